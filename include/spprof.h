@@ -1,0 +1,290 @@
+/* spprof.h: the engine of libspprof_alloc.so, as its taps and the Python extension see it.
+ *
+ *   tap:  countdown -= size ── still above the gate? ──► the real allocator, nothing else happens
+ *                            └─ below: spprof_begin ──► the real allocator ──► spprof_end
+ *   free: filter byte zero? ──► the real free
+ *                            └─ else: spprof_forget, then the real free
+ *
+ * The engine knows nothing of Python. It is told of allocations, decides which to sample, asks the
+ * registered walker for the stack, and remembers what is still alive.
+ *
+ * Memory:  everything is mmapped; no function here calls malloc. What was mapped for a table is never unmapped while a
+ *          reader could still hold it, and nothing is destroyed at exit.
+ * Threads: every function may be called from any thread, with or without an interpreter lock, unless it says otherwise.
+ * Signals: a handler that interrupts the engine and allocates passes through unsampled; one that frees a sampled
+ *          address leaves it on a list that the next engine call empties.
+ * Fork:    no lock is held across fork; the child repairs what another thread was changing.
+ * errno:   as the real allocator left it.
+ */
+#ifndef SPPROF_H
+#define SPPROF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The extension imports weakly, so that a foreign libspprof_alloc.so (other version, other symbols) is met by the
+ * version check and its message, not by the loader's "undefined symbol". */
+#if defined(SPPROF_BUILDING_ENGINE)
+#define SPPROF_API __attribute__((visibility("default")))
+#else
+#define SPPROF_API __attribute__((visibility("default"), weak))
+#endif
+
+/* "0.1.0": the first thing to ask a library that was found, and the one name that never changes. */
+SPPROF_API const char *spprof_version(void);
+
+/* ---- The fast path --------------------------------------------------------------------------------------------- */
+
+/* What each thread holds in static TLS: 64 bytes, all zero in a new thread. Only its own thread reads or writes it
+ * (and a signal handler on that thread, which always leaves guard as it found it). */
+typedef struct spprof_thread {
+    int64_t countdown;     /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start */
+    uint64_t random;       /* state of this thread's generator, 0 = not seeded yet */
+    uintptr_t mark;        /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
+    uint32_t epoch;        /* the start for which `random` was seeded */
+    uint32_t thread_id;    /* the kernel's id, 0 = not asked yet */
+    uint16_t note_size;    /* size of the sample announced by spprof_note, valid while note_armed */
+    uint8_t note_armed;    /* 1 = the next allocation of 513 … 609 bytes is that sample */
+    uint8_t guard;         /* > 0: this thread is inside the engine; taps pass through */
+    uint8_t lock_ranks;    /* bit per rank of the engine locks held, checked in debug builds */
+    uint8_t unused[19];
+} spprof_thread;
+
+_Static_assert(sizeof(spprof_thread) == 64, "glibc's surplus of static TLS is 1664 bytes for everybody");
+
+SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
+
+/* One 8-bit counter for each hash of addresses: zero means "certainly not sampled". Replaced as a whole when it grows
+ * and never unmapped, so shift and counters always belong together. */
+typedef struct spprof_filter {
+    uint32_t shift; /* index = hash >> shift */
+    const uint8_t *counters;
+} spprof_filter;
+
+/* The two words that every allocation and every free read. Nearly never written: a cache line of their own. */
+typedef struct spprof_gate {
+    int64_t threshold; /* INT64_MIN = stopped; the k-th start sets k << 40 */
+    const spprof_filter *filter;
+} spprof_gate;
+
+SPPROF_API extern spprof_gate spprof_the_gate;
+
+/* Counts an allocation of `size` bytes. True: not sampled, call the real one. False: call spprof_begin.
+ * A size above PTRDIFF_MAX can only fail and is not counted, so the countdown cannot wrap. */
+static inline bool spprof_passes(size_t size) {
+    if (__builtin_expect((int64_t)size < 0, 0)) return true;
+    spprof_thread *self = &spprof_this_thread;
+    int64_t left = (int64_t)((uint64_t)self->countdown - (uint64_t)size);
+    self->countdown = left;
+    return __builtin_expect(left >= __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED), 1);
+}
+
+/* Fibonacci hashing; the low four bits of a malloc address carry nothing. The top bits choose the shard of the live
+ * table and further ones the filter counter, so that a counter belongs to one shard's lock. */
+static inline uint64_t spprof_hash_address(uintptr_t address) {
+    return (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* False: `address` was certainly not sampled. True: it may have been, call spprof_forget before freeing it. */
+static inline bool spprof_may_be_live(const void *address) {
+    const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
+    uint64_t index = spprof_hash_address((uintptr_t)address) >> filter->shift;
+    return __builtin_expect(__atomic_load_n(&filter->counters[index], __ATOMIC_RELAXED) != 0, 0);
+}
+
+/* ---- The slow path: one call of an allocator that may become a sample ------------------------------------------- */
+
+/* A sampled allocation. */
+typedef struct spprof_sample {
+    uint64_t address;
+    uint64_t size;      /* bytes asked for */
+    uint64_t time_ns;   /* CLOCK_MONOTONIC */
+    uint64_t serial;    /* 1, 2, … in the order of sampling: the sample's identity within a process */
+    uint32_t rate;      /* mean bytes between samples under which it was drawn; 0 = every allocation is sampled */
+    uint32_t stack_id;  /* spprof_stack_get */
+    uint32_t thread_id; /* the kernel's */
+    uint32_t unused;
+} spprof_sample;
+
+/* One call in flight. Lives on the tap's stack, between begin and end. */
+typedef struct spprof_ticket {
+    spprof_sample sample; /* the sample to be inserted, if `sampled` */
+    spprof_sample old;    /* the entry taken out for a realloc, if `detached` */
+    size_t size;
+    bool sampled;
+    bool detached;
+} spprof_ticket;
+
+/* Holds the trial of an allocation of `size` bytes that spprof_passes did not let pass. If it is a sample, takes the
+ * stack; the thread stays inside the engine until spprof_end. */
+SPPROF_API void spprof_begin(spprof_ticket *ticket, size_t size);
+
+/* The same for a realloc, which also takes `old` out of the live table before its address can be reused.
+ * `counted`: whether spprof_passes was called for this realloc and did not pass. */
+SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool counted);
+
+/* Finishes either: inserts the sample at `result`; puts the detached entry back if the realloc failed (a realloc to
+ * size 0 that returns NULL has freed). Returns `result`. */
+SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
+
+/* Takes `address` out of the live table, if it is there. To be called before the real free: once freed, another thread
+ * may receive the address, and its sample would be erased. */
+SPPROF_API void spprof_forget(void *address);
+
+/* ---- Samples of pools that free through a lower level ----------------------------------------------------------- */
+
+/* The smallest request that a pool for up to 512 bytes hands down, and what debug layers may make of it. */
+#define SPPROF_NOTE_MIN 513
+#define SPPROF_NOTE_MAX 609
+
+/* Holds the trial of a pool's allocation of `size` <= 512 bytes that did not pass. True: it is a sample; ask the pool
+ * for SPPROF_NOTE_MIN bytes, which it hands down to the malloc-level tap, and call spprof_note_end afterwards. */
+SPPROF_API bool spprof_note_begin(size_t size);
+/* True if the tap below took the note. False: the sample is lost and counted. */
+SPPROF_API bool spprof_note_end(void);
+
+/* Around a pool's small realloc whose trial was already held: if the block is malloc's own, the tap below moves it
+ * without a second trial. Returns the countdown to hand to spprof_mark_end. */
+SPPROF_API int64_t spprof_mark_begin(void *address);
+SPPROF_API void spprof_mark_end(int64_t countdown);
+
+/* Asks whether an allocator reaches a tap: sets this thread aside (nothing is sampled until spprof_probe_end), then
+ * spprof_probe_end returns how many bytes were counted since. */
+SPPROF_API void spprof_probe_begin(void);
+SPPROF_API int64_t spprof_probe_end(void);
+
+/* ---- Lifecycle --------------------------------------------------------------------------------------------------- */
+
+typedef enum spprof_status {
+    SPPROF_OK,
+    SPPROF_ALREADY_ACTIVE,
+    SPPROF_NOT_ACTIVE,
+    SPPROF_SHUT_DOWN,     /* start after shutdown: shutting down is one way */
+    SPPROF_BAD_RATE,      /* above SPPROF_RATE_MAX */
+    SPPROF_OUT_OF_MEMORY, /* the tables could not be mapped */
+    SPPROF_TOO_MANY_STARTS
+} spprof_status;
+
+#define SPPROF_RATE_MAX (UINT32_C(1) << 30) /* 1 GiB */
+
+/* Begins sampling, on the average one sample each `rate` bytes; 0 samples every allocation. `seed` not NULL: each
+ * thread draws from a sequence fixed by it and by the order in which threads allocate. Accumulates over stop. */
+SPPROF_API spprof_status spprof_start(uint32_t rate, const uint64_t *seed);
+/* No new samples; frees are still followed. */
+SPPROF_API spprof_status spprof_stop(void);
+/* One way: allocations and frees pass by; what was recorded stays readable. Idempotent. */
+SPPROF_API void spprof_shutdown(void);
+SPPROF_API bool spprof_is_active(void);
+SPPROF_API bool spprof_is_shut_down(void);
+
+/* ---- Stacks ------------------------------------------------------------------------------------------------------ */
+
+/* A frame is one word. Bit 63 set: interpreted, bits 32 … 62 the code id and 0 … 31 the position in it (its unit is
+ * the walker's). Clear: a native return address. */
+#define SPPROF_FRAME_INTERPRETED (UINT64_C(1) << 63)
+#define SPPROF_STACK_FRAMES_MAX 512 /* the leaf-most frames are kept, the stack is marked as cut */
+
+static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t position) {
+    return SPPROF_FRAME_INTERPRETED | (uint64_t)code_id << 32 | position;
+}
+
+/* Writes the calling thread's interpreter frames, leaf first, and returns how many. More than `capacity`: writes
+ * `capacity` of them and sets *cut. SIZE_MAX: a code object found no room, the sample is to be dropped.
+ * Called inside the guard on the thread being sampled, possibly without any interpreter lock; must not allocate. */
+typedef size_t spprof_walker(uint64_t *frames, size_t capacity, bool *cut);
+SPPROF_API void spprof_set_walker(spprof_walker *walker);
+
+typedef struct spprof_stack {
+    const uint64_t *frames; /* leaf first; valid forever */
+    uint32_t count;
+    bool cut;
+} spprof_stack;
+/* False: no such id. Ids are 1, 2, … without gaps up to spprof_stats.unique_stacks. */
+SPPROF_API bool spprof_stack_get(uint32_t id, spprof_stack *stack);
+
+/* ---- Interpreted code, copied when first seen --------------------------------------------------------------------- */
+
+/* What is kept of a code object: bytes of our own, valid forever. Strings are UTF-8 and not terminated. */
+typedef struct spprof_code {
+    const char *function, *file;
+    const uint8_t *lines; /* the interpreter's own position table, opaque to the engine */
+    uint32_t function_length, file_length, lines_length;
+    int32_t first_line;
+} spprof_code;
+
+/* The id under which the code object now at `address` is known, or 0: not seen yet, or not remembered. */
+SPPROF_API uint32_t spprof_code_lookup(uintptr_t address);
+/* Copies `code`, unless the same content is known already, remembers that it stands at `address` and returns its id;
+ * 0: no room. Any thread; does not allocate with malloc. */
+SPPROF_API uint32_t spprof_code_intern(uintptr_t address, const spprof_code *code);
+/* The code object at `address` is being destroyed: whatever comes to stand there is another one. */
+SPPROF_API void spprof_code_forget(uintptr_t address);
+/* False: no such id. */
+SPPROF_API bool spprof_code_get(uint32_t id, spprof_code *code);
+
+/* ---- Reading ------------------------------------------------------------------------------------------------------ */
+
+/* Weights are summed in fixed point, so that what is added at allocation is taken away exactly when it is freed. */
+#define SPPROF_BYTES_ONE 256    /* estimated bytes are counted in 1/256 */
+#define SPPROF_OBJECTS_ONE 4096 /* estimated objects are counted in 1/4096 */
+
+/* A sample of `size` bytes drawn with p = 1 − exp(−size/rate) stands for size/p bytes and 1/p objects. */
+typedef struct spprof_weight {
+    double probability;
+    uint64_t bytes;   /* in 1/SPPROF_BYTES_ONE */
+    uint64_t objects; /* in 1/SPPROF_OBJECTS_ONE */
+} spprof_weight;
+SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
+
+/* Reasons for which a sample was not kept: X(constant, name in Python, meaning). */
+#define SPPROF_DROP_REASONS(X)                                                                                    \
+    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                            \
+    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                      \
+    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                  \
+    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                    \
+    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                         \
+    X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")
+
+typedef enum spprof_drop_reason {
+#define X(constant, name, meaning) SPPROF_DROP_##constant,
+    SPPROF_DROP_REASONS(X)
+#undef X
+        SPPROF_DROP_REASON_COUNT
+} spprof_drop_reason;
+SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
+
+typedef struct spprof_stats {
+    uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
+    uint64_t unique_stacks;
+    uint64_t live_bytes, live_objects; /* estimates, in the fixed points above */
+    uint64_t peak_bytes;               /* the highest live_bytes since the first start */
+    uint64_t live_samples_max;         /* the live table's named maximum */
+    uint64_t missed_frees;             /* a sample arrived at an address still listed as live */
+    uint64_t last_serial;
+    uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
+    uint64_t dropped[SPPROF_DROP_REASON_COUNT];
+    uint32_t rate;   /* the latest */
+    uint32_t epochs; /* starts so far */
+} spprof_stats;
+SPPROF_API void spprof_get_stats(spprof_stats *stats);
+
+/* Copies the live samples, up to `capacity`, and returns how many there are; more than `capacity`: call again with
+ * more room. Shard by shard: no allocation waits longer than for a copy of 1/64 of the table. */
+SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
+
+/* What was ever sampled at one stack, in the fixed points above, and the sums from which intervals are made:
+ * variance = Σ(1−p)w², skewness = Σ(1−p)²w³ with w the weight in bytes (docs/sampling.md). */
+typedef struct spprof_site {
+    uint64_t samples, freed_samples;
+    uint64_t allocated_bytes, allocated_objects;
+    uint64_t freed_bytes, freed_objects;
+    double variance, skewness;
+} spprof_site;
+/* False: no such stack id. */
+SPPROF_API bool spprof_site_get(uint32_t stack_id, spprof_site *site);
+
+/* Absolute path of the mapped library, or "" if it cannot be told. */
+SPPROF_API const char *spprof_library_path(void);
+
+#endif

@@ -1,0 +1,55 @@
+"""The extension module: a thin C layer between the engine and `spprof.memprof`. Not a public interface."""
+
+from typing import Final, Optional, TypedDict
+
+VERSION: Final[str]
+RATE_MAX_BYTES: Final[int]
+STACK_FRAMES_MAX: Final[int]
+BYTES_ONE: Final[int]
+"""Estimated bytes are integers in units of 1/BYTES_ONE."""
+OBJECTS_ONE: Final[int]
+"""Estimated objects are integers in units of 1/OBJECTS_ONE."""
+SAMPLE_FORMAT: Final[str]
+"""struct format of one sample: address, size, time_ns (monotonic), serial, rate, stack_id, thread_id, unused."""
+
+class Stats(TypedDict):
+    total_samples: int
+    live_samples: int
+    freed_samples: int
+    unique_stacks: int
+    live_bytes: int  # in 1/BYTES_ONE
+    live_objects: int  # in 1/OBJECTS_ONE
+    peak_bytes: int  # in 1/BYTES_ONE
+    live_samples_max: int
+    missed_frees: int
+    last_serial: int
+    mapped_bytes: int
+    sampling_rate_bytes: int
+    epochs: int  # starts so far: 0 = never started
+    native_mode: str  # "off" | "preload" | "patch"
+    dropped_samples: dict[str, int]
+
+class Site(tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float]):
+    """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance and
+    skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of all
+    samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes.
+    Plain tuples at run time."""
+
+def start(rate_bytes: int, native: str, seed: Optional[int]) -> None:
+    """Installs the taps and begins sampling. RuntimeError: already active, shut down, native mode not to be had."""
+
+def stop() -> None:
+    """RuntimeError when not active."""
+
+def shutdown() -> None: ...
+def is_active() -> bool: ...
+def is_shut_down() -> bool: ...
+def stats() -> Stats: ...
+def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
+    """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
+    allocated columns count every sample ever taken there), the counters, and (wall clock − monotonic clock) in ns."""
+
+def stack(stack_id: int) -> tuple[tuple[tuple[str, str, int, int, bool], ...], bool]:
+    """Frames leaf first as (function, file, line, address, is_python), and whether the stack was cut."""
+
+def library_path() -> str: ...

@@ -1,0 +1,28 @@
+/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c … pyframes_313.c;
+ * the build compiles the one that fits the interpreter.
+ *
+ *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
+ *
+ * Memory:  walking creates no objects and calls nothing that allocates.
+ * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
+ *          to be current, and takes no GIL: also right in C code that has released it. A thread without a state
+ *          (a native one) has no frames.
+ * Signals: not called from handlers.
+ * Full:    see spprof_walker in spprof.h.
+ */
+#ifndef SP_PYFRAMES_H
+#define SP_PYFRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spprof.h"
+
+/* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
+size_t sp_pyframes_walk(uint64_t *frames, size_t capacity, bool *cut);
+
+/* The line of `position` in `code`, decoded from the code's copied position table; the first line if it has none. */
+int sp_pyframes_line(const spprof_code *code, uint32_t position);
+
+#endif
