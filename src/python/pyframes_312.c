@@ -1,0 +1,50 @@
+/* CPython 3.12: as 3.11, with a shim frame for each entry of C's eval loop.
+ *
+ *   tstate->cframe ──► { current_frame } ──► frame ──previous──► shim ──previous──► … ──► NULL
+ *                                                                prev_instr: before the next code unit
+ *
+ * The shim lies on the C stack, has a trampoline for code and only its first two fields and owner are set. The cframe is
+ * linked before current_frame is filled, but an allocation cannot fall in between. Frames are linked once their locals
+ * are in place and unlinked before these are released. Each instruction stores prev_instr, so that during it prev_instr
+ * is the instruction itself or one of its inline caches.
+ */
+#include "pytstate.h"
+
+#include <internal/pycore_frame.h>
+
+#include "pylines.h"
+
+typedef _PyInterpreterFrame frame;
+
+static inline frame *own_frame(void) {
+    PyThreadState *own = sp_pytstate_own();
+    return own == NULL || own->cframe == NULL ? NULL : own->cframe->current_frame;
+}
+
+static inline frame *previous_frame(const frame *at) {
+    return at->previous;
+}
+
+/* In code units; −1 in a new frame. */
+static inline ptrdiff_t frame_index(const frame *at, const PyCodeObject *code) {
+    return at->prev_instr - (const _Py_CODEUNIT *)code->co_code_adaptive;
+}
+
+/* Until its first traceable instruction a frame is still being set up (cells, the generator object): what that
+ * allocates is the caller's. */
+static inline PyCodeObject *shown_code(const frame *at) {
+    if (at->owner >= FRAME_OWNED_BY_CSTACK) return NULL;
+    if (at->owner == FRAME_OWNED_BY_GENERATOR) return at->f_code;
+    return frame_index(at, at->f_code) < at->f_code->_co_firsttraceable ? NULL : at->f_code;
+}
+
+static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
+    ptrdiff_t index = frame_index(at, code);
+    return index < 0 ? 0 : (uint32_t)index;
+}
+
+#include "pyframes_walk.h"
+
+int sp_pyframes_line(const spprof_code *code, uint32_t position) {
+    return sp_pylines_runs(code, position);
+}
