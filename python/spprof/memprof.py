@@ -1,0 +1,249 @@
+"""The heap profiler: which lines of the program hold how much memory.
+
+    import spprof.memprof as memprof
+
+    memprof.start()
+    ...
+    print(memprof.get_snapshot())
+    memprof.stop()
+
+An allocation is sampled with a probability that grows with its size, one each ``sampling_rate_kb`` KiB on the
+average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
+(``spprof.estimate``). One profiler serves the whole process: these functions may be called from any thread.
+
+Importing this module costs next to nothing: what results need is imported by the first ``start()``, before it begins
+to sample, so that a profile does not show it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import operator
+from _thread import allocate_lock
+
+from spprof import _memprof
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from spprof._memprof import Site
+    from spprof.model import (
+        AllocationSample,
+        Frame,
+        FramePointerHealth,
+        MemProfStats,
+        SiteDifference,
+        TopAllocator,
+    )
+    from spprof.snapshot import HeapSnapshot
+
+__all__ = [
+    "AllocationSample",
+    "Frame",
+    "FramePointerHealth",
+    "HeapSnapshot",
+    "MemProfStats",
+    "MemoryProfiler",
+    "SiteDifference",
+    "TopAllocator",
+    "get_snapshot",
+    "get_stats",
+    "is_active",
+    "shutdown",
+    "start",
+    "stop",
+]
+
+_NATIVE_MODES = ("auto", "preload", "patch", "off")
+_RATE_MAX_KB = _memprof.RATE_MAX_BYTES // 1024
+_SEED_MAX = 2**64 - 1
+
+_AFTER_ALL = 2**64 - 1
+"""The serial number after which there is no sample."""
+
+_at_exit_registered = allocate_lock()
+"""Taken once and for all by the first start: a flag that is tested and set in one step, and never waited for."""
+
+
+def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
+    """Begins sampling. Starting again after ``stop()`` adds to what is already recorded.
+
+    ``sampling_rate_kb``: mean KiB between samples, 512 by default, at most 1048576 (1 GiB). Fewer is more accurate and
+    costs more; 0 samples every allocation, exact and slow: for tests and tiny scripts. A new rate holds from each
+    thread's next allocation on; estimates over mixed rates stay unbiased.
+
+    ``native``: what is tracked below Python's allocators. ``"auto"``: everything that calls malloc if
+    ``libspprof_alloc.so`` is preloaded (LD_PRELOAD), else Python's allocators only. ``"preload"``: the same, and an
+    error without the library. ``"off"``: Python's allocators only. ``"patch"``: not to be had in this version.
+
+    ``seed``: 0 to 2**64 - 1 makes the random sequence of each thread the same in each run; None seeds it anew.
+
+    ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
+    integer (a bool is none). RuntimeError: already active, shut down, or the native mode is not to be had; the
+    message says what to do.
+    """
+    _start(*_checked(sampling_rate_kb, native, seed))
+
+
+def stop() -> None:
+    """Ends sampling. Frees are still followed, so that nothing looks leaked afterwards; all data stays readable.
+
+    RuntimeError: not active.
+    """
+    _memprof.stop()
+
+
+def get_snapshot() -> HeapSnapshot:
+    """The sampled blocks that are live now: while active, after ``stop()`` and after ``shutdown()``.
+
+    RuntimeError: nothing was ever started.
+    """
+    if _memprof.stats()["epochs"] == 0:
+        raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
+    from spprof.snapshot import cut
+
+    return cut()
+
+
+def get_stats() -> MemProfStats:
+    """The profiler's counters. Never stops the program; zeros before the first start."""
+    from spprof.model import MemProfStats
+    from spprof.sites import rounded
+
+    stats = _memprof.stats()
+    return MemProfStats(
+        total_samples=stats["total_samples"],
+        live_samples=stats["live_samples"],
+        freed_samples=stats["freed_samples"],
+        unique_stacks=stats["unique_stacks"],
+        estimated_heap_bytes=rounded(stats["live_bytes"], _memprof.BYTES_ONE),
+        peak_heap_bytes=rounded(stats["peak_bytes"], _memprof.BYTES_ONE),
+        heap_map_load_percent=_percent(stats["live_samples"], stats["live_samples_max"]),
+        sampling_rate_bytes=stats["sampling_rate_bytes"],
+        native_mode=stats["native_mode"],
+        dropped_samples=dict(stats["dropped_samples"]),
+        collisions=stats["missed_frees"],
+    )
+
+
+def is_active() -> bool:
+    """Whether sampling is on: between ``start()`` and ``stop()`` or ``shutdown()``."""
+    return _memprof.is_active()
+
+
+def shutdown() -> None:
+    """Ends the profiler for good: hooks let everything pass, and frees are no longer followed.
+
+    What is recorded stays readable; its memory is left to the operating system. Runs by itself when the interpreter
+    exits. Calling it again changes nothing, starting again is a RuntimeError.
+    """
+    _memprof.shutdown()
+
+
+class MemoryProfiler:
+    """Profiles one block of code.
+
+        with MemoryProfiler() as profiler:
+            ...
+        print(profiler.snapshot)
+
+    ``snapshot`` shows only blocks that were allocated inside the block and live at its end. It may be used again, one
+    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``.
+
+    RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
+    nest), shut down, or the native mode is not to be had.
+    """
+
+    def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
+        self._rate_bytes, self._native, self._seed = _checked(sampling_rate_kb, native, seed)
+        self._snapshot: HeapSnapshot | None = None
+        self._serial_before = 0
+        self._total_before = 0
+        self._sites_before: Sequence[Site] = ()
+
+    @property
+    def snapshot(self) -> HeapSnapshot:
+        """What the block allocated and still held at its end, also if it raised.
+
+        RuntimeError: no block has finished yet.
+        """
+        if self._snapshot is None:
+            raise RuntimeError(
+                "the snapshot is cut when the with block ends; read it after the block, "
+                "or call spprof.memprof.get_snapshot() inside it"
+            )
+        return self._snapshot
+
+    def __enter__(self) -> MemoryProfiler:
+        _, sites, stats, _ = _memprof.snapshot(_AFTER_ALL)
+        _start(self._rate_bytes, self._native, self._seed)
+        self._snapshot = None
+        self._serial_before = stats["last_serial"]
+        self._total_before = stats["total_samples"]
+        self._sites_before = sites
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        from spprof.snapshot import cut
+
+        try:
+            self._snapshot = cut(self._serial_before, self._sites_before, self._total_before)
+        finally:
+            self._sites_before = ()
+            if _memprof.is_active():  # else the block itself has stopped the profiler
+                stop()
+
+
+def _start(rate_bytes: int, native: str, seed: int | None) -> None:
+    import spprof.snapshot  # noqa: F401  (what the snapshot will need, before there is anything to see of it)
+
+    _memprof.start(rate_bytes, native, seed)
+    if _at_exit_registered.acquire(blocking=False):
+        atexit.register(shutdown)
+
+
+def _checked(sampling_rate_kb: int, native: str, seed: int | None) -> tuple[int, str, int | None]:
+    """The arguments of ``start()`` as the engine takes them: (mean bytes between samples, native mode, seed)."""
+    rate_kb = _integer("sampling_rate_kb", sampling_rate_kb)
+    if not 0 <= rate_kb <= _RATE_MAX_KB:
+        raise ValueError(
+            f"sampling_rate_kb must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB), not {rate_kb}; "
+            f"512 is the default"
+        )
+    if native not in _NATIVE_MODES:
+        raise ValueError(f"unknown native mode {native!r}; use one of {', '.join(map(repr, _NATIVE_MODES))}")
+    if seed is not None:
+        seed = _integer("seed", seed)
+        if not 0 <= seed <= _SEED_MAX:
+            raise ValueError(f"seed must lie between 0 and 2**64 - 1, not {seed}; None seeds at random")
+    return rate_kb * 1024, native, seed
+
+
+def _integer(name: str, value: int) -> int:
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, not a bool")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, not {type(value).__name__}; round it first") from None
+
+
+def _percent(part: int, whole: int) -> float:
+    return 100.0 * part / whole if whole else 0.0
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """The result types of ``__all__``, imported when first asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from spprof import model, snapshot
+
+        value = snapshot.HeapSnapshot if name == "HeapSnapshot" else getattr(model, name)
+        globals()[name] = value
+        return value

@@ -1,0 +1,139 @@
+"""The plain results that people hold: frames, samples, counters and differences. docs/data-model.md lists them all.
+
+Sizes are in bytes, times in nanoseconds since the epoch (comparable with ``time.time_ns()``). Everything is immutable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One line of a stack.
+
+    A frame that stands for something other than code has a name in angle brackets and line 0: ``<native>`` is a stack
+    without any Python frame, ``<cut>`` the callers of a stack too deep to be kept whole.
+    """
+
+    function: str
+    """Qualified name where the interpreter knows it (3.11 and later), else the plain name."""
+    file: str
+    """Path as the code object has it; ``""`` where there is none."""
+    line: int
+    """1, 2, …; 0 where there is none."""
+    address: int
+    """Return address of a native frame, 0 for a Python one."""
+    is_python: bool
+
+
+@dataclass(frozen=True)
+class AllocationSample:
+    """One sampled block that was live when the snapshot was cut."""
+
+    address: int
+    size: int
+    """Bytes the program asked for."""
+    estimated_bytes: float
+    """Bytes of the heap that this sample stands for: size / p, p its probability of being sampled. Never less than
+    ``size``. Not rounded, so that sums are not biased."""
+    estimated_objects: float
+    """Blocks of the heap that this sample stands for: 1 / p."""
+    sampling_rate_bytes: int
+    """Mean bytes between samples under which it was drawn; 0 = every allocation was sampled."""
+    timestamp_ns: int
+    """When it was allocated: wall clock, nanoseconds since the epoch."""
+    thread_id: int
+    """The kernel's id of the allocating thread (``threading.get_native_id()``)."""
+    stack: tuple[Frame, ...]
+    """Leaf first, never empty. Samples of one stack share one tuple."""
+
+
+@dataclass(frozen=True)
+class FramePointerHealth:
+    """How far native stacks can be trusted.
+
+    A stack is truncated when unwinding ended before the thread's first frame.
+    """
+
+    total_native_stacks: int
+    """Stacks whose native frames were recorded."""
+    shallow_stack_warnings: int
+    """Native stacks so short that they are suspect."""
+    avg_native_depth: float
+    """Mean native frames a stack."""
+    min_native_depth: int
+    truncation_rate: float
+    """Share of the stacks whose native part is truncated, 0 to 1."""
+    confidence: str
+    """``"high"`` (less than 5 % truncated), ``"medium"`` (less than 20 %) or ``"low"``."""
+    recommendation: str | None
+    """What to do about it; None when the confidence is high."""
+
+
+@dataclass(frozen=True)
+class MemProfStats:
+    """The profiler's counters at one moment. Zeros before the first start."""
+
+    total_samples: int
+    """Samples ever kept: always ``live_samples + freed_samples``."""
+    live_samples: int
+    """Samples whose block is not freed."""
+    freed_samples: int
+    unique_stacks: int
+    """Different stacks among all samples ever kept."""
+    estimated_heap_bytes: int
+    """Estimated live bytes."""
+    peak_heap_bytes: int
+    """The highest ``estimated_heap_bytes`` since the first start."""
+    heap_map_load_percent: float
+    """Live samples in percent of the most the live table may hold."""
+    sampling_rate_bytes: int
+    """The latest mean bytes between samples; 0 = every allocation."""
+    native_mode: str
+    """What is tracked below Python's allocators: ``"preload"``, ``"patch"`` or ``"off"``."""
+    dropped_samples: dict[str, int]
+    """Samples that were lost, by reason. Every reason is listed, with 0 where nothing was lost."""
+    collisions: int
+    """Samples that arrived at an address still listed as live: a free was missed, and the older sample ended."""
+
+
+@dataclass(frozen=True)
+class SiteDifference:
+    """What changed at one site between two snapshots: later minus earlier."""
+
+    function: str
+    file: str
+    line: int
+    delta_bytes: int
+    """Change of the estimated live bytes: ``new_bytes - old_bytes``."""
+    low_bytes: int
+    """Lower end of the 95 % interval of the change."""
+    high_bytes: int
+    """Upper end of the 95 % interval of the change."""
+    delta_objects: int
+    """Change of the estimated live blocks."""
+    significant: bool
+    """Whether the interval excludes "no change"."""
+    old_bytes: int
+    """Estimated live bytes in the earlier snapshot."""
+    new_bytes: int
+    """Estimated live bytes in the later snapshot."""
+
+
+class TopAllocator(TypedDict):
+    """One row of ``HeapSnapshot.top_allocators``: a site and its live blocks. A plain dict at run time."""
+
+    function: str
+    file: str
+    line: int
+    estimated_bytes: int
+    estimated_objects: int
+    sample_count: int
+    low_bytes: int
+    """Lower end of the 95 % interval of the bytes."""
+    high_bytes: int
+    """Upper end of the 95 % interval of the bytes."""
+    native_function: str | None
+    """What allocated beneath that line, where native frames are recorded; else None."""

@@ -1,0 +1,33 @@
+"""How names and sizes are written for people and for line-based files."""
+
+from __future__ import annotations
+
+
+def human_bytes(count: int) -> str:
+    """``count`` bytes in the largest decimal unit that leaves a digit before the point: ``"812.3 MB"``, ``"17 B"``."""
+    if abs(count) < 1000:
+        return f"{count} B"
+    size = count / 1000.0
+    for unit in ("kB", "MB", "GB"):
+        if abs(size) < 999.95:  # what would not be printed as 1000.0
+            return f"{size:.1f} {unit}"
+        size /= 1000.0
+    return f"{size:.1f} TB"
+
+
+def visible(name: str, forbidden: str = "") -> str:
+    r"""``name`` in one line that can be encoded.
+
+    Control characters, line ends, lone surrogates and the ``forbidden`` characters become escapes: ``\n``, ``\x3b``.
+    """
+    if name.isprintable() and not any(character in name for character in forbidden):
+        return name
+    return "".join(
+        character if character.isprintable() and character not in forbidden else _escaped(character)
+        for character in name
+    )
+
+
+def _escaped(character: str) -> str:
+    escaped = character.encode("unicode_escape").decode("ascii")
+    return escaped if escaped != character else f"\\x{ord(character):02x}"

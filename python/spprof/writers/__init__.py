@@ -1,0 +1,64 @@
+"""Writers: a snapshot to bytes, and the bytes to a file.
+
+    format or suffix ─► writer module ─► chunks of bytes ─► atomic_file ─► path
+
+A writer is a module with ``write(snapshot)``, which yields the file in chunks of bytes. A new format is one module and
+one line of FORMATS.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from spprof.snapshot import HeapSnapshot
+
+FORMATS = {"speedscope": "spprof.writers.speedscope", "collapsed": "spprof.writers.collapsed"}
+"""Format name to the module that writes it, imported when first used."""
+
+SUFFIXES = {".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed"}
+
+_OTHER_SUFFIXES = {".pb.gz": "pprof", ".html": "html"}
+"""Suffixes whose meaning is plain, but whose formats this version does not write."""
+
+
+def save(
+    snapshot: HeapSnapshot, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None
+) -> None:
+    """Writes ``snapshot`` to ``path`` in ``format``, or in that of the suffix where it is None.
+
+    ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
+    before is still there.
+    """
+    from spprof.writers.atomic_file import write_file
+
+    target = os.fsdecode(path)
+    module = import_module(FORMATS[_format_of(target, format)])
+    write = cast("Callable[[HeapSnapshot], Iterable[bytes]]", module.write)
+    write_file(target, write(snapshot))
+
+
+def _format_of(path: str, format: str | None) -> str:
+    known = ", ".join(map(repr, FORMATS))
+    if format is not None:
+        if format not in FORMATS:
+            raise ValueError(f"unknown format {format!r}; this version writes {known}")
+        return format
+    lowered = path.lower()
+    for suffix, name in SUFFIXES.items():
+        if lowered.endswith(suffix):
+            return name
+    for suffix, name in _OTHER_SUFFIXES.items():
+        if lowered.endswith(suffix):
+            raise ValueError(
+                f"the suffix of {path!r} means {name!r}, which this version does not write; pass format= with one of "
+                f"{known}, or use one of the suffixes {', '.join(SUFFIXES)}"
+            )
+    raise ValueError(
+        f"the suffix of {path!r} names no format; pass format= with one of {known}, "
+        f"or use one of the suffixes {', '.join(SUFFIXES)}"
+    )

@@ -1,0 +1,96 @@
+"""A file that is there as a whole or not at all.
+
+    chunks ─► folder/.name.<random>  (0600, O_EXCL, O_NOFOLLOW) ─► fsync ─► rename to folder/name ─► fsync folder
+
+A failure on the way removes the aside file and leaves what was at the path before. A symbolic link at the path is
+replaced, not followed. What cannot be replaced is written directly: FIFOs, devices, sockets and open files of a process
+(/dev/stdout, /proc/self/fd/1).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ASIDE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECT_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_NOCTTY | os.O_CLOEXEC
+_DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+"""Links to open files: renaming over one would replace the link for the whole system."""
+
+_NAME_BYTES_KEPT = 200
+"""The aside name is longer than the name by 18 bytes, and file systems end at 255."""
+
+
+def write_file(path: str, chunks: Iterable[bytes]) -> None:
+    """Writes ``chunks`` to ``path``. A new file is readable and writable by its owner only, whatever was there before.
+
+    OSError: the system's error, with the path and what to do about it.
+    """
+    try:
+        if _is_written_directly(path):
+            _write_and_close(os.open(path, _DIRECT_FLAGS), chunks, sync=False)
+        else:
+            _replace(path, chunks)
+    except OSError as error:
+        _raise_with_remedy(error, path)
+
+
+def _is_written_directly(path: str) -> bool:
+    if os.path.abspath(path).startswith(_DESCRIPTORS):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _replace(path: str, chunks: Iterable[bytes]) -> None:
+    folder, name = os.path.split(path)
+    kept = os.fsdecode(os.fsencode(name)[:_NAME_BYTES_KEPT])
+    aside = os.path.join(folder, f".{kept}.{os.urandom(8).hex()}")
+    descriptor = os.open(aside, _ASIDE_FLAGS, 0o600)
+    try:
+        _write_and_close(descriptor, chunks, sync=True)
+        os.replace(aside, path)
+    except BaseException:  # also what interrupts: the aside file is ours to remove
+        with suppress(OSError):
+            os.unlink(aside)
+        raise
+    _sync_folder(folder or ".")
+
+
+def _write_and_close(descriptor: int, chunks: Iterable[bytes], *, sync: bool) -> None:
+    with open(descriptor, "wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+        if sync:
+            file.flush()
+            os.fsync(descriptor)
+
+
+def _sync_folder(folder: str) -> None:
+    """Makes the rename last through a crash of the machine. The file is complete either way, so failing is no error."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    with suppress(OSError):
+        os.fsync(descriptor)
+    os.close(descriptor)
+
+
+def _raise_with_remedy(error: OSError, path: str) -> NoReturn:
+    remedies: dict[type[OSError], str] = {
+        FileNotFoundError: "create the folder first, or pass another path",
+        NotADirectoryError: "a part of the path is not a folder; pass another path",
+        IsADirectoryError: "the path is a folder; add a file name",
+        PermissionError: "choose a folder that this user may write to",
+    }
+    remedy = remedies.get(type(error), "free some space or pass another path")
+    raise OSError(error.errno, f"{error.strerror}; cannot write the snapshot: {remedy}", path) from error
