@@ -1,0 +1,110 @@
+# PYTHON chooses the interpreter. Everything else is made here: .venv holds the tools, the package and its build.
+PYTHON ?= python3
+VENV ?= .venv
+CMOCKA ?= build/deps/cmocka
+
+IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
+INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
+RECORD = $(PYTHON) tools/results.py record
+SUM = $(PYTHON) tools/results.py sum
+
+# Broken invariants and compiler warnings stop test builds only.
+CHECKED = -Dchecks=true -Dwerror=true
+C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
+
+.PHONY: demo test test-all lint format bench clean venv install install-checked fresh-results \
+    run-tests run-pytest run-other-pythons run-packaging valgrind
+.NOTPARALLEL:
+
+demo: install
+	preload="$$($(VENV)/bin/python -c 'from spprof import _memprof; print(_memprof.library_path())')" && \
+	    LD_PRELOAD="$$preload" $(VENV)/bin/python examples/demo.py
+
+# C tests, tidy tests and Python tests on PYTHON.
+test: fresh-results run-tests
+	@$(SUM)
+
+# The same, then the Python tests on every other Python that is found, then the packaging tests.
+test-all: fresh-results run-tests run-other-pythons run-packaging
+	@$(SUM)
+
+lint: venv
+	$(PYTHON) tools/venv.py $(VENV) tools/requirements-lint.txt
+	find include src tests -name '*.[ch]' | xargs -r $(VENV)/bin/clang-format --dry-run --Werror
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: venv
+	$(PYTHON) tools/venv.py $(VENV) tools/requirements-lint.txt
+	find include src tests -name '*.[ch]' | xargs -r $(VENV)/bin/clang-format -i
+	$(VENV)/bin/ruff check --fix --exit-zero .
+	$(VENV)/bin/ruff format .
+
+bench: install valgrind
+	for bench in bench/*.py bench/*/run; do \
+	    [ -f "$$bench" ] || continue; \
+	    echo "== $$bench"; \
+	    case "$$bench" in *.py) set -- $(VENV)/bin/python "$$bench";; *) set -- "$$bench";; esac; \
+	    $(IN_VENV):"$(abspath build/deps/valgrind/usr/bin)" "$$@" || exit 1; \
+	done
+
+libspprof_alloc.so: $(shell find include src -type f) meson.build meson.options
+	$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt
+	$(IN_VENV) meson setup --reconfigure -Dpython=false $(VENV)/build-engine
+	$(IN_VENV) meson compile -C $(VENV)/build-engine
+	cp $(VENV)/build-engine/$@ $@
+
+clean:
+	rm -rf .venv build libspprof_alloc.so
+
+# ---- Steps of the above ---------------------------------------------------------------------------------------------
+
+venv:
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt tools/requirements-test.txt
+
+# As users get it.
+install: venv
+	$(INSTALL) -Cbuild-dir=$(VENV)/build .
+
+install-checked: venv
+	$(INSTALL) -Cbuild-dir=$(VENV)/build-checked $(foreach option,$(CHECKED) $(OPTIONS),-Csetup-args=$(option)) .
+
+fresh-results:
+	@rm -rf build/results
+
+run-tests: OPTIONS = $(C_TESTS)
+run-tests: $(CMOCKA) install-checked
+	$(RECORD) c $(VENV)/build-checked/meson-logs/testlog.junit.xml \
+	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-checked --no-rebuild || \
+	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
+	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) tidy build/results/tidy.xml \
+	    $(VENV)/bin/python -m pytest tests/tidy --junitxml=build/results/tidy.xml
+	$(RECORD) python build/results/python.xml \
+	    $(VENV)/bin/python -m pytest tests/python --junitxml=build/results/python.xml
+
+run-pytest: install-checked
+	$(VENV)/bin/python -m pytest tests/python --junitxml=$(JUNIT)
+
+run-other-pythons:
+	$(PYTHON) tools/find_pythons.py --others | while read -r version python; do \
+	    $(RECORD) "python-$$version" "build/results/python-$$version.xml" \
+	        $(MAKE) --no-print-directory PYTHON="$$python" VENV="build/venvs/$$version" \
+	        JUNIT="build/results/python-$$version.xml" run-pytest </dev/null; \
+	done
+
+run-packaging: venv
+	$(PYTHON) tools/venv.py $(VENV) tools/requirements-packaging.txt
+	$(RECORD) packaging build/results/packaging.xml \
+	    $(VENV)/bin/python -m pytest -m packaging tests/python --junitxml=build/results/packaging.xml
+
+# An empty folder where the system has cmocka.
+$(CMOCKA):
+	@mkdir -p $@.partial
+	@printf '#if !__has_include(<cmocka.h>)\n#error\n#endif\n' | $(CC) -E - >/dev/null 2>&1 || \
+	    $(PYTHON) tools/fetch_debian.py $@.partial libcmocka-dev libcmocka0
+	@mv $@.partial $@
+
+valgrind:
+	command -v valgrind >/dev/null || [ -d build/deps/valgrind/usr ] || \
+	    $(PYTHON) tools/fetch_debian.py build/deps/valgrind valgrind

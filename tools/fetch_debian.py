@@ -1,0 +1,51 @@
+"""Unpacks packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
+
+python3 tools/fetch_debian.py DIRECTORY PACKAGE...
+
+The machine's own apt configuration tells where packages come from; apt's state is kept in DIRECTORY, so that neither a
+former `apt-get update` nor the right to do one is needed.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+
+def apt_get(state: Path, arguments: List[str]) -> List[str]:
+    for folder in ("lists/partial", "archives/partial"):
+        (state / folder).mkdir(parents=True, exist_ok=True)
+    settings = {
+        "Dir::State": state,
+        "Dir::State::status": "/var/lib/dpkg/status",
+        "Dir::Cache": state,
+        "Acquire::Languages": "none",
+        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+        "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
+        "Acquire::Retries": "2",
+        "APT::Sandbox::User": "root",
+    }
+    return ["apt-get", "--quiet=2", *(f"-o{key}={value}" for key, value in settings.items()), *arguments]
+
+
+def fetch(directory: Path, packages: List[str]) -> None:
+    state = directory / "apt"
+    downloads = directory / "packages"
+    downloads.mkdir(parents=True, exist_ok=True)
+    # One unreachable source among several makes update fail; whether the packages are found is what counts.
+    subprocess.run(apt_get(state, ["update"]), stdin=subprocess.DEVNULL)
+    subprocess.run(apt_get(state, ["download", *packages]), cwd=downloads, stdin=subprocess.DEVNULL, check=True)
+    for package in sorted(downloads.glob("*.deb")):
+        subprocess.run(["dpkg-deb", "--extract", str(package), str(directory)], check=True)
+
+
+def main() -> None:
+    directory, packages = Path(sys.argv[1]).resolve(), sys.argv[2:]
+    try:
+        fetch(directory, packages)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.exit(f"{error}\nCould not fetch {' '.join(packages)}. Install it: apt-get install {' '.join(packages)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Prints the supported Pythons of this machine that can build an extension, one a line: version and path.
+
+python3 tools/find_pythons.py [--others]        --others: without the version that runs this
+"""
+
+import glob
+import os
+import subprocess
+import sys
+from typing import Dict, Optional
+
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+
+# A name on PATH may be a launcher or a virtual environment's; the interpreter behind it says where it is.
+QUESTION = """
+import ensurepip, os, sys, sysconfig, venv
+version = "%d.%d" % sys.version_info[:2]
+usable = sys.implementation.name == "cpython" and os.path.exists(sysconfig.get_path("include") + "/Python.h")
+if usable: print(version, os.path.join(sys.base_prefix, "bin", "python" + version))
+"""
+
+
+def ask(candidate: str, version: str) -> Optional[str]:
+    try:
+        asked = subprocess.run([candidate, "-c", QUESTION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None
+    answer = asked.stdout.split(maxsplit=1)
+    return answer[1].strip() if len(answer) == 2 and answer[0] == version else None
+
+
+def find() -> Dict[str, str]:
+    found = {}
+    for version in VERSIONS:
+        name = f"python{version}"
+        pyenv = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/*/bin/{name}")), reverse=True)
+        answers = (ask(candidate, version) for candidate in [name, *pyenv, f"/usr/bin/{name}"])
+        path = next((answer for answer in answers if answer), None)
+        if path:
+            found[version] = path
+    return found
+
+
+def main() -> None:
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for version, path in find().items():
+        if not ("--others" in sys.argv and version == own):
+            print(version, path)
+
+
+if __name__ == "__main__":
+    main()

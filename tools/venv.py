@@ -1,0 +1,68 @@
+"""Makes a virtual environment of the Python that runs this, or brings the one that is there up to date.
+
+python3 tools/venv.py DIRECTORY REQUIREMENTS_FILE...
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+from typing import List, Optional
+
+
+def missing_prerequisite() -> Optional[str]:
+    """What this machine lacks for a build, with the command that installs it."""
+    if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
+        return "CPython 3.9 or newer is needed; choose one with: make PYTHON=/path/to/python3"
+    series = f"{sys.version_info.major}.{sys.version_info.minor}"
+    on_debian = "On Debian and Ubuntu:"
+    if find_spec("venv") is None or find_spec("ensurepip") is None:
+        return f"{sys.executable} has no venv module. {on_debian} apt-get install python3-venv (or python{series}-venv)"
+    if not any(shutil.which(compiler) for compiler in (os.environ.get("CC", "cc").split()[0], "gcc", "clang")):
+        return f"There is no C compiler. {on_debian} apt-get install gcc libc6-dev"
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        return f"The headers of Python {series} are missing. {on_debian} apt-get install python3-dev (or python{series}-dev)"
+    return None
+
+
+def install(directory: Path, requirements: List[Path]) -> None:
+    """Installs what is not installed yet; a copy of each file in the environment tells what is."""
+    stale = [r for r in requirements if not copy_in(directory, r).exists() or differ(copy_in(directory, r), r)]
+    if not stale:
+        return
+    files = [argument for file in stale for argument in ("-r", str(file))]
+    pip = [str(directory / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    subprocess.run([*pip, *files], check=True)
+    for file in stale:
+        shutil.copyfile(file, copy_in(directory, file))
+
+
+def copy_in(directory: Path, requirements: Path) -> Path:
+    return directory / f"installed-{requirements.name}"
+
+
+def differ(one: Path, other: Path) -> bool:
+    return one.read_bytes() != other.read_bytes()
+
+
+def main() -> None:
+    directory, requirements = Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
+    missing = missing_prerequisite()
+    if missing:
+        sys.exit(missing)
+    interpreter = f"{sys.base_prefix}\n{sys.version}\n"
+    made_for = directory / "made-for"
+    if not made_for.exists() or made_for.read_text() != interpreter:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
+        made_for.write_text(interpreter)
+    try:
+        install(directory, requirements)
+    except subprocess.CalledProcessError as error:
+        sys.exit(error.returncode)
+
+
+if __name__ == "__main__":
+    main()
