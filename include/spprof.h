@@ -26,7 +26,7 @@
 /* The extension imports weakly, so that a foreign libspprof_alloc.so (other version, other symbols) is met by the
  * version check and its message, not by the loader's "undefined symbol". */
 #if defined(SPPROF_BUILDING_ENGINE)
-#define SPPROF_API __attribute__((visibility("default")))
+#define SPPROF_API __attribute__((visibility("protected"))) /* our own calls are direct */
 #else
 #define SPPROF_API __attribute__((visibility("default"), weak))
 #endif
@@ -47,11 +47,10 @@ typedef struct spprof_thread {
     uint16_t note_size;    /* size of the sample announced by spprof_note, valid while note_armed */
     uint8_t note_armed;    /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;         /* > 0: this thread is inside the engine; taps pass through */
-    uint8_t lock_ranks;    /* bit per rank of the engine locks held, checked in debug builds */
-    uint8_t unused[19];
+    uint8_t unused[28];
 } spprof_thread;
 
-_Static_assert(sizeof(spprof_thread) == 64, "glibc's surplus of static TLS is 1664 bytes for everybody");
+_Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");
 
 SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
 
@@ -200,7 +199,7 @@ typedef struct spprof_stack {
     uint32_t count;
     bool cut;
 } spprof_stack;
-/* False: no such id. Ids are 1, 2, … without gaps up to spprof_stats.unique_stacks. */
+/* False: no such id. Ids run from 1 to spprof_stats.last_stack_id, with a gap where two threads met the same new stack. */
 SPPROF_API bool spprof_stack_get(uint32_t id, spprof_stack *stack);
 
 /* ---- Interpreted code, copied when first seen --------------------------------------------------------------------- */
@@ -256,7 +255,7 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks;
+    uint64_t unique_stacks, last_stack_id;
     uint64_t live_bytes, live_objects; /* estimates, in the fixed points above */
     uint64_t peak_bytes;               /* the highest live_bytes since the first start */
     uint64_t live_samples_max;         /* the live table's named maximum */

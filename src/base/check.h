@@ -1,0 +1,20 @@
+/* check.h: broken invariants.
+ *
+ * Debug builds (SPPROF_DEBUG) stop at once. A release build switches the profiler off and leaves the host running: the
+ * core registers how at its first start.
+ *
+ * Threads, signals: any.
+ */
+#ifndef SP_CHECK_H
+#define SP_CHECK_H
+
+typedef void sp_check_handler(void);
+
+/* What a release build does when an invariant is broken. */
+void sp_check_set_handler(sp_check_handler *handler);
+
+void sp_check_failed(const char *condition, const char *file, int line);
+
+#define SP_ASSERT(condition) ((condition) ? (void)0 : sp_check_failed(#condition, __FILE__, __LINE__))
+
+#endif

@@ -1,0 +1,12 @@
+/* futex.h: sleeping on a word. Threads: any. May change errno. */
+#ifndef SP_FUTEX_H
+#define SP_FUTEX_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Sleeps while *word is `value`; may return early. */
+void sp_futex_wait(_Atomic uint32_t *word, uint32_t value);
+void sp_futex_wake_one(_Atomic uint32_t *word);
+
+#endif

@@ -1,0 +1,31 @@
+/* lock.h: a mutex of one word that a forked child can reset.
+ *
+ * Ranks: a thread takes locks in rising rank only; debug builds check it.
+ *
+ * Memory:  four bytes and a rank; never allocates.
+ * Threads: any. Not recursive: the engine's per-thread guard keeps a thread from coming back.
+ * Signals: a handler must not take one (it may have interrupted the holder).
+ */
+#ifndef SP_LOCK_H
+#define SP_LOCK_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum sp_lock_rank {
+    SP_RANK_LIFECYCLE = 1,
+    SP_RANK_LIVE_SHARD = 16 /* + the shard's number, so that all of them can be taken in order */
+};
+
+typedef struct sp_lock {
+    _Atomic uint32_t state; /* 0 free, 1 held, 2 held and somebody waits */
+    uint32_t rank;
+} sp_lock;
+
+void sp_lock_acquire(sp_lock *lock);
+void sp_lock_release(sp_lock *lock);
+
+/* In a forked child, whose only thread holds no lock: whoever held it does not exist here. */
+void sp_lock_reset_after_fork(sp_lock *lock);
+
+#endif

@@ -1,0 +1,19 @@
+/* memory.h: pages from the kernel, counted and bounded. The engine has no other source of memory.
+ *
+ * Memory:  private anonymous mappings, zeroed, resident only where touched.
+ * Threads: any.
+ * Full:    NULL when the kernel refuses or the named maximum (engine_bytes_max) would be passed.
+ */
+#ifndef SP_MEMORY_H
+#define SP_MEMORY_H
+
+#include <stddef.h>
+
+/* `bytes` zeroed bytes, rounded up to whole pages; NULL if there are none. May change errno. */
+void *sp_memory_map(size_t bytes);
+void sp_memory_unmap(void *address, size_t bytes);
+
+/* Bytes mapped now. */
+size_t sp_memory_mapped(void);
+
+#endif

@@ -1,0 +1,35 @@
+#include "memory.h"
+
+#include "options.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static _Atomic size_t mapped_bytes;
+
+static size_t whole_pages(size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE); /* read from the auxiliary vector: no system call */
+    return (bytes + page - 1) & ~(page - 1);
+}
+
+void *sp_memory_map(size_t bytes) {
+    if (bytes == 0 || bytes > SIZE_MAX / 2) return NULL;
+    size_t pages = whole_pages(bytes);
+    size_t before = atomic_fetch_add(&mapped_bytes, pages);
+    void *address = MAP_FAILED;
+    if (before + pages <= sp_options.engine_bytes_max)
+        address = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (address != MAP_FAILED) return address;
+    atomic_fetch_sub(&mapped_bytes, pages);
+    return NULL;
+}
+
+void sp_memory_unmap(void *address, size_t bytes) {
+    if (munmap(address, whole_pages(bytes)) == 0) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
+}
+
+size_t sp_memory_mapped(void) {
+    return atomic_load(&mapped_bytes);
+}

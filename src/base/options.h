@@ -1,0 +1,22 @@
+/* options.h: the named maxima of options.def, overridable from the environment (docs/contracts/python-api.md).
+ *
+ * Memory:  one static struct.
+ * Threads: read by the first start, under its lock; constant afterwards.
+ */
+#ifndef SP_OPTIONS_H
+#define SP_OPTIONS_H
+
+#include <stdint.h>
+
+typedef struct sp_options_values {
+#define SP_OPTION(name, initial, variable) uint64_t name;
+#include "options.def"
+#undef SP_OPTION
+} sp_options_values;
+
+extern sp_options_values sp_options;
+
+/* Takes what the environment sets; a value that is no positive whole number is ignored. */
+void sp_options_read_environment(void);
+
+#endif

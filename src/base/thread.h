@@ -1,0 +1,10 @@
+/* thread.h: what the kernel calls a thread. Threads, signals: any. */
+#ifndef SP_THREAD_H
+#define SP_THREAD_H
+
+#include <stdint.h>
+
+/* The calling thread's id, as in threading.get_native_id(). A system call. */
+uint32_t sp_thread_kernel_id(void);
+
+#endif

@@ -1,0 +1,77 @@
+#include "memory.h"
+#include "profiler.h"
+
+static sp_counters *const counters = &sp_the_profiler.counters;
+
+void spprof_count_drop(spprof_drop_reason reason) {
+    atomic_fetch_add_explicit(&counters->dropped[reason], 1, memory_order_relaxed);
+}
+
+void sp_counters_add_live(spprof_weight weight) {
+    atomic_fetch_add(&counters->total_samples, 1);
+    atomic_fetch_add(&counters->live_bytes, weight.bytes);
+    atomic_fetch_add(&counters->live_objects, weight.objects);
+}
+
+void sp_counters_take_back(spprof_weight weight) {
+    atomic_fetch_sub(&counters->live_objects, weight.objects);
+    atomic_fetch_sub(&counters->live_bytes, weight.bytes);
+    atomic_fetch_sub(&counters->total_samples, 1);
+}
+
+void sp_counters_reach_peak(void) {
+    uint64_t now = atomic_load(&counters->live_bytes);
+    uint64_t peak = atomic_load(&counters->peak_bytes);
+    while (now > peak && !atomic_compare_exchange_weak(&counters->peak_bytes, &peak, now)) {
+    }
+}
+
+void sp_counters_add_freed(const spprof_sample *sample) {
+    spprof_weight weight = spprof_weigh(sample->size, sample->rate);
+    atomic_fetch_sub(&counters->live_objects, weight.objects);
+    atomic_fetch_sub(&counters->live_bytes, weight.bytes);
+    atomic_fetch_add(&counters->freed_samples, 1);
+    sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
+    if (stack) sp_stack_add_freed(stack, weight);
+}
+
+void sp_counters_repair_after_fork(void) {
+    size_t live = sp_live_table_count(&sp_the_profiler.live);
+    if (live == atomic_load(&counters->total_samples) - atomic_load(&counters->freed_samples)) return;
+    uint64_t bytes = 0, objects = 0;
+    size_t size = live * sizeof(spprof_sample);
+    spprof_sample *samples = size ? sp_memory_map(size) : NULL;
+    if (size && !samples) return;
+    if (samples) sp_live_table_copy(&sp_the_profiler.live, samples, live);
+    for (size_t i = 0; i < live; i++) {
+        spprof_weight weight = spprof_weigh(samples[i].size, samples[i].rate);
+        bytes += weight.bytes;
+        objects += weight.objects;
+    }
+    if (samples) sp_memory_unmap(samples, size);
+    atomic_store(&counters->live_bytes, bytes);
+    atomic_store(&counters->live_objects, objects);
+    if (atomic_load(&counters->total_samples) < live) atomic_store(&counters->total_samples, live);
+    atomic_store(&counters->freed_samples, atomic_load(&counters->total_samples) - live);
+}
+
+/* Freed before total: whatever is freed in between was counted in total before, so live is never negative. */
+void spprof_get_stats(spprof_stats *stats) {
+    *stats = (spprof_stats){0};
+    stats->freed_samples = atomic_load(&counters->freed_samples);
+    stats->total_samples = atomic_load(&counters->total_samples);
+    stats->live_samples = stats->total_samples - stats->freed_samples;
+    stats->live_bytes = atomic_load(&counters->live_bytes);
+    stats->live_objects = atomic_load(&counters->live_objects);
+    stats->peak_bytes = atomic_load(&counters->peak_bytes);
+    stats->missed_frees = atomic_load(&counters->missed_frees);
+    stats->last_serial = atomic_load(&counters->last_serial);
+    for (int i = 0; i < SPPROF_DROP_REASON_COUNT; i++) stats->dropped[i] = atomic_load(&counters->dropped[i]);
+    stats->unique_stacks = atomic_load(&sp_the_profiler.stacks.interned.count);
+    stats->last_stack_id = atomic_load(&sp_the_profiler.stacks.interned.last_id);
+    stats->live_samples_max = sp_the_profiler.live.max;
+    stats->mapped_bytes = sp_memory_mapped();
+    sp_plan plan = sp_profiler_plan();
+    stats->rate = plan.rate;
+    stats->epochs = plan.epoch;
+}

@@ -1,0 +1,29 @@
+/* filter.h: one byte for each hash of addresses, so that free can tell "certainly not sampled" with one load.
+ *
+ *   hash: [ shard | … more bits … | rest ]        index = hash >> shift: whole shards own runs of counters
+ *
+ * A counter counts the live samples with its index; at 255 it sticks until the filter is rebuilt.
+ *
+ * Memory:  header and counters are one mapping, replaced when it grows and never unmapped.
+ * Threads: counters are written under the lock of the shard they belong to, and read by anyone.
+ * Full:    sp_filter_create returns NULL; a filter that could not grow only errs more often towards "maybe".
+ */
+#ifndef SP_FILTER_H
+#define SP_FILTER_H
+
+#include "spprof.h"
+
+#define SP_SHARD_BITS 6
+#define SP_FILTER_BITS_MIN 16 /* 64 KiB: fits the second-level cache */
+#define SP_FILTER_BITS_MAX 26
+
+/* Says "certainly not" to everything: before the first start and after shutdown. */
+extern const spprof_filter sp_filter_empty;
+
+/* 2^bits counters of zero. */
+spprof_filter *sp_filter_create(unsigned bits);
+void sp_filter_add(const spprof_filter *filter, uint64_t hash);
+void sp_filter_remove(const spprof_filter *filter, uint64_t hash);
+void sp_filter_clear(const spprof_filter *filter);
+
+#endif

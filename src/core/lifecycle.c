@@ -1,0 +1,129 @@
+/* lifecycle.c: start, stop, shutdown, fork. */
+#include "check.h"
+#include "entropy.h"
+#include "fork.h"
+#include "options.h"
+#include "profiler.h"
+
+#include <errno.h>
+
+sp_profiler sp_the_profiler = {.lifecycle = {.rank = SP_RANK_LIFECYCLE}};
+__thread spprof_thread spprof_this_thread;
+spprof_gate spprof_the_gate __attribute__((aligned(64))) = {.threshold = INT64_MIN, .filter = &sp_filter_empty};
+
+static sp_profiler *const profiler = &sp_the_profiler;
+
+const char *spprof_version(void) {
+    return SPPROF_VERSION;
+}
+
+void spprof_set_walker(spprof_walker *walker) {
+    atomic_store_explicit(&profiler->walker, walker, memory_order_release);
+}
+
+static void set_gate(int64_t threshold) {
+    __atomic_store_n(&spprof_the_gate.threshold, threshold, __ATOMIC_RELEASE);
+}
+
+static void set_plan(sp_plan plan) {
+    atomic_store_explicit(&profiler->plan, sp_plan_pack(plan), memory_order_release);
+}
+
+/* A handler on the lifecycle's own thread would find its lock held: the guard keeps it out. */
+static void enter_lifecycle(void) {
+    sp_guard_enter(&spprof_this_thread);
+    sp_lock_acquire(&profiler->lifecycle);
+}
+
+static void leave_lifecycle(void) {
+    sp_lock_release(&profiler->lifecycle);
+    sp_guard_leave(&spprof_this_thread);
+}
+
+/* What broke is left as it is; nothing of ours runs any more. */
+static void switch_off(void) {
+    set_gate(INT64_MIN);
+    atomic_store(&profiler->shut_down, true);
+    __atomic_store_n(&spprof_the_gate.filter, &sp_filter_empty, __ATOMIC_RELEASE);
+}
+
+/* Runs in a forked child, on its only thread. */
+static void repair_after_fork(void) {
+    int saved_errno = errno;
+    spprof_thread *self = &spprof_this_thread;
+    sp_guard_enter(self);
+    self->thread_id = 0;
+    sp_lock_reset_after_fork(&profiler->lifecycle);
+    if (profiler->created) {
+        sp_live_table_repair_after_fork(&profiler->live);
+        sp_counters_repair_after_fork();
+    }
+    sp_guard_leave(self);
+    errno = saved_errno;
+}
+
+static bool create_locked(void) {
+    if (profiler->created) return true;
+    sp_options_read_environment();
+    if (!sp_live_table_create(&profiler->live, &spprof_the_gate.filter, sp_options.live_samples_max)) return false;
+    sp_stack_table_create(&profiler->stacks, sp_options.stacks_max);
+    sp_code_table_create(&profiler->codes, sp_options.codes_max);
+    sp_sampler_seed(sp_entropy_word());
+    sp_check_set_handler(switch_off);
+    sp_fork_call_in_child(repair_after_fork);
+    profiler->created = true;
+    return true;
+}
+
+static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
+    sp_plan plan = sp_profiler_plan();
+    if (profiler->shut_down) return SPPROF_SHUT_DOWN;
+    if (plan.active) return SPPROF_ALREADY_ACTIVE;
+    if (rate > SPPROF_RATE_MAX) return SPPROF_BAD_RATE;
+    if (plan.epoch >= SP_EPOCHS_MAX) return SPPROF_TOO_MANY_STARTS;
+    if (!create_locked()) return SPPROF_OUT_OF_MEMORY;
+    if (seed) sp_sampler_seed(*seed);
+    plan = (sp_plan){.rate = rate, .epoch = plan.epoch + 1, .active = true, .seeded = seed != NULL};
+    set_plan(plan);
+    set_gate(sp_plan_gate(plan)); /* last: a thread below the new gate finds the new plan */
+    return SPPROF_OK;
+}
+
+static spprof_status stop_locked(void) {
+    sp_plan plan = sp_profiler_plan();
+    if (!plan.active) return SPPROF_NOT_ACTIVE;
+    set_gate(INT64_MIN);
+    plan.active = false;
+    set_plan(plan);
+    return SPPROF_OK;
+}
+
+spprof_status spprof_start(uint32_t rate, const uint64_t *seed) {
+    enter_lifecycle();
+    spprof_status status = start_locked(rate, seed);
+    leave_lifecycle();
+    return status;
+}
+
+spprof_status spprof_stop(void) {
+    enter_lifecycle();
+    spprof_status status = stop_locked();
+    leave_lifecycle();
+    return status;
+}
+
+void spprof_shutdown(void) {
+    enter_lifecycle();
+    stop_locked();
+    atomic_store(&profiler->shut_down, true);
+    if (profiler->created) sp_live_table_close(&profiler->live);
+    leave_lifecycle();
+}
+
+bool spprof_is_active(void) {
+    return sp_profiler_plan().active;
+}
+
+bool spprof_is_shut_down(void) {
+    return atomic_load(&profiler->shut_down);
+}

@@ -1,0 +1,74 @@
+/* live_table.h: sampled allocations that are still alive, by address.
+ *
+ *   hash of the address: [ 6 bits: shard | next bits: slot | … ]
+ *   shard: lock | sequence | slots ──► [ sample | sample | … ]   linear probing, 2^n slots, address 0 = empty
+ *
+ * Removal shifts the following entries back, so there are no tombstones and cost does not grow with age.
+ *
+ * Memory:  a mapping per shard, doubled at 3/4 load and then unmapped; a filter (filter.h), doubled when there are more
+ *          live samples than 1/16 of its counters. Never calls malloc.
+ * Threads: insert and remove from any thread; one lock per shard.
+ * Signals: none of it.
+ * Fork:    a shard's sequence is odd while it is being changed; the child rebuilds such shards.
+ * Full:    insert says so and the caller counts the drop.
+ */
+#ifndef SP_LIVE_TABLE_H
+#define SP_LIVE_TABLE_H
+
+#include "filter.h"
+#include "lock.h"
+#include "spprof.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SP_SHARDS (1 << SP_SHARD_BITS)
+
+typedef struct sp_live_slots sp_live_slots;
+
+typedef struct sp_live_shard {
+    _Alignas(64) sp_lock lock;
+    _Atomic uint32_t sequence;       /* odd: being changed (fork only) */
+    _Atomic(sp_live_slots *) slots;  /* NULL until the first insert; written under lock */
+    size_t count;                    /* under lock */
+} sp_live_shard;
+
+typedef struct sp_live_table {
+    sp_live_shard shards[SP_SHARDS];
+    const spprof_filter **filter; /* where frees look; written under all shard locks */
+    bool closed;                  /* under all shard locks: nothing more is published */
+    _Atomic size_t count;
+    size_t max;
+} sp_live_table;
+
+typedef enum sp_insert_result {
+    SP_INSERTED,
+    SP_REPLACED,    /* the address was listed: its free was missed; the old entry is handed out */
+    SP_TABLE_FULL,  /* `max` entries */
+    SP_TABLE_NO_MEMORY,
+    SP_TABLE_CLOSED /* after sp_live_table_close */
+} sp_insert_result;
+
+/* Prepares an empty table of at most `max` entries that publishes its filter at *filter. False: no memory. */
+bool sp_live_table_create(sp_live_table *table, const spprof_filter **filter, size_t max);
+
+/* Visible to every thread's free before it returns. `replaced` receives the old entry of SP_REPLACED. */
+sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample *sample, spprof_sample *replaced);
+
+/* False: not in the table. */
+bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed);
+
+size_t sp_live_table_count(sp_live_table *table);
+
+/* Copies up to `capacity` entries, one shard at a time; returns how many there were. */
+size_t sp_live_table_copy(sp_live_table *table, spprof_sample *out, size_t capacity);
+
+/* From now on every free passes by: publishes the empty filter. What is in the table stays. */
+void sp_live_table_close(sp_live_table *table);
+
+/* In a forked child: resets the locks, rebuilds shards that were being changed (an entry half moved counts once) and, if
+ * there were any, recounts. */
+void sp_live_table_repair_after_fork(sp_live_table *table);
+
+#endif

@@ -1,0 +1,54 @@
+/* pool.c: samples of pools that hand large requests down to malloc and keep small ones to themselves. */
+#include "profiler.h"
+
+
+bool spprof_note_begin(size_t size) {
+    spprof_thread *self = &spprof_this_thread;
+    sp_plan plan = sp_profiler_plan();
+    if (self->guard || !plan.active || !sp_sampler_trial(self, plan, size)) return false;
+    self->note_size = (uint16_t)size;
+    self->note_armed = 1;
+    self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the note is read */
+    return true;
+}
+
+bool spprof_note_end(void) {
+    spprof_thread *self = &spprof_this_thread;
+    bool taken = !self->note_armed;
+    self->note_armed = 0;
+    sp_plan plan = sp_profiler_plan();
+    sp_sampler_redraw(self, plan);
+    if (!taken && plan.active) spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
+    return taken;
+}
+
+int64_t spprof_mark_begin(void *address) {
+    spprof_thread *self = &spprof_this_thread;
+    int64_t countdown = self->countdown;
+    self->mark = (uintptr_t)address;
+    self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the mark is read */
+    return countdown;
+}
+
+void spprof_mark_end(int64_t countdown) {
+    spprof_this_thread.mark = 0;
+    spprof_this_thread.countdown = countdown;
+}
+
+/* Half the distance between two gates: no probe of a few hundred bytes comes below the present one. */
+static int64_t probe_countdown(void) {
+    return sp_plan_gate(sp_profiler_plan()) + (INT64_C(1) << (SP_EPOCH_SHIFT - 1));
+}
+
+void spprof_probe_begin(void) {
+    sp_guard_enter(&spprof_this_thread);
+    spprof_this_thread.countdown = probe_countdown();
+}
+
+/* The countdown is left due: it is drawn anew, which memorylessness allows. */
+int64_t spprof_probe_end(void) {
+    int64_t counted = probe_countdown() - spprof_this_thread.countdown;
+    spprof_this_thread.countdown = SP_COUNTDOWN_DUE;
+    sp_guard_leave(&spprof_this_thread);
+    return counted;
+}

@@ -1,0 +1,66 @@
+/* profiler.h: the one profiler of the process, as the files of core share it.
+ *
+ *   plan (one word) · gate (threshold, filter) · live table · stack table · code table · counters
+ *
+ * Memory:  static; the tables map what they need.
+ * Threads: each member names its rule.
+ * Signals: the guard keeps a handler that interrupted the engine out of everything here but the pending list.
+ */
+#ifndef SP_PROFILER_H
+#define SP_PROFILER_H
+
+#include "code_table.h"
+#include "live_table.h"
+#include "pending.h"
+#include "sampler.h"
+#include "spprof.h"
+#include "stack_table.h"
+
+typedef struct sp_counters {
+    _Atomic uint64_t total_samples, freed_samples;
+    _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof.h */
+    _Atomic uint64_t missed_frees, last_serial;
+    _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
+} sp_counters;
+
+typedef struct sp_profiler {
+    _Atomic uint64_t plan;            /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic(spprof_walker *) walker;  /* NULL: no interpreter, stacks are empty */
+    _Atomic bool shut_down;
+    sp_lock lifecycle;                /* start, stop, shutdown */
+    bool created;                     /* under lifecycle */
+    sp_live_table live;
+    sp_stack_table stacks;
+    sp_code_table codes;
+    sp_pending pending;
+    sp_counters counters;
+} sp_profiler;
+
+extern sp_profiler sp_the_profiler;
+
+static inline sp_plan sp_profiler_plan(void) {
+    return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));
+}
+
+/* The guard: while it is up, taps on this thread pass through. A handler on this thread sees it at once. */
+static inline void sp_guard_enter(spprof_thread *self) {
+    self->guard++;
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline void sp_guard_leave(spprof_thread *self) {
+    atomic_signal_fence(memory_order_seq_cst);
+    self->guard--;
+}
+
+/* Accounts for a sample that enters or leaves the live table. */
+void sp_counters_add_live(spprof_weight weight);
+void sp_counters_take_back(spprof_weight weight);
+void sp_counters_reach_peak(void);
+void sp_counters_add_freed(const spprof_sample *sample);
+
+/* In a forked child, after the live table was repaired: a thread of the parent may have been between counting and
+ * inserting. The table is what holds; what it does not list counts as freed. */
+void sp_counters_repair_after_fork(void);
+
+#endif

@@ -1,0 +1,190 @@
+/* tracking.c: one allocation or free, from the tap's call to the tables. */
+#include "clock.h"
+#include "profiler.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- Frees ---- */
+
+static void forget_guarded(uintptr_t address) {
+    spprof_sample removed;
+    if (sp_live_table_remove(&sp_the_profiler.live, address, &removed)) sp_counters_add_freed(&removed);
+}
+
+static void drain_pending_guarded(void) {
+    uintptr_t address;
+    while ((address = sp_pending_pop(&sp_the_profiler.pending)) != 0) forget_guarded(address);
+}
+
+static void leave_pending(uintptr_t address) {
+    if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
+}
+
+void spprof_forget(void *address) {
+    spprof_thread *self = &spprof_this_thread;
+    if (self->guard) {
+        leave_pending((uintptr_t)address);
+        return;
+    }
+    int saved_errno = errno;
+    sp_guard_enter(self);
+    drain_pending_guarded();
+    forget_guarded((uintptr_t)address);
+    sp_guard_leave(self);
+    errno = saved_errno;
+}
+
+/* ---- Allocations ---- */
+
+static uint32_t thread_id(spprof_thread *self) {
+    if (self->thread_id == 0) self->thread_id = sp_thread_kernel_id();
+    return self->thread_id;
+}
+
+/* A function of its own: its frames must not lie on the stack of whoever is not sampled. */
+static __attribute__((noinline)) sp_stack_record *capture_stack(spprof_drop_reason *reason) {
+    uint64_t frames[SPPROF_STACK_FRAMES_MAX];
+    bool cut = false;
+    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
+    size_t count = walker ? walker(frames, SPPROF_STACK_FRAMES_MAX, &cut) : 0;
+    *reason = SPPROF_DROP_CODE_TABLE_FULL;
+    if (count == SIZE_MAX) return NULL;
+    return sp_stack_table_intern(&sp_the_profiler.stacks, frames, (uint32_t)count, cut, reason);
+}
+
+/* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
+static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
+    sp_guard_enter(self);
+    spprof_drop_reason reason;
+    sp_stack_record *stack = capture_stack(&reason);
+    if (!stack) {
+        spprof_count_drop(reason);
+        sp_guard_leave(self);
+        return;
+    }
+    ticket->sampled = true;
+    ticket->sample = (spprof_sample){
+        .size = size,
+        .rate = rate,
+        .stack_id = stack->head.id,
+        .thread_id = thread_id(self),
+    };
+}
+
+/* Whether this request is the one a pool announced; if so the note is spent. */
+static bool take_note(spprof_thread *self, size_t size) {
+    if (!self->note_armed || size < SPPROF_NOTE_MIN || size > SPPROF_NOTE_MAX) return false;
+    self->note_armed = 0;
+    return true;
+}
+
+static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size) {
+    sp_plan plan = sp_profiler_plan();
+    if (!plan.active) return;
+    if (take_note(self, size))
+        take_sample(self, ticket, self->note_size, plan.rate);
+    else if (sp_sampler_trial(self, plan, size))
+        take_sample(self, ticket, size, plan.rate);
+}
+
+void spprof_begin(spprof_ticket *ticket, size_t size) {
+    spprof_thread *self = &spprof_this_thread;
+    ticket->sampled = ticket->detached = false;
+    ticket->size = size;
+    if (self->guard) return;
+    int saved_errno = errno;
+    hold_trial(self, ticket, size);
+    errno = saved_errno;
+}
+
+/* ---- Reallocations ---- */
+
+/* Debug layers put up to this many bytes before the block that the marked caller knows. */
+#define MARK_REACH 64
+
+static bool is_marked(const spprof_thread *self, const void *address) {
+    return self->mark != 0 && self->mark - (uintptr_t)address <= MARK_REACH;
+}
+
+static void detach(spprof_thread *self, spprof_ticket *ticket, void *address) {
+    sp_guard_enter(self);
+    drain_pending_guarded();
+    ticket->detached = sp_live_table_remove(&sp_the_profiler.live, (uintptr_t)address, &ticket->old);
+    sp_guard_leave(self);
+}
+
+void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool counted) {
+    spprof_thread *self = &spprof_this_thread;
+    ticket->sampled = ticket->detached = false;
+    ticket->size = size;
+    bool listed = old && spprof_may_be_live(old);
+    if (self->guard) {
+        if (listed) leave_pending((uintptr_t)old);
+        return;
+    }
+    int saved_errno = errno;
+    if (listed) detach(self, ticket, old);
+    if (counted && !is_marked(self, old)) hold_trial(self, ticket, size);
+    errno = saved_errno;
+}
+
+/* ---- The end of either ---- */
+
+/* Counted before it is inserted: once inserted, another thread may free it. */
+static void insert_guarded(spprof_sample *sample) {
+    spprof_weight weight = spprof_weigh(sample->size, sample->rate);
+    sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
+    sample->time_ns = sp_clock_monotonic_ns();
+    sample->serial = atomic_fetch_add(&sp_the_profiler.counters.last_serial, 1) + 1;
+    sp_counters_add_live(weight);
+    sp_stack_add_allocated(stack, weight);
+    spprof_sample replaced;
+    sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, sample, &replaced);
+    if (result == SP_INSERTED || result == SP_REPLACED) sp_counters_reach_peak();
+    if (result == SP_INSERTED) return;
+    if (result == SP_REPLACED) {
+        atomic_fetch_add(&sp_the_profiler.counters.missed_frees, 1);
+        sp_counters_add_freed(&replaced);
+        return;
+    }
+    sp_counters_take_back(weight);
+    sp_stack_take_back(stack, weight);
+    if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
+    if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
+}
+
+static void reattach_guarded(const spprof_sample *old) {
+    spprof_sample replaced;
+    sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, old, &replaced);
+    if (result == SP_INSERTED) return;
+    sp_counters_add_freed(result == SP_REPLACED ? &replaced : old);
+    if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
+    if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
+}
+
+/* A realloc that failed left the old block as it was; to size 0, NULL means freed. */
+static void settle_detached_guarded(const spprof_ticket *ticket, const void *result) {
+    if (!result && ticket->size != 0)
+        reattach_guarded(&ticket->old);
+    else
+        sp_counters_add_freed(&ticket->old);
+}
+
+void *spprof_end(spprof_ticket *ticket, void *result) {
+    if (!ticket->sampled && !ticket->detached) return result;
+    spprof_thread *self = &spprof_this_thread;
+    int saved_errno = errno;
+    sp_guard_enter(self);
+    drain_pending_guarded();
+    if (ticket->detached) settle_detached_guarded(ticket, result);
+    if (ticket->sampled && result) {
+        ticket->sample.address = (uintptr_t)result;
+        insert_guarded(&ticket->sample);
+    }
+    sp_guard_leave(self);
+    if (ticket->sampled) sp_guard_leave(self); /* entered by take_sample */
+    errno = saved_errno;
+    return result;
+}

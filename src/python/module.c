@@ -1,0 +1,208 @@
+/* module.c: spprof._memprof. Lifecycle for the Python package; python/spprof/_memprof.pyi is its contract. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "convert.h"
+#include "pycode.h"
+#include "pyframes.h"
+#include "pymem_tap.h"
+#include "spprof.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+/* What start() found, for stats. Written with the GIL. */
+static const char *native_mode = "off";
+
+/* ---- Errors: each names its remedy ---- */
+
+static PyObject *raise_status(spprof_status status) {
+    static const char *const messages[] = {
+        [SPPROF_ALREADY_ACTIVE] = "the heap profiler is already running: call spprof.memprof.stop() first, or use the "
+                                  "running one",
+        [SPPROF_NOT_ACTIVE] = "the heap profiler is not running: call spprof.memprof.start() first",
+        [SPPROF_SHUT_DOWN] = "the heap profiler was shut down, which is one way: start a new process to profile again "
+                             "(stop(), not shutdown(), is what start() can follow)",
+        [SPPROF_TOO_MANY_STARTS] = "the heap profiler was started as often as it can count (4194303 times): leave it "
+                                   "running, or start a new process",
+    };
+    if (status == SPPROF_BAD_RATE)
+        return PyErr_Format(PyExc_ValueError, "the sampling rate must be between 0 and %u bytes", SPPROF_RATE_MAX);
+    if (status == SPPROF_OUT_OF_MEMORY) return PyErr_NoMemory();
+    PyErr_SetString(PyExc_RuntimeError, messages[status]);
+    return NULL;
+}
+
+/* ---- Native modes ---- */
+
+/* The mode that `wanted` comes to, or NULL with an exception. */
+static const char *choose_native_mode(const char *wanted) {
+    bool preloaded = sp_pymem_tap_malloc_is_seen();
+    if (strcmp(wanted, "auto") == 0) return preloaded ? "preload" : "off";
+    if (strcmp(wanted, "preload") == 0) {
+        if (preloaded) return "preload";
+        return (const char *)PyErr_Format(PyExc_RuntimeError,
+                                          "native=\"preload\" needs the library preloaded: start the program with "
+                                          "LD_PRELOAD=%s",
+                                          spprof_library_path());
+    }
+    if (strcmp(wanted, "off") == 0) {
+        if (!preloaded) return "off";
+        return (const char *)PyErr_Format(PyExc_RuntimeError,
+                                          "native=\"off\" cannot hold while %s is preloaded and sees every malloc: "
+                                          "start the program without LD_PRELOAD, or use native=\"auto\"",
+                                          spprof_library_path());
+    }
+    if (strcmp(wanted, "patch") == 0)
+        return (const char *)PyErr_Format(PyExc_RuntimeError,
+                                          "native=\"patch\" is not part of this version: start the program with "
+                                          "LD_PRELOAD=%s to see native allocations",
+                                          spprof_library_path());
+    return (const char *)PyErr_Format(PyExc_ValueError, "native must be \"auto\", \"preload\", \"patch\" or \"off\"");
+}
+
+/* ---- Lifecycle ---- */
+
+static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *mode) {
+    sp_pycode_watch_with_gil();
+    spprof_set_walker(sp_pyframes_walk);
+    sp_pymem_tap_install_with_gil();
+    spprof_status status = spprof_start(rate, seed);
+    if (status == SPPROF_OK) {
+        native_mode = mode;
+        Py_RETURN_NONE;
+    }
+    if (status != SPPROF_ALREADY_ACTIVE) sp_pymem_tap_rest_with_gil();
+    return raise_status(status);
+}
+
+static PyObject *start(PyObject *module, PyObject *arguments) {
+    (void)module;
+    unsigned long rate;
+    const char *wanted;
+    PyObject *seed_object;
+    if (!PyArg_ParseTuple(arguments, "ksO:start", &rate, &wanted, &seed_object)) return NULL;
+    uint64_t seed = 0;
+    if (seed_object != Py_None) {
+        seed = PyLong_AsUnsignedLongLongMask(seed_object);
+        if (PyErr_Occurred()) return NULL;
+    }
+    if (spprof_is_shut_down()) return raise_status(SPPROF_SHUT_DOWN);
+    if (spprof_is_active()) return raise_status(SPPROF_ALREADY_ACTIVE);
+    if (rate > SPPROF_RATE_MAX) return raise_status(SPPROF_BAD_RATE);
+    const char *mode = choose_native_mode(wanted);
+    return mode ? start_engine((uint32_t)rate, seed_object == Py_None ? NULL : &seed, mode) : NULL;
+}
+
+static PyObject *stop(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    spprof_status status = spprof_stop();
+    if (status != SPPROF_OK) return raise_status(status);
+    sp_pymem_tap_rest_with_gil();
+    Py_RETURN_NONE;
+}
+
+static PyObject *shut_down(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    spprof_shutdown();
+    sp_pymem_tap_remove_with_gil();
+    Py_RETURN_NONE;
+}
+
+static PyObject *is_active(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(spprof_is_active());
+}
+
+static PyObject *is_shut_down(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(spprof_is_shut_down());
+}
+
+/* ---- Reading ---- */
+
+static PyObject *stats(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return sp_convert_stats_with_gil(native_mode);
+}
+
+/* A snapshot is also when a hook that another tool took away is found and put back. */
+static PyObject *snapshot(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint64_t after_serial = PyLong_AsUnsignedLongLong(argument);
+    if (PyErr_Occurred()) return NULL;
+    if (spprof_is_active()) sp_pymem_tap_install_with_gil();
+    return sp_convert_snapshot_with_gil(after_serial, native_mode);
+}
+
+static PyObject *stack(PyObject *module, PyObject *argument) {
+    (void)module;
+    unsigned long id = PyLong_AsUnsignedLong(argument);
+    if (PyErr_Occurred()) return NULL;
+    return sp_convert_stack_with_gil(id > UINT32_MAX ? 0 : (uint32_t)id);
+}
+
+static PyObject *library_path(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyUnicode_DecodeFSDefault(spprof_library_path());
+}
+
+/* ---- The module ---- */
+
+static PyMethodDef methods[] = {
+    {"start", start, METH_VARARGS, "start(rate_bytes, native, seed)"},
+    {"stop", stop, METH_NOARGS, "stop()"},
+    {"shutdown", shut_down, METH_NOARGS, "shutdown()"},
+    {"is_active", is_active, METH_NOARGS, "is_active() -> bool"},
+    {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
+    {"stats", stats, METH_NOARGS, "stats() -> dict"},
+    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
+    {"stack", stack, METH_O, "stack(stack_id) -> (frames, cut)"},
+    {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "spprof._memprof",
+    .m_doc = "Between the engine and spprof.memprof; not a public interface.",
+    .m_size = -1,
+    .m_methods = methods,
+};
+
+/* The library that belongs to this extension lies beside it. */
+static void write_own_library_path(char *out, size_t size) {
+    Dl_info info;
+    const char *name = dladdr((void *)&definition, &info) && info.dli_fname ? info.dli_fname : "";
+    const char *slash = strrchr(name, '/');
+    PyOS_snprintf(out, size, "%.*slibspprof_alloc.so", slash ? (int)(slash - name) + 1 : 0, name);
+}
+
+/* The loader hands out whichever libspprof_alloc.so was loaded first. One of another version has other structs. */
+static bool engine_is_ours(void) {
+    const char *found = spprof_version ? spprof_version() : "unknown";
+    if (strcmp(found, SPPROF_VERSION) == 0) return true;
+    char own_path[4096];
+    write_own_library_path(own_path, sizeof own_path);
+    PyErr_Format(PyExc_ImportError,
+                 "the libspprof_alloc.so that is loaded (%s) has version %s, but this spprof package has version %s: "
+                 "remove it from LD_PRELOAD, or preload %s",
+                 spprof_library_path ? spprof_library_path() : "preloaded", found, SPPROF_VERSION, own_path);
+    return false;
+}
+
+static bool add_constants(PyObject *module) {
+    return PyModule_AddStringConstant(module, "VERSION", SPPROF_VERSION) == 0 &&
+           PyModule_AddIntConstant(module, "RATE_MAX_BYTES", SPPROF_RATE_MAX) == 0 &&
+           PyModule_AddIntConstant(module, "STACK_FRAMES_MAX", SPPROF_STACK_FRAMES_MAX) == 0 &&
+           PyModule_AddIntConstant(module, "BYTES_ONE", SPPROF_BYTES_ONE) == 0 &&
+           PyModule_AddIntConstant(module, "OBJECTS_ONE", SPPROF_OBJECTS_ONE) == 0 &&
+           PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0;
+}
+
+PyMODINIT_FUNC PyInit__memprof(void) {
+    if (!engine_is_ours()) return NULL;
+    PyObject *module = PyModule_Create(&definition);
+    if (module && !add_constants(module)) Py_CLEAR(module);
+    return module;
+}

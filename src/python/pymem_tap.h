@@ -1,0 +1,34 @@
+/* pymem_tap.h: the tap on Python's three allocator domains, RAW, MEM and OBJ.
+ *
+ *   domain is …                                         hooked as   free
+ *   seen whole by a tap below (preload)                 nothing     the tap below
+ *   a pool that hands 513 bytes and more down (pymalloc) pool       untouched: a sample is asked for as 513 bytes, which
+ *                                                                   live and die below, at malloc level
+ *   anything else (RAW itself, mimalloc, plain malloc)  direct      looked up in the filter
+ *
+ * Which of them holds is asked by trying, at every start: no version or setting of Python is assumed.
+ *
+ * Other tools hook the same domains. Ours keep the original's ctx, so a half-written allocator struct is still valid; a
+ * hook that was displaced is found by trying (at start and snapshot) and put in anew; ours are taken out only where
+ * nobody stands on top of them, else they stay and pass through.
+ *
+ * Threads: every function here needs the GIL. The hooks never take it.
+ */
+#ifndef SP_PYMEM_TAP_H
+#define SP_PYMEM_TAP_H
+
+#include <stdbool.h>
+
+/* Puts hooks in where they are needed and missing. */
+void sp_pymem_tap_install_with_gil(void);
+
+/* Takes out the hooks that frees do not need. */
+void sp_pymem_tap_rest_with_gil(void);
+
+/* Takes out all of them. */
+void sp_pymem_tap_remove_with_gil(void);
+
+/* Whether malloc itself reaches a tap of ours, that is, the library was preloaded. */
+bool sp_pymem_tap_malloc_is_seen(void);
+
+#endif

@@ -1,0 +1,68 @@
+#include "originals.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* glibc's own names for its allocator, for the case that looking up allocates. */
+void *__libc_malloc(size_t size) __attribute__((weak));
+void *__libc_calloc(size_t count, size_t size) __attribute__((weak));
+void *__libc_realloc(void *old, size_t size) __attribute__((weak));
+void __libc_free(void *address) __attribute__((weak));
+
+static void find_all(void);
+
+/* Named after what they stand in for: find_malloc finds everything, then calls what sp_originals.malloc has become. */
+#define ORIGINAL(result, name, parameters, arguments)                                                                 \
+    static result find_##name parameters {                                                                            \
+        find_all();                                                                                                   \
+        return sp_originals.name arguments;                                                                           \
+    }
+SP_ORIGINALS(ORIGINAL)
+#undef ORIGINAL
+
+static void find_free(void *address) {
+    find_all();
+    sp_originals.free(address);
+}
+
+sp_originals_table sp_originals = {
+#define ORIGINAL(result, name, parameters, arguments) .name = find_##name,
+    SP_ORIGINALS(ORIGINAL)
+#undef ORIGINAL
+        .free = find_free,
+};
+
+/* Without an original no call can be answered; every libc on which this library loads has all of them. */
+static void *find(const char *name) {
+    void *original = dlsym(RTLD_NEXT, name);
+    if (original) return original;
+    static const char message[] = "spprof: this libc lacks a function of the malloc family\n";
+    ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)written;
+    _exit(127);
+}
+
+/* While dlsym runs it may itself allocate: those calls go to libc directly. */
+static void answer_with_libc(sp_originals_table *table) {
+    if (!__libc_malloc || !__libc_calloc || !__libc_realloc || !__libc_free) return;
+    table->malloc = __libc_malloc;
+    table->calloc = __libc_calloc;
+    table->realloc = __libc_realloc;
+    table->free = __libc_free;
+}
+
+static void find_all(void) {
+    answer_with_libc(&sp_originals);
+    sp_originals_table found;
+#define ORIGINAL(result, name, parameters, arguments) found.name = (result(*) parameters)find(#name);
+    SP_ORIGINALS(ORIGINAL)
+#undef ORIGINAL
+    found.free = (void (*)(void *))find("free");
+    sp_originals = found;
+}
+
+/* Before the program has a second thread. */
+__attribute__((constructor(101))) static void find_early(void) {
+    find_all();
+}

@@ -1,0 +1,115 @@
+/* preload.c: the malloc family under its own names, for LD_PRELOAD. Each tap calls the real one and tells the engine.
+ *
+ * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them through
+ * their PLT, and would be counted twice. errno is as the real call left it. */
+#include "originals.h"
+#include "spprof.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define TAP SPPROF_API
+#define SLOW static __attribute__((noinline))
+
+/* ---- malloc, calloc ---- */
+
+SLOW void *malloc_slow(size_t size) {
+    spprof_ticket ticket;
+    spprof_begin(&ticket, size);
+    return spprof_end(&ticket, sp_originals.malloc(size));
+}
+
+TAP void *malloc(size_t size) {
+    return spprof_passes(size) ? sp_originals.malloc(size) : malloc_slow(size);
+}
+
+SLOW void *calloc_slow(size_t count, size_t size) {
+    spprof_ticket ticket;
+    spprof_begin(&ticket, count * size);
+    return spprof_end(&ticket, sp_originals.calloc(count, size));
+}
+
+/* A product that overflows can only fail. */
+TAP void *calloc(size_t count, size_t size) {
+    size_t bytes;
+    bool passes = __builtin_mul_overflow(count, size, &bytes) || spprof_passes(bytes);
+    return passes ? sp_originals.calloc(count, size) : calloc_slow(count, size);
+}
+
+/* ---- free ---- */
+
+/* Forget the address before freeing it: once freed, another thread may receive it, and we would erase its sample. */
+SLOW void free_slow(void *address) {
+    spprof_forget(address);
+    sp_originals.free(address);
+}
+
+TAP void free(void *address) {
+    if (spprof_may_be_live(address))
+        free_slow(address);
+    else
+        sp_originals.free(address);
+}
+
+TAP void free_sized(void *address, size_t size) {
+    (void)size;
+    free(address);
+}
+
+TAP void free_aligned_sized(void *address, size_t alignment, size_t size) {
+    (void)alignment, (void)size;
+    free(address);
+}
+
+/* ---- realloc ---- */
+
+SLOW void *realloc_slow(void *old, size_t size, bool counted) {
+    spprof_ticket ticket;
+    spprof_begin_realloc(&ticket, old, size, counted);
+    return spprof_end(&ticket, sp_originals.realloc(old, size));
+}
+
+TAP void *realloc(void *old, size_t size) {
+    bool passes = spprof_passes(size);
+    if (passes && !spprof_may_be_live(old)) return sp_originals.realloc(old, size);
+    return realloc_slow(old, size, !passes);
+}
+
+TAP void *reallocarray(void *old, size_t count, size_t size) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return realloc(old, bytes);
+}
+
+/* ---- The aligned ones ---- */
+
+SLOW int posix_memalign_slow(void **result, size_t alignment, size_t size) {
+    spprof_ticket ticket;
+    spprof_begin(&ticket, size);
+    int status = sp_originals.posix_memalign(result, alignment, size);
+    spprof_end(&ticket, status == 0 ? *result : NULL);
+    return status;
+}
+
+TAP int posix_memalign(void **result, size_t alignment, size_t size) {
+    return spprof_passes(size) ? sp_originals.posix_memalign(result, alignment, size)
+                               : posix_memalign_slow(result, alignment, size);
+}
+
+#define ALIGNED_TAP(name, parameters, arguments)                                                                      \
+    SLOW void *name##_slow parameters {                                                                               \
+        spprof_ticket ticket;                                                                                         \
+        spprof_begin(&ticket, size);                                                                                  \
+        return spprof_end(&ticket, sp_originals.name arguments);                                                      \
+    }                                                                                                                 \
+    TAP void *name parameters {                                                                                       \
+        return spprof_passes(size) ? sp_originals.name arguments : name##_slow arguments;                             \
+    }
+
+ALIGNED_TAP(aligned_alloc, (size_t alignment, size_t size), (alignment, size))
+ALIGNED_TAP(memalign, (size_t alignment, size_t size), (alignment, size))
+ALIGNED_TAP(valloc, (size_t size), (size))
+ALIGNED_TAP(pvalloc, (size_t size), (size))
