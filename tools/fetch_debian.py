@@ -6,13 +6,14 @@ The machine's own apt configuration tells where packages come from; apt's state 
 former `apt-get update` nor the right to do one is needed.
 """
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
 
 
-def apt_get(state: Path, arguments: List[str]) -> List[str]:
+def apt_get(state: Path, arguments: list[str]) -> list[str]:
     for folder in ("lists/partial", "archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     settings = {
@@ -28,7 +29,7 @@ def apt_get(state: Path, arguments: List[str]) -> List[str]:
     return ["apt-get", "--quiet=2", *(f"-o{key}={value}" for key, value in settings.items()), *arguments]
 
 
-def fetch(directory: Path, packages: List[str]) -> None:
+def fetch(directory: Path, packages: list[str]) -> None:
     state = directory / "apt"
     downloads = directory / "packages"
     downloads.mkdir(parents=True, exist_ok=True)

@@ -3,11 +3,12 @@
 python3 tools/find_pythons.py [--others]        --others: without the version that runs this
 """
 
+from __future__ import annotations
+
 import glob
 import os
 import subprocess
 import sys
-from typing import Dict, Optional
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 
@@ -20,16 +21,18 @@ if usable: print(version, os.path.join(sys.base_prefix, "bin", "python" + versio
 """
 
 
-def ask(candidate: str, version: str) -> Optional[str]:
+def ask(candidate: str, version: str) -> str | None:
     try:
-        asked = subprocess.run([candidate, "-c", QUESTION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        asked = subprocess.run(
+            [candidate, "-c", QUESTION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
     except OSError:
         return None
     answer = asked.stdout.split(maxsplit=1)
     return answer[1].strip() if len(answer) == 2 and answer[0] == version else None
 
 
-def find() -> Dict[str, str]:
+def find() -> dict[str, str]:
     found = {}
     for version in VERSIONS:
         name = f"python{version}"

@@ -7,13 +7,15 @@ Recording always exits with 0: a command that failed without reporting a failed 
 exits with 1 if anything failed or no test ran. Its last line reads "N passed, N failed".
 """
 
+from __future__ import annotations
+
 import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Tuple
+from typing import NamedTuple
 
 RESULTS = Path("build/results")
 LIMIT_SECONDS = 1800
@@ -21,8 +23,8 @@ LIMIT_SECONDS = 1800
 
 class Counts(NamedTuple):
     passed: int
-    failed: List[str]
-    skipped: List[Tuple[str, str]]
+    failed: list[str]
+    skipped: list[tuple[str, str]]
 
 
 def read(file: Path) -> Counts:
@@ -46,7 +48,7 @@ def write_failure(file: Path, name: str, reason: str) -> None:
     ElementTree.ElementTree(suite).write(file)
 
 
-def record(name: str, junit: str, command: List[str]) -> None:
+def record(name: str, junit: str, command: list[str]) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     if junit != "-":
         Path(junit).unlink(missing_ok=True)
@@ -78,7 +80,7 @@ def total() -> bool:
     return failed == 0 and passed > 0
 
 
-def print_skipped(runs: Dict[str, Counts]) -> None:
+def print_skipped(runs: dict[str, Counts]) -> None:
     for name, run in runs.items():
         for test, reason in run.skipped:
             print(f"SKIPPED {name}: {test}: {reason}")

@@ -3,6 +3,8 @@
 python3 tools/venv.py DIRECTORY REQUIREMENTS_FILE...
 """
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
@@ -10,25 +12,25 @@ import sys
 import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
-from typing import List, Optional
 
 
-def missing_prerequisite() -> Optional[str]:
+def missing_prerequisite() -> str | None:
     """What this machine lacks for a build, with the command that installs it."""
     if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
         return "CPython 3.9 or newer is needed; choose one with: make PYTHON=/path/to/python3"
     series = f"{sys.version_info.major}.{sys.version_info.minor}"
     on_debian = "On Debian and Ubuntu:"
+    headers = Path(sysconfig.get_path("include"), "Python.h")
     if find_spec("venv") is None or find_spec("ensurepip") is None:
         return f"{sys.executable} has no venv module. {on_debian} apt-get install python3-venv (or python{series}-venv)"
     if not any(shutil.which(compiler) for compiler in (os.environ.get("CC", "cc").split()[0], "gcc", "clang")):
         return f"There is no C compiler. {on_debian} apt-get install gcc libc6-dev"
-    if not Path(sysconfig.get_path("include"), "Python.h").exists():
-        return f"The headers of Python {series} are missing. {on_debian} apt-get install python3-dev (or python{series}-dev)"
+    if not headers.exists():
+        return f"{headers} is missing. {on_debian} apt-get install python3-dev (or python{series}-dev)"
     return None
 
 
-def install(directory: Path, requirements: List[Path]) -> None:
+def install(directory: Path, requirements: list[Path]) -> None:
     """Installs what is not installed yet; a copy of each file in the environment tells what is."""
     stale = [r for r in requirements if not copy_in(directory, r).exists() or differ(copy_in(directory, r), r)]
     if not stale:

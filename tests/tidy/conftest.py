@@ -1,0 +1,50 @@
+"""Tidy tests look at the sources and at the build tree that SPPROF_BUILD_DIR names, not at behaviour."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def build_dir() -> Path:
+    name = os.environ.get("SPPROF_BUILD_DIR")
+    if name is None:
+        pytest.fail("SPPROF_BUILD_DIR does not name the build tree; `make test` sets it")
+    return Path(name)
+
+
+@pytest.fixture(scope="session")
+def engine(build_dir: Path) -> Path:
+    return build_dir / "libspprof_alloc.so"
+
+
+@pytest.fixture(scope="session")
+def compile_commands(build_dir: Path) -> dict[Path, list[str]]:
+    """The compiler's arguments by source file, relative to the project; each file once."""
+    commands = json.loads((build_dir / "compile_commands.json").read_text())
+    by_file = {}
+    for entry in commands:
+        file = (Path(entry["directory"]) / entry["file"]).resolve()
+        by_file[file.relative_to(ROOT)] = entry["command"].split()
+    return by_file
+
+
+def output_of(*command: object) -> str:
+    return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+def sources(*folders: str, pattern: str = "*.[ch]") -> list[Path]:
+    """Files below the given folders, relative to the project."""
+    found = [file.relative_to(ROOT) for folder in folders for file in (ROOT / folder).rglob(pattern)]
+    assert found, f"no {pattern} below {folders}"
+    return sorted(found)

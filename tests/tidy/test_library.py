@@ -1,0 +1,73 @@
+"""What libspprof_alloc.so is to a loader, and what its objects ask of libc."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import output_of
+
+ALLOCATES = set(
+    """
+    malloc calloc realloc reallocarray free posix_memalign aligned_alloc memalign valloc pvalloc
+    strdup strndup asprintf vasprintf getline getdelim fopen fdopen open_memstream opendir
+    """.split()
+)
+# Before glibc 2.34 threads and dlopen were files of their own.
+LIBC_FILES = {
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+}
+
+
+def dynamic_section(library: Path, tag: str) -> set[str]:
+    return set(re.findall(rf"\({tag}\).*?\[(.+?)\]", output_of("readelf", "-dW", library)))
+
+
+@pytest.mark.parametrize("room", ["base", "core"])
+def test_the_engine_below_its_taps_never_allocates_with_malloc(build_dir: Path, room: str) -> None:
+    undefined = set(re.findall(r"\bU (\w+)", output_of("nm", "-u", build_dir / "src" / room / f"lib{room}.a")))
+    assert undefined, "objects that use nothing of libc cannot be right"
+    assert undefined & ALLOCATES == set()
+
+
+def test_exported_symbols_are_the_listed_ones(engine: Path, root: Path) -> None:
+    exported = {line.split()[-1] for line in output_of("nm", "-D", "--defined-only", engine).splitlines()}
+    assert sorted(exported) == (root / "tests/tidy/exported_symbols.txt").read_text().split()
+
+
+def test_what_the_public_header_declares_is_exported(engine: Path, root: Path) -> None:
+    header = (root / "include/spprof.h").read_text()
+    declared = set(re.findall(r"^SPPROF_API [^;]*?\b(spprof_\w+)(?:\(| __attribute__|;)", header, re.MULTILINE))
+    listed = (root / "tests/tidy/exported_symbols.txt").read_text().split()
+    assert declared == {name for name in listed if name.startswith("spprof_")}
+
+
+def test_one_name_for_every_version(engine: Path) -> None:
+    """A preloaded copy stands in for the one that the extension needs by carrying this very name."""
+    assert dynamic_section(engine, "SONAME") == {"libspprof_alloc.so"}
+
+
+def test_exports_carry_no_version(engine: Path) -> None:
+    """Versioned definitions would not take the place of libc's malloc."""
+    assert "VERDEF" not in output_of("readelf", "-dW", engine)
+
+
+def test_only_libc_is_needed(engine: Path) -> None:
+    needed = dynamic_section(engine, "NEEDED")
+    assert "libc.so.6" in needed
+    assert needed - LIBC_FILES == set()
+
+
+def test_thread_state_is_in_static_tls(engine: Path) -> None:
+    """initial-exec: no call into the loader, which would allocate, on the way through malloc."""
+    assert "STATIC_TLS" in output_of("readelf", "-dW", engine)
+    assert "__tls_get_addr" not in output_of("nm", "-D", engine)
+
+
+def test_the_engine_stays_mapped(engine: Path) -> None:
+    """Its hooks and its handlers outlive whoever loaded it."""
+    assert "NODELETE" in output_of("readelf", "-dW", engine)

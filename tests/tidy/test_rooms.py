@@ -1,0 +1,79 @@
+"""Who may include whom: base <- core <- {taps, cpu}, and python sees the public header alone."""
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, sources
+
+MAY_INCLUDE = {
+    "base": {"base"},
+    "core": {"core", "base", "include"},
+    "taps": {"taps", "core", "base", "include"},
+    "cpu": {"cpu", "core", "base", "include"},
+    "python": {"python", "include"},
+}
+OS_MACROS = re.compile(
+    r"^\s*#.*\b(__linux__|__linux|__gnu_linux__|__APPLE__|_WIN32|__FreeBSD__|__GLIBC\w*)\b", re.MULTILINE
+)
+OS_FILES = ("_linux.c", "_linux.h", "_darwin.c", "_darwin.h", "_windows.c", "_windows.h")
+C_FILES = sources("src", "include")
+
+
+def room_of(file: Path) -> str:
+    return "include" if file.parts[0] == "include" else file.parts[1]
+
+
+def rooms_by_header() -> dict[str, str]:
+    headers = [file for file in sources("src", "include") if file.suffix == ".h"] + sources("src", pattern="*.def")
+    return {file.name: room_of(file) for file in headers}
+
+
+def included(file: Path, form: str) -> list[str]:
+    return re.findall(r"^\s*#\s*include\s*" + form, (ROOT / file).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("file", [file for file in C_FILES if file.parts[0] == "src"], ids=str)
+def test_includes_point_towards_the_base(file: Path) -> None:
+    rooms = rooms_by_header()
+    allowed = MAY_INCLUDE[room_of(file)]
+    wrong = [name for name in included(file, '"([^"]+)"') if rooms.get(Path(name).name) not in allowed]
+    assert wrong == []
+
+
+def test_a_header_name_stands_for_one_file() -> None:
+    names = [file.name for file in C_FILES if file.suffix == ".h"]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_the_public_header_stands_alone() -> None:
+    assert included(Path("include/spprof.h"), '"([^"]+)"') == []
+
+
+def test_the_interpreter_is_seen_by_its_own_room_only() -> None:
+    users = [
+        file for file in C_FILES if any(name.startswith("Python.h") for name in included(file, '[<"]([^>"]+)[>"]'))
+    ]
+    assert users, "the extension includes Python.h"
+    assert {room_of(file) for file in users} == {"python"}
+
+
+def test_operating_systems_are_named_in_their_own_files_only() -> None:
+    assert [
+        str(file)
+        for file in C_FILES
+        if OS_MACROS.search((ROOT / file).read_text()) and not file.name.endswith(OS_FILES)
+    ] == []
+
+
+def test_the_engine_is_compiled_without_the_interpreters_headers(
+    compile_commands: dict[Path, list[str]], build_dir: Path
+) -> None:
+    engine = {
+        file: command for file, command in compile_commands.items() if room_of(file) in ("base", "core", "taps", "cpu")
+    }
+    assert {room_of(file) for file in engine} >= {"base", "core", "taps"}
+    for file, command in engine.items():
+        folders = [build_dir / word[2:] for word in command if word.startswith("-I")]
+        folders += [build_dir / command[at + 1] for at, word in enumerate(command) if word in ("-I", "-isystem")]
+        assert [folder for folder in folders if (folder / "Python.h").exists()] == [], file
