@@ -58,7 +58,8 @@ SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_m
  * and never unmapped, so shift and counters always belong together. */
 typedef struct spprof_filter {
     uint32_t shift; /* index = hash >> shift */
-    const uint8_t *counters;
+    uint8_t unused[60];
+    uint8_t counters[]; /* on cache lines of their own */
 } spprof_filter;
 
 /* The two words that every allocation and every free read. Nearly never written: a cache line of their own. */
@@ -152,6 +153,10 @@ SPPROF_API void spprof_mark_end(int64_t countdown);
  * spprof_probe_end returns how many bytes were counted since. */
 SPPROF_API void spprof_probe_begin(void);
 SPPROF_API int64_t spprof_probe_end(void);
+
+/* Between the two nothing that this thread allocates is sampled: for the profiler's own copies. Calls nest. */
+SPPROF_API void spprof_pause(void);
+SPPROF_API void spprof_resume(void);
 
 /* ---- Lifecycle --------------------------------------------------------------------------------------------------- */
 

@@ -6,15 +6,12 @@
 
 #define STUCK 255
 
-static const uint8_t no_counters[1 << SP_SHARD_BITS];
-const spprof_filter sp_filter_empty = {.shift = 64 - SP_SHARD_BITS, .counters = no_counters};
+#define EMPTY_COUNTERS (1 << SP_SHARD_BITS)
+const spprof_filter sp_filter_empty = {.shift = 64 - SP_SHARD_BITS, .counters = {[EMPTY_COUNTERS - 1] = 0}};
 
 spprof_filter *sp_filter_create(unsigned bits) {
-    /* 64 bytes of header keep the counters on cache lines of their own. */
-    char *block = sp_memory_map(64 + ((size_t)1 << bits));
-    if (!block) return NULL;
-    spprof_filter *filter = (spprof_filter *)block;
-    *filter = (spprof_filter){.shift = 64 - bits, .counters = (uint8_t *)block + 64};
+    spprof_filter *filter = sp_memory_map(sizeof *filter + ((size_t)1 << bits));
+    if (filter) filter->shift = 64 - bits;
     return filter;
 }
 

@@ -6,6 +6,15 @@
 #include <errno.h>
 #include <string.h>
 
+void spprof_pause(void) {
+    sp_guard_enter(&spprof_this_thread);
+}
+
+/* What was counted meanwhile may have used the countdown up: it is then drawn anew, which memorylessness allows. */
+void spprof_resume(void) {
+    sp_guard_leave(&spprof_this_thread);
+}
+
 /* ---- Frees ---- */
 
 static void forget_guarded(uintptr_t address) {

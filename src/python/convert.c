@@ -112,7 +112,9 @@ static PyObject *copy_samples(size_t *count) {
     spprof_get_stats(&stats);
     size_t capacity = stats.live_samples + stats.live_samples / 8 + 256;
     for (;;) {
+        spprof_pause(); /* else the copy would find itself among the samples */
         PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(capacity * sizeof(spprof_sample)));
+        spprof_resume();
         if (!bytes) return NULL;
         spprof_sample *samples = (spprof_sample *)PyBytes_AS_STRING(bytes);
         Py_BEGIN_ALLOW_THREADS
@@ -159,7 +161,10 @@ PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native
     spprof_stats stats;
     spprof_get_stats(&stats);
     count = keep_later_than((spprof_sample *)PyBytes_AS_STRING(bytes), count, after_serial);
-    if (_PyBytes_Resize(&bytes, (Py_ssize_t)(count * sizeof(spprof_sample))) != 0) return NULL;
+    spprof_pause();
+    int resized = _PyBytes_Resize(&bytes, (Py_ssize_t)(count * sizeof(spprof_sample)));
+    spprof_resume();
+    if (resized != 0) return NULL;
     PyObject *sites = sum_sites((const spprof_sample *)PyBytes_AS_STRING(bytes), count);
     PyObject *counters = sites ? convert_stats(&stats, native_mode) : NULL;
     PyObject *offset = counters ? PyLong_FromLongLong(wall_clock_offset_ns()) : NULL;
