@@ -1,0 +1,14 @@
+"""Fixtures that every test here may use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from child import Child
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Child:
+    """Runs programs in processes of their own: the profiler is one for a process, and its shutdown is one way."""
+    return Child(tmp_path)

@@ -1,0 +1,125 @@
+"""A heap model that keeps everything in lists and adds up in plain loops, to test snapshots against.
+
+It also packs what it holds as the engine does, so that a real HeapSnapshot can be made of it.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import struct
+from dataclasses import dataclass, field
+
+from spprof import _memprof
+from spprof.model import Frame
+from spprof.snapshot import HeapSnapshot
+
+WALL_MINUS_MONOTONIC_NS = 1_700_000_000_000_000_000
+
+
+@dataclass
+class Block:
+    serial: int
+    size: int
+    rate: int
+    stack_id: int
+    live: bool = True
+
+    @property
+    def probability(self) -> float:
+        return 1.0 if self.rate == 0 else 1.0 - math.exp(-self.size / self.rate)
+
+    @property
+    def weight(self) -> float:
+        return self.size / self.probability
+
+
+def python_frame(function: str, line: int = 1, file: str = "/app/module.py") -> Frame:
+    return Frame(function, file, line, 0, True)
+
+
+def native_frame(function: str, address: int = 0x1000) -> Frame:
+    return Frame(function, "", 0, address, False)
+
+
+@dataclass
+class NaiveHeap:
+    """Blocks that were sampled, and stacks by id."""
+
+    stacks: dict[int, tuple[Frame, ...]]
+    blocks: list[Block] = field(default_factory=list)
+
+    def add(self, size: int, rate: int, stack_id: int) -> Block:
+        block = Block(len(self.blocks) + 1, size, rate, stack_id)
+        self.blocks.append(block)
+        return block
+
+    def live(self) -> list[Block]:
+        return [block for block in self.blocks if block.live]
+
+    def snapshot(self, rate: int = 4096, before: tuple[tuple[int, ...], ...] = ()) -> HeapSnapshot:
+        live = self.live()
+        return HeapSnapshot(
+            live_samples=len(live),
+            total_samples=len(self.blocks),
+            sampling_rate_bytes=rate,
+            timestamp_ns=WALL_MINUS_MONOTONIC_NS,
+            _highest_bytes=0,
+            _packed=b"".join(map(_packed, reversed(live))),
+            _sites=self.sites(),
+            _wall_minus_monotonic_ns=WALL_MINUS_MONOTONIC_NS,
+            _sites_before=before,  # type: ignore[arg-type]
+            _frames_of=self.stacks.__getitem__,
+        )
+
+    def sites(self):  # type: ignore[no-untyped-def]
+        """One tuple a stack, as the extension gives them."""
+        rows = []
+        for stack_id in self.stacks:
+            every = [block for block in self.blocks if block.stack_id == stack_id]
+            live = [block for block in every if block.live]
+            if every:
+                rows.append(
+                    (stack_id, len(live), sum(block.size for block in live), *_sums(live))
+                    + (*moments(live), *_moments_of_objects(live))
+                    + (len(every), *_sums(every), *moments(every))
+                )
+        return rows
+
+
+def random_heap(seed: int, stacks: dict[int, tuple[Frame, ...]], blocks: int = 400) -> NaiveHeap:
+    """A heap of mixed sizes and rates of which a third is freed."""
+    chance = random.Random(seed)
+    heap = NaiveHeap(stacks)
+    for _ in range(blocks):
+        block = heap.add(int(chance.lognormvariate(6, 2)) + 1, chance.choice([0, 512, 4096]), chance.choice([*stacks]))
+        block.live = chance.random() < 0.67
+    return heap
+
+
+def _packed(block: Block) -> bytes:
+    return struct.pack(
+        _memprof.SAMPLE_FORMAT, 16 * block.serial, block.size, 1000 * block.serial, block.serial, block.rate,
+        block.stack_id, 77, 0,
+    )  # fmt: skip
+
+
+def _sums(blocks: list[Block]) -> tuple[int, int]:
+    return (
+        sum(round(block.weight * _memprof.BYTES_ONE) for block in blocks),
+        sum(round(1.0 / block.probability * _memprof.OBJECTS_ONE) for block in blocks),
+    )
+
+
+def moments(blocks: list[Block]) -> tuple[float, float]:
+    return (
+        sum((1.0 - block.probability) * block.weight**2 for block in blocks),
+        sum((1.0 - block.probability) ** 2 * block.weight**3 for block in blocks),
+    )
+
+
+def _moments_of_objects(blocks: list[Block]) -> tuple[float, float]:
+    return (
+        sum((1.0 - block.probability) / block.probability**2 for block in blocks),
+        sum((1.0 - block.probability) ** 2 / block.probability**3 for block in blocks),
+    )
