@@ -1,0 +1,43 @@
+/* pymem_loop.c: N times PyObject_Malloc and PyObject_Free of 64 bytes, and hooks that do nothing but pass on. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <time.h>
+
+static PyMemAllocatorEx original;
+
+static void *pass_malloc(void *ctx, size_t size) {
+    return original.malloc(ctx, size);
+}
+
+static void *pass_calloc(void *ctx, size_t count, size_t size) {
+    return original.calloc(ctx, count, size);
+}
+
+static void *pass_realloc(void *ctx, void *old, size_t size) {
+    return original.realloc(ctx, old, size);
+}
+
+static void pass_free(void *ctx, void *block) {
+    original.free(ctx, block);
+}
+
+void install_empty_hooks(void) {
+    PyMem_GetAllocator(PYMEM_DOMAIN_OBJ, &original);
+    PyMemAllocatorEx hooks = {original.ctx, pass_malloc, pass_calloc, pass_realloc, pass_free};
+    PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooks);
+}
+
+/* Nanoseconds a pair. */
+double loop(long count) {
+    struct timespec begin, end;
+    void *volatile block = PyObject_Malloc(64);
+    PyObject_Free(block);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    for (long i = 0; i < count; i++) {
+        block = PyObject_Malloc(64);
+        PyObject_Free(block);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    return ((double)(end.tv_sec - begin.tv_sec) * 1e9 + (double)(end.tv_nsec - begin.tv_nsec)) / (double)count;
+}
