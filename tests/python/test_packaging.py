@@ -1,0 +1,309 @@
+"""What is shipped, and what an import does.
+
+Tests marked `packaging` build distributions from a copy of the tree, with uncommitted changes, and install them into
+environments of their own. The others look at the installed package and run on every Python.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from child import Child, library_path
+
+ROOT = Path(__file__).parents[2]
+VERSION_LINE = re.compile(r"^\s*version: '([^']+)'", re.MULTILINE)
+NOT_SOURCES = (".git", ".venv", "build", "__pycache__", "*.so", "PKG-INFO", ".*_cache")
+
+
+def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
+    """What a command prints on both channels. AssertionError, with it, unless the command succeeds."""
+    finished = attempt(*command, cwd=cwd)
+    assert finished.returncode == 0, f"{' '.join(map(str, command))}\n{finished.stdout}"
+    return finished.stdout
+
+
+def attempt(*command: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "MAKEFLAGS")}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    return subprocess.run(
+        [str(word) for word in command],
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def files_below(folder: Path) -> set[str]:
+    return {str(file.relative_to(folder)) for file in folder.rglob("*") if not file.is_dir()}
+
+
+def new_environment(folder: Path, python: str | Path = sys.executable) -> Path:
+    """A virtual environment with nothing but pip. Returns its interpreter."""
+    output_of(python, "-m", "venv", folder)
+    return folder / "bin" / "python"
+
+
+def site_packages(python: Path) -> Path:
+    return Path(output_of(python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))").strip())
+
+
+@pytest.fixture(scope="module")
+def version() -> str:
+    found = VERSION_LINE.search((ROOT / "meson.build").read_text())
+    assert found
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tree as it stands, committed to a repository of its own: a source distribution is made from a commit."""
+    if shutil.which("git") is None:
+        pytest.skip("git is missing, and a source distribution is made from a commit")
+    folder = tmp_path_factory.mktemp("source") / "spprof"
+    if (ROOT / ".git").exists():
+        listed = output_of("git", "ls-files", "--cached", "--others", "--exclude-standard")
+        for name in filter(lambda name: (ROOT / name).exists(), listed.splitlines()):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    else:
+        shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(*NOT_SOURCES))
+    output_of("git", "init", "--quiet", cwd=folder)
+    output_of("git", "add", "--all", cwd=folder)
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgsign=false")
+    output_of("git", *identity, "commit", "--quiet", "--message=test", cwd=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sdist(source: Path, version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    output_of(sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", folder, cwd=source)
+    return folder / f"spprof-{version}.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def unpacked(sdist: Path, version: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(folder)
+    return folder / f"spprof-{version}"
+
+
+@pytest.fixture(scope="module")
+def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheels")
+    output_of(
+        sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder, ".", cwd=unpacked
+    )
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel_files(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.mark.packaging
+def test_the_source_distribution_holds_every_file(source: Path, unpacked: Path) -> None:
+    tracked = set(output_of("git", "ls-files", cwd=source).splitlines())
+    assert files_below(unpacked) == tracked | {"PKG-INFO"}
+
+
+@pytest.mark.packaging
+def test_the_wheel_holds_the_listed_files(wheel: Path, version: str) -> None:
+    listed = (ROOT / "tests/packaging_files.txt").read_text()
+    listed = listed.format(version=version, suffix=sysconfig.get_config_var("EXT_SUFFIX"))
+    with zipfile.ZipFile(wheel) as archive:
+        assert sorted(archive.namelist()) == sorted(listed.split())
+
+
+@pytest.mark.packaging
+def test_the_wheel_is_for_one_python_version(wheel: Path, version: str) -> None:
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    assert wheel.name.startswith(f"spprof-{version}-{tag}-{tag}-linux_")
+
+
+@pytest.mark.packaging
+def test_auditwheel_names_a_glibc_that_suffices(wheel: Path, wheel_files: Path) -> None:
+    shown = output_of(sys.executable, "-m", "auditwheel", "show", wheel)
+    platforms = [int(minor) for minor in re.findall(r"manylinux_2_(\d+)_", shown)]
+    assert platforms, shown
+    libraries = list(wheel_files.rglob("*.so"))
+    assert len(libraries) == 2
+    for library in libraries:
+        needed = re.findall(r"GLIBC_2\.(\d+)", output_of("readelf", "--version-info", "--wide", library))
+        assert max(map(int, needed)) <= min(platforms), library.name
+
+
+@pytest.mark.packaging
+def test_a_thread_costs_64_bytes_of_static_tls(wheel_files: Path) -> None:
+    headers = output_of("readelf", "--program-headers", "--wide", wheel_files / "spprof/libspprof_alloc.so")
+    segment = re.search(r"^\s*TLS\s+(?:0x\w+\s+){4}(0x\w+)", headers, re.MULTILINE)
+    assert segment, headers
+    assert int(segment[1], 16) == 64
+
+
+@pytest.mark.packaging
+@pytest.mark.parametrize("age", ["oldest", "newest"])
+def test_an_isolated_build_installs_and_uninstalls_without_trace(sdist: Path, tmp_path: Path, age: str) -> None:
+    found = output_of(sys.executable, ROOT / "tools/find_pythons.py").splitlines()
+    _, interpreter = found[0 if age == "oldest" else -1].split(maxsplit=1)
+    python = new_environment(tmp_path / "environment", interpreter)
+    packages = site_packages(python)
+    before = files_below(packages)
+    # Neither the machine's build tools nor git are at hand in the folder that pip unpacks to.
+    output_of(python, "-m", "pip", "install", "--no-cache-dir", sdist, cwd=tmp_path)
+    program = "import spprof.memprof as m; m.start(0); kept = bytes(10**6); print(m.get_snapshot().live_samples)"
+    assert int(output_of(python, "-B", "-c", program, cwd=tmp_path)) > 0
+    output_of(python, "-m", "pip", "uninstall", "--yes", "spprof", cwd=tmp_path)
+    assert files_below(packages) - before == set()
+
+
+@pytest.mark.packaging
+def test_a_folder_of_wheels_is_enough(wheel: Path, version: str, tmp_path: Path) -> None:
+    python = new_environment(tmp_path / "environment")
+    output_of(python, "-m", "pip", "install", "--no-index", "--find-links", wheel.parent, "spprof", cwd=tmp_path)
+    assert output_of(python, "-c", "import spprof; print(spprof.__version__)", cwd=tmp_path).strip() == version
+
+
+@pytest.mark.packaging
+def test_an_editable_install_follows_the_sources(source: Path, tmp_path: Path) -> None:
+    """The commands of CONTRIBUTING.md."""
+    contributing = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())
+    assert "make venv . .venv/bin/activate pip install --no-build-isolation --no-deps --editable ." in contributing
+    checkout = tmp_path / "spprof"
+    shutil.copytree(source, checkout)
+    output_of("make", "venv", f"PYTHON={sys.executable}", cwd=checkout)
+    activated = ". .venv/bin/activate && "
+    output_of("sh", "-c", activated + "pip install --no-build-isolation --no-deps --editable .", cwd=checkout)
+
+    where = "import spprof, spprof._memprof as m; print(spprof.__file__); print(m.library_path())"
+    package, library = output_of("sh", "-c", activated + f"python -c '{where}'", cwd=checkout).split()
+    assert Path(package) == checkout / "python/spprof/__init__.py"
+    assert Path(library).is_relative_to(checkout)
+    built_at = Path(library).stat().st_mtime_ns
+    with (checkout / "src/core/lifecycle.c").open("a") as file:
+        file.write('\n_Static_assert(1, "rebuilt");\n')
+    output_of("sh", "-c", activated + "python -c 'import spprof'", cwd=checkout)
+    assert Path(library).stat().st_mtime_ns > built_at
+
+
+UNSUPPORTED = """
+[binaries]
+c = 'cc'
+[host_machine]
+system = '{system}'
+cpu_family = '{cpu_family}'
+cpu = '{cpu_family}'
+endian = 'little'
+"""
+
+
+@pytest.mark.packaging
+@pytest.mark.parametrize(("system", "cpu_family"), [("darwin", "aarch64"), ("windows", "x86_64"), ("linux", "x86")])
+def test_an_unsupported_platform_is_told_what_is_supported(tmp_path: Path, system: str, cpu_family: str) -> None:
+    machine = tmp_path / "machine.ini"
+    machine.write_text(UNSUPPORTED.format(system=system, cpu_family=cpu_family))
+    setup = attempt("meson", "setup", "--cross-file", machine, tmp_path / "build", cwd=ROOT)
+    assert setup.returncode != 0
+    supported = "spprof runs on 64-bit Linux with glibc (x86-64 or aarch64) under CPython 3.9 or newer; this is "
+    assert supported in setup.stdout
+
+
+MAPPED = """
+import spprof._memprof as m
+lines = open("/proc/self/maps").read().splitlines()
+print(m.library_path())
+print(*{line.split(maxsplit=5)[5] for line in lines if "libspprof_alloc" in line}, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("preload", [False, True], ids=["imported", "preloaded"])
+def test_one_copy_of_the_engine_is_mapped(child: Child, preload: bool) -> None:
+    assert child.run(MAPPED, preload=preload).splitlines() == [library_path()] * 2
+
+
+def test_a_preloaded_copy_from_elsewhere_is_the_one_used(child: Child, tmp_path: Path) -> None:
+    copy = shutil.copy2(library_path(), tmp_path / "libspprof_alloc.so")
+    assert child.run(MAPPED, environment={"LD_PRELOAD": str(copy)}).splitlines() == [str(copy)] * 2
+
+
+def test_the_engine_lies_beside_the_package(child: Child) -> None:
+    package = Path(child.run("import spprof; print(spprof.__file__)").strip()).parent
+    assert Path(library_path()) == package / "libspprof_alloc.so"
+
+
+def test_an_import_starts_nothing(child: Child) -> None:
+    """No thread, no allocator hook, no signal handler, no tracing."""
+    child.run(
+        """
+        import ctypes, os, signal, sys, threading
+
+        class Allocator(ctypes.Structure):
+            _fields_ = [(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
+
+        def state():
+            allocators = []
+            for domain in range(3):
+                allocator = Allocator()
+                ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(allocator))
+                allocators.append([getattr(allocator, name) for name, _ in Allocator._fields_])
+            handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+            return allocators, len(os.listdir("/proc/self/task")), handlers, sys.gettrace(), sys.getprofile()
+
+        before = state()
+        import spprof.memprof
+        assert state() == before
+        assert not spprof.memprof.is_active()
+        """
+    )
+
+
+def test_an_import_is_cheap(child: Child, tmp_path: Path) -> None:
+    """Time is printed, beside that of an empty package in the same runs, and not judged: it is the machine's. What is
+    judged is what makes an import slow: other modules, above all those that read files or compile expressions."""
+    imported = child.run(
+        """
+        import sys
+        before = set(sys.modules)
+        import spprof.memprof
+        print(*sorted(set(sys.modules) - before))
+        """
+    ).split()
+    foreign = [name for name in imported if not name.startswith("spprof")]
+    heavy = {"asyncio", "ctypes", "dataclasses", "gzip", "inspect", "json", "logging", "numpy", "re", "subprocess"}
+    assert heavy.isdisjoint(foreign)
+    assert len(foreign) <= 8, foreign
+
+    empty = tmp_path / "empty_package"
+    empty.mkdir()
+    (empty / "__init__.py").touch()
+    timed = """
+        import time
+        started = time.perf_counter_ns()
+        import {module}
+        print(time.perf_counter_ns() - started)
+        """
+    pairs = [
+        [int(child.run(timed.format(module=name))) for name in ("spprof.memprof", "empty_package")] for _ in range(9)
+    ]
+    extra = statistics.median(ours - nothing for ours, nothing in pairs)
+    print(f"import spprof.memprof takes {extra / 1e6:.1f} ms more than an empty package; modules: {' '.join(imported)}")
