@@ -80,6 +80,8 @@ run-tests: $(CMOCKA) install-checked
 	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
 	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) tidy build/results/tidy.xml \
 	    $(VENV)/bin/python -m pytest tests/tidy --junitxml=build/results/tidy.xml
+	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) accuracy build/results/accuracy.xml \
+	    $(VENV)/bin/python -m pytest tests/accuracy --junitxml=build/results/accuracy.xml
 	$(RECORD) python build/results/python.xml \
 	    $(VENV)/bin/python -m pytest tests/python --junitxml=build/results/python.xml
 
