@@ -349,7 +349,8 @@ def test_every_line_of_a_long_function_is_told_apart(child: Child) -> None:
         names, keep = {}, []
         exec(compile("\\n".join(lines), "long.py", "exec"), names)
         names["long"](keep)
-        found = {s.size - 1: s.stack[0].line for s in held.memprof.get_snapshot().samples if s.stack[0].file == "long.py"}
+        leaves = [(sample.size - 1, sample.stack[0]) for sample in held.memprof.get_snapshot().samples]
+        found = {size: leaf.line for size, leaf in leaves if leaf.file == "long.py"}
         assert {size: found[size] for size in line_of} == line_of
         """,
     )
@@ -605,7 +606,8 @@ import asyncio, gc, json, re, sys, threading, traceback, weakref
 def churn():
     for i in range(40):
         names = {}
-        exec("def made(*a, **k):\\n%s  return a, k, [a for _ in range(3)]\\nmade(1, x=2)" % ("  pass\\n" * (i % 7)), names)
+        body = "  pass\\n" * (i % 7) + "  return a, k, [a for _ in range(3)]"
+        exec("def made(*a, **k):\\n%s\\nmade(1, x=2)" % body, names)
         dying = weakref.ref(names["made"].__code__, lambda _: [str(i)])
         del names
 def generators(depth):
