@@ -15,8 +15,7 @@
 
 static int wait_for(pid_t child) {
     int status;
-    while (waitpid(child, &status, 0) < 0)
-        CHECK(errno == EINTR);
+    while (waitpid(child, &status, 0) < 0) CHECK(errno == EINTR);
     return status;
 }
 
@@ -38,13 +37,13 @@ void run_alone(const char *name, CMUnitTestFunction test) {
 
 void run_in_child(void (*body)(void *argument), void *argument) {
     pid_t child = fork();
-    assert_true(child >= 0);
+    CHECK(child >= 0);
     if (child == 0) {
         alarm(LIMIT_SECONDS);
         body(argument);
         _exit(EXIT_SUCCESS);
     }
-    assert_int_equal(wait_for(child), 0);
+    CHECK(wait_for(child) == 0);
 }
 
 void check_failed(const char *condition, const char *file, int line) {
@@ -81,8 +80,7 @@ void run_threads(unsigned count, thread_body *body, void *argument) {
         starts[i] = (thread_start){.body = body, .argument = argument, .index = i, .barrier = &barrier};
         CHECK(pthread_create(&threads[i], NULL, run_thread, &starts[i]) == 0);
     }
-    for (unsigned i = 0; i < count; i++)
-        CHECK(pthread_join(threads[i], NULL) == 0);
+    for (unsigned i = 0; i < count; i++) CHECK(pthread_join(threads[i], NULL) == 0);
     pthread_barrier_destroy(&barrier);
 }
 
@@ -106,8 +104,7 @@ uint64_t random_below(uint64_t *state, uint64_t below) {
 /* Newton: each step doubles the number of right bits. */
 static uint64_t inverse_of(uint64_t odd) {
     uint64_t inverse = odd;
-    for (int i = 0; i < 6; i++)
-        inverse *= 2 - odd * inverse;
+    for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;
     return inverse;
 }
 

@@ -16,12 +16,12 @@
 
 #include <cmocka.h>
 
-#define TEST(name)                          \
-    static void name##_alone(void **state); \
-    static void name(void **state) {        \
-        (void)state;                        \
-        run_alone(#name, name##_alone);     \
-    }                                       \
+#define TEST(name)                                                                                                     \
+    static void name##_alone(void **state);                                                                            \
+    static void name(void **state) {                                                                                   \
+        (void)state;                                                                                                   \
+        run_alone(#name, name##_alone);                                                                                \
+    }                                                                                                                  \
     static void name##_alone(__attribute__((unused)) void **state)
 
 /* Fails the calling test if `test` fails, crashes or takes longer than a minute in a child. */
@@ -35,7 +35,7 @@ void check_failed(const char *condition, const char *file, int line) __attribute
 typedef void thread_body(unsigned index, void *argument);
 void run_threads(unsigned count, thread_body *body, void *argument);
 
-/* Forks, runs `body` in the child and asserts that it came to its end. */
+/* Forks from any thread, runs `body` in the child and checks that it came to its end. */
 void run_in_child(void (*body)(void *argument), void *argument);
 
 /* splitmix64: the same sequence for the same start. */

@@ -101,8 +101,7 @@ static void assert_filter_is_a_recount(void) {
     uint16_t *expected = calloc(counters, sizeof *expected);
     for (size_t i = 0; i < pool.size; i++)
         if (pool.serials[i]) expected[spprof_hash_address(pool.addresses[i]) >> filter->shift]++;
-    for (size_t i = 0; i < counters; i++)
-        assert_int_equal(filter->counters[i], expected[i]);
+    for (size_t i = 0; i < counters; i++) assert_int_equal(filter->counters[i], expected[i]);
     free(expected);
 }
 
@@ -117,16 +116,14 @@ static void play(uint64_t seed, size_t steps, size_t check_every) {
     }
     assert_agreement();
     assert_filter_is_a_recount();
-    for (size_t i = 0; i < pool.size; i++)
-        remove_one(i);
+    for (size_t i = 0; i < pool.size; i++) remove_one(i);
     assert_int_equal(pool.listed, 0);
     assert_agreement();
     assert_filter_is_a_recount();
 }
 
 static void fill_pool(size_t size, uint64_t top, unsigned bits) {
-    for (size_t i = 0; i < size; i++)
-        pool.addresses[pool.size++] = address_with_hash(top, bits, i);
+    for (size_t i = 0; i < size; i++) pool.addresses[pool.size++] = address_with_hash(top, bits, i);
 }
 
 static void fill_pool_at_random(size_t size, uint64_t seed) {
@@ -134,20 +131,22 @@ static void fill_pool_at_random(size_t size, uint64_t seed) {
         pool.addresses[pool.size] = (random_below(&seed, UINT64_C(1) << 20) << 24 | (pool.size + 1)) << 4;
 }
 
+static unsigned filter_bits(void) {
+    return 64 - spprof_the_gate.filter->shift;
+}
+
 /* ---- Against the model ---- */
 
 TEST(test_random_inserts_and_removes_agree_with_a_model) {
     create(NO_LIMIT);
     fill_pool_at_random(4000, 1);
-    for (uint64_t seed = 1; seed <= 4; seed++)
-        play(seed, 40000, 2000);
+    for (uint64_t seed = 1; seed <= 4; seed++) play(seed, 40000, 2000);
 }
 
 TEST(test_addresses_of_one_home_slot_agree_with_a_model) {
     create(NO_LIMIT);
     fill_pool(40, 0x155555, 6 + 20);
-    for (uint64_t seed = 1; seed <= 20; seed++)
-        play(seed, 2000, 1);
+    for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
 /* Homes on the last slots of the table at every size, and on the first: clusters that wrap around the end. */
@@ -157,24 +156,20 @@ TEST(test_clusters_across_the_end_of_a_table_agree_with_a_model) {
     fill_pool(12, 0x17FFFFE, 6 + 20 - 1);
     fill_pool(6, 0x1700000, 6 + 20 - 1);
     fill_pool(6, 0x1700001, 6 + 20 - 1);
-    for (uint64_t seed = 1; seed <= 20; seed++)
-        play(seed, 2000, 1);
+    for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
 /* One shard, homes close together: long clusters with many homes, as backward shifting has to tell apart. */
 TEST(test_one_crowded_shard_agrees_with_a_model) {
     create(NO_LIMIT);
-    for (uint64_t home = 0; home < 16; home++)
-        fill_pool(3, 33 << 6 | (56 + home) % 64, 6 + 6);
-    for (uint64_t seed = 1; seed <= 20; seed++)
-        play(seed, 2000, 1);
+    for (uint64_t home = 0; home < 16; home++) fill_pool(3, 33 << 6 | (56 + home) % 64, 6 + 6);
+    for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
 TEST(test_a_listed_address_is_replaced_and_its_old_entry_handed_out) {
     create(NO_LIMIT);
     fill_pool(3, 7, 6);
-    for (size_t i = 0; i < 3; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 3; i++) insert_one(i);
     insert_one(1);
     assert_int_equal(sp_live_table_count(&table), 3);
     assert_agreement();
@@ -199,8 +194,9 @@ TEST(test_growth_through_many_doublings_keeps_every_entry) {
         if ((i & (i + 1)) == 0) assert_agreement();
     }
     assert_agreement();
-    for (size_t i = 0; i < pool.size; i += 2)
-        remove_one(i);
+    size_t slots = SP_SHARDS * ((size_t)8192 * sizeof(spprof_sample) + 4096), filters = (size_t)2 << filter_bits();
+    assert_in_range(sp_memory_mapped(), 0, slots + filters + 64 * 1024); /* smaller slots were unmapped */
+    for (size_t i = 0; i < pool.size; i += 2) remove_one(i);
     assert_agreement();
     assert_filter_is_a_recount();
 }
@@ -209,8 +205,7 @@ TEST(test_growth_through_many_doublings_keeps_every_entry) {
 TEST(test_memory_does_not_grow_with_age) {
     create(NO_LIMIT);
     fill_pool_at_random(60000, 3);
-    for (size_t i = 0; i < 1000; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 1000; i++) insert_one(i);
     size_t mapped = sp_memory_mapped();
     for (size_t i = 1000; i < pool.size; i++) {
         remove_one(i - 1000);
@@ -223,30 +218,22 @@ TEST(test_memory_does_not_grow_with_age) {
 TEST(test_a_copy_writes_no_more_than_its_capacity) {
     create(NO_LIMIT);
     fill_pool_at_random(1000, 4);
-    for (size_t i = 0; i < pool.size; i++)
-        insert_one(i);
+    for (size_t i = 0; i < pool.size; i++) insert_one(i);
     for (size_t capacity = 0; capacity <= 1000; capacity += 125) {
         memset(copied, 0, sizeof *copied * 1001);
         assert_int_equal(sp_live_table_copy(&table, copied, capacity), 1000);
-        for (size_t i = 0; i < capacity; i++)
-            assert_true(copied[i].address != 0 && is_whole(&copied[i]));
-        for (size_t i = capacity; i < 1001; i++)
-            assert_int_equal(copied[i].address, 0);
+        for (size_t i = 0; i < capacity; i++) assert_true(copied[i].address != 0 && is_whole(&copied[i]));
+        for (size_t i = capacity; i < 1001; i++) assert_int_equal(copied[i].address, 0);
     }
 }
 
 /* ---- The filter ---- */
 
-static unsigned filter_bits(void) {
-    return 64 - spprof_the_gate.filter->shift;
-}
-
 TEST(test_an_empty_filter_passes_everything) {
     create(NO_LIMIT);
     assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN);
     fill_pool_at_random(1000, 5);
-    for (size_t i = 0; i < pool.size; i++)
-        assert_false(spprof_may_be_live((void *)pool.addresses[i]));
+    for (size_t i = 0; i < pool.size; i++) assert_false(spprof_may_be_live((void *)pool.addresses[i]));
 }
 
 /* Doubled when there are more samples than one in sixteen counters. */
@@ -256,8 +243,7 @@ TEST(test_the_filter_doubles_with_the_table) {
     for (size_t i = 0; i < pool.size; i++) {
         insert_one(i);
         unsigned bits = SP_FILTER_BITS_MIN;
-        while (i + 1 > ((size_t)1 << bits) / 16)
-            bits++;
+        while (i + 1 > ((size_t)1 << bits) / 16) bits++;
         assert_int_equal(filter_bits(), bits);
         if ((i & (i - 1)) == 0) assert_filter_is_a_recount();
     }
@@ -271,8 +257,7 @@ TEST(test_a_replaced_filter_still_knows_what_was_live_then) {
     create(NO_LIMIT);
     fill_pool_at_random(4097, 7);
     const spprof_filter *first = spprof_the_gate.filter;
-    for (size_t i = 0; i < 4097; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 4097; i++) insert_one(i);
     assert_ptr_not_equal(spprof_the_gate.filter, first);
     for (size_t i = 0; i < 4097; i++)
         assert_int_not_equal(first->counters[spprof_hash_address(pool.addresses[i]) >> first->shift], 0);
@@ -281,21 +266,17 @@ TEST(test_a_replaced_filter_still_knows_what_was_live_then) {
 TEST(test_a_counter_sticks_at_255_until_the_filter_grows) {
     create(NO_LIMIT);
     fill_pool(300, 0xABCD, 16);
-    for (size_t i = 0; i < 254; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 254; i++) insert_one(i);
     assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 254);
     remove_one(0);
     assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 253);
     insert_one(0);
-    for (size_t i = 254; i < 300; i++)
-        insert_one(i);
+    for (size_t i = 254; i < 300; i++) insert_one(i);
     assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 255);
-    for (size_t i = 0; i < 300; i++)
-        remove_one(i);
+    for (size_t i = 0; i < 300; i++) remove_one(i);
     assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 255);
     fill_pool_at_random(5000, 8);
-    for (size_t i = 300; i < pool.size; i++)
-        insert_one(i);
+    for (size_t i = 300; i < pool.size; i++) insert_one(i);
     assert_int_equal(filter_bits(), 17);
     assert_filter_is_a_recount();
 }
@@ -305,8 +286,7 @@ TEST(test_a_counter_sticks_at_255_until_the_filter_grows) {
 TEST(test_max_is_reached_exactly) {
     create(100);
     fill_pool_at_random(102, 9);
-    for (size_t i = 0; i < 100; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 100; i++) insert_one(i);
     spprof_sample one_more = sample_of(pool.addresses[100], 1), replaced;
     assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);
     assert_agreement();
@@ -348,10 +328,8 @@ TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
     fill_pool(80, 12, 6);
     insert_one(0);
     let_memory_fail();
-    for (size_t i = 1; i < 63; i++)
-        insert_one(i);
-    for (size_t i = 63; i < 80; i++)
-        assert_no_memory_for(i);
+    for (size_t i = 1; i < 63; i++) insert_one(i);
+    for (size_t i = 63; i < 80; i++) assert_no_memory_for(i);
     assert_agreement();
     assert_filter_is_a_recount();
     remove_one(30);
@@ -361,22 +339,18 @@ TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
     assert_agreement();
     sp_options.engine_bytes_max = NO_LIMIT;
     insert_one(71);
-    for (size_t i = 72; i < 80; i++)
-        insert_one(i);
+    for (size_t i = 72; i < 80; i++) insert_one(i);
     assert_agreement();
-    for (size_t i = 0; i < 80; i++)
-        remove_one(i);
+    for (size_t i = 0; i < 80; i++) remove_one(i);
     assert_filter_is_a_recount();
 }
 
 TEST(test_a_filter_that_cannot_grow_stays_right) {
     create(NO_LIMIT);
     fill_pool_at_random(6000, 11);
-    for (size_t i = 0; i < 4096; i++)
-        insert_one(i); /* shards of 64 entries: 128 slots hold 96 */
+    for (size_t i = 0; i < 4096; i++) insert_one(i); /* shards of 64 entries: 128 slots hold 96 */
     let_memory_fail();
-    for (size_t i = 4096; i < 4296; i++)
-        insert_one(i);
+    for (size_t i = 4096; i < 4296; i++) insert_one(i);
     assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN);
     assert_agreement();
     assert_filter_is_a_recount();
@@ -392,32 +366,26 @@ TEST(test_a_filter_that_cannot_grow_stays_right) {
 TEST(test_a_closed_table_keeps_its_entries_and_takes_no_more) {
     create(NO_LIMIT);
     fill_pool_at_random(500, 12);
-    for (size_t i = 0; i < 400; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 400; i++) insert_one(i);
     sp_live_table_close(&table);
     assert_ptr_equal(spprof_the_gate.filter, &sp_filter_empty);
-    for (size_t i = 0; i < 400; i++)
-        assert_false(spprof_may_be_live((void *)pool.addresses[i]));
+    for (size_t i = 0; i < 400; i++) assert_false(spprof_may_be_live((void *)pool.addresses[i]));
     spprof_sample late = sample_of(pool.addresses[450], 1), replaced;
     assert_int_equal(sp_live_table_insert(&table, &late, &replaced), SP_TABLE_CLOSED);
     assert_int_equal(sp_live_table_count(&table), 400);
     assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), 400);
-    for (size_t i = 0; i < 400; i++)
-        remove_one(i); /* frees that were under way */
+    for (size_t i = 0; i < 400; i++) remove_one(i); /* frees that were under way */
 }
 
 TEST(test_the_filter_of_a_closed_table_is_never_written) {
     create(NO_LIMIT);
     fill_pool_at_random(6000, 13);
-    for (size_t i = 0; i < 100; i++)
-        insert_one(i);
+    for (size_t i = 0; i < 100; i++) insert_one(i);
     sp_live_table_close(&table);
     insert_one(50); /* replaces */
-    for (size_t i = 0; i < 100; i++)
-        remove_one(i);
+    for (size_t i = 0; i < 100; i++) remove_one(i);
     assert_ptr_equal(spprof_the_gate.filter, &sp_filter_empty);
-    for (size_t i = 0; i < 1 << SP_SHARD_BITS; i++)
-        assert_int_equal(sp_filter_empty.counters[i], 0);
+    for (size_t i = 0; i < 1 << SP_SHARD_BITS; i++) assert_int_equal(sp_filter_empty.counters[i], 0);
 }
 
 /* ---- Threads ---- */
@@ -464,8 +432,7 @@ static void insert_and_remove(unsigned thread, void *argument) {
             atomic_fetch_add(&removed_times[common], 1);
         }
     }
-    for (size_t i = 0; i < OWN; i++)
-        pool.serials[COMMON + thread * OWN + i] = serials[i];
+    for (size_t i = 0; i < OWN; i++) pool.serials[COMMON + thread * OWN + i] = serials[i];
 }
 
 TEST(test_eight_threads_leave_exactly_what_they_inserted) {
@@ -482,8 +449,7 @@ TEST(test_eight_threads_leave_exactly_what_they_inserted) {
         common += (size_t)listed;
     }
     assert_int_not_equal(common, 0);
-    for (size_t i = COMMON; i < pool.size; i++)
-        pool.listed += pool.serials[i] != 0;
+    for (size_t i = COMMON; i < pool.size; i++) pool.listed += pool.serials[i] != 0;
     assert_agreement();
     assert_filter_is_a_recount();
 }
@@ -507,8 +473,7 @@ TEST(test_eight_threads_grow_table_and_filter_together) {
     create(NO_LIMIT);
     fill_pool_at_random(THREADS * 20000, 15);
     run_threads(THREADS, grow_together, NULL);
-    for (size_t i = 0; i < pool.size; i++)
-        pool.listed += pool.serials[i] != 0;
+    for (size_t i = 0; i < pool.size; i++) pool.listed += pool.serials[i] != 0;
     assert_agreement();
     assert_filter_is_a_recount();
     assert_int_equal(filter_bits(), 21);
