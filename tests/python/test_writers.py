@@ -144,6 +144,15 @@ def test_collapsed_is_one_sorted_line_for_each_stack(tmp_path: Path):
     )
 
 
+def test_collapsed_lines_are_in_the_order_of_their_text(tmp_path: Path):
+    heap = NaiveHeap({line: (python_frame("f", line, "f.py"),) for line in (9, 10)})
+    heap.add(1, 0, 9)
+    heap.add(2, 0, 10)
+    path = tmp_path / "stacks.txt"
+    heap.snapshot().save(path)
+    assert path.read_text() == "f (f.py:10) 2\nf (f.py:9) 1\n"
+
+
 def test_collapsed_lines_survive_every_name(tmp_path: Path):
     evil = "a;b\nc\rd\x00e\u2028f\x85g 7 \udc80h\t\u00e9"
     heap = NaiveHeap({1: (python_frame(evil, 3, "/x;y/evil\nfile.py"), MAIN)})
