@@ -1,11 +1,13 @@
 /* pool.c: samples of pools that hand large requests down to malloc and keep small ones to themselves. */
 #include "profiler.h"
 
-
 bool spprof_note_begin(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     sp_plan plan = sp_profiler_plan();
-    if (self->guard || !plan.active || !sp_sampler_trial(self, plan, size)) return false;
+    if (self->guard || !plan.active || !sp_sampler_trial(self, plan, size)) {
+        sp_sampler_lift(self, plan);
+        return false;
+    }
     self->note_size = (uint16_t)size;
     self->note_armed = 1;
     self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the note is read */

@@ -91,18 +91,26 @@ static bool take_note(spprof_thread *self, size_t size) {
 
 static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size) {
     sp_plan plan = sp_profiler_plan();
-    if (!plan.active) return;
-    if (take_note(self, size))
+    if (plan.active && take_note(self, size))
         take_sample(self, ticket, self->note_size, plan.rate);
-    else if (sp_sampler_trial(self, plan, size))
+    else if (plan.active && sp_sampler_trial(self, plan, size))
         take_sample(self, ticket, size, plan.rate);
+    sp_sampler_lift(self, plan);
+}
+
+/* An allocation that was counted but holds no trial. */
+static void skip_trial(spprof_thread *self) {
+    sp_sampler_lift(self, sp_profiler_plan());
 }
 
 void spprof_begin(spprof_ticket *ticket, size_t size) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
-    if (self->guard) return;
+    if (self->guard) {
+        skip_trial(self);
+        return;
+    }
     int saved_errno = errno;
     hold_trial(self, ticket, size);
     errno = saved_errno;
@@ -130,12 +138,16 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     ticket->size = size;
     bool listed = old && spprof_may_be_live(old);
     if (self->guard) {
+        skip_trial(self);
         if (listed) leave_pending((uintptr_t)old);
         return;
     }
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
-    if (counted && !is_marked(self, old)) hold_trial(self, ticket, size);
+    if (counted && !is_marked(self, old))
+        hold_trial(self, ticket, size);
+    else
+        skip_trial(self);
     errno = saved_errno;
 }
 
