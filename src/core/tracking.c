@@ -163,11 +163,12 @@ static void insert_guarded(spprof_sample *sample) {
     sp_stack_add_allocated(stack, weight);
     spprof_sample replaced;
     sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, sample, &replaced);
-    if (result == SP_INSERTED || result == SP_REPLACED) sp_counters_reach_peak();
-    if (result == SP_INSERTED) return;
     if (result == SP_REPLACED) {
         atomic_fetch_add(&sp_the_profiler.counters.missed_frees, 1);
         sp_counters_add_freed(&replaced);
+    }
+    if (result == SP_INSERTED || result == SP_REPLACED) {
+        sp_counters_reach_peak();
         return;
     }
     sp_counters_take_back(weight);
