@@ -31,8 +31,10 @@ static void leave_pending(uintptr_t address) {
     if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
 }
 
+/* Before the first start there is no table to lock. */
 void spprof_forget(void *address) {
     spprof_thread *self = &spprof_this_thread;
+    if (sp_profiler_plan().epoch == 0) return;
     if (self->guard) {
         leave_pending((uintptr_t)address);
         return;
