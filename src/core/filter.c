@@ -21,6 +21,7 @@ static uint8_t *counter(const spprof_filter *filter, uint64_t hash) {
 
 /* Plain reads and relaxed stores: the shard's lock admits one writer, and readers only ask for zero. */
 void sp_filter_add(const spprof_filter *filter, uint64_t hash) {
+    if (filter == &sp_filter_empty) return; /* read-only: published while this entry was on its way */
     uint8_t *byte = counter(filter, hash);
     if (*byte != STUCK) __atomic_store_n(byte, (uint8_t)(*byte + 1), __ATOMIC_RELAXED);
 }
