@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import sys
-from pathlib import Path
 
 import pytest
 from child import Child
@@ -96,7 +94,7 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
     }
     results = json.loads(child.run(EVERY_BLOCK, preload=preload, environment=environment))
     for domain in cases:
-        for (count, size, rate_kb, _), (held, held_objects, half, half_objects, ever, ever_objects) in zip(
+        for (count, size, rate_kb, _), (held, held_objects, half, half_objects, ever, _) in zip(
             cases[domain], results[domain]
         ):
             odds = math.exp(-size / 1024) / -math.expm1(-size / 1024) if rate_kb else 0
