@@ -33,5 +33,5 @@ def compile_text(text: str, library: Path, *options: str) -> Path:
 
 def blocks_environment(folder: Path) -> dict[str, str]:
     """What a program needs to import blocks.py, with its library compiled into ``folder``."""
-    library = compile_library(HERE / "blocks.c", folder / "blocks.so")
+    library = compile_library(HERE / "blocks.c", folder / "blocks-native.so")
     return {"PYTHONPATH": str(HERE), "BLOCKS": str(library)}

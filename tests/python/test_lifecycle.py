@@ -46,7 +46,7 @@ def test_importing_hooks_nothing_and_starts_no_thread(child: Child, preload: boo
 
 @PRELOADED
 def test_hooks_come_with_start_and_the_pools_go_with_stop(child: Child, preload: bool) -> None:
-    """The RAW hook stays after stop, where frees are seen; preloaded, malloc's own taps see them. No thread is needed."""
+    """The RAW hook stays after stop, where frees are seen; preloaded, malloc's own taps see them."""
     child.run(
         HOOKS
         + f"""
