@@ -47,7 +47,8 @@ typedef struct spprof_thread {
     uint16_t note_size;    /* size of the sample announced by spprof_note, valid while note_armed */
     uint8_t note_armed;    /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;         /* > 0: this thread is inside the engine; taps pass through */
-    uint8_t unused[28];
+    uint8_t expecting;     /* > 0: objects may have been loaded; look for them at this many further slow calls */
+    uint8_t unused[27];
 } spprof_thread;
 
 _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");
@@ -120,8 +121,11 @@ typedef struct spprof_ticket {
  * stack; the thread stays inside the engine until spprof_end. */
 SPPROF_API void spprof_begin(spprof_ticket *ticket, size_t size);
 
+/* The same for a tap that stands above or below the one that counts: holds no trial, but takes a note (below). */
+SPPROF_API void spprof_begin_uncounted(spprof_ticket *ticket, size_t size);
+
 /* The same for a realloc, which also takes `old` out of the live table before its address can be reused.
- * `counted`: whether spprof_passes was called for this realloc and did not pass. */
+ * `counted`: whether spprof_passes was called for this realloc and did not pass, by the tap that counts. */
 SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool counted);
 
 /* Finishes either: inserts the sample at `result`; puts the detached entry back if the realloc failed (a realloc to
@@ -157,6 +161,29 @@ SPPROF_API int64_t spprof_probe_end(void);
 /* Between the two nothing that this thread allocates is sampled: for the profiler's own copies. Calls nest. */
 SPPROF_API void spprof_pause(void);
 SPPROF_API void spprof_resume(void);
+
+/* ---- Native allocations ------------------------------------------------------------------------------------------ */
+
+/* The taps of this library on the malloc family hold trials only while this is on (they always do for notes). Off, they
+ * still count down, which does no harm: a countdown that they use up is drawn anew. */
+SPPROF_API void spprof_set_native(bool on);
+
+/* Leads the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to this
+ * library's taps, whose originals are what the program would call without us. Slots stay patched for the life of the
+ * process, since their values may have been copied; stopping makes the taps pass. Page protections are afterwards as
+ * before. Objects loaded later follow by themselves: dlopen and dlmopen are led through stubs that jump, and samples look
+ * for what came another way.
+ *
+ * Returns the number of slots that lead to us now. One scan at a time, holding no lock of ours while in the loader:
+ * while another thread scans, the call does nothing and the next slow call makes up for it. */
+SPPROF_API size_t spprof_patch(void);
+
+/* This thread is about to load objects: its next slow calls look for them. */
+SPPROF_API void spprof_expect_objects(void);
+
+/* Objects that call an allocator of the malloc family which is neither ours nor the original, or whose slots could not
+ * be written. Returns how many; `names` receives up to `capacity` of them, valid forever. */
+SPPROF_API size_t spprof_uncovered(const char **names, size_t capacity);
 
 /* ---- Lifecycle --------------------------------------------------------------------------------------------------- */
 

@@ -28,6 +28,7 @@ class Stats(TypedDict):
     epochs: int  # starts so far: 0 = never started
     native_mode: str  # "off" | "preload" | "patch"
     dropped_samples: dict[str, int]
+    uncovered_objects: list[str]  # paths of objects whose calls of malloc could not all be led to us
 
 class Site(tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float]):
     """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance and

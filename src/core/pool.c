@@ -5,7 +5,11 @@
 bool spprof_note_begin(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     sp_plan plan = sp_profiler_plan();
-    if (self->guard || !plan.active || !sp_sampler_trial(self, plan, size)) return false;
+    if (self->guard || !plan.active) return false;
+    if (self->expecting) sp_profiler_meet_expected(self);
+    bool is_sample = sp_sampler_trial(self, plan, size);
+    if (!is_sample && self->expecting) self->countdown = SP_COUNTDOWN_DUE;
+    if (!is_sample) return false;
     self->note_size = (uint16_t)size;
     self->note_armed = 1;
     self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the note is read */
@@ -18,6 +22,7 @@ bool spprof_note_end(void) {
     self->note_armed = 0;
     sp_plan plan = sp_profiler_plan();
     sp_sampler_redraw(self, plan);
+    if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
     if (!taken && plan.active) spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
     return taken;
 }

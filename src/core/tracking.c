@@ -45,6 +45,31 @@ void spprof_forget(void *address) {
     errno = saved_errno;
 }
 
+/* ---- Objects loaded meanwhile ---- */
+
+#define EXPECT_CALLS 16 /* the loader's own allocations come before the object is there */
+
+void sp_profiler_follow_objects(sp_object_follower *follower) {
+    atomic_store_explicit(&sp_the_profiler.follower, follower, memory_order_release);
+}
+
+void spprof_expect_objects(void) {
+    spprof_this_thread.expecting = EXPECT_CALLS;
+    spprof_this_thread.countdown = SP_COUNTDOWN_DUE;
+}
+
+static void follow_objects_guarded(void) {
+    sp_object_follower *follower = atomic_load_explicit(&sp_the_profiler.follower, memory_order_acquire);
+    if (follower) follower();
+}
+
+void sp_profiler_meet_expected(spprof_thread *self) {
+    self->expecting--;
+    sp_guard_enter(self);
+    follow_objects_guarded();
+    sp_guard_leave(self);
+}
+
 /* ---- Allocations ---- */
 
 static uint32_t thread_id(spprof_thread *self) {
@@ -66,6 +91,7 @@ static __attribute__((noinline)) sp_stack_record *capture_stack(spprof_drop_reas
 /* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
+    follow_objects_guarded();
     spprof_drop_reason reason;
     sp_stack_record *stack = capture_stack(&reason);
     if (!stack) {
@@ -89,23 +115,36 @@ static bool take_note(spprof_thread *self, size_t size) {
     return true;
 }
 
-static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size) {
+/* A tap that does not count draws anew instead of trying: else it would come here each time until one that does. */
+static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size, bool counted) {
     sp_plan plan = sp_profiler_plan();
     if (!plan.active) return;
+    if (self->expecting) sp_profiler_meet_expected(self);
     if (take_note(self, size))
         take_sample(self, ticket, self->note_size, plan.rate);
+    else if (!counted)
+        sp_sampler_redraw(self, plan);
     else if (sp_sampler_trial(self, plan, size))
         take_sample(self, ticket, size, plan.rate);
+    if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
 }
 
-void spprof_begin(spprof_ticket *ticket, size_t size) {
+static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
     if (self->guard) return;
     int saved_errno = errno;
-    hold_trial(self, ticket, size);
+    hold_trial(self, ticket, size, counted);
     errno = saved_errno;
+}
+
+void spprof_begin(spprof_ticket *ticket, size_t size) {
+    begin(ticket, size, true);
+}
+
+void spprof_begin_uncounted(spprof_ticket *ticket, size_t size) {
+    begin(ticket, size, false);
 }
 
 /* ---- Reallocations ---- */
@@ -135,7 +174,8 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     }
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
-    if (counted && !is_marked(self, old)) hold_trial(self, ticket, size);
+    bool due = self->countdown < spprof_the_gate.threshold;
+    if (due && !is_marked(self, old)) hold_trial(self, ticket, size, counted);
     errno = saved_errno;
 }
 

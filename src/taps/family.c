@@ -1,8 +1,11 @@
-/* preload.c: the malloc family under its own names, for LD_PRELOAD. Each tap calls the real one and tells the engine.
+/* family.c: taps on the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each calls
+ * the real one and tells the engine.
  *
  * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them through
  * their PLT, and would be counted twice. errno is as the real call left it. */
+#include "hooks.h"
 #include "originals.h"
+#include "profiler.h"
 #include "spprof.h"
 
 #include <errno.h>
@@ -11,11 +14,19 @@
 #define TAP SPPROF_API
 #define SLOW static __attribute__((noinline))
 
+/* With native="off" the taps are still called, wherever they were put; they then only take notes. */
+static void begin(spprof_ticket *ticket, size_t size) {
+    if (sp_profiler_counts_native())
+        spprof_begin(ticket, size);
+    else
+        spprof_begin_uncounted(ticket, size);
+}
+
 /* ---- malloc, calloc ---- */
 
 SLOW void *malloc_slow(size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, size);
+    begin(&ticket, size);
     return spprof_end(&ticket, sp_originals.malloc(size));
 }
 
@@ -25,7 +36,7 @@ TAP void *malloc(size_t size) {
 
 SLOW void *calloc_slow(size_t count, size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, count * size);
+    begin(&ticket, count * size);
     return spprof_end(&ticket, sp_originals.calloc(count, size));
 }
 
@@ -65,7 +76,7 @@ TAP void free_aligned_sized(void *address, size_t alignment, size_t size) {
 
 SLOW void *realloc_slow(void *old, size_t size, bool counted) {
     spprof_ticket ticket;
-    spprof_begin_realloc(&ticket, old, size, counted);
+    spprof_begin_realloc(&ticket, old, size, counted && sp_profiler_counts_native());
     return spprof_end(&ticket, sp_originals.realloc(old, size));
 }
 
@@ -88,7 +99,7 @@ TAP void *reallocarray(void *old, size_t count, size_t size) {
 
 SLOW int posix_memalign_slow(void **result, size_t alignment, size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, size);
+    begin(&ticket, size);
     int status = sp_originals.posix_memalign(result, alignment, size);
     spprof_end(&ticket, status == 0 ? *result : NULL);
     return status;
@@ -102,7 +113,7 @@ TAP int posix_memalign(void **result, size_t alignment, size_t size) {
 #define ALIGNED_TAP(name, parameters, arguments)                                                                      \
     SLOW void *name##_slow parameters {                                                                               \
         spprof_ticket ticket;                                                                                         \
-        spprof_begin(&ticket, size);                                                                                  \
+        begin(&ticket, size);                                                                                  \
         return spprof_end(&ticket, sp_originals.name arguments);                                                      \
     }                                                                                                                 \
     TAP void *name parameters {                                                                                       \
@@ -113,3 +124,23 @@ ALIGNED_TAP(aligned_alloc, (size_t alignment, size_t size), (alignment, size))
 ALIGNED_TAP(memalign, (size_t alignment, size_t size), (alignment, size))
 ALIGNED_TAP(valloc, (size_t size), (size))
 ALIGNED_TAP(pvalloc, (size_t size), (size))
+
+/* ---- The same under our own names ---- */
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's headers give the names more than an alias needs */
+#endif
+#define ALIAS(name) __typeof__(name) sp_hook_##name __attribute__((alias(#name), visibility("hidden")))
+
+ALIAS(malloc);
+ALIAS(calloc);
+ALIAS(realloc);
+ALIAS(reallocarray);
+ALIAS(free);
+ALIAS(free_sized);
+ALIAS(free_aligned_sized);
+ALIAS(posix_memalign);
+ALIAS(aligned_alloc);
+ALIAS(memalign);
+ALIAS(valloc);
+ALIAS(pvalloc);
