@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 CMOCKA ?= build/deps/cmocka
+VALGRIND = build/deps/valgrind/usr
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
@@ -42,11 +43,14 @@ format: venv
 	$(VENV)/bin/ruff format .
 
 bench: install valgrind
+	if [ -d $(VALGRIND) ]; then \
+	    export PATH="$$PATH:$(abspath $(VALGRIND))/bin" VALGRIND_LIB="$(abspath $(VALGRIND))/libexec/valgrind"; \
+	fi; \
 	for bench in bench/*.py bench/*/run; do \
 	    [ -f "$$bench" ] || continue; \
 	    echo "== $$bench"; \
 	    case "$$bench" in *.py) set -- $(VENV)/bin/python "$$bench";; *) set -- "$$bench";; esac; \
-	    $(IN_VENV):"$(abspath build/deps/valgrind/usr/bin)" "$$@" || exit 1; \
+	    $(IN_VENV) "$$@" || exit 1; \
 	done
 
 libspprof_alloc.so: $(shell find include src -type f) meson.build meson.options
@@ -80,6 +84,8 @@ run-tests: $(CMOCKA) install-checked
 	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
 	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) tidy build/results/tidy.xml \
 	    $(VENV)/bin/python -m pytest tests/tidy --junitxml=build/results/tidy.xml
+	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) accuracy build/results/accuracy.xml \
+	    $(VENV)/bin/python -m pytest tests/accuracy --junitxml=build/results/accuracy.xml
 	$(RECORD) python build/results/python.xml \
 	    $(VENV)/bin/python -m pytest tests/python --junitxml=build/results/python.xml
 
@@ -106,5 +112,5 @@ $(CMOCKA):
 	@mv $@.partial $@
 
 valgrind:
-	command -v valgrind >/dev/null || [ -d build/deps/valgrind/usr ] || \
-	    $(PYTHON) tools/fetch_debian.py build/deps/valgrind valgrind
+	@command -v valgrind >/dev/null || [ -d $(VALGRIND) ] || \
+	    $(PYTHON) tools/fetch_debian.py $(dir $(VALGRIND)) valgrind

@@ -44,8 +44,9 @@ def main() -> None:
     directory, packages = Path(sys.argv[1]).resolve(), sys.argv[2:]
     try:
         fetch(directory, packages)
-    except (OSError, subprocess.CalledProcessError) as error:
-        sys.exit(f"{error}\nCould not fetch {' '.join(packages)}. Install it: apt-get install {' '.join(packages)}")
+    except (OSError, subprocess.CalledProcessError):
+        names = " ".join(packages)
+        sys.exit(f"{names}: not here, and could not be fetched. On Debian and Ubuntu: apt-get install {names}")
 
 
 if __name__ == "__main__":

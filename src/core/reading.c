@@ -17,7 +17,9 @@ bool spprof_site_get(uint32_t stack_id, spprof_site *site) {
     return true;
 }
 
+/* Before the first start there is no table to lock. */
 size_t spprof_copy_live(spprof_sample *out, size_t capacity) {
+    if (sp_profiler_plan().epoch == 0) return 0;
     int saved_errno = errno;
     sp_guard_enter(&spprof_this_thread);
     size_t count = sp_live_table_copy(&sp_the_profiler.live, out, capacity);

@@ -110,8 +110,11 @@ static __attribute__((noinline)) uint32_t intern_slow(PyCodeObject *code) {
     name function, file;
     read_name(&function, CODE_NAME(code));
     read_name(&file, code->co_filename);
-    spprof_code copy = {.function = function.bytes, .function_length = function.length,
-                        .file = file.bytes, .file_length = file.length, .first_line = code->co_firstlineno};
+    spprof_code copy = {.function = function.bytes,
+                        .function_length = function.length,
+                        .file = file.bytes,
+                        .file_length = file.length,
+                        .first_line = code->co_firstlineno};
     read_lines(&copy, CODE_LINES(code));
     return spprof_code_intern((uintptr_t)code, &copy);
 }

@@ -22,7 +22,8 @@
 /* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
 size_t sp_pyframes_walk(uint64_t *frames, size_t capacity, bool *cut);
 
-/* The line of `position` in `code`, decoded from the code's copied position table; the first line if it has none. */
+/* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code that
+ * the compiler made up has no line there and gets that of the code before it (pylines.h). */
 int sp_pyframes_line(const spprof_code *code, uint32_t position);
 
 #endif

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Optional
 
 TIMEOUT_SECONDS = 300
 
@@ -19,7 +18,7 @@ class Child:
         self.folder = folder
         self.script = folder / "program.py"
 
-    def run(self, program: str, *, preload: bool = False, environment: Optional[dict[str, str]] = None) -> str:
+    def run(self, program: str, *, preload: bool = False, environment: dict[str, str] | None = None) -> str:
         """Runs the program and returns what it printed. AssertionError, with both outputs, unless it exits with 0."""
         finished = self.attempt(program, preload=preload, environment=environment)
         assert finished.returncode == 0, (
@@ -29,7 +28,7 @@ class Child:
         return finished.stdout
 
     def attempt(
-        self, program: str, *, preload: bool = False, environment: Optional[dict[str, str]] = None
+        self, program: str, *, preload: bool = False, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Runs the program to its end, whatever that is."""
         self.script.write_text(textwrap.dedent(program), encoding="utf-8")
@@ -43,8 +42,7 @@ class Child:
             cwd=self.folder,
             env=variables,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             encoding="utf-8",
             timeout=TIMEOUT_SECONDS,
             check=False,

@@ -79,11 +79,8 @@ class NaiveHeap:
             every = [block for block in self.blocks if block.stack_id == stack_id]
             live = [block for block in every if block.live]
             if every:
-                rows.append(
-                    (stack_id, len(live), sum(block.size for block in live), *_sums(live))
-                    + (*moments(live), *_moments_of_objects(live))
-                    + (len(every), *_sums(every), *moments(every))
-                )
+                now = (len(live), sum(block.size for block in live), *_sums(live), *moments(live))
+                rows.append((stack_id, *now, *_moments_of_objects(live), len(every), *_sums(every), *moments(every)))
         return rows
 
 

@@ -8,7 +8,7 @@ import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 import pytest
 from child import Child
@@ -182,7 +182,7 @@ def test_the_same_snapshot_is_written_the_same(heap: NaiveHeap, tmp_path: Path):
     ],
 )
 def test_the_format_is_what_was_asked_for_or_else_the_suffix(
-    heap: NaiveHeap, tmp_path: Path, name: str, format: Optional[str], is_json: bool
+    heap: NaiveHeap, tmp_path: Path, name: str, format: str | None, is_json: bool
 ):
     heap.snapshot().save(tmp_path / name, format=format)
     assert (tmp_path / name).read_bytes().startswith(b'{"$schema"') is is_json
@@ -199,7 +199,7 @@ def test_the_format_is_what_was_asked_for_or_else_the_suffix(
     ],
 )
 def test_an_unknown_format_names_the_known_ones(
-    heap: NaiveHeap, tmp_path: Path, name: str, format: Optional[str], message: str
+    heap: NaiveHeap, tmp_path: Path, name: str, format: str | None, message: str
 ):
     with pytest.raises(ValueError, match=message):
         heap.snapshot().save(tmp_path / name, format=format)

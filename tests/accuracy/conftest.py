@@ -1,0 +1,76 @@
+"""Runs the workloads that these tests judge."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "python"))  # child.py
+
+from child import Child
+from spprof import _memprof
+
+TIMEOUT_SECONDS = 300
+
+
+class Run(NamedTuple):
+    """One run of ``workload.c``: the truth, and what the engine estimated, in bytes and blocks."""
+
+    bytes: int
+    objects: int
+    kept_bytes: int
+    kept_objects: int
+    estimated_bytes: float
+    estimated_objects: float
+    estimated_live_bytes: float
+    estimated_live_objects: float
+    samples: int
+    live_samples: int
+    seen_bytes: int
+    left_out: int
+    variance: float
+    skewness: float
+
+
+def parse(line: str) -> Run:
+    *integers, variance, skewness = line.split()
+    numbers = [*map(int, integers)]
+    estimates = [
+        numbers[4] / _memprof.BYTES_ONE,
+        numbers[5] / _memprof.OBJECTS_ONE,
+        numbers[6] / _memprof.BYTES_ONE,
+        numbers[7] / _memprof.OBJECTS_ONE,
+    ]
+    return Run(*numbers[:4], *estimates, *numbers[8:], float(variance), float(skewness))
+
+
+def run_workload(kinds: dict[int, int], rates: tuple[int, ...], **options: int) -> list[Run]:
+    """Lets ``workload`` allocate ``kinds`` (size: count) and returns its runs."""
+    build = os.environ.get("SPPROF_BUILD_DIR")
+    if not build:
+        pytest.fail("SPPROF_BUILD_DIR must name a build folder made with -Dtests=true; make test sets it")
+    arguments = [f"rates={','.join(map(str, rates))}"]
+    arguments += [f"{name}={value}" for name, value in options.items()]
+    arguments += [f"{size}:{count}" for size, count in kinds.items()]
+    finished = subprocess.run(
+        [os.path.join(build, "tests", "accuracy", "workload"), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{arguments}: {finished.stderr}"
+    runs = [parse(line) for line in finished.stdout.splitlines()]
+    assert len(runs) == options.get("runs", 1)
+    return runs
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Child:
+    """Runs programs in processes of their own: the profiler is one for a process."""
+    return Child(tmp_path)

@@ -1,0 +1,530 @@
+#include "live_table.h"
+
+#include "memory.h"
+#include "options.h"
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_MAX (1 << 18)
+#define NO_LIMIT (UINT64_C(1) << 40)
+
+/* The table publishes its filter where frees look: spprof_may_be_live asks it. */
+static sp_live_table table;
+static spprof_sample copied[POOL_MAX];
+
+/* The naive model: an address is listed or not, with the serial of its latest sample. */
+typedef struct model {
+    uintptr_t addresses[POOL_MAX];
+    uint64_t serials[POOL_MAX]; /* 0: not listed */
+    size_t size, listed;
+    uint64_t serial;
+} model;
+static model pool;
+
+static void create(size_t max) {
+    assert_true(sp_live_table_create(&table, &spprof_the_gate.filter, max));
+}
+
+/* Every member follows from address and serial, so that a mixture of two entries is seen. */
+static spprof_sample sample_of(uintptr_t address, uint64_t serial) {
+    return (spprof_sample){
+        .address = address,
+        .serial = serial,
+        .size = address ^ serial,
+        .time_ns = address + serial,
+        .rate = (uint32_t)serial,
+        .stack_id = (uint32_t)(address >> 4) + (uint32_t)serial,
+        .thread_id = (uint32_t)address,
+    };
+}
+
+static bool is_whole(const spprof_sample *sample) {
+    spprof_sample expected = sample_of(sample->address, sample->serial);
+    return memcmp(sample, &expected, sizeof expected) == 0;
+}
+
+/* ---- The model ---- */
+
+static void insert_one(size_t i) {
+    spprof_sample sample = sample_of(pool.addresses[i], ++pool.serial), replaced;
+    sp_insert_result result = sp_live_table_insert(&table, &sample, &replaced);
+    if (pool.serials[i] == 0) {
+        assert_int_equal(result, SP_INSERTED);
+        pool.listed++;
+    } else {
+        assert_int_equal(result, SP_REPLACED);
+        assert_true(is_whole(&replaced));
+        assert_int_equal(replaced.address, pool.addresses[i]);
+        assert_int_equal(replaced.serial, pool.serials[i]);
+    }
+    pool.serials[i] = pool.serial;
+}
+
+static void remove_one(size_t i) {
+    spprof_sample removed;
+    bool found = sp_live_table_remove(&table, pool.addresses[i], &removed);
+    assert_int_equal(found, pool.serials[i] != 0);
+    if (!found) return;
+    assert_true(is_whole(&removed));
+    assert_int_equal(removed.address, pool.addresses[i]);
+    assert_int_equal(removed.serial, pool.serials[i]);
+    pool.serials[i] = 0;
+    pool.listed--;
+}
+
+static int compare_addresses(const void *one, const void *other) {
+    uint64_t a = ((const spprof_sample *)one)->address, b = ((const spprof_sample *)other)->address;
+    return (a > b) - (a < b);
+}
+
+/* The table lists what the model lists, each once, and its filter lets none of them pass. */
+static void assert_agreement(void) {
+    assert_int_equal(sp_live_table_count(&table), pool.listed);
+    assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), pool.listed);
+    qsort(copied, pool.listed, sizeof *copied, compare_addresses);
+    for (size_t i = 0; i < pool.size; i++) {
+        spprof_sample key = {.address = pool.addresses[i]};
+        spprof_sample *found = bsearch(&key, copied, pool.listed, sizeof key, compare_addresses);
+        assert_int_equal(found ? found->serial : 0, pool.serials[i]);
+        if (!found) continue;
+        assert_true(is_whole(found));
+        assert_true(spprof_may_be_live((void *)pool.addresses[i]));
+    }
+}
+
+/* The counters are those of a filter filled from nothing. */
+static void assert_filter_is_a_recount(void) {
+    const spprof_filter *filter = spprof_the_gate.filter;
+    size_t counters = (size_t)1 << (64 - filter->shift);
+    uint16_t *expected = calloc(counters, sizeof *expected);
+    for (size_t i = 0; i < pool.size; i++)
+        if (pool.serials[i]) expected[spprof_hash_address(pool.addresses[i]) >> filter->shift]++;
+    for (size_t i = 0; i < counters; i++) assert_int_equal(filter->counters[i], expected[i]);
+    free(expected);
+}
+
+static void play(uint64_t seed, size_t steps, size_t check_every) {
+    for (size_t step = 1; step <= steps; step++) {
+        size_t i = random_below(&seed, pool.size);
+        if (next_random(&seed) >> 63)
+            insert_one(i);
+        else
+            remove_one(i);
+        if (step % check_every == 0) assert_agreement();
+    }
+    assert_agreement();
+    assert_filter_is_a_recount();
+    for (size_t i = 0; i < pool.size; i++) remove_one(i);
+    assert_int_equal(pool.listed, 0);
+    assert_agreement();
+    assert_filter_is_a_recount();
+}
+
+static void fill_pool(size_t size, uint64_t top, unsigned bits) {
+    for (size_t i = 0; i < size; i++) pool.addresses[pool.size++] = address_with_hash(top, bits, i);
+}
+
+static void fill_pool_at_random(size_t size, uint64_t seed) {
+    for (size_t i = 0; i < size; i++, pool.size++) /* the pool's size makes them different */
+        pool.addresses[pool.size] = (random_below(&seed, UINT64_C(1) << 20) << 24 | (pool.size + 1)) << 4;
+}
+
+static unsigned filter_bits(void) {
+    return 64 - spprof_the_gate.filter->shift;
+}
+
+/* ---- Against the model ---- */
+
+TEST(test_random_inserts_and_removes_agree_with_a_model) {
+    create(NO_LIMIT);
+    fill_pool_at_random(4000, 1);
+    for (uint64_t seed = 1; seed <= 4; seed++) play(seed, 40000, 2000);
+}
+
+TEST(test_addresses_of_one_home_slot_agree_with_a_model) {
+    create(NO_LIMIT);
+    fill_pool(40, 0x155555, 6 + 20);
+    for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
+}
+
+/* Homes on the last slots of the table at every size, and on the first: clusters that wrap around the end. */
+TEST(test_clusters_across_the_end_of_a_table_agree_with_a_model) {
+    create(NO_LIMIT);
+    fill_pool(12, 0x17FFFFF, 6 + 20 - 1);
+    fill_pool(12, 0x17FFFFE, 6 + 20 - 1);
+    fill_pool(6, 0x1700000, 6 + 20 - 1);
+    fill_pool(6, 0x1700001, 6 + 20 - 1);
+    for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
+}
+
+/* One shard, homes close together: long clusters with many homes, as backward shifting has to tell apart. */
+TEST(test_one_crowded_shard_agrees_with_a_model) {
+    create(NO_LIMIT);
+    for (uint64_t home = 0; home < 16; home++) fill_pool(3, 33 << 6 | (56 + home) % 64, 6 + 6);
+    for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
+}
+
+TEST(test_a_listed_address_is_replaced_and_its_old_entry_handed_out) {
+    create(NO_LIMIT);
+    fill_pool(3, 7, 6);
+    for (size_t i = 0; i < 3; i++) insert_one(i);
+    insert_one(1);
+    assert_int_equal(sp_live_table_count(&table), 3);
+    assert_agreement();
+    assert_filter_is_a_recount();
+}
+
+TEST(test_an_address_never_inserted_is_not_found) {
+    spprof_sample removed;
+    create(NO_LIMIT);
+    assert_false(sp_live_table_remove(&table, 0x1000, &removed));
+    fill_pool(2, 7, 26);
+    insert_one(0);
+    assert_false(sp_live_table_remove(&table, pool.addresses[1], &removed));
+    assert_int_equal(sp_live_table_count(&table), 1);
+}
+
+TEST(test_growth_through_many_doublings_keeps_every_entry) {
+    create(NO_LIMIT);
+    fill_pool_at_random(200000, 2);
+    for (size_t i = 0; i < pool.size; i++) {
+        insert_one(i);
+        if ((i & (i + 1)) == 0) assert_agreement();
+    }
+    assert_agreement();
+    size_t slots = SP_SHARDS * ((size_t)8192 * sizeof(spprof_sample) + 4096), filters = (size_t)2 << filter_bits();
+    assert_in_range(sp_memory_mapped(), 0, slots + filters + 64 * 1024); /* smaller slots were unmapped */
+    for (size_t i = 0; i < pool.size; i += 2) remove_one(i);
+    assert_agreement();
+    assert_filter_is_a_recount();
+}
+
+/* No tombstones: neither memory nor the length of a search grows with what was once inserted. */
+TEST(test_memory_does_not_grow_with_age) {
+    create(NO_LIMIT);
+    fill_pool_at_random(60000, 3);
+    for (size_t i = 0; i < 1000; i++) insert_one(i);
+    size_t mapped = sp_memory_mapped();
+    for (size_t i = 1000; i < pool.size; i++) {
+        remove_one(i - 1000);
+        insert_one(i);
+    }
+    assert_agreement();
+    assert_in_range(sp_memory_mapped(), mapped, mapped + SP_SHARDS * 8192);
+}
+
+TEST(test_a_copy_writes_no_more_than_its_capacity) {
+    create(NO_LIMIT);
+    fill_pool_at_random(1000, 4);
+    for (size_t i = 0; i < pool.size; i++) insert_one(i);
+    for (size_t capacity = 0; capacity <= 1000; capacity += 125) {
+        memset(copied, 0, sizeof *copied * 1001);
+        assert_int_equal(sp_live_table_copy(&table, copied, capacity), 1000);
+        for (size_t i = 0; i < capacity; i++) assert_true(copied[i].address != 0 && is_whole(&copied[i]));
+        for (size_t i = capacity; i < 1001; i++) assert_int_equal(copied[i].address, 0);
+    }
+}
+
+/* ---- The filter ---- */
+
+TEST(test_an_empty_filter_passes_everything) {
+    create(NO_LIMIT);
+    assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN);
+    fill_pool_at_random(1000, 5);
+    for (size_t i = 0; i < pool.size; i++) assert_false(spprof_may_be_live((void *)pool.addresses[i]));
+}
+
+/* Doubled when there are more samples than one in sixteen counters. */
+TEST(test_the_filter_doubles_with_the_table) {
+    create(NO_LIMIT);
+    fill_pool_at_random(70000, 6);
+    for (size_t i = 0; i < pool.size; i++) {
+        insert_one(i);
+        unsigned bits = SP_FILTER_BITS_MIN;
+        while (i + 1 > ((size_t)1 << bits) / 16) bits++;
+        assert_int_equal(filter_bits(), bits);
+        if ((i & (i - 1)) == 0) assert_filter_is_a_recount();
+    }
+    assert_int_equal(filter_bits(), 21);
+    assert_filter_is_a_recount();
+    assert_agreement();
+}
+
+/* A free that read the old filter just before it was replaced must find its entry there. */
+TEST(test_a_replaced_filter_still_knows_what_was_live_then) {
+    create(NO_LIMIT);
+    fill_pool_at_random(4097, 7);
+    const spprof_filter *first = spprof_the_gate.filter;
+    for (size_t i = 0; i < 4097; i++) insert_one(i);
+    assert_ptr_not_equal(spprof_the_gate.filter, first);
+    for (size_t i = 0; i < 4097; i++)
+        assert_int_not_equal(first->counters[spprof_hash_address(pool.addresses[i]) >> first->shift], 0);
+}
+
+TEST(test_a_counter_sticks_at_255_until_the_filter_grows) {
+    create(NO_LIMIT);
+    fill_pool(300, 0xABCD, 16);
+    for (size_t i = 0; i < 254; i++) insert_one(i);
+    assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 254);
+    remove_one(0);
+    assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 253);
+    insert_one(0);
+    for (size_t i = 254; i < 300; i++) insert_one(i);
+    assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 255);
+    for (size_t i = 0; i < 300; i++) remove_one(i);
+    assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 255);
+    fill_pool_at_random(5000, 8);
+    for (size_t i = 300; i < pool.size; i++) insert_one(i);
+    assert_int_equal(filter_bits(), 17);
+    assert_filter_is_a_recount();
+}
+
+/* ---- Shortage ---- */
+
+TEST(test_max_is_reached_exactly) {
+    create(100);
+    fill_pool_at_random(102, 9);
+    for (size_t i = 0; i < 100; i++) insert_one(i);
+    spprof_sample one_more = sample_of(pool.addresses[100], 1), replaced;
+    assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);
+    assert_agreement();
+    assert_false(spprof_may_be_live((void *)pool.addresses[100]));
+    insert_one(50); /* takes no more room */
+    remove_one(7);
+    insert_one(101);
+    assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);
+    assert_agreement();
+    assert_filter_is_a_recount();
+}
+
+TEST(test_create_without_memory_says_so) {
+    sp_options.engine_bytes_max = 4096;
+    assert_false(sp_live_table_create(&table, &spprof_the_gate.filter, NO_LIMIT));
+}
+
+static void let_memory_fail(void) {
+    sp_options.engine_bytes_max = sp_memory_mapped();
+}
+
+static void assert_no_memory_for(size_t i) {
+    spprof_sample sample = sample_of(pool.addresses[i], 1), replaced;
+    assert_int_equal(sp_live_table_insert(&table, &sample, &replaced), SP_TABLE_NO_MEMORY);
+}
+
+TEST(test_a_first_entry_without_memory_is_refused) {
+    create(NO_LIMIT);
+    let_memory_fail();
+    fill_pool_at_random(1, 10);
+    assert_no_memory_for(0);
+    assert_agreement();
+    assert_false(spprof_may_be_live((void *)pool.addresses[0]));
+}
+
+/* 64 slots, one of which must stay empty to end every search. */
+TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
+    create(NO_LIMIT);
+    fill_pool(80, 12, 6);
+    insert_one(0);
+    let_memory_fail();
+    for (size_t i = 1; i < 63; i++) insert_one(i);
+    for (size_t i = 63; i < 80; i++) assert_no_memory_for(i);
+    assert_agreement();
+    assert_filter_is_a_recount();
+    remove_one(30);
+    insert_one(70);
+    assert_no_memory_for(71);
+    insert_one(5); /* replacing takes no room */
+    assert_agreement();
+    sp_options.engine_bytes_max = NO_LIMIT;
+    insert_one(71);
+    for (size_t i = 72; i < 80; i++) insert_one(i);
+    assert_agreement();
+    for (size_t i = 0; i < 80; i++) remove_one(i);
+    assert_filter_is_a_recount();
+}
+
+TEST(test_a_filter_that_cannot_grow_stays_right) {
+    create(NO_LIMIT);
+    fill_pool_at_random(6000, 11);
+    for (size_t i = 0; i < 4096; i++) insert_one(i); /* shards of 64 entries: 128 slots hold 96 */
+    let_memory_fail();
+    for (size_t i = 4096; i < 4296; i++) insert_one(i);
+    assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN);
+    assert_agreement();
+    assert_filter_is_a_recount();
+    sp_options.engine_bytes_max = NO_LIMIT;
+    insert_one(4296);
+    assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN + 1);
+    assert_agreement();
+    assert_filter_is_a_recount();
+}
+
+/* ---- Closed ---- */
+
+TEST(test_a_closed_table_keeps_its_entries_and_takes_no_more) {
+    create(NO_LIMIT);
+    fill_pool_at_random(500, 12);
+    for (size_t i = 0; i < 400; i++) insert_one(i);
+    sp_live_table_close(&table);
+    assert_ptr_equal(spprof_the_gate.filter, &sp_filter_empty);
+    for (size_t i = 0; i < 400; i++) assert_false(spprof_may_be_live((void *)pool.addresses[i]));
+    spprof_sample late = sample_of(pool.addresses[450], 1), replaced;
+    assert_int_equal(sp_live_table_insert(&table, &late, &replaced), SP_TABLE_CLOSED);
+    assert_int_equal(sp_live_table_count(&table), 400);
+    assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), 400);
+    for (size_t i = 0; i < 400; i++) remove_one(i); /* frees that were under way */
+}
+
+TEST(test_the_filter_of_a_closed_table_is_never_written) {
+    create(NO_LIMIT);
+    fill_pool_at_random(6000, 13);
+    for (size_t i = 0; i < 100; i++) insert_one(i);
+    sp_live_table_close(&table);
+    insert_one(50); /* replaces */
+    for (size_t i = 0; i < 100; i++) remove_one(i);
+    assert_ptr_equal(spprof_the_gate.filter, &sp_filter_empty);
+    for (size_t i = 0; i < 1 << SP_SHARD_BITS; i++) assert_int_equal(sp_filter_empty.counters[i], 0);
+}
+
+/* ---- Threads ---- */
+
+#define THREADS 8
+#define OWN 600
+#define COMMON 300
+#define STEPS 60000
+
+static _Atomic int64_t inserted[COMMON], removed_times[COMMON];
+
+static uintptr_t own_address(unsigned thread, size_t i) {
+    return pool.addresses[COMMON + thread * OWN + i];
+}
+
+/* One thread alone moves its own addresses, so it knows each outcome; the common ones are counted. */
+static void insert_and_remove(unsigned thread, void *argument) {
+    (void)argument;
+    uint64_t serials[OWN] = {0}, seed = thread + 100;
+    spprof_sample other;
+    for (uint64_t step = 1; step <= STEPS; step++) {
+        uint64_t choice = next_random(&seed), i = choice % OWN, common = choice % COMMON;
+        spprof_sample own = sample_of(own_address(thread, i), step);
+        switch (choice >> 62) {
+        case 0:
+            CHECK(sp_live_table_insert(&table, &own, &other) == (serials[i] ? SP_REPLACED : SP_INSERTED));
+            CHECK(!serials[i] || (other.serial == serials[i] && is_whole(&other)));
+            CHECK(spprof_may_be_live((void *)own_address(thread, i)));
+            serials[i] = step;
+            break;
+        case 1:
+            CHECK(!serials[i] || spprof_may_be_live((void *)own_address(thread, i)));
+            CHECK(sp_live_table_remove(&table, own_address(thread, i), &other) == (serials[i] != 0));
+            CHECK(!serials[i] || (other.serial == serials[i] && is_whole(&other)));
+            serials[i] = 0;
+            break;
+        case 2:
+            own = sample_of(pool.addresses[common], step);
+            if (sp_live_table_insert(&table, &own, &other) == SP_INSERTED) atomic_fetch_add(&inserted[common], 1);
+            break;
+        case 3:
+            if (!sp_live_table_remove(&table, pool.addresses[common], &other)) break;
+            CHECK(is_whole(&other));
+            atomic_fetch_add(&removed_times[common], 1);
+        }
+    }
+    for (size_t i = 0; i < OWN; i++) pool.serials[COMMON + thread * OWN + i] = serials[i];
+}
+
+TEST(test_eight_threads_leave_exactly_what_they_inserted) {
+    create(NO_LIMIT);
+    fill_pool(COMMON, 3, 2);
+    fill_pool_at_random(THREADS * OWN, 14);
+    run_threads(THREADS, insert_and_remove, NULL);
+    size_t common = 0;
+    for (size_t i = 0; i < COMMON; i++) {
+        int64_t listed = inserted[i] - removed_times[i];
+        assert_in_range(listed, 0, 1);
+        spprof_sample removed;
+        assert_int_equal(sp_live_table_remove(&table, pool.addresses[i], &removed), listed);
+        common += (size_t)listed;
+    }
+    assert_int_not_equal(common, 0);
+    for (size_t i = COMMON; i < pool.size; i++) pool.listed += pool.serials[i] != 0;
+    assert_agreement();
+    assert_filter_is_a_recount();
+}
+
+/* Growing and shrinking past the filter's doublings while others ask. */
+static void grow_together(unsigned thread, void *argument) {
+    (void)argument;
+    size_t share = pool.size / THREADS, first = thread * share;
+    spprof_sample other;
+    for (size_t i = first; i < first + share; i++) {
+        spprof_sample sample = sample_of(pool.addresses[i], i + 1);
+        CHECK(sp_live_table_insert(&table, &sample, &other) == SP_INSERTED);
+        CHECK(spprof_may_be_live((void *)pool.addresses[i]));
+        CHECK(spprof_may_be_live((void *)pool.addresses[first]));
+        if ((i - first) % 3 == 1) CHECK(sp_live_table_remove(&table, pool.addresses[i], &other) && is_whole(&other));
+        pool.serials[i] = (i - first) % 3 == 1 ? 0 : i + 1;
+    }
+}
+
+TEST(test_eight_threads_grow_table_and_filter_together) {
+    create(NO_LIMIT);
+    fill_pool_at_random(THREADS * 20000, 15);
+    run_threads(THREADS, grow_together, NULL);
+    for (size_t i = 0; i < pool.size; i++) pool.listed += pool.serials[i] != 0;
+    assert_agreement();
+    assert_filter_is_a_recount();
+    assert_int_equal(filter_bits(), 21);
+}
+
+/* `max` holds to the last entry whoever comes first. */
+static _Atomic size_t successes;
+
+static void compete(unsigned thread, void *argument) {
+    (void)argument;
+    spprof_sample other;
+    for (size_t i = thread; i < pool.size; i += THREADS) {
+        spprof_sample sample = sample_of(pool.addresses[i], 1);
+        if (sp_live_table_insert(&table, &sample, &other) == SP_INSERTED) atomic_fetch_add(&successes, 1);
+    }
+}
+
+TEST(test_eight_threads_fill_the_table_to_its_max) {
+    create(5000);
+    fill_pool_at_random(8000, 16);
+    run_threads(THREADS, compete, NULL);
+    assert_int_equal(successes, 5000);
+    assert_int_equal(sp_live_table_count(&table), 5000);
+    assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), 5000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_inserts_and_removes_agree_with_a_model),
+        cmocka_unit_test(test_addresses_of_one_home_slot_agree_with_a_model),
+        cmocka_unit_test(test_clusters_across_the_end_of_a_table_agree_with_a_model),
+        cmocka_unit_test(test_one_crowded_shard_agrees_with_a_model),
+        cmocka_unit_test(test_a_listed_address_is_replaced_and_its_old_entry_handed_out),
+        cmocka_unit_test(test_an_address_never_inserted_is_not_found),
+        cmocka_unit_test(test_growth_through_many_doublings_keeps_every_entry),
+        cmocka_unit_test(test_memory_does_not_grow_with_age),
+        cmocka_unit_test(test_a_copy_writes_no_more_than_its_capacity),
+        cmocka_unit_test(test_an_empty_filter_passes_everything),
+        cmocka_unit_test(test_the_filter_doubles_with_the_table),
+        cmocka_unit_test(test_a_replaced_filter_still_knows_what_was_live_then),
+        cmocka_unit_test(test_a_counter_sticks_at_255_until_the_filter_grows),
+        cmocka_unit_test(test_max_is_reached_exactly),
+        cmocka_unit_test(test_create_without_memory_says_so),
+        cmocka_unit_test(test_a_first_entry_without_memory_is_refused),
+        cmocka_unit_test(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot),
+        cmocka_unit_test(test_a_filter_that_cannot_grow_stays_right),
+        cmocka_unit_test(test_a_closed_table_keeps_its_entries_and_takes_no_more),
+        cmocka_unit_test(test_the_filter_of_a_closed_table_is_never_written),
+        cmocka_unit_test(test_eight_threads_leave_exactly_what_they_inserted),
+        cmocka_unit_test(test_eight_threads_grow_table_and_filter_together),
+        cmocka_unit_test(test_eight_threads_fill_the_table_to_its_max),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,633 @@
+"""What `spprof.memprof` promises, on the real engine. Each program samples every allocation unless chance is the point.
+
+Blocks of fingerprint sizes tell one allocation from another: a bytearray of n bytes asks for n + 1.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from child import Child
+
+PRELUDE = """
+import spprof.memprof as memprof
+
+def sizes(snapshot, least=1_000_000):
+    "Sizes of the live blocks of at least so many bytes, smallest first."
+    return sorted(sample.size for sample in snapshot.samples if sample.size >= least)
+
+def site(snapshot, function):
+    "The rows of one function, by line."
+    return {row["line"]: row for row in snapshot.top_allocators(10_000) if row["function"].endswith(function)}
+"""
+
+
+def test_the_package_names_its_version_and_the_profiler():
+    import spprof
+    from spprof import _memprof
+
+    assert spprof.__version__ == _memprof.VERSION
+    assert spprof.memprof.__name__ == "spprof.memprof"
+    assert sorted(spprof.__all__) == ["__version__", "memprof"]
+
+
+def test_every_public_name_exists():
+    import spprof.memprof
+
+    for name in spprof.memprof.__all__:
+        assert getattr(spprof.memprof, name).__doc__
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        spprof.memprof.nonsense  # noqa: B018
+
+
+def test_importing_brings_nothing_heavy_along(child: Child):
+    child.run("""
+        import sys
+        before = set(sys.modules)
+        import spprof.memprof
+        new = {name for name in sys.modules if name not in before and not name.startswith("spprof")}
+        assert new <= {"atexit", "operator", "_operator", "_thread", "__future__"}, new
+        """)
+
+
+def test_what_a_snapshot_needs_is_imported_before_sampling_begins(child: Child):
+    child.run("""
+        import sys
+        import spprof.memprof as memprof
+        memprof.start(0)
+        before = set(sys.modules)
+        memprof.get_snapshot().samples
+        memprof.stop()
+        assert "spprof.snapshot" in before
+        assert set(sys.modules) == before
+        """)
+
+
+# ---- Lifecycle
+
+
+def test_active_is_between_start_and_stop(child: Child):
+    child.run("""
+        import spprof.memprof as memprof
+        assert not memprof.is_active()
+        assert memprof.start(0) is None
+        assert memprof.is_active()
+        assert memprof.stop() is None
+        assert not memprof.is_active()
+        memprof.start(sampling_rate_kb=1)
+        memprof.shutdown()
+        assert not memprof.is_active()
+        memprof.shutdown()
+        """)
+
+
+def test_blocks_are_live_from_their_allocation_to_their_free(child: Child):
+    child.run(
+        PRELUDE
+        + """
+early = bytearray(1_000_100)
+memprof.start(0)
+kept = bytearray(1_000_200)
+freed = bytearray(1_000_300)
+assert sizes(memprof.get_snapshot()) == [1_000_201, 1_000_301]
+del freed, early
+assert sizes(memprof.get_snapshot()) == [1_000_201]
+"""
+    )
+
+
+def test_after_stop_nothing_new_is_sampled_and_frees_are_followed(child: Child):
+    child.run(
+        PRELUDE
+        + """
+memprof.start(0)
+one, two = bytearray(1_000_100), bytearray(1_000_200)
+memprof.stop()
+late = bytearray(1_000_300)
+assert sizes(memprof.get_snapshot()) == [1_000_101, 1_000_201]
+del one
+assert sizes(memprof.get_snapshot()) == [1_000_201]
+memprof.start(0)
+again = bytearray(1_000_400)
+assert sizes(memprof.get_snapshot()) == [1_000_201, 1_000_401]
+"""
+    )
+
+
+def test_after_shutdown_the_data_stays_readable(child: Child):
+    child.run(
+        PRELUDE
+        + """
+memprof.start(0)
+kept = bytearray(1_000_100)
+memprof.shutdown()
+late = bytearray(1_000_200)
+snapshot = memprof.get_snapshot()
+assert sizes(snapshot) == [1_000_101]
+assert "1.0 MB" in str(snapshot)
+assert memprof.get_stats().live_samples == snapshot.live_samples
+"""
+    )
+
+
+def test_the_profiler_shuts_down_when_the_interpreter_exits(child: Child):
+    printed = child.run("""
+        import atexit
+        import spprof.memprof as memprof
+        from spprof import _memprof
+        atexit.register(lambda: print("at exit:", _memprof.is_shut_down()))  # runs after what is registered later
+        for _ in range(3):
+            memprof.start()
+            memprof.stop()
+        print("before:", _memprof.is_shut_down())
+        """)
+    assert printed.splitlines() == ["before: False", "at exit: True"]
+
+
+def test_the_exit_hook_is_registered_once_by_starts_in_many_threads(child: Child):
+    child.run("""
+        import atexit, threading
+        import spprof.memprof as memprof
+        registered = []
+        atexit.register = registered.append
+        barrier = threading.Barrier(8)
+        def compete():
+            barrier.wait()
+            for _ in range(50):
+                try:
+                    memprof.start(1024)
+                    memprof.stop()
+                except RuntimeError:
+                    pass  # another thread has it
+        threads = [threading.Thread(target=compete) for _ in range(8)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        assert registered == [memprof.shutdown], registered
+        """)
+
+
+# ---- Snapshots
+
+
+def test_a_sample_says_what_where_when_and_who(child: Child):
+    child.run(
+        PRELUDE
+        + """
+import threading, time
+
+def hold():
+    return bytearray(1_000_100)
+
+def call():
+    return hold()
+
+found = {}
+def work():
+    found["thread"] = threading.get_native_id()
+    found["block"] = call()
+
+memprof.start(0)
+before = time.time_ns()
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+after = time.time_ns()
+snapshot = memprof.get_snapshot()
+memprof.stop()
+(sample,) = [sample for sample in snapshot.samples if sample.size == 1_000_101]
+assert (sample.estimated_bytes, sample.estimated_objects, sample.sampling_rate_bytes) == (1_000_101, 1, 0)
+assert sample.thread_id == found["thread"]
+# The two clocks are read one after the other, and may be set in between: a second is far above both.
+assert before - 10**9 <= sample.timestamp_ns <= after + 10**9
+assert before <= snapshot.timestamp_ns <= time.time_ns()
+assert [frame.function.rpartition(".")[2] for frame in sample.stack[:3]] == ["hold", "call", "work"]
+assert [frame.line for frame in sample.stack[:3]] == [15, 18, 23], sample.stack
+assert {frame.file for frame in sample.stack[:3]} == {__file__}
+assert all(frame.is_python and frame.address == 0 for frame in sample.stack)
+"""
+    )
+
+
+def test_a_site_has_its_exact_bytes_when_every_allocation_is_sampled(child: Child):
+    child.run(
+        PRELUDE
+        + """
+def fill(count, size):
+    return [bytearray(size) for _ in range(count)]
+
+memprof.start(0)
+held = fill(100, 100_000)
+snapshot = memprof.get_snapshot()
+memprof.stop()
+rows = [row for row in snapshot.top_allocators(3) if row["line"] == 13]
+(row,) = rows
+# the blocks, and beside them 100 objects of some 60 bytes and the list
+assert 100 * 100_001 < row["estimated_bytes"] < 100 * 100_001 + 20_000, row
+assert row["low_bytes"] == row["high_bytes"] == row["estimated_bytes"]
+assert row["estimated_objects"] == row["sample_count"] >= 200
+assert row["file"] == __file__ and row["native_function"] is None
+low, high = snapshot.heap_bytes_interval()
+assert low == high == snapshot.estimated_heap_bytes
+"""
+    )
+
+
+def test_samples_of_one_stack_share_their_frames(child: Child):
+    child.run(
+        PRELUDE
+        + """
+def fill():
+    return [bytearray(1_000_100) for _ in range(3)]
+memprof.start(0)
+held = fill()
+first = [sample.stack for sample in memprof.get_snapshot().samples if sample.size == 1_000_101]
+again = [sample.stack for sample in memprof.get_snapshot().samples if sample.size == 1_000_101]
+assert len(first) == 3
+assert all(stack is first[0] for stack in first + again)
+"""
+    )
+
+
+def test_a_snapshot_does_not_change_afterwards(child: Child):
+    child.run(
+        PRELUDE
+        + """
+memprof.start(0)
+held = bytearray(1_000_100)
+snapshot = memprof.get_snapshot()
+del held
+more = bytearray(1_000_200)
+assert sizes(snapshot) == [1_000_101]
+assert len(snapshot.samples) == snapshot.live_samples
+"""
+    )
+
+
+def test_snapshots_differ_by_what_came_and_went(child: Child):
+    child.run(
+        PRELUDE
+        + """
+def grow():
+    return bytearray(1_000_100)
+def stay():
+    return bytearray(5_000_000)
+memprof.start(0)
+kept, gone = stay(), grow()
+earlier = memprof.get_snapshot()
+del gone
+new = [grow() for _ in range(3)]
+memprof.stop()
+differences = memprof.get_snapshot().compare(earlier)
+first = differences[0]
+assert (first.function, first.delta_bytes // 1000, first.significant) == ("grow", 2000, True), differences
+assert first.low_bytes == first.delta_bytes == first.high_bytes
+assert not [one for one in differences if one.function == "stay"]
+"""
+    )
+
+
+def test_a_stack_deeper_than_is_kept_ends_in_a_cut(child: Child):
+    child.run(
+        PRELUDE
+        + """
+import sys
+sys.setrecursionlimit(5000)
+def deep(n):
+    return deep(n - 1) if n else bytearray(1_000_100)
+memprof.start(0)
+held = deep(1000)
+(sample,) = [sample for sample in memprof.get_snapshot().samples if sample.size == 1_000_101]
+assert len(sample.stack) == 513
+assert {frame.function for frame in sample.stack[:-1]} == {"deep"}
+assert (sample.stack[-1].function, sample.stack[-1].is_python) == ("<cut>", False)
+"""
+    )
+
+
+def test_many_threads_may_take_snapshots_at_once(child: Child):
+    child.run(
+        PRELUDE
+        + """
+import threading
+def distinct(number):
+    scope = {}
+    exec(compile(f"def f{number}(): return bytearray(1_000_{number})", f"file{number}.py", "exec"), scope)
+    return scope[f"f{number}"]
+functions = [distinct(number) for number in range(100, 200)]
+memprof.start(0)
+held = [function() for function in functions]
+memprof.stop()
+barrier = threading.Barrier(6)
+found = []
+def look():
+    barrier.wait()
+    snapshot = memprof.get_snapshot()
+    found.append({sample.size: sample.stack for sample in snapshot.samples if sample.size >= 1_000_000})
+threads = [threading.Thread(target=look) for _ in range(6)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+assert len(found) == 6
+for stacks in found:
+    assert {size: stack[0].function for size, stack in stacks.items()} == {
+        1_000_001 + number: f"f{number}" for number in range(100, 200)
+    }
+    assert all(stacks[size] is found[0][size] for size in stacks)
+"""
+    )
+
+
+def test_snapshots_taken_while_others_allocate_are_whole(child: Child):
+    child.run(
+        PRELUDE
+        + """
+import threading
+memprof.start(0)
+done = threading.Event()
+def churn():
+    while not done.is_set():
+        blocks = [bytearray(2000) for _ in range(50)]
+threads = [threading.Thread(target=churn) for _ in range(3)]
+for thread in threads: thread.start()
+try:
+    snapshots = [memprof.get_snapshot() for _ in range(30)]
+finally:
+    done.set()
+    for thread in threads: thread.join()
+memprof.stop()  # or the samples would be samples, too
+for snapshot in snapshots:
+    assert len(snapshot.samples) == snapshot.live_samples > 0
+    assert sum(sample.size for sample in snapshot.samples) == snapshot.estimated_heap_bytes
+    assert snapshot.peak_heap_bytes >= snapshot.estimated_heap_bytes
+"""
+    )
+
+
+def test_a_saved_profile_holds_what_the_snapshot_holds(child: Child):
+    child.run(
+        PRELUDE
+        + """
+def hold():
+    return bytearray(1_000_100)
+memprof.start(0)
+held, gone = hold(), hold()
+del gone
+snapshot = memprof.get_snapshot()
+memprof.stop()
+snapshot.save("profile.json")
+snapshot.save("profile.txt")
+"""
+    )
+    document = json.loads((child.folder / "profile.json").read_bytes())
+    names = [frame["name"] for frame in document["shared"]["frames"]]
+    held = []
+    for profile in document["profiles"]:
+        stacks = {tuple(names[i] for i in sample): weight for sample, weight in zip(*map(profile.get, KEYS))}
+        held.append(stacks["<module>", "hold"])
+    assert 1_000_101 <= held[0] < 1_000_400
+    assert 2_000_202 <= held[2] < 2_000_800
+    assert held[3] == 2 * held[1]
+    program = child.script.name
+    lines = child.script.read_text().splitlines()
+    outer, inner = lines.index("held, gone = hold(), hold()") + 1, lines.index("    return bytearray(1_000_100)") + 1
+    place = f"{child.folder.name}/{program}"
+    assert (
+        f"<module> ({place}:{outer});hold ({place}:{inner}) {held[0]}"
+        in (child.folder / "profile.txt").read_text().splitlines()
+    )
+
+
+KEYS = ("samples", "weights")
+
+
+# ---- Rates and seeds
+
+
+def test_each_sample_carries_the_rate_it_was_drawn_under(child: Child):
+    child.run(
+        PRELUDE
+        + """
+memprof.start(0)
+exact = bytearray(1_000_100)
+memprof.stop()
+memprof.start(sampling_rate_kb=8)
+coarse = bytearray(1_000_200)
+snapshot = memprof.get_snapshot()
+memprof.stop()
+rates = {sample.size: sample.sampling_rate_bytes for sample in snapshot.samples if sample.size > 1_000_000}
+assert rates == {1_000_101: 0, 1_000_201: 8192}
+assert snapshot.sampling_rate_bytes == memprof.get_stats().sampling_rate_bytes == 8192
+"""
+    )
+
+
+def test_the_estimate_of_a_known_heap_lies_in_its_interval(child: Child):
+    """4000 blocks of 4 KiB at one sample each 16 KiB: some 900 samples; seeded, so that it cannot fail by chance."""
+    child.run(
+        PRELUDE
+        + """
+def fill():
+    return [bytearray(4095) for _ in range(4000)]
+memprof.start(16, seed=20240917)
+held = fill()
+snapshot = memprof.get_snapshot()
+memprof.stop()
+samples = [sample for sample in snapshot.samples if sample.size == 4096]
+assert 700 < len(samples) < 1100, len(samples)
+estimated = sum(sample.estimated_bytes for sample in samples)
+assert abs(estimated / (4000 * 4096) - 1) < 0.12, estimated
+assert abs(sum(sample.estimated_objects for sample in samples) / 4000 - 1) < 0.12
+low, high = snapshot.heap_bytes_interval(0.9999)
+assert low < 4000 * 4096 < high
+"""
+    )
+
+
+def test_a_seed_makes_the_samples_the_same_in_each_run(child: Child):
+    program = """
+        import spprof.memprof as memprof
+        memprof.start(64, seed={seed})
+        held = [bytearray(10_000) for _ in range(2000)]
+        memprof.stop()
+        print([sample.size for sample in memprof.get_snapshot().samples])
+        """
+    environment = {"PYTHONHASHSEED": "0"}
+    first, second, other = (
+        child.run(program.format(seed=seed), environment=environment) for seed in ("7", "7", "2**64 - 1")
+    )
+    assert first == second
+    assert other != first
+
+
+# ---- MemoryProfiler
+
+
+def test_a_block_shows_only_what_it_allocated(child: Child):
+    child.run(
+        PRELUDE
+        + """
+memprof.start(0)
+earlier = bytearray(1_000_100)
+memprof.stop()
+with memprof.MemoryProfiler(0) as profiler:
+    assert memprof.is_active()
+    inside, gone = bytearray(1_000_200), bytearray(1_000_300)
+    del gone
+assert not memprof.is_active()
+later = bytearray(1_000_400)
+del inside
+snapshot = profiler.snapshot
+assert sizes(snapshot) == [1_000_201]
+assert snapshot.total_samples >= 2 > 0
+assert snapshot.total_samples < memprof.get_stats().total_samples
+assert 1_000_201 <= snapshot.estimated_heap_bytes < 1_010_000
+assert sizes(memprof.get_snapshot()) == [1_000_101]
+"""
+    )
+
+
+def test_the_allocated_totals_of_a_block_are_its_own(child: Child):
+    child.run(
+        PRELUDE
+        + """
+import json
+def hold():
+    return bytearray(1_000_100)
+with memprof.MemoryProfiler(0) as first:
+    for _ in range(5): hold()
+with memprof.MemoryProfiler(0) as second:
+    for _ in range(2): hold()
+def allocated(snapshot):
+    snapshot.save("profile.json")
+    document = json.load(open("profile.json"))
+    names = [frame["name"] for frame in document["shared"]["frames"]]
+    profile = document["profiles"][2]
+    return sum(w for s, w in zip(profile["samples"], profile["weights"]) if names[s[-1]] == "hold") // 100_000
+assert (allocated(first.snapshot), allocated(second.snapshot)) == (50, 20)
+assert allocated(memprof.get_snapshot()) == 70
+"""
+    )
+
+
+def test_a_block_that_raises_has_its_snapshot_too(child: Child):
+    child.run(
+        PRELUDE
+        + """
+profiler = memprof.MemoryProfiler(0)
+try:
+    with profiler:
+        held = bytearray(1_000_100)
+        raise KeyError("mine")
+except KeyError as error:
+    assert error.args == ("mine",)
+else:
+    raise AssertionError("the block's exception was swallowed")
+assert sizes(profiler.snapshot) == [1_000_101]
+assert not memprof.is_active()
+"""
+    )
+
+
+def test_one_profiler_serves_one_block_after_the_other(child: Child):
+    child.run(
+        PRELUDE
+        + """
+profiler = memprof.MemoryProfiler(0)
+kept = []
+for number in range(3):
+    with profiler:
+        kept.append(bytearray(1_000_100 + number))
+    assert sizes(profiler.snapshot) == [1_000_101 + number]
+"""
+    )
+
+
+def test_stopping_inside_a_block_is_no_error_at_its_end(child: Child):
+    child.run(
+        PRELUDE
+        + """
+with memprof.MemoryProfiler(0) as profiler:
+    held = bytearray(1_000_100)
+    memprof.stop()
+assert sizes(profiler.snapshot) == [1_000_101]
+"""
+    )
+
+
+# ---- Statistics
+
+
+def test_statistics_are_zero_before_the_first_start(child: Child):
+    child.run("""
+        import spprof.memprof as memprof
+        stats = memprof.get_stats()
+        assert (stats.total_samples, stats.live_samples, stats.freed_samples, stats.unique_stacks) == (0, 0, 0, 0)
+        assert (stats.estimated_heap_bytes, stats.peak_heap_bytes, stats.heap_map_load_percent) == (0, 0, 0.0)
+        assert stats.native_mode == "off"
+        assert set(stats.dropped_samples.values()) == {0}
+        """)
+
+
+def test_statistics_count_live_and_freed_samples(child: Child):
+    child.run(
+        PRELUDE
+        + """
+memprof.start(0)
+held = [bytearray(10_000) for _ in range(100)]
+gone = bytearray(5_000_000)
+del gone
+memprof.stop()
+stats = memprof.get_stats()
+snapshot = memprof.get_snapshot()
+assert stats.total_samples == stats.live_samples + stats.freed_samples == snapshot.total_samples
+assert stats.freed_samples >= 1 and stats.live_samples >= 200
+assert 100 * 10_001 < stats.estimated_heap_bytes < 100 * 10_001 + 100_000
+assert stats.peak_heap_bytes >= stats.estimated_heap_bytes + 5_000_001 - 100_000
+assert snapshot.peak_heap_bytes == stats.peak_heap_bytes
+assert stats.unique_stacks >= 2
+assert 0 < stats.heap_map_load_percent < 1
+assert stats.collisions == 0
+assert set(stats.dropped_samples) == {
+    "live_table_full", "stack_table_full", "code_table_full", "out_of_memory", "hook_displaced", "pending_frees_full",
+}
+assert set(stats.dropped_samples.values()) == {0}
+before = stats.freed_samples
+held.clear()
+assert memprof.get_stats().freed_samples >= before + 200
+"""
+    )
+
+
+@pytest.mark.parametrize(("preload", "mode"), [(False, "off"), (True, "preload")])
+def test_auto_takes_the_preloaded_library_where_there_is_one(child: Child, preload: bool, mode: str):
+    child.run(
+        f"""
+        import spprof.memprof as memprof
+        memprof.start(native="auto")
+        assert memprof.get_stats().native_mode == {mode!r}
+        """,
+        preload=preload,
+    )
+
+
+def test_preload_mode_sees_what_is_allocated_below_python(child: Child):
+    child.run(
+        PRELUDE
+        + """
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.malloc.argtypes = [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+def hold():
+    return libc.malloc(7_654_321)
+memprof.start(0, native="preload")
+address = hold()
+(sample,) = [sample for sample in memprof.get_snapshot().samples if sample.size == 7_654_321]
+assert sample.address == address
+assert sample.stack[0].function == "hold"
+libc.free(address)
+assert 7_654_321 not in sizes(memprof.get_snapshot())
+""",
+        preload=True,
+    )
