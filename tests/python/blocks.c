@@ -1,0 +1,41 @@
+/* blocks.c: allocates many blocks through any allocator, with nothing of the interpreter's in between.
+ *
+ * An allocator comes as its three functions: malloc's family, or one of Python's domains (then call with the GIL). */
+#include <stddef.h>
+
+typedef void *allocate(size_t size);
+typedef void *resize(void *block, size_t size);
+typedef void release(void *block);
+
+/* Returns how many blocks there are. */
+size_t blocks_allocate(allocate *allocate, void **blocks, size_t count, size_t size) {
+    size_t done = 0;
+    while (done < count && (blocks[done] = allocate(size)) != NULL) done++;
+    return done;
+}
+
+size_t blocks_resize(resize *resize, void **blocks, size_t count, size_t size) {
+    for (size_t i = 0; i < count; i++) {
+        void *moved = resize(blocks[i], size);
+        if (!moved) return i;
+        blocks[i] = moved;
+    }
+    return count;
+}
+
+/* Frees each `stride`-th block, from the first on, and forgets it. */
+void blocks_free(release *release, void **blocks, size_t count, size_t stride) {
+    for (size_t i = 0; i < count; i += stride) {
+        release(blocks[i]);
+        blocks[i] = NULL;
+    }
+}
+
+/* Each block is freed before the next is allocated. */
+void blocks_churn(allocate *allocate, release *release, size_t count, size_t size) {
+    for (size_t i = 0; i < count; i++) {
+        void *block = allocate(size);
+        if (block) *(volatile char *)block = 1;
+        release(block);
+    }
+}

@@ -1,0 +1,37 @@
+"""C libraries for tests, compiled when asked for."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def compile_library(source: Path, library: Path, *options: str) -> Path:
+    """Compiles ``source`` into a shared ``library`` and returns its path. Skips the test without a compiler."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"there is no C compiler {compiler[0]!r}; set CC")
+    command = [*compiler, "-O2", "-g", "-shared", "-fPIC", *options, str(source), "-o", str(library)]
+    built = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert built.returncode == 0, f"{shlex.join(command)}\n{built.stderr}"
+    return library
+
+
+def compile_text(text: str, library: Path, *options: str) -> Path:
+    """The same for a program text."""
+    source = library.with_suffix(".c")
+    source.write_text(text, encoding="utf-8")
+    return compile_library(source, library, *options)
+
+
+def blocks_environment(folder: Path) -> dict[str, str]:
+    """What a program needs to import blocks.py, with its library compiled into ``folder``."""
+    library = compile_library(HERE / "blocks.c", folder / "blocks.so")
+    return {"PYTHONPATH": str(HERE), "BLOCKS": str(library)}
