@@ -10,7 +10,7 @@
 const spprof_filter sp_filter_empty = {.shift = 64 - SP_SHARD_BITS, .counters = {[EMPTY_COUNTERS - 1] = 0}};
 
 spprof_filter *sp_filter_create(unsigned bits) {
-    spprof_filter *filter = sp_memory_map(sizeof *filter + ((size_t)1 << bits));
+    spprof_filter *filter = sp_memory_map_dense(sizeof *filter + ((size_t)1 << bits));
     if (filter) filter->shift = 64 - bits;
     return filter;
 }
