@@ -119,7 +119,7 @@ class HeapSnapshot:
 
     @cached_property
     def samples(self) -> tuple[AllocationSample, ...]:
-        """The live samples, in the order of their allocation. Built when first asked for: a second a few 100 000."""
+        """The live samples, in the order of their allocation. Built when first asked for, one object a sample."""
         weights: dict[tuple[int, int], tuple[float, float, float]] = {}
         offset = self._wall_minus_monotonic_ns
         built = []

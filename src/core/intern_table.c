@@ -33,8 +33,7 @@ static sp_intern_record *find_in_level(sp_intern_level *level, uint64_t hash, sp
     return NULL;
 }
 
-sp_intern_record *sp_intern_table_find(sp_intern_table *table, uint64_t hash, sp_intern_equal *equal,
-                                       const void *key) {
+sp_intern_record *sp_intern_table_find(sp_intern_table *table, uint64_t hash, sp_intern_equal *equal, const void *key) {
     for (int i = 0; i < SP_INTERN_LEVELS; i++) {
         sp_intern_level *level = atomic_load_explicit(&table->levels[i], memory_order_acquire);
         if (!level) return NULL;
@@ -85,9 +84,12 @@ static sp_intern_page *page_at(sp_intern_table *table, uint32_t index) {
     return page;
 }
 
-/* An id is spent even if the record then finds no room: ids are names, not counts. */
+/* The page first, so that a shortage of memory does not use the ids up. Where threads race for the last id of a page, one
+ * may be spent without a record: ids are names, not counts. */
 static sp_intern_result give_id(sp_intern_table *table, sp_intern_record *record) {
-    if (atomic_load_explicit(&table->last_id, memory_order_relaxed) >= table->max) return SP_INTERN_FULL;
+    uint32_t last = atomic_load_explicit(&table->last_id, memory_order_relaxed);
+    if (last >= table->max) return SP_INTERN_FULL;
+    if (!page_at(table, (last + 1) / SP_INTERN_PAGE_SIZE)) return SP_INTERN_NO_MEMORY;
     uint32_t id = atomic_fetch_add_explicit(&table->last_id, 1, memory_order_relaxed) + 1;
     if (id > table->max) {
         atomic_fetch_sub_explicit(&table->last_id, 1, memory_order_relaxed);

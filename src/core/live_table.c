@@ -206,8 +206,8 @@ bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample
         close_hole(slots, index);
         shard->count--;
         sp_filter_remove(*table->filter, hash);
-        end_change(shard);
         atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+        end_change(shard);
     }
     sp_lock_release(&shard->lock);
     return found;

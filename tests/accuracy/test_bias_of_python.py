@@ -1,14 +1,13 @@
 """The same through real allocators: Python's three domains, and malloc with the library preloaded.
 
-The interpreter allocates in between, so a seed does not fix the outcome: 5 standard errors, a false alarm in 1.7 million
-for each number. Standard errors are at most 0.25 %.
+The interpreter allocates in between, so a seed does not fix the outcome: 5 standard errors, a false alarm in 1.7
+million for each number. Standard errors are at most 0.25 %.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from statistics import fmean
 
 import pytest
@@ -114,7 +113,7 @@ THREADS = """
             thread.start()
         for thread in threads:
             thread.join()
-    print(live_sizes(memprof.get_snapshot(), "allocate_blocks").count(600))
+    print(live_sizes(memprof.get_snapshot(), "allocate_blocks")[600, 1024])
 """
 
 

@@ -264,15 +264,25 @@ static void report(const worker *workers, uint64_t first_id) {
     spprof_sample *live = malloc((stats.live_samples + 1) * sizeof *live);
     check(live && spprof_copy_live(live, stats.live_samples) == stats.live_samples, "the live table has another size");
     uint64_t seen = check_live(&site, &stats, live);
-    const uint64_t columns[] = {truth.bytes,          truth.objects,          truth.kept_bytes, truth.kept_objects,
-                                site.allocated_bytes, site.allocated_objects, stats.live_bytes, stats.live_objects,
-                                site.samples,         stats.live_samples,     seen,             truth.left_out};
+    const uint64_t columns[] = {truth.bytes,
+                                truth.objects,
+                                truth.kept_bytes,
+                                truth.kept_objects,
+                                site.allocated_bytes,
+                                site.allocated_objects,
+                                stats.live_bytes,
+                                stats.live_objects,
+                                site.samples,
+                                stats.live_samples,
+                                seen,
+                                truth.left_out};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) printf("%" PRIu64 " ", columns[i]);
     printf("%.17g %.17g\n", site.variance, site.skewness);
     for (uint64_t i = 0; i < stats.live_samples; i++) release((void *)(uintptr_t)live[i].address);
     free(live);
     spprof_get_stats(&stats);
-    check(stats.live_samples == 0 && stats.live_bytes == 0 && stats.live_objects == 0, "all freed, and something lives");
+    check(stats.live_samples == 0 && stats.live_bytes == 0 && stats.live_objects == 0,
+          "all freed, and something lives");
 }
 
 /* ---- Arguments ---- */

@@ -3,8 +3,12 @@
 ``BLOCKS`` in the environment names the compiled blocks.c (native.blocks_environment).
 """
 
+import collections
 import ctypes
+import operator
 import os
+
+from spprof import estimate
 
 FAMILIES = {
     "malloc": ("malloc", "calloc", "realloc", "free"),
@@ -12,6 +16,9 @@ FAMILIES = {
     "mem": ("PyMem_Malloc", "PyMem_Calloc", "PyMem_Realloc", "PyMem_Free"),
     "obj": ("PyObject_Malloc", "PyObject_Calloc", "PyObject_Realloc", "PyObject_Free"),
 }
+
+
+SIZE_RATE_STACK = operator.itemgetter(1, 4, 5)
 
 
 class Family:
@@ -37,7 +44,9 @@ def pointers(count):
 
 
 def allocate_blocks(family, blocks, size):
-    made = family.blocks.blocks_allocate(family.pointers[0], blocks, ctypes.c_size_t(len(blocks)), ctypes.c_size_t(size))
+    made = family.blocks.blocks_allocate(
+        family.pointers[0], blocks, ctypes.c_size_t(len(blocks)), ctypes.c_size_t(size)
+    )
     assert made == len(blocks), made
 
 
@@ -54,15 +63,21 @@ def churn_blocks(family, count, size):
     family.blocks.blocks_churn(family.pointers[0], family.pointers[3], ctypes.c_size_t(count), ctypes.c_size_t(size))
 
 
-def live(snapshot, function):
+def live_sizes(snapshot, function, at_least=0, at_most=2**63):
+    """{(size, rate): samples} that are live, of what this function allocated. Sizes tell its blocks from what the call
+    itself left in the interpreter's free lists."""
+    counts = collections.Counter()
+    for (size, rate, stack_id), count in collections.Counter(map(SIZE_RATE_STACK, snapshot.records())).items():
+        if at_least <= size <= at_most and snapshot.site_key(stack_id).function == function:
+            counts[size, rate] += count
+    return counts
+
+
+def live(snapshot, function, at_least=0, at_most=2**63):
     """(bytes, objects) estimated to be live, of what this function allocated."""
-    sites = [site for site in snapshot.top_allocators(1_000_000) if site["function"] == function]
-    return sum(site["estimated_bytes"] for site in sites), sum(site["estimated_objects"] for site in sites)
-
-
-def live_sizes(snapshot, function):
-    """The sizes of the live samples that this function allocated, in their order."""
-    return [sample.size for sample in snapshot.samples if sample.stack[0].function == function]
+    counts = live_sizes(snapshot, function, at_least, at_most).items()
+    weights = [(count, estimate.weigh(*size_and_rate)) for size_and_rate, count in counts]
+    return sum(count * weight[1] for count, weight in weights), sum(count * weight[2] for count, weight in weights)
 
 
 def allocated(snapshot, function):

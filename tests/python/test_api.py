@@ -6,6 +6,7 @@ Blocks of fingerprint sizes tell one allocation from another: a bytearray of n b
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from child import Child
@@ -491,6 +492,7 @@ def test_the_allocated_totals_of_a_block_are_its_own(child: Child):
         PRELUDE
         + """
 import json
+from pathlib import Path
 def hold():
     return bytearray(1_000_100)
 with memprof.MemoryProfiler(0) as first:
@@ -631,3 +633,30 @@ assert 7_654_321 not in sizes(memprof.get_snapshot())
 """,
         preload=True,
     )
+
+
+# ---- Documents
+
+
+def test_the_documents_name_every_call_and_every_field():
+    import spprof.memprof
+
+    docs = Path(__file__).parents[2] / "docs"
+    reference = (docs / "contracts" / "python-api.md").read_text(encoding="utf-8")
+    model = (docs / "data-model.md").read_text(encoding="utf-8")
+    for name in spprof.memprof.__all__:
+        described = (reference + model).partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert described, f"{name} has no section"
+        value = getattr(spprof.memprof, name)
+        if isinstance(value, type) and name != "HeapSnapshot":
+            for field in getattr(value, "__annotations__", {}):
+                assert f"`{field}`" in described, f"{name}.{field} is not described"
+    snapshot = reference.partition("\n## HeapSnapshot\n")[2]
+    for name, value in vars(spprof.memprof.HeapSnapshot).items():
+        if not name.startswith("_") and name not in INTERNAL:
+            assert f"`{name}`" in snapshot or f"### {name}\n" in snapshot, f"HeapSnapshot.{name} is not described"
+            assert callable(value) == (f"### {name}\n" in snapshot)
+
+
+INTERNAL = ("records", "site_key", "live_sites", "ranked_sites", "stack_totals")
+"""What the package's own modules share."""

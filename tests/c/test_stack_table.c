@@ -1,0 +1,209 @@
+#include "stack_table.h"
+
+#include "memory.h"
+#include "options.h"
+#include "support.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NO_LIMIT (UINT64_C(1) << 40)
+#define STACKS 20000
+#define DEEPEST SPPROF_STACK_FRAMES_MAX
+
+static sp_stack_table table;
+
+/* The n-th stack: of any depth, and alike with its neighbours in most frames. */
+static uint32_t make_frames(uint64_t n, uint64_t *frames) {
+    uint32_t count = (uint32_t)(n * 31 % 40);
+    for (uint32_t i = 0; i < count; i++) frames[i] = 0x400000 + i * 16;
+    if (count > 0) frames[count / 2] += n << 20;
+    return count;
+}
+
+static sp_stack_record *intern(const uint64_t *frames, uint32_t count, bool cut) {
+    spprof_drop_reason reason;
+    sp_stack_record *record = sp_stack_table_intern(&table, frames, count, cut, &reason);
+    assert_non_null(record);
+    return record;
+}
+
+static void assert_refused(uint64_t frame, spprof_drop_reason expected) {
+    spprof_drop_reason reason = SPPROF_DROP_REASON_COUNT;
+    assert_null(sp_stack_table_intern(&table, &frame, 1, false, &reason));
+    assert_int_equal(reason, expected);
+}
+
+TEST(test_each_different_stack_is_kept_once) {
+    static sp_stack_record *known[STACKS];
+    uint64_t frames[DEEPEST];
+    sp_stack_table_create(&table, NO_LIMIT);
+    uint32_t different = 0;
+    for (int round = 0; round < 3; round++) {
+        for (uint64_t n = 0; n < STACKS; n++) {
+            uint32_t count = make_frames(n, frames);
+            sp_stack_record *record = intern(frames, count, false);
+            assert_int_equal(record->count, count);
+            assert_memory_equal(record->frames, frames, count * sizeof *frames);
+            assert_ptr_equal(sp_stack_table_get(&table, record->head.id), record);
+            if (round > 0) assert_ptr_equal(record, known[n]);
+            if (record->head.id > different) assert_int_equal(record->head.id, ++different);
+            known[n] = record;
+        }
+    }
+    assert_int_equal(different, STACKS - STACKS / 40 + 1); /* the empty ones are one */
+    assert_int_equal(table.interned.count, different);
+    assert_null(sp_stack_table_get(&table, different + 1));
+}
+
+TEST(test_cut_and_whole_stacks_of_the_same_frames_are_two) {
+    uint64_t frames[DEEPEST] = {1, 2, 3};
+    sp_stack_table_create(&table, NO_LIMIT);
+    sp_stack_record *whole = intern(frames, 3, false), *cut = intern(frames, 3, true);
+    assert_ptr_not_equal(whole, cut);
+    assert_false(whole->cut);
+    assert_true(cut->cut);
+    assert_ptr_equal(intern(frames, 3, true), cut);
+    assert_ptr_not_equal(intern(frames, 2, false), whole);
+}
+
+TEST(test_the_deepest_and_the_empty_stack_are_kept) {
+    uint64_t frames[DEEPEST];
+    for (uint32_t i = 0; i < DEEPEST; i++) frames[i] = spprof_frame_interpreted(i, i);
+    sp_stack_table_create(&table, NO_LIMIT);
+    sp_stack_record *deepest = intern(frames, DEEPEST, true), *empty = intern(NULL, 0, false);
+    assert_memory_equal(deepest->frames, frames, sizeof frames);
+    assert_int_equal(empty->count, 0);
+    assert_ptr_equal(intern(frames, 0, false), empty);
+    frames[DEEPEST - 1]++;
+    assert_ptr_not_equal(intern(frames, DEEPEST, true), deepest);
+}
+
+TEST(test_a_full_table_names_its_reason_and_still_finds) {
+    sp_stack_table_create(&table, 100);
+    for (uint64_t frame = 1; frame <= 100; frame++) intern(&frame, 1, false);
+    size_t mapped = sp_memory_mapped();
+    for (uint64_t frame = 101; frame <= 100000; frame++) assert_refused(frame, SPPROF_DROP_STACK_TABLE_FULL);
+    assert_int_equal(sp_memory_mapped(), mapped); /* refusing leaks nothing */
+    for (uint64_t frame = 1; frame <= 100; frame++) assert_int_equal(intern(&frame, 1, false)->head.id, frame);
+}
+
+TEST(test_failing_memory_is_named_and_later_there_is_room) {
+    sp_stack_table_create(&table, NO_LIMIT);
+    sp_options.engine_bytes_max = 0;
+    assert_refused(1, SPPROF_DROP_OUT_OF_MEMORY);
+    sp_options.engine_bytes_max = SP_ARENA_CHUNK; /* for the record, but for no level */
+    assert_refused(1, SPPROF_DROP_OUT_OF_MEMORY);
+    sp_options.engine_bytes_max = NO_LIMIT;
+    uint64_t frame = 1;
+    assert_int_equal(intern(&frame, 1, false)->head.id, 1);
+}
+
+/* ---- Totals of a site ---- */
+
+static spprof_weight weight_of(double probability, uint64_t bytes, uint64_t objects) {
+    return (spprof_weight){.probability = probability, .bytes = bytes, .objects = objects};
+}
+
+TEST(test_a_site_sums_what_was_allocated_and_freed) {
+    uint64_t frame = 1;
+    sp_stack_table_create(&table, NO_LIMIT);
+    sp_stack_record *record = intern(&frame, 1, false);
+    sp_stack_add_allocated(record, weight_of(0.25, 4000 * SPPROF_BYTES_ONE, 4 * SPPROF_OBJECTS_ONE));
+    sp_stack_add_allocated(record, weight_of(0.5, 3000 * SPPROF_BYTES_ONE, 2 * SPPROF_OBJECTS_ONE));
+    sp_stack_add_allocated(record, weight_of(1, 1000 * SPPROF_BYTES_ONE, SPPROF_OBJECTS_ONE));
+    sp_stack_add_freed(record, weight_of(0.5, 3000 * SPPROF_BYTES_ONE, 2 * SPPROF_OBJECTS_ONE));
+    spprof_site site = sp_stack_read_site(record);
+    assert_int_equal(site.samples, 3);
+    assert_int_equal(site.freed_samples, 1);
+    assert_int_equal(site.allocated_bytes, 8000 * SPPROF_BYTES_ONE);
+    assert_int_equal(site.allocated_objects, 7 * SPPROF_OBJECTS_ONE);
+    assert_int_equal(site.freed_bytes, 3000 * SPPROF_BYTES_ONE);
+    assert_int_equal(site.freed_objects, 2 * SPPROF_OBJECTS_ONE);
+    assert_true(site.variance == 0.75 * 4000 * 4000 + 0.5 * 3000 * 3000);
+    assert_true(site.skewness == 0.75 * 0.75 * 4000 * 4000 * 4000 + 0.5 * 0.5 * 3000.0 * 3000 * 3000);
+}
+
+TEST(test_what_is_taken_back_was_never_there) {
+    uint64_t frame = 1;
+    sp_stack_table_create(&table, NO_LIMIT);
+    sp_stack_record *record = intern(&frame, 1, false);
+    sp_stack_add_allocated(record, spprof_weigh(100, 1000));
+    spprof_site before = sp_stack_read_site(record);
+    sp_stack_add_allocated(record, spprof_weigh(5000, 1000));
+    sp_stack_take_back(record, spprof_weigh(5000, 1000));
+    spprof_site after = sp_stack_read_site(record);
+    assert_int_equal(after.samples, before.samples);
+    assert_int_equal(after.allocated_bytes, before.allocated_bytes);
+    assert_int_equal(after.allocated_objects, before.allocated_objects);
+    assert_true(fabs(after.variance - before.variance) <= 1e-9 * before.variance);
+    assert_true(fabs(after.skewness - before.skewness) <= 1e-9 * before.skewness);
+}
+
+/* ---- Threads ---- */
+
+#define THREADS 8
+#define ADDITIONS 20000
+
+static sp_stack_record *shared;
+
+static void add_to_shared(unsigned thread, void *argument) {
+    (void)argument, (void)thread;
+    for (int i = 0; i < ADDITIONS; i++) {
+        sp_stack_add_allocated(shared, weight_of(0.5, 512, 8192));
+        sp_stack_add_freed(shared, weight_of(0.5, 512, 8192));
+    }
+}
+
+TEST(test_eight_threads_lose_nothing_of_a_sites_totals) {
+    uint64_t frame = 1;
+    sp_stack_table_create(&table, NO_LIMIT);
+    shared = intern(&frame, 1, false);
+    run_threads(THREADS, add_to_shared, NULL);
+    spprof_site site = sp_stack_read_site(shared);
+    assert_int_equal(site.samples, THREADS * ADDITIONS);
+    assert_int_equal(site.freed_samples, THREADS * ADDITIONS);
+    assert_int_equal(site.allocated_bytes, UINT64_C(512) * THREADS * ADDITIONS);
+    assert_int_equal(site.freed_objects, UINT64_C(8192) * THREADS * ADDITIONS);
+    assert_true(site.variance == 0.5 * 2 * 2 * THREADS * ADDITIONS);
+    assert_true(site.skewness == 0.25 * 2 * 2 * 2 * THREADS * ADDITIONS);
+}
+
+static void intern_all(unsigned thread, void *argument) {
+    (void)argument;
+    uint64_t frames[DEEPEST];
+    spprof_drop_reason reason;
+    for (uint64_t step = 0; step < STACKS; step++) {
+        uint64_t n = (step * 7919 + thread % 2 * 13) % STACKS;
+        uint32_t count = make_frames(n, frames);
+        sp_stack_record *record = sp_stack_table_intern(&table, frames, count, false, &reason);
+        CHECK(record && record->count == count);
+        CHECK(memcmp(record->frames, frames, count * sizeof *frames) == 0);
+        CHECK(sp_stack_table_get(&table, record->head.id) == record);
+        CHECK(sp_stack_table_intern(&table, frames, count, false, &reason) != NULL);
+    }
+}
+
+TEST(test_eight_threads_that_meet_the_same_stacks_agree) {
+    sp_stack_table_create(&table, NO_LIMIT);
+    run_threads(THREADS, intern_all, NULL);
+    assert_int_equal(table.interned.count, table.interned.last_id);
+    assert_in_range(table.interned.count, STACKS - STACKS / 40 + 1, STACKS * 5 / 4);
+    for (uint32_t id = 1; id <= table.interned.last_id; id++)
+        assert_int_equal(sp_stack_table_get(&table, id)->head.id, id);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_different_stack_is_kept_once),
+        cmocka_unit_test(test_cut_and_whole_stacks_of_the_same_frames_are_two),
+        cmocka_unit_test(test_the_deepest_and_the_empty_stack_are_kept),
+        cmocka_unit_test(test_a_full_table_names_its_reason_and_still_finds),
+        cmocka_unit_test(test_failing_memory_is_named_and_later_there_is_room),
+        cmocka_unit_test(test_a_site_sums_what_was_allocated_and_freed),
+        cmocka_unit_test(test_what_is_taken_back_was_never_there),
+        cmocka_unit_test(test_eight_threads_lose_nothing_of_a_sites_totals),
+        cmocka_unit_test(test_eight_threads_that_meet_the_same_stacks_agree),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
