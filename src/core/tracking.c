@@ -31,8 +31,15 @@ static void leave_pending(uintptr_t address) {
     if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
 }
 
+/* What spprof_may_be_live let through: half a dozen of a hundred frees beside many live samples. */
+static bool is_listed(const void *address) {
+    const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
+    return sp_filter_holds(filter, spprof_hash_address((uintptr_t)address));
+}
+
 void spprof_forget(void *address) {
     spprof_thread *self = &spprof_this_thread;
+    if (!is_listed(address)) return;
     if (self->guard) {
         leave_pending((uintptr_t)address);
         return;
@@ -167,7 +174,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
-    bool listed = old && spprof_may_be_live(old);
+    bool listed = old && is_listed(old);
     if (self->guard) {
         if (listed) leave_pending((uintptr_t)old);
         return;
