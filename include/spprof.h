@@ -39,7 +39,8 @@ SPPROF_API const char *spprof_version(void);
 /* What each thread holds in static TLS: 64 bytes, all zero in a new thread. Only its own thread reads or writes it
  * (and a signal handler on that thread, which always leaves guard as it found it). */
 typedef struct spprof_thread {
-    int64_t countdown;     /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start */
+    int64_t countdown;     /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start;
+                            * below 0 in the slow path only */
     uint64_t random;       /* state of this thread's generator, 0 = not seeded yet */
     uintptr_t mark;        /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
     uint32_t epoch;        /* the start for which `random` was seeded */
@@ -63,16 +64,20 @@ typedef struct spprof_filter {
     uint8_t counters[]; /* on cache lines of their own */
 } spprof_filter;
 
+/* The threshold while nothing is sampled. Not lower, so that no countdown can wrap. */
+#define SPPROF_STOPPED 0
+
 /* The two words that every allocation and every free read. Nearly never written: a cache line of their own. */
 typedef struct spprof_gate {
-    int64_t threshold; /* INT64_MIN = stopped; the k-th start sets k << 40 */
+    int64_t threshold; /* SPPROF_STOPPED; the k-th start sets k << 40 */
     const spprof_filter *filter;
 } spprof_gate;
 
 SPPROF_API extern spprof_gate spprof_the_gate;
 
 /* Counts an allocation of `size` bytes. True: not sampled, call the real one. False: call spprof_begin.
- * A size above PTRDIFF_MAX can only fail and is not counted, so the countdown cannot wrap. */
+ * A size above PTRDIFF_MAX can only fail and is not counted. A countdown that falls below 0 takes the slow path, which
+ * lifts it: so it never wraps, whatever impossible sizes are asked for. */
 static inline bool spprof_passes(size_t size) {
     if (__builtin_expect((int64_t)size < 0, 0)) return true;
     spprof_thread *self = &spprof_this_thread;

@@ -9,7 +9,7 @@
 
 sp_profiler sp_the_profiler = {.lifecycle = {.rank = SP_RANK_LIFECYCLE}, .native = true};
 __thread spprof_thread spprof_this_thread;
-spprof_gate spprof_the_gate __attribute__((aligned(64))) = {.threshold = INT64_MIN, .filter = &sp_filter_empty};
+spprof_gate spprof_the_gate __attribute__((aligned(64))) = {.threshold = SPPROF_STOPPED, .filter = &sp_filter_empty};
 
 static sp_profiler *const profiler = &sp_the_profiler;
 
@@ -50,7 +50,7 @@ static void leave_lifecycle(void) {
 
 /* What broke is left as it is; nothing of ours runs any more. */
 static void switch_off(void) {
-    set_gate(INT64_MIN);
+    set_gate(SPPROF_STOPPED);
     atomic_store(&profiler->shut_down, true);
     __atomic_store_n(&spprof_the_gate.filter, &sp_filter_empty, __ATOMIC_RELEASE);
 }
@@ -100,7 +100,7 @@ static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
 static spprof_status stop_locked(void) {
     sp_plan plan = sp_profiler_plan();
     if (!plan.active) return SPPROF_NOT_ACTIVE;
-    set_gate(INT64_MIN);
+    set_gate(SPPROF_STOPPED);
     plan.active = false;
     set_plan(plan);
     return SPPROF_OK;

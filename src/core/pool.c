@@ -1,15 +1,20 @@
 /* pool.c: samples of pools that hand large requests down to malloc and keep small ones to themselves. */
 #include "profiler.h"
 
+static bool hold_trial(spprof_thread *self, sp_plan plan, size_t size) {
+    if (self->expecting) sp_profiler_meet_expected(self);
+    if (sp_sampler_trial(self, plan, size)) return true;
+    if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
+    return false;
+}
 
 bool spprof_note_begin(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     sp_plan plan = sp_profiler_plan();
-    if (self->guard || !plan.active) return false;
-    if (self->expecting) sp_profiler_meet_expected(self);
-    bool is_sample = sp_sampler_trial(self, plan, size);
-    if (!is_sample && self->expecting) self->countdown = SP_COUNTDOWN_DUE;
-    if (!is_sample) return false;
+    if (self->guard || !plan.active || !hold_trial(self, plan, size)) {
+        sp_sampler_lift(self, plan);
+        return false;
+    }
     self->note_size = (uint16_t)size;
     self->note_armed = 1;
     self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the note is read */

@@ -65,6 +65,10 @@ void sp_sampler_redraw(spprof_thread *self, sp_plan plan) {
     self->countdown = plan.rate == 0 ? SP_COUNTDOWN_DUE : sp_plan_gate(plan) + draw(self, plan);
 }
 
+void sp_sampler_lift(spprof_thread *self, sp_plan plan) {
+    if (self->countdown < 0) self->countdown = plan.active ? SP_COUNTDOWN_DUE : sp_plan_gate(plan) + LONGEST_DRAW;
+}
+
 bool sp_sampler_trial(spprof_thread *self, sp_plan plan, size_t size) {
     if (plan.rate == 0) {
         sp_sampler_redraw(self, plan);
@@ -72,7 +76,7 @@ bool sp_sampler_trial(spprof_thread *self, sp_plan plan, size_t size) {
     }
     int64_t gate = sp_plan_gate(plan);
     int64_t after = self->countdown;
-    int64_t before = (int64_t)((uint64_t)after + size);
+    int64_t before = after + (int64_t)size;
     if (after >= gate) return false;
     if (before < gate) { /* of an earlier start: draw first, then try */
         int64_t left = draw(self, plan);

@@ -22,8 +22,8 @@
 #define SP_EPOCH_SHIFT 40
 #define SP_EPOCHS_MAX ((UINT32_C(1) << 22) - 1) /* 2^22 starts << 40 stays below 2^62 */
 
-/* Far below every gate: the next allocation of this thread takes the slow path. */
-#define SP_COUNTDOWN_DUE (-(INT64_C(1) << 62))
+/* Below every gate: the next allocation of this thread takes the slow path. Not below 0, so that it cannot wrap. */
+#define SP_COUNTDOWN_DUE 0
 
 /* What a start decided. Packed into one word, so that no thread pairs one start's rate with another's gate. */
 typedef struct sp_plan {
@@ -45,5 +45,8 @@ bool sp_sampler_trial(spprof_thread *self, sp_plan plan, size_t size);
 
 /* Draws a new countdown. */
 void sp_sampler_redraw(spprof_thread *self, sp_plan plan);
+
+/* Lifts a countdown below 0, where no trial has: it is due; or, while stopped, just below the next start's gate. */
+void sp_sampler_lift(spprof_thread *self, sp_plan plan);
 
 #endif

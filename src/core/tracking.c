@@ -31,7 +31,8 @@ static void leave_pending(uintptr_t address) {
     if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
 }
 
-/* What spprof_may_be_live let through: half a dozen of a hundred frees beside many live samples. */
+/* What spprof_may_be_live let through: half a dozen of a hundred frees beside many live samples. Never, while the empty
+ * filter is published: before the first start there is no table to lock, after shutdown nothing is followed. */
 static bool is_listed(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
     return sp_filter_holds(filter, spprof_hash_address((uintptr_t)address));
@@ -123,9 +124,7 @@ static bool take_note(spprof_thread *self, size_t size) {
 }
 
 /* A tap that does not count draws anew instead of trying: else it would come here each time until one that does. */
-static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size, bool counted) {
-    sp_plan plan = sp_profiler_plan();
-    if (!plan.active) return;
+static void hold_active_trial(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
     if (self->expecting) sp_profiler_meet_expected(self);
     if (take_note(self, size))
         take_sample(self, ticket, self->note_size, plan.rate);
@@ -136,11 +135,25 @@ static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size, 
     if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
 }
 
+static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size, bool counted) {
+    sp_plan plan = sp_profiler_plan();
+    if (plan.active) hold_active_trial(self, plan, ticket, size, counted);
+    sp_sampler_lift(self, plan);
+}
+
+/* An allocation that was counted but holds no trial. */
+static void skip_trial(spprof_thread *self) {
+    sp_sampler_lift(self, sp_profiler_plan());
+}
+
 static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
-    if (self->guard) return;
+    if (self->guard) {
+        skip_trial(self);
+        return;
+    }
     int saved_errno = errno;
     hold_trial(self, ticket, size, counted);
     errno = saved_errno;
@@ -176,13 +189,17 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     ticket->size = size;
     bool listed = old && is_listed(old);
     if (self->guard) {
+        skip_trial(self);
         if (listed) leave_pending((uintptr_t)old);
         return;
     }
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
     bool due = self->countdown < spprof_the_gate.threshold;
-    if (due && !is_marked(self, old)) hold_trial(self, ticket, size, counted);
+    if (due && !is_marked(self, old))
+        hold_trial(self, ticket, size, counted);
+    else
+        skip_trial(self);
     errno = saved_errno;
 }
 
@@ -198,11 +215,12 @@ static void insert_guarded(spprof_sample *sample) {
     sp_stack_add_allocated(stack, weight);
     spprof_sample replaced;
     sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, sample, &replaced);
-    if (result == SP_INSERTED || result == SP_REPLACED) sp_counters_reach_peak();
-    if (result == SP_INSERTED) return;
     if (result == SP_REPLACED) {
         atomic_fetch_add(&sp_the_profiler.counters.missed_frees, 1);
         sp_counters_add_freed(&replaced);
+    }
+    if (result == SP_INSERTED || result == SP_REPLACED) {
+        sp_counters_reach_peak();
         return;
     }
     sp_counters_take_back(weight);

@@ -67,7 +67,7 @@ static void *pool_realloc_marked(const domain *domain, void *ctx, void *old, siz
 }
 
 static inline void *pool_realloc(const domain *domain, void *ctx, void *old, size_t size) {
-    bool stopped = __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED) == INT64_MIN;
+    bool stopped = __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED) == SPPROF_STOPPED;
     if (stopped || !stays_in_pool(domain, size)) return domain->original.realloc(ctx, old, size);
     if (!spprof_passes(size) && spprof_note_begin(size)) {
         void *block = domain->original.realloc(ctx, old, SPPROF_NOTE_MIN);

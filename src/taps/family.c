@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define TAP SPPROF_API
+/* Not protected, as our other names are: a program that is not position-independent may take their addresses. Calls among
+ * themselves go by the names of hooks.h, since these may be interposed. */
+#define TAP __attribute__((visibility("default")))
 #define SLOW static __attribute__((noinline))
 
 /* With native="off" the taps are still called, wherever they were put; they then only take notes. */
@@ -64,12 +66,12 @@ TAP void free(void *address) {
 
 TAP void free_sized(void *address, size_t size) {
     (void)size;
-    free(address);
+    sp_hook_free(address);
 }
 
 TAP void free_aligned_sized(void *address, size_t alignment, size_t size) {
     (void)alignment, (void)size;
-    free(address);
+    sp_hook_free(address);
 }
 
 /* ---- realloc ---- */
@@ -92,7 +94,7 @@ TAP void *reallocarray(void *old, size_t count, size_t size) {
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(old, bytes);
+    return sp_hook_realloc(old, bytes);
 }
 
 /* ---- The aligned ones ---- */

@@ -132,17 +132,18 @@ TEST(test_a_level_that_finds_no_memory_leaves_the_others_readable) {
     assert_int_equal(records[768].head.id, 769);
 }
 
-/* Shortage uses up no ids: when there is memory again, there is room again. */
-TEST(test_a_page_that_finds_no_memory_uses_up_no_ids) {
-    sp_intern_table_create(&table, 3000);
+/* Shortage uses up neither ids nor slots: when there is memory again, there is room again. Three levels hold 5376. */
+TEST(test_a_page_that_finds_no_memory_uses_up_no_room) {
+    sp_intern_table_create(&table, 5376);
     for (uint64_t i = 0; i < 1023; i++) assert_int_equal(add(&records[i], spread(i), i), SP_INTERN_ADDED);
     sp_options.engine_bytes_max = sp_memory_mapped();
-    for (uint64_t i = 0; i < 5000; i++)
+    for (uint64_t i = 0; i < 9000; i++)
         assert_int_equal(add(&records[1023 + i], spread(1023 + i), 1023 + i), SP_INTERN_NO_MEMORY);
     sp_options.engine_bytes_max = NO_LIMIT;
-    for (uint64_t i = 1023; i < 3000; i++) assert_int_equal(add(&records[i], spread(i), i), SP_INTERN_ADDED);
-    assert_int_equal(add(&records[3000], spread(3000), 3000), SP_INTERN_FULL);
-    for (uint64_t i = 0; i < 3000; i++) {
+    for (uint64_t i = 1023; i < 5376; i++) assert_int_equal(add(&records[i], spread(i), i), SP_INTERN_ADDED);
+    assert_null(table.levels[3]);
+    assert_int_equal(add(&records[5376], spread(5376), 5376), SP_INTERN_FULL);
+    for (uint64_t i = 0; i < 5376; i++) {
         assert_ptr_equal(find(spread(i), i), &records[i]);
         assert_int_equal(records[i].head.id, i + 1);
     }
@@ -265,7 +266,7 @@ int main(void) {
         cmocka_unit_test(test_a_maximum_beyond_the_pages_is_cut_to_them),
         cmocka_unit_test(test_without_memory_nothing_is_added_and_later_it_is),
         cmocka_unit_test(test_a_level_that_finds_no_memory_leaves_the_others_readable),
-        cmocka_unit_test(test_a_page_that_finds_no_memory_uses_up_no_ids),
+        cmocka_unit_test(test_a_page_that_finds_no_memory_uses_up_no_room),
         cmocka_unit_test(test_eight_threads_that_meet_the_same_contents_agree),
         cmocka_unit_test(test_eight_threads_fill_the_table_to_its_max),
         cmocka_unit_test(test_every_bit_of_words_and_bytes_changes_the_hash),

@@ -144,6 +144,15 @@ def test_collapsed_is_one_sorted_line_for_each_stack(tmp_path: Path):
     )
 
 
+def test_collapsed_lines_are_in_the_order_of_their_text(tmp_path: Path):
+    heap = NaiveHeap({line: (python_frame("f", line, "f.py"),) for line in (9, 10)})
+    heap.add(1, 0, 9)
+    heap.add(2, 0, 10)
+    path = tmp_path / "stacks.txt"
+    heap.snapshot().save(path)
+    assert path.read_text() == "f (f.py:10) 2\nf (f.py:9) 1\n"
+
+
 def test_collapsed_lines_survive_every_name(tmp_path: Path):
     evil = "a;b\nc\rd\x00e\u2028f\x85g 7 \udc80h\t\u00e9"
     heap = NaiveHeap({1: (python_frame(evil, 3, "/x;y/evil\nfile.py"), MAIN)})
@@ -349,22 +358,33 @@ def test_a_fifo_is_written_directly_and_stays_one(heap: NaiveHeap, tmp_path: Pat
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
-def test_a_full_device_is_an_error_with_a_remedy():
+def test_a_full_device_is_an_error_with_a_remedy(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(os, "replace")  # a defect here fails, and does not replace the system's device
     with pytest.raises(OSError, match="free some space") as caught:
         atomic_file.write_file("/dev/full", [b"new"])
     assert caught.value.filename == "/dev/full"
 
 
-@pytest.mark.parametrize("target", ["/dev/stdout", "/proc/self/fd/1", "/dev/fd/1"])
-def test_standard_output_is_written_directly_even_where_it_is_a_file(child: Child, tmp_path: Path, target: str):
-    program = f"""
+@pytest.mark.parametrize("target", ["/proc/self/fd/1", "/dev/fd/1"])
+def test_an_open_file_is_written_directly_even_where_it_is_a_regular_one(child: Child, tmp_path: Path, target: str):
+    """Under /proc, where nothing can be renamed: a defect here fails, and does not replace a link of the system."""
+    child.run(f"""
         import os
         from spprof.writers.atomic_file import write_file
         held = os.open("held", os.O_WRONLY | os.O_CREAT)
         os.dup2(held, 1)
         os.write(1, b"before ")
         write_file({target!r}, [b"after"])
-        assert os.path.islink({target!r})
-    """
-    child.run(program)
+        """)
     assert (tmp_path / "held").read_bytes() == b"before after"
+
+
+@pytest.mark.parametrize("link", ["/dev/stdout", "/dev/stderr"])
+def test_the_links_to_the_standard_streams_are_never_replaced(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, link: str
+):
+    """Only the decision is made here, and of a regular file, as where output is redirected: the link is everybody's."""
+    regular = os.stat(__file__)
+    monkeypatch.setattr(os, "stat", lambda *_arguments, **_keywords: regular)
+    assert atomic_file.is_written_directly(link)
+    assert not atomic_file.is_written_directly(str(tmp_path / "stdout"))

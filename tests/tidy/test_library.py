@@ -56,6 +56,15 @@ def test_exports_carry_no_version(engine: Path) -> None:
     assert "VERDEF" not in output_of("readelf", "-dW", engine)
 
 
+def test_allocators_can_be_referred_to_by_executables(engine: Path) -> None:
+    """A non-PIE Python takes malloc's address; the loader warns on stderr if the definition it finds is protected."""
+    symbols = output_of("readelf", "--dyn-syms", "-W", engine)
+    defined = re.findall(r"FUNC +\w+ +(\w+) +\d+ (\w+)$", symbols, re.MULTILINE)
+    allocators = {name: visibility for visibility, name in defined if not name.startswith("spprof_")}
+    assert "malloc" in allocators
+    assert {name for name, visibility in allocators.items() if visibility != "DEFAULT"} == set()
+
+
 def test_only_libc_is_needed(engine: Path) -> None:
     needed = dynamic_section(engine, "NEEDED")
     assert "libc.so.6" in needed

@@ -32,7 +32,7 @@ def write_file(path: str, chunks: Iterable[bytes]) -> None:
     OSError: the system's error, with the path and what to do about it.
     """
     try:
-        if _is_written_directly(path):
+        if is_written_directly(path):
             _write_and_close(os.open(path, _DIRECT_FLAGS), chunks, sync=False)
         else:
             _replace(path, chunks)
@@ -40,7 +40,8 @@ def write_file(path: str, chunks: Iterable[bytes]) -> None:
         _raise_with_remedy(error, path)
 
 
-def _is_written_directly(path: str) -> bool:
+def is_written_directly(path: str) -> bool:
+    """Whether ``path`` is something that a rename must not replace."""
     if os.path.abspath(path).startswith(_DESCRIPTORS):
         return True
     try:

@@ -1,0 +1,361 @@
+/* What does not fit is dropped, counted under its reason, and harms nothing else. */
+#include "fake_tap.h"
+#include "memory.h"
+#include "options.h"
+#include "profiler.h"
+#include "spprof.h"
+#include "support.h"
+
+#include <stdlib.h>
+
+static uint64_t leaf;
+
+/* One frame, different each time that `leaf` is. */
+static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *cut) {
+    (void)capacity, (void)cut;
+    frames[0] = leaf;
+    return 1;
+}
+
+static void start_with(const char *variable, const char *value) {
+    setenv(variable, value, 1);
+    spprof_set_walker(walk_leaf);
+    start(0);
+}
+
+TEST(test_samples_beyond_live_samples_max_are_dropped) {
+    start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
+    for (uintptr_t n = 0; n < 130; n++) allocate(n, 10);
+    assert_live(100, 1000);
+    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 30);
+    assert_int_equal(stats().live_samples_max, 100);
+    assert_int_equal(stats().total_samples, 100);
+    assert_int_equal(stats().peak_bytes, BYTES(1000));
+    release(120); /* was dropped */
+    assert_live(100, 1000);
+    release(5);
+    allocate(200, 7);
+    allocate(201, 7);
+    assert_live(100, 997);
+    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 31);
+    spprof_site site;
+    assert_true(spprof_site_get(1, &site));
+    assert_int_equal(site.samples, 101); /* what was dropped is no part of its site */
+    assert_int_equal(site.allocated_bytes, BYTES(1007));
+}
+
+/* Another thread took the room between the detaching of the old block and the failure of the realloc. */
+TEST(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop) {
+    start_with("SPPROF_LIVE_SAMPLES_MAX", "1");
+    allocate(1, 100);
+    spprof_ticket ticket;
+    assert_false(spprof_passes(200));
+    spprof_begin_realloc(&ticket, at(1), 200, true);
+    spprof_sample other = {.address = (uintptr_t)at(2), .size = 5, .stack_id = 1}, replaced;
+    assert_int_equal(sp_live_table_insert(&sp_the_profiler.live, &other, &replaced), SP_INSERTED);
+    spprof_end(&ticket, NULL);
+    assert_int_equal(stats().dropped[SPPROF_DROP_LIVE_TABLE_FULL], 1);
+    assert_int_equal(stats().freed_samples, 1);
+}
+
+TEST(test_stacks_beyond_stacks_max_are_dropped) {
+    start_with("SPPROF_STACKS_MAX", "20");
+    for (leaf = 1; leaf <= 50; leaf++) allocate(leaf, 10);
+    assert_live(20, 200);
+    assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
+    assert_int_equal(stats().unique_stacks, 20);
+    assert_int_equal(stats().last_stack_id, 20);
+    leaf = 7; /* is known */
+    allocate(100, 5);
+    assert_live(21, 205);
+    assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
+}
+
+static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool *cut) {
+    (void)frames, (void)capacity, (void)cut;
+    return SIZE_MAX;
+}
+
+TEST(test_a_walker_without_room_for_code_drops_the_sample) {
+    start(0);
+    spprof_set_walker(walk_without_room_for_code);
+    for (uintptr_t n = 0; n < 7; n++) assert_ptr_equal(allocate(n, 10), at(n));
+    assert_live(0, 0);
+    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 7);
+    spprof_set_walker(NULL);
+    allocate(8, 10);
+    assert_live(1, 10);
+}
+
+TEST(test_a_realloc_whose_new_sample_is_dropped_still_ends_the_old_one) {
+    start(0);
+    allocate(1, 100);
+    spprof_set_walker(walk_without_room_for_code);
+    assert_ptr_equal(reallocate(at(1), 200, at(2)), at(2));
+    assert_live(0, 0);
+    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 1);
+}
+
+TEST(test_codes_beyond_codes_max_have_no_id) {
+    start_with("SPPROF_CODES_MAX", "3");
+    for (int n = 0; n < 5; n++) {
+        spprof_code code = {"f", "file", (const uint8_t *)"", 1, 4, 0, n}, kept;
+        uint32_t id = spprof_code_intern(0x1000 + (uintptr_t)n * 16, &code);
+        assert_int_equal(id, n < 3 ? n + 1 : 0);
+        assert_int_equal(spprof_code_lookup(0x1000 + (uintptr_t)n * 16), id);
+        assert_int_equal(spprof_code_get(id, &kept), id != 0);
+    }
+    spprof_code_forget(0x1000);
+    assert_int_equal(spprof_code_lookup(0x1000), 0);
+}
+
+TEST(test_without_memory_for_its_tables_nothing_starts) {
+    setenv("SPPROF_ENGINE_BYTES_MAX", "4096", 1);
+    assert_int_equal(spprof_start(0, NULL), SPPROF_OUT_OF_MEMORY);
+    assert_false(spprof_is_active());
+    allocate(1, 100);
+    assert_int_equal(stats().total_samples, 0);
+    assert_int_equal(stats().epochs, 0);
+    setenv("SPPROF_ENGINE_BYTES_MAX", "100000000", 1);
+    start(0);
+    allocate(1, 100);
+    assert_live(1, 100);
+}
+
+TEST(test_a_stack_that_finds_no_memory_is_a_drop) {
+    start(0);
+    sp_options.engine_bytes_max = sp_memory_mapped();
+    for (uintptr_t n = 0; n < 4; n++) allocate(n, 10);
+    assert_live(0, 0);
+    assert_dropped(SPPROF_DROP_OUT_OF_MEMORY, 4);
+    sp_options.engine_bytes_max = 1 << 30;
+    allocate(1, 10);
+    assert_live(1, 10);
+}
+
+TEST(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site) {
+    spprof_set_walker(walk_leaf);
+    start(0);
+    allocate(1, 10);
+    sp_options.engine_bytes_max = sp_memory_mapped();
+    for (uintptr_t n = 100; n < 1100; n++) allocate(n, 10); /* of 64 shards one has slots, of which one stays empty */
+    uint64_t kept = stats().live_samples;
+    assert_in_range(kept, 1, 63);
+    assert_live(kept, kept * 10);
+    assert_dropped(SPPROF_DROP_OUT_OF_MEMORY, 1001 - kept);
+    spprof_site site;
+    assert_true(spprof_site_get(1, &site));
+    assert_int_equal(site.samples, kept);
+    assert_int_equal(site.allocated_bytes, BYTES(kept * 10));
+    assert_int_equal(stats().peak_bytes, BYTES(kept * 10));
+}
+
+TEST(test_each_reason_has_a_counter_of_its_own) {
+    for (int reason = 0; reason < SPPROF_DROP_REASON_COUNT; reason++)
+        for (int i = 0; i <= reason; i++) spprof_count_drop((spprof_drop_reason)reason);
+    spprof_stats now = stats();
+    for (int reason = 0; reason < SPPROF_DROP_REASON_COUNT; reason++) assert_int_equal(now.dropped[reason], reason + 1);
+}
+
+/* ---- Stacks ---- */
+
+static size_t depth;
+
+static size_t walk_to_depth(uint64_t *frames, size_t capacity, bool *cut) {
+    size_t count = depth < capacity ? depth : capacity;
+    for (size_t i = 0; i < count; i++) frames[i] = spprof_frame_interpreted((uint32_t)i, (uint32_t)(2 * i));
+    *cut = depth > capacity;
+    return count;
+}
+
+TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_cut) {
+    spprof_set_walker(walk_to_depth);
+    start(0);
+    static const size_t depths[] = {0, 1, SPPROF_STACK_FRAMES_MAX - 1, SPPROF_STACK_FRAMES_MAX,
+                                    SPPROF_STACK_FRAMES_MAX + 1};
+    for (uintptr_t i = 0; i < 5; i++) {
+        depth = depths[i];
+        allocate(i, 10);
+        spprof_stack stack;
+        assert_true(spprof_stack_get(live_sample(i).stack_id, &stack));
+        size_t kept = depth < SPPROF_STACK_FRAMES_MAX ? depth : SPPROF_STACK_FRAMES_MAX;
+        assert_int_equal(stack.count, kept);
+        assert_int_equal(stack.cut, depth > SPPROF_STACK_FRAMES_MAX);
+        for (size_t j = 0; j < kept; j++)
+            assert_true(stack.frames[j] == (UINT64_C(1) << 63 | (uint64_t)j << 32 | 2 * j));
+    }
+    assert_int_equal(stats().unique_stacks, 5); /* cut and whole are two */
+    spprof_stack none;
+    assert_false(spprof_stack_get(0, &none));
+    assert_false(spprof_stack_get(6, &none));
+}
+
+/* ---- Pools: notes and marks ---- */
+
+/* A pool that has its larger blocks from the tap below. */
+static bool allocate_noted(uintptr_t n, size_t size, size_t handed_down) {
+    if (spprof_passes(size) || !spprof_note_begin(size)) return false;
+    if (handed_down) allocate(n, handed_down);
+    return spprof_note_end();
+}
+
+TEST(test_a_note_gives_the_sample_its_size_in_its_reach_alone) {
+    static const size_t handed_down[] = {512, 513, 550, 609, 610};
+    for (uintptr_t i = 0; i < 5; i++) {
+        start(0);
+        bool taken = allocate_noted(i, 48, handed_down[i]);
+        spprof_stop();
+        assert_int_equal(taken, handed_down[i] >= 513 && handed_down[i] <= 609);
+        assert_int_equal(live_sample(i).size, taken ? 48 : handed_down[i]);
+    }
+    assert_int_equal(stats().live_samples, 5);
+    assert_int_equal(stats().live_bytes, BYTES(48 * 3 + 512 + 610));
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 2);
+}
+
+TEST(test_a_note_that_nobody_takes_is_a_drop) {
+    start(0);
+    assert_false(allocate_noted(1, 48, 0));
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 1);
+    allocate(2, 550); /* too late for the note */
+    assert_live(1, 550);
+}
+
+TEST(test_a_note_is_spent_by_the_first_that_fits) {
+    start(0);
+    assert_true(spprof_note_begin(48));
+    allocate(1, 513);
+    allocate(2, 513);
+    assert_true(spprof_note_end());
+    assert_live(2, 48 + 513);
+}
+
+TEST(test_a_note_whose_allocation_fails_is_no_sample_and_no_drop) {
+    start(0);
+    assert_true(spprof_note_begin(48));
+    fail_to_allocate(513);
+    assert_true(spprof_note_end());
+    assert_live(0, 0);
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
+}
+
+TEST(test_no_note_is_taken_while_stopped_or_inside_the_guard) {
+    assert_false(allocate_noted(1, 48, 513));
+    start(0);
+    spprof_pause();
+    assert_false(allocate_noted(1, 48, 513));
+    spprof_resume();
+    spprof_stop();
+    assert_false(allocate_noted(1, 48, 513));
+    assert_live(0, 0);
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
+}
+
+/* Stopping between the announcement and the allocation is nobody's fault. */
+TEST(test_a_note_cut_off_by_stop_is_no_drop) {
+    start(0);
+    assert_true(spprof_note_begin(48));
+    spprof_stop();
+    allocate(1, 513);
+    assert_false(spprof_note_end());
+    assert_live(0, 0);
+    assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
+    start(0);
+    allocate(2, 550);
+    assert_live(1, 550);
+}
+
+TEST(test_a_noted_sample_weighs_by_its_own_size) {
+    enum { COUNT = 60000 };
+    const uint64_t seed = 3;
+    assert_int_equal(spprof_start(500, &seed), SPPROF_OK);
+    uint64_t sampled = 0;
+    for (int i = 0; i < COUNT; i++) sampled += allocate_noted(1, 100, 513) && live_sample(1).size == 100;
+    double p = -__builtin_expm1(-100.0 / 500), sigma = __builtin_sqrt(COUNT * p * (1 - p));
+    assert_true(__builtin_fabs((double)sampled - COUNT * p) < 4 * sigma);
+    assert_int_equal(stats().total_samples, sampled);
+}
+
+/* The pool held the trial already: the tap below moves the block without a second one. */
+TEST(test_a_marked_realloc_is_moved_without_a_trial) {
+    for (uintptr_t before = 0; before <= 64; before += 16) {
+        start(0);
+        allocate(10, 100);
+        int64_t countdown = spprof_mark_begin((char *)at(10) + before); /* debug layers put bytes before the block */
+        reallocate(at(10), 40, at(20));
+        spprof_mark_end(countdown);
+        assert_live(0, 0);
+        spprof_stop();
+    }
+}
+
+TEST(test_a_mark_reaches_no_other_block) {
+    start(0);
+    allocate(10, 100);
+    int64_t countdown = spprof_mark_begin((char *)at(10) + 65);
+    reallocate(at(10), 40, at(10));
+    assert_live(1, 40);
+    spprof_mark_end(countdown);
+    countdown = spprof_mark_begin((char *)at(10) - 16);
+    reallocate(at(10), 50, at(10));
+    assert_live(1, 50);
+    allocate(11, 7); /* no realloc */
+    reallocate(NULL, 8, at(12));
+    spprof_mark_end(countdown);
+    assert_live(3, 65);
+    reallocate(at(10), 60, at(10));
+    assert_live(3, 75);
+}
+
+TEST(test_a_mark_gives_the_countdown_back) {
+    const uint64_t seed = 1;
+    assert_int_equal(spprof_start(1 << 20, &seed), SPPROF_OK);
+    allocate(1, 1);
+    int64_t before = spprof_this_thread.countdown;
+    spprof_mark_end(spprof_mark_begin(at(1)));
+    assert_true(spprof_this_thread.countdown == before);
+}
+
+TEST(test_a_probe_counts_what_reaches_the_tap_and_samples_nothing) {
+    spprof_probe_begin();
+    allocate(1, 513);
+    assert_int_equal(spprof_probe_end(), 513);
+    start(0);
+    spprof_probe_begin();
+    assert_int_equal(spprof_probe_end(), 0);
+    spprof_probe_begin();
+    allocate(1, 1);
+    allocate(2, 600);
+    assert_int_equal(spprof_probe_end(), 601);
+    assert_live(0, 0);
+    allocate(3, 5);
+    assert_live(1, 5);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples_beyond_live_samples_max_are_dropped),
+        cmocka_unit_test(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop),
+        cmocka_unit_test(test_stacks_beyond_stacks_max_are_dropped),
+        cmocka_unit_test(test_a_walker_without_room_for_code_drops_the_sample),
+        cmocka_unit_test(test_a_realloc_whose_new_sample_is_dropped_still_ends_the_old_one),
+        cmocka_unit_test(test_codes_beyond_codes_max_have_no_id),
+        cmocka_unit_test(test_without_memory_for_its_tables_nothing_starts),
+        cmocka_unit_test(test_a_stack_that_finds_no_memory_is_a_drop),
+        cmocka_unit_test(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site),
+        cmocka_unit_test(test_each_reason_has_a_counter_of_its_own),
+        cmocka_unit_test(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_cut),
+        cmocka_unit_test(test_a_note_gives_the_sample_its_size_in_its_reach_alone),
+        cmocka_unit_test(test_a_note_that_nobody_takes_is_a_drop),
+        cmocka_unit_test(test_a_note_is_spent_by_the_first_that_fits),
+        cmocka_unit_test(test_a_note_whose_allocation_fails_is_no_sample_and_no_drop),
+        cmocka_unit_test(test_no_note_is_taken_while_stopped_or_inside_the_guard),
+        cmocka_unit_test(test_a_note_cut_off_by_stop_is_no_drop),
+        cmocka_unit_test(test_a_noted_sample_weighs_by_its_own_size),
+        cmocka_unit_test(test_a_marked_realloc_is_moved_without_a_trial),
+        cmocka_unit_test(test_a_mark_reaches_no_other_block),
+        cmocka_unit_test(test_a_mark_gives_the_countdown_back),
+        cmocka_unit_test(test_a_probe_counts_what_reaches_the_tap_and_samples_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
