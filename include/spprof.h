@@ -39,16 +39,16 @@ SPPROF_API const char *spprof_version(void);
 /* What each thread holds in static TLS: 64 bytes, all zero in a new thread. Only its own thread reads or writes it
  * (and a signal handler on that thread, which always leaves guard as it found it). */
 typedef struct spprof_thread {
-    int64_t countdown;     /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start;
+    int64_t countdown;  /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start;
                             * below 0 in the slow path only */
-    uint64_t random;       /* state of this thread's generator, 0 = not seeded yet */
-    uintptr_t mark;        /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
-    uint32_t epoch;        /* the start for which `random` was seeded */
-    uint32_t thread_id;    /* the kernel's id, 0 = not asked yet */
-    uint16_t note_size;    /* size of the sample announced by spprof_note, valid while note_armed */
-    uint8_t note_armed;    /* 1 = the next allocation of 513 … 609 bytes is that sample */
-    uint8_t guard;         /* > 0: this thread is inside the engine; taps pass through */
-    uint8_t expecting;     /* > 0: objects may have been loaded; look for them at this many further slow calls */
+    uint64_t random;    /* state of this thread's generator, 0 = not seeded yet */
+    uintptr_t mark;     /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
+    uint32_t epoch;     /* the start for which `random` was seeded */
+    uint32_t thread_id; /* the kernel's id, 0 = not asked yet */
+    uint16_t note_size; /* size of the sample announced by spprof_note, valid while note_armed */
+    uint8_t note_armed; /* 1 = the next allocation of 513 … 609 bytes is that sample */
+    uint8_t guard;      /* > 0: this thread is inside the engine; taps pass through */
+    uint8_t expecting;  /* > 0: objects may have been loaded; look for them at this many further slow calls */
     uint8_t unused[27];
 } spprof_thread;
 
@@ -274,12 +274,12 @@ typedef struct spprof_weight {
 SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
 
 /* Reasons for which a sample was not kept: X(constant, name in Python, meaning). */
-#define SPPROF_DROP_REASONS(X)                                                                                    \
-    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                            \
-    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                      \
-    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                  \
-    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                    \
-    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                         \
+#define SPPROF_DROP_REASONS(X)                                                                                         \
+    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                                 \
+    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
+    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                         \
+    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                              \
     X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")
 
 typedef enum spprof_drop_reason {

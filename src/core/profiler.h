@@ -36,13 +36,13 @@ typedef struct sp_counters {
 } sp_counters;
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;            /* sp_plan_pack; written under lifecycle, read by anyone */
-    _Atomic(spprof_walker *) walker;  /* NULL: no interpreter, stacks are empty */
+    _Atomic uint64_t plan;                  /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic(spprof_walker *) walker;        /* NULL: no interpreter, stacks are empty */
     _Atomic(sp_object_follower *) follower; /* NULL: nothing is patched, or nothing has to be */
-    _Atomic bool native;              /* whether the native taps hold trials */
+    _Atomic bool native;                    /* whether the native taps hold trials */
     _Atomic bool shut_down;
-    sp_lock lifecycle;                /* start, stop, shutdown */
-    bool created;                     /* under lifecycle */
+    sp_lock lifecycle; /* start, stop, shutdown */
+    bool created;      /* under lifecycle */
     sp_live_table live;
     sp_stack_table stacks;
     sp_code_table codes;

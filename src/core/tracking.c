@@ -40,7 +40,7 @@ static bool is_listed(const void *address) {
 
 void spprof_forget(void *address) {
     spprof_thread *self = &spprof_this_thread;
-    if (!is_listed(address)) return;
+    if (!is_listed(address) && sp_pending_is_empty(&sp_the_profiler.pending)) return;
     if (self->guard) {
         leave_pending((uintptr_t)address);
         return;

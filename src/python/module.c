@@ -60,10 +60,11 @@ static const char *enter_native_mode(const char *wanted) {
                                           "native must be \"auto\", \"preload\", \"patch\" or \"off\"");
     if (spprof_patch() > 0) return "patch";
     if (strcmp(wanted, "auto") == 0) return "off";
-    return (const char *)PyErr_Format(PyExc_RuntimeError,
-                                      "native=\"patch\" found no call of malloc that it can lead elsewhere (a statically "
-                                      "linked program?): start the program with LD_PRELOAD=%s, or use native=\"off\"",
-                                      spprof_library_path());
+    return (const char *)PyErr_Format(
+        PyExc_RuntimeError,
+        "native=\"patch\" found no call of malloc that it can lead elsewhere (a statically "
+        "linked program?): start the program with LD_PRELOAD=%s, or use native=\"off\"",
+        spprof_library_path());
 }
 
 /* ---- Lifecycle ---- */

@@ -128,26 +128,26 @@ static inline void direct_free(const domain *domain, void *ctx, void *block) {
 
 /* ---- One set of hooks a domain ---------------------------------------------------------------------------------- */
 
-#define HOOKS(domain, kind)                                                                                           \
-    static void *domain##_##kind##_malloc(void *ctx, size_t size) {                                                   \
-        return kind##_malloc(&domain, ctx, size);                                                                     \
-    }                                                                                                                 \
-    static void *domain##_##kind##_calloc(void *ctx, size_t count, size_t size) {                                     \
-        return kind##_calloc(&domain, ctx, count, size);                                                              \
-    }                                                                                                                 \
-    static void *domain##_##kind##_realloc(void *ctx, void *old, size_t size) {                                       \
-        return kind##_realloc(&domain, ctx, old, size);                                                               \
+#define HOOKS(domain, kind)                                                                                            \
+    static void *domain##_##kind##_malloc(void *ctx, size_t size) {                                                    \
+        return kind##_malloc(&domain, ctx, size);                                                                      \
+    }                                                                                                                  \
+    static void *domain##_##kind##_calloc(void *ctx, size_t count, size_t size) {                                      \
+        return kind##_calloc(&domain, ctx, count, size);                                                               \
+    }                                                                                                                  \
+    static void *domain##_##kind##_realloc(void *ctx, void *old, size_t size) {                                        \
+        return kind##_realloc(&domain, ctx, old, size);                                                                \
     }
-#define FREE_HOOK(domain)                                                                                             \
-    static void domain##_direct_free(void *ctx, void *block) {                                                        \
-        direct_free(&domain, ctx, block);                                                                             \
+#define FREE_HOOK(domain)                                                                                              \
+    static void domain##_direct_free(void *ctx, void *block) {                                                         \
+        direct_free(&domain, ctx, block);                                                                              \
     }
-#define POOL_TABLE(domain)                                                                                            \
+#define POOL_TABLE(domain)                                                                                             \
     {.malloc = domain##_pool_malloc, .calloc = domain##_pool_calloc, .realloc = domain##_pool_realloc}
-#define DIRECT_TABLE(domain)                                                                                          \
-    {.malloc = domain##_direct_malloc,                                                                                \
-     .calloc = domain##_direct_calloc,                                                                                \
-     .realloc = domain##_direct_realloc,                                                                              \
+#define DIRECT_TABLE(domain)                                                                                           \
+    {.malloc = domain##_direct_malloc,                                                                                 \
+     .calloc = domain##_direct_calloc,                                                                                 \
+     .realloc = domain##_direct_realloc,                                                                               \
      .free = domain##_direct_free}
 
 HOOKS(raw_domain, direct)

@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 typedef struct sp_elf_object {
-    const char *name; /* the path, "" for the program itself */
-    const char *soname; /* "" if it has none */
+    const char *name;           /* the path, "" for the program itself */
+    const char *soname;         /* "" if it has none */
     uintptr_t base, start, end; /* what is added to its addresses; the range it is mapped at */
     const ElfW(Sym) * symbols;
     const char *strings;

@@ -24,17 +24,38 @@ static void read_dynamic(sp_elf_object *object, const ElfW(Dyn) * dynamic) {
     for (const ElfW(Dyn) *entry = dynamic; entry->d_tag != DT_NULL; entry++) {
         uintptr_t pointer = absolute(object, entry->d_un.d_ptr);
         switch (entry->d_tag) {
-        case DT_SYMTAB: object->symbols = (const ElfW(Sym) *)pointer; break;
-        case DT_STRTAB: object->strings = (const char *)pointer; break;
-        case DT_GNU_HASH: object->gnu_hash = (const uint32_t *)pointer; break;
-        case DT_HASH: object->sysv_hash = (const uint32_t *)pointer; break;
-        case DT_RELA: object->relocations = (const ElfW(Rela) *)pointer; break;
-        case DT_RELASZ: object->relocation_count = entry->d_un.d_val / sizeof(ElfW(Rela)); break;
-        case DT_RELACOUNT: relative_count = entry->d_un.d_val; break;
-        case DT_JMPREL: object->jump_slots = (const ElfW(Rela) *)pointer; break;
-        case DT_PLTRELSZ: object->jump_slot_count = entry->d_un.d_val / sizeof(ElfW(Rela)); break;
-        case DT_SONAME: soname = entry->d_un.d_val; break;
-        default: break;
+        case DT_SYMTAB:
+            object->symbols = (const ElfW(Sym) *)pointer;
+            break;
+        case DT_STRTAB:
+            object->strings = (const char *)pointer;
+            break;
+        case DT_GNU_HASH:
+            object->gnu_hash = (const uint32_t *)pointer;
+            break;
+        case DT_HASH:
+            object->sysv_hash = (const uint32_t *)pointer;
+            break;
+        case DT_RELA:
+            object->relocations = (const ElfW(Rela) *)pointer;
+            break;
+        case DT_RELASZ:
+            object->relocation_count = entry->d_un.d_val / sizeof(ElfW(Rela));
+            break;
+        case DT_RELACOUNT:
+            relative_count = entry->d_un.d_val;
+            break;
+        case DT_JMPREL:
+            object->jump_slots = (const ElfW(Rela) *)pointer;
+            break;
+        case DT_PLTRELSZ:
+            object->jump_slot_count = entry->d_un.d_val / sizeof(ElfW(Rela));
+            break;
+        case DT_SONAME:
+            soname = entry->d_un.d_val;
+            break;
+        default:
+            break;
         }
     }
     if (relative_count > object->relocation_count) relative_count = object->relocation_count;
@@ -85,8 +106,7 @@ static uintptr_t find_by_gnu_hash(const sp_elf_object *object, const char *name)
 /* [ buckets | chains ] buckets… chains…; the number of chains is that of the symbols. */
 static uintptr_t find_among_all(const sp_elf_object *object, const char *name) {
     for (uint32_t index = 1; index < object->sysv_hash[1]; index++)
-        if (is_definition(object, &object->symbols[index], name))
-            return object->base + object->symbols[index].st_value;
+        if (is_definition(object, &object->symbols[index], name)) return object->base + object->symbols[index].st_value;
     return 0;
 }
 

@@ -112,14 +112,14 @@ TAP int posix_memalign(void **result, size_t alignment, size_t size) {
                                : posix_memalign_slow(result, alignment, size);
 }
 
-#define ALIGNED_TAP(name, parameters, arguments)                                                                      \
-    SLOW void *name##_slow parameters {                                                                               \
-        spprof_ticket ticket;                                                                                         \
-        begin(&ticket, size);                                                                                  \
-        return spprof_end(&ticket, sp_originals.name arguments);                                                      \
-    }                                                                                                                 \
-    TAP void *name parameters {                                                                                       \
-        return spprof_passes(size) ? sp_originals.name arguments : name##_slow arguments;                             \
+#define ALIGNED_TAP(name, parameters, arguments)                                                                       \
+    SLOW void *name##_slow parameters {                                                                                \
+        spprof_ticket ticket;                                                                                          \
+        begin(&ticket, size);                                                                                          \
+        return spprof_end(&ticket, sp_originals.name arguments);                                                       \
+    }                                                                                                                  \
+    TAP void *name parameters {                                                                                        \
+        return spprof_passes(size) ? sp_originals.name arguments : name##_slow arguments;                              \
     }
 
 ALIGNED_TAP(aligned_alloc, (size_t alignment, size_t size), (alignment, size))

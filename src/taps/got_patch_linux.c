@@ -122,10 +122,15 @@ static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_fun
         else
             note_uncovered(object);
         break;
-    case SLOT_UNFINISHED: scan->incomplete = true; break;
-    case SLOT_FOREIGN: note_uncovered(object); break;
+    case SLOT_UNFINISHED:
+        scan->incomplete = true;
+        break;
+    case SLOT_FOREIGN:
+        note_uncovered(object);
+        break;
     case SLOT_OURS:
-    case SLOT_INDIRECT: break;
+    case SLOT_INDIRECT:
+        break;
     }
 }
 

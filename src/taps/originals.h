@@ -13,14 +13,14 @@
 
 /* ORIGINAL(result, name, parameters, arguments): what we call under its own name. The other members of the family are
  * built over our own taps (hooked_functions.def). */
-#define SP_ORIGINALS(ORIGINAL)                                                                                        \
-    ORIGINAL(void *, malloc, (size_t size), (size))                                                                   \
-    ORIGINAL(void *, calloc, (size_t count, size_t size), (count, size))                                              \
-    ORIGINAL(void *, realloc, (void *old, size_t size), (old, size))                                                  \
-    ORIGINAL(int, posix_memalign, (void **result, size_t alignment, size_t size), (result, alignment, size))          \
-    ORIGINAL(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))                               \
-    ORIGINAL(void *, memalign, (size_t alignment, size_t size), (alignment, size))                                    \
-    ORIGINAL(void *, valloc, (size_t size), (size))                                                                   \
+#define SP_ORIGINALS(ORIGINAL)                                                                                         \
+    ORIGINAL(void *, malloc, (size_t size), (size))                                                                    \
+    ORIGINAL(void *, calloc, (size_t count, size_t size), (count, size))                                               \
+    ORIGINAL(void *, realloc, (void *old, size_t size), (old, size))                                                   \
+    ORIGINAL(int, posix_memalign, (void **result, size_t alignment, size_t size), (result, alignment, size))           \
+    ORIGINAL(void *, aligned_alloc, (size_t alignment, size_t size), (alignment, size))                                \
+    ORIGINAL(void *, memalign, (size_t alignment, size_t size), (alignment, size))                                     \
+    ORIGINAL(void *, valloc, (size_t size), (size))                                                                    \
     ORIGINAL(void *, pvalloc, (size_t size), (size))
 
 typedef struct sp_originals_table {

@@ -12,10 +12,10 @@ void __libc_free(void *address) __attribute__((weak));
 static void find_all(void);
 
 /* Named after what they stand in for: find_malloc finds everything, then calls what sp_originals.malloc has become. */
-#define ORIGINAL(result, name, parameters, arguments)                                                                 \
-    static result find_##name parameters {                                                                            \
-        find_all();                                                                                                   \
-        return sp_originals.name arguments;                                                                           \
+#define ORIGINAL(result, name, parameters, arguments)                                                                  \
+    static result find_##name parameters {                                                                             \
+        find_all();                                                                                                    \
+        return sp_originals.name arguments;                                                                            \
     }
 SP_ORIGINALS(ORIGINAL)
 #undef ORIGINAL

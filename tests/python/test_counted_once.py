@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from child import library_path
 
 pytest.importorskip("numpy", reason="numpy's arrays are what is counted; pip install numpy")
@@ -108,7 +107,9 @@ def cases() -> list[Case]:
     traced = ["none", "before", "after", "around", "above"]
     own = [
         Case(malloc, native, tracing, order)
-        for malloc, native, tracing, order in itertools.product(mallocs, ["patch", "preload"], traced, ["before", "after"])
+        for malloc, native, tracing, order in itertools.product(
+            mallocs, ["patch", "preload"], traced, ["before", "after"]
+        )
         if tracing == "none" or order == "before"
     ]
     foreign = [

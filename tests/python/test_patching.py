@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from child import Child
 from native import compile_library, compile_text
 
@@ -178,7 +177,9 @@ def test_start_and_stop_a_thousand_times_under_allocating_threads(child: Child) 
     """)
 
 
-@pytest.mark.parametrize("modes", [("off", "patch"), ("patch", "off"), ("patch", "off", "patch"), ("off", "patch", "off")])
+@pytest.mark.parametrize(
+    "modes", [("off", "patch"), ("patch", "off"), ("patch", "off", "patch"), ("off", "patch", "off")]
+)
 @pytest.mark.parametrize("allocator", ["default", "debug", "malloc"])
 def test_changing_the_native_mode_counts_each_block_once(child: Child, modes: tuple[str, ...], allocator: str) -> None:
     child.run(
@@ -210,3 +211,18 @@ def test_changing_the_native_mode_counts_each_block_once(child: Child, modes: tu
         """,
         environment={} if allocator == "default" else {"PYTHONMALLOC": allocator},
     )
+
+
+def test_off_sees_only_pythons_allocators_though_the_library_is_preloaded(child: Child) -> None:
+    library = build(child.folder, "lazy")
+    program = f"""
+library = load({str(library)!r})
+memprof.start(0, native="off")
+block = library.by_call(22222)
+held = bytearray(33332)
+assert sizes() == [33333], sizes()
+assert memprof.get_stats().native_mode == "off"
+del held
+assert sizes() == [], sizes()
+"""
+    child.run(PREAMBLE + program, preload=True)
