@@ -426,12 +426,14 @@ def test_a_displaced_hook_is_found_put_back_and_counted(child: Child, blocks: di
     child.run(DISPLACED, environment={**blocks, "PYTHONMALLOC": ""})
 
 
-def test_preloaded_the_malloc_level_cannot_be_displaced(child: Child, blocks: dict[str, str]) -> None:
+@pytest.mark.parametrize(("native", "preload"), [("preload", True), ("patch", False)])
+def test_the_malloc_level_cannot_be_displaced(child: Child, blocks: dict[str, str], native: str, preload: bool) -> None:
     """Only the two pools' hooks are displaced: RAW needs none."""
-    program = DISPLACED.replace("displaced == 3", "displaced == 2").replace(
+    program = DISPLACED.replace("displaced == 3", "displaced == 2").replace('native="off"', f'native="{native}"')
+    program = program.replace(
         "assert held() == (0, 0), held()  # which", "assert held() == (300, 100), held()  # which"
     )
-    child.run(program, preload=True, environment={**blocks, "PYTHONMALLOC": ""})
+    child.run(program, preload=preload, environment={**blocks, "PYTHONMALLOC": ""})
 
 
 ORDERS = """

@@ -35,7 +35,8 @@ def large_array():
 
 # The size tells our blocks from those that tracemalloc allocates for itself at the same line.
 def totals(snapshot, size):
-    live = [s for s in snapshot.samples if s.size == size]
+    ours = ("small_objects", "small_objects.<locals>.<listcomp>", "<listcomp>", "large_array")
+    live = [s for s in snapshot.samples if s.size == size and s.stack[0].function in ours]
     p = [1 - math.exp(-size / s.sampling_rate_bytes) for s in live]
     return sum(s.estimated_bytes for s in live), sum((1 - q) * (size / q) ** 2 for q in p), len(live)
 
