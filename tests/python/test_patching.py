@@ -199,13 +199,13 @@ def test_changing_the_native_mode_counts_each_block_once(child: Child, modes: tu
             memprof.start(0, native=mode)
             assert memprof.get_stats().native_mode == mode
             for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
-                for size in (401, 5001, 100001):
+                for size in (403, 5003, 100003):  # 3 more than a multiple of 8, as nothing else is
                     held = blocks(prefix, size)
-                    live = [s for s in memprof.get_snapshot().samples if size <= s.size <= size + 64]
+                    live = [s for s in memprof.get_snapshot().samples if s.size in range(size, size + 65, 8)]
                     assert len(live) == 20, (mode, prefix, size, len(live))
                     for block in held:
                         getattr(api, prefix + "Free")(block)
-                    live = [s for s in memprof.get_snapshot().samples if size <= s.size <= size + 64]
+                    live = [s for s in memprof.get_snapshot().samples if s.size in range(size, size + 65, 8)]
                     assert not live, (mode, prefix, size, len(live))
             memprof.stop()
         """,
