@@ -39,6 +39,7 @@ static void decrease(uint8_t *counter) {
 }
 
 void sp_filter_add(const spprof_filter *filter, uint64_t hash) {
+    if (filter == &sp_filter_empty) return; /* read-only: published while this entry was on its way */
     increase(first_counter(filter, hash));
     increase(second_counter(filter, hash));
 }

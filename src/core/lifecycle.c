@@ -50,6 +50,9 @@ static void leave_lifecycle(void) {
 
 /* What broke is left as it is; nothing of ours runs any more. */
 static void switch_off(void) {
+    sp_plan plan = sp_profiler_plan();
+    plan.active = false;
+    set_plan(plan);
     set_gate(SPPROF_STOPPED);
     atomic_store(&profiler->shut_down, true);
     __atomic_store_n(&spprof_the_gate.filter, &sp_filter_empty, __ATOMIC_RELEASE);

@@ -2,7 +2,6 @@
 #include "spprof.h"
 #include "support.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -441,27 +440,6 @@ TEST(test_a_forked_child_goes_on_by_itself) {
     free(block);
 }
 
-/* ---- The allocator below ---- */
-
-TEST(test_an_allocator_preloaded_after_ours_is_asked_for_every_block) {
-    unsigned long *allocations = dlsym(RTLD_DEFAULT, "other_allocator_allocations");
-    unsigned long *frees = dlsym(RTLD_DEFAULT, "other_allocator_frees");
-    if (!getenv("TEST_OTHER_ALLOCATOR")) {
-        assert_null(allocations);
-        return;
-    }
-    start(0);
-    unsigned long allocations_before = *allocations, frees_before = *frees;
-    void *kept[4] = {malloc(opaque(10)), calloc(opaque(3), 5), memalign(opaque(64), 10), aligned_alloc(opaque(64), 64)};
-    assert_int_equal(*allocations - allocations_before, 4);
-    kept[0] = realloc(kept[0], opaque(5000));
-    assert_int_equal(*allocations - allocations_before, 5);
-    for (int i = 0; i < 4; i++) free(kept[i]);
-    assert_int_equal(*frees - frees_before, 4);
-    assert_live(0, 0);
-    assert_int_equal(stats().total_samples, 5);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_library_is_preloaded_and_sleeps_until_it_is_started),
@@ -485,7 +463,6 @@ int main(void) {
         cmocka_unit_test(test_eight_threads_that_allocate_move_and_free_leave_nothing_behind),
         cmocka_unit_test(test_eight_threads_that_allocate_move_and_free_leave_nothing_behind_at_a_rate),
         cmocka_unit_test(test_a_forked_child_goes_on_by_itself),
-        cmocka_unit_test(test_an_allocator_preloaded_after_ours_is_asked_for_every_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

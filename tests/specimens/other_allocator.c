@@ -1,4 +1,5 @@
-/* other_allocator.c: an allocator to preload after ours. It hands out libc's blocks and counts how often it is asked. */
+/* other_allocator.c: an allocator to preload after ours. It hands out libc's blocks, counts how often it is asked, and
+ * calls the test before it lets an address go. */
 #include <stddef.h>
 
 extern void *__libc_malloc(size_t size);
@@ -8,6 +9,11 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *address);
 
 unsigned long other_allocator_allocations, other_allocator_frees;
+void (*other_allocator_before_letting_go)(void *address);
+
+static void let_go(void *address) {
+    if (other_allocator_before_letting_go && address) other_allocator_before_letting_go(address);
+}
 
 void *malloc(size_t size) {
     __atomic_fetch_add(&other_allocator_allocations, 1, __ATOMIC_RELAXED);
@@ -21,6 +27,7 @@ void *calloc(size_t count, size_t size) {
 
 void *realloc(void *old, size_t size) {
     __atomic_fetch_add(&other_allocator_allocations, 1, __ATOMIC_RELAXED);
+    let_go(old);
     return __libc_realloc(old, size);
 }
 
@@ -35,5 +42,6 @@ void *aligned_alloc(size_t alignment, size_t size) {
 
 void free(void *address) {
     __atomic_fetch_add(&other_allocator_frees, 1, __ATOMIC_RELAXED);
+    let_go(address);
     __libc_free(address);
 }
