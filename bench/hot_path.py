@@ -7,7 +7,8 @@ repeat to the last digit. Nanoseconds are medians of many short runs of all vari
 brackets: compare them within one table only.
 
 malloc and free: nothing preloaded; an empty pass-through preloaded (bench/specimens/empty_preload.c); our library
-preloaded and stopped; sampling at 512 KiB. PyObject_Malloc and PyObject_Free: the same with hooks instead of preloading.
+preloaded and stopped; sampling at 512 KiB. PyObject_Malloc and PyObject_Free: the same with hooks instead of
+preloading.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 
 import numpy as np
-
 import spprof.memprof as memprof
 
 THREADS = 4
@@ -83,7 +82,9 @@ def print_comparison(snapshot: memprof.HeapSnapshot, model: np.ndarray, resident
 def print_stats() -> None:
     stats = memprof.get_stats()
     dropped = sum(stats.dropped_samples.values())
-    print(f"samples: {stats.total_samples} taken, {stats.freed_samples} freed again, {stats.live_samples} live, ", end="")
+    print(
+        f"samples: {stats.total_samples} taken, {stats.freed_samples} freed again, {stats.live_samples} live, ", end=""
+    )
     print(f"{dropped} dropped; {stats.unique_stacks} different stacks; native allocations: {stats.native_mode}")
 
 

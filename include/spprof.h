@@ -39,16 +39,17 @@ SPPROF_API const char *spprof_version(void);
 /* What each thread holds in static TLS: 64 bytes, all zero in a new thread. Only its own thread reads or writes it
  * (and a signal handler on that thread, which always leaves guard as it found it). */
 typedef struct spprof_thread {
-    int64_t countdown;     /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start;
+    int64_t countdown;  /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start;
                             * below 0 in the slow path only */
-    uint64_t random;       /* state of this thread's generator, 0 = not seeded yet */
-    uintptr_t mark;        /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
-    uint32_t epoch;        /* the start for which `random` was seeded */
-    uint32_t thread_id;    /* the kernel's id, 0 = not asked yet */
-    uint16_t note_size;    /* size of the sample announced by spprof_note, valid while note_armed */
-    uint8_t note_armed;    /* 1 = the next allocation of 513 … 609 bytes is that sample */
-    uint8_t guard;         /* > 0: this thread is inside the engine; taps pass through */
-    uint8_t unused[28];
+    uint64_t random;    /* state of this thread's generator, 0 = not seeded yet */
+    uintptr_t mark;     /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
+    uint32_t epoch;     /* the start for which `random` was seeded */
+    uint32_t thread_id; /* the kernel's id, 0 = not asked yet */
+    uint16_t note_size; /* size of the sample announced by spprof_note, valid while note_armed */
+    uint8_t note_armed; /* 1 = the next allocation of 513 … 609 bytes is that sample */
+    uint8_t guard;      /* > 0: this thread is inside the engine; taps pass through */
+    uint8_t expecting;  /* > 0: objects may have been loaded; look for them at this many further slow calls */
+    uint8_t unused[27];
 } spprof_thread;
 
 _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");
@@ -125,8 +126,11 @@ typedef struct spprof_ticket {
  * stack; the thread stays inside the engine until spprof_end. */
 SPPROF_API void spprof_begin(spprof_ticket *ticket, size_t size);
 
+/* The same for a tap that stands above or below the one that counts: holds no trial, but takes a note (below). */
+SPPROF_API void spprof_begin_uncounted(spprof_ticket *ticket, size_t size);
+
 /* The same for a realloc, which also takes `old` out of the live table before its address can be reused.
- * `counted`: whether spprof_passes was called for this realloc and did not pass. */
+ * `counted`: whether spprof_passes was called for this realloc and did not pass, by the tap that counts. */
 SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool counted);
 
 /* Finishes either: inserts the sample at `result`; puts the detached entry back if the realloc failed (a realloc to
@@ -162,6 +166,29 @@ SPPROF_API int64_t spprof_probe_end(void);
 /* Between the two nothing that this thread allocates is sampled: for the profiler's own copies. Calls nest. */
 SPPROF_API void spprof_pause(void);
 SPPROF_API void spprof_resume(void);
+
+/* ---- Native allocations ------------------------------------------------------------------------------------------ */
+
+/* The taps of this library on the malloc family hold trials only while this is on (they always do for notes). Off, they
+ * still count down, which does no harm: a countdown that they use up is drawn anew. */
+SPPROF_API void spprof_set_native(bool on);
+
+/* Leads the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to this
+ * library's taps, whose originals are what the program would call without us. Slots stay patched for the life of the
+ * process, since their values may have been copied; stopping makes the taps pass. Page protections are afterwards as
+ * before. Objects loaded later follow by themselves: dlopen and dlmopen are led through stubs that jump, and samples look
+ * for what came another way.
+ *
+ * Returns the number of slots that lead to us now. One scan at a time, holding no lock of ours while in the loader:
+ * while another thread scans, the call does nothing and the next slow call makes up for it. */
+SPPROF_API size_t spprof_patch(void);
+
+/* This thread is about to load objects: its next slow calls look for them. */
+SPPROF_API void spprof_expect_objects(void);
+
+/* Objects that call an allocator of the malloc family which is neither ours nor the original, or whose slots could not
+ * be written. Returns how many; `names` receives up to `capacity` of them, valid forever. */
+SPPROF_API size_t spprof_uncovered(const char **names, size_t capacity);
 
 /* ---- Lifecycle --------------------------------------------------------------------------------------------------- */
 
@@ -247,12 +274,12 @@ typedef struct spprof_weight {
 SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
 
 /* Reasons for which a sample was not kept: X(constant, name in Python, meaning). */
-#define SPPROF_DROP_REASONS(X)                                                                                    \
-    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                            \
-    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                      \
-    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                  \
-    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                    \
-    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                         \
+#define SPPROF_DROP_REASONS(X)                                                                                         \
+    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                                 \
+    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
+    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                         \
+    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                              \
     X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")
 
 typedef enum spprof_drop_reason {

@@ -28,11 +28,12 @@ class Stats(TypedDict):
     epochs: int  # starts so far: 0 = never started
     native_mode: str  # "off" | "preload" | "patch"
     dropped_samples: dict[str, int]
+    uncovered_objects: list[str]  # paths of objects whose calls of malloc could not all be led to us
 
 class Site(tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float]):
-    """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance and
-    skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of all
-    samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes.
+    """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance
+    and skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of
+    all samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes.
     Plain tuples at run time."""
 
 def start(rate_bytes: int, native: str, seed: Optional[int]) -> None:

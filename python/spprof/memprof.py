@@ -74,9 +74,9 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
     costs more; 0 samples every allocation, exact and slow: for tests and tiny scripts. A new rate holds from each
     thread's next allocation on; estimates over mixed rates stay unbiased.
 
-    ``native``: what is tracked below Python's allocators. ``"auto"``: everything that calls malloc if
-    ``libspprof_alloc.so`` is preloaded (LD_PRELOAD), else Python's allocators only. ``"preload"``: the same, and an
-    error without the library. ``"off"``: Python's allocators only. ``"patch"``: not to be had in this version.
+    ``native``: how allocations below Python's allocators are followed. ``"auto"``: by ``libspprof_alloc.so`` if it was
+    preloaded (LD_PRELOAD), else by patching the loaded objects, which needs no restart. ``"preload"``: an error
+    without the library. ``"patch"``: by patching. ``"off"``: Python's allocators only.
 
     ``seed``: 0 to 2**64 - 1 makes the random sequence of each thread the same in each run; None seeds it anew.
 
@@ -125,6 +125,7 @@ def get_stats() -> MemProfStats:
         native_mode=stats["native_mode"],
         dropped_samples=dict(stats["dropped_samples"]),
         collisions=stats["missed_frees"],
+        uncovered_objects=tuple(stats["uncovered_objects"]),
     )
 
 

@@ -97,6 +97,9 @@ class MemProfStats:
     """Samples that were lost, by reason. Every reason is listed, with 0 where nothing was lost."""
     collisions: int
     """Samples that arrived at an address still listed as live: a free was missed, and the older sample ended."""
+    uncovered_objects: tuple[str, ...] = ()
+    """Loaded objects whose native allocations cannot all be followed by patching: they call an allocator of their own,
+    or their slots could not be written."""
 
 
 @dataclass(frozen=True)

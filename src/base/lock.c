@@ -41,8 +41,7 @@ static int spin(sp_lock *lock) {
 
 void sp_lock_acquire(sp_lock *lock) {
     if (!spin(lock)) {
-        while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0)
-            sp_futex_wait(&lock->state, 2);
+        while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) sp_futex_wait(&lock->state, 2);
     }
     note_acquired(lock);
 }

@@ -11,6 +11,10 @@
 
 /* `bytes` zeroed bytes, rounded up to whole pages; NULL if there are none. May change errno. */
 void *sp_memory_map(size_t bytes);
+
+/* The same for memory that is read all over and never unmapped: in huge pages where the kernel has them, since else each
+ * read would miss the translation cache as well. */
+void *sp_memory_map_dense(size_t bytes);
 void sp_memory_unmap(void *address, size_t bytes);
 
 /* Bytes mapped now. */

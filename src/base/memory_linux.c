@@ -26,6 +26,22 @@ void *sp_memory_map(size_t bytes) {
     return NULL;
 }
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
+/* One huge page more than is needed, less what lies before and behind the aligned part. */
+void *sp_memory_map_dense(size_t bytes) {
+    if (bytes < HUGE_PAGE) return sp_memory_map(bytes);
+    size_t wanted = whole_pages(bytes), mapped = wanted + HUGE_PAGE;
+    char *address = sp_memory_map(mapped);
+    if (!address) return NULL;
+    char *aligned = (char *)(((uintptr_t)address + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
+    if (aligned > address) sp_memory_unmap(address, (size_t)(aligned - address));
+    size_t behind = (size_t)(address + mapped - (aligned + wanted));
+    if (behind > 0) sp_memory_unmap(aligned + wanted, behind);
+    madvise(aligned, wanted, MADV_HUGEPAGE);
+    return aligned;
+}
+
 void sp_memory_unmap(void *address, size_t bytes) {
     if (munmap(address, whole_pages(bytes)) == 0) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
 }

@@ -10,25 +10,48 @@
 const spprof_filter sp_filter_empty = {.shift = 64 - SP_SHARD_BITS, .counters = {[EMPTY_COUNTERS - 1] = 0}};
 
 spprof_filter *sp_filter_create(unsigned bits) {
-    spprof_filter *filter = sp_memory_map(sizeof *filter + ((size_t)1 << bits));
+    spprof_filter *filter = sp_memory_map_dense(sizeof *filter + ((size_t)1 << bits));
     if (filter) filter->shift = 64 - bits;
     return filter;
 }
 
-static uint8_t *counter(const spprof_filter *filter, uint64_t hash) {
+uint64_t sp_filter_second_index(const spprof_filter *filter, uint64_t hash) {
+    uint64_t again = (hash ^ hash >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
+    uint64_t shard = hash >> (64 - SP_SHARD_BITS) << (64 - SP_SHARD_BITS);
+    return (shard | again >> SP_SHARD_BITS) >> filter->shift;
+}
+
+static uint8_t *first_counter(const spprof_filter *filter, uint64_t hash) {
     return (uint8_t *)filter->counters + (hash >> filter->shift);
 }
 
+static uint8_t *second_counter(const spprof_filter *filter, uint64_t hash) {
+    return (uint8_t *)filter->counters + sp_filter_second_index(filter, hash);
+}
+
 /* Plain reads and relaxed stores: the shard's lock admits one writer, and readers only ask for zero. */
+static void increase(uint8_t *counter) {
+    if (*counter != STUCK) __atomic_store_n(counter, (uint8_t)(*counter + 1), __ATOMIC_RELAXED);
+}
+
+static void decrease(uint8_t *counter) {
+    if (*counter != STUCK && *counter != 0) __atomic_store_n(counter, (uint8_t)(*counter - 1), __ATOMIC_RELAXED);
+}
+
 void sp_filter_add(const spprof_filter *filter, uint64_t hash) {
     if (filter == &sp_filter_empty) return; /* read-only: published while this entry was on its way */
-    uint8_t *byte = counter(filter, hash);
-    if (*byte != STUCK) __atomic_store_n(byte, (uint8_t)(*byte + 1), __ATOMIC_RELAXED);
+    increase(first_counter(filter, hash));
+    increase(second_counter(filter, hash));
 }
 
 void sp_filter_remove(const spprof_filter *filter, uint64_t hash) {
-    uint8_t *byte = counter(filter, hash);
-    if (*byte != STUCK && *byte != 0) __atomic_store_n(byte, (uint8_t)(*byte - 1), __ATOMIC_RELAXED);
+    decrease(first_counter(filter, hash));
+    decrease(second_counter(filter, hash));
+}
+
+bool sp_filter_holds(const spprof_filter *filter, uint64_t hash) {
+    return __atomic_load_n(first_counter(filter, hash), __ATOMIC_RELAXED) != 0 &&
+           __atomic_load_n(second_counter(filter, hash), __ATOMIC_RELAXED) != 0;
 }
 
 void sp_filter_clear(const spprof_filter *filter) {

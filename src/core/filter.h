@@ -2,7 +2,9 @@
  *
  *   hash: [ shard | … more bits … | rest ]        index = hash >> shift: whole shards own runs of counters
  *
- * A counter counts the live samples with its index; at 255 it sticks until the filter is rebuilt.
+ * Each live sample counts at two indices of its shard. A free reads the first (spprof_may_be_live); only where that is not
+ * zero does the second, of an independent hash, settle whether the table's lock is worth taking. A counter that reaches
+ * 255 sticks until the filter is rebuilt.
  *
  * Memory:  header and counters are one mapping, replaced when it grows and never unmapped.
  * Threads: counters are written under the lock of the shard they belong to, and read by anyone.
@@ -24,6 +26,11 @@ extern const spprof_filter sp_filter_empty;
 spprof_filter *sp_filter_create(unsigned bits);
 void sp_filter_add(const spprof_filter *filter, uint64_t hash);
 void sp_filter_remove(const spprof_filter *filter, uint64_t hash);
+/* The other counter of a hash: the shard's bits stay, below them stand those of another hash. */
+uint64_t sp_filter_second_index(const spprof_filter *filter, uint64_t hash);
+
+/* False: certainly not in. Any thread, without a lock. */
+bool sp_filter_holds(const spprof_filter *filter, uint64_t hash);
 void sp_filter_clear(const spprof_filter *filter);
 
 #endif

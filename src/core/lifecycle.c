@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-sp_profiler sp_the_profiler = {.lifecycle = {.rank = SP_RANK_LIFECYCLE}};
+sp_profiler sp_the_profiler = {.lifecycle = {.rank = SP_RANK_LIFECYCLE}, .native = true};
 __thread spprof_thread spprof_this_thread;
 spprof_gate spprof_the_gate __attribute__((aligned(64))) = {.threshold = SPPROF_STOPPED, .filter = &sp_filter_empty};
 
@@ -19,6 +19,14 @@ const char *spprof_version(void) {
 
 void spprof_set_walker(spprof_walker *walker) {
     atomic_store_explicit(&profiler->walker, walker, memory_order_release);
+}
+
+void spprof_set_native(bool on) {
+    atomic_store_explicit(&profiler->native, on, memory_order_release);
+}
+
+bool sp_profiler_counts_native(void) {
+    return atomic_load_explicit(&profiler->native, memory_order_acquire);
 }
 
 static void set_gate(int64_t threshold) {

@@ -29,9 +29,9 @@ typedef struct sp_live_slots sp_live_slots;
 
 typedef struct sp_live_shard {
     _Alignas(64) sp_lock lock;
-    _Atomic uint32_t sequence;       /* odd: being changed (fork only) */
-    _Atomic(sp_live_slots *) slots;  /* NULL until the first insert; written under lock */
-    size_t count;                    /* under lock */
+    _Atomic uint32_t sequence;      /* odd: being changed (fork only) */
+    _Atomic(sp_live_slots *) slots; /* NULL until the first insert; written under lock */
+    size_t count;                   /* under lock */
 } sp_live_shard;
 
 typedef struct sp_live_table {
@@ -44,8 +44,8 @@ typedef struct sp_live_table {
 
 typedef enum sp_insert_result {
     SP_INSERTED,
-    SP_REPLACED,    /* the address was listed: its free was missed; the old entry is handed out */
-    SP_TABLE_FULL,  /* `max` entries */
+    SP_REPLACED,   /* the address was listed: its free was missed; the old entry is handed out */
+    SP_TABLE_FULL, /* `max` entries */
     SP_TABLE_NO_MEMORY,
     SP_TABLE_CLOSED /* after sp_live_table_close */
 } sp_insert_result;

@@ -10,8 +10,12 @@ bool sp_pending_push(sp_pending *pending, uintptr_t address) {
     return false;
 }
 
+bool sp_pending_is_empty(sp_pending *pending) {
+    return atomic_load_explicit(&pending->count, memory_order_acquire) == 0;
+}
+
 uintptr_t sp_pending_pop(sp_pending *pending) {
-    if (atomic_load_explicit(&pending->count, memory_order_acquire) == 0) return 0;
+    if (sp_pending_is_empty(pending)) return 0;
     for (int i = 0; i < SP_PENDING_MAX; i++) {
         uintptr_t address = atomic_exchange(&pending->addresses[i], 0);
         if (address == 0) continue;

@@ -24,6 +24,8 @@ typedef struct sp_pending {
 
 bool sp_pending_push(sp_pending *pending, uintptr_t address);
 
+bool sp_pending_is_empty(sp_pending *pending);
+
 /* Takes one address out; 0: none. */
 uintptr_t sp_pending_pop(sp_pending *pending);
 

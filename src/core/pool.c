@@ -1,10 +1,17 @@
 /* pool.c: samples of pools that hand large requests down to malloc and keep small ones to themselves. */
 #include "profiler.h"
 
+static bool hold_trial(spprof_thread *self, sp_plan plan, size_t size) {
+    if (self->expecting) sp_profiler_meet_expected(self);
+    if (sp_sampler_trial(self, plan, size)) return true;
+    if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
+    return false;
+}
+
 bool spprof_note_begin(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     sp_plan plan = sp_profiler_plan();
-    if (self->guard || !plan.active || !sp_sampler_trial(self, plan, size)) {
+    if (self->guard || !plan.active || !hold_trial(self, plan, size)) {
         sp_sampler_lift(self, plan);
         return false;
     }
@@ -20,6 +27,7 @@ bool spprof_note_end(void) {
     self->note_armed = 0;
     sp_plan plan = sp_profiler_plan();
     sp_sampler_redraw(self, plan);
+    if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
     if (!taken && plan.active) spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
     return taken;
 }

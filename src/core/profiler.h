@@ -16,6 +16,18 @@
 #include "spprof.h"
 #include "stack_table.h"
 
+/* Patches objects that were loaded since; called inside the guard. */
+typedef void sp_object_follower(void);
+
+/* `follower` is called when a thread expects new objects, and before samples. */
+void sp_profiler_follow_objects(sp_object_follower *follower);
+
+/* One of the slow calls at which this thread expects new objects. */
+void sp_profiler_meet_expected(spprof_thread *self);
+
+/* Whether the native taps hold trials. */
+bool sp_profiler_counts_native(void);
+
 typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
     _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof.h */
@@ -24,11 +36,13 @@ typedef struct sp_counters {
 } sp_counters;
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;            /* sp_plan_pack; written under lifecycle, read by anyone */
-    _Atomic(spprof_walker *) walker;  /* NULL: no interpreter, stacks are empty */
+    _Atomic uint64_t plan;                  /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic(spprof_walker *) walker;        /* NULL: no interpreter, stacks are empty */
+    _Atomic(sp_object_follower *) follower; /* NULL: nothing is patched, or nothing has to be */
+    _Atomic bool native;                    /* whether the native taps hold trials */
     _Atomic bool shut_down;
-    sp_lock lifecycle;                /* start, stop, shutdown */
-    bool created;                     /* under lifecycle */
+    sp_lock lifecycle; /* start, stop, shutdown */
+    bool created;      /* under lifecycle */
     sp_live_table live;
     sp_stack_table stacks;
     sp_code_table codes;

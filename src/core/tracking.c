@@ -31,10 +31,16 @@ static void leave_pending(uintptr_t address) {
     if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
 }
 
-/* Before the first start there is no table to lock. */
+/* What spprof_may_be_live let through: half a dozen of a hundred frees beside many live samples. Never, while the empty
+ * filter is published: before the first start there is no table to lock, after shutdown nothing is followed. */
+static bool is_listed(const void *address) {
+    const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
+    return sp_filter_holds(filter, spprof_hash_address((uintptr_t)address));
+}
+
 void spprof_forget(void *address) {
     spprof_thread *self = &spprof_this_thread;
-    if (sp_profiler_plan().epoch == 0) return;
+    if (!is_listed(address) && sp_pending_is_empty(&sp_the_profiler.pending)) return;
     if (self->guard) {
         leave_pending((uintptr_t)address);
         return;
@@ -45,6 +51,31 @@ void spprof_forget(void *address) {
     forget_guarded((uintptr_t)address);
     sp_guard_leave(self);
     errno = saved_errno;
+}
+
+/* ---- Objects loaded meanwhile ---- */
+
+#define EXPECT_CALLS 16 /* the loader's own allocations come before the object is there */
+
+void sp_profiler_follow_objects(sp_object_follower *follower) {
+    atomic_store_explicit(&sp_the_profiler.follower, follower, memory_order_release);
+}
+
+void spprof_expect_objects(void) {
+    spprof_this_thread.expecting = EXPECT_CALLS;
+    spprof_this_thread.countdown = SP_COUNTDOWN_DUE;
+}
+
+static void follow_objects_guarded(void) {
+    sp_object_follower *follower = atomic_load_explicit(&sp_the_profiler.follower, memory_order_acquire);
+    if (follower) follower();
+}
+
+void sp_profiler_meet_expected(spprof_thread *self) {
+    self->expecting--;
+    sp_guard_enter(self);
+    follow_objects_guarded();
+    sp_guard_leave(self);
 }
 
 /* ---- Allocations ---- */
@@ -68,6 +99,7 @@ static __attribute__((noinline)) sp_stack_record *capture_stack(spprof_drop_reas
 /* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
+    follow_objects_guarded();
     spprof_drop_reason reason;
     sp_stack_record *stack = capture_stack(&reason);
     if (!stack) {
@@ -91,12 +123,21 @@ static bool take_note(spprof_thread *self, size_t size) {
     return true;
 }
 
-static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size) {
-    sp_plan plan = sp_profiler_plan();
-    if (plan.active && take_note(self, size))
+/* A tap that does not count draws anew instead of trying: else it would come here each time until one that does. */
+static void hold_active_trial(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
+    if (self->expecting) sp_profiler_meet_expected(self);
+    if (take_note(self, size))
         take_sample(self, ticket, self->note_size, plan.rate);
-    else if (plan.active && sp_sampler_trial(self, plan, size))
+    else if (!counted)
+        sp_sampler_redraw(self, plan);
+    else if (sp_sampler_trial(self, plan, size))
         take_sample(self, ticket, size, plan.rate);
+    if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
+}
+
+static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size, bool counted) {
+    sp_plan plan = sp_profiler_plan();
+    if (plan.active) hold_active_trial(self, plan, ticket, size, counted);
     sp_sampler_lift(self, plan);
 }
 
@@ -105,7 +146,7 @@ static void skip_trial(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
-void spprof_begin(spprof_ticket *ticket, size_t size) {
+static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
@@ -114,8 +155,16 @@ void spprof_begin(spprof_ticket *ticket, size_t size) {
         return;
     }
     int saved_errno = errno;
-    hold_trial(self, ticket, size);
+    hold_trial(self, ticket, size, counted);
     errno = saved_errno;
+}
+
+void spprof_begin(spprof_ticket *ticket, size_t size) {
+    begin(ticket, size, true);
+}
+
+void spprof_begin_uncounted(spprof_ticket *ticket, size_t size) {
+    begin(ticket, size, false);
 }
 
 /* ---- Reallocations ---- */
@@ -138,7 +187,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
-    bool listed = old && spprof_may_be_live(old);
+    bool listed = old && is_listed(old);
     if (self->guard) {
         skip_trial(self);
         if (listed) leave_pending((uintptr_t)old);
@@ -146,8 +195,9 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     }
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
-    if (counted && !is_marked(self, old))
-        hold_trial(self, ticket, size);
+    bool due = self->countdown < spprof_the_gate.threshold;
+    if (due && !is_marked(self, old))
+        hold_trial(self, ticket, size, counted);
     else
         skip_trial(self);
     errno = saved_errno;

@@ -31,11 +31,26 @@ static PyObject *convert_drops(const spprof_stats *stats) {
     return drops;
 }
 
+#define UNCOVERED_SHOWN 64
+
+static PyObject *convert_uncovered(void) {
+    const char *names[UNCOVERED_SHOWN];
+    size_t count = spprof_uncovered(names, UNCOVERED_SHOWN);
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < count && i < UNCOVERED_SHOWN; i++) {
+        PyObject *name = PyUnicode_DecodeFSDefault(names[i]);
+        if (!name || PyList_Append(list, name) != 0) Py_CLEAR(list);
+        Py_XDECREF(name);
+    }
+    return list;
+}
+
 static PyObject *convert_stats(const spprof_stats *stats, const char *native_mode) {
     PyObject *dict = PyDict_New();
     if (!dict) return NULL;
     bool whole = put(dict, "native_mode", PyUnicode_FromString(native_mode));
     whole = whole && put(dict, "dropped_samples", convert_drops(stats));
+    whole = whole && put(dict, "uncovered_objects", convert_uncovered());
 #define COUNT(member) whole = whole && put_count(dict, #member, stats->member);
     COUNT(total_samples)
     COUNT(live_samples)

@@ -35,30 +35,36 @@ static PyObject *raise_status(spprof_status status) {
 
 /* ---- Native modes ---- */
 
-/* The mode that `wanted` comes to, or NULL with an exception. */
-static const char *choose_native_mode(const char *wanted) {
-    bool preloaded = sp_pymem_tap_malloc_is_seen();
-    if (strcmp(wanted, "auto") == 0) return preloaded ? "preload" : "off";
-    if (strcmp(wanted, "preload") == 0) {
-        if (preloaded) return "preload";
+/* Before anything is patched, malloc reaches a tap only if the library was preloaded. */
+static bool is_preloaded(void) {
+    static int answer = -1;
+    if (answer < 0) answer = sp_pymem_tap_malloc_is_seen();
+    return answer;
+}
+
+static bool is_one_of(const char *wanted, const char *one, const char *other) {
+    return strcmp(wanted, one) == 0 || strcmp(wanted, other) == 0;
+}
+
+/* Puts the native taps in and returns the mode that `wanted` comes to, or NULL with an exception. */
+static const char *enter_native_mode(const char *wanted) {
+    if (strcmp(wanted, "off") == 0) return "off";
+    if (is_one_of(wanted, "auto", "preload") && is_preloaded()) return "preload";
+    if (strcmp(wanted, "preload") == 0)
         return (const char *)PyErr_Format(PyExc_RuntimeError,
                                           "native=\"preload\" needs the library preloaded: start the program with "
-                                          "LD_PRELOAD=%s",
+                                          "LD_PRELOAD=%s, or use native=\"auto\"",
                                           spprof_library_path());
-    }
-    if (strcmp(wanted, "off") == 0) {
-        if (!preloaded) return "off";
-        return (const char *)PyErr_Format(PyExc_RuntimeError,
-                                          "native=\"off\" cannot hold while %s is preloaded and sees every malloc: "
-                                          "start the program without LD_PRELOAD, or use native=\"auto\"",
-                                          spprof_library_path());
-    }
-    if (strcmp(wanted, "patch") == 0)
-        return (const char *)PyErr_Format(PyExc_RuntimeError,
-                                          "native=\"patch\" is not part of this version: start the program with "
-                                          "LD_PRELOAD=%s to see native allocations",
-                                          spprof_library_path());
-    return (const char *)PyErr_Format(PyExc_ValueError, "native must be \"auto\", \"preload\", \"patch\" or \"off\"");
+    if (!is_one_of(wanted, "auto", "patch"))
+        return (const char *)PyErr_Format(PyExc_ValueError,
+                                          "native must be \"auto\", \"preload\", \"patch\" or \"off\"");
+    if (spprof_patch() > 0) return "patch";
+    if (strcmp(wanted, "auto") == 0) return "off";
+    return (const char *)PyErr_Format(
+        PyExc_RuntimeError,
+        "native=\"patch\" found no call of malloc that it can lead elsewhere (a statically "
+        "linked program?): start the program with LD_PRELOAD=%s, or use native=\"off\"",
+        spprof_library_path());
 }
 
 /* ---- Lifecycle ---- */
@@ -66,7 +72,8 @@ static const char *choose_native_mode(const char *wanted) {
 static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *mode) {
     sp_pycode_watch_with_gil();
     spprof_set_walker(sp_pyframes_walk);
-    sp_pymem_tap_install_with_gil();
+    sp_pymem_tap_install_with_gil(strcmp(mode, "off") != 0);
+    spprof_set_native(strcmp(mode, "off") != 0);
     spprof_status status = spprof_start(rate, seed);
     if (status == SPPROF_OK) {
         native_mode = mode;
@@ -90,7 +97,7 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
     if (spprof_is_shut_down()) return raise_status(SPPROF_SHUT_DOWN);
     if (spprof_is_active()) return raise_status(SPPROF_ALREADY_ACTIVE);
     if (rate > SPPROF_RATE_MAX) return raise_status(SPPROF_BAD_RATE);
-    const char *mode = choose_native_mode(wanted);
+    const char *mode = enter_native_mode(wanted);
     return mode ? start_engine((uint32_t)rate, seed_object == Py_None ? NULL : &seed, mode) : NULL;
 }
 
@@ -126,12 +133,17 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
     return sp_convert_stats_with_gil(native_mode);
 }
 
-/* A snapshot is also when a hook that another tool took away is found and put back. */
+/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back. */
+static void renew_taps(void) {
+    if (strcmp(native_mode, "patch") == 0) spprof_patch();
+    sp_pymem_tap_install_with_gil(strcmp(native_mode, "off") != 0);
+}
+
 static PyObject *snapshot(PyObject *module, PyObject *argument) {
     (void)module;
     uint64_t after_serial = PyLong_AsUnsignedLongLong(argument);
     if (PyErr_Occurred()) return NULL;
-    if (spprof_is_active()) sp_pymem_tap_install_with_gil();
+    if (spprof_is_active()) renew_taps();
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 

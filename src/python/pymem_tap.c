@@ -12,6 +12,7 @@ typedef enum hook_kind { HOOK_NONE, HOOK_POOL, HOOK_DIRECT } hook_kind;
 typedef struct domain {
     const PyMemAllocatorDomain id;
     hook_kind kind;
+    bool counts;               /* a direct hook holds trials; else a tap below does, and this one follows frees */
     size_t pool_limit;         /* the largest request that a pool keeps to itself; larger ones are the lower tap's */
     PyMemAllocatorEx original; /* set before the hooks are; they pass on the ctx they are given */
     const PyMemAllocatorEx pool_hooks, direct_hooks; /* ctx and, for pools, free are the original's */
@@ -78,9 +79,16 @@ static inline void *pool_realloc(const domain *domain, void *ctx, void *old, siz
 
 /* ---- Direct hooks ----------------------------------------------------------------------------------------------- */
 
+static void direct_begin(const domain *domain, spprof_ticket *ticket, size_t size) {
+    if (domain->counts)
+        spprof_begin(ticket, size);
+    else
+        spprof_begin_uncounted(ticket, size);
+}
+
 static __attribute__((noinline)) void *direct_malloc_slow(const domain *domain, void *ctx, size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, size);
+    direct_begin(domain, &ticket, size);
     return spprof_end(&ticket, domain->original.malloc(ctx, size));
 }
 
@@ -90,7 +98,7 @@ static inline void *direct_malloc(const domain *domain, void *ctx, size_t size) 
 
 static __attribute__((noinline)) void *direct_calloc_slow(const domain *domain, void *ctx, size_t count, size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, count * size);
+    direct_begin(domain, &ticket, count * size);
     return spprof_end(&ticket, domain->original.calloc(ctx, count, size));
 }
 
@@ -103,7 +111,7 @@ static inline void *direct_calloc(const domain *domain, void *ctx, size_t count,
 static __attribute__((noinline)) void *direct_realloc_slow(const domain *domain, void *ctx, void *old, size_t size,
                                                            bool counted) {
     spprof_ticket ticket;
-    spprof_begin_realloc(&ticket, old, size, counted);
+    spprof_begin_realloc(&ticket, old, size, counted && domain->counts);
     return spprof_end(&ticket, domain->original.realloc(ctx, old, size));
 }
 
@@ -120,26 +128,26 @@ static inline void direct_free(const domain *domain, void *ctx, void *block) {
 
 /* ---- One set of hooks a domain ---------------------------------------------------------------------------------- */
 
-#define HOOKS(domain, kind)                                                                                           \
-    static void *domain##_##kind##_malloc(void *ctx, size_t size) {                                                   \
-        return kind##_malloc(&domain, ctx, size);                                                                     \
-    }                                                                                                                 \
-    static void *domain##_##kind##_calloc(void *ctx, size_t count, size_t size) {                                     \
-        return kind##_calloc(&domain, ctx, count, size);                                                              \
-    }                                                                                                                 \
-    static void *domain##_##kind##_realloc(void *ctx, void *old, size_t size) {                                       \
-        return kind##_realloc(&domain, ctx, old, size);                                                               \
+#define HOOKS(domain, kind)                                                                                            \
+    static void *domain##_##kind##_malloc(void *ctx, size_t size) {                                                    \
+        return kind##_malloc(&domain, ctx, size);                                                                      \
+    }                                                                                                                  \
+    static void *domain##_##kind##_calloc(void *ctx, size_t count, size_t size) {                                      \
+        return kind##_calloc(&domain, ctx, count, size);                                                               \
+    }                                                                                                                  \
+    static void *domain##_##kind##_realloc(void *ctx, void *old, size_t size) {                                        \
+        return kind##_realloc(&domain, ctx, old, size);                                                                \
     }
-#define FREE_HOOK(domain)                                                                                             \
-    static void domain##_direct_free(void *ctx, void *block) {                                                        \
-        direct_free(&domain, ctx, block);                                                                             \
+#define FREE_HOOK(domain)                                                                                              \
+    static void domain##_direct_free(void *ctx, void *block) {                                                         \
+        direct_free(&domain, ctx, block);                                                                              \
     }
-#define POOL_TABLE(domain)                                                                                            \
+#define POOL_TABLE(domain)                                                                                             \
     {.malloc = domain##_pool_malloc, .calloc = domain##_pool_calloc, .realloc = domain##_pool_realloc}
-#define DIRECT_TABLE(domain)                                                                                          \
-    {.malloc = domain##_direct_malloc,                                                                                \
-     .calloc = domain##_direct_calloc,                                                                                \
-     .realloc = domain##_direct_realloc,                                                                              \
+#define DIRECT_TABLE(domain)                                                                                           \
+    {.malloc = domain##_direct_malloc,                                                                                 \
+     .calloc = domain##_direct_calloc,                                                                                 \
+     .realloc = domain##_direct_realloc,                                                                               \
      .free = domain##_direct_free}
 
 HOOKS(raw_domain, direct)
@@ -181,21 +189,22 @@ static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     return least;
 }
 
-/* Whether a request of `size` bytes reaches a tap of ours. Compared with one of 1 byte, since tracemalloc's own entry for
- * the block may be counted as well; so only for sizes well above the entry of a debug layer. */
-static bool reaches_tap(const PyMemAllocatorEx *allocator, size_t size) {
-    return counted(allocator, size) - counted(allocator, 1) >= (int64_t)size - 1;
+/* How many taps of ours a request of `size` bytes reaches. Compared with one of 1 byte, since tracemalloc's own entry for
+ * the block may be counted as well. */
+static int64_t taps_reached(const PyMemAllocatorEx *allocator, size_t size) {
+    int64_t difference = counted(allocator, size) - counted(allocator, 1);
+    return (difference + (int64_t)size / 4) / ((int64_t)size - 1);
 }
 
 /* Small enough for every pool, even under a debug layer. */
 #define SMALL_PROBE 129
 
-/* The largest request that stays in the pool: 512, or less under a debug layer. */
+/* The largest request that stays in the pool, that is, reaches no tap: 512, or less under a debug layer. */
 static size_t find_pool_limit(const PyMemAllocatorEx *allocator) {
     size_t stays = SMALL_PROBE, leaves = SPPROF_NOTE_MIN;
     while (leaves - stays > 1) {
         size_t middle = (stays + leaves) / 2;
-        if (reaches_tap(allocator, middle))
+        if (taps_reached(allocator, middle) > 0)
             leaves = middle;
         else
             stays = middle;
@@ -226,17 +235,36 @@ static bool equal(const PyMemAllocatorEx *one, const PyMemAllocatorEx *other) {
            one->realloc == other->realloc && one->free == other->free;
 }
 
-static void install(domain *domain) {
-    PyMemAllocatorEx current;
-    PyMem_GetAllocator(domain->id, &current);
-    if (reaches_tap(&current, SMALL_PROBE)) return; /* our hook, or a tap below: either sees every request */
-    if (domain->kind != HOOK_NONE) spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
-    bool is_pool = domain->id != PYMEM_DOMAIN_RAW && reaches_tap(&current, SPPROF_NOTE_MIN);
-    if (is_pool) domain->pool_limit = find_pool_limit(&current);
-    domain->original = current;
+/* Whether the hook that was put in is still called, or is not missed. A pool's is the only tap that small requests reach;
+ * a direct one stands on top of those on malloc. */
+static bool is_still_reached(const domain *domain, int64_t reached, int64_t uncounting) {
+    return domain->kind == HOOK_POOL ? reached > 0 : reached > uncounting;
+}
+
+static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t uncounting) {
+    bool is_pool = domain->id != PYMEM_DOMAIN_RAW && taps_reached(current, SMALL_PROBE) == 0 &&
+                   taps_reached(current, SPPROF_NOTE_MIN) > uncounting;
+    if (is_pool) domain->pool_limit = find_pool_limit(current);
+    domain->original = *current;
     domain->kind = is_pool ? HOOK_POOL : HOOK_DIRECT;
+    domain->counts = true;
     PyMemAllocatorEx hooks = hooks_of(domain);
     PyMem_SetAllocator(domain->id, &hooks);
+}
+
+/* `uncounting`: how many taps a malloc reaches that do not count. */
+static void install(domain *domain, int64_t uncounting) {
+    PyMemAllocatorEx current;
+    PyMem_GetAllocator(domain->id, &current);
+    int64_t reached = taps_reached(&current, SMALL_PROBE);
+    if (domain->kind == HOOK_NONE) {
+        if (reached <= uncounting) put_in(domain, &current, uncounting);
+    } else if (!is_still_reached(domain, reached, uncounting)) {
+        spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
+        put_in(domain, &current, uncounting);
+    } else if (domain->kind == HOOK_DIRECT) {
+        domain->counts = uncounting > 0 || reached == 1; /* else a tap below counts, too */
+    }
 }
 
 static void remove_hook(domain *domain) {
@@ -247,8 +275,9 @@ static void remove_hook(domain *domain) {
     domain->kind = HOOK_NONE;
 }
 
-void sp_pymem_tap_install_with_gil(void) {
-    for (size_t i = 0; i < DOMAIN_COUNT; i++) install(domains[i]);
+void sp_pymem_tap_install_with_gil(bool native_counts) {
+    int64_t uncounting = !native_counts && sp_pymem_tap_malloc_is_seen() ? 1 : 0;
+    for (size_t i = 0; i < DOMAIN_COUNT; i++) install(domains[i], uncounting);
 }
 
 void sp_pymem_tap_rest_with_gil(void) {

@@ -6,7 +6,9 @@
  *                                                                   live and die below, at malloc level
  *   anything else (RAW itself, mimalloc, plain malloc)  direct      looked up in the filter
  *
- * Which of them holds is asked by trying, at every start: no version or setting of Python is assumed.
+ * Which of them holds is asked by trying, at every start: no version or setting of Python is assumed. With native="off"
+ * the taps on malloc may be there (preloaded, or patched by an earlier start) but do not count; with them counting, a
+ * direct hook of an earlier start only follows frees.
  *
  * Other tools hook the same domains. Ours keep the original's ctx, so a half-written allocator struct is still valid; a
  * hook that was displaced is found by trying (at start and snapshot) and put in anew; ours are taken out only where
@@ -19,8 +21,8 @@
 
 #include <stdbool.h>
 
-/* Puts hooks in where they are needed and missing. */
-void sp_pymem_tap_install_with_gil(void);
+/* Puts hooks in where they are needed and missing. `native_counts`: whether taps on malloc, where there are any, count. */
+void sp_pymem_tap_install_with_gil(bool native_counts);
 
 /* Takes out the hooks that frees do not need. */
 void sp_pymem_tap_rest_with_gil(void);
@@ -28,7 +30,7 @@ void sp_pymem_tap_rest_with_gil(void);
 /* Takes out all of them. */
 void sp_pymem_tap_remove_with_gil(void);
 
-/* Whether malloc itself reaches a tap of ours, that is, the library was preloaded. */
+/* Whether malloc itself, as this extension calls it, reaches a tap of ours. */
 bool sp_pymem_tap_malloc_is_seen(void);
 
 #endif

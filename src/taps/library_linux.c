@@ -6,8 +6,8 @@
 #include "spprof.h"
 
 #include <dlfcn.h>
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

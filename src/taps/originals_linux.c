@@ -1,6 +1,5 @@
 #include "originals.h"
 
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,10 +12,10 @@ void __libc_free(void *address) __attribute__((weak));
 static void find_all(void);
 
 /* Named after what they stand in for: find_malloc finds everything, then calls what sp_originals.malloc has become. */
-#define ORIGINAL(result, name, parameters, arguments)                                                                 \
-    static result find_##name parameters {                                                                            \
-        find_all();                                                                                                   \
-        return sp_originals.name arguments;                                                                           \
+#define ORIGINAL(result, name, parameters, arguments)                                                                  \
+    static result find_##name parameters {                                                                             \
+        find_all();                                                                                                    \
+        return sp_originals.name arguments;                                                                            \
     }
 SP_ORIGINALS(ORIGINAL)
 #undef ORIGINAL
@@ -34,8 +33,8 @@ sp_originals_table sp_originals = {
 };
 
 /* Without an original no call can be answered; every libc on which this library loads has all of them. */
-static void *find(const char *name) {
-    void *original = dlsym(RTLD_NEXT, name);
+static uintptr_t find(const char *name) {
+    uintptr_t original = sp_originals_find(name);
     if (original) return original;
     static const char message[] = "spprof: this libc lacks a function of the malloc family\n";
     ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
@@ -43,7 +42,7 @@ static void *find(const char *name) {
     _exit(127);
 }
 
-/* While dlsym runs it may itself allocate: those calls go to libc directly. */
+/* Should looking up allocate, those calls go to libc directly. */
 static void answer_with_libc(sp_originals_table *table) {
     if (!__libc_malloc || !__libc_calloc || !__libc_realloc || !__libc_free) return;
     table->malloc = __libc_malloc;

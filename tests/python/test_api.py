@@ -601,8 +601,10 @@ assert memprof.get_stats().freed_samples >= before + 200
     )
 
 
-@pytest.mark.parametrize(("preload", "mode"), [(False, "off"), (True, "preload")])
-def test_auto_takes_the_preloaded_library_where_there_is_one(child: Child, preload: bool, mode: str):
+@pytest.mark.parametrize(("preload", "mode"), [(False, "patch"), (True, "preload")])
+def test_auto_takes_the_preloaded_library_where_there_is_one_and_patches_elsewhere(
+    child: Child, preload: bool, mode: str
+):
     child.run(
         f"""
         import spprof.memprof as memprof

@@ -95,7 +95,6 @@ REFUSED = {
         r"read it after the block, or call spprof\.memprof\.get_snapshot\(\) inside it",
     ),
     "preload without the library": ("memprof.start(native='preload')", r"start the program with LD_PRELOAD=/"),
-    "patch, which there is not yet": ("memprof.start(native='patch')", r"not part of this version.*LD_PRELOAD=/"),
 }
 
 
@@ -116,21 +115,6 @@ def test_what_cannot_be_done_now_says_what_to_do(child: Child, statements: str, 
             raise AssertionError("nothing was raised")
         assert memprof.is_active() is active, "a refused call changes nothing"
         """)
-
-
-def test_off_with_the_library_preloaded_says_what_to_do(child: Child):
-    child.run(
-        """
-        import spprof.memprof as memprof
-        try:
-            memprof.start(native="off")
-        except RuntimeError as error:
-            assert "without LD_PRELOAD" in str(error) and 'native="auto"' in str(error), error
-        else:
-            raise AssertionError("nothing was raised")
-        """,
-        preload=True,
-    )
 
 
 def test_nesting_is_refused_and_leaves_the_outer_block_alone(child: Child):

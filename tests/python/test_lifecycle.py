@@ -44,9 +44,9 @@ def test_importing_hooks_nothing_and_starts_no_thread(child: Child, preload: boo
     )
 
 
-@PRELOADED
-def test_hooks_come_with_start_and_the_pools_go_with_stop(child: Child, preload: bool) -> None:
-    """The RAW hook stays after stop, where frees are seen; preloaded, malloc's own taps see them."""
+@pytest.mark.parametrize(("native", "preload"), [("off", False), ("patch", False), ("preload", True)])
+def test_hooks_come_with_start_and_the_pools_go_with_stop(child: Child, native: str, preload: bool) -> None:
+    """The RAW hook stays after stop, where frees are seen, unless malloc's own taps see them. No thread is needed."""
     child.run(
         HOOKS
         + f"""
@@ -54,10 +54,10 @@ def test_hooks_come_with_start_and_the_pools_go_with_stop(child: Child, preload:
     RAW, MEM, OBJ = range(3)
     before = hooks()
     for _ in range(3):
-        memprof.start(1)
+        memprof.start(1, native={native!r})
         during = hooks()
         assert during[MEM] != before[MEM] and during[OBJ] != before[OBJ]
-        assert (during[RAW] == before[RAW]) is {preload}
+        assert (during[RAW] == before[RAW]) is {native != "off"}
         assert during[OBJ][4] == before[OBJ][4], "no hook on the pools' free"
         assert threads() == 1
         memprof.stop()

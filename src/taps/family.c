@@ -1,21 +1,34 @@
-/* preload.c: the malloc family under its own names, for LD_PRELOAD. Each tap calls the real one and tells the engine.
+/* family.c: taps on the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each calls
+ * the real one and tells the engine.
  *
  * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them through
  * their PLT, and would be counted twice. errno is as the real call left it. */
+#include "hooks.h"
 #include "originals.h"
+#include "profiler.h"
 #include "spprof.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define TAP SPPROF_API
+/* Not protected, as our other names are: a program that is not position-independent may take their addresses. Calls among
+ * themselves go by the names of hooks.h, since these may be interposed. */
+#define TAP __attribute__((visibility("default")))
 #define SLOW static __attribute__((noinline))
+
+/* With native="off" the taps are still called, wherever they were put; they then only take notes. */
+static void begin(spprof_ticket *ticket, size_t size) {
+    if (sp_profiler_counts_native())
+        spprof_begin(ticket, size);
+    else
+        spprof_begin_uncounted(ticket, size);
+}
 
 /* ---- malloc, calloc ---- */
 
 SLOW void *malloc_slow(size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, size);
+    begin(&ticket, size);
     return spprof_end(&ticket, sp_originals.malloc(size));
 }
 
@@ -25,7 +38,7 @@ TAP void *malloc(size_t size) {
 
 SLOW void *calloc_slow(size_t count, size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, count * size);
+    begin(&ticket, count * size);
     return spprof_end(&ticket, sp_originals.calloc(count, size));
 }
 
@@ -53,19 +66,19 @@ TAP void free(void *address) {
 
 TAP void free_sized(void *address, size_t size) {
     (void)size;
-    free(address);
+    sp_hook_free(address);
 }
 
 TAP void free_aligned_sized(void *address, size_t alignment, size_t size) {
     (void)alignment, (void)size;
-    free(address);
+    sp_hook_free(address);
 }
 
 /* ---- realloc ---- */
 
 SLOW void *realloc_slow(void *old, size_t size, bool counted) {
     spprof_ticket ticket;
-    spprof_begin_realloc(&ticket, old, size, counted);
+    spprof_begin_realloc(&ticket, old, size, counted && sp_profiler_counts_native());
     return spprof_end(&ticket, sp_originals.realloc(old, size));
 }
 
@@ -81,14 +94,14 @@ TAP void *reallocarray(void *old, size_t count, size_t size) {
         errno = ENOMEM;
         return NULL;
     }
-    return realloc(old, bytes);
+    return sp_hook_realloc(old, bytes);
 }
 
 /* ---- The aligned ones ---- */
 
 SLOW int posix_memalign_slow(void **result, size_t alignment, size_t size) {
     spprof_ticket ticket;
-    spprof_begin(&ticket, size);
+    begin(&ticket, size);
     int status = sp_originals.posix_memalign(result, alignment, size);
     spprof_end(&ticket, status == 0 ? *result : NULL);
     return status;
@@ -99,17 +112,37 @@ TAP int posix_memalign(void **result, size_t alignment, size_t size) {
                                : posix_memalign_slow(result, alignment, size);
 }
 
-#define ALIGNED_TAP(name, parameters, arguments)                                                                      \
-    SLOW void *name##_slow parameters {                                                                               \
-        spprof_ticket ticket;                                                                                         \
-        spprof_begin(&ticket, size);                                                                                  \
-        return spprof_end(&ticket, sp_originals.name arguments);                                                      \
-    }                                                                                                                 \
-    TAP void *name parameters {                                                                                       \
-        return spprof_passes(size) ? sp_originals.name arguments : name##_slow arguments;                             \
+#define ALIGNED_TAP(name, parameters, arguments)                                                                       \
+    SLOW void *name##_slow parameters {                                                                                \
+        spprof_ticket ticket;                                                                                          \
+        begin(&ticket, size);                                                                                          \
+        return spprof_end(&ticket, sp_originals.name arguments);                                                       \
+    }                                                                                                                  \
+    TAP void *name parameters {                                                                                        \
+        return spprof_passes(size) ? sp_originals.name arguments : name##_slow arguments;                              \
     }
 
 ALIGNED_TAP(aligned_alloc, (size_t alignment, size_t size), (alignment, size))
 ALIGNED_TAP(memalign, (size_t alignment, size_t size), (alignment, size))
 ALIGNED_TAP(valloc, (size_t size), (size))
 ALIGNED_TAP(pvalloc, (size_t size), (size))
+
+/* ---- The same under our own names ---- */
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's headers give the names more than an alias needs */
+#endif
+#define ALIAS(name) __typeof__(name) sp_hook_##name __attribute__((alias(#name), visibility("hidden")))
+
+ALIAS(malloc);
+ALIAS(calloc);
+ALIAS(realloc);
+ALIAS(reallocarray);
+ALIAS(free);
+ALIAS(free_sized);
+ALIAS(free_aligned_sized);
+ALIAS(posix_memalign);
+ALIAS(aligned_alloc);
+ALIAS(memalign);
+ALIAS(valloc);
+ALIAS(pvalloc);

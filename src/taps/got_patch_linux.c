@@ -1,0 +1,278 @@
+/* got_patch_linux.c: native allocations without a restart (spprof_patch in spprof.h).
+ *
+ *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our tap, which calls the original
+ *
+ * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped meanwhile, and allocates nothing. Objects come at
+ * the end of the loader's list, so while none was closed a later scan begins where the last one ended. */
+#include "dl_stubs.h"
+#include "elf_object.h"
+#include "fork.h"
+#include "hooks.h"
+#include "memory.h"
+#include "originals.h"
+#include "page_protection.h"
+#include "profiler.h"
+#include "spprof.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#if defined(__x86_64__)
+#define RELOCATION_JUMP_SLOT R_X86_64_JUMP_SLOT
+#define RELOCATION_GLOB_DAT R_X86_64_GLOB_DAT
+#define RELOCATION_ABSOLUTE R_X86_64_64
+#elif defined(__aarch64__)
+#define RELOCATION_JUMP_SLOT R_AARCH64_JUMP_SLOT
+#define RELOCATION_GLOB_DAT R_AARCH64_GLOB_DAT
+#define RELOCATION_ABSOLUTE R_AARCH64_ABS64
+#endif
+
+#define UNCOVERED_MAX 64
+
+typedef struct hooked_function {
+    const char *name;
+    uintptr_t hook;
+    uintptr_t original; /* 0: this libc has none */
+} hooked_function;
+
+static hooked_function functions[] = {
+#define HOOKED(name, hook) {#name, (uintptr_t)(hook), 0},
+#include "hooked_functions.def"
+#undef HOOKED
+};
+#define FUNCTION_COUNT (sizeof functions / sizeof *functions)
+
+/* Everything below is under `scanning`, but for what is atomic. */
+static _Atomic bool scanning;
+static _Atomic size_t patched_slots;
+static _Atomic uint64_t seen_adds, seen_subs; /* the loader's counters at the last whole scan */
+static size_t seen_objects;                   /* objects at the head of its list that are done */
+static uintptr_t program_plt_start, program_plt_end;
+static const char *uncovered[UNCOVERED_MAX];
+static _Atomic size_t uncovered_count;
+
+typedef struct scan {
+    sp_page_protections protections;
+    size_t index, first; /* of the object at hand; of the first one to look at */
+    uint64_t adds, subs;
+    bool incomplete; /* met an object that the loader has not finished */
+} scan;
+
+/* ---- Which objects ---- */
+
+static bool is_loader_or_kernel(const sp_elf_object *object) {
+    uintptr_t kernel = getauxval(AT_SYSINFO_EHDR);
+    return strncmp(object->soname, "ld-linux", 8) == 0 || strncmp(object->soname, "ld64.so", 7) == 0 ||
+           (kernel != 0 && sp_elf_object_contains(object, kernel));
+}
+
+static bool is_ourselves(const sp_elf_object *object) {
+    return sp_elf_object_contains(object, (uintptr_t)&spprof_patch);
+}
+
+static void note_uncovered(const sp_elf_object *object) {
+    const char *name = object->name[0] ? object->name : "the program itself";
+    size_t count = atomic_load(&uncovered_count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(uncovered[i], name) == 0) return;
+    if (count == UNCOVERED_MAX) return;
+    char *copy = sp_memory_map(strlen(name) + 1); /* the object may be closed */
+    if (!copy) return;
+    uncovered[count] = strcpy(copy, name);
+    atomic_store(&uncovered_count, count + 1);
+}
+
+/* ---- One slot ---- */
+
+static hooked_function *find_hooked(const char *name) {
+    for (size_t i = 0; i < FUNCTION_COUNT; i++)
+        if (name[0] == functions[i].name[0] && strcmp(name, functions[i].name) == 0)
+            return functions[i].original ? &functions[i] : NULL;
+    return NULL;
+}
+
+typedef enum slot_state {
+    SLOT_OURS,
+    SLOT_ORIGINAL,   /* or unbound: to be patched */
+    SLOT_INDIRECT,   /* leads through the program's own PLT, whose slot is patched */
+    SLOT_UNFINISHED, /* the loader has not relocated it yet */
+    SLOT_FOREIGN     /* leads to somebody else's allocator */
+} slot_state;
+
+/* An unbound slot leads back into its own object, to the PLT; if the object has a definition of its own it may also mean
+ * that. A slot without the base added, or empty, is not relocated yet. */
+static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
+                           uintptr_t value) {
+    if (value == function->hook) return SLOT_OURS;
+    if (value == function->original) return SLOT_ORIGINAL;
+    if (is_jump_slot && sp_elf_object_contains(object, value) && !sp_elf_object_find_function(object, function->name))
+        return SLOT_ORIGINAL;
+    if (value >= program_plt_start && value < program_plt_end) return SLOT_INDIRECT;
+    if (object->base != 0 && value < object->end - object->base) return SLOT_UNFINISHED;
+    return SLOT_FOREIGN;
+}
+
+static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
+                       uintptr_t *slot) {
+    switch (classify(object, function, is_jump_slot, __atomic_load_n(slot, __ATOMIC_RELAXED))) {
+    case SLOT_ORIGINAL:
+        if (sp_page_protections_store(&scan->protections, slot, function->hook))
+            atomic_fetch_add(&patched_slots, 1);
+        else
+            note_uncovered(object);
+        break;
+    case SLOT_UNFINISHED:
+        scan->incomplete = true;
+        break;
+    case SLOT_FOREIGN:
+        note_uncovered(object);
+        break;
+    case SLOT_OURS:
+    case SLOT_INDIRECT:
+        break;
+    }
+}
+
+/* ---- One object ---- */
+
+/* The addend of a jump slot means nothing; any other has to be zero, else the slot is not the function's address. */
+static void visit_relocation(scan *scan, const sp_elf_object *object, const ElfW(Rela) * relocation) {
+    uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
+    bool is_jump_slot = type == RELOCATION_JUMP_SLOT;
+    bool is_address = type == RELOCATION_GLOB_DAT || type == RELOCATION_ABSOLUTE;
+    if (!is_jump_slot && !(is_address && relocation->r_addend == 0)) return;
+    const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
+    const hooked_function *function = find_hooked(object->strings + symbol->st_name);
+    uintptr_t *slot = (uintptr_t *)(object->base + relocation->r_offset);
+    if (function && (uintptr_t)slot % sizeof *slot == 0) visit_slot(scan, object, function, is_jump_slot, slot);
+}
+
+static void visit_object(scan *scan, const sp_elf_object *object) {
+    for (size_t i = 0; i < object->jump_slot_count; i++) visit_relocation(scan, object, &object->jump_slots[i]);
+    for (size_t i = 0; i < object->relocation_count; i++) visit_relocation(scan, object, &object->relocations[i]);
+}
+
+/* A program that is not position-independent lends its PLT entries to everybody as the functions' addresses. */
+static void learn_program(const sp_elf_object *object) {
+    if (object->base != 0 || object->name[0] != '\0') return;
+    program_plt_start = object->start;
+    program_plt_end = object->end;
+}
+
+static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    scan *scan = data;
+    scan->adds = info->dlpi_adds;
+    scan->subs = info->dlpi_subs;
+    sp_elf_object object;
+    bool skip = scan->index++ < scan->first || !sp_elf_object_read(info, &object);
+    if (skip || is_ourselves(&object) || is_loader_or_kernel(&object)) return 0;
+    learn_program(&object);
+    visit_object(scan, &object);
+    if (!scan->incomplete) seen_objects = scan->index;
+    return 0;
+}
+
+/* ---- Scans ---- */
+
+static bool begin_scan(void) {
+    bool idle = false;
+    return atomic_compare_exchange_strong(&scanning, &idle, true);
+}
+
+static void end_scan(void) {
+    atomic_store(&scanning, false);
+}
+
+/* `first`: how many objects at the head of the list need no look. */
+static void scan_from(size_t first) {
+    scan scan = {.first = first};
+    seen_objects = first;
+    dl_iterate_phdr(visit_listed, &scan);
+    sp_page_protections_forget(&scan.protections);
+    if (scan.incomplete) return;
+    atomic_store(&seen_adds, scan.adds);
+    atomic_store(&seen_subs, scan.subs);
+}
+
+static int read_counters(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    uint64_t *counters = data;
+    counters[0] = info->dlpi_adds;
+    counters[1] = info->dlpi_subs;
+    return 1;
+}
+
+static void follow_objects(void) {
+    uint64_t counters[2] = {0, 0};
+    dl_iterate_phdr(read_counters, counters);
+    if (counters[0] == atomic_load(&seen_adds) && counters[1] == atomic_load(&seen_subs)) return;
+    if (!begin_scan()) return;
+    scan_from(counters[1] == atomic_load(&seen_subs) ? seen_objects : 0);
+    end_scan();
+}
+
+/* ---- Originals ---- */
+
+typedef struct definition_search {
+    const char *name;
+    uintptr_t found;
+} definition_search;
+
+/* In the order of the list, which for what was loaded at start is that of the global scope. */
+static int find_first_definition(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    definition_search *search = data;
+    sp_elf_object object;
+    if (!sp_elf_object_read(info, &object) || is_ourselves(&object) || is_loader_or_kernel(&object)) return 0;
+    search->found = sp_elf_object_find_function(&object, search->name);
+    return search->found != 0;
+}
+
+uintptr_t sp_originals_find(const char *name) {
+    definition_search search = {.name = name};
+    dl_iterate_phdr(find_first_definition, &search);
+    return search.found;
+}
+
+static void find_originals(void) {
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_stub_original_dlopen = (void *)functions[i].original;
+        if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_stub_original_dlmopen = (void *)functions[i].original;
+    }
+}
+
+/* ---- The interface ---- */
+
+/* Only the forking thread is here: a scan of another one has ended in the middle, and is made up for by the next. */
+static void repair_after_fork(void) {
+    atomic_store(&scanning, false);
+    atomic_store(&seen_adds, 0);
+}
+
+size_t spprof_patch(void) {
+    static bool prepared; /* under `scanning` */
+    int saved_errno = errno;
+    spprof_pause();
+    if (begin_scan()) {
+        if (!prepared) {
+            find_originals();
+            sp_fork_call_in_child(repair_after_fork);
+            prepared = true;
+        }
+        scan_from(0); /* all: a lazy binding may have overwritten a slot */
+        end_scan();
+        sp_profiler_follow_objects(follow_objects);
+    }
+    spprof_resume();
+    errno = saved_errno;
+    return atomic_load(&patched_slots);
+}
+
+size_t spprof_uncovered(const char **names, size_t capacity) {
+    size_t count = atomic_load(&uncovered_count);
+    for (size_t i = 0; i < count && i < capacity; i++) names[i] = uncovered[i];
+    return count;
+}

@@ -1,0 +1,174 @@
+"""Counted once: a 100 MB array is 100 MB and a million small objects are their true size, whatever stands around us.
+
+Combinations of Python's allocator (PYTHONMALLOC), the native mode, tracemalloc turned on and off before and after us,
+other allocators preloaded before and after our library, and `import numpy` before or after the start. Each runs in a
+process of its own; the table of all of them is printed (pytest -s shows it).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from child import library_path
+
+pytest.importorskip("numpy", reason="numpy's arrays are what is counted; pip install numpy")
+
+PROGRAM = """
+import json, math, sys, tracemalloc
+import spprof.memprof as memprof
+
+case = json.loads(sys.argv[1])
+
+def small_objects(count):
+    return [number.to_bytes(60, "little") for number in range(count)]
+
+def large_array():
+    return numpy.arange(12_500_000.0)
+
+# The size tells our blocks from those that tracemalloc allocates for itself at the same line.
+def totals(snapshot, size):
+    ours = ("small_objects", "small_objects.<locals>.<listcomp>", "<listcomp>", "large_array")
+    live = [s for s in snapshot.samples if s.size == size and s.stack[0].function in ours]
+    p = [1 - math.exp(-size / s.sampling_rate_bytes) for s in live]
+    return sum(s.estimated_bytes for s in live), sum((1 - q) * (size / q) ** 2 for q in p), len(live)
+
+if case["numpy"] == "before":
+    import numpy
+if case["tracemalloc"] in ("before", "around"):
+    tracemalloc.start()
+memprof.start(64, native=case["native"], seed=7)
+if case["tracemalloc"] == "before":
+    tracemalloc.stop()
+    memprof.get_snapshot()
+if case["tracemalloc"] == "after":
+    tracemalloc.start()
+    tracemalloc.stop()
+    memprof.get_snapshot()
+if case["tracemalloc"] == "above":
+    tracemalloc.start()
+import numpy
+small = small_objects(1_000_000)
+# Seen at malloc, a block has the three words that the debug layer above puts around it.
+around = 24 if case["malloc"] == "malloc_debug" else 0
+size = sys.getsizeof(small[0]) + around
+truth = size * len(small)
+array = large_array()
+snapshot = memprof.get_snapshot()
+small_bytes, small_variance, small_samples = totals(snapshot, size)
+array_bytes, _, array_samples = totals(snapshot, array.nbytes)
+del small, array, snapshot
+left = memprof.get_snapshot()
+rest = totals(left, size)[2] + totals(left, 100_000_000)[2]
+stats = memprof.get_stats()
+print(json.dumps({
+    "small": small_bytes / truth, "deviations": (small_bytes - truth) / max(small_variance, 1) ** 0.5,
+    "array": array_bytes / 100e6, "left": rest, "mode": stats.native_mode, "missed": stats.collisions,
+    "samples": small_samples}))
+"""
+
+
+class Case(NamedTuple):
+    malloc: str
+    native: str
+    tracemalloc: str
+    numpy: str
+    foreign: str = "libc"
+    order: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(part for part in self if part)
+
+
+def foreign_libraries() -> dict[str, str]:
+    """Allocators that this machine has, by name."""
+    names = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
+    folders = [Path("/usr/lib/x86_64-linux-gnu"), Path("/usr/lib/aarch64-linux-gnu"), Path("/usr/lib")]
+    fetched = Path(__file__).parents[2] / "build" / "deps" / "allocators"
+    folders += [folder for folder in fetched.glob("usr/lib/*") if folder.is_dir()]
+    found = {}
+    for name, file in names.items():
+        for folder in folders:
+            if (folder / file).exists():
+                found[name] = str(folder / file)
+    return found
+
+
+def cases() -> list[Case]:
+    mallocs = ["pymalloc", "malloc", "debug", "pymalloc_debug", "malloc_debug"]
+    if sys.version_info >= (3, 13):
+        mallocs.append("mimalloc")
+    traced = ["none", "before", "after", "around", "above"]
+    own = [
+        Case(malloc, native, tracing, order)
+        for malloc, native, tracing, order in itertools.product(
+            mallocs, ["patch", "preload"], traced, ["before", "after"]
+        )
+        if tracing == "none" or order == "before"
+    ]
+    foreign = [
+        Case(malloc, native, "none", order, name, where)
+        for name in foreign_libraries()
+        for malloc, (native, where), order in itertools.product(
+            ["pymalloc", "malloc"], [("patch", "alone"), ("preload", "ours first"), ("patch", "ours last")], ["after"]
+        )
+    ]
+    return own + foreign
+
+
+def preloads(case: Case) -> str:
+    if case.foreign == "libc":
+        return library_path() if case.native == "preload" else ""
+    foreign = foreign_libraries()[case.foreign]
+    return {"alone": foreign, "ours first": f"{library_path()}:{foreign}", "ours last": f"{foreign}:{library_path()}"}[
+        case.order
+    ]
+
+
+def run(case: Case) -> dict[str, float | str]:
+    environment = {**os.environ, "PYTHONMALLOC": case.malloc, "LD_PRELOAD": preloads(case)}
+    finished = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(case._asdict())],
+        env=environment, capture_output=True, encoding="utf-8", timeout=300, check=False,
+    )  # fmt: skip
+    if finished.returncode != 0:
+        return {"error": f"exit status {finished.returncode}: {finished.stderr.strip().splitlines()[-1:]}"}
+    answer: dict[str, float | str] = json.loads(finished.stdout)
+    return answer
+
+
+def verdict(case: Case, answer: dict[str, float | str]) -> str:
+    """ "right", or what is wrong. Five and a half deviations: a false alarm in 26 million."""
+    if "error" in answer:
+        return str(answer["error"])
+    wrong = []
+    if abs(float(answer["deviations"])) > 5.5:
+        wrong.append("small objects")
+    if abs(float(answer["array"]) - 1) > 0.001:
+        wrong.append("array")
+    if answer["left"] != 0:
+        wrong.append(f"{answer['left']} samples left")
+    if answer["mode"] != case.native:
+        wrong.append(f"mode {answer['mode']}")
+    return ", ".join(wrong) or "right"
+
+
+def test_every_block_is_counted_once_in_every_combination() -> None:
+    every = cases()
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        answers = list(pool.map(run, every))
+    verdicts = [verdict(case, answer) for case, answer in zip(every, answers)]
+    lines = [f"{'combination':<52} {'small':>8} {'array':>8} {'left':>5}  verdict"]
+    for case, answer, judged in zip(every, answers, verdicts):
+        figures = f"{answer.get('small', 0):>8.4f} {answer.get('array', 0):>8.4f} {answer.get('left', 0):>5}"
+        lines.append(f"{case!s:<52} {figures}  {judged}")
+    table = "\n".join(lines)
+    print("\n" + table)
+    assert all(judged == "right" for judged in verdicts), table

@@ -1,0 +1,228 @@
+"""Native allocations without a restart: every way of linking, libraries loaded later, pages left as they were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from child import Child
+from native import compile_library, compile_text
+
+SOURCE = Path(__file__).parent / "patched.c"
+
+LINKING = {
+    "lazy": ["-Wl,-z,lazy", "-Wl,-z,relro"],
+    "bound at load, full RELRO": ["-Wl,-z,now", "-Wl,-z,relro"],
+    "no RELRO": ["-Wl,-z,lazy", "-Wl,-z,norelro"],
+    "bound at load, no RELRO": ["-Wl,-z,now", "-Wl,-z,norelro"],
+    "no PLT, lazy": ["-fno-plt", "-Wl,-z,lazy", "-Wl,-z,relro"],
+    "no PLT, bound at load": ["-fno-plt", "-Wl,-z,now", "-Wl,-z,relro"],
+}
+
+PREAMBLE = """
+import ctypes, os, sys
+import spprof.memprof as memprof
+
+def load(path, mode=0):
+    library = ctypes.CDLL(path, mode=mode)
+    for name in ("by_call", "by_table", "by_libc"):
+        function = getattr(library, name)
+        function.restype, function.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    library.give_back.argtypes = library.give_back_by_table.argtypes = [ctypes.c_void_p]
+    return library
+
+def sizes():
+    return sorted(s.size for s in memprof.get_snapshot().samples if s.size in WATCHED)
+
+WATCHED = {11111, 22222, 33333, 44444}
+"""
+
+INDENTED = PREAMBLE.replace("\n", "\n        ")
+
+USE_ALL = """
+one, two, three = library.by_call(22222), library.by_table(33333), library.by_libc(44444)
+assert set(sizes()) - {11111} == {22222, 33333, 44444}, sizes()
+library.give_back(one), library.give_back_by_table(two), library.give_back(three)
+assert set(sizes()) <= {11111}, sizes()
+assert memprof.get_stats().native_mode == "patch"
+assert not [name for name in memprof.get_stats().uncovered_objects if name.endswith("patched.so")]
+"""
+
+
+def build(folder: Path, linking: str) -> Path:
+    return compile_library(SOURCE, folder / "patched.so", *LINKING[linking], "-pthread", "-ldl")
+
+
+@pytest.mark.parametrize("linking", LINKING)
+def test_a_library_loaded_before_the_start_is_followed(child: Child, linking: str) -> None:
+    library = build(child.folder, linking)
+    child.run(f"{PREAMBLE}\nlibrary = load({str(library)!r})\nmemprof.start(0)\n{USE_ALL}")
+
+
+@pytest.mark.parametrize("linking", LINKING)
+def test_a_library_loaded_after_the_start_is_followed_from_its_first_call(child: Child, linking: str) -> None:
+    library = build(child.folder, linking)
+    child.run(f"{PREAMBLE}\nmemprof.start(0)\nlibrary = load({str(library)!r})\n{USE_ALL}")
+
+
+@pytest.mark.parametrize("linking", LINKING)
+def test_slots_that_were_bound_before_the_start_are_followed(child: Child, linking: str) -> None:
+    library = build(child.folder, linking)
+    child.run(
+        f"{PREAMBLE}\nlibrary = load({str(library)!r})\nlibrary.give_back(library.by_call(22222))\n"
+        f"memprof.start(0)\n{USE_ALL}"
+    )
+
+
+def test_a_library_is_followed_though_samples_are_rare(child: Child) -> None:
+    """The first calls after a dlopen look for new objects, whether or not they are samples. 50 MB are never missed."""
+    library = build(child.folder, "bound at load, full RELRO")
+    program = f"""
+memprof.start(512)
+library = load({str(library)!r})
+block = library.by_call(50_000_000)
+assert [s.size for s in memprof.get_snapshot().samples if s.size == 50_000_000], memprof.get_snapshot()
+"""
+    child.run(PREAMBLE + program)
+
+
+@pytest.mark.parametrize("linking", LINKING)
+def test_page_protections_are_the_same_afterwards(child: Child, linking: str) -> None:
+    library = build(child.folder, linking)
+    child.run(f"""
+        {INDENTED}
+        def regions():
+            lines = (line.split() for line in open("/proc/self/maps"))
+            return [tuple(fields[:2]) for fields in lines if ".so" in fields[-1] or "python" in fields[-1]]
+
+        library = load({str(library)!r})
+        import spprof.snapshot, spprof.model
+        before = regions()
+        memprof.start()
+        after = regions()
+        assert len(before) > 20
+        assert before == after, [pair for pair in zip(before, after) if pair[0] != pair[1]]
+        assert memprof.get_stats().native_mode == "patch"
+    """)
+
+
+def test_a_library_that_finds_others_by_its_runpath_still_does(child: Child) -> None:
+    hidden = child.folder / "hidden"
+    hidden.mkdir()
+    compile_text("int other(void) { return 1; }", hidden / "libother_of_runpath.so")
+    library = compile_library(SOURCE, child.folder / "patched.so", f"-Wl,-rpath,{hidden}", "-pthread", "-ldl")
+    child.run(f"""
+        {INDENTED}
+        library = load({str(library)!r})
+        memprof.start()
+        assert library.load(b"libother_of_runpath.so") == 1
+    """)
+
+
+def test_an_object_that_binds_past_a_preload_is_followed_by_patching(child: Child) -> None:
+    """RTLD_DEEPBIND looks in the library's own dependencies first: libc's malloc, not the preloaded one."""
+    library = build(child.folder, "bound at load, full RELRO")
+    program = f"""
+        {INDENTED}
+        library = load({str(library)!r}, os.RTLD_DEEPBIND)
+        memprof.start(0, native=sys.argv[1] if len(sys.argv) > 1 else "patch")
+        block = library.by_call(22222)
+        assert sizes() == [22222], sizes()
+        library.give_back(block)
+        assert sizes() == [], sizes()
+    """
+    child.run(program, preload=True)
+
+
+def test_a_library_with_an_allocator_of_its_own_is_named_as_not_covered(child: Child) -> None:
+    text = """
+        #include <stddef.h>
+        static char room[1 << 16];
+        static size_t used;
+        __attribute__((noinline)) void *malloc(size_t size) { return room + (used += (size + 15) & ~(size_t)15); }
+        void *(*volatile pointer)(size_t) = malloc;
+        void *own(size_t size) { return pointer(size); }
+    """
+    library = compile_text(text, child.folder / "with_allocator.so", "-Wl,-Bsymbolic-functions", "-fno-builtin")
+    child.run(f"""
+        import ctypes
+        library = ctypes.CDLL({str(library)!r}, mode=ctypes.RTLD_LOCAL)
+        library.own.restype, library.own.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+        import spprof.memprof as memprof
+        memprof.start(0)
+        assert library.own(100)
+        names = memprof.get_stats().uncovered_objects
+        assert [name for name in names if name.endswith("with_allocator.so")] or not names, names
+    """)
+
+
+def test_start_and_stop_a_thousand_times_under_allocating_threads(child: Child) -> None:
+    library = build(child.folder, "lazy")
+    child.run(f"""
+        {INDENTED}
+        library = load({str(library)!r})
+        library.start_churning()
+        for _ in range(1000):
+            memprof.start(64)
+            memprof.stop()
+        memprof.start(0)
+        block = library.by_call(22222)
+        library.end_churning()
+        assert sizes() == [22222], sizes()
+        memprof.stop()
+        stats = memprof.get_stats()
+        assert stats.total_samples == stats.live_samples + stats.freed_samples
+        churned = [s for s in memprof.get_snapshot().samples if s.size in (300, 700)]
+        assert not churned, len(churned)
+    """)
+
+
+@pytest.mark.parametrize(
+    "modes", [("off", "patch"), ("patch", "off"), ("patch", "off", "patch"), ("off", "patch", "off")]
+)
+@pytest.mark.parametrize("allocator", ["default", "debug", "malloc"])
+def test_changing_the_native_mode_counts_each_block_once(child: Child, modes: tuple[str, ...], allocator: str) -> None:
+    child.run(
+        f"""
+        import ctypes
+        import spprof.memprof as memprof
+
+        api = ctypes.pythonapi
+        for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
+            malloc, free = getattr(api, prefix + "Malloc"), getattr(api, prefix + "Free")
+            malloc.restype, malloc.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+
+        def blocks(prefix, size):
+            return [getattr(api, prefix + "Malloc")(size) for _ in range(20)]
+
+        for mode in {modes!r}:
+            memprof.start(0, native=mode)
+            assert memprof.get_stats().native_mode == mode
+            for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
+                for size in (403, 5003, 100003):  # 3 more than a multiple of 8, as nothing else is
+                    held = blocks(prefix, size)
+                    live = [s for s in memprof.get_snapshot().samples if s.size in range(size, size + 65, 8)]
+                    assert len(live) == 20, (mode, prefix, size, len(live))
+                    for block in held:
+                        getattr(api, prefix + "Free")(block)
+                    live = [s for s in memprof.get_snapshot().samples if s.size in range(size, size + 65, 8)]
+                    assert not live, (mode, prefix, size, len(live))
+            memprof.stop()
+        """,
+        environment={} if allocator == "default" else {"PYTHONMALLOC": allocator},
+    )
+
+
+def test_off_sees_only_pythons_allocators_though_the_library_is_preloaded(child: Child) -> None:
+    library = build(child.folder, "lazy")
+    program = f"""
+library = load({str(library)!r})
+memprof.start(0, native="off")
+block = library.by_call(22222)
+held = bytearray(33332)
+assert sizes() == [33333], sizes()
+assert memprof.get_stats().native_mode == "off"
+del held
+assert sizes() == [], sizes()
+"""
+    child.run(PREAMBLE + program, preload=True)
