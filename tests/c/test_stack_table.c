@@ -71,7 +71,7 @@ TEST(test_the_deepest_and_the_empty_stack_are_kept) {
     uint64_t frames[DEEPEST];
     for (uint32_t i = 0; i < DEEPEST; i++) frames[i] = spprof_frame_interpreted(i, i);
     sp_stack_table_create(&table, NO_LIMIT);
-    sp_stack_record *deepest = intern(frames, DEEPEST, true), *empty = intern(NULL, 0, false);
+    sp_stack_record *deepest = intern(frames, DEEPEST, true), *empty = intern(frames + 1, 0, false);
     assert_memory_equal(deepest->frames, frames, sizeof frames);
     assert_int_equal(empty->count, 0);
     assert_ptr_equal(intern(frames, 0, false), empty);
