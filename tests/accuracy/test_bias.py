@@ -78,11 +78,12 @@ def test_a_mix_of_all_sizes() -> None:
     judge_all(runs, MIX, 8, 2 * KB, keep=1)
 
 
-def test_runs_differ_by_as_much_as_the_formula_says() -> None:
-    """Too little would mean that runs repeat each other, too much that blocks are not sampled independently."""
-    kinds = {600: 20_000, 64 * KB: 100}
-    runs = run_workload(kinds, (64 * KB,), runs=400, seed=3)
-    expected = math.sqrt(bytes_variance(kinds, 64 * KB))
+@pytest.mark.parametrize("threads", [0, 8])
+def test_runs_differ_by_as_much_as_the_formula_says(threads: int) -> None:
+    """Too little would mean that runs repeat each other, too much that blocks or threads are not independent."""
+    kinds, workers = {600: 2_500, 64 * KB: 12}, threads or 1
+    runs = run_workload(kinds, (64 * KB,), runs=400, rounds=8 // workers, threads=threads, seed=3)
+    expected = math.sqrt(8 * bytes_variance(kinds, 64 * KB))
     relative_error = 1 / math.sqrt(2 * len(runs))  # of a standard deviation estimated from that many
     assert stdev(run.estimated_bytes for run in runs) == pytest.approx(expected, rel=TIMES * relative_error)
     assert fmean(run.variance for run in runs) == pytest.approx(expected**2, rel=0.02)
