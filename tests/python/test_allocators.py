@@ -12,6 +12,7 @@ from native import blocks_environment
 
 DOMAINS = ["raw", "mem", "obj"]
 ALLOCATORS = ["default", "malloc", "pymalloc", "debug", "malloc_debug", "pymalloc_debug", "mimalloc"]
+EVERY_MODE = pytest.mark.parametrize("native", ["off", "patch", "preload"])
 DEBUG_BYTES_MAX = 64
 """What a debug layer may add to a block that its pool hands down: it is counted as it reaches malloc."""
 
@@ -37,7 +38,7 @@ EVERY_BLOCK = """
 
         blocks = pointers(count)
         before = allocated(memprof.get_snapshot(), "allocate_blocks")
-        memprof.start(rate_kb, seed=seed)
+        memprof.start(rate_kb, seed=seed, native=NATIVE)
         allocate_blocks(family, blocks, size)
         held = now()
         ever = allocated(memprof.get_snapshot(), "allocate_blocks")
@@ -49,7 +50,7 @@ EVERY_BLOCK = """
         return [*held, *half, ever[0] - before[0], ever[1] - before[1]]
 
     added = int(os.environ["ADDED"])
-    memprof.start(0)
+    memprof.start(0, native=NATIVE)
     memprof.stop()
     results = {
         domain: [measure(Family(domain), *case) for case in cases]
@@ -67,6 +68,11 @@ EXACT = [(1000, 512), (1000, 513), (100, 5000), (10, 300_000)]  # count, size
 SAMPLED = [(20_000, 100), (5_000, 600)]
 
 
+def run(child: Child, program: str, native: str, *, environment: dict[str, str] | None = None) -> str:
+    """Runs the program, whose NATIVE is this mode."""
+    return child.run(program.replace("NATIVE", repr(native)), preload=native == "preload", environment=environment)
+
+
 def allocator_environment(allocator: str, child: Child) -> dict[str, str]:
     if allocator == "default":
         return {"PYTHONMALLOC": ""}
@@ -75,9 +81,9 @@ def allocator_environment(allocator: str, child: Child) -> dict[str, str]:
     return {"PYTHONMALLOC": allocator}
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
+@EVERY_MODE
 @pytest.mark.parametrize("allocator", ALLOCATORS)
-def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], allocator: str, preload: bool) -> None:
+def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
     """Sampled, within 5 standard errors: a false alarm in 1.7 million for each number."""
     added = DEBUG_BYTES_MAX if "debug" in allocator else 0
     of_all = [(*case, 0, None) for case in EXACT] + [(*case, 1, 1) for case in SAMPLED]
@@ -92,7 +98,7 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
         "CASES": json.dumps(cases),
         "ADDED": str(added),
     }
-    results = json.loads(child.run(EVERY_BLOCK, preload=preload, environment=environment))
+    results = json.loads(run(child, EVERY_BLOCK, native, environment=environment))
     for domain in cases:
         for (count, size, rate_kb, _), (held, held_objects, half, half_objects, ever, _) in zip(
             cases[domain], results[domain]
@@ -144,7 +150,7 @@ GROWN_AND_SHRUNK = """
     WATCHED = {101, 333, 487, 3333, 50001}
     for name in ("raw", "mem", "obj"):
         family = Family(name)
-        assert held() == [] if memprof.is_active() else memprof.start(0) is None
+        assert held() == [] if memprof.is_active() else memprof.start(0, native=NATIVE) is None
         for start in (first, first_zeroed):
             for sizes in itertools.product([101, 487, 50001], [333, 3333], [101, 50001]):
                 block = start(sizes[0])
@@ -163,16 +169,16 @@ GROWN_AND_SHRUNK = """
         block = resized(block, 487)  # after stop, a moved sample ends
         assert held() == [], name
         family.free(block)
-        memprof.start(0)
+        memprof.start(0, native=NATIVE)
     stats = memprof.get_stats()
     assert stats.collisions == 0 and not any(stats.dropped_samples.values()), stats
 """
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
-def test_a_block_that_moves_is_the_same_block(child: Child, blocks: dict[str, str], preload: bool) -> None:
+@EVERY_MODE
+def test_a_block_that_moves_is_the_same_block(child: Child, blocks: dict[str, str], native: str) -> None:
     """Every allocation sampled: one entry, of the latest size, whichever side of the pool's limit it was and is on."""
-    child.run(GROWN_AND_SHRUNK, preload=preload, environment={**blocks, "PYTHONMALLOC": ""})
+    run(child, GROWN_AND_SHRUNK, native, environment={**blocks, "PYTHONMALLOC": ""})
 
 
 REALLOC_TO_NOTHING = """
@@ -183,7 +189,7 @@ REALLOC_TO_NOTHING = """
         return family.malloc(4321)
 
     family = Family("malloc")
-    memprof.start(0)
+    memprof.start(0, native=NATIVE)
     for size in (0, 2**62):  # the first frees, the second fails and changes nothing
         block = first()
         assert live_sizes(memprof.get_snapshot(), "first", 4321, 4321) == {(4321, 0): 1}
@@ -196,7 +202,7 @@ REALLOC_TO_NOTHING = """
 
 
 def test_realloc_to_nothing_frees_and_a_failed_one_does_not(child: Child, blocks: dict[str, str]) -> None:
-    child.run(REALLOC_TO_NOTHING, preload=True, environment=blocks)
+    run(child, REALLOC_TO_NOTHING, "preload", environment=blocks)
 
 
 SMALL_REALLOCS = """
@@ -210,7 +216,7 @@ SMALL_REALLOCS = """
     for name in ("mem", "obj"):
         family = Family(name)
         blocks = pointers(int(os.environ["COUNT"]))
-        with memprof.MemoryProfiler(1, seed=1) as profiler:
+        with memprof.MemoryProfiler(1, seed=1, native=NATIVE) as profiler:
             allocate_blocks(family, blocks, 24)
             for size in json.loads(os.environ["STEPS"]):
                 resize_blocks(family, blocks, size)
@@ -226,9 +232,9 @@ SMALL_REALLOCS = """
 STEPS = [48, 130, 131, 250, 480, 300, 300, 90, 400, 16, 200]
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
+@EVERY_MODE
 @pytest.mark.parametrize("allocator", ALLOCATORS)
-def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], allocator: str, preload: bool) -> None:
+def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
     """All of the new size, once, within 5 standard errors: a false alarm in 1.7 million for each number."""
     count = 20_000
     environment = {
@@ -237,7 +243,7 @@ def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], a
         "COUNT": str(count),
         "STEPS": json.dumps(STEPS),
     }
-    results = json.loads(child.run(SMALL_REALLOCS, preload=preload, environment=environment))
+    results = json.loads(run(child, SMALL_REALLOCS, native, environment=environment))
     # A debug layer adds to blocks that no pool keeps.
     added = DEBUG_BYTES_MAX if allocator == "malloc_debug" else 0
     odds = [math.exp(-size / 1024) / -math.expm1(-size / 1024) for size in STEPS]
@@ -274,7 +280,7 @@ FREED_ELSEWHERE = """
             for size in (200, 700, 70_000):
                 size += number
                 blocks = pointers(500)
-                memprof.start(rate_kb, seed=7)
+                memprof.start(rate_kb, seed=7, native=NATIVE)
                 allocate_blocks(family, blocks, size)
                 assert held(size) == 500 if rate_kb == 0 else 0 < held(size), (name, size)
                 in_thread(free_blocks, family, blocks)
@@ -289,13 +295,10 @@ FREED_ELSEWHERE = """
 """
 
 
-@pytest.mark.parametrize(
-    ("families", "preload"), [(["raw", "mem", "obj"], False), (["raw", "mem", "obj", "malloc"], True)]
-)
-def test_frees_by_other_threads_and_after_stop_are_seen(
-    child: Child, blocks: dict[str, str], families: list[str], preload: bool
-) -> None:
-    child.run(FREED_ELSEWHERE.replace("FAMILIES", repr(families)), preload=preload, environment=blocks)
+@EVERY_MODE
+def test_frees_by_other_threads_and_after_stop_are_seen(child: Child, blocks: dict[str, str], native: str) -> None:
+    families = DOMAINS + ["malloc"] * (native == "preload")
+    run(child, FREED_ELSEWHERE.replace("FAMILIES", repr(families)), native, environment=blocks)
 
 
 COUNTED_BY_PYTHON = """
@@ -305,7 +308,7 @@ COUNTED_BY_PYTHON = """
     from blocks import Family, allocate_blocks, free_blocks, pointers
 
     def use(rate_kb):
-        memprof.start(rate_kb, seed=1)
+        memprof.start(rate_kb, seed=1, native=NATIVE)
         for size in (40, 500, 600):
             allocate_blocks(family, blocks, size)
             free_blocks(family, blocks)
@@ -320,7 +323,7 @@ COUNTED_BY_PYTHON = """
         use(rate_kb)
     drift = sys.getallocatedblocks() - before
     assert abs(drift) < 200, drift  # out of 180,000 allocations
-    memprof.start(0)
+    memprof.start(0, native=NATIVE)
     allocate_blocks(family, blocks, 40)
     counted = sys.getallocatedblocks() - before
     assert abs(counted - 20_000) < 200, counted
@@ -328,9 +331,11 @@ COUNTED_BY_PYTHON = """
 """
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
-def test_the_interpreters_own_count_does_not_drift(child: Child, blocks: dict[str, str], preload: bool) -> None:
-    finished = child.attempt(COUNTED_BY_PYTHON, preload=preload, environment=blocks)
+@EVERY_MODE
+def test_the_interpreters_own_count_does_not_drift(child: Child, blocks: dict[str, str], native: str) -> None:
+    finished = child.attempt(
+        COUNTED_BY_PYTHON.replace("NATIVE", repr(native)), preload=native == "preload", environment=blocks
+    )
     assert finished.returncode == 0, finished.stderr
     assert "# arenas allocated total" in finished.stderr
 
@@ -365,7 +370,7 @@ SIZES_OF_OBJECTS = """
     KEYS = [str(number) for number in range(50_000)]
     CHUNK = bytes(100)
     CHARACTER = "\\u00e9"
-    memprof.start(0)
+    memprof.start(0, native=NATIVE)
     for grow, empty in ((grow_list, []), (grow_dict, {}), (grow_set, set()), (grow_bytearray, bytearray())):
         before = sys.getsizeof(empty)
         grow(empty)
@@ -380,9 +385,9 @@ SIZES_OF_OBJECTS = """
 """
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
-def test_containers_hold_what_getsizeof_says(child: Child, blocks: dict[str, str], preload: bool) -> None:
-    child.run(SIZES_OF_OBJECTS, preload=preload, environment={**blocks, "PYTHONMALLOC": ""})
+@EVERY_MODE
+def test_containers_hold_what_getsizeof_says(child: Child, blocks: dict[str, str], native: str) -> None:
+    run(child, SIZES_OF_OBJECTS, native, environment={**blocks, "PYTHONMALLOC": ""})
 
 
 # ---- Other tools' hooks -----------------------------------------------------------------------------------------
@@ -400,7 +405,7 @@ DISPLACED = """
 
     families = [Family(name) for name in ("raw", "mem", "obj")]
     tracemalloc.start()
-    memprof.start(0, native="off")
+    memprof.start(0, native=NATIVE)
     tracemalloc.stop()  # puts back what was there when it started: our hooks are gone
     blocks = [(family, pointers(100), size) for family in families for size in (40, 4000)]
     for family, block, size in blocks:
@@ -416,24 +421,24 @@ DISPLACED = """
         free_blocks(family, block)
     assert held() == (0, 0), held()
     memprof.stop()
-    memprof.start(0, native="off")
+    memprof.start(0, native=NATIVE)
     memprof.get_snapshot()
     assert memprof.get_stats().dropped_samples["hook_displaced"] == displaced  # nothing new
 """
 
 
 def test_a_displaced_hook_is_found_put_back_and_counted(child: Child, blocks: dict[str, str]) -> None:
-    child.run(DISPLACED, environment={**blocks, "PYTHONMALLOC": ""})
+    run(child, DISPLACED, "off", environment={**blocks, "PYTHONMALLOC": ""})
 
 
-@pytest.mark.parametrize(("native", "preload"), [("preload", True), ("patch", False)])
-def test_the_malloc_level_cannot_be_displaced(child: Child, blocks: dict[str, str], native: str, preload: bool) -> None:
+@pytest.mark.parametrize("native", ["patch", "preload"])
+def test_the_malloc_level_cannot_be_displaced(child: Child, blocks: dict[str, str], native: str) -> None:
     """Only the two pools' hooks are displaced: RAW needs none."""
-    program = DISPLACED.replace("displaced == 3", "displaced == 2").replace('native="off"', f'native="{native}"')
+    program = DISPLACED.replace("displaced == 3", "displaced == 2")
     program = program.replace(
         "assert held() == (0, 0), held()  # which", "assert held() == (300, 100), held()  # which"
     )
-    child.run(program, preload=preload, environment={**blocks, "PYTHONMALLOC": ""})
+    run(child, program, native, environment={**blocks, "PYTHONMALLOC": ""})
 
 
 ORDERS = """
@@ -467,7 +472,7 @@ ORDERS = """
 
     families = [Family(name) for name in ("raw", "mem", "obj")]
     calls = {
-        "profiler on": lambda: memprof.start(0),
+        "profiler on": lambda: memprof.start(0, native=NATIVE),
         "profiler off": memprof.stop,
         "tracer on": tracemalloc.start,
         "tracer off": tracemalloc.stop,
@@ -483,7 +488,7 @@ ORDERS = """
         for step in order:
             calls[step]()
             check(memprof.is_active(), (order, step))
-    memprof.start(0)
+    memprof.start(0, native=NATIVE)
     check(True, "at the end")
     tracemalloc.start()
     memprof.shutdown()
@@ -493,13 +498,11 @@ ORDERS = """
 """
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
+@EVERY_MODE
 @pytest.mark.parametrize("allocator", ["default", "malloc", "debug", "mimalloc"])
-def test_tracemalloc_before_after_and_around(
-    child: Child, blocks: dict[str, str], allocator: str, preload: bool
-) -> None:
+def test_tracemalloc_before_after_and_around(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
     program = ORDERS.replace("ADDED", str(DEBUG_BYTES_MAX))
-    child.run(program, preload=preload, environment={**blocks, **allocator_environment(allocator, child)})
+    run(child, program, native, environment={**blocks, **allocator_environment(allocator, child)})
 
 
 # ---- Interpreters ------------------------------------------------------------------------------------------------
@@ -535,7 +538,7 @@ SUBINTERPRETERS = """
         for thread in threads:
             thread.join()
 
-    memprof.start(0)
+    memprof.start(0, native=NATIVE)
     before = counts()
     names = [interpreters.create() for _ in range(3)]
     in_all(ALLOCATE)
@@ -543,7 +546,7 @@ SUBINTERPRETERS = """
     in_all(FORGET)
     assert counts() == before, (before, counts())
     memprof.stop()
-    memprof.start(1)
+    memprof.start(1, native=NATIVE)
     in_all(ALLOCATE)
     in_all(FORGET)
     in_all(ALLOCATE)
@@ -556,10 +559,10 @@ SUBINTERPRETERS = """
 """
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
-def test_subinterpreters_are_profiled_too(child: Child, preload: bool) -> None:
+@EVERY_MODE
+def test_subinterpreters_are_profiled_too(child: Child, native: str) -> None:
     """From 3.12 on each has a lock and a pool of its own."""
-    child.run(SUBINTERPRETERS, preload=preload, environment={"PYTHONMALLOC": ""})
+    run(child, SUBINTERPRETERS, native, environment={"PYTHONMALLOC": ""})
 
 
 # ---- Python's own tests ------------------------------------------------------------------------------------------
@@ -570,7 +573,7 @@ OWN_TESTS = """
     rate = RATE
     if rate is not None:
         import spprof.memprof as memprof
-        memprof.start(rate)
+        memprof.start(rate, native=NATIVE)
     names = ["test.test_list", "test.test_dict", "test.test_memoryview", "test.test_struct"]
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = unittest.TextTestRunner(stream=open("output.txt", "w")).run(suite)
@@ -584,11 +587,11 @@ OWN_TESTS = """
 """
 
 
-@pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
-def test_pythons_own_tests_end_as_without_us(child: Child, preload: bool) -> None:
+@pytest.mark.parametrize("native", ["patch", "preload"])
+def test_pythons_own_tests_end_as_without_us(child: Child, native: str) -> None:
     if child.attempt("import test.test_list").returncode != 0:
         pytest.skip("this Python comes without its own tests")
-    plain = child.run(OWN_TESTS.replace("RATE", "None"), preload=preload)
+    plain = run(child, OWN_TESTS.replace("RATE", "None"), native)
     assert int(plain.split()[0]) > 100
     for rate in ("0", "64"):
-        assert child.run(OWN_TESTS.replace("RATE", rate), preload=preload) == plain
+        assert run(child, OWN_TESTS.replace("RATE", rate), native) == plain
