@@ -58,12 +58,21 @@ static void switch_off(void) {
     __atomic_store_n(&spprof_the_gate.filter, &sp_filter_empty, __ATOMIC_RELEASE);
 }
 
+/* Else all children of one parent would draw as it does, and their samples fall together. */
+static void draw_otherwise(spprof_thread *self) {
+    if (sp_profiler_plan().seeded) return;
+    sp_sampler_seed(sp_entropy_word());
+    self->random = 0;
+    self->countdown = SP_COUNTDOWN_DUE;
+}
+
 /* Runs in a forked child, on its only thread. */
 static void repair_after_fork(void) {
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
     sp_guard_enter(self);
     self->thread_id = 0;
+    draw_otherwise(self);
     sp_lock_reset_after_fork(&profiler->lifecycle);
     if (profiler->created) {
         sp_live_table_repair_after_fork(&profiler->live);
@@ -79,7 +88,6 @@ static bool create_locked(void) {
     if (!sp_live_table_create(&profiler->live, &spprof_the_gate.filter, sp_options.live_samples_max)) return false;
     sp_stack_table_create(&profiler->stacks, sp_options.stacks_max);
     sp_code_table_create(&profiler->codes, sp_options.codes_max);
-    sp_sampler_seed(sp_entropy_word());
     sp_check_set_handler(switch_off);
     sp_fork_call_in_child(repair_after_fork);
     profiler->created = true;
@@ -93,7 +101,7 @@ static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
     if (rate > SPPROF_RATE_MAX) return SPPROF_BAD_RATE;
     if (plan.epoch >= SP_EPOCHS_MAX) return SPPROF_TOO_MANY_STARTS;
     if (!create_locked()) return SPPROF_OUT_OF_MEMORY;
-    if (seed) sp_sampler_seed(*seed);
+    sp_sampler_seed(seed ? *seed : sp_entropy_word());
     plan = (sp_plan){.rate = rate, .epoch = plan.epoch + 1, .active = true, .seeded = seed != NULL};
     set_plan(plan);
     set_gate(sp_plan_gate(plan)); /* last: a thread below the new gate finds the new plan */

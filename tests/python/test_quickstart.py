@@ -47,6 +47,7 @@ class Example:
     after: str = ""
     prints: str = ""
     preload: bool = False
+    """Runs once more with the library preloaded."""
     needs: tuple[str, ...] = field(default=())
 
 
@@ -165,8 +166,9 @@ def test_a_block_runs_as_printed(child: Child, name: Name, number: int):
     if name in ONE_OF:
         assert len(alternatives(block)) == ONE_OF[name]
         block = alternatives(block)[number]
-    printed = child.run(example.before + block + example.after, preload=example.preload)
-    assert re.fullmatch(example.prints, printed), printed
+    for preload in [False, True] if example.preload else [False]:
+        printed = child.run(example.before + block + example.after, preload=preload)
+        assert re.fullmatch(example.prints, printed), (preload, printed)
 
 
 @pytest.mark.packaging
