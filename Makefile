@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 CMOCKA ?= build/deps/cmocka
+ALLOCATORS = build/deps/allocators
 VALGRIND = build/deps/valgrind/usr
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
@@ -78,7 +79,7 @@ fresh-results:
 	@rm -rf build/results
 
 run-tests: OPTIONS = $(C_TESTS)
-run-tests: $(CMOCKA) install-checked
+run-tests: $(CMOCKA) $(ALLOCATORS) install-checked
 	$(RECORD) c $(VENV)/build-checked/meson-logs/testlog.junit.xml \
 	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-checked --no-rebuild || \
 	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
@@ -86,7 +87,7 @@ run-tests: $(CMOCKA) install-checked
 	    $(VENV)/bin/python -m pytest tests/tidy --junitxml=build/results/tidy.xml
 	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) accuracy build/results/accuracy.xml \
 	    $(VENV)/bin/python -m pytest tests/accuracy --junitxml=build/results/accuracy.xml
-	$(RECORD) python build/results/python.xml \
+	SPPROF_ALL_COMBINATIONS=1 $(RECORD) python build/results/python.xml \
 	    $(VENV)/bin/python -m pytest tests/python --junitxml=build/results/python.xml
 
 run-pytest: install-checked
@@ -109,6 +110,13 @@ $(CMOCKA):
 	@mkdir -p $@.partial
 	@printf '#if !__has_include(<cmocka.h>)\n#error\n#endif\n' | $(CC) -E - >/dev/null 2>&1 || \
 	    $(PYTHON) tools/fetch_debian.py $@.partial libcmocka-dev libcmocka0
+	@mv $@.partial $@
+
+# Other allocators, to stand before and behind ours. Where there are none to be had, the test says so.
+$(ALLOCATORS):
+	@mkdir -p $@.partial
+	@$(PYTHON) tools/fetch_debian.py $@.partial libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 || \
+	    $(PYTHON) tools/fetch_debian.py $@.partial libjemalloc2 || true
 	@mv $@.partial $@
 
 valgrind:

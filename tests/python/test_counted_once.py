@@ -2,7 +2,8 @@
 
 Combinations of Python's allocator (PYTHONMALLOC), the native mode, tracemalloc turned on and off before and after us,
 other allocators preloaded before and after our library, and `import numpy` before or after the start. Each runs in a
-process of its own; the table of all of them is printed (pytest -s shows it).
+process of its own; the table of all of them is printed (pytest -s shows it). SPPROF_ALL_COMBINATIONS=1, which `make test`
+sets, runs them all; without it, as on the further Pythons of `make test-all`, every allocator in both native modes.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def cases() -> list[Case]:
         )
         if tracing == "none" or order == "before"
     ]
+    if not os.environ.get("SPPROF_ALL_COMBINATIONS"):
+        return [case for case in own if case.tracemalloc == "none" and case.numpy == "before"]
     foreign = [
         Case(malloc, native, "none", order, name, where)
         for name in foreign_libraries()
@@ -169,6 +172,8 @@ def test_every_block_is_counted_once_in_every_combination() -> None:
     for case, answer, judged in zip(every, answers, verdicts):
         figures = f"{answer.get('small', 0):>8.4f} {answer.get('array', 0):>8.4f} {answer.get('left', 0):>5}"
         lines.append(f"{case!s:<52} {figures}  {judged}")
+    if os.environ.get("SPPROF_ALL_COMBINATIONS") and not foreign_libraries():
+        lines.append("(no other allocator here: apt-get install libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0)")
     table = "\n".join(lines)
     print("\n" + table)
     assert all(judged == "right" for judged in verdicts), table

@@ -32,7 +32,7 @@ def load(path, mode=0):
     return library
 
 def sizes():
-    return sorted(s.size for s in memprof.get_snapshot().samples if s.size in WATCHED)
+    return sorted(record[1] for record in memprof.get_snapshot().records() if record[1] in WATCHED)
 
 WATCHED = {11111, 22222, 33333, 44444}
 """
@@ -201,11 +201,11 @@ def test_changing_the_native_mode_counts_each_block_once(child: Child, modes: tu
             for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
                 for size in (403, 5003, 100003):  # 3 more than a multiple of 8, as nothing else is
                     held = blocks(prefix, size)
-                    live = [s for s in memprof.get_snapshot().samples if s.size in range(size, size + 65, 8)]
+                    live = [r for r in memprof.get_snapshot().records() if r[1] in range(size, size + 65, 8)]
                     assert len(live) == 20, (mode, prefix, size, len(live))
                     for block in held:
                         getattr(api, prefix + "Free")(block)
-                    live = [s for s in memprof.get_snapshot().samples if s.size in range(size, size + 65, 8)]
+                    live = [r for r in memprof.get_snapshot().records() if r[1] in range(size, size + 65, 8)]
                     assert not live, (mode, prefix, size, len(live))
             memprof.stop()
         """,
