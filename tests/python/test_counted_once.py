@@ -2,8 +2,9 @@
 
 Combinations of Python's allocator (PYTHONMALLOC), the native mode, tracemalloc turned on and off before and after us,
 other allocators preloaded before and after our library, and `import numpy` before or after the start. Each runs in a
-process of its own; the table of all of them is printed (pytest -s shows it). SPPROF_ALL_COMBINATIONS=1, which `make test`
-sets, runs them all; without it, as on the further Pythons of `make test-all`, every allocator in both native modes.
+process of its own; the table of all of them is printed (pytest -s shows it). SPPROF_ALL_COMBINATIONS=1, which
+`make test` sets, runs them all; without it, as on the further Pythons of `make test-all`, every allocator in both
+native modes.
 """
 
 from __future__ import annotations
