@@ -176,11 +176,12 @@ SPPROF_API void spprof_set_native(bool on);
 /* Leads the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to this
  * library's taps, whose originals are what the program would call without us. Slots stay patched for the life of the
  * process, since their values may have been copied; stopping makes the taps pass. Page protections are afterwards as
- * before. Objects loaded later follow by themselves: dlopen and dlmopen are led through stubs that jump, and samples look
- * for what came another way.
+ * before. Objects loaded later follow by themselves: dlopen and dlmopen are led through stubs that jump; what came another
+ * way (libc's own plug-ins) is found by the next call of this.
  *
- * Returns the number of slots that lead to us now. One scan at a time, holding no lock of ours while in the loader:
- * while another thread scans, the call does nothing and the next slow call makes up for it. */
+ * Returns the number of slots that lead to us now. One scan at a time: while another thread scans, the call does
+ * nothing. A fork waits for a scan, so that no child inherits the loader's lock from us; a child does not enter the
+ * loader before it has itself loaded something, since another thread may have left the lock behind. */
 SPPROF_API size_t spprof_patch(void);
 
 /* This thread is about to load objects: its next slow calls look for them. */

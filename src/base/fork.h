@@ -2,7 +2,8 @@
 #ifndef SP_FORK_H
 #define SP_FORK_H
 
-/* `repair` runs in every child that fork makes, on its only thread (not after vfork, posix_spawn or a bare clone). */
-void sp_fork_call_in_child(void (*repair)(void));
+/* Around every fork (not vfork, posix_spawn or a bare clone): `before` and `in_parent` on the forking thread, `in_child` on
+ * the child's only one. Any may be NULL. */
+void sp_fork_call(void (*before)(void), void (*in_parent)(void), void (*in_child)(void));
 
 #endif

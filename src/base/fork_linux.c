@@ -1,8 +1,7 @@
 #include "fork.h"
 
 #include <pthread.h>
-#include <stddef.h>
 
-void sp_fork_call_in_child(void (*repair)(void)) {
-    pthread_atfork(NULL, NULL, repair);
+void sp_fork_call(void (*before)(void), void (*in_parent)(void), void (*in_child)(void)) {
+    pthread_atfork(before, in_parent, in_child);
 }

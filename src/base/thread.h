@@ -7,4 +7,7 @@
 /* The calling thread's id, as in threading.get_native_id(). A system call. */
 uint32_t sp_thread_kernel_id(void);
 
+/* Lets others run for about a millisecond. */
+void sp_thread_pause(void);
+
 #endif

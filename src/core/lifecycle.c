@@ -89,7 +89,7 @@ static bool create_locked(void) {
     sp_stack_table_create(&profiler->stacks, sp_options.stacks_max);
     sp_code_table_create(&profiler->codes, sp_options.codes_max);
     sp_check_set_handler(switch_off);
-    sp_fork_call_in_child(repair_after_fork);
+    sp_fork_call(NULL, NULL, repair_after_fork);
     profiler->created = true;
     return true;
 }

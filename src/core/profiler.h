@@ -19,7 +19,7 @@
 /* Patches objects that were loaded since; called inside the guard. */
 typedef void sp_object_follower(void);
 
-/* `follower` is called when a thread expects new objects, and before samples. */
+/* `follower` is called when a thread expects new objects. */
 void sp_profiler_follow_objects(sp_object_follower *follower);
 
 /* One of the slow calls at which this thread expects new objects. */

@@ -66,15 +66,11 @@ void spprof_expect_objects(void) {
     spprof_this_thread.countdown = SP_COUNTDOWN_DUE;
 }
 
-static void follow_objects_guarded(void) {
-    sp_object_follower *follower = atomic_load_explicit(&sp_the_profiler.follower, memory_order_acquire);
-    if (follower) follower();
-}
-
 void sp_profiler_meet_expected(spprof_thread *self) {
+    sp_object_follower *follower = atomic_load_explicit(&sp_the_profiler.follower, memory_order_acquire);
     self->expecting--;
     sp_guard_enter(self);
-    follow_objects_guarded();
+    if (follower) follower();
     sp_guard_leave(self);
 }
 
@@ -99,7 +95,6 @@ static __attribute__((noinline)) sp_stack_record *capture_stack(spprof_drop_reas
 /* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
-    follow_objects_guarded();
     spprof_drop_reason reason;
     sp_stack_record *stack = capture_stack(&reason);
     if (!stack) {

@@ -13,6 +13,7 @@
 #include "page_protection.h"
 #include "profiler.h"
 #include "spprof.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,11 +44,11 @@ static hooked_function functions[] = {
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof *functions)
 
-/* Everything below is under `scanning`, but for what is atomic. */
-static _Atomic bool scanning;
+static _Atomic bool in_loader;            /* a thread of ours is; everything below that is not atomic is its own */
+static _Atomic bool loader_may_be_locked; /* a forked child that has not loaded anything yet */
 static _Atomic size_t patched_slots;
-static _Atomic uint64_t seen_adds, seen_subs; /* the loader's counters at the last whole scan */
-static size_t seen_objects;                   /* objects at the head of its list that are done */
+static uint64_t seen_adds, seen_subs; /* the loader's counters at the last whole scan */
+static size_t seen_objects;           /* objects at the head of its list that are done */
 static uintptr_t program_plt_start, program_plt_end;
 static const char *uncovered[UNCOVERED_MAX];
 static _Atomic size_t uncovered_count;
@@ -176,13 +177,14 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
 
 /* ---- Scans ---- */
 
-static bool begin_scan(void) {
+/* Whatever of ours enters the loader does so between these two, one thread at a time. */
+static bool enter_loader(void) {
     bool idle = false;
-    return atomic_compare_exchange_strong(&scanning, &idle, true);
+    return atomic_compare_exchange_strong(&in_loader, &idle, true);
 }
 
-static void end_scan(void) {
-    atomic_store(&scanning, false);
+static void leave_loader(void) {
+    atomic_store(&in_loader, false);
 }
 
 /* `first`: how many objects at the head of the list need no look. */
@@ -192,8 +194,8 @@ static void scan_from(size_t first) {
     dl_iterate_phdr(visit_listed, &scan);
     sp_page_protections_forget(&scan.protections);
     if (scan.incomplete) return;
-    atomic_store(&seen_adds, scan.adds);
-    atomic_store(&seen_subs, scan.subs);
+    seen_adds = scan.adds;
+    seen_subs = scan.subs;
 }
 
 static int read_counters(struct dl_phdr_info *info, size_t size, void *data) {
@@ -204,13 +206,45 @@ static int read_counters(struct dl_phdr_info *info, size_t size, void *data) {
     return 1;
 }
 
-static void follow_objects(void) {
+static void scan_what_is_new(void) {
     uint64_t counters[2] = {0, 0};
     dl_iterate_phdr(read_counters, counters);
-    if (counters[0] == atomic_load(&seen_adds) && counters[1] == atomic_load(&seen_subs)) return;
-    if (!begin_scan()) return;
-    scan_from(counters[1] == atomic_load(&seen_subs) ? seen_objects : 0);
-    end_scan();
+    if (counters[0] == seen_adds && counters[1] == seen_subs) return;
+    scan_from(counters[1] == seen_subs ? seen_objects : 0);
+}
+
+/* After a dlopen on this thread, or inside it: the loader's lock is free or this thread's. */
+static void follow_objects(void) {
+    if (!enter_loader()) return;
+    scan_what_is_new();
+    atomic_store(&loader_may_be_locked, false);
+    leave_loader();
+}
+
+/* ---- Fork ---- */
+
+#define FORK_PAUSES 100
+
+static bool fork_entered; /* by the forking thread */
+
+/* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So a
+ * fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
+static void before_fork(void) {
+    fork_entered = enter_loader();
+    for (int i = 0; !fork_entered && i < FORK_PAUSES; i++) {
+        sp_thread_pause();
+        fork_entered = enter_loader();
+    }
+}
+
+static void after_fork_in_parent(void) {
+    if (fork_entered) leave_loader();
+}
+
+/* Some other thread of the parent may have been in the loader. A dlopen that comes back here proves that none was. */
+static void after_fork_in_child(void) {
+    atomic_store(&loader_may_be_locked, true);
+    leave_loader();
 }
 
 /* ---- Originals ---- */
@@ -246,24 +280,21 @@ static void find_originals(void) {
 
 /* ---- The interface ---- */
 
-/* Only the forking thread is here: a scan of another one has ended in the middle, and is made up for by the next. */
-static void repair_after_fork(void) {
-    atomic_store(&scanning, false);
-    atomic_store(&seen_adds, 0);
+static void prepare_once(void) {
+    static bool prepared; /* under `in_loader` */
+    if (prepared) return;
+    find_originals();
+    sp_fork_call(before_fork, after_fork_in_parent, after_fork_in_child);
+    prepared = true;
 }
 
 size_t spprof_patch(void) {
-    static bool prepared; /* under `scanning` */
     int saved_errno = errno;
     spprof_pause();
-    if (begin_scan()) {
-        if (!prepared) {
-            find_originals();
-            sp_fork_call_in_child(repair_after_fork);
-            prepared = true;
-        }
+    if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
+        prepare_once();
         scan_from(0); /* all: a lazy binding may have overwritten a slot */
-        end_scan();
+        leave_loader();
         sp_profiler_follow_objects(follow_objects);
     }
     spprof_resume();
