@@ -50,6 +50,17 @@ int load(const char *name) {
     return dlopen(name, RTLD_NOW) != NULL;
 }
 
+/* Until told to end. */
+static atomic_bool reloading = true;
+
+void reload(const char *name) {
+    while (reloading) dlclose(dlopen(name, RTLD_NOW));
+}
+
+void end_reloading(void) {
+    reloading = false;
+}
+
 #define THREADS 8
 static atomic_bool ending;
 static pthread_t threads[THREADS];

@@ -226,3 +226,31 @@ del held
 assert sizes() == [], sizes()
 """
     child.run(PREAMBLE + program, preload=True)
+
+
+def test_a_child_forked_while_others_load_objects_goes_on(child: Child) -> None:
+    """The loader's lock may be held by a thread that the child does not have: the child must not ask for it."""
+    library = build(child.folder, "lazy")
+    other = compile_text("int other(void) { return 1; }", child.folder / "other.so")
+    program = f"""
+import signal, threading
+
+library = load({str(library)!r})
+memprof.start(1)
+threads = [threading.Thread(target=library.reload, args=({str(other)!r}.encode(),)) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for number in range(100):
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(20)  # a child that hangs is killed, and fails the test
+        held = [bytearray(99_999) for _ in range(20)]
+        live = [record for record in memprof.get_snapshot().records() if record[1] == 100_000]
+        os._exit(7 if len(live) == 20 else 8)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 7, (number, status)
+library.end_reloading()
+for thread in threads:
+    thread.join()
+"""
+    child.run(PREAMBLE + program)
