@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -254,3 +258,44 @@ for thread in threads:
     thread.join()
 """
     child.run(PREAMBLE + program)
+
+
+EMBEDDING = """
+#include <Python.h>
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+void __libc_free(void *block);
+
+void *malloc(size_t size) { return __libc_malloc(size); }
+void *calloc(size_t count, size_t size) { return __libc_calloc(count, size); }
+void *realloc(void *old, size_t size) { return __libc_realloc(old, size); }
+void free(void *block) { __libc_free(block); }
+
+int main(int count, char **arguments) { return Py_BytesMain(count, arguments); }
+"""
+
+
+def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(child: Child) -> None:
+    """Linked with -rdynamic, the program's malloc is everybody's: the original is that one, not libc's."""
+    folder, name = (sysconfig.get_config_var(key) for key in ("LIBDIR", "LDLIBRARY"))
+    if not name.endswith(".so"):
+        pytest.skip(f"this Python has no shared library to embed, only {name}")
+    source, program = child.folder / "embedding.c", child.folder / "embedding"
+    source.write_text(EMBEDDING, encoding="utf-8")
+    headers = sysconfig.get_path("include")
+    compile_program = ["cc", "-O2", "-fno-builtin", "-rdynamic", f"-I{headers}", str(source), "-o", str(program)]
+    subprocess.run([*compile_program, f"{folder}/{name}", f"-Wl,-rpath,{folder}"], check=True)
+    library = build(child.folder, "bound at load, full RELRO")
+    child.script.write_text(f"{PREAMBLE}\nlibrary = load({str(library)!r})\nmemprof.start(0)\n{USE_ALL}")
+    environment = {
+        **os.environ,
+        "PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}",
+        "PYTHONPATH": sysconfig.get_path("platlib"),
+        "LD_PRELOAD": "",
+    }
+    finished = subprocess.run(
+        [str(program), str(child.script)], env=environment, capture_output=True, encoding="utf-8", check=False
+    )
+    assert finished.returncode == 0, finished.stderr
