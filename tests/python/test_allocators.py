@@ -65,7 +65,7 @@ CALL_BYTES_MAX = 4096
 """What ctypes itself allocates for one call, on the same line."""
 
 EXACT = [(1000, 512), (1000, 513), (100, 5000), (10, 300_000)]  # count, size
-SAMPLED = [(20_000, 100), (5_000, 600)]
+SAMPLED = [(20_000, 100), (20_000, 505), (5_000, 600)]  # 505 bytes leave the pool under a debug layer
 
 
 def run(child: Child, program: str, native: str, *, environment: dict[str, str] | None = None) -> str:
