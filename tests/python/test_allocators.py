@@ -65,7 +65,7 @@ CALL_BYTES_MAX = 4096
 """What ctypes itself allocates for one call, on the same line."""
 
 EXACT = [(1000, 512), (1000, 513), (100, 5000), (10, 300_000)]  # count, size
-SAMPLED = [(20_000, 100), (20_000, 505), (5_000, 600)]  # 505 bytes leave the pool under a debug layer
+SAMPLED = [(20_000, 100), (5_000, 505), (5_000, 600)]  # 505 bytes leave the pool under a debug layer
 
 
 def run(child: Child, program: str, native: str, *, environment: dict[str, str] | None = None) -> str:
@@ -90,7 +90,7 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
     cases = {
         "raw": [(10_000, 40, 0, None), *of_all],
         "mem": [(10_000, 40, 0, None), *of_all],
-        "obj": [(100_000, 40, 0, None), *of_all],
+        "obj": [(100_000 if native == "off" else 10_000, 40, 0, None), *of_all],
     }
     environment = {
         **blocks,
@@ -574,7 +574,7 @@ OWN_TESTS = """
     if rate is not None:
         import spprof.memprof as memprof
         memprof.start(rate, native=NATIVE)
-    names = ["test.test_list", "test.test_dict", "test.test_memoryview", "test.test_struct"]
+    names = ["test.test_list", "test.test_dict", "test.test_memoryview"]
     suite = unittest.defaultTestLoader.loadTestsFromNames(names)
     result = unittest.TextTestRunner(stream=open("output.txt", "w")).run(suite)
     bad = sorted(str(test) for test, _ in result.failures + result.errors)
