@@ -9,6 +9,8 @@ IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
 RECORD = $(PYTHON) tools/results.py record
 SUM = $(PYTHON) tools/results.py sum
+# Most tests are programs of their own: both cores have something to do.
+PYTEST = $(VENV)/bin/python -m pytest --numprocesses=auto
 
 # Broken invariants and compiler warnings stop test builds only.
 CHECKED = -Dchecks=true -Dwerror=true
@@ -86,12 +88,12 @@ run-tests: $(CMOCKA) $(ALLOCATORS) install-checked
 	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) tidy build/results/tidy.xml \
 	    $(VENV)/bin/python -m pytest tests/tidy --junitxml=build/results/tidy.xml
 	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) accuracy build/results/accuracy.xml \
-	    $(VENV)/bin/python -m pytest tests/accuracy --junitxml=build/results/accuracy.xml
+	    $(PYTEST) tests/accuracy --junitxml=build/results/accuracy.xml
 	SPPROF_ALL_COMBINATIONS=1 $(RECORD) python build/results/python.xml \
-	    $(VENV)/bin/python -m pytest tests/python --junitxml=build/results/python.xml
+	    $(PYTEST) tests/python --junitxml=build/results/python.xml
 
 run-pytest: install-checked
-	$(VENV)/bin/python -m pytest tests/python --junitxml=$(JUNIT)
+	$(PYTEST) tests/python --junitxml=$(JUNIT)
 
 run-other-pythons:
 	$(PYTHON) tools/find_pythons.py --others | while read -r version python; do \
