@@ -66,7 +66,7 @@ RUNS = 16
 @pytest.mark.parametrize("size", UNIFORM, ids=["16 B", "600 B", "64 KB", "512 KB", "2 MB", "100 MB"])
 def test_blocks_of_one_size(size: int) -> None:
     rate, count, rounds = UNIFORM[size]
-    runs = run_workload({size: count}, (rate,), runs=RUNS, rounds=rounds, keep=2, seed=1)
+    runs = run_workload({size: count}, (rate,), runs=RUNS, rounds=rounds, keep=2, seed=size)
     judge_all(runs, {size: count}, rounds, rate, keep=2)
 
 
