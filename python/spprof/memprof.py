@@ -200,7 +200,11 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
-    import spprof.snapshot  # noqa: F401  (what the snapshot will need, before there is anything to see of it)
+    # What snapshots and files will need, before there is anything to see of it.
+    import spprof.snapshot
+    import spprof.table
+    import spprof.writers.collapsed
+    import spprof.writers.speedscope  # noqa: F401
 
     _memprof.start(rate_bytes, native, seed)
     if _at_exit_registered.acquire(blocking=False):

@@ -114,8 +114,10 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
-static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
+/* What stands in `data`, a pointer with an initial value, the object may long since have changed by itself. */
+static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, uint32_t type,
                        uintptr_t *slot) {
+    bool is_jump_slot = type == RELOCATION_JUMP_SLOT, is_data = type == RELOCATION_ABSOLUTE;
     switch (classify(object, function, is_jump_slot, __atomic_load_n(slot, __ATOMIC_RELAXED))) {
     case SLOT_ORIGINAL:
         if (sp_page_protections_store(&scan->protections, slot, function->hook))
@@ -127,7 +129,7 @@ static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_fun
         scan->incomplete = true;
         break;
     case SLOT_FOREIGN:
-        note_uncovered(object);
+        if (!is_data) note_uncovered(object);
         break;
     case SLOT_OURS:
     case SLOT_INDIRECT:
@@ -146,7 +148,7 @@ static void visit_relocation(scan *scan, const sp_elf_object *object, const ElfW
     const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
     const hooked_function *function = find_hooked(object->strings + symbol->st_name);
     uintptr_t *slot = (uintptr_t *)(object->base + relocation->r_offset);
-    if (function && (uintptr_t)slot % sizeof *slot == 0) visit_slot(scan, object, function, is_jump_slot, slot);
+    if (function && (uintptr_t)slot % sizeof *slot == 0) visit_slot(scan, object, function, type, slot);
 }
 
 static void visit_object(scan *scan, const sp_elf_object *object) {

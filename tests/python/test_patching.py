@@ -100,7 +100,7 @@ def test_page_protections_are_the_same_afterwards(child: Child, linking: str) ->
             return [tuple(fields[:2]) for fields in lines if ".so" in fields[-1] or "python" in fields[-1]]
 
         library = load({str(library)!r})
-        import spprof.snapshot, spprof.model
+        import spprof.snapshot, spprof.table, spprof.writers.speedscope, spprof.writers.collapsed
         before = regions()
         memprof.start()
         after = regions()
@@ -299,3 +299,22 @@ def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(chil
         [str(program), str(child.script)], env=environment, capture_output=True, encoding="utf-8", check=False
     )
     assert finished.returncode == 0, finished.stderr
+
+
+def test_pointers_that_an_object_replaced_by_itself_do_not_make_it_uncovered(child: Child) -> None:
+    """As _decimal does: it begins with malloc's address and puts Python's own allocator in its place."""
+    text = """
+        #include <stdlib.h>
+        static void *other(size_t size) { (void)size; return NULL; }
+        static void *(*allocate)(size_t) = malloc;
+        __attribute__((constructor)) static void replace(void) { allocate = other; }
+        void *own(size_t size) { return allocate(size); }
+    """
+    library = compile_text(text, child.folder / "replacing.so")
+    child.run(f"""
+        import ctypes
+        import spprof.memprof as memprof
+        ctypes.CDLL({str(library)!r})
+        memprof.start(0)
+        assert not memprof.get_stats().uncovered_objects, memprof.get_stats().uncovered_objects
+    """)
