@@ -1,9 +1,10 @@
-/* many_live.c: what a free costs beside many live samples. Prints nanoseconds for each malloc and free of 64 bytes.
+/* many_live.c: what a free costs beside many live samples.
  *
- * usage: many_live LIVE ROUNDS      with the library preloaded
+ * usage: many_live LIVE      with the library preloaded
  *
- * LIVE blocks are sampled and stay; then ROUNDS times 4096 blocks spread over the heap are made and freed, none of them
- * sampled, so that frees meet all of the filter, not one lucky byte of it.
+ * About LIVE samples stay, a random choice among blocks of many sizes: blocks at equal distances would meet the filter's
+ * counters in a pattern. Then each line on standard input, a number of rounds, is answered by the nanoseconds of one malloc
+ * and of one free: in a round 4096 blocks of 64 bytes are made and freed, none of them sampled.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 int spprof_start(uint32_t rate, const uint64_t *seed) __attribute__((weak));
 int spprof_stop(void) __attribute__((weak));
 
+#define RATE 512
+#define BLOCKS_A_SAMPLE 8.58 /* the mean of 1 / (1 - exp(-size / RATE)), sizes 1 to 127 */
 #define BLOCKS 4096
 static void *blocks[BLOCKS];
 
@@ -22,18 +25,36 @@ static double now_ns(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+__attribute__((noinline)) void make_blocks(void) {
+    for (int i = 0; i < BLOCKS; i++) blocks[i] = malloc(64);
+}
+
+__attribute__((noinline)) void free_blocks(void) {
+    for (int i = 0; i < BLOCKS; i++) free(blocks[i]);
+}
+
 int main(int argc, char **argv) {
-    if (argc < 3 || !spprof_start) return 1;
-    long live = atol(argv[1]), rounds = atol(argv[2]);
-    if (spprof_start(0, NULL) != 0) return 1;
-    for (long i = 0; i < live; i++)
-        if (!malloc(64)) return 1;
-    spprof_stop();
-    double begin = now_ns();
-    for (long round = 0; round < rounds; round++) {
-        for (int i = 0; i < BLOCKS; i++) blocks[i] = malloc(64);
-        for (int i = 0; i < BLOCKS; i++) free(blocks[i]);
+    const uint64_t seed = 1;
+    uint64_t state = 1;
+    if (argc < 2 || !spprof_start || spprof_start(RATE, &seed) != 0) return 1;
+    for (double left = atof(argv[1]) * BLOCKS_A_SAMPLE; left > 0; left--) {
+        state = state * UINT64_C(6364136223846793005) + 1442695040888963407u;
+        if (!malloc(1 + (state >> 33) % 127)) return 1;
     }
-    printf("%.3f\n", (now_ns() - begin) / ((double)rounds * BLOCKS));
+    spprof_stop();
+    long rounds;
+    while (scanf("%ld", &rounds) == 1) {
+        double making = 0, freeing = 0;
+        for (long round = 0; round < rounds; round++) {
+            double begin = now_ns();
+            make_blocks();
+            double between = now_ns();
+            free_blocks();
+            making += between - begin;
+            freeing += now_ns() - between;
+        }
+        printf("%.3f %.3f\n", making / (double)(rounds * BLOCKS), freeing / (double)(rounds * BLOCKS));
+        fflush(stdout);
+    }
     return 0;
 }
