@@ -2,7 +2,7 @@
 
     make bench                          or      .venv/bin/python bench/live_size.py
 
-Heaps of C blocks, each sampled by a process of its own with the library preloaded; the estimate is that of the line that
+Heaps of C blocks, each in a process of its own with the library preloaded; the estimate is that of the line that
 made them, snapshots are the first and a later one, and the engine's memory is what the process has resident before them
 beyond one that does the same unsampled. A free is measured by the specimen many_live.c beside 10^3 and 10^6 live
 samples: instructions by callgrind, nanoseconds by two processes that take turns in short slices, several pairs of them,
