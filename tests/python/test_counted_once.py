@@ -65,10 +65,12 @@ truth = size * len(small)
 array = large_array()
 snapshot = memprof.get_snapshot()
 small_bytes, small_variance, small_samples = totals(snapshot, size)
-array_bytes, _, array_samples = totals(snapshot, array.nbytes)
+# Some versions of numpy take their arrays from Python's RAW domain, below which the debug layer stands as well.
+array_size = array.nbytes if totals(snapshot, array.nbytes)[2] else array.nbytes + 24
+array_bytes = totals(snapshot, array_size)[0]
 del small, array, snapshot
 left = memprof.get_snapshot()
-rest = totals(left, size)[2] + totals(left, 100_000_000)[2]
+rest = totals(left, size)[2] + totals(left, array_size)[2]
 stats = memprof.get_stats()
 print(json.dumps({
     "small": small_bytes / truth, "deviations": (small_bytes - truth) / max(small_variance, 1) ** 0.5,
