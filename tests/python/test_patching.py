@@ -69,6 +69,18 @@ def test_a_library_loaded_after_the_start_is_followed_from_its_first_call(child:
     child.run(f"{PREAMBLE}\nmemprof.start(0)\nlibrary = load({str(library)!r})\n{USE_ALL}")
 
 
+def test_what_is_missed_of_a_later_library_is_what_its_constructor_allocates(child: Child) -> None:
+    """As the documents say: it runs before dlopen comes back, when no slot of the library is patched yet."""
+    library = build(child.folder, "bound at load, full RELRO")
+    program = f"""
+memprof.start(0)
+library = load({str(library)!r})
+blocks = [library.by_call(22222) for _ in range(5)]
+assert sizes() == [22222] * 5, sizes()
+"""
+    child.run(PREAMBLE + program)
+
+
 @pytest.mark.parametrize("linking", LINKING)
 def test_slots_that_were_bound_before_the_start_are_followed(child: Child, linking: str) -> None:
     library = build(child.folder, linking)
