@@ -59,7 +59,7 @@ SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_m
 /* One 8-bit counter for each hash of addresses: zero means "certainly not sampled". Replaced as a whole when it grows
  * and never unmapped, so shift and counters always belong together. */
 typedef struct spprof_filter {
-    uint32_t shift; /* index = hash >> shift */
+    uint32_t shift; /* 64 − log2 of the number of counters: spprof_filter_index */
     uint8_t unused[60];
     uint8_t counters[]; /* on cache lines of their own */
 } spprof_filter;
@@ -86,16 +86,27 @@ static inline bool spprof_passes(size_t size) {
     return __builtin_expect(left >= __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED), 1);
 }
 
-/* Fibonacci hashing; the low four bits of a malloc address carry nothing. The top bits choose the shard of the live
- * table and further ones the filter counter, so that a counter belongs to one shard's lock. */
+/* Fibonacci hashing; the low four bits of a malloc address carry nothing. */
 static inline uint64_t spprof_hash_address(uintptr_t address) {
     return (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* The same for the kilobyte in which an address lies. Its top bits choose the shard of the live table, further ones the
+ * filter's cache line, so that a counter belongs to one shard's lock, and neighbours in memory share a line. */
+static inline uint64_t spprof_hash_region(uintptr_t address) {
+    return (uint64_t)(address >> 10) * UINT64_C(0x9E3779B97F4A7C15);
+}
+
+/* Where `address` counts: its place among the 64 of its kilobyte, turned by the region's hash, since blocks of one size
+ * often stand at one place. */
+static inline uint64_t spprof_filter_index(const spprof_filter *filter, uintptr_t address) {
+    return spprof_hash_region(address) >> filter->shift ^ (address >> 4 & 63);
 }
 
 /* False: `address` was certainly not sampled. True: it may have been, call spprof_forget before freeing it. */
 static inline bool spprof_may_be_live(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
-    uint64_t index = spprof_hash_address((uintptr_t)address) >> filter->shift;
+    uint64_t index = spprof_filter_index(filter, (uintptr_t)address);
     return __builtin_expect(__atomic_load_n(&filter->counters[index], __ATOMIC_RELAXED) != 0, 0);
 }
 

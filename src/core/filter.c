@@ -15,18 +15,19 @@ spprof_filter *sp_filter_create(unsigned bits) {
     return filter;
 }
 
-uint64_t sp_filter_second_index(const spprof_filter *filter, uint64_t hash) {
+uint64_t sp_filter_second_index(const spprof_filter *filter, uintptr_t address) {
+    uint64_t hash = spprof_hash_address(address);
     uint64_t again = (hash ^ hash >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
-    uint64_t shard = hash >> (64 - SP_SHARD_BITS) << (64 - SP_SHARD_BITS);
+    uint64_t shard = spprof_hash_region(address) >> (64 - SP_SHARD_BITS) << (64 - SP_SHARD_BITS);
     return (shard | again >> SP_SHARD_BITS) >> filter->shift;
 }
 
-static uint8_t *first_counter(const spprof_filter *filter, uint64_t hash) {
-    return (uint8_t *)filter->counters + (hash >> filter->shift);
+static uint8_t *first_counter(const spprof_filter *filter, uintptr_t address) {
+    return (uint8_t *)filter->counters + spprof_filter_index(filter, address);
 }
 
-static uint8_t *second_counter(const spprof_filter *filter, uint64_t hash) {
-    return (uint8_t *)filter->counters + sp_filter_second_index(filter, hash);
+static uint8_t *second_counter(const spprof_filter *filter, uintptr_t address) {
+    return (uint8_t *)filter->counters + sp_filter_second_index(filter, address);
 }
 
 /* Plain reads and relaxed stores: the shard's lock admits one writer, and readers only ask for zero. */
@@ -38,20 +39,20 @@ static void decrease(uint8_t *counter) {
     if (*counter != STUCK && *counter != 0) __atomic_store_n(counter, (uint8_t)(*counter - 1), __ATOMIC_RELAXED);
 }
 
-void sp_filter_add(const spprof_filter *filter, uint64_t hash) {
+void sp_filter_add(const spprof_filter *filter, uintptr_t address) {
     if (filter == &sp_filter_empty) return; /* read-only: published while this entry was on its way */
-    increase(first_counter(filter, hash));
-    increase(second_counter(filter, hash));
+    increase(first_counter(filter, address));
+    increase(second_counter(filter, address));
 }
 
-void sp_filter_remove(const spprof_filter *filter, uint64_t hash) {
-    decrease(first_counter(filter, hash));
-    decrease(second_counter(filter, hash));
+void sp_filter_remove(const spprof_filter *filter, uintptr_t address) {
+    decrease(first_counter(filter, address));
+    decrease(second_counter(filter, address));
 }
 
-bool sp_filter_holds(const spprof_filter *filter, uint64_t hash) {
-    return __atomic_load_n(first_counter(filter, hash), __ATOMIC_RELAXED) != 0 &&
-           __atomic_load_n(second_counter(filter, hash), __ATOMIC_RELAXED) != 0;
+bool sp_filter_holds(const spprof_filter *filter, uintptr_t address) {
+    return __atomic_load_n(first_counter(filter, address), __ATOMIC_RELAXED) != 0 &&
+           __atomic_load_n(second_counter(filter, address), __ATOMIC_RELAXED) != 0;
 }
 
 void sp_filter_clear(const spprof_filter *filter) {

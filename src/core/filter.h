@@ -1,6 +1,6 @@
 /* filter.h: one byte for each hash of addresses, so that free can tell "certainly not sampled" with one load.
  *
- *   hash: [ shard | … more bits … | rest ]        index = hash >> shift: whole shards own runs of counters
+ *   index: [ shard | cache line, by the hash of the kilobyte | place among the kilobyte's 64, turned by that hash ]
  *
  * Each live sample counts at two indices of its shard. A free reads the first (spprof_may_be_live); only where that is not
  * zero does the second, of an independent hash, settle whether the table's lock is worth taking. A counter that reaches
@@ -24,13 +24,13 @@ extern const spprof_filter sp_filter_empty;
 
 /* 2^bits counters of zero. */
 spprof_filter *sp_filter_create(unsigned bits);
-void sp_filter_add(const spprof_filter *filter, uint64_t hash);
-void sp_filter_remove(const spprof_filter *filter, uint64_t hash);
-/* The other counter of a hash: the shard's bits stay, below them stand those of another hash. */
-uint64_t sp_filter_second_index(const spprof_filter *filter, uint64_t hash);
+void sp_filter_add(const spprof_filter *filter, uintptr_t address);
+void sp_filter_remove(const spprof_filter *filter, uintptr_t address);
+/* The other counter of an address: the shard's bits stay, below them stand those of another hash. */
+uint64_t sp_filter_second_index(const spprof_filter *filter, uintptr_t address);
 
 /* False: certainly not in. Any thread, without a lock. */
-bool sp_filter_holds(const spprof_filter *filter, uint64_t hash);
+bool sp_filter_holds(const spprof_filter *filter, uintptr_t address);
 void sp_filter_clear(const spprof_filter *filter);
 
 #endif

@@ -28,13 +28,13 @@ static void destroy_slots(sp_live_slots *slots) {
     if (slots) sp_memory_unmap(slots, slots_bytes(slots->mask + 1));
 }
 
-static sp_live_shard *shard_of(sp_live_table *table, uint64_t hash) {
-    return &table->shards[hash >> (64 - SP_SHARD_BITS)];
+static sp_live_shard *shard_of(sp_live_table *table, uintptr_t address) {
+    return &table->shards[spprof_hash_region(address) >> (64 - SP_SHARD_BITS)];
 }
 
-/* The bits below the shard's, from the top: those that multiplication has mixed best. */
+/* By the address itself: neighbours, which share a shard, stand apart. From the top, which multiplication mixes best. */
 static uint64_t home(const sp_live_slots *slots, uint64_t address) {
-    return spprof_hash_address(address) << SP_SHARD_BITS >> slots->shift;
+    return spprof_hash_address(address) >> slots->shift;
 }
 
 /* The slot that holds `address`, or the empty one where it belongs. */
@@ -124,7 +124,7 @@ static sp_insert_result insert_locked(sp_live_table *table, sp_live_shard *shard
     slots = slots_of(shard);
     write_slot(&slots->at[find(slots, sample->address)], sample);
     shard->count++;
-    sp_filter_add(*table->filter, spprof_hash_address(sample->address));
+    sp_filter_add(*table->filter, sample->address);
     return SP_INSERTED;
 }
 
@@ -142,7 +142,7 @@ static void count_into(sp_live_table *table, const spprof_filter *filter) {
     for (int i = 0; i < SP_SHARDS; i++) {
         sp_live_slots *slots = slots_of(&table->shards[i]);
         for (uint64_t j = 0; slots && j <= slots->mask; j++)
-            if (slots->at[j].address != 0) sp_filter_add(filter, spprof_hash_address(slots->at[j].address));
+            if (slots->at[j].address != 0) sp_filter_add(filter, slots->at[j].address);
     }
 }
 
@@ -183,7 +183,7 @@ bool sp_live_table_create(sp_live_table *table, const spprof_filter **filter, si
 }
 
 sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample *sample, spprof_sample *replaced) {
-    sp_live_shard *shard = shard_of(table, spprof_hash_address(sample->address));
+    sp_live_shard *shard = shard_of(table, sample->address);
     sp_lock_acquire(&shard->lock);
     begin_change(shard);
     sp_insert_result result = insert_locked(table, shard, sample, replaced);
@@ -194,8 +194,7 @@ sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample 
 }
 
 bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed) {
-    uint64_t hash = spprof_hash_address(address);
-    sp_live_shard *shard = shard_of(table, hash);
+    sp_live_shard *shard = shard_of(table, address);
     sp_lock_acquire(&shard->lock);
     sp_live_slots *slots = slots_of(shard);
     uint64_t index = slots ? find(slots, address) : 0;
@@ -205,7 +204,7 @@ bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample
         begin_change(shard);
         close_hole(slots, index);
         shard->count--;
-        sp_filter_remove(*table->filter, hash);
+        sp_filter_remove(*table->filter, address);
         atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
         end_change(shard);
     }

@@ -35,7 +35,7 @@ static void leave_pending(uintptr_t address) {
  * filter is published: before the first start there is no table to lock, after shutdown nothing is followed. */
 static bool is_listed(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
-    return sp_filter_holds(filter, spprof_hash_address((uintptr_t)address));
+    return sp_filter_holds(filter, (uintptr_t)address);
 }
 
 void spprof_forget(void *address) {
