@@ -16,7 +16,7 @@
 #include "spprof.h"
 
 #define SP_SHARD_BITS 6
-#define SP_FILTER_BITS_MIN 16 /* 64 KiB: fits the second-level cache */
+#define SP_FILTER_BITS_MIN 17 /* 128 KiB: fits the second-level cache */
 #define SP_FILTER_BITS_MAX 26
 
 /* Says "certainly not" to everything: before the first start and after shutdown. */

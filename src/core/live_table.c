@@ -3,7 +3,7 @@
 #include "memory.h"
 
 #define FIRST_BITS 6 /* 64 slots of 48 bytes: a page */
-#define FILTER_COUNTERS_PER_SAMPLE 16
+#define FILTER_COUNTERS_PER_SAMPLE 32
 
 struct sp_live_slots {
     uint64_t mask;

@@ -1,12 +1,12 @@
 /* live_table.h: sampled allocations that are still alive, by address.
  *
- *   hash of the address: [ 6 bits: shard | next bits: slot | … ]
+ *   hash of the kilobyte: [ 6 bits: shard | … ]      hash of the address: [ bits: slot | … ]
  *   shard: lock | sequence | slots ──► [ sample | sample | … ]   linear probing, 2^n slots, address 0 = empty
  *
  * Removal shifts the following entries back, so there are no tombstones and cost does not grow with age.
  *
  * Memory:  a mapping per shard, doubled at 3/4 load and then unmapped; a filter (filter.h), doubled when there are more
- *          live samples than 1/16 of its counters. Never calls malloc.
+ *          live samples than 1/32 of its counters. Never calls malloc.
  * Threads: insert and remove from any thread; one lock per shard.
  * Signals: none of it.
  * Fork:    a shard's sequence is odd while it is being changed; the child rebuilds such shards.

@@ -43,7 +43,8 @@ uint64_t next_random(uint64_t *state);
 /* Uniform in 0 … below − 1. */
 uint64_t random_below(uint64_t *state, uint64_t below);
 
-/* The n-th address, counted from 0, whose hash begins with the `bits` bits of `top`. */
+/* One of the addresses, another for each n, that belong to the shard which the first bits of `top` name, and whose own hash
+ * begins with the rest of its `bits` bits. */
 uintptr_t address_with_hash(uint64_t top, unsigned bits, uint64_t n);
 
 #endif
