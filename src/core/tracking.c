@@ -4,7 +4,6 @@
 #include "thread.h"
 
 #include <errno.h>
-#include <string.h>
 
 void spprof_pause(void) {
     sp_guard_enter(&spprof_this_thread);
@@ -40,11 +39,12 @@ static bool is_listed(const void *address) {
 
 void spprof_forget(void *address) {
     spprof_thread *self = &spprof_this_thread;
-    if (!is_listed(address) && sp_pending_is_empty(&sp_the_profiler.pending)) return;
+    bool listed = is_listed(address);
     if (self->guard) {
-        leave_pending((uintptr_t)address);
+        if (listed) leave_pending((uintptr_t)address);
         return;
     }
+    if (!listed && sp_pending_is_empty(&sp_the_profiler.pending)) return;
     int saved_errno = errno;
     sp_guard_enter(self);
     drain_pending_guarded();
