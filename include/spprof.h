@@ -229,27 +229,59 @@ SPPROF_API bool spprof_is_shut_down(void);
 /* ---- Stacks ------------------------------------------------------------------------------------------------------ */
 
 /* A frame is one word. Bit 63 set: interpreted, bits 32 … 62 the code id and 0 … 31 the position in it (its unit is
- * the walker's). Clear: a native return address. */
+ * the walker's). Clear: native, bits 0 … 47 the return address (one past the call; one past the instruction where a
+ * signal interrupted), bits 48 … 62 the tenant: how many other objects had been seen at that place before. */
 #define SPPROF_FRAME_INTERPRETED (UINT64_C(1) << 63)
-#define SPPROF_STACK_FRAMES_MAX 512 /* the leaf-most frames are kept, the stack is marked as cut */
+#define SPPROF_FRAME_TENANT_SHIFT 48
+#define SPPROF_STACK_FRAMES_MAX 1024 /* the leaf-most frames are kept, the stack is marked as cut */
 
 static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t position) {
     return SPPROF_FRAME_INTERPRETED | (uint64_t)code_id << 32 | position;
 }
 
-/* Writes the calling thread's interpreter frames, leaf first, and returns how many. More than `capacity`: writes
- * `capacity` of them and sets *cut. SIZE_MAX: a code object found no room, the sample is to be dropped.
+/* Writes the calling thread's interpreter frames, leaf first, and returns how many words. After the frames that one call
+ * of the interpreter's evaluation loop runs comes that call's anchor, an address on the C stack inside the call's own
+ * C frame (bit 63 clear): the frames are put in place of that native frame. Anchor 0: the next native frame in the
+ * evaluation code (below). Frames whose anchor is met nowhere come last, so that none is lost.
+ * More than `capacity` words: writes `capacity` of them and sets *cut. SIZE_MAX: a code object found no room, the sample
+ * is to be dropped.
  * Called inside the guard on the thread being sampled, possibly without any interpreter lock; must not allocate. */
-typedef size_t spprof_walker(uint64_t *frames, size_t capacity, bool *cut);
+typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *cut);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
+
+/* Where the interpreter's evaluation loop lies, for walkers without anchors. At most SPPROF_CODE_RANGES_MAX are kept. */
+typedef struct spprof_code_range {
+    uintptr_t start, end;
+} spprof_code_range;
+#define SPPROF_CODE_RANGES_MAX 8
+SPPROF_API void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count);
 
 typedef struct spprof_stack {
     const uint64_t *frames; /* leaf first; valid forever */
     uint32_t count;
-    bool cut;
+    bool cut;       /* more frames than are kept */
+    bool truncated; /* unwinding ended before the thread's first frame */
 } spprof_stack;
 /* False: no such id. Ids run from 1 to spprof_stats.last_stack_id, with a gap where two threads met the same new stack. */
 SPPROF_API bool spprof_stack_get(uint32_t id, spprof_stack *stack);
+
+/* An object in which a native frame was seen: the program, a library. Valid forever, whether still loaded or not. */
+typedef struct spprof_module {
+    uintptr_t start, end; /* where it was mapped */
+    uintptr_t base;       /* added to the addresses in its file */
+    const char *path;     /* absolute, unless the loader had none ("linux-vdso.so.1") */
+    const uint8_t *build_id;
+    uint32_t build_id_length; /* 0: it has none */
+    uint32_t tenant;          /* as in the frames that belong to it */
+} spprof_module;
+/* The index-th, 0, 1, …; false: no more. */
+SPPROF_API bool spprof_module_get(uint32_t index, spprof_module *module);
+
+/* The calling thread's native return addresses, leaf first, its own caller's first. Returns how many. */
+SPPROF_API size_t spprof_native_stack(uintptr_t *addresses, size_t capacity, bool *truncated);
+
+/* Notices what the loader has unloaded or loaded by ways that no tap sees. Takes the loader's lock; for snapshots. */
+SPPROF_API void spprof_refresh_objects(void);
 
 /* ---- Interpreted code, copied when first seen --------------------------------------------------------------------- */
 

@@ -1,0 +1,45 @@
+/* objects.h: loaded objects (the program, libraries, the kernel's page) by an address in them.
+ *
+ *   object:  start ─── headers │ code │ unwind description (.eh_frame_hdr, .eh_frame) │ data ─── end
+ *
+ * Memory:  none; results point into the object. Allocates nothing.
+ * Threads: any; takes no lock of the loader's in sp_objects_find.
+ * Signals: sp_objects_find is safe.
+ */
+#ifndef SP_OBJECTS_H
+#define SP_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SP_BUILD_ID_MAX 32
+
+typedef struct sp_object {
+    uintptr_t start, end;             /* mapped in between, with gaps */
+    uintptr_t base;                   /* added to the addresses in its file */
+    const char *path;                 /* as the loader has it: "" for the program itself */
+    const uint8_t *eh_header;         /* .eh_frame_hdr; NULL: none */
+    const uint8_t *eh_start, *eh_end; /* the readable segment around it */
+} sp_object;
+
+/* Looks the loader's functions up. Not in a handler, not inside an allocation. */
+void sp_objects_prepare(void);
+
+/* Whether the loader can be asked without its lock (glibc 2.35). Else sp_objects_find knows what the last
+ * sp_objects_refresh saw. */
+bool sp_objects_find_is_direct(void);
+
+/* The object that holds `pc`. It is mapped as long as code in it runs. */
+bool sp_objects_find(uintptr_t pc, sp_object *object);
+
+/* Takes the loader's lock, learns what is loaded, where the direct way does not exist. Not in a handler. */
+void sp_objects_refresh(void);
+
+/* How often the loader has unloaded an object. Takes its lock. */
+uint64_t sp_objects_unloaded(void);
+
+/* The object's build id: how many bytes of it were written, 0 if it has none. */
+size_t sp_objects_read_build_id(const sp_object *object, uint8_t build_id[SP_BUILD_ID_MAX]);
+
+#endif

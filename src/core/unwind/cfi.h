@@ -1,0 +1,53 @@
+/* cfi.h: how to find a function's caller while it executes at one address: the row of its call frame table.
+ *
+ *   CFA (the stack pointer before the call)   register + offset, or an expression
+ *   each register of the caller               still in place | in memory at CFA + offset | CFA + offset itself |
+ *                                             in another register | where, or what, an expression says | lost
+ *
+ * Memory:  the caller's row, some 700 bytes; the state stack is bounded. Allocates nothing.
+ * Threads, signals: any.
+ */
+#ifndef SP_CFI_H
+#define SP_CFI_H
+
+#include "eh_frame.h"
+#include "registers.h"
+
+typedef enum sp_cfi_place {
+    SP_CFI_UNSPECIFIED, /* no instruction: in place if functions save it, else lost */
+    SP_CFI_SAME_VALUE,
+    SP_CFI_UNDEFINED, /* lost; of the return address: there is no caller */
+    SP_CFI_AT_OFFSET, /* at CFA + offset */
+    SP_CFI_IS_OFFSET, /* CFA + offset itself */
+    SP_CFI_IN_REGISTER,
+    SP_CFI_AT_EXPRESSION, /* the expression gives the address; CFA is on its stack */
+    SP_CFI_IS_EXPRESSION
+} sp_cfi_place;
+
+typedef struct sp_cfi_rule {
+    sp_cfi_place place;
+    uint32_t length; /* of the expression */
+    union {
+        int64_t offset;
+        uint64_t number; /* of the register */
+        const uint8_t *expression;
+    };
+} sp_cfi_rule;
+
+typedef struct sp_cfi_row {
+    bool cfa_is_expression;
+    bool return_address_signed; /* aarch64: pointer authentication */
+    uint32_t cfa_length;
+    uint64_t cfa_register;
+    union {
+        int64_t cfa_offset;
+        const uint8_t *cfa_expression;
+    };
+    sp_cfi_rule rules[SP_REGISTER_COUNT]; /* that of the return column included */
+} sp_cfi_row;
+
+/* The row that holds at `pc`. False: the instructions cannot be read, or need more states than are remembered. `image`
+ * bounds what DW_CFA_set_loc reads. */
+bool sp_cfi_row_at(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc, sp_cfi_row *row);
+
+#endif

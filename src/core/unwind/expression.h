@@ -1,0 +1,21 @@
+/* expression.h: DWARF expressions of call frame tables (PLT entries, signal frames, hand-written assembly).
+ *
+ * Memory:  a stack of 64 words; reads the program's stack through sp_stack_memory. Allocates nothing.
+ * Threads, signals: any.
+ * Full, wrong, too long (SP_EXPRESSION_STEPS operations), an unknown register or a load outside the stack: false.
+ */
+#ifndef SP_EXPRESSION_H
+#define SP_EXPRESSION_H
+
+#include "registers.h"
+#include "stack_memory.h"
+
+#include <stdint.h>
+
+#define SP_EXPRESSION_STEPS 1024
+
+/* Evaluates `length` bytes. `initial`: what stands on the stack at the beginning, NULL for nothing. */
+bool sp_expression_evaluate(const uint8_t *bytes, uint32_t length, const sp_registers *registers,
+                            const uintptr_t *initial, sp_stack_memory *stack, uintptr_t *result);
+
+#endif
