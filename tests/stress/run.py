@@ -1,0 +1,331 @@
+"""Runs stress specimens and keeps what came of it.
+
+    python tests/stress/run.py                          each specimen in each mode, for STRESS_SECONDS (60)
+    python tests/stress/run.py --rounds 2 NAME...       so many rounds of these; nothing is kept
+    python tests/stress/run.py --again                  also what has a result for this engine already
+    python tests/stress/run.py --table                  writes RESULTS.md anew from what was kept
+
+A specimen is a program of specimens/ that says after each round that it is still there. One that ends by a signal has
+crashed; one that is silent for ROUND_LIMIT_SECONDS hangs, and its stacks are printed before it is ended; one that says
+anything else, ends otherwise or writes to stderr is wrong. An interrupted run is taken up where it was: what has a kept
+result for these sources is not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import glob
+import json
+import os
+import platform
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+RESULTS = HERE / "results"
+MODES = ("patch", "preload")
+ROUND_LIMIT_SECONDS = float(os.environ.get("STRESS_ROUND_LIMIT", 300))
+LEFT_BEHIND_SECONDS = 20
+
+ONE_MODE = {"semantics": "preload", "saving": "patch", "churn": "preload"}
+"""Specimens that bring both by themselves, or to which it makes no difference."""
+ON_DEMAND = {"churn": "half an hour by itself: name it", "servers": "needs gunicorn and uWSGI: name it"}
+"""Left out unless they are named."""
+
+
+@dataclass
+class Outcome:
+    specimen: str
+    mode: str
+    date: str = ""
+    commit: str = ""
+    engine: str = ""
+    python: str = platform.python_version()
+    kernel: str = platform.release()
+    processors: int = os.cpu_count() or 1
+    seconds: float = 0
+    rounds: int = 0
+    crashes: int = 0
+    hangs: int = 0
+    wrong: int = 0
+    figures: dict[str, object] = field(default_factory=dict)
+    said: str = ""
+
+    @property
+    def good(self) -> bool:
+        return self.crashes + self.hangs + self.wrong == 0
+
+
+# ---- One specimen
+
+
+class Watched:
+    """A specimen in a session of its own, its output read line by line."""
+
+    def __init__(self, specimen: str, mode: str, limits: dict[str, str], folder: Path, build: Path) -> None:
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("LD_PRELOAD", "STRESS_"))}
+        environment.update(limits, STRESS_MODE=mode, STRESS_BUILD=str(build), PYTHONPATH=str(HERE))
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        if mode == "preload":
+            environment["LD_PRELOAD"] = engine_path()
+        self.process = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-X", "faulthandler", str(HERE / "specimens" / f"{specimen}.py")],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def lines(self) -> Iterator[tuple[str, str]]:
+        """(stream, line) as they come; TimeoutError when no line comes for too long."""
+        with selectors.DefaultSelector() as selector:
+            rest = {}
+            for name in ("stdout", "stderr"):
+                stream = getattr(self.process, name)
+                os.set_blocking(stream.fileno(), False)
+                selector.register(stream, selectors.EVENT_READ, name)
+                rest[name] = b""
+            while selector.get_map():
+                ready = selector.select(ROUND_LIMIT_SECONDS)
+                if not ready:
+                    raise TimeoutError
+                for key, _ in ready:
+                    data = os.read(key.fd, 65536)
+                    if not data:
+                        selector.unregister(key.fileobj)
+                    *whole, rest[key.data] = (rest[key.data] + data).split(b"\n")
+                    for line in whole:
+                        yield key.data, line.decode(errors="replace")
+            for name, text in rest.items():
+                if text:
+                    yield name, text.decode(errors="replace")
+
+    def processes(self) -> list[int]:
+        """Whoever belongs to the session and is still there."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/stat"):
+            try:
+                status = Path(path).read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(status[3]) == self.process.pid and status[0] != "Z":
+                found.append(int(path.split("/")[2]))
+        return found
+
+    def left_behind(self) -> list[int]:
+        """What the specimen has started and not ended. Helpers of multiprocessing end by themselves, a moment later."""
+        end = time.monotonic() + LEFT_BEHIND_SECONDS
+        while True:
+            left = [pid for pid in self.processes() if pid != self.process.pid]
+            if not left or time.monotonic() > end:
+                return left
+            time.sleep(0.05)
+
+    def end(self) -> int:
+        for pid in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return self.process.wait()
+
+
+def describe_stacks(pids: list[int]) -> str:
+    """Where each thread of each process stands: by gdb where there is one, and what the kernel says."""
+    parts = []
+    for pid in pids:
+        parts.append(f"---- process {pid}")
+        for task in sorted(glob.glob(f"/proc/{pid}/task/*")):
+            words = [task.rsplit("/", 1)[1]]
+            for name in ("comm", "wchan", "syscall", "stack"):
+                with suppress(OSError):
+                    words.append(f"{name}: {Path(task, name).read_text().strip()}")
+            parts.append("  ".join(words))
+        if shutil.which("gdb"):
+            command = ["gdb", "-batch", "-p", str(pid), "-ex", "thread apply all bt 30"]
+            shown = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
+            parts.append(shown.stdout[-20_000:])
+    return "\n".join(parts)
+
+
+def run(specimen: str, mode: str, limits: dict[str, str], build: Path) -> Outcome:
+    outcome = Outcome(specimen, mode, datetime.date.today().isoformat(), *identity())
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="stress-", ignore_cleanup_errors=True) if sys.version_info >= (
+        3, 10
+    ) else tempfile.TemporaryDirectory(prefix="stress-") as folder:  # fmt: skip
+        watched = Watched(specimen, mode, limits, Path(folder), build)
+        judge(outcome, watched)
+    outcome.seconds = round(time.monotonic() - begin, 1)
+    return outcome
+
+
+def judge(outcome: Outcome, watched: Watched) -> None:
+    said, done = [], False
+    try:
+        for stream, line in watched.lines():
+            if stream == "stdout" and line.startswith("round "):
+                outcome.rounds = int(line.split()[1])
+                if len(line.split()) > 2:
+                    print(f"  {line}", flush=True)
+            elif stream == "stdout" and line.startswith("done "):
+                outcome.figures, done = json.loads(line[5:]), True
+            elif stream == "stdout" and line.startswith("left out: "):
+                outcome.figures["left_out"] = line[10:]
+            else:
+                said.append(line)
+    except TimeoutError:
+        outcome.hangs = 1
+        said.append(describe_stacks(watched.processes()))
+    left = [] if outcome.hangs else watched.left_behind()
+    if left:
+        said.append(f"processes were left behind: {describe_stacks(left)}")
+    status = watched.end()
+    outcome.said = "\n".join(said)
+    if status < 0 and not outcome.hangs:
+        outcome.crashes = 1
+        outcome.said += f"\nended by {signal.Signals(-status).name}"
+    elif not outcome.hangs and (status != 0 or said or not done):
+        outcome.wrong = 1
+        outcome.said += f"\nended with status {status}"
+
+
+# ---- What is run
+
+
+def engine_path() -> str:
+    from spprof import _memprof
+
+    return _memprof.library_path()
+
+
+def identity() -> tuple[str, str]:
+    """The commit, and what tells whether the profiler's own sources are still those of a kept result."""
+    git = ["git", "-C", str(ROOT)]
+    asked = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
+    trees = ["HEAD:src", "HEAD:include", "HEAD:python"]
+    sources = subprocess.run([*git, "rev-parse", *trees], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or "unknown", "-".join(line[:6] for line in sources.stdout.split()) or "unknown"
+
+
+def modes_of(specimen: str) -> tuple[str, ...]:
+    return (ONE_MODE[specimen],) if specimen in ONE_MODE else MODES
+
+
+def specimens() -> list[str]:
+    return sorted(path.stem for path in (HERE / "specimens").glob("*.py"))
+
+
+# ---- Results
+
+
+def read_results() -> list[Outcome]:
+    return [Outcome(**json.loads(file.read_text())) for file in sorted(RESULTS.glob("*.json"))]
+
+
+def keep(outcome: Outcome) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    name = f"{outcome.specimen}-{outcome.mode}-{outcome.date}"
+    number = 1
+    while (RESULTS / f"{name}-{number}.json").exists():
+        number += 1
+    outcome.said = outcome.said[:20_000]
+    (RESULTS / f"{name}-{number}.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n")
+
+
+def is_kept(specimen: str, mode: str, seconds: float) -> bool:
+    engine = identity()[1]
+    return any(
+        (kept.specimen, kept.mode, kept.engine, kept.good) == (specimen, mode, engine, True) and kept.seconds >= seconds
+        for kept in read_results()
+    )
+
+
+def hours(seconds: float) -> str:
+    return f"{seconds / 3600:.2f} h"
+
+
+def write_table() -> None:
+    results = read_results()
+    lines = [
+        "# Results of the stress specimens",
+        "",
+        "Made by `python tests/stress/run.py --table` from `tests/stress/results`; `make stress` adds to them.",
+        "",
+        f"**{hours(sum(kept.seconds for kept in results))} in {len(results)} runs, "
+        f"{sum(kept.rounds for kept in results)} rounds: {sum(kept.crashes for kept in results)} crashes, "
+        f"{sum(kept.hangs for kept in results)} hangs, {sum(kept.wrong for kept in results)} wrong results.**",
+        "",
+        "| specimen | mode | Python | date | commit | seconds | rounds | crashes | hangs | wrong | figures |",
+        "|---|---|---|---|---|---:|---:|---:|---:|---:|---|",
+    ]
+    for kept in results:
+        figures = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in kept.figures.items())
+        lines.append(
+            f"| {kept.specimen} | {kept.mode} | {kept.python} | {kept.date} | {kept.commit} | {kept.seconds:.0f} "
+            f"| {kept.rounds} | {kept.crashes} | {kept.hangs} | {kept.wrong} | {figures} |"
+        )
+    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n")
+    print(lines[4])
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help="specimens; all but the on-demand ones unless given")
+    parser.add_argument("--rounds", type=int, help="so many rounds each; nothing is kept")
+    parser.add_argument("--seconds", type=float, default=float(os.environ.get("STRESS_SECONDS", 60)))
+    parser.add_argument("--mode", choices=MODES)
+    parser.add_argument("--again", action="store_true", help="also what has a result for this engine")
+    parser.add_argument("--table", action="store_true", help="only write RESULTS.md")
+    return parser.parse_args()
+
+
+def run_all(asked: argparse.Namespace) -> bool:
+    build = ROOT / "build" / f"stress-{platform.python_version()}"
+    build.mkdir(parents=True, exist_ok=True)
+    seconds = {"STRESS_SECONDS": str(asked.seconds)}
+    limits = seconds if asked.rounds is None else {"STRESS_ROUNDS": str(asked.rounds)}
+    good = True
+    for specimen in asked.names or specimens():
+        if specimen in ON_DEMAND and specimen not in asked.names:
+            print(f"{specimen}: left out: {ON_DEMAND[specimen]}")
+            continue
+        for mode in [mode for mode in modes_of(specimen) if asked.mode in (None, mode)]:
+            if asked.rounds is None and not asked.again and is_kept(specimen, mode, asked.seconds):
+                print(f"{specimen} {mode}: has a result for these sources")
+                continue
+            outcome = run(specimen, mode, limits, build)
+            print(
+                f"{specimen} {mode}: {'good' if outcome.good else 'FAILED'}, {outcome.rounds} rounds in "
+                f"{outcome.seconds:.0f} s {outcome.figures}",
+                flush=True,
+            )
+            if not outcome.good:
+                print(outcome.said, flush=True)
+            if asked.rounds is None:
+                keep(outcome)
+            good = good and outcome.good
+    return good
+
+
+def main() -> None:
+    asked = arguments()
+    good = asked.table or run_all(asked)
+    if asked.rounds is None:
+        write_table()
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

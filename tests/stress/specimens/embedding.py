@@ -1,0 +1,77 @@
+"""A C program that starts and ends Python ten times. The profiler's life ends with the first; the program goes on."""
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+from rounds import MODE, check, compiled, finish, rounds, run_program
+
+TIMES = 10
+FIRST = (0, 0, 3)
+"""In which of its lives Python starts the profiler: in the first one, or only later."""
+
+SCRIPT = """
+import threading
+import spprof.memprof as memprof
+
+def allocate():
+    return [bytearray(43_210) for _ in range(30)]
+
+def seen():
+    return sum(record[1] == 43_211 for record in memprof.get_snapshot().records())
+
+if cycle == {first}:
+    memprof.start(0, native={mode!r})
+    held = allocate()
+    assert seen() == 30, seen()
+    thread = threading.Thread(target=allocate)
+    thread.start()
+    thread.join()
+    assert seen() == 30, seen()
+    if {stop}:
+        memprof.stop()
+    left_behind = allocate()
+elif cycle > {first}:
+    assert not memprof.is_active()
+    try:
+        memprof.start(0, native={mode!r})
+    except RuntimeError as error:
+        assert "shut down" in str(error), error
+    else:
+        raise AssertionError("shutting down is one way")
+    before = memprof.get_stats()
+    held = allocate()
+    assert memprof.get_stats() == before
+    assert len(memprof.get_snapshot().samples) == before.live_samples
+"""
+
+
+def python_library():
+    """What to link to embed this Python; None: it has nothing for that."""
+    variables = sysconfig.get_config_vars()
+    shared = Path(variables["LIBDIR"]) / variables["LDLIBRARY"]
+    if shared.suffix == ".so" and shared.exists():
+        return [str(shared), f"-Wl,-rpath,{variables['LIBDIR']}"]
+    static = Path(variables["LIBPL"]) / variables["LIBRARY"]
+    if not static.exists():
+        return None
+    others = f"{variables['LIBS']} {variables['SYSLIBS']}".split()
+    return ["-Wl,-export-dynamic", "-Wl,--whole-archive", str(static), "-Wl,--no-whole-archive", *others]
+
+
+linked = python_library()
+lives = 0
+if linked is None:
+    print("left out: this Python has no library to embed", flush=True)
+else:
+    program = compiled("embed", f"-I{sysconfig.get_path('include')}", *linked)
+    os.environ["PYTHONHOME"] = f"{sys.base_prefix}:{sys.base_exec_prefix}"
+    os.environ["PYTHONPATH"] = sysconfig.get_path("platlib")
+    for number in rounds():
+        script = Path("cycle.py")
+        script.write_text(SCRIPT.format(first=FIRST[number % 3], mode=MODE, stop=number % 2))
+        finished = run_program([program, str(TIMES), str(script)], MODE, None)
+        check((finished.stdout, finished.stderr) == ("good\n", ""), str(finished))
+        lives += TIMES
+finish(lives=lives)
