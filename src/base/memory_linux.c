@@ -2,9 +2,11 @@
 
 #include "options.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static _Atomic size_t mapped_bytes;
@@ -44,6 +46,19 @@ void *sp_memory_map_dense(size_t bytes) {
 
 void sp_memory_unmap(void *address, size_t bytes) {
     if (munmap(address, whole_pages(bytes)) == 0) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
+}
+
+#define NO_SUCH_WAY (-1)
+#define KERNEL_SIGNAL_SET 8
+
+/* The kernel copies the set before it refuses the way in which it is asked to apply it; every sandbox allows this call. */
+bool sp_memory_is_readable(uintptr_t address) {
+    int saved_errno = errno;
+    uintptr_t set = address & ~(uintptr_t)(KERNEL_SIGNAL_SET - 1);
+    long status = syscall(SYS_rt_sigprocmask, NO_SUCH_WAY, set, NULL, KERNEL_SIGNAL_SET);
+    bool readable = status == 0 || errno != EFAULT;
+    errno = saved_errno;
+    return readable;
 }
 
 size_t sp_memory_mapped(void) {
