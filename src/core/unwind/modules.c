@@ -10,12 +10,14 @@ typedef struct record {
     spprof_module module;
     uint8_t build_id[SP_BUILD_ID_MAX];
     bool switches_stacks;
+    _Atomic uint64_t met; /* when it was met last: of several records at one place the latest is what stands there */
     char path[];
 } record;
 
 static sp_arena arena;
 static _Atomic(record *) records[SP_MODULES_MAX];
 static _Atomic uint32_t record_count;
+static _Atomic uint64_t meetings;
 static _Atomic bool reused;
 static _Atomic bool any_switches_stacks;
 static char program_path[SP_PATH_MAX];
@@ -57,16 +59,20 @@ static bool is_same(const record *known, const identity *met) {
            memcmp(known->build_id, met->build_id, met->build_id_length) == 0 && ends_with(known->path, met->path);
 }
 
-/* The tenant under which the object is known, or UINT32_MAX and the next free one. */
-static bool find_known(const identity *met, uint32_t *tenant) {
+/* The object's record; NULL if it is new, and the tenant that it will be. */
+static record *find_known(const identity *met, uint32_t *tenant) {
     *tenant = 0;
     for (uint32_t i = count_records(); i-- > 0;) {
-        const record *known = record_at(i);
+        record *known = record_at(i);
         if (!known || !overlaps(known, met->object)) continue;
-        if (is_same(known, met)) return true;
+        if (is_same(known, met)) return known;
         if (known->module.tenant >= *tenant) *tenant = known->module.tenant + 1;
     }
-    return false;
+    return NULL;
+}
+
+static void meet(record *known) {
+    atomic_store_explicit(&known->met, atomic_fetch_add(&meetings, 1) + 1, memory_order_relaxed);
 }
 
 static bool has_switching_name(const char *path) {
@@ -105,6 +111,7 @@ static void add(const identity *met, uint32_t tenant) {
     if (count_records() == SP_MODULES_MAX) return;
     record *created = create_record(met, tenant);
     if (!created) return;
+    meet(created);
     uint32_t index = atomic_fetch_add(&record_count, 1);
     if (index >= SP_MODULES_MAX) return;
     atomic_store_explicit(&records[index], created, memory_order_release);
@@ -116,7 +123,11 @@ void sp_modules_note(const sp_object *object) {
     identity met = {.object = object, .path = object->path[0] ? object->path : program_path};
     met.build_id_length = (uint32_t)sp_objects_read_build_id(object, met.build_id);
     uint32_t tenant;
-    if (!find_known(&met, &tenant)) add(&met, tenant);
+    record *known = find_known(&met, &tenant);
+    if (known)
+        meet(known);
+    else
+        add(&met, tenant);
 }
 
 bool sp_modules_get(uint32_t index, spprof_module *module) {
@@ -130,12 +141,16 @@ bool sp_modules_reused(void) {
     return atomic_load_explicit(&reused, memory_order_relaxed);
 }
 
+static uint64_t time_met(const record *known) {
+    return atomic_load_explicit(&known->met, memory_order_relaxed);
+}
+
 static const record *latest_at(uintptr_t address) {
     const record *latest = NULL;
     for (uint32_t i = count_records(); i-- > 0;) {
         const record *known = record_at(i);
         if (!known || address < known->module.start || address >= known->module.end) continue;
-        if (!latest || known->module.tenant > latest->module.tenant) latest = known;
+        if (!latest || time_met(known) > time_met(latest)) latest = known;
     }
     return latest;
 }

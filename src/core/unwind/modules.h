@@ -26,7 +26,7 @@ bool sp_modules_get(uint32_t index, spprof_module *module);
 
 /* Whether any place had more than one tenant. */
 bool sp_modules_reused(void);
-/* The latest tenant at this address. */
+/* The tenant that was met last at this address. */
 uint32_t sp_modules_tenant(uintptr_t address);
 
 /* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may be
