@@ -19,8 +19,9 @@ void *sp_memory_map(size_t bytes);
 void *sp_memory_map_dense(size_t bytes);
 void sp_memory_unmap(void *address, size_t bytes);
 
-/* Whether the byte at `address` can be read, and with it the rest of its 4 KiB. One system call; leaves errno alone. Another
- * thread may unmap it at any moment. Signals: safe. */
+/* Whether the byte at `address` can be read, and with it the rest of its 4 KiB. One system call, and a few at the first use,
+ * which finds out what the kernel, or whoever emulates it, can be asked; leaves errno alone. Another thread may unmap it at
+ * any moment. Signals: safe. */
 bool sp_memory_is_readable(uintptr_t address);
 
 /* Bytes mapped now. */
