@@ -50,14 +50,16 @@ chance = random.Random(1)
 
 
 def make_snapshots():
-    """Two that differ, with stacks enough for files that take a while."""
+    """Two that differ, with stacks enough for files that take a while. Stopped in between: a snapshot allocates, too."""
     snapshots = []
     held = []
     for count in (300, 600):
+        start_anew(0)
         for number in range(len(held), count):
             scope = {}
             exec(f"def function_{number:0200}():\n    return bytearray(1000)", scope)
             held.append(scope[f"function_{number:0200}"]())
+        memprof.stop()
         snapshots.append(memprof.get_snapshot())
     return snapshots
 
@@ -77,7 +79,7 @@ def kill_savers(snapshots, path):
         pid = os.fork()
         if pid == 0:
             save_for_ever(snapshots, path)
-        time.sleep(chance.random() * 0.03)  # any moment is as good as another
+        time.sleep(chance.random() * 0.1)  # any moment is as good as another
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         check(Path(path).read_bytes() in wholes, "the file is neither the old one nor the new one")
@@ -130,8 +132,8 @@ def save_on_full_disk():
 kills = litter = 0
 full_disk = ""
 for _number in rounds():
-    start_anew(0)
     snapshots = make_snapshots()
+    start_anew(1)
     with load(2):
         litter += kill_savers(snapshots, "profile.json")
         kills += KILLS
