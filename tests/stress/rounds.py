@@ -147,6 +147,9 @@ def load_library() -> ctypes.CDLL:
     loaded = ctypes.CDLL(library("load"))
     loaded.load_end.restype = loaded.reload_end.restype = ctypes.c_ulong
     loaded.load_begin.argtypes = [ctypes.c_int, ctypes.c_ulong]
+    loaded.make_room.argtypes = loaded.fill_room.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_size_t]
+    loaded.empty_room.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    loaded.fill_room.restype = ctypes.c_size_t
     loaded.short_threads.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_size_t]
     return loaded
 

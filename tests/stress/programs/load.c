@@ -181,6 +181,25 @@ void short_threads(int count, size_t stack_bytes, size_t size) {
     pthread_attr_destroy(&attributes);
 }
 
+/* ---- A heap with room, in a process without ---- */
+
+/* `count` blocks of `size` at the heap's end; all but the last are freed, which keeps libc from giving the room back. */
+void make_room(void **blocks, size_t count, size_t size) {
+    for (size_t i = 0; i < count; i++) CHECK((blocks[i] = malloc(size)));
+    for (size_t i = 0; i + 1 < count; i++) free(blocks[i]);
+}
+
+/* Returns how many of `count` blocks there was room for. */
+size_t fill_room(void **blocks, size_t count, size_t size) {
+    size_t made = 0;
+    while (made < count && (blocks[made] = malloc(size))) made++;
+    return made;
+}
+
+void empty_room(void **blocks, size_t count) {
+    for (size_t i = 0; i < count; i++) free(blocks[i]);
+}
+
 /* ---- What a free costs ---- */
 
 static double now_ns(void) {

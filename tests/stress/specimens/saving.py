@@ -14,7 +14,7 @@ from pathlib import Path
 import spprof.memprof as memprof
 from rounds import SHORT, check, expect_good, finish, load, rounds, run_child, start_anew
 
-KILLS = 10 if SHORT else 60
+KILLS = 6 if SHORT else 60
 FULL_DISK = """
 import errno, os, sys
 import spprof.memprof as memprof
@@ -50,7 +50,7 @@ chance = random.Random(1)
 
 
 def make_snapshots():
-    """Two that differ, with stacks enough for files that take a while. Stopped in between: a snapshot allocates, too."""
+    """Two that differ, with stacks enough for files that take a while. Stopped in between: snapshots allocate, too."""
     snapshots = []
     held = []
     for count in (300, 600):
@@ -72,14 +72,16 @@ def save_for_ever(snapshots, path):
 def kill_savers(snapshots, path):
     wholes = []
     for snapshot in snapshots:
+        begin = time.monotonic()
         snapshot.save(path)
+        seconds = time.monotonic() - begin
         wholes.append(Path(path).read_bytes())
     check(wholes[0] != wholes[1], "the two files are the same")
     for _ in range(KILLS):
         pid = os.fork()
         if pid == 0:
             save_for_ever(snapshots, path)
-        time.sleep(chance.random() * 0.1)  # any moment is as good as another
+        time.sleep(chance.random() * 4 * seconds)  # any moment of the first two saves or so
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         check(Path(path).read_bytes() in wholes, "the file is neither the old one nor the new one")
