@@ -1,5 +1,6 @@
 #include "thread.h"
 
+#include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,9 +13,9 @@ uint32_t sp_thread_kernel_id(void) {
 extern void *__libc_stack_end;
 
 /* glibc keeps a thread's own data at the top of its stack, whoever provided that; the main thread's lies elsewhere. */
-void sp_thread_stack_tops(uintptr_t tops[SP_THREAD_STACK_TOPS]) {
-    tops[0] = (uintptr_t)__libc_stack_end;
-    tops[1] = (uintptr_t)__builtin_thread_pointer();
+uintptr_t sp_thread_stack_top(void) {
+    bool is_main = syscall(SYS_gettid) == getpid();
+    return is_main ? (uintptr_t)__libc_stack_end : (uintptr_t)__builtin_thread_pointer();
 }
 
 void sp_thread_pause(void) {

@@ -147,7 +147,7 @@ size_t sp_code_ranges_find(const void *function, spprof_code_range *ranges, size
     const Elf64_Sym *symbol;
     struct link_map *object_map;
     if (capacity == 0 || !dladdr1(function, &info, (void **)&symbol, RTLD_DL_SYMENT) || symbol == NULL) return 0;
-    if (info.dli_saddr != function || strlen(info.dli_sname) > NAME_MAX_BYTES) return 0;
+    if (info.dli_saddr != function || symbol->st_size == 0 || strlen(info.dli_sname) > NAME_MAX_BYTES) return 0;
     uintptr_t start = (uintptr_t)function;
     ranges[0] = (spprof_code_range){.start = start, .end = start + symbol->st_size};
     if (!dladdr1(function, &info, (void **)&object_map, RTLD_DL_LINKMAP)) return 1;

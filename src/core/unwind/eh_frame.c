@@ -35,18 +35,16 @@ static sp_dwarf_reader reader_from(const sp_eh_image *image, uintptr_t address) 
 }
 
 static uint64_t read_length(sp_dwarf_reader *reader) {
-    enum { FIRST_RESERVED = 0xFFFFFFF0, EIGHT_BYTES_FOLLOW = 0xFFFFFFFF };
+    enum { EIGHT_BYTES_FOLLOW = 0xFFFFFFFF };
     uint64_t length = sp_dwarf_read_unsigned(reader, 4);
-    if (length == EIGHT_BYTES_FOLLOW) return sp_dwarf_read_unsigned(reader, 8);
-    if (length >= FIRST_RESERVED) sp_dwarf_fail(reader);
-    return length;
+    return length == EIGHT_BYTES_FOLLOW ? sp_dwarf_read_unsigned(reader, 8) : length;
 }
 
-/* Moves the reader to the next entry. False: the end of the section, or of what can be read. */
+/* Moves the reader to the next entry. False: what can be read ends here, or an entry without an id ends the section. */
 static bool read_entry(sp_dwarf_reader *reader, sp_eh_entry *entry) {
     uint64_t length = read_length(reader);
     const uint8_t *bytes = sp_dwarf_read_block(reader, length);
-    if (reader->failed || length == 0) return false;
+    if (reader->failed) return false;
     entry->rest = (sp_dwarf_reader){.at = bytes, .end = reader->at};
     entry->id_place = bytes;
     entry->id = (uint32_t)sp_dwarf_read_unsigned(&entry->rest, 4);
@@ -116,10 +114,11 @@ static bool read_cie(const sp_eh_image *image, uintptr_t address, sp_cie *cie) {
 
 /* ---- FDE ---- */
 
+/* One that wraps around holds no address. */
 static bool read_addresses(sp_dwarf_reader *reader, uint8_t encoding, sp_fde *fde) {
     fde->pc_start = sp_dwarf_read_pointer(reader, encoding, 0);
-    uint64_t length = sp_dwarf_read_value(reader, encoding);
-    return !reader->failed && !__builtin_add_overflow(fde->pc_start, length, &fde->pc_end);
+    fde->pc_end = fde->pc_start + sp_dwarf_read_value(reader, encoding);
+    return !reader->failed;
 }
 
 /* False: not an FDE, not one of `pc`, or not readable. */

@@ -156,7 +156,7 @@ static uintptr_t remainder_of(sp_evaluation *evaluation, uintptr_t dividend, uin
 
 static void jump(sp_evaluation *evaluation, bool taken) {
     int64_t distance = sp_dwarf_read_signed(&evaluation->reader, 2);
-    if (!taken || evaluation->reader.failed) return;
+    if (!taken) return;
     const uint8_t *here = evaluation->reader.at;
     if (distance < evaluation->start - here || distance > evaluation->reader.end - here) return fail(evaluation);
     evaluation->reader.at = here + distance;
