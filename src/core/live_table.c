@@ -194,11 +194,15 @@ sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample 
 }
 
 bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed) {
+    return sp_live_table_remove_until(table, address, UINT64_MAX, removed);
+}
+
+bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_t last_serial, spprof_sample *removed) {
     sp_live_shard *shard = shard_of(table, address);
     sp_lock_acquire(&shard->lock);
     sp_live_slots *slots = slots_of(shard);
     uint64_t index = slots ? find(slots, address) : 0;
-    bool found = slots && slots->at[index].address != 0;
+    bool found = slots && slots->at[index].address != 0 && slots->at[index].serial <= last_serial;
     if (found) {
         *removed = slots->at[index];
         begin_change(shard);

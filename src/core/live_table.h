@@ -59,6 +59,10 @@ sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample 
 /* False: not in the table. */
 bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed);
 
+/* The same unless the entry is newer than the sample with `last_serial`: for a free that is done late, when another thread
+ * may have received the address. */
+bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_t last_serial, spprof_sample *removed);
+
 size_t sp_live_table_count(sp_live_table *table);
 
 /* Copies up to `capacity` entries, one shard at a time; returns how many there were. */

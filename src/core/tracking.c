@@ -22,9 +22,17 @@ static void forget_guarded(uintptr_t address) {
     if (sp_live_table_remove(&sp_the_profiler.live, address, &removed)) sp_counters_add_freed(&removed);
 }
 
+/* An address that left the list is free to be sampled anew, by a thread that finds the list empty: such a sample has a
+ * later serial than any that was drawn before. */
 static void drain_pending_guarded(void) {
-    uintptr_t address;
-    while ((address = sp_pending_pop(&sp_the_profiler.pending)) != 0) forget_guarded(address);
+    spprof_sample removed;
+    for (;;) {
+        uint64_t last_serial = atomic_load(&sp_the_profiler.counters.last_serial);
+        uintptr_t address = sp_pending_pop(&sp_the_profiler.pending);
+        if (address == 0) return;
+        if (sp_live_table_remove_until(&sp_the_profiler.live, address, last_serial, &removed))
+            sp_counters_add_freed(&removed);
+    }
 }
 
 static void leave_pending(uintptr_t address) {

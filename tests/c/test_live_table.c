@@ -169,6 +169,19 @@ TEST(test_one_crowded_shard_agrees_with_a_model) {
     for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
+TEST(test_an_entry_newer_than_a_late_free_stays) {
+    create(NO_LIMIT);
+    fill_pool(3, 7, 6);
+    for (size_t i = 0; i < 3; i++) insert_one(i);
+    spprof_sample removed;
+    uint64_t serial = pool.serials[1];
+    assert_false(sp_live_table_remove_until(&table, pool.addresses[1], serial - 1, &removed));
+    assert_agreement();
+    assert_true(sp_live_table_remove_until(&table, pool.addresses[1], serial, &removed));
+    assert_int_equal(removed.serial, serial);
+    assert_int_equal(sp_live_table_count(&table), 2);
+}
+
 TEST(test_a_listed_address_is_replaced_and_its_old_entry_handed_out) {
     create(NO_LIMIT);
     fill_pool(3, 7, 6);
@@ -506,6 +519,7 @@ TEST(test_eight_threads_fill_the_table_to_its_max) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_entry_newer_than_a_late_free_stays),
         cmocka_unit_test(test_random_inserts_and_removes_agree_with_a_model),
         cmocka_unit_test(test_addresses_of_one_home_slot_agree_with_a_model),
         cmocka_unit_test(test_clusters_across_the_end_of_a_table_agree_with_a_model),
