@@ -86,12 +86,12 @@ static uintptr_t lookup_pc(const walk *at) {
     return at->frame.pc - !at->exact;
 }
 
-/* The frame's end is not known until the step to its caller. False: no room. */
+/* The frame's end is not known until the step to its caller: till then it holds nothing. False: no room. */
 static bool push_address(walk *at) {
     sp_native_stack *out = at->out;
     if (out->count == out->capacity) return false;
     out->addresses[out->count] = lookup_pc(at) + 1;
-    out->ends[out->count++] = UINTPTR_MAX;
+    out->ends[out->count++] = at->frame.sp;
     return true;
 }
 
@@ -202,6 +202,7 @@ static step_result walk_from(const sp_registers *registers, walk *at) {
     at->all = *registers;
     at->registers = &at->all;
     at->exact = true;
+    at->out->begin = at->frame.sp;
     at->out->count = 0;
     sp_stack_memory_find(&at->stack, at->frame.sp);
     step_result result = STEP_CALLER;
