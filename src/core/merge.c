@@ -42,7 +42,7 @@ static bool is_evaluation(const sp_interpreter_stack *interpreter, uintptr_t add
 
 static bool holds(const merging *at, const sp_native_stack *native, size_t i, uint64_t anchor) {
     if (anchor == 0) return is_evaluation(at->interpreter, native->addresses[i]);
-    uintptr_t begin = i > 0 ? native->ends[i - 1] : 0;
+    uintptr_t begin = i > 0 ? native->ends[i - 1] : native->begin;
     return anchor >= begin && anchor < native->ends[i];
 }
 

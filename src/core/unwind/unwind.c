@@ -5,6 +5,7 @@
 #include "modules.h"
 #include "objects.h"
 #include "rule_cache.h"
+#include "spprof.h"
 
 #include <stdatomic.h>
 
@@ -86,12 +87,12 @@ static uintptr_t lookup_pc(const walk *at) {
     return at->frame.pc - !at->exact;
 }
 
-/* The frame's end is not known until the step to its caller. False: no room. */
+/* The frame's end is not known until the step to its caller: till then it holds nothing. False: no room. */
 static bool push_address(walk *at) {
     sp_native_stack *out = at->out;
     if (out->count == out->capacity) return false;
     out->addresses[out->count] = lookup_pc(at) + 1;
-    out->ends[out->count++] = UINTPTR_MAX;
+    out->ends[out->count++] = at->frame.sp;
     return true;
 }
 
@@ -137,6 +138,28 @@ static __attribute__((noinline)) step_result step_by_row(walk *at) {
 
 /* ---- By the frame pointer ---- */
 
+#if defined(__x86_64__)
+/* The length of an indirect call whose operand these two bytes begin; 0: some other instruction. */
+static unsigned indirect_call_length(uint8_t operand, uint8_t index) {
+    unsigned mode = operand >> 6, base = operand & 7;
+    bool has_index = mode < 3 && base == 4;
+    bool is_far = mode == 2 || (mode == 0 && (base == 5 || (has_index && (index & 7) == 5)));
+    bool is_call = (operand >> 3 & 7) == 2;
+    return is_call ? 2 + has_index + (is_far ? 4 : mode == 1) : 0;
+}
+
+static bool is_behind_indirect_call(const uint8_t *code) {
+    for (unsigned length = 2; length <= 7; length++)
+        if (code[-(int)length] == 0xFF && indirect_call_length(code[1 - (int)length], code[2 - (int)length]) == length)
+            return true;
+    return false;
+}
+
+static bool is_behind_direct_call(const uint8_t *code) {
+    return code[-5] == 0xE8;
+}
+#endif
+
 /* Code without a description: generated at run time, or assembly. What looks like its frame may be anything, so the
  * caller has to be code behind a call. */
 static bool is_behind_call(uintptr_t pc) {
@@ -144,8 +167,7 @@ static bool is_behind_call(uintptr_t pc) {
     if (!sp_objects_find(pc - 1, &object) || pc - object.start < 7) return false;
     if (!sp_memory_is_readable(pc - 1) || !sp_memory_is_readable(pc - 7)) return false;
 #if defined(__x86_64__)
-    const uint8_t *code = (const uint8_t *)pc;
-    return code[-5] == 0xE8 || code[-2] == 0xFF || code[-3] == 0xFF || code[-6] == 0xFF || code[-7] == 0xFF;
+    return is_behind_direct_call((const uint8_t *)pc) || is_behind_indirect_call((const uint8_t *)pc);
 #elif defined(__aarch64__)
     if (pc % 4 != 0) return false;
     uint32_t instruction = ((const uint32_t *)pc)[-1];
@@ -194,6 +216,11 @@ static inline step_result step(walk *at) {
     return STEP_CALLER;
 }
 
+/* Frames hold 48 bits of an address. What more there is on a torn stack is none. */
+static bool is_code_address(uintptr_t pc) {
+    return pc < (UINT64_C(1) << SPPROF_FRAME_TENANT_SHIFT) - 1;
+}
+
 /* A caller at address 0 is how a thread's first function that says nothing else was entered. */
 static step_result walk_from(const sp_registers *registers, walk *at) {
     at->frame = (sp_frame){.pc = registers->value[SP_REGISTER_PC],
@@ -202,10 +229,12 @@ static step_result walk_from(const sp_registers *registers, walk *at) {
     at->all = *registers;
     at->registers = &at->all;
     at->exact = true;
+    at->out->begin = at->frame.sp;
     at->out->count = 0;
     sp_stack_memory_find(&at->stack, at->frame.sp);
     step_result result = STEP_CALLER;
     while (result == STEP_CALLER && at->frame.pc != 0) {
+        if (!is_code_address(at->frame.pc)) return STEP_FAILED;
         if (!push_address(at)) return STEP_CALLER;
         result = step(at);
     }

@@ -24,7 +24,8 @@ void sp_unwind_prepare(void);
 
 typedef struct sp_native_stack {
     uintptr_t *addresses; /* one past the call; one past the instruction where a signal interrupted */
-    uintptr_t *ends;      /* where the frame ends on the stack; it begins where the one before ended */
+    uintptr_t begin;      /* where the first frame begins on the stack; another begins where the one before ended */
+    uintptr_t *ends;      /* where each ends; the last, unless cut, where it begins: more is not known */
     size_t capacity, count;
     bool cut;       /* more frames than capacity */
     bool truncated; /* ended before the thread's first frame */
