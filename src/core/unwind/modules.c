@@ -21,9 +21,17 @@ static _Atomic uint64_t meetings;
 static _Atomic bool reused;
 static _Atomic bool any_switches_stacks;
 static char program_path[SP_PATH_MAX];
+static _Atomic bool program_path_claimed, program_path_known;
 
+/* Starts may come at once: the first one writes. */
 void sp_modules_prepare(void) {
-    if (program_path[0] == '\0' && !sp_path_of_program(program_path, sizeof program_path)) program_path[0] = '\0';
+    if (atomic_exchange(&program_path_claimed, true)) return;
+    if (!sp_path_of_program(program_path, sizeof program_path)) program_path[0] = '\0';
+    atomic_store_explicit(&program_path_known, true, memory_order_release);
+}
+
+static const char *path_of_program(void) {
+    return atomic_load_explicit(&program_path_known, memory_order_acquire) ? program_path : "";
 }
 
 static uint32_t count_records(void) {
@@ -120,7 +128,7 @@ static void add(const identity *met, uint32_t tenant) {
 }
 
 void sp_modules_note(const sp_object *object) {
-    identity met = {.object = object, .path = object->path[0] ? object->path : program_path};
+    identity met = {.object = object, .path = object->path[0] ? object->path : path_of_program()};
     met.build_id_length = (uint32_t)sp_objects_read_build_id(object, met.build_id);
     uint32_t tenant;
     record *known = find_known(&met, &tenant);
