@@ -188,7 +188,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     }
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
-    bool due = self->countdown < spprof_the_gate.threshold;
+    bool due = self->countdown < __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED);
     if (due && !is_marked(self, old))
         hold_trial(self, ticket, size, counted);
     else
