@@ -133,3 +133,46 @@ $(LIBUNWIND):
 valgrind:
 	@command -v valgrind >/dev/null || [ -d $(VALGRIND) ] || \
 	    $(PYTHON) tools/fetch_debian.py $(dir $(VALGRIND)) valgrind
+
+# ---- Under watch ----------------------------------------------------------------------------------------------------
+
+.PHONY: stress sanitize run-sanitizer memcheck
+
+# Every specimen for STRESS_SECONDS (240: about two hours), then what is only run when it is named. What has a result for
+# these sources is not run again; results are kept in tests/stress.
+stress: STRESS_SECONDS ?= 240
+stress: install
+	STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python tests/stress/run.py
+	STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python tests/stress/run.py servers
+	STRESS_SECONDS=1800 $(VENV)/bin/python tests/stress/run.py churn
+
+# The C tests of everything but the taps, built with sanitizers; then some of them under valgrind.
+sanitize: venv $(CMOCKA)
+	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
+	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"
+	$(MAKE) --no-print-directory NAME=address SANITIZE=address,undefined run-sanitizer
+	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread run-sanitizer
+	$(MAKE) --no-print-directory memcheck
+
+# A child of a program with threads may go on under the thread sanitizer; what it allocates is not ours to judge.
+run-sanitizer: export TSAN_OPTIONS = die_after_fork=0 halt_on_error=1
+run-sanitizer: export ASAN_OPTIONS = detect_leaks=0
+run-sanitizer:
+	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true -Db_lundef=false -Db_sanitize=$(SANITIZE) \
+	    $(C_TESTS) $(VENV)/build-$(NAME) >/dev/null
+	$(IN_VENV) meson compile -C $(VENV)/build-$(NAME) >/dev/null
+	$(RECORD) sanitizer-$(NAME) $(VENV)/build-$(NAME)/meson-logs/testlog.junit.xml \
+	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-$(NAME) --no-rebuild --suite unit --timeout-multiplier 4 || \
+	        { tail -n +4 $(VENV)/build-$(NAME)/meson-logs/testlog.txt; exit 1; }'
+
+MEMCHECKED = test_arena test_code_table test_shortage test_stack_table test_weight
+memcheck: export PATH := $(PATH):$(abspath $(VALGRIND))/bin
+memcheck: valgrind
+	@echo "left out under valgrind: tests that take more than a minute there, and programs that start no engine"
+	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true $(C_TESTS) $(VENV)/build-memcheck >/dev/null
+	$(IN_VENV) meson compile -C $(VENV)/build-memcheck >/dev/null
+	if [ -d $(VALGRIND) ]; then export VALGRIND_LIB="$(abspath $(VALGRIND))/libexec/valgrind"; fi; \
+	$(RECORD) valgrind $(VENV)/build-memcheck/meson-logs/testlog-valgrind.junit.xml \
+	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-memcheck --no-rebuild --timeout-multiplier 10 \
+	        --wrapper "valgrind -q --error-exitcode=9" $(MEMCHECKED) || \
+	        { tail -n +4 $(VENV)/build-memcheck/meson-logs/testlog-valgrind.txt; exit 1; }'
