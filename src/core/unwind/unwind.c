@@ -5,6 +5,7 @@
 #include "modules.h"
 #include "objects.h"
 #include "rule_cache.h"
+#include "signal_frame.h"
 #include "spprof.h"
 
 #include <stdatomic.h>
@@ -110,10 +111,11 @@ static void know_frame_only(walk *at) {
     sp_registers_set(&at->all, SP_REGISTER_FP, at->frame.fp);
 }
 
-/* A signal's frame leads to any stack of the thread; a call only upwards. */
+/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address in
+ * a register, what was interrupted may have no frame. */
 static bool accept_caller(walk *at, bool signal_frame) {
     uintptr_t sp = at->all.value[SP_REGISTER_SP];
-    if (!signal_frame && sp <= at->frame.sp) return false;
+    if (!signal_frame && sp < at->frame.sp + !at->exact) return false;
     at->frame.pc = at->all.value[SP_REGISTER_PC];
     at->frame.sp = sp;
     if (!sp_registers_get(&at->all, SP_REGISTER_FP, &at->frame.fp)) at->frame.fp = 0;
@@ -121,11 +123,25 @@ static bool accept_caller(walk *at, bool signal_frame) {
     return true;
 }
 
+/* `interrupted`: where on the stack all registers stand. */
+static step_result step_by_signal_frame(walk *at, uintptr_t interrupted) {
+    for (unsigned i = 0; i < SP_REGISTER_COUNT; i++, interrupted += sizeof interrupted)
+        if (!sp_stack_memory_load(&at->stack, interrupted, &at->all.value[i])) return STEP_FAILED;
+    at->all.known = (UINT64_C(1) << SP_REGISTER_COUNT) - 1;
+    at->registers = &at->all;
+    accept_caller(at, true);
+    enter_caller(at, true);
+    return STEP_CALLER;
+}
+
 static __attribute__((noinline)) step_result step_by_row(walk *at) {
     sp_object object;
     description found;
+    uintptr_t interrupted;
     count(&counters.evaluated);
     if (!sp_objects_find(lookup_pc(at), &object) || !describe(&object, lookup_pc(at), &found)) return STEP_FAILED;
+    if (found.fde.signal_frame && sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted))
+        return step_by_signal_frame(at, interrupted);
     if (at->registers != &at->all) know_frame_only(at);
     sp_caller_result result = sp_caller_find(&found.row, &found.fde, &at->all, &at->stack);
     if (result == SP_CALLER_NONE) return STEP_FIRST;
@@ -171,7 +187,9 @@ static bool is_behind_call(uintptr_t pc) {
 #elif defined(__aarch64__)
     if (pc % 4 != 0) return false;
     uint32_t instruction = ((const uint32_t *)pc)[-1];
-    return instruction >> 26 == 0x25 || (instruction & 0xFFFFFC1F) == 0xD63F0000; /* bl, blr */
+    bool direct = instruction >> 26 == 0x25;                  /* bl */
+    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
+    return direct || indirect;
 #endif
 }
 
@@ -179,6 +197,36 @@ static bool is_outside_objects(uintptr_t pc) {
     sp_object object;
     return !sp_objects_find(pc, &object);
 }
+
+#if defined(__x86_64__)
+/* It is right above what the frame pointer points to. */
+static bool find_stack_pointer(walk *at) {
+    (void)at;
+    return true;
+}
+#elif defined(__aarch64__)
+static bool is_record(walk *at, uintptr_t fp) {
+    uintptr_t pc;
+    if (fp < at->frame.sp || !sp_stack_memory_load(&at->stack, fp + sizeof fp, &pc)) return false;
+    pc = sp_strip_signature(pc);
+    return is_outside_objects(pc) || is_behind_call(pc);
+}
+
+/* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the caller's
+ * frame begins. The caller's own does, if the caller's rule tells how far below the frame's end it lies; without a rule
+ * the frame is taken to begin with it. */
+static bool find_stack_pointer(walk *at) {
+    sp_rule rule = find_rule(at->frame.pc - 1);
+    sp_rule_kind kind = sp_rule_kind_of(rule);
+    if (kind != SP_RULE_SP && kind != SP_RULE_NO_TABLE) return kind != SP_RULE_SP_LOAD && kind != SP_RULE_EVALUATE;
+    uintptr_t sp = at->frame.fp;
+    if (kind == SP_RULE_SP) sp += sp_rule_kept_bytes(rule) + sizeof sp - sp_rule_cfa(rule, &(sp_frame){.sp = 0});
+    bool is_pair = kind == SP_RULE_NO_TABLE || (rule & SP_RULE_PAIR);
+    bool found = is_pair && sp >= at->frame.sp && is_record(at, at->frame.fp);
+    if (found) at->frame.sp = sp;
+    return found || kind == SP_RULE_NO_TABLE;
+}
+#endif
 
 static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     uintptr_t fp = at->frame.fp, pc, caller_fp;
@@ -190,18 +238,62 @@ static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     if (!generated && !is_behind_call(pc)) return STEP_FAILED;
     at->frame = (sp_frame){.pc = pc, .sp = fp + 2 * sizeof fp, .fp = caller_fp};
     at->registers = NULL;
+    bool found = find_stack_pointer(at);
     enter_caller(at, false);
-    return STEP_CALLER;
+    if (!found) push_address(at);
+    return found ? STEP_CALLER : STEP_FAILED;
 }
 
+/* ---- By the link register ---- */
+
+#if defined(__aarch64__)
+/* An entry of a procedure linkage table, which linkers do not describe: it leads on to a function, with the return address
+ * still in its register. */
+static bool is_linkage(uint32_t instruction) {
+    return instruction == 0xD503245F ||                /* bti c */
+           (instruction & 0x9F00001F) == 0x90000010 || /* adrp x16 */
+           (instruction & 0xFFC003FF) == 0xF9400211 || /* ldr x17, [x16, …] */
+           (instruction & 0xFFC003FF) == 0x91000210;   /* add x16, x16, … */
+}
+
+static bool leads_to_function(uintptr_t pc) {
+    enum { LONGEST = 5, BR_X17 = 0xD61F0220 };
+    const uint32_t *code = (const uint32_t *)pc;
+    if (pc % sizeof *code != 0 || !sp_memory_is_readable(pc) || !sp_memory_is_readable((uintptr_t)&code[LONGEST - 1]))
+        return false;
+    unsigned i = 0;
+    while (i < LONGEST && is_linkage(code[i])) i++;
+    return i < LONGEST && code[i] == BR_X17;
+}
+
+static bool step_by_link_register(walk *at) {
+    uintptr_t pc;
+    if (!at->exact || !sp_registers_get(&at->all, SP_REGISTER_LR, &pc) || !leads_to_function(at->frame.pc))
+        return false;
+    at->frame.pc = sp_strip_signature(pc);
+    sp_registers_set(&at->all, SP_REGISTER_PC, at->frame.pc);
+    enter_caller(at, false);
+    return true;
+}
+#endif
+
 /* ---- By whatever there is ---- */
+
+static __attribute__((noinline)) step_result step_without_table(walk *at) {
+    uintptr_t interrupted;
+    if (sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted)) return step_by_signal_frame(at, interrupted);
+#if defined(__aarch64__)
+    if (step_by_link_register(at)) return STEP_CALLER;
+#endif
+    return step_by_frame_pointer(at);
+}
 
 static step_result step_slow(walk *at, sp_rule rule) {
     switch (sp_rule_kind_of(rule)) {
     case SP_RULE_END:
         return STEP_FIRST;
     case SP_RULE_NO_TABLE:
-        return step_by_frame_pointer(at);
+        return step_without_table(at);
     default:
         return step_by_row(at);
     }
