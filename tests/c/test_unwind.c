@@ -285,9 +285,7 @@ static void unwind_from_generated(const uintptr_t *sp, uintptr_t fp) {
     sp_registers_set(&registers, SP_REGISTER_PC, (uintptr_t)generated[0]);
     sp_registers_set(&registers, SP_REGISTER_SP, (uintptr_t)sp);
     sp_registers_set(&registers, SP_REGISTER_FP, fp);
-    taken.addresses = taken_addresses;
-    taken.ends = taken_ends;
-    sp_unwind(&registers, &taken);
+    take_from(&registers);
     assert_true(taken.truncated);
 }
 
@@ -372,11 +370,11 @@ TEST(test_an_address_of_more_than_48_bits_is_no_frame) {
         sp_registers registers = {.known = 0};
         sp_registers_set(&registers, SP_REGISTER_PC, wrong[i]);
         sp_registers_set(&registers, SP_REGISTER_SP, (uintptr_t)&registers);
-        sp_unwind(&registers, &taken);
+        take_from(&registers);
         assert_int_equal(taken.count, 0);
         assert_true(taken.truncated);
         sp_registers_set(&registers, SP_REGISTER_PC, known | wrong[i]); /* its low bits are in the cache */
-        sp_unwind(&registers, &taken);
+        take_from(&registers);
         assert_int_equal(taken.count, 0);
     }
 }
