@@ -349,10 +349,10 @@ TEST(test_every_instruction_of_moving_and_sorting_is_unwound) {
 }
 
 static void allocate(void) {
-    void *blocks[20];
-    for (size_t i = 0; i < 20; i++) blocks[i] = malloc((size_t)7 << i);
-    for (size_t i = 0; i < 20; i++) blocks[i] = realloc(blocks[i], (size_t)5 << (19 - i));
-    for (size_t i = 0; i < 20; i++) free(blocks[i]);
+    void *blocks[40];
+    for (size_t i = 0; i < 40; i++) blocks[i] = malloc(i * i + 1);
+    for (size_t i = 0; i < 40; i++) blocks[i] = realloc(blocks[i], 2000 - i * 50);
+    for (size_t i = 0; i < 40; i++) free(blocks[i]);
 }
 
 TEST(test_every_instruction_of_allocating_is_unwound) {
