@@ -97,4 +97,23 @@ static inline bool sp_rule_step(sp_rule rule, sp_frame *frame, sp_stack_memory *
     return true;
 }
 
+/* Where the caller's pc and fp stand; 0: fp is unchanged. */
+static inline uintptr_t sp_rule_pc_place(sp_rule rule, uintptr_t cfa) {
+#if defined(__x86_64__)
+    (void)rule;
+    return cfa - SP_RULE_WORD;
+#elif defined(__aarch64__)
+    return cfa - sp_rule_kept_bytes(rule);
+#endif
+}
+
+static inline uintptr_t sp_rule_fp_place(sp_rule rule, uintptr_t cfa) {
+#if defined(__x86_64__)
+    uintptr_t words = rule & ((1u << SP_RULE_FP_BITS) - 1);
+    return words ? cfa - words * SP_RULE_WORD : 0;
+#elif defined(__aarch64__)
+    return rule & SP_RULE_PAIR ? sp_rule_pc_place(rule, cfa) - SP_RULE_WORD : 0;
+#endif
+}
+
 #endif
