@@ -6,8 +6,9 @@
                           └─ forks ─► the child: the same for FILE.<pid> ─┘   (a child says nothing)
 
 Threads: one writer at a time, under a lock. A signal that comes while its own thread is writing waits for the end of
-it. Our own code does not show: the frames that lead to the program are cut off stacks, and what the thread allocates is
-left out.
+it. Around a fork the signals are blocked: CPython forgets those that reach a child before it has set itself up, and a
+pool that terminates its workers would wait for them forever. Our own code does not show: the frames that lead to the
+program are cut off stacks, and what the thread allocates is left out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ if TYPE_CHECKING:
     from spprof.snapshot import HeapSnapshot
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_BOOTSTRAP = os.path.join(os.path.dirname(__file__), "bootstrap.py")
+_OUR_FOLDER = os.path.dirname(__file__) + os.sep
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _LAST_OF_ALL = -1_000_000
 """Priority among what a worker of multiprocessing does at its end."""
 
@@ -55,7 +57,9 @@ class Recorder:
         self._writing = _thread.allocate_lock()
         self._writer = 0
         self._ending_signal = 0
+        self._is_finishing = False
         self._finished = False
+        self._masks: dict[int, set[signal.Signals | int]] = {}
 
     @property
     def path(self) -> str:
@@ -70,19 +74,23 @@ class Recorder:
         for number in _ENDING_SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self._on_signal)
-        os.register_at_fork(after_in_child=self._after_fork)
+        os.register_at_fork(
+            before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
+        )
         self._start_ticking()
 
     def finish(self) -> None:
         """Writes the file for the last time. In the first process also says so."""
-        if self._finished:
+        if self._finished or self._is_finishing:
             return
-        self._finished = True
+        self._is_finishing = True
         if memprof.is_active():
             memprof.stop()
         last = self._write(is_last=True)
         if last is not None and os.getpid() == self._first_pid:
             summary.show(last, self.path, self._settings.rate_kb)
+        self._finished = True
+        self._is_finishing = False
         if self._ending_signal:
             self._die()
 
@@ -91,13 +99,13 @@ class Recorder:
         if self._writer == _thread.get_ident():
             return None
         with self._writing:
-            if self._finished and not is_last:
+            if (self._finished or self._is_finishing) and not is_last:
                 return None
             self._writer = _thread.get_ident()
             try:
                 return self._write_locked()
-            except OSError as error:
-                _say(f"{visible(self.path)}: {error.strerror or error}")
+            except Exception as error:  # whatever it is, it is not the program's
+                _say(f"{visible(self.path)}: {getattr(error, 'strerror', None) or repr(error)}")
                 return None
             finally:
                 self._writer = 0
@@ -118,8 +126,8 @@ class Recorder:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._ending_signal = number
-        if self._writer == _thread.get_ident():
-            return  # we interrupted our own writing; it ends the process when it is through
+        if self._is_finishing:
+            return  # interrupted: it ends the process when it is through
         self.finish()
         self._die()
 
@@ -130,8 +138,16 @@ class Recorder:
 
     # ---- forks and ticks
 
+    def _before_fork(self) -> None:
+        self._masks[_thread.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+
+    def _after_fork_in_parent(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(_thread.get_ident()))
+
     def _after_fork(self) -> None:
+        mask = self._masks.pop(_thread.get_ident())
         self._begin()
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its workers end by os._exit, after their finalizers
@@ -184,13 +200,14 @@ def theirs(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
 
     What is allocated before there is a frame of the program's, by the compiler above all, has none.
     """
-    ours = [index for index, frame in enumerate(frames) if frame.is_python and frame.file == _BOOTSTRAP]
-    if not ours:
+    ours = (index for index, frame in enumerate(frames) if frame.is_python and frame.file.startswith(_OUR_FOLDER))
+    end = next(ours, -1)
+    if end < 0:
         return frames
-    end = ours[0]
     while end > 0 and not frames[end - 1].is_python:
         end -= 1
-    return frames[:end] or (NATIVE,)
+    is_program = end > 0 and not frames[end - 1].file.startswith(_PACKAGE)
+    return frames[:end] if is_program else (NATIVE,)
 
 
 def _say(text: str) -> None:

@@ -40,7 +40,7 @@ def _lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     yield (
         f"alive at the end: {binary_bytes(taken.estimated_heap_bytes)} "
         f"({binary_bytes(low)} - {binary_bytes(high)}, 95 %), peak {binary_bytes(taken.peak_heap_bytes)}; "
-        f"{taken.live_samples} live samples of {taken.total_samples}, {how}"
+        f"{taken.live_samples} of {taken.total_samples} samples alive, {how}"
     )
     for row in taken.top_allocators(_TOP):
         key = SiteKey(row["function"], row["file"], row["line"])
