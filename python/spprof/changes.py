@@ -45,7 +45,7 @@ def change(old: Amount, new: Amount) -> Change:
     if not (old.is_drawn and new.is_drawn):
         return Change(old.value, new.value, delta, None)
     exact = (new.fixed_bytes - old.fixed_bytes) / _memprof.BYTES_ONE
-    ends = estimate.difference_interval(exact, (new.variance, new.skewness), (old.variance, old.skewness))
+    ends = estimate.runs_difference_interval(exact, (new.variance, new.skewness), (old.variance, old.skewness))
     return Change(old.value, new.value, delta, outwards(ends))
 
 

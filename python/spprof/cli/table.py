@@ -28,21 +28,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     profile = read(arguments.file)
     tally = Tally(profile, sample_type_index(profile, arguments.file, arguments.sample_type))
-    rows = _rows(tally, arguments.sort)
+    ranked = rows(tally, arguments.sort)
     if arguments.json:
-        print_json(_document(tally, rows[: arguments.rows], len(rows)))
+        print_json(_document(tally, ranked[: arguments.rows], len(ranked)))
     else:
-        _print(tally, rows, arguments.rows)
+        _print(tally, ranked, arguments.rows)
     return 0
 
 
-def _rows(tally: Tally, sort: str) -> list[Row]:
+def rows(tally: Tally, sort: str) -> list[Row]:
+    """Every site, sorted by "own" (those that hold something themselves) or by "total"."""
     nothing = Amount()
-    rows = [(key, tally.own.get(key, nothing), total) for key, total in tally.total.items()]
-    rows += [(key, own, own.value) for key, own in tally.own.items() if key not in tally.total]
+    found = [(key, tally.own.get(key, nothing), total) for key, total in tally.total.items()]
+    found += [(key, own, own.value) for key, own in tally.own.items() if key not in tally.total]
     if sort == "own":
-        return sorted((row for row in rows if row[1] is not nothing), key=lambda row: (-row[1].value, -row[2], row[0]))
-    return sorted(rows, key=lambda row: (-row[2], -row[1].value, row[0]))
+        return sorted((row for row in found if row[1] is not nothing), key=lambda row: (-row[1].value, -row[2], row[0]))
+    return sorted(found, key=lambda row: (-row[2], -row[1].value, row[0]))
 
 
 def headline(tally: Tally) -> str:
@@ -58,20 +59,20 @@ def headline(tally: Tally) -> str:
     return f"{text}; {tally.whole.samples} live samples, {how}"
 
 
-def _print(tally: Tally, rows: list[Row], count: int) -> None:
+def _print(tally: Tally, ranked: list[Row], count: int) -> None:
     terminal, unit = Terminal(), tally.value_type.unit
     terminal.line(headline(tally))
-    if not rows:
+    if not ranked:
         terminal.line(explanation(tally))
         return
     terminal.line(f"{'own':>11}  {'95 % interval':>23}  {'total':>11}  site", "bold")
-    for key, own, total in rows[:count]:
+    for key, own, total in ranked[:count]:
         ends = own.interval()
         between = f"{amount(ends[0], unit)} - {amount(ends[1], unit)}" if ends and own.value else ""
         numbers = f"{amount(own.value, unit):>11}  {between:>23}  {amount(total, unit):>11}  "
         terminal.line(numbers + terminal.fitted(site_text(key), len(numbers)))
-    if len(rows) > count:
-        terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
+    if len(ranked) > count:
+        terminal.line(f"{len(ranked) - count} more; -n {len(ranked)} shows all", "faint")
 
 
 def explanation(tally: Tally) -> str:
@@ -87,7 +88,7 @@ def explanation(tally: Tally) -> str:
     return f"{text} A lower --rate-kb sees more."
 
 
-def _document(tally: Tally, rows: list[Row], count: int) -> dict[str, object]:
+def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
     ends = tally.whole_interval() or (None, None)
     return {
         "schema": "spprof-table-1",
@@ -97,7 +98,7 @@ def _document(tally: Tally, rows: list[Row], count: int) -> dict[str, object]:
         "low": ends[0],
         "high": ends[1],
         "sites_in_file": count,
-        "sites": [site_document(key, own, total) for key, own, total in rows],
+        "sites": [site_document(key, own, total) for key, own, total in shown],
     }
 
 

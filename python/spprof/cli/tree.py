@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     profile = read(arguments.file)
     tally = Tally(profile, sample_type_index(profile, arguments.file, arguments.sample_type))
-    root = _grown(tally)
+    root = grown(tally)
     least = abs(root.fixed) * arguments.min_percent / 100.0
     rows, left_out = _rows(root, least, arguments.rows)
     if arguments.json:
@@ -59,7 +59,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _grown(tally: Tally) -> Node:
+def grown(tally: Tally) -> Node:
     """The tree of all stacks, under a root that stands for the whole."""
     root = Node(SiteKey("", "", 0))
     keys = tally.keys
