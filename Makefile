@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 CMOCKA ?= build/deps/cmocka
 ALLOCATORS = build/deps/allocators
+LIBUNWIND = build/deps/libunwind
 VALGRIND = build/deps/valgrind/usr
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
@@ -45,7 +46,7 @@ format: venv
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
 
-bench: install valgrind
+bench: install valgrind $(LIBUNWIND)
 	if [ -d $(VALGRIND) ]; then \
 	    export PATH="$$PATH:$(abspath $(VALGRIND))/bin" VALGRIND_LIB="$(abspath $(VALGRIND))/libexec/valgrind"; \
 	fi; \
@@ -89,7 +90,7 @@ fresh-results:
 	@rm -rf build/results
 
 run-tests: OPTIONS = $(C_TESTS)
-run-tests: $(CMOCKA) $(ALLOCATORS) install-checked
+run-tests: $(CMOCKA) $(ALLOCATORS) $(LIBUNWIND) install-checked
 	$(RECORD) c $(VENV)/build-checked/meson-logs/testlog.junit.xml \
 	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-checked --no-rebuild || \
 	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
@@ -100,7 +101,7 @@ run-tests: $(CMOCKA) $(ALLOCATORS) install-checked
 	SPPROF_ALL_COMBINATIONS=1 $(RECORD) python build/results/python.xml \
 	    $(PYTEST) tests/python --junitxml=build/results/python.xml
 
-run-pytest: install-checked
+run-pytest: $(LIBUNWIND) install-checked
 	$(PYTEST) tests/python --junitxml=$(JUNIT)
 
 run-other-pythons:
@@ -110,7 +111,7 @@ run-other-pythons:
 	        JUNIT="build/results/python-$$version.xml" run-pytest </dev/null; \
 	done
 
-run-packaging: venv
+run-packaging: $(LIBUNWIND) venv
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-packaging.txt
 	$(RECORD) packaging build/results/packaging.xml \
 	    $(VENV)/bin/python -m pytest -m packaging tests/python --junitxml=build/results/packaging.xml
@@ -127,6 +128,14 @@ $(ALLOCATORS):
 	@mkdir -p $@.partial
 	@$(PYTHON) tools/fetch_debian.py $@.partial libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 || \
 	    $(PYTHON) tools/fetch_debian.py $@.partial libjemalloc2 || true
+	@mv $@.partial $@
+
+# libunwind, to compare stacks and their price with. An empty folder where the system has it; where there is none to be
+# had, test and benchmark say so.
+$(LIBUNWIND):
+	@mkdir -p $@.partial
+	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libunwind.so.8")' 2>/dev/null || \
+	    $(PYTHON) tools/fetch_debian.py $@.partial libunwind8 || true
 	@mv $@.partial $@
 
 valgrind:

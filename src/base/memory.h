@@ -7,7 +7,9 @@
 #ifndef SP_MEMORY_H
 #define SP_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* `bytes` zeroed bytes, rounded up to whole pages; NULL if there are none. May change errno. */
 void *sp_memory_map(size_t bytes);
@@ -16,6 +18,11 @@ void *sp_memory_map(size_t bytes);
  * read would miss the translation cache as well. */
 void *sp_memory_map_dense(size_t bytes);
 void sp_memory_unmap(void *address, size_t bytes);
+
+/* Whether the byte at `address` can be read, and with it the rest of its 4 KiB. One system call, and a few at the first use,
+ * which finds out what the kernel, or whoever emulates it, can be asked; leaves errno alone. Another thread may unmap it at
+ * any moment. Signals: safe. */
+bool sp_memory_is_readable(uintptr_t address);
 
 /* Bytes mapped now. */
 size_t sp_memory_mapped(void);

@@ -23,11 +23,9 @@ typedef struct sp_object {
     const uint8_t *eh_start, *eh_end; /* the readable segment around it */
 } sp_object;
 
-/* Looks the loader's functions up. Not in a handler, not inside an allocation. */
-void sp_objects_prepare(void);
-
-/* Whether the loader can be asked without its lock (glibc 2.35). Else sp_objects_find knows what the last
- * sp_objects_refresh saw. */
+/* Before all others; not in a handler. `directly`: asks the loader without its lock where that can be done (glibc 2.35);
+ * tests say no. Otherwise sp_objects_find knows what the last sp_objects_refresh saw. */
+void sp_objects_prepare(bool directly);
 bool sp_objects_find_is_direct(void);
 
 /* The object that holds `pc`. It is mapped as long as code in it runs. */

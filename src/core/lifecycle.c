@@ -1,9 +1,11 @@
 /* lifecycle.c: start, stop, shutdown, fork. */
+#include "capture.h"
 #include "check.h"
 #include "entropy.h"
 #include "fork.h"
 #include "options.h"
 #include "profiler.h"
+#include "scratch.h"
 
 #include <errno.h>
 
@@ -74,6 +76,7 @@ static void repair_after_fork(void) {
     self->thread_id = 0;
     draw_otherwise(self);
     sp_lock_reset_after_fork(&profiler->lifecycle);
+    sp_scratch_reset_after_fork();
     if (profiler->created) {
         sp_live_table_repair_after_fork(&profiler->live);
         sp_counters_repair_after_fork();
@@ -117,7 +120,15 @@ static spprof_status stop_locked(void) {
     return SPPROF_OK;
 }
 
+/* Before the lock: the loader, whose own lock may be held by whoever waits for ours, is asked for its functions. */
+static void prepare_stacks(void) {
+    spprof_pause();
+    sp_capture_prepare();
+    spprof_resume();
+}
+
 spprof_status spprof_start(uint32_t rate, const uint64_t *seed) {
+    prepare_stacks();
     enter_lifecycle();
     spprof_status status = start_locked(rate, seed);
     leave_lifecycle();

@@ -6,7 +6,8 @@
 bool spprof_stack_get(uint32_t id, spprof_stack *stack) {
     sp_stack_record *record = sp_stack_table_get(&sp_the_profiler.stacks, id);
     if (!record) return false;
-    *stack = (spprof_stack){.frames = record->frames, .count = record->count, .cut = record->cut};
+    *stack = (spprof_stack){
+        .frames = record->frames, .count = record->count, .cut = record->cut, .truncated = record->truncated};
     return true;
 }
 

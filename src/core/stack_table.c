@@ -2,44 +2,38 @@
 
 #include <string.h>
 
-typedef struct key {
-    const uint64_t *frames;
-    uint32_t count;
-    bool cut;
-} key;
-
 void sp_stack_table_create(sp_stack_table *table, uint64_t max) {
     sp_intern_table_create(&table->interned, max);
 }
 
 static bool equal(const sp_intern_record *record, const void *wanted) {
     const sp_stack_record *stack = (const sp_stack_record *)record;
-    const key *key = wanted;
-    return stack->count == key->count && stack->cut == key->cut &&
+    const sp_stack_key *key = wanted;
+    return stack->count == key->count && stack->cut == key->cut && stack->truncated == key->truncated &&
            memcmp(stack->frames, key->frames, key->count * sizeof *key->frames) == 0;
 }
 
-static sp_stack_record *create_record(sp_stack_table *table, const key *key, uint64_t hash) {
+static sp_stack_record *create_record(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
     size_t frames_bytes = key->count * sizeof *key->frames;
     sp_stack_record *record = sp_arena_allocate(&table->arena, sizeof *record + frames_bytes);
     if (!record) return NULL;
     record->head.hash = hash;
     record->count = key->count;
     record->cut = key->cut;
+    record->truncated = key->truncated;
     memcpy(record->frames, key->frames, frames_bytes);
     return record;
 }
 
-sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const uint64_t *frames, uint32_t count, bool cut,
-                                       spprof_drop_reason *reason) {
-    key key = {.frames = frames, .count = count, .cut = cut};
-    uint64_t hash = sp_intern_hash_words(cut, frames, count);
-    sp_intern_record *known = sp_intern_table_find(&table->interned, hash, equal, &key);
+sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key *key, spprof_drop_reason *reason) {
+    uint64_t seed = (uint64_t)key->cut << 1 | key->truncated;
+    uint64_t hash = sp_intern_hash_words(seed, key->frames, key->count);
+    sp_intern_record *known = sp_intern_table_find(&table->interned, hash, equal, key);
     if (known) return (sp_stack_record *)known;
     *reason = SPPROF_DROP_STACK_TABLE_FULL; /* asked before a record is made: a full table leaks no arena */
     if (atomic_load_explicit(&table->interned.last_id, memory_order_relaxed) >= table->interned.max) return NULL;
     *reason = SPPROF_DROP_OUT_OF_MEMORY;
-    sp_stack_record *record = create_record(table, &key, hash);
+    sp_stack_record *record = create_record(table, key, hash);
     if (!record) return NULL;
     sp_intern_result result = sp_intern_table_add(&table->interned, &record->head);
     if (result == SP_INTERN_FULL) *reason = SPPROF_DROP_STACK_TABLE_FULL;

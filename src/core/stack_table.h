@@ -1,6 +1,6 @@
 /* stack_table.h: every different stack once, with what was sampled there.
  *
- *   record: [ hash | id | count, cut | site totals | frame frame frame … ]   leaf first
+ *   record: [ hash | id | count, cut, truncated | site totals | frame frame frame … ]   leaf first
  *
  * Memory:  records in an arena; see intern_table.h.
  * Threads: any, lock-free. Site totals are atomic, each by itself.
@@ -17,7 +17,7 @@
 typedef struct sp_stack_record {
     sp_intern_record head;
     uint32_t count;
-    bool cut;
+    bool cut, truncated; /* spprof_stack */
     struct {
         _Atomic uint64_t samples, freed_samples;
         _Atomic uint64_t allocated_bytes, allocated_objects;
@@ -34,9 +34,14 @@ typedef struct sp_stack_table {
 
 void sp_stack_table_create(sp_stack_table *table, uint64_t max);
 
-/* The record of these frames, added if new. NULL: no room, *reason says why. */
-sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const uint64_t *frames, uint32_t count, bool cut,
-                                       spprof_drop_reason *reason);
+typedef struct sp_stack_key {
+    const uint64_t *frames;
+    uint32_t count;
+    bool cut, truncated;
+} sp_stack_key;
+
+/* The record of this stack, added if new. NULL: no room, *reason says why. */
+sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key *key, spprof_drop_reason *reason);
 
 /* NULL: no such id. */
 sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint32_t id);

@@ -1,4 +1,5 @@
 /* tracking.c: one allocation or free, from the tap's call to the tables. */
+#include "capture.h"
 #include "clock.h"
 #include "profiler.h"
 #include "thread.h"
@@ -81,22 +82,11 @@ static uint32_t thread_id(spprof_thread *self) {
     return self->thread_id;
 }
 
-/* A function of its own: its frames must not lie on the stack of whoever is not sampled. */
-static __attribute__((noinline)) sp_stack_record *capture_stack(spprof_drop_reason *reason) {
-    uint64_t frames[SPPROF_STACK_FRAMES_MAX];
-    bool cut = false;
-    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
-    size_t count = walker ? walker(frames, SPPROF_STACK_FRAMES_MAX, &cut) : 0;
-    *reason = SPPROF_DROP_CODE_TABLE_FULL;
-    if (count == SIZE_MAX) return NULL;
-    return sp_stack_table_intern(&sp_the_profiler.stacks, frames, (uint32_t)count, cut, reason);
-}
-
 /* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
     spprof_drop_reason reason;
-    sp_stack_record *stack = capture_stack(&reason);
+    sp_stack_record *stack = sp_capture_stack(&reason);
     if (!stack) {
         spprof_count_drop(reason);
         sp_guard_leave(self);

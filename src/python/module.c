@@ -71,7 +71,7 @@ static const char *enter_native_mode(const char *wanted) {
 
 static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *mode) {
     sp_pycode_watch_with_gil();
-    spprof_set_walker(sp_pyframes_walk);
+    sp_pyframes_register();
     sp_pymem_tap_install_with_gil(strcmp(mode, "off") != 0);
     spprof_set_native(strcmp(mode, "off") != 0);
     spprof_status status = spprof_start(rate, seed);

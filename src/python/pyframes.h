@@ -2,6 +2,7 @@
  * the build compiles the one that fits the interpreter.
  *
  *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
+ *                 └── one call of the C function that evaluates ──┘        its anchor: an address in that C frame
  *
  * Memory:  walking creates no objects and calls nothing that allocates.
  * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
@@ -19,8 +20,12 @@
 
 #include "spprof.h"
 
+/* Registers the walk with the engine and, where the frames tell no anchors, where the evaluation loop lies. Before the
+ * first sample is taken; again does no harm. */
+void sp_pyframes_register(void);
+
 /* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
-size_t sp_pyframes_walk(uint64_t *frames, size_t capacity, bool *cut);
+size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *cut);
 
 /* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code that
  * the compiler made up has no line there and gets that of the code before it (pylines.h). */

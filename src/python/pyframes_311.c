@@ -1,12 +1,20 @@
 /* CPython 3.11: frames lie on a stack of the thread state, or inside generators.
  *
- *   tstate->cframe ──► { current_frame } ──► frame ──previous──► … ──► NULL        prev_instr: before the next code unit
+ *   tstate->cframe ──► { current_frame } ──► frame ──previous──► frame        prev_instr: before the next code unit
+ *            previous                                              previous
+ *               ▼                                                  ▼
+ *                    { current_frame } ──────────────────────────► frame ──► … ──► NULL        … root_cframe
  *
  * Entering C's eval loop links its cframe first and fills current_frame a few stores later: a signal may read garbage
  * there, an allocation cannot fall in between. A frame is linked once its locals are in place and, from 3.11.1 on,
  * unlinked before they are released; 3.11.0 clears it first, and what that releases may run Python while the frame's
  * code is being destroyed: such code has no references left. Each instruction stores prev_instr, so that during it
  * prev_instr is the instruction itself or one of its inline caches.
+ *
+ * Each call of the evaluation loop has a cframe on the C stack and runs the frames from its current_frame up to, and
+ * without, the one that is current in the cframe before. (is_entry would not tell: the frame of a generator whose
+ * throw() is passed on to the generator it delegates to is linked without being evaluated, and keeps the mark of
+ * earlier.) The root's cframe is in the thread state. A greenlet's chain ends with a cframe that has no frame.
  */
 #include "pytstate.h"
 
@@ -16,12 +24,18 @@
 
 typedef _PyInterpreterFrame frame;
 
-static inline frame *own_frame(void) {
+typedef struct call_chain {
+    const _PyCFrame *call, *root;
+} call_chain;
+
+static inline const frame *innermost_frame(call_chain *chain) {
     PyThreadState *own = sp_pytstate_own();
-    return own == NULL || own->cframe == NULL ? NULL : own->cframe->current_frame;
+    if (own == NULL || own->cframe == NULL) return NULL;
+    *chain = (call_chain){.call = own->cframe, .root = &own->root_cframe};
+    return own->cframe->current_frame;
 }
 
-static inline frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(const frame *at) {
     return at->previous;
 }
 
@@ -42,6 +56,23 @@ static inline PyCodeObject *shown_code(const frame *at) {
 static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
     ptrdiff_t index = frame_index(at, code);
     return index < 0 ? 0 : (uint32_t)index;
+}
+
+static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
+    if (chain->call == chain->root || at->previous != chain->call->previous->current_frame) return false;
+    *anchor = (uintptr_t)chain->call;
+    chain->call = chain->call->previous;
+    return true;
+}
+
+static inline bool has_lost_callers(const frame *at) {
+    (void)at;
+    return false;
+}
+
+static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
+    (void)ranges, (void)capacity;
+    return 0;
 }
 
 #include "pyframes_walk.h"

@@ -1,12 +1,13 @@
-/* CPython 3.12: as 3.11, with a shim frame for each entry of C's eval loop.
+/* CPython 3.12: as 3.11, with a shim frame for each call of the evaluation loop.
  *
  *   tstate->cframe ──► { current_frame } ──► frame ──previous──► shim ──previous──► … ──► NULL
  *                                                                prev_instr: before the next code unit
  *
- * The shim lies on the C stack, has a trampoline for code and only its first two fields and owner are set. The cframe is
- * linked before current_frame is filled, but an allocation cannot fall in between. Frames are linked once their locals
- * are in place and unlinked before these are released. Each instruction stores prev_instr, so that during it prev_instr
- * is the instruction itself or one of its inline caches.
+ * The shim lies on the C stack, has a trampoline for code and only its first two fields and owner are set. It is a
+ * variable of the call of the evaluation loop whose frames it ends, and is met alone while the last of them is cleared.
+ * The cframe is linked before current_frame is filled, but an allocation cannot fall in between. Frames are linked once
+ * their locals are in place and unlinked before these are released. Each instruction stores prev_instr, so that during
+ * it prev_instr is the instruction itself or one of its inline caches.
  */
 #include "pytstate.h"
 
@@ -16,13 +17,21 @@
 
 typedef _PyInterpreterFrame frame;
 
-static inline frame *own_frame(void) {
+typedef struct call_chain {
+} call_chain; /* nothing to keep */
+
+static inline const frame *innermost_frame(call_chain *chain) {
     PyThreadState *own = sp_pytstate_own();
+    (void)chain;
     return own == NULL || own->cframe == NULL ? NULL : own->cframe->current_frame;
 }
 
-static inline frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(const frame *at) {
     return at->previous;
+}
+
+static inline bool is_shim(const frame *at) {
+    return at->owner >= FRAME_OWNED_BY_CSTACK;
 }
 
 /* In code units; −1 in a new frame. */
@@ -33,7 +42,7 @@ static inline ptrdiff_t frame_index(const frame *at, const PyCodeObject *code) {
 /* Until its first traceable instruction a frame is still being set up (cells, the generator object): what that
  * allocates is the caller's. */
 static inline PyCodeObject *shown_code(const frame *at) {
-    if (at->owner >= FRAME_OWNED_BY_CSTACK) return NULL;
+    if (is_shim(at)) return NULL;
     if (at->owner == FRAME_OWNED_BY_GENERATOR) return at->f_code;
     return frame_index(at, at->f_code) < at->f_code->_co_firsttraceable ? NULL : at->f_code;
 }
@@ -41,6 +50,22 @@ static inline PyCodeObject *shown_code(const frame *at) {
 static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
     ptrdiff_t index = frame_index(at, code);
     return index < 0 ? 0 : (uint32_t)index;
+}
+
+static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
+    (void)chain;
+    *anchor = (uintptr_t)at;
+    return is_shim(at);
+}
+
+static inline bool has_lost_callers(const frame *at) {
+    (void)at;
+    return false;
+}
+
+static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
+    (void)ranges, (void)capacity;
+    return 0;
 }
 
 #include "pyframes_walk.h"

@@ -2,9 +2,10 @@
  *
  *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► NULL        instr_ptr: the current instruction
  *
- * The shim of each entry of C's eval loop lies on the C stack and has None for code. Frames are linked once their locals
- * are in place and unlinked before these are released. Each instruction stores instr_ptr, and a caller's stays at its
- * call. A free-threaded build has the same layout: frames are the thread's own, and their code outlives them.
+ * The shim lies on the C stack, has None for code and ends the frames of the call of the evaluation loop whose variable
+ * it is. Frames are linked once their locals are in place and unlinked before these are released. Each instruction
+ * stores instr_ptr, and a caller's stays at its call. A free-threaded build has the same layout: frames are the thread's
+ * own, and their code outlives them.
  */
 #include "pytstate.h"
 
@@ -14,13 +15,21 @@
 
 typedef _PyInterpreterFrame frame;
 
-static inline frame *own_frame(void) {
+typedef struct call_chain {
+} call_chain; /* nothing to keep */
+
+static inline const frame *innermost_frame(call_chain *chain) {
     PyThreadState *own = sp_pytstate_own();
+    (void)chain;
     return own == NULL ? NULL : own->current_frame;
 }
 
-static inline frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(const frame *at) {
     return at->previous;
+}
+
+static inline bool is_shim(const frame *at) {
+    return at->owner >= FRAME_OWNED_BY_CSTACK;
 }
 
 /* In code units. */
@@ -31,7 +40,7 @@ static inline ptrdiff_t frame_index(const frame *at, const PyCodeObject *code) {
 /* Until its first traceable instruction a frame is still being set up (cells, the generator object): what that
  * allocates is the caller's. Extensions may push frames of their own kinds of executable. */
 static inline PyCodeObject *shown_code(const frame *at) {
-    if (at->owner >= FRAME_OWNED_BY_CSTACK || !PyCode_Check(at->f_executable)) return NULL;
+    if (is_shim(at) || !PyCode_Check(at->f_executable)) return NULL;
     PyCodeObject *code = (PyCodeObject *)at->f_executable;
     if (at->owner == FRAME_OWNED_BY_GENERATOR) return code;
     return frame_index(at, code) < code->_co_firsttraceable ? NULL : code;
@@ -40,6 +49,22 @@ static inline PyCodeObject *shown_code(const frame *at) {
 static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
     ptrdiff_t index = frame_index(at, code);
     return index < 0 ? 0 : (uint32_t)index;
+}
+
+static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
+    (void)chain;
+    *anchor = (uintptr_t)at;
+    return is_shim(at);
+}
+
+static inline bool has_lost_callers(const frame *at) {
+    (void)at;
+    return false;
+}
+
+static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
+    (void)ranges, (void)capacity;
+    return 0;
 }
 
 #include "pyframes_walk.h"

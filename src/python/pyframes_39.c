@@ -5,21 +5,30 @@
  * tstate->frame is set when evaluation begins and reset before the frame is released, so whatever stands there is held
  * by the evaluation that runs it. A generator's f_back is set while it runs, and only then. f_lasti is stored before
  * each instruction, save for the second of a predicted pair; it is −1 until the first.
+ *
+ * Each frame has a call of the evaluation loop to itself. Nothing that such a call keeps on the C stack is known
+ * outside, so it is found by its code. A generator's throw() that is passed on to the generator it delegates to links
+ * the outer one's frame without evaluating it and without f_back: who called throw() is known to nobody but the C stack.
  */
 #include "pytstate.h"
 
 #include <frameobject.h>
 
+#include "code_ranges.h"
 #include "pylines.h"
 
 typedef PyFrameObject frame;
 
-static inline frame *own_frame(void) {
+typedef struct call_chain {
+} call_chain; /* nothing to keep */
+
+static inline const frame *innermost_frame(call_chain *chain) {
     PyThreadState *own = sp_pytstate_own();
+    (void)chain;
     return own == NULL ? NULL : own->frame;
 }
 
-static inline frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(const frame *at) {
     return at->f_back;
 }
 
@@ -30,6 +39,22 @@ static inline PyCodeObject *shown_code(const frame *at) {
 static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
     (void)code;
     return at->f_lasti < 0 ? 0 : (uint32_t)at->f_lasti;
+}
+
+/* The frame that only passes throw() on takes the place of the call that made it do so, which is lost. */
+static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
+    (void)chain, (void)at;
+    *anchor = 0;
+    return true;
+}
+
+/* Suspended, and yet in the chain. (A trace function that is told of a call finds the frame like this, too, but linked.) */
+static inline bool has_lost_callers(const frame *at) {
+    return at->f_back == NULL && at->f_gen != NULL && !at->f_executing && at->f_stacktop != NULL;
+}
+
+static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
+    return sp_code_ranges_find((const void *)_PyEval_EvalFrameDefault, ranges, capacity);
 }
 
 #include "pyframes_walk.h"

@@ -9,6 +9,7 @@
 #include "fork.h"
 #include "hooks.h"
 #include "memory.h"
+#include "objects.h"
 #include "originals.h"
 #include "page_protection.h"
 #include "profiler.h"
@@ -219,6 +220,7 @@ static void scan_what_is_new(void) {
 static void follow_objects(void) {
     if (!enter_loader()) return;
     scan_what_is_new();
+    sp_objects_refresh();
     atomic_store(&loader_may_be_locked, false);
     leave_loader();
 }

@@ -18,5 +18,6 @@ SP_HOOK void *sp_hook_aligned_alloc(size_t alignment, size_t size);
 SP_HOOK void *sp_hook_memalign(size_t alignment, size_t size);
 SP_HOOK void *sp_hook_valloc(size_t size);
 SP_HOOK void *sp_hook_pvalloc(size_t size);
+SP_HOOK int sp_hook_dlclose(void *handle);
 
 #endif

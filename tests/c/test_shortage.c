@@ -13,7 +13,7 @@ static uint64_t leaf;
 /* One frame, different each time that `leaf` is. */
 static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *cut) {
     (void)capacity, (void)cut;
-    frames[0] = leaf;
+    frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
     return 1;
 }
 

@@ -23,14 +23,15 @@ static uint32_t make_frames(uint64_t n, uint64_t *frames) {
 
 static sp_stack_record *intern(const uint64_t *frames, uint32_t count, bool cut) {
     spprof_drop_reason reason;
-    sp_stack_record *record = sp_stack_table_intern(&table, frames, count, cut, &reason);
+    sp_stack_record *record =
+        sp_stack_table_intern(&table, &(sp_stack_key){.frames = frames, .count = count, .cut = cut}, &reason);
     assert_non_null(record);
     return record;
 }
 
 static void assert_refused(uint64_t frame, spprof_drop_reason expected) {
     spprof_drop_reason reason = SPPROF_DROP_REASON_COUNT;
-    assert_null(sp_stack_table_intern(&table, &frame, 1, false, &reason));
+    assert_null(sp_stack_table_intern(&table, &(sp_stack_key){.frames = &frame, .count = 1}, &reason));
     assert_int_equal(reason, expected);
 }
 
@@ -176,11 +177,12 @@ static void intern_all(unsigned thread, void *argument) {
     for (uint64_t step = 0; step < STACKS; step++) {
         uint64_t n = (step * 7919 + thread % 2 * 13) % STACKS;
         uint32_t count = make_frames(n, frames);
-        sp_stack_record *record = sp_stack_table_intern(&table, frames, count, false, &reason);
+        sp_stack_record *record =
+            sp_stack_table_intern(&table, &(sp_stack_key){.frames = frames, .count = count}, &reason);
         CHECK(record && record->count == count);
         CHECK(memcmp(record->frames, frames, count * sizeof *frames) == 0);
         CHECK(sp_stack_table_get(&table, record->head.id) == record);
-        CHECK(sp_stack_table_intern(&table, frames, count, false, &reason) != NULL);
+        CHECK(sp_stack_table_intern(&table, &(sp_stack_key){.frames = frames, .count = count}, &reason) != NULL);
     }
 }
 

@@ -8,7 +8,7 @@ import ctypes
 import operator
 import os
 
-from spprof import estimate
+from spprof import estimate, sites
 
 FAMILIES = {
     "malloc": ("malloc", "calloc", "realloc", "free"),
@@ -82,5 +82,5 @@ def live(snapshot, function, at_least=0, at_most=2**63):
 
 def allocated(snapshot, function):
     """(bytes, objects) estimated to have been allocated by this function, freed ones included."""
-    totals = [weights for frames, weights in snapshot.stack_totals() if frames[0].function == function]
+    totals = [weights for frames, weights in snapshot.stack_totals() if sites.site_frame(frames).function == function]
     return sum(weights[2] for weights in totals), sum(weights[3] for weights in totals)

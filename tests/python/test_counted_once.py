@@ -26,6 +26,7 @@ pytest.importorskip("numpy", reason="numpy's arrays are what is counted; pip ins
 PROGRAM = """
 import json, math, sys, tracemalloc
 import spprof.memprof as memprof
+from spprof.sites import site_frame
 
 case = json.loads(sys.argv[1])
 
@@ -38,7 +39,7 @@ def large_array():
 # The size tells our blocks from those that tracemalloc allocates for itself at the same line.
 def totals(snapshot, size):
     ours = ("small_objects", "small_objects.<locals>.<listcomp>", "<listcomp>", "large_array")
-    live = [s for s in snapshot.samples if s.size == size and s.stack[0].function in ours]
+    live = [s for s in snapshot.samples if s.size == size and site_frame(s.stack).function in ours]
     p = [1 - math.exp(-size / s.sampling_rate_bytes) for s in live]
     return sum(s.estimated_bytes for s in live), sum((1 - q) * (size / q) ** 2 for q in p), len(live)
 

@@ -12,10 +12,10 @@ import pytest
 from child import Child
 
 HAS_QUALIFIED_NAMES = sys.version_info >= (3, 11)
+HAS_INLINED_CALLS = sys.version_info >= (3, 11)
 HAS_INLINED_COMPREHENSIONS = sys.version_info >= (3, 12)
 SUBINTERPRETERS = {(3, 12): "_xxsubinterpreters", (3, 13): "_interpreters"}.get(sys.version_info[:2])
 
-STACK_FRAMES_MAX = 512
 ASCII_NAME_MAX = 65535
 ENCODED_NAME_MAX = 1024
 
@@ -25,7 +25,7 @@ HELD = '''
 import json
 import linecache
 
-from spprof import memprof
+from spprof import _memprof, memprof
 
 BYTEARRAY_ENDS_WITH_ZERO = 1
 
@@ -34,9 +34,20 @@ def samples_of(size):
     return [sample for sample in memprof.get_snapshot().samples if sample.size == size]
 
 
+def python_frames(sample):
+    return [frame for frame in sample.stack if frame.is_python or frame.function == "<cut>"]
+
+
 def stack_of(size):
     (sample,) = samples_of(size + BYTEARRAY_ENDS_WITH_ZERO)
-    return [frame for frame in sample.stack if frame.is_python or frame.function == "<cut>"]
+    return python_frames(sample)
+
+
+def words_of(size):
+    """How many words the engine keeps of the stack, native frames and all."""
+    snapshot = memprof.get_snapshot()
+    ids = [record[5] for record in snapshot.records() if record[1] == size + BYTEARRAY_ENDS_WITH_ZERO]
+    return len(_memprof.stack(*ids)[0])
 
 
 def tell(*sizes):
@@ -332,7 +343,7 @@ def test_every_line_of_a_long_function_is_told_apart(child: Child) -> None:
         """
         import held
         import random
-        from held import samples_of
+        from held import python_frames
         held.memprof.start(0)
         chance = random.Random(1)
         lines, line_of = ["def long(keep):"], {}
@@ -349,8 +360,8 @@ def test_every_line_of_a_long_function_is_told_apart(child: Child) -> None:
         names, keep = {}, []
         exec(compile("\\n".join(lines), "long.py", "exec"), names)
         names["long"](keep)
-        leaves = [(sample.size - 1, sample.stack[0]) for sample in held.memprof.get_snapshot().samples]
-        found = {size: leaf.line for size, leaf in leaves if leaf.file == "long.py"}
+        leaves = [(sample.size - 1, python_frames(sample)[:1]) for sample in held.memprof.get_snapshot().samples]
+        found = {size: leaf[0].line for size, leaf in leaves if leaf and leaf[0].file == "long.py"}
         assert {size: found[size] for size in line_of} == line_of
         """,
     )
@@ -359,28 +370,55 @@ def test_every_line_of_a_long_function_is_told_apart(child: Child) -> None:
 # ---- Depth
 
 
-@pytest.mark.parametrize("depth", [STACK_FRAMES_MAX - 1, STACK_FRAMES_MAX, STACK_FRAMES_MAX + 1, 5000])
-def test_deep_stack_keeps_its_512_leafmost_frames_and_says_that_it_is_cut(child: Child, depth: int) -> None:
+DESCENT = """
+import held
+import sys
+from spprof import _memprof
+sys.setrecursionlimit(20000)
+held.memprof.start(0)
+def descend(left, size):
+    if left == 0:
+        return bytearray(size)
+    return descend(left - 1, size)
+"""
+LEAF, DEEPER = ("descend", "return bytearray(size)"), ("descend", "return descend(left - 1, size)")
+
+
+def test_deep_stack_keeps_its_leafmost_frames_and_says_that_it_is_cut(child: Child) -> None:
+    """Before 3.11 each call has native frames between, which count, too."""
     stacks = held_stacks(
         child,
-        f"""
-        import held
-        import sys
-        sys.setrecursionlimit(20000)
-        held.memprof.start(0)
-        def descend(left):
-            if left == 0:
-                return bytearray(70001)
-            return descend(left - 1)
-        keep = descend({depth} - 2)
-        held.tell(70001)
-        """,
+        DESCENT
+        + """
+keep = [descend(400, 70001), descend(5000, 70002)]  # both
+assert held.words_of(70002) == _memprof.STACK_FRAMES_MAX == 1024
+held.tell(70001, 70002)
+""",
     )
-    whole = [("descend", "return bytearray(70001)")]
-    whole += [("descend", "return descend(left - 1)")] * (depth - 2)
-    whole += [("<module>", f"keep = descend({depth} - 2)")]
-    assert len(whole) == depth
-    assert stacks[70001] == (whole if depth <= STACK_FRAMES_MAX else [*whole[:STACK_FRAMES_MAX], ("<cut>", "")])
+    root = ("<module>", "keep = [descend(400, 70001), descend(5000, 70002)]  # both")
+    assert stacks[70001] == [LEAF, *[DEEPER] * 400, root]
+    kept = len(stacks[70002]) - 1
+    assert stacks[70002] == [LEAF, *[DEEPER] * (kept - 1), ("<cut>", "")]
+    assert kept >= (1000 if HAS_INLINED_CALLS else 500)
+
+
+@pytest.mark.skipif(not HAS_INLINED_CALLS, reason="with two native frames each, how many fit is not told exactly")
+def test_stack_of_just_as_many_frames_as_are_kept_is_whole(child: Child) -> None:
+    stacks = held_stacks(
+        child,
+        DESCENT
+        + """
+keep = [descend(0, 70001)]
+fits = _memprof.STACK_FRAMES_MAX - held.words_of(70001)
+keep += [descend(fits, 70002), descend(fits + 1, 70003)]
+assert held.words_of(70002) == held.words_of(70003) == _memprof.STACK_FRAMES_MAX
+held.tell(70002, 70003)
+""",
+    )
+    whole, cut = stacks[70002], stacks[70003]
+    assert whole == [LEAF, *[DEEPER] * (len(whole) - 2), ("<module>", whole[-1][1])]
+    assert len(cut) == len(whole) + 2
+    assert cut[-1] == ("<cut>", "")
 
 
 # ---- Names
@@ -410,8 +448,8 @@ def test_code_built_at_a_reused_address_never_takes_the_name_or_line_of_the_code
         assert len(wanted) == WANTED, "hardly an address was reused, so this shows nothing"
         found = {}
         for sample in held.memprof.get_snapshot().samples:
-            leaf = sample.stack[0]
-            found[sample.size - 1] = (leaf.function, leaf.file, leaf.line)
+            for leaf in held.python_frames(sample)[:1]:
+                found[sample.size - 1] = (leaf.function, leaf.file, leaf.line)
         wrong = {size: (found[size], want) for size, want in wanted.items() if found[size] != want}
         assert not wrong, wrong
         """,

@@ -4,7 +4,8 @@
  *   each register of the caller               still in place | in memory at CFA + offset | CFA + offset itself |
  *                                             in another register | where, or what, an expression says | lost
  *
- * Memory:  the caller's row, some 700 bytes; the state stack is bounded. Allocates nothing.
+ * Memory:  the caller's row (320 bytes on x86-64, 576 on aarch64) and nine more of them on the stack, one for each
+ *          remembered state. Allocates nothing.
  * Threads, signals: any.
  */
 #ifndef SP_CFI_H
@@ -29,7 +30,7 @@ typedef struct sp_cfi_rule {
     uint32_t length; /* of the expression */
     union {
         int64_t offset;
-        uint64_t number; /* of the register */
+        uint64_t number; /* of the register: it may be one that is not counted */
         const uint8_t *expression;
     };
 } sp_cfi_rule;
@@ -38,7 +39,7 @@ typedef struct sp_cfi_row {
     bool cfa_is_expression;
     bool return_address_signed; /* aarch64: pointer authentication */
     uint32_t cfa_length;
-    uint64_t cfa_register;
+    uint64_t cfa_register; /* as the instructions say: it may be one that is not counted */
     union {
         int64_t cfa_offset;
         const uint8_t *cfa_expression;
@@ -46,8 +47,8 @@ typedef struct sp_cfi_row {
     sp_cfi_rule rules[SP_REGISTER_COUNT]; /* that of the return column included */
 } sp_cfi_row;
 
-/* The row that holds at `pc`. False: the instructions cannot be read, or need more states than are remembered. `image`
- * bounds what DW_CFA_set_loc reads. */
+/* The row that holds at `pc`. False: the instructions cannot be read, need more than eight remembered states, say no CFA,
+ * or are not in `image`. What they say of registers that are not counted (vectors) is passed over. */
 bool sp_cfi_row_at(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc, sp_cfi_row *row);
 
 #endif

@@ -21,19 +21,22 @@ typedef struct sp_eh_image {
     const uint8_t *header; /* .eh_frame_hdr, inside */
 } sp_eh_image;
 
+#define SP_EH_SEARCHED_MAX (1 << 18) /* some 10 ns each: 3 ms */
+
 typedef struct sp_fde {
     uintptr_t pc_start, pc_end;                   /* the function */
     const uint8_t *cie_program, *cie_program_end; /* call frame instructions: of all, then of this function */
     const uint8_t *fde_program, *fde_program_end;
     uint64_t code_alignment;
     int64_t data_alignment;
-    uint64_t return_column;   /* the register that stands for the return address */
+    uint64_t return_column;   /* the register that stands for the return address, below SP_REGISTER_COUNT */
     bool signal_frame;        /* 'S': its caller was interrupted, not calling */
     uint8_t pointer_encoding; /* DW_EH_PE_*, for DW_CFA_set_loc */
 } sp_fde;
 
 /* The description of the function that holds `pc`. False: none, or one that cannot be read. An image whose table is
- * missing or not of the usual kind (sorted pairs of 4-byte offsets from the header) is searched from its first FDE. */
+ * missing or not of the usual kind (sorted pairs of 4-byte offsets from the header) is searched from its first FDE on,
+ * SP_EH_SEARCHED_MAX entries at most. */
 bool sp_eh_frame_find(const sp_eh_image *image, uintptr_t pc, sp_fde *fde);
 
 #endif

@@ -1,0 +1,41 @@
+/* forced_sample.c: a malloc and free of 64 bytes that is a sample, whatever the rate. For ctypes; the engine is running. */
+#include "spprof.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+static double now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+/* With nothing left above the gate, whatever comes next is a sample. */
+static void force_sample(void) {
+    spprof_this_thread.countdown = spprof_the_gate.threshold;
+}
+
+/* Nanoseconds a pair, the mean of `repeats` at once. */
+double pair_nanoseconds(bool sampled, long repeats) {
+    void *volatile block;
+    double begin = now_ns(); /* its code and data are at hand for the next */
+    begin = now_ns();
+    for (long i = 0; i < repeats; i++) {
+        if (sampled) force_sample();
+        block = malloc(64);
+        free(block);
+    }
+    return (now_ns() - begin) / (double)repeats;
+}
+
+/* How many frames, native and of the interpreter, the sample has. */
+size_t pair_frames(void) {
+    spprof_stats stats;
+    spprof_stack stack = {.count = 0};
+    force_sample();
+    void *volatile block = malloc(64);
+    free(block);
+    spprof_get_stats(&stats);
+    return spprof_stack_get((uint32_t)stats.last_stack_id, &stack) ? stack.count : 0;
+}

@@ -1,0 +1,139 @@
+#include "capture.h"
+
+#include "merge.h"
+#include "modules.h"
+#include "objects.h"
+#include "profiler.h"
+#include "scratch.h"
+#include "unwind.h"
+
+#include <stdatomic.h>
+
+/* ---- Whose frames are left out ---- */
+
+typedef struct range {
+    _Atomic uintptr_t start, end;
+} range;
+
+static range engine, extension; /* `extension`: what provides the walker */
+
+static void learn_range(range *range, uintptr_t address) {
+    sp_object object;
+    if (address == 0 || !sp_objects_find(address, &object)) return;
+    atomic_store_explicit(&range->start, object.start, memory_order_relaxed);
+    atomic_store_explicit(&range->end, object.end, memory_order_relaxed);
+}
+
+static bool is_within(const range *range, uintptr_t address) {
+    return address >= atomic_load_explicit(&range->start, memory_order_relaxed) &&
+           address < atomic_load_explicit(&range->end, memory_order_relaxed);
+}
+
+static bool is_own(uintptr_t address) {
+    return is_within(&engine, address) || is_within(&extension, address);
+}
+
+void sp_capture_prepare(void) {
+    sp_unwind_prepare();
+    learn_range(&engine, (uintptr_t)&sp_capture_prepare);
+    learn_range(&extension, (uintptr_t)atomic_load(&sp_the_profiler.walker));
+}
+
+/* ---- Evaluation code ---- */
+
+static spprof_code_range evaluation_code[SPPROF_CODE_RANGES_MAX];
+static _Atomic size_t evaluation_count;
+
+void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count) {
+    if (count > SPPROF_CODE_RANGES_MAX) count = SPPROF_CODE_RANGES_MAX;
+    atomic_store_explicit(&evaluation_count, 0, memory_order_release);
+    for (size_t i = 0; i < count; i++) evaluation_code[i] = ranges[i];
+    atomic_store_explicit(&evaluation_count, count, memory_order_release);
+}
+
+/* ---- One stack ---- */
+
+/* A function of its own, so that its frame is there to begin with. */
+static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, sp_native_stack *native) {
+    sp_registers registers;
+    sp_registers_capture(&registers);
+    *native =
+        (sp_native_stack){.addresses = scratch->addresses, .ends = scratch->ends, .capacity = SPPROF_STACK_FRAMES_MAX};
+    sp_unwind(&registers, native);
+}
+
+/* False: a code object found no room. */
+static bool walk_into(sp_scratch *scratch, sp_interpreter_stack *interpreter, bool *cut) {
+    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
+    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, cut) : 0;
+    *interpreter = (sp_interpreter_stack){.words = scratch->words,
+                                          .count = count,
+                                          .code = evaluation_code,
+                                          .code_count = atomic_load_explicit(&evaluation_count, memory_order_acquire)};
+    return count != SIZE_MAX;
+}
+
+static sp_stack_record *capture_into(sp_scratch *scratch, spprof_drop_reason *reason) {
+    sp_native_stack native;
+    sp_interpreter_stack interpreter;
+    sp_merged_stack merged = {.frames = scratch->merged, .capacity = SPPROF_STACK_FRAMES_MAX};
+    bool cut = false;
+    *reason = SPPROF_DROP_CODE_TABLE_FULL;
+    if (!walk_into(scratch, &interpreter, &cut)) return NULL;
+    unwind_into(scratch, &native);
+    sp_merge(&native, &interpreter, is_own, &merged);
+    sp_stack_key key = {.frames = merged.frames,
+                        .count = (uint32_t)merged.count,
+                        .cut = cut || native.cut || merged.cut,
+                        .truncated = native.truncated && !merged.whole};
+    return sp_stack_table_intern(&sp_the_profiler.stacks, &key, reason);
+}
+
+sp_stack_record *sp_capture_stack(spprof_drop_reason *reason) {
+    sp_scratch *scratch = sp_scratch_take();
+    *reason = SPPROF_DROP_OUT_OF_MEMORY;
+    if (!scratch) return NULL;
+    sp_stack_record *record = capture_into(scratch, reason);
+    sp_scratch_give(scratch);
+    return record;
+}
+
+/* ---- For those who ask ---- */
+
+static size_t copy_native(const sp_native_stack *native, uintptr_t *addresses, size_t capacity) {
+    size_t own = 0, count = 0;
+    while (own < native->count && is_within(&engine, native->addresses[own])) own++;
+    for (size_t i = own; i < native->count && count < capacity; i++) addresses[count++] = native->addresses[i];
+    return count;
+}
+
+size_t spprof_native_stack(uintptr_t *addresses, size_t capacity, bool *truncated) {
+    sp_scratch *scratch = sp_scratch_take();
+    *truncated = true;
+    if (!scratch) return 0;
+    sp_native_stack native;
+    unwind_into(scratch, &native);
+    size_t count = copy_native(&native, addresses, capacity);
+    *truncated = native.truncated;
+    sp_scratch_give(scratch);
+    return count;
+}
+
+bool spprof_module_get(uint32_t index, spprof_module *module) {
+    return sp_modules_get(index, module);
+}
+
+/* Whoever unloads through dlclose is noticed at once (sp_capture_forget_unloaded); libc's own plug-ins are not. */
+static _Atomic uint64_t seen_unloaded;
+
+void sp_capture_forget_unloaded(void) {
+    uint64_t unloaded = sp_objects_unloaded();
+    if (atomic_exchange(&seen_unloaded, unloaded) != unloaded) sp_unwind_forget();
+}
+
+void spprof_refresh_objects(void) {
+    spprof_pause();
+    sp_objects_refresh();
+    sp_capture_forget_unloaded();
+    spprof_resume();
+}

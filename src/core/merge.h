@@ -1,0 +1,40 @@
+/* merge.h: one stack of native and interpreter frames.
+ *
+ *   native:       malloc_caller   list_resize   eval   builtin_map   eval          main
+ *   interpreter:                                [f g]                [<module>]
+ *   merged:       malloc_caller   list_resize    f g   builtin_map    <module>     main
+ *
+ * The interpreter's words are groups, each ended by its anchor (spprof_walker in spprof.h); a group stands in place of the
+ * native frame that holds its anchor. Groups whose frame is not met come last.
+ *
+ * Memory:  the caller's arrays. Threads, signals: any.
+ * Full:    the leaf-most frames are kept, and cut is set.
+ */
+#ifndef SP_MERGE_H
+#define SP_MERGE_H
+
+#include "spprof.h"
+#include "unwind.h"
+
+typedef struct sp_interpreter_stack {
+    const uint64_t *words;
+    size_t count;
+    const spprof_code_range *code; /* for anchors that are 0 */
+    size_t code_count;
+} sp_interpreter_stack;
+
+typedef struct sp_merged_stack {
+    uint64_t *frames;
+    size_t capacity, count;
+    bool cut;
+    bool whole; /* a coroutine's first frame was reached: what lies above is not its caller */
+} sp_merged_stack;
+
+/* Whether a native frame is the profiler's own. At the leaf end, up to the first evaluation, such frames and what they
+ * called are left out. */
+typedef bool sp_is_own(uintptr_t address);
+
+void sp_merge(const sp_native_stack *native, const sp_interpreter_stack *interpreter, sp_is_own *is_own,
+              sp_merged_stack *merged);
+
+#endif

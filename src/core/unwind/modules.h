@@ -1,0 +1,36 @@
+/* modules.h: every object in which a native frame was seen, kept when it is unloaded.
+ *
+ *   records:  [ range | base | build id | path | tenant ] …        in the order in which they were met
+ *
+ * Addresses in stacks say which object they belong to by place and tenant: the tenant is 0, unless another object had
+ * been seen at that place before. The same object that comes back to its old place is the same tenant.
+ *
+ * Memory:  records in an arena; SP_MODULES_MAX of them. Nothing is freed.
+ * Threads: any, lock-free. Two that meet the same object both record it, with the same tenant.
+ * Signals: safe.
+ * Full:    further objects are not recorded; their frames show as bare addresses.
+ */
+#ifndef SP_MODULES_H
+#define SP_MODULES_H
+
+#include "objects.h"
+#include "spprof.h"
+
+#define SP_MODULES_MAX 16384
+
+/* Finds the program's path. Once, before the others. */
+void sp_modules_prepare(void);
+
+void sp_modules_note(const sp_object *object);
+bool sp_modules_get(uint32_t index, spprof_module *module);
+
+/* Whether any place had more than one tenant. */
+bool sp_modules_reused(void);
+/* The tenant that was met last at this address. */
+uint32_t sp_modules_tenant(uintptr_t address);
+
+/* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may be
+ * another coroutine's. */
+bool sp_modules_switches_stacks(uintptr_t address);
+
+#endif

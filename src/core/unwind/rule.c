@@ -1,0 +1,83 @@
+#include "rule.h"
+
+static bool is_word_multiple(int64_t offset) {
+    return offset % SP_RULE_WORD == 0;
+}
+
+/* −1: the register is kept in another way than the bits can say. */
+static int64_t words_below_cfa(const sp_cfi_rule *rule, unsigned bits) {
+    if (rule->place != SP_CFI_AT_OFFSET || !is_word_multiple(rule->offset) || rule->offset >= 0) return -1;
+    int64_t words = -(rule->offset / SP_RULE_WORD);
+    return words < (INT64_C(1) << bits) ? words : -1;
+}
+
+static int64_t frame_pointer_words(const sp_cfi_row *row) {
+    const sp_cfi_rule *rule = &row->rules[SP_REGISTER_FP];
+    bool unchanged = rule->place == SP_CFI_UNSPECIFIED || rule->place == SP_CFI_SAME_VALUE;
+    return unchanged ? 0 : words_below_cfa(rule, SP_RULE_FP_BITS);
+}
+
+static sp_rule pack(sp_rule_kind kind, int64_t cfa_offset, int64_t ra_words, int64_t fp_words) {
+    int64_t words = cfa_offset / SP_RULE_WORD, half = INT64_C(1) << (SP_RULE_CFA_BITS - 1);
+    if (!is_word_multiple(cfa_offset) || words < -half || words >= half || ra_words < 0 || fp_words < 0)
+        return sp_rule_of_kind(SP_RULE_EVALUATE);
+    uint32_t cfa_bits = (uint32_t)words & ((1u << SP_RULE_CFA_BITS) - 1);
+    return sp_rule_of_kind(kind) | cfa_bits << SP_RULE_CFA_SHIFT | (uint32_t)ra_words << SP_RULE_FP_BITS |
+           (uint32_t)fp_words;
+}
+
+static int64_t read_sleb(const uint8_t *bytes, uint32_t length, uint32_t *used) {
+    uint64_t value = 0;
+    unsigned shift = 0;
+    *used = 0;
+    while (*used < length && shift < 63) {
+        uint8_t byte = bytes[(*used)++];
+        value |= (uint64_t)(byte & 0x7F) << shift;
+        shift += 7;
+        if (byte & 0x80) continue;
+        return byte & 0x40 ? (int64_t)(value | ~UINT64_C(0) << shift) : (int64_t)value;
+    }
+    *used = length + 1;
+    return 0;
+}
+
+#define OP_BREG0 0x70
+#define OP_DEREF 0x06
+
+/* "breg n; deref": what a function that realigned its stack says, whose old stack pointer is kept in memory. */
+static sp_rule encode_expression(const sp_cfi_row *row, int64_t ra_words, int64_t fp_words) {
+    const uint8_t *bytes = row->cfa_expression;
+    uint32_t used;
+    if (row->cfa_length < 3) return sp_rule_of_kind(SP_RULE_EVALUATE);
+    int64_t offset = read_sleb(bytes + 1, row->cfa_length - 1, &used);
+    bool is_load = used + 2 == row->cfa_length && bytes[used + 1] == OP_DEREF;
+    if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_FP) return pack(SP_RULE_FP_LOAD, offset, ra_words, fp_words);
+    if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_SP) return pack(SP_RULE_SP_LOAD, offset, ra_words, fp_words);
+    return sp_rule_of_kind(SP_RULE_EVALUATE);
+}
+
+#if defined(__x86_64__)
+/* The bits do not say where the return address is: it is where the call pushed it. */
+static int64_t return_address_words(const sp_cfi_row *row, const sp_fde *fde) {
+    bool pushed = fde->return_column == SP_REGISTER_PC && words_below_cfa(&row->rules[SP_REGISTER_PC], 1) == 1;
+    return pushed ? 0 : -1;
+}
+#elif defined(__aarch64__)
+/* Still in its register: only of a function that calls nobody. */
+static int64_t return_address_words(const sp_cfi_row *row, const sp_fde *fde) {
+    if (fde->return_column != SP_REGISTER_LR) return -1;
+    return words_below_cfa(&row->rules[SP_REGISTER_LR], SP_RULE_RA_BITS);
+}
+#endif
+
+sp_rule sp_rule_encode(const sp_cfi_row *row, const sp_fde *fde) {
+    if (fde->return_column >= SP_REGISTER_COUNT) return sp_rule_of_kind(SP_RULE_NO_TABLE);
+    if (row->rules[fde->return_column].place == SP_CFI_UNDEFINED) return sp_rule_of_kind(SP_RULE_END);
+    bool moves_sp = row->rules[SP_REGISTER_SP].place != SP_CFI_UNSPECIFIED;
+    if (fde->signal_frame || moves_sp) return sp_rule_of_kind(SP_RULE_EVALUATE);
+    int64_t ra_words = return_address_words(row, fde), fp_words = frame_pointer_words(row);
+    if (row->cfa_is_expression) return encode_expression(row, ra_words, fp_words);
+    if (row->cfa_register == SP_REGISTER_SP) return pack(SP_RULE_SP, row->cfa_offset, ra_words, fp_words);
+    if (row->cfa_register == SP_REGISTER_FP) return pack(SP_RULE_FP, row->cfa_offset, ra_words, fp_words);
+    return sp_rule_of_kind(SP_RULE_EVALUATE);
+}

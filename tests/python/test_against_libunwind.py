@@ -1,0 +1,96 @@
+"""Native stacks beside libunwind's, taken at the same moment of programs that allocate (two_unwinders.c).
+
+libunwind comes from build/deps, where `make` unpacks it, or from the system. It is a tool of tests alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from child import library_path
+from native import compile_library
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+PROGRAM = HERE.parent / "specimens" / "wheels_at_work.py"
+WHEELS = ["numpy", "pandas", "lxml", "cryptography"]
+TIMEOUT_SECONDS = 300
+
+
+class Comparison(NamedTuple):
+    stacks: int
+    agreed: int
+    parted: int
+    different: int
+    """Return addresses, each counted once."""
+    report: str
+
+    @property
+    def agreement(self) -> float:
+        return self.agreed / (self.agreed + self.parted)
+
+
+@pytest.fixture(scope="module")
+def libunwind() -> str:
+    unpacked = sorted(ROOT.glob("build/deps/libunwind/usr/lib/*/libunwind.so.8"))
+    name = str(unpacked[0]) if unpacked else "libunwind.so.8"
+    try:
+        ctypes.CDLL(name)
+    except OSError as error:
+        pytest.skip(
+            f"there is no libunwind to compare with ({error}); on Debian and Ubuntu: apt-get install libunwind8"
+        )
+    return name
+
+
+@pytest.fixture(scope="module")
+def two_unwinders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    options = ["-D_GNU_SOURCE", "-fno-builtin", "-ftls-model=initial-exec", "-ldl"]
+    return compile_library(HERE / "two_unwinders.c", tmp_path_factory.mktemp("two") / "two_unwinders.so", *options)
+
+
+def compare(
+    two_unwinders: Path, libunwind: str, *, interval: int, rounds: int, work: list[str], python: str = sys.executable
+) -> Comparison:
+    """Runs the program. The engine is the installed package's, whichever Python runs it: it knows nothing of Python."""
+    finished = subprocess.run(
+        [python, str(PROGRAM), library_path(), libunwind, str(interval), str(rounds), *work],
+        env={**os.environ, "LD_PRELOAD": str(two_unwinders), "OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+    print(finished.stdout)
+    counts = re.match(r"(\d+) stacks, (\d+) addresses agree, (\d+) do not, (\d+) are different", finished.stdout)
+    assert counts, finished.stdout
+    return Comparison(*map(int, counts.groups()), report=finished.stdout)
+
+
+def test_stacks_of_numpy_and_the_standard_library_are_libunwinds(two_unwinders: Path, libunwind: str) -> None:
+    pytest.importorskip("numpy")
+    work = ["standard_library", "numpy"]
+    compared = compare(two_unwinders, libunwind, interval=3, rounds=4, work=work)
+    assert compared.stacks >= 3_000, compared.report
+    assert compared.agreement >= 0.999, compared.report
+
+
+@pytest.mark.packaging
+def test_stacks_of_four_wheels_are_libunwinds(two_unwinders: Path, libunwind: str, tmp_path: Path) -> None:
+    python = tmp_path / "environment" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:"]
+    subprocess.run([*pip, *WHEELS], check=True)
+    work = ["standard_library", *WHEELS]
+    compared = compare(two_unwinders, libunwind, interval=2, rounds=20, work=work, python=str(python))
+    assert compared.stacks >= 100_000, compared.report
+    assert compared.agreement >= 0.999, compared.report
