@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING
 
 from spprof import _memprof
 from spprof.drawn import EVERY_ALLOCATION, weight
+from spprof.mappings import Mappings, loaded_modules
 from spprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
 from spprof.sites import rounded
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spprof.drawn import Weight
+    from spprof.mappings import Module
     from spprof.model import Frame
     from spprof.snapshot import HeapSnapshot, SiteTotals
 
@@ -32,11 +36,17 @@ _GROUP = itemgetter(_STACK_ID, _THREAD, _SIZE, _RATE)
 _BYTES_ONE, _OBJECTS_ONE = _memprof.BYTES_ONE, _memprof.OBJECTS_ONE
 
 
-def profile_of(snapshot: HeapSnapshot, notes: dict[str, str] | None = None) -> Profile:
-    """The profile of ``snapshot``. ``notes`` become comments, ``key: text``, after those that every profile has."""
-    locations = _Locations()
+def profile_of(
+    snapshot: HeapSnapshot, notes: dict[str, str] | None = None, modules: Sequence[Module] | None = None
+) -> Profile:
+    """The profile of ``snapshot``. ``notes`` become comments, ``key: text``, after those that every profile has.
+
+    ``modules``: the objects in which native frames lie, the engine's where None.
+    """
+    mappings = Mappings(loaded_modules() if modules is None else modules)
+    locations = _Locations(mappings)
     totals = snapshot.site_totals()
-    stack_of = {site[0]: locations.stack(snapshot.frames(site[0])) for site in totals}
+    number_of = {site[0]: locations.stack_number(snapshot.frames(site[0])) for site in totals}
     every_note = {
         "spprof": _memprof.VERSION,
         "python": sys.version.split()[0],
@@ -47,7 +57,8 @@ def profile_of(snapshot: HeapSnapshot, notes: dict[str, str] | None = None) -> P
     return Profile(
         sample_types=HEAP_TYPES,
         locations=locations.rows,
-        samples=_Samples(snapshot, totals, stack_of).rows(),
+        samples=_Samples(snapshot, totals, number_of, locations.stacks).rows(),
+        mappings=mappings.rows,
         default_type="inuse_space",
         period_type=ValueType("space", "bytes"),
         period=snapshot.sampling_rate_bytes or EVERY_ALLOCATION,
@@ -59,20 +70,25 @@ def profile_of(snapshot: HeapSnapshot, notes: dict[str, str] | None = None) -> P
 class _Locations:
     """Numbers frames. Stacks share frames, so most are known by being the same object."""
 
-    def __init__(self) -> None:
+    def __init__(self, mappings: Mappings) -> None:
+        self._mappings = mappings
         self.rows: list[Location] = []
         self._index_of_object: dict[int, int] = {}
         self._index: dict[Frame, int] = {}
-        self._stacks: dict[Stack, Stack] = {}
+        self.stacks: list[Stack] = []
+        self._numbers: dict[Stack, int] = {}
 
-    def stack(self, frames: tuple[Frame, ...]) -> Stack:
-        """The locations of ``frames``; the same tuple for stacks that read the same."""
+    def stack_number(self, frames: tuple[Frame, ...]) -> int:
+        """Where the stack of these frames stands in ``stacks``; the same for frames that read the same."""
         known = self._index_of_object
         try:
             stack = tuple(map(known.__getitem__, map(id, frames)))
         except KeyError:
             stack = tuple(map(self._index_of, frames))
-        return self._stacks.setdefault(stack, stack)
+        number = self._numbers.setdefault(stack, len(self.stacks))
+        if number == len(self.stacks):
+            self.stacks.append(stack)
+        return number
 
     def _index_of(self, frame: Frame) -> int:
         index = self._index_of_object.get(id(frame))
@@ -84,12 +100,18 @@ class _Locations:
         index = self._index.get(frame)
         if index is None:
             index = self._index[frame] = len(self.rows)
-            self.rows.append(Location((frame,), -1, max(frame.address - 1, 0)))
+            self.rows.append(self._location(frame))
         # The key of the dictionary is what lives on; another object of the same id would be another frame.
         kept = self.rows[index].frames[0]
         if kept is frame:
             self._index_of_object[id(frame)] = index
         return index
+
+    def _location(self, frame: Frame) -> Location:
+        """A native frame's address is that of its return; the call stands before it."""
+        if frame.address == 0:
+            return Location((frame,), -1, 0)
+        return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)
 
 
 class _Remainder:
@@ -108,62 +130,63 @@ class _Remainder:
 
 
 class _Samples:
-    """Makes the samples of a profile."""
+    """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
-    def __init__(self, snapshot: HeapSnapshot, totals: list[SiteTotals], stack_of: dict[int, Stack]) -> None:
+    def __init__(
+        self, snapshot: HeapSnapshot, totals: list[SiteTotals], number_of: dict[int, int], stacks: list[Stack]
+    ) -> None:
         self._snapshot = snapshot
         self._totals = totals
-        self._stack_of = stack_of
+        self._number_of = number_of
+        self._stacks = stacks
         self._weights: dict[tuple[int, int], Weight] = {}
         self._labels: dict[tuple[int, int, int], tuple[Label, ...]] = {}
         self._groups = self._live_groups()
 
     def rows(self) -> list[Sample]:
         """All samples; those of one stack stand together, and stacks with the same callers, which packs well."""
-        rows = self._live_rows() + self._freed_rows()
-        keys = {id(stack): array("I", stack[::-1]).tobytes() for stack in self._stack_of.values()}
-        return sorted(rows, key=lambda row: keys[id(row.stack)])
+        by_stack: list[list[Sample]] = [[] for _ in self._stacks]
+        self._add_live(by_stack)
+        self._add_freed(by_stack)
+        keys = [array("I", stack[::-1]).tobytes() for stack in self._stacks]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return [row for number in order for row in by_stack[number]]
 
-    def _live_groups(self) -> list[tuple[Stack, int, int, int, int]]:
-        """Stack, thread, size, rate and how many live samples have them."""
-        counts: dict[tuple[Stack, int, int, int], int] = {}
+    def _live_groups(self) -> dict[tuple[int, int, int, int], int]:
+        """How many live samples have a stack, thread, size and rate in common."""
+        counts: dict[tuple[int, int, int, int], int] = {}
         for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._snapshot.records())).items():
-            key = (self._stack_of[stack_id], thread, size, rate)
+            key = (self._number_of[stack_id], thread, size, rate)
             counts[key] = counts.get(key, 0) + count
-        return [(*key, count) for key, count in counts.items()]
+        return counts
 
-    def _live_rows(self) -> list[Sample]:
+    def _add_live(self, by_stack: list[list[Sample]]) -> None:
         in_use, objects = _Remainder(_BYTES_ONE), _Remainder(_OBJECTS_ONE)
-        rows = []
-        for stack, thread, size, rate, count in self._groups:
+        for (number, thread, size, rate), count in self._groups.items():
             one = self._weight(size, rate)
             values = objects.take(count * one.fixed_objects), in_use.take(count * one.fixed_bytes)
-            rows.append(Sample(stack, values + values, self._marks(thread, size, rate)))
-        return rows
+            by_stack[number].append(Sample(self._stacks[number], values + values, self._marks(thread, size, rate)))
 
-    def _freed_rows(self) -> list[Sample]:
+    def _add_freed(self, by_stack: list[list[Sample]]) -> None:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
-        freed = self._freed_by_stack()
         live_bytes, live_objects = self._live_sums()
         space, objects = _Remainder(_BYTES_ONE, live_bytes), _Remainder(_OBJECTS_ONE, live_objects)
-        rows = []
-        for stack, (more_bytes, more_objects) in freed.items():
+        for number, (more_bytes, more_objects) in self._freed_by_stack().items():
             values = objects.take(max(more_objects, 0)), space.take(max(more_bytes, 0))
             if any(values):
-                rows.append(Sample(stack, (*values, 0, 0)))
-        return rows
+                by_stack[number].append(Sample(self._stacks[number], (*values, 0, 0)))
 
-    def _freed_by_stack(self) -> dict[Stack, tuple[int, int]]:
-        freed: dict[Stack, tuple[int, int]] = {}
+    def _freed_by_stack(self) -> dict[int, tuple[int, int]]:
+        freed: dict[int, tuple[int, int]] = {}
         for stack_id, live_bytes, live_objects, allocated_bytes, allocated_objects in self._totals:
-            stack = self._stack_of[stack_id]
-            known = freed.get(stack, (0, 0))
-            freed[stack] = known[0] + allocated_bytes - live_bytes, known[1] + allocated_objects - live_objects
+            number = self._number_of[stack_id]
+            known = freed.get(number, (0, 0))
+            freed[number] = known[0] + allocated_bytes - live_bytes, known[1] + allocated_objects - live_objects
         return freed
 
     def _live_sums(self) -> tuple[int, int]:
         fixed_bytes = fixed_objects = 0
-        for _, _, size, rate, count in self._groups:
+        for (_, _, size, rate), count in self._groups.items():
             one = self._weight(size, rate)
             fixed_bytes += count * one.fixed_bytes
             fixed_objects += count * one.fixed_objects

@@ -122,6 +122,25 @@ def test_what_was_freed_stands_in_the_allocated_columns_only(tmp_path: Path):
     assert rows[0][1] == ()
 
 
+def test_native_frames_lie_in_their_objects():
+    program, library = (
+        (0x400000, 0x500000, 0, 0, "/usr/bin/python", b"\xab\xcd"),
+        (0x7F00, 0x8F00, 0x7F00, 0, "/a.so", ""),
+    )
+    gone = (0x7F00, 0xFFFF, 0x7F00, 1, "/later.so", "12")
+    heap = NaiveHeap({1: (native_frame("f", 0x7F21), native_frame("g", 0x400011), native_frame("jit", 0x99), MAIN)})
+    heap.add(1000, 0, 1)
+    profile = read_bytes(b"".join(written(profile_of(heap.snapshot(), modules=[library, gone, program]))))
+    assert [(mapping.path, mapping.build_id, mapping.offset) for mapping in profile.mappings if mapping] == [
+        ("/a.so", "", 0),
+        ("/later.so", "12", 0),
+        ("/usr/bin/python", "abcd", 0),
+    ]
+    places = {location.frames[0].function: (location.mapping, location.address) for location in profile.locations}
+    assert places == {"f": (1, 0x7F20), "g": (2, 0x400010), "jit": (-1, 0x98), "main": (-1, 0)}
+    assert profile.locations[0].frames[0] == native_frame("f", 0x7F21)
+
+
 def test_an_empty_snapshot_has_the_interval_of_an_empty_sample(tmp_path: Path):
     heap = NaiveHeap({1: (LOAD, MAIN)})
     profile = read_back(heap, tmp_path)

@@ -42,7 +42,7 @@ def encode(profile: Profile) -> Iterator[bytes]:
     for value_type in profile.sample_types:
         yield bytes_field(ProfileField.SAMPLE_TYPE, _value_type(value_type, strings))
     yield from _samples(profile, strings)
-    named = {location.mapping for location in profile.locations if location.frames[0].function}
+    named = {location.mapping for location in profile.locations}
     for index, mapping in enumerate(profile.mappings):
         yield bytes_field(ProfileField.MAPPING, _mapping(index + 1, mapping, index in named, strings))
     for index, location in enumerate(profile.locations):

@@ -32,7 +32,7 @@ _OTHER_KINDS = {
 }
 _MEMBERS_MAX = 16
 _PACKED_STEP = 1 << 16
-_LEVEL = 6
+_LEVEL = 4
 
 
 def read_profile(path: str, progress: Callable[[float], None] | None = None) -> Profile:
