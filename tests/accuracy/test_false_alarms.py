@@ -6,11 +6,13 @@ pairs has a standard error of 0.005.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 from child import Child
 from conftest import Run, run_workload
+from spprof import estimate
 from spprof.changes import change, changes
 from spprof.pprof.file import read_profile
 from spprof.tally import Amount, Tally
@@ -49,6 +51,30 @@ def alarms(kinds: dict[int, int], seed: int) -> float:
 @pytest.mark.parametrize("kinds", SITES.values(), ids=SITES)
 def test_like_runs_differ_in_5_percent(kinds: dict[int, int]) -> None:
     assert 0.04 <= alarms(kinds, seed=5) <= 0.06
+
+
+def poisson(mean: float) -> list[float]:
+    chances = [math.exp(-mean)]
+    while len(chances) < mean + 12 * math.sqrt(mean) + 30:
+        chances.append(chances[-1] * mean / len(chances))
+    return chances
+
+
+def alarms_of_counts(mean: float) -> float:
+    """Of small blocks, each of which stands for one rate: worked out over all pairs of counts, not drawn."""
+    chances = poisson(mean)
+    alarm = 0.0
+    for old, chance_of_old in enumerate(chances):
+        for new, chance_of_new in enumerate(chances):
+            low, high = estimate.runs_difference_interval(new - old, (new, new), (old, old))
+            alarm += chance_of_old * chance_of_new * (low > 0 or high < 0)
+    return alarm
+
+
+@pytest.mark.parametrize("mean", [2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 40])
+def test_small_blocks_raise_4_to_5_alarms_in_a_hundred_from_two_expected_samples_on(mean: int) -> None:
+    assert 0.041 <= alarms_of_counts(mean) <= 0.0535
+    assert alarms_of_counts(1) == pytest.approx(0.014, abs=0.001)
 
 
 def test_where_every_block_is_certain_there_is_no_alarm() -> None:

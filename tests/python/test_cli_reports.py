@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import pty
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 from child import TIMEOUT_SECONDS
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
+from spprof.cli import terminal
 from spprof.pprof.file import read_profile, written
 from spprof.pprof.wire import bytes_field, varint
 from spprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueType
@@ -171,6 +173,21 @@ def test_a_terminal_gets_colour_and_lines_that_fit(file: Path, verb: str):
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= 90
     assert "evil.py:3)" in plain
+
+
+def test_progress_is_shown_to_a_person_who_waits_and_wiped_off(monkeypatch: pytest.MonkeyPatch):
+    shown = io.StringIO()
+    moments = iter([0.0, 0.1, 0.6, 0.7])
+    monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(moments))
+    show = terminal.progress("/srv/heap.pb.gz")
+    assert show is not None
+    for share in (0.1, 0.5, 1.0):
+        show(share)
+    assert shown.getvalue() == "\rheap.pb.gz: 50% \rheap.pb.gz: 100% \r\x1b[K"
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert terminal.progress("/srv/heap.pb.gz") is None
 
 
 def test_a_reader_that_stops_reading_is_no_error(file: Path):
