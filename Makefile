@@ -17,7 +17,7 @@ PYTEST = $(VENV)/bin/python -m pytest --numprocesses=auto
 CHECKED = -Dchecks=true -Dwerror=true
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all lint format bench clean venv install install-checked fresh-results \
+.PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
     run-tests run-pytest run-other-pythons run-packaging valgrind
 .NOTPARALLEL:
 
@@ -56,6 +56,14 @@ bench: install valgrind $(LIBUNWIND)
 	    case "$$bench" in *.py) set -- $(VENV)/bin/python "$$bench";; *) set -- "$$bench";; esac; \
 	    $(IN_VENV) "$$@" || exit 1; \
 	done
+
+# Our files in the hands of go tool pprof, pprof-format and speedscope.
+viewers: install-checked
+	$(VENV)/bin/python -m pytest -m viewers tests/python --junitxml=build/results/viewers.xml
+
+# The reader of profiles against mutated files, for FUZZ_SECONDS.
+fuzz-pprof: install-checked
+	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py
 
 libspprof_alloc.so: $(shell find include src -type f) meson.build meson.options
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt

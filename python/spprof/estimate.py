@@ -116,6 +116,25 @@ def difference_interval(
     return delta - below, delta + above
 
 
+def runs_difference_interval(
+    delta: float, new: tuple[float, float], old: tuple[float, float], confidence: float = 0.95
+) -> tuple[float, float]:
+    """(low, high) in bytes for the change of a site between two profiles with no sample in common.
+
+    ``new`` and ``old``: (V, S) of the site in either. Both estimates are uncertain whole, so the variance is that of
+    both. Towards zero the interval reaches ``z * sqrt(V)``: it excludes 0 just where "nothing changed" is to be
+    rejected, which like runs bring about with probability 1 - confidence. Away from zero it is skewed as in
+    ``interval``, by the side that is larger.
+
+    ValueError unless 0 < confidence < 1.
+    """
+    z = normal_quantile(confidence)
+    variance = new[0] + old[0]
+    below = _reach(z, variance, _bend(z, *old) if delta < 0.0 else 0.0)
+    above = _reach(z, variance, _bend(z, *new) if delta > 0.0 else 0.0)
+    return delta - below, delta + above
+
+
 def _bend(z: float, variance: float, skewness: float) -> float:
     """b: by how much the interval leans to the side of more bytes."""
     return z * z * skewness / variance if variance > 0.0 else 0.0

@@ -204,6 +204,7 @@ def _start(rate_bytes: int, native: str, seed: int | None) -> None:
     import spprof.snapshot
     import spprof.table
     import spprof.writers.collapsed
+    import spprof.writers.pprof
     import spprof.writers.speedscope  # noqa: F401
 
     _memprof.start(rate_bytes, native, seed)

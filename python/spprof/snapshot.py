@@ -28,9 +28,15 @@ if TYPE_CHECKING:
 
     from spprof._memprof import NativePart, Site
 
-_SAMPLE = struct.Struct(_memprof.SAMPLE_FORMAT)
+SAMPLE = struct.Struct(_memprof.SAMPLE_FORMAT)
+STACK_ID = 5  # where it stands in a sample
 _BYTES_ONE = _memprof.BYTES_ONE
 _OBJECTS_ONE = _memprof.OBJECTS_ONE
+
+
+SiteTotals = tuple[int, int, int, int, int]
+"""Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
+1/OBJECTS_ONE."""
 
 
 class StackTotals(NamedTuple):
@@ -38,8 +44,19 @@ class StackTotals(NamedTuple):
 
     frames: tuple[Frame, ...]
     """Leaf first."""
-    weights: tuple[int, int, int, int]
-    """Estimates, rounded: bytes in use, objects in use, bytes allocated, objects allocated."""
+    weights: tuple[int, ...]
+    """One for each column; of a snapshot the estimates, rounded, in the order of HEAP_COLUMNS."""
+
+
+Column = tuple[str, str]
+"""Name and unit of the weights of stacks."""
+
+HEAP_COLUMNS: tuple[Column, ...] = (
+    ("in use: bytes", "bytes"),
+    ("in use: objects", "count"),
+    ("allocated: bytes", "bytes"),
+    ("allocated: objects", "count"),
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -146,9 +163,9 @@ class HeapSnapshot:
     def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
         """Writes the snapshot to ``path``, readable by its owner only (mode 0600).
 
-        ``format``: ``"speedscope"`` or ``"collapsed"``; None takes it from the suffix: ``.json`` is speedscope,
-        ``.collapsed`` and ``.txt`` are collapsed. The file is written aside and renamed, so that a failure leaves
-        what was there before; a FIFO or a device is written directly.
+        ``format``: ``"pprof"``, ``"speedscope"`` or ``"collapsed"``; None takes it from the suffix: ``.pb.gz`` is
+        pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed. The file is written aside and
+        renamed, so that a failure leaves what was there before; a FIFO or a device is written directly.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
@@ -184,9 +201,30 @@ class HeapSnapshot:
 
     # ---- for the package's own use
 
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """What the weights of ``stack_totals`` are."""
+        return HEAP_COLUMNS
+
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
-        return _SAMPLE.iter_unpack(self._packed)
+        return SAMPLE.iter_unpack(self._packed)
+
+    def frames(self, stack_id: int) -> tuple[Frame, ...]:
+        """The frames of a stack, leaf first, never empty."""
+        return self._frames_of(stack_id)
+
+    def site_totals(self) -> list[SiteTotals]:
+        """Each stack that has any sample, with what this snapshot counts of it."""
+        self._learn(site[0] for site in self._sites)
+        before = {site[0]: site for site in self._sites_before}
+        totals = []
+        for site in self._sites:
+            earlier = before.get(site[0])
+            allocated_bytes = site[10] - earlier[10] if earlier else site[10]
+            allocated_objects = site[11] - earlier[11] if earlier else site[11]
+            totals.append((site[0], site[3], site[4], allocated_bytes, allocated_objects))
+        return totals
 
     def site_key(self, stack_id: int) -> SiteKey:
         """The site to which the stack of a live sample belongs."""
@@ -214,16 +252,9 @@ class HeapSnapshot:
 
     def stack_totals(self) -> list[StackTotals]:
         """Every stack ever sampled, equal ones merged, root-most names first in order."""
-        self._learn(site[0] for site in self._sites)
-        before = {site[0]: site for site in self._sites_before}
         merged: dict[tuple[SiteKey, ...], tuple[tuple[Frame, ...], list[int]]] = {}
-        for site in self._sites:
-            totals = [site[3], site[4], site[10], site[11]]
-            earlier = before.get(site[0])
-            if earlier is not None:
-                totals[2] -= earlier[10]
-                totals[3] -= earlier[11]
-            frames = self._frames_of(site[0])
+        for stack_id, *totals in self.site_totals():
+            frames = self._frames_of(stack_id)
             key = tuple(SiteKey(frame.function, frame.file, frame.line) for frame in reversed(frames))
             known = merged.get(key)
             if known is None:
@@ -261,7 +292,7 @@ def cut(after_serial: int = 0, sites_before: Sequence[Site] = (), total_before: 
     """
     packed, sites, stats, wall_minus_monotonic_ns = _memprof.snapshot(after_serial)
     return HeapSnapshot(
-        live_samples=len(packed) // _SAMPLE.size,
+        live_samples=len(packed) // SAMPLE.size,
         total_samples=stats["total_samples"] - total_before,
         sampling_rate_bytes=stats["sampling_rate_bytes"],
         timestamp_ns=time.time_ns(),

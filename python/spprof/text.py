@@ -15,6 +15,28 @@ def human_bytes(count: int) -> str:
     return f"{size:.1f} TB"
 
 
+def binary_bytes(count: int) -> str:
+    """``count`` bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
+    if abs(count) < 1024:
+        return f"{count} B"
+    size = count / 1024.0
+    for unit in ("KiB", "MiB", "GiB"):
+        if abs(size) < 1023.95:  # what would not be printed as 1024.0
+            return f"{size:.1f} {unit}"
+        size /= 1024.0
+    return f"{size:.1f} TiB"
+
+
+def amount(value: int, unit: str) -> str:
+    """``value`` for people: bytes in binary units, times in seconds, anything else as it is."""
+    if unit == "bytes":
+        return binary_bytes(value)
+    seconds = {"nanoseconds": 1e-9, "microseconds": 1e-6, "milliseconds": 1e-3, "seconds": 1.0}.get(unit)
+    if seconds is not None:
+        return f"{value * seconds:.3f} s"
+    return str(value)
+
+
 def visible(name: str, forbidden: str = "") -> str:
     r"""``name`` in one line that can be encoded.
 

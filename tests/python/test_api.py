@@ -669,5 +669,14 @@ def test_the_documents_name_every_call_and_every_field():
             assert callable(value) == (f"### {name}\n" in snapshot)
 
 
-INTERNAL = ("records", "site_key", "live_sites", "ranked_sites", "stack_totals")
+INTERNAL = (
+    "columns",
+    "frames",
+    "live_sites",
+    "ranked_sites",
+    "records",
+    "site_key",
+    "site_totals",
+    "stack_totals",
+)
 """What the package's own modules share."""

@@ -10,24 +10,41 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from spprof.snapshot import HeapSnapshot
+    from spprof.snapshot import Column, HeapSnapshot, StackTotals
 
-FORMATS = {"speedscope": "spprof.writers.speedscope", "collapsed": "spprof.writers.collapsed"}
+FORMATS = {
+    "pprof": "spprof.writers.pprof",
+    "speedscope": "spprof.writers.speedscope",
+    "collapsed": "spprof.writers.collapsed",
+}
 """Format name to the module that writes it, imported when first used."""
 
-SUFFIXES = {".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed"}
+SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed"}
 
-_OTHER_SUFFIXES = {".pb.gz": "pprof", ".html": "html"}
+_OTHER_SUFFIXES = {".html": "html"}
 """Suffixes whose meaning is plain, but whose formats this version does not write."""
 
 
+class StackSource(Protocol):
+    """What the writers of stacks take: a snapshot, or a profile from a file (``spprof.stacked``)."""
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Name and unit of each weight."""
+
+    def stack_totals(self) -> list[StackTotals]:
+        """Every stack with its weights, in order."""
+
+
 def save(
-    snapshot: HeapSnapshot, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None
+    snapshot: HeapSnapshot | StackSource,
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    format: str | None = None,
 ) -> None:
     """Writes ``snapshot`` to ``path`` in ``format``, or in that of the suffix where it is None.
 
@@ -37,12 +54,13 @@ def save(
     from spprof.writers.atomic_file import write_file
 
     target = os.fsdecode(path)
-    module = import_module(FORMATS[_format_of(target, format)])
-    write = cast("Callable[[HeapSnapshot], Iterable[bytes]]", module.write)
+    module = import_module(FORMATS[format_of(target, format)])
+    write = cast("Callable[[HeapSnapshot | StackSource], Iterable[bytes]]", module.write)
     write_file(target, write(snapshot))
 
 
-def _format_of(path: str, format: str | None) -> str:
+def format_of(path: str, format: str | None = None) -> str:
+    """The name of the format, or of the one that the suffix of ``path`` means. ValueError: neither is known."""
     known = ", ".join(map(repr, FORMATS))
     if format is not None:
         if format not in FORMATS:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spprof.model import Frame
-    from spprof.snapshot import HeapSnapshot
+    from spprof.writers import StackSource
 
 
-def write(snapshot: HeapSnapshot) -> Iterator[bytes]:
+def write(snapshot: StackSource) -> Iterator[bytes]:
     """Yields the file. Deterministic: the same snapshot gives the same bytes."""
     bytes_of: dict[str, int] = {}
     for stack in snapshot.stack_totals():

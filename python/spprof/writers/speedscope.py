@@ -21,18 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spprof.model import Frame
-    from spprof.snapshot import HeapSnapshot
+    from spprof.writers import StackSource
 
-_PROFILES = (
-    ("in use: bytes", "bytes"),
-    ("in use: objects", "none"),
-    ("allocated: bytes", "bytes"),
-    ("allocated: objects", "none"),
-)
-"""Name and unit, in the order of the weights of StackTotals."""
+_TIME_UNITS = ("nanoseconds", "microseconds", "milliseconds", "seconds")
 
 
-def write(snapshot: HeapSnapshot) -> Iterator[bytes]:
+def write(snapshot: StackSource) -> Iterator[bytes]:
     """Yields the file. Deterministic: the same snapshot gives the same bytes."""
     stacks = snapshot.stack_totals()
     frames = _FrameTable()
@@ -45,7 +39,7 @@ def write(snapshot: HeapSnapshot) -> Iterator[bytes]:
         "shared": {"frames": frames.rows},
         "profiles": [
             _profile(name, unit, samples, [stack.weights[which] for stack in stacks])
-            for which, (name, unit) in enumerate(_PROFILES)
+            for which, (name, unit) in enumerate(snapshot.columns)
         ],
     }
     yield json.dumps(document, separators=(",", ":")).encode("ascii")
@@ -85,7 +79,7 @@ def _profile(name: str, unit: str, samples: list[list[int]], weights: list[int])
     return {
         "type": "sampled",
         "name": name,
-        "unit": unit,
+        "unit": unit if unit == "bytes" or unit in _TIME_UNITS else "none",
         "startValue": 0,
         "endValue": sum(weight for _, weight in kept),
         "samples": [sample for sample, _ in kept],

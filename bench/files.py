@@ -1,0 +1,104 @@
+"""Files: writing a large snapshot as pprof, its size, and reading it back into a table, beside memray's `table`.
+
+python bench/files.py
+
+50 000 unique stacks of 40 frames (bench/stacks.py). memray traces a program that allocates one block at each of as many
+stacks; it is installed into an environment of its own, and where it cannot be had its line says so. Wall time and CPU
+time, the best of ROUNDS each; those of reading are of whole commands.
+"""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Callable
+
+ROUNDS = 3
+MEMRAY = "memray==1.20.0"
+
+PROGRAM = """
+import random
+chance = random.Random(1)
+functions = []
+for number in range({functions}):
+    names = {{}}
+    exec(compile(f"def function_{{number}}(path, at):\\n"
+                 f"    if at == len(path): return bytearray(512)\\n"
+                 f"    return path[at](path, at + 1)", f"module_{{number % {files}}}.py", "exec"), names)
+    functions.append(names[f"function_{{number}}"])
+kept, paths = [], []
+for _ in range({stacks}):
+    path = list(chance.choice(paths)[:chance.randrange({depth} // 2, {depth})]) if paths else []
+    while len(path) < {depth}:
+        path.append(chance.choice(functions))
+    paths.append(path)
+    kept.append(path[0](path, 1))
+"""
+
+
+def best(who: int, work: Callable[[], None]) -> str:
+    """Wall and CPU seconds of the fastest of some runs. ``who``: whose CPU time, resource.RUSAGE_…"""
+    walls, processors = [], []
+    for _ in range(ROUNDS):
+        start, used = time.perf_counter(), processor_seconds(who)
+        work()
+        walls.append(time.perf_counter() - start)
+        processors.append(processor_seconds(who) - used)
+    return f"{min(walls):8.2f} s ({min(processors):.2f} s CPU)"
+
+
+def processor_seconds(who: int) -> float:
+    usage = resource.getrusage(who)
+    return usage.ru_utime + usage.ru_stime
+
+
+def best_of_command(command: list[str | Path]) -> str:
+    """The same of a command. CalledProcessError if it fails."""
+    words = list(map(str, command))
+    return best(resource.RUSAGE_CHILDREN, lambda: subprocess.run(words, capture_output=True, check=True) and None)
+
+
+def written(folder: Path) -> tuple[str, Path]:
+    """The time of writing the snapshot, and the file."""
+    import stacks
+
+    snapshot = stacks.snapshot_of(stacks.tree_of_stacks())
+    path = folder / "heap.pb.gz"
+    return best(resource.RUSAGE_SELF, lambda: snapshot.save(path)), path
+
+
+def memray_table(folder: Path) -> str:
+    """Size of memray's file and seconds of its table, or why there is none."""
+    import stacks
+
+    python = folder / "memray" / "bin" / "python"
+    program = folder / "program.py"
+    sizes = {"functions": stacks.FUNCTIONS, "files": stacks.FILES, "stacks": stacks.STACKS, "depth": stacks.DEPTH}
+    program.write_text(PROGRAM.format(**sizes))
+    try:
+        subprocess.run([sys.executable, "-m", "venv", folder / "memray"], check=True, capture_output=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", MEMRAY], check=True, capture_output=True)
+        capture = folder / "capture.bin"
+        subprocess.run([python, "-m", "memray", "run", "-o", capture, program], check=True, capture_output=True)
+    except subprocess.CalledProcessError as error:
+        return f"not to be had here: {error.stderr.decode(errors='replace').strip().splitlines()[-1]}"
+    taken = best_of_command([python, "-m", "memray", "table", "-f", "-o", folder / "table.html", capture])
+    return f"{taken} from {capture.stat().st_size / 1e6:.1f} MB"
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        taken, path = written(folder)
+        print(f"{'pprof written':<28}{taken}")
+        print(f"{'its size':<28}{path.stat().st_size / 1e6:8.2f} MB")
+        print(f"{'read and tabled':<28}{best_of_command([sys.executable, '-m', 'spprof', 'table', path])}")
+        print(f"{'memray table':<28}{memray_table(folder)}")
+
+
+if __name__ == "__main__":
+    main()

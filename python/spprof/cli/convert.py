@@ -1,0 +1,35 @@
+"""``spprof convert FILE -o OUT``: a file in the format that the suffix of OUT means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof.cli.options import OUTPUT_SUFFIXES, add_output_arguments, read, refusal, save
+from spprof.stacked import Stacked
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    add_output_arguments(parser)
+    parser.set_defaults(parser=parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    output = arguments.output
+    if not output.lower().endswith(OUTPUT_SUFFIXES):
+        arguments.parser.error(f"the suffix of {visible(output)} names no format; use {', '.join(OUTPUT_SUFFIXES)}")
+    reason = refusal(output, arguments.force)
+    if reason:
+        arguments.parser.error(reason)
+    profile = read(arguments.file)
+    if output.lower().endswith(".pb.gz"):
+        save(profile, output)
+    else:
+        from spprof import writers
+
+        writers.save(Stacked(profile), output)
+    return 0

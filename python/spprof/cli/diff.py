@@ -1,0 +1,107 @@
+"""``spprof diff OLD NEW``: what changed, site by site, and what of it is noise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof.changes import change, changes, same_type
+from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
+from spprof.cli.terminal import Terminal, site_text
+from spprof.tally import Tally
+from spprof.text import amount, visible
+
+if TYPE_CHECKING:
+    import argparse
+
+    from spprof.changes import Change
+    from spprof.sites import SiteKey
+
+    Row = tuple[SiteKey, Change]
+
+_ROWS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("old", metavar="OLD", help="a pprof file")
+    parser.add_argument("new", metavar="NEW", help="another, of a later moment or another run")
+    parser.add_argument("--all", action="store_true", help="also the changes that chance explains")
+    add_report_arguments(parser, _ROWS)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    old, new = read(arguments.old), read(arguments.new)
+    wanted = old.sample_types[sample_type_index(old, arguments.old, arguments.sample_type)]
+    first, second = same_type(old, new, wanted)
+    before, after = Tally(old, first), Tally(new, second)
+    rows = changes(before, after)
+    shown = [row for row in rows if arguments.all or row[1].is_significant is not False]
+    if arguments.json:
+        print_json(_document(before, after, shown[: arguments.rows], rows))
+    else:
+        _print(before, after, shown, rows, arguments.rows)
+    return 0
+
+
+def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count: int) -> None:
+    terminal, unit = Terminal(), after.value_type.unit
+    whole = change(before.whole, after.whole)
+    terminal.line(
+        f"{visible(after.value_type.type)}: {amount(whole.old, unit)} -> {amount(whole.new, unit)}, "
+        f"{_plus(whole.delta, unit)}{_between(whole, unit)}{_verdict(whole)}"
+    )
+    if shown:
+        terminal.line(f"{'change':>11}  {'95 % interval':>25}  {'old':>11}  {'new':>11}  site", "bold")
+    for key, one in shown[:count]:
+        ends = f"{_plus(one.interval[0], unit)} - {_plus(one.interval[1], unit)}" if one.interval else ""
+        numbers = (
+            f"{_plus(one.delta, unit):>11}  {ends:>25}  {amount(one.old, unit):>11}  {amount(one.new, unit):>11}  "
+        )
+        style = "" if one.is_significant is False else "red" if one.delta > 0 else "green"
+        terminal.line(numbers + terminal.fitted(site_text(key), len(numbers)), style)
+    if len(shown) > count:
+        terminal.line(f"{len(shown) - count} more; -n {len(shown)} shows all", "faint")
+    hidden = len(rows) - len(shown)
+    if hidden:
+        sites = "1 site" if hidden == 1 else f"{hidden} sites"
+        terminal.line(f"{sites} changed by no more than chance explains (95 %); --all shows them", "faint")
+    elif not rows:
+        terminal.line("No site changed.")
+
+
+def _plus(value: int, unit: str) -> str:
+    return f"{'+' if value > 0 else ''}{amount(value, unit)}"
+
+
+def _between(one: Change, unit: str) -> str:
+    return f" ({_plus(one.interval[0], unit)} - {_plus(one.interval[1], unit)}, 95 %)" if one.interval else ""
+
+
+def _verdict(one: Change) -> str:
+    return {None: "", True: ": a change", False: ": no more than chance explains"}[one.is_significant]
+
+
+def _document(before: Tally, after: Tally, shown: list[Row], rows: list[Row]) -> dict[str, object]:
+    whole = _change_document(change(before.whole, after.whole))
+    return {
+        "schema": "spprof-diff-1",
+        "sample_type": after.value_type.type,
+        "unit": after.value_type.unit,
+        **whole,
+        "sites_changed": len(rows),
+        "sites": [
+            {"function": key.function, "file": key.file, "line": key.line, **_change_document(one)}
+            for key, one in shown
+        ],
+    }
+
+
+def _change_document(one: Change) -> dict[str, object]:
+    ends = one.interval or (None, None)
+    return {
+        "old": one.old,
+        "new": one.new,
+        "delta": one.delta,
+        "low": ends[0],
+        "high": ends[1],
+        "significant": one.is_significant,
+    }

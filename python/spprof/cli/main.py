@@ -1,0 +1,85 @@
+"""The command line's entry: chooses the verb and turns errors into one line and an exit status.
+
+Exit status: 0, 1 for a file that cannot be read or written, 2 for bad usage; ``run`` has the program's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+
+from spprof import __version__
+from spprof.profile import ProfileError
+from spprof.text import visible
+
+VERBS = {
+    "run": "run a program and write its heap profile",
+    "table": "the sites that hold the most",
+    "tree": "the calls that lead to what is held",
+    "stats": "what a file holds, in a few lines",
+    "diff": "what changed between two files, and what of it is noise",
+    "merge": "several files as one",
+    "convert": "a file in another format",
+    "preload-path": "where the library for LD_PRELOAD lies",
+}
+
+_INTERRUPTED = 130
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs the command line ``words``, those of the process where None, and returns the exit status."""
+    words = sys.argv[1:] if words is None else words
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        return _verb(words)
+    except ProfileError as error:
+        return _failed(str(error))
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except OSError as error:
+        name = f"{visible(os.fsdecode(error.filename))}: " if error.filename is not None else ""
+        return _failed(f"{name}{error.strerror or error}")
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+
+
+def _verb(words: list[str]) -> int:
+    verb = words[0] if words else ""
+    if verb == "run":
+        from spprof.cli import run
+
+        return run.main(words[1:])
+    if verb not in VERBS:
+        return _without_verb(words)
+    module = import_module("spprof.cli." + verb.replace("-", "_"))
+    parser = argparse.ArgumentParser(prog=f"spprof {verb}", description=VERBS[verb], allow_abbrev=False)
+    module.add_arguments(parser)
+    status: int = module.main(parser.parse_args(words[1:]))
+    sys.stdout.flush()
+    return status
+
+
+def _without_verb(words: list[str]) -> int:
+    """Help, the version, or an error."""
+    rows = "\n".join(f"  {verb:<14}{text}" for verb, text in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog="spprof",
+        usage="spprof VERB ...",
+        description="A sampling heap profiler for Python.",
+        epilog=f"verbs, each with --help of its own:\n{rows}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"spprof {__version__}")
+    parser.add_argument("verb", choices=VERBS, help=argparse.SUPPRESS)
+    parser.parse_args(words[:1])
+    raise AssertionError("a known verb was taken for none")
+
+
+def _failed(message: str) -> int:
+    print(f"spprof: {message}", file=sys.stderr)
+    return 1

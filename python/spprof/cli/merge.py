@@ -1,0 +1,25 @@
+"""``spprof merge FILES… -o OUT``: several files as one, of the workers of a program for instance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof.cli.options import add_output_arguments, read, refusal, save
+from spprof.merged import merged
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pprof files with the same sample types")
+    add_output_arguments(parser)
+    parser.set_defaults(parser=parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    reason = refusal(arguments.output, arguments.force)
+    if reason:
+        arguments.parser.error(reason)
+    save(merged([read(path) for path in arguments.files]), arguments.output)
+    return 0

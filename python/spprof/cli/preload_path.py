@@ -1,0 +1,20 @@
+"""``spprof preload-path``: where the library lies, for ``LD_PRELOAD=$(spprof preload-path) python …``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof import _memprof
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    del parser  # it takes none
+
+
+def main(arguments: argparse.Namespace) -> int:
+    del arguments
+    print(_memprof.library_path())
+    return 0

@@ -1,0 +1,166 @@
+"""``spprof run``: a program in an interpreter of its own, with the library preloaded.
+
+    spprof run … script.py a b ── exec ──► python … -c START {settings} script.py a b ──► bootstrap ──► the program
+
+The process stays the same one: signals, standard input, the terminal and the exit status are the program's own. What
+cannot work (no such script, an output that exists) is said before, with exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import NamedTuple
+
+from spprof import _memprof
+from spprof.cli import interpreter
+from spprof.cli.options import refusal
+from spprof.text import visible
+
+USAGE = "spprof run [-o FILE] [-f] [--rate-kb N] [--every SECONDS] (script.py | -m module) [args...]"
+
+_START = (
+    "import sys; sys.path[:{skipped}] = []; sys.path.append({folder!r}); "
+    "from spprof.cli.bootstrap import main; sys.path.remove({folder!r}); main()"
+)
+_WITH_VALUE = ("-o", "--output", "--rate-kb", "--every")
+_RATE_MAX_KB = _memprof.RATE_MAX_BYTES // 1024
+
+
+class Settings(NamedTuple):
+    """What the new interpreter is told, as JSON."""
+
+    output: str
+    rate_kb: int
+    every: float
+    """Seconds between files; 0: only at the end."""
+    is_module: bool
+    program: str
+    options: list[str]
+    """The interpreter's."""
+    preload_before: str | None
+    """LD_PRELOAD as it was."""
+
+
+def main(words: list[str]) -> int:
+    """Replaces this process by the program. Returns only if that fails; exit status 2 for bad usage."""
+    own, is_module, program = _split(words)
+    parser = _parser()
+    arguments = parser.parse_args(own)
+    if not program:
+        parser.error("name a module behind -m" if is_module else "name a script, or -m and a module")
+    _check_program(parser, program[0], is_module)
+    output = _output(parser, arguments, program[0])
+    environment, preload_before = _environment()
+    settings = Settings(
+        output=output,
+        rate_kb=arguments.rate_kb,
+        every=arguments.every,
+        is_module=is_module,
+        program=program[0],
+        options=interpreter.options(),
+        preload_before=preload_before,
+    )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, _command(settings, program[1:]), environment)
+
+
+def _split(words: list[str]) -> tuple[list[str], bool, list[str]]:
+    """Our own options, whether -m is there, and the program with its arguments, which are not ours to understand."""
+    at = 0
+    while at < len(words):
+        word = words[at]
+        if word.startswith("-m") and word != "--":
+            attached = [word[2:]] if len(word) > 2 else []
+            return words[:at], True, attached + words[at + 1 :]
+        if word == "--":
+            return words[:at], False, words[at + 1 :]
+        if not word.startswith("-"):
+            return words[:at], False, words[at:]
+        at += 2 if word in _WITH_VALUE else 1
+    return words, False, []
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spprof run",
+        usage=USAGE,
+        description="Runs a program as python would, and writes what its heap held at the end.",
+        epilog="The file is for: spprof table, tree, stats, diff; go tool pprof; Pyroscope, Parca, Grafana.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (spprof-<script>.<pid>.pb.gz)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    parser.add_argument(
+        "--rate-kb", type=_rate, default=512, metavar="N", help="mean KiB between samples (512); 0: every allocation"
+    )
+    parser.add_argument(
+        "--every", type=_seconds, default=0.0, metavar="SECONDS", help="write the file that often as the program goes"
+    )
+    return parser
+
+
+def _rate(text: str) -> int:
+    rate = int(text)
+    if not 0 <= rate <= _RATE_MAX_KB:
+        raise argparse.ArgumentTypeError(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
+    return rate
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.01 <= seconds <= 1e6:
+        raise argparse.ArgumentTypeError("must lie between 0.01 and a million seconds")
+    return seconds
+
+
+def _check_program(parser: argparse.ArgumentParser, program: str, is_module: bool) -> None:
+    if is_module:
+        return  # the interpreter looks for it, and says it as ever
+    try:
+        with open(program, "rb"):
+            pass
+    except IsADirectoryError:
+        pass
+    except OSError as error:
+        parser.error(f"can't open file {visible(program)}: {error.strerror}")
+
+
+def _output(parser: argparse.ArgumentParser, arguments: argparse.Namespace, program: str) -> str:
+    """Where the file will be, as an absolute path: the program may change the folder."""
+    from spprof.writers.atomic_file import is_written_directly
+
+    name = os.path.basename(os.path.abspath(program))
+    output = os.path.abspath(arguments.output or f"spprof-{name}.{os.getpid()}.pb.gz")
+    reason = refusal(output, arguments.force)
+    if reason:
+        parser.error(reason)
+    if arguments.every and is_written_directly(output):
+        parser.error(f"--every rewrites the file, and {visible(output)} cannot be; use a regular file")
+    return output
+
+
+def _environment() -> tuple[dict[str, str], str | None]:
+    """The environment with the library preloaded, and LD_PRELOAD as it was."""
+    environment = dict(os.environ)
+    before = environment.get("LD_PRELOAD")
+    library = _memprof.library_path()
+    entries = (before or "").replace(":", " ").split()
+    if any(character in library for character in ": "):
+        print(
+            f"spprof: a path with a space or a colon cannot be preloaded ({visible(library)}); "
+            "native allocations are followed by patching instead",
+            file=sys.stderr,
+        )
+    elif library not in entries:
+        environment["LD_PRELOAD"] = f"{library}:{before}" if before else library
+    return environment, before
+
+
+def _command(settings: Settings, arguments: list[str]) -> list[str]:
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    start = _START.format(skipped=0 if interpreter.has_safe_path() else 1, folder=folder)
+    return [sys.executable, *settings.options, "-c", start, json.dumps(settings), *arguments]

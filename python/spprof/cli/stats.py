@@ -1,0 +1,103 @@
+"""``spprof stats``: what a file holds, in a few lines."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from spprof.cli.options import add_json_argument, print_json, read
+from spprof.cli.terminal import Terminal
+from spprof.tally import Tally
+from spprof.text import amount, visible
+
+if TYPE_CHECKING:
+    import argparse
+
+    from spprof.profile import Profile
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    add_json_argument(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    profile = read(arguments.file)
+    document = _document(profile)
+    if arguments.json:
+        print_json(document)
+    else:
+        _print(profile)
+    return 0
+
+
+def _print(profile: Profile) -> None:
+    terminal = Terminal()
+    for index, value_type in enumerate(profile.sample_types):
+        tally = Tally(profile, index)
+        text = amount(tally.whole.value, value_type.unit)
+        ends = tally.whole_interval()
+        if ends:
+            text += f" ({amount(ends[0], value_type.unit)} - {amount(ends[1], value_type.unit)}, 95 %)"
+        terminal.line(f"{visible(value_type.type):<20}{text}")
+    for name, value in _counts(profile).items():
+        terminal.line(f"{name:<20}{value}")
+    if profile.period:
+        period = "every allocation" if profile.is_heap and profile.period == 1 else _period(profile)
+        terminal.line(f"{'period':<20}{period}")
+    if profile.time_ns:
+        terminal.line(f"{'time':<20}{_time(profile)}")
+    if profile.duration_ns:
+        terminal.line(f"{'duration':<20}{amount(profile.duration_ns, 'nanoseconds')}")
+    for comment in profile.comments:
+        key, colon, text = comment.partition(": ")
+        terminal.line(f"{visible(key):<20}{visible(text)}" if colon else visible(comment))
+
+
+def _counts(profile: Profile) -> dict[str, int]:
+    return {
+        "samples": len(profile.samples),
+        "stacks": len({sample.stack for sample in profile.samples}),
+        "locations": len(profile.locations),
+        "mappings": len(profile.mappings),
+    }
+
+
+def _period(profile: Profile) -> str:
+    return f"{amount(profile.period, profile.period_type.unit)} of {visible(profile.period_type.type or '?')}"
+
+
+def _time(profile: Profile) -> str | None:
+    """When the profile was taken, in UTC; None for times that no calendar has."""
+    try:
+        return datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc).isoformat()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _document(profile: Profile) -> dict[str, object]:
+    types = []
+    for index, value_type in enumerate(profile.sample_types):
+        tally = Tally(profile, index)
+        ends = tally.whole_interval() or (None, None)
+        types.append(
+            {
+                "type": value_type.type,
+                "unit": value_type.unit,
+                "value": tally.whole.value,
+                "low": ends[0],
+                "high": ends[1],
+            }
+        )
+    return {
+        "schema": "spprof-stats-1",
+        "sample_types": types,
+        "default_sample_type": profile.sample_types[profile.default_index].type,
+        **_counts(profile),
+        "period_type": profile.period_type.type,
+        "period_unit": profile.period_type.unit,
+        "period": profile.period,
+        "time_ns": profile.time_ns,
+        "duration_ns": profile.duration_ns,
+        "comments": list(profile.comments),
+    }

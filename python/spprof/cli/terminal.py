@@ -1,0 +1,73 @@
+"""What stdout and stderr are: a terminal with a width and colours, or a file that another program reads.
+
+Nothing is cut short and nothing coloured unless a person sees it; progress goes to stderr, and only there is it shown.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spprof.sites import SiteKey
+
+_BOLD, _RED, _GREEN, _FAINT, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+_STYLES = {"bold": _BOLD, "red": _RED, "green": _GREEN, "faint": _FAINT}
+_PROGRESS_AFTER_SECONDS = 0.5
+_SITE_COLUMNS_MIN = 16
+
+
+class Terminal:
+    """Writes lines to stdout as its reader can use them."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = sys.stdout if stream is None else stream
+        self._is_tty = self._stream.isatty()
+        self._has_colour = self._is_tty and "NO_COLOR" not in os.environ and os.environ.get("TERM", "") != "dumb"
+
+    @property
+    def columns(self) -> int | None:
+        """Characters in a line; None where lines may be of any length."""
+        return shutil.get_terminal_size().columns if self._is_tty else None
+
+    def line(self, text: str, style: str = "") -> None:
+        """Writes one line, cut to the terminal's width."""
+        if self.columns is not None:
+            text = text[: self.columns]
+        print(f"{_STYLES[style]}{text}{_PLAIN}" if style and self._has_colour else text, file=self._stream)
+
+    def fitted(self, name: str, used: int) -> str:
+        """``name`` as it fits behind ``used`` characters: the end of it, which tells more than the beginning."""
+        if self.columns is None:
+            return name
+        room = max(self.columns - used, _SITE_COLUMNS_MIN)
+        return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
+
+
+def site_text(key: SiteKey) -> str:
+    """A site in one line, control characters made visible."""
+    if not key.file:
+        return visible(key.function)
+    return visible(f"{key.function} ({key.file}:{key.line})" if key.line else f"{key.function} ({key.file})")
+
+
+def progress(what: str) -> Callable[[float], None] | None:
+    """Shows the share of ``what`` that is done, once it has taken a while; None where nobody would see it."""
+    if not sys.stderr.isatty():
+        return None
+    started = time.monotonic()
+    name = visible(os.path.basename(what))
+
+    def show(share: float) -> None:
+        if time.monotonic() - started > _PROGRESS_AFTER_SECONDS:
+            end = "\r\x1b[K" if share >= 1.0 else ""
+            print(f"\r{name}: {share:.0%} {end}", end="", file=sys.stderr, flush=True)
+
+    return show

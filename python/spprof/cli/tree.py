@@ -1,0 +1,137 @@
+"""``spprof tree``: the calls that lead to what is held, root first, each with its share.
+
+    100.0 %  17.2 MiB  main (app.py:90)
+     81.0 %  13.9 MiB  └ load (data.py:12)
+     60.2 %  10.4 MiB    └ parse (parse.py:40)
+
+Built without recursion, since stacks of other tools may be deeper than Python's own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof import _memprof
+from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
+from spprof.cli.table import explanation, headline
+from spprof.cli.terminal import Terminal, site_text
+from spprof.sites import SiteKey, rounded
+from spprof.tally import Tally
+from spprof.text import amount
+
+if TYPE_CHECKING:
+    import argparse
+
+_ROWS = 60
+_INDENT_MAX = 40
+_BYTES_ONE = _memprof.BYTES_ONE
+
+
+class Node:
+    """A call: what it holds with all that it calls, and those calls."""
+
+    __slots__ = ("calls", "fixed", "key")
+
+    def __init__(self, key: SiteKey) -> None:
+        self.key = key
+        self.fixed = 0
+        self.calls: dict[SiteKey, Node] = {}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    parser.add_argument(
+        "--min-percent", type=float, default=1.0, metavar="P", help="leave out calls below P %% (default 1)"
+    )
+    add_report_arguments(parser, _ROWS)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    profile = read(arguments.file)
+    tally = Tally(profile, sample_type_index(profile, arguments.file, arguments.sample_type))
+    root = grown(tally)
+    least = abs(root.fixed) * arguments.min_percent / 100.0
+    rows, left_out = _rows(root, least, arguments.rows)
+    if arguments.json:
+        print_json(_document(tally, rows, left_out))
+    else:
+        _print(tally, root, rows, left_out)
+    return 0
+
+
+def grown(tally: Tally) -> Node:
+    """The tree of all stacks, under a root that stands for the whole."""
+    root = Node(SiteKey("", "", 0))
+    keys = tally.keys
+    for stack, held in tally.stacks.items():
+        node = root
+        node.fixed += held.fixed_bytes
+        for index in reversed(stack):
+            for key in reversed(keys[index]):
+                below = node.calls.get(key)
+                if below is None:
+                    below = node.calls[key] = Node(key)
+                below.fixed += held.fixed_bytes
+                node = below
+    return root
+
+
+def _rows(root: Node, least: float, count: int) -> tuple[list[tuple[int, Node]], int]:
+    """Depth and node in the order of printing, and how many calls of enough size found no room."""
+    rows: list[tuple[int, Node]] = []
+    left_out = 0
+    waiting = [(0, node) for node in _smallest_first(root, least)]
+    while waiting:
+        depth, node = waiting.pop()
+        if len(rows) == count:
+            left_out += 1
+            continue
+        rows.append((depth, node))
+        waiting += [(depth + 1, below) for below in _smallest_first(node, least)]
+    return rows, left_out
+
+
+def _smallest_first(node: Node, least: float) -> list[Node]:
+    kept = [below for below in node.calls.values() if abs(below.fixed) >= least and below.fixed]
+    return sorted(kept, key=lambda below: (-abs(below.fixed), below.key), reverse=True)
+
+
+def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int) -> None:
+    terminal, unit = Terminal(), tally.value_type.unit
+    terminal.line(headline(tally))
+    if not tally.stacks:
+        terminal.line(explanation(tally))
+        return
+    terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
+    for depth, node in rows:
+        share = 100.0 * node.fixed / root.fixed if root.fixed else 0.0
+        indent = "  " * (depth - 1) + "+ " if depth else ""
+        if depth > _INDENT_MAX // 2:
+            indent = f"{'  ' * (_INDENT_MAX // 2 - 3)}[{depth}] "
+        numbers = f"{share:>5.1f} %  {amount(rounded(node.fixed, _BYTES_ONE), unit):>11}  {indent}"
+        terminal.line(numbers + terminal.fitted(site_text(node.key), len(numbers)))
+    if left_out:
+        terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")
+
+
+def _document(tally: Tally, rows: list[tuple[int, Node]], left_out: int) -> dict[str, object]:
+    ends = tally.whole_interval() or (None, None)
+    return {
+        "schema": "spprof-tree-1",
+        "sample_type": tally.value_type.type,
+        "unit": tally.value_type.unit,
+        "value": tally.whole.value,
+        "low": ends[0],
+        "high": ends[1],
+        "left_out": left_out,
+        "calls": [
+            {
+                "depth": depth,
+                "function": node.key.function,
+                "file": node.key.file,
+                "line": node.key.line,
+                "total": rounded(node.fixed, _BYTES_ONE),
+            }
+            for depth, node in rows
+        ],
+    }

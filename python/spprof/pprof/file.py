@@ -1,0 +1,114 @@
+"""Profile files: opened, unpacked and read, with an error of one line for whatever is wrong.
+
+path ─► at most BYTES_MAX ─► gunzip, at most BYTES_MAX ─► decode ─► Profile
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING
+
+from spprof.pprof.decode import decode
+from spprof.pprof.encode import encode
+from spprof.pprof.wire import WireError
+from spprof.profile import Profile, ProfileError
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+BYTES_MAX = 1 << 28
+"""256 MiB: the most that a file may have, packed and unpacked. A profile of a million stacks has half of it."""
+
+_GZIP = b"\x1f\x8b"
+_OTHER_KINDS = {
+    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it first: zstd -d",
+    b"\x04\x22\x4d\x18": "it is compressed with lz4; unpack it first: lz4 -d",
+    b"PK\x03\x04": "it is a zip archive",
+    b"\x7fELF": "it is a program or library",
+    b"SQLite": "it is a database",
+    b"<": "it is HTML or XML, not pprof",
+    b"heap profile:": "it is a heap profile in the text format of old; only profile.proto is read",
+}
+_MEMBERS_MAX = 16
+_PACKED_STEP = 1 << 16
+_LEVEL = 4
+
+
+def read_profile(path: str, progress: Callable[[float], None] | None = None) -> Profile:
+    """Reads a pprof file, packed with gzip or not. ``progress`` is told the share that is done.
+
+    ProfileError: it cannot be opened, or is no profile.
+    """
+    try:
+        with open(path, "rb") as file:
+            data = file.read(BYTES_MAX + 1)
+    except OSError as error:
+        raise ProfileError(f"{visible(path)}: {error.strerror or error}") from error
+    try:
+        return read_bytes(data, progress)
+    except WireError as error:
+        raise ProfileError(f"{visible(path)}: {error}") from error
+
+
+def read_bytes(data: bytes, progress: Callable[[float], None] | None = None) -> Profile:
+    """The profile in ``data``, packed or not. WireError: it is none."""
+    if not data:
+        raise WireError("it is empty")
+    if len(data) > BYTES_MAX:
+        raise WireError(f"it is larger than {BYTES_MAX >> 20} MiB")
+    if data.startswith(_GZIP):
+        data = _unpacked(data)
+    for magic, kind in _OTHER_KINDS.items():
+        if data.startswith(magic):
+            raise WireError(kind)
+    try:
+        return decode(data, progress)
+    except WireError as error:
+        raise WireError(f"not a pprof profile, or a damaged one: {error}{_what_json_it_is(data)}") from error
+
+
+def written(profile: Profile) -> Iterator[bytes]:
+    """The file in pieces, packed with gzip. Deterministic: no time stands in its header."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    for piece in _joined(encode(profile)):
+        yield packer.compress(piece)
+    yield packer.flush()
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of some size: packing tiny ones costs more than joining them."""
+    kept: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        kept.append(piece)
+        size += len(piece)
+        if size >= _PACKED_STEP:
+            yield b"".join(kept)
+            kept, size = [], 0
+    yield b"".join(kept)
+
+
+def _unpacked(data: bytes) -> bytes:
+    """gunzip, also of several members in a row. Never makes more than BYTES_MAX, whatever the file claims."""
+    pieces, size = [], 0
+    for _ in range(_MEMBERS_MAX):
+        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        try:
+            piece = unpacker.decompress(data, BYTES_MAX + 1 - size)
+        except zlib.error as error:
+            raise WireError(f"its gzip data is damaged ({error})") from error
+        size += len(piece)
+        if size > BYTES_MAX:
+            raise WireError(f"it unpacks to more than {BYTES_MAX >> 20} MiB")
+        if not unpacker.eof:
+            raise WireError("it ends within its gzip data")
+        pieces.append(piece)
+        data = unpacker.unused_data.lstrip(b"\0")
+        if not data:
+            return b"".join(pieces)
+    raise WireError(f"it has more than {_MEMBERS_MAX} gzip members")
+
+
+def _what_json_it_is(data: bytes) -> str:
+    return " (it looks like JSON; reports read pprof files, .pb.gz)" if data[:1] in (b"{", b"[") else ""

@@ -1,0 +1,107 @@
+"""protobuf's wire format, as far as profiles need it.
+
+    message:  tag value tag value …      tag = field number << 3 | wire type
+    varint:   7 bits a byte, lowest first, the top bit set on all but the last byte
+
+Negative numbers are written as their two's complement of 64 bits, in ten bytes. Readers never look beyond the message
+they were given: lengths are compared with what is there before anything is made of them.
+"""
+
+from __future__ import annotations
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+"""Wire types."""
+
+_BITS_64 = (1 << 64) - 1
+_VARINT_BYTES_MAX = 10
+
+
+class WireError(Exception):
+    """The bytes are not a message. Says what is wrong with them."""
+
+
+def varint(number: int) -> bytes:
+    """``number`` as it stands in a file."""
+    if 0 <= number < 0x80:
+        return bytes((number,))
+    number &= _BITS_64
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+class Varints(dict[int, bytes]):
+    """Numbers as they stand in a file, each worked out once."""
+
+    def __missing__(self, number: int) -> bytes:
+        written = self[number] = varint(number)
+        return written
+
+
+def integer_field(number: int, value: int) -> bytes:
+    """A field of an integer; nothing where it is 0, which readers take for granted."""
+    return varint(number << 3 | VARINT) + varint(value) if value else b""
+
+
+def bytes_field(number: int, content: bytes) -> bytes:
+    """A field of bytes: a text, a message or packed integers."""
+    return varint(number << 3 | BYTES) + varint(len(content)) + content
+
+
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
+    """The unsigned number at ``at`` and where the next one begins. WireError if it does not end."""
+    if at < len(data) and data[at] < 0x80:
+        return data[at], at + 1
+    return _read_varint_slow(data, at)
+
+
+def _read_varint_slow(data: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    for byte in data[at : at + _VARINT_BYTES_MAX]:
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return number & _BITS_64, at + shift // 7
+    raise WireError("it ends within a number" if at + _VARINT_BYTES_MAX > len(data) else "a number is too long")
+
+
+def signed(number: int) -> int:
+    """What an unsigned number of 64 bits means as an int64."""
+    return number - (1 << 64) if number >> 63 else number
+
+
+def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
+    """The bytes whose length stands at ``at``, and where the next field begins. WireError if there are fewer."""
+    length, at = read_varint(data, at)
+    end = at + length
+    if end > len(data):
+        raise WireError(f"it ends within a field of {length} bytes")
+    return data[at:end], end
+
+
+def read_fields(message: bytes) -> list[tuple[int, int | bytes]]:
+    """The fields of a message in their order: number, and an integer or bytes. WireError if it is none."""
+    fields: list[tuple[int, int | bytes]] = []
+    at = 0
+    while at < len(message):
+        tag, at = read_varint(message, at)
+        number, wire_type = tag >> 3, tag & 7
+        if number == 0:
+            raise WireError("a field has the number 0")
+        value: int | bytes
+        if wire_type == BYTES:
+            value, at = read_bytes(message, at)
+        elif wire_type == VARINT:
+            value, at = read_varint(message, at)
+        elif wire_type in (FIXED64, FIXED32):
+            end = at + (8 if wire_type == FIXED64 else 4)
+            if end > len(message):
+                raise WireError("it ends within a field of a fixed size")
+            value, at = int.from_bytes(message[at:end], "little"), end
+        else:
+            raise WireError(f"a field has the wire type {wire_type}")
+        fields.append((number, value))
+    return fields

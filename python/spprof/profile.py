@@ -1,0 +1,141 @@
+"""A profile in memory, whatever it was made from: a snapshot, a file of ours or of another tool.
+
+    samples ──► stack: locations, leaf first ──► frames (several where calls were inlined)
+      │                                    └───► mapping: the object in which the address lies
+      ├──► values: one for each sample type
+      └──► labels: thread, bytes (block size), rate, whatever a tool adds
+
+Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the four sample types
+of HEAP_TYPES; their values are estimates, already scaled up from what was sampled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple, Optional
+
+from spprof.model import Frame
+
+
+class ProfileError(Exception):
+    """A file that is no profile, or not one that can be read. The message is one line and names the file."""
+
+
+class ValueType(NamedTuple):
+    """What a value counts, and in which unit."""
+
+    type: str
+    unit: str
+
+
+HEAP_TYPES = (
+    ValueType("alloc_objects", "count"),
+    ValueType("alloc_space", "bytes"),
+    ValueType("inuse_objects", "count"),
+    ValueType("inuse_space", "bytes"),
+)
+"""The sample types of a heap profile, in the order in which Go writes them."""
+
+INUSE_SPACE = HEAP_TYPES[3]
+INUSE_OBJECTS = HEAP_TYPES[2]
+
+
+UNKNOWN_TYPE = ValueType("", "")
+
+
+class Mapping(NamedTuple):
+    """An object that was mapped: the program, a library."""
+
+    start: int
+    limit: int
+    offset: int
+    path: str
+    build_id: str
+    """Hexadecimal, "" where there is none."""
+
+
+class Location(NamedTuple):
+    """A place in the code: one frame, or several where calls were inlined."""
+
+    frames: tuple[Frame, ...]
+    """Leaf first, never empty."""
+    mapping: int
+    """Index of the mapping, -1 where there is none."""
+    address: int
+    """An address within the calling instruction; 0 for interpreted code."""
+
+
+class Label(NamedTuple):
+    """What a sample is marked with: a text or a number."""
+
+    key: str
+    text: Optional[str]
+    number: int = 0
+    unit: str = ""
+
+
+class Sample(NamedTuple):
+    """Values of one stack, for one set of labels."""
+
+    stack: tuple[int, ...]
+    """Indexes of locations, leaf first."""
+    values: tuple[int, ...]
+    """One for each sample type."""
+    labels: tuple[Label, ...] = ()
+
+
+@dataclass(eq=False)
+class Profile:
+    """Samples with all that their numbers refer to. Sizes in bytes, times in nanoseconds."""
+
+    sample_types: tuple[ValueType, ...]
+    locations: list[Location] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    mappings: list[Mapping] = field(default_factory=list)
+    default_type: str = ""
+    """Type that viewers show first; "": none is named."""
+    period_type: ValueType = UNKNOWN_TYPE
+    period: int = 0
+    """Of a heap profile the mean bytes between samples; 1 = every allocation. 0 = not known."""
+    time_ns: int = 0
+    duration_ns: int = 0
+    comments: tuple[str, ...] = ()
+
+    @cached_property
+    def default_index(self) -> int:
+        """Index of the sample type that is shown first: the one that the file names, else the last with values."""
+        for index, value_type in enumerate(self.sample_types):
+            if value_type.type == self.default_type:
+                return index
+        return max(self.valued_types, default=len(self.sample_types) - 1)
+
+    @property
+    def valued_types(self) -> list[int]:
+        """Indexes of the sample types of which any sample has a value."""
+        return [
+            index for index in range(len(self.sample_types)) if any(sample.values[index] for sample in self.samples)
+        ]
+
+    @property
+    def is_heap(self) -> bool:
+        """Whether the values are those of a heap profile, with in-use bytes and objects."""
+        return INUSE_SPACE in self.sample_types and INUSE_OBJECTS in self.sample_types
+
+    @cached_property
+    def frames_by_location(self) -> list[tuple[Frame, ...]]:
+        """The frames of each location, leaf first."""
+        return [location.frames for location in self.locations]
+
+    def frames(self, stack: tuple[int, ...]) -> tuple[Frame, ...]:
+        """The frames of a stack, leaf first."""
+        frames = self.frames_by_location
+        return tuple(frame for index in stack for frame in frames[index])
+
+    def note(self, key: str) -> str | None:
+        """The text of the comment ``key: text``, where there is one."""
+        prefix = f"{key}: "
+        for comment in self.comments:
+            if comment.startswith(prefix):
+                return comment[len(prefix) :]
+        return None

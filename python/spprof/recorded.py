@@ -1,0 +1,206 @@
+"""A snapshot as a profile: the heap profile that is written to pprof files.
+
+    live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
+    site totals  ─► what else was ever allocated at the stack  ─► a sample without block size, in use 0
+
+Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
+snapshot's estimates exactly, and each value is less than 1 from its own.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections import Counter
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from spprof import _memprof
+from spprof.drawn import EVERY_ALLOCATION, weight
+from spprof.mappings import Mappings, loaded_modules
+from spprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
+from spprof.sites import rounded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spprof.drawn import Weight
+    from spprof.mappings import Module
+    from spprof.model import Frame
+    from spprof.snapshot import HeapSnapshot, SiteTotals
+
+    Stack = tuple[int, ...]
+
+_SIZE, _RATE, _STACK_ID, _THREAD = 1, 4, 5, 6
+_GROUP = itemgetter(_STACK_ID, _THREAD, _SIZE, _RATE)
+_BYTES_ONE, _OBJECTS_ONE = _memprof.BYTES_ONE, _memprof.OBJECTS_ONE
+
+
+def profile_of(
+    snapshot: HeapSnapshot, notes: dict[str, str] | None = None, modules: Sequence[Module] | None = None
+) -> Profile:
+    """The profile of ``snapshot``. ``notes`` become comments, ``key: text``, after those that every profile has.
+
+    ``modules``: the objects in which native frames lie, the engine's where None.
+    """
+    mappings = Mappings(loaded_modules() if modules is None else modules)
+    locations = _Locations(mappings)
+    totals = snapshot.site_totals()
+    number_of = {site[0]: locations.stack_number(snapshot.frames(site[0])) for site in totals}
+    every_note = {
+        "spprof": _memprof.VERSION,
+        "python": sys.version.split()[0],
+        "total_samples": str(snapshot.total_samples),
+        "peak_heap_bytes": str(snapshot.peak_heap_bytes),
+        **(notes or {}),
+    }
+    return Profile(
+        sample_types=HEAP_TYPES,
+        locations=locations.rows,
+        samples=_Samples(snapshot, totals, number_of, locations.stacks).rows(),
+        mappings=mappings.rows,
+        default_type="inuse_space",
+        period_type=ValueType("space", "bytes"),
+        period=snapshot.sampling_rate_bytes or EVERY_ALLOCATION,
+        time_ns=snapshot.timestamp_ns,
+        comments=tuple(f"{key}: {text}" for key, text in every_note.items()),
+    )
+
+
+class _Locations:
+    """Numbers frames. Stacks share frames, so most are known by being the same object."""
+
+    def __init__(self, mappings: Mappings) -> None:
+        self._mappings = mappings
+        self.rows: list[Location] = []
+        self._index_of_object: dict[int, int] = {}
+        self._index: dict[Frame, int] = {}
+        self.stacks: list[Stack] = []
+        self._numbers: dict[Stack, int] = {}
+
+    def stack_number(self, frames: tuple[Frame, ...]) -> int:
+        """Where the stack of these frames stands in ``stacks``; the same for frames that read the same."""
+        known = self._index_of_object
+        try:
+            stack = tuple(map(known.__getitem__, map(id, frames)))
+        except KeyError:
+            stack = tuple(map(self._index_of, frames))
+        number = self._numbers.setdefault(stack, len(self.stacks))
+        if number == len(self.stacks):
+            self.stacks.append(stack)
+        return number
+
+    def _index_of(self, frame: Frame) -> int:
+        index = self._index_of_object.get(id(frame))
+        if index is None:
+            index = self._index_slow(frame)
+        return index
+
+    def _index_slow(self, frame: Frame) -> int:
+        index = self._index.get(frame)
+        if index is None:
+            index = self._index[frame] = len(self.rows)
+            self.rows.append(self._location(frame))
+        # The key of the dictionary is what lives on; another object of the same id would be another frame.
+        kept = self.rows[index].frames[0]
+        if kept is frame:
+            self._index_of_object[id(frame)] = index
+        return index
+
+    def _location(self, frame: Frame) -> Location:
+        """A native frame's address is that of its return; the call stands before it."""
+        if frame.address == 0:
+            return Location((frame,), -1, 0)
+        return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)
+
+
+class _Remainder:
+    """Turns a sequence of fixed-point numbers into whole ones with the same sum."""
+
+    def __init__(self, one: int, before: int = 0) -> None:
+        self._one = one
+        self._exact = before
+        self._given = rounded(before, one)
+
+    def take(self, fixed: int) -> int:
+        self._exact += fixed
+        value = rounded(self._exact, self._one) - self._given
+        self._given += value
+        return value
+
+
+class _Samples:
+    """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
+
+    def __init__(
+        self, snapshot: HeapSnapshot, totals: list[SiteTotals], number_of: dict[int, int], stacks: list[Stack]
+    ) -> None:
+        self._snapshot = snapshot
+        self._totals = totals
+        self._number_of = number_of
+        self._stacks = stacks
+        self._weights: dict[tuple[int, int], Weight] = {}
+        self._labels: dict[tuple[int, int, int], tuple[Label, ...]] = {}
+        self._groups = self._live_groups()
+
+    def rows(self) -> list[Sample]:
+        """All samples; those of one stack stand together, and stacks with the same callers, which packs well."""
+        by_stack: list[list[Sample]] = [[] for _ in self._stacks]
+        self._add_live(by_stack)
+        self._add_freed(by_stack)
+        keys = [array("I", stack[::-1]).tobytes() for stack in self._stacks]
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return [row for number in order for row in by_stack[number]]
+
+    def _live_groups(self) -> dict[tuple[int, int, int, int], int]:
+        """How many live samples have a stack, thread, size and rate in common."""
+        counts: dict[tuple[int, int, int, int], int] = {}
+        for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._snapshot.records())).items():
+            key = (self._number_of[stack_id], thread, size, rate)
+            counts[key] = counts.get(key, 0) + count
+        return counts
+
+    def _add_live(self, by_stack: list[list[Sample]]) -> None:
+        in_use, objects = _Remainder(_BYTES_ONE), _Remainder(_OBJECTS_ONE)
+        for (number, thread, size, rate), count in self._groups.items():
+            one = self._weight(size, rate)
+            values = objects.take(count * one.fixed_objects), in_use.take(count * one.fixed_bytes)
+            by_stack[number].append(Sample(self._stacks[number], values + values, self._marks(thread, size, rate)))
+
+    def _add_freed(self, by_stack: list[list[Sample]]) -> None:
+        """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
+        live_bytes, live_objects = self._live_sums()
+        space, objects = _Remainder(_BYTES_ONE, live_bytes), _Remainder(_OBJECTS_ONE, live_objects)
+        for number, (more_bytes, more_objects) in self._freed_by_stack().items():
+            values = objects.take(max(more_objects, 0)), space.take(max(more_bytes, 0))
+            if any(values):
+                by_stack[number].append(Sample(self._stacks[number], (*values, 0, 0)))
+
+    def _freed_by_stack(self) -> dict[int, tuple[int, int]]:
+        freed: dict[int, tuple[int, int]] = {}
+        for stack_id, live_bytes, live_objects, allocated_bytes, allocated_objects in self._totals:
+            number = self._number_of[stack_id]
+            known = freed.get(number, (0, 0))
+            freed[number] = known[0] + allocated_bytes - live_bytes, known[1] + allocated_objects - live_objects
+        return freed
+
+    def _live_sums(self) -> tuple[int, int]:
+        fixed_bytes = fixed_objects = 0
+        for (_, _, size, rate), count in self._groups.items():
+            one = self._weight(size, rate)
+            fixed_bytes += count * one.fixed_bytes
+            fixed_objects += count * one.fixed_objects
+        return fixed_bytes, fixed_objects
+
+    def _weight(self, size: int, rate: int) -> Weight:
+        return self._weights.get((size, rate)) or self._weights.setdefault((size, rate), weight(size, rate))
+
+    def _marks(self, thread: int, size: int, rate: int) -> tuple[Label, ...]:
+        key = (thread, size, rate)
+        known = self._labels.get(key)
+        if known is None:
+            known = (Label("bytes", None, size, "bytes"), Label("thread", str(thread)))
+            if rate != self._snapshot.sampling_rate_bytes:
+                known += (Label("rate", None, rate or EVERY_ALLOCATION, "bytes"),)
+            self._labels[key] = known
+        return known

@@ -1,0 +1,393 @@
+"""The reports: what they print for people and for machines, and one line for every bad file."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from child import TIMEOUT_SECONDS
+from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
+from spprof.cli import terminal
+from spprof.pprof.file import read_profile, written
+from spprof.pprof.wire import bytes_field, varint
+from spprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueType
+from spprof.recorded import profile_of
+
+PROFILES = Path(__file__).parent / "profiles"
+MAIN = python_frame("main", 90, "/srv/app/main.py")
+LOAD = python_frame("load", 12, "/srv/app/data/load.py")
+EVIL = python_frame("evil\x1b[31m\n", 3, "/srv/app/" + "long/" * 40 + "evil.py")
+STACKS = {1: (LOAD, MAIN), 2: (EVIL, MAIN), 3: (native_frame("inflate"), LOAD, MAIN)}
+
+
+def spprof(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spprof", *map(str, words)],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+def printed(*words: str | Path, **environment: str) -> str:
+    finished = spprof(*words, **environment)
+    assert (finished.returncode, finished.stderr) == (0, "")
+    return finished.stdout
+
+
+def document(*words: str | Path) -> dict[str, Any]:
+    return json.loads(printed(*words, "--json"))
+
+
+@pytest.fixture
+def heap() -> NaiveHeap:
+    return random_heap(3, STACKS)
+
+
+@pytest.fixture
+def file(heap: NaiveHeap, tmp_path: Path) -> Path:
+    heap.snapshot().save(tmp_path / "heap.pb.gz")
+    return tmp_path / "heap.pb.gz"
+
+
+# ---- table, tree, stats
+
+
+def test_table_gives_own_interval_and_total_of_each_site(heap: NaiveHeap, file: Path):
+    snapshot, table = heap.snapshot(), document("table", file)
+    low, high = snapshot.heap_bytes_interval()
+    assert (table["schema"], table["sample_type"], table["unit"]) == ("spprof-table-1", "inuse_space", "bytes")
+    assert (table["value"], table["low"], table["high"]) == (snapshot.estimated_heap_bytes, low, high)
+    rows = snapshot.top_allocators(10)
+    assert [(site["line"], site["own"], site["own_low"], site["own_high"]) for site in table["sites"]] == [
+        (row["line"], row["estimated_bytes"], row["low_bytes"], row["high_bytes"]) for row in rows
+    ]
+    assert {site["line"]: site["native_function"] for site in table["sites"]} == {12: "inflate", 3: None}
+
+
+def test_table_sorted_by_total_begins_with_the_callers(file: Path):
+    table = document("table", file, "--sort", "total")
+    first = table["sites"][0]
+    assert (first["function"], first["own"], first["total"]) == ("main", 0, table["value"])
+
+
+def test_a_site_that_calls_itself_counts_once(tmp_path: Path):
+    heap = NaiveHeap({1: (LOAD, MAIN, LOAD, MAIN)})
+    heap.add(1000, 0, 1)
+    heap.snapshot().save(tmp_path / "heap.pb.gz")
+    assert {site["total"] for site in document("table", tmp_path / "heap.pb.gz", "--sort", "total")["sites"]} == {1000}
+
+
+def test_rows_are_limited_and_the_rest_is_told(file: Path):
+    assert len(document("table", file, "-n", "1")["sites"]) == 1
+    assert printed("table", file, "-n", "1").splitlines()[-1] == "1 more; -n 2 shows all"
+
+
+def test_tree_goes_from_the_root_to_the_leaf_with_all_that_is_held(heap: NaiveHeap, file: Path):
+    calls = document("tree", file)["calls"]
+    assert (calls[0]["depth"], calls[0]["function"]) == (0, "main")
+    assert calls[0]["total"] == heap.snapshot().estimated_heap_bytes
+    assert {(call["depth"], call["line"]) for call in calls} == {(0, 90), (1, 12), (1, 3), (2, 0)}
+
+
+def test_tree_of_a_very_deep_stack_is_printed(tmp_path: Path):
+    frames = [Location((python_frame(f"f{number}"),), -1, 0) for number in range(5000)]
+    deep = Profile(HEAP_TYPES, frames, [Sample(tuple(range(5000)), (1, 10, 1, 10))])
+    (tmp_path / "deep.pb.gz").write_bytes(b"".join(written(deep)))
+    lines = printed("tree", tmp_path / "deep.pb.gz", "-n", "6000").splitlines()
+    assert len(lines) == 5002
+    assert "[4999] f0 (/app/module.py:1)" in lines[-1]
+
+
+def test_stats_tell_every_type_and_the_notes(heap: NaiveHeap, file: Path):
+    stats = document("stats", file)
+    assert [one["type"] for one in stats["sample_types"]] == [one.type for one in HEAP_TYPES]
+    assert stats["sample_types"][3]["value"] == heap.snapshot().estimated_heap_bytes
+    assert (stats["default_sample_type"], stats["period"], stats["stacks"]) == ("inuse_space", 4096, 3)
+    assert "total_samples               400" in printed("stats", file).replace(
+        "total_samples       ", "total_samples" + " " * 15
+    )
+
+
+def test_another_sample_type_is_shown_by_name(file: Path):
+    assert document("table", file, "--sample-type", "alloc_objects")["unit"] == "count"
+    wrong = spprof("table", file, "--sample-type", "nope")
+    assert wrong.returncode == 1
+    assert wrong.stderr.endswith(
+        "there is no sample type 'nope'; it has alloc_objects, alloc_space, inuse_objects, inuse_space\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["go-heap", "go-cpu", "pprof-format", "ddtrace"])
+@pytest.mark.parametrize("verb", ["table", "tree", "stats"])
+def test_files_of_other_tools_are_reported(verb: str, name: str):
+    assert printed(verb, PROFILES / f"{name}.pb.gz").count("\n") >= 2
+
+
+# ---- for people
+
+
+def test_names_cannot_steer_the_terminal_and_nothing_is_coloured_for_a_file(file: Path):
+    for verb in ("table", "tree", "stats"):
+        assert "\x1b" not in printed(verb, file)
+    assert "evil\\\\x1b[31m\\\\n" in printed("table", file) or "evil\\x1b[31m\\n" in printed("table", file)
+
+
+def on_a_terminal(*words: str | Path, columns: int = 90) -> str:
+    """What a person sees in a terminal of so many columns."""
+    controller, terminal = pty.openpty()
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
+    environment.update(COLUMNS=str(columns), TERM="xterm")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spprof", *map(str, words)], stdout=terminal, stderr=terminal, env=environment
+    )
+    os.close(terminal)
+    seen = b""
+    try:
+        while chunk := os.read(controller, 65536):
+            seen += chunk
+    except OSError:  # the terminal's other end is closed
+        pass
+    os.close(controller)
+    assert process.wait(TIMEOUT_SECONDS) == 0
+    return seen.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("verb", ["table", "tree"])
+def test_a_terminal_gets_colour_and_lines_that_fit(file: Path, verb: str):
+    seen = on_a_terminal(verb, file)
+    assert "\x1b[1m" in seen
+    plain = seen.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", "")
+    assert "\x1b" not in plain
+    assert max(map(len, plain.splitlines())) <= 90
+    assert "evil.py:3)" in plain
+
+
+def test_progress_is_shown_to_a_person_who_waits_and_wiped_off(monkeypatch: pytest.MonkeyPatch):
+    shown = io.StringIO()
+    moments = iter([0.0, 0.1, 0.6, 0.7])
+    monkeypatch.setattr(shown, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: next(moments))
+    show = terminal.progress("/srv/heap.pb.gz")
+    assert show is not None
+    for share in (0.1, 0.5, 1.0):
+        show(share)
+    assert shown.getvalue() == "\rheap.pb.gz: 50% \rheap.pb.gz: 100% \r\x1b[K"
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert terminal.progress("/srv/heap.pb.gz") is None
+
+
+def test_a_reader_that_stops_reading_is_no_error(file: Path):
+    command = f"{sys.executable} -m spprof tree {file} | head -n 1"
+    finished = subprocess.run(["sh", "-c", command], capture_output=True, encoding="utf-8", check=False)
+    assert finished.stderr == ""
+    assert finished.stdout.startswith("inuse_space: ")
+
+
+def test_any_locale_can_hold_the_output(tmp_path: Path):
+    heap = NaiveHeap({1: (python_frame("größe", 3, "/srv/übung.py"),)})
+    heap.add(1000, 0, 1)
+    heap.snapshot().save(tmp_path / "heap.pb.gz")
+    assert "gr\\xf6\\xdfe" in printed("table", tmp_path / "heap.pb.gz", PYTHONIOENCODING="ascii")
+
+
+# ---- diff, merge, convert
+
+
+def test_diff_tells_change_from_noise(tmp_path: Path):
+    old, new = NaiveHeap({1: (LOAD, MAIN), 2: (EVIL, MAIN)}), NaiveHeap({1: (LOAD, MAIN), 2: (EVIL, MAIN)})
+    for count, heap in ((10, old), (12, new)):
+        for _ in range(count):
+            heap.add(100, 4096, 1)
+    for _ in range(10):
+        new.add(100, 4096, 2)
+    old.snapshot().save(tmp_path / "old.pb.gz")
+    new.snapshot().save(tmp_path / "new.pb.gz")
+    words = ("diff", tmp_path / "old.pb.gz", tmp_path / "new.pb.gz")
+    sites = {site["line"]: site for site in document(*words, "--all")["sites"]}
+    assert {line: site["significant"] for line, site in sites.items()} == {12: False, 3: True}
+    assert sites[3]["low"] > 0 > sites[12]["low"]
+    assert sites[12]["delta"] == sites[12]["new"] - sites[12]["old"]
+    assert [site["line"] for site in document(*words)["sites"]] == [3]
+    assert printed(*words).splitlines()[-1] == (
+        "1 site changed by no more than chance explains (95 %); --all shows them"
+    )
+
+
+def test_diff_of_a_file_with_itself_says_so(file: Path):
+    assert printed("diff", file, file).splitlines()[-1] == "No site changed."
+
+
+def test_diff_of_unlike_files_is_an_error(file: Path):
+    finished = spprof("diff", PROFILES / "go-cpu.pb.gz", file)
+    assert finished.returncode == 1
+    assert "the second file has no cpu in nanoseconds; it has alloc_objects" in finished.stderr
+
+
+def test_merge_adds_files_up(file: Path, tmp_path: Path):
+    out = tmp_path / "both.pb.gz"
+    assert printed("merge", file, file, "-o", out) == ""
+    one, both = document("table", file), document("table", out)
+    assert both["value"] == pytest.approx(2 * one["value"], abs=1)
+    assert both["high"] - both["low"] < 2 * (one["high"] - one["low"])
+    assert out.stat().st_mode & 0o777 == 0o600
+
+
+def test_merge_of_unlike_files_is_an_error(file: Path, tmp_path: Path):
+    finished = spprof("merge", file, PROFILES / "go-cpu.pb.gz", "-o", tmp_path / "out.pb.gz")
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert "other sample types" in finished.stderr
+    assert not (tmp_path / "out.pb.gz").exists()
+
+
+def test_converted_files_are_those_of_the_snapshot(heap: NaiveHeap, file: Path, tmp_path: Path):
+    for name in ("x.json", "x.collapsed"):
+        printed("convert", file, "-o", tmp_path / name)
+        heap.snapshot().save(tmp_path / f"direct-{name}")
+    lines = [(tmp_path / name).read_text().splitlines() for name in ("x.collapsed", "direct-x.collapsed")]
+    assert [line.rpartition(" ")[0] for line in lines[0]] == [line.rpartition(" ")[0] for line in lines[1]]
+    for ours, theirs in zip(*lines):
+        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 a sample
+    ours, theirs = (json.loads((tmp_path / name).read_bytes()) for name in ("x.json", "direct-x.json"))
+    assert [profile["name"] for profile in ours["profiles"]] == [profile["name"] for profile in theirs["profiles"]]
+    assert [profile["unit"] for profile in ours["profiles"]] == ["bytes", "none", "bytes", "none"]
+    assert ours["profiles"][0]["endValue"] == heap.snapshot().estimated_heap_bytes
+
+
+def test_converting_to_pprof_keeps_everything(file: Path, tmp_path: Path):
+    printed("convert", file, "-o", tmp_path / "again.pb.gz")
+    assert (tmp_path / "again.pb.gz").read_bytes() == file.read_bytes()
+
+
+@pytest.mark.parametrize("verb", ["merge", "convert"])
+def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: str):
+    out = tmp_path / "out.pb.gz"
+    out.write_text("precious")
+    refused = spprof(verb, file, "-o", out)
+    assert (refused.returncode, out.read_text()) == (2, "precious")
+    assert "exists; -f overwrites it" in refused.stderr
+    assert spprof(verb, file, "-f", "-o", out).returncode == 0
+    assert out.read_bytes().startswith(b"\x1f\x8b")
+
+
+# ---- bad files
+
+
+def packed(data: bytes) -> bytes:
+    return gzip.compress(data, mtime=0)
+
+
+def bomb(size: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    chunk = b"\0" * (1 << 20)
+    return b"".join(packer.compress(chunk) for _ in range(size >> 20)) + packer.flush()
+
+
+GOOD = b"".join(written(profile_of(random_heap(1, STACKS).snapshot())))
+PLAIN = gzip.decompress(GOOD)
+ONE_TYPE = bytes_field(6, b"") + bytes_field(6, b"x") + bytes_field(1, b"\x08\x01\x10\x01")
+BAD_FILES = {
+    "empty": (b"", "it is empty"),
+    "truncated": (GOOD[: len(GOOD) // 2], "it ends within its gzip data"),
+    "truncated inside": (packed(PLAIN[: len(PLAIN) // 2]), "damaged one"),
+    "corrupted": (GOOD[:200] + bytes(byte ^ 0x55 for byte in GOOD[200:260]) + GOOD[260:], "gzip data is damaged"),
+    "json": (b'{"a": 1}', "it looks like JSON"),
+    "text": (b"hello, world\n" * 10, "not a pprof profile"),
+    "program": (b"\x7fELF" + bytes(100), "it is a program or library"),
+    "zip": (b"PK\x03\x04" + bytes(100), "it is a zip archive"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd -d"),
+    "zeros": (bytes(1000), "not a pprof profile"),
+    "zip bomb": (bomb(1 << 30), "it unpacks to more than 256 MiB"),
+    "many members": (packed(b"") * 100_000, "gzip members"),
+    "a length of 10 GB": (
+        varint(2 << 3 | 2) + varint(10 * 2**30) + b"x",
+        "it ends within a field of 10737418240 bytes",
+    ),
+    "a number without end": (b"\x48" + b"\xff" * 50, "a number is too long"),
+    "no sample types": (bytes_field(6, b""), "it has no sample types"),
+    "no strings": (bytes_field(1, b""), "table of strings"),
+    "a location that is not there": (ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"), "location 7, which is not there"),
+    "a function that is not there": (
+        ONE_TYPE + bytes_field(4, b"\x08\x01\x22\x02\x08\x05"),
+        "function 5, which is not there",
+    ),
+    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which is not there"),
+    "a string that is not there": (ONE_TYPE + bytes_field(1, b"\x08\x63"), "string 99 of 2"),
+    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 is there twice"),
+    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values where there are 1 types"),
+    "many messages": (ONE_TYPE + b"\x12\x00" * 5_000_000, "more than 4194304 entries"),
+    "stacks that multiply": (
+        ONE_TYPE
+        + bytes_field(5, b"\x08\x01")
+        + bytes_field(4, b"\x08\x01" + bytes_field(4, b"\x08\x01") * 20_000)
+        + bytes_field(2, bytes_field(1, b"\x01" * 20_000) + bytes_field(2, b"\x01")),
+        "its stacks have more than",
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_status_1_and_one_line(tmp_path: Path, data: bytes, message: str):
+    path = tmp_path / "bad.pb.gz"
+    path.write_bytes(data)
+    finished = subprocess.run(
+        ["sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", sys.executable, "-m", "spprof", "table", str(path)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert (finished.returncode, finished.stdout) == (1, "")
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(f"spprof: {path}: ")
+    assert message in line
+
+
+@pytest.mark.parametrize("verb", ["table", "tree", "stats", "diff", "merge", "convert"])
+def test_a_file_that_is_not_there_is_named_by_every_verb(tmp_path: Path, verb: str):
+    words = {"diff": ["no\nfile", "b"], "merge": ["no\nfile", "-o", str(tmp_path / "out")]}.get(verb, ["no\nfile"])
+    if verb == "convert":
+        words += ["-o", str(tmp_path / "out.json")]
+    finished = spprof(verb, *words)
+    assert (finished.returncode, finished.stderr) == (1, "spprof: no\\nfile: No such file or directory\n")
+
+
+def test_a_folder_is_no_file(tmp_path: Path):
+    finished = spprof("table", tmp_path)
+    assert (finished.returncode, finished.stderr) == (1, f"spprof: {tmp_path}: Is a directory\n")
+
+
+def test_a_value_type_without_samples_is_explained(tmp_path: Path):
+    empty = Profile((ValueType("cpu", "nanoseconds"),))
+    (tmp_path / "empty.pb").write_bytes(b"".join(written(empty)))
+    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0.000 s", "No sample has a value of cpu."]
+
+
+# ---- the command itself
+
+
+def test_help_and_version_and_bad_usage():
+    assert "preload-path" in printed("--help")
+    assert printed("--version").startswith("spprof 0.")
+    assert os.path.isfile(printed("preload-path").strip())
+    for words in ([], ["nope"], ["table"], ["table", "--nope", "x"], ["flamegraph", "x"], ["table", "x", "-n", "-1"]):
+        finished = spprof(*words)
+        assert finished.returncode == 2, words
+        assert finished.stderr.startswith("usage: "), words
+
+
+def test_reading_and_tabling_leave_the_profiler_alone(file: Path):
+    assert read_profile(str(file)).is_heap

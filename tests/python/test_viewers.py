@@ -1,0 +1,208 @@
+"""The field's own readers, given our files: go tool pprof, npm's pprof-format and speedscope, the latter in Chromium.
+
+Marked `viewers`, run by `make viewers`. A reader that this machine lacks is named, with the command that installs it.
+npm's packages come into build/viewers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from naive_heap import native_frame, python_frame, random_heap
+from spprof.snapshot import HeapSnapshot
+
+pytestmark = pytest.mark.viewers
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("pprof-format@2.3.2", "speedscope@1.25.0", "ajv@8.17.1")
+TIMEOUT_SECONDS = 120
+
+MAIN, LOAD, PARSE = python_frame("main", 90), python_frame("load", 12), python_frame("Parser.parse", 40)
+STACKS = {1: (LOAD, MAIN), 2: (PARSE, LOAD, MAIN), 3: (native_frame("inflate", 0x7F0000001234), PARSE, MAIN)}
+
+
+def output_of(*command: str | Path, cwd: Path | None = None) -> str:
+    finished = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{command}\n{finished.stdout}\n{finished.stderr}"
+    return finished.stdout
+
+
+def program(name: str, package: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not here; on Debian and Ubuntu: apt-get install {package}")
+    return found
+
+
+@pytest.fixture(scope="module")
+def node_modules() -> Path:
+    """npm's packages, installed once."""
+    npm = program("npm", "npm")
+    folder = ROOT / "build" / "viewers"
+    wanted = "\n".join(PACKAGES)
+    stamp = folder / "installed"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text("{}")
+        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
+        finished = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
+        if finished.returncode:
+            pytest.skip(f"npm could not install {', '.join(PACKAGES)}: {finished.stderr.strip()[-300:]}")
+        stamp.write_text(wanted)
+    return folder / "node_modules"
+
+
+@pytest.fixture
+def snapshot() -> HeapSnapshot:
+    return random_heap(11, STACKS).snapshot()
+
+
+def sums(snapshot: HeapSnapshot) -> list[int]:
+    """The totals in the order of the file: allocated objects and bytes, objects and bytes in use."""
+    totals = snapshot.site_totals()
+    fixed_bytes, fixed_objects = sum(site[3] for site in totals), sum(site[4] for site in totals)
+    allocated = [round(fixed_objects / 4096), round(fixed_bytes / 256)]
+    return [*allocated, snapshot.estimated_heap_objects, snapshot.estimated_heap_bytes]
+
+
+# ---- go tool pprof
+
+
+def pprof(*words: str | Path) -> str:
+    return output_of(program("go", "golang-go"), "tool", "pprof", *words)
+
+
+def total_shown(top: str) -> int:
+    found = re.search(r"of (-?\d+)B total|nodes accounting for (-?\d+)B?, 100%", top)
+    assert found, top
+    return int(found[1] or found[2])
+
+
+@pytest.mark.parametrize("which", ["alloc_space", "inuse_space"])
+def test_go_tool_pprof_shows_our_totals(snapshot: HeapSnapshot, tmp_path: Path, which: str):
+    snapshot.save(tmp_path / "heap.pb.gz")
+    top = pprof("-top", "-unit=B", "-nodefraction=0", f"-sample_index={which}", tmp_path / "heap.pb.gz")
+    assert f"Type: {which}" in top
+    assert total_shown(top) == sums(snapshot)[{"alloc_space": 1, "inuse_space": 3}[which]]
+    assert {"load", "Parser.parse", "inflate", "main"} == {line.split()[-1] for line in top.splitlines()[-4:]}
+
+
+def test_go_tool_pprof_shows_bytes_in_use_unless_told(snapshot: HeapSnapshot, tmp_path: Path):
+    snapshot.save(tmp_path / "heap.pb.gz")
+    assert "Type: inuse_space" in pprof("-top", tmp_path / "heap.pb.gz")
+
+
+def test_go_tool_pprof_reads_every_value_and_label(snapshot: HeapSnapshot, tmp_path: Path):
+    snapshot.save(tmp_path / "heap.pb.gz")
+    raw = pprof("-raw", tmp_path / "heap.pb.gz")
+    assert "PeriodType: space bytes\nPeriod: 4096\n" in raw
+    assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes[dflt]" in raw
+    rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+): ", raw, re.MULTILINE)
+    assert [sum(map(int, column)) for column in zip(*rows)] == sums(snapshot)
+    assert "bytes:[" in raw
+    assert "thread:[77]" in raw
+    assert "Parser.parse /app/module.py:40" in raw
+
+
+def test_go_tool_pprof_subtracts_our_files(snapshot: HeapSnapshot, tmp_path: Path):
+    before = random_heap(12, STACKS).snapshot()
+    before.save(tmp_path / "old.pb.gz")
+    snapshot.save(tmp_path / "new.pb.gz")
+    raw = pprof("-raw", "-diff_base", tmp_path / "old.pb.gz", tmp_path / "new.pb.gz")
+    rows = re.findall(r"^ +(-?\d+) +(-?\d+) +(-?\d+) +(-?\d+): ", raw, re.MULTILINE)
+    differences = [new - old for new, old in zip(sums(snapshot), sums(before))]
+    assert [sum(map(int, column)) for column in zip(*rows)] == differences
+
+
+# ---- pprof-format
+
+DECODE = """
+const { Profile } = require("pprof-format");
+const data = require("zlib").gunzipSync(require("fs").readFileSync(process.argv[1]));
+const profile = Profile.decode(data);
+const text = (index) => profile.stringTable.strings[Number(index)];
+const sums = profile.sampleType.map((_, at) => profile.sample.reduce((sum, s) => sum + BigInt(s.value[at]), 0n));
+console.log(JSON.stringify({
+  types: profile.sampleType.map((type) => [text(type.type), text(type.unit)]),
+  sums: sums.map(Number),
+  functions: profile.function.map((one) => [text(one.name), text(one.filename)]),
+  labels: [...new Set(profile.sample.flatMap((s) => s.label.map((label) => text(label.key))))].sort(),
+  period: Number(profile.period),
+}));
+"""
+
+
+def test_pprof_format_decodes_our_files(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):
+    snapshot.save(tmp_path / "heap.pb.gz")
+    decoded: dict[str, Any] = json.loads(
+        output_of(program("node", "nodejs"), "-e", DECODE, tmp_path / "heap.pb.gz", cwd=node_modules.parent)
+    )
+    assert decoded["types"] == [
+        ["alloc_objects", "count"],
+        ["alloc_space", "bytes"],
+        ["inuse_objects", "count"],
+        ["inuse_space", "bytes"],
+    ]
+    assert decoded["sums"] == sums(snapshot)
+    assert ["Parser.parse", "/app/module.py"] in decoded["functions"]
+    assert (decoded["labels"], decoded["period"]) == (["bytes", "rate", "thread"], 4096)
+
+
+# ---- speedscope
+
+VALIDATE = """
+const Ajv = require("ajv");
+const read = (path) => JSON.parse(require("fs").readFileSync(path));
+const validate = new Ajv({ strict: false }).compile(read(process.argv[1]));
+console.log(validate(read(process.argv[2])) ? "valid" : JSON.stringify(validate.errors));
+"""
+
+
+def test_speedscopes_schema_holds_for_our_files(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):
+    schema = node_modules / "speedscope" / "dist" / "release" / "file-format-schema.json"
+    snapshot.save(tmp_path / "heap.json")
+    words = ["-e", VALIDATE, schema]
+    node = program("node", "nodejs")
+    assert output_of(node, *words, tmp_path / "heap.json", cwd=node_modules.parent) == "valid\n"
+    (tmp_path / "bad.json").write_text((tmp_path / "heap.json").read_text().replace('"sampled"', '"simpled"'))
+    assert output_of(node, *words, tmp_path / "bad.json", cwd=node_modules.parent) != "valid\n"
+
+
+def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):
+    """What its command line does: a page that loads a script that holds the file. Nothing comes from the network."""
+    browser = shutil.which("chromium-browser") or program("chromium", "chromium")
+    snapshot.save(tmp_path / "heap.json")
+    content = base64.b64encode((tmp_path / "heap.json").read_bytes()).decode()
+    (tmp_path / "heap.js").write_text(f"speedscope.loadFileFromBase64('heap.json', '{content}')")
+    page = node_modules / "speedscope" / "dist" / "release" / "index.html"
+    shot = ROOT / "build" / "viewers" / "speedscope.png"
+    options = "--headless --no-sandbox --disable-gpu --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
+    options += f" --allow-file-access-from-files --user-data-dir={tmp_path} --virtual-time-budget=15000"
+    address = f"file://{page}#localProfilePath={tmp_path / 'heap.js'}"
+    seen = output_of(browser, *options.split(), "--window-size=1200,700", "--dump-dom", address)
+    rows = re.findall(r'<tr title="([^"]+)".*?<td class="[^"]*">([^<]+)</td></tr>', seen)
+    assert [name for name, _ in rows] == [
+        "in use: bytes",
+        "in use: objects",
+        "allocated: bytes",
+        "allocated: objects",
+    ]
+    objects = int(rows[1][1].replace(",", ""))
+    assert abs(objects - snapshot.estimated_heap_objects) <= len(STACKS)
+    output_of(browser, *options.split(), "--window-size=1200,700", f"--screenshot={shot}", address)
+    assert shot.read_bytes().startswith(b"\x89PNG")
