@@ -13,8 +13,8 @@ from types import ModuleType
 import pytest
 
 HERE = Path(__file__).parent
-ROUNDS = {"churn": 2, "embedding": 1, "saving": 1, "servers": 1}
-"""Of the others there are three: one for each rate."""
+ROUNDS = {"churn": 2, "embedding": 1, "saving": 1, "servers": 4}
+"""Of the others there are three: one for each rate. Of the servers one for each way to start them."""
 
 
 def load_runner() -> ModuleType:

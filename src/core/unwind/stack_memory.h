@@ -29,7 +29,10 @@ void sp_stack_memory_find(sp_stack_memory *stack, uintptr_t sp);
 /* Whether the 8 bytes at `address` can be read, where the quick answer was no. */
 bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address);
 
-static inline bool sp_stack_memory_load(sp_stack_memory *stack, uintptr_t address, uintptr_t *value) {
+/* A stack is read word by word, also where no variable stands, which the address sanitizer would take for a fault. */
+#define SP_READS_ANY_WORD __attribute__((no_sanitize_address))
+
+SP_READS_ANY_WORD static inline bool sp_stack_memory_load(sp_stack_memory *stack, uintptr_t address, uintptr_t *value) {
     bool within = address >= stack->low && address <= stack->high - sizeof *value; /* high is never 0 */
     if (__builtin_expect(!within, 0) && !sp_stack_memory_extend_slow(stack, address)) return false;
     __builtin_memcpy(value, (const void *)address, sizeof *value);
@@ -37,7 +40,8 @@ static inline bool sp_stack_memory_load(sp_stack_memory *stack, uintptr_t addres
 }
 
 /* Whether these 8 bytes are known to be readable, and hold the value. */
-static inline bool sp_stack_memory_holds(const sp_stack_memory *stack, uintptr_t address, uintptr_t value) {
+SP_READS_ANY_WORD static inline bool sp_stack_memory_holds(const sp_stack_memory *stack, uintptr_t address,
+                                                           uintptr_t value) {
     uintptr_t held;
     if (address < stack->low || address > stack->high - sizeof held) return false;
     __builtin_memcpy(&held, (const void *)address, sizeof held);

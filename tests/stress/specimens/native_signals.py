@@ -2,7 +2,7 @@
 
 from rounds import MODE, SHORT, compiled, finish, library, rounds, run_program
 
-SIGNALS = 60 if SHORT else 50_000
+SIGNALS = 200 if SHORT else 50_000
 
 program, allocator = compiled("signals"), library("ring_allocator")
 signals = 0
