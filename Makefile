@@ -141,3 +141,23 @@ $(LIBUNWIND):
 valgrind:
 	@command -v valgrind >/dev/null || [ -d $(VALGRIND) ] || \
 	    $(PYTHON) tools/fetch_debian.py $(dir $(VALGRIND)) valgrind
+
+# ---- Fuzzing --------------------------------------------------------------------------------------------------------
+
+# Targets stand in tests/fuzz/run.py; FUZZ_TARGETS chooses among them. libFuzzer's archive alone is fetched, as the
+# newest of these that the system's packages offer; the folder is empty where there is none, and tests/fuzz/driver.c
+# does the work.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
+LIBFUZZER = build/deps/libfuzzer
+
+.PHONY: fuzz
+fuzz: $(LIBFUZZER)
+	$(PYTHON) tests/fuzz/run.py --libfuzzer $(LIBFUZZER) --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+$(LIBFUZZER):
+	@mkdir -p $@.partial
+	@for version in 19 18 14; do \
+	    $(PYTHON) tools/fetch_debian.py $@.partial libfuzzer-$$version-dev >/dev/null 2>&1 && break; \
+	done || true
+	@mv $@.partial $@

@@ -38,7 +38,7 @@ FOLDERS = [f"-iquote{ROOT / folder}" for folder in ("include", "src/base", "src/
 SLICES_IN_C, SLICES_IN_PYTHON = 200, 150
 SHORT, LONG = 50, 550
 FIRST = 100  # unwind_chain.c's numbers of kinds
-NOTHING, OURS, OURS_COLD, LIBUNWIND, LIBGCC, FRAME_POINTERS, CAPTURE = range(7)
+NOTHING, OURS, OURS_ANEW, OURS_COLD, LIBUNWIND, LIBGCC, FRAME_POINTERS, CAPTURE = range(8)
 
 
 class Row(NamedTuple):
@@ -51,6 +51,7 @@ class Row(NamedTuple):
 
 IN_C = [
     Row("ours", "without", OURS),
+    Row("ours, nothing as the last time", "without", OURS_ANEW),
     Row("ours, each address for the first time", "without", OURS_COLD),
     Row("ours, the first stack in a thread", "without", FIRST + OURS, FIRST + NOTHING),
     Row("libunwind, unw_backtrace", "without", LIBUNWIND),
@@ -61,6 +62,7 @@ IN_C = [
 ]
 IN_PYTHON = {
     "ours": "ours",
+    "ours, anew": "ours, nothing as the last time",
     "ours, cold": "ours, each address for the first time",
     "libunwind": "libunwind, unw_backtrace",
     "libgcc": "libgcc, _Unwind_Backtrace",

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unwind.h>
 
-#define FRAMES_MAX 1024
+#define FRAMES_MAX SPPROF_STACK_FRAMES_MAX
 #define PAGE 4096
 
 static uintptr_t addresses[FRAMES_MAX], ends[FRAMES_MAX];
@@ -55,12 +55,21 @@ static __attribute__((noinline)) size_t take_nothing(void) {
     return 0;
 }
 
-static __attribute__((noinline)) size_t take_ours(void) {
-    sp_native_stack native = {.addresses = addresses, .ends = ends, .capacity = FRAMES_MAX};
+static inline __attribute__((always_inline)) size_t take_beside(sp_last_walks *last) {
+    sp_native_stack native = {.addresses = addresses, .ends = ends, .capacity = FRAMES_MAX, .last = last};
     sp_registers registers;
     sp_registers_capture(&registers);
     sp_unwind(&registers, &native);
     return native.count;
+}
+
+static __attribute__((noinline)) size_t take_ours(void) {
+    static sp_last_walks last;
+    return take_beside(&last);
+}
+
+static __attribute__((noinline)) size_t take_ours_anew(void) {
+    return take_beside(NULL);
 }
 
 static __attribute__((noinline)) size_t take_by_libunwind(void) {
@@ -103,9 +112,13 @@ static __attribute__((noinline)) size_t take_whole(void) {
 typedef size_t take(void);
 
 static take *const takes[STOPWATCH_KINDS] = {
-    [STOPWATCH_NOTHING] = take_nothing,  [STOPWATCH_OURS] = take_ours,
-    [STOPWATCH_OURS_COLD] = take_ours,   [STOPWATCH_LIBUNWIND] = take_by_libunwind,
-    [STOPWATCH_LIBGCC] = take_by_libgcc, [STOPWATCH_FRAME_POINTERS] = take_by_frame_pointers,
+    [STOPWATCH_NOTHING] = take_nothing,
+    [STOPWATCH_OURS] = take_ours,
+    [STOPWATCH_OURS_ANEW] = take_ours_anew,
+    [STOPWATCH_OURS_COLD] = take_ours,
+    [STOPWATCH_LIBUNWIND] = take_by_libunwind,
+    [STOPWATCH_LIBGCC] = take_by_libgcc,
+    [STOPWATCH_FRAME_POINTERS] = take_by_frame_pointers,
     [STOPWATCH_CAPTURE] = take_whole,
 };
 

@@ -17,6 +17,7 @@
 typedef enum stopwatch_kind {
     STOPWATCH_NOTHING, /* what the clock itself takes */
     STOPWATCH_OURS,
+    STOPWATCH_OURS_ANEW,      /* nothing is as the last time */
     STOPWATCH_OURS_COLD,      /* each address met for the first time */
     STOPWATCH_LIBUNWIND,      /* unw_backtrace */
     STOPWATCH_LIBGCC,         /* _Unwind_Backtrace */

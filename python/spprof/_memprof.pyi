@@ -1,5 +1,6 @@
 """The extension module: a thin C layer between the engine and `spprof.memprof`. Not a public interface."""
 
+from collections.abc import Sequence
 from typing import Final, Optional, TypedDict
 
 VERSION: Final[str]
@@ -50,7 +51,41 @@ def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, and (wall clock − monotonic clock) in ns."""
 
-def stack(stack_id: int) -> tuple[tuple[tuple[str, str, int, int, bool], ...], bool]:
-    """Frames leaf first as (function, file, line, address, is_python), and whether the stack was cut."""
+Words = tuple[int, ...]
+"""A stack's frames, leaf first. Bit 63 set: of interpreted code, to be asked of ``code``. Clear: bits 0 to 47 are a
+native return address, bits 48 to 62 the tenant of ``modules`` whose it is."""
+
+NativePart = tuple[int, bool, int]
+"""Of a stack's native frames: how many there are, whether unwinding ended before the thread's first frame, and the
+outermost word, 0 for none."""
+
+def stack(stack_id: int) -> tuple[Words, bool, bool]:
+    """The words, whether the stack was cut at STACK_FRAMES_MAX, whether its native part is truncated. KeyError."""
+
+def native_part(stack_id: int) -> NativePart:
+    """KeyError: no such stack."""
+
+def code(word: int) -> tuple[str, str, int]:
+    """Function, file and line of an interpreted frame. KeyError: no such word."""
+
+def modules() -> list[tuple[int, int, int, int, str, bytes]]:
+    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), tenant, path and
+    build id. An object that is not filled in yet has start = end = 0."""
+
+def interpreter_address() -> int:
+    """An address in the interpreter's code."""
+
+def symbols(
+    path: str, build_id: bytes, addresses: Sequence[int]
+) -> tuple[str, bool, bool, list[Optional[tuple[str, int]]]]:
+    """The functions of a file that cover ascending addresses in it: status ("found", or why not), whether its full
+    symbol table was asked, whether it has line numbers, and for each address the function's name (as the linker has it)
+    and start, or None. ``build_id`` b"": any build will do."""
+
+def demangle(name: str) -> Optional[str]:
+    """A C++ name in readable form. None: it is none, or there is no C++ runtime library."""
+
+def lines(path: str, addresses: Sequence[int]) -> list[Optional[tuple[str, int]]]:
+    """For each of the ascending addresses the source file and line, or None; all None without libdw.so.1."""
 
 def library_path() -> str: ...

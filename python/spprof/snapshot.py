@@ -17,15 +17,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _memprof, estimate
+from spprof.health import judge
 from spprof.model import AllocationSample, Frame, FramePointerHealth, SiteDifference, TopAllocator
 from spprof.sites import LiveSite, SiteKey, outwards, rounded, site_frame
-from spprof.stacks import stack_frames
+from spprof.stacks import learn, stack_frames
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from spprof._memprof import Site
+    from spprof._memprof import NativePart, Site
 
 SAMPLE = struct.Struct(_memprof.SAMPLE_FORMAT)
 STACK_ID = 5  # where it stands in a sample
@@ -80,6 +81,8 @@ class HeapSnapshot:
     _wall_minus_monotonic_ns: int
     _sites_before: Sequence[Site] = ()
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
+    _native_part: Callable[[int], NativePart] = _memprof.native_part
+    _learn: Callable[[Iterable[int]], None] = learn
 
     # ---- estimates
 
@@ -137,6 +140,7 @@ class HeapSnapshot:
     @cached_property
     def samples(self) -> tuple[AllocationSample, ...]:
         """The live samples, in the order of their allocation. Built when first asked for, one object a sample."""
+        self._learn(site[0] for site in self._sites if site[1])
         weights: dict[tuple[int, int], tuple[float, float, float]] = {}
         offset = self._wall_minus_monotonic_ns
         built = []
@@ -150,20 +154,9 @@ class HeapSnapshot:
 
     @property
     def frame_pointer_health(self) -> FramePointerHealth:
-        """How far native stacks can be trusted. No native frames are recorded: every native part is truncated."""
-        return FramePointerHealth(
-            total_native_stacks=0,
-            shallow_stack_warnings=0,
-            avg_native_depth=0.0,
-            min_native_depth=0,
-            truncation_rate=1.0,
-            confidence="low",
-            recommendation=(
-                "This version records Python frames only: native stacks are not unwound, so memory that a C extension "
-                "allocates is shown at the Python line that called it, and rebuilding with frame pointers changes "
-                "nothing. Python frames are complete."
-            ),
-        )
+        """How far native stacks can be trusted: of all samples taken, how many stacks are whole."""
+        before = {site[0]: site[9] for site in self._sites_before}
+        return judge([(self._native_part(site[0]), site[9] - before.get(site[0], 0)) for site in self._sites])
 
     # ---- output
 
@@ -222,7 +215,8 @@ class HeapSnapshot:
         return self._frames_of(stack_id)
 
     def site_totals(self) -> list[SiteTotals]:
-        """Each stack that has any sample, with what this snapshot counts of it."""
+        """Each stack that has any sample, with what this snapshot counts of it. All of them are then known by name."""
+        self._learn(site[0] for site in self._sites)
         before = {site[0]: site for site in self._sites_before}
         totals = []
         for site in self._sites:
@@ -233,13 +227,13 @@ class HeapSnapshot:
         return totals
 
     def site_key(self, stack_id: int) -> SiteKey:
-        """The site to which a stack belongs."""
-        frame = site_frame(self._frames_of(stack_id))
-        return SiteKey(frame.function, frame.file, frame.line)
+        """The site to which the stack of a live sample belongs."""
+        return self._site_keys[stack_id]
 
     @cached_property
     def live_sites(self) -> dict[SiteKey, LiveSite]:
         """Every site that has a live sample."""
+        self._learn(site[0] for site in self._sites if site[1])
         sites: dict[SiteKey, LiveSite] = {}
         for record in self._sites:
             if record[1] == 0:
@@ -268,6 +262,13 @@ class HeapSnapshot:
             else:
                 known[1][:] = map(operator.add, known[1], totals)
         return [_stack_totals(*merged[key]) for key in sorted(merged) if any(merged[key][1])]
+
+    @cached_property
+    def _site_keys(self) -> dict[int, SiteKey]:
+        live = [site[0] for site in self._sites if site[1]]
+        self._learn(live)
+        frames = [site_frame(self._frames_of(stack_id)) for stack_id in live]
+        return {stack_id: SiteKey(frame.function, frame.file, frame.line) for stack_id, frame in zip(live, frames)}
 
     @cached_property
     def ranked_sites(self) -> list[tuple[SiteKey, LiveSite]]:

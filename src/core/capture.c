@@ -57,8 +57,10 @@ void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count) {
 static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, sp_native_stack *native) {
     sp_registers registers;
     sp_registers_capture(&registers);
-    *native =
-        (sp_native_stack){.addresses = scratch->addresses, .ends = scratch->ends, .capacity = SPPROF_STACK_FRAMES_MAX};
+    *native = (sp_native_stack){.addresses = scratch->addresses,
+                                .ends = scratch->ends,
+                                .capacity = SPPROF_STACK_FRAMES_MAX,
+                                .last = &scratch->last};
     sp_unwind(&registers, native);
 }
 

@@ -4,8 +4,9 @@
 
 typedef struct merging {
     const sp_interpreter_stack *interpreter;
-    size_t next;  /* the first word of the next group */
-    bool started; /* a group was put in */
+    size_t next;      /* the first word of the next group */
+    uintptr_t lowest; /* of the anchors of the next groups: a frame that ends below holds none of them */
+    bool started;     /* a group was put in */
     sp_merged_stack *out;
 } merging;
 
@@ -26,14 +27,6 @@ static size_t find_anchor(const sp_interpreter_stack *interpreter, size_t from) 
     return from;
 }
 
-/* Puts the next words up to `end` in, without their anchors. */
-static void put_words(merging *at, size_t end) {
-    for (; at->next < end && at->next < at->interpreter->count; at->next++)
-        if (!is_anchor(at->interpreter->words[at->next])) put(at->out, at->interpreter->words[at->next]);
-    at->next = end;
-    at->started = true;
-}
-
 static bool is_evaluation(const sp_interpreter_stack *interpreter, uintptr_t address) {
     for (size_t i = 0; i < interpreter->code_count; i++)
         if (address - 1 >= interpreter->code[i].start && address - 1 < interpreter->code[i].end) return true;
@@ -48,9 +41,31 @@ static bool holds(const merging *at, const sp_native_stack *native, size_t i, ui
 
 #define GROUPS_AHEAD 4 /* an anchor that is met nowhere holds up no other */
 
+/* Most frames hold no anchor: one comparison tells. An anchor of 0 lets every frame be looked at. */
+static void look_ahead(merging *at) {
+    size_t from = at->next;
+    at->lowest = UINTPTR_MAX;
+    for (int ahead = 0; ahead < GROUPS_AHEAD && from < at->interpreter->count; ahead++) {
+        size_t anchor = find_anchor(at->interpreter, from);
+        if (anchor == at->interpreter->count) return;
+        if (at->interpreter->words[anchor] < at->lowest) at->lowest = at->interpreter->words[anchor];
+        from = anchor + 1;
+    }
+}
+
+/* Puts the next words up to `end` in, without their anchors. */
+static void put_words(merging *at, size_t end) {
+    for (; at->next < end && at->next < at->interpreter->count; at->next++)
+        if (!is_anchor(at->interpreter->words[at->next])) put(at->out, at->interpreter->words[at->next]);
+    at->next = end;
+    at->started = true;
+    look_ahead(at);
+}
+
 /* Puts the groups up to the one in whose place the native frame stands. False: there is none. */
 static bool put_groups_of(merging *at, const sp_native_stack *native, size_t i) {
     size_t from = at->next;
+    if (native->ends[i] < at->lowest) return false;
     for (int ahead = 0; ahead < GROUPS_AHEAD && from < at->interpreter->count; ahead++) {
         size_t anchor = find_anchor(at->interpreter, from);
         if (anchor == at->interpreter->count) return false;
@@ -89,6 +104,7 @@ static void merge_frame(merging *at, const sp_native_stack *native, size_t i, sp
 void sp_merge(const sp_native_stack *native, const sp_interpreter_stack *interpreter, sp_is_own *is_own,
               sp_merged_stack *merged) {
     merging at = {.interpreter = interpreter, .out = merged};
+    look_ahead(&at);
     merged->count = 0;
     merged->cut = merged->whole = false;
     for (size_t i = 0; i < native->count && !merged->whole; i++) merge_frame(&at, native, i, is_own);

@@ -7,6 +7,7 @@
 #ifndef SP_SCRATCH_H
 #define SP_SCRATCH_H
 
+#include "last_walk.h"
 #include "spprof.h"
 
 #include <stddef.h>
@@ -20,6 +21,7 @@ typedef struct sp_scratch {
     uint64_t words[SP_SCRATCH_WORDS];
     uint64_t merged[SPPROF_STACK_FRAMES_MAX];
     size_t place; /* in the pool; SP_SCRATCH_COUNT: none */
+    sp_last_walks last;
 } sp_scratch;
 
 sp_scratch *sp_scratch_take(void);

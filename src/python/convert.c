@@ -193,35 +193,43 @@ PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native
 
 /* ---- Stacks ---- */
 
-static PyObject *convert_python_frame(uint64_t frame) {
-    spprof_code code;
-    if (!spprof_code_get((uint32_t)(frame >> 32 & 0x7FFFFFFF), &code))
-        return PyErr_Format(PyExc_SystemError, "a stack names a code object that was never recorded");
-    PyObject *function = PyUnicode_DecodeUTF8(code.function, code.function_length, "replace");
-    PyObject *file = PyUnicode_DecodeUTF8(code.file, code.file_length, "replace");
-    int line = sp_pyframes_line(&code, (uint32_t)frame);
-    PyObject *converted = function && file ? Py_BuildValue("(OOiKO)", function, file, line, 0ULL, Py_True) : NULL;
-    Py_XDECREF(function);
-    Py_XDECREF(file);
-    return converted;
-}
-
-static PyObject *convert_frame(uint64_t frame) {
-    if (frame & SPPROF_FRAME_INTERPRETED) return convert_python_frame(frame);
-    return Py_BuildValue("(ssiKO)", "<native>", "", 0, (unsigned long long)frame, Py_False);
-}
-
 PyObject *sp_convert_stack_with_gil(uint32_t stack_id) {
     spprof_stack stack;
     if (!spprof_stack_get(stack_id, &stack)) return PyErr_Format(PyExc_KeyError, "no stack has the id %u", stack_id);
-    PyObject *frames = PyTuple_New(stack.count);
-    for (uint32_t i = 0; frames && i < stack.count; i++) {
-        PyObject *frame = convert_frame(stack.frames[i]);
-        if (frame)
-            PyTuple_SET_ITEM(frames, i, frame);
+    PyObject *words = PyTuple_New(stack.count);
+    for (uint32_t i = 0; words && i < stack.count; i++) {
+        PyObject *word = PyLong_FromUnsignedLongLong(stack.frames[i]);
+        if (word)
+            PyTuple_SET_ITEM(words, i, word);
         else
-            Py_CLEAR(frames);
+            Py_CLEAR(words);
     }
-    if (!frames) return NULL;
-    return Py_BuildValue("(NO)", frames, stack.cut ? Py_True : Py_False);
+    if (!words) return NULL;
+    return Py_BuildValue("(NOO)", words, stack.cut ? Py_True : Py_False, stack.truncated ? Py_True : Py_False);
+}
+
+PyObject *sp_convert_native_part_with_gil(uint32_t stack_id) {
+    spprof_stack stack;
+    if (!spprof_stack_get(stack_id, &stack)) return PyErr_Format(PyExc_KeyError, "no stack has the id %u", stack_id);
+    unsigned depth = 0;
+    uint64_t outermost = 0;
+    for (uint32_t i = 0; i < stack.count; i++) {
+        if (stack.frames[i] & SPPROF_FRAME_INTERPRETED) continue;
+        depth++;
+        outermost = stack.frames[i];
+    }
+    return Py_BuildValue("(IOK)", depth, stack.truncated ? Py_True : Py_False, (unsigned long long)outermost);
+}
+
+PyObject *sp_convert_code_with_gil(uint64_t word) {
+    spprof_code code;
+    if (!(word & SPPROF_FRAME_INTERPRETED) || !spprof_code_get((uint32_t)(word >> 32 & 0x7FFFFFFF), &code))
+        return PyErr_Format(PyExc_KeyError, "no code object was recorded for that word");
+    PyObject *function = PyUnicode_DecodeUTF8(code.function, code.function_length, "replace");
+    PyObject *file = PyUnicode_DecodeUTF8(code.file, code.file_length, "replace");
+    int line = sp_pyframes_line(&code, (uint32_t)word);
+    PyObject *converted = function && file ? Py_BuildValue("(OOi)", function, file, line) : NULL;
+    Py_XDECREF(function);
+    Py_XDECREF(file);
+    return converted;
 }

@@ -3,9 +3,12 @@
 #include <Python.h>
 
 #include "convert.h"
+#include "debug_lines.h"
+#include "demangle.h"
 #include "pycode.h"
 #include "pyframes.h"
 #include "pymem_tap.h"
+#include "pysymbols.h"
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -147,11 +150,28 @@ static PyObject *snapshot(PyObject *module, PyObject *argument) {
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 
+/* 0, which is no stack's, for an id out of range. */
+static uint32_t stack_id_of(PyObject *argument) {
+    unsigned long id = PyLong_AsUnsignedLong(argument);
+    return id > UINT32_MAX ? 0 : (uint32_t)id;
+}
+
 static PyObject *stack(PyObject *module, PyObject *argument) {
     (void)module;
-    unsigned long id = PyLong_AsUnsignedLong(argument);
-    if (PyErr_Occurred()) return NULL;
-    return sp_convert_stack_with_gil(id > UINT32_MAX ? 0 : (uint32_t)id);
+    uint32_t id = stack_id_of(argument);
+    return PyErr_Occurred() ? NULL : sp_convert_stack_with_gil(id);
+}
+
+static PyObject *native_part(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint32_t id = stack_id_of(argument);
+    return PyErr_Occurred() ? NULL : sp_convert_native_part_with_gil(id);
+}
+
+static PyObject *code(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint64_t word = PyLong_AsUnsignedLongLong(argument);
+    return PyErr_Occurred() ? NULL : sp_convert_code_with_gil(word);
 }
 
 static PyObject *library_path(PyObject *module, PyObject *unused) {
@@ -169,7 +189,14 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
-    {"stack", stack, METH_O, "stack(stack_id) -> (frames, cut)"},
+    {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
+    {"native_part", native_part, METH_O, "native_part(stack_id) -> (depth, truncated, outermost word)"},
+    {"code", code, METH_O, "code(word) -> (function, file, line)"},
+    {"modules", sp_pysymbols_modules_with_gil, METH_NOARGS, "modules() -> list"},
+    {"interpreter_address", sp_pysymbols_interpreter_with_gil, METH_NOARGS, "interpreter_address() -> int"},
+    {"symbols", sp_pysymbols_find_with_gil, METH_VARARGS, "symbols(path, build_id, addresses) -> tuple"},
+    {"demangle", sp_demangle_with_gil, METH_O, "demangle(name) -> str or None"},
+    {"lines", sp_debug_lines_with_gil, METH_VARARGS, "lines(path, addresses) -> list"},
     {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
     {NULL, NULL, 0, NULL},
 };

@@ -46,6 +46,7 @@ void sp_dl_stub_note(void) {
             ".type sp_dl_stub_" #name ", %function\n"                                                                  \
             "sp_dl_stub_" #name ":\n"                                                                                  \
             ".cfi_startproc\n"                                                                                         \
+            "hint #34\n" /* bti c */                                                                                   \
             "stp x29, x30, [sp, #-48]!\n"                                                                              \
             ".cfi_adjust_cfa_offset 48\n"                                                                              \
             ".cfi_offset 29, -48\n"                                                                                    \

@@ -6,14 +6,18 @@ sp_native_stack taken = {.capacity = TAKEN_MAX};
 uintptr_t taken_addresses[TAKEN_MAX], taken_ends[TAKEN_MAX];
 static uintptr_t taken_at; /* stack pointer */
 
+void take_from(const sp_registers *registers) {
+    taken.addresses = taken_addresses;
+    taken.ends = taken_ends;
+    sp_unwind(registers, &taken);
+}
+
 __attribute__((noinline)) void take_stack(specimen_trace *at) {
     SPECIMEN_ENTER(at);
     sp_registers registers;
     sp_registers_capture(&registers);
     taken_at = registers.value[SP_REGISTER_SP];
-    taken.addresses = taken_addresses;
-    taken.ends = taken_ends;
-    sp_unwind(&registers, &taken);
+    take_from(&registers);
 }
 
 __attribute__((noinline)) void run_script(specimen_trace *at, specimen_function *const *script) {
@@ -29,7 +33,8 @@ void check_traced(const specimen_trace *at, size_t from) {
     for (size_t i = 0; i < at->depth; i++) {
         size_t entered = at->depth - 1 - i;
         CHECK(taken.addresses[from + i] == at->returns[entered]);
-        CHECK(at->ends[entered] == 0 || taken.ends[from + i - 1] == at->ends[entered]);
+        uintptr_t begin = from + i > 0 ? taken.ends[from + i - 1] : taken.begin;
+        CHECK(at->ends[entered] == 0 || begin == at->ends[entered]);
     }
 }
 

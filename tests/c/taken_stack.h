@@ -15,13 +15,14 @@
 extern sp_native_stack taken;
 extern uintptr_t taken_addresses[TAKEN_MAX], taken_ends[TAKEN_MAX];
 
-/* The end of a script. */
+void take_from(const sp_registers *registers);
+/* The end of a script: its own stack. */
 void take_stack(specimen_trace *at);
 
 /* Runs what `script` says; what was taken stays to be looked at. */
 void run_script(specimen_trace *at, specimen_function *const *script);
 
-/* From the innermost function of the script on, `from` frames above the leaf: addresses and ends of all that was entered. */
+/* That what was entered stands there, the innermost `from` frames above the leaf: where it returns to, and its end. */
 void check_traced(const specimen_trace *at, size_t from);
 
 /* The same of a stack that was taken by take_stack, and that it reaches to the thread's first frame. */

@@ -36,6 +36,12 @@ static specimen_function *plain(void) {
     return specimen_without_frame_pointer[SPECIMEN_plain];
 }
 
+/* A caller of code without tables: on aarch64 a frame pointer leads to the low end of a frame, so that only the caller's own
+ * tells where that frame begins. */
+static specimen_function *framed(void) {
+    return specimen_with_frame_pointer[SPECIMEN_plain];
+}
+
 static sp_unwind_counters counted_since(sp_unwind_counters before) {
     sp_unwind_counters now = sp_unwind_read_counters();
     return (sp_unwind_counters){now.misses - before.misses, now.evaluated - before.evaluated,
@@ -188,11 +194,22 @@ TEST(test_a_stack_fits_to_the_last_frame) {
 
 /* ---- Code without tables ---- */
 
+/* Without a table nothing tells how much of a frame lies below aarch64's frame pointer: arguments, arrays. */
+static bool begins_at_frame_pointer(size_t kind) {
+#if defined(__x86_64__)
+    (void)kind;
+    return true;
+#elif defined(__aarch64__)
+    return kind != SPECIMEN_arguments && kind != SPECIMEN_variable;
+#endif
+}
+
 TEST(test_code_without_tables_is_left_by_its_frame_pointer) {
     sp_unwind_prepare();
     for (size_t kind = 0; kind <= SPECIMEN_large; kind++) {
         specimen_function *hidden = specimen_only_frame_pointer[kind];
-        RUN(plain(), hidden, specimen_without_frame_pointer[SPECIMEN_saving], hidden, hidden, plain());
+        if (!begins_at_frame_pointer(kind)) continue;
+        RUN(framed(), hidden, specimen_with_frame_pointer[SPECIMEN_saving], hidden, hidden, plain());
         check_whole(&trace);
     }
 }
@@ -246,9 +263,9 @@ TEST(test_generated_code_is_left_by_its_frame_pointer) {
     specimen_function *one = generate(specimen_framed, specimen_framed_end);
     specimen_function *other = generate(specimen_framed, specimen_framed_end);
     sp_unwind_prepare();
-    RUN(plain(), one, plain());
+    RUN(framed(), one, plain());
     check_whole(&trace);
-    RUN(one, specimen_without_frame_pointer[SPECIMEN_saving], other, specimen_without_frame_pointer[SPECIMEN_huge]);
+    RUN(one, specimen_with_frame_pointer[SPECIMEN_saving], other, specimen_without_frame_pointer[SPECIMEN_huge]);
     check_whole(&trace);
 }
 
@@ -266,7 +283,7 @@ TEST(test_generated_code_may_call_generated_code) {
     sp_unwind_prepare();
     trace.note = note_and_lead_on;
     generated_left = 3;
-    RUN(plain(), generated[3], plain());
+    RUN(framed(), generated[3], plain());
     check_whole(&trace);
     assert_int_equal(trace.depth, 8); /* plain, four, specimen_go_on, plain, take_stack */
 }
@@ -274,7 +291,7 @@ TEST(test_generated_code_may_call_generated_code) {
 TEST(test_generated_code_without_a_frame_pointer_truncates) {
     specimen_function *code = generate(specimen_frameless, specimen_frameless_end);
     sp_unwind_prepare();
-    RUN(plain(), code, plain());
+    RUN(framed(), code, plain());
     check_truncated(3);
 }
 
@@ -285,9 +302,7 @@ static void unwind_from_generated(const uintptr_t *sp, uintptr_t fp) {
     sp_registers_set(&registers, SP_REGISTER_PC, (uintptr_t)generated[0]);
     sp_registers_set(&registers, SP_REGISTER_SP, (uintptr_t)sp);
     sp_registers_set(&registers, SP_REGISTER_FP, fp);
-    taken.addresses = taken_addresses;
-    taken.ends = taken_ends;
-    sp_unwind(&registers, &taken);
+    take_from(&registers);
     assert_true(taken.truncated);
 }
 
@@ -315,7 +330,7 @@ TEST(test_a_frame_pointer_that_is_none_truncates) {
 
 /* What precedes a return address, to its last byte. */
 typedef struct code_before {
-    uint8_t code[8];
+    _Alignas(8) uint8_t code[8];
     bool is_call;
 } code_before;
 
@@ -372,11 +387,11 @@ TEST(test_an_address_of_more_than_48_bits_is_no_frame) {
         sp_registers registers = {.known = 0};
         sp_registers_set(&registers, SP_REGISTER_PC, wrong[i]);
         sp_registers_set(&registers, SP_REGISTER_SP, (uintptr_t)&registers);
-        sp_unwind(&registers, &taken);
+        take_from(&registers);
         assert_int_equal(taken.count, 0);
         assert_true(taken.truncated);
         sp_registers_set(&registers, SP_REGISTER_PC, known | wrong[i]); /* its low bits are in the cache */
-        sp_unwind(&registers, &taken);
+        take_from(&registers);
         assert_int_equal(taken.count, 0);
     }
 }
@@ -404,6 +419,7 @@ static size_t count_distinct(void) {
 
 TEST(test_every_address_is_looked_up_once) {
     sp_unwind_prepare();
+    RUN(plain()); /* the first run's own path is another */
     for (size_t kind = 0; kind < SPECIMEN_KIND_COUNT; kind++) {
         sp_unwind_counters counted = count_second_run(described[0][kind]);
         assert_int_equal(counted.misses + counted.restarted + counted.truncated, 0);
@@ -414,10 +430,18 @@ TEST(test_every_address_is_looked_up_once) {
     assert_int_equal(counted_since(before).misses, count_distinct());
 }
 
+#if defined(__x86_64__)
+#define SPECIMEN_HUGE_FROM SPECIMEN_huge
+#elif defined(__aarch64__)
+#define SPECIMEN_HUGE_FROM SPECIMEN_large /* more than 64 KiB */
+#endif
+
 TEST(test_usual_frames_fit_into_rules_and_huge_ones_are_evaluated) {
     sp_unwind_prepare();
-    for (size_t kind = 0; kind < SPECIMEN_realigned_variable; kind++)
-        assert_int_equal(count_second_run(described[0][kind]).evaluated, kind == SPECIMEN_huge);
+    for (size_t kind = 0; kind < SPECIMEN_realigned_variable; kind++) {
+        bool fits = kind < SPECIMEN_HUGE_FROM || kind > SPECIMEN_huge;
+        assert_int_equal(count_second_run(described[0][kind]).evaluated, !fits);
+    }
 }
 
 TEST(test_objects_in_which_frames_were_met_are_known) {

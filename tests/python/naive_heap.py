@@ -48,6 +48,8 @@ class NaiveHeap:
 
     stacks: dict[int, tuple[Frame, ...]]
     blocks: list[Block] = field(default_factory=list)
+    learned: list[int] = field(default_factory=list)
+    """Stacks whose frames were asked for together."""
 
     def add(self, size: int, rate: int, stack_id: int) -> Block:
         block = Block(len(self.blocks) + 1, size, rate, stack_id)
@@ -70,7 +72,14 @@ class NaiveHeap:
             _wall_minus_monotonic_ns=WALL_MINUS_MONOTONIC_NS,
             _sites_before=before,  # type: ignore[arg-type]
             _frames_of=self.stacks.__getitem__,
+            _native_part=self.native_part,
+            _learn=self.learned.extend,
         )
+
+    def native_part(self, stack_id: int) -> tuple[int, bool, int]:
+        """All of them whole."""
+        native = [frame.address for frame in self.stacks[stack_id] if frame.address]
+        return len(native), False, native[-1] if native else 0
 
     def sites(self):  # type: ignore[no-untyped-def]
         """One tuple a stack, as the extension gives them."""

@@ -87,10 +87,10 @@ print("ints:", low < 10_000_000 * 32 + 8 * len(data) * 1.13 and high > 10_000_00
         r"(.+ \d+\n)*<module> \(.*\);load \(.*\) \d+\n(.+ \d+\n)*\n",
     ),
     ("Check Data Quality", 0): Example(
-        IMPORT + "memprof.start(1024)\n",
+        IMPORT + "memprof.start(1024)\nheld = bytearray(50_000_000)\n",
         "",
         "\N{WARNING SIGN}\N{VARIATION SELECTOR-16} Only \\d+ samples - results may have high variance\n"
-        "Stack capture confidence: low\n  Recommendation: .*Python frames.*\n",
+        "Stack capture confidence: high\n",
     ),
     ("Statistics and Diagnostics", 0): Example(
         RUNNING,

@@ -17,7 +17,7 @@ from naive_heap import (
     python_frame,
     random_heap,
 )
-from spprof import _memprof, estimate, stacks
+from spprof import _memprof, estimate, stacks, symbols
 from spprof.memprof import Frame, SiteDifference
 
 MAIN = python_frame("main", 90, "/app/main.py")
@@ -220,13 +220,6 @@ def test_results_cannot_be_changed(heap: NaiveHeap):
             setattr(result, name, 0)
 
 
-def test_without_native_stacks_the_health_is_low_and_says_why(heap: NaiveHeap):
-    health = heap.snapshot().frame_pointer_health
-    assert (health.total_native_stacks, health.truncation_rate, health.confidence) == (0, 1.0, "low")
-    assert health.recommendation is not None
-    assert "Python frames only" in health.recommendation
-
-
 # ---- Differences
 
 
@@ -345,51 +338,68 @@ def test_the_representation_is_one_line_with_the_interval(heap: NaiveHeap):
 
 # ---- Stacks
 
-Records = tuple[tuple[tuple[str, str, int, int, bool], ...], bool]
+INTERPRETED = 1 << 63
+
+
+def python_word(code: int, line: int = 1) -> int:
+    return INTERPRETED | code << 32 | line
 
 
 @pytest.fixture
-def engine_stacks(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, Records]], list[int]]:
-    """Makes the engine know other stacks, and this process none of them yet; returns which ids were asked for."""
+def engine_stacks(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, tuple[list[int], bool]]], list[int]]:
+    """Makes the engine know other stacks, of Python frames: code 7 at line 3 is f7 in f7.py:3. This process knows none
+    of them yet. Returns which words were asked for."""
 
-    def install(known: dict[int, Records]) -> list[int]:
+    def install(known: dict[int, tuple[list[int], bool]]) -> list[int]:
         asked: list[int] = []
 
-        def stack(stack_id: int) -> Records:
-            asked.append(stack_id)
-            return known[stack_id]
+        def code(word: int) -> tuple[str, str, int]:
+            asked.append(word)
+            number = word - INTERPRETED >> 32
+            return f"f{number}", f"f{number}.py", word & 0xFFFF
+
+        def stack(stack_id: int) -> tuple[tuple[int, ...], bool, bool]:
+            words, cut = known[stack_id]
+            return tuple(words), cut, False
 
         monkeypatch.setattr(_memprof, "stack", stack)
+        monkeypatch.setattr(_memprof, "code", code)
         monkeypatch.setattr(stacks, "_stacks", {})
-        monkeypatch.setattr(stacks, "_frames", {})
+        monkeypatch.setattr(symbols, "_symbols", {})
+        monkeypatch.setattr(symbols, "_python_frames", {})
         return asked
 
     return install
 
 
-def test_a_stack_is_symbolised_once_and_shares_its_frames(engine_stacks: Callable[..., list[int]]):
-    main, load = ("main", "m.py", 9, 0, True), ("load", "l.py", 3, 0, True)
-    asked = engine_stacks({1: ((load, main), False), 2: ((main,), False)})
+def test_a_stack_is_built_once_and_shares_its_frames(engine_stacks: Callable[..., list[int]]):
+    asked = engine_stacks({1: ([python_word(2, 5), python_word(1, 9)], False), 2: ([python_word(1, 9)], False)})
     first = stacks.stack_frames(1)
-    assert first == (Frame(*load), Frame(*main))
+    assert first == (Frame("f2", "f2.py", 5, 0, True), Frame("f1", "f1.py", 9, 0, True))
     assert stacks.stack_frames(1) is first
     assert stacks.stack_frames(2)[0] is first[1]
-    assert asked == [1, 2]
+    assert sorted(asked) == [python_word(1, 9), python_word(2, 5)]
+
+
+def test_positions_on_one_line_are_one_frame(engine_stacks: Callable[..., list[int]]):
+    elsewhere = 1 << 16  # in the position, of which `code` above makes no line
+    engine_stacks({1: ([python_word(1, 9), python_word(1, 9 + elsewhere)], False)})
+    first, second = stacks.stack_frames(1)
+    assert first is second
 
 
 def test_a_stack_that_was_cut_ends_in_a_frame_that_says_so(engine_stacks: Callable[..., list[int]]):
-    engine_stacks({1: ((("deep", "d.py", 1, 0, True),), True)})
-    assert stacks.stack_frames(1) == (Frame("deep", "d.py", 1, 0, True), Frame("<cut>", "", 0, 0, False))
+    engine_stacks({1: ([python_word(1)], True)})
+    assert stacks.stack_frames(1) == (Frame("f1", "f1.py", 1, 0, True), Frame("<cut>", "", 0, 0, False))
 
 
 def test_a_stack_without_frames_is_native(engine_stacks: Callable[..., list[int]]):
-    engine_stacks({1: ((), False)})
+    engine_stacks({1: ([], False)})
     assert stacks.stack_frames(1) == (Frame("<native>", "", 0, 0, False),)
 
 
 def test_threads_that_meet_a_stack_at_once_get_the_same_frames(engine_stacks: Callable[..., list[int]]):
-    shared = ("main", "m.py", 9, 0, True)
-    engine_stacks({number: (((f"f{number}", "f.py", 1, 0, True), shared), False) for number in range(200)})
+    engine_stacks({number: ([python_word(number), python_word(1000)], False) for number in range(200)})
     found: list[list[tuple[Frame, ...]]] = []
     barrier = threading.Barrier(8)
 
@@ -410,3 +420,18 @@ def test_threads_that_meet_a_stack_at_once_get_the_same_frames(engine_stacks: Ca
     assert len(found) == 8
     assert all(one is other for answers in found for one, other in zip(answers, found[0]))
     assert len({id(stack[1]) for stack in found[0]}) == 1
+
+
+def test_the_stacks_of_a_snapshot_are_looked_up_together(heap: NaiveHeap):
+    live = {block.stack_id for block in heap.live()}
+    for ask in (
+        lambda snapshot: snapshot.top_allocators(),
+        lambda snapshot: snapshot.samples,
+        lambda snapshot: snapshot.site_key(min(live)),
+    ):
+        heap.learned.clear()
+        ask(heap.snapshot())
+        assert set(heap.learned) == live
+    heap.learned.clear()
+    heap.snapshot().stack_totals()
+    assert set(heap.learned) == {block.stack_id for block in heap.blocks}

@@ -11,19 +11,36 @@ static int64_t words_below_cfa(const sp_cfi_rule *rule, unsigned bits) {
     return words < (INT64_C(1) << bits) ? words : -1;
 }
 
-static int64_t frame_pointer_words(const sp_cfi_row *row) {
-    const sp_cfi_rule *rule = &row->rules[SP_REGISTER_FP];
-    bool unchanged = rule->place == SP_CFI_UNSPECIFIED || rule->place == SP_CFI_SAME_VALUE;
-    return unchanged ? 0 : words_below_cfa(rule, SP_RULE_FP_BITS);
+static bool is_unchanged(const sp_cfi_rule *rule) {
+    return rule->place == SP_CFI_UNSPECIFIED || rule->place == SP_CFI_SAME_VALUE;
 }
 
-static sp_rule pack(sp_rule_kind kind, int64_t cfa_offset, int64_t ra_words, int64_t fp_words) {
+#if defined(__x86_64__)
+/* The bits do not say where the return address is: it is where the call pushed it. */
+static int64_t encode_kept(const sp_cfi_row *row, const sp_fde *fde) {
+    const sp_cfi_rule *fp = &row->rules[SP_REGISTER_FP];
+    bool pushed = fde->return_column == SP_REGISTER_PC && words_below_cfa(&row->rules[SP_REGISTER_PC], 1) == 1;
+    if (!pushed) return -1;
+    return is_unchanged(fp) ? 0 : words_below_cfa(fp, SP_RULE_FP_BITS);
+}
+#elif defined(__aarch64__)
+/* A return address still in its register: only of a function that calls nobody. */
+static int64_t encode_kept(const sp_cfi_row *row, const sp_fde *fde) {
+    const sp_cfi_rule *fp = &row->rules[SP_REGISTER_FP], *lr = &row->rules[SP_REGISTER_LR];
+    int64_t ra_words = fde->return_column == SP_REGISTER_LR ? words_below_cfa(lr, SP_RULE_RA_BITS) : -1;
+    if (ra_words < 0 || is_unchanged(fp)) return ra_words;
+    bool pair = fp->place == SP_CFI_AT_OFFSET && fp->offset == lr->offset - SP_RULE_WORD;
+    return pair ? ra_words | SP_RULE_PAIR : -1;
+}
+#endif
+
+/* `kept`: the bits that say where the caller's registers are, −1 if they cannot. */
+static sp_rule pack(sp_rule_kind kind, int64_t cfa_offset, int64_t kept) {
     int64_t words = cfa_offset / SP_RULE_WORD, half = INT64_C(1) << (SP_RULE_CFA_BITS - 1);
-    if (!is_word_multiple(cfa_offset) || words < -half || words >= half || ra_words < 0 || fp_words < 0)
+    if (!is_word_multiple(cfa_offset) || words < -half || words >= half || kept < 0)
         return sp_rule_of_kind(SP_RULE_EVALUATE);
     uint32_t cfa_bits = (uint32_t)words & ((1u << SP_RULE_CFA_BITS) - 1);
-    return sp_rule_of_kind(kind) | cfa_bits << SP_RULE_CFA_SHIFT | (uint32_t)ra_words << SP_RULE_FP_BITS |
-           (uint32_t)fp_words;
+    return sp_rule_of_kind(kind) | cfa_bits << SP_RULE_CFA_SHIFT | (uint32_t)kept;
 }
 
 static int64_t read_sleb(const uint8_t *bytes, uint32_t length, uint32_t *used) {
@@ -45,39 +62,25 @@ static int64_t read_sleb(const uint8_t *bytes, uint32_t length, uint32_t *used) 
 #define OP_DEREF 0x06
 
 /* "breg n; deref": what a function that realigned its stack says, whose old stack pointer is kept in memory. */
-static sp_rule encode_expression(const sp_cfi_row *row, int64_t ra_words, int64_t fp_words) {
+static sp_rule encode_expression(const sp_cfi_row *row, int64_t kept) {
     const uint8_t *bytes = row->cfa_expression;
     uint32_t used;
     if (row->cfa_length < 3) return sp_rule_of_kind(SP_RULE_EVALUATE);
     int64_t offset = read_sleb(bytes + 1, row->cfa_length - 1, &used);
     bool is_load = used + 2 == row->cfa_length && bytes[used + 1] == OP_DEREF;
-    if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_FP) return pack(SP_RULE_FP_LOAD, offset, ra_words, fp_words);
-    if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_SP) return pack(SP_RULE_SP_LOAD, offset, ra_words, fp_words);
+    if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_FP) return pack(SP_RULE_FP_LOAD, offset, kept);
+    if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_SP) return pack(SP_RULE_SP_LOAD, offset, kept);
     return sp_rule_of_kind(SP_RULE_EVALUATE);
 }
-
-#if defined(__x86_64__)
-/* The bits do not say where the return address is: it is where the call pushed it. */
-static int64_t return_address_words(const sp_cfi_row *row, const sp_fde *fde) {
-    bool pushed = fde->return_column == SP_REGISTER_PC && words_below_cfa(&row->rules[SP_REGISTER_PC], 1) == 1;
-    return pushed ? 0 : -1;
-}
-#elif defined(__aarch64__)
-/* Still in its register: only of a function that calls nobody. */
-static int64_t return_address_words(const sp_cfi_row *row, const sp_fde *fde) {
-    if (fde->return_column != SP_REGISTER_LR) return -1;
-    return words_below_cfa(&row->rules[SP_REGISTER_LR], SP_RULE_RA_BITS);
-}
-#endif
 
 sp_rule sp_rule_encode(const sp_cfi_row *row, const sp_fde *fde) {
     if (fde->return_column >= SP_REGISTER_COUNT) return sp_rule_of_kind(SP_RULE_NO_TABLE);
     if (row->rules[fde->return_column].place == SP_CFI_UNDEFINED) return sp_rule_of_kind(SP_RULE_END);
     bool moves_sp = row->rules[SP_REGISTER_SP].place != SP_CFI_UNSPECIFIED;
     if (fde->signal_frame || moves_sp) return sp_rule_of_kind(SP_RULE_EVALUATE);
-    int64_t ra_words = return_address_words(row, fde), fp_words = frame_pointer_words(row);
-    if (row->cfa_is_expression) return encode_expression(row, ra_words, fp_words);
-    if (row->cfa_register == SP_REGISTER_SP) return pack(SP_RULE_SP, row->cfa_offset, ra_words, fp_words);
-    if (row->cfa_register == SP_REGISTER_FP) return pack(SP_RULE_FP, row->cfa_offset, ra_words, fp_words);
+    int64_t kept = encode_kept(row, fde);
+    if (row->cfa_is_expression) return encode_expression(row, kept);
+    if (row->cfa_register == SP_REGISTER_SP) return pack(SP_RULE_SP, row->cfa_offset, kept);
+    if (row->cfa_register == SP_REGISTER_FP) return pack(SP_RULE_FP, row->cfa_offset, kept);
     return sp_rule_of_kind(SP_RULE_EVALUATE);
 }

@@ -5,6 +5,7 @@
 #include "modules.h"
 #include "objects.h"
 #include "rule_cache.h"
+#include "signal_frame.h"
 #include "spprof.h"
 
 #include <stdatomic.h>
@@ -22,7 +23,11 @@ void sp_unwind_prepare(void) {
     sp_modules_prepare();
 }
 
+/* Walks under rules that were forgotten are not followed. */
+static _Atomic uint32_t generation;
+
 void sp_unwind_forget(void) {
+    atomic_fetch_add(&generation, 1);
     sp_rule_cache_clear();
 }
 
@@ -81,6 +86,9 @@ typedef struct walk {
     const sp_registers *registers; /* those of this frame, as far as known; NULL: only what `frame` holds */
     sp_registers all;
     sp_native_stack *out;
+    const sp_last_walk *last; /* NULL: none to follow */
+    size_t met;               /* the first of its frames that this walk may still meet */
+    sp_last_walk *now;        /* NULL: this walk is not to be followed */
 } walk;
 
 static uintptr_t lookup_pc(const walk *at) {
@@ -92,7 +100,11 @@ static bool push_address(walk *at) {
     sp_native_stack *out = at->out;
     if (out->count == out->capacity) return false;
     out->addresses[out->count] = lookup_pc(at) + 1;
-    out->ends[out->count++] = at->frame.sp;
+    out->ends[out->count] = at->frame.sp;
+    if (at->now)
+        at->now->frames[out->count] =
+            (sp_last_frame){.address = lookup_pc(at) + 1, .sp = at->frame.sp, .fp = at->frame.fp};
+    out->count++;
     return true;
 }
 
@@ -110,10 +122,20 @@ static void know_frame_only(walk *at) {
     sp_registers_set(&at->all, SP_REGISTER_FP, at->frame.fp);
 }
 
-/* A signal's frame leads to any stack of the thread; a call only upwards. */
+/* Into `all`, to be changed. */
+static void keep_registers(walk *at) {
+    if (!at->registers)
+        know_frame_only(at);
+    else if (at->registers != &at->all)
+        at->all = *at->registers;
+    at->registers = &at->all;
+}
+
+/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address in
+ * a register, what was interrupted may have no frame. */
 static bool accept_caller(walk *at, bool signal_frame) {
     uintptr_t sp = at->all.value[SP_REGISTER_SP];
-    if (!signal_frame && sp <= at->frame.sp) return false;
+    if (!signal_frame && sp < at->frame.sp + !at->exact) return false;
     at->frame.pc = at->all.value[SP_REGISTER_PC];
     at->frame.sp = sp;
     if (!sp_registers_get(&at->all, SP_REGISTER_FP, &at->frame.fp)) at->frame.fp = 0;
@@ -121,17 +143,30 @@ static bool accept_caller(walk *at, bool signal_frame) {
     return true;
 }
 
+/* `interrupted`: where on the stack all registers stand. */
+static step_result step_by_signal_frame(walk *at, uintptr_t interrupted) {
+    for (unsigned i = 0; i < SP_REGISTER_COUNT; i++, interrupted += sizeof interrupted)
+        if (!sp_stack_memory_load(&at->stack, interrupted, &at->all.value[i])) return STEP_FAILED;
+    at->all.known = (UINT64_C(1) << SP_REGISTER_COUNT) - 1;
+    at->registers = &at->all;
+    accept_caller(at, true);
+    enter_caller(at, true);
+    return STEP_CALLER;
+}
+
 static __attribute__((noinline)) step_result step_by_row(walk *at) {
     sp_object object;
     description found;
+    uintptr_t interrupted;
     count(&counters.evaluated);
     if (!sp_objects_find(lookup_pc(at), &object) || !describe(&object, lookup_pc(at), &found)) return STEP_FAILED;
-    if (at->registers != &at->all) know_frame_only(at);
+    if (found.fde.signal_frame && sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted))
+        return step_by_signal_frame(at, interrupted);
+    keep_registers(at);
     sp_caller_result result = sp_caller_find(&found.row, &found.fde, &at->all, &at->stack);
     if (result == SP_CALLER_NONE) return STEP_FIRST;
     if (result == SP_CALLER_UNKNOWN) return at->keep_all ? STEP_FAILED : STEP_RESTART;
     if (!accept_caller(at, found.fde.signal_frame)) return STEP_FAILED;
-    at->registers = &at->all;
     enter_caller(at, found.fde.signal_frame);
     return STEP_CALLER;
 }
@@ -171,7 +206,9 @@ static bool is_behind_call(uintptr_t pc) {
 #elif defined(__aarch64__)
     if (pc % 4 != 0) return false;
     uint32_t instruction = ((const uint32_t *)pc)[-1];
-    return instruction >> 26 == 0x25 || (instruction & 0xFFFFFC1F) == 0xD63F0000; /* bl, blr */
+    bool direct = instruction >> 26 == 0x25;                  /* bl */
+    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
+    return direct || indirect;
 #endif
 }
 
@@ -179,6 +216,36 @@ static bool is_outside_objects(uintptr_t pc) {
     sp_object object;
     return !sp_objects_find(pc, &object);
 }
+
+#if defined(__x86_64__)
+/* It is right above what the frame pointer points to. */
+static bool find_stack_pointer(walk *at) {
+    (void)at;
+    return true;
+}
+#elif defined(__aarch64__)
+static bool is_record(walk *at, uintptr_t fp) {
+    uintptr_t pc;
+    if (fp < at->frame.sp || !sp_stack_memory_load(&at->stack, fp + sizeof fp, &pc)) return false;
+    pc = sp_strip_signature(pc);
+    return is_outside_objects(pc) || is_behind_call(pc);
+}
+
+/* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the caller's
+ * frame begins. The caller's own does, if the caller's rule tells how far below the frame's end it lies; without a rule
+ * the frame is taken to begin with it. */
+static bool find_stack_pointer(walk *at) {
+    sp_rule rule = find_rule(at->frame.pc - 1);
+    sp_rule_kind kind = sp_rule_kind_of(rule);
+    if (kind != SP_RULE_SP && kind != SP_RULE_NO_TABLE) return kind != SP_RULE_SP_LOAD && kind != SP_RULE_EVALUATE;
+    uintptr_t sp = at->frame.fp;
+    if (kind == SP_RULE_SP) sp += sp_rule_kept_bytes(rule) + sizeof sp - sp_rule_cfa(rule, &(sp_frame){.sp = 0});
+    bool is_pair = kind == SP_RULE_NO_TABLE || (rule & SP_RULE_PAIR);
+    bool found = is_pair && sp >= at->frame.sp && is_record(at, at->frame.fp);
+    if (found) at->frame.sp = sp;
+    return found || kind == SP_RULE_NO_TABLE;
+}
+#endif
 
 static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     uintptr_t fp = at->frame.fp, pc, caller_fp;
@@ -190,28 +257,132 @@ static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     if (!generated && !is_behind_call(pc)) return STEP_FAILED;
     at->frame = (sp_frame){.pc = pc, .sp = fp + 2 * sizeof fp, .fp = caller_fp};
     at->registers = NULL;
+    bool found = find_stack_pointer(at);
     enter_caller(at, false);
-    return STEP_CALLER;
+    if (!found) push_address(at);
+    return found ? STEP_CALLER : STEP_FAILED;
 }
 
+/* ---- By the link register ---- */
+
+#if defined(__aarch64__)
+/* An entry of a procedure linkage table, which linkers do not describe: it leads on to a function, with the return address
+ * still in its register. */
+static bool is_linkage(uint32_t instruction) {
+    return instruction == 0xD503245F ||                /* bti c */
+           (instruction & 0x9F00001F) == 0x90000010 || /* adrp x16 */
+           (instruction & 0xFFC003FF) == 0xF9400211 || /* ldr x17, [x16, …] */
+           (instruction & 0xFFC003FF) == 0x91000210;   /* add x16, x16, … */
+}
+
+static bool leads_to_function(uintptr_t pc) {
+    enum { LONGEST = 5, BR_X17 = 0xD61F0220 };
+    const uint32_t *code = (const uint32_t *)pc;
+    if (pc % sizeof *code != 0 || !sp_memory_is_readable(pc) || !sp_memory_is_readable((uintptr_t)&code[LONGEST - 1]))
+        return false;
+    unsigned i = 0;
+    while (i < LONGEST && is_linkage(code[i])) i++;
+    return i < LONGEST && code[i] == BR_X17;
+}
+
+static bool step_by_link_register(walk *at) {
+    uintptr_t pc;
+    keep_registers(at);
+    if (!at->exact || !sp_registers_get(&at->all, SP_REGISTER_LR, &pc) || !leads_to_function(at->frame.pc))
+        return false;
+    at->frame.pc = sp_strip_signature(pc);
+    sp_registers_set(&at->all, SP_REGISTER_PC, at->frame.pc);
+    enter_caller(at, false);
+    return true;
+}
+#endif
+
 /* ---- By whatever there is ---- */
+
+static __attribute__((noinline)) step_result step_without_table(walk *at) {
+    uintptr_t interrupted;
+    if (sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted)) return step_by_signal_frame(at, interrupted);
+#if defined(__aarch64__)
+    if (step_by_link_register(at)) return STEP_CALLER;
+#endif
+    return step_by_frame_pointer(at);
+}
 
 static step_result step_slow(walk *at, sp_rule rule) {
     switch (sp_rule_kind_of(rule)) {
     case SP_RULE_END:
         return STEP_FIRST;
     case SP_RULE_NO_TABLE:
-        return step_by_frame_pointer(at);
+        return step_without_table(at);
     default:
         return step_by_row(at);
     }
 }
 
+/* ---- As the last time ---- */
+
+static void follow_last_walk(walk *at, sp_last_walks *walks) {
+    at->met = 0;
+    at->last = at->now = NULL;
+    if (!walks || at->keep_all) return;
+    uint32_t rules = atomic_load_explicit(&generation, memory_order_acquire);
+    at->last = &walks->walks[walks->latest];
+    at->now = &walks->walks[walks->latest ^= 1];
+    at->now->generation = rules;
+    if (at->last->generation != rules) at->last = NULL;
+}
+
+static inline bool is_same(const walk *at, const sp_last_frame *frame) {
+    return frame->sp == at->frame.sp && frame->fp == at->frame.fp && frame->address == lookup_pc(at) + 1;
+}
+
+/* Whether the last walk came through the very frame at which this one is. */
+static inline bool was_here(walk *at) {
+    const sp_last_walk *last = at->last;
+    while (at->met < last->count && last->frames[at->met].sp < at->frame.sp) at->met++;
+    return at->met < last->count && is_same(at, &last->frames[at->met]);
+}
+
+/* Goes on as the last walk did, as far as each frame still leads to the next. */
+static inline void follow(walk *at) {
+    sp_native_stack *out = at->out;
+    const sp_stack_memory stack = at->stack;
+    size_t begin = at->met, left = at->last->count - begin, room = out->capacity - out->count;
+    const sp_last_frame *from = at->last->frames + begin, *end = from + (left - 1 < room ? left - 1 : room);
+    sp_last_frame *to = at->now->frames + out->count - 1;
+    uintptr_t *address = out->addresses + out->count, *stack_end = out->ends + out->count - 1;
+    for (; from < end && sp_last_frame_leads_on(from, &stack); from++) {
+        *to++ = *from;
+        *address++ = from[1].address;
+        *stack_end++ = from[1].sp;
+    }
+    size_t followed = (size_t)(from - at->last->frames) - begin;
+    if (followed == 0) return;
+    *to = *from;
+    *stack_end = from->sp;
+    out->count += followed;
+    at->met += followed;
+    at->frame = (sp_frame){.pc = from->address, .sp = from->sp, .fp = from->fp};
+    at->exact = false;
+    at->registers = NULL;
+}
+
+static inline void note_places(walk *at, sp_rule rule) {
+    if (!at->now || sp_rule_kind_of(rule) > SP_RULE_FP) return;
+    sp_last_frame *frame = &at->now->frames[at->out->count - 1];
+    frame->pc_place = sp_rule_pc_place(rule, at->frame.sp);
+    frame->fp_place = sp_rule_fp_place(rule, at->frame.sp);
+}
+
+/* ---- One step ---- */
+
 static inline step_result step(walk *at) {
+    if (at->last && was_here(at)) follow(at);
     sp_rule rule = find_rule(lookup_pc(at));
     if (__builtin_expect(sp_rule_kind_of(rule) > SP_RULE_FP_LOAD || at->keep_all, 0)) return step_slow(at, rule);
     if (!sp_rule_step(rule, &at->frame, &at->stack)) return STEP_FAILED;
     at->registers = NULL;
+    note_places(at, rule);
     enter_caller(at, false);
     return STEP_CALLER;
 }
@@ -226,11 +397,11 @@ static step_result walk_from(const sp_registers *registers, walk *at) {
     at->frame = (sp_frame){.pc = registers->value[SP_REGISTER_PC],
                            .sp = registers->value[SP_REGISTER_SP],
                            .fp = registers->value[SP_REGISTER_FP]};
-    at->all = *registers;
-    at->registers = &at->all;
+    at->registers = registers;
     at->exact = true;
     at->out->begin = at->frame.sp;
     at->out->count = 0;
+    follow_last_walk(at, at->out->last);
     sp_stack_memory_find(&at->stack, at->frame.sp);
     step_result result = STEP_CALLER;
     while (result == STEP_CALLER && at->frame.pc != 0) {
@@ -242,13 +413,16 @@ static step_result walk_from(const sp_registers *registers, walk *at) {
 }
 
 void sp_unwind(const sp_registers *registers, sp_native_stack *out) {
-    walk at = {.out = out};
+    walk at; /* not zeroed: it holds a whole set of registers, which few walks need */
+    at.out = out;
+    at.keep_all = false;
     step_result result = walk_from(registers, &at);
     if (result == STEP_RESTART) {
         count(&counters.restarted);
         at.keep_all = true;
         result = walk_from(registers, &at);
     }
+    if (at.now) at.now->count = out->count;
     out->cut = result == STEP_CALLER;
     out->truncated = result == STEP_FAILED || result == STEP_RESTART;
     if (out->truncated) count(&counters.truncated);

@@ -1,6 +1,7 @@
 /* unwind.h: the calling thread's native stack, without frame pointers.
  *
- *   pc ──► rule (rule_cache.h) ──► CFA, caller's pc ──► rule ──► …          some 5 ns a frame
+ *   as the last time? ──► compared, not unwound (last_walk.h)               some 2 ns a frame
+ *   pc ──► rule (rule_cache.h) ──► CFA, caller's pc ──► rule ──► …          some 6 ns a frame
  *           └ miss: object ► description ► row ► rule                       once an address
  *           └ what 32 bits cannot say: the row, each time (caller.h)
  *
@@ -13,6 +14,7 @@
 #ifndef SP_UNWIND_H
 #define SP_UNWIND_H
 
+#include "last_walk.h"
 #include "registers.h"
 
 #include <stdbool.h>
@@ -27,8 +29,9 @@ typedef struct sp_native_stack {
     uintptr_t begin;      /* where the first frame begins on the stack; another begins where the one before ended */
     uintptr_t *ends;      /* where each ends; the last, unless cut, where it begins: more is not known */
     size_t capacity, count;
-    bool cut;       /* more frames than capacity */
-    bool truncated; /* ended before the thread's first frame */
+    sp_last_walks *last; /* NULL: none; else capacity is at most SPPROF_STACK_FRAMES_MAX */
+    bool cut;            /* more frames than capacity */
+    bool truncated;      /* ended before the thread's first frame */
 } sp_native_stack;
 
 /* Unwinds from `registers`, whose function is the first frame. */

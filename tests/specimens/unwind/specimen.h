@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) void specimen_call_next(specimen_tr
     X(saving)    /* more registers saved than there are */                                                             \
     X(arguments) /* calls with more arguments than registers */                                                        \
     X(variable)  /* a stack pointer that nobody knows beforehand */                                                    \
-    X(large)     /* 100 KiB: fits into a rule */                                                                       \
+    X(large)     /* 100 KiB: fits into a rule of x86-64 */                                                             \
     X(huge)      /* 300 KiB: does not */                                                                               \
     X(realigned) /* to 64 bytes */                                                                                     \
     X(realigned_variable)

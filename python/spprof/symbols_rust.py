@@ -1,0 +1,388 @@
+"""Rust's names as the linker has them, in the form in which they were written.
+
+Two manglings are in use. The older one is C++'s with a hash at the end and escapes for what C++ does not know:
+
+    _ZN4core3fmt9Formatter3pad17h0123456789abcdefE                 core::fmt::Formatter::pad
+    _ZN50_$LT$T$u20$as$u20$core..any..Any$GT$7type_id17h…E         <T as core::any::Any>::type_id
+
+The newer one ("v0", RFC 2603) is a small language of paths and types:
+
+    _RINvNtCs1234_5alloc3vec4grow…E    alloc::vec::grow::<…>
+
+Hashes, disambiguators of crates and the crate that instantiated a function are left out. What does not read as one of
+the two is None: somebody else's name.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DEPTH_MAX = 100
+_LENGTH_MAX = 1 << 18
+"""Back references can blow a short name up: characters of all the parts together."""
+
+
+class _NotRustError(Exception):
+    """The name does not read as the mangling says."""
+
+
+def decoded(mangled: str) -> str | None:
+    """The readable name, or None if ``mangled`` is not one of Rust's."""
+    try:
+        if mangled.startswith("_R"):
+            return _V0(mangled[2:]).symbol()
+        if mangled.startswith("_ZN"):
+            return _legacy(mangled[3:])
+    except (_NotRustError, RecursionError, UnicodeError):
+        pass
+    return None
+
+
+# ---- The older mangling
+
+_HASH = re.compile(r"h[0-9a-f]{16}")
+_ESCAPE = re.compile(r"\$(?:(SP|BP|RF|LT|GT|LP|RP|C)|u([0-9a-f]{1,6}))\$|\.\.")
+_ESCAPED = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
+
+
+def _legacy(rest: str) -> str | None:
+    parts = []
+    while not rest.startswith("E"):
+        digits = re.match(r"[1-9][0-9]{0,4}", rest)
+        if digits is None:
+            return None
+        end = digits.end() + int(digits.group())
+        if end > len(rest):
+            return None
+        parts.append(rest[digits.end() : end])
+        rest = rest[end:]
+    if len(parts) < 2 or not _HASH.fullmatch(parts[-1]):
+        return None
+    return "::".join(map(_unescaped, parts[:-1]))
+
+
+def _unescaped(part: str) -> str:
+    return _ESCAPE.sub(_meaning, part[1:] if part.startswith("_$") else part)
+
+
+def _meaning(escape: re.Match[str]) -> str:
+    name, code = escape.groups()
+    if name:
+        return _ESCAPED[name]
+    if code is None:
+        return "::"
+    return chr(int(code, 16)) if int(code, 16) < 0x110000 else escape.group()
+
+
+# ---- The newer mangling
+
+_BASIC_TYPES = {
+    "a": "i8", "b": "bool", "c": "char", "d": "f64", "e": "str", "f": "f32", "h": "u8", "i": "isize", "j": "usize",
+    "l": "i32", "m": "u32", "n": "i128", "o": "u128", "p": "_", "s": "i16", "t": "u16", "u": "()", "v": "...",
+    "x": "i64", "y": "u64", "z": "!",
+}  # fmt: skip
+_ELIDED = "'_"
+_SIGNED, _UNSIGNED = "asxnli", "htmyoj"
+_DECIMAL = re.compile(r"0|[1-9][0-9]{0,5}")
+_HEXADECIMAL = re.compile(r"([0-9a-f]*)_")
+_DIGITS_62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class _V0:
+    """Reads one name from left to right. Every method consumes what it names and returns it readable."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+        self._length = 0
+        self._lifetimes = 0  # bound by the binders around
+
+    def symbol(self) -> str:
+        path = self._path(in_value=True)
+        if self._next_is("CMXYNIB"):
+            self._path(in_value=False)  # the crate that instantiated it
+        if self._at < len(self._text) and self._text[self._at] not in ".$":
+            raise _NotRustError
+        return path
+
+    # ---- characters and numbers
+
+    def _take(self) -> str:
+        if self._at >= len(self._text):
+            raise _NotRustError
+        self._at += 1
+        return self._text[self._at - 1]
+
+    def _next_is(self, characters: str) -> bool:
+        return self._at < len(self._text) and self._text[self._at] in characters
+
+    def _took(self, character: str) -> bool:
+        if not self._next_is(character):
+            return False
+        self._at += 1
+        return True
+
+    def _base_62(self) -> int:
+        if self._took("_"):
+            return 0
+        number = 0
+        while (digit := _DIGITS_62.find(self._take())) >= 0:
+            number = number * 62 + digit
+            if number >= 1 << 64:
+                raise _NotRustError
+        if self._text[self._at - 1] != "_":
+            raise _NotRustError
+        return number + 1
+
+    def _optional_base_62(self, tag: str) -> int:
+        """0 without the tag."""
+        return self._base_62() + 1 if self._took(tag) else 0
+
+    def _decimal(self) -> int:
+        digits = _DECIMAL.match(self._text, self._at)
+        if digits is None:
+            raise _NotRustError
+        self._at = digits.end()
+        return int(digits.group())
+
+    def _limited(self, text: str) -> str:
+        self._length += len(text) + 1
+        if self._length > _LENGTH_MAX:
+            raise _NotRustError
+        return text
+
+    # ---- names
+
+    def _identifier(self) -> tuple[str, int]:
+        """The name and its disambiguator."""
+        disambiguator = self._optional_base_62("s")
+        is_punycode = self._took("u")
+        length = self._decimal()
+        self._took("_")
+        name = self._text[self._at : self._at + length]
+        if len(name) != length:
+            raise _NotRustError
+        self._at += length
+        if is_punycode:
+            basic, _, rest = name.rpartition("_")
+            name = f"{basic}-{rest}".encode("ascii").decode("punycode") if basic else rest.encode().decode("punycode")
+        return self._limited(name), disambiguator
+
+    # ---- what may be referred back to
+
+    def _back(self) -> int:
+        """Goes to where a back reference points and returns where to go on afterwards."""
+        start = self._at - 1
+        target = self._base_62()
+        if target >= start:
+            raise _NotRustError
+        resume, self._at = self._at, target
+        return resume
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEPTH_MAX:
+            raise _NotRustError
+
+    def _path(self, in_value: bool) -> str:
+        self._deeper()
+        tag = self._take()
+        if tag == "B":
+            resume = self._back()
+            path = self._path(in_value)
+            self._at = resume
+        else:
+            path = self._path_of(tag, in_value)
+        self._depth -= 1
+        return self._limited(path)
+
+    def _path_of(self, tag: str, in_value: bool) -> str:
+        if tag == "C":
+            return self._identifier()[0]
+        if tag == "N":
+            return self._nested(in_value)
+        if tag == "I":
+            path = self._path(in_value)
+            arguments = self._until_e(self._generic_argument)
+            return f"{path}{'::' if in_value else ''}<{', '.join(arguments)}>"
+        if tag not in "MXY":
+            raise _NotRustError
+        if tag != "Y":  # where the impl block stands
+            self._optional_base_62("s")
+            self._path(in_value=False)
+        type_name = self._type()
+        return f"<{type_name}>" if tag == "M" else f"<{type_name} as {self._path(in_value=False)}>"
+
+    def _nested(self, in_value: bool) -> str:
+        namespace = self._take()
+        path = self._path(in_value)
+        name, disambiguator = self._identifier()
+        if namespace.isupper():
+            kind = {"C": "closure", "S": "shim"}.get(namespace, namespace)
+            return f"{path}::{{{kind}{':' if name else ''}{name}#{disambiguator}}}"
+        return f"{path}::{name}" if name else path
+
+    def _until_e(self, item: Callable[[], str]) -> list[str]:
+        items = []
+        while not self._took("E"):
+            items.append(item())
+        return items
+
+    def _generic_argument(self) -> str:
+        if self._took("L"):
+            return self._lifetime(self._base_62())
+        if self._took("K"):
+            return self._constant()
+        return self._type()
+
+    # ---- types
+
+    def _type(self) -> str:
+        self._deeper()
+        tag = self._take()
+        if tag == "B":
+            resume = self._back()
+            name = self._type()
+            self._at = resume
+        else:
+            name = _BASIC_TYPES.get(tag) or self._type_of(tag)
+        self._depth -= 1
+        return self._limited(name)
+
+    def _type_of(self, tag: str) -> str:
+        if tag in "RQ":
+            return self._reference("mut " if tag == "Q" else "")
+        if tag in "PO":
+            return f"*{'const' if tag == 'P' else 'mut'} {self._type()}"
+        if tag == "A":
+            return f"[{self._type()}; {self._constant()}]"
+        if tag == "S":
+            return f"[{self._type()}]"
+        if tag == "T":
+            items = self._until_e(self._type)
+            return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+        if tag == "F":
+            return self._with_binder(self._function)
+        if tag == "D":
+            return self._dynamic()
+        self._at -= 1
+        return self._path(in_value=False)
+
+    def _reference(self, mutable: str) -> str:
+        lifetime = self._lifetime(self._base_62()) if self._took("L") else _ELIDED
+        return f"&{'' if lifetime == _ELIDED else lifetime + ' '}{mutable}{self._type()}"
+
+    def _with_binder(self, read: Callable[[], str]) -> str:
+        bound = self._optional_base_62("G")
+        if bound > 64:
+            raise _NotRustError
+        self._lifetimes += bound
+        names = [self._lifetime(index) for index in range(bound, 0, -1)]
+        text = read()
+        self._lifetimes -= bound
+        return f"for<{', '.join(names)}> {text}" if names else text
+
+    def _lifetime(self, index: int) -> str:
+        if index == 0:
+            return _ELIDED
+        depth = self._lifetimes - index
+        if depth < 0:
+            raise _NotRustError
+        return f"'{chr(ord('a') + depth)}" if depth < 26 else f"'_{depth}"
+
+    def _function(self) -> str:
+        head = "unsafe " if self._took("U") else ""
+        if self._took("K"):
+            abi = "C" if self._took("C") else self._identifier()[0].replace("_", "-")
+            head += f'extern "{abi}" '
+        arguments = ", ".join(self._until_e(self._type))
+        result = self._type()
+        return f"{head}fn({arguments})" + (f" -> {result}" if result != "()" else "")
+
+    def _dynamic(self) -> str:
+        traits = self._with_binder(lambda: " + ".join(self._until_e(self._trait)))
+        if not self._took("L"):
+            raise _NotRustError
+        lifetime = self._lifetime(self._base_62())
+        return f"dyn {traits}" if lifetime == _ELIDED else f"dyn {traits} + {lifetime}"
+
+    def _trait(self) -> str:
+        path = self._path(in_value=False)
+        bindings = []
+        while self._took("p"):
+            name, _ = self._identifier()
+            bindings.append(f"{name} = {self._type()}")
+        if not bindings:
+            return path
+        joined = ", ".join(bindings)
+        return f"{path[:-1]}, {joined}>" if path.endswith(">") else f"{path}<{joined}>"
+
+    # ---- constants
+
+    def _constant(self) -> str:
+        self._deeper()
+        tag = self._take()
+        if tag == "B":
+            resume = self._back()
+            text = self._constant()
+            self._at = resume
+        else:
+            text = self._constant_of(tag)
+        self._depth -= 1
+        return self._limited(text)
+
+    def _constant_of(self, tag: str) -> str:
+        if tag == "p":
+            return "_"
+        if tag in _SIGNED + _UNSIGNED:
+            negative = "-" if tag in _SIGNED and self._took("n") else ""
+            return f"{negative}{int(self._hex() or '0', 16)}"
+        if tag == "b":
+            return {"0": "false", "1": "true"}.get(self._hex(), "_")
+        if tag == "c":
+            number = int(self._hex() or "0", 16)
+            return repr(chr(number)) if number < 0x110000 else "_"
+        if tag == "e":
+            return self._string()
+        if tag in "RQ":
+            return f"{'&mut ' if tag == 'Q' else '&'}{self._constant()}"
+        if tag == "A":
+            return f"[{', '.join(self._until_e(self._constant))}]"
+        if tag == "T":
+            items = self._until_e(self._constant)
+            return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+        if tag == "V":
+            return self._variant()
+        raise _NotRustError
+
+    def _hex(self) -> str:
+        digits = _HEXADECIMAL.match(self._text, self._at)
+        if digits is None:
+            raise _NotRustError
+        self._at = digits.end()
+        return digits.group(1)
+
+    def _string(self) -> str:
+        digits = self._hex()
+        text = bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits).decode("utf-8")
+        return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    def _variant(self) -> str:
+        kind = self._take()
+        path = self._path(in_value=True)
+        if kind == "U":
+            return path
+        if kind == "T":
+            return f"{path}({', '.join(self._until_e(self._constant))})"
+        if kind == "S":
+            return f"{path} {{ {', '.join(self._until_e(self._field))} }}"
+        raise _NotRustError
+
+    def _field(self) -> str:
+        name, _ = self._identifier()
+        return f"{name}: {self._constant()}"

@@ -1,0 +1,41 @@
+/* last_walk.h: the stack that was walked last, so that what has not changed since is compared instead of unwound.
+ *
+ *   frame:  [ address | sp | fp | where the caller's pc and fp stand ]        leaf first; two walks take turns
+ *
+ * A frame that is the same in address, sp and fp has the same caller as long as the words at those places are the same.
+ * Each comparison stands for itself: no load waits for the one before, as it does where a frame leads to its caller, and
+ * what is read besides the stack lies side by side.
+ *
+ * Memory:  the caller's, zeroed at first. Any stack may come next, another thread's too: what does not match is not used.
+ * Threads: one at a time. Signals: a handler that interrupts a walk has others.
+ */
+#ifndef SP_LAST_WALK_H
+#define SP_LAST_WALK_H
+
+#include "spprof.h"
+#include "stack_memory.h"
+
+typedef struct sp_last_frame {
+    uintptr_t address, sp, fp;
+    uintptr_t pc_place; /* 0: the caller was found in another way */
+    uintptr_t fp_place; /* 0: unchanged */
+} sp_last_frame;
+
+typedef struct sp_last_walk {
+    size_t count;
+    uint32_t generation; /* of the rules by which it was walked */
+    sp_last_frame frames[SPPROF_STACK_FRAMES_MAX];
+} sp_last_walk;
+
+typedef struct sp_last_walks {
+    sp_last_walk walks[2];
+    unsigned latest;
+} sp_last_walks;
+
+/* Whether the frame leads to the one that followed it the last time. */
+static inline bool sp_last_frame_leads_on(const sp_last_frame *frame, const sp_stack_memory *stack) {
+    if (!sp_stack_memory_holds(stack, frame->pc_place, frame[1].address)) return false;
+    return !frame->fp_place || sp_stack_memory_holds(stack, frame->fp_place, frame[1].fp);
+}
+
+#endif

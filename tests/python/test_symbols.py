@@ -1,0 +1,438 @@
+"""Names and lines of native addresses: libraries compiled here, at made-up places, and in a program that uses them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from child import Child
+from native import compile_text
+from spprof import _memprof, symbols
+from spprof.model import Frame
+from spprof.presentation import ALLOCATING, CALLING, TELLING
+
+BASE = 0x10_0000_0000
+SIZE = 0x10_0000
+BUILD_ID = "0x1122334455667788"
+
+LIBRARY = """\
+__attribute__((noinline)) static int hidden(int number) {
+    __asm__ volatile("");
+    return number + 1;
+}
+int exported(int number) {
+    return hidden(number) * 2;
+}
+int mangled(int number) __asm__("_ZN2ns5TableIiE6insertEi");
+int mangled(int number) {
+    return hidden(number) * 3;
+}
+int PyObject_Call(int number) {
+    return hidden(number) * 4;
+}
+int PyObject_Malloc(int number) {
+    return hidden(number) * 5;
+}
+"""
+LINE_OF = {"hidden": 1, "exported": 5, "ns::Table<int>::insert": 9}
+
+
+class Library:
+    """A compiled library, and words for calls in its functions if it were loaded at BASE."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.source = path.with_suffix(".c")
+        listed = subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout
+        self._starts = {line.split()[2]: int(line.split()[0], 16) for line in listed.splitlines() if line[0] != " "}
+
+    def word(self, linker_name: str, after: int = 1, tenant: int = 0) -> int:
+        """Of a return address some bytes after the function's start."""
+        return tenant << 48 | BASE + self._starts[linker_name] + after
+
+    def module(self, tenant: int = 0, build_id: bytes = b"", path: Path | None = None) -> tuple[object, ...]:
+        return (BASE, BASE + SIZE, BASE, tenant, str(path or self.path), build_id)
+
+    def stripped(self, *options: str) -> Path:
+        copy = self.path.with_name("stripped-" + self.path.name)
+        run_tool("strip", *options, "-o", str(copy), str(self.path))
+        return copy
+
+
+def run_tool(*command: str) -> None:
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"there is no {command[0]}")
+    subprocess.run(command, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    if shutil.which("nm") is None:
+        pytest.skip("there is no nm")
+    path = tmp_path_factory.mktemp("symbols") / "specimen.so"
+    return Library(compile_text(LIBRARY, path, "-O0", f"-Wl,--build-id={BUILD_ID}"))
+
+
+class Loaded:
+    """The engine's modules, and how often it was asked for symbols of each file."""
+
+    def __init__(self) -> None:
+        self.modules: list[tuple[object, ...]] = []
+        self.asked: list[tuple[str, int]] = []
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """Makes the engine know other modules, and this process no word of them yet."""
+    state = Loaded()
+    ask = _memprof.symbols
+
+    def symbols_of(path: str, build_id: bytes, addresses: list[int]) -> object:
+        state.asked.append((os.path.basename(path), len(addresses)))
+        return ask(path, build_id, addresses)
+
+    monkeypatch.setattr(_memprof, "modules", lambda: state.modules)
+    monkeypatch.setattr(_memprof, "symbols", symbols_of)
+    monkeypatch.setattr(symbols, "_symbols", {})
+    return state
+
+
+def frame_of(word: int) -> Frame:
+    symbols.learn([word])
+    return symbols.symbols_of([word])[0].frame
+
+
+def has_libdw(library: Library) -> bool:
+    return _memprof.lines(str(library.path), [library.word("exported") - 1 - BASE])[0] is not None
+
+
+# ---- What a frame says
+
+
+def test_a_frame_has_function_file_line_and_return_address(library: Library, loaded: Loaded) -> None:
+    loaded.modules = [library.module()]
+    if not has_libdw(library):
+        pytest.skip("libdw.so.1 is not installed")
+    for linker_name, function in (
+        ("hidden", "hidden"),
+        ("exported", "exported"),
+        ("_ZN2ns5TableIiE6insertEi", "ns::Table<int>::insert"),
+    ):
+        word = library.word(linker_name)
+        if function.startswith("ns::") and _memprof.demangle(linker_name) is None:
+            continue
+        assert frame_of(word) == Frame(function, str(library.source), LINE_OF[function], word, False)
+
+
+def test_without_lines_the_file_is_the_module(library: Library, loaded: Loaded) -> None:
+    plain = library.path.with_name("plain.so")
+    run_tool("objcopy", "--strip-debug", str(library.path), str(plain))
+    loaded.modules = [library.module(path=plain)]
+    word = library.word("hidden")
+    assert frame_of(word) == Frame("hidden", str(plain), 0, word, False)
+
+
+def test_without_libdw_there_are_no_lines(library: Library, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_memprof, "lines", lambda path, addresses: [None for _ in addresses])
+    loaded.modules = [library.module()]
+    word = library.word("hidden")
+    assert frame_of(word) == Frame("hidden", str(library.path), 0, word, False)
+
+
+def test_a_stripped_library_tells_what_it_exports_and_else_offsets(library: Library, loaded: Loaded) -> None:
+    stripped = library.stripped()
+    loaded.modules = [library.module(path=stripped)]
+    exported, hidden = library.word("exported"), library.word("hidden")
+    assert frame_of(exported) == Frame("exported", str(stripped), 0, exported, False)
+    offset = f"stripped-specimen.so+0x{hidden - BASE:x}"
+    assert frame_of(hidden) == Frame(offset, str(stripped), 0, hidden, False)
+
+
+def test_a_return_address_belongs_to_the_call_before_it(library: Library, loaded: Loaded) -> None:
+    """A call that does not return may be the last instruction of its function."""
+    loaded.modules = [library.module()]
+    assert frame_of(library.word("exported", after=1)).function == "exported"
+    assert frame_of(library.word("exported", after=0)).function != "exported"
+    end = (BASE + SIZE) - 1
+    assert frame_of(end + 1).function == f"specimen.so+0x{SIZE:x}"
+    assert frame_of(end + 2).function == f"0x{BASE + SIZE + 1:x}"
+
+
+def test_an_address_outside_of_modules_is_told_as_it_is(loaded: Loaded) -> None:
+    assert frame_of(0x7F0000001234) == Frame("0x7f0000001234", "", 0, 0x7F0000001234, False)
+
+
+def test_what_has_no_file_tells_its_name_and_offset(library: Library, loaded: Loaded) -> None:
+    loaded.modules = [(BASE, BASE + SIZE, BASE, 0, "linux-vdso.so.1", b"\x01\x02")]
+    assert frame_of(BASE + 0x701) == Frame("linux-vdso.so.1+0x701", "linux-vdso.so.1", 0, BASE + 0x701, False)
+
+
+# ---- Which file
+
+
+def test_each_tenant_of_a_place_has_its_own_names(library: Library, loaded: Loaded, tmp_path: Path) -> None:
+    other = Library(
+        compile_text("int exported(void) { return 1; }\nint later(void) { return 2; }", tmp_path / "other.so")
+    )
+    loaded.modules = [library.module(), other.module(tenant=1)]
+    assert frame_of(library.word("hidden")).function == "hidden"
+    assert frame_of(other.word("later", tenant=1)).function == "later"
+    assert frame_of(other.word("later", tenant=1)).address == other.word("later")
+    assert frame_of(other.word("later", tenant=2)).function == f"0x{other.word('later'):x}"
+
+
+def test_a_file_that_was_replaced_is_not_believed(library: Library, loaded: Loaded) -> None:
+    right, wrong = bytes.fromhex(BUILD_ID[2:]), bytes(8)
+    word = library.word("hidden")
+    loaded.modules = [library.module(build_id=right)]
+    assert frame_of(word).function == "hidden"
+    symbols._symbols.clear()
+    loaded.modules = [library.module(build_id=wrong)]
+    assert frame_of(word) == Frame(f"specimen.so+0x{word - BASE:x}", str(library.path), 0, word, False)
+    symbols._symbols.clear()
+    loaded.modules = [library.module(path=Path("/nowhere/gone.so"))]
+    assert frame_of(word) == Frame(f"gone.so+0x{word - BASE:x}", "/nowhere/gone.so", 0, word, False)
+
+
+def test_a_separate_debug_file_of_the_same_build_tells_what_was_stripped(
+    library: Library, loaded: Loaded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(symbols, "_DEBUG_FILES", str(tmp_path))
+    build_id = bytes.fromhex(BUILD_ID[2:])
+    debug = tmp_path / BUILD_ID[2:4] / f"{BUILD_ID[4:]}.debug"
+    debug.parent.mkdir()
+    run_tool("objcopy", "--only-keep-debug", str(library.path), str(debug))
+    word = library.word("hidden")
+    loaded.modules = [library.module(path=library.stripped(), build_id=build_id)]
+    expected = (str(library.source), LINE_OF["hidden"]) if has_libdw(library) else (loaded.modules[0][4], 0)
+    assert frame_of(word) == Frame("hidden", *expected, word, False)  # type: ignore[arg-type]
+    symbols._symbols.clear()
+    shutil.copy(library.path, debug)
+    run_tool("objcopy", "--remove-section=.note.gnu.build-id", str(debug))
+    assert frame_of(word).function.startswith("stripped-specimen.so+0x")
+
+
+# ---- Asking little
+
+
+def test_words_are_looked_up_together_and_once(library: Library, loaded: Loaded) -> None:
+    loaded.modules = [library.module()]
+    names = ["hidden", "exported", "PyObject_Call", "PyObject_Malloc"]
+    words = [library.word(name, after) for name in names for after in (1, 2, 3)]
+    symbols.learn([*words, *words])
+    assert loaded.asked == [("specimen.so", len(words))]
+    symbols.learn(words)
+    assert len(loaded.asked) == 1
+    one, other = library.word("hidden", 4), library.word("exported", 4)
+    symbols.learn([*words, one, other])
+    assert loaded.asked[1:] == [("specimen.so", 2)]
+    found = symbols.symbols_of([*words, one, other])
+    assert [known.frame.function for known in found] == [
+        *[name for name in names for _ in range(3)],
+        "hidden",
+        "exported",
+    ]
+
+
+def test_only_the_interpreters_own_functions_play_a_role(
+    library: Library, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = [library.word("PyObject_Call"), library.word("PyObject_Malloc"), library.word("exported")]
+    loaded.modules = [library.module()]
+    symbols.learn(words)
+    assert [known.role for known in symbols.symbols_of(words)] == [TELLING, TELLING, TELLING]
+    symbols._symbols.clear()
+    monkeypatch.setattr(_memprof, "interpreter_address", lambda: BASE)
+    asked: list[int] = []
+    monkeypatch.setattr(_memprof, "lines", lambda path, places: asked.extend(places) or [None] * len(places))
+    symbols.learn(words)
+    assert [known.role for known in symbols.symbols_of(words)] == [CALLING, ALLOCATING, TELLING]
+    assert words[0] - 1 - BASE not in asked  # it is never shown
+    assert words[2] - 1 - BASE in asked
+
+
+def test_threads_that_meet_words_at_once_get_the_same_frames(library: Library, loaded: Loaded) -> None:
+    loaded.modules = [library.module()]
+    words = [library.word("exported", after) for after in range(1, 6)]
+    found: list[list[Frame]] = []
+    barrier = threading.Barrier(4)
+
+    def look() -> None:
+        barrier.wait()
+        symbols.learn(words)
+        found.append([known.frame for known in symbols.symbols_of(words)])
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all(one is other for frames in found for one, other in zip(frames, found[0]))
+
+
+# ---- Lines of files that are not what was expected
+
+
+def test_lines_of_what_is_no_such_file_are_not_known(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("no object\n" * 1000, encoding="ascii")
+    os.mkfifo(tmp_path / "fifo")
+    with open(tmp_path / "huge", "wb") as huge:
+        huge.truncate(1 << 40)
+    for name in ("empty", "text", "fifo", "huge", ".", "missing"):
+        assert _memprof.lines(str(tmp_path / name), [1, 2]) == [None, None]
+    assert _memprof.lines(str(tmp_path / "empty"), []) == []
+
+
+def test_a_library_cut_anywhere_has_no_lines_and_does_no_harm(library: Library, child: Child) -> None:
+    child.run(
+        f"""
+        import os
+        from spprof import _memprof
+        whole = open({str(library.path)!r}, "rb").read()
+        for size in range(1, len(whole), 61):
+            with open("cut.so", "wb") as file: file.write(whole[:size])
+            assert len(_memprof.lines("cut.so", [1, 0x1100, 1 << 40])) == 3
+            assert _memprof.symbols("cut.so", b"", [1])[0] != "found"
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: _memprof.symbols("x", b"", [-1]),
+        lambda: _memprof.symbols("x", b"", [1 << 64]),
+        lambda: _memprof.lines("x", [-1]),
+    ],
+)
+def test_numbers_that_are_no_addresses_are_refused(call) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(OverflowError):
+        call()
+
+
+# ---- In a program
+
+ALLOCATING_LIBRARY = """\
+#include <stdlib.h>
+__attribute__((noinline)) static void *inner(size_t size) {
+    void *block = malloc(size);
+    __asm__ volatile("" : "+r"(block));
+    return block;
+}
+void *NAME(size_t size) {
+    void *block = inner(size);
+    __asm__ volatile("" : "+r"(block));
+    return block;
+}
+"""
+
+
+def test_a_librarys_blocks_are_told_by_its_functions_also_when_it_is_gone(child: Child) -> None:
+    for name in ("first", "second"):
+        compile_text(ALLOCATING_LIBRARY.replace("NAME", name), child.folder / f"{name}.so")
+    told = child.run(
+        """
+        import ctypes, _ctypes, os
+        from spprof import memprof
+        def load(name, size):
+            library = ctypes.CDLL(os.path.abspath(name + ".so"))
+            function = getattr(library, name)
+            function.argtypes, function.restype = [ctypes.c_size_t], ctypes.c_void_p
+            function(size)  # never freed
+            handle = library._handle
+            del library, function
+            _ctypes.dlclose(handle)
+        memprof.start(0)
+        load("first", 70001)
+        load("second", 70002)
+        snapshot = memprof.get_snapshot()
+        for sample in snapshot.samples:
+            if sample.size in (70001, 70002):
+                inner, outer = sample.stack[:2]
+                print(sample.size, inner.function, outer.function, inner.line in (0, 3), os.path.basename(inner.file))
+        rows = [row for row in snapshot.top_allocators(100) if row["function"] == "load"]
+        print(sorted(row["native_function"] for row in rows if row["estimated_bytes"] > 140000))
+        """
+    )
+    lines = told.splitlines()
+    assert [line.split()[:4] for line in lines[:2]] == [
+        ["70001", "inner", "first", "True"],
+        ["70002", "inner", "second", "True"],
+    ]
+    assert {line.split()[4] for line in lines[:2]} in ({"first.c", "second.c"}, {"first.so", "second.so"})
+    assert lines[2] == "['inner']"
+
+
+def test_a_second_snapshot_looks_up_what_is_new_and_looking_up_is_not_sampled(child: Child) -> None:
+    library = compile_text(ALLOCATING_LIBRARY.replace("NAME", "allocate"), child.folder / "allocate.so")
+    told = child.run(
+        f"""
+        import ctypes
+        from spprof import _memprof, memprof
+        library = ctypes.CDLL({str(library)!r})
+        library.allocate.argtypes, library.allocate.restype = [ctypes.c_size_t], ctypes.c_void_p
+        def samples_of(call, *arguments):
+            before = _memprof.stats()["total_samples"]
+            result = call(*arguments)
+            return _memprof.stats()["total_samples"] - before, result
+        def nothing(*arguments): pass
+        asked = []
+        for name in ("symbols", "lines"):
+            def counted(path, *rest, name=name, call=getattr(_memprof, name)):
+                own, _ = samples_of(nothing, path, *rest)
+                samples, result = samples_of(call, path, *rest)
+                asked.append((name, path, samples - own))
+                return result
+            setattr(_memprof, name, counted)
+        memprof.start(0)
+        library.allocate(70001)
+        memprof.get_snapshot().top_allocators()
+        paths = [path for name, path, _ in asked if name == "symbols"]
+        print({str(library)!r} in paths, len(paths) == len(set(paths)))
+        print(max(samples for _, _, samples in asked) <= 5)
+        memprof.stop()
+        memprof.get_snapshot().top_allocators()  # what the first one itself allocated
+        asked.clear()
+        memprof.get_snapshot().top_allocators()
+        print(asked)
+        """
+    )
+    assert told.splitlines() == ["True True", "True", "[]"]
+
+
+MANGLED_LIBRARY = """\
+#include <stdlib.h>
+void *mangled(unsigned long size) __asm__("_ZN2ns4makeEm");
+void *mangled(unsigned long size) {
+    void *block = malloc(size);
+    __asm__ volatile("" : "+r"(block));
+    return block;
+}
+"""
+
+
+def test_the_libraries_that_help_are_never_seen(child: Child) -> None:
+    library = compile_text(MANGLED_LIBRARY, child.folder / "mangled.so")
+    told = child.run(
+        f"""
+        import ctypes, re
+        from spprof import memprof
+        library = ctypes.CDLL({str(library)!r})
+        make = library._ZN2ns4makeEm
+        make.restype = ctypes.c_void_p
+        memprof.start(0)
+        make(70001)
+        stacks = [sample.stack for sample in memprof.get_snapshot().samples if sample.size == 70001]
+        print(stacks[0][0].function in ("ns::make", "_ZN2ns4makeEm"))
+        later = memprof.get_snapshot()
+        files = {{frame.file for sample in later.samples for frame in sample.stack}}
+        print(sorted(file for file in files if re.search(r"libdw|libelf|libz|libstdc|libc..abi", file)))
+        """
+    )
+    assert told == "True\n[]\n"
