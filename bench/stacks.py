@@ -61,6 +61,7 @@ def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE
         _sites=sites,
         _wall_minus_monotonic_ns=0,
         _frames_of=lambda stack_id: stacks[stack_id - 1],
+        _learn=lambda stack_ids: None,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 
 from spprof import _memprof
 from spprof.profile import Mapping
@@ -18,13 +18,12 @@ from spprof.profile import Mapping
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Module = tuple[int, int, int, int, str, Union[bytes, str]]
+Module = tuple[int, int, int, int, str, bytes]
 
 
 def loaded_modules() -> Sequence[Module]:
-    """What the engine has seen; nothing where it records no native frames."""
-    modules = getattr(_memprof, "modules", None)
-    return modules() if modules is not None else ()
+    """The objects in which the engine saw a native frame, those that it knows by now."""
+    return [module for module in _memprof.modules() if module[0] != module[1]]
 
 
 class Mappings:
@@ -52,6 +51,5 @@ class Mappings:
 
 def _mapping(module: Module) -> Mapping:
     start, end, base, _, path, build_id = module
-    text = build_id.hex() if isinstance(build_id, bytes) else build_id
     # Of an object that may lie anywhere, addresses in the file begin at 0, and so does its first mapping.
-    return Mapping(start, end, start - base if base else 0, path, text)
+    return Mapping(start, end, start - base if base else 0, path, build_id.hex())

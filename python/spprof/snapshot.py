@@ -123,7 +123,7 @@ class HeapSnapshot:
         """The ``n`` sites that hold the most live bytes, largest first.
 
         A site is the innermost Python frame: function, file and line. Where a stack has none, it is the innermost
-        native frame. Each row is a dict: ``function``, ``file``, ``line``,
+        native frame, or ``"<native>"`` where nothing is known. Each row is a dict: ``function``, ``file``, ``line``,
         ``estimated_bytes``, ``estimated_objects``, ``sample_count``, ``low_bytes`` and ``high_bytes`` (95 % interval
         of the bytes), ``native_function`` (what allocated beneath that line, or None). A site without live samples
         is not listed.
@@ -215,7 +215,7 @@ class HeapSnapshot:
         return self._frames_of(stack_id)
 
     def site_totals(self) -> list[SiteTotals]:
-        """Each stack that has any sample, with what this snapshot counts of it."""
+        """Each stack that has any sample, with what this snapshot counts of it. All of them are then known by name."""
         self._learn(site[0] for site in self._sites)
         before = {site[0]: site for site in self._sites_before}
         totals = []

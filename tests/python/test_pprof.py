@@ -125,9 +125,9 @@ def test_what_was_freed_stands_in_the_allocated_columns_only(tmp_path: Path):
 def test_native_frames_lie_in_their_objects():
     program, library = (
         (0x400000, 0x500000, 0, 0, "/usr/bin/python", b"\xab\xcd"),
-        (0x7F00, 0x8F00, 0x7F00, 0, "/a.so", ""),
+        (0x7F00, 0x8F00, 0x7F00, 0, "/a.so", b""),
     )
-    gone = (0x7F00, 0xFFFF, 0x7F00, 1, "/later.so", "12")
+    gone = (0x7F00, 0xFFFF, 0x7F00, 1, "/later.so", b"\x12")
     heap = NaiveHeap({1: (native_frame("f", 0x7F21), native_frame("g", 0x400011), native_frame("jit", 0x99), MAIN)})
     heap.add(1000, 0, 1)
     profile = read_bytes(b"".join(written(profile_of(heap.snapshot(), modules=[library, gone, program]))))

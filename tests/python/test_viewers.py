@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("pprof-format@2.3.2", "speedscope@1.25.0", "ajv@8.17.1")
 TIMEOUT_SECONDS = 120
 
-MAIN, LOAD, PARSE = python_frame("main", 90), python_frame("load", 12), python_frame("Parser.parse", 40)
+MAIN, LOAD, PARSE = python_frame("<module>", 90), python_frame("load", 12), python_frame("Parser.parse", 40)
 STACKS = {1: (LOAD, MAIN), 2: (PARSE, LOAD, MAIN), 3: (native_frame("inflate", 0x7F0000001234), PARSE, MAIN)}
 
 
@@ -99,7 +99,7 @@ def test_go_tool_pprof_shows_our_totals(snapshot: HeapSnapshot, tmp_path: Path, 
     top = pprof("-top", "-unit=B", "-nodefraction=0", f"-sample_index={which}", tmp_path / "heap.pb.gz")
     assert f"Type: {which}" in top
     assert total_shown(top) == sums(snapshot)[{"alloc_space": 1, "inuse_space": 3}[which]]
-    assert {"load", "Parser.parse", "inflate", "main"} == {line.split()[-1] for line in top.splitlines()[-4:]}
+    assert {"load", "Parser.parse", "inflate", "<module>"} == {line.split()[-1] for line in top.splitlines()[-4:]}
 
 
 def test_go_tool_pprof_shows_bytes_in_use_unless_told(snapshot: HeapSnapshot, tmp_path: Path):

@@ -174,7 +174,7 @@ def _finish_with_worker(recorder: Recorder) -> None:
 
 def without_ourselves(taken: HeapSnapshot) -> HeapSnapshot:
     """The snapshot without the frames that lead to the program, and without what our own thread allocated."""
-    ours = {site[0] for site in taken._sites if _is_ticking(taken.frames(site[0]))}
+    ours = {totals[0] for totals in taken.site_totals() if _is_ticking(taken.frames(totals[0]))}
     if ours:
         taken = _without_stacks(taken, ours)
     frames_of = taken._frames_of

@@ -80,11 +80,10 @@ class _Functions:
         known = self._ids.get(key)
         if known is None:
             known = self._ids[key] = len(self._ids) + 1
-            name = self._strings[frame.function]
+            # No system name: where it is the name, go tool pprof takes "<module>" for a template's arguments.
             content = (
                 integer_field(FunctionField.ID, known)
-                + integer_field(FunctionField.NAME, name)
-                + integer_field(FunctionField.SYSTEM_NAME, name)
+                + integer_field(FunctionField.NAME, self._strings[frame.function])
                 + integer_field(FunctionField.FILE, self._strings[frame.file])
             )
             self.messages.append(bytes_field(ProfileField.FUNCTION, content))
