@@ -51,6 +51,15 @@ static bool describe(const sp_object *object, uintptr_t pc, description *found) 
     return sp_eh_frame_find(&image, pc, &found->fde) && sp_cfi_row_at(&image, &found->fde, pc, &found->row);
 }
 
+bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end) {
+    sp_object object;
+    description found;
+    if (!sp_objects_find(pc, &object) || !describe(&object, pc, &found)) return false;
+    *start = found.fde.pc_start;
+    *end = found.fde.pc_end;
+    return true;
+}
+
 /* Code outside of any object may be gone and others come to its place: it is looked for each time. */
 static __attribute__((noinline)) sp_rule find_rule_slow(uintptr_t pc) {
     sp_object object;
