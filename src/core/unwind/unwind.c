@@ -202,6 +202,12 @@ static bool is_behind_indirect_call(const uint8_t *code) {
 static bool is_behind_direct_call(const uint8_t *code) {
     return code[-5] == 0xE8;
 }
+#elif defined(__aarch64__)
+static bool is_call(uint32_t instruction) {
+    bool direct = instruction >> 26 == 0x25;                  /* bl */
+    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
+    return direct || indirect;
+}
 #endif
 
 /* Code without a description: generated at run time, or assembly. What looks like its frame may be anything, so the
@@ -213,11 +219,7 @@ static bool is_behind_call(uintptr_t pc) {
 #if defined(__x86_64__)
     return is_behind_direct_call((const uint8_t *)pc) || is_behind_indirect_call((const uint8_t *)pc);
 #elif defined(__aarch64__)
-    if (pc % 4 != 0) return false;
-    uint32_t instruction = ((const uint32_t *)pc)[-1];
-    bool direct = instruction >> 26 == 0x25;                  /* bl */
-    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
-    return direct || indirect;
+    return pc % 4 == 0 && is_call(((const uint32_t *)pc)[-1]);
 #endif
 }
 
@@ -233,11 +235,12 @@ static bool find_stack_pointer(walk *at) {
     return true;
 }
 #elif defined(__aarch64__)
+/* The return address may be in generated code as well. */
 static bool is_record(walk *at, uintptr_t fp) {
     uintptr_t pc;
     if (fp < at->frame.sp || !sp_stack_memory_load(&at->stack, fp + sizeof fp, &pc)) return false;
     pc = sp_strip_signature(pc);
-    return is_outside_objects(pc) || is_behind_call(pc);
+    return pc % 4 == 0 && sp_memory_is_readable(pc - 4) && is_call(((const uint32_t *)pc)[-1]);
 }
 
 /* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the caller's
