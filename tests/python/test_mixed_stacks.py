@@ -124,6 +124,59 @@ def test_ways_to_call_may_be_mixed_at_will(teller: Teller, seed: int) -> None:
     teller.assert_told(PROGRAM, expected)
 
 
+def test_stacks_are_right_while_a_trace_function_runs(child: Child, teller: Teller) -> None:
+    """It is told of generators that are about to run, or have run, and of frames that only pass throw() on: the stack
+    has the very frames that the interpreter would show. Where 3.9 has lost them, it says that it is cut."""
+    told = child.run(
+        """
+        import json, sys
+        import extension
+        from specimen import allocate, libraries, memprof, names
+        memprof.start(0)
+        shown = {}
+        def trace(frame, event, argument):
+            if frame.f_code.co_name in ("inner", "outer", "most", "by_next", "by_throw"):
+                size, chain = 70000 + len(shown), [event, "trace"]
+                while frame:
+                    called_from_c = frame.f_code.co_name.startswith("by_")
+                    chain += [frame.f_code.co_name, "extension_call()"] if called_from_c else [frame.f_code.co_name]
+                    frame = frame.f_back
+                shown[size] = chain
+                allocate(size)
+            return trace
+        def inner():
+            try:
+                yield 1
+                yield 2
+            except KeyError:
+                yield 3
+        def outer(): yield from inner()
+        def most(): yield from outer()
+        def by_next(): next(made)
+        def by_throw(): made.throw(KeyError)
+        made = most()
+        sys.settrace(trace)
+        for function in (by_next, by_next, by_throw): extension.call(function, ())
+        sys.settrace(None)
+        memprof.stop()
+        found, mapped = [], libraries()
+        for sample in memprof.get_snapshot().samples:
+            if sample.size in shown: found.append((shown.pop(sample.size), names(sample.stack, mapped)))
+        print(json.dumps(found))
+        """,
+        environment=teller.environment,
+    )
+    pairs = json.loads(told)
+    assert {shown[0] for shown, _ in pairs} == {"call", "line", "return", "exception"}
+    assert len(pairs) > 25
+    for (event, *shown), stack in pairs:
+        kept = [frame for frame in stack if not frame.endswith("()") or frame == "extension_call()"]
+        if VERSION < (3, 10) and kept[-1] == "<cut>":
+            assert shown == kept[: len(shown)] == ["trace", "inner", "outer"], (event, kept)
+        else:
+            assert kept == shown, event
+
+
 # ---- What must hold of every stack
 
 TELL_STACKS = """
