@@ -14,13 +14,14 @@ class Frame:
     """One line of a stack.
 
     A frame that stands for something other than code has a name in angle brackets and line 0: ``<native>`` is a stack
-    without any Python frame, ``<cut>`` the callers of a stack too deep to be kept whole.
+    of which nothing is known, ``<cut>`` the callers of a stack too deep to be kept whole.
     """
 
     function: str
-    """Qualified name where the interpreter knows it (3.11 and later), else the plain name."""
+    """Of Python: the qualified name where the interpreter knows it (3.11 and later), else the plain name. Native: the
+    name as a person writes it; ``libfoo.so+0x1a2b`` where the file names no function, ``0x7f…`` outside of files."""
     file: str
-    """Path as the code object has it; ``""`` where there is none."""
+    """Of Python: the path as the code object has it. Native: the source file, or the library where no line is known."""
     line: int
     """1, 2, …; 0 where there is none."""
     address: int
@@ -52,22 +53,22 @@ class AllocationSample:
 
 @dataclass(frozen=True)
 class FramePointerHealth:
-    """How far native stacks can be trusted.
+    """How far native stacks can be trusted, counted over all samples of the snapshot, freed ones included.
 
     A stack is truncated when unwinding ended before the thread's first frame.
     """
 
     total_native_stacks: int
-    """Stacks whose native frames were recorded."""
+    """Samples whose stack has a native part."""
     shallow_stack_warnings: int
-    """Native stacks so short that they are suspect."""
+    """Truncated ones of one native frame or none."""
     avg_native_depth: float
-    """Mean native frames a stack."""
+    """Mean native frames a stack, as recorded, shown or not."""
     min_native_depth: int
     truncation_rate: float
-    """Share of the stacks whose native part is truncated, 0 to 1."""
+    """Share of the truncated ones, 0 to 1."""
     confidence: str
-    """``"high"`` (less than 5 % truncated), ``"medium"`` (less than 20 %) or ``"low"``."""
+    """``"high"`` (less than 5 % truncated), ``"medium"`` (less than 20 %) or ``"low"``, as without any stack."""
     recommendation: str | None
     """What to do about it; None when the confidence is high."""
 
@@ -139,4 +140,4 @@ class TopAllocator(TypedDict):
     high_bytes: int
     """Upper end of the 95 % interval of the bytes."""
     native_function: str | None
-    """What allocated beneath that line, where native frames are recorded; else None."""
+    """The innermost native function beneath that line; None where the line itself allocated."""

@@ -106,7 +106,7 @@ class HeapSnapshot:
         """The ``n`` sites that hold the most live bytes, largest first.
 
         A site is the innermost Python frame: function, file and line. Where a stack has none, it is the innermost
-        native frame, or ``"<native>"`` where nothing is known. Each row is a dict: ``function``, ``file``, ``line``,
+        native frame. Each row is a dict: ``function``, ``file``, ``line``,
         ``estimated_bytes``, ``estimated_objects``, ``sample_count``, ``low_bytes`` and ``high_bytes`` (95 % interval
         of the bytes), ``native_function`` (what allocated beneath that line, or None). A site without live samples
         is not listed.

@@ -130,7 +130,9 @@ static _Atomic uint64_t seen_unloaded;
 
 void sp_capture_forget_unloaded(void) {
     uint64_t unloaded = sp_objects_unloaded();
-    if (atomic_exchange(&seen_unloaded, unloaded) != unloaded) sp_unwind_forget();
+    if (atomic_exchange(&seen_unloaded, unloaded) == unloaded) return;
+    sp_objects_refresh(); /* first: what is forgotten may be asked for at once */
+    sp_unwind_forget();
 }
 
 void spprof_refresh_objects(void) {

@@ -1,5 +1,6 @@
 #include "debug_lines.h"
 
+#include "aside.h"
 #include "pysymbols.h"
 #include "spprof.h"
 
@@ -54,7 +55,9 @@ static struct {
 static bool load_libdw(void) {
     static enum { UNKNOWN, PRESENT, ABSENT } state;
     if (state != UNKNOWN) return state == PRESENT;
+    spprof_pause();
     void *library = dlopen("libdw.so.1", RTLD_LAZY | RTLD_LOCAL);
+    spprof_resume();
     bool whole = library != NULL;
 #define FIND(name) whole = whole && (*(void **)&dw.name = dlsym(library, #name)) != NULL
     FIND(elf_version);
@@ -192,10 +195,12 @@ static PyObject *convert_lines(const source_line *lines, size_t count) {
 }
 
 static PyObject *look_up(const char *path, const uint64_t *addresses, size_t count) {
-    source_line *lines = PyMem_RawCalloc(count + 1, sizeof *lines);
-    if (!lines) return PyErr_NoMemory();
+    source_line *lines = sp_pysymbols_allocate_with_gil(count, sizeof *lines);
+    if (!lines) return NULL;
     debug_file file = {.descriptor = -1};
-    if (load_libdw()) {
+    bool is_loaded = load_libdw();
+    int64_t countdown = sp_aside_begin();
+    if (is_loaded) {
         Py_BEGIN_ALLOW_THREADS
         find_lines(&file, path, addresses, count, lines);
         Py_END_ALLOW_THREADS
@@ -203,19 +208,18 @@ static PyObject *look_up(const char *path, const uint64_t *addresses, size_t cou
     PyObject *result = convert_lines(lines, count);
     close_file(&file);
     PyMem_RawFree(lines);
+    sp_aside_end(countdown);
     return result;
 }
 
 PyObject *sp_debug_lines_with_gil(PyObject *module, PyObject *arguments) {
     (void)module;
-    PyObject *path, *addresses, *result = NULL;
+    PyObject *path, *addresses;
     size_t count;
     if (!PyArg_ParseTuple(arguments, "O&O:lines", PyUnicode_FSConverter, &path, &addresses)) return NULL;
-    spprof_pause();
     uint64_t *numbers = sp_pysymbols_numbers_with_gil(addresses, &count);
-    if (numbers) result = look_up(PyBytes_AS_STRING(path), numbers, count);
+    PyObject *result = numbers ? look_up(PyBytes_AS_STRING(path), numbers, count) : NULL;
     PyMem_RawFree(numbers);
-    spprof_resume();
     Py_DECREF(path);
     return result;
 }

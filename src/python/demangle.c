@@ -1,5 +1,6 @@
 #include "demangle.h"
 
+#include "aside.h"
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -14,32 +15,37 @@ static demangler *find_in_library(const char *name) {
     return library ? (demangler *)dlsym(library, "__cxa_demangle") : NULL;
 }
 
+static demangler *search(void) {
+    demangler *found = (demangler *)dlsym(RTLD_DEFAULT, "__cxa_demangle");
+    if (!found) found = find_in_library("libstdc++.so.6");
+    if (!found) found = find_in_library("libc++abi.so.1");
+    return found;
+}
+
 /* The GIL serialises this. A library that was opened stays: its code is in use from now on. */
 static demangler *find_demangler(void) {
     static demangler *found;
     static bool searched;
     if (searched) return found;
     searched = true;
-    found = (demangler *)dlsym(RTLD_DEFAULT, "__cxa_demangle");
-    if (!found) found = find_in_library("libstdc++.so.6");
-    if (!found) found = find_in_library("libc++abi.so.1");
+    spprof_pause();
+    found = search();
+    spprof_resume();
     return found;
 }
 
 PyObject *sp_demangle_with_gil(PyObject *module, PyObject *name) {
     (void)module;
     const char *mangled = PyUnicode_AsUTF8(name);
+    demangler *demangle = mangled ? find_demangler() : NULL;
     if (!mangled) return NULL;
-    spprof_pause(); /* the demangler's memory, and the library's, are the profiler's own */
-    demangler *demangle = find_demangler();
-    int status = -1;
-    char *readable = demangle ? demangle(mangled, NULL, NULL, &status) : NULL;
-    PyObject *result = Py_None;
-    if (readable && status == 0)
-        result = PyUnicode_DecodeUTF8(readable, (Py_ssize_t)strlen(readable), "replace");
-    else
-        Py_INCREF(result);
+    if (!demangle) Py_RETURN_NONE;
+    int status;
+    int64_t countdown = sp_aside_begin();
+    char *readable = demangle(mangled, NULL, NULL, &status);
+    PyObject *result = readable ? PyUnicode_DecodeUTF8(readable, (Py_ssize_t)strlen(readable), "replace") : Py_None;
+    if (!readable) Py_INCREF(result);
     free(readable);
-    spprof_resume();
+    sp_aside_end(countdown);
     return result;
 }

@@ -1,5 +1,6 @@
 #include "pysymbols.h"
 
+#include "aside.h"
 #include "spprof.h"
 
 #include <stdbool.h>
@@ -33,12 +34,18 @@ PyObject *sp_pysymbols_interpreter_with_gil(PyObject *module, PyObject *unused) 
 
 /* ---- Symbols ---- */
 
+void *sp_pysymbols_allocate_with_gil(size_t count, size_t size) {
+    int64_t countdown = sp_aside_begin();
+    void *block = PyMem_RawCalloc(count + 1, size);
+    sp_aside_end(countdown);
+    return block ? block : PyErr_NoMemory();
+}
+
 uint64_t *sp_pysymbols_numbers_with_gil(PyObject *sequence, size_t *count) {
     PyObject *fast = PySequence_Fast(sequence, "a sequence of addresses is wanted");
     if (!fast) return NULL;
     *count = (size_t)PySequence_Fast_GET_SIZE(fast);
-    uint64_t *numbers = PyMem_RawCalloc(*count + 1, sizeof *numbers);
-    if (!numbers) PyErr_NoMemory();
+    uint64_t *numbers = sp_pysymbols_allocate_with_gil(*count, sizeof *numbers);
     for (size_t i = 0; numbers && i < *count && !PyErr_Occurred(); i++)
         numbers[i] = PyLong_AsUnsignedLongLong(PySequence_Fast_GET_ITEM(fast, (Py_ssize_t)i));
     Py_DECREF(fast);
@@ -52,7 +59,7 @@ static bool ask(const spprof_symbols_query *query, spprof_symbols *symbols, sppr
     size_t wanted = query->count * 64;
     for (int tries = 0; tries < 3; tries++) {
         PyMem_RawFree(symbols->names);
-        symbols->names = PyMem_RawMalloc(wanted + 1);
+        symbols->names = sp_pysymbols_allocate_with_gil(wanted, 1);
         symbols->names_capacity = wanted;
         if (!symbols->names) return false;
         Py_BEGIN_ALLOW_THREADS
@@ -92,11 +99,11 @@ static PyObject *convert_symbols(const spprof_symbols *symbols, size_t count, sp
                          symbols->has_lines ? Py_True : Py_False, found);
 }
 
-static PyObject *find(spprof_symbols_query *query) {
-    spprof_symbols symbols = {.found = PyMem_RawCalloc(query->count + 1, sizeof *symbols.found)};
+static PyObject *find(const spprof_symbols_query *query) {
+    spprof_symbols symbols = {.found = sp_pysymbols_allocate_with_gil(query->count, sizeof *symbols.found)};
     spprof_symbols_status status;
-    PyObject *result = symbols.found && ask(query, &symbols, &status) ? convert_symbols(&symbols, query->count, status)
-                                                                      : PyErr_NoMemory();
+    PyObject *result = NULL;
+    if (symbols.found && ask(query, &symbols, &status)) result = convert_symbols(&symbols, query->count, status);
     PyMem_RawFree(symbols.names);
     PyMem_RawFree(symbols.found);
     return result;
@@ -104,7 +111,7 @@ static PyObject *find(spprof_symbols_query *query) {
 
 PyObject *sp_pysymbols_find_with_gil(PyObject *module, PyObject *arguments) {
     (void)module;
-    PyObject *path, *addresses, *result = NULL;
+    PyObject *path, *addresses;
     const char *build_id;
     Py_ssize_t build_id_length;
     if (!PyArg_ParseTuple(arguments, "O&y#O:symbols", PyUnicode_FSConverter, &path, &build_id, &build_id_length,
@@ -113,12 +120,10 @@ PyObject *sp_pysymbols_find_with_gil(PyObject *module, PyObject *arguments) {
     spprof_symbols_query query = {.path = PyBytes_AS_STRING(path),
                                   .build_id = (const uint8_t *)build_id,
                                   .build_id_length = (uint32_t)build_id_length};
-    spprof_pause();
     uint64_t *numbers = sp_pysymbols_numbers_with_gil(addresses, &query.count);
     query.addresses = numbers;
-    if (numbers) result = find(&query);
+    PyObject *result = numbers ? find(&query) : NULL;
     PyMem_RawFree(numbers);
-    spprof_resume();
     Py_DECREF(path);
     return result;
 }

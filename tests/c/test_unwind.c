@@ -109,6 +109,19 @@ TEST(test_a_frame_that_needs_every_register_starts_the_stack_again) {
     assert_int_equal(counted_since(before).restarted, 0);
 }
 
+/* What is left of it is half of two walks. */
+TEST(test_a_walk_that_started_again_is_not_followed) {
+    static sp_last_walks last;
+    sp_unwind_prepare();
+    taken.last = &last;
+    for (int i = 0; i < 3; i++) RUN(plain(), plain(), plain());
+    assert_int_equal(last.walks[last.latest].count, taken.count);
+    RUN(plain(), specimen_by_saved_register, plain());
+    assert_int_equal(last.walks[last.latest].count, 0);
+    RUN(plain(), specimen_by_saved_register, plain());
+    check_whole(&trace);
+}
+
 #if defined(__x86_64__)
 TEST(test_a_call_may_be_a_functions_last_instruction) {
     sp_unwind_prepare();
@@ -463,6 +476,7 @@ int main(void) {
         cmocka_unit_test(test_random_stacks_are_unwound),
         cmocka_unit_test(test_stacks_are_unwound_by_a_table_of_objects_too),
         cmocka_unit_test(test_a_frame_that_needs_every_register_starts_the_stack_again),
+        cmocka_unit_test(test_a_walk_that_started_again_is_not_followed),
         cmocka_unit_test(test_the_programs_stack_ends_in_its_first_function),
         cmocka_unit_test(test_a_threads_stack_ends_where_it_was_started),
         cmocka_unit_test(test_a_stack_that_the_program_provides_is_unwound_to_its_end),

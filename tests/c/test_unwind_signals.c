@@ -222,6 +222,7 @@ static struct {
     size_t base_count;
     bool going;
     uint64_t steps, deepest;
+    sp_last_walks last;
 } stepping;
 
 static const uint8_t *skip_prefixes(const uint8_t *code) {
@@ -269,6 +270,7 @@ static void handle_step(int number, siginfo_t *info, void *untyped) {
     if (stepping.steps++ > 0) follow_instruction(pc, (uintptr_t)context->uc_mcontext.gregs[REG_RSP]);
     stepping.last_pc = pc;
     sp_registers registers = registers_of(context);
+    taken.last = stepping.steps % 4 ? &stepping.last : NULL;
     take_from(&registers);
     check_step(pc);
     if (stepping.going)

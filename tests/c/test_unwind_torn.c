@@ -23,6 +23,7 @@ static uint64_t seed;
 static uint8_t *stack, *hidden; /* `hidden`: pages that cannot be read, elsewhere */
 static uintptr_t signal_return; /* where handlers return to: from there on a stack is read as a signal's frame */
 static uintptr_t saved[WORDS_MAX];
+static sp_last_walks last;
 static struct {
     uint64_t truncated, whole, cut;
 } seen;
@@ -104,6 +105,16 @@ static void check_taken(const sp_unwind_counters *before) {
     seen.whole += !taken.cut && !taken.truncated;
 }
 
+/* Beside the last stack, torn otherwise, it is the same. */
+static void check_beside_last(const sp_registers *registers) {
+    static uintptr_t addresses[TAKEN_MAX], ends[TAKEN_MAX];
+    sp_native_stack again = {.addresses = addresses, .ends = ends, .capacity = TAKEN_MAX, .last = &last};
+    sp_unwind(registers, &again);
+    CHECK(again.count == taken.count && again.cut == taken.cut && again.truncated == taken.truncated);
+    CHECK(memcmp(addresses, taken.addresses, taken.count * sizeof *addresses) == 0);
+    CHECK(memcmp(ends, taken.ends, taken.count * sizeof *ends) == 0);
+}
+
 static void unwind_torn(const sp_registers *intact) {
     sp_registers registers = *intact;
     sp_unwind_counters before = sp_unwind_read_counters();
@@ -111,6 +122,7 @@ static void unwind_torn(const sp_registers *intact) {
     if (random_below(&seed, 8) == 0) registers.known = next_random(&seed) | intact->known;
     take_from(&registers);
     check_taken(&before);
+    check_beside_last(&registers);
 }
 
 /* The end of a script: above this function's frame everything is torn, again and again, and mended before it returns. */

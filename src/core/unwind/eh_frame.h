@@ -21,7 +21,7 @@ typedef struct sp_eh_image {
     const uint8_t *header; /* .eh_frame_hdr, inside */
 } sp_eh_image;
 
-#define SP_EH_SEARCHED_MAX (1 << 18) /* some 10 ns each: 3 ms */
+#define SP_EH_SEARCHED_MAX (1 << 16) /* some 100 ns each: 7 ms */
 
 typedef struct sp_fde {
     uintptr_t pc_start, pc_end;                   /* the function */

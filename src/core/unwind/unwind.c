@@ -328,6 +328,7 @@ static void follow_last_walk(walk *at, sp_last_walks *walks) {
     uint32_t rules = atomic_load_explicit(&generation, memory_order_acquire);
     at->last = &walks->walks[walks->latest];
     at->now = &walks->walks[walks->latest ^= 1];
+    at->now->count = 0; /* stays so if the walk starts again */
     at->now->generation = rules;
     if (at->last->generation != rules) at->last = NULL;
 }

@@ -1,0 +1,241 @@
+/* Stacks of samples: what the walker says, merged with what is unwound, interned. This program holds the engine, so that all
+ * of its frames are the engine's own up to the first that the walker speaks for. */
+#include "capture.h"
+
+#include "fake_tap.h"
+#include "objects.h"
+#include "options.h"
+#include "rule_cache.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+#define PYTHON(n) spprof_frame_interpreted(n, n)
+
+/* ---- Samples ---- */
+
+static uint64_t words[3 * SPPROF_STACK_FRAMES_MAX];
+static size_t word_count;
+static bool walker_cuts;
+static uintptr_t returns_to; /* of allocate_here */
+
+static size_t walk(uint64_t *out, size_t capacity, bool *cut) {
+    if (word_count == SIZE_MAX) return SIZE_MAX;
+    size_t count = word_count < capacity ? word_count : capacity;
+    *cut = walker_cuts || word_count > capacity;
+    memcpy(out, words, count * sizeof *words);
+    return count;
+}
+
+static void start_with_walker(void) {
+    spprof_set_walker(walk);
+    start(0);
+}
+
+extern const char __start_evaluation[], __stop_evaluation[];
+
+/* In place of its frame stand the walker's, if the last word is 1: its anchor is filled in here. */
+static __attribute__((noinline, section("evaluation"))) spprof_stack allocate_here(void) {
+    volatile char inside = 0;
+    returns_to = (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0));
+    if (word_count != SIZE_MAX && word_count > 0 && words[word_count - 1] == 1)
+        words[word_count - 1] = (uintptr_t)&inside;
+    allocate(1, 100 + (size_t)inside);
+    spprof_stack stack = {.count = 0};
+    assert_true(spprof_stack_get(live_sample(1).stack_id, &stack));
+    return stack;
+}
+
+static void say(const uint64_t *said, size_t count) {
+    memcpy(words, said, count * sizeof *said);
+    word_count = count;
+}
+#define SAY(...) say((const uint64_t[]){__VA_ARGS__}, sizeof((const uint64_t[]){__VA_ARGS__}) / sizeof(uint64_t))
+
+TEST(test_a_sample_has_interpreter_frames_and_native_callers) {
+    start_with_walker();
+    SAY(PYTHON(7), PYTHON(8), 1);
+    spprof_stack stack = allocate_here();
+    assert_true(stack.count > 4);
+    assert_int_equal(stack.frames[0], PYTHON(7));
+    assert_int_equal(stack.frames[1], PYTHON(8));
+    assert_int_equal(stack.frames[2], returns_to);
+    for (uint32_t i = 2; i < stack.count; i++) assert_int_equal(stack.frames[i] >> 48, 0);
+    assert_false(stack.cut);
+    assert_false(stack.truncated);
+}
+
+TEST(test_the_same_place_has_the_same_stack) {
+    start_with_walker();
+    uint64_t before = stats().unique_stacks;
+    for (volatile int i = 0; i < 10; i++) {
+        SAY(PYTHON(7), 1);
+        allocate_here();
+    }
+    assert_int_equal(stats().unique_stacks, before + 1);
+}
+
+static void allocate_in_thread(unsigned thread, void *argument) {
+    (void)thread, (void)argument;
+    spprof_stack stack = allocate_here();
+    sp_object object;
+    CHECK(stack.count > 0 && !stack.truncated);
+    for (uint32_t i = 0; i < stack.count; i++)
+        CHECK(sp_objects_find(stack.frames[i] - 1, &object) && strcmp(object.path, "") != 0);
+}
+
+/* What is left is how libc starts threads. */
+TEST(test_own_frames_are_left_out) {
+    start(0);
+    run_threads(1, allocate_in_thread, NULL);
+}
+
+TEST(test_groups_without_an_anchor_come_behind_native_frames) {
+    start_with_walker();
+    SAY(PYTHON(7), 1, PYTHON(9));
+    words[1] = UINT64_C(1) << 46;
+    spprof_stack stack = allocate_here();
+    assert_int_equal(stack.frames[stack.count - 2], PYTHON(7));
+    assert_int_equal(stack.frames[stack.count - 1], PYTHON(9));
+}
+
+TEST(test_no_more_than_eight_places_are_evaluation_code) {
+    spprof_code_range ranges[SPPROF_CODE_RANGES_MAX + 1];
+    const uintptr_t evaluation = (uintptr_t)__start_evaluation;
+    for (size_t i = 0; i <= SPPROF_CODE_RANGES_MAX; i++) ranges[i] = (spprof_code_range){evaluation, evaluation};
+    ranges[SPPROF_CODE_RANGES_MAX].end = (uintptr_t)__stop_evaluation;
+    start_with_walker();
+    SAY(PYTHON(7), 0);
+    spprof_set_evaluation_code(ranges, SPPROF_CODE_RANGES_MAX + 1);
+    spprof_stack stack = allocate_here();
+    assert_int_equal(stack.frames[stack.count - 1], PYTHON(7)); /* met nowhere */
+    spprof_set_evaluation_code(ranges + 1, SPPROF_CODE_RANGES_MAX);
+    stack = allocate_here();
+    assert_int_equal(stack.frames[0], PYTHON(7));
+    assert_int_equal(stack.frames[1], returns_to);
+}
+
+/* ---- What is said of a stack ---- */
+
+TEST(test_a_walker_that_cuts_marks_the_stack) {
+    start_with_walker();
+    walker_cuts = true;
+    SAY(PYTHON(7), 1);
+    assert_true(allocate_here().cut);
+}
+
+TEST(test_more_frames_than_are_kept_are_cut) {
+    start_with_walker();
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) words[i] = PYTHON(i);
+    word_count = SPPROF_STACK_FRAMES_MAX - 1;
+    assert_false(allocate_here().cut);
+    for (word_count = SPPROF_STACK_FRAMES_MAX + 1; word_count < sizeof words / sizeof *words; word_count += 500) {
+        spprof_stack stack = allocate_here();
+        assert_true(stack.cut);
+        assert_int_equal(stack.count, SPPROF_STACK_FRAMES_MAX);
+    }
+}
+
+TEST(test_a_walker_without_room_for_code_drops_the_sample) {
+    start_with_walker();
+    word_count = SIZE_MAX;
+    allocate(1, 100);
+    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 1);
+    assert_live(0, 0);
+}
+
+TEST(test_without_memory_for_a_stack_the_sample_is_dropped) {
+    start(0);
+    uint64_t limit = sp_options.engine_bytes_max;
+    sp_options.engine_bytes_max = 0;
+    allocate(1, 100);
+    assert_dropped(SPPROF_DROP_OUT_OF_MEMORY, 1);
+    sp_options.engine_bytes_max = limit;
+    allocate(2, 100);
+    assert_live(1, 100);
+}
+
+/* ---- The native stack alone ---- */
+
+static size_t native_in_thread;
+
+static void ask_in_thread(unsigned thread, void *argument) {
+    uintptr_t addresses[100], again[100];
+    bool truncated;
+    (void)thread, (void)argument;
+    native_in_thread = spprof_native_stack(addresses, 100, &truncated);
+    CHECK(native_in_thread > 0 && !truncated);
+    for (size_t capacity = 0; capacity <= native_in_thread; capacity++) {
+        CHECK(spprof_native_stack(again, capacity, &truncated) == capacity && !truncated);
+        CHECK(memcmp(addresses, again, capacity * sizeof *again) == 0);
+    }
+}
+
+TEST(test_a_native_stack_is_given_as_far_as_there_is_room) {
+    sp_capture_prepare();
+    run_threads(1, ask_in_thread, NULL);
+}
+
+/* ---- What was unloaded ---- */
+
+static void *load(void) {
+    void *handle = dlopen(SPECIMEN_LIBRARY, RTLD_NOW);
+    assert_non_null(handle);
+    return handle;
+}
+
+TEST(test_rules_are_forgotten_when_something_was_unloaded_and_only_then) {
+    sp_capture_prepare();
+    sp_capture_forget_unloaded();
+    sp_rule_cache_insert(1000, sp_rule_of_kind(SP_RULE_END));
+    void *handle = load();
+    sp_capture_forget_unloaded();
+    assert_int_equal(sp_rule_cache_count(), 1);
+    assert_int_equal(dlclose(handle), 0);
+    sp_capture_forget_unloaded();
+    assert_int_equal(sp_rule_cache_count(), 0);
+    sp_rule_cache_insert(1000, sp_rule_of_kind(SP_RULE_END));
+    spprof_refresh_objects();
+    assert_int_equal(sp_rule_cache_count(), 1);
+}
+
+/* As with glibc before 2.35: an object that is gone must not be looked into. */
+TEST(test_the_table_of_objects_forgets_what_was_unloaded) {
+    sp_object object;
+    sp_objects_prepare(false);
+    void *handle = load();
+    uintptr_t address = (uintptr_t)dlsym(handle, "specimen_allocate");
+    sp_objects_refresh();
+    assert_true(sp_objects_find(address, &object));
+    assert_int_equal(dlclose(handle), 0);
+    sp_capture_forget_unloaded();
+    assert_false(sp_objects_find(address, &object));
+}
+
+TEST(test_refreshing_learns_what_was_loaded) {
+    sp_object object;
+    sp_objects_prepare(false);
+    uintptr_t address = (uintptr_t)dlsym(load(), "specimen_allocate");
+    assert_false(sp_objects_find(address, &object));
+    spprof_refresh_objects();
+    assert_true(sp_objects_find(address, &object));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_sample_has_interpreter_frames_and_native_callers),
+        cmocka_unit_test(test_the_same_place_has_the_same_stack),
+        cmocka_unit_test(test_own_frames_are_left_out),
+        cmocka_unit_test(test_groups_without_an_anchor_come_behind_native_frames),
+        cmocka_unit_test(test_no_more_than_eight_places_are_evaluation_code),
+        cmocka_unit_test(test_a_walker_that_cuts_marks_the_stack),
+        cmocka_unit_test(test_more_frames_than_are_kept_are_cut),
+        cmocka_unit_test(test_a_walker_without_room_for_code_drops_the_sample),
+        cmocka_unit_test(test_without_memory_for_a_stack_the_sample_is_dropped),
+        cmocka_unit_test(test_a_native_stack_is_given_as_far_as_there_is_room),
+        cmocka_unit_test(test_rules_are_forgotten_when_something_was_unloaded_and_only_then),
+        cmocka_unit_test(test_the_table_of_objects_forgets_what_was_unloaded),
+        cmocka_unit_test(test_refreshing_learns_what_was_loaded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,218 @@
+"""Libraries that are unloaded, and others that come to their places: whose each frame is, and dlclose as without us."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from child import Child
+from native import compile_text
+
+# Both libraries ask to be put here, where nothing else is: the second comes to the place of the first for certain.
+PLACE = 0x2000000000
+
+# Of one layout, with frames of different sizes: names tell whose they are, and a rule of the other's leads astray.
+LIBRARY = """
+#include <dlfcn.h>
+#include <stdlib.h>
+
+__attribute__((noinline)) void *NAME_inner(size_t size) {
+    volatile char room[ROOM];
+    room[0] = 1;
+    void *block = malloc(size);
+    room[1] = block != NULL;
+    return block;
+}
+
+__attribute__((noinline)) void *NAME_outer(size_t size) {
+    void *block = NAME_inner(size);
+    __asm__ volatile("" ::: "memory"); /* and not a jump */
+    return block;
+}
+
+static void *kept;
+void *NAME_other; /* to be closed at the end */
+
+void NAME_keep(size_t size) {
+    kept = malloc(size);
+}
+
+__attribute__((destructor)) static void end(void) {
+    free(kept);
+    if (NAME_other) dlclose(NAME_other);
+}
+"""
+ROOMS = {"one": 1000, "two": 3000}
+
+PREAMBLE = """
+import _ctypes, collections, ctypes, threading
+import spprof.memprof as memprof
+from spprof import _memprof
+
+class Library:
+    def __init__(self, path, name):
+        self.loaded, self.name = ctypes.CDLL(path), name
+        self.inner, self.outer, self.keep = (self.function(which) for which in ("inner", "outer", "keep"))
+
+    def function(self, which):
+        found = getattr(self.loaded, f"{self.name}_{which}")
+        found.argtypes, found.restype = [ctypes.c_size_t], ctypes.c_void_p
+        return found
+
+    def address(self):
+        return ctypes.cast(self.outer, ctypes.c_void_p).value
+
+    def unload(self):
+        _ctypes.dlclose(self.loaded._handle)
+
+def stacks():
+    found = collections.defaultdict(list)
+    for sample in memprof.get_snapshot().samples:
+        found[sample.size].append(sample.stack)
+    return found
+
+def expect_leaf(stacks, size, name):
+    for stack in stacks[size] or [()]:
+        assert [frame.function for frame in stack[:2]] == [f"{name}_inner", f"{name}_outer"], (size, name, stack)
+        assert [frame.function for frame in stack if frame.is_python][-1] == "<module>", stack
+"""
+
+
+def build(folder: Path, name: str) -> str:
+    place = [f"-Wl,-Ttext-segment={PLACE:#x}", "-Wl,--build-id"]
+    return str(
+        compile_text(LIBRARY.replace("NAME", name), folder / f"{name}.so", f"-DROOM={ROOMS[name]}", *place, "-ldl")
+    )
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_a_library_in_the_place_of_another_lends_it_no_names(child: Child, preload: bool) -> None:
+    one, two = build(child.folder, "one"), build(child.folder, "two")
+    program = f"""
+memprof.start(0)
+one = Library({one!r}, "one")
+place = one.address()
+one.outer(30001)
+one.unload()
+two = Library({two!r}, "two")
+assert two.address() == place
+two.outer(30002)
+expect_leaf(stacks(), 30001, "one")
+expect_leaf(stacks(), 30002, "two")
+
+# Back to where it was: it is what it was.
+two.unload()
+one = Library({one!r}, "one")
+assert one.address() == place
+one.outer(30003)
+for size, name in (30001, "one"), (30002, "two"), (30003, "one"):
+    expect_leaf(stacks(), size, name)
+
+modules = [module for module in _memprof.modules() if module[4] in ({one!r}, {two!r})]
+assert [(module[3], module[4]) for module in modules] == [(0, {one!r}), (1, {two!r})], modules
+assert modules[0][0] == modules[1][0] and modules[0][5] != modules[1][5], modules
+"""
+    child.run(PREAMBLE + program, preload=preload)
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_what_a_library_frees_while_it_is_unloaded_is_freed(child: Child, preload: bool) -> None:
+    one = build(child.folder, "one")
+    program = f"""
+memprof.start(0)
+one = Library({one!r}, "one")
+one.keep(30001)
+assert len(stacks()[30001]) == 1
+one.unload()
+assert 30001 not in stacks()
+"""
+    child.run(PREAMBLE + program, preload=preload)
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_libraries_come_and_go_while_threads_are_sampled(child: Child, preload: bool) -> None:
+    one, two = build(child.folder, "one"), build(child.folder, "two")
+    steady = compile_text(LIBRARY.replace("NAME", "steady"), child.folder / "steady.so", "-DROOM=500", "-ldl")
+    program = f"""
+ROUNDS = 150
+steady = Library({str(steady)!r}, "steady")
+ending = threading.Event()
+
+def allocate_all_the_time():
+    while not ending.is_set():
+        steady.outer(40000)
+
+def load_and_unload():
+    for round in range(ROUNDS):
+        for path, name in ({one!r}, "one"), ({two!r}, "two"):
+            library = Library(path, name)
+            library.outer(30001 + 2 * round + (name == "two"))
+            library.unload()
+
+memprof.start(0)
+threads = [threading.Thread(target=allocate_all_the_time) for _ in range(3)]
+for thread in threads:
+    thread.start()
+load_and_unload()
+ending.set()
+for thread in threads:
+    thread.join()
+found = stacks()
+for round in range(ROUNDS):
+    expect_leaf(found, 30001 + 2 * round, "one")
+    expect_leaf(found, 30002 + 2 * round, "two")
+for stack in found[40000]:
+    assert [frame.function for frame in stack[:2]] == ["steady_inner", "steady_outer"], stack
+    assert [frame.function for frame in stack if frame.is_python][0] == "allocate_all_the_time", stack
+"""
+    child.run(PREAMBLE + program, preload=preload)
+
+
+SEQUENCE = """
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+
+static void close_and_tell(void *handle) {
+    errno = 77;
+    int status = dlclose(handle), left = errno;
+    const char *error = dlerror();
+    printf("%d %d %s\\n", status, left, error ? error : "no error");
+}
+
+static void tell_loaded(const char *path) {
+    void *handle = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+    printf("%s\\n", handle ? "loaded" : "not loaded");
+    if (handle) dlclose(handle);
+}
+
+void sequence(const char *one, const char *two) {
+    void *handle = dlopen(one, RTLD_NOW), *again = dlopen(one, RTLD_NOW), *other = dlopen(two, RTLD_NOW);
+    printf("%d\\n", handle == again);
+    close_and_tell(handle);
+    tell_loaded(one);
+    *(void **)dlsym(again, "one_other") = other; /* closed by the first while that is closed */
+    close_and_tell(again);
+    tell_loaded(one);
+    tell_loaded(two);
+    dlopen("/not/there.so", RTLD_NOW);
+    close_and_tell(dlopen(two, RTLD_NOW));
+    for (int i = 0; i < 4; i++) close_and_tell(dlopen(NULL, RTLD_NOW)); /* the program itself */
+    void *program = dlopen(NULL, RTLD_NOW);
+    for (int i = 0; i < 4; i++) close_and_tell(program); /* more often than it was opened */
+    fflush(stdout);
+}
+"""
+
+
+def test_dlclose_does_and_says_what_it_does_without_us(child: Child) -> None:
+    one, two = build(child.folder, "one"), build(child.folder, "two")
+    sequence = compile_text(SEQUENCE, child.folder / "sequence.so", "-ldl")
+    program = f"import ctypes\nctypes.CDLL({str(sequence)!r}).sequence({one.encode()!r}, {two.encode()!r})\n"
+    start = "import spprof.memprof as memprof\nmemprof.start(0)\n"
+    alone = child.run(program)
+    assert alone.splitlines()[:6] == ["1", "0 77 no error", "loaded", "0 77 no error", "not loaded", "not loaded"]
+    assert "shared object not open" in alone
+    assert child.run(program, preload=True) == alone
+    assert child.run(start + program, preload=True) == alone
+    assert child.run(start + program) == alone
