@@ -236,7 +236,7 @@ def read_results() -> list[Outcome]:
 
 def keep(outcome: Outcome) -> None:
     RESULTS.mkdir(exist_ok=True)
-    name = f"{outcome.specimen}-{outcome.mode}-{outcome.date}"
+    name = f"{outcome.specimen}-{outcome.mode}-{outcome.python}-{outcome.commit}-{outcome.date}"
     number = 1
     while (RESULTS / f"{name}-{number}.json").exists():
         number += 1
