@@ -146,9 +146,7 @@ void sp_capture_forget_unloaded(void) {
     sp_unwind_forget();
 }
 
-void spprof_refresh_objects(void) {
-    spprof_pause();
+void sp_capture_refresh_objects(void) {
     sp_objects_refresh();
     sp_capture_forget_unloaded();
-    spprof_resume();
 }

@@ -19,6 +19,9 @@ void sp_capture_let_through(uintptr_t function);
 /* After something was unloaded, or may have been: addresses may mean another object. Takes the loader's lock. */
 void sp_capture_forget_unloaded(void);
 
+/* The same, also where nothing was unloaded that anybody noticed, or loaded. */
+void sp_capture_refresh_objects(void);
+
 sp_stack_record *sp_capture_stack(spprof_drop_reason *reason);
 
 #endif

@@ -136,9 +136,11 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
     return sp_convert_stats_with_gil(native_mode);
 }
 
-/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back. */
+/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and when
+ * objects are noticed that libc itself loaded or unloaded. */
 static void renew_taps(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
+    spprof_refresh_objects();
     sp_pymem_tap_install_with_gil(strcmp(native_mode, "off") != 0);
 }
 

@@ -4,6 +4,7 @@
  *
  * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped meanwhile, and allocates nothing. Objects come at
  * the end of the loader's list, so while none was closed a later scan begins where the last one ended. */
+#include "capture.h"
 #include "dl_stubs.h"
 #include "elf_object.h"
 #include "fork.h"
@@ -284,19 +285,24 @@ static void find_originals(void) {
 
 /* ---- The interface ---- */
 
-static void prepare_once(void) {
-    static bool prepared; /* under `in_loader` */
-    if (prepared) return;
-    find_originals();
-    sp_fork_call(before_fork, after_fork_in_parent, after_fork_in_child);
-    prepared = true;
+static void watch_forks_once(void) {
+    static bool watched; /* under `in_loader` */
+    if (!watched) sp_fork_call(before_fork, after_fork_in_parent, after_fork_in_child);
+    watched = true;
+}
+
+static void find_originals_once(void) {
+    static bool found; /* under `in_loader` */
+    if (!found) find_originals();
+    found = true;
 }
 
 size_t spprof_patch(void) {
     int saved_errno = errno;
     spprof_pause();
     if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
-        prepare_once();
+        watch_forks_once();
+        find_originals_once();
         scan_from(0); /* all: a lazy binding may have overwritten a slot */
         leave_loader();
         sp_profiler_follow_objects(follow_objects);
@@ -304,6 +310,18 @@ size_t spprof_patch(void) {
     spprof_resume();
     errno = saved_errno;
     return atomic_load(&patched_slots);
+}
+
+void spprof_refresh_objects(void) {
+    int saved_errno = errno;
+    spprof_pause();
+    if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
+        watch_forks_once();
+        sp_capture_refresh_objects();
+        leave_loader();
+    }
+    spprof_resume();
+    errno = saved_errno;
 }
 
 size_t spprof_uncovered(const char **names, size_t capacity) {

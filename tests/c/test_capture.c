@@ -214,7 +214,7 @@ TEST(test_rules_are_forgotten_when_something_was_unloaded_and_only_then) {
     sp_capture_forget_unloaded();
     assert_int_equal(sp_rule_cache_count(), 0);
     sp_rule_cache_insert(1000, sp_rule_of_kind(SP_RULE_END));
-    spprof_refresh_objects();
+    sp_capture_refresh_objects();
     assert_int_equal(sp_rule_cache_count(), 1);
 }
 
@@ -236,7 +236,7 @@ TEST(test_refreshing_learns_what_was_loaded) {
     sp_objects_prepare(false);
     uintptr_t address = (uintptr_t)dlsym(load(), "specimen_allocate");
     assert_false(sp_objects_find(address, &object));
-    spprof_refresh_objects();
+    sp_capture_refresh_objects();
     assert_true(sp_objects_find(address, &object));
 }
 
