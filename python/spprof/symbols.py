@@ -151,6 +151,8 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
 
 def _functions(module: Module, places: list[int]) -> tuple[dict[int, str], str | None]:
     """Names by place in the file, and the file that knows lines, if any does."""
+    if not os.path.isabs(module.path):
+        return {}, None  # the kernel's page has a name, and no file: none of that name in our folder is it
     status, has_symtab, has_lines, found = _memprof.symbols(module.path, module.build_id, places)
     if status != "found":
         return {}, None
