@@ -181,6 +181,8 @@ def judge(outcome: Outcome, watched: Watched) -> None:
                     print(f"  {line}", flush=True)
             elif stream == "stdout" and line.startswith("done "):
                 outcome.figures, done = json.loads(line[5:]), True
+            elif stream == "stdout" and line.startswith("preparing "):
+                pass
             elif stream == "stdout" and line.startswith("left out: "):
                 outcome.figures["left_out"] = line[10:]
             else:
