@@ -2,8 +2,8 @@
 
 python3 tools/fetch_debian.py DIRECTORY PACKAGE...
 
-The machine's own apt configuration tells where packages come from; apt's state is kept in DIRECTORY, so that neither a
-former `apt-get update` nor the right to do one is needed.
+PACKAGE may be of another architecture: libcmocka0:arm64. The machine's own apt configuration tells where packages come
+from; apt's state is kept in DIRECTORY, so that neither a former `apt-get update` nor the right to do one is needed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 
-def apt_get(state: Path, arguments: list[str]) -> list[str]:
+def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[str]:
     for folder in ("lists/partial", "archives/partial"):
         (state / folder).mkdir(parents=True, exist_ok=True)
     settings = {
@@ -26,16 +26,21 @@ def apt_get(state: Path, arguments: list[str]) -> list[str]:
         "Acquire::Retries": "2",
         "APT::Sandbox::User": "root",
     }
-    return ["apt-get", "--quiet=2", *(f"-o{key}={value}" for key, value in settings.items()), *arguments]
+    options = [f"-o{key}={value}" for key, value in settings.items()]
+    options += [f"-oAPT::Architectures::={architecture}" for architecture in sorted(architectures)]
+    return ["apt-get", "--quiet=2", *options, *arguments]
 
 
 def fetch(directory: Path, packages: list[str]) -> None:
     state = directory / "apt"
     downloads = directory / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
+    foreign = {package.partition(":")[2] for package in packages if ":" in package}
     # One unreachable source among several makes update fail; whether the packages are found is what counts.
-    subprocess.run(apt_get(state, ["update"]), stdin=subprocess.DEVNULL)
-    subprocess.run(apt_get(state, ["download", *packages]), cwd=downloads, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(apt_get(state, foreign, ["update"]), stdin=subprocess.DEVNULL)
+    subprocess.run(
+        apt_get(state, foreign, ["download", *packages]), cwd=downloads, stdin=subprocess.DEVNULL, check=True
+    )
     for package in sorted(downloads.glob("*.deb")):
         subprocess.run(["dpkg-deb", "--extract", str(package), str(directory)], check=True)
 

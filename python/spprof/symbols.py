@@ -141,7 +141,7 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
     names, lines_path = _functions(module, sorted(set(places.values())))
     roles = {word: role_of(home, names.get(place)) for word, place in places.items()}
     # Of frames that are never shown nobody wants the lines.
-    shown = {places[word] for word, role in roles.items() if role is not CALLING}
+    shown = {places[word] for word, role in roles.items() if role != CALLING}
     lines = _lines(lines_path, sorted(shown))
     for word, place in places.items():
         name = names.get(place) or f"{module.name}+0x{place + 1:x}"

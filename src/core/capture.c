@@ -16,12 +16,16 @@ typedef struct range {
 } range;
 
 static range engine, extension; /* `extension`: what provides the walker */
+static range passage;           /* in the engine */
+
+static void set_range(range *range, uintptr_t start, uintptr_t end) {
+    atomic_store_explicit(&range->start, start, memory_order_relaxed);
+    atomic_store_explicit(&range->end, end, memory_order_relaxed);
+}
 
 static void learn_range(range *range, uintptr_t address) {
     sp_object object;
-    if (address == 0 || !sp_objects_find(address, &object)) return;
-    atomic_store_explicit(&range->start, object.start, memory_order_relaxed);
-    atomic_store_explicit(&range->end, object.end, memory_order_relaxed);
+    if (address != 0 && sp_objects_find(address, &object)) set_range(range, object.start, object.end);
 }
 
 static bool is_within(const range *range, uintptr_t address) {
@@ -30,7 +34,14 @@ static bool is_within(const range *range, uintptr_t address) {
 }
 
 static bool is_own(uintptr_t address) {
-    return is_within(&engine, address) || is_within(&extension, address);
+    bool ours = is_within(&engine, address) || is_within(&extension, address);
+    return ours && !is_within(&passage, address - 1);
+}
+
+void sp_capture_let_through(uintptr_t function) {
+    uintptr_t start, end;
+    if (!is_within(&passage, function) && sp_unwind_find_function(function, &start, &end))
+        set_range(&passage, start, end);
 }
 
 void sp_capture_prepare(void) {

@@ -13,6 +13,9 @@
 /* Learns where this library and the loader's functions lie. At each start. */
 void sp_capture_prepare(void);
 
+/* A function of this library's calls the program's code: above that code its frame is one of the program's stack. */
+void sp_capture_let_through(uintptr_t function);
+
 /* After something was unloaded, or may have been: addresses may mean another object. Takes the loader's lock. */
 void sp_capture_forget_unloaded(void);
 

@@ -25,6 +25,7 @@ static close_function *find_original(void) {
 
 __attribute__((visibility("default"))) int dlclose(void *handle) {
     close_function *close = find_original();
+    sp_capture_let_through((uintptr_t)&sp_hook_dlclose); /* to what the library does at its end */
     int status = close ? close(handle) : -1;
     int saved_errno = errno;
     spprof_pause();

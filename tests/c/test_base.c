@@ -1,8 +1,9 @@
-/* Locks, options, checks, and the list of pending frees. */
+/* Locks, options, checks, clocks, threads, paths, and the list of pending frees. */
 #include "check.h"
 #include "clock.h"
 #include "lock.h"
 #include "options.h"
+#include "path.h"
 #include "pending.h"
 #include "support.h"
 #include "thread.h"
@@ -11,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -242,6 +244,43 @@ TEST(test_each_thread_has_an_id_of_its_own) {
     assert_int_not_equal(thread_ids[0], getpid());
 }
 
+extern void *__libc_stack_end;
+
+static void look_for_stack_top(unsigned thread, void *argument) {
+    (void)thread, (void)argument;
+    uintptr_t top = sp_thread_stack_top(), here = (uintptr_t)&top;
+    CHECK(top > here && top - here < (uintptr_t)1 << 20);
+}
+
+TEST(test_each_threads_stack_ends_above_its_first_frame) {
+    assert_ptr_equal(sp_thread_stack_top(), __libc_stack_end);
+    run_threads(THREADS, look_for_stack_top, NULL);
+}
+
+/* ---- Paths ---- */
+
+typedef bool path_of(char *path, size_t capacity);
+
+/* With room for just the path, and with less. */
+static void assert_path(path_of *path_of, const char *expected) {
+    char path[SP_PATH_MAX];
+    memset(path, 'x', sizeof path);
+    assert_true(path_of(path, sizeof path));
+    assert_string_equal(path, expected);
+    for (size_t capacity = 1; capacity <= strlen(expected); capacity++) assert_false(path_of(path, capacity));
+}
+
+TEST(test_the_programs_path_and_its_folder_are_told_where_they_fit) {
+    char program[SP_PATH_MAX] = "", folder[] = "/tmp/spprof-base-XXXXXX";
+    assert_true(readlink("/proc/self/exe", program, sizeof program - 1) > 0);
+    assert_path(sp_path_of_program, program);
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
+    assert_path(sp_path_of_folder, folder);
+    assert_int_equal(rmdir(folder), 0);
+    assert_false(sp_path_of_folder(program, sizeof program));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pending_addresses_come_out_once_each),
@@ -260,6 +299,8 @@ int main(void) {
         cmocka_unit_test(test_each_option_has_its_variable_and_its_default),
         cmocka_unit_test(test_the_clock_never_goes_back_and_counts_nanoseconds),
         cmocka_unit_test(test_each_thread_has_an_id_of_its_own),
+        cmocka_unit_test(test_each_threads_stack_ends_above_its_first_frame),
+        cmocka_unit_test(test_the_programs_path_and_its_folder_are_told_where_they_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,25 @@ TEST(test_own_frames_are_left_out) {
     run_threads(1, allocate_in_thread, NULL);
 }
 
+static __attribute__((noinline)) void let_through(void) {
+    allocate(1, 100);
+    __asm__ volatile("" ::: "memory"); /* not a jump */
+}
+
+TEST(test_a_function_that_calls_the_program_is_part_of_its_stack) {
+    volatile char inside = 0;
+    start_with_walker();
+    for (int known = 0; known < 2; known++) {
+        SAY(PYTHON(7), (uintptr_t)&inside);
+        let_through();
+        spprof_stack stack;
+        assert_true(spprof_stack_get(live_sample(1).stack_id, &stack));
+        assert_int_equal(stack.frames[known], PYTHON(7));
+        if (known) assert_in_range(stack.frames[0], (uintptr_t)let_through, (uintptr_t)let_through + 500);
+        sp_capture_let_through((uintptr_t)let_through);
+    }
+}
+
 TEST(test_groups_without_an_anchor_come_behind_native_frames) {
     start_with_walker();
     SAY(PYTHON(7), 1, PYTHON(9));
@@ -226,6 +245,7 @@ int main(void) {
         cmocka_unit_test(test_a_sample_has_interpreter_frames_and_native_callers),
         cmocka_unit_test(test_the_same_place_has_the_same_stack),
         cmocka_unit_test(test_own_frames_are_left_out),
+        cmocka_unit_test(test_a_function_that_calls_the_program_is_part_of_its_stack),
         cmocka_unit_test(test_groups_without_an_anchor_come_behind_native_frames),
         cmocka_unit_test(test_no_more_than_eight_places_are_evaluation_code),
         cmocka_unit_test(test_a_walker_that_cuts_marks_the_stack),

@@ -385,15 +385,14 @@ TEST(test_without_memory_the_table_is_empty_and_later_it_is_not) {
 #define REFRESHES 20000
 static _Atomic bool enough;
 static sp_object expected; /* which stays */
-static _Atomic uint64_t found;
-
 static void look_all_the_time(void) {
     sp_object object;
-    for (int i = 0; i < 1000 || !enough; i++) {
+    while (!enough) {
         if (!sp_objects_find((uintptr_t)&qsort, &object)) continue; /* the table is being written */
         CHECK(memcmp(&object, &expected, sizeof object) == 0);
-        found++;
     }
+    CHECK(sp_objects_find((uintptr_t)&qsort, &object));
+    CHECK(memcmp(&object, &expected, sizeof object) == 0);
 }
 
 static void refresh_often(void) {
@@ -416,7 +415,6 @@ static void look_or_refresh(unsigned thread, void *argument) {
 TEST(test_a_reader_never_sees_half_an_object) {
     assert_true(find_by_table((uintptr_t)&qsort, &expected));
     run_threads(READERS + 1, look_or_refresh, NULL);
-    assert_true(found > 0);
 }
 
 int main(void) {

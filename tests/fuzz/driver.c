@@ -4,7 +4,7 @@
  *   driver [-max_total_time=SECONDS] [-runs=N] [-seed=N] [-artifact_prefix=DIR/] FOLDER...
  *
  * The options are libFuzzer's, of which others are passed over, and so is the last line: "Done N runs in S second(s)".
- * The input at hand when the target crashes, or is at work for five seconds, stays in DIR; the exit status is not 0.
+ * The input at hand when the target crashes, or has computed for five seconds, stays in DIR; the exit status is not 0.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -92,7 +92,7 @@ static void on_second(int number) {
     seconds = runs == runs_before ? seconds + 1 : 0;
     runs_before = runs;
     if (seconds < SECONDS_AT_MOST) return;
-    dprintf(STDERR_FILENO, "at work for %d seconds\n", seconds);
+    dprintf(STDERR_FILENO, "computed for %d seconds\n", seconds);
     on_crash(number);
 }
 
@@ -103,8 +103,8 @@ static void watch(void) {
     else
         signal(SIGSEGV, on_crash);
     signal(SIGABRT, on_crash);
-    signal(SIGALRM, on_second);
-    setitimer(ITIMER_REAL, &second, NULL);
+    signal(SIGPROF, on_second);
+    setitimer(ITIMER_PROF, &second, NULL);
 }
 
 /* ---- Inputs ---- */

@@ -48,6 +48,7 @@ NAMES = {
     "A::f() const::{lambda()#1}::operator()() const": "A::f::{lambda()#1}::operator()",
     "operatorial::f(int)": "operatorial::f",
     "my_operator(int)": "my_operator",
+    "my_operator()::{lambda()#1}::operator()() const": "my_operator::{lambda()#1}::operator()",
     "long std::_Hash<std::pair<int const, int> >::count(int) const": "std::_Hash<std::pair<int const, int>>::count",
     "guard variable for x": "x",
     "f": "f",

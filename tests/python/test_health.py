@@ -96,10 +96,15 @@ def test_a_snapshot_counts_all_samples_ever_taken_in_it() -> None:
 
 # ---- In a program
 
-UNKNOWN_CALLER = """\
+LIBRARY = """\
 #include <stdlib.h>
 void *inner(size_t size) {
     void *block = malloc(size);
+    __asm__ volatile("" : "+r"(block));
+    return block;
+}
+void *outer(void *function(size_t), size_t size) {
+    void *block = function(size);
     __asm__ volatile("" : "+r"(block));
     return block;
 }
@@ -107,18 +112,26 @@ void *inner(size_t size) {
 BLIND = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-exceptions", "-fomit-frame-pointer"]
 
 
-def told_by(child: Child, library: str, times: int) -> dict[str, object]:
+def health_after(child: Child, calls: str) -> dict[str, object]:
+    """Of ten large blocks that Python allocates, and ten by the libraries usual and blind."""
+    compile_text(LIBRARY, child.folder / "usual.so")
+    compile_text(LIBRARY, child.folder / "blind.so", *BLIND)
     told: dict[str, object] = json.loads(
         child.run(
             f"""
-            import ctypes, dataclasses, json
+            import ctypes, dataclasses, json, os
             from spprof import memprof
-            library = ctypes.CDLL({library!r})
-            library.inner.argtypes, library.inner.restype = [ctypes.c_size_t], ctypes.c_void_p
+            usual, blind = ctypes.CDLL(os.path.abspath("usual.so")), ctypes.CDLL(os.path.abspath("blind.so"))
+            for library in usual, blind:
+                library.inner.argtypes = [ctypes.c_size_t]
+                library.outer.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+                library.inner.restype = library.outer.restype = ctypes.c_void_p
+            inner = ctypes.cast(usual.inner, ctypes.c_void_p)
+            size = 100 << 20
             memprof.start(64)
-            for _ in range({times}):
-                library.inner(100 << 20)
-            keep = [bytearray(100 << 20) for _ in range(10)]
+            for _ in range(10):
+                {calls}
+            keep = [bytearray(size) for _ in range(10)]
             memprof.stop()
             print(json.dumps(dataclasses.asdict(memprof.get_snapshot().frame_pointer_health)))
             """
@@ -128,18 +141,24 @@ def told_by(child: Child, library: str, times: int) -> dict[str, object]:
 
 
 def test_a_usual_program_is_trusted(child: Child) -> None:
-    library = compile_text(UNKNOWN_CALLER, child.folder / "usual.so")
-    health = told_by(child, str(library), 10)
+    health = health_after(child, "usual.inner(size)")
     assert health["confidence"] == "high"
     assert health["recommendation"] is None
     assert health["truncation_rate"] == 0
-    assert health["total_native_stacks"] == pytest.approx(20, abs=5)  # those of the interpreter's own small blocks too
+    assert health["total_native_stacks"] == pytest.approx(20, abs=5)  # with a small block now and then
     assert health["avg_native_depth"] > 5  # type: ignore[operator]
 
 
-def test_a_library_without_unwind_tables_is_named(child: Child) -> None:
-    library = compile_text(UNKNOWN_CALLER, child.folder / "blind.so", *BLIND)
-    health = told_by(child, str(library), 10)
+def test_where_the_allocators_caller_has_no_unwind_table_the_stack_is_shallow(child: Child) -> None:
+    health = health_after(child, "blind.inner(size)")
     assert health["confidence"] == "low"
-    assert health["shallow_stack_warnings"] == 10  # inner() is all that is known
+    assert health["shallow_stack_warnings"] == 10
     assert "blind.so" in str(health["recommendation"])
+
+
+def test_the_library_where_unwinding_ended_is_named_not_the_one_that_allocated(child: Child) -> None:
+    health = health_after(child, "blind.outer(inner, size)")
+    assert health["confidence"] == "low"
+    assert health["shallow_stack_warnings"] == 0
+    assert "blind.so" in str(health["recommendation"])
+    assert "usual.so" not in str(health["recommendation"])

@@ -91,7 +91,8 @@ NOT_RUST = [
     "_RNvC1a",
     "_RNvC1a9main",
     "_RNvB_4main",  # refers to itself
-    "_RINvC1a4mainBz_E",  # refers to what comes later
+    "_RINvC1a4mainBd_hE",  # refers to what comes later
+    "_RINvC1a4mainBz_E",
     "_RNvC1a4mainX",
     "_RINvC1a4mainRL0_hE",  # a lifetime that nobody binds
     "_RINvC1a4mainFGzzzzzzzzzzzzz_EuE",
@@ -126,6 +127,7 @@ def test_a_name_cut_anywhere_or_with_a_wrong_letter_does_no_harm(mangled: str) -
 
 def test_nesting_without_end_is_refused() -> None:
     assert decoded("_RIC1f" + "R" * 90 + "hE") == "f::<" + "&" * 90 + "u8>"
+    assert decoded("_RIC1f" + "R" * 110 + "hE") is None
     assert decoded("_RIC1f" + "R" * 5000 + "hE") is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import threading
@@ -275,6 +276,36 @@ def test_threads_that_meet_words_at_once_get_the_same_frames(library: Library, l
     assert all(one is other for frames in found for one, other in zip(frames, found[0]))
 
 
+# ---- What the extension reads
+
+
+def test_a_long_name_is_told_whole(tmp_path: Path) -> None:
+    name = "f" * 3000
+    library = Library(compile_text(f"int {name}(void) {{ return 1; }}", tmp_path / "long.so"))
+    place = library.word(name) - 1 - BASE
+    assert _memprof.symbols(str(library.path), b"", [place])[3] == [(name, place)]
+
+
+def test_a_source_named_from_the_compilers_folder_is_told_with_it(library: Library, tmp_path: Path) -> None:
+    if not has_libdw(library):
+        pytest.skip("libdw.so.1 is not installed")
+    source = tmp_path / "sources" / "relative.c"
+    source.parent.mkdir()
+    source.write_text("int f(void) {\n    return 1;\n}\n", encoding="utf-8")
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    command = [*compiler, "-g", "-O0", "-shared", "sources/relative.c", "-o", "relative.so"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    relative = Library(tmp_path / "relative.so")
+    assert _memprof.lines(str(relative.path), [relative.word("f") - 1 - BASE]) == [(str(source), 1)]
+
+
+def test_lines_are_found_without_an_index_of_addresses(library: Library, tmp_path: Path) -> None:
+    places = sorted(library.word(name) - 1 - BASE for name in ("hidden", "exported"))
+    copy = tmp_path / "copy.so"
+    run_tool("objcopy", "--remove-section=.debug_aranges", str(library.path), str(copy))
+    assert _memprof.lines(str(copy), [1, *places, SIZE]) == _memprof.lines(str(library.path), [1, *places, SIZE])
+
+
 # ---- Lines of files that are not what was expected
 
 
@@ -282,11 +313,18 @@ def test_lines_of_what_is_no_such_file_are_not_known(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "text").write_text("no object\n" * 1000, encoding="ascii")
     os.mkfifo(tmp_path / "fifo")
-    with open(tmp_path / "huge", "wb") as huge:
-        huge.truncate(1 << 40)
-    for name in ("empty", "text", "fifo", "huge", ".", "missing"):
+    for name in ("empty", "text", "fifo", ".", "missing"):
         assert _memprof.lines(str(tmp_path / name), [1, 2]) == [None, None]
     assert _memprof.lines(str(tmp_path / "empty"), []) == []
+
+
+def test_a_file_too_large_to_be_read_has_no_lines(library: Library, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.so"
+    shutil.copy(library.path, huge)
+    os.truncate(huge, 1 << 30)
+    place = library.word("exported") - 1 - BASE
+    assert _memprof.lines(str(huge), [place]) == [None]
+    assert _memprof.symbols(str(huge), b"", [place])[3] == [("exported", place)]
 
 
 def test_a_library_cut_anywhere_has_no_lines_and_does_no_harm(library: Library, child: Child) -> None:

@@ -37,9 +37,16 @@ void NAME_keep(size_t size) {
     kept = malloc(size);
 }
 
+static size_t left_behind;
+
+void NAME_leave(size_t size) {
+    left_behind = size;
+}
+
 __attribute__((destructor)) static void end(void) {
     free(kept);
     if (NAME_other) dlclose(NAME_other);
+    if (left_behind) kept = NAME_inner(left_behind);
 }
 """
 ROOMS = {"one": 1000, "two": 3000}
@@ -52,7 +59,7 @@ from spprof import _memprof
 class Library:
     def __init__(self, path, name):
         self.loaded, self.name = ctypes.CDLL(path), name
-        self.inner, self.outer, self.keep = (self.function(which) for which in ("inner", "outer", "keep"))
+        self.outer, self.keep, self.leave = map(self.function, ("outer", "keep", "leave"))
 
     def function(self, which):
         found = getattr(self.loaded, f"{self.name}_{which}")
@@ -125,6 +132,24 @@ one.keep(30001)
 assert len(stacks()[30001]) == 1
 one.unload()
 assert 30001 not in stacks()
+"""
+    child.run(PREAMBLE + program, preload=preload)
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_what_a_library_allocates_while_it_is_unloaded_has_its_whole_stack(child: Child, preload: bool) -> None:
+    one = build(child.folder, "one")
+    program = f"""
+memprof.start(0)
+one = Library({one!r}, "one")
+one.leave(30001)
+def closing(): one.unload()
+closing()
+((stack,),) = [found for size, found in stacks().items() if size == 30001]
+functions = [frame.function for frame in stack]
+assert functions[:2] == ["one_inner", "end"], functions
+assert functions[-2:] == ["closing", "<module>"] and functions[-3].endswith("unload"), functions
+assert "dlclose" in functions, functions
 """
     child.run(PREAMBLE + program, preload=preload)
 

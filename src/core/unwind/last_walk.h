@@ -12,6 +12,7 @@
 #ifndef SP_LAST_WALK_H
 #define SP_LAST_WALK_H
 
+#include "registers.h"
 #include "spprof.h"
 #include "stack_memory.h"
 
@@ -34,8 +35,10 @@ typedef struct sp_last_walks {
 
 /* Whether the frame leads to the one that followed it the last time. */
 static inline bool sp_last_frame_leads_on(const sp_last_frame *frame, const sp_stack_memory *stack) {
-    if (!sp_stack_memory_holds(stack, frame->pc_place, frame[1].address)) return false;
-    return !frame->fp_place || sp_stack_memory_holds(stack, frame->fp_place, frame[1].fp);
+    uintptr_t pc, fp;
+    if (!sp_stack_memory_load_known(stack, frame->pc_place, &pc)) return false;
+    if (sp_strip_signature(pc) != frame[1].address) return false;
+    return !frame->fp_place || (sp_stack_memory_load_known(stack, frame->fp_place, &fp) && fp == frame[1].fp);
 }
 
 #endif

@@ -39,13 +39,12 @@ SP_READS_ANY_WORD static inline bool sp_stack_memory_load(sp_stack_memory *stack
     return true;
 }
 
-/* Whether these 8 bytes are known to be readable, and hold the value. */
-SP_READS_ANY_WORD static inline bool sp_stack_memory_holds(const sp_stack_memory *stack, uintptr_t address,
-                                                           uintptr_t value) {
-    uintptr_t held;
-    if (address < stack->low || address > stack->high - sizeof held) return false;
-    __builtin_memcpy(&held, (const void *)address, sizeof held);
-    return held == value;
+/* The same, and false where these 8 bytes are not known to be readable yet. */
+SP_READS_ANY_WORD static inline bool sp_stack_memory_load_known(const sp_stack_memory *stack, uintptr_t address,
+                                                                uintptr_t *value) {
+    if (address < stack->low || address > stack->high - sizeof *value) return false;
+    __builtin_memcpy(value, (const void *)address, sizeof *value);
+    return true;
 }
 
 #endif

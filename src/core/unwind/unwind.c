@@ -51,6 +51,15 @@ static bool describe(const sp_object *object, uintptr_t pc, description *found) 
     return sp_eh_frame_find(&image, pc, &found->fde) && sp_cfi_row_at(&image, &found->fde, pc, &found->row);
 }
 
+bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end) {
+    sp_object object;
+    description found;
+    if (!sp_objects_find(pc, &object) || !describe(&object, pc, &found)) return false;
+    *start = found.fde.pc_start;
+    *end = found.fde.pc_end;
+    return true;
+}
+
 /* Code outside of any object may be gone and others come to its place: it is looked for each time. */
 static __attribute__((noinline)) sp_rule find_rule_slow(uintptr_t pc) {
     sp_object object;
@@ -193,6 +202,12 @@ static bool is_behind_indirect_call(const uint8_t *code) {
 static bool is_behind_direct_call(const uint8_t *code) {
     return code[-5] == 0xE8;
 }
+#elif defined(__aarch64__)
+static bool is_call(uint32_t instruction) {
+    bool direct = instruction >> 26 == 0x25;                  /* bl */
+    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
+    return direct || indirect;
+}
 #endif
 
 /* Code without a description: generated at run time, or assembly. What looks like its frame may be anything, so the
@@ -204,11 +219,7 @@ static bool is_behind_call(uintptr_t pc) {
 #if defined(__x86_64__)
     return is_behind_direct_call((const uint8_t *)pc) || is_behind_indirect_call((const uint8_t *)pc);
 #elif defined(__aarch64__)
-    if (pc % 4 != 0) return false;
-    uint32_t instruction = ((const uint32_t *)pc)[-1];
-    bool direct = instruction >> 26 == 0x25;                  /* bl */
-    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
-    return direct || indirect;
+    return pc % 4 == 0 && is_call(((const uint32_t *)pc)[-1]);
 #endif
 }
 
@@ -224,11 +235,12 @@ static bool find_stack_pointer(walk *at) {
     return true;
 }
 #elif defined(__aarch64__)
+/* The return address may be in generated code as well. */
 static bool is_record(walk *at, uintptr_t fp) {
     uintptr_t pc;
     if (fp < at->frame.sp || !sp_stack_memory_load(&at->stack, fp + sizeof fp, &pc)) return false;
     pc = sp_strip_signature(pc);
-    return is_outside_objects(pc) || is_behind_call(pc);
+    return pc % 4 == 0 && sp_memory_is_readable(pc - 4) && is_call(((const uint32_t *)pc)[-1]);
 }
 
 /* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the caller's

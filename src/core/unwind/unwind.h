@@ -37,6 +37,9 @@ typedef struct sp_native_stack {
 /* Unwinds from `registers`, whose function is the first frame. */
 void sp_unwind(const sp_registers *registers, sp_native_stack *out);
 
+/* Where the function that holds `pc` begins and ends. False: it is not described. */
+bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end);
+
 /* After an object was unloaded. */
 void sp_unwind_forget(void);
 

@@ -1,0 +1,45 @@
+/* places.h: stacks, and where their frames ought to lie.
+ *
+ *   PLACED(inner) void f(void) { … }       a section for one function: an address belongs to it for certain
+ *   PLACE(inner)                           where that is
+ *
+ * Threads, signals: any.
+ */
+#ifndef PLACES_H
+#define PLACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLACED(name) __attribute__((noinline, noclone, section("placed_" #name)))
+#define DECLARE_PLACE(name) extern const char __start_placed_##name[], __stop_placed_##name[]
+#define PLACE(name) ((place){#name, (uintptr_t)__start_placed_##name, (uintptr_t)__stop_placed_##name})
+
+typedef struct place {
+    const char *name;
+    uintptr_t start, end;
+} place;
+
+#define STACK_FRAMES_MAX 1024
+
+/* As unwind.h describes it. */
+typedef struct stack {
+    uintptr_t addresses[STACK_FRAMES_MAX], ends[STACK_FRAMES_MAX];
+    size_t count;
+    bool cut, truncated;
+} stack;
+
+/* The first frame at or behind `from` that lies in `place`; taken->count: none. */
+size_t stack_find(const stack *taken, size_t from, const place *place);
+
+/* From the first frame in expected[0] on, the stack is `expected`, frame by frame. Returns the frame behind them. */
+size_t check_frames(const stack *taken, const place *expected, size_t count);
+
+/* It is as libgcc's, behind the first frame in `place`. */
+void check_as_libgcc(const stack *taken, const stack *by_libgcc, const place *place);
+
+/* It ends where threads begin, and no frame of a call ends below its callee's. */
+void check_whole(const stack *taken);
+
+#endif

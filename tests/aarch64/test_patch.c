@@ -1,0 +1,67 @@
+/* The library loaded by a program that runs: slots are patched, and objects that are loaded later followed. */
+#include "spprof.h"
+#include "tap.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <string.h>
+
+typedef __typeof__(spprof_start) start_function;
+typedef __typeof__(spprof_patch) patch_function;
+typedef __typeof__(spprof_set_native) set_native_function;
+typedef __typeof__(spprof_copy_live) copy_live_function;
+typedef __typeof__(spprof_stack_get) stack_get_function;
+
+static void *engine;
+
+static void *find(const char *name) {
+    void *found = dlsym(engine, name);
+    CHECK(found);
+    return found;
+}
+
+static bool is_sampled(size_t size, spprof_stack *stack) {
+    static spprof_sample samples[1024];
+    size_t live = ((copy_live_function *)find("spprof_copy_live"))(samples, 1024);
+    for (size_t i = 0; i < live && i < 1024; i++)
+        if (samples[i].size == size)
+            return ((stack_get_function *)find("spprof_stack_get"))(samples[i].stack_id, stack);
+    return false;
+}
+
+static void test_the_programs_own_calls_are_led_to_the_taps(void) {
+    spprof_stack stack;
+    void *before = malloc(1111);
+    CHECK(!is_sampled(1111, &stack));
+    CHECK(((patch_function *)find("spprof_patch"))() > 0);
+    void *block = malloc(2222);
+    CHECK(is_sampled(2222, &stack) && !stack.truncated && stack.count >= 3);
+    free(block);
+    CHECK(!is_sampled(2222, &stack));
+    free(before);
+}
+
+/* Found by the RUNPATH of this program: the loader looks at who called. */
+static void test_a_library_loaded_later_is_followed(void) {
+    spprof_stack stack;
+    void *plugin = dlopen("libplugin.so", RTLD_NOW);
+    CHECK(plugin);
+    void *(*allocate)(size_t) = (void *(*)(size_t))(uintptr_t)dlsym(plugin, "plugin_allocate");
+    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next slow calls look for what is new */
+    void *block = allocate(3333);
+    CHECK(is_sampled(3333, &stack) && !stack.truncated);
+    CHECK(stack.frames[0] > (uintptr_t)allocate && stack.frames[0] < (uintptr_t)allocate + 64);
+    free(block);
+    CHECK(dlclose(plugin) == 0);
+}
+
+int main(void) {
+    engine = dlopen("libspprof_alloc.so", RTLD_NOW);
+    if (!engine) fprintf(stderr, "%s\n", dlerror());
+    CHECK(engine);
+    ((set_native_function *)find("spprof_set_native"))(true);
+    CHECK(((start_function *)find("spprof_start"))(0, NULL) == SPPROF_OK);
+    RUN(test_the_programs_own_calls_are_led_to_the_taps);
+    RUN(test_a_library_loaded_later_is_followed);
+    return EXIT_SUCCESS;
+}
