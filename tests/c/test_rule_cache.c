@@ -183,7 +183,6 @@ static void write_or_read(unsigned thread, void *argument) {
 TEST(test_a_hit_is_never_another_addresses_rule_while_threads_insert) {
     for (uint32_t i = 0; i < POOL; i++) pool[i] = address_in_set(i % 4, i / 4);
     run_threads(WRITERS + READERS, write_or_read, NULL);
-    read_rules(WRITERS); /* on a busy machine the readers may have been through before the first writer began */
     assert_true(hits > 0);
     assert_in_range(sp_rule_cache_count(), 1, 4 * SP_RULE_CACHE_WAYS);
 }

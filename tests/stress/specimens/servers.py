@@ -71,9 +71,14 @@ def environment_with(package):
         venv.create(folder, with_pip=True, clear=True)
         plain = {key: value for key, value in os.environ.items() if key not in ("LD_PRELOAD", "PYTHONPATH")}
         pip = [str(scripts / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", package]
-        installed = subprocess.run(pip, env=plain, capture_output=True, encoding="utf-8", check=False)
-        if installed.returncode != 0:
-            return None, (installed.stderr.strip().splitlines() or ["pip failed"])[-1]
+        with (folder / "pip.log").open("w+") as log:
+            installing = subprocess.Popen(pip, env=plain, stdout=log, stderr=log)
+            while installing.poll() is None:  # uWSGI is compiled, which a busy machine takes its time for
+                print("preparing", package, flush=True)
+                time.sleep(1)
+            log.seek(0)
+            if installing.returncode != 0:
+                return None, (log.read().strip().splitlines() or ["pip failed"])[-1]
         ours = Path(spprof.__file__).parents[1]
         purelib = folder / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
         (purelib / "ours.pth").write_text(f"{ours}\n")
