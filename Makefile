@@ -102,7 +102,7 @@ run-tests: $(CMOCKA) $(ALLOCATORS) $(LIBUNWIND) install-checked
 	    $(PYTEST) tests/python --junitxml=build/results/python.xml
 
 run-pytest: $(LIBUNWIND) install-checked
-	$(PYTEST) tests/python --junitxml=$(JUNIT)
+	$(PYTEST) tests/python -m "not packaging and not viewers and not long" --junitxml=$(JUNIT)
 
 run-other-pythons:
 	$(PYTHON) tools/find_pythons.py --others | while read -r version python; do \

@@ -302,11 +302,21 @@ def test_every_leaves_a_file_whatever_happens(place: Place, end: str, status: in
     assert not [file for file in files if "/spprof/" in file]
 
 
+def obey_interrupts() -> None:
+    """What a shell starts in the background ignores SIGINT, and so would what that starts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_a_server_that_is_interrupted_leaves_its_file(place: Place):
     place.write("")
     command = [sys.executable, "-u", "-m", "spprof", "run", "-o", str(place.output), "-m", "http.server", "0"]
     server = subprocess.Popen(
-        command, cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        command,
+        cwd=place.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        preexec_fn=obey_interrupts,
     )
     assert server.stdout
     port = re.search(r"port (\d+)", server.stdout.readline())
@@ -323,6 +333,7 @@ def test_a_server_that_is_interrupted_leaves_its_file(place: Place):
     assert place.output.exists()
 
 
+@pytest.mark.long
 def test_pytest_of_a_real_package_passes_as_without_us(place: Place):
     pytest.importorskip("numpy")
     words = [

@@ -12,6 +12,8 @@ from types import ModuleType
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 ROUNDS = {"churn": 2, "embedding": 1, "saving": 1, "servers": 4}
 """Of the others there are three: one for each rate. Of the servers one for each way to start them."""
