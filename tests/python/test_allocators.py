@@ -82,7 +82,9 @@ def allocator_environment(allocator: str, child: Child) -> dict[str, str]:
 
 
 @EVERY_MODE
-@pytest.mark.parametrize("allocator", ALLOCATORS)
+@pytest.mark.parametrize(
+    "allocator", [pytest.param(name, marks=pytest.mark.long if "debug" in name else ()) for name in ALLOCATORS]
+)
 def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
     """Sampled, within 5 standard errors: a false alarm in 1.7 million for each number."""
     added = DEBUG_BYTES_MAX if "debug" in allocator else 0
@@ -484,7 +486,7 @@ ORDERS = """
         and order.index("tracer on") < order.index("tracer off")
     ]
     assert len(orders) == 6
-    for order in orders + orders[::-1]:
+    for order in orders:
         for step in order:
             calls[step]()
             check(memprof.is_active(), (order, step))

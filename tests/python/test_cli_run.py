@@ -309,7 +309,8 @@ def obey_interrupts() -> None:
 
 def test_a_server_that_is_interrupted_leaves_its_file(place: Place):
     place.write("")
-    command = [sys.executable, "-u", "-m", "spprof", "run", "-o", str(place.output), "-m", "http.server", "0"]
+    command = [sys.executable, "-u", "-m", "spprof", "run", "-o", str(place.output), "-m", "http.server"]
+    command += ["0", "--bind", "127.0.0.1"]  # any other address would be looked up in the DNS
     server = subprocess.Popen(
         command,
         cwd=place.folder,
@@ -321,7 +322,7 @@ def test_a_server_that_is_interrupted_leaves_its_file(place: Place):
     assert server.stdout
     port = re.search(r"port (\d+)", server.stdout.readline())
     assert port
-    with urllib.request.urlopen(f"http://localhost:{port[1]}/program.py") as answer:  # now it is in its loop
+    with urllib.request.urlopen(f"http://127.0.0.1:{port[1]}/program.py") as answer:  # now it is in its loop
         assert answer.status == 200
     server.send_signal(signal.SIGINT)
     rest, errors = server.communicate(timeout=TIMEOUT_SECONDS)
