@@ -151,7 +151,7 @@ def merge(target: Target, options: argparse.Namespace) -> bool:
         return False
     corpus = options.corpus / target.name
     corpus.mkdir(parents=True, exist_ok=True)
-    command = [str(program), "-set_cover_merge=1", str(corpus), str(options.merge)]
+    command = [str(program), "-set_cover_merge=1", "-use_counters=0", str(corpus), str(options.merge)]
     return subprocess.run(command, check=False).returncode == 0
 
 
