@@ -158,6 +158,7 @@ stress: install
 sanitize: venv $(CMOCKA)
 	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
 	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"
+	@echo "left out under the thread sanitizer: the filling of the list of modules, which takes it minutes"
 	@echo "left out too: tests that read or tear whole stacks or make very small ones (raw_stacks in tests/c/meson.build)"
 	$(MAKE) --no-print-directory NAME=address SANITIZE=address,undefined run-sanitizer
 	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread run-sanitizer

@@ -11,6 +11,8 @@ from types import ModuleType
 import pytest
 from native import compile_library
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "tests" / "fuzz" / "run.py"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from unwind_tables import Function, Tables, compile_reader, described_gaps, differences, functions_of_readelf
 
+pytestmark = pytest.mark.long
+
 FUNCTIONS_COMPARED = 2000  # of each object, evenly spread
 
 
