@@ -1,5 +1,7 @@
 #include "rule.h"
 
+#include "dwarf_reader.h"
+
 static bool is_word_multiple(int64_t offset) {
     return offset % SP_RULE_WORD == 0;
 }
@@ -43,31 +45,16 @@ static sp_rule pack(sp_rule_kind kind, int64_t cfa_offset, int64_t kept) {
     return sp_rule_of_kind(kind) | cfa_bits << SP_RULE_CFA_SHIFT | (uint32_t)kept;
 }
 
-static int64_t read_sleb(const uint8_t *bytes, uint32_t length, uint32_t *used) {
-    uint64_t value = 0;
-    unsigned shift = 0;
-    *used = 0;
-    while (*used < length && shift < 63) {
-        uint8_t byte = bytes[(*used)++];
-        value |= (uint64_t)(byte & 0x7F) << shift;
-        shift += 7;
-        if (byte & 0x80) continue;
-        return byte & 0x40 ? (int64_t)(value | ~UINT64_C(0) << shift) : (int64_t)value;
-    }
-    *used = length + 1;
-    return 0;
-}
-
 #define OP_BREG0 0x70
 #define OP_DEREF 0x06
 
 /* "breg n; deref": what a function that realigned its stack says, whose old stack pointer is kept in memory. */
 static sp_rule encode_expression(const sp_cfi_row *row, int64_t kept) {
     const uint8_t *bytes = row->cfa_expression;
-    uint32_t used;
     if (row->cfa_length < 3) return sp_rule_of_kind(SP_RULE_EVALUATE);
-    int64_t offset = read_sleb(bytes + 1, row->cfa_length - 1, &used);
-    bool is_load = used + 2 == row->cfa_length && bytes[used + 1] == OP_DEREF;
+    sp_dwarf_reader reader = {.at = bytes + 1, .end = bytes + row->cfa_length};
+    int64_t offset = sp_dwarf_read_sleb(&reader);
+    bool is_load = !reader.failed && reader.end - reader.at == 1 && *reader.at == OP_DEREF;
     if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_FP) return pack(SP_RULE_FP_LOAD, offset, kept);
     if (is_load && bytes[0] == OP_BREG0 + SP_REGISTER_SP) return pack(SP_RULE_SP_LOAD, offset, kept);
     return sp_rule_of_kind(SP_RULE_EVALUATE);
