@@ -5,26 +5,23 @@ from __future__ import annotations
 
 def human_bytes(count: int) -> str:
     """``count`` bytes in the largest decimal unit that leaves a digit before the point: ``"812.3 MB"``, ``"17 B"``."""
-    if abs(count) < 1000:
-        return f"{count} B"
-    size = count / 1000.0
-    for unit in ("kB", "MB", "GB"):
-        if abs(size) < 999.95:  # what would not be printed as 1000.0
-            return f"{size:.1f} {unit}"
-        size /= 1000.0
-    return f"{size:.1f} TB"
+    return _in_units(count, 1000, ("kB", "MB", "GB", "TB"))
 
 
 def binary_bytes(count: int) -> str:
     """``count`` bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
-    if abs(count) < 1024:
+    return _in_units(count, 1024, ("KiB", "MiB", "GiB", "TiB"))
+
+
+def _in_units(count: int, base: int, units: tuple[str, ...]) -> str:
+    if abs(count) < base:
         return f"{count} B"
-    size = count / 1024.0
-    for unit in ("KiB", "MiB", "GiB"):
-        if abs(size) < 1023.95:  # what would not be printed as 1024.0
+    size = count / base
+    for unit in units[:-1]:
+        if abs(size) < base - 0.05:  # what would not be printed as the next unit
             return f"{size:.1f} {unit}"
-        size /= 1024.0
-    return f"{size:.1f} TiB"
+        size /= base
+    return f"{size:.1f} {units[-1]}"
 
 
 def amount(value: int, unit: str) -> str:
