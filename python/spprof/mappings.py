@@ -12,18 +12,12 @@ import os
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from spprof import _memprof
 from spprof.profile import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Module = tuple[int, int, int, int, str, bytes]
-
-
-def loaded_modules() -> Sequence[Module]:
-    """The objects in which the engine saw a native frame, those that it knows by now."""
-    return [module for module in _memprof.modules() if module[0] != module[1]]
 
 
 class Mappings:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from spprof import _memprof
 from spprof.drawn import EVERY_ALLOCATION, weight
-from spprof.mappings import Mappings, loaded_modules
+from spprof.mappings import Mappings
 from spprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
 from spprof.sites import rounded
 
@@ -43,7 +43,7 @@ def profile_of(
 
     ``modules``: the objects in which native frames lie, the engine's where None.
     """
-    mappings = Mappings(loaded_modules() if modules is None else modules)
+    mappings = Mappings(_memprof.modules() if modules is None else modules)
     locations = _Locations(mappings)
     totals = snapshot.site_totals()
     number_of = {site[0]: locations.stack_number(snapshot.frames(site[0])) for site in totals}
