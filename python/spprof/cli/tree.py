@@ -17,7 +17,7 @@ from spprof.cli.table import explanation, headline
 from spprof.cli.terminal import Terminal, site_text
 from spprof.sites import SiteKey, rounded
 from spprof.tally import Tally
-from spprof.text import amount
+from spprof.text import amount, percent
 
 if TYPE_CHECKING:
     import argparse
@@ -104,7 +104,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         return
     terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
     for depth, node in rows:
-        share = 100.0 * node.fixed / root.fixed if root.fixed else 0.0
+        share = percent(node.fixed, root.fixed)
         indent = "  " * (depth - 1) + "+ " if depth else ""
         if depth > _INDENT_MAX // 2:
             indent = f"{'  ' * (_INDENT_MAX // 2 - 3)}[{depth}] "
