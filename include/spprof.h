@@ -253,10 +253,12 @@ typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *cut);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
 
 /* The same for a thread that a signal interrupted at any instruction, in its handler: what the interpreter's own pointers lead
- * to may be gone or never have been, and is read by spprof_copy or where it cannot go. It may also return
+ * to may be gone or never have been, and is read by spprof_copy or where it cannot go. `sp`: the interrupted stack pointer;
+ * within the thread's own stack (spprof_thread) all from there to the stack's end is there. It may also return
  * SPPROF_WALK_TORN: the frames were just being changed, and nobody knows them. */
 #define SPPROF_WALK_TORN (SIZE_MAX - 1)
-SPPROF_API void spprof_set_tick_walker(spprof_walker *walker);
+typedef size_t spprof_tick_walker(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut);
+SPPROF_API void spprof_set_tick_walker(spprof_tick_walker *walker);
 
 /* Copies memory that may not be there: false, and *to holds nothing of use. Signals: safe. */
 SPPROF_API bool spprof_copy(void *to, uintptr_t from, size_t bytes);

@@ -79,10 +79,9 @@ static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, sp_native
     sp_unwind(&registers, native);
 }
 
-/* False: a code object found no room, or the frames were being changed. */
-static bool walk_into(sp_scratch *scratch, spprof_walker *walker, sp_interpreter_stack *interpreter, bool *cut,
-                      spprof_drop_reason *reason) {
-    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, cut) : 0;
+/* What a walker wrote. False: a code object found no room, or the frames were being changed. */
+static bool take_words(sp_scratch *scratch, size_t count, sp_interpreter_stack *interpreter,
+                       spprof_drop_reason *reason) {
     *reason = count == SPPROF_WALK_TORN ? SP_CAPTURE_TORN : SPPROF_DROP_CODE_TABLE_FULL;
     *interpreter = (sp_interpreter_stack){.words = scratch->words,
                                           .count = count,
@@ -108,7 +107,8 @@ static sp_stack_record *capture_into(sp_scratch *scratch, spprof_drop_reason *re
     sp_interpreter_stack interpreter;
     bool cut = false;
     spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
-    if (!walk_into(scratch, walker, &interpreter, &cut, reason)) return NULL;
+    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    if (!take_words(scratch, count, &interpreter, reason)) return NULL;
     unwind_into(scratch, &native);
     return intern_merged(scratch, &native, &interpreter, is_own, cut, reason);
 }
@@ -127,22 +127,23 @@ static bool is_never_own(uintptr_t address) {
     return false;
 }
 
-static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, const sp_registers *registers,
+static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, uintptr_t sp, const sp_registers *registers,
                                                  spprof_drop_reason *reason) {
     sp_native_stack native = empty_stack(scratch);
     sp_interpreter_stack interpreter;
     bool cut = false;
-    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
-    if (!walk_into(scratch, walker, &interpreter, &cut, reason)) return NULL;
+    spprof_tick_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
+    size_t count = walker ? walker(sp, scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    if (!take_words(scratch, count, &interpreter, reason)) return NULL;
     if (registers) sp_unwind(registers, &native);
     return intern_merged(scratch, &native, &interpreter, is_never_own, cut, reason);
 }
 
-sp_stack_record *sp_capture_interrupted(const sp_registers *registers, spprof_drop_reason *reason) {
+sp_stack_record *sp_capture_interrupted(uintptr_t sp, const sp_registers *registers, spprof_drop_reason *reason) {
     sp_scratch *scratch = sp_scratch_take();
     *reason = SPPROF_DROP_OUT_OF_MEMORY;
     if (!scratch) return NULL;
-    sp_stack_record *record = capture_interrupted_into(scratch, registers, reason);
+    sp_stack_record *record = capture_interrupted_into(scratch, sp, registers, reason);
     sp_scratch_give(scratch);
     return record;
 }

@@ -28,8 +28,8 @@ sp_stack_record *sp_capture_stack(spprof_drop_reason *reason);
 /* *reason when the interpreter's frames were being changed. */
 #define SP_CAPTURE_TORN SPPROF_DROP_REASON_COUNT
 
-/* The stack of what a signal interrupted, for its handler: its registers, and no native frames without them. All of the
- * program's frames are kept, the taps' too. Reads of the interpreter's memory are bounded as the tick walker bounds them. */
-sp_stack_record *sp_capture_interrupted(const sp_registers *registers, spprof_drop_reason *reason);
+/* The stack of what a signal interrupted, for its handler: where its stack pointer stood, and its registers; without those no
+ * native frames. All of the program's frames are kept, the taps' too. */
+sp_stack_record *sp_capture_interrupted(uintptr_t sp, const sp_registers *registers, spprof_drop_reason *reason);
 
 #endif

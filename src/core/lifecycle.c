@@ -23,7 +23,7 @@ void spprof_set_walker(spprof_walker *walker) {
     atomic_store_explicit(&profiler->walker, walker, memory_order_release);
 }
 
-void spprof_set_tick_walker(spprof_walker *walker) {
+void spprof_set_tick_walker(spprof_tick_walker *walker) {
     atomic_store_explicit(&profiler->tick_walker, walker, memory_order_release);
 }
 

@@ -36,11 +36,11 @@ typedef struct sp_counters {
 } sp_counters;
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                  /* sp_plan_pack; written under lifecycle, read by anyone */
-    _Atomic(spprof_walker *) walker;        /* NULL: no interpreter, stacks are empty */
-    _Atomic(spprof_walker *) tick_walker;   /* the same where a signal interrupted */
-    _Atomic(sp_object_follower *) follower; /* NULL: nothing is patched, or nothing has to be */
-    _Atomic bool native;                    /* whether the native taps hold trials */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
+    _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
+    _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
+    _Atomic bool native;                       /* whether the native taps hold trials */
     _Atomic bool shut_down;
     _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */
     sp_lock lifecycle;   /* start, stop, shutdown */

@@ -46,16 +46,6 @@ bool spprof_code_get(uint32_t id, spprof_code *code) {
     return sp_code_table_get(&sp_the_profiler.codes, id, code);
 }
 
-/* The thread's own stack is there from here up to its end, if this is it. */
-static bool is_own_stack(uintptr_t from, size_t bytes) {
-    const spprof_thread *self = &spprof_this_thread;
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    if (here < self->stack_low || from < here || from >= self->stack_high) return false;
-    return bytes <= self->stack_high - from;
-}
-
 bool spprof_copy(void *to, uintptr_t from, size_t bytes) {
-    if (!is_own_stack(from, bytes)) return sp_memory_copy(to, from, bytes);
-    __builtin_memcpy(to, (const void *)from, bytes);
-    return true;
+    return sp_memory_copy(to, from, bytes);
 }

@@ -102,15 +102,22 @@ static inline bool has_outer_call(const tick_walk *walk) {
     return !walk->call.is_root;
 }
 
+/* The root's lies in the thread state, the others on the C stack. */
+static inline bool copy_call(const tick_walk *walk, const _PyCFrame *at, _PyCFrame *copy) {
+    if (at != &walk->own->root_cframe) return copy_from_stack(walk, copy, at, sizeof *copy);
+    *copy = *at;
+    return true;
+}
+
 static bool read_call(tick_walk *walk, const _PyCFrame *at) {
     _PyCFrame before;
     innermost_call *call = &walk->call;
     call->at = at;
     call->is_root = at == &walk->own->root_cframe;
     call->outer = NULL;
-    if (!spprof_copy(&call->copy, (uintptr_t)at, sizeof call->copy)) return false;
+    if (!copy_call(walk, at, &call->copy)) return false;
     if (call->is_root) return true;
-    if (!spprof_copy(&before, (uintptr_t)call->copy.previous, sizeof before)) return false;
+    if (!copy_call(walk, call->copy.previous, &before)) return false;
     call->outer = before.current_frame;
     return true;
 }
@@ -142,8 +149,8 @@ static bool tick_retry(tick_walk *walk) {
     return read_call(walk, innermost) && begin_at(walk, walk->call.copy.previous);
 }
 
-size_t sp_pyframes_walk_tick(uint64_t *words, size_t capacity, bool *cut) {
-    return walk_tick(words, capacity, cut);
+size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    return walk_tick(sp, words, capacity, cut);
 }
 
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {

@@ -31,6 +31,7 @@
 
 typedef struct tick_walk {
     const PyThreadState *own;
+    uintptr_t sp;
     const frame *next;          /* to be walked */
     const _PyStackChunk *chunk; /* in which the last frame lay */
     innermost_call call;
@@ -66,9 +67,21 @@ static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
     return false;
 }
 
+static inline bool is_on_own_stack(const tick_walk *walk, uintptr_t from, size_t bytes) {
+    const spprof_thread *self = &spprof_this_thread;
+    bool is_own = walk->sp >= self->stack_low && walk->sp < self->stack_high;
+    return is_own && from >= walk->sp && from < self->stack_high && bytes <= self->stack_high - from;
+}
+
+static inline bool copy_from_stack(const tick_walk *walk, void *copy, const void *at, size_t bytes) {
+    if (!is_on_own_stack(walk, (uintptr_t)at, bytes)) return spprof_copy(copy, (uintptr_t)at, bytes);
+    memcpy(copy, at, bytes);
+    return true;
+}
+
 static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
     if ((uintptr_t)at % sizeof(void *) != 0) return false;
-    if (!walk->trusted && !is_on_frame_stack(walk, at)) return spprof_copy(copy, (uintptr_t)at, FRAME_HEAD);
+    if (!walk->trusted && !is_on_frame_stack(walk, at)) return copy_from_stack(walk, copy, at, FRAME_HEAD);
     memcpy(copy, at, FRAME_HEAD);
     return true;
 }
@@ -115,8 +128,8 @@ static void write_tick_words(tick_walk *walk, output *to) {
     if (walk->next == NULL && in_call) put(to, NO_CALL);
 }
 
-static size_t walk_tick(uint64_t *words, size_t capacity, bool *cut) {
-    tick_walk walk = {.own = sp_pytstate_own()};
+static size_t walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    tick_walk walk = {.own = sp_pytstate_own(), .sp = sp};
     output to = {.words = words, .capacity = capacity};
     if (walk.own == NULL || !tick_begin(&walk)) return 0;
     write_tick_words(&walk, &to);
