@@ -36,13 +36,15 @@ typedef struct sp_counters {
 } sp_counters;
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                  /* sp_plan_pack; written under lifecycle, read by anyone */
-    _Atomic(spprof_walker *) walker;        /* NULL: no interpreter, stacks are empty */
-    _Atomic(sp_object_follower *) follower; /* NULL: nothing is patched, or nothing has to be */
-    _Atomic bool native;                    /* whether the native taps hold trials */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
+    _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
+    _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
+    _Atomic bool native;                       /* whether the native taps hold trials */
     _Atomic bool shut_down;
-    sp_lock lifecycle; /* start, stop, shutdown */
-    bool created;      /* under lifecycle */
+    _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */
+    sp_lock lifecycle;   /* start, stop, shutdown */
+    bool created;        /* under lifecycle */
     sp_live_table live;
     sp_stack_table stacks;
     sp_code_table codes;
@@ -51,6 +53,9 @@ typedef struct sp_profiler {
 } sp_profiler;
 
 extern sp_profiler sp_the_profiler;
+
+/* Makes the tables that all samples go to; again does no harm. False: no memory. */
+bool sp_profiler_create(void);
 
 static inline sp_plan sp_profiler_plan(void) {
     return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));

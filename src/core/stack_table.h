@@ -1,6 +1,6 @@
 /* stack_table.h: every different stack once, with what was sampled there.
  *
- *   record: [ hash | id | count, cut, truncated | site totals | frame frame frame … ]   leaf first
+ *   record: [ hash | id | count, cut, truncated | site and tick totals | frame frame frame … ]   leaf first
  *
  * Memory:  records in an arena; see intern_table.h.
  * Threads: any, lock-free. Site totals are atomic, each by itself.
@@ -24,6 +24,9 @@ typedef struct sp_stack_record {
         _Atomic uint64_t freed_bytes, freed_objects;
         _Atomic double variance, skewness;
     } site;
+    struct {
+        _Atomic uint64_t samples, weight_ns;
+    } ticks; /* those of the CPU profiler that its log had no room for */
     uint64_t frames[];
 } sp_stack_record;
 
