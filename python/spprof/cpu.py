@@ -180,9 +180,9 @@ def running() -> Profile:
     if _session is None:
         raise RuntimeError("there is no profile; call spprof.start() first")
     from spprof.cpu_profile import cut
-    from spprof.threads import python_names
+    from spprof.threads import ids, python_names
 
-    return cut({**_session.names, **python_names()}, _session.threads_before)
+    return cut({**_session.names, **python_names()}, _session.threads_before, ids())
 
 
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
@@ -209,8 +209,11 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> None:
     # What profiles and files will need, before there is anything to see of it.
+    import spprof.cpu_functions
+    import spprof.cpu_profile
     import spprof.cpu_recorded
     import spprof.cpu_table
+    import spprof.writers.atomic_file
     import spprof.writers.collapsed
     import spprof.writers.pprof
     import spprof.writers.speedscope  # noqa: F401
@@ -262,7 +265,9 @@ def _checked(interval_ms: float, mode: str, native: bool) -> tuple[int, str, boo
         raise TypeError(f"interval_ms must be a number, not {type(interval_ms).__name__}")
     try:
         interval = float(interval_ms)
-    except (TypeError, OverflowError):
+    except OverflowError:  # an integer that no float holds
+        interval = float("inf")
+    except TypeError:
         raise TypeError(f"interval_ms must be a number, not {type(interval_ms).__name__}") from None
     if not 1 <= interval <= _INTERVAL_MAX_MS:
         raise ValueError(

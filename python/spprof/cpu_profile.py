@@ -80,8 +80,6 @@ class Profile:
     """Whether native frames were recorded."""
     ticks: str
     """``"timer"``, or ``"thread"`` where the system refused timers (``CpuStats.ticks``)."""
-    sample_count: int
-    """Samples taken."""
     dropped: dict[str, int]
     """Samples that were not taken, by reason; every reason is listed. Their time went to the thread's next sample."""
     process_ns: int
@@ -95,7 +93,6 @@ class Profile:
     platform: str
     """As ``"Linux-6.1.0-x86_64"``."""
     _threads: Sequence[ThreadRecord]
-    _sampled_ns: int
     _packed: bytes
     _overflow: Sequence[Overflow]
     _clock_offset_ns: int
@@ -106,11 +103,21 @@ class Profile:
 
     # ---- numbers
 
+    @cached_property
+    def sample_count(self) -> int:
+        """Samples taken."""
+        return len(self._packed) // SAMPLE.size + sum(samples for _, samples, _ in self._overflow)
+
     @property
     def total_ns(self) -> int:
         """The sum of all weights, in nanoseconds. In mode ``"cpu"`` that is the CPU time of the process, less what
         threads that still run have used since their last sample: up to an interval each."""
-        return self._sampled_ns + sum(part.weight_ns for part in self._uncovered)
+        return self.sampled_ns + sum(part.weight_ns for part in self._uncovered)
+
+    @cached_property
+    def sampled_ns(self) -> int:
+        """What the samples stand for, without what no sample covers."""
+        return sum(weight for _, weight in self._sums.values()) + sum(weight for _, _, weight in self._overflow)
 
     @property
     def dropped_count(self) -> int:
@@ -274,7 +281,7 @@ class Profile:
             return []
         blocked = [thread for thread in self.threads if thread.is_blocked and thread.unsampled_ns]
         parts = [Part(BLOCKED, thread.thread_id, 0, thread.unsampled_ns) for thread in blocked]
-        rest = self.process_ns - self._sampled_ns - sum(thread.unsampled_ns for thread in self.threads)
+        rest = self.process_ns - self.sampled_ns - sum(thread.unsampled_ns for thread in self.threads)
         return [*parts, Part(SHORT, 0, 0, rest)] if rest > _NOISE_NS else parts
 
     @cached_property
@@ -282,13 +289,14 @@ class Profile:
         return {record[0]: record[1] for record in self._threads}
 
 
-def cut(names: dict[int, str], threads_before: set[int]) -> Profile:
+def cut(names: dict[int, str], threads_before: set[int], threads_now: set[int]) -> Profile:
     """The profile that is running, or the last one.
 
-    ``names``: what Python calls its threads. ``threads_before``: the ids of those that were there at the start.
+    ``names``: what Python calls its threads. ``threads_before``, ``threads_now``: the ids of those that were there at
+    the start, and that are there now. Others came and went, and those without a sample were too short.
     """
     packed, overflow, threads, stats = _memprof.cpu_profile()
-    sampled = sum(samples > 0 and thread_id not in threads_before for thread_id, _, samples, _, _ in threads)
+    accounted = threads_now | {thread_id for thread_id, _, samples, _, _ in threads if samples}
     system = os.uname()
     return Profile(
         start_time=stats["start_ns"] / 1e9,
@@ -297,15 +305,13 @@ def cut(names: dict[int, str], threads_before: set[int]) -> Profile:
         mode=stats["mode"],
         native=stats["native"],
         ticks=stats["ticks"],
-        sample_count=stats["samples"],
         dropped=dict(stats["dropped"]),
         process_ns=stats["process_ns"],
         overhead_ns=stats["handler_ns"],
-        short_threads=max(stats["python_threads"] - sampled, 0),
+        short_threads=max(stats["python_threads"] - len(accounted - threads_before), 0),
         python_version=sys.version.split()[0],
         platform=f"{system.sysname}-{system.release}-{system.machine}",
         _threads=[(record[0], names.get(record[0]) or record[1], *record[2:]) for record in threads],
-        _sampled_ns=stats["sampled_ns"],
         _packed=packed,
         _overflow=overflow,
         _clock_offset_ns=stats["clock_offset_ns"],

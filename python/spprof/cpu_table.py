@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _ROWS = 10
 _NS = "nanoseconds"
+_AS_ASKED = 0.25
+"""A mean weight that differs less from the interval is not worth a word."""
 
 
 def render(profile: Profile) -> str:
@@ -39,8 +41,19 @@ def headline(profile: Profile) -> str:
     clock = amount(profile._end_ns - profile._start_ns, _NS)
     return (
         f"{what}: {amount(profile.total_ns, _NS)} in {clock} by the clock; {profile.sample_count} samples of "
-        f"{threads} {'thread' if threads == 1 else 'threads'}, one each {profile.interval_ms:g} ms"
+        f"{threads} {'thread' if threads == 1 else 'threads'}, {_how_often(profile)}"
     )
+
+
+def _how_often(profile: Profile) -> str:
+    """The interval; where the kernel made it another one, what it was."""
+    asked = f"{profile.interval_ms:g} ms"
+    if profile.sample_count == 0:
+        return f"one each {asked}"
+    mean = profile.sampled_ns / profile.sample_count
+    if abs(mean / (profile.interval_ms * 1e6) - 1) <= _AS_ASKED:
+        return f"one each {asked}"
+    return f"one each {amount(round(mean), _NS)}, where {asked} were asked for"
 
 
 def caveats(profile: Profile) -> Iterator[str]:
