@@ -10,7 +10,6 @@ import resource
 import statistics
 import sys
 import threading
-import time
 
 import spprof.memprof as memprof
 from rounds import MODE, SHORT, check, check_counters, finish, library, load_library, rounds
@@ -81,7 +80,7 @@ for thread in threads:
     thread.start()
 seen = []
 for number in rounds():
-    time.sleep(EACH_SECONDS)
+    ending.wait(EACH_SECONDS)
     seen.append(look())
     print("round", f"{number + 1}  {json.dumps(seen[-1])}", flush=True)
     check_counters()
