@@ -1,4 +1,4 @@
-"""Threads fork at once while eight others allocate and two more save snapshots; a child's only thread is no main one."""
+"""Threads fork at once while eight others allocate and two save snapshots; a child's only thread is no main one."""
 
 import threading
 from contextlib import contextmanager
