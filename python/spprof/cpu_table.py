@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.tally import Tally, ranked
-from spprof.text import amount, percent, visible
+from spprof.text import amount, percent, site_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +77,7 @@ def caveats(profile: Profile) -> Iterator[str]:
 
 def _row(row: Row, whole: int) -> str:
     key, own, total = row
-    site = visible(f"{key.function} ({key.file}:{key.line})" if key.file else key.function)
-    return f"{_used(own.value, whole)}  {_used(total, whole)}  {site}"
+    return f"{_used(own.value, whole)}  {_used(total, whole)}  {site_text(*key)}"
 
 
 def _used(value: int, whole: int) -> str:

@@ -48,6 +48,16 @@ def percent(part: int, whole: int) -> float:
     return 100.0 * part / whole if whole else 0.0
 
 
+def place(file: str, line: int) -> str:
+    """``"data.py:40"``; ``"libfoo.so"`` where no line is known."""
+    return f"{file}:{line}" if line > 0 else file
+
+
+def site_text(function: str, file: str, line: int) -> str:
+    """``"load (data.py:40)"``: a place in the program in one line, control characters made visible."""
+    return visible(f"{function} ({place(file, line)})" if file else function)
+
+
 def visible(name: str, forbidden: str = "") -> str:
     r"""``name`` in one line that can be encoded.
 

@@ -8,11 +8,10 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from spprof.cli.terminal import site_text
 from spprof.cpu_table import caveats, headline
 from spprof.sites import SiteKey
 from spprof.tally import Tally, ranked
-from spprof.text import binary_bytes, human_time, percent
+from spprof.text import binary_bytes, human_time, percent, site_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +55,7 @@ def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     for row in taken.top_allocators(_TOP):
         key = SiteKey(row["function"], row["file"], row["line"])
         between = f"({binary_bytes(row['low_bytes'])} - {binary_bytes(row['high_bytes'])})"
-        yield f"  {binary_bytes(row['estimated_bytes']):>10}  {between:<25} {site_text(key)}"
+        yield f"  {binary_bytes(row['estimated_bytes']):>10}  {between:<25} {site_text(*key)}"
     yield from _advice(taken, rate_kb)
     yield _next_command(path)
 
@@ -67,7 +66,7 @@ def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
     recorded = taken.recorded()
     for key, own, _ in ranked(Tally(recorded, recorded.time_index), "own")[:_TOP]:
         share = percent(own.value, taken.total_ns)
-        yield f"  {human_time(own.value):>10}  {share:>5.1f} %  {site_text(key)}"
+        yield f"  {human_time(own.value):>10}  {share:>5.1f} %  {site_text(*key)}"
     yield from caveats(taken)
     if taken.sample_count < _FEW and taken.interval_ms > 1:
         yield "few samples make shares uncertain; --cpu 1 takes more"

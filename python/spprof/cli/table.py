@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
-from spprof.cli.terminal import Terminal, site_text
+from spprof.cli.terminal import Terminal
 from spprof.tally import Tally, ranked
-from spprof.text import amount, percent, visible
+from spprof.text import amount, percent, site_text, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -57,7 +57,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     terminal.line(numbers_of(tally, None), "bold")
     for row in rows[:count]:
         numbers = numbers_of(tally, row)
-        terminal.line(numbers + terminal.fitted(site_text(row[0]), len(numbers)))
+        terminal.line(numbers + terminal.fitted(site_text(*row[0]), len(numbers)))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
 
