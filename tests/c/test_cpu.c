@@ -41,8 +41,8 @@ static totals totals_of(uint32_t thread_id) {
     size_t count = spprof_cpu_copy(NULL, 0);
     spprof_cpu_sample *samples = calloc(count + 1, sizeof *samples);
     totals found = {0};
-    count = spprof_cpu_copy(samples, count);
-    for (size_t i = 0; i < count; i++) {
+    size_t there = spprof_cpu_copy(samples, count);
+    for (size_t i = 0; i < count && i < there; i++) {
         CHECK(samples[i].stack_id != 0);
         if (samples[i].thread_id != thread_id) continue;
         found.samples++;
@@ -58,6 +58,11 @@ static spprof_cpu_thread thread_of(uint32_t thread_id) {
     for (size_t i = 0; i < count && i < 128; i++)
         if (threads[i].thread_id == thread_id) return threads[i];
     return none;
+}
+
+/* As a machine that is busy may let ticks pass, it is their number that is waited for. */
+static __attribute__((noinline)) void burn_until_sampled(uint64_t samples) {
+    while (totals_of(sp_thread_kernel_id()).samples < samples) burn(MS);
 }
 
 /* ---- Lifecycle ---- */
@@ -83,10 +88,9 @@ TEST(test_starting_twice_and_stopping_twice_are_refused) {
 
 TEST(test_a_new_session_begins_empty_and_the_last_stays_readable_till_then) {
     start(MS, false);
-    burn(50 * MS);
+    burn_until_sampled(3);
     spprof_cpu_stop();
     uint64_t samples = stats().samples;
-    assert_true(samples > 2);
     burn(20 * MS);
     assert_int_equal(stats().samples, samples);
     assert_int_equal(spprof_cpu_copy(NULL, 0), samples);
@@ -122,13 +126,13 @@ TEST(test_a_signal_that_comes_after_the_end_does_nothing) {
 TEST(test_weights_add_up_to_the_threads_cpu_time) {
     start(MS, false);
     uint64_t before = sp_clock_thread_cpu_ns();
-    burn(200 * MS);
+    burn_until_sampled(10);
     uint64_t used = sp_clock_thread_cpu_ns() - before;
     spprof_cpu_stop();
     totals own = totals_of(sp_thread_kernel_id());
     uint64_t all = own.weight_ns + thread_of(sp_thread_kernel_id()).uncovered_ns;
-    assert_true(own.samples > 10);
-    assert_true(all >= used && all <= stats().process_ns + MS);
+    assert_true(all >= used);
+    assert_true(own.weight_ns <= stats().process_ns);
     assert_int_equal(stats().weight_ns, own.weight_ns);
 }
 
@@ -149,7 +153,7 @@ TEST(test_a_dropped_sample_loses_no_time) {
 
 TEST(test_what_the_time_was_spent_on_is_in_the_stack) {
     start(MS, false);
-    burn(50 * MS);
+    burn_until_sampled(3);
     spprof_cpu_stop();
     spprof_cpu_sample sample;
     spprof_stack stack;
@@ -158,7 +162,8 @@ TEST(test_what_the_time_was_spent_on_is_in_the_stack) {
     assert_false(stack.truncated);
     bool found = false;
     for (uint32_t i = 0; i < stack.count; i++)
-        found |= stack.frames[i] >= (uintptr_t)burn && stack.frames[i] < (uintptr_t)burn + 256;
+        found |=
+            stack.frames[i] > (uintptr_t)burn_until_sampled && stack.frames[i] < (uintptr_t)burn_until_sampled + 256;
     assert_true(found);
 }
 
@@ -178,30 +183,35 @@ TEST(test_in_wall_mode_a_sleeping_thread_is_sampled) {
 static _Atomic uint32_t worker_ids[16];
 static pthread_barrier_t barrier;
 
+/* What is covered and what is not yet are all of the clock since `begin`. */
+static void check_own_weight(uint64_t begin_at_least, uint64_t begin_at_most) {
+    uint64_t before = sp_clock_thread_cpu_ns(), uncovered;
+    totals own;
+    do { /* no sample in between */
+        own = totals_of(sp_thread_kernel_id());
+        uncovered = thread_of(sp_thread_kernel_id()).uncovered_ns;
+    } while (own.samples != totals_of(sp_thread_kernel_id()).samples);
+    CHECK(own.weight_ns + uncovered >= before - begin_at_most);
+    CHECK(own.weight_ns + uncovered <= sp_clock_thread_cpu_ns() - begin_at_least);
+}
+
 static void work_between_barriers(unsigned index, void *unused) {
     (void)unused;
     worker_ids[index] = sp_thread_kernel_id();
+    burn(5 * MS);
+    uint64_t before = sp_clock_thread_cpu_ns();
     pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
-    burn(60 * MS);
-    pthread_barrier_wait(&barrier);
+    uint64_t after = sp_clock_thread_cpu_ns();
+    burn_until_sampled(3);
+    check_own_weight(before, after);
 }
 
 static void *start_in_the_middle(void *unused) {
     pthread_barrier_wait(&barrier);
     start(MS, false);
     pthread_barrier_wait(&barrier);
-    pthread_barrier_wait(&barrier);
     return unused;
-}
-
-static void check_workers(unsigned count) {
-    for (unsigned i = 0; i < count; i++) {
-        totals found = totals_of(worker_ids[i]);
-        uint64_t all = found.weight_ns + thread_of(worker_ids[i]).uncovered_ns;
-        assert_true(found.samples >= 2);
-        assert_true(all >= 40 * MS && all < 150 * MS);
-    }
 }
 
 TEST(test_threads_that_were_there_before_are_sampled) {
@@ -210,38 +220,42 @@ TEST(test_threads_that_were_there_before_are_sampled) {
     pthread_create(&starter, NULL, start_in_the_middle, NULL);
     run_threads(4, work_between_barriers, NULL);
     pthread_join(starter, NULL);
-    spprof_cpu_stop();
-    check_workers(4);
+    assert_int_equal(spprof_cpu_stop(), SPPROF_CPU_OK);
 }
 
 static void work(unsigned index, void *unused) {
     (void)unused;
     worker_ids[index] = sp_thread_kernel_id();
-    burn(60 * MS);
+    burn_until_sampled(3);
+    check_own_weight(0, 0);
 }
 
 TEST(test_threads_that_start_later_are_sampled_from_their_birth_on) {
     start(MS, false);
+    burn(50 * MS); /* threads may have used as much as the process did, not more */
     run_threads(4, work, NULL);
     spprof_cpu_stop();
-    check_workers(4);
+    for (unsigned i = 0; i < 4; i++) assert_true(totals_of(worker_ids[i]).samples >= 3);
     assert_true(stats().threads >= 5);
+}
+
+static unsigned with_timer(void) {
+    spprof_cpu_thread threads[128];
+    size_t count = spprof_cpu_threads(threads, 128);
+    unsigned found = 0;
+    for (size_t i = 0; i < count && i < 128; i++) {
+        int number;
+        uint64_t cookie;
+        found += spprof_cpu_tick_of(threads[i].thread_id, &number, &cookie);
+    }
+    return found;
 }
 
 TEST(test_threads_that_ended_give_their_timers_back) {
     start(MS, false);
-    for (int i = 0; i < 20; i++) run_threads(4, work, NULL);
-    burn(200 * MS);
-    spprof_cpu_thread threads[128];
-    size_t count = spprof_cpu_threads(threads, 128);
-    assert_true(count >= 40);
-    unsigned with_timer = 0;
-    for (size_t i = 0; i < count && i < 128; i++) {
-        int number;
-        uint64_t cookie;
-        with_timer += spprof_cpu_tick_of(threads[i].thread_id, &number, &cookie);
-    }
-    assert_int_equal(with_timer, 1);
+    for (int i = 0; i < 10; i++) run_threads(4, work, NULL);
+    while (with_timer() > 1) burn(MS);
+    assert_int_equal(spprof_cpu_threads(NULL, 0), 41);
 }
 
 static void work_blocked(unsigned index, void *unused) {
@@ -320,10 +334,8 @@ TEST(test_without_timers_a_thread_gives_the_ticks) {
     start(MS, false);
     assert_true(stats().by_thread);
     run_threads(4, work, NULL);
-    burn(60 * MS);
+    burn_until_sampled(3);
     spprof_cpu_stop();
-    check_workers(4);
-    assert_true(totals_of(sp_thread_kernel_id()).samples >= 2);
     assert_int_equal(stats().dropped[SPPROF_CPU_DROP_TIMER_REFUSED], 0);
 }
 
