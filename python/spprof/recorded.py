@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from spprof import _memprof
 from spprof.drawn import EVERY_ALLOCATION, weight
 from spprof.mappings import Mappings
-from spprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
 from spprof.sites import rounded
 
 if TYPE_CHECKING:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spprof.model import Frame
-    from spprof.profile import Label, Location, Mapping, Profile, ValueType
+    from spprof.pprof.profile import Label, Location, Mapping, Profile, ValueType
 
 _SAMPLE_TAG = varint(ProfileField.SAMPLE << 3 | 2)
 _STACK_TAG = varint(SampleField.LOCATION << 3 | 2)
