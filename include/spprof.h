@@ -350,7 +350,7 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks, last_stack_id;
+    uint64_t unique_stacks, last_stack_id; /* with a sample of an allocation; of any, the CPU profiler's too */
     uint64_t live_bytes, live_objects; /* estimates, in the fixed points above */
     uint64_t peak_bytes;               /* the highest live_bytes since the first start */
     uint64_t live_samples_max;         /* the live table's named maximum */

@@ -32,6 +32,7 @@ typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
     _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof.h */
     _Atomic uint64_t missed_frees, last_serial;
+    _Atomic uint64_t sampled_stacks;
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
 
@@ -76,6 +77,8 @@ static inline void sp_guard_leave(spprof_thread *self) {
 void sp_counters_add_live(spprof_weight weight);
 void sp_counters_take_back(spprof_weight weight);
 void sp_counters_reach_peak(void);
+/* A stack has got its first sample (1), or lost its only one (−1). */
+void sp_counters_add_stack(int sign);
 void sp_counters_add_freed(const spprof_sample *sample);
 
 /* In a forked child, after the live table was repaired: a thread of the parent may have been between counting and

@@ -49,9 +49,10 @@ sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key
 /* NULL: no such id. */
 sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint32_t id);
 
-void sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight);
-/* Takes back an sp_stack_add_allocated whose sample could not be kept. */
-void sp_stack_take_back(sp_stack_record *record, spprof_weight weight);
+/* True: it is the stack's first sample. */
+bool sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight);
+/* Takes back an sp_stack_add_allocated whose sample could not be kept. True: the stack has none now. */
+bool sp_stack_take_back(sp_stack_record *record, spprof_weight weight);
 void sp_stack_add_freed(sp_stack_record *record, spprof_weight weight);
 spprof_site sp_stack_read_site(sp_stack_record *record);
 
