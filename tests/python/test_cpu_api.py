@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from child import Child
@@ -31,6 +32,27 @@ def test_public_names_exist_and_say_what_they_are():
         assert getattr(spprof, name).__doc__, name
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         spprof.nonsense  # noqa: B018
+
+
+INTERNAL = ("charts", "columns", "parts", "recorded", "stack_totals", "thread_name", "title")
+"""What of Profile the package's own modules share."""
+
+
+def test_the_documents_name_every_call_and_every_field():
+    import spprof
+
+    docs = Path(__file__).parents[2] / "docs"
+    calls = (docs / "contracts" / "python-api.md").read_text(encoding="utf-8").partition("\n## The CPU profiler\n")[2]
+    model = (docs / "data-model.md").read_text(encoding="utf-8")
+    for name in ("start", "stop", "is_active", "stats", "Profiler", "profile", "Profile"):
+        assert re.search(rf"^### .*\bspprof\.{name}\b", calls, re.MULTILINE), name
+    for name in ("Frame", "CpuSample", "CpuStack", "CpuThread", "CpuStats", "TopFunction"):
+        described = model.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        for field in getattr(spprof, name).__annotations__:
+            assert f"`{field}`" in described, f"{name}.{field} is not described"
+    profile = calls.partition("\n### spprof.Profile\n")[2]
+    for name in {*vars(spprof.Profile), *spprof.Profile.__annotations__} - {*INTERNAL}:
+        assert name.startswith("_") or re.search(rf"`{name}[`(]", profile), f"Profile.{name} is not described"
 
 
 def test_importing_brings_nothing_heavy_along(child: Child):
