@@ -397,7 +397,10 @@ def test_a_fifo_is_written_to(place: Place):
         assert reader.stdout.read(2) == b"\x1f\x8b"
 
 
-@pytest.mark.parametrize(("name", "start"), [("x.json", b'{"$schema"'), ("x.collapsed", b"<module> ("), ("x", b"\x1f")])
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("x.json", b'{"$schema"'), ("x.collapsed", b"<module> ("), ("x", b"\x1f"), ("x.html", b"<!doctype")],
+)
 def test_the_suffix_means_the_format(place: Place, name: str, start: bytes):
     place.write(f"held = bytearray({BYTES})")
     assert place.call([*SPPROF, "run", "-o", name, "program.py"]).returncode == 0

@@ -31,5 +31,5 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         from spprof import writers
 
-        writers.save(Stacked(profile), output)
+        writers.save(profile if writers.format_of(output) == "html" else Stacked(profile), output)
     return 0

@@ -18,6 +18,7 @@ VERBS = {
     "run": "run a program and write its heap profile",
     "table": "the sites that hold the most",
     "tree": "the calls that lead to what is held",
+    "flamegraph": "a page with both, for a browser",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
     "merge": "several files as one",

@@ -15,19 +15,18 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from spprof.profile import Profile
     from spprof.snapshot import Column, HeapSnapshot, StackTotals
 
 FORMATS = {
     "pprof": "spprof.writers.pprof",
     "speedscope": "spprof.writers.speedscope",
     "collapsed": "spprof.writers.collapsed",
+    "html": "spprof.writers.html",
 }
 """Format name to the module that writes it, imported when first used."""
 
-SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed"}
-
-_OTHER_SUFFIXES = {".html": "html"}
-"""Suffixes whose meaning is plain, but whose formats this version does not write."""
+SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
 
 class StackSource(Protocol):
@@ -42,11 +41,13 @@ class StackSource(Protocol):
 
 
 def save(
-    snapshot: HeapSnapshot | StackSource,
+    snapshot: HeapSnapshot | StackSource | Profile,
     path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
     format: str | None = None,
 ) -> None:
     """Writes ``snapshot`` to ``path`` in ``format``, or in that of the suffix where it is None.
+
+    A profile can be written as html only; the formats of stacks take ``spprof.stacked``'s view of it.
 
     ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
     before is still there.
@@ -55,7 +56,7 @@ def save(
 
     target = os.fsdecode(path)
     module = import_module(FORMATS[format_of(target, format)])
-    write = cast("Callable[[HeapSnapshot | StackSource], Iterable[bytes]]", module.write)
+    write = cast("Callable[[HeapSnapshot | StackSource | Profile], Iterable[bytes]]", module.write)
     write_file(target, write(snapshot))
 
 
@@ -70,12 +71,6 @@ def format_of(path: str, format: str | None = None) -> str:
     for suffix, name in SUFFIXES.items():
         if lowered.endswith(suffix):
             return name
-    for suffix, name in _OTHER_SUFFIXES.items():
-        if lowered.endswith(suffix):
-            raise ValueError(
-                f"the suffix of {path!r} means {name!r}, which this version does not write; pass format= with one of "
-                f"{known}, or use one of the suffixes {', '.join(SUFFIXES)}"
-            )
     raise ValueError(
         f"the suffix of {path!r} names no format; pass format= with one of {known}, "
         f"or use one of the suffixes {', '.join(SUFFIXES)}"
