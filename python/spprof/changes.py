@@ -15,12 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _memprof, estimate
-from spprof.profile import ProfileError
+from spprof.pprof.profile import ProfileError
 from spprof.sites import outwards
 from spprof.tally import Amount, Tally
 
 if TYPE_CHECKING:
-    from spprof.profile import Profile, ValueType
+    from spprof.pprof.profile import Profile, ValueType
     from spprof.sites import SiteKey
 
 

@@ -14,10 +14,10 @@ import math
 from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from spprof import _memprof, estimate
-from spprof.profile import INUSE_OBJECTS, INUSE_SPACE
+from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE
 
 if TYPE_CHECKING:
-    from spprof.profile import Label, Profile, Sample
+    from spprof.pprof.profile import Label, Profile, Sample
 
 _BYTES_ONE = _memprof.BYTES_ONE
 _OBJECTS_ONE = _memprof.OBJECTS_ONE

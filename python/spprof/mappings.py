@@ -12,7 +12,7 @@ import os
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from spprof.profile import Mapping
+from spprof.pprof.profile import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from __future__ import annotations
 from operator import add
 from typing import TYPE_CHECKING
 
-from spprof.profile import Label, Location, Mapping, Profile, ProfileError, Sample
+from spprof.pprof.profile import Label, Location, Mapping, Profile, ProfileError, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,14 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from operator import itemgetter
+from itertools import accumulate
+from operator import itemgetter, sub
 from typing import TYPE_CHECKING
 
 from spprof import _memprof
 from spprof.drawn import EVERY_ALLOCATION, weight
 from spprof.mappings import Mappings
-from spprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
 from spprof.sites import rounded
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _SIZE, _RATE, _STACK_ID, _THREAD = 1, 4, 5, 6
 _GROUP = itemgetter(_STACK_ID, _THREAD, _SIZE, _RATE)
-_BYTES_ONE, _OBJECTS_ONE = _memprof.BYTES_ONE, _memprof.OBJECTS_ONE
+_ONES = _memprof.BYTES_ONE, _memprof.OBJECTS_ONE
 
 
 def profile_of(
@@ -114,19 +115,13 @@ class _Locations:
         return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)
 
 
-class _Remainder:
-    """Turns a sequence of fixed-point numbers into whole ones with the same sum."""
+def _whole(fixed: Sequence[int], one: int, before: int = 0) -> list[int]:
+    """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each.
 
-    def __init__(self, one: int, before: int = 0) -> None:
-        self._one = one
-        self._exact = before
-        self._given = rounded(before, one)
-
-    def take(self, fixed: int) -> int:
-        self._exact += fixed
-        value = rounded(self._exact, self._one) - self._given
-        self._given += value
-        return value
+    ``before``: the total so far.
+    """
+    totals = [rounded(total, one) for total in accumulate(fixed, initial=before)]
+    return list(map(sub, totals[1:], totals))
 
 
 class _Samples:
@@ -142,6 +137,7 @@ class _Samples:
         self._weights: dict[tuple[int, int], Weight] = {}
         self._labels: dict[tuple[int, int, int], tuple[Label, ...]] = {}
         self._groups = self._live_groups()
+        self._live = self._live_columns()
 
     def rows(self) -> list[Sample]:
         """All samples; those of one stack stand together, and stacks with the same callers, which packs well."""
@@ -161,18 +157,17 @@ class _Samples:
         return counts
 
     def _add_live(self, by_stack: list[list[Sample]]) -> None:
-        in_use, objects = _Remainder(_BYTES_ONE), _Remainder(_OBJECTS_ONE)
-        for (number, thread, size, rate), count in self._groups.items():
-            one = self._weight(size, rate)
-            values = objects.take(count * one.fixed_objects), in_use.take(count * one.fixed_bytes)
-            by_stack[number].append(Sample(self._stacks[number], values + values, self._marks(thread, size, rate)))
+        in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
+        for (number, thread, size, rate), *values in zip(self._groups, objects, in_use):
+            marks = self._marks(thread, size, rate)
+            by_stack[number].append(Sample(self._stacks[number], (*values, *values), marks))
 
     def _add_freed(self, by_stack: list[list[Sample]]) -> None:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
-        live_bytes, live_objects = self._live_sums()
-        space, objects = _Remainder(_BYTES_ONE, live_bytes), _Remainder(_OBJECTS_ONE, live_objects)
-        for number, (more_bytes, more_objects) in self._freed_by_stack().items():
-            values = objects.take(max(more_objects, 0)), space.take(max(more_bytes, 0))
+        freed = self._freed_by_stack()
+        columns = [[max(pair[column], 0) for pair in freed.values()] for column in (0, 1)]
+        space, objects = (_whole(more, one, sum(live)) for more, one, live in zip(columns, _ONES, self._live))
+        for number, *values in zip(freed, objects, space):
             if any(values):
                 by_stack[number].append(Sample(self._stacks[number], (*values, 0, 0)))
 
@@ -184,13 +179,14 @@ class _Samples:
             freed[number] = known[0] + allocated_bytes - live_bytes, known[1] + allocated_objects - live_objects
         return freed
 
-    def _live_sums(self) -> tuple[int, int]:
-        fixed_bytes = fixed_objects = 0
-        for (_, _, size, rate), count in self._groups.items():
-            one = self._weight(size, rate)
-            fixed_bytes += count * one.fixed_bytes
-            fixed_objects += count * one.fixed_objects
-        return fixed_bytes, fixed_objects
+    def _live_columns(self) -> tuple[list[int], list[int]]:
+        """Bytes and objects for which each group of live samples stands."""
+        weights = [self._weight(size, rate) for _, _, size, rate in self._groups]
+        counts = self._groups.values()
+        return (
+            [count * one.fixed_bytes for count, one in zip(counts, weights)],
+            [count * one.fixed_objects for count, one in zip(counts, weights)],
+        )
 
     def _weight(self, size: int, rate: int) -> Weight:
         return self._weights.get((size, rate)) or self._weights.setdefault((size, rate), weight(size, rate))

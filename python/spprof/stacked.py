@@ -11,11 +11,11 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from spprof.model import Frame
-from spprof.profile import HEAP_TYPES
+from spprof.pprof.profile import HEAP_TYPES
 from spprof.snapshot import StackTotals
 
 if TYPE_CHECKING:
-    from spprof.profile import Profile
+    from spprof.pprof.profile import Profile
     from spprof.snapshot import Column
 
 _HEAP_NAMES = dict(zip(HEAP_TYPES, ("allocated: objects", "allocated: bytes", "in use: objects", "in use: bytes")))

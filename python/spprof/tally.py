@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from spprof import _memprof, estimate
 from spprof.drawn import Drawing
-from spprof.profile import INUSE_SPACE
+from spprof.pprof.profile import INUSE_SPACE
 from spprof.sites import LiveSite, SiteKey, outwards, rounded, site_frame
 
 if TYPE_CHECKING:
     from spprof.drawn import Drawn
-    from spprof.profile import Profile
+    from spprof.pprof.profile import Profile
 
 _BYTES_ONE = _memprof.BYTES_ONE
 

@@ -34,6 +34,11 @@ def amount(value: int, unit: str) -> str:
     return str(value)
 
 
+def place(file: str, line: int) -> str:
+    """``"data.py:40"``; ``"libfoo.so"`` where no line is known."""
+    return f"{file}:{line}" if line > 0 else file
+
+
 def visible(name: str, forbidden: str = "") -> str:
     r"""``name`` in one line that can be encoded.
 

@@ -29,8 +29,8 @@ from spprof.changes import changes
 from spprof.cli import table, tree
 from spprof.merged import merged
 from spprof.pprof.file import read_bytes, written
+from spprof.pprof.profile import Profile
 from spprof.pprof.wire import WireError, varint
-from spprof.profile import Profile
 from spprof.stacked import Stacked
 from spprof.tally import Tally
 

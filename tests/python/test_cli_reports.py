@@ -18,8 +18,8 @@ from child import TIMEOUT_SECONDS
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.cli import terminal
 from spprof.pprof.file import read_profile, written
+from spprof.pprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueType
 from spprof.pprof.wire import bytes_field, varint
-from spprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueType
 from spprof.recorded import profile_of
 
 PROFILES = Path(__file__).parent / "profiles"

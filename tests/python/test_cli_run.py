@@ -18,7 +18,7 @@ from child import library_path
 from spprof import _memprof
 from spprof.cli import run as run_verb
 from spprof.pprof.file import read_profile
-from spprof.profile import Profile
+from spprof.pprof.profile import Profile
 from spprof.sites import SiteKey
 from spprof.tally import Tally
 

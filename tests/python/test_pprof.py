@@ -9,7 +9,7 @@ import pytest
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.merged import merged
 from spprof.pprof.file import read_bytes, read_profile, written
-from spprof.profile import HEAP_TYPES, Label, Location, Mapping, Profile, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Mapping, Profile, Sample, ValueType
 from spprof.recorded import profile_of
 from spprof.sites import SiteKey
 from spprof.tally import Tally

@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 
 from spprof import __version__
-from spprof.profile import ProfileError
+from spprof.pprof.profile import ProfileError
 from spprof.text import visible
 
 VERBS = {

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from spprof.changes import type_names
 from spprof.cli.terminal import progress
 from spprof.pprof.file import read_profile, written
-from spprof.profile import ProfileError
+from spprof.pprof.profile import ProfileError
 from spprof.text import visible
 
 if TYPE_CHECKING:
     import argparse
 
-    from spprof.profile import Profile
+    from spprof.pprof.profile import Profile
 
 OUTPUT_SUFFIXES = (".pb.gz", ".json", ".collapsed", ".txt", ".html")
 

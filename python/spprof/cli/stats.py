@@ -13,7 +13,7 @@ from spprof.text import amount, visible
 if TYPE_CHECKING:
     import argparse
 
-    from spprof.profile import Profile
+    from spprof.pprof.profile import Profile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

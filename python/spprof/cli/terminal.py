@@ -11,7 +11,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from spprof.text import visible
+from spprof.text import place, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ def site_text(key: SiteKey) -> str:
     """A site in one line, control characters made visible."""
     if not key.file:
         return visible(key.function)
-    return visible(f"{key.function} ({key.file}:{key.line})" if key.line else f"{key.function} ({key.file})")
+    return visible(f"{key.function} ({place(key.file, key.line)})")
 
 
 def progress(what: str) -> Callable[[float], None] | None:

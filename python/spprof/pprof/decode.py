@@ -26,8 +26,8 @@ from spprof.pprof.fields import (
     SampleField,
     TypeField,
 )
+from spprof.pprof.profile import Label, Location, Mapping, Profile, Sample, ValueType
 from spprof.pprof.wire import WireError, read_bytes, read_fields, read_varint, signed
-from spprof.profile import Label, Location, Mapping, Profile, Sample, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from spprof.pprof.decode import decode
 from spprof.pprof.encode import encode
+from spprof.pprof.profile import Profile, ProfileError
 from spprof.pprof.wire import WireError
-from spprof.profile import Profile, ProfileError
 from spprof.text import visible
 
 if TYPE_CHECKING:

@@ -2,15 +2,16 @@
 
     main (app/run.py:12);load (app/data.py:40) 524288
 
-A frame is its function with the last two parts of its file's path and the line. Semicolons, line ends and control
-characters in names are written as escapes. Lines are sorted; stacks that read the same are one line. UTF-8.
+A frame is its function with the last two parts of its file's path and, where it is known, the line. Semicolons, line
+ends and control characters in names are written as escapes. Lines are sorted; stacks that read the same are one line.
+UTF-8.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.text import visible
+from spprof.text import place, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,4 +37,4 @@ def _text(frame: Frame) -> str:
     if not frame.file:
         return name
     short = "/".join(frame.file.replace("\\", "/").split("/")[-2:])
-    return f"{name} ({visible(short, ';')}:{frame.line})"
+    return f"{name} ({visible(place(short, frame.line), ';')})"
