@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from spprof._memprof import NativePart, Site
+    from spprof.charts import Chart
+    from spprof.pprof.profile import Profile
 
 SAMPLE = struct.Struct(_memprof.SAMPLE_FORMAT)
 STACK_ID = 5  # where it stands in a sample
@@ -202,13 +204,27 @@ class HeapSnapshot:
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
-        from spprof.recorded import profile_of
-        from spprof.report.build import report_of
         from spprof.report.notebook import iframe
 
-        return iframe(report_of(profile_of(self)))
+        return iframe(self.recorded())
 
     # ---- for the package's own use
+
+    @property
+    def title(self) -> str:
+        return "spprof heap profile"
+
+    def charts(self) -> list[Chart]:
+        """A chart for each column."""
+        from spprof.charts import by_column
+
+        return by_column(self.columns, self.stack_totals())
+
+    def recorded(self, notes: dict[str, str] | None = None) -> Profile:
+        """The profile that stands in a pprof file. ``notes`` become comments."""
+        from spprof.recorded import profile_of
+
+        return profile_of(self, notes)
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -86,7 +86,7 @@ def read(document: bytes) -> Read:
     for _ in header["sides"]:
         values.append([[zigzag(number) for number in numbers(streams.pop(0))] for _ in header["columns"]])
         if header["spread"] >= 0:
-            samples, seen = numbers(streams.pop(0)), numbers(streams.pop(0))
+            samples, seen = map(zigzag, numbers(streams.pop(0))), numbers(streams.pop(0))
             variance, lean = floats(streams.pop(0)), floats(streams.pop(0))
             spreads.append(list(zip(samples, seen, variance, lean)))
     assert streams == []

@@ -16,7 +16,7 @@ from naive_heap import NaiveHeap, moments, native_frame, python_frame, random_he
 from report_reader import Elements, read, read_page
 from spprof import report as report_package
 from spprof.pprof.file import read_profile
-from spprof.profile import HEAP_TYPES, Label, Location, Profile, ProfileError, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, ProfileError, Sample, ValueType
 from spprof.recorded import profile_of
 from spprof.report.build import difference_of, report_of
 from spprof.report.encode import encode
@@ -24,6 +24,7 @@ from spprof.report.model import Report
 from spprof.report.notebook import iframe
 from spprof.report.page import SCRIPTS, written
 from spprof.report.places import STANDARD_LIBRARY, is_library, package_of
+from spprof.tally import Tally
 from test_cli_reports import printed, spprof
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -112,7 +113,7 @@ def test_values_that_were_not_drawn_have_no_samples():
     samples = [Sample((0,), (1, 700, 1, 700)), Sample((0,), (2, 9, 0, 0))]
     profile = Profile(HEAP_TYPES, [location], samples, default_type="inuse_space", period=512)
     found = read(unpacked(report_of(profile)))
-    assert found.spreads[0] == [(0, 0, 0.0, 0.0)]
+    assert found.spreads[0] == [(-1, 0, 0.0, 0.0)]
     assert found.by_stack() == {((("load", 12),), "no thread noted"): (3, 709, 1, 700)}
 
 
@@ -140,6 +141,7 @@ def test_inlined_calls_are_calls():
     [
         ((), "no thread noted"),
         ((Label("thread", "77"),), "thread 77"),
+        ((Label("thread", "MainThread"), Label("thread_id", None, 9)), "MainThread (9)"),
         ((Label("thread", "MainThread"),), "MainThread"),
         ((Label("thread id", None, 7), Label("thread name", "worker")), "worker (7)"),
         ((Label("thread", "a\nb"),), r"a\nb"),
@@ -158,6 +160,17 @@ def test_a_difference_has_both_sides_entry_by_entry():
     for side, profile in enumerate(profiles):
         assert {key: row for key, row in found.by_stack(side).items() if any(row)} == values_by_stack(profile)
     assert [sum(row[0] for row in spread) for spread in found.spreads] == [old.live_samples, new.live_samples]
+
+
+def test_a_difference_of_times_has_what_runs_differ_by():
+    profile = read_profile(str(PROFILES / "go-cpu.pb.gz"))
+    assert report_of(profile).spread_column == -1
+    found = read(unpacked(difference_of(profile, profile, ["a", "b"])))
+    tally = Tally(profile, 1)
+    assert found.header["spread"] == 1
+    assert sum(row[0] for row in found.spreads[1]) == tally.whole.samples == 26
+    assert sum(row[2] for row in found.spreads[1]) == pytest.approx(tally.whole.variance, rel=1e-6)
+    assert sum(row[2] * row[3] for row in found.spreads[1]) == pytest.approx(tally.whole.skewness, rel=1e-6)
 
 
 def test_a_difference_needs_a_type_in_common(file: Path):
@@ -307,6 +320,6 @@ def test_a_notebook_gets_the_page_in_a_frame_that_may_run_scripts_and_nothing_el
 def test_a_frame_holds_a_hostile_title():
     heap = NaiveHeap({1: (MAIN,)})
     heap.add(10, 0, 1)
-    shown = iframe(report_of(profile_of(heap.snapshot(), {"script": '"><script>alert(1)</script>'})))
+    shown = iframe(profile_of(heap.snapshot(), {"script": '"><script>alert(1)</script>'}))
     assert [name for name, _, _ in Elements(shown).found] == ["iframe"]
     assert html.escape('"><script>') in shown

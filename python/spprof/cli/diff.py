@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from spprof.changes import change, changes, same_type
 from spprof.cli.options import add_report_arguments, print_json, read, refusal, sample_type_index
-from spprof.cli.terminal import Terminal, site_text
+from spprof.cli.terminal import Terminal
 from spprof.tally import Tally
-from spprof.text import amount, visible
+from spprof.text import amount, site_text, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -79,7 +79,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
             f"{_plus(one.delta, unit):>11}  {ends:>25}  {amount(one.old, unit):>11}  {amount(one.new, unit):>11}  "
         )
         style = "" if one.is_significant is False else "red" if one.delta > 0 else "green"
-        terminal.line(numbers + terminal.fitted(site_text(key), len(numbers)), style)
+        terminal.line(numbers + terminal.fitted(site_text(*key), len(numbers)), style)
     if len(shown) > count:
         terminal.line(f"{len(shown) - count} more; -n {len(shown)} shows all", "faint")
     hidden = len(rows) - len(shown)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spprof import estimate
 from spprof.drawn import Drawing
-from spprof.profile import HEAP_TYPES, INUSE_SPACE, ProfileError, ValueType
+from spprof.pprof.profile import HEAP_TYPES, INUSE_SPACE, SAMPLES, ProfileError, ValueType
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Column, Report, Side
 from spprof.report.places import Places
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spprof.drawn import Drawn
-    from spprof.profile import Profile
+    from spprof.pprof.profile import Profile
 
     Path = tuple[int, ...]
     Key = tuple[Path, int]
@@ -71,11 +71,11 @@ def _first(profile: Profile, sample_type: str | None) -> ValueType:
 class _Cell:
     """Sums over the samples of one path and one thread, for one side."""
 
-    __slots__ = ("is_drawn", "samples", "seen", "skewness", "values", "variance")
+    __slots__ = ("is_known", "samples", "seen", "skewness", "values", "variance")
 
     def __init__(self, columns: int) -> None:
         self.values = [0] * columns
-        self.is_drawn = True
+        self.is_known = True
         self.samples = 0
         self.seen = 0
         self.variance = 0.0
@@ -89,12 +89,19 @@ class _Cell:
     def add_drawn(self, drawn: Drawn | None, value: int) -> None:
         """Adds what the ``value`` of the column with intervals was drawn as; None: that cannot be told."""
         if drawn is None:
-            self.is_drawn &= not value
+            self.is_known &= not value
             return
         self.samples += drawn.blocks
         self.seen += drawn.blocks * drawn.weight.size
         self.variance += drawn.blocks * drawn.weight.variance
         self.skewness += drawn.blocks * drawn.weight.skewness
+
+    def add_timed(self, samples: int, value: int) -> None:
+        """Adds what a time differs by from run to run, as ``spprof.tally`` has it."""
+        self.samples += samples
+        if samples:
+            self.variance += value**2 / samples
+            self.skewness += value**3 / samples**2
 
     def add_to(self, side: Side, spread_column: int) -> None:
         """Writes the sums behind those of the entries before."""
@@ -103,7 +110,7 @@ class _Cell:
         if spread_column < 0:
             return
         spread = side.spread
-        spread.samples.append(self.samples if self.is_drawn else 0)
+        spread.samples.append(self.samples if self.is_known else -1)
         spread.seen.append(self.seen)
         spread.variance.append(self.variance)
         spread.lean.append(self.skewness / self.variance if self.variance else 0.0)
@@ -120,9 +127,7 @@ class _Builder:
         )
         self._places = Places(has_python)
         self._threads = Threads()
-        self._spread_column = -1
-        if INUSE_SPACE in types and all(profile.is_heap for profile in profiles):
-            self._spread_column = types.index(INUSE_SPACE)
+        self._spread_column = _spread_column(profiles, types)
         self.sides = [Side("", _unseen(profile), [[] for _ in types]) for profile in profiles]
 
     def report(self, title: str, facts: list[tuple[str, str]], first: ValueType) -> Report:
@@ -145,7 +150,9 @@ class _Builder:
 
     def _cells(self, profile: Profile) -> dict[Key, _Cell]:
         order = [profile.sample_types.index(value_type) for value_type in self._types]
-        drawing = Drawing(profile) if self._spread_column >= 0 else None
+        spread = order[self._spread_column] if self._spread_column >= 0 else -1
+        drawing = Drawing(profile) if spread >= 0 and profile.is_heap else None
+        counts = profile.sample_types.index(SAMPLES) if spread >= 0 and not profile.is_heap else -1
         parts = [self._places.path(frames) for frames in profile.frames_by_location]
         paths: dict[Path, Path] = {}
         cells: dict[Key, _Cell] = {}
@@ -161,7 +168,9 @@ class _Builder:
                 cell = cells[key] = _Cell(len(order))
             cell.add(sample.values, order)
             if drawing:
-                cell.add_drawn(drawing.of(sample), sample.values[order[self._spread_column]])
+                cell.add_drawn(drawing.of(sample), sample.values[spread])
+            elif counts >= 0:
+                cell.add_timed(sample.values[counts], sample.values[spread])
         return cells
 
     def _add_entries(self, report: Report, cells: list[dict[Key, _Cell]]) -> None:
@@ -193,6 +202,17 @@ class _Nodes:
         self._open[common + 1 :] = range(last - len(path) + common + 1, last + 1)
         self._path = path
         return self._open[-1]
+
+
+def _spread_column(profiles: Sequence[Profile], types: Sequence[ValueType]) -> int:
+    """Bytes in use have intervals. Of times it is known how far two runs differ by chance, not how far one is off."""
+    if INUSE_SPACE in types and all(profile.is_heap for profile in profiles):
+        return types.index(INUSE_SPACE)
+    times = {profile.sample_types[profile.time_index] for profile in profiles if profile.time_index >= 0}
+    if len(profiles) > 1 and len(times) == 1 and all(profile.has_counts for profile in profiles):
+        time = times.pop()
+        return types.index(time) if time in types else -1
+    return -1
 
 
 def _agree(one: Path, other: Path) -> int:

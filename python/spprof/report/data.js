@@ -117,6 +117,6 @@ function entries(streams, header) {
 function readSide(streams, side, header) {
   const count = header.entries, values = header.columns.map(() => streams.signed(count));
   if (header.spread < 0) return { ...side, values };
-  const samples = streams.numbers(count), seen = streams.numbers(count, Float64Array);
+  const samples = streams.signed(count), seen = streams.numbers(count, Float64Array);
   return { ...side, values, samples, seen, variance: streams.floats(count), lean: streams.floats(count) };
 }

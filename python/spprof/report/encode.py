@@ -7,7 +7,7 @@ moments:   32-bit floats, lowest byte first
 streams:   place: function, file, line, package, flags        indexes into the JSON's texts; flags 1 Python, 2 library
            node: up, place                                    preorder
            entry: node less the node before, thread
-           each side: each column's values (signed); with intervals also samples, seen, variance, lean
+           each side: each column's values (signed); with intervals also samples (signed), seen, variance, lean
 """
 
 from __future__ import annotations
@@ -89,9 +89,9 @@ def _entry_streams(report: Report) -> Iterator[bytes]:
 
 def _side_streams(side: Side, has_spread: bool) -> Iterator[bytes]:
     for column in side.values:
-        yield _numbers(value * 2 if value >= 0 else -value * 2 - 1 for value in column)
+        yield _signed(column)
     if has_spread:
-        yield _numbers(side.spread.samples)
+        yield _signed(side.spread.samples)
         yield _numbers(side.spread.seen)
         yield _floats(side.spread.variance)
         yield _floats(side.spread.lean)
@@ -100,6 +100,10 @@ def _side_streams(side: Side, has_spread: bool) -> Iterator[bytes]:
 def _numbers(numbers: Iterable[int]) -> bytes:
     written = Varints()
     return b"".join([written[number] for number in numbers])
+
+
+def _signed(numbers: list[int]) -> bytes:
+    return _numbers(number * 2 if number >= 0 else -number * 2 - 1 for number in numbers)
 
 
 def _floats(numbers: list[float]) -> bytes:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from spprof.pprof.profile import TIMES
 from spprof.text import amount, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spprof.profile import Profile
+    from spprof.pprof.profile import Profile
 
 _NOTES = (("script", "program"), ("python", "Python"), ("spprof", "spprof"))
 
@@ -19,8 +20,8 @@ def title_of(profiles: Sequence[Profile]) -> str:
     """What kind of profile it is, and of which program."""
     latest = profiles[-1]
     kind = "Heap profile" if latest.is_heap else "Profile"
-    if any(value_type.unit == "nanoseconds" for value_type in latest.sample_types) and not latest.is_heap:
-        kind = "CPU profile" if any(value_type.type == "cpu" for value_type in latest.sample_types) else "Time profile"
+    if not latest.is_heap and latest.time_index >= 0:
+        kind = "CPU profile" if latest.sample_types[latest.time_index] == TIMES["cpu"] else "Wall-clock profile"
     script = latest.note("script")
     title = f"{kind} of {visible(script)}" if script else kind
     return f"{title}: what changed" if len(profiles) > 1 else title

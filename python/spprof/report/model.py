@@ -43,13 +43,13 @@ class Spread:
     """What the intervals of one side are made of, entry by entry; ``spprof.estimate`` has the formula."""
 
     samples: list[int] = field(default_factory=list)
-    """How many samples were drawn; 0 where that is not known, and then there is no interval."""
+    """How many samples there were; -1 where that is not known, and then there is no interval."""
     seen: list[int] = field(default_factory=list)
-    """Bytes of the samples themselves."""
+    """What the samples were themselves, at least: 0 of times."""
     variance: list[float] = field(default_factory=list)
-    """V, in bytes**2."""
+    """V, in the column's unit squared."""
     lean: list[float] = field(default_factory=list)
-    """S / V, in bytes; 0 where V is 0."""
+    """S / V, in the column's unit; 0 where V is 0."""
 
 
 @dataclass

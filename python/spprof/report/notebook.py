@@ -9,16 +9,18 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from spprof.report.build import report_of
 from spprof.report.page import written
 
 if TYPE_CHECKING:
-    from spprof.report.model import Report
+    from spprof.pprof.profile import Profile
 
 _HEIGHT_PIXELS = 640
 
 
-def iframe(report: Report) -> str:
+def iframe(profile: Profile) -> str:
     """HTML for a notebook's cell."""
+    report = report_of(profile)
     document = html.escape(b"".join(written(report)).decode("utf-8"))
     return (
         f'<iframe title="{html.escape(report.title)}" sandbox="allow-scripts" width="100%" height="{_HEIGHT_PIXELS}" '

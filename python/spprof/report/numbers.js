@@ -14,9 +14,9 @@ class Sum {
     if (value === 0) return;
     this.value += value;
     if (!hasSpread) return;
-    if (side.samples[entry] === 0) this.isKnown = false;
+    if (side.samples[entry] < 0) this.isKnown = false;
     const variance = side.variance[entry];
-    this.samples += side.samples[entry];
+    this.samples += Math.max(side.samples[entry], 0);
     this.seen += side.seen[entry];
     this.variance += variance;
     this.skewness += variance * side.lean[entry];

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from spprof.text import visible
 
 if TYPE_CHECKING:
-    from spprof.profile import Label
+    from spprof.pprof.profile import Label
 
-_NAME_KEYS = ("thread_name", "thread name")
-_ID_KEYS = ("thread", "thread_id", "thread id")
+_NAME_KEYS = ("thread_name", "thread name", "thread")
+_ID_KEYS = ("thread_id", "thread id")
 
 NO_THREAD = "no thread noted"
 
@@ -39,6 +39,7 @@ def _name(labels: tuple[Label, ...]) -> str:
     texts = {label.key: label.text if label.text is not None else str(label.number) for label in labels}
     name = next((texts[key] for key in _NAME_KEYS if texts.get(key)), "")
     number = next((texts[key] for key in _ID_KEYS if texts.get(key)), "")
-    if name and number and name != number:
+    if name and number:
         return visible(f"{name} ({number})")
-    return visible(name or (f"thread {number}" if number.isdigit() else number) or NO_THREAD)
+    only = name or number
+    return visible(f"thread {only}" if only.isdigit() else only or NO_THREAD)
