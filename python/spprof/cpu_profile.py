@@ -178,9 +178,10 @@ class Profile:
     def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
         """Writes the profile to ``path``, readable by its owner only (mode 0600).
 
-        ``format``: ``"pprof"``, ``"speedscope"`` or ``"collapsed"``; None takes it from the suffix: ``.pb.gz`` is
-        pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed. The file is written aside and
-        renamed, so that a failure leaves what was there before; a FIFO or a device is written directly.
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
+        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
+        a FIFO or a device is written directly.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
