@@ -51,7 +51,8 @@ typedef struct spprof_thread {
     uint8_t expecting;  /* > 0: objects may have been loaded; look for them at this many further slow calls */
     uint8_t unused[3];
     uintptr_t stack_low, stack_high; /* what is known of the thread's own stack, 0 = not asked yet */
-    uint64_t unused_too;
+    uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
+    uint32_t unused_too;
 } spprof_thread;
 
 _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");
@@ -251,6 +252,17 @@ static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t posit
 typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *cut);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
 
+/* The same for a thread that a signal interrupted at any instruction, in its handler: what the interpreter's own pointers lead
+ * to may be gone or never have been, and is read by spprof_copy or where it cannot go. `sp`: the interrupted stack pointer;
+ * within the thread's own stack (spprof_thread) all from there to the stack's end is there. It may also return
+ * SPPROF_WALK_TORN: the frames were just being changed, and nobody knows them. */
+#define SPPROF_WALK_TORN (SIZE_MAX - 1)
+typedef size_t spprof_tick_walker(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut);
+SPPROF_API void spprof_set_tick_walker(spprof_tick_walker *walker);
+
+/* Copies memory that may not be there: false, and *to holds nothing of use. Signals: safe. */
+SPPROF_API bool spprof_copy(void *to, uintptr_t from, size_t bytes);
+
 /* Where the interpreter's evaluation loop lies, for walkers without anchors. At most SPPROF_CODE_RANGES_MAX are kept. */
 typedef struct spprof_code_range {
     uintptr_t start, end;
@@ -338,7 +350,7 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks, last_stack_id;
+    uint64_t unique_stacks, last_stack_id; /* with a sample of an allocation; of any, the CPU profiler's too */
     uint64_t live_bytes, live_objects; /* estimates, in the fixed points above */
     uint64_t peak_bytes;               /* the highest live_bytes since the first start */
     uint64_t live_samples_max;         /* the live table's named maximum */
@@ -368,6 +380,99 @@ SPPROF_API bool spprof_site_get(uint32_t stack_id, spprof_site *site);
 
 /* Absolute path of the mapped library, or "" if it cannot be told. */
 SPPROF_API const char *spprof_library_path(void);
+
+/* ---- CPU time ------------------------------------------------------------------------------------------------------
+ *
+ *   timer of a thread ── its interval of CPU time is over ──► signal on that thread ──► stack, weight ──► log
+ *   timer of the process ──► signal on a thread that runs ──► it has no timer yet: gets one. Threads ended: theirs go.
+ *
+ * A sample weighs what its thread's clock advanced since the thread's last sample, so that weights add up to the CPU time
+ * that was spent, whatever the kernel's tick. A sample that is dropped loses none: the next weighs more.
+ */
+
+typedef struct spprof_cpu_plan {
+    uint64_t interval_ns;
+    bool wall;   /* by the monotonic clock instead of each thread's CPU clock */
+    bool native; /* with native frames */
+} spprof_cpu_plan;
+
+typedef enum spprof_cpu_status {
+    SPPROF_CPU_OK,
+    SPPROF_CPU_ALREADY_ACTIVE,
+    SPPROF_CPU_NOT_ACTIVE,
+    SPPROF_CPU_OUT_OF_MEMORY,
+    SPPROF_CPU_NO_SIGNAL, /* each real-time signal has a handler */
+    SPPROF_CPU_NO_TICKS   /* the kernel grants neither timers nor a thread */
+} spprof_cpu_status;
+
+/* Begins a session: what the last one recorded is gone. Every thread is sampled, also those that start later. Where the
+ * kernel refuses timers, a thread of ours sends the signals by the wall clock, to threads that used CPU time since.
+ * Not in a handler. */
+SPPROF_API spprof_cpu_status spprof_cpu_start(const spprof_cpu_plan *plan);
+/* No signal's handler of ours is at work any more when it returns. */
+SPPROF_API spprof_cpu_status spprof_cpu_stop(void);
+SPPROF_API bool spprof_cpu_is_active(void);
+
+typedef struct spprof_cpu_sample {
+    uint64_t time_ns;   /* CLOCK_MONOTONIC */
+    uint64_t weight_ns; /* CPU time, or wall time, since the thread's last sample */
+    uint32_t thread_id; /* the kernel's */
+    uint32_t stack_id;  /* spprof_stack_get */
+} spprof_cpu_sample;
+
+/* Copies the session's samples, up to `capacity`, and returns how many there are. During and after the session. */
+SPPROF_API size_t spprof_cpu_copy(spprof_cpu_sample *out, size_t capacity);
+
+/* What the log had no room for, summed by stack. False: no such stack id. */
+SPPROF_API bool spprof_cpu_overflow(uint32_t stack_id, uint64_t *samples, uint64_t *weight_ns);
+
+/* A thread that was met in the session. */
+typedef struct spprof_cpu_thread {
+    uint32_t thread_id;
+    char name[16]; /* the kernel's, when it was met */
+    uint64_t samples;
+    uint64_t uncovered_ns; /* of its clock, since its last sample; 0 if it has ended */
+    bool blocked;          /* it blocks our signal */
+} spprof_cpu_thread;
+/* Copies them, up to `capacity`, and returns how many there are. Of threads that ended without a sample none is kept. */
+SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
+
+/* Reasons for which a tick gave no sample: X(constant, name in Python, meaning). */
+#define SPPROF_CPU_DROP_REASONS(X)                                                                                     \
+    X(IN_ENGINE, "in_engine", "the signal interrupted the heap profiler")                                              \
+    X(TORN, "torn", "the interpreter's frames were just being changed")                                                \
+    X(NO_STACK_ROOM, "no_stack_room", "the thread's alternate signal stack is too small")                              \
+    X(NO_MEMORY, "no_memory", "the kernel gave no memory for a table")                                                 \
+    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
+    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(THREADS_FULL, "threads_full", "as many threads as the named maximum: one is not sampled")                        \
+    X(TIMER_REFUSED, "timer_refused", "the kernel granted a thread no timer: it is not sampled")
+
+typedef enum spprof_cpu_drop_reason {
+#define X(constant, name, meaning) SPPROF_CPU_DROP_##constant,
+    SPPROF_CPU_DROP_REASONS(X)
+#undef X
+        SPPROF_CPU_DROP_REASON_COUNT
+} spprof_cpu_drop_reason;
+
+typedef struct spprof_cpu_stats {
+    spprof_cpu_plan plan;
+    uint32_t sessions; /* starts so far */
+    bool active;
+    bool by_thread;            /* a thread of ours sends the signals */
+    uint32_t threads;          /* met in this session */
+    uint64_t samples;          /* in the log or summed by stack */
+    uint64_t weight_ns;        /* of all samples */
+    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active the end is now */
+    uint64_t process_ns;       /* CPU time of the process since the start */
+    uint64_t handler_ns;       /* CPU time spent in the handler */
+    uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];
+} spprof_cpu_stats;
+SPPROF_API void spprof_cpu_get_stats(spprof_cpu_stats *stats);
+
+/* The signal, and what a timer of the thread would hand to it: for tests that send it themselves. False: not active, or the
+ * thread has no timer. */
+SPPROF_API bool spprof_cpu_tick_of(uint32_t thread_id, int *signal_number, uint64_t *cookie);
 
 /* ---- Symbols: the functions in an object's file, for snapshots ---------------------------------------------------- */
 

@@ -89,3 +89,42 @@ def lines(path: str, addresses: Sequence[int]) -> list[Optional[tuple[str, int]]
     """For each of the ascending addresses the source file and line, or None; all None without libdw.so.1."""
 
 def library_path() -> str: ...
+
+# ---- The CPU profiler
+
+CPU_SAMPLE_FORMAT: str
+"""A sample: monotonic time in ns, weight in ns, thread id, stack id (never 0)."""
+
+class CpuStats(TypedDict):
+    epochs: int  # starts so far: 0 = never started
+    interval_ns: int
+    mode: str  # "cpu" | "wall"
+    native: bool
+    ticks: str  # "timer" | "thread"
+    samples: int
+    sampled_ns: int  # the sum of their weights
+    start_ns: int  # wall clock, since the epoch
+    end_ns: int  # now, while active
+    clock_offset_ns: int  # add it to a sample's time to get the wall clock
+    process_ns: int  # CPU time of the process since the start, up to the stop
+    handler_ns: int  # CPU time that sampling took
+    threads: int  # met so far
+    python_threads: int  # thread states made since the start
+    dropped: dict[str, int]
+
+def cpu_start(interval_ns: int, mode: str, native: bool) -> str:
+    """What gives the ticks: "timer", or "thread" where the kernel refuses timers. RuntimeError: already active.
+    OSError: there is neither, or no signal is left."""
+
+def cpu_stop() -> None:
+    """RuntimeError: not active."""
+
+def cpu_is_active() -> bool: ...
+def cpu_stats() -> CpuStats: ...
+def cpu_profile() -> tuple[bytes, list[tuple[int, int, int]], list[tuple[int, str, int, int, bool]], CpuStats]:
+    """Of this session, or the last: the samples (packed, CPU_SAMPLE_FORMAT each); those for which the log had no room,
+    (stack id, count, weight in ns); the threads met, (id, the kernel's name, samples, ns of its clock that no sample
+    covers or 0 if it has ended, whether it blocks our signal); the counters."""
+
+def cpu_tick_of(thread_id: int) -> tuple[int, int]:
+    """The signal's number, and what the thread's timer hands to it: for tests. KeyError: the thread has no timer."""

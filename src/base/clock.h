@@ -2,9 +2,20 @@
 #ifndef SP_CLOCK_H
 #define SP_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Since an arbitrary point, never going back. */
 uint64_t sp_clock_monotonic_ns(void);
+
+/* What to add to it to get the wall clock, which counts from the epoch. */
+int64_t sp_clock_wall_offset_ns(void);
+
+/* CPU time of the calling thread, and of the whole process with the threads that have ended. */
+uint64_t sp_clock_thread_cpu_ns(void);
+uint64_t sp_clock_process_cpu_ns(void);
+
+/* CPU time of a thread of this process. False: there is none of that id. Leaves errno alone. */
+bool sp_clock_cpu_ns_of(uint32_t thread_id, uint64_t *ns);
 
 #endif

@@ -1,9 +1,43 @@
 #include "clock.h"
 
+#include "thread_clock_linux.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+static uint64_t nanoseconds(struct timespec time) {
+    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
+static uint64_t read_clock(clockid_t clock) {
+    struct timespec now = {0};
+    clock_gettime(clock, &now);
+    return nanoseconds(now);
+}
 
 uint64_t sp_clock_monotonic_ns(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t sp_clock_wall_offset_ns(void) {
+    return (int64_t)(read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC));
+}
+
+uint64_t sp_clock_thread_cpu_ns(void) {
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t sp_clock_process_cpu_ns(void) {
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+bool sp_clock_cpu_ns_of(uint32_t thread_id, uint64_t *ns) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+    int saved_errno = errno;
+    bool there = syscall(SYS_clock_gettime, sp_thread_clock_id(thread_id), &now) == 0;
+    errno = saved_errno;
+    if (there) *ns = nanoseconds(now);
+    return there;
 }

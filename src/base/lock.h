@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 enum sp_lock_rank {
-    SP_RANK_LIFECYCLE = 1,
+    SP_RANK_CPU_LIFECYCLE = 1,
+    SP_RANK_LIFECYCLE = 2,  /* within the former */
     SP_RANK_LIVE_SHARD = 16 /* + the shard's number, so that all of them can be taken in order */
 };
 

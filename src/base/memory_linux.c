@@ -6,8 +6,10 @@
 #include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,6 +50,10 @@ void *sp_memory_map_dense(size_t bytes) {
 
 void sp_memory_unmap(void *address, size_t bytes) {
     if (munmap(address, whole_pages(bytes)) == 0) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
+}
+
+void sp_memory_empty(void *address, size_t bytes) {
+    madvise(address, whole_pages(bytes), MADV_DONTNEED);
 }
 
 /* ---- What can be read ---- */
@@ -92,6 +98,32 @@ bool sp_memory_is_readable(uintptr_t address) {
     bool readable = chosen(address);
     errno = saved_errno;
     return readable;
+}
+
+/* ---- Copies of what may not be there ---- */
+
+#define SMALLEST_PAGE ((uintptr_t)4096)
+
+static bool copy_readable(void *to, uintptr_t from, size_t bytes) {
+    if (from + bytes < from) return false;
+    for (uintptr_t page = from & ~(SMALLEST_PAGE - 1); page < from + bytes; page += SMALLEST_PAGE)
+        if (!sp_memory_is_readable(page)) return false;
+    memcpy(to, (const void *)from, bytes);
+    return true;
+}
+
+bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
+    static _Atomic bool refused; /* the kernel knows no such call, or is not allowed to do it */
+    int saved_errno = errno;
+    bool copied = false, asked = !atomic_load_explicit(&refused, memory_order_relaxed);
+    if (asked) {
+        struct iovec here = {.iov_base = to, .iov_len = bytes}, there = {.iov_base = (void *)from, .iov_len = bytes};
+        copied = syscall(SYS_process_vm_readv, getpid(), &here, 1UL, &there, 1UL, 0UL) == (long)bytes;
+        if (!copied && (errno == ENOSYS || errno == EPERM)) atomic_store(&refused, true);
+    }
+    if (!asked || (!copied && atomic_load(&refused))) copied = copy_readable(to, from, bytes);
+    errno = saved_errno;
+    return copied;
 }
 
 size_t sp_memory_mapped(void) {

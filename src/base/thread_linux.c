@@ -1,6 +1,7 @@
 #include "thread.h"
 
-#include <stdbool.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +17,23 @@ extern void *__libc_stack_end;
 uintptr_t sp_thread_stack_top(void) {
     bool is_main = syscall(SYS_gettid) == getpid();
     return is_main ? (uintptr_t)__libc_stack_end : (uintptr_t)__builtin_thread_pointer();
+}
+
+_Static_assert(sizeof(pthread_t) <= sizeof(uint64_t), "a handle holds it");
+
+bool sp_thread_start(sp_thread *thread, void *(*work)(void *)) {
+    sigset_t all, before;
+    pthread_t handle;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&handle, NULL, work, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started) thread->handle = (uint64_t)handle;
+    return started;
+}
+
+void sp_thread_join(sp_thread *thread) {
+    pthread_join((pthread_t)thread->handle, NULL);
 }
 
 void sp_thread_pause(void) {

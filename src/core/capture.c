@@ -64,42 +64,53 @@ void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count) {
 
 /* ---- One stack ---- */
 
+static sp_native_stack empty_stack(sp_scratch *scratch) {
+    return (sp_native_stack){.addresses = scratch->addresses,
+                             .ends = scratch->ends,
+                             .capacity = SPPROF_STACK_FRAMES_MAX,
+                             .last = &scratch->last};
+}
+
 /* A function of its own, so that its frame is there to begin with. */
 static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, sp_native_stack *native) {
     sp_registers registers;
     sp_registers_capture(&registers);
-    *native = (sp_native_stack){.addresses = scratch->addresses,
-                                .ends = scratch->ends,
-                                .capacity = SPPROF_STACK_FRAMES_MAX,
-                                .last = &scratch->last};
+    *native = empty_stack(scratch);
     sp_unwind(&registers, native);
 }
 
-/* False: a code object found no room. */
-static bool walk_into(sp_scratch *scratch, sp_interpreter_stack *interpreter, bool *cut) {
-    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
-    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, cut) : 0;
+/* What a walker wrote. False: a code object found no room, or the frames were being changed. */
+static bool take_words(sp_scratch *scratch, size_t count, sp_interpreter_stack *interpreter,
+                       spprof_drop_reason *reason) {
+    *reason = count == SPPROF_WALK_TORN ? SP_CAPTURE_TORN : SPPROF_DROP_CODE_TABLE_FULL;
     *interpreter = (sp_interpreter_stack){.words = scratch->words,
                                           .count = count,
                                           .code = evaluation_code,
                                           .code_count = atomic_load_explicit(&evaluation_count, memory_order_acquire)};
-    return count != SIZE_MAX;
+    return count < SPPROF_WALK_TORN;
+}
+
+static sp_stack_record *intern_merged(sp_scratch *scratch, const sp_native_stack *native,
+                                      const sp_interpreter_stack *interpreter, sp_is_own *is_left_out, bool cut,
+                                      spprof_drop_reason *reason) {
+    sp_merged_stack merged = {.frames = scratch->merged, .capacity = SPPROF_STACK_FRAMES_MAX};
+    sp_merge(native, interpreter, is_left_out, &merged);
+    sp_stack_key key = {.frames = merged.frames,
+                        .count = (uint32_t)merged.count,
+                        .cut = cut || native->cut || merged.cut,
+                        .truncated = native->truncated && !merged.whole};
+    return sp_stack_table_intern(&sp_the_profiler.stacks, &key, reason);
 }
 
 static sp_stack_record *capture_into(sp_scratch *scratch, spprof_drop_reason *reason) {
     sp_native_stack native;
     sp_interpreter_stack interpreter;
-    sp_merged_stack merged = {.frames = scratch->merged, .capacity = SPPROF_STACK_FRAMES_MAX};
     bool cut = false;
-    *reason = SPPROF_DROP_CODE_TABLE_FULL;
-    if (!walk_into(scratch, &interpreter, &cut)) return NULL;
+    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
+    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    if (!take_words(scratch, count, &interpreter, reason)) return NULL;
     unwind_into(scratch, &native);
-    sp_merge(&native, &interpreter, is_own, &merged);
-    sp_stack_key key = {.frames = merged.frames,
-                        .count = (uint32_t)merged.count,
-                        .cut = cut || native.cut || merged.cut,
-                        .truncated = native.truncated && !merged.whole};
-    return sp_stack_table_intern(&sp_the_profiler.stacks, &key, reason);
+    return intern_merged(scratch, &native, &interpreter, is_own, cut, reason);
 }
 
 sp_stack_record *sp_capture_stack(spprof_drop_reason *reason) {
@@ -107,6 +118,32 @@ sp_stack_record *sp_capture_stack(spprof_drop_reason *reason) {
     *reason = SPPROF_DROP_OUT_OF_MEMORY;
     if (!scratch) return NULL;
     sp_stack_record *record = capture_into(scratch, reason);
+    sp_scratch_give(scratch);
+    return record;
+}
+
+static bool is_never_own(uintptr_t address) {
+    (void)address;
+    return false;
+}
+
+static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, uintptr_t sp, const sp_registers *registers,
+                                                 spprof_drop_reason *reason) {
+    sp_native_stack native = empty_stack(scratch);
+    sp_interpreter_stack interpreter;
+    bool cut = false;
+    spprof_tick_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
+    size_t count = walker ? walker(sp, scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    if (!take_words(scratch, count, &interpreter, reason)) return NULL;
+    if (registers) sp_unwind(registers, &native);
+    return intern_merged(scratch, &native, &interpreter, is_never_own, cut, reason);
+}
+
+sp_stack_record *sp_capture_interrupted(uintptr_t sp, const sp_registers *registers, spprof_drop_reason *reason) {
+    sp_scratch *scratch = sp_scratch_take();
+    *reason = SPPROF_DROP_OUT_OF_MEMORY;
+    if (!scratch) return NULL;
+    sp_stack_record *record = capture_interrupted_into(scratch, sp, registers, reason);
     sp_scratch_give(scratch);
     return record;
 }

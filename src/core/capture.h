@@ -8,6 +8,7 @@
 #ifndef SP_CAPTURE_H
 #define SP_CAPTURE_H
 
+#include "registers.h"
 #include "stack_table.h"
 
 /* Learns where this library and the loader's functions lie. At each start. */
@@ -23,5 +24,12 @@ void sp_capture_forget_unloaded(void);
 void sp_capture_refresh_objects(void);
 
 sp_stack_record *sp_capture_stack(spprof_drop_reason *reason);
+
+/* *reason when the interpreter's frames were being changed. */
+#define SP_CAPTURE_TORN SPPROF_DROP_REASON_COUNT
+
+/* The stack of what a signal interrupted, for its handler: where its stack pointer stood, and its registers; without those no
+ * native frames. All of the program's frames are kept, the taps' too. */
+sp_stack_record *sp_capture_interrupted(uintptr_t sp, const sp_registers *registers, spprof_drop_reason *reason);
 
 #endif

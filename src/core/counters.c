@@ -26,6 +26,10 @@ void sp_counters_reach_peak(void) {
     }
 }
 
+void sp_counters_add_stack(int sign) {
+    atomic_fetch_add(&counters->sampled_stacks, (uint64_t)(int64_t)sign);
+}
+
 void sp_counters_add_freed(const spprof_sample *sample) {
     spprof_weight weight = spprof_weigh(sample->size, sample->rate);
     atomic_fetch_sub(&counters->live_objects, weight.objects);
@@ -67,7 +71,7 @@ void spprof_get_stats(spprof_stats *stats) {
     stats->missed_frees = atomic_load(&counters->missed_frees);
     stats->last_serial = atomic_load(&counters->last_serial);
     for (int i = 0; i < SPPROF_DROP_REASON_COUNT; i++) stats->dropped[i] = atomic_load(&counters->dropped[i]);
-    stats->unique_stacks = atomic_load(&sp_the_profiler.stacks.interned.count);
+    stats->unique_stacks = atomic_load(&counters->sampled_stacks);
     stats->last_stack_id = atomic_load(&sp_the_profiler.stacks.interned.last_id);
     stats->live_samples_max = sp_the_profiler.live.max;
     stats->mapped_bytes = sp_memory_mapped();

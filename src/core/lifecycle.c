@@ -23,6 +23,10 @@ void spprof_set_walker(spprof_walker *walker) {
     atomic_store_explicit(&profiler->walker, walker, memory_order_release);
 }
 
+void spprof_set_tick_walker(spprof_tick_walker *walker) {
+    atomic_store_explicit(&profiler->tick_walker, walker, memory_order_release);
+}
+
 void spprof_set_native(bool on) {
     atomic_store_explicit(&profiler->native, on, memory_order_release);
 }
@@ -57,6 +61,7 @@ static void switch_off(void) {
     set_plan(plan);
     set_gate(SPPROF_STOPPED);
     atomic_store(&profiler->shut_down, true);
+    atomic_store(&profiler->broken, true);
     __atomic_store_n(&spprof_the_gate.filter, &sp_filter_empty, __ATOMIC_RELEASE);
 }
 
@@ -95,6 +100,13 @@ static bool create_locked(void) {
     sp_fork_call(NULL, NULL, repair_after_fork);
     profiler->created = true;
     return true;
+}
+
+bool sp_profiler_create(void) {
+    enter_lifecycle();
+    bool created = create_locked();
+    leave_lifecycle();
+    return created;
 }
 
 static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {

@@ -32,17 +32,20 @@ typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
     _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof.h */
     _Atomic uint64_t missed_frees, last_serial;
+    _Atomic uint64_t sampled_stacks;
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                  /* sp_plan_pack; written under lifecycle, read by anyone */
-    _Atomic(spprof_walker *) walker;        /* NULL: no interpreter, stacks are empty */
-    _Atomic(sp_object_follower *) follower; /* NULL: nothing is patched, or nothing has to be */
-    _Atomic bool native;                    /* whether the native taps hold trials */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
+    _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
+    _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
+    _Atomic bool native;                       /* whether the native taps hold trials */
     _Atomic bool shut_down;
-    sp_lock lifecycle; /* start, stop, shutdown */
-    bool created;      /* under lifecycle */
+    _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */
+    sp_lock lifecycle;   /* start, stop, shutdown */
+    bool created;        /* under lifecycle */
     sp_live_table live;
     sp_stack_table stacks;
     sp_code_table codes;
@@ -51,6 +54,9 @@ typedef struct sp_profiler {
 } sp_profiler;
 
 extern sp_profiler sp_the_profiler;
+
+/* Makes the tables that all samples go to; again does no harm. False: no memory. */
+bool sp_profiler_create(void);
 
 static inline sp_plan sp_profiler_plan(void) {
     return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));
@@ -71,6 +77,8 @@ static inline void sp_guard_leave(spprof_thread *self) {
 void sp_counters_add_live(spprof_weight weight);
 void sp_counters_take_back(spprof_weight weight);
 void sp_counters_reach_peak(void);
+/* A stack has got its first sample (1), or lost its only one (−1). */
+void sp_counters_add_stack(int sign);
 void sp_counters_add_freed(const spprof_sample *sample);
 
 /* In a forked child, after the live table was repaired: a thread of the parent may have been between counting and

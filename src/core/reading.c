@@ -1,4 +1,5 @@
 /* reading.c: what was recorded, for those who write it down. */
+#include "memory.h"
 #include "profiler.h"
 
 #include <errno.h>
@@ -43,4 +44,8 @@ void spprof_code_forget(uintptr_t address) {
 
 bool spprof_code_get(uint32_t id, spprof_code *code) {
     return sp_code_table_get(&sp_the_profiler.codes, id, code);
+}
+
+bool spprof_copy(void *to, uintptr_t from, size_t bytes) {
+    return sp_memory_copy(to, from, bytes);
 }

@@ -55,23 +55,23 @@ static void add_real(_Atomic double *total, double value) {
     }
 }
 
-/* sign = −1 takes back. */
-static void add_signed(sp_stack_record *record, spprof_weight weight, int sign) {
+/* sign = −1 takes back. Returns how many samples there were. */
+static uint64_t add_signed(sp_stack_record *record, spprof_weight weight, int sign) {
     double bytes = (double)weight.bytes / SPPROF_BYTES_ONE;
     double unseen = 1 - weight.probability;
-    add(&record->site.samples, (uint64_t)sign);
     add(&record->site.allocated_bytes, (uint64_t)sign * weight.bytes);
     add(&record->site.allocated_objects, (uint64_t)sign * weight.objects);
     add_real(&record->site.variance, sign * unseen * bytes * bytes);
     add_real(&record->site.skewness, sign * unseen * unseen * bytes * bytes * bytes);
+    return atomic_fetch_add_explicit(&record->site.samples, (uint64_t)sign, memory_order_relaxed);
 }
 
-void sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight) {
-    add_signed(record, weight, 1);
+bool sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight) {
+    return add_signed(record, weight, 1) == 0;
 }
 
-void sp_stack_take_back(sp_stack_record *record, spprof_weight weight) {
-    add_signed(record, weight, -1);
+bool sp_stack_take_back(sp_stack_record *record, spprof_weight weight) {
+    return add_signed(record, weight, -1) == 1;
 }
 
 void sp_stack_add_freed(sp_stack_record *record, spprof_weight weight) {

@@ -1,6 +1,6 @@
 /* stack_table.h: every different stack once, with what was sampled there.
  *
- *   record: [ hash | id | count, cut, truncated | site totals | frame frame frame … ]   leaf first
+ *   record: [ hash | id | count, cut, truncated | site and tick totals | frame frame frame … ]   leaf first
  *
  * Memory:  records in an arena; see intern_table.h.
  * Threads: any, lock-free. Site totals are atomic, each by itself.
@@ -24,6 +24,9 @@ typedef struct sp_stack_record {
         _Atomic uint64_t freed_bytes, freed_objects;
         _Atomic double variance, skewness;
     } site;
+    struct {
+        _Atomic uint64_t samples, weight_ns;
+    } ticks; /* those of the CPU profiler that its log had no room for */
     uint64_t frames[];
 } sp_stack_record;
 
@@ -46,9 +49,10 @@ sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key
 /* NULL: no such id. */
 sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint32_t id);
 
-void sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight);
-/* Takes back an sp_stack_add_allocated whose sample could not be kept. */
-void sp_stack_take_back(sp_stack_record *record, spprof_weight weight);
+/* True: it is the stack's first sample. */
+bool sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight);
+/* Takes back an sp_stack_add_allocated whose sample could not be kept. True: the stack has none now. */
+bool sp_stack_take_back(sp_stack_record *record, spprof_weight weight);
 void sp_stack_add_freed(sp_stack_record *record, spprof_weight weight);
 spprof_site sp_stack_read_site(sp_stack_record *record);
 

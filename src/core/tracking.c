@@ -205,7 +205,7 @@ static void insert_guarded(spprof_sample *sample) {
     sample->time_ns = sp_clock_monotonic_ns();
     sample->serial = atomic_fetch_add(&sp_the_profiler.counters.last_serial, 1) + 1;
     sp_counters_add_live(weight);
-    sp_stack_add_allocated(stack, weight);
+    if (sp_stack_add_allocated(stack, weight)) sp_counters_add_stack(1);
     spprof_sample replaced;
     sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, sample, &replaced);
     if (result == SP_REPLACED) {
@@ -217,7 +217,7 @@ static void insert_guarded(spprof_sample *sample) {
         return;
     }
     sp_counters_take_back(weight);
-    sp_stack_take_back(stack, weight);
+    if (sp_stack_take_back(stack, weight)) sp_counters_add_stack(-1);
     if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
     if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
 }

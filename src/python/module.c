@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "convert.h"
+#include "cpu_module.h"
 #include "debug_lines.h"
 #include "demangle.h"
 #include "pycode.h"
@@ -199,6 +200,12 @@ static PyMethodDef methods[] = {
     {"symbols", sp_pysymbols_find_with_gil, METH_VARARGS, "symbols(path, build_id, addresses) -> tuple"},
     {"demangle", sp_demangle_with_gil, METH_O, "demangle(name) -> str or None"},
     {"lines", sp_debug_lines_with_gil, METH_VARARGS, "lines(path, addresses) -> list"},
+    {"cpu_start", sp_cpu_start_with_gil, METH_VARARGS, "cpu_start(interval_ns, mode, native) -> str"},
+    {"cpu_stop", sp_cpu_stop_with_gil, METH_NOARGS, "cpu_stop()"},
+    {"cpu_is_active", sp_cpu_is_active_with_gil, METH_NOARGS, "cpu_is_active() -> bool"},
+    {"cpu_stats", sp_cpu_stats_with_gil, METH_NOARGS, "cpu_stats() -> dict"},
+    {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS, "cpu_profile() -> (samples, overflow, threads, stats)"},
+    {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
     {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
     {NULL, NULL, 0, NULL},
 };
@@ -238,7 +245,8 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "STACK_FRAMES_MAX", SPPROF_STACK_FRAMES_MAX) == 0 &&
            PyModule_AddIntConstant(module, "BYTES_ONE", SPPROF_BYTES_ONE) == 0 &&
            PyModule_AddIntConstant(module, "OBJECTS_ONE", SPPROF_OBJECTS_ONE) == 0 &&
-           PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0;
+           PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }
 
 PyMODINIT_FUNC PyInit__memprof(void) {

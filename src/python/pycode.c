@@ -124,6 +124,32 @@ uint32_t sp_pycode_id(PyCodeObject *code) {
     return id != 0 ? id : intern_slow(code);
 }
 
+/* ---- Code that may be none ---- */
+
+static bool is_object_of(uintptr_t address, const PyTypeObject *type) {
+    PyObject head;
+    if (address == 0 || address % sizeof(void *) != 0 || !spprof_copy(&head, address, sizeof head)) return false;
+    return Py_TYPE(&head) == type && Py_REFCNT(&head) > 0;
+}
+
+static bool is_code(uintptr_t address) {
+    PyCodeObject copy;
+    return is_object_of(address, &PyCode_Type) && spprof_copy(&copy, address, sizeof copy) &&
+           is_object_of((uintptr_t)CODE_NAME(&copy), &PyUnicode_Type) &&
+           is_object_of((uintptr_t)copy.co_filename, &PyUnicode_Type) &&
+           is_object_of((uintptr_t)CODE_LINES(&copy), &PyBytes_Type);
+}
+
+uint32_t sp_pycode_id_at(uintptr_t code, bool *no_room) {
+    uint32_t id = spprof_code_lookup(code);
+    if (id != 0 || !is_code(code)) return id;
+    id = intern_slow((PyCodeObject *)code);
+    *no_room = id == 0;
+    return id;
+}
+
+/* ---- Code that dies ---- */
+
 /* Never put back: another wrapper may stand over ours by then. */
 static destructor original_dealloc;
 

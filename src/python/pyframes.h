@@ -8,7 +8,7 @@
  * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
  *          to be current, and takes no GIL: also right in C code that has released it. A thread without a state
  *          (a native one) has no frames.
- * Signals: not called from handlers.
+ * Signals: sp_pyframes_walk_tick alone.
  * Full:    see spprof_walker in spprof.h.
  */
 #ifndef SP_PYFRAMES_H
@@ -26,6 +26,9 @@ void sp_pyframes_register(void);
 
 /* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
 size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *cut);
+
+/* An spprof_tick_walker. */
+size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut);
 
 /* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code that
  * the compiler made up has no line there and gets that of the code before it (pylines.h). */

@@ -74,6 +74,12 @@ static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
 
 #include "pyframes_walk.h"
 
+/* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
+size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    (void)sp;
+    return sp_pyframes_walk(words, capacity, cut);
+}
+
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {
     return sp_pylines_step_before(code, position);
 }

@@ -69,6 +69,59 @@ static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
 
 #include "pyframes_walk.h"
 
+/* ---- Interrupted by a signal ---- */
+
+#define CODE_BEGIN offsetof(PyCodeObject, co_code_adaptive)
+
+typedef struct innermost_call {
+} innermost_call; /* nothing is known of it but its shim */
+
+static inline const void *frame_code(const frame *copy) {
+    return copy->f_executable;
+}
+
+static inline const void *frame_pc(const frame *copy) {
+    return copy->instr_ptr;
+}
+
+#include "pyframes_tick.h"
+
+/* Other kinds of executable are not shown, and what is no object was never linked. */
+static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
+    PyObject executable, type;
+    if (spprof_code_lookup((uintptr_t)copy->f_executable) != 0) return true;
+    walk->torn = !spprof_copy(&executable, (uintptr_t)copy->f_executable, sizeof executable);
+    if (walk->torn || executable.ob_type == &PyCode_Type) return !walk->torn;
+    walk->torn = !spprof_copy(&type, (uintptr_t)executable.ob_type, sizeof type) || type.ob_type != &PyType_Type;
+    return false;
+}
+
+/* Frames always end with a shim. */
+static inline bool has_outer_call(const tick_walk *walk) {
+    (void)walk;
+    return true;
+}
+
+static bool tick_begin(tick_walk *walk) {
+    walk->next = walk->own->current_frame;
+    return walk->next != NULL;
+}
+
+static bool tick_retry(tick_walk *walk) {
+    (void)walk;
+    return false;
+}
+
+static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame *copy, uint64_t *anchor) {
+    (void)walk;
+    *anchor = (uintptr_t)at;
+    return is_shim(copy);
+}
+
+size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    return walk_tick(sp, words, capacity, cut);
+}
+
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {
     return sp_pylines_runs(code, position);
 }

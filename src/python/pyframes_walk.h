@@ -13,8 +13,8 @@
  *
  *   words:  frame frame anchor | frame anchor | anchor | frame frame anchor        leaf first; a call may show no frame
  *
- * An allocation is a point where the interpreter has its frames in order: unlike a signal it cannot fall between the two
- * stores that link a frame. A frame is linked after its arguments are in place and unlinked before it is cleared; what
+ * An allocation is a point where the interpreter has its frames in order: unlike a signal (pyframes_tick.h) it cannot fall
+ * between the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before it is cleared; what
  * happens in between is the layouts' business.
  */
 #include "pycode.h"
@@ -77,4 +77,5 @@ void sp_pyframes_register(void) {
     size_t count = evaluation_code(ranges, SPPROF_CODE_RANGES_MAX);
     if (count > 0) spprof_set_evaluation_code(ranges, count);
     spprof_set_walker(sp_pyframes_walk);
+    spprof_set_tick_walker(sp_pyframes_walk_tick);
 }

@@ -38,6 +38,9 @@ void run_threads(unsigned count, thread_body *body, void *argument);
 /* Forks from any thread, runs `body` in the child and checks that it came to its end. */
 void run_in_child(void (*body)(void *argument), void *argument);
 
+/* From now on the kernel answers this call with EPERM, in this thread, its children and those it starts. */
+void refuse_system_call(long number);
+
 /* splitmix64: the same sequence for the same start. */
 uint64_t next_random(uint64_t *state);
 /* Uniform in 0 … below − 1. */

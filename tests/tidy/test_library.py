@@ -27,7 +27,7 @@ def dynamic_section(library: Path, tag: str) -> set[str]:
     return set(re.findall(rf"\({tag}\).*?\[(.+?)\]", output_of("readelf", "-dW", library)))
 
 
-@pytest.mark.parametrize("room", ["base", "core"])
+@pytest.mark.parametrize("room", ["base", "core", "cpu"])
 def test_the_engine_below_its_taps_never_allocates_with_malloc(build_dir: Path, room: str) -> None:
     undefined = set(re.findall(r"\bU (\w+)", output_of("nm", "-u", build_dir / "src" / room / f"lib{room}.a")))
     assert undefined, "objects that use nothing of libc cannot be right"

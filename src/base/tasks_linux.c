@@ -1,0 +1,133 @@
+#include "tasks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The kernel's own calls: opendir allocates, and open may be another's wrapper. */
+
+#define FOLDER "/proc/self/task"
+
+static int open_path(const char *path, int flags) {
+    return (int)syscall(SYS_openat, AT_FDCWD, path, flags | O_RDONLY | O_CLOEXEC, 0);
+}
+
+static void close_file(int file) {
+    syscall(SYS_close, file);
+}
+
+/* ---- The list ---- */
+
+typedef struct entry {
+    uint64_t inode, offset;
+    uint16_t length;
+    uint8_t type;
+    char name[];
+} entry;
+
+/* 0: no number, as "." and "..". */
+static uint32_t number_of(const char *text) {
+    uint32_t number = 0;
+    for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (uint32_t)(*text - '0');
+    return number;
+}
+
+static void visit_entries(const char *entries, long bytes, sp_task_visitor *visit, void *data) {
+    for (long at = 0; at < bytes;) {
+        const entry *one = (const entry *)(entries + at);
+        uint32_t thread_id = number_of(one->name);
+        if (thread_id != 0) visit(thread_id, data);
+        at += one->length;
+    }
+}
+
+static bool each(sp_task_visitor *visit, void *data) {
+    _Alignas(entry) char entries[1024];
+    int folder = open_path(FOLDER, O_DIRECTORY);
+    if (folder < 0) return false;
+    long bytes;
+    while ((bytes = syscall(SYS_getdents64, folder, entries, sizeof entries)) > 0)
+        visit_entries(entries, bytes, visit, data);
+    close_file(folder);
+    return bytes == 0;
+}
+
+bool sp_tasks_each(sp_task_visitor *visit, void *data) {
+    int saved_errno = errno;
+    bool whole = each(visit, data);
+    errno = saved_errno;
+    return whole;
+}
+
+/* The folder's links: one for each folder in it, one from above and one of its own. */
+uint32_t sp_tasks_count(void) {
+    int saved_errno = errno;
+    struct stat status;
+    bool known = stat(FOLDER, &status) == 0 && status.st_nlink > 2;
+    errno = saved_errno;
+    return known ? (uint32_t)status.st_nlink - 2 : 0;
+}
+
+/* ---- One of them ---- */
+
+#define PATH_SIZE 48
+
+static void write_path(char path[PATH_SIZE], uint32_t thread_id, const char *file) {
+    char digits[12];
+    size_t at = sizeof digits;
+    digits[--at] = '\0';
+    do {
+        digits[--at] = (char)('0' + thread_id % 10);
+        thread_id /= 10;
+    } while (thread_id != 0);
+    char *end = stpcpy(path, FOLDER "/");
+    end = stpcpy(end, digits + at);
+    end = stpcpy(end, "/");
+    stpcpy(end, file);
+}
+
+/* What fits, terminated. */
+static void read_file(char *text, size_t size, uint32_t thread_id, const char *name) {
+    char path[PATH_SIZE];
+    write_path(path, thread_id, name);
+    text[0] = '\0';
+    int file = open_path(path, 0);
+    if (file < 0) return;
+    long bytes = syscall(SYS_read, file, text, size - 1);
+    text[bytes > 0 ? bytes : 0] = '\0';
+    close_file(file);
+}
+
+void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]) {
+    int saved_errno = errno;
+    char line[SP_TASK_NAME_SIZE + 1]; /* with the line's end */
+    read_file(line, sizeof line, thread_id, "comm");
+    line[strcspn(line, "\n")] = '\0';
+    strcpy(name, line);
+    errno = saved_errno;
+}
+
+static uint64_t hexadecimal(const char *text) {
+    uint64_t number = 0;
+    for (;; text++) {
+        if (*text >= '0' && *text <= '9')
+            number = number << 4 | (uint64_t)(*text - '0');
+        else if (*text >= 'a' && *text <= 'f')
+            number = number << 4 | (uint64_t)(*text - 'a' + 10);
+        else
+            return number;
+    }
+}
+
+bool sp_task_blocks(uint32_t thread_id, int signal_number) {
+    int saved_errno = errno;
+    char status[2048];
+    read_file(status, sizeof status, thread_id, "status");
+    const char *field = strstr(status, "\nSigBlk:\t");
+    errno = saved_errno;
+    return field && hexadecimal(field + strlen("\nSigBlk:\t")) >> (signal_number - 1) & 1;
+}

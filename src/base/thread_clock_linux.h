@@ -1,0 +1,16 @@
+/* thread_clock_linux.h: how the kernel names the CPU clock of a thread: the id's complement above three bits that say "of a
+ * thread" and "the time it was scheduled". */
+#ifndef SP_THREAD_CLOCK_LINUX_H
+#define SP_THREAD_CLOCK_LINUX_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define SP_CLOCK_OF_THREAD 4
+#define SP_CLOCK_SCHEDULED 2
+
+static inline clockid_t sp_thread_clock_id(uint32_t thread_id) {
+    return (clockid_t)(~thread_id << 3 | SP_CLOCK_OF_THREAD | SP_CLOCK_SCHEDULED);
+}
+
+#endif

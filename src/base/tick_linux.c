@@ -1,0 +1,152 @@
+#include "tick.h"
+
+#include "thread_clock_linux.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* The kernel's own calls throughout: libc's timer_create allocates. */
+
+static _Atomic int chosen_signal;
+static sp_tick_handler *tick_handler; /* set before the signal is chosen */
+
+int sp_tick_signal(void) {
+    return atomic_load_explicit(&chosen_signal, memory_order_acquire);
+}
+
+/* ---- The handler ---- */
+
+static size_t room_on_alternate_stack(const ucontext_t *context) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), low = (uintptr_t)context->uc_stack.ss_sp;
+    bool is_on_it = here >= low && here - low < context->uc_stack.ss_size;
+    return is_on_it ? here - low : SIZE_MAX;
+}
+
+static uintptr_t stack_pointer(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return context->uc_mcontext.sp;
+#endif
+}
+
+/* Somebody else sent it, who knew of no handler: with the default action it ends the process. */
+static void act_as_if_unhandled(int number) {
+    struct sigaction initial = {.sa_handler = SIG_DFL};
+    sigset_t only;
+    sigaction(number, &initial, NULL);
+    syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), number);
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+}
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+    int saved_errno = errno;
+    if (info->si_code == SI_TIMER) {
+        sp_interrupted interrupted = {
+            .context = context, .sp = stack_pointer(context), .stack_room = room_on_alternate_stack(context)};
+        tick_handler((uint64_t)(uintptr_t)info->si_value.sival_ptr, &interrupted);
+    } else {
+        act_as_if_unhandled(number);
+    }
+    errno = saved_errno;
+}
+
+void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values) {
+    const mcontext_t *machine = &((const ucontext_t *)interrupted->context)->uc_mcontext;
+#if defined(__x86_64__)
+    static const uint8_t order[17] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+                                      REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    for (unsigned i = 0; i < sizeof order; i++) values[i] = (uintptr_t)machine->gregs[order[i]];
+#elif defined(__aarch64__)
+    for (unsigned i = 0; i < 31; i++) values[i] = machine->regs[i];
+    values[31] = machine->sp;
+    values[32] = machine->pc;
+#endif
+}
+
+/* ---- The signal ---- */
+
+static bool is_unused(int number) {
+    struct sigaction now;
+    return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
+}
+
+/* Faults are let through: a blocked one ends the process, and the program may have a handler that expects it. */
+static void block_all_but_faults(sigset_t *set) {
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
+    sigfillset(set);
+    for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(set, faults[i]);
+}
+
+static bool install_at(int number) {
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    block_all_but_faults(&action.sa_mask);
+    return sigaction(number, &action, NULL) == 0;
+}
+
+/* From the top: programs count theirs from SIGRTMIN. */
+bool sp_tick_install(sp_tick_handler *handler) {
+    if (sp_tick_signal() != 0) return true;
+    tick_handler = handler;
+    for (int number = SIGRTMAX; number >= SIGRTMIN; number--) {
+        if (!is_unused(number) || !install_at(number)) continue;
+        atomic_store_explicit(&chosen_signal, number, memory_order_release);
+        return true;
+    }
+    return false;
+}
+
+/* ---- Timers ---- */
+
+static int create(clockid_t clock, struct sigevent *event, uint64_t cookie) {
+    int timer, saved_errno = errno;
+    event->sigev_signo = sp_tick_signal();
+    event->sigev_value.sival_ptr = (void *)(uintptr_t)cookie;
+    if (syscall(SYS_timer_create, clock, event, &timer) != 0) timer = SP_TICK_NONE;
+    errno = saved_errno;
+    return timer;
+}
+
+int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie) {
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID};
+    event._sigev_un._tid = (pid_t)thread_id;
+    return create(clock == SP_TICK_CPU ? sp_thread_clock_id(thread_id) : CLOCK_MONOTONIC, &event, cookie);
+}
+
+int sp_tick_create_for_process(sp_tick_clock clock, uint64_t cookie) {
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL};
+    return create(clock == SP_TICK_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &event, cookie);
+}
+
+static struct timespec timespec_of(uint64_t ns) {
+    return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+}
+
+void sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns) {
+    int saved_errno = errno;
+    struct itimerspec times = {.it_value = timespec_of(first_ns), .it_interval = timespec_of(interval_ns)};
+    syscall(SYS_timer_settime, timer, 0, &times, NULL);
+    errno = saved_errno;
+}
+
+void sp_tick_delete(int timer) {
+    int saved_errno = errno;
+    syscall(SYS_timer_delete, timer);
+    errno = saved_errno;
+}
+
+bool sp_tick_send(uint32_t thread_id, uint64_t cookie) {
+    int saved_errno = errno;
+    siginfo_t info = {.si_signo = sp_tick_signal(), .si_code = SI_TIMER};
+    info.si_value.sival_ptr = (void *)(uintptr_t)cookie;
+    bool sent = syscall(SYS_rt_tgsigqueueinfo, getpid(), (pid_t)thread_id, sp_tick_signal(), &info) == 0;
+    errno = saved_errno;
+    return sent;
+}

@@ -1,0 +1,53 @@
+/* cpu.h: the one CPU profiler of the process, as the files of this room share it.
+ *
+ *   session (one word: who is active) · at_work (handlers that run now) · plan · counters · threads.h · log.h
+ *
+ * Memory:  static; the tables map what they need.
+ * Threads: each member names its rule.
+ * Signals: a handler belongs to a session; one that comes late finds another, or none, and does nothing.
+ */
+#ifndef SP_CPU_H
+#define SP_CPU_H
+
+#include "lock.h"
+#include "spprof.h"
+#include "tick.h"
+
+#include <stdatomic.h>
+
+typedef struct sp_cpu {
+    _Atomic uint32_t session; /* 0: none is active */
+    _Atomic uint32_t at_work; /* handlers between their first and their last look at a session */
+    sp_lock lifecycle;        /* start and stop */
+
+    /* Written before the session is, read by its handlers. */
+    spprof_cpu_plan plan;
+    bool by_thread;
+    uint64_t start_ns, start_process_ns;
+    int finder; /* the timer of the process; SP_TICK_NONE: none */
+
+    /* Under lifecycle. */
+    uint32_t sessions;
+    uint64_t end_ns, end_process_ns;
+
+    _Atomic uint64_t samples, weight_ns, handler_ns;
+    _Atomic uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];
+} sp_cpu;
+
+extern sp_cpu sp_the_cpu;
+
+void sp_cpu_count_drop(spprof_cpu_drop_reason reason);
+
+/* An sp_tick_handler. */
+void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted);
+
+/* The process's timer for finding threads begins, with the quick pace of a session's start. */
+bool sp_finder_begin(void);
+/* Its signal came. */
+void sp_finder_on_tick(void);
+
+/* The thread that sends signals where the kernel grants no timers. False: there is none to be had. */
+bool sp_sender_begin(void);
+void sp_sender_end(void);
+
+#endif

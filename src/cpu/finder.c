@@ -1,0 +1,70 @@
+/* finder.c: finds the threads that a session does not know yet, and those that have ended.
+ *
+ *   CPU time of the process ──► its timer ──► signal on a thread that runs ─┬─ it has no timer: it gets one
+ *                                                                          └─ else, now and then: the list of threads
+ *
+ * A thread that uses CPU time is met within an interval or so of it, and its first sample covers all since its birth. While
+ * nothing changes the timer slows down. Before Linux 6.4 the signal goes to the program's first thread, if it does not
+ * block it; there threads are found by the list alone.
+ */
+#include "clock.h"
+#include "cpu.h"
+#include "tasks.h"
+#include "threads.h"
+
+#define SLOWEST 16   /* intervals */
+#define LIST_EVERY 8 /* ticks without a change in number */
+
+static struct {
+    uint64_t pace; /* in intervals */
+    uint32_t quiet_ticks;
+} finder; /* of who has entered the table of threads */
+
+static void set_pace(uint64_t pace) {
+    if (pace == finder.pace) return;
+    finder.pace = pace;
+    sp_tick_arm(sp_the_cpu.finder, pace * sp_the_cpu.plan.interval_ns, pace * sp_the_cpu.plan.interval_ns);
+}
+
+bool sp_finder_begin(void) {
+    uint64_t cookie = (uint64_t)atomic_load(&sp_the_cpu.session) << 32;
+    finder.pace = finder.quiet_ticks = 0;
+    sp_the_cpu.finder = sp_tick_create_for_process(sp_the_cpu.plan.wall ? SP_TICK_WALL : SP_TICK_CPU, cookie);
+    if (sp_the_cpu.finder != SP_TICK_NONE) set_pace(1);
+    return sp_the_cpu.finder != SP_TICK_NONE;
+}
+
+/* The clock of a thread that was born since the session began has advanced less than the process's. */
+static uint64_t born_ns(void) {
+    return sp_clock_process_cpu_ns() - sp_the_cpu.start_process_ns;
+}
+
+static uint64_t covered_by_now(void) {
+    if (sp_the_cpu.plan.wall) return sp_clock_monotonic_ns();
+    uint64_t own = sp_clock_thread_cpu_ns(), born = born_ns();
+    return own > born ? own - born : 0;
+}
+
+static bool is_list_due(void) {
+    uint32_t count = sp_tasks_count();
+    if (count == sp_threads_live() && ++finder.quiet_ticks % LIST_EVERY != 0) return false;
+    return count != 0;
+}
+
+static bool find_threads(void) {
+    spprof_thread *self = &spprof_this_thread;
+    if (self->cpu_session != atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed)) {
+        sp_threads_add_self(covered_by_now());
+        return true;
+    }
+    return is_list_due() && sp_threads_list(born_ns());
+}
+
+void sp_finder_on_tick(void) {
+    if (!sp_threads_try()) return;
+    if (find_threads())
+        set_pace(1);
+    else
+        set_pace(finder.pace * 2 < SLOWEST ? finder.pace * 2 : SLOWEST);
+    sp_threads_leave();
+}

@@ -1,0 +1,106 @@
+/* handler.c: one tick of one thread, from the signal to the log. */
+#include "capture.h"
+#include "clock.h"
+#include "cpu.h"
+#include "log.h"
+#include "profiler.h"
+#include "stack_memory.h"
+#include "threads.h"
+
+void sp_cpu_count_drop(spprof_cpu_drop_reason reason) {
+    atomic_fetch_add_explicit(&sp_the_cpu.dropped[reason], 1, memory_order_relaxed);
+}
+
+static void count_capture_drop(spprof_drop_reason reason) {
+    spprof_cpu_drop_reason ours = reason == SP_CAPTURE_TORN                ? SPPROF_CPU_DROP_TORN
+                                  : reason == SPPROF_DROP_STACK_TABLE_FULL ? SPPROF_CPU_DROP_STACK_TABLE_FULL
+                                  : reason == SPPROF_DROP_CODE_TABLE_FULL  ? SPPROF_CPU_DROP_CODE_TABLE_FULL
+                                                                           : SPPROF_CPU_DROP_NO_MEMORY;
+    sp_cpu_count_drop(ours);
+}
+
+/* What the walker may read without asking lies between the interrupted stack pointer and the stack's end. */
+static void learn_stack(const sp_interrupted *interrupted) {
+    sp_stack_memory stack;
+    sp_stack_memory_find(&stack, interrupted->sp);
+}
+
+static __attribute__((noinline)) sp_stack_record *capture_native(const sp_interrupted *interrupted,
+                                                                 spprof_drop_reason *reason) {
+    sp_registers registers;
+    sp_tick_registers(interrupted, registers.value);
+    registers.known = (UINT64_C(1) << SP_REGISTER_COUNT) - 1;
+    return sp_capture_interrupted(interrupted->sp, &registers, reason);
+}
+
+static sp_stack_record *capture(const sp_interrupted *interrupted, spprof_drop_reason *reason) {
+    learn_stack(interrupted);
+    return sp_the_cpu.plan.native ? capture_native(interrupted, reason)
+                                  : sp_capture_interrupted(interrupted->sp, NULL, reason);
+}
+
+typedef struct moment {
+    uint64_t monotonic_ns, cpu_ns;
+} moment;
+
+/* What the thread's clock has advanced since its last sample. */
+static uint64_t cover(sp_thread_slot *slot, const moment *at) {
+    uint64_t now = sp_the_cpu.plan.wall ? at->monotonic_ns : at->cpu_ns;
+    uint64_t before = atomic_exchange_explicit(&slot->covered_ns, now, memory_order_relaxed);
+    return now > before ? now - before : 0;
+}
+
+static void keep(sp_thread_slot *slot, sp_stack_record *stack, const moment *at) {
+    spprof_cpu_sample sample = {.time_ns = at->monotonic_ns,
+                                .weight_ns = cover(slot, at),
+                                .thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed),
+                                .stack_id = stack->head.id};
+    atomic_fetch_add_explicit(&slot->samples, 1, memory_order_relaxed);
+    sp_log_append(&sample, stack);
+    atomic_fetch_add_explicit(&sp_the_cpu.samples, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sp_the_cpu.weight_ns, sample.weight_ns, memory_order_relaxed);
+}
+
+#define STACK_ROOM_MIN 4096 /* what the deepest way through the engine needs, doubled */
+
+static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted, const moment *at) {
+    spprof_thread *self = &spprof_this_thread;
+    if (self->guard) {
+        sp_cpu_count_drop(SPPROF_CPU_DROP_IN_ENGINE);
+        return;
+    }
+    if (interrupted->stack_room < STACK_ROOM_MIN) {
+        sp_cpu_count_drop(SPPROF_CPU_DROP_NO_STACK_ROOM);
+        return;
+    }
+    spprof_drop_reason reason;
+    sp_guard_enter(self);
+    sp_stack_record *stack = capture(interrupted, &reason);
+    sp_guard_leave(self);
+    if (stack)
+        keep(slot, stack, at);
+    else
+        count_capture_drop(reason);
+}
+
+static void act(uint32_t number, const sp_interrupted *interrupted) {
+    if (number == 0) {
+        sp_finder_on_tick();
+        return;
+    }
+    moment begin = {.monotonic_ns = sp_clock_monotonic_ns(), .cpu_ns = sp_clock_thread_cpu_ns()};
+    sp_thread_slot *slot = sp_threads_slot(number - 1);
+    spprof_this_thread.cpu_session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
+    atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
+    take_sample(slot, interrupted, &begin);
+    atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, sp_clock_thread_cpu_ns() - begin.cpu_ns, memory_order_relaxed);
+}
+
+/* Counted before the session is looked at: who ends a session sees every handler that still believes in it. */
+void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted) {
+    atomic_fetch_add(&sp_the_cpu.at_work, 1);
+    bool current = atomic_load(&sp_the_cpu.session) == cookie >> 32 && cookie >> 32 != 0;
+    if (current && !atomic_load_explicit(&sp_the_profiler.broken, memory_order_relaxed))
+        act((uint32_t)cookie, interrupted);
+    atomic_fetch_sub(&sp_the_cpu.at_work, 1);
+}

@@ -1,0 +1,93 @@
+/* report.c: what a session recorded, for those who write it down. */
+#include "clock.h"
+#include "cpu.h"
+#include "log.h"
+#include "profiler.h"
+#include "threads.h"
+
+#include <errno.h>
+#include <string.h>
+
+static sp_cpu *const cpu = &sp_the_cpu;
+
+size_t spprof_cpu_copy(spprof_cpu_sample *out, size_t capacity) {
+    return cpu->sessions == 0 ? 0 : sp_log_copy(out, capacity);
+}
+
+void spprof_cpu_get_stats(spprof_cpu_stats *stats) {
+    bool active = spprof_cpu_is_active();
+    *stats = (spprof_cpu_stats){.plan = cpu->plan,
+                                .sessions = cpu->sessions,
+                                .active = active,
+                                .by_thread = cpu->by_thread,
+                                .threads = sp_threads_met(),
+                                .samples = atomic_load(&cpu->samples),
+                                .weight_ns = atomic_load(&cpu->weight_ns),
+                                .start_ns = cpu->start_ns,
+                                .end_ns = active ? sp_clock_monotonic_ns() : cpu->end_ns,
+                                .handler_ns = atomic_load(&cpu->handler_ns)};
+    stats->process_ns = (active ? sp_clock_process_cpu_ns() : cpu->end_process_ns) - cpu->start_process_ns;
+    for (int i = 0; i < SPPROF_CPU_DROP_REASON_COUNT; i++) stats->dropped[i] = atomic_load(&cpu->dropped[i]);
+    if (cpu->sessions == 0) stats->process_ns = 0;
+}
+
+/* ---- Threads ---- */
+
+static uint64_t clock_of(uint32_t thread_id, uint64_t covered_ns) {
+    uint64_t now = covered_ns;
+    if (cpu->plan.wall) return spprof_cpu_is_active() ? sp_clock_monotonic_ns() : cpu->end_ns;
+    sp_clock_cpu_ns_of(thread_id, &now);
+    return now;
+}
+
+static void describe(sp_thread_slot *slot, spprof_cpu_thread *thread) {
+    uint32_t thread_id = atomic_load_explicit(&slot->thread_id, memory_order_acquire);
+    bool ended = atomic_load(&slot->ended);
+    *thread = (spprof_cpu_thread){.thread_id = thread_id, .samples = atomic_load(&slot->samples)};
+    memcpy(thread->name, slot->name, sizeof thread->name);
+    if (ended) return;
+    uint64_t covered = atomic_load(&slot->covered_ns), now = clock_of(thread_id, covered);
+    thread->uncovered_ns = now > covered ? now - covered : 0;
+    thread->blocked = sp_task_blocks(thread_id, sp_tick_signal());
+}
+
+static bool is_kept(sp_thread_slot *slot) {
+    return atomic_load(&slot->thread_id) != 0 && (!atomic_load(&slot->ended) || atomic_load(&slot->samples) > 0);
+}
+
+static size_t copy_threads(spprof_cpu_thread *out, size_t capacity) {
+    size_t count = 0;
+    for (uint32_t number = 0; number < sp_threads_used(); number++) {
+        sp_thread_slot *slot = sp_threads_slot(number);
+        if (!is_kept(slot)) continue;
+        if (count < capacity) describe(slot, &out[count]);
+        count++;
+    }
+    return count;
+}
+
+size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity) {
+    if (cpu->sessions == 0) return 0;
+    spprof_pause();
+    sp_threads_wait();
+    size_t count = copy_threads(out, capacity);
+    sp_threads_leave();
+    spprof_resume();
+    return count;
+}
+
+bool spprof_cpu_tick_of(uint32_t thread_id, int *signal_number, uint64_t *cookie) {
+    uint32_t session = atomic_load(&cpu->session);
+    bool found = false;
+    if (session == 0) return false;
+    sp_threads_wait();
+    for (uint32_t place = 0; place < sp_threads_live() && !found; place++) {
+        sp_thread_slot *slot = sp_threads_live_at(place);
+        if (atomic_load(&slot->thread_id) != thread_id) continue;
+        *cookie = sp_threads_cookie(session, (uint32_t)(slot - sp_threads_slot(0)));
+        *signal_number = sp_tick_signal();
+        found = true;
+    }
+    sp_threads_leave();
+    return found;
+}

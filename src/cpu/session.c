@@ -1,0 +1,144 @@
+/* session.c: start, stop, fork. */
+#include "capture.h"
+#include "clock.h"
+#include "cpu.h"
+#include "fork.h"
+#include "log.h"
+#include "profiler.h"
+#include "thread.h"
+#include "threads.h"
+
+#include <errno.h>
+
+sp_cpu sp_the_cpu = {.lifecycle = {.rank = SP_RANK_CPU_LIFECYCLE}, .finder = SP_TICK_NONE};
+
+static sp_cpu *const cpu = &sp_the_cpu;
+
+static void empty_counters(void) {
+    atomic_store(&cpu->samples, 0);
+    atomic_store(&cpu->weight_ns, 0);
+    atomic_store(&cpu->handler_ns, 0);
+    for (int i = 0; i < SPPROF_CPU_DROP_REASON_COUNT; i++) atomic_store(&cpu->dropped[i], 0);
+}
+
+/* An empty session, which handlers believe in once this returns. The table of threads is entered if it succeeds. */
+static bool open_session(const spprof_cpu_plan *plan, bool has_timers) {
+    uint32_t session = cpu->sessions + 1;
+    sp_threads_plan threads = {
+        .session = session, .interval_ns = plan->interval_ns, .wall = plan->wall, .has_timers = has_timers};
+    if (!sp_log_begin() || !sp_threads_begin(&threads)) return false;
+    empty_counters();
+    cpu->plan = *plan;
+    cpu->by_thread = !has_timers;
+    cpu->finder = SP_TICK_NONE;
+    cpu->sessions = session;
+    cpu->start_ns = sp_clock_monotonic_ns();
+    cpu->start_process_ns = sp_clock_process_cpu_ns();
+    atomic_store(&cpu->session, session);
+    return true;
+}
+
+/* Handlers that were at work have ended, and those that come find no session. */
+static void close_session(void) {
+    atomic_store(&cpu->session, 0);
+    while (atomic_load(&cpu->at_work) != 0) sp_thread_pause();
+}
+
+static uint64_t clock_of_self(void) {
+    return cpu->plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
+}
+
+/* ---- Fork ---- */
+
+/* On the child's only thread. Its parent's timers are not its own, its own clock began anew. */
+static void go_on_in_child(void) {
+    int saved_errno = errno;
+    sp_lock_reset_after_fork(&cpu->lifecycle);
+    atomic_store(&cpu->at_work, 0);
+    bool active = atomic_exchange(&cpu->session, 0) != 0;
+    spprof_cpu_plan plan = cpu->plan;
+    if (active && !cpu->by_thread && open_session(&plan, true)) {
+        sp_threads_add_self(clock_of_self());
+        sp_finder_begin();
+        sp_threads_leave();
+    }
+    errno = saved_errno;
+}
+
+/* ---- Start ---- */
+
+static void prepare_once(void) {
+    static bool done; /* under lifecycle */
+    if (!done) sp_fork_call(NULL, NULL, go_on_in_child);
+    done = true;
+}
+
+static bool grants_timers(void) {
+    int timer = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 0);
+    if (timer != SP_TICK_NONE) sp_tick_delete(timer);
+    return timer != SP_TICK_NONE;
+}
+
+static void know_threads(void) {
+    sp_threads_add_self(clock_of_self());
+    sp_threads_list(UINT64_MAX);
+    if (!cpu->by_thread) sp_finder_begin();
+    sp_threads_leave();
+}
+
+static spprof_cpu_status start_locked(const spprof_cpu_plan *plan) {
+    if (atomic_load(&cpu->session) != 0) return SPPROF_CPU_ALREADY_ACTIVE;
+    if (!sp_profiler_create()) return SPPROF_CPU_OUT_OF_MEMORY;
+    if (!sp_tick_install(sp_cpu_on_tick)) return SPPROF_CPU_NO_SIGNAL;
+    prepare_once();
+    if (!open_session(plan, grants_timers())) return SPPROF_CPU_OUT_OF_MEMORY;
+    know_threads();
+    if (!cpu->by_thread || sp_sender_begin()) return SPPROF_CPU_OK;
+    close_session();
+    return SPPROF_CPU_NO_TICKS;
+}
+
+/* A handler on this thread would find the lock held: the guard keeps the heap profiler's out, and no tick takes it. The
+ * loader is asked before, see spprof_start. */
+spprof_cpu_status spprof_cpu_start(const spprof_cpu_plan *plan) {
+    int saved_errno = errno;
+    spprof_pause();
+    sp_capture_prepare();
+    sp_lock_acquire(&cpu->lifecycle);
+    spprof_cpu_status status = start_locked(plan);
+    sp_lock_release(&cpu->lifecycle);
+    spprof_resume();
+    errno = saved_errno;
+    return status;
+}
+
+/* ---- Stop ---- */
+
+static spprof_cpu_status stop_locked(void) {
+    if (atomic_load(&cpu->session) == 0) return SPPROF_CPU_NOT_ACTIVE;
+    cpu->end_process_ns = sp_clock_process_cpu_ns();
+    cpu->end_ns = sp_clock_monotonic_ns();
+    close_session();
+    if (cpu->by_thread) sp_sender_end();
+    sp_threads_wait();
+    if (cpu->finder != SP_TICK_NONE) sp_tick_delete(cpu->finder);
+    cpu->finder = SP_TICK_NONE;
+    sp_threads_end_all();
+    sp_threads_leave();
+    return SPPROF_CPU_OK;
+}
+
+spprof_cpu_status spprof_cpu_stop(void) {
+    int saved_errno = errno;
+    spprof_pause();
+    sp_lock_acquire(&cpu->lifecycle);
+    spprof_cpu_status status = stop_locked();
+    sp_lock_release(&cpu->lifecycle);
+    spprof_resume();
+    errno = saved_errno;
+    return status;
+}
+
+bool spprof_cpu_is_active(void) {
+    return atomic_load(&cpu->session) != 0;
+}

@@ -1,0 +1,285 @@
+#include "threads.h"
+
+#include "clock.h"
+#include "cpu.h"
+#include "entropy.h"
+#include "memory.h"
+#include "options.h"
+#include "thread.h"
+#include "tick.h"
+
+#define BUCKETS 4096
+
+static struct {
+    sp_threads_plan plan;
+    sp_thread_slot *slots;
+    uint32_t *live;
+    uint32_t capacity, used, live_count;
+    uint32_t spent;  /* the first of the ended slots without samples, + 1 */
+    uint32_t oldest; /* where to look next for an ended slot with samples */
+    uint32_t listing;
+    _Atomic uint32_t met;
+    uint64_t random;
+    uint32_t buckets[BUCKETS]; /* + 1, 0 = empty */
+    atomic_flag entered;
+} table = {.entered = ATOMIC_FLAG_INIT};
+
+/* ---- Entering ---- */
+
+bool sp_threads_try(void) {
+    return !atomic_flag_test_and_set_explicit(&table.entered, memory_order_acquire);
+}
+
+void sp_threads_wait(void) {
+    while (!sp_threads_try()) sp_thread_pause();
+}
+
+void sp_threads_leave(void) {
+    atomic_flag_clear_explicit(&table.entered, memory_order_release);
+}
+
+static bool map_table(void) {
+    uint32_t capacity =
+        sp_options.cpu_threads_max < UINT32_MAX / 2 ? (uint32_t)sp_options.cpu_threads_max : UINT32_MAX / 2;
+    if (table.slots) return true;
+    sp_thread_slot *slots = sp_memory_map(capacity * sizeof *slots);
+    table.live = slots ? sp_memory_map(capacity * sizeof *table.live) : NULL;
+    if (slots && !table.live) sp_memory_unmap(slots, capacity * sizeof *slots);
+    if (!table.live) return false;
+    table.slots = slots;
+    table.capacity = capacity;
+    return true;
+}
+
+bool sp_threads_begin(const sp_threads_plan *plan) {
+    atomic_flag_test_and_set(&table.entered);
+    if (!map_table()) return false;
+    if (table.used > 0) sp_memory_empty(table.slots, table.used * sizeof *table.slots);
+    table.plan = *plan;
+    table.used = table.live_count = table.spent = table.oldest = 0;
+    atomic_store(&table.met, 0);
+    table.random = sp_entropy_word() | 1;
+    for (uint32_t i = 0; i < BUCKETS; i++) table.buckets[i] = 0;
+    return true;
+}
+
+/* ---- Buckets ---- */
+
+static uint32_t *bucket_of(uint32_t thread_id) {
+    return &table.buckets[thread_id % BUCKETS];
+}
+
+static sp_thread_slot *find(uint32_t thread_id) {
+    for (uint32_t at = *bucket_of(thread_id); at != 0; at = table.slots[at - 1].next)
+        if (atomic_load_explicit(&table.slots[at - 1].thread_id, memory_order_relaxed) == thread_id)
+            return &table.slots[at - 1];
+    return NULL;
+}
+
+static uint32_t number_of(const sp_thread_slot *slot) {
+    return (uint32_t)(slot - table.slots);
+}
+
+static void put_in_bucket(sp_thread_slot *slot, uint32_t thread_id) {
+    slot->next = *bucket_of(thread_id);
+    *bucket_of(thread_id) = number_of(slot) + 1;
+}
+
+static void take_from_bucket(sp_thread_slot *slot) {
+    uint32_t *link = bucket_of(atomic_load_explicit(&slot->thread_id, memory_order_relaxed));
+    while (*link != number_of(slot) + 1) link = &table.slots[*link - 1].next;
+    *link = slot->next;
+}
+
+/* ---- Slots ---- */
+
+static sp_thread_slot *take_spent(void) {
+    sp_thread_slot *slot = &table.slots[table.spent - 1];
+    table.spent = slot->next;
+    return slot;
+}
+
+/* What is known of the longest ended thread is given up: its samples stay, without its name. */
+static sp_thread_slot *take_oldest(void) {
+    for (uint32_t tried = 0; tried < table.capacity; tried++) {
+        sp_thread_slot *slot = &table.slots[table.oldest];
+        table.oldest = (table.oldest + 1) % table.capacity;
+        if (atomic_load_explicit(&slot->ended, memory_order_relaxed)) return slot;
+    }
+    return NULL;
+}
+
+static sp_thread_slot *take_slot(void) {
+    if (table.spent != 0) return take_spent();
+    return table.used < table.capacity ? &table.slots[table.used++] : take_oldest();
+}
+
+static void give_up(sp_thread_slot *slot) {
+    atomic_store_explicit(&slot->ended, true, memory_order_relaxed);
+    if (atomic_load_explicit(&slot->samples, memory_order_relaxed) > 0) return;
+    slot->next = table.spent;
+    table.spent = number_of(slot) + 1;
+}
+
+uint64_t sp_threads_cookie(uint32_t session, uint32_t number) {
+    return (uint64_t)session << 32 | (number + 1);
+}
+
+/* ---- Timers ---- */
+
+/* Anywhere within the first interval, so that what a program does at a fixed time after its threads' start is met as often
+ * as the rest. */
+static uint64_t first_tick_ns(void) {
+    table.random ^= table.random << 13;
+    table.random ^= table.random >> 7;
+    table.random ^= table.random << 17;
+    return 1 + table.random % table.plan.interval_ns;
+}
+
+static bool give_timer(sp_thread_slot *slot, uint32_t thread_id) {
+    uint64_t cookie = sp_threads_cookie(table.plan.session, number_of(slot));
+    slot->timer = SP_TICK_NONE;
+    if (!table.plan.has_timers) return true;
+    slot->timer = sp_tick_create(thread_id, table.plan.wall ? SP_TICK_WALL : SP_TICK_CPU, cookie);
+    if (slot->timer == SP_TICK_NONE) return false;
+    sp_tick_arm(slot->timer, first_tick_ns(), table.plan.interval_ns);
+    return true;
+}
+
+static void take_timer(sp_thread_slot *slot) {
+    if (slot->timer != SP_TICK_NONE) sp_tick_delete(slot->timer);
+    slot->timer = SP_TICK_NONE;
+}
+
+/* ---- Threads ---- */
+
+static void make_live(sp_thread_slot *slot, uint32_t thread_id) {
+    put_in_bucket(slot, thread_id);
+    slot->place = table.live_count;
+    slot->seen = table.listing;
+    table.live[table.live_count++] = number_of(slot);
+}
+
+static void fill_in(sp_thread_slot *slot, uint32_t thread_id, uint64_t covered_ns) {
+    atomic_store_explicit(&slot->samples, 0, memory_order_relaxed);
+    atomic_store_explicit(&slot->covered_ns, covered_ns, memory_order_relaxed);
+    atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
+    atomic_store_explicit(&slot->ended, false, memory_order_relaxed);
+    atomic_store_explicit(&slot->thread_id, thread_id, memory_order_release);
+    sp_task_name(thread_id, slot->name);
+}
+
+bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns) {
+    sp_thread_slot *slot = take_slot();
+    if (!slot) {
+        sp_cpu_count_drop(SPPROF_CPU_DROP_THREADS_FULL);
+        return false;
+    }
+    fill_in(slot, thread_id, covered_ns);
+    if (!give_timer(slot, thread_id)) {
+        give_up(slot);
+        sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
+        return false;
+    }
+    make_live(slot, thread_id);
+    atomic_fetch_add_explicit(&table.met, 1, memory_order_relaxed);
+    return true;
+}
+
+static void end(sp_thread_slot *slot) {
+    take_timer(slot);
+    take_from_bucket(slot);
+    uint32_t last = table.live[--table.live_count];
+    table.live[slot->place] = last;
+    table.slots[last].place = slot->place;
+    give_up(slot);
+}
+
+/* Its slot is another's who had the same id, or its own and it has not had a tick yet: a new timer is right for both. */
+static void renew(sp_thread_slot *slot, uint32_t thread_id, uint64_t now_ns) {
+    if (atomic_load(&slot->covered_ns) > now_ns) atomic_store(&slot->covered_ns, now_ns);
+    take_timer(slot);
+    if (give_timer(slot, thread_id)) return;
+    end(slot);
+    sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
+}
+
+void sp_threads_add_self(uint64_t covered_ns) {
+    spprof_thread *self = &spprof_this_thread;
+    uint32_t thread_id = sp_thread_kernel_id();
+    sp_thread_slot *known = find(thread_id);
+    self->cpu_session = table.plan.session;
+    if (known)
+        renew(known, thread_id, table.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns());
+    else
+        sp_threads_add(thread_id, covered_ns);
+}
+
+/* ---- Listing ---- */
+
+typedef struct listing {
+    uint64_t born_ns;
+    bool changed;
+} listing;
+
+static uint64_t covered_by(const listing *at, uint32_t thread_id) {
+    uint64_t now = 0;
+    if (table.plan.wall) return sp_clock_monotonic_ns();
+    sp_clock_cpu_ns_of(thread_id, &now);
+    return now > at->born_ns ? now - at->born_ns : at->born_ns == UINT64_MAX ? now : 0;
+}
+
+static void meet(uint32_t thread_id, void *data) {
+    listing *at = data;
+    sp_thread_slot *known = find(thread_id);
+    if (known) {
+        known->seen = table.listing;
+        return;
+    }
+    sp_threads_add(thread_id, covered_by(at, thread_id));
+    at->changed = true;
+}
+
+static bool end_unseen(void) {
+    bool any = false;
+    for (uint32_t place = table.live_count; place-- > 0;) {
+        sp_thread_slot *slot = &table.slots[table.live[place]];
+        if (slot->seen == table.listing) continue;
+        end(slot);
+        any = true;
+    }
+    return any;
+}
+
+bool sp_threads_list(uint64_t born_ns) {
+    listing at = {.born_ns = born_ns};
+    table.listing++;
+    if (sp_tasks_each(meet, &at)) at.changed |= end_unseen();
+    return at.changed;
+}
+
+void sp_threads_end_all(void) {
+    for (uint32_t place = 0; place < table.live_count; place++) take_timer(&table.slots[table.live[place]]);
+}
+
+/* ---- Reading ---- */
+
+uint32_t sp_threads_live(void) {
+    return table.live_count;
+}
+
+sp_thread_slot *sp_threads_live_at(uint32_t place) {
+    return &table.slots[table.live[place]];
+}
+
+sp_thread_slot *sp_threads_slot(uint32_t number) {
+    return number < table.capacity ? &table.slots[number] : NULL;
+}
+
+uint32_t sp_threads_used(void) {
+    return table.used;
+}
+
+uint32_t sp_threads_met(void) {
+    return atomic_load(&table.met);
+}

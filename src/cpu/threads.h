@@ -1,0 +1,82 @@
+/* threads.h: the threads that are sampled: which are known, each one's timer, and up to where its samples cover its clock.
+ *
+ *   slots:   [ thread id | timer | covered_ns | samples | name ] …        a timer's cookie holds its slot's number
+ *   buckets: thread id ──► slot ──► slot                                   live: the numbers of the slots that have a thread
+ *
+ * Memory:  three mappings of cpu_threads_max entries, resident where touched.
+ * Threads: whoever changes the table has entered it; nobody waits in a handler. A slot's clock and count are its thread's.
+ * Signals: all but sp_threads_begin and sp_threads_wait is safe.
+ * Full:    slots of ended threads are used again, first those without samples; with none left a thread is not sampled, and
+ *          the drop is counted.
+ */
+#ifndef SP_THREADS_H
+#define SP_THREADS_H
+
+#include "spprof.h"
+#include "tasks.h"
+
+#include <stdatomic.h>
+
+typedef struct sp_thread_slot {
+    _Atomic uint32_t thread_id; /* 0: never used */
+    uint32_t next;              /* in its bucket, or among the spent; + 1, 0 = the last */
+    uint32_t seen;              /* the listing in which it was met last */
+    uint32_t place;             /* in `live` */
+    int timer;
+    _Atomic bool ended;
+    _Atomic bool pending;        /* a signal that was sent to it has not come yet */
+    _Atomic uint64_t covered_ns; /* of its clock */
+    _Atomic uint64_t samples;
+    char name[SP_TASK_NAME_SIZE];
+} sp_thread_slot;
+
+/* What new slots are made for. */
+typedef struct sp_threads_plan {
+    uint32_t session;
+    uint64_t interval_ns;
+    bool wall;
+    bool has_timers; /* false: signals are sent */
+} sp_threads_plan;
+
+/* An empty table, entered. Only while no session is active, or in a forked child. False: no memory. */
+bool sp_threads_begin(const sp_threads_plan *plan);
+
+/* False: another is in it. */
+bool sp_threads_try(void);
+/* The same, until it is free. Not in a handler. */
+void sp_threads_wait(void);
+void sp_threads_leave(void);
+
+uint64_t sp_threads_cookie(uint32_t session, uint32_t number);
+
+/* ---- For who has entered ---- */
+
+/* Gives a thread that is not known a slot and a timer; its samples will cover its clock from `covered_ns` on. Counts the drop
+ * where that fails, and returns false. */
+bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns);
+
+/* The calling thread has no timer of its own in this session, for all it knows: it gets one. */
+void sp_threads_add_self(uint64_t covered_ns);
+
+/* Lists the process's threads: new ones are added, those that ended give their timers back. `born_ns`: what the clock of a
+ * thread can have advanced at most since the session began; UINT64_MAX: threads begin with what their clock shows. False:
+ * nothing has changed. */
+bool sp_threads_list(uint64_t born_ns);
+
+/* The live ones. */
+uint32_t sp_threads_live(void);
+sp_thread_slot *sp_threads_live_at(uint32_t place);
+
+/* Takes all timers back. */
+void sp_threads_end_all(void);
+
+/* ---- For anyone ---- */
+
+/* NULL: no such slot. */
+sp_thread_slot *sp_threads_slot(uint32_t number);
+/* How many slots were ever used, numbered from 0. */
+uint32_t sp_threads_used(void);
+/* How many threads were met. */
+uint32_t sp_threads_met(void);
+
+#endif

@@ -1,0 +1,144 @@
+/* pyframes_tick.h: the walk of a thread that a signal interrupted, where frames lie on a stack of the thread state (3.11 on).
+ * Included once, behind pyframes_walk.h, by a layout that also defines
+ *
+ *   innermost_call                   what is known of a call of the evaluation loop
+ *   frame_code(f), frame_pc(f)       what a copied frame runs, and where
+ *   CODE_BEGIN                       where in a code object its instructions begin
+ *
+ * before, and behind it
+ *
+ *   tick_begin(walk) -> bool         the first frame to try and the call that runs it; false: there is none
+ *   tick_retry(walk) -> bool         another beginning, if the first leads nowhere: that of the call before; false: none
+ *   tick_ends_call(walk, at, f, a)   as ends_call, of a copied frame f that lies at `at`. Of the innermost call it also sees
+ *                                    whether the frames belong to it: if not, walk->torn
+ *   is_code_of_ours(walk, f)         false: f runs something that is not shown
+ *   has_outer_call(walk)             the frames cannot end without the end of a call
+ *
+ *   frames of the thread:    chunk [ frame | frame | frame ─┤ top        plain reads: nobody else frees them
+ *   the calls' own:          the C stack                                plain reads, above the handler
+ *   generators', and garbage anywhere else                              copied by the kernel, till the first call has ended
+ *
+ * A signal falls between any two stores. What is current may then be a frame that is not yet, or no longer, there; but the
+ * calls around the innermost one stand still, so what they lead to is true. Frames of the innermost call count only if they
+ * lead to the frame that was current when it began.
+ *
+ * A code object that is known by its address needs no reading; an unknown one is read when it is seen to be one. The
+ * frame that runs it holds a reference.
+ */
+#include "pycode.h"
+
+#include <string.h>
+
+typedef struct tick_walk {
+    const PyThreadState *own;
+    uintptr_t sp;
+    const frame *next;          /* to be walked */
+    const _PyStackChunk *chunk; /* in which the last frame lay */
+    innermost_call call;
+    bool trusted; /* the innermost call has ended: callers stand still */
+    bool torn;
+} tick_walk;
+
+static inline bool is_code_of_ours(tick_walk *walk, const frame *copy);
+static inline bool has_outer_call(const tick_walk *walk);
+static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame *copy, uint64_t *anchor);
+static bool tick_begin(tick_walk *walk);
+static bool tick_retry(tick_walk *walk);
+
+#define FRAME_HEAD offsetof(frame, localsplus)
+
+static inline bool lies_in(const _PyStackChunk *chunk, const char *top, const frame *at) {
+    const char *begin = (const char *)at, *data = (const char *)&chunk->data[0];
+    return begin >= data && begin < top && FRAME_HEAD <= (size_t)(top - begin);
+}
+
+static inline const char *chunk_top(const PyThreadState *own, const _PyStackChunk *chunk) {
+    bool newest = chunk == own->datastack_chunk;
+    return newest ? (const char *)own->datastack_top : (const char *)&chunk->data[chunk->top];
+}
+
+/* Frames go down from chunk to chunk, so each is looked for from where the last one lay. */
+static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
+    for (const _PyStackChunk *chunk = walk->chunk; chunk != NULL; chunk = chunk->previous) {
+        if (!lies_in(chunk, chunk_top(walk->own, chunk), at)) continue;
+        walk->chunk = chunk;
+        return true;
+    }
+    return false;
+}
+
+static inline bool is_on_own_stack(const tick_walk *walk, uintptr_t from, size_t bytes) {
+    const spprof_thread *self = &spprof_this_thread;
+    bool is_own = walk->sp >= self->stack_low && walk->sp < self->stack_high;
+    return is_own && from >= walk->sp && from < self->stack_high && bytes <= self->stack_high - from;
+}
+
+static inline bool copy_from_stack(const tick_walk *walk, void *copy, const void *at, size_t bytes) {
+    if (!is_on_own_stack(walk, (uintptr_t)at, bytes)) return spprof_copy(copy, (uintptr_t)at, bytes);
+    memcpy(copy, at, bytes);
+    return true;
+}
+
+static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
+    if ((uintptr_t)at % sizeof(void *) != 0) return false;
+    if (!walk->trusted && !is_on_frame_stack(walk, at)) return copy_from_stack(walk, copy, at, FRAME_HEAD);
+    memcpy(copy, at, FRAME_HEAD);
+    return true;
+}
+
+/* A stray pointer may lead to what looks like a frame. */
+static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *copy) {
+    uintptr_t code = (uintptr_t)frame_code(copy);
+    bool no_room = false;
+    uint32_t id = sp_pycode_id_at(code, &no_room);
+    ptrdiff_t index =
+        ((const char *)frame_pc(copy) - (const char *)code - CODE_BEGIN) / (ptrdiff_t)sizeof(_Py_CODEUNIT);
+    to->no_code = no_room;
+    walk->torn |= id == 0 || index < -1 || index > INT32_MAX;
+    if (walk->torn || no_room) return false;
+    return put(to, spprof_frame_interpreted(id, index < 0 ? 0 : (uint32_t)index));
+}
+
+static inline bool is_run(const frame *copy) {
+    return copy->owner == FRAME_OWNED_BY_THREAD || copy->owner == FRAME_OWNED_BY_GENERATOR;
+}
+
+/* False: the walk has ended, whole or not. */
+static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
+    frame copy;
+    uint64_t anchor;
+    const frame *at = walk->next;
+    if (!copy_frame(walk, at, &copy)) walk->torn = true;
+    if (walk->torn || !has_room(to)) return false;
+    if (is_run(&copy) && is_code_of_ours(walk, &copy) && !put_copied_frame(walk, to, &copy)) return false;
+    *in_call = !tick_ends_call(walk, at, &copy, &anchor);
+    if (walk->torn || (!*in_call && !put(to, anchor))) return false;
+    walk->trusted |= !*in_call;
+    walk->next = copy.previous;
+    return true;
+}
+
+static void write_tick_words(tick_walk *walk, output *to) {
+    bool in_call = false;
+    walk->chunk = walk->own->datastack_chunk;
+    walk->torn = false;
+    while (walk->next != NULL && walk_frame(walk, to, &in_call)) {
+    }
+    walk->torn |= walk->next == NULL && !walk->trusted && has_outer_call(walk);
+    if (walk->next == NULL && in_call) put(to, NO_CALL);
+}
+
+static size_t walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    tick_walk walk = {.own = sp_pytstate_own(), .sp = sp};
+    output to = {.words = words, .capacity = capacity};
+    if (walk.own == NULL || !tick_begin(&walk)) return 0;
+    write_tick_words(&walk, &to);
+    while (walk.torn && tick_retry(&walk)) {
+        to = (output){.words = words, .capacity = capacity};
+        write_tick_words(&walk, &to);
+    }
+    if (walk.torn) return SPPROF_WALK_TORN;
+    if (to.no_code) return SIZE_MAX;
+    if (to.cut) *cut = true;
+    return to.count;
+}

@@ -1,0 +1,120 @@
+/* The log of the CPU profiler: in order, bounded, and sums for what it has no room for. */
+#include "log.h"
+#include "options.h"
+#include "profiler.h"
+#include "support.h"
+
+#include <stdlib.h>
+
+static void prepare(const char *capacity) {
+    setenv("SPPROF_CPU_SAMPLES_MAX", capacity, 1);
+    assert_true(sp_profiler_create());
+    assert_true(sp_log_begin());
+}
+
+static sp_stack_record *stack_of(uint64_t frame) {
+    spprof_drop_reason reason;
+    sp_stack_key key = {.frames = &frame, .count = 1};
+    sp_stack_record *record = sp_stack_table_intern(&sp_the_profiler.stacks, &key, &reason);
+    CHECK(record);
+    return record;
+}
+
+static void append(uint64_t n, uint64_t frame) {
+    sp_stack_record *stack = stack_of(frame);
+    spprof_cpu_sample sample = {
+        .time_ns = 1000 + n, .weight_ns = n * n, .thread_id = (uint32_t)n + 7, .stack_id = stack->head.id};
+    sp_log_append(&sample, stack);
+}
+
+TEST(test_samples_are_given_back_in_order) {
+    prepare("5000");
+    spprof_cpu_sample copy[100];
+    assert_int_equal(sp_log_copy(copy, 100), 0);
+    for (uint64_t n = 0; n < 100; n++) append(n, 1 + n % 3);
+    assert_int_equal(sp_log_copy(NULL, 0), 100);
+    assert_int_equal(sp_log_copy(copy, 100), 100);
+    for (uint64_t n = 0; n < 100; n++) {
+        assert_int_equal(copy[n].time_ns, 1000 + n);
+        assert_int_equal(copy[n].weight_ns, n * n);
+        assert_int_equal(copy[n].thread_id, n + 7);
+        assert_int_equal(copy[n].stack_id, stack_of(1 + n % 3)->head.id);
+    }
+}
+
+TEST(test_what_the_log_has_no_room_for_is_summed_by_stack) {
+    prepare("10");
+    uint64_t samples[4] = {0}, weights[4] = {0}; /* the naive model, by frame */
+    for (uint64_t n = 0; n < 1000; n++) {
+        append(n, 1 + n % 3);
+        if (n < 10) continue;
+        samples[1 + n % 3]++;
+        weights[1 + n % 3] += n * n;
+    }
+    assert_int_equal(sp_log_copy(NULL, 0), 10);
+    for (uint64_t frame = 1; frame <= 3; frame++) {
+        uint64_t count, weight;
+        assert_true(spprof_cpu_overflow(stack_of(frame)->head.id, &count, &weight));
+        assert_int_equal(count, samples[frame]);
+        assert_int_equal(weight, weights[frame]);
+    }
+    uint64_t count, weight;
+    assert_false(spprof_cpu_overflow(1000, &count, &weight));
+}
+
+TEST(test_the_next_session_begins_empty) {
+    prepare("10");
+    for (uint64_t n = 0; n < 50; n++) append(n, 1);
+    assert_true(sp_log_begin());
+    uint64_t count, weight;
+    assert_int_equal(sp_log_copy(NULL, 0), 0);
+    spprof_cpu_overflow(stack_of(1)->head.id, &count, &weight);
+    assert_int_equal(count, 0);
+    assert_int_equal(weight, 0);
+    append(3, 1);
+    spprof_cpu_sample copy[2];
+    assert_int_equal(sp_log_copy(copy, 2), 1);
+    assert_int_equal(copy[0].time_ns, 1003);
+}
+
+static void append_many(unsigned index, void *unused) {
+    (void)unused;
+    for (uint64_t n = 0; n < 10000; n++) append(index * UINT64_C(10000) + n, 1 + n % 5);
+}
+
+TEST(test_threads_that_append_at_once_lose_nothing) {
+    prepare("30000");
+    run_threads(8, append_many, NULL);
+    spprof_cpu_sample *copy = calloc(30000, sizeof *copy);
+    assert_int_equal(sp_log_copy(copy, 30000), 30000);
+    uint64_t total = 0, weight = 0, expected = 0;
+    for (int i = 0; i < 30000; i++) weight += copy[i].weight_ns;
+    for (uint64_t frame = 1; frame <= 5; frame++) {
+        uint64_t count, more;
+        spprof_cpu_overflow(stack_of(frame)->head.id, &count, &more);
+        total += count;
+        weight += more;
+    }
+    for (uint64_t n = 0; n < 80000; n++) expected += n * n;
+    assert_int_equal(total, 50000);
+    assert_int_equal(weight, expected);
+    free(copy);
+}
+
+TEST(test_with_little_memory_the_log_is_smaller) {
+    setenv("SPPROF_ENGINE_BYTES_MAX", "16000000", 1);
+    prepare("2097152");
+    for (uint64_t n = 0; n < 5000; n++) append(n, 1);
+    assert_true(sp_log_copy(NULL, 0) >= 4096);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_samples_are_given_back_in_order),
+        cmocka_unit_test(test_what_the_log_has_no_room_for_is_summed_by_stack),
+        cmocka_unit_test(test_the_next_session_begins_empty),
+        cmocka_unit_test(test_threads_that_append_at_once_lose_nothing),
+        cmocka_unit_test(test_with_little_memory_the_log_is_smaller),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
