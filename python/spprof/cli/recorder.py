@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from spprof import memprof, snapshot, writers
 from spprof.cli import summary
+from spprof.cli.terminal import say
 from spprof.pprof.file import written
 from spprof.recorded import profile_of
 from spprof.stacks import NATIVE
@@ -105,7 +106,7 @@ class Recorder:
             try:
                 return self._write_locked()
             except Exception as error:  # whatever it is, it is not the program's
-                _say(f"{visible(self.path)}: {getattr(error, 'strerror', None) or repr(error)}")
+                say(f"{visible(self.path)}: {getattr(error, 'strerror', None) or repr(error)}")
                 return None
             finally:
                 self._writer = 0
@@ -208,9 +209,3 @@ def theirs(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
         end -= 1
     is_program = end > 0 and not frames[end - 1].file.startswith(_PACKAGE)
     return frames[:end] if is_program else (NATIVE,)
-
-
-def _say(text: str) -> None:
-    stream = sys.__stderr__
-    if stream is not None and not stream.closed:
-        print(f"spprof: {text}", file=stream, flush=True)

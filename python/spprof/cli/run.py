@@ -17,6 +17,7 @@ from typing import NamedTuple
 from spprof import _memprof
 from spprof.cli import interpreter
 from spprof.cli.options import refusal
+from spprof.cli.terminal import say
 from spprof.text import visible
 
 USAGE = "spprof run [-o FILE] [-f] [--rate-kb N] [--every SECONDS] (script.py | -m module) [args...]"
@@ -63,8 +64,6 @@ def main(words: list[str]) -> int:
         options=interpreter.options(),
         preload_before=preload_before,
     )
-    sys.stdout.flush()
-    sys.stderr.flush()
     os.execve(sys.executable, _command(settings, program[1:]), environment)
 
 
@@ -150,10 +149,9 @@ def _environment() -> tuple[dict[str, str], str | None]:
     library = _memprof.library_path()
     entries = (before or "").replace(":", " ").split()
     if any(character in library for character in ": "):
-        print(
-            f"spprof: a path with a space or a colon cannot be preloaded ({visible(library)}); "
-            "native allocations are followed by patching instead",
-            file=sys.stderr,
+        say(
+            f"a path with a space or a colon cannot be preloaded ({visible(library)}); "
+            "native allocations are followed by patching instead"
         )
     elif library not in entries:
         environment["LD_PRELOAD"] = f"{library}:{before}" if before else library

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from spprof.cli.terminal import site_text
+from spprof.cli.terminal import say, site_text
 from spprof.sites import SiteKey
 from spprof.text import binary_bytes
 
@@ -24,14 +22,8 @@ _FEW = 100
 
 def show(taken: HeapSnapshot, path: str, rate_kb: int) -> None:
     """Prints the summary. Whatever became of stderr, the program's end is not disturbed."""
-    stream = sys.__stderr__
-    if stream is None or stream.closed:
-        return
-    with suppress(OSError, ValueError):
-        for line in _lines(taken, path, rate_kb):
-            text = f"spprof: {line}".encode(stream.encoding or "ascii", "backslashreplace")
-            print(text.decode(stream.encoding or "ascii"), file=stream)
-        stream.flush()
+    for line in _lines(taken, path, rate_kb):
+        say(line)
 
 
 def _lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
