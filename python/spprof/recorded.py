@@ -10,7 +10,6 @@ snapshot's estimates exactly, and each value is less than 1 from its own.
 from __future__ import annotations
 
 import sys
-from array import array
 from collections import Counter
 from itertools import accumulate
 from operator import itemgetter, sub
@@ -18,19 +17,18 @@ from typing import TYPE_CHECKING
 
 from spprof import _memprof
 from spprof.drawn import EVERY_ALLOCATION, weight
+from spprof.locations import Locations, by_callers
 from spprof.mappings import Mappings
-from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, Label, Profile, Sample, ValueType
 from spprof.sites import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spprof.drawn import Weight
+    from spprof.locations import Stack
     from spprof.mappings import Module
-    from spprof.model import Frame
     from spprof.snapshot import HeapSnapshot, SiteTotals
-
-    Stack = tuple[int, ...]
 
 _SIZE, _RATE, _STACK_ID, _THREAD = 1, 4, 5, 6
 _GROUP = itemgetter(_STACK_ID, _THREAD, _SIZE, _RATE)
@@ -45,7 +43,7 @@ def profile_of(
     ``modules``: the objects in which native frames lie, the engine's where None.
     """
     mappings = Mappings(_memprof.modules() if modules is None else modules)
-    locations = _Locations(mappings)
+    locations = Locations(mappings)
     totals = snapshot.site_totals()
     number_of = {site[0]: locations.stack_number(snapshot.frames(site[0])) for site in totals}
     every_note = {
@@ -66,53 +64,6 @@ def profile_of(
         time_ns=snapshot.timestamp_ns,
         comments=tuple(f"{key}: {text}" for key, text in every_note.items()),
     )
-
-
-class _Locations:
-    """Numbers frames. Stacks share frames, so most are known by being the same object."""
-
-    def __init__(self, mappings: Mappings) -> None:
-        self._mappings = mappings
-        self.rows: list[Location] = []
-        self._index_of_object: dict[int, int] = {}
-        self._index: dict[Frame, int] = {}
-        self.stacks: list[Stack] = []
-        self._numbers: dict[Stack, int] = {}
-
-    def stack_number(self, frames: tuple[Frame, ...]) -> int:
-        """Where the stack of these frames stands in ``stacks``; the same for frames that read the same."""
-        known = self._index_of_object
-        try:
-            stack = tuple(map(known.__getitem__, map(id, frames)))
-        except KeyError:
-            stack = tuple(map(self._index_of, frames))
-        number = self._numbers.setdefault(stack, len(self.stacks))
-        if number == len(self.stacks):
-            self.stacks.append(stack)
-        return number
-
-    def _index_of(self, frame: Frame) -> int:
-        index = self._index_of_object.get(id(frame))
-        if index is None:
-            index = self._index_slow(frame)
-        return index
-
-    def _index_slow(self, frame: Frame) -> int:
-        index = self._index.get(frame)
-        if index is None:
-            index = self._index[frame] = len(self.rows)
-            self.rows.append(self._location(frame))
-        # The key of the dictionary is what lives on; another object of the same id would be another frame.
-        kept = self.rows[index].frames[0]
-        if kept is frame:
-            self._index_of_object[id(frame)] = index
-        return index
-
-    def _location(self, frame: Frame) -> Location:
-        """A native frame's address is that of its return; the call stands before it."""
-        if frame.address == 0:
-            return Location((frame,), -1, 0)
-        return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)
 
 
 def _whole(fixed: Sequence[int], one: int, before: int = 0) -> list[int]:
@@ -140,13 +91,11 @@ class _Samples:
         self._live = self._live_columns()
 
     def rows(self) -> list[Sample]:
-        """All samples; those of one stack stand together, and stacks with the same callers, which packs well."""
+        """All samples; those of one stack stand together."""
         by_stack: list[list[Sample]] = [[] for _ in self._stacks]
         self._add_live(by_stack)
         self._add_freed(by_stack)
-        keys = [array("I", stack[::-1]).tobytes() for stack in self._stacks]
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        return [row for number in order for row in by_stack[number]]
+        return [row for number in by_callers(self._stacks) for row in by_stack[number]]
 
     def _live_groups(self) -> dict[tuple[int, int, int, int], int]:
         """How many live samples have a stack, thread, size and rate in common."""

@@ -12,12 +12,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
-from spprof.text import place, visible
+from spprof.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from spprof.sites import SiteKey
 
 _BOLD, _RED, _GREEN, _FAINT, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 _STYLES = {"bold": _BOLD, "red": _RED, "green": _GREEN, "faint": _FAINT}
@@ -50,13 +48,6 @@ class Terminal:
             return name
         room = max(self.columns - used, _SITE_COLUMNS_MIN)
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
-
-
-def site_text(key: SiteKey) -> str:
-    """A site in one line, control characters made visible."""
-    if not key.file:
-        return visible(key.function)
-    return visible(f"{key.function} ({place(key.file, key.line)})")
 
 
 def say(text: str) -> None:
