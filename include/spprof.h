@@ -351,10 +351,10 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
     uint64_t unique_stacks, last_stack_id; /* with a sample of an allocation; of any, the CPU profiler's too */
-    uint64_t live_bytes, live_objects; /* estimates, in the fixed points above */
-    uint64_t peak_bytes;               /* the highest live_bytes since the first start */
-    uint64_t live_samples_max;         /* the live table's named maximum */
-    uint64_t missed_frees;             /* a sample arrived at an address still listed as live */
+    uint64_t live_bytes, live_objects;     /* estimates, in the fixed points above */
+    uint64_t peak_bytes;                   /* the highest live_bytes since the first start */
+    uint64_t live_samples_max;             /* the live table's named maximum */
+    uint64_t missed_frees;                 /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
     uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
