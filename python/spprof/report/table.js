@@ -132,9 +132,8 @@ class Table {
 
   interval(row, unit) {
     if (row.own.some((sum) => !sum.isKnown) || row.own.every((sum) => sum.value === 0)) return "";
-    if (this.chosen.isDifference) return between(differenceInterval(...row.own), unit, signedAmount);
-    const ends = row.own[0].interval();
-    return ends[1] - ends[0] < 1 ? "exact" : between(ends, unit);
+    const { isDifference } = this.chosen, ends = isDifference ? differenceInterval(...row.own) : row.own[0].interval();
+    return ends[1] - ends[0] < 1 ? "exact" : between(ends, unit, isDifference ? signedAmount : amount);
   }
 
   siteCell(row) {
