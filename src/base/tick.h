@@ -7,7 +7,7 @@
  * ours does what it would have done without us: it ends the process.
  *
  * Memory:  none. Timers are the kernel's; a forked child has none, nor has another program after exec.
- * Threads: any. Signals: all but sp_tick_prepare and sp_tick_install is safe. All signals but those of faults are blocked in the
+ * Threads: any. Signals: all but sp_tick_install is safe. All signals but those of faults are blocked in the
  *          handler, which runs on the thread's alternate stack if it has one.
  * Full:    false, where the kernel grants no timer.
  */
