@@ -1,6 +1,7 @@
-"""spprof: a sampling heap profiler for Python.
+"""spprof: a sampling profiler of CPU time and heap for Python.
 
-``spprof.memprof`` is the heap profiler; ``spprof.__version__`` is the version of the engine and of this package.
+``spprof.start()`` and ``spprof.stop()`` profile CPU time; ``spprof.memprof`` is the heap profiler;
+``spprof.__version__`` is the version of the engine and of this package.
 
 ImportError: the engine that the loader found is not the one this package was built with. The message names both
 versions; nothing falls back silently to less.
@@ -10,5 +11,39 @@ from __future__ import annotations
 
 from spprof import memprof
 from spprof._memprof import VERSION as __version__  # noqa: N811
+from spprof.cpu import Profiler, is_active, profile, start, stats, stop
 
-__all__ = ["__version__", "memprof"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spprof.cpu_profile import Profile
+    from spprof.model import CpuSample, CpuStack, CpuStats, CpuThread, Frame, TopFunction
+
+__all__ = [
+    "CpuSample",
+    "CpuStack",
+    "CpuStats",
+    "CpuThread",
+    "Frame",
+    "Profile",
+    "Profiler",
+    "TopFunction",
+    "__version__",
+    "is_active",
+    "memprof",
+    "profile",
+    "start",
+    "stats",
+    "stop",
+]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """The result types of ``__all__``, imported when first asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from spprof import cpu_profile, model
+
+        value = cpu_profile.Profile if name == "Profile" else getattr(model, name)
+        globals()[name] = value
+        return value

@@ -42,7 +42,7 @@ class Change(NamedTuple):
 def change(old: Amount, new: Amount) -> Change:
     """The change from ``old`` to ``new``."""
     delta = new.value - old.value
-    if not (old.is_drawn and new.is_drawn):
+    if not (old.has_spread and new.has_spread):
         return Change(old.value, new.value, delta, None)
     exact = (new.fixed_bytes - old.fixed_bytes) / _memprof.BYTES_ONE
     ends = estimate.runs_difference_interval(exact, (new.variance, new.skewness), (old.variance, old.skewness))

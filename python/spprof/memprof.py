@@ -111,6 +111,7 @@ def get_stats() -> MemProfStats:
     """The profiler's counters. Never stops the program; zeros before the first start."""
     from spprof.model import MemProfStats
     from spprof.sites import rounded
+    from spprof.text import percent
 
     stats = _memprof.stats()
     return MemProfStats(
@@ -120,7 +121,7 @@ def get_stats() -> MemProfStats:
         unique_stacks=stats["unique_stacks"],
         estimated_heap_bytes=rounded(stats["live_bytes"], _memprof.BYTES_ONE),
         peak_heap_bytes=rounded(stats["peak_bytes"], _memprof.BYTES_ONE),
-        heap_map_load_percent=_percent(stats["live_samples"], stats["live_samples_max"]),
+        heap_map_load_percent=percent(stats["live_samples"], stats["live_samples_max"]),
         sampling_rate_bytes=stats["sampling_rate_bytes"],
         native_mode=stats["native_mode"],
         dropped_samples=dict(stats["dropped_samples"]),
@@ -236,10 +237,6 @@ def _integer(name: str, value: int) -> int:
         return operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}; round it first") from None
-
-
-def _percent(part: int, whole: int) -> float:
-    return 100.0 * part / whole if whole else 0.0
 
 
 if not TYPE_CHECKING:

@@ -141,3 +141,106 @@ class TopAllocator(TypedDict):
     """Upper end of the 95 % interval of the bytes."""
     native_function: str | None
     """The innermost native function beneath that line; None where the line itself allocated."""
+
+
+# ---- CPU
+
+
+@dataclass(frozen=True)
+class CpuSample:
+    """One sample of the CPU profiler: where a thread was, and how much time that stands for."""
+
+    timestamp_ns: int
+    """When it was taken: wall clock, nanoseconds since the epoch. Of time that no sample covers, the profile's end."""
+    thread_id: int
+    """The kernel's id of the thread (``threading.get_native_id()``); 0 where no single thread is meant."""
+    thread_name: str
+    """The name that Python gives the thread, else the kernel's; "" where no single thread is meant."""
+    weight_ns: int
+    """What the thread used since its sample before: CPU time, in mode ``"wall"`` time of the clock."""
+    frames: tuple[Frame, ...]
+    """Leaf first, never empty. Samples of one stack share one tuple."""
+
+
+@dataclass(frozen=True)
+class CpuStack:
+    """All samples of one stack. Stacks that read the same (function, file and line of each frame) are one."""
+
+    frames: tuple[Frame, ...]
+    """Leaf first, never empty."""
+    weight_ns: int
+    samples: int
+    """0 for time that no sample covers."""
+
+
+@dataclass(frozen=True)
+class CpuThread:
+    """A thread that the CPU profiler met."""
+
+    thread_id: int
+    """The kernel's id (``threading.get_native_id()``)."""
+    name: str
+    """The name that Python gives it, else the kernel's."""
+    samples: int
+    weight_ns: int
+    """What its samples stand for."""
+    unsampled_ns: int
+    """CPU time of it that no sample covers; 0 where it has ended."""
+    is_blocked: bool
+    """It blocks the profiler's signal, as threads do that block all of them, and cannot be sampled."""
+
+
+class TopFunction(TypedDict):
+    """One row of ``Profile.top_functions``. A plain dict at run time."""
+
+    function: str
+    file: str
+    line: int
+    """The line of it that used most itself; where it only called others, most with them."""
+    own_ns: int
+    """Used by the function itself and by the native code beneath it."""
+    total_ns: int
+    """Used by it and by all that it called."""
+    own_percent: float
+    """Of the whole profile."""
+    total_percent: float
+
+
+@dataclass(frozen=True)
+class CpuStats:
+    """The CPU profiler's counters at one moment, of the running profile or of the last. Zeros before the first start.
+
+    Times are in nanoseconds.
+    """
+
+    is_active: bool
+    mode: str
+    """``"cpu"`` or ``"wall"``."""
+    interval_ms: float
+    native: bool
+    ticks: str
+    """What takes samples: ``"timer"``, one a thread; ``"thread"`` where those are refused, a thread that wakes up each
+    interval and asks all others."""
+    duration_ns: int
+    """Since the start by the clock, up to the stop."""
+    collected_samples: int
+    sampled_ns: int
+    """What the samples stand for."""
+    process_ns: int
+    """CPU time of the whole process since the start."""
+    overhead_ns: int
+    """CPU time that taking samples has used; part of ``process_ns``."""
+    threads: int
+    """Threads met so far."""
+    dropped_samples: dict[str, int]
+    """Samples that were not taken, by reason; every reason is listed. No time is lost: it goes to the thread's next."""
+
+    @property
+    def dropped_count(self) -> int:
+        """All of ``dropped_samples``."""
+        return sum(self.dropped_samples.values())
+
+    @property
+    def overhead_percent(self) -> float:
+        """``overhead_ns`` in percent of ``process_ns``."""
+        return 100.0 * self.overhead_ns / self.process_ns if self.process_ns else 0.0

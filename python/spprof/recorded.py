@@ -10,30 +10,29 @@ snapshot's estimates exactly, and each value is less than 1 from its own.
 from __future__ import annotations
 
 import sys
-from array import array
 from collections import Counter
-from operator import itemgetter
+from itertools import accumulate
+from operator import itemgetter, sub
 from typing import TYPE_CHECKING
 
 from spprof import _memprof
 from spprof.drawn import EVERY_ALLOCATION, weight
+from spprof.locations import Locations, by_callers
 from spprof.mappings import Mappings
-from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, Label, Profile, Sample, ValueType
 from spprof.sites import rounded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spprof.drawn import Weight
+    from spprof.locations import Stack
     from spprof.mappings import Module
-    from spprof.model import Frame
     from spprof.snapshot import HeapSnapshot, SiteTotals
-
-    Stack = tuple[int, ...]
 
 _SIZE, _RATE, _STACK_ID, _THREAD = 1, 4, 5, 6
 _GROUP = itemgetter(_STACK_ID, _THREAD, _SIZE, _RATE)
-_BYTES_ONE, _OBJECTS_ONE = _memprof.BYTES_ONE, _memprof.OBJECTS_ONE
+_ONES = _memprof.BYTES_ONE, _memprof.OBJECTS_ONE
 
 
 def profile_of(
@@ -44,7 +43,7 @@ def profile_of(
     ``modules``: the objects in which native frames lie, the engine's where None.
     """
     mappings = Mappings(_memprof.modules() if modules is None else modules)
-    locations = _Locations(mappings)
+    locations = Locations(mappings)
     totals = snapshot.site_totals()
     number_of = {site[0]: locations.stack_number(snapshot.frames(site[0])) for site in totals}
     every_note = {
@@ -67,66 +66,13 @@ def profile_of(
     )
 
 
-class _Locations:
-    """Numbers frames. Stacks share frames, so most are known by being the same object."""
+def _whole(fixed: Sequence[int], one: int, before: int = 0) -> list[int]:
+    """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each.
 
-    def __init__(self, mappings: Mappings) -> None:
-        self._mappings = mappings
-        self.rows: list[Location] = []
-        self._index_of_object: dict[int, int] = {}
-        self._index: dict[Frame, int] = {}
-        self.stacks: list[Stack] = []
-        self._numbers: dict[Stack, int] = {}
-
-    def stack_number(self, frames: tuple[Frame, ...]) -> int:
-        """Where the stack of these frames stands in ``stacks``; the same for frames that read the same."""
-        known = self._index_of_object
-        try:
-            stack = tuple(map(known.__getitem__, map(id, frames)))
-        except KeyError:
-            stack = tuple(map(self._index_of, frames))
-        number = self._numbers.setdefault(stack, len(self.stacks))
-        if number == len(self.stacks):
-            self.stacks.append(stack)
-        return number
-
-    def _index_of(self, frame: Frame) -> int:
-        index = self._index_of_object.get(id(frame))
-        if index is None:
-            index = self._index_slow(frame)
-        return index
-
-    def _index_slow(self, frame: Frame) -> int:
-        index = self._index.get(frame)
-        if index is None:
-            index = self._index[frame] = len(self.rows)
-            self.rows.append(self._location(frame))
-        # The key of the dictionary is what lives on; another object of the same id would be another frame.
-        kept = self.rows[index].frames[0]
-        if kept is frame:
-            self._index_of_object[id(frame)] = index
-        return index
-
-    def _location(self, frame: Frame) -> Location:
-        """A native frame's address is that of its return; the call stands before it."""
-        if frame.address == 0:
-            return Location((frame,), -1, 0)
-        return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)
-
-
-class _Remainder:
-    """Turns a sequence of fixed-point numbers into whole ones with the same sum."""
-
-    def __init__(self, one: int, before: int = 0) -> None:
-        self._one = one
-        self._exact = before
-        self._given = rounded(before, one)
-
-    def take(self, fixed: int) -> int:
-        self._exact += fixed
-        value = rounded(self._exact, self._one) - self._given
-        self._given += value
-        return value
+    ``before``: the total so far.
+    """
+    totals = [rounded(total, one) for total in accumulate(fixed, initial=before)]
+    return list(map(sub, totals[1:], totals))
 
 
 class _Samples:
@@ -142,15 +88,14 @@ class _Samples:
         self._weights: dict[tuple[int, int], Weight] = {}
         self._labels: dict[tuple[int, int, int], tuple[Label, ...]] = {}
         self._groups = self._live_groups()
+        self._live = self._live_columns()
 
     def rows(self) -> list[Sample]:
-        """All samples; those of one stack stand together, and stacks with the same callers, which packs well."""
+        """All samples; those of one stack stand together."""
         by_stack: list[list[Sample]] = [[] for _ in self._stacks]
         self._add_live(by_stack)
         self._add_freed(by_stack)
-        keys = [array("I", stack[::-1]).tobytes() for stack in self._stacks]
-        order = sorted(range(len(keys)), key=keys.__getitem__)
-        return [row for number in order for row in by_stack[number]]
+        return [row for number in by_callers(self._stacks) for row in by_stack[number]]
 
     def _live_groups(self) -> dict[tuple[int, int, int, int], int]:
         """How many live samples have a stack, thread, size and rate in common."""
@@ -161,18 +106,17 @@ class _Samples:
         return counts
 
     def _add_live(self, by_stack: list[list[Sample]]) -> None:
-        in_use, objects = _Remainder(_BYTES_ONE), _Remainder(_OBJECTS_ONE)
-        for (number, thread, size, rate), count in self._groups.items():
-            one = self._weight(size, rate)
-            values = objects.take(count * one.fixed_objects), in_use.take(count * one.fixed_bytes)
-            by_stack[number].append(Sample(self._stacks[number], values + values, self._marks(thread, size, rate)))
+        in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
+        for (number, thread, size, rate), *values in zip(self._groups, objects, in_use):
+            marks = self._marks(thread, size, rate)
+            by_stack[number].append(Sample(self._stacks[number], (*values, *values), marks))
 
     def _add_freed(self, by_stack: list[list[Sample]]) -> None:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
-        live_bytes, live_objects = self._live_sums()
-        space, objects = _Remainder(_BYTES_ONE, live_bytes), _Remainder(_OBJECTS_ONE, live_objects)
-        for number, (more_bytes, more_objects) in self._freed_by_stack().items():
-            values = objects.take(max(more_objects, 0)), space.take(max(more_bytes, 0))
+        freed = self._freed_by_stack()
+        columns = [[max(pair[column], 0) for pair in freed.values()] for column in (0, 1)]
+        space, objects = (_whole(more, one, sum(live)) for more, one, live in zip(columns, _ONES, self._live))
+        for number, *values in zip(freed, objects, space):
             if any(values):
                 by_stack[number].append(Sample(self._stacks[number], (*values, 0, 0)))
 
@@ -184,13 +128,14 @@ class _Samples:
             freed[number] = known[0] + allocated_bytes - live_bytes, known[1] + allocated_objects - live_objects
         return freed
 
-    def _live_sums(self) -> tuple[int, int]:
-        fixed_bytes = fixed_objects = 0
-        for (_, _, size, rate), count in self._groups.items():
-            one = self._weight(size, rate)
-            fixed_bytes += count * one.fixed_bytes
-            fixed_objects += count * one.fixed_objects
-        return fixed_bytes, fixed_objects
+    def _live_columns(self) -> tuple[list[int], list[int]]:
+        """Bytes and objects for which each group of live samples stands."""
+        weights = [self._weight(size, rate) for _, _, size, rate in self._groups]
+        counts = self._groups.values()
+        return (
+            [count * one.fixed_bytes for count, one in zip(counts, weights)],
+            [count * one.fixed_objects for count, one in zip(counts, weights)],
+        )
 
     def _weight(self, size: int, rate: int) -> Weight:
         return self._weights.get((size, rate)) or self._weights.setdefault((size, rate), weight(size, rate))

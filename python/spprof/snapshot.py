@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from spprof._memprof import NativePart, Site
+    from spprof.charts import Chart
+    from spprof.pprof.profile import Profile
 
 SAMPLE = struct.Struct(_memprof.SAMPLE_FORMAT)
 STACK_ID = 5  # where it stands in a sample
@@ -163,9 +165,10 @@ class HeapSnapshot:
     def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
         """Writes the snapshot to ``path``, readable by its owner only (mode 0600).
 
-        ``format``: ``"pprof"``, ``"speedscope"`` or ``"collapsed"``; None takes it from the suffix: ``.pb.gz`` is
-        pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed. The file is written aside and
-        renamed, so that a failure leaves what was there before; a FIFO or a device is written directly.
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
+        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
+        a FIFO or a device is written directly.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
@@ -199,7 +202,29 @@ class HeapSnapshot:
             f"{self.live_samples} live samples, one each {self.sampling_rate_bytes} bytes>"
         )
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
+        from spprof.report.notebook import iframe
+
+        return iframe(self.recorded())
+
     # ---- for the package's own use
+
+    @property
+    def title(self) -> str:
+        return "spprof heap profile"
+
+    def charts(self) -> list[Chart]:
+        """A chart for each column."""
+        from spprof.charts import by_column
+
+        return by_column(self.columns, self.stack_totals())
+
+    def recorded(self, notes: dict[str, str] | None = None) -> Profile:
+        """The profile that stands in a pprof file. ``notes`` become comments."""
+        from spprof.recorded import profile_of
+
+        return profile_of(self, notes)
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.text import human_bytes, visible
+from spprof.text import human_bytes, site_text
 
 if TYPE_CHECKING:
     from spprof.model import TopAllocator
@@ -41,8 +41,7 @@ def _total(snapshot: HeapSnapshot) -> str:
 
 
 def _row(row: TopAllocator) -> str:
-    place = f"{row['file']}:{row['line']}" if row["file"] else ""
-    site = visible(f"{row['function']} ({place})" if place else row["function"])
+    site = site_text(row["function"], row["file"], row["line"])
     return (
         f"{human_bytes(row['estimated_bytes']):>10}  {_range(row['low_bytes'], row['high_bytes']):>21}  "
         f"{row['estimated_objects']:>10}  {row['sample_count']:>7}  {site}"

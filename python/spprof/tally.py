@@ -4,7 +4,8 @@
               │ own: the innermost Python frame (the innermost frame of all where there is none)
               └─ total: every different site of the stack, once
 
-Values of in-use bytes are exact where the samples can be taken apart (``spprof.drawn``) and have intervals then.
+Values of in-use bytes are exact where the samples can be taken apart (``spprof.drawn``) and have intervals then. Of
+times it is known how many samples stand behind them, and so how far two runs may differ by chance.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from spprof import _memprof, estimate
 from spprof.drawn import Drawing
-from spprof.pprof.profile import INUSE_SPACE
+from spprof.pprof.profile import INUSE_SPACE, SAMPLES
 from spprof.sites import LiveSite, SiteKey, outwards, rounded, site_frame
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ _BYTES_ONE = _memprof.BYTES_ONE
 class Amount(LiveSite):
     """Sums over some samples of a profile, of one sample type."""
 
-    __slots__ = ("is_drawn",)
+    __slots__ = ("has_spread", "is_drawn")
 
     def __init__(self) -> None:
         super().__init__()
         self.is_drawn = True
+        self.has_spread = True
 
     def add_drawn(self, drawn: Drawn) -> None:
         """Adds blocks whose size and rate are known."""
@@ -46,6 +48,18 @@ class Amount(LiveSite):
     def add_value(self, value: int) -> None:
         """Adds a value of which nothing else is known."""
         self.fixed_bytes += value * _BYTES_ONE
+        self.is_drawn = self.has_spread = False
+
+    def add_timed(self, value: int, samples: int) -> None:
+        """Adds time for which so many samples stand, each of about the same weight; none: it was not sampled but read.
+
+        Another run would have as many samples here as chance has it, with the same mean.
+        """
+        self.samples += samples
+        self.fixed_bytes += value * _BYTES_ONE
+        if samples:
+            self.variance += value**2 / samples
+            self.skewness += value**3 / samples**2
         self.is_drawn = False
 
     def add_amount(self, other: Amount) -> None:
@@ -57,6 +71,7 @@ class Amount(LiveSite):
         self.variance += other.variance
         self.skewness += other.skewness
         self.is_drawn &= other.is_drawn
+        self.has_spread &= other.has_spread
 
     @property
     def value(self) -> int:
@@ -64,7 +79,7 @@ class Amount(LiveSite):
         return rounded(self.fixed_bytes, _BYTES_ONE)
 
     def interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
-        """Where the true value lies; None where nothing is known of how it was sampled."""
+        """Where the true value lies; None where blocks and rates are not known."""
         return self.bytes_interval(confidence) if self.is_drawn else None
 
 
@@ -81,6 +96,7 @@ class Tally:
         """Every stack with a value."""
         profile, index = self.profile, self.index
         drawing = Drawing(profile) if profile.is_heap and self.value_type == INUSE_SPACE else None
+        counts = profile.sample_types.index(SAMPLES) if index == profile.time_index and profile.has_counts else None
         stacks: dict[tuple[int, ...], Amount] = {}
         for sample in profile.samples:
             value = sample.values[index]
@@ -92,6 +108,8 @@ class Tally:
                 amount = stacks[sample.stack] = Amount()
             if drawn:
                 amount.add_drawn(drawn)
+            elif counts is not None:
+                amount.add_timed(value, sample.values[counts])
             else:
                 amount.add_value(value)
         return stacks
@@ -193,3 +211,17 @@ class Tally:
 
 _NOWHERE = SiteKey("<no stack>", "", 0)
 """Stands for samples without a stack, which other tools may write."""
+
+
+Row = tuple[SiteKey, Amount, int]
+"""A site, what it holds itself, and what it holds with all that it calls."""
+
+
+def ranked(tally: Tally, by: str) -> list[Row]:
+    """Every site, the largest first: by "own" (those that hold something themselves) or by "total"."""
+    nothing = Amount()
+    found = [(key, tally.own.get(key, nothing), total) for key, total in tally.total.items()]
+    found += [(key, own, own.value) for key, own in tally.own.items() if key not in tally.total]
+    if by == "own":
+        return sorted((row for row in found if row[1] is not nothing), key=lambda row: (-row[1].value, -row[2], row[0]))
+    return sorted(found, key=lambda row: (-row[2], -row[1].value, row[0]))

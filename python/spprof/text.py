@@ -25,13 +25,37 @@ def _in_units(count: int, base: int, units: tuple[str, ...]) -> str:
 
 
 def amount(value: int, unit: str) -> str:
-    """``value`` for people: bytes in binary units, times in seconds, anything else as it is."""
+    """``value`` for people: bytes in binary units, times in seconds or less, anything else as it is."""
     if unit == "bytes":
         return binary_bytes(value)
-    seconds = {"nanoseconds": 1e-9, "microseconds": 1e-6, "milliseconds": 1e-3, "seconds": 1.0}.get(unit)
-    if seconds is not None:
-        return f"{value * seconds:.3f} s"
-    return str(value)
+    scale = _NANOSECONDS.get(unit)
+    return str(value) if scale is None else human_time(value * scale)
+
+
+_NANOSECONDS = {"nanoseconds": 1, "microseconds": 10**3, "milliseconds": 10**6, "seconds": 10**9}
+
+
+def human_time(nanoseconds: int) -> str:
+    """A time in seconds, or where it is less than one in the largest unit that leaves a digit before the point."""
+    for unit, scale, digits in (("s", 10**9, 3), ("ms", 10**6, 1), ("us", 10**3, 1)):
+        if abs(nanoseconds) >= scale:
+            return f"{nanoseconds / scale:.{digits}f} {unit}"
+    return f"{nanoseconds} ns" if nanoseconds else "0 s"
+
+
+def percent(part: int, whole: int) -> float:
+    """``part`` in percent of ``whole``; 0 of nothing."""
+    return 100.0 * part / whole if whole else 0.0
+
+
+def place(file: str, line: int) -> str:
+    """``"data.py:40"``; ``"libfoo.so"`` where no line is known."""
+    return f"{file}:{line}" if line > 0 else file
+
+
+def site_text(function: str, file: str, line: int) -> str:
+    """``"load (data.py:40)"``: a place in the program in one line, control characters made visible."""
+    return visible(f"{function} ({place(file, line)})" if file else function)
 
 
 def visible(name: str, forbidden: str = "") -> str:

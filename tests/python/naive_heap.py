@@ -38,8 +38,8 @@ def python_frame(function: str, line: int = 1, file: str = "/app/module.py") -> 
     return Frame(function, file, line, 0, True)
 
 
-def native_frame(function: str, address: int = 0x1000) -> Frame:
-    return Frame(function, "", 0, address, False)
+def native_frame(function: str, address: int = 0x1000, file: str = "") -> Frame:
+    return Frame(function, file, 0, address, False)
 
 
 @dataclass

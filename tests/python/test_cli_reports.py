@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import zlib
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from child import TIMEOUT_SECONDS
+from naive_cpu import MAIN_ID, NaiveCpu
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.cli import terminal
 from spprof.pprof.file import read_profile, written
@@ -283,6 +285,89 @@ def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: 
     assert out.read_bytes().startswith(b"\x1f\x8b")
 
 
+# ---- CPU profiles
+
+
+def cpu_file(path: Path, *ticks: tuple[int, int]) -> Path:
+    """A file of the main thread's samples, (milliseconds, stack id) each."""
+    cpu = NaiveCpu(STACKS, {MAIN_ID: "MainThread"})
+    for milliseconds, stack_id in ticks:
+        cpu.add(milliseconds * 1_000_000, MAIN_ID, stack_id)
+    cpu.profile().save(path)
+    return path
+
+
+@pytest.fixture
+def cpu(tmp_path: Path) -> Path:
+    return cpu_file(tmp_path / "cpu.pb.gz", *[(10, 1)] * 90, *[(10, 3)] * 9, (10, 2))
+
+
+def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
+    assert printed("table", cpu).splitlines() == [
+        "cpu: 1.000 s; 100 samples, one each 10.0 ms",
+        "        own                 total           site",
+        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12)",
+        "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (/srv/app/" + "long/" * 40 + "evil.py:3)",
+    ]
+    table = document("table", cpu)
+    assert (table["sample_type"], table["unit"], table["value"], table["low"]) == ("cpu", "nanoseconds", 10**9, None)
+    assert [(site["own"], site["samples"], site["own_low"]) for site in table["sites"]] == [
+        (990_000_000, 99, None),
+        (10_000_000, 1, None),
+    ]
+    assert table["sites"][0]["native_function"] == "inflate"
+    assert document("table", cpu, "--sample-type", "samples")["value"] == 100
+
+
+def test_tree_and_stats_of_a_cpu_profile_have_its_units(cpu: Path):
+    assert printed("tree", cpu).splitlines()[:3] == [
+        "cpu: 1.000 s; 100 samples, one each 10.0 ms",
+        "  share        total  call",
+        "100.0 %      1.000 s  main (/srv/app/main.py:90)",
+    ]
+    stats = printed("stats", cpu)
+    for line in (
+        "samples 100",
+        "cpu 1.000 s",
+        "entries 3",
+        "period 10.0 ms of cpu",
+        "duration 2.000 s",
+        "python 3.11.7",
+    ):
+        assert line in re.sub(" +", " ", stats).splitlines(), line
+
+
+def test_diff_of_cpu_profiles_tells_change_from_noise(tmp_path: Path):
+    old = cpu_file(tmp_path / "old.pb.gz", *[(10, 1)] * 100, *[(10, 2)] * 100)
+    new = cpu_file(tmp_path / "new.pb.gz", *[(10, 1)] * 110, *[(10, 2)] * 200)
+    sites = {site["line"]: site for site in document("diff", old, new, "--all")["sites"]}
+    assert {line: (site["delta"], site["significant"]) for line, site in sites.items()} == {
+        12: (100_000_000, False),
+        3: (1_000_000_000, True),
+    }
+    # 100 and 200 samples of 10 ms: about 1.96 times the root of 300, and a little for the skewness
+    assert sites[3]["high"] - sites[3]["low"] == pytest.approx(2 * 1.96 * 300**0.5 * 1e7, rel=0.05)
+    assert printed("diff", old, new).splitlines()[-1].startswith("1 site changed by no more than chance explains")
+
+
+def test_merged_cpu_profiles_add_up(cpu: Path, tmp_path: Path):
+    printed("merge", cpu, cpu, "-o", tmp_path / "both.pb.gz")
+    both = read_profile(str(tmp_path / "both.pb.gz"))
+    assert [sum(column) for column in zip(*(sample.values for sample in both.samples))] == [200, 2 * 10**9]
+    assert (both.period, both.duration_ns) == (10_000_000, 4 * 10**9)
+
+
+def test_converted_cpu_profiles_are_those_that_were_saved(cpu: Path, tmp_path: Path):
+    printed("convert", cpu, "-o", tmp_path / "x.collapsed")
+    assert (tmp_path / "x.collapsed").read_text().splitlines()[1:] == [
+        "main (app/main.py:90);load (data/load.py:12) 900000000",
+        "main (app/main.py:90);load (data/load.py:12);inflate 90000000",
+    ]
+    printed("convert", cpu, "-o", tmp_path / "x.json")
+    (chart,) = json.loads((tmp_path / "x.json").read_bytes())["profiles"]
+    assert (chart["name"], chart["unit"], chart["endValue"]) == (f"MainThread ({MAIN_ID})", "nanoseconds", 10**9)
+
+
 # ---- bad files
 
 
@@ -373,7 +458,7 @@ def test_a_folder_is_no_file(tmp_path: Path):
 def test_a_value_type_without_samples_is_explained(tmp_path: Path):
     empty = Profile((ValueType("cpu", "nanoseconds"),))
     (tmp_path / "empty.pb").write_bytes(b"".join(written(empty)))
-    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0.000 s", "No sample has a value of cpu."]
+    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0 s", "No sample has a value of cpu."]
 
 
 # ---- the command itself

@@ -397,7 +397,10 @@ def test_a_fifo_is_written_to(place: Place):
         assert reader.stdout.read(2) == b"\x1f\x8b"
 
 
-@pytest.mark.parametrize(("name", "start"), [("x.json", b'{"$schema"'), ("x.collapsed", b"<module> ("), ("x", b"\x1f")])
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("x.json", b'{"$schema"'), ("x.collapsed", b"<module> ("), ("x", b"\x1f"), ("x.html", b"<!doctype")],
+)
 def test_the_suffix_means_the_format(place: Place, name: str, start: bytes):
     place.write(f"held = bytearray({BYTES})")
     assert place.call([*SPPROF, "run", "-o", name, "program.py"]).returncode == 0
@@ -414,14 +417,19 @@ BAD_USAGE = {
     "rate": (["--rate-kb", "-1", "program.py"], "must lie between"),
     "every": (["--every", "0", "program.py"], "must lie between"),
     "every, into a device": (["--every", "1", "-o", "/dev/null", "program.py"], "use a regular file"),
-    "unknown option": (["--cpu", "program.py"], "unrecognized arguments: --cpu"),
+    "unknown option": (["--cpus", "program.py"], "unrecognized arguments: --cpus"),
+    "interval": (["--cpu", "0.5", "program.py"], "must lie between 1 and 1000 milliseconds"),
+    "nothing to record": (["--no-heap", "program.py"], "--no-heap leaves nothing to record; add --cpu"),
+    "the second output exists": (["--cpu", "-o", "here", "program.py"], "here.cpu exists; -f overwrites it"),
+    "two files into one device": (["--cpu", "-o", "/dev/null", "program.py"], "use a regular file or --no-heap"),
 }
 
 
 @pytest.mark.parametrize(("words", "message"), BAD_USAGE.values(), ids=BAD_USAGE)
 def test_bad_usage_is_status_2_and_the_program_does_not_run(place: Place, words: list[str], message: str):
     place.write("open('ran', 'w')")
-    (place.folder / "there").write_text("precious")
+    for name in ("there", "here.cpu"):
+        (place.folder / name).write_text("precious")
     ours = place.call([*SPPROF, "run", *words])
     assert ours.returncode == 2
     assert message in ours.stderr
@@ -439,4 +447,129 @@ def test_a_full_disk_is_said_and_the_status_is_the_programs(place: Place):
 def test_a_program_that_stops_the_profiler_itself_still_gets_its_file(place: Place):
     place.write("import spprof.memprof; spprof.memprof.stop(); spprof.memprof.shutdown()")
     assert place.run("program.py").returncode == 0
+    assert place.output.exists()
+
+
+# ---- CPU
+
+BUSY = """
+    from spprof import _memprof
+    def busy(samples=5):
+        goal = _memprof.cpu_stats()["samples"] + samples
+        while _memprof.cpu_stats()["samples"] < goal:
+            pass
+    def work():
+        busy()
+    """
+
+
+def cpu_stacks(profile: Profile) -> set[tuple[str, ...]]:
+    return {tuple(frame.function for frame in profile.frames(sample.stack)) for sample in profile.samples}
+
+
+def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_other(place: Place):
+    place.write(textwrap.dedent(BUSY) + f"work()\nheld = bytearray({BYTES})\n")
+    ours = place.run("program.py", options=("--cpu", "1"))
+    assert sorted(path.name for path in place.folder.glob("out*")) == ["out.cpu.pb.gz", "out.pb.gz"]
+    profile = place.profile("out.cpu.pb.gz")
+    assert profile.note("script") == "program.py"
+    assert profile.period == 1_000_000
+    assert ("busy", "work", "<module>") in cpu_stacks(profile)
+    files = {frame.file for location in profile.locations for frame in location.frames if frame.is_python}
+    assert not [file for file in files if "/spprof/" in file]
+    assert BYTES + 1 in place.sites().values()
+    lines = [line for line in ours.stderr.splitlines() if line.startswith("spprof: ")]
+    assert lines[0].startswith("spprof: alive at the end: ")
+    assert any(re.fullmatch(r"spprof: CPU: .* samples of 1 thread, one each .*", line) for line in lines)
+    assert any(re.fullmatch(r"spprof:  .* [mu]?s +\d+\.\d %  busy \(.*program\.py:\d\)", line) for line in lines), lines
+    assert lines[-1] == "spprof: wrote out.cpu.pb.gz; look at it: spprof table out.cpu.pb.gz"
+
+
+def test_cpu_time_alone_needs_no_library_and_one_file(place: Place):
+    place.write(textwrap.dedent(BUSY) + "work()\nprint(open('/proc/self/environ').read().count('LD_PRELOAD'))\n")
+    ours = place.run("program.py", options=("--cpu", "--no-heap"))
+    assert ours.stdout == "0\n"
+    assert [path.name for path in place.folder.glob("out*")] == ["out.pb.gz"]
+    profile = place.profile()
+    assert (profile.default_type, profile.period) == ("cpu", 10_000_000)
+    assert "alive at the end" not in ours.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--cpu", "program.py"], ["spprof-program.py.{pid}.cpu.pb.gz", "spprof-program.py.{pid}.pb.gz"]),
+        (["--cpu", "--no-heap", "program.py"], ["spprof-program.py.{pid}.cpu.pb.gz"]),
+        (["--cpu=5", "-o", "x.json", "program.py"], ["x.cpu.json", "x.json"]),
+        (["-o", "x", "--cpu", "2.5", "--", "program.py"], ["x", "x.cpu"]),
+        (["--cpu", "--no-heap", "-o", "x.collapsed", "program.py"], ["x.collapsed"]),
+    ],
+)
+def test_files_of_cpu_time_are_named_after_those_of_the_heap(place: Place, words: list[str], names: list[str]):
+    place.write("import os; print(os.getpid())")
+    ours = place.call([*SPPROF, "run", *words])
+    assert ours.returncode == 0, ours.stderr
+    (place.folder / "program.py").unlink()
+    expected = [name.format(pid=ours.stdout.strip()) for name in names]
+    assert sorted(path.name for path in place.folder.iterdir()) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["main", "raises", "interrupted", "terminated", "its own handler", "threads", "a fork", "workers"]
+)
+def test_a_script_behaves_as_without_us_under_the_cpu_profiler(place: Place, name: str):
+    place.write(PROGRAMS[name])
+    alone = place.call([sys.executable, "program.py"])
+    ours = place.run("program.py", options=("--cpu", "1", "--no-heap"))
+    assert (ours.stdout, theirs(ours.stderr), ours.returncode) == (alone.stdout, alone.stderr, alone.returncode)
+    assert place.profile().note("script") == "program.py"
+
+
+def test_forked_children_write_cpu_files_of_their_own(place: Place):
+    place.write(
+        textwrap.dedent(BUSY)
+        + textwrap.dedent("""
+        import multiprocessing, os
+        def in_child(): busy()
+        worker = multiprocessing.get_context("fork").Process(target=in_child)
+        worker.start(); worker.join()
+        work()
+        print(worker.pid)
+        """)
+    )
+    worker = place.run("program.py", options=("--cpu", "1", "--no-heap")).stdout.strip()
+    assert sorted(path.name for path in place.folder.glob("out*")) == ["out.pb.gz", f"out.pb.gz.{worker}"]
+    of_child = {name for stack in cpu_stacks(place.profile(f"out.pb.gz.{worker}")) for name in stack}
+    of_parent = {name for stack in cpu_stacks(place.profile()) for name in stack}
+    assert ("in_child" in of_child, "work" in of_child) == (True, False)
+    assert ("in_child" in of_parent, "work" in of_parent) == (False, True)
+
+
+def test_every_leaves_both_files_whatever_happens(place: Place):
+    place.write(
+        textwrap.dedent(BUSY)
+        + textwrap.dedent("""
+        import os
+        work()
+        first = None
+        while first is None or os.stat("out.cpu.pb.gz").st_ino == first:  # the second that holds it all
+            if os.path.exists("out.cpu.pb.gz") and first is None:
+                first = os.stat("out.cpu.pb.gz").st_ino
+        os._exit(7)
+        """)
+    )
+    ours = place.run("program.py", options=("--every", "0.05", "--cpu", "1"))
+    assert (ours.returncode, ours.stdout) == (7, "")
+    assert place.profile().default_type == "inuse_space"
+    stacks = cpu_stacks(place.profile("out.cpu.pb.gz"))
+    assert ("busy", "work", "<module>") in stacks
+    names = {name for stack in stacks for name in stack}
+    assert not {"Recorder._tick", "Recorder._write", "_tick", "_write"} & names
+
+
+def test_a_program_that_uses_the_cpu_profiler_itself_is_told_so(place: Place):
+    place.write("import spprof\ntry: spprof.start()\nexcept RuntimeError as error: print(error)\nspprof.stop()\n")
+    ours = place.run("program.py", options=("--cpu", "--no-heap"))
+    assert "already running" in ours.stdout
+    assert ours.returncode == 0
     assert place.output.exists()

@@ -321,6 +321,12 @@ def test_the_table_of_an_empty_snapshot_is_its_total():
     )
 
 
+def test_a_native_site_without_a_line_has_none_in_the_table():
+    heap = NaiveHeap({1: (native_frame("xor_block", file="/usr/lib/libcrypt.so"),)})
+    heap.add(1, 0, 1)
+    assert str(heap.snapshot(rate=0)).splitlines()[-1].endswith("  xor_block (/usr/lib/libcrypt.so)")
+
+
 def test_a_name_cannot_break_the_table():
     heap = NaiveHeap({1: (python_frame("evil\nname\x1b[2J"),)})
     heap.add(1, 0, 1)

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -93,6 +94,15 @@ def test_the_runner_sees(build: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert "comm: python" in outcome.said, "the stacks of what hangs"
 
 
+def test_the_runner_waits_until_a_process_has_ended():
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as helper:
+        assert helper.stdin
+        assert not runner.one_ends([helper.pid], 0)
+        helper.stdin.close()
+        assert runner.one_ends([os.getpid(), helper.pid], 60)
+    assert runner.one_ends([helper.pid], 0), "one that is gone"
+
+
 def test_results_are_kept_and_not_asked_for_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "RESULTS", tmp_path / "results")
     engine = runner.identity()[1]
@@ -102,5 +112,8 @@ def test_results_are_kept_and_not_asked_for_twice(tmp_path: Path, monkeypatch: p
     assert runner.is_kept("one", "patch", 50)
     assert not runner.is_kept("one", "patch", 60), "the longer one was wrong"
     assert not runner.is_kept("one", "preload", 50)
+    with monkeypatch.context() as patched:
+        patched.setattr(runner.platform, "python_version", lambda: "3.99.0")
+        assert not runner.is_kept("one", "patch", 50), "of another Python"
     monkeypatch.setattr(runner, "identity", lambda: ("other", "other"))
     assert not runner.is_kept("one", "patch", 50), "of other sources"

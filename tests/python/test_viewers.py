@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from naive_cpu import MAIN_ID, NaiveCpu, random_cpu
 from naive_heap import native_frame, python_frame, random_heap
 from spprof.snapshot import HeapSnapshot
 
@@ -70,6 +71,11 @@ def node_modules() -> Path:
 @pytest.fixture
 def snapshot() -> HeapSnapshot:
     return random_heap(11, STACKS).snapshot()
+
+
+@pytest.fixture
+def cpu() -> NaiveCpu:
+    return random_cpu(11, STACKS)
 
 
 def sums(snapshot: HeapSnapshot) -> list[int]:
@@ -129,6 +135,28 @@ def test_go_tool_pprof_subtracts_our_files(snapshot: HeapSnapshot, tmp_path: Pat
     assert [sum(map(int, column)) for column in zip(*rows)] == differences
 
 
+def test_go_tool_pprof_shows_our_cpu_time_and_threads(cpu: NaiveCpu, tmp_path: Path):
+    cpu.profile().save(tmp_path / "cpu.pb.gz")
+    top = pprof("-top", "-unit=ns", "-nodefraction=0", tmp_path / "cpu.pb.gz")
+    assert "Type: cpu\n" in top
+    assert re.search(r"Duration: 2s, Total samples = (\d+)ns", top)[1] == str(cpu.sampled_ns)  # type: ignore[index]
+    assert {"load", "Parser.parse", "inflate", "<module>"} == {line.split()[-1] for line in top.splitlines()[-4:]}
+    of_worker = sum(tick.weight_ns for tick in cpu.ticks if tick.thread_id == MAIN_ID + 1)
+    top = pprof("-top", "-unit=ns", "-nodefraction=0", "-tagfocus=thread=worker", tmp_path / "cpu.pb.gz")
+    assert re.search(r"nodes accounting for (\d+)ns", top)[1] == str(of_worker)  # type: ignore[index]
+
+
+def test_go_tool_pprof_reads_every_value_and_label_of_cpu_time(cpu: NaiveCpu, tmp_path: Path):
+    cpu.profile().save(tmp_path / "cpu.pb.gz")
+    raw = pprof("-raw", tmp_path / "cpu.pb.gz")
+    assert "PeriodType: cpu nanoseconds\nPeriod: 10000000\n" in raw
+    assert "samples/count cpu/nanoseconds[dflt]" in raw
+    rows = re.findall(r"^ +(\d+) +(\d+): ", raw, re.MULTILINE)
+    assert [sum(map(int, column)) for column in zip(*rows)] == [len(cpu.ticks), cpu.sampled_ns]
+    assert "thread:[MainThread]" in raw
+    assert f"thread_id:[{MAIN_ID}]" in raw
+
+
 # ---- pprof-format
 
 DECODE = """
@@ -181,6 +209,13 @@ def test_speedscopes_schema_holds_for_our_files(snapshot: HeapSnapshot, tmp_path
     assert output_of(node, *words, tmp_path / "heap.json", cwd=node_modules.parent) == "valid\n"
     (tmp_path / "bad.json").write_text((tmp_path / "heap.json").read_text().replace('"sampled"', '"simpled"'))
     assert output_of(node, *words, tmp_path / "bad.json", cwd=node_modules.parent) != "valid\n"
+
+
+def test_speedscopes_schema_holds_for_cpu_files(cpu: NaiveCpu, tmp_path: Path, node_modules: Path):
+    schema = node_modules / "speedscope" / "dist" / "release" / "file-format-schema.json"
+    cpu.profile().save(tmp_path / "cpu.json")
+    words = ["-e", VALIDATE, schema, tmp_path / "cpu.json"]
+    assert output_of(program("node", "nodejs"), *words, cwd=node_modules.parent) == "valid\n"
 
 
 def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):

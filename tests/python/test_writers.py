@@ -153,6 +153,14 @@ def test_collapsed_lines_are_in_the_order_of_their_text(tmp_path: Path):
     assert path.read_text() == "f (f.py:10) 2\nf (f.py:9) 1\n"
 
 
+def test_collapsed_frames_without_a_line_have_none(tmp_path: Path):
+    heap = NaiveHeap({1: (native_frame("xor_block", file="/usr/lib/libcrypt.so"), MAIN)})
+    heap.add(42, 0, 1)
+    path = tmp_path / "stacks.txt"
+    heap.snapshot().save(path)
+    assert path.read_text() == "main (app/main.py:90);xor_block (lib/libcrypt.so) 42\n"
+
+
 def test_collapsed_lines_survive_every_name(tmp_path: Path):
     evil = "a;b\nc\rd\x00e\u2028f\x85g 7 \udc80h\t\u00e9"
     heap = NaiveHeap({1: (python_frame(evil, 3, "/x;y/evil\nfile.py"), MAIN)})
@@ -200,10 +208,9 @@ def test_the_format_is_what_was_asked_for_or_else_the_suffix(
 @pytest.mark.parametrize(
     ("name", "format", "message"),
     [
-        ("a.json", "html", "unknown format 'html'.*'pprof', 'speedscope', 'collapsed'"),
+        ("a.json", "svg", "unknown format 'svg'.*'pprof', 'speedscope', 'collapsed', 'html'"),
         ("a.json", "", "unknown format ''.*'speedscope', 'collapsed'"),
-        ("a", None, r"'.*/a' names no format.*'speedscope', 'collapsed'.*\.pb\.gz, \.json, \.collapsed, \.txt"),
-        ("a.html", None, "means 'html', which this version does not write.*'speedscope', 'collapsed'"),
+        ("a", None, r"'.*/a' names no format.*'speedscope', 'collapsed'.*\.pb\.gz, \.json, \.collapsed, \.txt, \.html"),
     ],
 )
 def test_an_unknown_format_names_the_known_ones(

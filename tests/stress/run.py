@@ -8,7 +8,7 @@
 A specimen is a program of specimens/ that says after each round that it is still there. One that ends by a signal has
 crashed; one that is silent for ROUND_LIMIT_SECONDS hangs, and its stacks are printed before it is ended; one that says
 anything else, ends otherwise or writes to stderr is wrong. An interrupted run is taken up where it was: what has a kept
-result for these sources is not run again.
+result for these sources and this Python is not run again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -132,15 +132,27 @@ class Watched:
         end = time.monotonic() + LEFT_BEHIND_SECONDS
         while True:
             left = [pid for pid in self.processes() if pid != self.process.pid]
-            if not left or time.monotonic() > end:
+            if not left or not one_ends(left, end - time.monotonic()):
                 return left
-            time.sleep(0.05)
 
     def end(self) -> int:
         for pid in self.processes():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return self.process.wait()
+
+
+def one_ends(pids: list[int], seconds: float) -> bool:
+    """Waits until one of the processes has ended; False if none does in that time."""
+    with ExitStack() as opened, selectors.DefaultSelector() as selector:
+        for pid in pids:
+            try:
+                descriptor = os.pidfd_open(pid)
+            except ProcessLookupError:
+                return True
+            opened.callback(os.close, descriptor)
+            selector.register(descriptor, selectors.EVENT_READ)
+        return bool(selector.select(max(seconds, 0)))
 
 
 def describe_stacks(pids: list[int]) -> str:
@@ -251,7 +263,9 @@ def keep(outcome: Outcome) -> None:
 def is_kept(specimen: str, mode: str, seconds: float) -> bool:
     engine = identity()[1]
     return any(
-        (kept.specimen, kept.mode, kept.engine, kept.good) == (specimen, mode, engine, True) and kept.seconds >= seconds
+        (kept.specimen, kept.mode, kept.engine, kept.python, kept.good)
+        == (specimen, mode, engine, platform.python_version(), True)
+        and kept.seconds >= seconds
         for kept in read_results()
     )
 

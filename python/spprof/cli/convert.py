@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.cli.options import OUTPUT_SUFFIXES, add_output_arguments, read, refusal, save
+from spprof import writers
+from spprof.cli.options import OUTPUT_SUFFIXES, add_output_arguments, read, refusal
 from spprof.stacked import Stacked
 from spprof.text import visible
 
@@ -25,11 +26,5 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    profile = read(arguments.file)
-    if output.lower().endswith(".pb.gz"):
-        save(profile, output)
-    else:
-        from spprof import writers
-
-        writers.save(Stacked(profile), output)
+    writers.save(Stacked(read(arguments.file)), output)
     return 0

@@ -15,9 +15,10 @@ from spprof.pprof.profile import ProfileError
 from spprof.text import visible
 
 VERBS = {
-    "run": "run a program and write its heap profile",
-    "table": "the sites that hold the most",
-    "tree": "the calls that lead to what is held",
+    "run": "run a program and write its heap profile, its CPU profile, or both",
+    "table": "the sites that hold or use the most",
+    "tree": "the calls that lead there",
+    "flamegraph": "a page with both, for a browser",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
     "merge": "several files as one",
@@ -69,7 +70,7 @@ def _without_verb(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="spprof",
         usage="spprof VERB ...",
-        description="A sampling heap profiler for Python.",
+        description="A sampling profiler of heap and CPU time for Python.",
         epilog=f"verbs, each with --help of its own:\n{rows}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from typing import NamedTuple
 
@@ -19,7 +20,10 @@ from spprof.cli import interpreter
 from spprof.cli.options import refusal
 from spprof.text import visible
 
-USAGE = "spprof run [-o FILE] [-f] [--rate-kb N] [--every SECONDS] (script.py | -m module) [args...]"
+USAGE = (
+    "spprof run [-o FILE] [-f] [--rate-kb N] [--every SECONDS] [--cpu [MS]] [--no-heap] "
+    "(script.py | -m module) [args...]"
+)
 
 _START = (
     "import sys; sys.path[:{skipped}] = []; sys.path.append({folder!r}); "
@@ -33,7 +37,11 @@ class Settings(NamedTuple):
     """What the new interpreter is told, as JSON."""
 
     output: str
+    """Of the heap profile; "": there is none."""
     rate_kb: int
+    cpu_output: str
+    """Of the CPU profile; "": there is none."""
+    interval_ms: float
     every: float
     """Seconds between files; 0: only at the end."""
     is_module: bool
@@ -52,11 +60,13 @@ def main(words: list[str]) -> int:
     if not program:
         parser.error("name a module behind -m" if is_module else "name a script, or -m and a module")
     _check_program(parser, program[0], is_module)
-    output = _output(parser, arguments, program[0])
-    environment, preload_before = _environment()
+    output, cpu_output = _outputs(parser, arguments, program[0])
+    environment, preload_before = _environment(has_heap=bool(output))
     settings = Settings(
         output=output,
         rate_kb=arguments.rate_kb,
+        cpu_output=cpu_output,
+        interval_ms=arguments.cpu or 0.0,
         every=arguments.every,
         is_module=is_module,
         program=program[0],
@@ -80,15 +90,21 @@ def _split(words: list[str]) -> tuple[list[str], bool, list[str]]:
             return words[:at], False, words[at + 1 :]
         if not word.startswith("-"):
             return words[:at], False, words[at:]
-        at += 2 if word in _WITH_VALUE else 1
+        has_value = word in _WITH_VALUE or (word == "--cpu" and _is_number(words[at + 1 : at + 2]))
+        at += 2 if has_value else 1
     return words, False, []
+
+
+def _is_number(words: list[str]) -> bool:
+    """Whether what follows is the interval, and not the program."""
+    return bool(words) and re.fullmatch(r"\d+(\.\d*)?", words[0]) is not None
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spprof run",
         usage=USAGE,
-        description="Runs a program as python would, and writes what its heap held at the end.",
+        description="Runs a program as python would, and writes what its heap held at the end and what used its time.",
         epilog="The file is for: spprof table, tree, stats, diff; go tool pprof; Pyroscope, Parca, Grafana.",
         allow_abbrev=False,
     )
@@ -100,7 +116,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--every", type=_seconds, default=0.0, metavar="SECONDS", help="write the file that often as the program goes"
     )
+    parser.add_argument(
+        "--cpu",
+        nargs="?",
+        type=_milliseconds,
+        const=10.0,
+        metavar="MS",
+        help="also profile CPU time, a sample of each thread each MS milliseconds (10), into FILE with .cpu before its "
+        "suffix",
+    )
+    parser.add_argument("--no-heap", action="store_true", help="no heap profile: FILE is that of --cpu")
     return parser
+
+
+def _milliseconds(text: str) -> float:
+    milliseconds = float(text)
+    if not 1 <= milliseconds <= 1000:
+        raise argparse.ArgumentTypeError("must lie between 1 and 1000 milliseconds")
+    return milliseconds
 
 
 def _rate(text: str) -> int:
@@ -129,24 +162,46 @@ def _check_program(parser: argparse.ArgumentParser, program: str, is_module: boo
         parser.error(f"can't open file {visible(program)}: {error.strerror}")
 
 
-def _output(parser: argparse.ArgumentParser, arguments: argparse.Namespace, program: str) -> str:
-    """Where the file will be, as an absolute path: the program may change the folder."""
+def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, program: str) -> tuple[str, str]:
+    """Where the files of heap and CPU will be, "" for none, as absolute paths: the program may change the folder."""
     from spprof.writers.atomic_file import is_written_directly
 
+    if arguments.no_heap and arguments.cpu is None:
+        parser.error("--no-heap leaves nothing to record; add --cpu")
     name = os.path.basename(os.path.abspath(program))
     output = os.path.abspath(arguments.output or f"spprof-{name}.{os.getpid()}.pb.gz")
-    reason = refusal(output, arguments.force)
-    if reason:
-        parser.error(reason)
-    if arguments.every and is_written_directly(output):
-        parser.error(f"--every rewrites the file, and {visible(output)} cannot be; use a regular file")
-    return output
+    if arguments.cpu is None:
+        outputs = output, ""
+    elif arguments.no_heap:
+        outputs = "", output if arguments.output else _beside(output)
+    else:
+        outputs = output, _beside(output)
+        if is_written_directly(output):
+            parser.error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
+    for path in filter(None, outputs):
+        reason = refusal(path, arguments.force)
+        if reason:
+            parser.error(reason)
+        if arguments.every and is_written_directly(path):
+            parser.error(f"--every rewrites the file, and {visible(path)} cannot be; use a regular file")
+    return outputs
 
 
-def _environment() -> tuple[dict[str, str], str | None]:
-    """The environment with the library preloaded, and LD_PRELOAD as it was."""
+def _beside(output: str) -> str:
+    """The name of the CPU profile beside that of the heap."""
+    from spprof.writers import SUFFIXES
+
+    suffix = next((suffix for suffix in SUFFIXES if output.lower().endswith(suffix)), "")
+    end = len(output) - len(suffix)
+    return f"{output[:end]}.cpu{output[end:]}"
+
+
+def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
+    """The environment, with the library preloaded where the heap is recorded, and LD_PRELOAD as it was."""
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
+    if not has_heap:
+        return environment, before
     library = _memprof.library_path()
     entries = (before or "").replace(":", " ").split()
     if any(character in library for character in ": "):

@@ -41,7 +41,7 @@ def _print(profile: Profile) -> None:
             text += f" ({amount(ends[0], value_type.unit)} - {amount(ends[1], value_type.unit)}, 95 %)"
         terminal.line(f"{visible(value_type.type):<20}{text}")
     for name, value in _counts(profile).items():
-        terminal.line(f"{name:<20}{value}")
+        terminal.line(f"{'entries' if name == 'samples' else name:<20}{value}")  # "samples" is a type of CPU profiles
     if profile.period:
         period = "every allocation" if profile.is_heap and profile.period == 1 else _period(profile)
         terminal.line(f"{'period':<20}{period}")

@@ -1,4 +1,4 @@
-"""What ``spprof run`` says at the end, on stderr: how much is alive, where, how sure that is, and what to type next."""
+"""What ``spprof run`` says at the end, on stderr: what is alive, what used the time, where, and what to type next."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from spprof.cli.terminal import site_text
+from spprof.cpu_table import caveats, headline
 from spprof.sites import SiteKey
-from spprof.text import binary_bytes
+from spprof.tally import Tally, ranked
+from spprof.text import binary_bytes, human_time, percent, site_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from spprof.cpu_profile import Profile
     from spprof.snapshot import HeapSnapshot
 
 _TOP = 3
@@ -22,19 +24,27 @@ _FEW = 100
 """Samples below which an interval is wider than a fifth of the estimate on either side."""
 
 
-def show(taken: HeapSnapshot, path: str, rate_kb: int) -> None:
-    """Prints the summary. Whatever became of stderr, the program's end is not disturbed."""
+def is_pprof(path: str) -> bool:
+    """Whether a file of that name is written as pprof: unless its suffix means another format."""
+    from spprof import writers
+
+    return path.lower().endswith(".pb.gz") or not path.lower().endswith(tuple(writers.SUFFIXES))
+
+
+def show(lines: Iterable[str]) -> None:
+    """Prints the lines of a summary. Whatever became of stderr, the program's end is not disturbed."""
     stream = sys.__stderr__
     if stream is None or stream.closed:
         return
     with suppress(OSError, ValueError):
-        for line in _lines(taken, path, rate_kb):
+        for line in lines:
             text = f"spprof: {line}".encode(stream.encoding or "ascii", "backslashreplace")
             print(text.decode(stream.encoding or "ascii"), file=stream)
         stream.flush()
 
 
-def _lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
+def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
+    """What is alive, of a snapshot that was written to ``path``."""
     low, high = taken.heap_bytes_interval()
     how = f"one each {rate_kb} KiB" if rate_kb else "every allocation"
     yield (
@@ -45,11 +55,27 @@ def _lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     for row in taken.top_allocators(_TOP):
         key = SiteKey(row["function"], row["file"], row["line"])
         between = f"({binary_bytes(row['low_bytes'])} - {binary_bytes(row['high_bytes'])})"
-        yield f"  {binary_bytes(row['estimated_bytes']):>10}  {between:<25} {site_text(key)}"
+        yield f"  {binary_bytes(row['estimated_bytes']):>10}  {between:<25} {site_text(*key)}"
     yield from _advice(taken, rate_kb)
+    yield _next_command(path)
+
+
+def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
+    """What used the time, of a profile that was written to ``path``."""
+    yield headline(taken)
+    recorded = taken.recorded()
+    for key, own, _ in ranked(Tally(recorded, recorded.time_index), "own")[:_TOP]:
+        share = percent(own.value, taken.total_ns)
+        yield f"  {human_time(own.value):>10}  {share:>5.1f} %  {site_text(*key)}"
+    yield from caveats(taken)
+    if taken.sample_count < _FEW and taken.interval_ms > 1:
+        yield "few samples make shares uncertain; --cpu 1 takes more"
+    yield _next_command(path)
+
+
+def _next_command(path: str) -> str:
     name = shlex.quote(os.path.relpath(path)) if path.startswith(os.getcwd() + os.sep) else shlex.quote(path)
-    verb = "table" if path.lower().endswith(".pb.gz") or "." not in os.path.basename(path) else ""
-    yield f"wrote {name}" + (f"; look at it: spprof table {name}" if verb else "")
+    return f"wrote {name}" + (f"; look at it: spprof table {name}" if is_pprof(path) else "")
 
 
 def _advice(taken: HeapSnapshot, rate_kb: int) -> Iterator[str]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
-from spprof.cli.terminal import Terminal, site_text
-from spprof.tally import Amount, Tally
-from spprof.text import amount, visible
+from spprof.cli.terminal import Terminal
+from spprof.tally import Tally, ranked
+from spprof.text import amount, percent, site_text, visible
 
 if TYPE_CHECKING:
     import argparse
 
     from spprof.sites import SiteKey
-
-    Row = tuple[SiteKey, Amount, int]
+    from spprof.tally import Amount, Row
 
 _ROWS = 20
 
@@ -28,51 +27,58 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     profile = read(arguments.file)
     tally = Tally(profile, sample_type_index(profile, arguments.file, arguments.sample_type))
-    ranked = rows(tally, arguments.sort)
+    rows = ranked(tally, arguments.sort)
     if arguments.json:
-        print_json(_document(tally, ranked[: arguments.rows], len(ranked)))
+        print_json(_document(tally, rows[: arguments.rows], len(rows)))
     else:
-        _print(tally, ranked, arguments.rows)
+        _print(tally, rows, arguments.rows)
     return 0
 
 
-def rows(tally: Tally, sort: str) -> list[Row]:
-    """Every site, sorted by "own" (those that hold something themselves) or by "total"."""
-    nothing = Amount()
-    found = [(key, tally.own.get(key, nothing), total) for key, total in tally.total.items()]
-    found += [(key, own, own.value) for key, own in tally.own.items() if key not in tally.total]
-    if sort == "own":
-        return sorted((row for row in found if row[1] is not nothing), key=lambda row: (-row[1].value, -row[2], row[0]))
-    return sorted(found, key=lambda row: (-row[2], -row[1].value, row[0]))
-
-
 def headline(tally: Tally) -> str:
-    """The whole in one line: type, estimate, interval, samples."""
-    unit = tally.value_type.unit
+    """The whole in one line: type, value, interval, samples."""
+    unit, profile, samples = tally.value_type.unit, tally.profile, tally.whole.samples
     text = f"{visible(tally.value_type.type)}: {amount(tally.whole.value, unit)}"
     ends = tally.whole_interval()
-    if ends is None:
-        return text
-    text += f" ({amount(ends[0], unit)} - {amount(ends[1], unit)}, 95 %)"
-    period = tally.profile.period
-    how = f"one each {amount(period, 'bytes')}" if period > 1 else "every allocation"
-    return f"{text}; {tally.whole.samples} live samples, {how}"
+    how = f"one each {amount(profile.period, profile.period_type.unit)}"
+    if ends:
+        how = how if profile.period > 1 else "every allocation"
+        return f"{text} ({amount(ends[0], unit)} - {amount(ends[1], unit)}, 95 %); {samples} live samples, {how}"
+    return f"{text}; {samples} samples, {how}" if samples and profile.period else text
 
 
-def _print(tally: Tally, ranked: list[Row], count: int) -> None:
-    terminal, unit = Terminal(), tally.value_type.unit
+def _print(tally: Tally, rows: list[Row], count: int) -> None:
+    terminal = Terminal()
     terminal.line(headline(tally))
-    if not ranked:
+    if not rows:
         terminal.line(explanation(tally))
         return
-    terminal.line(f"{'own':>11}  {'95 % interval':>23}  {'total':>11}  site", "bold")
-    for key, own, total in ranked[:count]:
-        ends = own.interval()
-        between = f"{amount(ends[0], unit)} - {amount(ends[1], unit)}" if ends and own.value else ""
-        numbers = f"{amount(own.value, unit):>11}  {between:>23}  {amount(total, unit):>11}  "
-        terminal.line(numbers + terminal.fitted(site_text(key), len(numbers)))
-    if len(ranked) > count:
-        terminal.line(f"{len(ranked) - count} more; -n {len(ranked)} shows all", "faint")
+    numbers_of = _numbers_with_interval if tally.whole.is_drawn else _numbers_with_shares
+    terminal.line(numbers_of(tally, None), "bold")
+    for row in rows[:count]:
+        numbers = numbers_of(tally, row)
+        terminal.line(numbers + terminal.fitted(site_text(*row[0]), len(numbers)))
+    if len(rows) > count:
+        terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
+
+
+def _numbers_with_interval(tally: Tally, row: Row | None) -> str:
+    """The columns before the site; without a row their headings."""
+    if row is None:
+        return f"{'own':>11}  {'95 % interval':>23}  {'total':>11}  site"
+    _, own, total = row
+    unit, ends = tally.value_type.unit, own.interval()
+    between = f"{amount(ends[0], unit)} - {amount(ends[1], unit)}" if ends and own.value else ""
+    return f"{amount(own.value, unit):>11}  {between:>23}  {amount(total, unit):>11}  "
+
+
+def _numbers_with_shares(tally: Tally, row: Row | None) -> str:
+    """The same where there are no intervals."""
+    if row is None:
+        return f"{'own':>11}  {'':>7}  {'total':>11}  {'':>7}  site"
+    values = (row[1].value, row[2])
+    unit, whole = tally.value_type.unit, tally.whole.value
+    return "".join(f"{amount(value, unit):>11}  {percent(value, whole):>5.1f} %  " for value in values)
 
 
 def explanation(tally: Tally) -> str:
@@ -114,6 +120,6 @@ def site_document(key: SiteKey, own: Amount, total: int) -> dict[str, object]:
         "own_low": ends[0],
         "own_high": ends[1],
         "total": total,
-        "samples": own.samples if own.is_drawn else None,
+        "samples": own.samples if own.has_spread else None,
         "native_function": max(natives, key=lambda name: (natives[name], name)) if natives else None,
     }

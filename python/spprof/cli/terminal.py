@@ -16,8 +16,6 @@ from spprof.text import visible
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spprof.sites import SiteKey
-
 _BOLD, _RED, _GREEN, _FAINT, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 _STYLES = {"bold": _BOLD, "red": _RED, "green": _GREEN, "faint": _FAINT}
 _PROGRESS_AFTER_SECONDS = 0.5
@@ -49,13 +47,6 @@ class Terminal:
             return name
         room = max(self.columns - used, _SITE_COLUMNS_MIN)
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
-
-
-def site_text(key: SiteKey) -> str:
-    """A site in one line, control characters made visible."""
-    if not key.file:
-        return visible(key.function)
-    return visible(f"{key.function} ({key.file}:{key.line})" if key.line else f"{key.function} ({key.file})")
 
 
 def progress(what: str) -> Callable[[float], None] | None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from spprof import _memprof
 from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.table import explanation, headline
-from spprof.cli.terminal import Terminal, site_text
+from spprof.cli.terminal import Terminal
 from spprof.sites import SiteKey, rounded
 from spprof.tally import Tally
-from spprof.text import amount
+from spprof.text import amount, percent, site_text
 
 if TYPE_CHECKING:
     import argparse
@@ -104,12 +104,12 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         return
     terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
     for depth, node in rows:
-        share = 100.0 * node.fixed / root.fixed if root.fixed else 0.0
+        share = percent(node.fixed, root.fixed)
         indent = "  " * (depth - 1) + "+ " if depth else ""
         if depth > _INDENT_MAX // 2:
             indent = f"{'  ' * (_INDENT_MAX // 2 - 3)}[{depth}] "
         numbers = f"{share:>5.1f} %  {amount(rounded(node.fixed, _BYTES_ONE), unit):>11}  {indent}"
-        terminal.line(numbers + terminal.fitted(site_text(node.key), len(numbers)))
+        terminal.line(numbers + terminal.fitted(site_text(*node.key), len(numbers)))
     if left_out:
         terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")
 

@@ -105,10 +105,9 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
         if marks is None:
             marks = labels[sample.labels] = b"".join(_label(label, strings) for label in sample.labels)
         values = b"".join(map(numbers.__getitem__, sample.values))
-        content = b"".join((stack_bytes, _VALUES_TAG, numbers[len(values)], values, marks))
-        yield _SAMPLE_TAG
-        yield numbers[len(content)]
-        yield content
+        count = numbers[len(values)]
+        length = len(stack_bytes) + len(_VALUES_TAG) + len(count) + len(values) + len(marks)
+        yield b"".join((_SAMPLE_TAG, numbers[length], stack_bytes, _VALUES_TAG, count, values, marks))
 
 
 def _label(label: Label, strings: _Strings) -> bytes:

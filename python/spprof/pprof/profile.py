@@ -6,7 +6,8 @@
       └──► labels: thread, bytes (block size), rate, whatever a tool adds
 
 Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the four sample types
-of HEAP_TYPES; their values are estimates, already scaled up from what was sampled.
+of HEAP_TYPES; their values are estimates, already scaled up from what was sampled. CPU profiles have SAMPLES and one of
+TIMES.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ HEAP_TYPES = (
 
 INUSE_SPACE = HEAP_TYPES[3]
 INUSE_OBJECTS = HEAP_TYPES[2]
+
+SAMPLES = ValueType("samples", "count")
+TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nanoseconds")}
+"""The sample types of a CPU profile are SAMPLES and the time of its mode."""
+
+THREAD, THREAD_ID = "thread", "thread_id"
+"""Keys of the labels of a CPU profile: the thread's name, and the kernel's id of it."""
 
 
 UNKNOWN_TYPE = ValueType("", "")
@@ -121,6 +129,17 @@ class Profile:
     def is_heap(self) -> bool:
         """Whether the values are those of a heap profile, with in-use bytes and objects."""
         return INUSE_SPACE in self.sample_types and INUSE_OBJECTS in self.sample_types
+
+    @cached_property
+    def time_index(self) -> int:
+        """Index of the sample type that holds the time of a CPU profile; -1: it is none."""
+        times = (self.sample_types.index(time) for time in TIMES.values() if time in self.sample_types)
+        return next(times, -1)
+
+    @property
+    def has_counts(self) -> bool:
+        """Whether it is told how many samples stand behind each value."""
+        return SAMPLES in self.sample_types
 
     @cached_property
     def frames_by_location(self) -> list[tuple[Frame, ...]]:

@@ -1,8 +1,8 @@
-"""Writers: a snapshot to bytes, and the bytes to a file.
+"""Writers: a snapshot or CPU profile to bytes, and the bytes to a file.
 
     format or suffix ─► writer module ─► chunks of bytes ─► atomic_file ─► path
 
-A writer is a module with ``write(snapshot)``, which yields the file in chunks of bytes. A new format is one module and
+A writer is a module with ``write(source)``, which yields the file in chunks of bytes. A new format is one module and
 one line of FORMATS.
 """
 
@@ -15,23 +15,27 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from spprof.snapshot import Column, HeapSnapshot, StackTotals
+    from spprof.charts import Chart
+    from spprof.pprof.profile import Profile
+    from spprof.snapshot import Column, StackTotals
 
 FORMATS = {
     "pprof": "spprof.writers.pprof",
     "speedscope": "spprof.writers.speedscope",
     "collapsed": "spprof.writers.collapsed",
+    "html": "spprof.writers.html",
 }
 """Format name to the module that writes it, imported when first used."""
 
-SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed"}
-
-_OTHER_SUFFIXES = {".html": "html"}
-"""Suffixes whose meaning is plain, but whose formats this version does not write."""
+SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
 
 class StackSource(Protocol):
-    """What the writers of stacks take: a snapshot, or a profile from a file (``spprof.stacked``)."""
+    """What the writers take: a snapshot, a CPU profile, or a profile from a file (``spprof.stacked``)."""
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -40,13 +44,17 @@ class StackSource(Protocol):
     def stack_totals(self) -> list[StackTotals]:
         """Every stack with its weights, in order."""
 
+    def charts(self) -> Iterable[Chart]:
+        """What viewers that draw one chart at a time show: by column or by thread."""
+
+    def recorded(self) -> Profile:
+        """All of it, as it stands in a pprof file."""
+
 
 def save(
-    snapshot: HeapSnapshot | StackSource,
-    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
-    format: str | None = None,
+    source: StackSource, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None
 ) -> None:
-    """Writes ``snapshot`` to ``path`` in ``format``, or in that of the suffix where it is None.
+    """Writes ``source`` to ``path`` in ``format``, or in that of the suffix where it is None.
 
     ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
     before is still there.
@@ -55,8 +63,8 @@ def save(
 
     target = os.fsdecode(path)
     module = import_module(FORMATS[format_of(target, format)])
-    write = cast("Callable[[HeapSnapshot | StackSource], Iterable[bytes]]", module.write)
-    write_file(target, write(snapshot))
+    write = cast("Callable[[StackSource], Iterable[bytes]]", module.write)
+    write_file(target, write(source))
 
 
 def format_of(path: str, format: str | None = None) -> str:
@@ -70,12 +78,6 @@ def format_of(path: str, format: str | None = None) -> str:
     for suffix, name in SUFFIXES.items():
         if lowered.endswith(suffix):
             return name
-    for suffix, name in _OTHER_SUFFIXES.items():
-        if lowered.endswith(suffix):
-            raise ValueError(
-                f"the suffix of {path!r} means {name!r}, which this version does not write; pass format= with one of "
-                f"{known}, or use one of the suffixes {', '.join(SUFFIXES)}"
-            )
     raise ValueError(
         f"the suffix of {path!r} names no format; pass format= with one of {known}, "
         f"or use one of the suffixes {', '.join(SUFFIXES)}"

@@ -1,8 +1,9 @@
-"""Collapsed stacks, which flame graph tools read: one line a stack, root first, then a space and its live bytes.
+"""Collapsed stacks, which flame graph tools read: one line a stack, root first, then a space and its weight.
 
     main (app/run.py:12);load (app/data.py:40) 524288
 
-A frame is its function with the last two parts of its file's path and the line. Semicolons, line ends and control
+The weight is that of the first column: of a heap its live bytes, of a CPU profile nanoseconds. A frame is its function
+with the last two parts of its file's path and, where it is known, the line. Semicolons, line ends and control
 characters in names are written as escapes. Lines are sorted; stacks that read the same are one line. UTF-8.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.text import visible
+from spprof.text import place, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from spprof.writers import StackSource
 
 
-def write(snapshot: StackSource) -> Iterator[bytes]:
-    """Yields the file. Deterministic: the same snapshot gives the same bytes."""
-    bytes_of: dict[str, int] = {}
-    for stack in snapshot.stack_totals():
-        inuse_bytes = stack.weights[0]
-        if inuse_bytes > 0:
+def write(source: StackSource) -> Iterator[bytes]:
+    """Yields the file. Deterministic: the same source gives the same bytes."""
+    weight_of: dict[str, int] = {}
+    for stack in source.stack_totals():
+        weight = stack.weights[0]
+        if weight > 0:
             line = ";".join(_text(frame) for frame in reversed(stack.frames))
-            bytes_of[line] = bytes_of.get(line, 0) + inuse_bytes
-    for line in sorted(bytes_of):
-        yield f"{line} {bytes_of[line]}\n".encode()
+            weight_of[line] = weight_of.get(line, 0) + weight
+    for line in sorted(weight_of):
+        yield f"{line} {weight_of[line]}\n".encode()
 
 
 def _text(frame: Frame) -> str:
@@ -36,4 +37,4 @@ def _text(frame: Frame) -> str:
     if not frame.file:
         return name
     short = "/".join(frame.file.replace("\\", "/").split("/")[-2:])
-    return f"{name} ({visible(short, ';')}:{frame.line})"
+    return f"{name} ({visible(place(short, frame.line), ';')})"

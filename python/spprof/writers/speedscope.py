@@ -1,12 +1,10 @@
-"""speedscope's JSON, which https://www.speedscope.app opens: four sampled profiles over one table of frames.
+"""speedscope's JSON, which https://www.speedscope.app opens: sampled profiles over one table of frames.
 
-    0  in use: bytes       what is live, estimated        unit bytes
-    1  in use: objects                                    unit none
-    2  allocated: bytes    all that was ever allocated    unit bytes
-    3  allocated: objects                                 unit none
+    of a heap  in use: bytes, in use: objects, allocated: bytes, allocated: objects     one sample a stack
+    of a CPU   MainThread (4711), worker (4712), …                                      samples in order of time
 
-Each stack is one sample, root first, with its estimate as weight. The weights are whole numbers; the end value of a
-profile is their sum. The format is fixed by the file-format-schema.json that the "$schema" entry names.
+Frames stand root first. The weights are whole numbers; the end value of a profile is their sum. The format is fixed by
+the file-format-schema.json that the "$schema" entry names.
 """
 
 from __future__ import annotations
@@ -18,29 +16,26 @@ from spprof._memprof import VERSION
 from spprof.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
+    from spprof.charts import Chart
     from spprof.model import Frame
     from spprof.writers import StackSource
 
 _TIME_UNITS = ("nanoseconds", "microseconds", "milliseconds", "seconds")
 
 
-def write(snapshot: StackSource) -> Iterator[bytes]:
-    """Yields the file. Deterministic: the same snapshot gives the same bytes."""
-    stacks = snapshot.stack_totals()
+def write(source: StackSource) -> Iterator[bytes]:
+    """Yields the file. Deterministic: the same source gives the same bytes."""
     frames = _FrameTable()
-    samples = [frames.indices(stack.frames) for stack in stacks]
+    profiles = [_profile(chart, frames) for chart in source.charts()]
     document = {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
-        "name": "spprof heap profile",
+        "name": source.title,
         "exporter": f"spprof {VERSION}",
         "activeProfileIndex": 0,
         "shared": {"frames": frames.rows},
-        "profiles": [
-            _profile(name, unit, samples, [stack.weights[which] for stack in stacks])
-            for which, (name, unit) in enumerate(snapshot.columns)
-        ],
+        "profiles": profiles,
     }
     yield json.dumps(document, separators=(",", ":")).encode("ascii")
     yield b"\n"
@@ -52,9 +47,14 @@ class _FrameTable:
     def __init__(self) -> None:
         self.rows: list[dict[str, str | int]] = []
         self._index: dict[tuple[str, str, int], int] = {}
+        self._stacks: dict[tuple[Frame, ...], list[int]] = {}
 
-    def indices(self, leaf_first: Sequence[Frame]) -> list[int]:
-        return [self._index_of(frame) for frame in reversed(leaf_first)]
+    def indices(self, leaf_first: tuple[Frame, ...]) -> list[int]:
+        """The numbers of a stack, root first; the same list for the same stack."""
+        known = self._stacks.get(leaf_first)
+        if known is None:
+            known = self._stacks[leaf_first] = [self._index_of(frame) for frame in reversed(leaf_first)]
+        return known
 
     def _index_of(self, frame: Frame) -> int:
         key = (frame.function, frame.file, frame.line)
@@ -74,11 +74,12 @@ def _row(frame: Frame) -> dict[str, str | int]:
     return row
 
 
-def _profile(name: str, unit: str, samples: list[list[int]], weights: list[int]) -> dict[str, object]:
-    kept = [(sample, weight) for sample, weight in zip(samples, weights) if weight > 0]
+def _profile(chart: Chart, frames: _FrameTable) -> dict[str, object]:
+    unit = chart.unit
+    kept = [(frames.indices(stack), weight) for stack, weight in chart.stacks if weight > 0]
     return {
         "type": "sampled",
-        "name": name,
+        "name": visible(chart.name),
         "unit": unit if unit == "bytes" or unit in _TIME_UNITS else "none",
         "startValue": 0,
         "endValue": sum(weight for _, weight in kept),

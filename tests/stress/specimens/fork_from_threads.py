@@ -1,11 +1,14 @@
-"""Threads fork at once while eight others allocate; a child's only thread is not the one that started Python."""
+"""Threads fork at once while eight others allocate and two save snapshots; a child's only thread is no main one."""
 
 import threading
+from contextlib import contextmanager
 
+import spprof.memprof as memprof
 from rounds import SHORT, check, check_counters, expect_good, finish, live_on, load, rounds, run_child, start_anew
 
-FORKING = 3 if SHORT else 4
+FORKING = 2 if SHORT else 4
 errors = []
+saved = [0, 0]
 
 
 def fork(rate):
@@ -16,16 +19,42 @@ def fork(rate):
         errors.append(error)
 
 
+def save(number, ending):
+    try:
+        while not ending.is_set():
+            memprof.get_snapshot().save(("meanwhile.collapsed", "meanwhile.pb.gz")[number])
+            saved[number] += 1
+    except BaseException as error:
+        errors.append(error)
+
+
+@contextmanager
+def saving():
+    """Two threads that take snapshots and save them, so that forks come at any moment of both."""
+    ending = threading.Event()
+    threads = [threading.Thread(target=save, args=(number, ending)) for number in range(len(saved))]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+
+
 children = 0
 with load(8):
     for number in rounds():
         rate = start_anew(number)
-        threads = [threading.Thread(target=fork, args=(rate,)) for _ in range(FORKING)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with saving():
+            threads = [threading.Thread(target=fork, args=(rate,)) for _ in range(FORKING)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
         check(not errors, f"in a thread: {errors}")
         children += 2 * FORKING
         check_counters()
-finish(children=2 * children)
+check(all(saved), f"nothing was saved meanwhile: {saved}")
+finish(children=2 * children, saved_meanwhile=sum(saved))

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 import threading
-import time
 import venv
 from pathlib import Path
 
@@ -70,26 +69,20 @@ def environment_with(package):
     if not (folder / "complete").exists():
         venv.create(folder, with_pip=True, clear=True)
         plain = {key: value for key, value in os.environ.items() if key not in ("LD_PRELOAD", "PYTHONPATH")}
-        pip = [str(scripts / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", package]
-        with (folder / "pip.log").open("w+") as log:
-            installing = subprocess.Popen(pip, env=plain, stdout=log, stderr=log)
-            while installing.poll() is None:  # uWSGI is compiled, which a busy machine takes its time for
+        pip = [str(scripts / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--verbose", package]
+        said = ["pip failed"]
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        with subprocess.Popen(pip, env=plain, **output) as installing:
+            for line in installing.stdout:  # uWSGI is compiled, which a busy machine takes its time for
                 print("preparing", package, flush=True)
-                time.sleep(1)
-            log.seek(0)
-            if installing.returncode != 0:
-                return None, (log.read().strip().splitlines() or ["pip failed"])[-1]
+                said.append(line.strip())
+        if installing.returncode != 0:
+            return None, next(filter(None, reversed(said)))
         ours = Path(spprof.__file__).parents[1]
         purelib = folder / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
         (purelib / "ours.pth").write_text(f"{ours}\n")
         (folder / "complete").touch()
     return scripts, ""
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def ask(port, path):
@@ -100,16 +93,6 @@ def ask(port, path):
     connection.close()
     check(response.status == 200, f"{response.status} {body!r}")
     return json.loads(body)
-
-
-def wait_until_it_answers(port, server):
-    end = time.monotonic() + LIMIT_SECONDS
-    while True:
-        try:
-            return ask(port, "/")
-        except OSError:
-            check(server.poll() is None and time.monotonic() < end, "the server does not answer")
-            time.sleep(0.05)
 
 
 def ask_often(port, count, answers, errors):
@@ -134,13 +117,16 @@ def ask_from_all_sides(port, count):
 
 
 def serve(command, start, reload_signal, requests):
-    port = free_port()
     variables = {**os.environ, "START": start, "PYTHONPATH": str(Path.cwd())}
     log = Path("log")
     with log.open("w") as output:
-        server = subprocess.Popen(command(port), env=variables, stdout=output, stderr=output)
+        # Listening already, and the server's alone from here on: who comes early waits in it for as long as it lives.
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as door:
+            port, handle = door.getsockname()[1], door.fileno()
+            server = subprocess.Popen(
+                command(f"fd://{handle}"), env=variables, stdout=output, stderr=output, pass_fds=[handle]
+            )
         try:
-            wait_until_it_answers(port, server)
             before = ask_from_all_sides(port, requests)
             server.send_signal(reload_signal)
             after = before
@@ -165,7 +151,7 @@ def serve(command, start, reload_signal, requests):
 
 
 def ways():
-    """(what it is, the command for a port, who starts the profiler, the signal that replaces workers)"""
+    """(what it is, the command for a listening socket, who starts the profiler, the signal that replaces workers)"""
     scripts, why = environment_with("gunicorn")
     if scripts is None:
         yield f"gunicorn: {why}", None, "", None
@@ -174,7 +160,7 @@ def ways():
         for preload in (["--preload"], []):
             yield (
                 "gunicorn " + " ".join(preload),
-                lambda port, more=preload: [python, *GUNICORN, *more, "-b", f"127.0.0.1:{port}", "service:application"],
+                lambda door, more=preload: [python, *GUNICORN, *more, "-b", door, "service:application"],
                 "master" if preload else "worker",
                 signal.SIGHUP,
             )
@@ -186,14 +172,7 @@ def ways():
     for lazy in ([], ["--lazy-apps"]):
         yield (
             "uwsgi " + " ".join(lazy),
-            lambda port, more=lazy: [
-                str(scripts / "uwsgi"),
-                "--http-socket",
-                f"127.0.0.1:{port}",
-                *UWSGI,
-                *more,
-                *path,
-            ],
+            lambda door, more=lazy: [str(scripts / "uwsgi"), "--http-socket", door, *UWSGI, *more, *path],
             "worker" if lazy else "master",
             signal.SIGHUP,
         )

@@ -1,0 +1,110 @@
+"""What ``spprof run`` records: the heap, CPU time, or both, each with a file of its own.
+
+start ─► stop ─► take: what was recorded, without ourselves ─► save, lines: the summary
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from spprof import cpu, memprof, snapshot, writers
+from spprof.cli import summary
+from spprof.cli.ourselves import cpu_without_ourselves, heap_without_ourselves
+from spprof.pprof.file import written
+from spprof.writers.atomic_file import write_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spprof.cli.run import Settings
+    from spprof.cpu_profile import Profile
+    from spprof.snapshot import HeapSnapshot
+
+
+class Recording(ABC):
+    """One of the two profilers, with its file."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        """Of the first process."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Begins to sample."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ends sampling, unless the program has done so."""
+
+    @abstractmethod
+    def take(self) -> HeapSnapshot | Profile:
+        """What was recorded so far."""
+
+    @abstractmethod
+    def lines(self, path: str) -> Iterable[str]:
+        """The summary of what was last written, to ``path``."""
+
+    def write(self, path: str, notes: dict[str, str]) -> None:
+        """Writes the file, in the format of the output's suffix. OSError: it cannot be written."""
+        self._last = taken = self.take()
+        if summary.is_pprof(self.output):
+            write_file(path, written(taken.recorded(notes)))
+        else:
+            writers.save(taken, path, writers.format_of(self.output))
+
+
+class HeapRecording(Recording):
+    """The heap profiler."""
+
+    _last: HeapSnapshot
+
+    def __init__(self, output: str, rate_kb: int) -> None:
+        super().__init__(output)
+        self._rate_kb = rate_kb
+
+    def start(self) -> None:
+        memprof.start(self._rate_kb)
+
+    def stop(self) -> None:
+        if memprof.is_active():
+            memprof.stop()
+
+    def take(self) -> HeapSnapshot:
+        return heap_without_ourselves(snapshot.cut())
+
+    def lines(self, path: str) -> Iterable[str]:
+        return summary.heap_lines(self._last, path, self._rate_kb)
+
+
+class CpuRecording(Recording):
+    """The CPU profiler."""
+
+    _last: Profile
+
+    def __init__(self, output: str, interval_ms: float) -> None:
+        super().__init__(output)
+        self._interval_ms = interval_ms
+
+    def start(self) -> None:
+        cpu.start(self._interval_ms)
+
+    def stop(self) -> None:
+        if cpu.is_active():
+            cpu.stop()
+
+    def take(self) -> Profile:
+        return cpu_without_ourselves(cpu.running())
+
+    def lines(self, path: str) -> Iterable[str]:
+        return summary.cpu_lines(self._last, path)
+
+
+def of(settings: Settings) -> list[Recording]:
+    """What was asked for. The CPU profiler comes last, and is stopped first."""
+    recordings: list[Recording] = []
+    if settings.output:
+        recordings.append(HeapRecording(settings.output, settings.rate_kb))
+    if settings.cpu_output:
+        recordings.append(CpuRecording(settings.cpu_output, settings.interval_ms))
+    return recordings

@@ -1,0 +1,280 @@
+"""The CPU profiler: which lines of the program use its time. ``spprof`` itself exports what stands here.
+
+    import spprof
+
+    spprof.start()
+    ...
+    profile = spprof.stop()
+    print(profile)
+    profile.save("profile.json")
+
+Each thread has a timer on its own CPU clock, and is asked where it is each ``interval_ms`` that it has used; a sample
+weighs what the thread used since the one before. One profiler serves the whole process, all threads of it: these
+functions may be called from any thread. It may run beside the heap profiler (``spprof.memprof``).
+
+Importing this module costs next to nothing: what results need is imported by ``start()``, before it begins to sample,
+so that a profile does not show it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from _thread import allocate_lock
+
+from spprof import _memprof
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Optional, Union
+
+    from spprof.cpu_profile import Profile
+    from spprof.model import CpuStats
+
+    Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
+
+_INTERVAL_MAX_MS = 1000
+_MODES = ("cpu", "wall")
+
+_at_exit_registered = allocate_lock()
+"""Taken once and for all by the first start: a flag that is tested and set in one step, and never waited for."""
+
+
+class Output:
+    """The file of a profile: a path that a forked child does not share."""
+
+    def __init__(self, path: Path) -> None:
+        from spprof.writers import format_of
+
+        self._path = os.path.abspath(os.fsdecode(path))
+        self._format = format_of(self._path)
+        self._pid = os.getpid()
+
+    @property
+    def path(self) -> str:
+        """Where this process writes."""
+        return self._path if os.getpid() == self._pid else f"{self._path}.{os.getpid()}"
+
+    def save(self, profile: Profile) -> None:
+        """Writes the profile. OSError: it cannot be written."""
+        profile.save(self.path, self._format)
+
+
+class _Session:
+    """What Python knows of the profile that is running."""
+
+    def __init__(self, output: Output | None) -> None:
+        from spprof.threads import ids, python_names
+
+        self.output = output
+        self.names = python_names()
+        self.threads_before = ids()
+
+
+_session: Optional[_Session] = None
+"""Of the latest start; None before the first."""
+
+
+def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None) -> None:
+    """Begins a new profile of all threads, those that come later included.
+
+    ``interval_ms``: 1 to 1000 milliseconds between two samples of a thread, 10 by default. The kernel may make it
+    longer, to a tick of its own (up to 10 ms); weights say what each sample stands for.
+
+    ``mode``: ``"cpu"`` measures CPU time, each thread's own. ``"wall"`` measures time by the clock: threads that wait
+    are sampled as well.
+
+    ``native``: whether stacks have native frames between Python's; without, they are those of Python alone.
+
+    ``output_path``: where ``stop()`` also saves the profile, in the format of the suffix (``.pb.gz``, ``.json``,
+    ``.collapsed``, ``.txt``); a profile that is never stopped is saved when the interpreter exits. A forked child
+    writes to the same path with its pid behind it.
+
+    ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
+    types. RuntimeError: already active. OSError: the system has neither timers nor threads to offer. Where it has no
+    timers (``timer_create`` is refused by a sandbox), a RuntimeWarning says so, and a thread takes the samples.
+    """
+    _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
+
+
+def stop() -> Profile:
+    """Ends the profile and returns it; with an ``output_path`` also saves it there.
+
+    RuntimeError: not active. OSError: the file cannot be written; the profiler has stopped nevertheless.
+    """
+    _memprof.cpu_stop()
+    return _finished()
+
+
+def is_active() -> bool:
+    """Whether a profile is being made: between ``start()`` and ``stop()``."""
+    return _memprof.cpu_is_active()
+
+
+def stats() -> CpuStats:
+    """The profiler's counters, of the running profile or of the last. Zeros before the first start."""
+    from spprof.model import CpuStats
+
+    counters = _memprof.cpu_stats()
+    return CpuStats(
+        is_active=_memprof.cpu_is_active(),
+        mode=counters["mode"],
+        interval_ms=counters["interval_ns"] / 1e6,
+        native=counters["native"],
+        ticks=counters["ticks"],
+        duration_ns=counters["end_ns"] - counters["start_ns"],
+        collected_samples=counters["samples"],
+        sampled_ns=counters["sampled_ns"],
+        process_ns=counters["process_ns"],
+        overhead_ns=counters["handler_ns"],
+        threads=counters["threads"],
+        dropped_samples=dict(counters["dropped"]),
+    )
+
+
+class Profiler:
+    """Profiles one block of code, and what all other threads do meanwhile.
+
+        with Profiler() as profiler:
+            ...
+        print(profiler.profile)
+
+    It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
+    ``start()``.
+
+    RuntimeError on entering: a profile is being made already (they do not nest).
+    """
+
+    def __init__(
+        self, interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None
+    ) -> None:
+        self._settings = _checked(interval_ms, mode, native)
+        self._output = None if output_path is None else Output(output_path)
+        self._profile: Profile | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """What the block did, also if it raised. RuntimeError: no block has finished yet."""
+        if self._profile is None:
+            raise RuntimeError("the profile is made when the with block ends; read it after the block")
+        return self._profile
+
+    def __enter__(self) -> Profiler:
+        _start(*self._settings, self._output)
+        self._profile = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if _memprof.cpu_is_active():  # else the block itself has stopped the profiler
+            _memprof.cpu_stop()
+        self._profile = running()
+        if self._output:
+            self._output.save(self._profile)
+
+
+def running() -> Profile:
+    """The profile so far, or the last one. RuntimeError: nothing was ever started."""
+    if _session is None:
+        raise RuntimeError("there is no profile; call spprof.start() first")
+    from spprof.cpu_profile import cut
+    from spprof.threads import ids, python_names
+
+    return cut({**_session.names, **python_names()}, _session.threads_before, ids())
+
+
+def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
+    """Profiles each call of a function: ``@profile``, or ``@profile(interval_ms=1)`` with the arguments of ``start()``.
+
+    The decorated function has an attribute ``profile``: the ``Profile`` of the last call that ended, None before. Of a
+    generator or a coroutine function a call lasts from its first step to its end, and shows what the program does
+    meanwhile. A call while a profile is being made already, its own (recursion, another thread) or another's, just
+    runs: it is part of that profile.
+
+    ValueError and TypeError as ``start()``; TypeError for a class. OSError of a call as ``start()`` and ``stop()``.
+    """
+    from spprof.profiled import decorate
+
+    if function is None or not callable(function):
+        given = arguments if function is None else (function, *arguments)
+        profiler = Profiler(*given, **settings)
+        return lambda wrapped: decorate(wrapped, profiler)
+    return decorate(function, Profiler(*arguments, **settings))
+
+
+# ---- Starting and finishing
+
+
+def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> None:
+    # What profiles and files will need, before there is anything to see of it.
+    import spprof.cpu_functions
+    import spprof.cpu_profile
+    import spprof.cpu_recorded
+    import spprof.cpu_table
+    import spprof.writers.atomic_file
+    import spprof.writers.collapsed
+    import spprof.writers.pprof
+    import spprof.writers.speedscope  # noqa: F401
+
+    global _session
+    session = _Session(output)
+    ticks = _memprof.cpu_start(interval_ns, mode, native)
+    _session = session
+    if _at_exit_registered.acquire(blocking=False):
+        atexit.register(_at_exit)
+    if ticks == "thread":
+        _warn_of_thread()
+
+
+def _warn_of_thread() -> None:
+    import warnings
+
+    try:
+        warnings.warn(
+            "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
+            "weights are CPU time all the same",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    except RuntimeWarning:  # made an error: nothing was started then
+        _memprof.cpu_stop()
+        raise
+
+
+def _finished() -> Profile:
+    """The profile that has just been stopped, saved where that was asked for."""
+    taken = running()
+    if _session is not None and _session.output:
+        _session.output.save(taken)
+    return taken
+
+
+def _at_exit() -> None:
+    """No sample is taken while the interpreter is torn down."""
+    if _memprof.cpu_is_active():
+        _memprof.cpu_stop()
+        if _session is not None and _session.output:
+            _session.output.save(running())
+
+
+def _checked(interval_ms: float, mode: str, native: bool) -> tuple[int, str, bool]:
+    """The arguments of ``start()`` as the engine takes them: (nanoseconds between samples, mode, native)."""
+    if isinstance(interval_ms, (bool, str, bytes)):
+        raise TypeError(f"interval_ms must be a number, not {type(interval_ms).__name__}")
+    try:
+        interval = float(interval_ms)
+    except OverflowError:  # an integer that no float holds
+        interval = float("inf")
+    except TypeError:
+        raise TypeError(f"interval_ms must be a number, not {type(interval_ms).__name__}") from None
+    if not 1 <= interval <= _INTERVAL_MAX_MS:
+        raise ValueError(
+            f"interval_ms must lie between 1 and {_INTERVAL_MAX_MS} milliseconds, not {interval_ms}; 10 is the default"
+        )
+    if mode not in _MODES:
+        raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(map(repr, _MODES))}")
+    if not isinstance(native, bool):
+        raise TypeError(f"native must be True or False, not {native!r}")
+    return round(interval * 1e6), mode, native

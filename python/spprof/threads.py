@@ -1,0 +1,48 @@
+"""Names of threads: those that Python gives them, by the kernel's id.
+
+    threading's table of running threads ──┐
+    Thread objects that are still about ───┴─► {kernel's id: name}
+
+No lock is taken: ``threading.enumerate()`` has one, which a signal handler or a forked child may find taken for good.
+Nothing is imported: a program that has not imported threading has its main thread only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def python_names() -> dict[int, str]:
+    """The names that are known now, of ended threads too where the program still holds their Thread."""
+    threading = sys.modules.get("threading")
+    names: dict[int, str] = {}
+    for thread in [*_ended_too(threading), *_running(threading)]:
+        native_id = getattr(thread, "native_id", None)
+        if native_id:
+            names[native_id] = str(getattr(thread, "name", ""))
+    main = getattr(threading, "_main_thread", None)
+    names[os.getpid()] = str(getattr(main, "name", "MainThread"))
+    return names
+
+
+def _ended_too(threading: object) -> list[object]:
+    """Every Thread object that is alive, started or not."""
+    for _ in range(3):
+        try:
+            return list(getattr(threading, "_dangling", ()))
+        except RuntimeError:  # another thread began or ended meanwhile
+            continue
+    return []
+
+
+def _running(threading: object) -> list[object]:
+    return list(getattr(threading, "_active", {}).values())
+
+
+def ids() -> set[int]:
+    """The kernel's ids of all threads of the process; empty without /proc."""
+    try:
+        return set(map(int, os.listdir("/proc/self/task")))
+    except OSError:
+        return set()
