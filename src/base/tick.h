@@ -26,8 +26,12 @@ typedef struct sp_interrupted {
 
 typedef void sp_tick_handler(uint64_t cookie, const sp_interrupted *interrupted);
 
-/* Chooses the signal and installs `handler`, the first time; errno is saved around it. False: no signal is left. */
+/* Chooses the signal and installs `handler`, the first time and where the program has put a handler of its own in its place
+ * since; errno is saved around it. False: no signal is left. */
 bool sp_tick_install(sp_tick_handler *handler);
+
+/* Whether the signal still comes to us. */
+bool sp_tick_is_installed(void);
 
 /* The signal's number; 0 before it is chosen. */
 int sp_tick_signal(void);

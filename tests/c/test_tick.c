@@ -107,6 +107,16 @@ TEST(test_a_signal_that_has_a_handler_is_not_taken) {
     assert_ptr_equal(now.sa_handler, handle_nothing);
 }
 
+TEST(test_a_handler_that_was_displaced_is_installed_for_another_signal) {
+    assert_true(sp_tick_install(note));
+    assert_true(sp_tick_is_installed());
+    signal(sp_tick_signal(), handle_nothing);
+    assert_false(sp_tick_is_installed());
+    assert_true(sp_tick_install(note));
+    assert_true(sp_tick_is_installed());
+    assert_int_equal(sp_tick_signal(), SIGRTMAX - 1);
+}
+
 TEST(test_with_all_signals_taken_there_is_none) {
     for (int number = SIGRTMIN; number <= SIGRTMAX; number++) signal(number, handle_nothing);
     assert_false(sp_tick_install(note));
@@ -257,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_a_handler_leaves_errno_as_it_was),
         cmocka_unit_test(test_the_room_on_an_alternate_stack_is_told),
         cmocka_unit_test(test_a_signal_that_has_a_handler_is_not_taken),
+        cmocka_unit_test(test_a_handler_that_was_displaced_is_installed_for_another_signal),
         cmocka_unit_test(test_with_all_signals_taken_there_is_none),
         cmocka_unit_test(test_a_stranger_who_sends_the_signal_ends_the_process_as_ever),
         cmocka_unit_test(test_no_timer_for_a_thread_that_is_not_there),
