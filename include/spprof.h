@@ -459,10 +459,11 @@ typedef struct spprof_cpu_stats {
     spprof_cpu_plan plan;
     uint32_t sessions; /* starts so far */
     bool active;
-    bool by_thread;            /* a thread of ours sends the signals */
-    uint32_t threads;          /* met in this session */
-    uint64_t samples;          /* in the log or summed by stack */
-    uint64_t weight_ns;        /* of all samples */
+    bool displaced;     /* the program has put a handler of its own in the place of ours: nothing is sampled any more */
+    bool by_thread;     /* a thread of ours sends the signals */
+    uint32_t threads;   /* met in this session */
+    uint64_t samples;   /* in the log or summed by stack */
+    uint64_t weight_ns; /* of all samples */
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active the end is now */
     uint64_t process_ns;       /* CPU time of the process since the start */
     uint64_t handler_ns;       /* CPU time spent in the handler */
