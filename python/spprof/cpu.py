@@ -243,9 +243,22 @@ def _warn_of_thread() -> None:
         raise
 
 
+def _warn_of_displaced() -> None:
+    import warnings
+
+    warnings.warn(
+        "the program has put a handler of its own in the place of the CPU profiler's, whose signal was free when it "
+        "started: from then on nothing was sampled; install that handler before spprof.start()",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
 def _finished() -> Profile:
     """The profile that has just been stopped, saved where that was asked for."""
     taken = running()
+    if _memprof.cpu_stats()["displaced"]:
+        _warn_of_displaced()
     if _session is not None and _session.output:
         _session.output.save(taken)
     return taken

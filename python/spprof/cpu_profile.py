@@ -182,9 +182,10 @@ class Profile:
     def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
         """Writes the profile to ``path``, readable by its owner only (mode 0600).
 
-        ``format``: ``"pprof"``, ``"speedscope"`` or ``"collapsed"``; None takes it from the suffix: ``.pb.gz`` is
-        pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed. The file is written aside and
-        renamed, so that a failure leaves what was there before; a FIFO or a device is written directly.
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
+        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
+        a FIFO or a device is written directly.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
@@ -203,6 +204,12 @@ class Profile:
             f"<Profile: {self.total_ns} ns of {self.mode} time, {self.sample_count} samples, "
             f"one each {self.interval_ms:g} ms>"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
+        from spprof.report.notebook import iframe
+
+        return iframe(self.recorded())
 
     # ---- for the package's own use
 
