@@ -5,6 +5,7 @@ CMOCKA ?= build/deps/cmocka
 ALLOCATORS = build/deps/allocators
 LIBUNWIND = build/deps/libunwind
 VALGRIND = build/deps/valgrind/usr
+CHROMIUM = build/deps/chromium
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
@@ -57,8 +58,8 @@ bench: install valgrind $(LIBUNWIND)
 	    $(IN_VENV) "$$@" || exit 1; \
 	done
 
-# Our files in the hands of go tool pprof, pprof-format and speedscope.
-viewers: install-checked
+# Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
+viewers: install-checked $(CHROMIUM)
 	$(VENV)/bin/python -m pytest -m viewers tests/python --junitxml=build/results/viewers.xml
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
@@ -138,6 +139,14 @@ $(LIBUNWIND):
 	    $(PYTHON) tools/fetch_debian.py $@.partial libunwind8 || true
 	@mv $@.partial $@
 
+# A browser. An empty folder where the system has one; where there is none to be had, its tests say so.
+$(CHROMIUM):
+	@mkdir -p $@.partial
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || \
+	    $(PYTHON) tools/fetch_debian.py --dependencies $@.partial chromium-headless-shell fonts-dejavu-core || true
+	@rm -rf $@.partial/packages $@.partial/apt
+	@mv $@.partial $@
+
 valgrind:
 	@command -v valgrind >/dev/null || [ -d $(VALGRIND) ] || \
 	    $(PYTHON) tools/fetch_debian.py $(dir $(VALGRIND)) valgrind
@@ -158,10 +167,11 @@ stress: install
 sanitize: venv $(CMOCKA)
 	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
 	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"
+	@echo "left out under the thread sanitizer: timers' signals (the suite ticks in tests/c/meson.build), which it puts off"
 	@echo "left out under the thread sanitizer: the filling of the list of modules, which takes it minutes"
 	@echo "left out too: tests that read or tear whole stacks or make very small ones (raw_stacks in tests/c/meson.build)"
 	$(MAKE) --no-print-directory NAME=address SANITIZE=address,undefined run-sanitizer
-	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread run-sanitizer
+	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread WITHOUT="--no-suite ticks" run-sanitizer
 	$(MAKE) --no-print-directory memcheck
 
 # A child of a program with threads may go on under the thread sanitizer; what it allocates is not ours to judge.
@@ -172,7 +182,7 @@ run-sanitizer:
 	    $(C_TESTS) $(VENV)/build-$(NAME) >/dev/null
 	$(IN_VENV) meson compile -C $(VENV)/build-$(NAME) >/dev/null
 	$(RECORD) sanitizer-$(NAME) $(VENV)/build-$(NAME)/meson-logs/testlog.junit.xml \
-	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-$(NAME) --no-rebuild --suite unit --no-suite raw_stacks \
+	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-$(NAME) --no-rebuild --suite unit --no-suite raw_stacks $(WITHOUT) \
 	        --timeout-multiplier 4 || \
 	        { tail -n +4 $(VENV)/build-$(NAME)/meson-logs/testlog.txt; exit 1; }'
 

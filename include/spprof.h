@@ -351,10 +351,10 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
     uint64_t unique_stacks, last_stack_id; /* with a sample of an allocation; of any, the CPU profiler's too */
-    uint64_t live_bytes, live_objects; /* estimates, in the fixed points above */
-    uint64_t peak_bytes;               /* the highest live_bytes since the first start */
-    uint64_t live_samples_max;         /* the live table's named maximum */
-    uint64_t missed_frees;             /* a sample arrived at an address still listed as live */
+    uint64_t live_bytes, live_objects;     /* estimates, in the fixed points above */
+    uint64_t peak_bytes;                   /* the highest live_bytes since the first start */
+    uint64_t live_samples_max;             /* the live table's named maximum */
+    uint64_t missed_frees;                 /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
     uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
@@ -459,10 +459,11 @@ typedef struct spprof_cpu_stats {
     spprof_cpu_plan plan;
     uint32_t sessions; /* starts so far */
     bool active;
-    bool by_thread;            /* a thread of ours sends the signals */
-    uint32_t threads;          /* met in this session */
-    uint64_t samples;          /* in the log or summed by stack */
-    uint64_t weight_ns;        /* of all samples */
+    bool displaced;     /* the program has put a handler of its own in the place of ours: nothing is sampled any more */
+    bool by_thread;     /* a thread of ours sends the signals */
+    uint32_t threads;   /* met in this session */
+    uint64_t samples;   /* in the log or summed by stack */
+    uint64_t weight_ns; /* of all samples */
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active the end is now */
     uint64_t process_ns;       /* CPU time of the process since the start */
     uint64_t handler_ns;       /* CPU time spent in the handler */

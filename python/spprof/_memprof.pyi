@@ -100,6 +100,7 @@ class CpuStats(TypedDict):
     interval_ns: int
     mode: str  # "cpu" | "wall"
     native: bool
+    displaced: bool  # the program has put a handler of its own in the place of ours
     ticks: str  # "timer" | "thread"
     samples: int
     sampled_ns: int  # the sum of their weights

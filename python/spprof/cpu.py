@@ -88,8 +88,8 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     ``native``: whether stacks have native frames between Python's; without, they are those of Python alone.
 
     ``output_path``: where ``stop()`` also saves the profile, in the format of the suffix (``.pb.gz``, ``.json``,
-    ``.collapsed``, ``.txt``); a profile that is never stopped is saved when the interpreter exits. A forked child
-    writes to the same path with its pid behind it.
+    ``.collapsed``, ``.txt``, ``.html``); a profile that is never stopped is saved when the interpreter exits. A forked
+    child writes to the same path with its pid behind it.
 
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
     types. RuntimeError: already active. OSError: the system has neither timers nor threads to offer. Where it has no
@@ -243,9 +243,22 @@ def _warn_of_thread() -> None:
         raise
 
 
+def _warn_of_displaced() -> None:
+    import warnings
+
+    warnings.warn(
+        "the program has put a handler of its own in the place of the CPU profiler's, whose signal was free when it "
+        "started: from then on nothing was sampled; install that handler before spprof.start()",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
 def _finished() -> Profile:
     """The profile that has just been stopped, saved where that was asked for."""
     taken = running()
+    if _memprof.cpu_stats()["displaced"]:
+        _warn_of_displaced()
     if _session is not None and _session.output:
         _session.output.save(taken)
     return taken

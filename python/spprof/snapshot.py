@@ -165,9 +165,10 @@ class HeapSnapshot:
     def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
         """Writes the snapshot to ``path``, readable by its owner only (mode 0600).
 
-        ``format``: ``"pprof"``, ``"speedscope"`` or ``"collapsed"``; None takes it from the suffix: ``.pb.gz`` is
-        pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed. The file is written aside and
-        renamed, so that a failure leaves what was there before; a FIFO or a device is written directly.
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
+        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
+        a FIFO or a device is written directly.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
@@ -200,6 +201,12 @@ class HeapSnapshot:
             f"<HeapSnapshot: {self.estimated_heap_bytes} bytes estimated (95 %: {low} to {high}), "
             f"{self.live_samples} live samples, one each {self.sampling_rate_bytes} bytes>"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
+        from spprof.report.notebook import iframe
+
+        return iframe(self.recorded())
 
     # ---- for the package's own use
 

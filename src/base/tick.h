@@ -7,7 +7,7 @@
  * ours does what it would have done without us: it ends the process.
  *
  * Memory:  none. Timers are the kernel's; a forked child has none, nor has another program after exec.
- * Threads: any. Signals: all but sp_tick_prepare and sp_tick_install is safe. All signals but those of faults are blocked in the
+ * Threads: any. Signals: all but sp_tick_install is safe. All signals but those of faults are blocked in the
  *          handler, which runs on the thread's alternate stack if it has one.
  * Full:    false, where the kernel grants no timer.
  */
@@ -26,8 +26,12 @@ typedef struct sp_interrupted {
 
 typedef void sp_tick_handler(uint64_t cookie, const sp_interrupted *interrupted);
 
-/* Chooses the signal and installs `handler`, the first time; errno is saved around it. False: no signal is left. */
+/* Chooses the signal and installs `handler`, the first time and where the program has put a handler of its own in its place
+ * since; errno is saved around it. False: no signal is left. */
 bool sp_tick_install(sp_tick_handler *handler);
+
+/* Whether the signal still comes to us. */
+bool sp_tick_is_installed(void);
 
 /* The signal's number; 0 before it is chosen. */
 int sp_tick_signal(void);

@@ -91,10 +91,18 @@ static bool install_at(int number) {
     return sigaction(number, &action, NULL) == 0;
 }
 
+bool sp_tick_is_installed(void) {
+    struct sigaction now;
+    int number = sp_tick_signal();
+    return number != 0 && sigaction(number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
+           now.sa_sigaction == on_signal;
+}
+
 /* From the top: programs count theirs from SIGRTMIN. */
 bool sp_tick_install(sp_tick_handler *handler) {
-    if (sp_tick_signal() != 0) return true;
+    if (sp_tick_is_installed()) return true;
     tick_handler = handler;
+    atomic_store(&chosen_signal, 0);
     for (int number = SIGRTMAX; number >= SIGRTMIN; number--) {
         if (!is_unused(number) || !install_at(number)) continue;
         atomic_store_explicit(&chosen_signal, number, memory_order_release);

@@ -29,6 +29,7 @@ typedef struct sp_cpu {
     /* Under lifecycle. */
     uint32_t sessions;
     uint64_t end_ns, end_process_ns;
+    bool displaced; /* when it ended */
 
     _Atomic uint64_t samples, weight_ns, handler_ns;
     _Atomic uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];

@@ -19,6 +19,7 @@ void spprof_cpu_get_stats(spprof_cpu_stats *stats) {
     *stats = (spprof_cpu_stats){.plan = cpu->plan,
                                 .sessions = cpu->sessions,
                                 .active = active,
+                                .displaced = active ? !sp_tick_is_installed() : cpu->displaced,
                                 .by_thread = cpu->by_thread,
                                 .threads = sp_threads_met(),
                                 .samples = atomic_load(&cpu->samples),

@@ -118,6 +118,7 @@ static spprof_cpu_status stop_locked(void) {
     if (atomic_load(&cpu->session) == 0) return SPPROF_CPU_NOT_ACTIVE;
     cpu->end_process_ns = sp_clock_process_cpu_ns();
     cpu->end_ns = sp_clock_monotonic_ns();
+    cpu->displaced = !sp_tick_is_installed();
     close_session();
     if (cpu->by_thread) sp_sender_end();
     sp_threads_wait();

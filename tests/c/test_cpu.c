@@ -121,6 +121,26 @@ TEST(test_a_signal_that_comes_after_the_end_does_nothing) {
     assert_int_equal(stats().samples, 0);
 }
 
+static void handle_nothing(int number) {
+    (void)number;
+}
+
+TEST(test_a_handler_in_the_place_of_ours_is_told_and_the_next_session_has_another_signal) {
+    start(1000 * MS, false);
+    int number, next;
+    uint64_t cookie;
+    assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
+    assert_false(stats().displaced);
+    signal(number, handle_nothing);
+    assert_true(stats().displaced);
+    spprof_cpu_stop();
+    assert_true(stats().displaced);
+    start(1000 * MS, false);
+    assert_false(stats().displaced);
+    assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &next, &cookie));
+    assert_int_equal(next, number - 1);
+}
+
 /* ---- What samples weigh ---- */
 
 TEST(test_weights_add_up_to_the_threads_cpu_time) {
@@ -396,6 +416,7 @@ int main(void) {
         cmocka_unit_test(test_a_new_session_begins_empty_and_the_last_stays_readable_till_then),
         cmocka_unit_test(test_starting_and_stopping_leave_errno_alone),
         cmocka_unit_test(test_a_signal_that_comes_after_the_end_does_nothing),
+        cmocka_unit_test(test_a_handler_in_the_place_of_ours_is_told_and_the_next_session_has_another_signal),
         cmocka_unit_test(test_weights_add_up_to_the_threads_cpu_time),
         cmocka_unit_test(test_a_dropped_sample_loses_no_time),
         cmocka_unit_test(test_what_the_time_was_spent_on_is_in_the_stack),

@@ -26,16 +26,21 @@ static unsigned live_with(uint32_t id) {
     return count;
 }
 
+/* Sanitizers may have threads of their own. */
+static uint32_t there(void) {
+    return sp_tasks_count();
+}
+
 TEST(test_listing_finds_the_threads_that_are_there_and_ends_the_others) {
     begin("100");
     assert_true(sp_threads_add(0x1EFFFFFE, 0));
     assert_true(sp_threads_add(0x1EFFFFFF, 0));
     assert_int_equal(sp_threads_live(), 2);
     assert_true(sp_threads_list(UINT64_MAX));
-    assert_int_equal(sp_threads_live(), 1);
+    assert_int_equal(sp_threads_live(), there());
     assert_int_equal(live_with(sp_thread_kernel_id()), 1);
     assert_false(sp_threads_list(UINT64_MAX));
-    assert_int_equal(sp_threads_met(), 3);
+    assert_int_equal(sp_threads_met(), there() + 2);
 }
 
 TEST(test_a_thread_that_was_there_begins_with_what_its_clock_shows) {
@@ -64,16 +69,17 @@ TEST(test_slots_of_ended_threads_without_samples_are_used_again) {
 
 TEST(test_slots_of_ended_threads_with_samples_are_kept_till_there_is_no_other) {
     begin("8");
-    sp_threads_list(UINT64_MAX); /* this thread has the first */
-    for (uint32_t id = 1; id <= 7; id++) {
-        assert_true(sp_threads_add(0x1F000000 + id, 0));
-        atomic_store(&sp_threads_slot(id)->samples, 1);
+    sp_threads_list(UINT64_MAX); /* these have the first slots */
+    uint32_t first = there();
+    for (uint32_t number = first; number < 8; number++) {
+        assert_true(sp_threads_add(0x1F000000 + number, 0));
+        atomic_store(&sp_threads_slot(number)->samples, 1);
     }
     sp_threads_list(UINT64_MAX);
-    assert_int_equal(sp_threads_live(), 1);
-    assert_int_equal(atomic_load(&sp_threads_slot(3)->thread_id), 0x1F000003);
-    for (uint32_t id = 11; id <= 17; id++) assert_true(sp_threads_add(0x1F000000 + id, 0));
-    assert_false(sp_threads_add(0x1F000000 + 18, 0));
+    assert_int_equal(sp_threads_live(), first);
+    assert_int_equal(atomic_load(&sp_threads_slot(first + 2)->thread_id), 0x1F000000 + first + 2);
+    for (uint32_t number = first; number < 8; number++) assert_true(sp_threads_add(0x1F000010 + number, 0));
+    assert_false(sp_threads_add(0x1F000020, 0));
     assert_int_equal(drops(SPPROF_CPU_DROP_THREADS_FULL), 1);
     assert_int_equal(sp_threads_live(), 8);
     assert_int_equal(live_with(sp_thread_kernel_id()), 1);
@@ -95,7 +101,7 @@ TEST(test_many_threads_come_and_go_as_in_a_list) {
         if (round % 7 != 6) continue;
         sp_threads_list(UINT64_MAX);
         for (uint32_t id = 0; id < IDS; id++) is_there[id] = false;
-        assert_int_equal(sp_threads_live(), 1);
+        assert_int_equal(sp_threads_live(), there());
     }
 }
 

@@ -397,7 +397,10 @@ def test_a_fifo_is_written_to(place: Place):
         assert reader.stdout.read(2) == b"\x1f\x8b"
 
 
-@pytest.mark.parametrize(("name", "start"), [("x.json", b'{"$schema"'), ("x.collapsed", b"<module> ("), ("x", b"\x1f")])
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [("x.json", b'{"$schema"'), ("x.collapsed", b"<module> ("), ("x", b"\x1f"), ("x.html", b"<!doctype")],
+)
 def test_the_suffix_means_the_format(place: Place, name: str, start: bytes):
     place.write(f"held = bytearray({BYTES})")
     assert place.call([*SPPROF, "run", "-o", name, "program.py"]).returncode == 0
@@ -439,6 +442,30 @@ def test_a_full_disk_is_said_and_the_status_is_the_programs(place: Place):
     ours = place.call([*SPPROF, "run", "-o", "/dev/full", "program.py"])
     assert ours.returncode == 5
     assert ours.stderr.startswith("spprof: /dev/full: No space left on device")
+
+
+@pytest.mark.parametrize("ending", ["os.close(2)", "sys.stderr.close()", "os.dup2(os.open('/dev/full', 1), 2)"])
+def test_a_program_without_a_stderr_at_its_end_has_its_own_status(place: Place, ending: str):
+    place.write(f"import os, sys; {ending}; print('said')")
+    alone, ours = place.call([sys.executable, "program.py"]), place.run("program.py")
+    assert (
+        (ours.stdout, ours.stderr, ours.returncode)
+        == (alone.stdout, alone.stderr, alone.returncode)
+        == ("said\n", "", 0)
+    )
+    assert place.output.exists()
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-", "1>&- 2>&-"])
+def test_a_program_started_without_stdout_or_stderr_runs_as_without_us(place: Place, closed: str):
+    place.write("import sys; print('said'); print('said', file=sys.stderr); sys.exit(5)")
+
+    def run(*command: object) -> tuple[str, str, int]:
+        finished = place.call(["sh", "-c", f'"$@" {closed}', "sh", *map(str, command)])
+        return finished.stdout, theirs(finished.stderr), finished.returncode
+
+    assert run(*SPPROF, "run", "-f", "-o", place.output, "program.py") == run(sys.executable, "program.py")
+    assert place.output.exists()
 
 
 def test_a_program_that_stops_the_profiler_itself_still_gets_its_file(place: Place):

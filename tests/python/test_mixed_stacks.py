@@ -10,9 +10,9 @@ import random
 
 import native
 import pytest
+from busy_program import BUSY
 from child import Child
 from test_code_ranges import ROOT, SOURCES
-from test_stacks import BUSY
 from whole_stacks import CALLBACK, CTYPES, LEAF, VERSION, Teller, build_libraries, name
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from spprof.changes import change, changes, same_type
-from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
+from spprof.cli.options import add_report_arguments, print_json, read, refusal, sample_type_index
 from spprof.cli.terminal import Terminal
 from spprof.tally import Tally
 from spprof.text import amount, site_text, visible
@@ -24,11 +25,16 @@ _ROWS = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a pprof file")
     parser.add_argument("new", metavar="NEW", help="another, of a later moment or another run")
+    parser.add_argument("--html", metavar="FILE", help="write a page for a browser, instead of the table")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite the page")
     parser.add_argument("--all", action="store_true", help="also the changes that chance explains")
     add_report_arguments(parser, _ROWS)
+    parser.set_defaults(parser=parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
+    if arguments.html is not None:
+        return _write_page(arguments)
     old, new = read(arguments.old), read(arguments.new)
     wanted = old.sample_types[sample_type_index(old, arguments.old, arguments.sample_type)]
     first, second = same_type(old, new, wanted)
@@ -39,6 +45,22 @@ def main(arguments: argparse.Namespace) -> int:
         print_json(_document(before, after, shown[: arguments.rows], rows))
     else:
         _print(before, after, shown, rows, arguments.rows)
+    return 0
+
+
+def _write_page(arguments: argparse.Namespace) -> int:
+    reason = refusal(arguments.html, arguments.force)
+    if reason:
+        arguments.parser.error(reason)
+    old, new = read(arguments.old), read(arguments.new)
+    if arguments.sample_type is not None:
+        same_type(old, new, old.sample_types[sample_type_index(old, arguments.old, arguments.sample_type)])
+    from spprof.report.build import difference_of
+    from spprof.report.page import written
+    from spprof.writers.atomic_file import write_file
+
+    names = [os.path.basename(path) for path in (arguments.old, arguments.new)]
+    write_file(arguments.html, written(difference_of(old, new, names, arguments.sample_type)))
     return 0
 
 

@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 
 from spprof import __version__
+from spprof.cli.terminal import say
 from spprof.pprof.profile import ProfileError
 from spprof.text import visible
 
@@ -18,6 +19,7 @@ VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
     "table": "the sites that hold or use the most",
     "tree": "the calls that lead there",
+    "flamegraph": "a page with both, for a browser",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
     "merge": "several files as one",
@@ -31,7 +33,9 @@ _INTERRUPTED = 130
 def main(words: list[str] | None = None) -> int:
     """Runs the command line ``words``, those of the process where None, and returns the exit status."""
     words = sys.argv[1:] if words is None else words
-    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+    if sys.stdout is None:  # it was closed before we were started
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _verb(words)
@@ -81,5 +85,5 @@ def _without_verb(words: list[str]) -> int:
 
 
 def _failed(message: str) -> int:
-    print(f"spprof: {message}", file=sys.stderr)
+    say(message)
     return 1

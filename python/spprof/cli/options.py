@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from spprof.pprof.profile import Profile
 
-OUTPUT_SUFFIXES = (".pb.gz", ".json", ".collapsed", ".txt")
+OUTPUT_SUFFIXES = (".pb.gz", ".json", ".collapsed", ".txt", ".html")
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:

@@ -20,6 +20,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from spprof.cli import recordings, summary
+from spprof.cli.terminal import say
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class Recorder:
         try:
             recording.write(path, self._notes)
         except Exception as error:  # whatever it is, it is not the program's
-            _say(f"{visible(path)}: {getattr(error, 'strerror', None) or repr(error)}")
+            say(f"{visible(path)}: {getattr(error, 'strerror', None) or repr(error)}")
             return False
         return True
 
@@ -158,9 +159,3 @@ def _finish_with_worker(recorder: Recorder) -> None:
     from multiprocessing import util
 
     util.Finalize(None, recorder.finish, exitpriority=_LAST_OF_ALL)
-
-
-def _say(text: str) -> None:
-    stream = sys.__stderr__
-    if stream is not None and not stream.closed:
-        print(f"spprof: {text}", file=stream, flush=True)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from spprof import _memprof
 from spprof.cli import interpreter
 from spprof.cli.options import refusal
+from spprof.cli.terminal import say
 from spprof.text import visible
 
 USAGE = (
@@ -73,8 +74,6 @@ def main(words: list[str]) -> int:
         options=interpreter.options(),
         preload_before=preload_before,
     )
-    sys.stdout.flush()
-    sys.stderr.flush()
     os.execve(sys.executable, _command(settings, program[1:]), environment)
 
 
@@ -205,10 +204,9 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
     library = _memprof.library_path()
     entries = (before or "").replace(":", " ").split()
     if any(character in library for character in ": "):
-        print(
-            f"spprof: a path with a space or a colon cannot be preloaded ({visible(library)}); "
-            "native allocations are followed by patching instead",
-            file=sys.stderr,
+        say(
+            f"a path with a space or a colon cannot be preloaded ({visible(library)}); "
+            "native allocations are followed by patching instead"
         )
     elif library not in entries:
         environment["LD_PRELOAD"] = f"{library}:{before}" if before else library

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from spprof.cli.terminal import say
 from spprof.cpu_table import caveats, headline
 from spprof.sites import SiteKey
 from spprof.tally import Tally, ranked
@@ -33,14 +32,8 @@ def is_pprof(path: str) -> bool:
 
 def show(lines: Iterable[str]) -> None:
     """Prints the lines of a summary. Whatever became of stderr, the program's end is not disturbed."""
-    stream = sys.__stderr__
-    if stream is None or stream.closed:
-        return
-    with suppress(OSError, ValueError):
-        for line in lines:
-            text = f"spprof: {line}".encode(stream.encoding or "ascii", "backslashreplace")
-            print(text.decode(stream.encoding or "ascii"), file=stream)
-        stream.flush()
+    for line in lines:
+        say(line)
 
 
 def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 from spprof.text import visible
@@ -49,9 +50,23 @@ class Terminal:
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
 
 
+def say(text: str) -> None:
+    """One line on the process's own stderr; nothing where it has none, or cannot be written to.
+
+    Not through the stream's buffer: what stayed there the interpreter would try again at the end, and change the exit
+    status of a program that had closed its stderr.
+    """
+    stream = sys.__stderr__
+    if stream is None or stream.closed:
+        return
+    with suppress(OSError, ValueError):
+        stream.flush()  # what the program said stands before
+        os.write(stream.fileno(), f"spprof: {text}\n".encode(stream.encoding or "ascii", "backslashreplace"))
+
+
 def progress(what: str) -> Callable[[float], None] | None:
     """Shows the share of ``what`` that is done, once it has taken a while; None where nobody would see it."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         return None
     started = time.monotonic()
     name = visible(os.path.basename(what))

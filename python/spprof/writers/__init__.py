@@ -23,13 +23,11 @@ FORMATS = {
     "pprof": "spprof.writers.pprof",
     "speedscope": "spprof.writers.speedscope",
     "collapsed": "spprof.writers.collapsed",
+    "html": "spprof.writers.html",
 }
 """Format name to the module that writes it, imported when first used."""
 
-SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed"}
-
-_OTHER_SUFFIXES = {".html": "html"}
-"""Suffixes whose meaning is plain, but whose formats this version does not write."""
+SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
 
 class StackSource(Protocol):
@@ -80,12 +78,6 @@ def format_of(path: str, format: str | None = None) -> str:
     for suffix, name in SUFFIXES.items():
         if lowered.endswith(suffix):
             return name
-    for suffix, name in _OTHER_SUFFIXES.items():
-        if lowered.endswith(suffix):
-            raise ValueError(
-                f"the suffix of {path!r} means {name!r}, which this version does not write; pass format= with one of "
-                f"{known}, or use one of the suffixes {', '.join(SUFFIXES)}"
-            )
     raise ValueError(
         f"the suffix of {path!r} names no format; pass format= with one of {known}, "
         f"or use one of the suffixes {', '.join(SUFFIXES)}"

@@ -1,0 +1,110 @@
+"""A report as the page reads it: deflated bytes.
+
+document:  length  JSON (title, columns, names, …)  then the streams, each: length, bytes
+numbers:   varints, 7 bits a byte, lowest first; signed ones zigzag (0, -1, 1, -2 as 0, 1, 2, 3)
+moments:   32-bit floats, lowest byte first
+
+streams:   place: function, file, line, package, flags        indexes into the JSON's texts; flags 1 Python, 2 library
+           node: up, place                                    preorder
+           entry: node less the node before, thread
+           each side: each column's values (signed); with intervals also samples (signed), seen, variance, lean
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from spprof.pprof.wire import Varints, varint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from spprof.report.model import Place, Report, Side
+
+IS_PYTHON, IS_LIBRARY = 1, 2
+_LEVEL = 6
+
+
+def encode(report: Report) -> bytes:
+    """The document, packed (zlib's format)."""
+    packer = zlib.compressobj(_LEVEL)
+    return b"".join([*map(packer.compress, _pieces(report)), packer.flush()])
+
+
+def _pieces(report: Report) -> Iterator[bytes]:
+    texts = _Texts()
+    streams = [*_place_streams(report.places, texts), *_entry_streams(report)]
+    for side in report.sides:
+        streams += _side_streams(side, has_spread=report.spread_column >= 0)
+    header = json.dumps(_header(report, texts), separators=(",", ":")).encode("ascii")
+    for content in (header, *streams):
+        yield varint(len(content))
+        yield content
+
+
+def _header(report: Report, texts: _Texts) -> dict[str, object]:
+    return {
+        "title": report.title,
+        "facts": report.facts,
+        "columns": report.columns,
+        "first": report.first_column,
+        "spread": report.spread_column,
+        "threads": report.threads,
+        "sides": [{"name": side.name, "unseen": side.unseen_bytes} for side in report.sides],
+        "places": len(report.places),
+        "nodes": len(report.ups) + 1,
+        "entries": len(report.entry_nodes),
+        "texts": list(texts.number),
+    }
+
+
+class _Texts:
+    """Numbers texts in the order of their coming."""
+
+    def __init__(self) -> None:
+        self.number: dict[str, int] = {}
+
+    def __call__(self, text: str) -> int:
+        return self.number.setdefault(text, len(self.number))
+
+
+def _place_streams(places: list[Place], texts: _Texts) -> Iterator[bytes]:
+    yield _numbers(texts(place.function) for place in places)
+    yield _numbers(texts(place.file) for place in places)
+    yield _numbers(place.line for place in places)
+    yield _numbers(texts(place.package) for place in places)
+    yield _numbers(IS_PYTHON * place.is_python + IS_LIBRARY * place.is_library for place in places)
+
+
+def _entry_streams(report: Report) -> Iterator[bytes]:
+    yield _numbers(report.ups)
+    yield _numbers(report.node_places)
+    nodes = report.entry_nodes
+    yield _numbers(node - before for node, before in zip(nodes, [0, *nodes]))
+    yield _numbers(report.entry_threads)
+
+
+def _side_streams(side: Side, has_spread: bool) -> Iterator[bytes]:
+    for column in side.values:
+        yield _signed(column)
+    if has_spread:
+        yield _signed(side.spread.samples)
+        yield _numbers(side.spread.seen)
+        yield _floats(side.spread.variance)
+        yield _floats(side.spread.lean)
+
+
+def _numbers(numbers: Iterable[int]) -> bytes:
+    written = Varints()
+    return b"".join([written[number] for number in numbers])
+
+
+def _signed(numbers: list[int]) -> bytes:
+    return _numbers(number * 2 if number >= 0 else -number * 2 - 1 for number in numbers)
+
+
+def _floats(numbers: list[float]) -> bytes:
+    return struct.pack(f"<{len(numbers)}f", *numbers)

@@ -1,0 +1,72 @@
+"""What a report says of itself in words: its title, and the facts beneath it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from spprof.pprof.profile import TIMES
+from spprof.text import amount, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spprof.pprof.profile import Profile
+
+_NOTES = (("script", "program"), ("python", "Python"), ("spprof", "spprof"))
+
+
+def title_of(profiles: Sequence[Profile]) -> str:
+    """What kind of profile it is, and of which program."""
+    latest = profiles[-1]
+    kind = "Heap profile" if latest.is_heap else "Profile"
+    if not latest.is_heap and latest.time_index >= 0:
+        kind = "CPU profile" if latest.sample_types[latest.time_index] == TIMES["cpu"] else "Wall-clock profile"
+    script = latest.note("script")
+    title = f"{kind} of {visible(script)}" if script else kind
+    return f"{title}: what changed" if len(profiles) > 1 else title
+
+
+def facts_of(profile: Profile) -> list[tuple[str, str]]:
+    """Key and text, in the order in which they are read."""
+    facts = [("stacks", str(len({sample.stack for sample in profile.samples})))]
+    if (profile.is_heap and profile.period > 0) or profile.period > 1:
+        facts.append(("sampled", _how_sampled(profile)))
+    peak = profile.note("peak_heap_bytes")
+    if peak is not None and peak.isdigit():
+        facts.append(("peak", amount(int(peak), "bytes")))
+    taken = time_text(profile)
+    if taken is not None:
+        facts.append(("taken", taken))
+    if profile.duration_ns > 0:
+        facts.append(("duration", amount(profile.duration_ns, "nanoseconds")))
+    texts = ((name, profile.note(key)) for key, name in _NOTES)
+    return facts + [(name, visible(text)) for name, text in texts if text]
+
+
+def facts_of_both(old: Profile, new: Profile) -> list[tuple[str, str]]:
+    """The same of two profiles: what they have in common once, and what differs as "old → new"."""
+    before, after = dict(facts_of(old)), dict(facts_of(new))
+    facts = []
+    for key in {**before, **after}:
+        texts = before.get(key, "?"), after.get(key, "?")
+        facts.append((key, texts[0] if texts[0] == texts[1] else " → ".join(texts)))
+    return facts
+
+
+def time_text(profile: Profile) -> str | None:
+    """When the profile was taken, in UTC; None where that is not known or no calendar has it."""
+    if not profile.time_ns:
+        return None
+    try:
+        moment = datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _how_sampled(profile: Profile) -> str:
+    if profile.is_heap and profile.period == 1:
+        return "every allocation"
+    what = visible(profile.period_type.type or "?")
+    return f"one each {amount(profile.period, profile.period_type.unit)} of {what}"

@@ -1,0 +1,88 @@
+"""Report: what the page shows, whatever it was made from.
+
+    nodes, in preorder:     0 all ─┬─ 1 main ─┬─ 2 load ─── 3 parse
+                                   │          └─ 4 serve
+                                   └─ 5 worker
+    entry (node, thread):   values[side][column], and where the column has intervals what they are made of
+
+An entry stands for all samples of one stack and one thread; its node is the stack's innermost call. A plain report has
+one side, a difference two: old and new.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class Column(NamedTuple):
+    """One kind of value. The page offers a choice of groups and a choice of measures."""
+
+    group: str
+    """What is measured: "in use", "allocated"; "" where there is nothing to choose."""
+    measure: str
+    """In which way: "bytes", "objects", the sample type's name."""
+    unit: str
+    """bytes, count, nanoseconds, …"""
+
+
+class Place(NamedTuple):
+    """A line of code, as calls are told apart by it. Texts are as they are shown."""
+
+    function: str
+    file: str
+    line: int
+    package: str
+    """What it is coloured by."""
+    is_python: bool
+    is_library: bool
+
+
+@dataclass
+class Spread:
+    """What the intervals of one side are made of, entry by entry; ``spprof.estimate`` has the formula."""
+
+    samples: list[int] = field(default_factory=list)
+    """How many samples there were; -1 where that is not known, and then there is no interval."""
+    seen: list[int] = field(default_factory=list)
+    """What the samples were themselves, at least: 0 of times."""
+    variance: list[float] = field(default_factory=list)
+    """V, in the column's unit squared."""
+    lean: list[float] = field(default_factory=list)
+    """S / V, in the column's unit; 0 where V is 0."""
+
+
+@dataclass
+class Side:
+    """One profile's part of a report."""
+
+    name: str
+    unseen_bytes: int = 0
+    """How much may lie in blocks of which none was sampled, in the whole profile, at 95 %."""
+    values: list[list[int]] = field(default_factory=list)
+    """For each column, entry by entry."""
+    spread: Spread = field(default_factory=Spread)
+
+
+@dataclass
+class Report:
+    """A tree of calls with values."""
+
+    title: str
+    facts: list[tuple[str, str]]
+    """What else is known, in words: ("samples", "347 live, …")."""
+    columns: list[Column]
+    first_column: int
+    """Which is shown first."""
+    spread_column: int
+    """Which has intervals; -1: none."""
+    threads: list[str]
+    """Names; entries refer to them."""
+    places: list[Place]
+    sides: list[Side]
+    ups: list[int] = field(default_factory=list)
+    """For each node how many levels its caller is above the node before it."""
+    node_places: list[int] = field(default_factory=list)
+    entry_nodes: list[int] = field(default_factory=list)
+    """Never descending. Node 0 is "all"; node n + 1 has ``ups[n]``."""
+    entry_threads: list[int] = field(default_factory=list)

@@ -1,0 +1,28 @@
+"""The report within a notebook: an iframe that holds the whole file and may run its script, and nothing else.
+
+``sandbox`` gives it an origin of its own: it cannot reach the notebook, its cookies or its server, and the notebook's
+style does not reach it.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+from spprof.report.build import report_of
+from spprof.report.page import written
+
+if TYPE_CHECKING:
+    from spprof.pprof.profile import Profile
+
+_HEIGHT_PIXELS = 640
+
+
+def iframe(profile: Profile) -> str:
+    """HTML for a notebook's cell."""
+    report = report_of(profile)
+    document = html.escape(b"".join(written(report)).decode("utf-8"))
+    return (
+        f'<iframe title="{html.escape(report.title)}" sandbox="allow-scripts" width="100%" height="{_HEIGHT_PIXELS}" '
+        f'style="border: 1px solid #8886; border-radius: 6px" srcdoc="{document}"></iframe>'
+    )

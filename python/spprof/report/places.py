@@ -1,0 +1,79 @@
+"""Places: frames as the report tells them apart, with the package they belong to and whether that is a library.
+
+/app/shop/cart.py                      shop               yours
+/usr/lib/python3.11/json/decoder.py    standard library   library
+…/site-packages/numpy/core/_a.py       numpy              library
+a native frame of libz.so.1            libz               library, where the profile has Python frames
+"""
+
+from __future__ import annotations
+
+import re
+from os.path import splitext
+from typing import TYPE_CHECKING
+
+from spprof.report.model import Place
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spprof.model import Frame
+
+STANDARD_LIBRARY = "standard library"
+
+_INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
+_STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/|^<frozen |/usr/local/go/src/|/lib/rustlib/")
+_FOREIGN = re.compile(r"^/usr/|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
+_VERSION = re.compile(r"[\d.]*")
+
+
+class Places:
+    """Numbers the places of some profiles by what a reader sees of them."""
+
+    def __init__(self, has_python: bool) -> None:
+        self._has_python = has_python
+        self.rows: list[Place] = []
+        self._number: dict[tuple[str, str, int, bool], int] = {}
+
+    def path(self, leaf_first: Iterable[Frame]) -> tuple[int, ...]:
+        """The numbers of the frames, root first."""
+        return tuple(self._number_of(frame) for frame in leaf_first)[::-1]
+
+    def _number_of(self, frame: Frame) -> int:
+        key = (frame.function, frame.file, frame.line, frame.is_python)
+        number = self._number.get(key)
+        if number is None:
+            number = self._number[key] = len(self.rows)
+            self.rows.append(self._place(frame))
+        return number
+
+    def _place(self, frame: Frame) -> Place:
+        file = frame.file.replace("\\", "/")
+        return Place(
+            visible(frame.function) or "?",
+            visible(frame.file),
+            frame.line,
+            visible(package_of(file)),
+            frame.is_python,
+            is_library(file) if frame.is_python else self._has_python or is_library(file),
+        )
+
+
+def package_of(file: str) -> str:
+    """What a file belongs to: the installed package, the library, or else its folder."""
+    installed = _INSTALLED.search(file)
+    if installed:
+        return splitext(installed[1])[0]
+    if _STANDARD.search(file):
+        return STANDARD_LIBRARY
+    folder, _, name = file.rpartition("/")
+    library, found, version = name.partition(".so")
+    if found and _VERSION.fullmatch(version):
+        return library.partition(".cpython-")[0].partition(".abi3")[0]
+    return folder.rpartition("/")[2] or splitext(name)[0]
+
+
+def is_library(file: str) -> bool:
+    """Whether a file is of a library and not of the program itself."""
+    return bool(_INSTALLED.search(file) or _STANDARD.search(file) or _FOREIGN.search(file))

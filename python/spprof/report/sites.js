@@ -1,0 +1,72 @@
+// ---- Sites: what each place holds itself, and with all that it calls; and which places a search finds.
+
+/**
+ * A row for each visible place that holds something: `own` sums and `total` values, for each side. Own is what stands at
+ * the innermost visible Python call of a stack (the innermost visible call of all where there is none).
+ */
+function sitesOf(chosen, hidden) {
+  const { report } = chosen, { nodeCount, entryCount, entryNode, place } = report;
+  const own = new Array(place.count), total = totals(chosen, hidden), owner = owners(report, hidden);
+  for (let entry = 0; entry < entryCount; entry++) {
+    const site = owner[entryNode[entry]];
+    if (site >= 0) chosen.add(own[site] ??= chosen.newSums(), entry);
+  }
+  const rows = [];
+  for (let site = 0; site < place.count; site++) {
+    const totalValues = total.map((values) => values[site]);
+    if (own[site]?.some((sum) => sum.value !== 0) || totalValues.some((value) => value !== 0)) {
+      rows.push({ place: site, own: own[site] ?? chosen.newSums(), total: totalValues });
+    }
+  }
+  return rows;
+}
+
+/** For each node the place that is charged with what stands there; -1: none is visible. */
+function owners(report, hidden) {
+  const { nodeCount, parent, nodePlace, place } = report;
+  const python = new Int32Array(nodeCount).fill(-1), any = new Int32Array(nodeCount).fill(-1);
+  for (let node = 1; node < nodeCount; node++) {
+    const own = nodePlace[node], above = parent[node], isVisible = !hidden[own];
+    python[node] = isVisible && place.flags[own] & IS_PYTHON ? own : python[above];
+    any[node] = isVisible ? own : any[above];
+  }
+  return python.map((site, node) => (site >= 0 ? site : any[node]));
+}
+
+/** For each side the values by place, each stack counted once however often it comes to the place. */
+function totals(chosen, hidden) {
+  const { nodeCount, end, nodePlace, place } = chosen.report;
+  const sums = chosen.nodeValues.map(() => new Float64Array(place.count)), above = new Int32Array(place.count);
+  const open = [];
+  for (let node = 1; node < nodeCount; node++) {
+    while (open.length && end[open[open.length - 1]] <= node) above[nodePlace[open.pop()]]--;
+    const site = nodePlace[node];
+    if (above[site]++ === 0 && !hidden[site]) {
+      for (let side = 0; side < sums.length; side++) sums[side][site] += chosen.nodeValues[side][node];
+    }
+    open.push(node);
+  }
+  return sums;
+}
+
+/** Which places have `text` in their function, file or line: one byte for each; null where nothing is searched for. */
+function placesWith(place, text) {
+  const wanted = text.trim().toLowerCase();
+  if (!wanted) return null;
+  place.lowered ??= place.functions.map((name, at) => `${name} ${place.files[at]}:${place.lines[at]}`.toLowerCase());
+  return Uint8Array.from(place.lowered, (text) => Number(text.includes(wanted)));
+}
+
+/** Sums over all stacks that come to a place that was found. */
+function sumsWith(chosen, found) {
+  const { nodeCount, end, nodePlace } = chosen.report, sums = chosen.newSums();
+  for (let node = 1; node < nodeCount;) {
+    if (found[nodePlace[node]]) {
+      chosen.addNodes(sums, node, end[node]);
+      node = end[node];
+    } else {
+      node++;
+    }
+  }
+  return sums;
+}

@@ -1,0 +1,151 @@
+// ---- The table of sites.
+
+const ROWS_AT_ONCE = 100;
+const NARROW = "(max-width: 40rem)"; // as in the style sheet
+
+const PLAIN_COLUMNS = [
+  { key: "own", title: "Own", value: (row) => row.own[0].value },
+  { key: "interval", title: "95 % interval" },
+  { key: "bar", title: "Error bar" },
+  { key: "total", title: "Total", value: (row) => row.total[0] },
+  { key: "site", title: "Site" },
+];
+const CHANGE_COLUMNS = [
+  { key: "own", title: "Own change", value: (row) => Math.abs(change(row)) },
+  { key: "interval", title: "95 % interval" },
+  { key: "old", title: "Old", value: (row) => row.own[0].value },
+  { key: "new", title: "New", value: (row) => row.own[1].value },
+  { key: "total", title: "Total change", value: (row) => Math.abs(row.total[1] - row.total[0]) },
+  { key: "site", title: "Site" },
+];
+
+function change(row) {
+  return row.own[1].value - row.own[0].value;
+}
+
+/** Shows rows of `sitesOf`, sorted; `onSite(place)` is called when one is chosen. */
+class Table {
+  constructor(columns, body, more, count, onSort, onSite) {
+    Object.assign(this, { columns, body, count, more, onSort, onSite, sort: "own", ascending: false, shown: ROWS_AT_ONCE });
+    more.addEventListener("click", () => {
+      this.shown += ROWS_AT_ONCE;
+      this.fill();
+    });
+  }
+
+  show(chosen, rows, found) {
+    this.chosen = chosen;
+    this.place = chosen.report.place;
+    this.kinds = (chosen.isDifference ? CHANGE_COLUMNS : PLAIN_COLUMNS).filter(({ key }) => {
+      return chosen.hasSpread || (key !== "interval" && key !== "bar");
+    });
+    if (matchMedia(NARROW).matches) this.kinds.unshift(this.kinds.pop()); // what is first is seen without scrolling
+    this.rows = found ? rows.filter((row) => found[row.place]) : rows;
+    this.most = Math.max(1, ...chosen.whole.map((sum) => sum.value));
+    this.shown = ROWS_AT_ONCE;
+    this.order();
+  }
+
+  order() {
+    const kind = this.kinds.find(({ key }) => key === this.sort) ?? this.kinds[0], sign = this.ascending ? -1 : 1;
+    const byName = (one, other) => compare(this.place.functions[one.place], this.place.functions[other.place]);
+    this.rows.sort((one, other) => {
+      const first = kind.value ? kind.value(other) - kind.value(one) : byName(one, other);
+      return sign * first || other.total[0] - one.total[0] || byName(one, other) || one.place - other.place;
+    });
+    this.head();
+    this.fill();
+  }
+
+  head() {
+    this.columns.replaceChildren(...this.kinds.map((kind) => this.headCell(kind)));
+  }
+
+  headCell(kind) {
+    const cell = element("th", kind.key === "site" ? "site" : "");
+    cell.scope = "col";
+    if (!kind.value && kind.key !== "site") {
+      cell.append(element("span", "", kind.title));
+      return cell;
+    }
+    const isSorted = this.sort === kind.key, isUp = kind.value ? this.ascending : !this.ascending;
+    cell.setAttribute("aria-sort", isSorted ? (isUp ? "ascending" : "descending") : "none");
+    const arrow = element("span", "arrow", isSorted ? (isUp ? "▴" : "▾") : "");
+    arrow.setAttribute("aria-hidden", "true");
+    const button = element("button", "", kind.title, arrow);
+    button.type = "button";
+    button.dataset.key = kind.key;
+    button.addEventListener("click", () => this.sortBy(kind.key));
+    cell.append(button);
+    return cell;
+  }
+
+  sortBy(key) {
+    this.ascending = this.sort === key ? !this.ascending : false;
+    this.sort = key;
+    this.order();
+    this.columns.querySelector(`[data-key="${key}"]`).focus();
+    this.onSort();
+  }
+
+  fill() {
+    const { rows, shown } = this;
+    this.body.replaceChildren(...rows.slice(0, shown).map((row) => this.row(row)));
+    this.more.hidden = rows.length <= shown;
+    this.count.textContent = rows.length > shown ? `${shown} of ${GROUPED.format(rows.length)} sites` : `${GROUPED.format(rows.length)} sites`;
+  }
+
+  row(row) {
+    const line = element("tr");
+    for (const { key } of this.kinds) line.append(key === "site" ? this.siteCell(row) : this.numberCell(key, row));
+    return line;
+  }
+
+  numberCell(key, row) {
+    if (key === "bar") {
+      const bars = element("td", "bars"), [sum] = row.own;
+      if (sum.value > 0 && sum.isKnown) bars.append(errorBar(sum, sum.interval(), this.most));
+      return bars;
+    }
+    const cell = element("td", "", this.number(key, row));
+    if (this.chosen.isDifference && (key === "own" || key === "total")) this.colour(cell, key, row);
+    return cell;
+  }
+
+  colour(cell, key, row) {
+    const delta = key === "own" ? change(row) : row.total[1] - row.total[0];
+    if (delta) cell.classList.add(delta > 0 ? "grown" : "shrunk");
+    if (key !== "own" || !this.chosen.hasSpread || !isSignificant(row.own)) return;
+    cell.classList.add("significant");
+    const sign = element("span", "", delta > 0 ? "▲ " : "▼ "), words = element("span", "unseen", "significant ");
+    sign.setAttribute("aria-hidden", "true");
+    cell.prepend(sign, words);
+  }
+
+  number(key, row) {
+    const { unit } = this.chosen.column, isDifference = this.chosen.isDifference;
+    if (key === "interval") return this.interval(row, unit);
+    if (key === "old" || key === "new") return amount(row.own[key === "old" ? 0 : 1].value, unit);
+    if (!isDifference) return amount(key === "own" ? row.own[0].value : row.total[0], unit);
+    return signedAmount(key === "own" ? change(row) : row.total[1] - row.total[0], unit);
+  }
+
+  interval(row, unit) {
+    if (row.own.some((sum) => !sum.isKnown) || row.own.every((sum) => sum.value === 0)) return "";
+    const { isDifference } = this.chosen, ends = isDifference ? differenceInterval(...row.own) : row.own[0].interval();
+    return ends[1] - ends[0] < 1 ? "exact" : between(ends, unit, isDifference ? signedAmount : amount);
+  }
+
+  siteCell(row) {
+    const { place } = this, at = row.place, name = element("button", "", named(place.functions[at], "", 200));
+    name.type = "button";
+    name.title = "Find it in the graph";
+    name.addEventListener("click", () => this.onSite(at));
+    const file = fileOf(place, at);
+    return element("td", "site", name, ...(file ? [" ", named(file, "place", 200)] : []));
+  }
+}
+
+function compare(one, other) {
+  return one < other ? -1 : Number(one > other);
+}

@@ -1,0 +1,204 @@
+// ---- What is chosen of the report, summed up; and the two trees that can be looked at.
+
+/** The values of one column and one thread (-1: all), for each entry and each node. */
+class Chosen {
+  constructor(report, column, thread) {
+    this.report = report;
+    this.column = report.columns[column];
+    this.hasSpread = column === report.spread;
+    this.isDifference = report.sides.length > 1;
+    this.values = report.sides.map((side) => filtered(side.values[column], report.entryThread, thread));
+    this.widths = this.values.length === 1 ? this.values[0] : larger(...this.values);
+    this.nodeValues = this.values.map((values) => this.byNode(values));
+    this.nodeWidths = this.isDifference ? this.byNode(this.widths) : this.nodeValues[0];
+  }
+
+  byNode(values) {
+    const { nodeCount, parent, entryNode, entryCount } = this.report, sums = new Float64Array(nodeCount);
+    for (let entry = 0; entry < entryCount; entry++) sums[entryNode[entry]] += values[entry];
+    for (let node = nodeCount - 1; node > 0; node--) sums[parent[node]] += sums[node];
+    return sums;
+  }
+
+  newSums() {
+    return this.values.map(() => new Sum());
+  }
+
+  add(sums, entry) {
+    for (let side = 0; side < sums.length; side++) {
+      sums[side].add(this.report.sides[side], this.values[side], entry, this.hasSpread);
+    }
+  }
+
+  addNodes(sums, from, end) {
+    const { firstEntry } = this.report;
+    for (let entry = firstEntry[from]; entry < firstEntry[end]; entry++) this.add(sums, entry);
+  }
+
+  /** The sums of all. */
+  get whole() {
+    const sums = this.newSums();
+    this.addNodes(sums, 0, this.report.nodeCount);
+    return sums;
+  }
+}
+
+function filtered(values, threads, thread) {
+  return thread < 0 ? values : values.map((value, entry) => (threads[entry] === thread ? value : 0));
+}
+
+/** In a difference a call is as wide as the larger of old and new, entry by entry: so nothing is without width. */
+function larger(old, now) {
+  return old.map((value, entry) => Math.max(value, now[entry]));
+}
+
+/** Numbers of places collect what belongs to them, in the order of their coming. */
+class Groups {
+  constructor(count) {
+    this.slot = new Int32Array(count).fill(-1);
+  }
+
+  /** [[place, its items], …] of `items`, whose places are `placesOf`. */
+  of(items, placesOf) {
+    const found = [];
+    for (let index = 0; index < items.length; index++) {
+      const place = placesOf[index];
+      if (this.slot[place] < 0) {
+        this.slot[place] = found.length;
+        found.push([place, []]);
+      }
+      found[this.slot[place]][1].push(items[index]);
+    }
+    for (const [place] of found) this.slot[place] = -1;
+    return found;
+  }
+}
+
+/**
+ * A tree to look at, worked out as far as it is looked at. A call has `place`, `parent`, `width`, `values` (one for each
+ * side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is the
+ * caller's.
+ */
+class Tree {
+  constructor(chosen, hidden) {
+    this.chosen = chosen;
+    this.report = chosen.report;
+    this.hidden = hidden;
+    this.groups = new Groups(this.report.place.count);
+  }
+
+  children(call) {
+    if (!call.children) {
+      call.children = this.find(call).filter((child) => child.width > 0);
+      call.children.sort((one, other) => other.width - one.width || one.place - other.place);
+      call.children.forEach((child, index) => { child.index = index; });
+    }
+    return call.children;
+  }
+
+  sums(call) {
+    if (!call.sums) {
+      call.sums = this.chosen.newSums();
+      this.addTo(call, call.sums);
+    }
+    return call.sums;
+  }
+
+  /** What a call holds itself, for each side. */
+  own(call) {
+    return call.values.map((value, side) => {
+      return this.children(call).reduce((rest, child) => rest - child.values[side], value);
+    });
+  }
+
+  /** The call at the end of a path of places from the root on, or as far as there is one. */
+  follow(path) {
+    let call = this.root;
+    for (const place of path) {
+      const next = this.children(call).find((child) => child.place === place);
+      if (!next) break;
+      call = next;
+    }
+    return call;
+  }
+}
+
+function pathOf(call) {
+  const path = [];
+  for (; call.parent; call = call.parent) path.push(call.place);
+  return path.reverse();
+}
+
+/** Callers above what they call. */
+class CallersFirst extends Tree {
+  constructor(chosen, hidden) {
+    super(chosen, hidden);
+    this.root = this.call(-1, null, [0]);
+  }
+
+  call(place, parent, nodes) {
+    const { nodeValues, nodeWidths } = this.chosen, sum = (of) => nodes.reduce((total, node) => total + of[node], 0);
+    return { place, parent, nodes, width: sum(nodeWidths), values: nodeValues.map(sum), depth: parent ? parent.depth + 1 : 0 };
+  }
+
+  find(call) {
+    const { end, nodePlace } = this.report, { nodeWidths } = this.chosen, pending = [...call.nodes], nodes = [], places = [];
+    while (pending.length) {
+      const caller = pending.pop();
+      for (let node = caller + 1; node < end[caller]; node = end[node]) {
+        if (nodeWidths[node] <= 0) continue;
+        if (this.hidden[nodePlace[node]]) {
+          pending.push(node);
+        } else {
+          nodes.push(node);
+          places.push(nodePlace[node]);
+        }
+      }
+    }
+    return this.groups.of(nodes, places).map(([place, items]) => this.call(place, call, items));
+  }
+
+  addTo(call, sums) {
+    for (const node of call.nodes) this.chosen.addNodes(sums, node, this.report.end[node]);
+  }
+}
+
+/** Inverted: what is called above its callers. `entries` are what a call holds, `at` the node of each at this depth. */
+class CalledFirst extends Tree {
+  constructor(chosen, hidden) {
+    super(chosen, hidden);
+    const { entryCount, entryNode } = this.report, entries = [];
+    for (let entry = 0; entry < entryCount; entry++) if (chosen.widths[entry] > 0) entries.push(entry);
+    this.root = this.call(-1, null, entries);
+    this.root.next = entries.map((entry) => this.visible(entryNode[entry]));
+  }
+
+  call(place, parent, entries) {
+    const { values, widths } = this.chosen, sum = (of) => entries.reduce((total, entry) => total + of[entry], 0);
+    return { place, parent, entries, width: sum(widths), values: values.map(sum), depth: parent ? parent.depth + 1 : 0 };
+  }
+
+  visible(node) {
+    const { parent, nodePlace } = this.report;
+    while (node > 0 && this.hidden[nodePlace[node]]) node = parent[node];
+    return node;
+  }
+
+  find(call) {
+    const { parent, nodePlace } = this.report, items = [], places = [];
+    call.next.forEach((node, index) => {
+      if (node === 0) return;
+      items.push(index);
+      places.push(nodePlace[node]);
+    });
+    return this.groups.of(items, places).map(([place, indexes]) => {
+      const child = this.call(place, call, indexes.map((index) => call.entries[index]));
+      child.next = indexes.map((index) => this.visible(parent[call.next[index]]));
+      return child;
+    });
+  }
+
+  addTo(call, sums) {
+    for (const entry of call.entries) this.chosen.add(sums, entry);
+  }
+}
