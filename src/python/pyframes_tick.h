@@ -96,6 +96,7 @@ static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *co
     to->no_code = no_room;
     walk->torn |= id == 0 || index < -1 || index > INT32_MAX;
     if (walk->torn || no_room) return false;
+    if (sp_pycode_is_shim(code)) return true;
     return put(to, spprof_frame_interpreted(id, index < 0 ? 0 : (uint32_t)index));
 }
 
