@@ -8,18 +8,20 @@ that can be.
 import collections
 import ctypes
 import functools
+import json
 import random
 import re
 import struct
 import sys
 import threading
+from pathlib import Path
 from typing import NamedTuple
 
 import spprof.memprof as memprof
-from rounds import SHORT, check, finish, library, rounds
+from rounds import SHORT, check, expect_good, finish, library, rounds, run_child
 from spprof import _memprof, symbols
 
-WALKS = 60_000 if SHORT else 2_000_000
+WALKS = 60_000 if SHORT else 500_000
 """A round's, step by step."""
 FROM_OUTSIDE = 3_000 if SHORT else 50_000
 THREADS = 3
@@ -166,8 +168,9 @@ def work_in_steps(seed):
 CALLERS = {
     "work": {"run"},
     "work_in_steps": {"steps_round"},
-    "storm_round": {"<module>"},
-    "steps_round": {"<module>"},
+    "one_round": {"run_child"},
+    "storm_round": {"one_round"},
+    "steps_round": {"one_round"},
     **{kind.__name__: {"work", "work_in_steps"} for kind in KINDS},
     "call_one": {"calls", "traced"},
     "call_two": {"call_one"},
@@ -273,15 +276,8 @@ def steps_round(native):
     _memprof.cpu_stop()
 
 
-ENGINE = _memprof.library_path().encode()
-storm = ctypes.PyDLL(library("storm"))
-storm.storm_sent.restype = storm.storm_end.restype = storm.steps_end.restype = ctypes.c_ulong
-storm.steps_begin.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64]
-storm.steps_begin.restype = ctypes.c_bool
-ending, sent = threading.Event(), []
-walks, lost, different = 0, collections.Counter(), 0
-for number in rounds():
-    sent.clear()
+def one_round(number):
+    """In a child, whose tables are empty: so many different stacks would fill them."""
     heap = number % 5 >= 3
     if heap:
         memprof.start(64)
@@ -295,7 +291,20 @@ for number in rounds():
     handled = stats["samples"] + sum(stats["dropped"].values())
     check(abs(handled - sum(sent)) <= 0.01 * sum(sent) + 1000, f"{sum(sent)} were sent, {handled} handled: {stats}")
     check(heap or stats["dropped"]["in_engine"] == 0, f"{stats}")
-    walks += handled
-    different = max(different, distinct)
-    lost.update(stats["dropped"])
+    TOLD.write_text(json.dumps([handled, distinct, stats["dropped"]]))
+
+
+ENGINE = _memprof.library_path().encode()
+TOLD = Path("round.json")
+storm = ctypes.PyDLL(library("storm"))
+storm.storm_sent.restype = storm.storm_end.restype = storm.steps_end.restype = ctypes.c_ulong
+storm.steps_begin.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64]
+storm.steps_begin.restype = ctypes.c_bool
+ending, sent = threading.Event(), []
+walks, lost, different = 0, collections.Counter(), 0
+for number in rounds():
+    expect_good(run_child(functools.partial(one_round, number)))
+    handled, distinct, dropped = json.loads(TOLD.read_text())
+    walks, different = walks + handled, max(different, distinct)
+    lost.update(dropped)
 finish(walks=walks, stacks=different, lost={reason: count for reason, count in lost.items() if count})
