@@ -201,11 +201,11 @@ def divided(profile: spprof.Profile, names: set[str]) -> dict[str, int]:
 def main() -> None:
     kind, cpu_seconds, interval_ms = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     truth: Truth = Truth()
-    before = cpu_time_ns()
     spprof.start(interval_ms=interval_ms)
+    before = cpu_time_ns()
     KINDS[kind](cpu_seconds, truth)
-    profile = spprof.stop()
     used_ns = cpu_time_ns() - before
+    profile = spprof.stop()
     weights = [sample.weight_ns for sample in profile.samples]
     told = {
         "truth": truth,

@@ -2,8 +2,8 @@
 
 A function's share has the standard error √(p(1−p)/n) where each of n samples falls to it with the chance p; weights w
 that differ count as (Σw)²/Σw² samples. Here 4 of them are allowed. Bursts longer than the time between two samples lend
-and borrow only at their ends: of a function's k bursts, w apart in samples, the error has a variance of k·w²/6, which at
-these lengths is less than half of the former's square. So 4 standard errors of ours are more than 5.6 of what is: a
+and borrow only at their ends: of a function's k bursts, w apart in samples, the error has a variance of k·w²/6, which
+at these lengths is less than half of the former's square. So 4 standard errors of ours are more than 5.6 of what is: a
 false alarm once in 50 million.
 
     python tests/accuracy/test_cpu_shares.py [CPU_SECONDS]      for 90 CPU seconds each, within a point; kept by hand
