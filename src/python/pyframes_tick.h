@@ -131,8 +131,11 @@ static void write_tick_words(tick_walk *walk, output *to) {
 static size_t walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
     tick_walk walk = {.own = sp_pytstate_own(), .sp = sp};
     output to = {.words = words, .capacity = capacity};
-    if (walk.own == NULL || !tick_begin(&walk)) return 0;
-    write_tick_words(&walk, &to);
+    if (walk.own == NULL) return 0;
+    if (tick_begin(&walk))
+        write_tick_words(&walk, &to);
+    else if (!walk.torn)
+        return 0;
     while (walk.torn && tick_retry(&walk)) {
         to = (output){.words = words, .capacity = capacity};
         write_tick_words(&walk, &to);
