@@ -5,6 +5,7 @@ CMOCKA ?= build/deps/cmocka
 ALLOCATORS = build/deps/allocators
 LIBUNWIND = build/deps/libunwind
 VALGRIND = build/deps/valgrind/usr
+CHROMIUM = build/deps/chromium
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
@@ -57,8 +58,8 @@ bench: install valgrind $(LIBUNWIND)
 	    $(IN_VENV) "$$@" || exit 1; \
 	done
 
-# Our files in the hands of go tool pprof, pprof-format and speedscope.
-viewers: install-checked
+# Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
+viewers: install-checked $(CHROMIUM)
 	$(VENV)/bin/python -m pytest -m viewers tests/python --junitxml=build/results/viewers.xml
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
@@ -136,6 +137,14 @@ $(LIBUNWIND):
 	@mkdir -p $@.partial
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libunwind.so.8")' 2>/dev/null || \
 	    $(PYTHON) tools/fetch_debian.py $@.partial libunwind8 || true
+	@mv $@.partial $@
+
+# A browser. An empty folder where the system has one; where there is none to be had, its tests say so.
+$(CHROMIUM):
+	@mkdir -p $@.partial
+	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || \
+	    $(PYTHON) tools/fetch_debian.py --dependencies $@.partial chromium-headless-shell fonts-dejavu-core || true
+	@rm -rf $@.partial/packages $@.partial/apt
 	@mv $@.partial $@
 
 valgrind:

@@ -164,11 +164,29 @@ class Tab:
 
     def run(self, expression: str) -> Any:
         """The value of an expression, a promise's result. BrowserError: it threw."""
-        answer = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        return self._value(self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True))
+
+    @staticmethod
+    def _value(answer: dict[str, Any]) -> Any:
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
             raise BrowserError(str(details.get("exception", {}).get("description") or details["text"]))
         return answer["result"].get("value")
+
+    def in_frame(self, expression: str) -> Any:
+        """The value of an expression in the one frame of the page."""
+        main = self.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        contexts = [
+            event["params"]["context"]
+            for event in self._browser.events
+            if event["method"] == "Runtime.executionContextCreated" and event.get("sessionId") == self._session
+        ]
+        frames = [one["id"] for one in contexts if one["auxData"]["isDefault"] and one["auxData"]["frameId"] != main]
+        return self._value(
+            self.call(
+                "Runtime.evaluate", contextId=frames[-1], expression=expression, awaitPromise=True, returnByValue=True
+            )
+        )
 
     def move(self, x: float, y: float) -> None:
         """Moves the mouse."""

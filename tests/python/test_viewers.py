@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,54 +16,12 @@ import pytest
 from naive_cpu import MAIN_ID, NaiveCpu, random_cpu
 from naive_heap import native_frame, python_frame, random_heap
 from spprof.snapshot import HeapSnapshot
+from viewers import ROOT, browser_program, output_of, program
 
 pytestmark = pytest.mark.viewers
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("pprof-format@2.3.2", "speedscope@1.25.0", "ajv@8.17.1")
-TIMEOUT_SECONDS = 120
-
 MAIN, LOAD, PARSE = python_frame("<module>", 90), python_frame("load", 12), python_frame("Parser.parse", 40)
 STACKS = {1: (LOAD, MAIN), 2: (PARSE, LOAD, MAIN), 3: (native_frame("inflate", 0x7F0000001234), PARSE, MAIN)}
-
-
-def output_of(*command: str | Path, cwd: Path | None = None) -> str:
-    finished = subprocess.run(
-        list(map(str, command)),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    assert finished.returncode == 0, f"{command}\n{finished.stdout}\n{finished.stderr}"
-    return finished.stdout
-
-
-def program(name: str, package: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not here; on Debian and Ubuntu: apt-get install {package}")
-    return found
-
-
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """npm's packages, installed once."""
-    npm = program("npm", "npm")
-    folder = ROOT / "build" / "viewers"
-    wanted = "\n".join(PACKAGES)
-    stamp = folder / "installed"
-    if not stamp.exists() or stamp.read_text() != wanted:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text("{}")
-        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
-        finished = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
-        if finished.returncode:
-            pytest.skip(f"npm could not install {', '.join(PACKAGES)}: {finished.stderr.strip()[-300:]}")
-        stamp.write_text(wanted)
-    return folder / "node_modules"
 
 
 @pytest.fixture
@@ -220,7 +176,7 @@ def test_speedscopes_schema_holds_for_cpu_files(cpu: NaiveCpu, tmp_path: Path, n
 
 def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):
     """What its command line does: a page that loads a script that holds the file. Nothing comes from the network."""
-    browser = shutil.which("chromium-browser") or program("chromium", "chromium")
+    browser, environment = browser_program()
     snapshot.save(tmp_path / "heap.json")
     content = base64.b64encode((tmp_path / "heap.json").read_bytes()).decode()
     (tmp_path / "heap.js").write_text(f"speedscope.loadFileFromBase64('heap.json', '{content}')")
@@ -229,7 +185,9 @@ def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_pat
     options = "--headless --no-sandbox --disable-gpu --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader"
     options += f" --allow-file-access-from-files --user-data-dir={tmp_path} --virtual-time-budget=15000"
     address = f"file://{page}#localProfilePath={tmp_path / 'heap.js'}"
-    seen = output_of(browser, *options.split(), "--window-size=1200,700", "--dump-dom", address)
+    seen = output_of(
+        browser, *options.split(), "--window-size=1200,700", "--dump-dom", address, environment=environment
+    )
     rows = re.findall(r'<tr title="([^"]+)".*?<td class="[^"]*">([^<]+)</td></tr>', seen)
     assert [name for name, _ in rows] == [
         "in use: bytes",
@@ -239,5 +197,7 @@ def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_pat
     ]
     objects = int(rows[1][1].replace(",", ""))
     assert abs(objects - snapshot.estimated_heap_objects) <= len(STACKS)
-    output_of(browser, *options.split(), "--window-size=1200,700", f"--screenshot={shot}", address)
+    output_of(
+        browser, *options.split(), "--window-size=1200,700", f"--screenshot={shot}", address, environment=environment
+    )
     assert shot.read_bytes().startswith(b"\x89PNG")

@@ -187,7 +187,7 @@ class Graph {
     pen.fillText(name, box.left + PADDING, middle);
     const used = pen.measureText(name).width + 2 * this.letter, file = shortFile(this.place, box.call.place);
     if (file && room - used > 8 * this.letter && !name.endsWith("…")) {
-      pen.fillStyle = this.colours.faint;
+      if (!this.found?.[box.call.place]) pen.fillStyle = this.colours.faint;
       pen.fillText(this.fitted(file, room - used), box.left + PADDING + used, middle);
     }
   }

@@ -69,9 +69,10 @@ function scaled(value, base, units) {
 
 function duration(seconds) {
   const size = Math.abs(seconds), sign = seconds < 0 ? "−" : "";
+  if (size === 0) return "0 s";
   if (size >= 100) return `${sign}${GROUPED.format(Math.round(size))} s`;
   if (size >= 1) return `${sign}${size.toFixed(2)} s`;
-  return size >= 1e-3 || size === 0 ? `${sign}${(size * 1e3).toFixed(1)} ms` : `${sign}${(size * 1e6).toFixed(1)} µs`;
+  return size >= 1e-3 ? `${sign}${(size * 1e3).toFixed(1)} ms` : `${sign}${(size * 1e6).toFixed(1)} µs`;
 }
 
 function minus(text) {

@@ -14,7 +14,7 @@ function sitesOf(chosen, hidden) {
   const rows = [];
   for (let site = 0; site < place.count; site++) {
     const totalValues = total.map((values) => values[site]);
-    if (own[site] || totalValues.some((value) => value !== 0)) {
+    if (own[site]?.some((sum) => sum.value !== 0) || totalValues.some((value) => value !== 0)) {
       rows.push({ place: site, own: own[site] ?? chosen.newSums(), total: totalValues });
     }
   }

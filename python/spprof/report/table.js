@@ -51,7 +51,7 @@ class Table {
     const byName = (one, other) => compare(this.place.functions[one.place], this.place.functions[other.place]);
     this.rows.sort((one, other) => {
       const first = kind.value ? kind.value(other) - kind.value(one) : byName(one, other);
-      return sign * first || byName(one, other) || one.place - other.place;
+      return sign * first || other.total[0] - one.total[0] || byName(one, other) || one.place - other.place;
     });
     this.head();
     this.fill();
@@ -62,7 +62,7 @@ class Table {
   }
 
   headCell(kind) {
-    const cell = element("th", kind.key);
+    const cell = element("th", kind.key === "site" ? "site" : "");
     cell.scope = "col";
     if (!kind.value && kind.key !== "site") {
       cell.append(element("span", "", kind.title));
@@ -132,9 +132,8 @@ class Table {
 
   interval(row, unit) {
     if (row.own.some((sum) => !sum.isKnown) || row.own.every((sum) => sum.value === 0)) return "";
-    if (this.chosen.isDifference) return between(differenceInterval(...row.own), unit, signedAmount);
-    const ends = row.own[0].interval();
-    return ends[1] - ends[0] < 1 ? "exact" : between(ends, unit);
+    const { isDifference } = this.chosen, ends = isDifference ? differenceInterval(...row.own) : row.own[0].interval();
+    return ends[1] - ends[0] < 1 ? "exact" : between(ends, unit, isDifference ? signedAmount : amount);
   }
 
   siteCell(row) {
@@ -143,7 +142,7 @@ class Table {
     name.title = "Find it in the graph";
     name.addEventListener("click", () => this.onSite(at));
     const file = fileOf(place, at);
-    return element("td", "site", name, ...(file ? [named(file, "place", 200)] : []));
+    return element("td", "site", name, ...(file ? [" ", named(file, "place", 200)] : []));
   }
 }
 

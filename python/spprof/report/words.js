@@ -36,7 +36,8 @@ function changeWords(chosen, [old, now]) {
   const sides = `${amount(old.value, unit)} → ${amount(now.value, unit)}`;
   if (!chosen.hasSpread || !old.isKnown || !now.isKnown) return [main, sides];
   const ends = differenceInterval(old, now), verdict = isSignificant([old, now]) ? "a change" : "no more than chance explains";
-  return [main, `${sides}; ${between(ends, unit, signedAmount)} (95 %): ${verdict}`];
+  const range = ends[1] - ends[0] < 1 ? "exact" : `${between(ends, unit, signedAmount)} (95 %)`;
+  return [main, `${sides}; ${range}: ${verdict}`];
 }
 
 /** A bar for the estimate with a whisker for its interval, on a scale from 0 to `most`. */

@@ -1,0 +1,66 @@
+"""What the tests marked `viewers` have in common: other tools' programs, npm's packages, a browser."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("pprof-format@2.3.2", "speedscope@1.25.0", "ajv@8.17.1", "axe-core@4.14.1")
+TIMEOUT_SECONDS = 120
+
+sys.path.insert(0, str(ROOT / "tools"))
+import chromium  # noqa: E402
+
+
+def output_of(*command: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
+    """What a command prints. AssertionError: it failed."""
+    finished = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{command}\n{finished.stdout}\n{finished.stderr}"
+    return finished.stdout
+
+
+def program(name: str, package: str) -> str:
+    """Where a program is; skips the test where it is not."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not here; on Debian and Ubuntu: apt-get install {package}")
+    return found
+
+
+def browser_program() -> tuple[str, dict[str, str]]:
+    """A Chromium and its environment; skips the test where there is none."""
+    found = chromium.find()
+    if found is None:
+        pytest.skip("chromium is not here; on Debian and Ubuntu: apt-get install chromium")
+    return found
+
+
+def installed_packages() -> Path:
+    """The folder of npm's packages, which are installed once; skips the test where they cannot be."""
+    npm = program("npm", "npm")
+    folder = ROOT / "build" / "viewers"
+    wanted = "\n".join(PACKAGES)
+    stamp = folder / "installed"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "package.json").write_text("{}")
+        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", *PACKAGES]
+        finished = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
+        if finished.returncode:
+            pytest.skip(f"npm could not install {', '.join(PACKAGES)}: {finished.stderr.strip()[-300:]}")
+        stamp.write_text(wanted)
+    return folder / "node_modules"
