@@ -105,26 +105,9 @@ static void read_lines(spprof_code *copy, PyObject *table) {
     copy->lines_length = (uint32_t)PyBytes_GET_SIZE(table);
 }
 
-/* The one of the interpreter has no line and three instructions, and its name is its file. 0: not met yet. */
-static uintptr_t shim; /* relaxed: who finds its id has read it here, or reads it in the same call */
-
-static void notice_shim(PyCodeObject *code) {
-#if PY_VERSION_HEX >= 0x030C0000
-    if (code->co_filename == code->co_name && code->co_firstlineno == 0 && Py_SIZE(code) == 3)
-        __atomic_store_n(&shim, (uintptr_t)code, __ATOMIC_RELAXED);
-#else
-    (void)code;
-#endif
-}
-
-bool sp_pycode_is_shim(uintptr_t code) {
-    return code == __atomic_load_n(&shim, __ATOMIC_RELAXED);
-}
-
 /* Apart from the lookup, so that a known code object costs no stack for the buffers. */
 static __attribute__((noinline)) uint32_t intern_slow(PyCodeObject *code) {
     name function, file;
-    notice_shim(code);
     read_name(&function, CODE_NAME(code));
     read_name(&file, code->co_filename);
     spprof_code copy = {.function = function.bytes,

@@ -26,8 +26,4 @@ uint32_t sp_pycode_id(PyCodeObject *code);
  * Signals: safe. */
 uint32_t sp_pycode_id_at(uintptr_t code, bool *no_room);
 
-/* Whether it is what the interpreter (3.12 on) runs beneath an __init__ that it calls without C: nobody's code, of which
- * tracebacks show nothing. Known once it has an id. Signals: safe. */
-bool sp_pycode_is_shim(uintptr_t code);
-
 #endif
