@@ -88,8 +88,8 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     ``native``: whether stacks have native frames between Python's; without, they are those of Python alone.
 
     ``output_path``: where ``stop()`` also saves the profile, in the format of the suffix (``.pb.gz``, ``.json``,
-    ``.collapsed``, ``.txt``); a profile that is never stopped is saved when the interpreter exits. A forked child
-    writes to the same path with its pid behind it.
+    ``.collapsed``, ``.txt``, ``.html``); a profile that is never stopped is saved when the interpreter exits. A forked
+    child writes to the same path with its pid behind it.
 
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
     types. RuntimeError: already active. OSError: the system has neither timers nor threads to offer. Where it has no

@@ -15,7 +15,8 @@ import operator
 import os
 import struct
 import sys
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,6 +41,8 @@ SHORT = (Frame("<threads too short to sample>", "", 0, 0, False),)
 
 BLOCKED = (Frame("<signals blocked>", "", 0, 0, False),)
 """Stands for what a thread used that blocks all signals, and could not be sampled."""
+
+_WORD, _THREAD_AND_STACK = struct.Struct("=Q"), struct.Struct("=II")
 
 _NOISE_NS = 1_000_000
 """Clocks of threads and of the process are read one after the other: a difference up to this says nothing."""
@@ -143,9 +146,10 @@ class Profile:
         one (thread_id 0), and what no sample covers. Weights add up to ``total_ns``.
         """
         self._learn_all()
-        names, offset, frames_of = self._names, self._clock_offset_ns, self._frames_of
+        names, offset = self._names, self._clock_offset_ns
+        frames_of = {stack_id: self._frames_of(stack_id) for stack_id, _ in self._sums}
         built = [
-            CpuSample(time_ns + offset, thread_id, names.get(thread_id, ""), weight, frames_of(stack_id))
+            CpuSample(time_ns + offset, thread_id, names.get(thread_id, ""), weight, frames_of[stack_id])
             for time_ns, weight, thread_id, stack_id in sorted(SAMPLE.iter_unpack(self._packed))
         ]
         for frames, thread_id, _, weight in self._without_moment:
@@ -237,15 +241,17 @@ class Profile:
 
     def recorded(self, notes: dict[str, str] | None = None) -> PprofProfile:
         """The profile that stands in a pprof file. ``notes`` become comments."""
-        from spprof.cpu_recorded import profile_of
-
-        return profile_of(self, notes)
+        profile = self._recorded
+        return replace(
+            profile, comments=profile.comments + tuple(f"{key}: {text}" for key, text in (notes or {}).items())
+        )
 
     def parts(self) -> list[Part]:
-        """All of the profile, by stack and thread."""
+        """All of the profile, by stack and thread. The frames of a stack are one object."""
         self._learn_all()
+        frames_of = {stack_id: self._frames_of(stack_id) for stack_id, _ in self._sums}
         parts = [
-            Part(self._frames_of(stack_id), thread_id, samples, weight)
+            Part(frames_of[stack_id], thread_id, samples, weight)
             for (stack_id, thread_id), (samples, weight) in self._sums.items()
         ]
         return parts + self._without_moment
@@ -255,21 +261,25 @@ class Profile:
         return self._names.get(thread_id, "")
 
     @cached_property
-    def _stacked(self) -> Stacked:
-        return Stacked(self.recorded())
+    def _recorded(self) -> PprofProfile:
+        from spprof.cpu_recorded import profile_of
+
+        return profile_of(self)
 
     @cached_property
-    def _sums(self) -> dict[tuple[int, int], list[int]]:
+    def _stacked(self) -> Stacked:
+        return Stacked(self._recorded)
+
+    @cached_property
+    def _sums(self) -> dict[tuple[int, ...], tuple[int, int]]:
         """Samples and weight by stack id and thread."""
-        sums: dict[tuple[int, int], list[int]] = {}
-        for _, weight, thread_id, stack_id in SAMPLE.iter_unpack(self._packed):
-            known = sums.get((stack_id, thread_id))
-            if known is None:
-                sums[stack_id, thread_id] = [1, weight]
-            else:
-                known[0] += 1
-                known[1] += weight
-        return sums
+        words = memoryview(self._packed).cast("Q")
+        both, weights = words[2::3].tolist(), words[1::3].tolist()  # thread and stack together are one word
+        sums: dict[int, int] = dict.fromkeys(both, 0)
+        for key, weight in zip(both, weights):
+            sums[key] += weight
+        counts = Counter(both)
+        return {_THREAD_AND_STACK.unpack(_WORD.pack(key))[::-1]: (counts[key], sums[key]) for key in sums}
 
     def _learn_all(self) -> None:
         stack_ids = {stack_id for stack_id, _ in self._sums}

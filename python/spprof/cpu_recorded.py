@@ -21,13 +21,8 @@ if TYPE_CHECKING:
     from spprof.mappings import Module
 
 
-def profile_of(
-    taken: cpu_profile.Profile, notes: dict[str, str] | None = None, modules: Sequence[Module] | None = None
-) -> Profile:
-    """The profile of ``taken``. ``notes`` become comments, ``key: text``, after those that every profile has.
-
-    ``modules``: the objects in which native frames lie, the engine's where None.
-    """
+def profile_of(taken: cpu_profile.Profile, modules: Sequence[Module] | None = None) -> Profile:
+    """The profile of ``taken``. ``modules``: the objects in which native frames lie, the engine's where None."""
     mappings = Mappings(_memprof.modules() if modules is None else modules)
     locations = Locations(mappings)
     samples = _samples(taken, locations)
@@ -42,15 +37,18 @@ def profile_of(
         period=round(taken.interval_ms * 1e6),
         time_ns=taken._start_ns,
         duration_ns=taken._end_ns - taken._start_ns,
-        comments=tuple(f"{key}: {text}" for key, text in {**_notes(taken), **(notes or {})}.items()),
+        comments=tuple(f"{key}: {text}" for key, text in _notes(taken).items()),
     )
 
 
 def _samples(taken: cpu_profile.Profile, locations: Locations) -> list[Sample]:
     """One for each stack and thread; those of one stack stand together."""
+    parts = taken.parts()
+    frames_by_id = {id(part.frames): part.frames for part in parts}
+    number_of = {key: locations.stack_number(frames) for key, frames in frames_by_id.items()}
     sums: dict[tuple[int, int], list[int]] = {}
-    for frames, thread_id, count, weight in taken.parts():
-        known = sums.setdefault((locations.stack_number(frames), thread_id), [0, 0])
+    for frames, thread_id, count, weight in parts:
+        known = sums.setdefault((number_of[id(frames)], thread_id), [0, 0])
         known[0] += count
         known[1] += weight
     by_stack: list[list[Sample]] = [[] for _ in locations.stacks]

@@ -73,8 +73,9 @@ class Stacked:
         if profile.time_index < 0 or not any(sample.labels for sample in profile.samples):
             return by_column(self.columns, self.stack_totals())
         stacks_of: dict[tuple[str, int], list[tuple[tuple[Frame, ...], int]]] = {}
+        frames_of = {stack: self._frames(stack) for stack in {sample.stack for sample in profile.samples}}
         for sample in profile.samples:
-            weighed = self._frames(sample.stack), sample.values[profile.time_index]
+            weighed = frames_of[sample.stack], sample.values[profile.time_index]
             stacks_of.setdefault(_thread(sample.labels), []).append(weighed)
         return by_thread(profile.sample_types[profile.time_index].unit, stacks_of)
 

@@ -47,14 +47,16 @@ class _FrameTable:
     def __init__(self) -> None:
         self.rows: list[dict[str, str | int]] = []
         self._index: dict[tuple[str, str, int], int] = {}
-        self._stacks: dict[tuple[Frame, ...], list[int]] = {}
+        self._stacks: dict[int, tuple[tuple[Frame, ...], list[int]]] = {}
+        """By identity, since hashing a stack costs more than all else; each is kept, so that its id stays its own."""
 
     def indices(self, leaf_first: tuple[Frame, ...]) -> list[int]:
         """The numbers of a stack, root first; the same list for the same stack."""
-        known = self._stacks.get(leaf_first)
+        known = self._stacks.get(id(leaf_first))
         if known is None:
-            known = self._stacks[leaf_first] = [self._index_of(frame) for frame in reversed(leaf_first)]
-        return known
+            known = leaf_first, [self._index_of(frame) for frame in reversed(leaf_first)]
+            self._stacks[id(leaf_first)] = known
+        return known[1]
 
     def _index_of(self, frame: Frame) -> int:
         key = (frame.function, frame.file, frame.line)
