@@ -252,9 +252,12 @@ class Tab:
 @contextmanager
 def started(program: str, environment: dict[str, str]) -> Iterator[Chromium]:
     """A browser, ended when the block is left, whatever happened."""
-    with tempfile.TemporaryDirectory(prefix="chromium") as folder:
+    folder = tempfile.mkdtemp(prefix="chromium")
+    try:
         browser = Chromium(program, environment, folder)
         try:
             yield browser
         finally:
             browser.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # a process of the browser may still be about to end
