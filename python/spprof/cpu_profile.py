@@ -45,6 +45,8 @@ BLOCKED = (Frame("<signals blocked>", "", 0, 0, False),)
 _WORD, _THREAD_AND_STACK = struct.Struct("=Q"), struct.Struct("=II")
 
 _NOISE_NS = 1_000_000
+_TICK_NS = 10_000_000
+"""Of the slowest kernel."""
 """Clocks of threads and of the process are read one after the other: a difference up to this says nothing."""
 
 _ORDERED_MAX = 1 << 17
@@ -135,7 +137,10 @@ class Profile:
         weights: dict[int, int] = {}
         for (_, thread_id), (_, weight) in self._sums.items():
             weights[thread_id] = weights.get(thread_id, 0) + weight
-        found = [CpuThread(*record[:3], weights.get(record[0], 0), *record[3:]) for record in self._threads]
+        found = [
+            CpuThread(*record[:3], weights.get(record[0], 0), record[3], record[4] and record[3] > self._due_ns)
+            for record in self._threads
+        ]
         return tuple(sorted(found, key=lambda thread: (thread.thread_id != os.getpid(), thread.thread_id)))
 
     @cached_property
@@ -300,6 +305,11 @@ class Profile:
         parts = [Part(BLOCKED, thread.thread_id, 0, thread.unsampled_ns) for thread in blocked]
         rest = self.process_ns - self.sampled_ns - sum(thread.unsampled_ns for thread in self.threads)
         return [*parts, Part(SHORT, 0, 0, rest)] if rest > _NOISE_NS else parts
+
+    @property
+    def _due_ns(self) -> int:
+        """What a thread uses between two samples at most. One that ends blocks signals too, and may not have more."""
+        return round(2 * (self.interval_ms * 1e6 + _TICK_NS))
 
     @cached_property
     def _names(self) -> dict[int, str]:

@@ -8,9 +8,6 @@
 /* Since an arbitrary point, never going back. */
 uint64_t sp_clock_monotonic_ns(void);
 
-/* What to add to it to get the wall clock, which counts from the epoch. */
-int64_t sp_clock_wall_offset_ns(void);
-
 /* CPU time of the calling thread, and of the whole process with the threads that have ended. */
 uint64_t sp_clock_thread_cpu_ns(void);
 uint64_t sp_clock_process_cpu_ns(void);

@@ -21,10 +21,6 @@ uint64_t sp_clock_monotonic_ns(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
-int64_t sp_clock_wall_offset_ns(void) {
-    return (int64_t)(read_clock(CLOCK_REALTIME) - read_clock(CLOCK_MONOTONIC));
-}
-
 uint64_t sp_clock_thread_cpu_ns(void) {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -54,6 +54,7 @@ static uint64_t clock_of_self(void) {
 static void go_on_in_child(void) {
     int saved_errno = errno;
     sp_lock_reset_after_fork(&cpu->lifecycle);
+    sp_threads_leave(); /* whoever was in the table is not here */
     atomic_store(&cpu->at_work, 0);
     bool active = atomic_exchange(&cpu->session, 0) != 0;
     spprof_cpu_plan plan = cpu->plan;

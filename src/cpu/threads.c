@@ -169,6 +169,12 @@ static void fill_in(sp_thread_slot *slot, uint32_t thread_id, uint64_t covered_n
     sp_task_name(thread_id, slot->name);
 }
 
+/* A thread that has ended since it was listed needs no timer. */
+static void count_refusal(uint32_t thread_id) {
+    uint64_t unused;
+    if (sp_clock_cpu_ns_of(thread_id, &unused)) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
+}
+
 bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns) {
     sp_thread_slot *slot = take_slot();
     if (!slot) {
@@ -178,7 +184,7 @@ bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns) {
     fill_in(slot, thread_id, covered_ns);
     if (!give_timer(slot, thread_id)) {
         give_up(slot);
-        sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
+        count_refusal(thread_id);
         return false;
     }
     make_live(slot, thread_id);

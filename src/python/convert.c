@@ -2,9 +2,9 @@
 
 #include "pyframes.h"
 #include "spprof.h"
+#include "wall_clock.h"
 
 #include <string.h>
-#include <time.h>
 
 _Static_assert(sizeof(spprof_sample) == 4 * 8 + 4 * 4, "SP_SAMPLE_FORMAT");
 
@@ -161,14 +161,6 @@ static PyObject *sum_sites(const spprof_sample *samples, size_t count) {
     return sites;
 }
 
-/* What to add to the monotonic clock to get the wall clock. */
-static int64_t wall_clock_offset_ns(void) {
-    struct timespec wall, monotonic;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_MONOTONIC, &monotonic);
-    return (int64_t)(wall.tv_sec - monotonic.tv_sec) * 1000000000 + (wall.tv_nsec - monotonic.tv_nsec);
-}
-
 PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native_mode) {
     size_t count;
     PyObject *bytes = copy_samples(&count);
@@ -182,7 +174,7 @@ PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native
     if (resized != 0) return NULL;
     PyObject *sites = sum_sites((const spprof_sample *)PyBytes_AS_STRING(bytes), count);
     PyObject *counters = sites ? convert_stats(&stats, native_mode) : NULL;
-    PyObject *offset = counters ? PyLong_FromLongLong(wall_clock_offset_ns()) : NULL;
+    PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
     PyObject *result = offset ? PyTuple_Pack(4, bytes, sites, counters, offset) : NULL;
     Py_XDECREF(offset);
     Py_XDECREF(counters);

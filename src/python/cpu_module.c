@@ -4,9 +4,9 @@
 #include "pyframes.h"
 #include "pythreads.h"
 #include "spprof.h"
+#include "wall_clock.h"
 
 #include <string.h>
-#include <time.h>
 
 _Static_assert(sizeof(spprof_cpu_sample) == 2 * 8 + 2 * 4, "SP_CPU_SAMPLE_FORMAT");
 
@@ -90,20 +90,12 @@ static PyObject *convert_drops(const spprof_cpu_stats *stats) {
     );
 }
 
-/* What to add to the monotonic clock to get the wall clock. */
-static int64_t wall_clock_offset_ns(void) {
-    struct timespec wall, monotonic;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    clock_gettime(CLOCK_MONOTONIC, &monotonic);
-    return (int64_t)(wall.tv_sec - monotonic.tv_sec) * 1000000000 + (wall.tv_nsec - monotonic.tv_nsec);
-}
-
 PyObject *sp_cpu_stats_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     typedef unsigned long long wide;
     spprof_cpu_stats stats;
     spprof_cpu_get_stats(&stats);
-    long long offset = wall_clock_offset_ns();
+    long long offset = sp_wall_clock_offset_ns();
     return Py_BuildValue("{sIsKsssOsOsssKsKsLsLsLsKsKsIsKsN}", "epochs", stats.sessions, "interval_ns",
                          (wide)stats.plan.interval_ns, "mode", stats.plan.wall ? "wall" : "cpu", "native",
                          stats.plan.native ? Py_True : Py_False, "displaced", stats.displaced ? Py_True : Py_False,

@@ -79,63 +79,7 @@ static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
 
 /* ---- Interrupted by a signal ---- */
 
-#define CODE_BEGIN offsetof(PyCodeObject, co_code_adaptive)
-
-/* A cframe, and the frame that was current in the one before. */
-typedef struct innermost_call {
-    const _PyCFrame *at;
-    _PyCFrame copy;
-    const frame *outer;
-    bool is_root, is_retried;
-} innermost_call;
-
-static inline const void *frame_code(const frame *copy) {
-    return copy->f_code;
-}
-
-static inline const void *frame_pc(const frame *copy) {
-    return copy->prev_instr;
-}
-
-#include "pyframes_tick.h"
-
-static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
-    (void)walk, (void)copy;
-    return true;
-}
-
-/* Each cframe but the root's runs a frame that leads to the one before it. */
-static inline bool has_outer_call(const tick_walk *walk) {
-    return !walk->call.is_root;
-}
-
-/* The root's lies in the thread state, the others on the C stack. */
-static inline bool copy_call(const tick_walk *walk, const _PyCFrame *at, _PyCFrame *copy) {
-    if (at != &walk->own->root_cframe) return copy_from_stack(walk, copy, at, sizeof *copy);
-    *copy = *at;
-    return true;
-}
-
-static bool read_call(tick_walk *walk, const _PyCFrame *at) {
-    _PyCFrame before;
-    innermost_call *call = &walk->call;
-    call->at = at;
-    call->is_root = at == &walk->own->root_cframe;
-    call->outer = NULL;
-    if (!copy_call(walk, at, &call->copy)) return false;
-    if (call->is_root) return true;
-    if (!copy_call(walk, call->copy.previous, &before)) return false;
-    call->outer = before.current_frame;
-    return true;
-}
-
-static bool begin_at(tick_walk *walk, const _PyCFrame *at) {
-    walk->trusted = false;
-    walk->next = NULL;
-    walk->torn = !read_call(walk, at);
-    if (!walk->torn) walk->next = walk->call.copy.current_frame;
-    return !walk->torn;
-}
+#include "pyframes_cframes.h"
 
 static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame *copy, uint64_t *anchor) {
     (void)at;
@@ -144,18 +88,6 @@ static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame 
     *anchor = (uintptr_t)call->at;
     if (!read_call(walk, call->copy.previous)) walk->torn = true;
     return true;
-}
-
-static bool tick_begin(tick_walk *walk) {
-    return walk->own->cframe != NULL && begin_at(walk, walk->own->cframe);
-}
-
-/* The innermost call is just beginning or ending: it runs nothing yet, or no more. */
-static bool tick_retry(tick_walk *walk) {
-    const _PyCFrame *innermost = walk->own->cframe;
-    if (walk->call.is_retried || innermost == &walk->own->root_cframe) return false;
-    walk->call.is_retried = true;
-    return read_call(walk, innermost) && begin_at(walk, walk->call.copy.previous);
 }
 
 size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {

@@ -35,7 +35,8 @@ typedef struct tick_walk {
     const frame *next;          /* to be walked */
     const _PyStackChunk *chunk; /* in which the last frame lay */
     innermost_call call;
-    bool trusted; /* the innermost call has ended: callers stand still */
+    bool is_stray; /* the frame being walked may be none */
+    bool trusted;  /* the innermost call has ended: callers stand still */
     bool torn;
 } tick_walk;
 
@@ -81,9 +82,20 @@ static inline bool copy_from_stack(const tick_walk *walk, void *copy, const void
 
 static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
     if ((uintptr_t)at % sizeof(void *) != 0) return false;
-    if (!walk->trusted && !is_on_frame_stack(walk, at)) return copy_from_stack(walk, copy, at, FRAME_HEAD);
+    walk->is_stray = !walk->trusted && !is_on_frame_stack(walk, at);
+    if (walk->is_stray) return copy_from_stack(walk, copy, at, FRAME_HEAD);
     memcpy(copy, at, FRAME_HEAD);
     return true;
+}
+
+/* As in shown_code: before its first traceable instruction a frame is being set up. What the interpreter itself puts between a
+ * call of a class and its __init__ never comes that far. */
+static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObject *code, ptrdiff_t index) {
+    int first = 0;
+    if (copy->owner == FRAME_OWNED_BY_GENERATOR) return true;
+    if (!walk->is_stray) return index >= code->_co_firsttraceable;
+    walk->torn |= !spprof_copy(&first, (uintptr_t)&code->_co_firsttraceable, sizeof first);
+    return index >= first;
 }
 
 /* A stray pointer may lead to what looks like a frame. */
@@ -96,6 +108,7 @@ static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *co
     to->no_code = no_room;
     walk->torn |= id == 0 || index < -1 || index > INT32_MAX;
     if (walk->torn || no_room) return false;
+    if (!is_set_up(walk, copy, (const PyCodeObject *)code, index)) return !walk->torn;
     return put(to, spprof_frame_interpreted(id, index < 0 ? 0 : (uint32_t)index));
 }
 
@@ -131,8 +144,11 @@ static void write_tick_words(tick_walk *walk, output *to) {
 static size_t walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
     tick_walk walk = {.own = sp_pytstate_own(), .sp = sp};
     output to = {.words = words, .capacity = capacity};
-    if (walk.own == NULL || !tick_begin(&walk)) return 0;
-    write_tick_words(&walk, &to);
+    if (walk.own == NULL) return 0;
+    if (tick_begin(&walk))
+        write_tick_words(&walk, &to);
+    else if (!walk.torn)
+        return 0;
     while (walk.torn && tick_retry(&walk)) {
         to = (output){.words = words, .capacity = capacity};
         write_tick_words(&walk, &to);

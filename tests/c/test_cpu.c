@@ -4,6 +4,7 @@
 #include "spprof.h"
 #include "support.h"
 #include "thread.h"
+#include "threads.h"
 #include "tick.h"
 
 #include <errno.h>
@@ -347,6 +348,19 @@ TEST(test_forks_from_threads_under_ticks) {
     assert_int_equal(spprof_cpu_stop(), SPPROF_CPU_OK);
 }
 
+static void read_threads(void *unused) {
+    (void)unused;
+    CHECK(spprof_cpu_threads(NULL, 0) >= 1);
+    CHECK(!spprof_cpu_is_active());
+}
+
+TEST(test_a_child_can_read_what_another_thread_was_reading) {
+    start(1000 * MS, false);
+    spprof_cpu_stop();
+    assert_true(sp_threads_try());
+    run_in_child(read_threads, NULL);
+}
+
 /* ---- Where the kernel refuses ---- */
 
 TEST(test_without_timers_a_thread_gives_the_ticks) {
@@ -427,6 +441,7 @@ int main(void) {
         cmocka_unit_test(test_threads_that_block_the_signal_are_known_as_such),
         cmocka_unit_test(test_a_forked_child_goes_on_with_an_empty_session),
         cmocka_unit_test(test_forks_from_threads_under_ticks),
+        cmocka_unit_test(test_a_child_can_read_what_another_thread_was_reading),
         cmocka_unit_test(test_without_timers_a_thread_gives_the_ticks),
         cmocka_unit_test(test_without_timers_a_child_is_not_sampled),
         cmocka_unit_test(test_a_small_alternate_stack_is_left_alone),

@@ -49,6 +49,30 @@ class Child:
         )
 
 
+class Spender:
+    """Runs programs that begin with everything of spent.py."""
+
+    PRELUDE = (
+        "import os, signal, sys, threading, time\n"
+        "import spprof\n"
+        "import spprof.memprof as memprof\n"
+        "from spent import *\n"
+        "from spent import _memprof\n"
+    )
+
+    def __init__(self, child: Child, environment: dict[str, str]) -> None:
+        self.child = child
+        self.environment = environment
+
+    def run(self, program: str) -> str:
+        """See Child.run."""
+        return self.child.run(self.PRELUDE + textwrap.dedent(program), environment=self.environment)
+
+    def attempt(self, program: str) -> subprocess.CompletedProcess[str]:
+        """See Child.attempt."""
+        return self.child.attempt(self.PRELUDE + textwrap.dedent(program), environment=self.environment)
+
+
 def library_path() -> str:
     """The engine that the installed package uses, to be preloaded."""
     from spprof import _memprof

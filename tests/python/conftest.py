@@ -5,13 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from child import Child
+from child import Child, Spender
+from native import burners_environment
 
 
 @pytest.fixture
 def child(tmp_path: Path) -> Child:
     """Runs programs in processes of their own: the profiler is one for a process, and its shutdown is one way."""
     return Child(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def burners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What programs need to import spent.py."""
+    return burners_environment(tmp_path_factory.mktemp("burners"))
+
+
+@pytest.fixture
+def spender(child: Child, burners: dict[str, str]) -> Spender:
+    """Runs programs that spend CPU time."""
+    return Spender(child, burners)
 
 
 @pytest.fixture(scope="session")

@@ -35,3 +35,9 @@ def blocks_environment(folder: Path) -> dict[str, str]:
     """What a program needs to import blocks.py, with its library compiled into ``folder``."""
     library = compile_library(HERE / "blocks.c", folder / "blocks-native.so")
     return {"PYTHONPATH": str(HERE), "BLOCKS": str(library)}
+
+
+def burners_environment(folder: Path) -> dict[str, str]:
+    """The same for spent.py."""
+    library = compile_library(HERE / "burners.c", folder / "burners.so", "-std=gnu11", "-D_GNU_SOURCE", "-pthread")
+    return {"PYTHONPATH": str(HERE), "BURNERS": str(library)}

@@ -38,9 +38,20 @@ MODES = ("patch", "preload")
 ROUND_LIMIT_SECONDS = float(os.environ.get("STRESS_ROUND_LIMIT", 300))
 LEFT_BEHIND_SECONDS = 20
 
-ONE_MODE = {"semantics": "preload", "saving": "patch", "churn": "preload"}
+ONE_MODE = {
+    "semantics": "preload",
+    "saving": "patch",
+    "churn": "preload",
+    "cpu_torn": "patch",
+    "cpu_timers": "patch",
+}
 """Specimens that bring both by themselves, or to which it makes no difference."""
-ON_DEMAND = {"churn": "half an hour by itself: name it", "servers": "needs gunicorn and uWSGI: name it"}
+ON_DEMAND = {
+    "churn": "half an hour by itself: name it",
+    "cpu_torn": "half an hour by itself: name it",
+    "cpu_timers": "half an hour by itself: name it",
+    "servers": "needs gunicorn and uWSGI: name it",
+}
 """Left out unless they are named."""
 
 

@@ -40,7 +40,7 @@ class Table {
       return chosen.hasSpread || (key !== "interval" && key !== "bar");
     });
     if (matchMedia(NARROW).matches) this.kinds.unshift(this.kinds.pop()); // what is first is seen without scrolling
-    this.rows = found ? rows.filter((row) => found[row.place]) : rows;
+    this.rows = rows.filter((row) => !found || found[row.place]);
     this.most = Math.max(1, ...chosen.whole.map((sum) => sum.value));
     this.shown = ROWS_AT_ONCE;
     this.order();

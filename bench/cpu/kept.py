@@ -1,0 +1,64 @@
+"""What was measured, kept in a file for each day and state of the sources, so that an interrupted run is taken up."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+
+Measured = dict[str, list[list[float]]]
+"""By what was measured: of each round, a few figures."""
+
+
+def git(*words: str) -> str:
+    asked = subprocess.run(["git", "-C", str(HERE), *words], capture_output=True, text=True, check=False)
+    return asked.stdout.strip()
+
+
+def sources() -> str:
+    """Tells whether the profiler's own sources are still those of a kept file."""
+    trees = git("rev-parse", "HEAD:src", "HEAD:include", "HEAD:python").split()
+    return "-".join(tree[:6] for tree in trees) or "unknown"
+
+
+class Kept:
+    """One file. ``measured`` is written out after each round."""
+
+    def __init__(self, folder: Path = RESULTS) -> None:
+        self.about = {
+            "sources": sources(),
+            "python": platform.python_version(),
+            "kernel": platform.release(),
+            "processors": os.cpu_count(),
+        }
+        self.measured: Measured = {}
+        self.path = self.find(folder)
+
+    def find(self, folder: Path) -> Path:
+        """The file of these sources on this machine, or where a new one goes."""
+        for path in sorted(folder.glob("*.json")):
+            kept = json.loads(path.read_text())
+            if kept["about"] == self.about:
+                self.measured = kept["measured"]
+                return path
+        commit = git("rev-parse", "--short=10", "HEAD") or "unknown"
+        return folder / f"{datetime.date.today().isoformat()}-{self.about['python']}-{commit}.json"
+
+    def of(self, name: str) -> list[list[float]]:
+        """The figures of each round so far."""
+        return self.measured.get(name, [])
+
+    def add(self, name: str, figures: list[float]) -> None:
+        self.measured.setdefault(name, []).append(figures)
+
+    def write(self) -> None:
+        self.path.parent.mkdir(exist_ok=True)
+        aside = self.path.with_suffix(".partial")
+        aside.write_text(json.dumps({"about": self.about, "measured": self.measured}) + "\n")
+        aside.replace(self.path)

@@ -1,0 +1,16 @@
+/* wall_clock.h: from the clock of samples to the one of people. */
+#ifndef SP_WALL_CLOCK_H
+#define SP_WALL_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+/* What to add to the monotonic clock to get the wall clock, in nanoseconds since the epoch. */
+static inline int64_t sp_wall_clock_offset_ns(void) {
+    struct timespec wall, monotonic;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    clock_gettime(CLOCK_MONOTONIC, &monotonic);
+    return (int64_t)(wall.tv_sec - monotonic.tv_sec) * 1000000000 + (wall.tv_nsec - monotonic.tv_nsec);
+}
+
+#endif

@@ -1,0 +1,224 @@
+"""Programs that know how their CPU time divides: each function times itself by its thread's clock.
+
+python tests/accuracy/cpu_workloads.py KIND CPU_SECONDS INTERVAL_MS     prints what was spent and what a profile says
+
+Which function comes next, and for how long, is left to chance. Bursts are mostly longer than what lies between two
+samples, so that only the samples at their ends may go to the wrong one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import json
+import random
+import resource
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Generator, Iterator
+
+import spprof
+
+BURST_NS = 5_000_000
+THREADS = 8
+DEPTH = 40
+SHARES = {"ninety": 90, "nine": 9, "one": 1}
+
+Truth = collections.Counter  # nanoseconds of CPU time, by function
+Burst = Callable[[int, Truth], None]
+
+
+def spend(length_ns: int, work: Callable[[], object]) -> int:
+    """Uses so much of this thread's CPU time, and returns how much exactly."""
+    begin = time.thread_time_ns()
+    while True:
+        work()
+        used = time.thread_time_ns() - begin
+        if used >= length_ns:
+            return used
+
+
+def count() -> None:
+    for _ in range(200):
+        pass
+
+
+# ---- What spends it
+
+
+def ninety(length_ns: int, truth: Truth) -> None:
+    truth["ninety"] += spend(length_ns, count)
+
+
+def nine(length_ns: int, truth: Truth) -> None:
+    truth["nine"] += spend(length_ns, count)
+
+
+def one(length_ns: int, truth: Truth) -> None:
+    truth["one"] += spend(length_ns, count)
+
+
+def even(depth: int, length_ns: int, truth: Truth) -> None:
+    if depth > 0:
+        odd(depth - 1, length_ns, truth)
+    else:
+        truth["even"] += spend(length_ns, count)
+
+
+def odd(depth: int, length_ns: int, truth: Truth) -> None:
+    if depth > 0:
+        even(depth - 1, length_ns, truth)
+    else:
+        truth["odd"] += spend(length_ns, count)
+
+
+def often(truth: Truth) -> Generator[None, int, None]:
+    while True:
+        truth["often"] += spend((yield), count)
+
+
+def seldom(truth: Truth) -> Generator[None, int, None]:
+    while True:
+        truth["seldom"] += spend((yield), count)
+
+
+def delegating(made: Generator[None, int, None]) -> Generator[None, int, None]:
+    yield from made
+
+
+async def awaited(length_ns: int, truth: Truth) -> None:
+    await asyncio.sleep(0)
+    truth["awaited"] += spend(length_ns, count)
+
+
+def compressing(length_ns: int, truth: Truth) -> None:
+    truth["compressing"] += spend(length_ns, lambda: zlib.compress(PAGE, 6))
+
+
+def looping(length_ns: int, truth: Truth) -> None:
+    truth["looping"] += spend(length_ns, count)
+
+
+PAGE = " ".join(random.Random(1).choices("the quick brown fox jumps over".split(), k=8_000)).encode()
+
+
+# ---- In which order
+
+
+def lengths(cpu_seconds: float, chance: random.Random) -> Iterator[int]:
+    left = cpu_seconds * 1e9
+    while left > 0:
+        length_ns = round(BURST_NS * chance.uniform(0.5, 1.5))
+        yield length_ns
+        left -= length_ns
+
+
+def run_bursts(cpu_seconds: float, bursts: dict[Burst, int], truth: Truth, seed: int = 1) -> None:
+    """``bursts``: how often each, in parts of all."""
+    chance = random.Random(seed)
+    for length_ns in lengths(cpu_seconds, chance):
+        chance.choices(list(bursts), list(bursts.values()))[0](length_ns, truth)
+
+
+THREE: dict[Burst, int] = {ninety: 90, nine: 9, one: 1}
+
+
+def functions(cpu_seconds: float, truth: Truth) -> None:
+    run_bursts(cpu_seconds, THREE, truth)
+
+
+def threads(cpu_seconds: float, truth: Truth) -> None:
+    truths: list[Truth] = [Truth() for _ in range(THREADS)]
+    started = [
+        threading.Thread(target=run_bursts, args=(cpu_seconds / THREADS, THREE, own, seed))
+        for seed, own in enumerate(truths)
+    ]
+    for thread in started:
+        thread.start()
+    for thread, own in zip(started, truths):
+        thread.join()
+        truth.update(own)
+
+
+def recursion(cpu_seconds: float, truth: Truth) -> None:
+    chance = random.Random(2)
+    depths = {DEPTH: 3, DEPTH + 1: 1}
+    bursts: dict[Burst, int] = {
+        lambda length_ns, truth, depth=depth: even(depth, length_ns, truth): part for depth, part in depths.items()
+    }
+    run_bursts(cpu_seconds, bursts, truth, chance.randrange(100))
+
+
+def generators(cpu_seconds: float, truth: Truth) -> None:
+    made = {delegating(often(truth)): 8, seldom(truth): 2}
+    for generator in made:
+        next(generator)
+    bursts: dict[Burst, int] = {
+        lambda length_ns, truth, generator=generator: generator.send(length_ns): part
+        for generator, part in made.items()
+    }
+    bursts[lambda length_ns, truth: asyncio.run(awaited(length_ns, truth))] = 2
+    run_bursts(cpu_seconds, bursts, truth)
+
+
+def in_zlib(cpu_seconds: float, truth: Truth) -> None:
+    run_bursts(cpu_seconds, {compressing: 3, looping: 1}, truth)
+
+
+def in_numpy(cpu_seconds: float, truth: Truth) -> None:
+    import numpy
+
+    table = numpy.arange(50_000, dtype="f8")
+
+    def sorting(length_ns: int, truth: Truth) -> None:
+        truth["sorting"] += spend(length_ns, lambda: numpy.sqrt(table[::-1]).sort())
+
+    run_bursts(cpu_seconds, {sorting: 3, looping: 1}, truth)
+
+
+KINDS = {function.__name__: function for function in (functions, threads, recursion, generators, in_zlib, in_numpy)}
+
+
+# ---- What a profile says
+
+
+def cpu_time_ns() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return (usage.ru_utime + usage.ru_stime) * 1e9
+
+
+def divided(profile: spprof.Profile, names: set[str]) -> dict[str, int]:
+    """Nanoseconds by the innermost function that is one of these."""
+    by_name: Truth = Truth()
+    for sample in profile.samples:
+        found = [frame.function.rpartition(".")[2] for frame in sample.frames]
+        by_name[next((name for name in found if name in names), "")] += sample.weight_ns
+    return dict(by_name)
+
+
+def main() -> None:
+    kind, cpu_seconds, interval_ms = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+    truth: Truth = Truth()
+    spprof.start(interval_ms=interval_ms)
+    before = cpu_time_ns()
+    KINDS[kind](cpu_seconds, truth)
+    used_ns = cpu_time_ns() - before
+    profile = spprof.stop()
+    weights = [sample.weight_ns for sample in profile.samples]
+    told = {
+        "truth": truth,
+        "told": divided(profile, set(truth)),
+        "samples": len(weights),
+        "longest_ns": max(weights),
+        "squares": sum(weight**2 for weight in weights),
+        "total_ns": profile.total_ns,
+        "used_ns": used_ns,
+        "dropped": profile.dropped_count,
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

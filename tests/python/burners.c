@@ -1,0 +1,119 @@
+/* burners.c: functions and threads of C that use CPU time or wait, and watch what signals do to them. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+static uint64_t thread_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static __attribute__((noinline)) void burn_leaf(void) {
+    for (volatile int turns = 20000; turns > 0; turns--) continue;
+}
+
+/* Uses so much CPU time of the calling thread. */
+__attribute__((noinline)) void burn(uint64_t ns) {
+    uint64_t end = thread_ns() + ns;
+    while (thread_ns() < end) burn_leaf();
+}
+
+/* ---- Threads ---- */
+
+#define BURNERS_MAX 64
+
+typedef struct burner {
+    pthread_t thread;
+    uint64_t ns;
+    bool blocks_all;
+    size_t room; /* bytes for handlers on an alternate stack, beside what the kernel needs; 0: it has none */
+} burner;
+
+static burner burners[BURNERS_MAX];
+static int started;
+
+static void *run_burner(void *data) {
+    burner *own = data;
+    stack_t alternate = {.ss_size = getauxval(AT_MINSIGSTKSZ) + own->room};
+    if (own->room > 0) {
+        alternate.ss_sp = malloc(alternate.ss_size);
+        if (sigaltstack(&alternate, NULL) != 0) abort();
+    }
+    burn(own->ns);
+    stack_t none = {.ss_flags = SS_DISABLE};
+    sigaltstack(&none, NULL);
+    free(alternate.ss_sp);
+    return NULL;
+}
+
+/* Starts threads that know nothing of Python. `stack_size`: 0 for the usual. */
+int burners_start(int count, uint64_t ns, bool blocks_all, size_t stack_size, size_t room) {
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    if (stack_size > 0) pthread_attr_setstacksize(&attributes, stack_size);
+    sigfillset(&all);
+    if (blocks_all) pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (started = 0; started < count && started < BURNERS_MAX; started++) {
+        burners[started] = (burner){.ns = ns, .blocks_all = blocks_all, .room = room};
+        if (pthread_create(&burners[started].thread, &attributes, run_burner, &burners[started]) != 0) break;
+    }
+    if (blocks_all) pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+void burners_join(void) {
+    while (started > 0) pthread_join(burners[--started].thread, NULL);
+}
+
+/* ---- What signals do to others ---- */
+
+/* How many of `times` waits of a millisecond each a signal ended. */
+int waits_interrupted(const char *kind, int times) {
+    int interrupted = 0;
+    for (int i = 0; i < times; i++) {
+        struct timespec pause = {.tv_nsec = 1000000};
+        struct timeval same = {.tv_usec = 1000};
+        int result = kind[0] == 'p'   ? ppoll(NULL, 0, &pause, NULL)
+                     : kind[0] == 'o' ? poll(NULL, 0, 1)
+                     : kind[0] == 's' ? select(0, NULL, NULL, NULL, &same)
+                                      : nanosleep(&pause, NULL);
+        interrupted += result != 0 && errno == EINTR;
+    }
+    return interrupted;
+}
+
+/* How often errno was another than before while CPU time was used. */
+int errno_changes(uint64_t ns) {
+    int changes = 0;
+    uint64_t end = thread_ns() + ns;
+    while (thread_ns() < end) {
+        errno = EXDEV;
+        burn_leaf();
+        changes += errno != EXDEV;
+    }
+    return changes;
+}
+
+/* The kernel's signal of a timer that somebody else made: sent to the calling thread. */
+int send_as_timer(int signal_number, uint64_t cookie) {
+    siginfo_t info = {.si_code = SI_TIMER};
+    info.si_value.sival_ptr = (void *)(uintptr_t)cookie;
+    return (int)syscall(SYS_rt_tgsigqueueinfo, getpid(), (int)syscall(SYS_gettid), signal_number, &info);
+}

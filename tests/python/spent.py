@@ -1,0 +1,86 @@
+"""For programs in children: CPU time spent on purpose, and what a profile says of it.
+
+``BURNERS`` in the environment names the compiled burners.c (native.burners_environment).
+"""
+
+import ctypes
+import os
+import threading
+import time
+
+import spprof
+from spprof import _memprof
+
+APART = 0.025
+"""Seconds by which a sum may be off: two intervals of 1 ms and two ticks of the slowest kernel."""
+
+burners = ctypes.CDLL(os.environ["BURNERS"])
+burners.burn.argtypes = burners.errno_changes.argtypes = [ctypes.c_uint64]
+burners.burners_start.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_bool, ctypes.c_size_t, ctypes.c_size_t]
+burners.waits_interrupted.argtypes = [ctypes.c_char_p, ctypes.c_int]
+burners.send_as_timer.argtypes = [ctypes.c_int, ctypes.c_uint64]
+burners.burn.restype = burners.burners_join.restype = None
+
+
+def spend(seconds):
+    """Uses so much CPU time of this thread, in Python."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        for _ in range(200):
+            pass
+
+
+def spend_in_c(seconds):
+    """The same in C, without the interpreter's lock."""
+    burners.burn(round(seconds * 1e9))
+
+
+def names(sample):
+    """Its functions, leaf first, without their classes."""
+    return [frame.function.rpartition(".")[2] for frame in sample.frames]
+
+
+def seconds_in(profile, function, thread_id=None):
+    """CPU seconds with this function in the stack, of all threads or one."""
+    return sum(
+        sample.weight_ns / 1e9
+        for sample in profile.samples
+        if function in names(sample) and thread_id in (None, sample.thread_id)
+    )
+
+
+def apart(profile):
+    """Seconds by which a burst may be off at both its ends: on a busy machine, where a thread is seldom on when the
+    kernel looks, samples are further apart than they should be."""
+    longest = max((sample.weight_ns / 1e9 for sample in profile.samples if sample.frames[0].file), default=0)
+    return max(APART, 2.5 * longest)
+
+
+def check_seconds(profile, function, seconds, times=1, thread_id=None):
+    """That a function is told to have used so much, in one burst or several."""
+    told = seconds_in(profile, function, thread_id)
+    assert abs(told - seconds) <= times * apart(profile), f"{function}: {told} of {seconds} s\n{profile}"
+
+
+def check_total(profile, used):
+    """That all CPU time is told, within 2 % and a little."""
+    assert abs(profile.total_ns / 1e9 - used) <= 0.02 * used + APART, f"{profile.total_ns / 1e9} of {used} s\n{profile}"
+
+
+def in_threads(count, function, *arguments):
+    """Runs it in threads of Python, all at once."""
+    threads = [threading.Thread(target=function, args=arguments) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return threads
+
+
+def drops():
+    return spprof.stats().dropped_samples
+
+
+def tick():
+    """(signal, cookie) of this thread's timer."""
+    return _memprof.cpu_tick_of(threading.get_native_id())

@@ -1,0 +1,310 @@
+"""Walks of stacks that are being torn: the CPU profiler's signal, between any two instructions of threads that call,
+return, raise, yield, define, compile and trace all the time. Each pair of caller and callee that is told must be one
+that can be.
+
+100 million walks take about half an hour: name it, with STRESS_SECONDS=1800.
+"""
+
+import collections
+import ctypes
+import functools
+import json
+import random
+import re
+import struct
+import sys
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+import spprof.memprof as memprof
+from rounds import SHORT, check, expect_good, finish, library, rounds, run_child
+from spprof import _memprof, symbols
+
+WALKS = 60_000 if SHORT else 500_000
+"""A round's, step by step."""
+FROM_OUTSIDE = 3_000 if SHORT else 50_000
+THREADS = 3
+APART = 1 if SHORT else 2
+"""Instructions between two signals, at most."""
+MADE = 50
+INTERVAL_NS = 1_000_000_000
+
+
+# ---- What the threads do
+
+
+def call_one():
+    return call_two()
+
+
+def call_two():
+    return call_three(1, b=2)
+
+
+def call_three(a, *, b):
+    return call_four(*(a, b))
+
+
+def call_four(*args):
+    return args
+
+
+def calls():
+    for _ in range(5):
+        call_one()
+
+
+def yield_inner():
+    yield 1
+    try:
+        yield 2
+    except KeyError:
+        yield 3
+
+
+def yield_outer():
+    yield from yield_inner()
+
+
+def generators():
+    for _ in range(2):
+        made = yield_outer()
+        next(made)
+        made.send(None)
+        made.throw(KeyError())
+        made.close()
+        sum(number for number in range(5))
+
+
+def raise_inner():
+    raise ValueError
+
+
+def raise_outer():
+    try:
+        raise_inner()
+    finally:
+        call_four()
+
+
+def exceptions():
+    for _ in range(3):
+        try:
+            raise_outer()
+        except ValueError:
+            call_four()
+
+
+def classes():
+    class Made:
+        held = call_four(1)
+
+        def __init__(self):
+            call_four(self)
+
+        def __lt__(self, other):
+            return call_four(other) == ()
+
+    sorted([Made(), Made(), Made()])
+
+
+def compiled():
+    number = chance.randrange(MADE)
+    text = f"def made_{number}():\n    return hash({number})\nmade_{number}()\n"
+    exec(compile(text, f"made-{number}.py", "exec"), {})
+
+
+def descend(depth):
+    return descend(depth - 1) if depth else call_four()
+
+
+def recursion():
+    descend(60)
+
+
+def key(number):
+    return call_four(number)
+
+
+def callbacks():
+    sorted(range(3), key=key)
+    list(map(key, range(3)))
+    functools.partial(key, 1)()
+
+
+def tracer(frame, event, argument):
+    return tracer
+
+
+def traced():
+    for install in (sys.settrace, sys.setprofile):
+        install(tracer)
+        call_one()
+        install(None)
+
+
+KINDS = [calls, generators, exceptions, classes, compiled, recursion, callbacks, traced]
+chance = random.Random(1)
+
+
+def work():
+    while not ending.is_set():
+        chance.choice(KINDS)()
+
+
+def work_in_steps(seed):
+    """The same, interrupted all the time."""
+    number, cookie = _memprof.cpu_tick_of(threading.get_native_id())
+    while sum(sent) < WALKS:
+        kind = chance.choice(KINDS)
+        storm.steps_begin(number, cookie, APART, seed)
+        kind()
+        sent.append(storm.steps_end())
+
+
+# ---- Which stacks there can be
+
+CALLERS = {
+    "work": {"run"},
+    "work_in_steps": {"steps_round"},
+    "one_round": {"run_child"},
+    "storm_round": {"one_round"},
+    "steps_round": {"one_round"},
+    **{kind.__name__: {"work", "work_in_steps"} for kind in KINDS},
+    "call_one": {"calls", "traced"},
+    "call_two": {"call_one"},
+    "call_three": {"call_two"},
+    "call_four": {"call_three", "raise_outer", "exceptions", "Made", "__init__", "__lt__", "descend", "key"},
+    "yield_outer": {"generators"},
+    "yield_inner": {"yield_outer", "generators"},  # close() goes straight to what is delegated to
+    "<genexpr>": {"generators"},
+    "raise_outer": {"exceptions"},
+    "raise_inner": {"raise_outer"},
+    "Made": {"classes"},
+    "__init__": {"classes"},
+    "__lt__": {"classes"},
+    "descend": {"descend", "recursion"},
+    "key": {"callbacks"},
+    "tracer": {"traced", "call_one", "call_two", "call_three", "call_four"},
+}
+ROOTS = {"<module>", "_bootstrap", "Thread._bootstrap"}
+LIBRARY = re.compile(r"/(threading|random|enum|rounds)\.py$")
+
+
+class Called(NamedTuple):
+    function: str
+    file: str
+    line: int
+
+
+def is_possible(callee, caller):
+    """Whether the one calls the other. Of the library's functions only that they are the library's."""
+    made = re.fullmatch(r"made-(\d+)\.py", callee.file)
+    if LIBRARY.search(callee.file):
+        return True
+    if made:
+        names = {f"made_{made.group(1)}": caller.file == callee.file, "<module>": caller.function == "compiled"}
+        return names.get(callee.function, False)
+    return callee.file == __file__ and short(caller) in CALLERS.get(short(callee), ())
+
+
+def short(called):
+    return called.function.rpartition(".")[2]
+
+
+def check_stack(stack_id):
+    """Native frames are not named: finding their lines takes longer than all the rest."""
+    words, cut, _ = _memprof.stack(stack_id)
+    called = [Called(*_memprof.code(word)) for word in words if word & symbols.INTERPRETED]
+    for callee, caller in zip(called, called[1:]):
+        check(is_possible(callee, caller), f"{callee} is not called by {caller}: {called}")
+    check(cut or not called or called[-1].function in ROOTS, f"it ends too soon: {called}")
+
+
+def check_profile():
+    packed, summed, _, stats = _memprof.cpu_profile()
+    seen = collections.Counter(sample[3] for sample in struct.iter_unpack(_memprof.CPU_SAMPLE_FORMAT, packed))
+    for stack_id, count, _ in summed:
+        seen[stack_id] += count
+    check(sum(seen.values()) == stats["samples"], f"{sum(seen.values())} samples, {stats}")
+    for stack_id in seen:
+        check_stack(stack_id)
+    check(len(seen) > 20, f"only {len(seen)} different stacks")
+    return stats, len(seen)
+
+
+# ---- Rounds
+
+
+class Threads:
+    """Some that work until the end, which comes when this is left."""
+
+    def __init__(self, target, arguments):
+        self.all = [threading.Thread(target=target, args=each, daemon=True) for each in arguments]
+
+    def __enter__(self):
+        for thread in self.all:
+            thread.start()
+        return self.all
+
+    def __exit__(self, *_):
+        ending.set()
+        for thread in self.all:
+            thread.join()
+        ending.clear()
+
+
+def storm_round():
+    """Signals from another thread, also into threads that wait for the interpreter's lock."""
+    with Threads(work, [()] * THREADS) as threads:
+        _memprof.cpu_start(INTERVAL_NS, "wall", False)
+        ticks = [_memprof.cpu_tick_of(thread.native_id) for thread in threads]
+        ids = (ctypes.c_int * THREADS)(*(thread.native_id for thread in threads))
+        cookies = (ctypes.c_uint64 * THREADS)(*(cookie for _, cookie in ticks))
+        check(storm.storm_begin(ENGINE, ids, THREADS, ticks[0][0], cookies) == 0, "the storm begins")
+        while storm.storm_sent() < FROM_OUTSIDE:
+            ending.wait(0.01)
+        sent.append(storm.storm_end())
+    _memprof.cpu_stop()
+
+
+def steps_round(native):
+    """One thread alone: others that wanted the interpreter's lock would have it wait in steps."""
+    _memprof.cpu_start(INTERVAL_NS, "cpu", native)
+    work_in_steps(len(sent))
+    _memprof.cpu_stop()
+
+
+def one_round(number):
+    """In a child, whose tables are empty: so many different stacks would fill them."""
+    heap = number % 5 >= 3
+    if heap:
+        memprof.start(64)
+    if number % 5 == 4:
+        storm_round()
+    else:
+        steps_round(number % 2 == 1)
+    if heap:
+        memprof.stop()
+    stats, distinct = check_profile()
+    handled = stats["samples"] + sum(stats["dropped"].values())
+    check(abs(handled - sum(sent)) <= 0.01 * sum(sent) + 1000, f"{sum(sent)} were sent, {handled} handled: {stats}")
+    check(heap or stats["dropped"]["in_engine"] == 0, f"{stats}")
+    TOLD.write_text(json.dumps([handled, distinct, stats["dropped"]]))
+
+
+ENGINE = _memprof.library_path().encode()
+TOLD = Path("round.json")
+storm = ctypes.PyDLL(library("storm"))
+storm.storm_sent.restype = storm.storm_end.restype = storm.steps_end.restype = ctypes.c_ulong
+storm.steps_begin.argtypes = [ctypes.c_int, ctypes.c_uint64, ctypes.c_uint, ctypes.c_uint64]
+storm.steps_begin.restype = ctypes.c_bool
+ending, sent = threading.Event(), []
+walks, lost, different = 0, collections.Counter(), 0
+for number in rounds():
+    expect_good(run_child(functools.partial(one_round, number)))
+    handled, distinct, dropped = json.loads(TOLD.read_text())
+    walks, different = walks + handled, max(different, distinct)
+    lost.update(dropped)
+finish(walks=walks, stacks=different, lost={reason: count for reason, count in lost.items() if count})
