@@ -543,6 +543,7 @@ def test_cpu_time_alone_needs_no_library_and_one_file(place: Place):
     assert "alive at the end" not in ours.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -562,6 +563,7 @@ def test_files_of_cpu_time_are_named_after_those_of_the_heap(place: Place, words
     assert sorted(path.name for path in place.folder.iterdir()) == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["main", "raises", "interrupted", "terminated", "its own handler", "threads", "a fork", "workers"]
 )
