@@ -33,7 +33,7 @@ _OPTIONS = (
     "--disable-background-networking --disable-component-update --hide-scrollbars --force-color-profile=srgb "
     "--font-render-hinting=none"
 )
-_ANSWER_SECONDS = 120
+_ANSWER_SECONDS = 300
 _KEYS = {
     "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
     "ArrowDown": 40, "Tab": 9, "/": 191,
