@@ -215,7 +215,8 @@ class Page {
   }
 
   showFound() {
-    this.table.show(this.chosen, this.sites, this.found);
+    const { search, sort, ascending } = this.choice;
+    this.kept("table", [this.sites, search, sort, ascending], () => this.table.show(this.chosen, this.sites, this.found));
     get("found").textContent = this.found ? this.foundWords(this.found) : "";
   }
 
