@@ -40,10 +40,10 @@ for _ in range({stacks}):
 """
 
 
-def best(who: int, work: Callable[[], None]) -> str:
+def best(who: int, work: Callable[[], None], rounds: int = ROUNDS) -> str:
     """Wall and CPU seconds of the fastest of some runs. ``who``: whose CPU time, resource.RUSAGE_…"""
     walls, processors = [], []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         start, used = time.perf_counter(), processor_seconds(who)
         work()
         walls.append(time.perf_counter() - start)
@@ -56,10 +56,12 @@ def processor_seconds(who: int) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def best_of_command(command: list[str | Path]) -> str:
+def best_of_command(command: list[str | Path], rounds: int = ROUNDS) -> str:
     """The same of a command. CalledProcessError if it fails."""
     words = list(map(str, command))
-    return best(resource.RUSAGE_CHILDREN, lambda: subprocess.run(words, capture_output=True, check=True) and None)
+    return best(
+        resource.RUSAGE_CHILDREN, lambda: subprocess.run(words, capture_output=True, check=True) and None, rounds
+    )
 
 
 def written(folder: Path) -> tuple[str, Path]:
@@ -71,8 +73,8 @@ def written(folder: Path) -> tuple[str, Path]:
     return best(resource.RUSAGE_SELF, lambda: snapshot.save(path)), path
 
 
-def memray_table(folder: Path) -> str:
-    """Size of memray's file and seconds of its table, or why there is none."""
+def memray_capture(folder: Path) -> tuple[Path, Path]:
+    """A Python that has memray, and its file of the program. OSError: it cannot be had."""
     import stacks
 
     python = folder / "memray" / "bin" / "python"
@@ -85,7 +87,16 @@ def memray_table(folder: Path) -> str:
         capture = folder / "capture.bin"
         subprocess.run([python, "-m", "memray", "run", "-o", capture, program], check=True, capture_output=True)
     except subprocess.CalledProcessError as error:
-        return f"not to be had here: {error.stderr.decode(errors='replace').strip().splitlines()[-1]}"
+        raise OSError(error.stderr.decode(errors="replace").strip().splitlines()[-1]) from error
+    return python, capture
+
+
+def memray_table(folder: Path) -> str:
+    """Size of memray's file and seconds of its table, or why there is none."""
+    try:
+        python, capture = memray_capture(folder)
+    except OSError as error:
+        return f"not to be had here: {error}"
     taken = best_of_command([python, "-m", "memray", "table", "-f", "-o", folder / "table.html", capture])
     return f"{taken} from {capture.stat().st_size / 1e6:.1f} MB"
 

@@ -33,7 +33,7 @@ _OPTIONS = (
     "--disable-background-networking --disable-component-update --hide-scrollbars --force-color-profile=srgb "
     "--font-render-hinting=none"
 )
-_ANSWER_SECONDS = 120
+_ANSWER_SECONDS = 300
 _KEYS = {
     "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
     "ArrowDown": 40, "Tab": 9, "/": 191,
@@ -252,9 +252,12 @@ class Tab:
 @contextmanager
 def started(program: str, environment: dict[str, str]) -> Iterator[Chromium]:
     """A browser, ended when the block is left, whatever happened."""
-    with tempfile.TemporaryDirectory(prefix="chromium") as folder:
+    folder = tempfile.mkdtemp(prefix="chromium")
+    try:
         browser = Chromium(program, environment, folder)
         try:
             yield browser
         finally:
             browser.close()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # a process of the browser may still be about to end

@@ -28,6 +28,11 @@ class SiteKey(NamedTuple):
     line: int
 
 
+def key_of(frame: Frame) -> SiteKey:
+    """Where a frame stands."""
+    return SiteKey(frame.function, frame.file, frame.line)
+
+
 class LiveSite:
     """Sums over the live samples of one site, in bytes, objects and samples."""
 

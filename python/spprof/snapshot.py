@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from spprof import _memprof, estimate
 from spprof.health import judge
 from spprof.model import AllocationSample, Frame, FramePointerHealth, SiteDifference, TopAllocator
-from spprof.sites import LiveSite, SiteKey, outwards, rounded, site_frame
+from spprof.per_frame import PerFrame
+from spprof.sites import LiveSite, SiteKey, key_of, outwards, rounded, site_frame
 from spprof.stacks import learn, stack_frames
 
 if TYPE_CHECKING:
@@ -265,7 +266,7 @@ class HeapSnapshot:
                 continue
             frames = self._frames_of(record[0])
             frame = site_frame(frames)
-            key = SiteKey(frame.function, frame.file, frame.line)
+            key = key_of(frame)
             site = sites.get(key)
             if site is None:
                 site = sites[key] = LiveSite()
@@ -278,9 +279,10 @@ class HeapSnapshot:
     def stack_totals(self) -> list[StackTotals]:
         """Every stack ever sampled, equal ones merged, root-most names first in order."""
         merged: dict[tuple[SiteKey, ...], tuple[tuple[Frame, ...], list[int]]] = {}
+        keys = PerFrame(key_of)
         for stack_id, *totals in self.site_totals():
             frames = self._frames_of(stack_id)
-            key = tuple(SiteKey(frame.function, frame.file, frame.line) for frame in reversed(frames))
+            key = keys.of(frames[::-1])
             known = merged.get(key)
             if known is None:
                 merged[key] = (frames, totals)
@@ -293,7 +295,7 @@ class HeapSnapshot:
         live = [site[0] for site in self._sites if site[1]]
         self._learn(live)
         frames = [site_frame(self._frames_of(stack_id)) for stack_id in live]
-        return {stack_id: SiteKey(frame.function, frame.file, frame.line) for stack_id, frame in zip(live, frames)}
+        return {stack_id: key_of(frame) for stack_id, frame in zip(live, frames)}
 
     @cached_property
     def ranked_sites(self) -> list[tuple[SiteKey, LiveSite]]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from spprof import _memprof, estimate
 from spprof.drawn import Drawing
 from spprof.pprof.profile import INUSE_SPACE, SAMPLES
-from spprof.sites import LiveSite, SiteKey, outwards, rounded, site_frame
+from spprof.sites import LiveSite, SiteKey, key_of, outwards, rounded, site_frame
 
 if TYPE_CHECKING:
     from spprof.drawn import Drawn
@@ -180,7 +180,7 @@ class Tally:
         known: dict[SiteKey, SiteKey] = {}
         rows = []
         for location in self.profile.locations:
-            keys = (SiteKey(frame.function, frame.file, frame.line) for frame in location.frames)
+            keys = map(key_of, location.frames)
             rows.append(tuple(known.setdefault(key, key) for key in keys))
         return rows
 

@@ -34,22 +34,14 @@ void spprof_cpu_get_stats(spprof_cpu_stats *stats) {
 
 /* ---- Threads ---- */
 
-static uint64_t clock_of(uint32_t thread_id, uint64_t covered_ns) {
-    uint64_t now = covered_ns;
-    if (cpu->plan.wall) return spprof_cpu_is_active() ? sp_clock_monotonic_ns() : cpu->end_ns;
-    sp_clock_cpu_ns_of(thread_id, &now);
-    return now;
-}
-
-static void describe(sp_thread_slot *slot, spprof_cpu_thread *thread) {
+static void describe(const sp_thread_slot *slot, spprof_cpu_thread *thread) {
     uint32_t thread_id = atomic_load_explicit(&slot->thread_id, memory_order_acquire);
-    bool ended = atomic_load(&slot->ended);
     *thread = (spprof_cpu_thread){.thread_id = thread_id, .samples = atomic_load(&slot->samples)};
     memcpy(thread->name, slot->name, sizeof thread->name);
-    if (ended) return;
-    uint64_t covered = atomic_load(&slot->covered_ns), now = clock_of(thread_id, covered);
-    thread->uncovered_ns = now > covered ? now - covered : 0;
-    thread->blocked = sp_task_blocks(thread_id, sp_tick_signal());
+    if (atomic_load(&slot->ended)) return;
+    bool active = spprof_cpu_is_active();
+    thread->uncovered_ns = active ? sp_threads_uncovered_ns(slot) : slot->uncovered_ns;
+    thread->blocked = active ? sp_task_blocks(thread_id, sp_tick_signal()) : slot->blocked;
 }
 
 static bool is_kept(sp_thread_slot *slot) {

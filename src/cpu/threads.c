@@ -264,8 +264,25 @@ bool sp_threads_list(uint64_t born_ns) {
     return at.changed;
 }
 
+uint64_t sp_threads_uncovered_ns(const sp_thread_slot *slot) {
+    uint64_t covered = atomic_load(&slot->covered_ns), now = covered;
+    if (table.plan.wall)
+        now = sp_clock_monotonic_ns();
+    else
+        sp_clock_cpu_ns_of(atomic_load(&slot->thread_id), &now);
+    return now > covered ? now - covered : 0;
+}
+
+static void write_down(sp_thread_slot *slot) {
+    slot->uncovered_ns = sp_threads_uncovered_ns(slot);
+    slot->blocked = sp_task_blocks(atomic_load(&slot->thread_id), sp_tick_signal());
+}
+
 void sp_threads_end_all(void) {
-    for (uint32_t place = 0; place < table.live_count; place++) take_timer(&table.slots[table.live[place]]);
+    for (uint32_t place = 0; place < table.live_count; place++) {
+        write_down(&table.slots[table.live[place]]);
+        take_timer(&table.slots[table.live[place]]);
+    }
 }
 
 /* ---- Reading ---- */

@@ -25,6 +25,8 @@ typedef struct sp_thread_slot {
     int timer;
     _Atomic bool ended;
     _Atomic bool pending;        /* a signal that was sent to it has not come yet */
+    bool blocked;                /* whether it blocked our signal when the session ended */
+    uint64_t uncovered_ns;       /* what its clock showed beyond covered_ns then */
     _Atomic uint64_t covered_ns; /* of its clock */
     _Atomic uint64_t samples;
     char name[SP_TASK_NAME_SIZE];
@@ -67,8 +69,11 @@ bool sp_threads_list(uint64_t born_ns);
 uint32_t sp_threads_live(void);
 sp_thread_slot *sp_threads_live_at(uint32_t place);
 
-/* Takes all timers back. */
+/* The session has ended: takes all timers back, and writes down what the clocks of live threads show. */
 void sp_threads_end_all(void);
+
+/* What the thread's clock shows beyond what samples cover. */
+uint64_t sp_threads_uncovered_ns(const sp_thread_slot *slot);
 
 /* ---- For anyone ---- */
 

@@ -157,6 +157,16 @@ TEST(test_weights_add_up_to_the_threads_cpu_time) {
     assert_int_equal(stats().weight_ns, own.weight_ns);
 }
 
+TEST(test_what_is_used_after_the_end_is_not_the_sessions) {
+    start(1000 * MS, false);
+    burn(5 * MS);
+    spprof_cpu_stop();
+    uint64_t uncovered = thread_of(sp_thread_kernel_id()).uncovered_ns;
+    assert_true(uncovered >= 5 * MS);
+    burn(5 * MS);
+    assert_int_equal(thread_of(sp_thread_kernel_id()).uncovered_ns, uncovered);
+}
+
 TEST(test_a_dropped_sample_loses_no_time) {
     start(1000 * MS, false);
     int number;
@@ -432,6 +442,7 @@ int main(void) {
         cmocka_unit_test(test_a_signal_that_comes_after_the_end_does_nothing),
         cmocka_unit_test(test_a_handler_in_the_place_of_ours_is_told_and_the_next_session_has_another_signal),
         cmocka_unit_test(test_weights_add_up_to_the_threads_cpu_time),
+        cmocka_unit_test(test_what_is_used_after_the_end_is_not_the_sessions),
         cmocka_unit_test(test_a_dropped_sample_loses_no_time),
         cmocka_unit_test(test_what_the_time_was_spent_on_is_in_the_stack),
         cmocka_unit_test(test_in_wall_mode_a_sleeping_thread_is_sampled),

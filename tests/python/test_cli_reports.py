@@ -167,14 +167,42 @@ def on_a_terminal(*words: str | Path, columns: int = 90) -> str:
     return seen.decode().replace("\r\n", "\n")
 
 
+def without_colour(seen: str) -> str:
+    for style in ("\x1b[1m", "\x1b[0m", "\x1b[2m", "\x1b[31m", "\x1b[32m"):
+        seen = seen.replace(style, "")
+    return seen
+
+
 @pytest.mark.parametrize("verb", ["table", "tree"])
 def test_a_terminal_gets_colour_and_lines_that_fit(file: Path, verb: str):
     seen = on_a_terminal(verb, file)
     assert "\x1b[1m" in seen
-    plain = seen.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[2m", "")
+    plain = without_colour(seen)
     assert "\x1b" not in plain
     assert max(map(len, plain.splitlines())) <= 90
     assert "evil.py:3)" in plain
+
+
+@pytest.mark.parametrize(("columns", "headings"), [(90, "own 95 % interval total site"), (40, "own total site")])
+def test_a_narrow_terminal_gets_the_site_rather_than_the_interval(file: Path, columns: int, headings: str):
+    first, second, *rows = without_colour(on_a_terminal("table", file, columns=columns)).splitlines()
+    assert second.split() == headings.split()
+    assert any(row.endswith("evil.py:3)") for row in rows)
+    assert max(map(len, (first, second, *rows))) <= columns
+
+
+@pytest.mark.parametrize(
+    ("columns", "headings"),
+    [(90, "change 95 % interval old new site"), (60, "change 95 % interval site"), (30, "change site")],
+)
+def test_a_narrow_terminal_gets_the_site_and_the_change_rather_than_the_rest(
+    file: Path, tmp_path: Path, columns: int, headings: str
+):
+    NaiveHeap({}).snapshot(rate=0).save(tmp_path / "before.pb.gz")
+    seen = on_a_terminal("diff", "--all", tmp_path / "before.pb.gz", file, columns=columns)
+    _, second, *rows = without_colour(seen).splitlines()
+    assert second.split() == headings.split()
+    assert any(row.endswith("evil.py:3)") for row in rows)
 
 
 def test_progress_is_shown_to_a_person_who_waits_and_wiped_off(monkeypatch: pytest.MonkeyPatch):

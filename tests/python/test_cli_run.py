@@ -509,6 +509,30 @@ def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_oth
     assert lines[-1] == "spprof: wrote out.cpu.pb.gz; look at it: spprof table out.cpu.pb.gz"
 
 
+def test_what_writing_the_heap_uses_is_not_taken_for_the_programs(place: Place):
+    """It would be less than nothing that short threads have used."""
+    place.write("""
+        import threading, time
+        def use():
+            end = time.thread_time_ns() + 5_000_000
+            while time.thread_time_ns() < end:
+                pass
+        held = [bytearray(1_000) for _ in range(20_000)]
+        for _ in range(20):
+            thread = threading.Thread(target=use)
+            thread.start(); thread.join()
+        """)
+    place.run("program.py", options=("--cpu", "1000", "--rate-kb", "0"))
+    profile = place.profile("out.cpu.pb.gz")
+    rest = [
+        s.values[1] for s in profile.samples if profile.frames(s.stack)[0].function.startswith("<threads too short")
+    ]
+    assert sum(rest) >= 15 * 5_000_000
+    short = profile.note("short_threads")
+    assert short is not None
+    assert int(short) >= 15
+
+
 def test_cpu_time_alone_needs_no_library_and_one_file(place: Place):
     place.write(textwrap.dedent(BUSY) + "work()\nprint(open('/proc/self/environ').read().count('LD_PRELOAD'))\n")
     ours = place.run("program.py", options=("--cpu", "--no-heap"))
@@ -519,6 +543,7 @@ def test_cpu_time_alone_needs_no_library_and_one_file(place: Place):
     assert "alive at the end" not in ours.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -538,6 +563,7 @@ def test_files_of_cpu_time_are_named_after_those_of_the_heap(place: Place, words
     assert sorted(path.name for path in place.folder.iterdir()) == expected
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["main", "raises", "interrupted", "terminated", "its own handler", "threads", "a fork", "workers"]
 )

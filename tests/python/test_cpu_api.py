@@ -508,6 +508,14 @@ threads = [threading.Thread(target=recursive, args=(1,)) for _ in range(4)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 assert not spprof.is_active()
+
+spprof.start(1)
+own, real = recursive.profile, _memprof.cpu_is_active
+_memprof.cpu_is_active = lambda: False  # as a thread sees it that is just a little too late
+recursive(0)
+_memprof.cpu_is_active = real
+assert spprof.is_active() and recursive.profile is own
+spprof.stop()
 """
     )
 
@@ -593,7 +601,12 @@ async def generator():
     except KeyError:
         sent = "thrown"
     busy()
-    yield sent
+    try:
+        yield sent
+    finally:
+        closed.append(sent)
+
+closed = []
 
 async def main():
     assert await coroutine(42) == 42
@@ -610,7 +623,7 @@ async def main():
     await two.__anext__()
     assert await two.athrow(KeyError()) == "thrown"
     await two.aclose()
-    assert not spprof.is_active()
+    assert not spprof.is_active() and closed == ["sent", "thrown"]
     assert [value async for value in generator()] == [1, None]
 
 assert inspect.iscoroutinefunction(coroutine) and inspect.isasyncgenfunction(generator)

@@ -225,7 +225,9 @@ def test_a_site_of_the_table_is_found_in_the_graph(show: Shown):
 
 def test_inverted_what_is_called_stands_above_its_callers(show: Shown):
     tab = opened(show, report_of(SMALL))
+    assert text(tab, "#legend").startswith("Callers are above")
     tab.click_on("#invert")
+    assert text(tab, "#legend").startswith("Callers are beneath")
     assert names(tab) == [["all"], ["decode", "serve", "load"], ["load", "main", "main"], ["main"]]
     assert tab.run("report.graph.rows[1].map((box) => box.call.values[0] / 1048576)") == [4, 2, 1]
 
@@ -286,6 +288,12 @@ def test_what_is_narrower_than_a_pixel_is_one_box(show: Shown):
     tab = opened(show, report_of(Profile((ValueType("samples", "count"),), places, samples)))
     assert names(tab)[2] == ["f0", "…"]
     assert tab.run("report.graph.rows[2][1].count") == 4999
+    tab.click(1160, tab.run("document.getElementById('canvas').getBoundingClientRect().y") + 52)
+    assert (names(tab)[2], text(tab, "#details .name")) == (["f1"], "f1")
+    tab.run("graph.focus()")
+    tab.press("ArrowRight")
+    assert (names(tab)[2], text(tab, "#details .name")) == (["f2"], "f2")
+    tab.press("Escape")
     assert text(tab, "#count") == "100 of 5,001 sites"
     tab.click_on("#more")
     assert len(rows(tab)) == 200

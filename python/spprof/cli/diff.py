@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Row = tuple[SiteKey, Change]
 
 _ROWS = 20
+_HEADINGS = ("change", "95 % interval", "old", "new")
+_WIDTHS = (11, 25, 11, 11)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,13 +73,13 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
         f"{visible(after.value_type.type)}: {amount(whole.old, unit)} -> {amount(whole.new, unit)}, "
         f"{_plus(whole.delta, unit)}{_between(whole, unit)}{_verdict(whole)}"
     )
+    columns = next((count for count in (4, 2) if terminal.leaves_room(len(_columns(_HEADINGS, count)))), 1)
     if shown:
-        terminal.line(f"{'change':>11}  {'95 % interval':>25}  {'old':>11}  {'new':>11}  site", "bold")
+        terminal.line(_columns(_HEADINGS, columns) + "site", "bold")
     for key, one in shown[:count]:
         ends = f"{_plus(one.interval[0], unit)} - {_plus(one.interval[1], unit)}" if one.interval else ""
-        numbers = (
-            f"{_plus(one.delta, unit):>11}  {ends:>25}  {amount(one.old, unit):>11}  {amount(one.new, unit):>11}  "
-        )
+        cells = (_plus(one.delta, unit), ends, amount(one.old, unit), amount(one.new, unit))
+        numbers = _columns(cells, columns)
         style = "" if one.is_significant is False else "red" if one.delta > 0 else "green"
         terminal.line(numbers + terminal.fitted(site_text(*key), len(numbers)), style)
     if len(shown) > count:
@@ -88,6 +90,11 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
         terminal.line(f"{sites} changed by no more than chance explains (95 %); --all shows them", "faint")
     elif not rows:
         terminal.line("No site changed.")
+
+
+def _columns(cells: tuple[str, str, str, str], count: int) -> str:
+    """As many of the columns before the site as have room: all, change and interval, or the change."""
+    return "".join(f"{cell:>{width}}  " for cell, width in zip(cells[:count], _WIDTHS))
 
 
 def _plus(value: int, unit: str) -> str:

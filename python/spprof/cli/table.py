@@ -54,6 +54,8 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
         terminal.line(explanation(tally))
         return
     numbers_of = _numbers_with_interval if tally.whole.is_drawn else _numbers_with_shares
+    if not terminal.leaves_room(len(numbers_of(tally, rows[0]))):
+        numbers_of = _numbers_alone
     terminal.line(numbers_of(tally, None), "bold")
     for row in rows[:count]:
         numbers = numbers_of(tally, row)
@@ -79,6 +81,13 @@ def _numbers_with_shares(tally: Tally, row: Row | None) -> str:
     values = (row[1].value, row[2])
     unit, whole = tally.value_type.unit, tally.whole.value
     return "".join(f"{amount(value, unit):>11}  {percent(value, whole):>5.1f} %  " for value in values)
+
+
+def _numbers_alone(tally: Tally, row: Row | None) -> str:
+    """The same for a narrow terminal."""
+    if row is None:
+        return f"{'own':>11}  {'total':>11}  site"
+    return "".join(f"{amount(value, tally.value_type.unit):>11}  " for value in (row[1].value, row[2]))
 
 
 def explanation(tally: Tally) -> str:

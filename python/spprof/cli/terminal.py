@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BOLD, _RED, _GREEN, _FAINT, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 _STYLES = {"bold": _BOLD, "red": _RED, "green": _GREEN, "faint": _FAINT}
 _PROGRESS_AFTER_SECONDS = 0.5
-_SITE_COLUMNS_MIN = 16
+_SITE_COLUMNS_MIN = 12
 
 
 class Terminal:
@@ -41,6 +41,10 @@ class Terminal:
         if self.columns is not None:
             text = text[: self.columns]
         print(f"{_STYLES[style]}{text}{_PLAIN}" if style and self._has_colour else text, file=self._stream)
+
+    def leaves_room(self, used: int) -> bool:
+        """Whether a name is still one behind ``used`` characters."""
+        return self.columns is None or self.columns - used >= _SITE_COLUMNS_MIN
 
     def fitted(self, name: str, used: int) -> str:
         """``name`` as it fits behind ``used`` characters: the end of it, which tells more than the beginning."""

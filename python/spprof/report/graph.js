@@ -1,20 +1,39 @@
 // ---- The graph: boxes on a canvas of the size of its frame, whatever the depth of the stacks.
 
 const ROW = 21, ROWS_LEAST = 8, GAP = 1, NARROWEST = 1, TEXT_FROM = 26, PADDING = 5, HUES = 18;
+const FOREIGN = /[^\x20-\x7e…]/; // letters that need not be as wide as the others
 const FONT = '12px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
 const LIGHT = {
   ground: "#fbfbf9", ink: "#1c1f23", faint: "#4f565e", focus: "#0b57d0", found: "#ffd24a", rest: "#e4e4df",
-  root: "#e6e6e1", box: (hue, isPython) => `oklch(${isPython ? 0.89 : 0.92} ${isPython ? 0.068 : 0.03} ${hue})`,
-  still: "#e9e9e4", grown: (share) => `oklch(${0.93 - 0.17 * share} ${0.02 + 0.12 * share} 25)`,
-  shrunk: (share) => `oklch(${0.93 - 0.15 * share} ${0.02 + 0.09 * share} 250)`, mark: "#1c1f23",
+  root: "#e6e6e1", box: (hue, isPython) => oklch(isPython ? 0.89 : 0.92, isPython ? 0.068 : 0.03, hue),
+  still: "#e9e9e4", grown: (share) => oklch(0.93 - 0.17 * share, 0.02 + 0.12 * share, 25),
+  shrunk: (share) => oklch(0.93 - 0.15 * share, 0.02 + 0.09 * share, 250), mark: "#1c1f23",
 };
 const DARK = {
   ground: "#16181b", ink: "#eef0f2", faint: "#b4bbc3", focus: "#8ab4f8", found: "#8a6400", rest: "#2a2d31",
-  root: "#2e3136", box: (hue, isPython) => `oklch(${isPython ? 0.38 : 0.33} ${isPython ? 0.06 : 0.025} ${hue})`,
-  still: "#2e3136", grown: (share) => `oklch(${0.31 + 0.1 * share} ${0.02 + 0.11 * share} 25)`,
-  shrunk: (share) => `oklch(${0.31 + 0.1 * share} ${0.02 + 0.09 * share} 250)`, mark: "#eef0f2",
+  root: "#2e3136", box: (hue, isPython) => oklch(isPython ? 0.38 : 0.33, isPython ? 0.06 : 0.025, hue),
+  still: "#2e3136", grown: (share) => oklch(0.31 + 0.1 * share, 0.02 + 0.11 * share, 25),
+  shrunk: (share) => oklch(0.31 + 0.1 * share, 0.02 + 0.09 * share, 250), mark: "#eef0f2",
 };
+
+/** A colour of OKLCH, whose lightness is the eye's, as the canvas reads it fastest. */
+function oklch(lightness, chroma, hue) {
+  const a = chroma * Math.cos(hue * Math.PI / 180), b = chroma * Math.sin(hue * Math.PI / 180);
+  const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
+  const m = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3;
+  const s = (lightness - 0.0894841775 * a - 1.291485548 * b) ** 3;
+  const linear = [
+    4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+    -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+    -0.0041960863 * l - 0.7034186147 * m + 1.707614701 * s,
+  ];
+  return `rgb(${linear.map((part) => Math.round(255 * gamma(Math.min(Math.max(part, 0), 1)))).join(",")})`;
+}
+
+function gamma(part) {
+  return part <= 0.0031308 ? 12.92 * part : 1.055 * part ** (1 / 2.4) - 0.055;
+}
 
 /** Draws `tree` from the call `zoomed` on, beneath its callers, which are as wide as the frame. */
 class Graph {
@@ -22,8 +41,14 @@ class Graph {
     Object.assign(this, { frame, canvas, spacer, rows: [], found: null, hovered: null, selected: null });
     this.pen = canvas.getContext("2d");
     this.colours = LIGHT;
-    this.hues = new Map();
+    this.fills = new Map();
     frame.addEventListener("scroll", () => this.draw(), { passive: true });
+  }
+
+  /** Takes other colours; nothing is drawn yet. */
+  paint(colours) {
+    if (colours !== this.colours) this.fills.clear();
+    this.colours = colours;
   }
 
   show(tree, zoomed) {
@@ -34,19 +59,24 @@ class Graph {
 
   /** Lays out for the frame's width, makes the frame as high as that needs, and draws. */
   fit() {
-    const { canvas, frame } = this, ratio = window.devicePixelRatio || 1;
-    this.width = frame.clientWidth;
+    this.width = this.frame.clientWidth;
     this.layOut();
     this.tallest = Math.max(this.tallest, this.rows.length, ROWS_LEAST);
-    frame.style.height = `${this.tallest * ROW + 2}px`; // the style sheet has the most; it shrinks only with a new tree
-    this.height = frame.clientHeight;
-    canvas.width = Math.round(this.width * ratio);
-    canvas.height = Math.round(this.height * ratio);
+    this.frame.style.height = `${this.tallest * ROW + 2}px`; // the style sheet has the most; it shrinks only with a new tree
+    this.height = this.frame.clientHeight;
+    this.spacer.style.height = `${Math.max(0, this.rows.length * ROW - this.height)}px`;
+    this.fitCanvas();
+    this.draw();
+  }
+
+  fitCanvas() {
+    const { canvas } = this, ratio = window.devicePixelRatio || 1;
+    const width = Math.round(this.width * ratio), height = Math.round(this.height * ratio);
+    if (canvas.width === width && canvas.height === height) return;
+    Object.assign(canvas, { width, height });
     canvas.style.width = `${this.width}px`;
     canvas.style.height = `${this.height}px`;
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.spacer.style.height = `${Math.max(0, this.rows.length * ROW - this.height)}px`;
-    this.draw();
   }
 
   // ---- Where calls are: rows[depth] = [{ call, left, right }, …] from left to right
@@ -80,7 +110,7 @@ class Graph {
     let width = 0;
     for (let at = from; at < children.length; at++) width += children[at].width;
     if (width * scale >= NARROWEST) {
-      row.push({ call: null, parent: box.call, count: children.length - from, width, left, right: left + width * scale });
+      row.push({ call: null, widest: children[from], count: children.length - from, width, left, right: left + width * scale });
     }
   }
 
@@ -145,16 +175,13 @@ class Graph {
     if (this.tree.chosen.isDifference) return this.changeFill(call);
     if (call.place < 0) return this.colours.root;
     if (this.found) return this.colours.still;
-    return this.colours.box(this.hue(this.place.packages[call.place]), this.place.flags[call.place] & IS_PYTHON);
+    return this.packageFill(this.place.packages[call.place], this.place.flags[call.place] & IS_PYTHON);
   }
 
-  hue(name) {
-    if (!this.hues.has(name)) {
-      let hash = 7;
-      for (let at = 0; at < Math.min(name.length, 200); at++) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) >>> 0;
-      this.hues.set(name, (hash % HUES) * (360 / HUES));
-    }
-    return this.hues.get(name);
+  packageFill(name, isPython) {
+    const key = isPython ? name : `${name}\0`;
+    if (!this.fills.has(key)) this.fills.set(key, this.colours.box(hueOf(name), isPython));
+    return this.fills.get(key);
   }
 
   changeFill(call) {
@@ -185,7 +212,7 @@ class Graph {
     const name = this.fitted(this.sign(box.call) + nameOf(this.tree, box.call), room);
     pen.fillStyle = this.colours.ink;
     pen.fillText(name, box.left + PADDING, middle);
-    const used = pen.measureText(name).width + 2 * this.letter, file = shortFile(this.place, box.call.place);
+    const used = this.widthOf(name) + 2 * this.letter, file = shortFile(this.place, box.call.place);
     if (file && room - used > 8 * this.letter && !name.endsWith("…")) {
       if (!this.found?.[box.call.place]) pen.fillStyle = this.colours.faint;
       pen.fillText(this.fitted(file, room - used), box.left + PADDING + used, middle);
@@ -197,11 +224,15 @@ class Graph {
     return call.values[1] > call.values[0] ? "▲ " : "▼ ";
   }
 
+  widthOf(text) {
+    return FOREIGN.test(text) ? this.pen.measureText(text).width : text.length * this.letter;
+  }
+
   /** As much of a text as fits. Letters are of one width, but for foreign ones, which are measured. */
   fitted(text, room) {
     const count = Math.floor(room / this.letter);
     let cut = text.length <= count ? text : `${text.slice(0, Math.max(count - 1, 0))}…`;
-    while (/[^\x00-\x7f…]/.test(cut) && cut.length > 1 && this.pen.measureText(cut).width > room) {
+    while (cut.length > 1 && FOREIGN.test(cut) && this.widthOf(cut) > room) {
       cut = `${cut.slice(0, -Math.max(2, cut.length >> 2))}…`;
     }
     return cut;
@@ -217,6 +248,13 @@ class Graph {
       box.left + width / 2, y + width / 2, Math.max(box.right - box.left - GAP - width, 2), ROW - GAP - width,
     );
   }
+}
+
+/** The same in every report. */
+function hueOf(name) {
+  let hash = 7;
+  for (let at = 0; at < Math.min(name.length, 200); at++) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) >>> 0;
+  return (hash % HUES) * (360 / HUES);
 }
 
 function isSignificant([old, now]) {

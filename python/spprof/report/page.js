@@ -44,6 +44,7 @@ function numberBelow(text, limit, otherwise) {
 class Page {
   constructor(report) {
     this.report = report;
+    this.keptBefore = {};
     this.nothingHidden = new Uint8Array(report.place.count);
     this.libraries = report.place.flags.map((flags) => Number((flags & IS_LIBRARY) > 0));
     this.graph = new Graph(get("graph"), get("canvas"), get("spacer"));
@@ -70,10 +71,6 @@ class Page {
     get("threads").append(...options);
     get("threads-label").hidden = report.threads.length < 2;
     get("hide").closest("label").hidden = !this.libraries.includes(1);
-    const isDifference = report.sides.length > 1;
-    get("legend").textContent = isDifference
-      ? "Red grew, blue shrank; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %). As wide as the larger of old and new."
-      : "Callers are above what they call. Coloured by package.";
   }
 
   /** A choice of what the columns differ in, that of the first one shown first: buttons, or a list where they are many. */
@@ -116,7 +113,7 @@ class Page {
       this.apply();
     });
     window.addEventListener("resize", () => graph.fit());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.setTheme(this.choice.theme));
   }
 
   // ---- What is chosen
@@ -138,19 +135,30 @@ class Page {
   /** Makes the page show what is chosen. */
   apply() {
     const { choice, report } = this;
-    this.chosen = new Chosen(report, choice.column, choice.thread);
     this.hidden = choice.hide ? this.libraries : this.nothingHidden;
+    this.chosen = this.kept("chosen", [choice.column, choice.thread], () => new Chosen(report, choice.column, choice.thread));
+    this.owner = this.kept("owner", [this.hidden], () => owners(report, this.hidden));
+    this.sites = this.kept("sites", [this.chosen, this.hidden], () => sitesOf(this.chosen, this.hidden, this.owner));
     this.tree = new (choice.invert ? CalledFirst : CallersFirst)(this.chosen, this.hidden);
-    this.sites = sitesOf(this.chosen, this.hidden);
     this.graph.tree = this.tree;
     this.graph.tallest = 0;
     this.graph.selected = this.graph.zoomed = this.tree.follow(choice.zoom);
     Object.assign(this.table, { sort: choice.sort, ascending: choice.ascending });
     this.showControls();
     this.showWhole();
-    this.find();
-    this.setTheme(choice.theme);
+    this.graph.found = this.found = this.find();
+    this.paint();
     this.zoom(this.graph.zoomed);
+    this.showFound();
+  }
+
+  /** What `make` made the last time, if it was made of the same. */
+  kept(name, of, make) {
+    const known = this.keptBefore[name];
+    if (known && of.every((one, at) => one === known.of[at])) return known.made;
+    const made = make();
+    this.keptBefore[name] = { of, made };
+    return made;
   }
 
   showControls() {
@@ -162,7 +170,15 @@ class Page {
     get("threads").value = choice.thread;
     get("invert").checked = choice.invert;
     get("hide").checked = choice.hide;
+    get("legend").textContent = this.legend();
     if (get("search").value !== choice.search) get("search").value = choice.search;
+  }
+
+  legend() {
+    const order = this.choice.invert ? "Callers are beneath what they call." : "Callers are above what they call.";
+    if (!this.chosen.isDifference) return `${order} Coloured by package.`;
+    const marks = this.chosen.hasSpread ? "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)" : "";
+    return `${order} Red grew, blue shrank${marks}. As wide as the larger of old and new.`;
   }
 
   showWhole() {
@@ -184,8 +200,9 @@ class Page {
 
   search(text) {
     this.choice.search = text;
-    this.find();
+    this.graph.found = this.found = this.find();
     this.graph.draw();
+    this.showFound();
     this.keepAddress();
   }
 
@@ -195,12 +212,16 @@ class Page {
     get("graph-section").scrollIntoView({ block: "nearest" });
   }
 
+  /** The visible places that are searched for; null where none are. */
   find() {
-    let found = placesWith(this.report.place, this.choice.search);
-    found &&= found.map((flag, place) => flag & (this.hidden[place] ^ 1));
-    this.graph.found = found;
-    this.table.show(this.chosen, this.sites, found);
-    get("found").textContent = found ? this.foundWords(found) : "";
+    const found = placesWith(this.report.place, this.choice.search);
+    return found && found.map((flag, place) => flag & (this.hidden[place] ^ 1));
+  }
+
+  showFound() {
+    const { search, sort, ascending } = this.choice;
+    this.kept("table", [this.sites, search, sort, ascending], () => this.table.show(this.chosen, this.sites, this.found));
+    get("found").textContent = this.found ? this.foundWords(this.found) : "";
   }
 
   foundWords(found) {
@@ -241,7 +262,7 @@ class Page {
     const box = this.graph.boxAt(event.offsetX, event.offsetY);
     if (!box) return;
     this.unhover();
-    this.zoom(box.call ?? box.parent);
+    this.zoom(box.call ?? box.widest);
     get("graph").focus({ preventScroll: true });
   }
 
@@ -270,7 +291,7 @@ class Page {
       get("tip").replaceChildren(...this.about(box.call));
     } else {
       const { unit } = this.chosen.column, text = `${GROUPED.format(box.count)} calls too narrow to draw`;
-      get("tip").replaceChildren(element("div", "name", text), `${amount(box.width, unit)}. Zoom in to see them.`);
+      get("tip").replaceChildren(element("div", "name", text), `${amount(box.width, unit)}. A click leads to the widest of them.`);
     }
   }
 
@@ -324,6 +345,7 @@ class Page {
     if (!call) return;
     if (call.depth < this.graph.zoomed.depth) return this.select(call);
     if (!this.graph.boxOf(call)) this.zoom(call.parent);
+    if (!this.graph.boxOf(call)) this.zoom(call);
     this.select(call);
   }
 
@@ -350,17 +372,17 @@ class Page {
 
   setTheme(theme) {
     this.choice.theme = theme;
-    if (theme === "system") delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = theme;
-    get("theme").textContent = `Theme: ${theme}`;
     this.paint();
+    this.graph.draw();
     this.keepAddress();
   }
 
   paint() {
     const { theme } = this.choice, prefersDark = matchMedia("(prefers-color-scheme: dark)").matches;
-    this.graph.colours = theme === "dark" || (theme === "system" && prefersDark) ? DARK : LIGHT;
-    this.graph.draw();
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    get("theme").textContent = `Theme: ${theme}`;
+    this.graph.paint(theme === "dark" || (theme === "system" && prefersDark) ? DARK : LIGHT);
   }
 }
 

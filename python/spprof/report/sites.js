@@ -2,11 +2,11 @@
 
 /**
  * A row for each visible place that holds something: `own` sums and `total` values, for each side. Own is what stands at
- * the innermost visible Python call of a stack (the innermost visible call of all where there is none).
+ * the innermost visible Python call of a stack (the innermost visible call of all where there is none): `owner` by node.
  */
-function sitesOf(chosen, hidden) {
-  const { report } = chosen, { nodeCount, entryCount, entryNode, place } = report;
-  const own = new Array(place.count), total = totals(chosen, hidden), owner = owners(report, hidden);
+function sitesOf(chosen, hidden, owner) {
+  const { entryCount, entryNode, place } = chosen.report;
+  const own = new Array(place.count), total = totals(chosen, hidden);
   for (let entry = 0; entry < entryCount; entry++) {
     const site = owner[entryNode[entry]];
     if (site >= 0) chosen.add(own[site] ??= chosen.newSums(), entry);
@@ -35,18 +35,25 @@ function owners(report, hidden) {
 
 /** For each side the values by place, each stack counted once however often it comes to the place. */
 function totals(chosen, hidden) {
-  const { nodeCount, end, nodePlace, place } = chosen.report;
-  const sums = chosen.nodeValues.map(() => new Float64Array(place.count)), above = new Int32Array(place.count);
-  const open = [];
-  for (let node = 1; node < nodeCount; node++) {
-    while (open.length && end[open[open.length - 1]] <= node) above[nodePlace[open.pop()]]--;
-    const site = nodePlace[node];
-    if (above[site]++ === 0 && !hidden[site]) {
-      for (let side = 0; side < sums.length; side++) sums[side][site] += chosen.nodeValues[side][node];
-    }
-    open.push(node);
+  const { nodeCount, nodePlace, place } = chosen.report, isOutermost = outermost(chosen.report);
+  return chosen.nodeValues.map((values) => {
+    const sums = new Float64Array(place.count);
+    for (let node = 1; node < nodeCount; node++) if (isOutermost[node]) sums[nodePlace[node]] += values[node];
+    return sums.map((sum, site) => (hidden[site] ? 0 : sum));
+  });
+}
+
+/** For each node whether no caller is at the same place; worked out once. */
+function outermost(report) {
+  if (report.isOutermost) return report.isOutermost;
+  const { nodeCount, end, nodePlace } = report, above = new Int32Array(report.place.count), open = new Int32Array(nodeCount);
+  const isOutermost = new Uint8Array(nodeCount);
+  for (let node = 1, depth = 0; node < nodeCount; node++) {
+    while (depth && end[open[depth - 1]] <= node) above[nodePlace[open[--depth]]]--;
+    isOutermost[node] = Number(above[nodePlace[node]]++ === 0);
+    open[depth++] = node;
   }
-  return sums;
+  return (report.isOutermost = isOutermost);
 }
 
 /** Which places have `text` in their function, file or line: one byte for each; null where nothing is searched for. */

@@ -40,19 +40,23 @@ class Table {
       return chosen.hasSpread || (key !== "interval" && key !== "bar");
     });
     if (matchMedia(NARROW).matches) this.kinds.unshift(this.kinds.pop()); // what is first is seen without scrolling
-    this.rows = found ? rows.filter((row) => found[row.place]) : rows;
+    this.every = rows;
+    this.found = found;
     this.most = Math.max(1, ...chosen.whole.map((sum) => sum.value));
     this.shown = ROWS_AT_ONCE;
     this.order();
   }
 
+  /** Sorts all sites, not only those that are shown: what is in order stays so, which is quick the next time. */
   order() {
     const kind = this.kinds.find(({ key }) => key === this.sort) ?? this.kinds[0], sign = this.ascending ? -1 : 1;
-    const byName = (one, other) => compare(this.place.functions[one.place], this.place.functions[other.place]);
-    this.rows.sort((one, other) => {
-      const first = kind.value ? kind.value(other) - kind.value(one) : byName(one, other);
-      return sign * first || other.total[0] - one.total[0] || byName(one, other) || one.place - other.place;
+    const { functions } = this.place, byName = (one, other) => compare(functions[one.place], functions[other.place]);
+    for (const row of this.every) row.key = kind.value ? sign * kind.value(row) : 0;
+    this.every.sort((one, other) => {
+      const byValue = other.key - one.key || (kind.value ? other.total[0] - one.total[0] : 0);
+      return byValue || (kind.value ? 1 : sign) * byName(one, other) || one.place - other.place;
     });
+    this.rows = this.every.filter((row) => !this.found || this.found[row.place]);
     this.head();
     this.fill();
   }

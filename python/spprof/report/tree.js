@@ -37,9 +37,11 @@ class Chosen {
 
   /** The sums of all. */
   get whole() {
-    const sums = this.newSums();
-    this.addNodes(sums, 0, this.report.nodeCount);
-    return sums;
+    if (!this.wholeSums) {
+      this.wholeSums = this.newSums();
+      this.addNodes(this.wholeSums, 0, this.report.nodeCount);
+    }
+    return this.wholeSums;
   }
 }
 
@@ -97,6 +99,7 @@ class Tree {
   }
 
   sums(call) {
+    if (call === this.root) return this.chosen.whole;
     if (!call.sums) {
       call.sums = this.chosen.newSums();
       this.addTo(call, call.sums);
@@ -163,19 +166,28 @@ class CallersFirst extends Tree {
   }
 }
 
-/** Inverted: what is called above its callers. `entries` are what a call holds, `at` the node of each at this depth. */
+/**
+ * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes that its callers stand at;
+ * both are worked out when a call is looked into, from `indexes`, their places in those of the call above.
+ */
 class CalledFirst extends Tree {
   constructor(chosen, hidden) {
     super(chosen, hidden);
     const { entryCount, entryNode } = this.report, entries = [];
     for (let entry = 0; entry < entryCount; entry++) if (chosen.widths[entry] > 0) entries.push(entry);
-    this.root = this.call(-1, null, entries);
-    this.root.next = entries.map((entry) => this.visible(entryNode[entry]));
+    this.root = this.call(-1, null, [...entries.keys()], entries);
+    Object.assign(this.root, { entries, next: entries.map((entry) => this.visible(entryNode[entry])) });
   }
 
-  call(place, parent, entries) {
-    const { values, widths } = this.chosen, sum = (of) => entries.reduce((total, entry) => total + of[entry], 0);
-    return { place, parent, entries, width: sum(widths), values: values.map(sum), depth: parent ? parent.depth + 1 : 0 };
+  call(place, parent, indexes, entries) {
+    const { values, widths, isDifference } = this.chosen, depth = parent ? parent.depth + 1 : 0;
+    const sum = (of) => {
+      let total = 0;
+      for (const index of indexes) total += of[entries[index]];
+      return total;
+    };
+    const width = sum(widths);
+    return { place, parent, indexes, width, values: isDifference ? values.map(sum) : [width], depth };
   }
 
   visible(node) {
@@ -184,21 +196,26 @@ class CalledFirst extends Tree {
     return node;
   }
 
+  opened(call) {
+    if (!call.entries) {
+      const above = call.parent, { parent } = this.report;
+      call.entries = call.indexes.map((index) => above.entries[index]);
+      call.next = call.indexes.map((index) => this.visible(parent[above.next[index]]));
+    }
+    return call;
+  }
+
   find(call) {
-    const { parent, nodePlace } = this.report, items = [], places = [];
-    call.next.forEach((node, index) => {
+    const { nodePlace } = this.report, { entries, next } = this.opened(call), items = [], places = [];
+    next.forEach((node, index) => {
       if (node === 0) return;
       items.push(index);
       places.push(nodePlace[node]);
     });
-    return this.groups.of(items, places).map(([place, indexes]) => {
-      const child = this.call(place, call, indexes.map((index) => call.entries[index]));
-      child.next = indexes.map((index) => this.visible(parent[call.next[index]]));
-      return child;
-    });
+    return this.groups.of(items, places).map(([place, indexes]) => this.call(place, call, indexes, entries));
   }
 
   addTo(call, sums) {
-    for (const entry of call.entries) this.chosen.add(sums, entry);
+    for (const entry of this.opened(call).entries) this.chosen.add(sums, entry);
   }
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spprof.per_frame import PerFrame
 from spprof.text import place, visible
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
 def write(source: StackSource) -> Iterator[bytes]:
     """Yields the file. Deterministic: the same source gives the same bytes."""
     weight_of: dict[str, int] = {}
+    texts = PerFrame(_text)
     for stack in source.stack_totals():
         weight = stack.weights[0]
         if weight > 0:
-            line = ";".join(_text(frame) for frame in reversed(stack.frames))
+            line = ";".join(texts.of(stack.frames[::-1]))
             weight_of[line] = weight_of.get(line, 0) + weight
     for line in sorted(weight_of):
         yield f"{line} {weight_of[line]}\n".encode()

@@ -13,6 +13,7 @@ import json
 from typing import TYPE_CHECKING
 
 from spprof._memprof import VERSION
+from spprof.per_frame import PerFrame
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -47,14 +48,15 @@ class _FrameTable:
     def __init__(self) -> None:
         self.rows: list[dict[str, str | int]] = []
         self._index: dict[tuple[str, str, int], int] = {}
-        self._stacks: dict[int, tuple[tuple[Frame, ...], list[int]]] = {}
+        self._indices = PerFrame(self._index_of)
+        self._stacks: dict[int, tuple[tuple[Frame, ...], tuple[int, ...]]] = {}
         """By identity, since hashing a stack costs more than all else; each is kept, so that its id stays its own."""
 
-    def indices(self, leaf_first: tuple[Frame, ...]) -> list[int]:
-        """The numbers of a stack, root first; the same list for the same stack."""
+    def indices(self, leaf_first: tuple[Frame, ...]) -> tuple[int, ...]:
+        """The numbers of a stack, root first; the same tuple for the same stack."""
         known = self._stacks.get(id(leaf_first))
         if known is None:
-            known = leaf_first, [self._index_of(frame) for frame in reversed(leaf_first)]
+            known = leaf_first, self._indices.of(leaf_first[::-1])
             self._stacks[id(leaf_first)] = known
         return known[1]
 

@@ -1,4 +1,4 @@
-"""Threads fork at once while eight others allocate and two save snapshots; a child's only thread is no main one."""
+"""Threads fork at once while four others allocate and two save snapshots; a child's only thread is no main one."""
 
 import threading
 from contextlib import contextmanager
@@ -7,13 +7,14 @@ import spprof.memprof as memprof
 from rounds import SHORT, check, check_counters, expect_good, finish, live_on, load, rounds, run_child, start_anew
 
 FORKING = 2 if SHORT else 4
+FORKS = 1 if SHORT else 2
 errors = []
 saved = [0, 0]
 
 
 def fork(rate):
     try:
-        for _ in range(2):
+        for _ in range(FORKS):
             expect_good(run_child(lambda: live_on(rate)))
     except BaseException as error:
         errors.append(error)
@@ -44,7 +45,7 @@ def saving():
 
 
 children = 0
-with load(8):
+with load(4):
     for number in rounds():
         rate = start_anew(number)
         with saving():
@@ -54,7 +55,7 @@ with load(8):
             for thread in threads:
                 thread.join()
         check(not errors, f"in a thread: {errors}")
-        children += 2 * FORKING
+        children += FORKS * FORKING
         check_counters()
 check(all(saved), f"nothing was saved meanwhile: {saved}")
 finish(children=2 * children, saved_meanwhile=sum(saved))
