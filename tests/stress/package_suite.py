@@ -1,0 +1,64 @@
+"""A package's own test suite without a profiler and under both at their finest: each test must end the same.
+
+    python tests/stress/package_suite.py FOLDER [SOURCE] [TESTS]
+
+FOLDER: where it was unpacked or installed; SOURCE and TESTS: what to import and to run in it, src and tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+TESTS = sys.argv[3] if len(sys.argv) > 3 else "tests"
+
+PLUGIN = """
+import spprof
+import spprof.memprof
+
+spprof.memprof.start(64)
+spprof.start(interval_ms=1)
+
+
+def pytest_unconfigure(config):
+    profile = spprof.stop()
+    spprof.memprof.stop()
+    assert profile.sample_count > 0
+    assert spprof.memprof.get_stats().total_samples > 0
+"""
+
+
+def outcomes(folder: Path, source: str, plugins: list[str]) -> dict[str, str]:
+    """How each test of the suite ended."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name, "both_profilers.py").write_text(PLUGIN)
+        report = Path(name, "report.xml")
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{folder / source}:{name}:{os.environ.get('PYTHONPATH', '')}",
+            "PYTHONHASHSEED": "0",
+        }
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugins, f"--junitxml={report}"]
+        subprocess.run([*command, TESTS], cwd=folder, env=environment, check=False, stdout=subprocess.DEVNULL)
+        cases = ElementTree.parse(report).iter("testcase")
+        return {f"{case.get('classname')}.{case.get('name')}": case[0].tag if len(case) else "passed" for case in cases}
+
+
+def main() -> None:
+    folder, source = Path(sys.argv[1]).resolve(), sys.argv[2] if len(sys.argv) > 2 else "src"
+    alone = outcomes(folder, source, [])
+    beside = outcomes(folder, source, ["-p", "both_profilers"])
+    changed = {name for name in alone.keys() | beside.keys() if alone.get(name) != beside.get(name)}
+    print(
+        f"{folder.name}: {len(alone)} tests, {sum(how == 'passed' for how in alone.values())} pass; "
+        f"{len(changed)} end otherwise under both profilers {sorted(changed)[:10]}"
+    )
+    sys.exit(bool(changed) or not alone)
+
+
+if __name__ == "__main__":
+    main()
