@@ -31,7 +31,7 @@ class Profiler(NamedTuple):
 
     def run(self, interval_ms: int, program: list[str], slices: Path) -> None:
         """Runs a program under it. CalledProcessError, with what was said, if that fails."""
-        numbers = {"ms": interval_ms, "seconds": interval_ms / 1000, "hertz": 1000 // interval_ms}
+        numbers = {"ms": interval_ms, "seconds": interval_ms / 1000, "hertz": 1000 // max(interval_ms, 1)}
         words = [
             word.format(**numbers, us=interval_ms * 1000, out=slices.with_name("profile.out")) for word in self.command
         ]

@@ -117,6 +117,12 @@ def waited_ns() -> int:
     return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
 
 
+def own_ns() -> int:
+    """The CPU time of all threads. The process's own clock would not do: where a timer is set on it, as ours is, it is
+    only brought up to date at the kernel's ticks."""
+    return sum(time.clock_gettime_ns(~int(thread) << 3 | 6) for thread in os.listdir("/proc/self/task"))
+
+
 def outside_ns() -> int:
     """The CPU time of the profiler that started this program and watches it from outside. 0: there is none."""
     if "CPU_FROM_OUTSIDE" not in os.environ:
@@ -125,7 +131,7 @@ def outside_ns() -> int:
 
 
 def clocks() -> list[int]:
-    return [time.perf_counter_ns(), time.process_time_ns() + outside_ns(), waited_ns()]
+    return [time.perf_counter_ns(), own_ns() + outside_ns(), waited_ns()]
 
 
 def timed(work: Work) -> list[int]:

@@ -225,7 +225,9 @@ def test_a_site_of_the_table_is_found_in_the_graph(show: Shown):
 
 def test_inverted_what_is_called_stands_above_its_callers(show: Shown):
     tab = opened(show, report_of(SMALL))
+    assert text(tab, "#legend").startswith("Callers are above")
     tab.click_on("#invert")
+    assert text(tab, "#legend").startswith("Callers are beneath")
     assert names(tab) == [["all"], ["decode", "serve", "load"], ["load", "main", "main"], ["main"]]
     assert tab.run("report.graph.rows[1].map((box) => box.call.values[0] / 1048576)") == [4, 2, 1]
 

@@ -71,10 +71,6 @@ class Page {
     get("threads").append(...options);
     get("threads-label").hidden = report.threads.length < 2;
     get("hide").closest("label").hidden = !this.libraries.includes(1);
-    const isDifference = report.sides.length > 1;
-    get("legend").textContent = isDifference
-      ? "Red grew, blue shrank; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %). As wide as the larger of old and new."
-      : "Callers are above what they call. Coloured by package.";
   }
 
   /** A choice of what the columns differ in, that of the first one shown first: buttons, or a list where they are many. */
@@ -174,7 +170,15 @@ class Page {
     get("threads").value = choice.thread;
     get("invert").checked = choice.invert;
     get("hide").checked = choice.hide;
+    get("legend").textContent = this.legend();
     if (get("search").value !== choice.search) get("search").value = choice.search;
+  }
+
+  legend() {
+    const order = this.choice.invert ? "Callers are beneath what they call." : "Callers are above what they call.";
+    if (!this.chosen.isDifference) return `${order} Coloured by package.`;
+    const marks = this.chosen.hasSpread ? "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)" : "";
+    return `${order} Red grew, blue shrank${marks}. As wide as the larger of old and new.`;
   }
 
   showWhole() {
