@@ -13,6 +13,7 @@ in the browser are the best of ROUNDS, for everybody.
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ import chromium
 
 ROUNDS = 3
 SPEEDSCOPE = "speedscope@1.25.0"
+LIBRARY = re.compile(r"https://[^\s\"']*?/npm/([\w.-]+)@([\d.]+)/")
 Do = Callable[[chromium.Tab], None]
 
 TIMED = """
@@ -164,16 +166,34 @@ def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str,
     command = [str(python), "-m", "memray", "flamegraph", "-f", "-o", str(path), str(capture)]
     yield "written in", files.best_of_command(command, rounds=1)
     yield "file", f"{path.stat().st_size / 1e6:8.2f} MB"
+    try:
+        make_local(path, folder)
+    except (OSError, subprocess.CalledProcessError) as error:
+        yield "without a network", f"it draws nothing, and its libraries are not to be had here: {error}"
+        return
     ready = "document.querySelectorAll('#chart svg g rect').length > 1"
     yield from Measured(browser, f"file://{path}", ready, {"zoom by a click": click_at(300, 400)}).lines()
 
 
+def make_local(path: Path, folder: Path) -> None:
+    """The page loads its libraries from a network; here they are installed beside it, and it loads these."""
+    text = path.read_text()
+    wanted = sorted(set(LIBRARY.findall(text)))
+    npm_install(folder, *(f"{name}@{version}" for name, version in wanted))
+    path.write_text(LIBRARY.sub(r"node_modules/\1/", text))
+
+
+def npm_install(folder: Path, *packages: str) -> None:
+    """OSError, CalledProcessError: it cannot be done here."""
+    (folder / "package.json").write_text("{}")
+    options = "--silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps".split()
+    subprocess.run(["npm", "install", *options, *packages], cwd=folder, check=True, capture_output=True)
+
+
 def speedscope_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
     """speedscope, with our own file for it."""
-    (folder / "package.json").write_text("{}")
-    command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", SPEEDSCOPE]
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        npm_install(folder, SPEEDSCOPE)
     except (OSError, subprocess.CalledProcessError) as error:
         yield "not to be had here", str(error)
         return
