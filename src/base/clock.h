@@ -8,7 +8,7 @@
 /* Since an arbitrary point, never going back. */
 uint64_t sp_clock_monotonic_ns(void);
 
-/* CPU time of the calling thread, and of the whole process with the threads that have ended. */
+/* CPU time of the calling thread, and of the whole process with the threads that have ended: that in microseconds. */
 uint64_t sp_clock_thread_cpu_ns(void);
 uint64_t sp_clock_process_cpu_ns(void);
 

@@ -89,17 +89,21 @@ static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted,
         count_capture_drop(reason);
 }
 
-static void act(uint32_t number, const sp_interrupted *interrupted) {
-    if (number == 0) {
-        if (has_stack_room(interrupted)) sp_finder_on_tick();
-        return;
-    }
+static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupted) {
     moment begin = {.monotonic_ns = sp_clock_monotonic_ns(), .cpu_ns = sp_clock_thread_cpu_ns()};
-    sp_thread_slot *slot = sp_threads_slot(number - 1);
     spprof_this_thread.cpu_session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
     take_sample(slot, interrupted, &begin);
     atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, sp_clock_thread_cpu_ns() - begin.cpu_ns, memory_order_relaxed);
+}
+
+/* A number that no timer has is somebody's invention. */
+static void act(uint32_t number, const sp_interrupted *interrupted) {
+    sp_thread_slot *slot = number > 0 ? sp_threads_slot(number - 1) : NULL;
+    if (slot && atomic_load_explicit(&slot->thread_id, memory_order_relaxed) != 0)
+        act_on_thread(slot, interrupted);
+    else if (number == 0 && has_stack_room(interrupted))
+        sp_finder_on_tick();
 }
 
 /* Counted before the session is looked at: who ends a session sees every handler that still believes in it. */

@@ -223,7 +223,7 @@ TEST(test_a_threads_clock_is_the_same_from_outside) {
     assert_true(sp_clock_cpu_ns_of(sp_thread_kernel_id(), &outside));
     uint64_t after = sp_clock_thread_cpu_ns();
     assert_true(before <= outside && outside <= after);
-    assert_true(process >= before);
+    assert_true(process + 2000 >= before); /* user and system time, each cut to a microsecond */
 }
 
 /* ---- Memory that may not be there ---- */
