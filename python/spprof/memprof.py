@@ -202,14 +202,14 @@ class MemoryProfiler:
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
     # All that snapshots and files will need, before there is anything to see of it; and before a fork: a child waits
-    # for ever when it imports what another thread was importing.
+    # for ever when it imports what another thread was importing. Not what HTML needs, which loads libraries of
+    # cryptography and compression.
     import spprof.charts
     import spprof.recorded
     import spprof.snapshot
     import spprof.table
     import spprof.writers.atomic_file
     import spprof.writers.collapsed
-    import spprof.writers.html
     import spprof.writers.pprof
     import spprof.writers.speedscope  # noqa: F401
 

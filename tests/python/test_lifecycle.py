@@ -499,7 +499,7 @@ def test_nothing_is_left_to_import_for_snapshots_and_files_once_it_is_started(ch
         memprof.start(0, native="off")
         before = set(sys.modules)
         snapshot = memprof.get_snapshot()
-        for name in writers.FORMATS:
+        for name in set(writers.FORMATS) - {"html"}:
             snapshot.save("heap", format=name)
         str(snapshot), memprof.get_stats()
         print(sorted(set(sys.modules) - before))

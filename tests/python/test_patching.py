@@ -112,7 +112,8 @@ def test_page_protections_are_the_same_afterwards(child: Child, linking: str) ->
             return [tuple(fields[:2]) for fields in lines if ".so" in fields[-1] or "python" in fields[-1]]
 
         library = load({str(library)!r})
-        import spprof.snapshot, spprof.table, spprof.writers.speedscope, spprof.writers.collapsed, spprof.writers.pprof
+        import spprof.charts, spprof.recorded, spprof.snapshot, spprof.table, spprof.writers.atomic_file
+        import spprof.writers.collapsed, spprof.writers.pprof, spprof.writers.speedscope
         before = regions()
         memprof.start()
         after = regions()

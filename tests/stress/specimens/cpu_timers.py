@@ -91,7 +91,8 @@ ending.set()
 for thread in threads:
     thread.join()
 share = sum(lost.values()) / (samples + sum(lost.values()))
-check(share <= LOST_MAX, f"{share:.3%} of {samples} samples are lost: {lost}")
+few = SHORT and sum(lost.values()) <= 3  # of some hundred, one is more than the share
+check(share <= LOST_MAX or few, f"{share:.3%} of {samples} samples are lost: {lost}")
 finish(
     samples=samples,
     lost=f"{share:.4%}",
