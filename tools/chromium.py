@@ -221,6 +221,7 @@ class Tab:
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
         """Writes a PNG of what is seen, or of the whole page."""
         answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def complaints(self) -> list[str]:

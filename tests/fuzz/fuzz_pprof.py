@@ -32,7 +32,7 @@ from spprof.pprof.file import read_bytes, written
 from spprof.pprof.profile import Profile
 from spprof.pprof.wire import WireError, varint
 from spprof.stacked import Stacked
-from spprof.tally import Tally
+from spprof.tally import Tally, ranked
 
 PROFILES = Path(__file__).parents[1] / "python" / "profiles"
 SMALL = 6000
@@ -112,7 +112,7 @@ def use(profile: Profile) -> None:
         table.headline(tally)
         table.explanation(tally)
     tally = Tally(profile, profile.default_index)
-    table.rows(tally, "total")
+    ranked(tally, "total")
     tree.grown(tally)
     changes(tally, tally)
     Stacked(profile).stack_totals()
