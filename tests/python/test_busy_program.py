@@ -7,6 +7,8 @@ from busy_program import BUSY
 from child import Child
 from held_stacks import HELD
 
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
 
 @pytest.mark.parametrize("preload", [False, True], ids=["python", "preload"])
 @pytest.mark.parametrize("allocator", ["default", "debug", "malloc"])

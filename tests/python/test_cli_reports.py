@@ -24,6 +24,8 @@ from spprof.pprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueTyp
 from spprof.pprof.wire import bytes_field, varint
 from spprof.recorded import profile_of
 
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
 PROFILES = Path(__file__).parent / "profiles"
 MAIN = python_frame("main", 90, "/srv/app/main.py")
 LOAD = python_frame("load", 12, "/srv/app/data/load.py")

@@ -27,6 +27,8 @@ PREAMBLE = """
 import ctypes, os, sys
 import spprof.memprof as memprof
 
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
 def load(path, mode=0):
     library = ctypes.CDLL(path, mode=mode)
     for name in ("by_call", "by_table", "by_libc"):

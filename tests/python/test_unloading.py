@@ -56,6 +56,8 @@ import _ctypes, collections, ctypes, threading
 import spprof.memprof as memprof
 from spprof import _memprof
 
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
 class Library:
     def __init__(self, path, name):
         self.loaded, self.name = ctypes.CDLL(path), name
