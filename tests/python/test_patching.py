@@ -12,6 +12,8 @@ import pytest
 from child import Child
 from native import compile_library, compile_text
 
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
 SOURCE = Path(__file__).parent / "patched.c"
 
 LINKING = {
@@ -26,8 +28,6 @@ LINKING = {
 PREAMBLE = """
 import ctypes, os, sys
 import spprof.memprof as memprof
-
-pytestmark = pytest.mark.long  # the same whichever Python runs it
 
 def load(path, mode=0):
     library = ctypes.CDLL(path, mode=mode)

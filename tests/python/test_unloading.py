@@ -8,6 +8,8 @@ import pytest
 from child import Child
 from native import compile_text
 
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
 # Both libraries ask to be put here, where nothing else is: the second comes to the place of the first for certain.
 PLACE = 0x2000000000
 
@@ -55,8 +57,6 @@ PREAMBLE = """
 import _ctypes, collections, ctypes, threading
 import spprof.memprof as memprof
 from spprof import _memprof
-
-pytestmark = pytest.mark.long  # the same whichever Python runs it
 
 class Library:
     def __init__(self, path, name):
