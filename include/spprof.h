@@ -455,15 +455,20 @@ typedef enum spprof_cpu_drop_reason {
         SPPROF_CPU_DROP_REASON_COUNT
 } spprof_cpu_drop_reason;
 
+/* A session gives up once it has lost this many samples as torn, and more than 99 of 100: this interpreter is not what
+ * the walker was built for, and each try costs the program something. */
+#define SPPROF_CPU_HOPELESS_TORN 1000
+
 typedef struct spprof_cpu_stats {
     spprof_cpu_plan plan;
     uint32_t sessions; /* starts so far */
     bool active;
-    bool displaced;     /* the program has put a handler of its own in the place of ours: nothing is sampled any more */
-    bool by_thread;     /* a thread of ours sends the signals */
-    uint32_t threads;   /* met in this session */
-    uint64_t samples;   /* in the log or summed by stack */
-    uint64_t weight_ns; /* of all samples */
+    bool displaced;   /* the program has put a handler of its own in the place of ours: nothing is sampled any more */
+    bool gave_up;     /* of SPPROF_CPU_HOPELESS_TORN torn stacks or more hardly one was whole: none is taken any more */
+    bool by_thread;   /* a thread of ours sends the signals */
+    uint32_t threads; /* met in this session */
+    uint64_t samples; /* in the log or summed by stack */
+    uint64_t weight_ns;        /* of all samples */
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active the end is now */
     uint64_t process_ns;       /* CPU time of the process since the start */
     uint64_t handler_ns;       /* CPU time spent in the handler */

@@ -101,6 +101,7 @@ class CpuStats(TypedDict):
     mode: str  # "cpu" | "wall"
     native: bool
     displaced: bool  # the program has put a handler of its own in the place of ours
+    gave_up: bool  # hardly a stack could be read, and none is taken any more
     ticks: str  # "timer" | "thread"
     samples: int
     sampled_ns: int  # the sum of their weights

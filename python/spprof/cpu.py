@@ -254,11 +254,25 @@ def _warn_of_displaced() -> None:
     )
 
 
+def _warn_of_giving_up() -> None:
+    import warnings
+
+    warnings.warn(
+        "hardly a stack of this interpreter could be read, and sampling has given up: is it the very build that spprof "
+        "was installed for? Reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+
+
 def _finished() -> Profile:
     """The profile that has just been stopped, saved where that was asked for."""
     taken = running()
-    if _memprof.cpu_stats()["displaced"]:
+    stats = _memprof.cpu_stats()
+    if stats["displaced"]:
         _warn_of_displaced()
+    if stats["gave_up"]:
+        _warn_of_giving_up()
     if _session is not None and _session.output:
         _session.output.save(taken)
     return taken

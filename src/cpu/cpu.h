@@ -31,6 +31,7 @@ typedef struct sp_cpu {
     uint64_t end_ns, end_process_ns;
     bool displaced; /* when it ended */
 
+    _Atomic bool gave_up; /* no stack is taken any more, see SPPROF_CPU_HOPELESS_TORN */
     _Atomic uint64_t samples, weight_ns, handler_ns;
     _Atomic uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];
 } sp_cpu;

@@ -11,12 +11,20 @@ void sp_cpu_count_drop(spprof_cpu_drop_reason reason) {
     atomic_fetch_add_explicit(&sp_the_cpu.dropped[reason], 1, memory_order_relaxed);
 }
 
+static bool is_hopeless(void) {
+    uint64_t torn = atomic_load_explicit(&sp_the_cpu.dropped[SPPROF_CPU_DROP_TORN], memory_order_relaxed);
+    return torn >= SPPROF_CPU_HOPELESS_TORN &&
+           torn > 99 * atomic_load_explicit(&sp_the_cpu.samples, memory_order_relaxed);
+}
+
 static void count_capture_drop(spprof_drop_reason reason) {
     spprof_cpu_drop_reason ours = reason == SP_CAPTURE_TORN                ? SPPROF_CPU_DROP_TORN
                                   : reason == SPPROF_DROP_STACK_TABLE_FULL ? SPPROF_CPU_DROP_STACK_TABLE_FULL
                                   : reason == SPPROF_DROP_CODE_TABLE_FULL  ? SPPROF_CPU_DROP_CODE_TABLE_FULL
                                                                            : SPPROF_CPU_DROP_NO_MEMORY;
     sp_cpu_count_drop(ours);
+    if (ours == SPPROF_CPU_DROP_TORN && is_hopeless())
+        atomic_store_explicit(&sp_the_cpu.gave_up, true, memory_order_relaxed);
 }
 
 /* What the walker may read without asking lies between the interrupted stack pointer and the stack's end. */
@@ -110,7 +118,8 @@ static void act(uint32_t number, const sp_interrupted *interrupted) {
 void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted) {
     atomic_fetch_add(&sp_the_cpu.at_work, 1);
     bool current = atomic_load(&sp_the_cpu.session) == cookie >> 32 && cookie >> 32 != 0;
-    if (current && !atomic_load_explicit(&sp_the_profiler.broken, memory_order_relaxed))
+    if (current && !atomic_load_explicit(&sp_the_profiler.broken, memory_order_relaxed) &&
+        !atomic_load_explicit(&sp_the_cpu.gave_up, memory_order_relaxed))
         act((uint32_t)cookie, interrupted);
     atomic_fetch_sub(&sp_the_cpu.at_work, 1);
 }

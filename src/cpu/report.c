@@ -20,6 +20,7 @@ void spprof_cpu_get_stats(spprof_cpu_stats *stats) {
                                 .sessions = cpu->sessions,
                                 .active = active,
                                 .displaced = active ? !sp_tick_is_installed() : cpu->displaced,
+                                .gave_up = atomic_load(&cpu->gave_up),
                                 .by_thread = cpu->by_thread,
                                 .threads = sp_threads_met(),
                                 .samples = atomic_load(&cpu->samples),

@@ -15,6 +15,7 @@ sp_cpu sp_the_cpu = {.lifecycle = {.rank = SP_RANK_CPU_LIFECYCLE}, .finder = SP_
 static sp_cpu *const cpu = &sp_the_cpu;
 
 static void empty_counters(void) {
+    atomic_store(&cpu->gave_up, false);
     atomic_store(&cpu->samples, 0);
     atomic_store(&cpu->weight_ns, 0);
     atomic_store(&cpu->handler_ns, 0);

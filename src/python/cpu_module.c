@@ -96,14 +96,14 @@ PyObject *sp_cpu_stats_with_gil(PyObject *module, PyObject *unused) {
     spprof_cpu_stats stats;
     spprof_cpu_get_stats(&stats);
     long long offset = sp_wall_clock_offset_ns();
-    return Py_BuildValue("{sIsKsssOsOsssKsKsLsLsLsKsKsIsKsN}", "epochs", stats.sessions, "interval_ns",
-                         (wide)stats.plan.interval_ns, "mode", stats.plan.wall ? "wall" : "cpu", "native",
-                         stats.plan.native ? Py_True : Py_False, "displaced", stats.displaced ? Py_True : Py_False,
-                         "ticks", stats.by_thread ? "thread" : "timer", "samples", (wide)stats.samples, "sampled_ns",
-                         (wide)stats.weight_ns, "start_ns", (long long)stats.start_ns + offset, "end_ns",
-                         (long long)stats.end_ns + offset, "clock_offset_ns", offset, "process_ns",
-                         (wide)stats.process_ns, "handler_ns", (wide)stats.handler_ns, "threads", stats.threads,
-                         "python_threads", (wide)python_threads_with_gil(), "dropped", convert_drops(&stats));
+    return Py_BuildValue(
+        "{sIsKsssOsOsOsssKsKsLsLsLsKsKsIsKsN}", "epochs", stats.sessions, "interval_ns", (wide)stats.plan.interval_ns,
+        "mode", stats.plan.wall ? "wall" : "cpu", "native", stats.plan.native ? Py_True : Py_False, "displaced",
+        stats.displaced ? Py_True : Py_False, "gave_up", stats.gave_up ? Py_True : Py_False, "ticks",
+        stats.by_thread ? "thread" : "timer", "samples", (wide)stats.samples, "sampled_ns", (wide)stats.weight_ns,
+        "start_ns", (long long)stats.start_ns + offset, "end_ns", (long long)stats.end_ns + offset, "clock_offset_ns",
+        offset, "process_ns", (wide)stats.process_ns, "handler_ns", (wide)stats.handler_ns, "threads", stats.threads,
+        "python_threads", (wide)python_threads_with_gil(), "dropped", convert_drops(&stats));
 }
 
 /* ---- Samples ---- */

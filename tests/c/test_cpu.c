@@ -152,6 +152,56 @@ TEST(test_a_tick_that_no_timer_sent_is_no_sample) {
     assert_int_equal(stats().samples, 0);
 }
 
+static size_t torn_stack(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    (void)sp, (void)words, (void)capacity, (void)cut;
+    return SPPROF_WALK_TORN;
+}
+
+static size_t empty_stack(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
+    (void)sp, (void)words, (void)capacity, (void)cut;
+    return 0;
+}
+
+static void send_ticks(int count) {
+    int number;
+    uint64_t cookie;
+    assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
+    for (int i = 0; i < count; i++) assert_true(sp_tick_send(sp_thread_kernel_id(), cookie));
+}
+
+static uint64_t torn(void) {
+    return stats().dropped[SPPROF_CPU_DROP_TORN];
+}
+
+TEST(test_a_session_whose_every_stack_is_torn_gives_up_and_the_next_tries_again) {
+    spprof_set_tick_walker(torn_stack);
+    start(1000 * MS, false);
+    send_ticks(SPPROF_CPU_HOPELESS_TORN - 1);
+    assert_int_equal(torn(), SPPROF_CPU_HOPELESS_TORN - 1);
+    assert_false(stats().gave_up);
+    send_ticks(10);
+    assert_true(stats().gave_up);
+    assert_int_equal(torn(), SPPROF_CPU_HOPELESS_TORN);
+    spprof_cpu_stop();
+    assert_true(stats().gave_up);
+    spprof_set_tick_walker(empty_stack);
+    start(1000 * MS, false);
+    send_ticks(1);
+    assert_false(stats().gave_up);
+    assert_int_equal(stats().samples, 1);
+}
+
+TEST(test_a_session_that_reads_one_stack_of_many_goes_on) {
+    spprof_set_tick_walker(empty_stack);
+    start(1000 * MS, false);
+    send_ticks(20);
+    spprof_set_tick_walker(torn_stack);
+    send_ticks(99 * 20);
+    assert_false(stats().gave_up);
+    send_ticks(1);
+    assert_true(stats().gave_up);
+}
+
 /* ---- What samples weigh ---- */
 
 TEST(test_weights_add_up_to_the_threads_cpu_time) {
@@ -452,6 +502,8 @@ int main(void) {
         cmocka_unit_test(test_a_signal_that_comes_after_the_end_does_nothing),
         cmocka_unit_test(test_a_handler_in_the_place_of_ours_is_told_and_the_next_session_has_another_signal),
         cmocka_unit_test(test_a_tick_that_no_timer_sent_is_no_sample),
+        cmocka_unit_test(test_a_session_whose_every_stack_is_torn_gives_up_and_the_next_tries_again),
+        cmocka_unit_test(test_a_session_that_reads_one_stack_of_many_goes_on),
         cmocka_unit_test(test_weights_add_up_to_the_threads_cpu_time),
         cmocka_unit_test(test_what_is_used_after_the_end_is_not_the_sessions),
         cmocka_unit_test(test_a_dropped_sample_loses_no_time),

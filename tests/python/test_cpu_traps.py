@@ -157,3 +157,21 @@ def test_what_is_lost_is_counted_by_its_reason(spender: Spender):
         assert sum(lost.values()) == lost["no_stack_room"], lost
         assert profile.dropped_count == lost["no_stack_room"]
     """)
+
+
+@pytest.mark.parametrize("what, words", [("gave_up", "has given up"), ("displaced", "a handler of its own")])
+def test_a_profile_that_ended_before_its_end_says_so(spender: Spender, what: str, words: str):
+    """The engine's tests make it give up; here it only says that it did."""
+    spender.run(f"""
+        import warnings
+        spprof.start(interval_ms=1)
+        honest = _memprof.cpu_stats
+        _memprof.cpu_stats = lambda: {{**honest(), {what!r}: True}}
+        assert honest()[{what!r}] is False
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            spprof.stop()
+        (warning,) = said
+        assert warning.category is RuntimeWarning and {words!r} in str(warning.message), warning
+        assert warning.filename == __file__, warning
+    """)

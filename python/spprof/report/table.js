@@ -28,8 +28,7 @@ class Table {
   constructor(columns, body, more, count, onSort, onSite) {
     Object.assign(this, { columns, body, count, more, onSort, onSite, sort: "own", ascending: false, shown: ROWS_AT_ONCE });
     more.addEventListener("click", () => {
-      this.shown += ROWS_AT_ONCE;
-      this.fill();
+      this.append(this.shown, (this.shown += ROWS_AT_ONCE));
     });
   }
 
@@ -93,8 +92,13 @@ class Table {
   }
 
   fill() {
-    const { rows, shown } = this;
-    this.body.replaceChildren(...rows.slice(0, shown).map((row) => this.row(row)));
+    this.body.replaceChildren();
+    this.append(0, this.shown);
+  }
+
+  append(from, shown) {
+    const { rows } = this;
+    this.body.append(...rows.slice(from, shown).map((row) => this.row(row)));
     this.more.hidden = rows.length <= shown;
     this.count.textContent = rows.length > shown ? `${shown} of ${GROUPED.format(rows.length)} sites` : `${GROUPED.format(rows.length)} sites`;
   }
