@@ -209,3 +209,55 @@ GREENLETS = """
 def test_greenlets_are_told_their_own_stacks(spender: Spender):
     pytest.importorskip("greenlet", reason="greenlet is not installed: pip install greenlet")
     spender.run(GREENLETS)
+
+
+GEVENT = """
+    from gevent import monkey
+    monkey.patch_all()
+    import gevent, socket
+    from gevent.threadpool import ThreadPool
+
+    def serve():
+        for _ in range(20):
+            data = one.recv(4)
+            answer()
+            one.sendall(data)
+
+    def answer():
+        spend(0.01)
+
+    def ask():
+        for _ in range(20):
+            other.sendall(b"ping")
+            assert other.recv(4) == b"ping"
+            digest()
+            gevent.sleep(0)
+
+    def digest():
+        spend(0.02)
+
+    def in_the_pool():
+        spend(0.2)
+
+    one, other = socket.socketpair()
+    spprof.start(interval_ms=1)
+    pool = ThreadPool(2)
+    pooled = pool.spawn(in_the_pool)
+    gevent.joinall([gevent.spawn(serve), gevent.spawn(ask)], raise_error=True, timeout=60)
+    pooled.get(timeout=60)
+    profile = spprof.stop()
+    check_seconds(profile, "answer", 0.2, times=20)
+    check_seconds(profile, "digest", 0.4, times=20)
+    check_seconds(profile, "in_the_pool", 0.2)
+    for sample in profile.samples:
+        told = set(names(sample))
+        assert ("answer" in told) <= ("serve" in told), sample
+        assert ("digest" in told) <= ("ask" in told), sample
+        assert len(told & {"serve", "ask", "in_the_pool"}) <= 1, sample
+    pool.kill()
+"""
+
+
+def test_a_program_of_gevents_runs_on_and_is_told_who_spends(spender: Spender):
+    pytest.importorskip("gevent", reason="gevent is not installed: pip install gevent")
+    spender.run(GEVENT)
