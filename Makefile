@@ -19,7 +19,7 @@ CHECKED = -Dchecks=true -Dwerror=true
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
-    run-tests run-pytest run-other-pythons run-packaging valgrind
+    run-tests run-pytest run-other-pythons packaging-venv run-packaging valgrind
 .NOTPARALLEL:
 
 demo: install
@@ -112,8 +112,10 @@ run-other-pythons:
 	        JUNIT="build/results/python-$$version.xml" run-pytest </dev/null; \
 	done
 
-run-packaging: $(LIBUNWIND) venv
+packaging-venv: venv
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-packaging.txt
+
+run-packaging: $(LIBUNWIND) packaging-venv
 	$(RECORD) packaging build/results/packaging.xml \
 	    $(VENV)/bin/python -m pytest -m packaging tests/python --junitxml=build/results/packaging.xml
 

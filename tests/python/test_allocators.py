@@ -13,6 +13,19 @@ from native import blocks_environment
 DOMAINS = ["raw", "mem", "obj"]
 ALLOCATORS = ["default", "malloc", "pymalloc", "debug", "malloc_debug", "pymalloc_debug", "mimalloc"]
 EVERY_MODE = pytest.mark.parametrize("native", ["off", "patch", "preload"])
+BRIEF_MODES = pytest.mark.parametrize(
+    "native", [pytest.param("off", marks=pytest.mark.long), "patch", pytest.param("preload", marks=pytest.mark.long)]
+)
+EVERY_ALLOCATOR_AND_MODE = pytest.mark.parametrize(
+    ("allocator", "native"),
+    [
+        pytest.param(allocator, native, marks=() if allocator == "default" or brief else pytest.mark.long)
+        for allocator in ALLOCATORS
+        for native in ("off", "patch", "preload")
+        for brief in [native == "patch" and allocator in ("malloc", "mimalloc")]
+    ],
+)
+"""Where every Python does the same, the others than the first run a few."""
 DEBUG_BYTES_MAX = 64
 """What a debug layer may add to a block that its pool hands down: it is counted as it reaches malloc."""
 
@@ -81,10 +94,7 @@ def allocator_environment(allocator: str, child: Child) -> dict[str, str]:
     return {"PYTHONMALLOC": allocator}
 
 
-@EVERY_MODE
-@pytest.mark.parametrize(
-    "allocator", [pytest.param(name, marks=pytest.mark.long if "debug" in name else ()) for name in ALLOCATORS]
-)
+@EVERY_ALLOCATOR_AND_MODE
 def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
     """Sampled, within 5 standard errors: a false alarm in 1.7 million for each number."""
     added = DEBUG_BYTES_MAX if "debug" in allocator else 0
@@ -177,7 +187,7 @@ GROWN_AND_SHRUNK = """
 """
 
 
-@EVERY_MODE
+@BRIEF_MODES
 def test_a_block_that_moves_is_the_same_block(child: Child, blocks: dict[str, str], native: str) -> None:
     """Every allocation sampled: one entry, of the latest size, whichever side of the pool's limit it was and is on."""
     run(child, GROWN_AND_SHRUNK, native, environment={**blocks, "PYTHONMALLOC": ""})
@@ -234,8 +244,7 @@ SMALL_REALLOCS = """
 STEPS = [48, 130, 131, 250, 480, 300, 300, 90, 400, 16, 200]
 
 
-@EVERY_MODE
-@pytest.mark.parametrize("allocator", ALLOCATORS)
+@EVERY_ALLOCATOR_AND_MODE
 def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
     """All of the new size, once, within 5 standard errors: a false alarm in 1.7 million for each number."""
     count = 20_000
@@ -590,7 +599,7 @@ OWN_TESTS = """
 """
 
 
-@pytest.mark.parametrize("native", ["patch", "preload"])
+@pytest.mark.parametrize("native", ["patch", pytest.param("preload", marks=pytest.mark.long)])
 def test_pythons_own_tests_end_as_without_us(child: Child, native: str) -> None:
     if child.attempt("import test.test_list").returncode != 0:
         pytest.skip("this Python comes without its own tests")

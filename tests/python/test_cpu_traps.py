@@ -159,7 +159,7 @@ def test_what_is_lost_is_counted_by_its_reason(spender: Spender):
     """)
 
 
-@pytest.mark.parametrize("what, words", [("gave_up", "has given up"), ("displaced", "a handler of its own")])
+@pytest.mark.parametrize(("what", "words"), [("gave_up", "has given up"), ("displaced", "a handler of its own")])
 def test_a_profile_that_ended_before_its_end_says_so(spender: Spender, what: str, words: str):
     """The engine's tests make it give up; here it only says that it did."""
     spender.run(f"""
