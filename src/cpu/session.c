@@ -49,6 +49,11 @@ static uint64_t clock_of_self(void) {
     return cpu->plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
 
+/* Before the threads take theirs, of which there may be more than the kernel grants. */
+static void begin_finder(void) {
+    if (!sp_finder_begin()) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
+}
+
 /* ---- Fork ---- */
 
 /* On the child's only thread. Its parent's timers are not its own, its own clock began anew. */
@@ -60,8 +65,8 @@ static void go_on_in_child(void) {
     bool active = atomic_exchange(&cpu->session, 0) != 0;
     spprof_cpu_plan plan = cpu->plan;
     if (active && !cpu->by_thread && open_session(&plan, true)) {
+        begin_finder();
         sp_threads_add_self(clock_of_self());
-        sp_finder_begin();
         sp_threads_leave();
     }
     errno = saved_errno;
@@ -75,16 +80,19 @@ static void prepare_once(void) {
     done = true;
 }
 
+/* At least the two without which nothing is sampled: this thread's, and the one that finds the others. */
 static bool grants_timers(void) {
-    int timer = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 0);
-    if (timer != SP_TICK_NONE) sp_tick_delete(timer);
-    return timer != SP_TICK_NONE;
+    int own = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 0);
+    int finder = sp_tick_create_for_process(SP_TICK_CPU, 0);
+    if (own != SP_TICK_NONE) sp_tick_delete(own);
+    if (finder != SP_TICK_NONE) sp_tick_delete(finder);
+    return own != SP_TICK_NONE && finder != SP_TICK_NONE;
 }
 
 static void know_threads(void) {
+    if (!cpu->by_thread) begin_finder();
     sp_threads_add_self(clock_of_self());
     sp_threads_list(UINT64_MAX);
-    if (!cpu->by_thread) sp_finder_begin();
     sp_threads_leave();
 }
 

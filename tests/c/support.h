@@ -40,6 +40,8 @@ void run_in_child(void (*body)(void *argument), void *argument);
 
 /* From now on the kernel answers this call with EPERM, in this thread, its children and those it starts. */
 void refuse_system_call(long number);
+/* The same, where its first argument is this. */
+void refuse_system_call_with(long number, uint32_t first);
 
 /* splitmix64: the same sequence for the same start. */
 uint64_t next_random(uint64_t *state);

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
@@ -443,6 +444,15 @@ TEST(test_without_timers_a_thread_gives_the_ticks) {
     assert_int_equal(stats().dropped[SPPROF_CPU_DROP_TIMER_REFUSED], 0);
 }
 
+TEST(test_without_a_timer_to_find_threads_by_a_thread_gives_the_ticks) {
+    refuse_system_call_with(SYS_timer_create, CLOCK_PROCESS_CPUTIME_ID);
+    start(MS, false);
+    assert_true(stats().by_thread);
+    run_threads(4, work, NULL);
+    spprof_cpu_stop();
+    assert_true(stats().threads >= 5);
+}
+
 static void find_nothing_active(void *unused) {
     (void)unused;
     CHECK(!spprof_cpu_is_active());
@@ -517,6 +527,7 @@ int main(void) {
         cmocka_unit_test(test_forks_from_threads_under_ticks),
         cmocka_unit_test(test_a_child_can_read_what_another_thread_was_reading),
         cmocka_unit_test(test_without_timers_a_thread_gives_the_ticks),
+        cmocka_unit_test(test_without_a_timer_to_find_threads_by_a_thread_gives_the_ticks),
         cmocka_unit_test(test_without_timers_a_child_is_not_sampled),
         cmocka_unit_test(test_a_small_alternate_stack_is_left_alone),
         cmocka_unit_test(test_sessions_begin_and_end_under_load),
