@@ -3,10 +3,10 @@
     bench/cpu/run [--rounds N] [--table]            or      make bench
 
 First ours alone: slices of a program with and without it, alternating in one process, CPU time. Then ours and the peers
-(py-spy, austin, scalene, pyinstrument, installed into build/bench-cpu-peers), each in a process of its own in each
-round, against the median of the same round without any: CPU time of the program and of the profiler's process, without
-what starting and writing the report take; and wall time, less the wait for a core, which is the machine's business
-(with threads they wait for each other: there it is plain wall time).
+(py-spy, austin, scalene, pyinstrument, installed into build/bench-cpu-peers), each around a process of its own that
+takes turns with one that nobody watches, slice by slice on one core: CPU time of the program and of the profiler's
+process, without what starting and writing the report take; and wall time, less the wait for a core, which is the
+machine's business (with threads they wait for each other: there it is plain wall time).
 
 Percentages above 0 are the cost: medians, and in brackets where the true median lies with 95 % confidence by the sign
 test.
@@ -18,23 +18,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from statistics import median
 
 from intervals import interval_of
 from kept import Kept
-from profilers import INTERVALS_MS, NONE, OURS, PATH, PROFILERS, Profiler, available, install
+from profilers import INTERVALS_MS, OURS, PATH, PROFILERS, Profiler, install, reason
 from programs import PROGRAMS
+from turns import pairs_of
 
 HERE = Path(__file__).parent
 PAIRS_A_ROUND = 40
-SLICES = 15
-NONE_A_ROUND = 3
+TURNS_A_ROUND = 60
+CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time, less the wait for a core"}
 NOTHING_MS = 0
 """In the first table: pairs of which both are without, to show what the method itself reports."""
 
@@ -56,37 +54,36 @@ def alternate(kept: Kept, program: str, interval_ms: int) -> None:
 # ---- Beside the peers
 
 
-def beside_name(program: str, profiler: str, interval_ms: int) -> str:
-    return f"beside | {program} | {profiler} | {interval_ms}"
+def beside_name(program: str, profiler: str, interval_ms: int, clock: str) -> str:
+    return f"beside | {program} | {profiler} | {interval_ms} | {clock}"
 
 
-def slices_of(profiler: Profiler, interval_ms: int, program: str, slices: int = SLICES) -> list[list[int]]:
-    with tempfile.TemporaryDirectory() as name:
-        path = Path(name, "slices.json")
-        profiler.run(interval_ms, [str(HERE / "programs.py"), program, str(slices)], path)
-        measured: list[list[int]] = json.loads(path.read_text())
-    return measured
+def compare(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
+    """One round."""
+    pairs = pairs_of(profiler, interval_ms, program, TURNS_A_ROUND)
+    for clock in CLOCKS:
+        ratios = [round(clock_of(program, clock, one) / clock_of(program, clock, other), 5) for one, other in pairs]
+        kept.add(beside_name(program, profiler.name, interval_ms, clock), ratios)
 
 
-def figures_of(measured: list[list[int]], program: str) -> list[float]:
-    """The median slice: wall nanoseconds, CPU nanoseconds."""
-    waits = program != "threads"
-    return [
-        median(wall - (waited if waits else 0) for wall, _, waited in measured),
-        median(cpu for _, cpu, _ in measured),
-    ]
+def clock_of(program: str, clock: str, measured: list[int]) -> int:
+    """Threads wait for each other: there the wait is part of what it takes."""
+    wall, cpu, waited = measured
+    if clock == "cpu":
+        return cpu
+    return wall if program == "threads" else wall - waited
 
 
-def compare_once(kept: Kept, program: str, profilers: list[Profiler]) -> None:
-    """One round of a program: each profiler at each interval, in an order left to chance."""
-    runs = [(NONE, 0)] * NONE_A_ROUND + [(profiler, ms) for profiler in profilers for ms in INTERVALS_MS]
-    random.shuffle(runs)
-    figures = [figures_of(slices_of(profiler, ms, program), program) for profiler, ms in runs]
-    without = [median(numbers) for numbers in zip(*(found for found, run in zip(figures, runs) if run[0] is NONE))]
-    for (profiler, ms), found in zip(runs, figures):
-        if profiler is not NONE:
-            ratios = [round(with_it / base, 5) for with_it, base in zip(found, without)]
-            kept.add(beside_name(program, profiler.name, ms), ratios)
+def available() -> list[Profiler]:
+    """Those that can run a program here; of the others the reason is printed."""
+    found = []
+    for profiler in PROFILERS:
+        try:
+            pairs_of(profiler, 10, "loop", 1)
+            found.append(profiler)
+        except (OSError, subprocess.CalledProcessError) as error:
+            print(f"{profiler.name} cannot run here: {reason(error)}")
+    return found
 
 
 # ---- All of it
@@ -95,15 +92,16 @@ def compare_once(kept: Kept, program: str, profilers: list[Profiler]) -> None:
 def measure(kept: Kept, rounds: int) -> None:
     """Rounds of everything, each written out, until there are enough."""
     install()
-    with tempfile.TemporaryDirectory() as name:
-        found = available([str(HERE / "programs.py"), "loop", "1"], Path(name, "slices.json"))
+    found = available()
     for number in range(rounds):
         for program in PROGRAMS:
             for interval_ms in (NOTHING_MS, *INTERVALS_MS):
                 if len(kept.of(alternating_name(program, interval_ms))) <= number:
                     alternate(kept, program, interval_ms)
-            if len(kept.of(beside_name(program, found[0].name, INTERVALS_MS[-1]))) <= number:
-                compare_once(kept, program, found)
+            for profiler in found:
+                for interval_ms in INTERVALS_MS:
+                    if len(kept.of(beside_name(program, profiler.name, interval_ms, "cpu"))) <= number:
+                        compare(kept, program, profiler, interval_ms)
             kept.write()
         print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
 
@@ -128,26 +126,26 @@ def print_alternating(kept: Kept) -> None:
         print_row(program, [figure([ratio for pairs in kept.of(name) for ratio in pairs]) for name in names])
 
 
-def print_beside(kept: Kept, program: str, which: int, title: str) -> None:
-    print(f"\n{program}, % of {title}")
+def print_beside(kept: Kept, program: str, clock: str) -> None:
+    print(f"\n{program}, % of {CLOCKS[clock]}")
     print_row("", [f"{ms} ms" for ms in INTERVALS_MS])
     for profiler in PROFILERS:
-        names = [beside_name(program, profiler.name, ms) for ms in INTERVALS_MS]
-        print_row(profiler.name, [figure([figures[which] for figures in kept.of(name)]) for name in names])
+        names = [beside_name(program, profiler.name, ms, clock) for ms in INTERVALS_MS]
+        print_row(profiler.name, [figure([ratio for pairs in kept.of(name) for ratio in pairs]) for name in names])
 
 
 def print_tables(kept: Kept) -> None:
-    rounds = len(kept.of(beside_name("loop", OURS.name, INTERVALS_MS[0])))
+    rounds = len(kept.of(beside_name("loop", OURS.name, INTERVALS_MS[0], "cpu")))
     print(f"{rounds} rounds; {', '.join(f'{key} {value}' for key, value in kept.about.items())}")
     print_alternating(kept)
     for program in PROGRAMS:
-        print_beside(kept, program, 1, "CPU time of the program and of its profiler")
-        print_beside(kept, program, 0, "wall time" + ("" if program == "threads" else ", less the wait for a core"))
+        for clock in CLOCKS:
+            print_beside(kept, program, clock)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rounds", type=int, default=6, help="so many in all, kept ones included")
+    parser.add_argument("--rounds", type=int, default=4, help="so many in all, kept ones included")
     parser.add_argument("--table", action="store_true", help="only print what is kept")
     asked = parser.parse_args()
     kept = Kept()

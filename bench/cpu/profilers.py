@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 HERE = Path(__file__).parent
 PEERS = HERE.parents[1] / "build" / "bench-cpu-peers" / f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -29,26 +29,31 @@ class Profiler(NamedTuple):
     is_outside: bool = False
     """It is another process, which the program finds as its parent."""
 
-    def run(self, interval_ms: int, program: list[str], slices: Path) -> None:
-        """Runs a program under it. CalledProcessError, with what was said, if that fails."""
+    def start(self, interval_ms: int, program: str, folder: Path, said: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Starts a program under it, which takes its orders from the folder."""
         numbers = {"ms": interval_ms, "seconds": interval_ms / 1000, "hertz": 1000 // max(interval_ms, 1)}
-        words = [
-            word.format(**numbers, us=interval_ms * 1000, out=slices.with_name("profile.out")) for word in self.command
-        ]
+        words = [word.format(**numbers, us=interval_ms * 1000, out=folder / "profile.out") for word in self.command]
         variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        variables.update(PYTHONPATH=PATH, CPU_SLICES=str(slices), PYTHONHASHSEED="0")
+        variables.update(PYTHONPATH=PATH, CPU_TURNS=str(folder), PYTHONHASHSEED="0")
         if self.is_outside:
             variables["CPU_FROM_OUTSIDE"] = "1"
-        subprocess.run([*words, *program], env=variables, cwd=slices.parent, check=True, capture_output=True)
+        return subprocess.Popen(
+            [*words, str(HERE / "programs.py"), program],
+            env=variables,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+        )
 
 
 PYTHON = sys.executable
-NONE = Profiler("none", [PYTHON])
+NONE = Profiler("nothing", [PYTHON])
 OURS = Profiler("spprof", [PYTHON, str(HERE / "ours.py"), "{ms}"])
 PROFILERS = [
     OURS,
     Profiler("py-spy", [f"{PEERS}/py-spy/bin/py-spy", *"record -r {hertz} -f raw -o {out} --".split(), PYTHON], True),
-    Profiler("austin", [f"{PEERS}/austin/bin/austin", *"-i {us} -o {out}".split(), PYTHON], True),
+    Profiler("austin", [f"{PEERS}/austin/bin/austin", *"-t 10000 -i {us} -o {out}".split(), PYTHON], True),
     Profiler("scalene", [PYTHON, *"-m scalene run --cpu-only --cpu-sampling-rate {seconds} -o {out}".split()]),
     Profiler("pyinstrument", [PYTHON, *"-m pyinstrument -i {seconds} -o {out}".split()]),
 ]
@@ -66,19 +71,8 @@ def install() -> None:
             mark.write_text(version)
 
 
-def available(program: list[str], slices: Path) -> list[Profiler]:
-    """Those that can run a program here; of the others the reason is printed."""
-    found = []
-    for profiler in PROFILERS:
-        try:
-            profiler.run(10, program, slices)
-            found.append(profiler)
-        except (OSError, subprocess.CalledProcessError) as error:
-            print(f"{profiler.name} cannot run here: {reason(error)}")
-    return found
-
-
 def reason(error: OSError | subprocess.CalledProcessError) -> str:
+    """What was said last of why it cannot run."""
     if isinstance(error, OSError):
         return str(error)
     lines = (error.stderr or error.stdout).decode(errors="replace").strip().splitlines()

@@ -1,6 +1,6 @@
 """The programs that are profiled: the same work in every slice, which the program times itself.
 
-python bench/cpu/programs.py NAME SLICES        writes a list of slices, as JSON, to the file that CPU_SLICES names
+python bench/cpu/programs.py NAME       takes turns, see turns.py; orders and answers are in the folder CPU_TURNS
 """
 
 from __future__ import annotations
@@ -142,10 +142,12 @@ def timed(work: Work) -> list[int]:
 
 
 def main() -> None:
-    name, slices = sys.argv[1], int(sys.argv[2])
-    work = PROGRAMS[name]()
-    work()
-    Path(os.environ["CPU_SLICES"]).write_text(json.dumps([timed(work) for _ in range(slices)]))
+    folder = Path(os.environ["CPU_TURNS"])
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    work = PROGRAMS[sys.argv[1]]()
+    with open(folder / "orders", "rb", buffering=0) as orders, open(folder / "answers", "wb", buffering=0) as answers:
+        while orders.read(1):
+            answers.write(json.dumps(timed(work)).encode() + b"\n")
 
 
 if __name__ == "__main__":
