@@ -1,6 +1,6 @@
 """What profiling CPU time costs: ours at 1, 10 and 100 ms against nothing, and beside peers on the same programs.
 
-    bench/cpu/run [--rounds N] [--table]            or      make bench
+    bench/cpu/run [--rounds N] [--alone N] [--table]            or      make bench
 
 First ours alone: slices of a program with and without it, alternating in one process, CPU time. Then ours and the peers
 (py-spy, austin, scalene, pyinstrument, installed into build/bench-cpu-peers), each around a process of its own that
@@ -30,7 +30,7 @@ from programs import PROGRAMS
 from turns import pairs_of
 
 HERE = Path(__file__).parent
-PAIRS_A_ROUND = 40
+PAIRS_A_ROUND = 10
 TURNS_A_ROUND = 60
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time, less the wait for a core"}
 NOTHING_MS = 0
@@ -41,7 +41,7 @@ NOTHING_MS = 0
 
 
 def alternating_name(program: str, interval_ms: int) -> str:
-    return f"alternating | {program} | {interval_ms}"
+    return f"alternating, long slices | {program} | {interval_ms}"
 
 
 def alternate(kept: Kept, program: str, interval_ms: int) -> None:
@@ -89,15 +89,23 @@ def available() -> list[Profiler]:
 # ---- All of it
 
 
-def measure(kept: Kept, rounds: int) -> None:
-    """Rounds of everything, each written out, until there are enough."""
-    install()
-    found = available()
+def measure_alone(kept: Kept, rounds: int) -> None:
+    """Rounds of the first table, each written out, until there are enough."""
     for number in range(rounds):
         for program in PROGRAMS:
             for interval_ms in (NOTHING_MS, *INTERVALS_MS):
                 if len(kept.of(alternating_name(program, interval_ms))) <= number:
                     alternate(kept, program, interval_ms)
+        kept.write()
+        print(f"round {number + 1} of {rounds} alone", file=sys.stderr, flush=True)
+
+
+def measure_beside(kept: Kept, rounds: int) -> None:
+    """The same of the others. A round takes ten minutes."""
+    install()
+    found = available()
+    for number in range(rounds):
+        for program in PROGRAMS:
             for profiler in found:
                 for interval_ms in INTERVALS_MS:
                     if len(kept.of(beside_name(program, profiler.name, interval_ms, "cpu"))) <= number:
@@ -135,8 +143,10 @@ def print_beside(kept: Kept, program: str, clock: str) -> None:
 
 
 def print_tables(kept: Kept) -> None:
-    rounds = len(kept.of(beside_name("loop", OURS.name, INTERVALS_MS[0], "cpu")))
-    print(f"{rounds} rounds; {', '.join(f'{key} {value}' for key, value in kept.about.items())}")
+    alone = len(kept.of(alternating_name("loop", NOTHING_MS)))
+    beside = len(kept.of(beside_name("loop", OURS.name, INTERVALS_MS[0], "cpu")))
+    about = ", ".join(f"{key} {value}" for key, value in kept.about.items())
+    print(f"{alone} rounds alone, {beside} beside peers; {about}")
     print_alternating(kept)
     for program in PROGRAMS:
         for clock in CLOCKS:
@@ -145,12 +155,14 @@ def print_tables(kept: Kept) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rounds", type=int, default=4, help="so many in all, kept ones included")
+    parser.add_argument("--rounds", type=int, default=2, help="so many in all, kept ones included")
+    parser.add_argument("--alone", type=int, default=8, help="of the first table, in which intervals are narrower")
     parser.add_argument("--table", action="store_true", help="only print what is kept")
     asked = parser.parse_args()
     kept = Kept()
     if not asked.table:
-        measure(kept, asked.rounds)
+        measure_alone(kept, asked.alone)
+        measure_beside(kept, asked.rounds)
     print_tables(kept)
 
 
