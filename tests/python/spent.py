@@ -58,8 +58,8 @@ def spend_in_c(seconds):
 
 
 def _is_covered():
-    """Whether the kernel has looked at this thread not long ago. Where other programs run whenever it looks there may be
-    no sample for hundreds of milliseconds, and nobody's fault."""
+    """Whether the kernel has looked at this thread not long ago. Where other programs run whenever it looks, there may
+    be no sample for hundreds of milliseconds, and nobody's fault."""
     if not _memprof.cpu_is_active():
         return True
     for thread_id, _, _, uncovered_ns, is_blocked in _memprof.cpu_profile()[2]:
