@@ -32,7 +32,7 @@ from turns import pairs_of
 HERE = Path(__file__).parent
 PAIRS_A_ROUND = 10
 TURNS_A_ROUND = 60
-CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time, less the wait for a core"}
+CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 NOTHING_MS = 0
 """In the first table: pairs of which both are without, to show what the method itself reports."""
 
@@ -41,7 +41,7 @@ NOTHING_MS = 0
 
 
 def alternating_name(program: str, interval_ms: int) -> str:
-    return f"alternating, long slices | {program} | {interval_ms}"
+    return f"alternating | {program} | {interval_ms}"
 
 
 def alternate(kept: Kept, program: str, interval_ms: int) -> None:
@@ -135,7 +135,8 @@ def print_alternating(kept: Kept) -> None:
 
 
 def print_beside(kept: Kept, program: str, clock: str) -> None:
-    print(f"\n{program}, % of {CLOCKS[clock]}")
+    waits = clock == "wall" and program != "threads"
+    print(f"\n{program}, % of {CLOCKS[clock]}{', less the wait for a core' if waits else ''}")
     print_row("", [f"{ms} ms" for ms in INTERVALS_MS])
     for profiler in PROFILERS:
         names = [beside_name(program, profiler.name, ms, clock) for ms in INTERVALS_MS]

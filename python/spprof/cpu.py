@@ -243,36 +243,28 @@ def _warn_of_thread() -> None:
         raise
 
 
-def _warn_of_displaced() -> None:
+_ENDED_EARLY = {
+    "displaced": "the program has put a handler of its own in the place of the CPU profiler's, whose signal was free "
+    "when it started: from then on nothing was sampled; install that handler before spprof.start()",
+    "gave_up": "hardly a stack of this interpreter could be read, and sampling has given up: is it the very build that "
+    "spprof was installed for? Reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
+}
+"""What is said where the counters have this set."""
+
+
+def _warn(words: str) -> None:
     import warnings
 
-    warnings.warn(
-        "the program has put a handler of its own in the place of the CPU profiler's, whose signal was free when it "
-        "started: from then on nothing was sampled; install that handler before spprof.start()",
-        RuntimeWarning,
-        stacklevel=4,
-    )
-
-
-def _warn_of_giving_up() -> None:
-    import warnings
-
-    warnings.warn(
-        "hardly a stack of this interpreter could be read, and sampling has given up: is it the very build that spprof "
-        "was installed for? Reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
-        RuntimeWarning,
-        stacklevel=4,
-    )
+    warnings.warn(words, RuntimeWarning, stacklevel=4)
 
 
 def _finished() -> Profile:
     """The profile that has just been stopped, saved where that was asked for."""
     taken = running()
     stats = _memprof.cpu_stats()
-    if stats["displaced"]:
-        _warn_of_displaced()
-    if stats["gave_up"]:
-        _warn_of_giving_up()
+    for counter, words in _ENDED_EARLY.items():
+        if stats[counter]:  # type: ignore[literal-required]
+            _warn(words)
     if _session is not None and _session.output:
         _session.output.save(taken)
     return taken

@@ -16,13 +16,13 @@ EVERY_MODE = pytest.mark.parametrize("native", ["off", "patch", "preload"])
 BRIEF_MODES = pytest.mark.parametrize(
     "native", [pytest.param("off", marks=pytest.mark.long), "patch", pytest.param("preload", marks=pytest.mark.long)]
 )
+BRIEF = [("default", "off"), ("default", "patch"), ("default", "preload"), ("malloc", "patch"), ("mimalloc", "patch")]
 EVERY_ALLOCATOR_AND_MODE = pytest.mark.parametrize(
     ("allocator", "native"),
     [
-        pytest.param(allocator, native, marks=() if allocator == "default" or brief else pytest.mark.long)
+        pytest.param(allocator, native, marks=() if (allocator, native) in BRIEF else pytest.mark.long)
         for allocator in ALLOCATORS
         for native in ("off", "patch", "preload")
-        for brief in [native == "patch" and allocator in ("malloc", "mimalloc")]
     ],
 )
 """Where every Python does the same, the others than the first run a few."""
