@@ -150,27 +150,46 @@ def test_a_fault_is_reported_as_without_us(spender: Spender, when: str):
 
 
 def test_tracebacks_are_dumped_while_samples_are_taken(spender: Spender):
-    """Also by its own signal, which comes on its alternate stack, and by its watchdog."""
+    """Also by its own signal, which comes on its alternate stack, and by its watchdog.
+
+    Meanwhile nobody runs Python: faulthandler crashes by itself where the frames that it reads change.
+    """
     finished = spender.attempt("""
         import faulthandler
 
+        holding_the_lock = ctypes.PyDLL(os.environ["BURNERS"]).burn
+        holding_the_lock.argtypes, holding_the_lock.restype = [ctypes.c_uint64], None
+
         def dumped():
-            for _ in range(20):
-                faulthandler.dump_traceback(all_threads=True)
-                os.kill(os.getpid(), signal.SIGUSR1)
-                spend(0.01)
+            everyone.wait()
+            spend_in_c(0.2)
+            while not over:
+                burners.burn(5_000_000)
 
         faulthandler.enable()
         faulthandler.register(signal.SIGUSR1, all_threads=True)
-        faulthandler.dump_traceback_later(0.05, repeat=True)
         spprof.start(interval_ms=1)
-        in_threads(2, dumped)
-        faulthandler.cancel_dump_traceback_later()
+        everyone, over = threading.Barrier(3), False
+        threads = [threading.Thread(target=dumped) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        everyone.wait()
+        for _ in range(20):
+            faulthandler.dump_traceback(all_threads=True)
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+            holding_the_lock(10_000_000)
+        for _ in range(2):
+            faulthandler.dump_traceback_later(0.02)
+            holding_the_lock(500_000_000)
+        over = True
+        for thread in threads:
+            thread.join()
         profile = spprof.stop()
         assert seconds_in(profile, "dumped") > 0.3, profile
     """)
     assert finished.returncode == 0, finished.stderr[-2000:]
-    assert finished.stderr.count("in dumped") >= 40
+    assert finished.stderr.count("in dumped") == 2 * (20 + 20 + 2), finished.stderr[-2000:]
+    assert finished.stderr.count("Timeout") == 2
 
 
 # ---- A sandbox without timers

@@ -23,6 +23,10 @@
 #define OWN 64     /* blocks that a thread keeps */
 #define SHARED 256 /* blocks that wait for whoever comes next */
 
+/* Specimens tell their own blocks from the load's by sizes that are larger than any of these. */
+#define SIZES_LARGE 40000
+#define SIZES_SMALL 600
+
 extern char **environ;
 
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __LINE__))
@@ -71,7 +75,7 @@ static void let_go(block *gone) {
 }
 
 static block *make(uint64_t chance) {
-    size_t size = sizeof(block) + 1 + (chance >> 8) % ((chance & 31) == 0 ? 100000 : 600);
+    size_t size = sizeof(block) + 1 + (chance >> 8) % ((chance & 31) == 0 ? SIZES_LARGE : SIZES_SMALL);
     void *address = NULL;
     switch (chance >> 5 & 7) {
     case 0: {
