@@ -252,13 +252,23 @@ static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t posit
 typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *cut);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
 
+/* Where a signal interrupted a thread. Within the thread's own stack (spprof_thread) all from `sp` to the stack's end is
+ * there. */
+typedef struct spprof_interrupted {
+    uintptr_t sp;
+    const void *context; /* the kernel's */
+} spprof_interrupted;
+
 /* The same for a thread that a signal interrupted at any instruction, in its handler: what the interpreter's own pointers lead
- * to may be gone or never have been, and is read by spprof_copy or where it cannot go. `sp`: the interrupted stack pointer;
- * within the thread's own stack (spprof_thread) all from there to the stack's end is there. It may also return
- * SPPROF_WALK_TORN: the frames were just being changed, and nobody knows them. */
+ * to may be gone or never have been, and is read by spprof_copy or where it cannot go. It may also return SPPROF_WALK_TORN:
+ * the frames were just being changed, and nobody knows them. */
 #define SPPROF_WALK_TORN (SIZE_MAX - 1)
-typedef size_t spprof_tick_walker(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut);
+typedef size_t spprof_tick_walker(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *cut);
 SPPROF_API void spprof_set_tick_walker(spprof_tick_walker *walker);
+
+/* What stands in its registers, those for vectors too, word by word and in no order. Returns how many. Signals: safe. */
+#define SPPROF_INTERRUPTED_WORDS_MAX 64
+SPPROF_API size_t spprof_interrupted_words(const spprof_interrupted *at, uintptr_t *words);
 
 /* Copies memory that may not be there: false, and *to holds nothing of use. Signals: safe. */
 SPPROF_API bool spprof_copy(void *to, uintptr_t from, size_t bytes);

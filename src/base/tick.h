@@ -39,6 +39,10 @@ int sp_tick_signal(void);
 /* The interrupted registers, as many and in the order as in registers.h. */
 void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values);
 
+/* The same and, on x86-64, where compilers keep pointers in vectors, those too, in no order. Returns how many words. */
+#define SP_TICK_WORDS_MAX 49
+size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words);
+
 typedef enum sp_tick_clock { SP_TICK_CPU, SP_TICK_WALL } sp_tick_clock;
 
 #define SP_TICK_NONE (-1)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -68,6 +69,21 @@ void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values) {
     for (unsigned i = 0; i < 31; i++) values[i] = machine->regs[i];
     values[31] = machine->sp;
     values[32] = machine->pc;
+#endif
+}
+
+size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
+    sp_tick_registers(interrupted, words);
+#if defined(__x86_64__)
+    enum { GENERAL = 17 };
+    const mcontext_t *machine = &((const ucontext_t *)interrupted->context)->uc_mcontext;
+    if (!machine->fpregs) return GENERAL;
+    enum { VECTOR_BYTES = sizeof machine->fpregs->_xmm };
+    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words a vector");
+    memcpy(words + GENERAL, machine->fpregs->_xmm, VECTOR_BYTES);
+    return SP_TICK_WORDS_MAX;
+#elif defined(__aarch64__)
+    return 33;
 #endif
 }
 

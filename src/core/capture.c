@@ -127,25 +127,32 @@ static bool is_never_own(uintptr_t address) {
     return false;
 }
 
-static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, uintptr_t sp, const sp_registers *registers,
-                                                 spprof_drop_reason *reason) {
+static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, const sp_interrupted *interrupted,
+                                                 const sp_registers *registers, spprof_drop_reason *reason) {
+    spprof_interrupted at = {.sp = interrupted->sp, .context = interrupted->context};
     sp_native_stack native = empty_stack(scratch);
     sp_interpreter_stack interpreter;
     bool cut = false;
     spprof_tick_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
-    size_t count = walker ? walker(sp, scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    size_t count = walker ? walker(&at, scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
     if (!take_words(scratch, count, &interpreter, reason)) return NULL;
     if (registers) sp_unwind(registers, &native);
     return intern_merged(scratch, &native, &interpreter, is_never_own, cut, reason);
 }
 
-sp_stack_record *sp_capture_interrupted(uintptr_t sp, const sp_registers *registers, spprof_drop_reason *reason) {
+sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers,
+                                        spprof_drop_reason *reason) {
     sp_scratch *scratch = sp_scratch_take();
     *reason = SPPROF_DROP_OUT_OF_MEMORY;
     if (!scratch) return NULL;
-    sp_stack_record *record = capture_interrupted_into(scratch, sp, registers, reason);
+    sp_stack_record *record = capture_interrupted_into(scratch, interrupted, registers, reason);
     sp_scratch_give(scratch);
     return record;
+}
+
+size_t spprof_interrupted_words(const spprof_interrupted *at, uintptr_t *words) {
+    _Static_assert(SP_TICK_WORDS_MAX <= SPPROF_INTERRUPTED_WORDS_MAX, "there is room");
+    return sp_tick_words(&(sp_interrupted){.sp = at->sp, .context = at->context}, words);
 }
 
 /* ---- For those who ask ---- */

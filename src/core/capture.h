@@ -10,6 +10,7 @@
 
 #include "registers.h"
 #include "stack_table.h"
+#include "tick.h"
 
 /* Learns where this library and the loader's functions lie. At each start. */
 void sp_capture_prepare(void);
@@ -28,8 +29,9 @@ sp_stack_record *sp_capture_stack(spprof_drop_reason *reason);
 /* *reason when the interpreter's frames were being changed. */
 #define SP_CAPTURE_TORN SPPROF_DROP_REASON_COUNT
 
-/* The stack of what a signal interrupted, for its handler: where its stack pointer stood, and its registers; without those no
+/* The stack of what a signal interrupted, for its handler. `registers`: those that stand in it; without them no
  * native frames. All of the program's frames are kept, the taps' too. */
-sp_stack_record *sp_capture_interrupted(uintptr_t sp, const sp_registers *registers, spprof_drop_reason *reason);
+sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers,
+                                        spprof_drop_reason *reason);
 
 #endif

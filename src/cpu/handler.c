@@ -38,13 +38,13 @@ static __attribute__((noinline)) sp_stack_record *capture_native(const sp_interr
     sp_registers registers;
     sp_tick_registers(interrupted, registers.value);
     registers.known = (UINT64_C(1) << SP_REGISTER_COUNT) - 1;
-    return sp_capture_interrupted(interrupted->sp, &registers, reason);
+    return sp_capture_interrupted(interrupted, &registers, reason);
 }
 
 static sp_stack_record *capture(const sp_interrupted *interrupted, spprof_drop_reason *reason) {
     learn_stack(interrupted);
     return sp_the_cpu.plan.native ? capture_native(interrupted, reason)
-                                  : sp_capture_interrupted(interrupted->sp, NULL, reason);
+                                  : sp_capture_interrupted(interrupted, NULL, reason);
 }
 
 typedef struct moment {

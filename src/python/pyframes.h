@@ -28,7 +28,7 @@ void sp_pyframes_register(void);
 size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *cut);
 
 /* An spprof_tick_walker. */
-size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut);
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut);
 
 /* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code that
  * the compiler made up has no line there and gets that of the code before it (pylines.h). */

@@ -5,8 +5,8 @@
  *               ▼                                                  ▼
  *                    { current_frame } ──────────────────────────► frame ──► … ──► NULL        … root_cframe
  *
- * Entering C's eval loop links its cframe first and fills current_frame a few stores later: a signal may read garbage
- * there, an allocation cannot fall in between. A frame is linked once its locals are in place and, from 3.11.1 on,
+ * Entering C's eval loop links its cframe first and fills it a few stores later: a signal may read garbage there, an
+ * allocation cannot fall in between. A frame is linked once its locals are in place and, from 3.11.1 on,
  * unlinked before they are released; 3.11.0 clears it first, and what that releases may run Python while the frame's
  * code is being destroyed: such code has no references left. Each instruction stores prev_instr, so that during it
  * prev_instr is the instruction itself or one of its inline caches.
@@ -90,8 +90,8 @@ static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame 
     return true;
 }
 
-size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
-    return walk_tick(sp, words, capacity, cut);
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+    return walk_tick(interrupted, words, capacity, cut);
 }
 
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {

@@ -81,8 +81,8 @@ static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame 
     return true;
 }
 
-size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
-    return walk_tick(sp, words, capacity, cut);
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+    return walk_tick(interrupted, words, capacity, cut);
 }
 
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {

@@ -60,8 +60,8 @@ static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
 #include "pyframes_walk.h"
 
 /* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
-size_t sp_pyframes_walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
-    (void)sp;
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+    (void)interrupted;
     return sp_pyframes_walk(words, capacity, cut);
 }
 

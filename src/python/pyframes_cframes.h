@@ -12,7 +12,8 @@ typedef struct innermost_call {
     const _PyCFrame *at;
     _PyCFrame copy;
     const frame *outer;
-    bool is_root, is_retried;
+    bool is_root;
+    int retries;
 } innermost_call;
 
 static inline const void *frame_code(const frame *copy) {
@@ -67,10 +68,45 @@ static bool tick_begin(tick_walk *walk) {
     return walk->own->cframe != NULL && begin_at(walk, walk->own->cframe);
 }
 
-/* The innermost call is just beginning or ending: it runs nothing yet, or no more. */
+/* ---- The innermost call is just beginning or ending: it runs nothing yet, or no more ---- */
+
+/* Whether it is a call further out than another, as far as can be seen from where it lies. */
+static bool is_outside(const tick_walk *walk, const _PyCFrame *at, const _PyCFrame *inner) {
+    const _PyCFrame *root = &walk->own->root_cframe;
+    if (at == root || inner == root) return inner != root;
+    uintptr_t begin = (uintptr_t)at;
+    return begin > (uintptr_t)inner && begin % sizeof(void *) == 0 && is_on_own_stack(walk, begin, sizeof *at);
+}
+
+static bool leads_to_root(const tick_walk *walk, const _PyCFrame *at) {
+    while (at != &walk->own->root_cframe) {
+        const _PyCFrame *previous = at->previous;
+        if (!is_outside(walk, previous, at)) return false;
+        at = previous;
+    }
+    return true;
+}
+
+/* A call links its cframe before it fills it: for some instructions only a register, or half a vector, leads to the call
+ * before. Of the calls that are found in registers it is the innermost. */
+static const _PyCFrame *call_in_registers(const tick_walk *walk, const _PyCFrame *innermost) {
+    uintptr_t words[SPPROF_INTERRUPTED_WORDS_MAX];
+    size_t count = spprof_interrupted_words(walk->interrupted, words);
+    const _PyCFrame *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const _PyCFrame *at = (const _PyCFrame *)words[i];
+        bool is_call = is_outside(walk, at, innermost) && leads_to_root(walk, at);
+        if (is_call && (found == NULL || is_outside(walk, found, at))) found = at;
+    }
+    return found;
+}
+
 static bool tick_retry(tick_walk *walk) {
     const _PyCFrame *innermost = walk->own->cframe;
-    if (walk->call.is_retried || innermost == &walk->own->root_cframe) return false;
-    walk->call.is_retried = true;
-    return read_call(walk, innermost) && begin_at(walk, walk->call.copy.previous);
+    int retry = walk->call.retries++;
+    if (innermost == &walk->own->root_cframe || retry > 1) return false;
+    if (retry == 0 && read_call(walk, innermost) && begin_at(walk, walk->call.copy.previous)) return true;
+    walk->call.retries = 2;
+    const _PyCFrame *before = call_in_registers(walk, innermost);
+    return before != NULL && begin_at(walk, before);
 }

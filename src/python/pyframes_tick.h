@@ -8,7 +8,7 @@
  * before, and behind it
  *
  *   tick_begin(walk) -> bool         the first frame to try and the call that runs it; false: there is none
- *   tick_retry(walk) -> bool         another beginning, if the first leads nowhere: that of the call before; false: none
+ *   tick_retry(walk) -> bool         another beginning, if the last leads nowhere: that of the call before; false: no more
  *   tick_ends_call(walk, at, f, a)   as ends_call, of a copied frame f that lies at `at`. Of the innermost call it also sees
  *                                    whether the frames belong to it: if not, walk->torn
  *   is_code_of_ours(walk, f)         false: f runs something that is not shown
@@ -31,7 +31,7 @@
 
 typedef struct tick_walk {
     const PyThreadState *own;
-    uintptr_t sp;
+    const spprof_interrupted *interrupted;
     const frame *next;          /* to be walked */
     const _PyStackChunk *chunk; /* in which the last frame lay */
     innermost_call call;
@@ -70,8 +70,9 @@ static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
 
 static inline bool is_on_own_stack(const tick_walk *walk, uintptr_t from, size_t bytes) {
     const spprof_thread *self = &spprof_this_thread;
-    bool is_own = walk->sp >= self->stack_low && walk->sp < self->stack_high;
-    return is_own && from >= walk->sp && from < self->stack_high && bytes <= self->stack_high - from;
+    uintptr_t sp = walk->interrupted->sp;
+    bool is_own = sp >= self->stack_low && sp < self->stack_high;
+    return is_own && from >= sp && from < self->stack_high && bytes <= self->stack_high - from;
 }
 
 static inline bool copy_from_stack(const tick_walk *walk, void *copy, const void *at, size_t bytes) {
@@ -141,8 +142,8 @@ static void write_tick_words(tick_walk *walk, output *to) {
     if (walk->next == NULL && in_call) put(to, NO_CALL);
 }
 
-static size_t walk_tick(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
-    tick_walk walk = {.own = sp_pytstate_own(), .sp = sp};
+static size_t walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+    tick_walk walk = {.own = sp_pytstate_own(), .interrupted = interrupted};
     output to = {.words = words, .capacity = capacity};
     if (walk.own == NULL) return 0;
     if (tick_begin(&walk))

@@ -153,13 +153,13 @@ TEST(test_a_tick_that_no_timer_sent_is_no_sample) {
     assert_int_equal(stats().samples, 0);
 }
 
-static size_t torn_stack(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
-    (void)sp, (void)words, (void)capacity, (void)cut;
+static size_t torn_stack(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *cut) {
+    (void)at, (void)words, (void)capacity, (void)cut;
     return SPPROF_WALK_TORN;
 }
 
-static size_t empty_stack(uintptr_t sp, uint64_t *words, size_t capacity, bool *cut) {
-    (void)sp, (void)words, (void)capacity, (void)cut;
+static size_t empty_stack(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *cut) {
+    (void)at, (void)words, (void)capacity, (void)cut;
     return 0;
 }
 

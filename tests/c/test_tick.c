@@ -21,7 +21,8 @@ static struct {
     _Atomic uint64_t cookie;
     _Atomic uint32_t thread_id, count;
     _Atomic uintptr_t sp, pc;
-    _Atomic size_t room;
+    _Atomic size_t room, word_count;
+    uintptr_t words[SP_TICK_WORDS_MAX];
 } seen;
 
 static void note(uint64_t cookie, const sp_interrupted *interrupted) {
@@ -37,6 +38,7 @@ static void note(uint64_t cookie, const sp_interrupted *interrupted) {
     seen.pc = registers[32];
 #endif
     seen.room = interrupted->stack_room;
+    seen.word_count = sp_tick_words(interrupted, seen.words);
     seen.count++;
 }
 
@@ -74,6 +76,47 @@ TEST(test_an_interrupted_register_set_holds_the_program_counter) {
     sp_tick_send(sp_thread_kernel_id(), 1);
     assert_int_equal(seen.count, 1);
     assert_true(sp_memory_is_readable(seen.pc));
+}
+
+static bool was_seen(uintptr_t word) {
+    for (size_t i = 0; i < seen.word_count; i++)
+        if (seen.words[i] == word) return true;
+    return false;
+}
+
+/* Stays in registers until the first tick. */
+static void hold(uintptr_t general, const uintptr_t *vector) {
+#if defined(__x86_64__)
+    __asm__ volatile("movups (%1), %%xmm13\n"
+                     "1: cmpl $0, (%2)\n"
+                     "je 1b"
+                     :
+                     : "b"(general), "r"(vector), "r"(&seen.count)
+                     : "xmm13", "cc", "memory");
+#elif defined(__aarch64__)
+    register uintptr_t held __asm__("x19") = general;
+    __asm__ volatile("1: ldr w9, [%1]\n"
+                     "cbz w9, 1b"
+                     :
+                     : "r"(held), "r"(&seen.count)
+                     : "x9", "cc", "memory");
+    (void)vector;
+#endif
+}
+
+TEST(test_what_stands_in_registers_is_told) {
+    const uintptr_t general = UINT64_C(0x6765B72F0DE2A313);
+    const uintptr_t vector[2] = {UINT64_C(0x1C9F8A52B33E0D71), UINT64_C(0x5A01F6C9D4E87B2D)};
+    assert_true(sp_tick_install(note));
+    int timer = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 1);
+    sp_tick_arm(timer, 1000000, 1000000);
+    hold(general, vector);
+    sp_tick_delete(timer);
+    assert_true(was_seen(general));
+#if defined(__x86_64__)
+    assert_true(was_seen(vector[0]) && was_seen(vector[1]));
+#endif
+    assert_false(was_seen(general + 1));
 }
 
 TEST(test_a_handler_leaves_errno_as_it_was) {
@@ -264,6 +307,7 @@ int main(void) {
         cmocka_unit_test(test_a_timer_on_a_threads_clock_comes_to_that_thread_with_its_cookie),
         cmocka_unit_test(test_a_timer_of_the_process_comes_to_one_of_its_threads),
         cmocka_unit_test(test_an_interrupted_register_set_holds_the_program_counter),
+        cmocka_unit_test(test_what_stands_in_registers_is_told),
         cmocka_unit_test(test_a_handler_leaves_errno_as_it_was),
         cmocka_unit_test(test_the_room_on_an_alternate_stack_is_told),
         cmocka_unit_test(test_a_signal_that_has_a_handler_is_not_taken),

@@ -68,6 +68,16 @@ def _is_covered():
     return False
 
 
+def until_sampled(count, burst, *arguments):
+    """Calls it until the session has so many samples, and returns how often it did: a burst at which the kernel seldom
+    looks has hardly any."""
+    times = 0
+    while times == 0 or spprof.stats().collected_samples < count:
+        burst(*arguments)
+        times += 1
+    return times
+
+
 def _write_down(seconds):
     session, frame, seen = _memprof.cpu_stats()["epochs"], sys._getframe(1), set()
     while frame:
