@@ -130,3 +130,10 @@ def cpu_profile() -> tuple[bytes, list[tuple[int, int, int]], list[tuple[int, st
 
 def cpu_tick_of(thread_id: int) -> tuple[int, int]:
     """The signal's number, and what the thread's timer hands to it: for tests. KeyError: the thread has no timer."""
+
+def repeat_signal(number: int) -> None:
+    """Has a signal whose handler was set in Python come again every 20 ms until ``signal_handled`` is called, and after
+    5 s take its default action instead; until another handler is set. OSError: no such signal."""
+
+def signal_handled() -> None:
+    """The handler has begun: no more of the signal that it was called for."""

@@ -10,6 +10,7 @@
 #include "pyframes.h"
 #include "pymem_tap.h"
 #include "pysymbols.h"
+#include "signal_repeat.h"
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -206,6 +207,8 @@ static PyMethodDef methods[] = {
     {"cpu_stats", sp_cpu_stats_with_gil, METH_NOARGS, "cpu_stats() -> dict"},
     {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS, "cpu_profile() -> (samples, overflow, threads, stats)"},
     {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
+    {"repeat_signal", sp_signal_repeat_with_gil, METH_O, "repeat_signal(number)"},
+    {"signal_handled", sp_signal_handled_with_gil, METH_NOARGS, "signal_handled()"},
     {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
     {NULL, NULL, 0, NULL},
 };

@@ -33,6 +33,21 @@ __attribute__((noinline)) void burn(uint64_t ns) {
     while (thread_ns() < end) burn_leaf();
 }
 
+/* A signal that comes just before a wait, which nothing else ends: whether it was broken off. */
+bool breaks_off_wait(int number) {
+    int ends[2];
+    char byte;
+    if (pipe(ends) != 0) abort();
+    raise(number);
+    return read(ends[0], &byte, 1) == -1 && errno == EINTR;
+}
+
+/* The same before a call that takes no notice of signals and never ends. */
+void waits_on(int number) {
+    raise(number);
+    for (;;) pause();
+}
+
 /* ---- Threads ---- */
 
 #define BURNERS_MAX 64

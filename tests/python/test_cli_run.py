@@ -148,8 +148,9 @@ PROGRAMS = {
     "workers": """
         import multiprocessing
         context = multiprocessing.get_context("fork")
-        with context.Pool(2) as pool:
-            print(pool.map(abs, [-1, -2, -3]))
+        for _ in range(5):
+            with context.Pool(2) as pool:
+                print(pool.map(abs, [-1, -2, -3]))
         worker = context.Process(target=print, args=("in the worker",))
         worker.start(); worker.join(); print(worker.exitcode)
         """,
@@ -205,6 +206,28 @@ def test_options_of_the_interpreter_are_carried_over(place: Place, options: list
     ours = place.call(command, environment=environment)
     assert ours.returncode == 0, ours.stderr
     assert ours.stdout == alone.stdout
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_just_before_a_wait_ends_the_program(place: Place, burners: dict[str, str], name: str):
+    """CPython's handler leaves a mark, at which nobody looks who waits in C."""
+    place.write(f"""
+        import ctypes, os, signal
+        ctypes.CDLL(os.environ["BURNERS"]).breaks_off_wait(signal.{name})
+        """)
+    ours = place.run("program.py", environment=burners)
+    assert ours.returncode == -signal.Signals[name]
+    assert place.profile().note("script") == "program.py"
+
+
+def test_a_signal_before_a_call_that_never_ends_ends_the_program(place: Place, burners: dict[str, str]):
+    """Without a file, which only Python could write."""
+    place.write("""
+        import ctypes, os, signal
+        ctypes.CDLL(os.environ["BURNERS"]).waits_on(signal.SIGTERM)
+        """)
+    assert place.run("program.py", environment=burners).returncode == -signal.SIGTERM
+    assert not place.output.exists()
 
 
 # ---- the file

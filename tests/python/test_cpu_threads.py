@@ -44,14 +44,16 @@ def test_threads_of_c_are_found_and_have_no_python_frames(spender: Spender, when
         burners.burners_join()
         used = time.process_time() - used
         profile = spprof.stop()
-        told = {{}}
+        told, longest = {{}}, 0
         for sample in profile.samples:
             if sample.thread_id != threading.get_native_id():
                 assert names(sample) in (["<native>"], ["<threads too short to sample>"]), sample
                 told[sample.thread_id] = told.get(sample.thread_id, 0) + sample.weight_ns / 1e9
-        del told[0]
-        assert len(told) == 4 and min(told.values()) > 0.1, told
-        assert used - 4 * APART <= sum(told.values()) <= used + APART, (used, told)
+                if sample.thread_id != 0: longest = max(longest, sample.weight_ns / 1e9)
+        unsampled = told.pop(0)
+        assert len(told) == 4 and min(told.values()) > 0.05, told
+        assert unsampled <= 4 * max(APART, 2.5 * longest), (unsampled, told)
+        assert abs(sum(told.values()) + unsampled - used) <= 2 * APART, (used, unsampled, told)
     """)
 
 

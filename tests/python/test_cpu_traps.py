@@ -66,7 +66,7 @@ def test_an_init_that_is_called_without_c_is_told_beneath_its_caller(spender: Sp
         inside = [sample for sample in profile.samples if "__init__" in names(sample)]
         assert len(inside) > 10
         for sample in inside:
-            assert names(sample) == ["__init__", "making", "<module>"], sample
+            assert names(sample) == ["__init__", "making", "until_sampled", "<module>"], sample
     """)
 
 

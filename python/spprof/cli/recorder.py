@@ -6,8 +6,10 @@
                           └─ forks ─► the child: the same for FILE.<pid> ─┘   (a child says nothing)
 
 Threads: one writer at a time, under a lock. A signal that comes while its own thread is writing waits for the end of
-it. Around a fork the signals are blocked: CPython forgets those that reach a child before it has set itself up, and a
-pool that terminates its workers would wait for them forever. Our own code does not show (``spprof.cli.ourselves``).
+it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
+is repeated until it is (src/python/signal_repeat.h). Around a fork the signals are blocked: CPython forgets those that
+reach a child before it has set itself up, and a pool that terminates its workers would wait for them forever. Our own
+code does not show (``spprof.cli.ourselves``).
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from spprof import _memprof
 from spprof.cli import recordings, summary
 from spprof.cli.terminal import say
 from spprof.text import visible
@@ -66,6 +69,7 @@ class Recorder:
         for number in _ENDING_SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self._on_signal)
+                _memprof.repeat_signal(number)
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
         )
@@ -114,6 +118,7 @@ class Recorder:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
+        _memprof.signal_handled()
         self._ending_signal = number
         if self._is_finishing:
             return  # interrupted: it ends the process when it is through

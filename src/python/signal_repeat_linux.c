@@ -1,0 +1,93 @@
+#include "signal_repeat.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+#define EVERY_NS 20000000
+#define PATIENCE_NS UINT64_C(5000000000)
+#define NO_TIMER (-1)
+
+static void (*handlers[NSIG])(int); /* CPython's */
+static _Atomic pid_t repeating;     /* the process in which a signal is being repeated; 0: none */
+static _Atomic int timer;
+static _Atomic uint64_t begin_ns; /* 0: not yet */
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* The main thread's id is the process's. */
+static void begin(int number, pid_t process) {
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
+    struct itimerspec times = {.it_value = {.tv_nsec = EVERY_NS}, .it_interval = {.tv_nsec = EVERY_NS}};
+    int created = NO_TIMER;
+    event.sigev_notify_thread_id = process;
+    if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &created) != 0) created = NO_TIMER;
+    begin_ns = now_ns();
+    timer = created;
+    if (created != NO_TIMER) syscall(SYS_timer_settime, created, 0, &times, NULL);
+}
+
+static void end(void) {
+    int ended = atomic_exchange(&timer, NO_TIMER);
+    if (ended != NO_TIMER) syscall(SYS_timer_delete, ended);
+}
+
+/* It ends the process as soon as this handler returns. */
+static void act_by_default(int number) {
+    struct sigaction initial = {.sa_handler = SIG_DFL};
+    sigaction(number, &initial, NULL);
+    syscall(SYS_tgkill, getpid(), (pid_t)syscall(SYS_gettid), number);
+}
+
+static void on_signal(int number) {
+    int saved_errno = errno;
+    pid_t process = getpid();
+    handlers[number](number);
+    if (atomic_exchange(&repeating, process) != process)
+        begin(number, process);
+    else if (begin_ns != 0 && now_ns() - begin_ns > PATIENCE_NS)
+        act_by_default(number);
+    errno = saved_errno;
+}
+
+static bool repeat(int number) {
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) != 0) return false;
+    if (action.sa_handler == on_signal) return true;
+    handlers[number] = action.sa_handler;
+    action.sa_handler = on_signal;
+    return sigaction(number, &action, NULL) == 0;
+}
+
+PyObject *sp_signal_repeat_with_gil(PyObject *module, PyObject *argument) {
+    (void)module;
+    long number = PyLong_AsLong(argument);
+    if (number == -1 && PyErr_Occurred()) return NULL;
+    bool valid = number > 0 && number < NSIG;
+    if (!valid) errno = EINVAL;
+    if (!valid || !repeat((int)number)) return PyErr_SetFromErrno(PyExc_OSError);
+    Py_RETURN_NONE;
+}
+
+PyObject *sp_signal_handled_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    if (repeating == getpid()) {
+        end();
+        begin_ns = 0;
+        repeating = 0;
+    }
+    Py_RETURN_NONE;
+}
