@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from child import Child, Spender
 from native import burners_environment
+from place import Place
 
 # What nohup has tests ignore their children would, too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -29,6 +30,11 @@ def burners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def spender(child: Child, burners: dict[str, str]) -> Spender:
     """Runs programs that spend CPU time."""
     return Spender(child, burners)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,61 @@
+"""A folder in which ``spprof run`` runs programs, and the same programs run without us."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from spprof.pprof.file import read_profile
+from spprof.pprof.profile import Profile
+from spprof.sites import SiteKey
+from spprof.tally import Tally
+
+TIMEOUT_SECONDS = 60
+SPPROF = [sys.executable, "-m", "spprof"]
+
+
+class Place:
+    """A folder with a program, run with and without us."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.script = folder / "program.py"
+        self.output = folder / "out.pb.gz"
+
+    def write(self, program: str) -> None:
+        self.script.write_text(textwrap.dedent(program), encoding="utf-8")
+
+    def call(
+        self, command: list[str], stdin: str = "", environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        variables.update(environment or {})
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=variables,
+            input=stdin,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    def run(self, *words: str, options: tuple[str, ...] = (), **how: object) -> subprocess.CompletedProcess[str]:
+        command = [*SPPROF, "run", "-f", "-o", str(self.output), *options, *words]
+        return self.call(command, **how)  # type: ignore[arg-type]
+
+    def profile(self, name: str = "out.pb.gz") -> Profile:
+        return read_profile(str(self.folder / name))
+
+    def sites(self, name: str = "out.pb.gz") -> dict[SiteKey, int]:
+        profile = self.profile(name)
+        return {key: own.value for key, own in Tally(profile, profile.default_index).own.items()}
+
+
+def theirs(stderr: str) -> str:
+    """What the program itself wrote."""
+    return "".join(line for line in stderr.splitlines(keepends=True) if not line.startswith("spprof:"))

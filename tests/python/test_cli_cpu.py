@@ -1,0 +1,163 @@
+"""``spprof run --cpu``: a second file, of CPU time."""
+
+from __future__ import annotations
+
+import re
+import sys
+import textwrap
+
+import pytest
+from place import SPPROF, Place, theirs
+from programs import PROGRAMS
+from spprof.pprof.profile import Profile
+
+BYTES = 10_000_000
+
+
+BUSY = """
+    from spprof import _memprof
+    def busy(samples=5):
+        goal = _memprof.cpu_stats()["samples"] + samples
+        while _memprof.cpu_stats()["samples"] < goal:
+            pass
+    def work():
+        busy()
+    """
+
+
+def cpu_stacks(profile: Profile) -> set[tuple[str, ...]]:
+    return {tuple(frame.function for frame in profile.frames(sample.stack)) for sample in profile.samples}
+
+
+def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_other(place: Place):
+    place.write(textwrap.dedent(BUSY) + f"work()\nheld = bytearray({BYTES})\n")
+    ours = place.run("program.py", options=("--cpu", "1"))
+    assert sorted(path.name for path in place.folder.glob("out*")) == ["out.cpu.pb.gz", "out.pb.gz"]
+    profile = place.profile("out.cpu.pb.gz")
+    assert profile.note("script") == "program.py"
+    assert profile.period == 1_000_000
+    assert ("busy", "work", "<module>") in cpu_stacks(profile)
+    files = {frame.file for location in profile.locations for frame in location.frames if frame.is_python}
+    assert not [file for file in files if "/spprof/" in file]
+    assert BYTES + 1 in place.sites().values()
+    lines = [line for line in ours.stderr.splitlines() if line.startswith("spprof: ")]
+    assert lines[0].startswith("spprof: alive at the end: ")
+    assert any(re.fullmatch(r"spprof: CPU: .* samples of 1 thread, one each .*", line) for line in lines)
+    assert any(re.fullmatch(r"spprof:  .* [mu]?s +\d+\.\d %  busy \(.*program\.py:\d\)", line) for line in lines), lines
+    assert lines[-1] == "spprof: wrote out.cpu.pb.gz; look at it: spprof table out.cpu.pb.gz"
+
+
+def test_what_writing_the_heap_uses_is_not_taken_for_the_programs(place: Place):
+    """It would be less than nothing that short threads have used."""
+    place.write("""
+        import threading, time
+        def use():
+            end = time.thread_time_ns() + 5_000_000
+            while time.thread_time_ns() < end:
+                pass
+        held = [bytearray(1_000) for _ in range(20_000)]
+        for _ in range(20):
+            thread = threading.Thread(target=use)
+            thread.start(); thread.join()
+        """)
+    place.run("program.py", options=("--cpu", "1000", "--rate-kb", "0"))
+    profile = place.profile("out.cpu.pb.gz")
+    rest = [
+        s.values[1] for s in profile.samples if profile.frames(s.stack)[0].function.startswith("<threads too short")
+    ]
+    assert sum(rest) >= 15 * 5_000_000
+    short = profile.note("short_threads")
+    assert short is not None
+    assert int(short) >= 15
+
+
+def test_cpu_time_alone_needs_no_library_and_one_file(place: Place):
+    place.write(textwrap.dedent(BUSY) + "work()\nprint(open('/proc/self/environ').read().count('LD_PRELOAD'))\n")
+    ours = place.run("program.py", options=("--cpu", "--no-heap"))
+    assert ours.stdout == "0\n"
+    assert [path.name for path in place.folder.glob("out*")] == ["out.pb.gz"]
+    profile = place.profile()
+    assert (profile.default_type, profile.period) == ("cpu", 10_000_000)
+    assert "alive at the end" not in ours.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["--cpu", "program.py"], ["spprof-program.py.{pid}.cpu.pb.gz", "spprof-program.py.{pid}.pb.gz"]),
+        (["--cpu", "--no-heap", "program.py"], ["spprof-program.py.{pid}.cpu.pb.gz"]),
+        (["--cpu=5", "-o", "x.json", "program.py"], ["x.cpu.json", "x.json"]),
+        (["-o", "x", "--cpu", "2.5", "--", "program.py"], ["x", "x.cpu"]),
+        (["--cpu", "--no-heap", "-o", "x.collapsed", "program.py"], ["x.collapsed"]),
+    ],
+)
+def test_files_of_cpu_time_are_named_after_those_of_the_heap(place: Place, words: list[str], names: list[str]):
+    place.write("import os; print(os.getpid())")
+    ours = place.call([*SPPROF, "run", *words])
+    assert ours.returncode == 0, ours.stderr
+    (place.folder / "program.py").unlink()
+    expected = [name.format(pid=ours.stdout.strip()) for name in names]
+    assert sorted(path.name for path in place.folder.iterdir()) == expected
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "name", ["main", "raises", "interrupted", "terminated", "its own handler", "threads", "a fork", "workers"]
+)
+def test_a_script_behaves_as_without_us_under_the_cpu_profiler(place: Place, name: str):
+    place.write(PROGRAMS[name])
+    alone = place.call([sys.executable, "program.py"])
+    ours = place.run("program.py", options=("--cpu", "1", "--no-heap"))
+    assert (ours.stdout, theirs(ours.stderr), ours.returncode) == (alone.stdout, alone.stderr, alone.returncode)
+    assert place.profile().note("script") == "program.py"
+
+
+def test_forked_children_write_cpu_files_of_their_own(place: Place):
+    place.write(
+        textwrap.dedent(BUSY)
+        + textwrap.dedent("""
+        import multiprocessing, os
+        def in_child(): busy()
+        worker = multiprocessing.get_context("fork").Process(target=in_child)
+        worker.start(); worker.join()
+        work()
+        print(worker.pid)
+        """)
+    )
+    worker = place.run("program.py", options=("--cpu", "1", "--no-heap")).stdout.strip()
+    assert sorted(path.name for path in place.folder.glob("out*")) == ["out.pb.gz", f"out.pb.gz.{worker}"]
+    of_child = {name for stack in cpu_stacks(place.profile(f"out.pb.gz.{worker}")) for name in stack}
+    of_parent = {name for stack in cpu_stacks(place.profile()) for name in stack}
+    assert ("in_child" in of_child, "work" in of_child) == (True, False)
+    assert ("in_child" in of_parent, "work" in of_parent) == (False, True)
+
+
+def test_every_leaves_both_files_whatever_happens(place: Place):
+    place.write(
+        textwrap.dedent(BUSY)
+        + textwrap.dedent("""
+        import os
+        work()
+        first = None
+        while first is None or os.stat("out.cpu.pb.gz").st_ino == first:  # the second that holds it all
+            if os.path.exists("out.cpu.pb.gz") and first is None:
+                first = os.stat("out.cpu.pb.gz").st_ino
+        os._exit(7)
+        """)
+    )
+    ours = place.run("program.py", options=("--every", "0.05", "--cpu", "1"))
+    assert (ours.returncode, ours.stdout) == (7, "")
+    assert place.profile().default_type == "inuse_space"
+    stacks = cpu_stacks(place.profile("out.cpu.pb.gz"))
+    assert ("busy", "work", "<module>") in stacks
+    names = {name for stack in stacks for name in stack}
+    assert not {"Recorder._tick", "Recorder._write", "_tick", "_write"} & names
+
+
+def test_a_program_that_uses_the_cpu_profiler_itself_is_told_so(place: Place):
+    place.write("import spprof\ntry: spprof.start()\nexcept RuntimeError as error: print(error)\nspprof.stop()\n")
+    ours = place.run("program.py", options=("--cpu", "--no-heap"))
+    assert "already running" in ours.stdout
+    assert ours.returncode == 0
+    assert place.output.exists()
