@@ -62,16 +62,7 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
     return true;
 }
 
-static inline bool has_lost_callers(const frame *at) {
-    (void)at;
-    return false;
-}
-
-static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
-    (void)ranges, (void)capacity;
-    return 0;
-}
-
+#include "pyframes_anchored.h"
 #include "pyframes_walk.h"
 
 /* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
