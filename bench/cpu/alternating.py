@@ -1,6 +1,9 @@
 """One program in one process, slices with and without ours in turns: the finest comparison, which only ours allows.
 
-python bench/cpu/alternating.py NAME INTERVAL_MS PAIRS     prints CPU times, with and without; 0 ms: both without
+python bench/cpu/alternating.py NAME INTERVAL_MS PAIRS [LIBRARY]    prints CPU times, with and without
+
+0 ms: both without.
+LIBRARY: empty_handler.c, compiled, whose timer then takes our place.
 
 Each slice has one like it before it that is not measured: what a session does in its first milliseconds, when it looks
 for threads at each of its ticks and touches its memory for the first time, it does once.
@@ -8,10 +11,13 @@ for threads at each of its ticks and touches its memory for the first time, it d
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import random
 import sys
+from collections.abc import Callable
+from typing import NamedTuple
 
 import spprof
 from programs import PROGRAMS, Work, timed
@@ -21,29 +27,44 @@ SLICE_NS = 50_000_000
 """At least so long, and two intervals: each slice has its ticks."""
 
 
-def with_ours(work: Work, interval_ms: int) -> int:
+class Ticks(NamedTuple):
+    """What ticks: ours, or the empty handler."""
+
+    begin: Callable[[int], object]
+    end: Callable[[], object]
+
+
+def ticks_of(library: str | None) -> Ticks:
+    if library is None:
+        return Ticks(lambda interval_ms: spprof.start(interval_ms=interval_ms), spprof.stop)
+    loaded = ctypes.CDLL(library)
+    loaded.empty_handler_begin.argtypes, loaded.empty_handler_begin.restype = [ctypes.c_long], ctypes.c_bool
+    return Ticks(loaded.empty_handler_begin, loaded.empty_handler_end)
+
+
+def with_ticks(ticks: Ticks, work: Work, interval_ms: int) -> int:
     """Starting and stopping is not in it."""
-    spprof.start(interval_ms=interval_ms or 1)
+    ticks.begin(interval_ms or 1)
     if not interval_ms:
-        spprof.stop()
+        ticks.end()
     work()
     taken = timed(work)[CPU]
     if interval_ms:
-        spprof.stop()
+        ticks.end()
     return taken
 
 
-def without(work: Work) -> int:
+def without(ticks: Ticks, work: Work) -> int:
     """After the same as above: what comes before a slice has its effect on it."""
-    return with_ours(work, 0)
+    return with_ticks(ticks, work, 0)
 
 
-def pair(work: Work, interval_ms: int) -> tuple[int, int]:
+def pair(ticks: Ticks, work: Work, interval_ms: int) -> tuple[int, int]:
     """Nanoseconds with and without; which comes first is left to chance."""
     if random.random() < 0.5:
-        return with_ours(work, interval_ms), without(work)
-    base = without(work)
-    return with_ours(work, interval_ms), base
+        return with_ticks(ticks, work, interval_ms), without(ticks, work)
+    base = without(ticks, work)
+    return with_ticks(ticks, work, interval_ms), base
 
 
 def slice_of(work: Work, interval_ms: int) -> Work:
@@ -56,10 +77,11 @@ def slice_of(work: Work, interval_ms: int) -> Work:
 
 def main() -> None:
     name, interval_ms, pairs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    ticks = ticks_of(sys.argv[4] if len(sys.argv) > 4 else None)
     work = slice_of(PROGRAMS[name](), interval_ms)
     for _ in range(2):
-        pair(work, interval_ms)
-    print(json.dumps([pair(work, interval_ms) for _ in range(pairs)]))
+        pair(ticks, work, interval_ms)
+    print(json.dumps([pair(ticks, work, interval_ms) for _ in range(pairs)]))
 
 
 if __name__ == "__main__":

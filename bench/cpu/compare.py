@@ -2,7 +2,8 @@
 
     bench/cpu/run [--rounds N] [--alone N] [--table]            or      make bench
 
-First ours alone: slices of a program with and without it, alternating in one process, CPU time. Then ours and the peers
+First ours alone: slices of a program with and without it, alternating in one process, CPU time; and an empty handler on
+the same timer, which is what the kernel and the processor take for a tick. Then ours and the peers
 (py-spy, austin, scalene, pyinstrument, installed into build/bench-cpu-peers), each around a process of its own that
 takes turns with one that nobody watches, slice by slice on one core: CPU time of the program and of the profiler's
 process, without what starting and writing the report take; and wall time, less the wait for a core, which is the
@@ -25,7 +26,7 @@ from pathlib import Path
 
 from intervals import interval_of
 from kept import Kept
-from profilers import INTERVALS_MS, OURS, PATH, PROFILERS, Profiler, install, reason
+from profilers import INTERVALS_MS, OURS, PATH, PEERS, PROFILERS, Profiler, install, reason
 from programs import PROGRAMS
 from turns import pairs_of
 
@@ -35,6 +36,8 @@ TURNS_A_ROUND = 60
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 NOTHING_MS = 0
 """In the first table: pairs of which both are without, to show what the method itself reports."""
+EMPTY_MS = 10
+"""There too: the same timer with a handler that does nothing."""
 
 
 # ---- Ours, alternating
@@ -44,11 +47,24 @@ def alternating_name(program: str, interval_ms: int) -> str:
     return f"alternating | {program} | {interval_ms}"
 
 
-def alternate(kept: Kept, program: str, interval_ms: int) -> None:
-    command = [sys.executable, str(HERE / "alternating.py"), program, str(interval_ms), str(PAIRS_A_ROUND)]
+def empty_name(program: str) -> str:
+    return f"empty handler | {program} | {EMPTY_MS}"
+
+
+def alternate(kept: Kept, name: str, program: str, interval_ms: int, *library: str) -> None:
+    command = [sys.executable, str(HERE / "alternating.py"), program, str(interval_ms), str(PAIRS_A_ROUND), *library]
     environment = {**os.environ, "PYTHONPATH": PATH}
     pairs = json.loads(subprocess.check_output(command, env=environment))
-    kept.add(alternating_name(program, interval_ms), [round(with_ours / without, 5) for with_ours, without in pairs])
+    kept.add(name, [round(with_ticks / without, 5) for with_ticks, without in pairs])
+
+
+def empty_handler() -> str:
+    """The library, compiled."""
+    library = PEERS / "empty_handler.so"
+    library.parent.mkdir(parents=True, exist_ok=True)
+    source = str(HERE / "empty_handler.c")
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", source, "-o", str(library)], check=True)
+    return str(library)
 
 
 # ---- Beside the peers
@@ -91,11 +107,15 @@ def available() -> list[Profiler]:
 
 def measure_alone(kept: Kept, rounds: int) -> None:
     """Rounds of the first table, each written out, until there are enough."""
+    library = empty_handler()
     for number in range(rounds):
         for program in PROGRAMS:
             for interval_ms in (NOTHING_MS, *INTERVALS_MS):
-                if len(kept.of(alternating_name(program, interval_ms))) <= number:
-                    alternate(kept, program, interval_ms)
+                name = alternating_name(program, interval_ms)
+                if len(kept.of(name)) <= number:
+                    alternate(kept, name, program, interval_ms)
+            if len(kept.of(empty_name(program))) <= number:
+                alternate(kept, empty_name(program), program, EMPTY_MS, library)
         kept.write()
         print(f"round {number + 1} of {rounds} alone", file=sys.stderr, flush=True)
 
@@ -128,9 +148,10 @@ def print_row(title: str, columns: Iterable[str]) -> None:
 
 def print_alternating(kept: Kept) -> None:
     print("\nspprof alone, alternating, % of CPU time")
-    print_row("", [f"{ms} ms" if ms else "nothing" for ms in (NOTHING_MS, *INTERVALS_MS)])
+    titles = [f"{ms} ms" if ms else "nothing" for ms in (NOTHING_MS, *INTERVALS_MS)]
+    print_row("", [*titles, f"an empty handler, {EMPTY_MS} ms"])
     for program in PROGRAMS:
-        names = [alternating_name(program, ms) for ms in (NOTHING_MS, *INTERVALS_MS)]
+        names = [*(alternating_name(program, ms) for ms in (NOTHING_MS, *INTERVALS_MS)), empty_name(program)]
         print_row(program, [figure([ratio for pairs in kept.of(name) for ratio in pairs]) for name in names])
 
 
