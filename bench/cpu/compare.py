@@ -31,7 +31,7 @@ from programs import PROGRAMS
 from turns import pairs_of
 
 HERE = Path(__file__).parent
-PAIRS_A_ROUND = 20
+PAIRS_A_ROUND = 8
 TURNS_A_ROUND = 60
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 NOTHING_MS = 0
