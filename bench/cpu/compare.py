@@ -9,6 +9,9 @@ takes turns with one that nobody watches, slice by slice on one core: CPU time o
 process, without what starting and writing the report take; and wall time, less the wait for a core, which is the
 machine's business (with threads they wait for each other: there it is plain wall time).
 
+Two processes of one program differ by up to 5 % by where their memory lies. Each round has new ones: beside the peers a
+few rounds tell only what is larger.
+
 Percentages above 0 are the cost: medians, and in brackets where the true median lies with 95 % confidence by the sign
 test.
 Results are kept in bench/cpu/results; a run that was interrupted is taken up.
