@@ -50,8 +50,7 @@ def test_forks_from_threads_while_others_are_sampled(spender: Spender):
             for _ in range(10):
                 pid = os.fork()
                 if pid == 0:
-                    while spprof.stats().collected_samples == 0:
-                        spend(0.002)
+                    until_sampled(1, spend, 0.002)
                     os._exit(7 if len(spprof.stop().samples) > 0 else 8)
                 ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 
@@ -99,7 +98,7 @@ def test_subprocesses_run_as_without_us(spender: Spender):
         in_threads(3, run_many)
         assert os.system("exit 3") == 3 << 8
         until_sampled(1, spend, 0.01)
-        spprof.stop()
+        assert len(spprof.stop().samples) > 0
     """)
 
 

@@ -71,13 +71,13 @@ def test_in_cpu_mode_a_wait_is_not_interrupted(spender: Spender, kind: str):
     """By another thread's CPU time. What it uses itself, before and after each wait, may have it sampled."""
     spender.run(f"""
         spprof.start(interval_ms=1)
-        other = threading.Thread(target=spend_in_c, args=(0.3,))
+        other = threading.Thread(target=until_sampled, args=(11, spend_in_c, 0.3))
         other.start()
         own = time.thread_time()
         interrupted = burners.waits_interrupted({kind!r}.encode(), 100)
         own = time.thread_time() - own
         other.join()
-        assert len(spprof.stop().samples) > 0
+        assert len(spprof.stop().samples) > 10
         assert interrupted <= 10 + own / 0.001, f"{{interrupted}} of 100, which used {{own}} s"
     """)
 

@@ -74,7 +74,7 @@ def start_anew(number: int) -> int:
 
 
 def count_live(size: int) -> int:
-    """Live samples of exactly so many bytes: above 43,000 they are none of the load's."""
+    """Live samples of exactly so many bytes: none of the load's, where larger than its SIZES_LARGE."""
     return sum(record[1] == size for record in memprof.get_snapshot().records())
 
 
