@@ -26,6 +26,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from intervals import interval_of
 from kept import Kept
@@ -34,40 +35,47 @@ from programs import PROGRAMS
 from turns import pairs_of
 
 HERE = Path(__file__).parent
+EMPTY_HANDLER = PEERS / "empty_handler.so"
 PAIRS_A_ROUND = 8
 TURNS_A_ROUND = 60
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
-NOTHING_MS = 0
-"""In the first table: pairs of which both are without, to show what the method itself reports."""
-EMPTY_MS = 10
-"""There too: the same timer with a handler that does nothing."""
+
+
+class Alone(NamedTuple):
+    """A column of the first table."""
+
+    title: str
+    kind: str
+    interval_ms: int
+    is_empty: bool = False
+
+    def name(self, program: str) -> str:
+        return f"{self.kind} | {program} | {self.interval_ms}"
+
+
+ALONE = [
+    Alone("nothing", "alternating", 0),  # both of a pair are without: what the method itself reports
+    *(Alone(f"{ms} ms", "alternating", ms) for ms in INTERVALS_MS),
+    Alone("an empty handler, 10 ms", "empty handler", 10, is_empty=True),
+]
 
 
 # ---- Ours, alternating
 
 
-def alternating_name(program: str, interval_ms: int) -> str:
-    return f"alternating | {program} | {interval_ms}"
-
-
-def empty_name(program: str) -> str:
-    return f"empty handler | {program} | {EMPTY_MS}"
-
-
-def alternate(kept: Kept, name: str, program: str, interval_ms: int, *library: str) -> None:
-    command = [sys.executable, str(HERE / "alternating.py"), program, str(interval_ms), str(PAIRS_A_ROUND), *library]
+def alternate(kept: Kept, column: Alone, program: str) -> None:
+    numbers = [str(column.interval_ms), str(PAIRS_A_ROUND)]
+    library = [str(EMPTY_HANDLER)] if column.is_empty else []
+    command = [sys.executable, str(HERE / "alternating.py"), program, *numbers, *library]
     environment = {**os.environ, "PYTHONPATH": PATH}
     pairs = json.loads(subprocess.check_output(command, env=environment))
-    kept.add(name, [round(with_ticks / without, 5) for with_ticks, without in pairs])
+    kept.add(column.name(program), [round(with_ticks / without, 5) for with_ticks, without in pairs])
 
 
-def empty_handler() -> str:
-    """The library, compiled."""
-    library = PEERS / "empty_handler.so"
-    library.parent.mkdir(parents=True, exist_ok=True)
+def compile_empty_handler() -> None:
+    EMPTY_HANDLER.parent.mkdir(parents=True, exist_ok=True)
     source = str(HERE / "empty_handler.c")
-    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", source, "-o", str(library)], check=True)
-    return str(library)
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", source, "-o", str(EMPTY_HANDLER)], check=True)
 
 
 # ---- Beside the peers
@@ -110,15 +118,12 @@ def available() -> list[Profiler]:
 
 def measure_alone(kept: Kept, rounds: int) -> None:
     """Rounds of the first table, each written out, until there are enough."""
-    library = empty_handler()
+    compile_empty_handler()
     for number in range(rounds):
         for program in PROGRAMS:
-            for interval_ms in (NOTHING_MS, *INTERVALS_MS):
-                name = alternating_name(program, interval_ms)
-                if len(kept.of(name)) <= number:
-                    alternate(kept, name, program, interval_ms)
-            if len(kept.of(empty_name(program))) <= number:
-                alternate(kept, empty_name(program), program, EMPTY_MS, library)
+            for column in ALONE:
+                if len(kept.of(column.name(program))) <= number:
+                    alternate(kept, column, program)
         kept.write()
         print(f"round {number + 1} of {rounds} alone", file=sys.stderr, flush=True)
 
@@ -151,10 +156,9 @@ def print_row(title: str, columns: Iterable[str]) -> None:
 
 def print_alternating(kept: Kept) -> None:
     print("\nspprof alone, alternating, % of CPU time")
-    titles = [f"{ms} ms" if ms else "nothing" for ms in (NOTHING_MS, *INTERVALS_MS)]
-    print_row("", [*titles, f"an empty handler, {EMPTY_MS} ms"])
+    print_row("", [column.title for column in ALONE])
     for program in PROGRAMS:
-        names = [*(alternating_name(program, ms) for ms in (NOTHING_MS, *INTERVALS_MS)), empty_name(program)]
+        names = [column.name(program) for column in ALONE]
         print_row(program, [figure([ratio for pairs in kept.of(name) for ratio in pairs]) for name in names])
 
 
@@ -168,7 +172,7 @@ def print_beside(kept: Kept, program: str, clock: str) -> None:
 
 
 def print_tables(kept: Kept) -> None:
-    alone = len(kept.of(alternating_name("loop", NOTHING_MS)))
+    alone = len(kept.of(ALONE[0].name("loop")))
     beside = len(kept.of(beside_name("loop", OURS.name, INTERVALS_MS[0], "cpu")))
     about = ", ".join(f"{key} {value}" for key, value in kept.about.items())
     print(f"{alone} rounds alone, {beside} beside peers; {about}")
