@@ -91,8 +91,8 @@ class _Samples:
         self._live = self._live_columns()
 
     def rows(self) -> list[Sample]:
-        """All samples; those of one stack stand together. One flat list: of a list a stack the garbage collector would
-        make more than the rest of the work."""
+        """All samples; those of one stack stand together. One flat list: lists for each stack would keep the garbage
+        collector busy."""
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
         places: list[int] = []
         rows: list[Sample] = []
