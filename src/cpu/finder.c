@@ -34,15 +34,9 @@ bool sp_finder_begin(void) {
     return sp_the_cpu.finder != SP_TICK_NONE;
 }
 
-/* The clock of a thread that was born since the session began has advanced less than the process's. */
-static uint64_t born_ns(void) {
-    return sp_clock_process_cpu_ns() - sp_the_cpu.start_process_ns;
-}
-
 static uint64_t covered_by_now(void) {
     if (sp_the_cpu.plan.wall) return sp_clock_monotonic_ns();
-    uint64_t own = sp_clock_thread_cpu_ns(), born = born_ns();
-    return own > born ? own - born : 0;
+    return sp_threads_clock_at_start(sp_clock_thread_cpu_ns(), sp_the_cpu.start_process_ns);
 }
 
 static bool is_list_due(void) {
@@ -57,7 +51,7 @@ static bool find_threads(void) {
         sp_threads_add_self(covered_by_now());
         return true;
     }
-    return is_list_due() && sp_threads_list(born_ns());
+    return is_list_due() && sp_threads_list(sp_the_cpu.start_process_ns);
 }
 
 void sp_finder_on_tick(void) {

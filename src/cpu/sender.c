@@ -37,7 +37,7 @@ static void send_to(uint32_t place, uint32_t session) {
 static void send_all(void) {
     uint32_t session = atomic_load(&sp_the_cpu.session);
     sp_threads_wait();
-    sp_threads_list(sp_clock_process_cpu_ns() - sp_the_cpu.start_process_ns);
+    sp_threads_list(sp_the_cpu.start_process_ns);
     for (uint32_t place = 0; place < sp_threads_live(); place++) send_to(place, session);
     sp_threads_leave();
 }

@@ -224,15 +224,20 @@ void sp_threads_add_self(uint64_t covered_ns) {
 /* ---- Listing ---- */
 
 typedef struct listing {
-    uint64_t born_ns;
+    uint64_t start_process_ns;
     bool changed;
 } listing;
 
+uint64_t sp_threads_clock_at_start(uint64_t own_ns, uint64_t start_process_ns) {
+    uint64_t born = sp_clock_process_cpu_ns() - start_process_ns;
+    return own_ns > born ? own_ns - born : 0;
+}
+
 static uint64_t covered_by(const listing *at, uint32_t thread_id) {
-    uint64_t now = 0;
+    uint64_t own = 0;
     if (table.plan.wall) return sp_clock_monotonic_ns();
-    sp_clock_cpu_ns_of(thread_id, &now);
-    return now > at->born_ns ? now - at->born_ns : at->born_ns == UINT64_MAX ? now : 0;
+    sp_clock_cpu_ns_of(thread_id, &own);
+    return at->start_process_ns == UINT64_MAX ? own : sp_threads_clock_at_start(own, at->start_process_ns);
 }
 
 static void meet(uint32_t thread_id, void *data) {
@@ -257,8 +262,8 @@ static bool end_unseen(void) {
     return any;
 }
 
-bool sp_threads_list(uint64_t born_ns) {
-    listing at = {.born_ns = born_ns};
+bool sp_threads_list(uint64_t start_process_ns) {
+    listing at = {.start_process_ns = start_process_ns};
     table.listing++;
     if (sp_tasks_each(meet, &at)) at.changed |= end_unseen();
     return at.changed;

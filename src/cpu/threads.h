@@ -60,10 +60,13 @@ bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns);
 /* The calling thread has no timer of its own in this session, for all it knows: it gets one. */
 void sp_threads_add_self(uint64_t covered_ns);
 
-/* Lists the process's threads: new ones are added, those that ended give their timers back. `born_ns`: what the clock of a
- * thread can have advanced at most since the session began; UINT64_MAX: threads begin with what their clock shows. False:
- * nothing has changed. */
-bool sp_threads_list(uint64_t born_ns);
+/* What a thread's clock, that has just been seen to show `own_ns`, showed at most as the process's showed `start_process_ns`: 0
+ * if it was born since. (The process's is read after the thread's, which goes on meanwhile.) */
+uint64_t sp_threads_clock_at_start(uint64_t own_ns, uint64_t start_process_ns);
+
+/* Lists the process's threads: new ones are added, with the samples to cover their clock from `start_process_ns` on, those that
+ * ended give their timers back. UINT64_MAX: from what their clock shows. False: nothing has changed. */
+bool sp_threads_list(uint64_t start_process_ns);
 
 /* The live ones. */
 uint32_t sp_threads_live(void);
