@@ -27,6 +27,11 @@ def sources() -> str:
     return "-".join(tree[:6] for tree in trees) or "unknown"
 
 
+def processor() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
+
+
 class Kept:
     """One file. ``measured`` is written out after each round."""
 
@@ -35,6 +40,7 @@ class Kept:
             "sources": sources(),
             "python": platform.python_version(),
             "kernel": platform.release(),
+            "processor": processor(),
             "processors": os.cpu_count(),
         }
         self.measured: Measured = {}

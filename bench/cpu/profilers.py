@@ -1,4 +1,4 @@
-"""What is compared: ours and its peers, each as the command that runs a program under it."""
+"""What is compared: ours and others, each as the command that runs a program under it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,32 @@ PATH = os.pathsep.join(str(PEERS / name) for name in VERSIONS)
 INTERVALS_MS = (1, 10, 100)
 
 
+EMPTY_HANDLER = PEERS / "empty_handler.so"
+
+
 class Profiler(NamedTuple):
     name: str
+    switch: str
+    """Its name in switches.py."""
     command: list[str]
-    """Before the program; {ms}, {seconds}, {hertz} and {us} are the interval, {out} its file."""
+    """Before the program; {seconds}, {hertz} and {us} are the interval, {out} its file."""
     is_outside: bool = False
     """It is another process, which the program finds as its parent."""
+    has_twin: bool = False
+    """What it does to the process's memory stays when it is switched off: it is compared with another process."""
 
-    def start(self, interval_ms: int, program: str, folder: Path, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    def start(
+        self, interval_ms: int, program: str, slice_ns: int, folder: Path, said: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
         """Starts a program under it, which takes its orders from the folder."""
-        numbers = {"ms": interval_ms, "seconds": interval_ms / 1000, "hertz": 1000 // max(interval_ms, 1)}
-        words = [word.format(**numbers, us=interval_ms * 1000, out=folder / "profile.out") for word in self.command]
+        numbers = {"seconds": interval_ms / 1000, "hertz": 1000 // interval_ms, "us": interval_ms * 1000}
+        words = [word.format(**numbers, out=folder / "profile.out") for word in self.command]
         variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        variables.update(PYTHONPATH=PATH, CPU_TURNS=str(folder), PYTHONHASHSEED="0")
+        variables.update(PYTHONPATH=PATH, CPU_TURNS=str(folder), PYTHONHASHSEED="0", EMPTY_HANDLER=str(EMPTY_HANDLER))
         if self.is_outside:
             variables["CPU_FROM_OUTSIDE"] = "1"
         return subprocess.Popen(
-            [*words, str(HERE / "programs.py"), program],
+            [*words, str(HERE / "watched.py"), program, self.switch, str(interval_ms), str(slice_ns)],
             env=variables,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -48,15 +57,28 @@ class Profiler(NamedTuple):
 
 
 PYTHON = sys.executable
-NONE = Profiler("nothing", [PYTHON])
-OURS = Profiler("spprof", [PYTHON, str(HERE / "ours.py"), "{ms}"])
-PROFILERS = [
-    OURS,
-    Profiler("py-spy", [f"{PEERS}/py-spy/bin/py-spy", *"record -r {hertz} -f raw -o {out} --".split(), PYTHON], True),
-    Profiler("austin", [f"{PEERS}/austin/bin/austin", *"-t 10000 -i {us} -o {out}".split(), PYTHON], True),
-    Profiler("scalene", [PYTHON, *"-m scalene run --cpu-only --cpu-sampling-rate {seconds} -o {out}".split()]),
-    Profiler("pyinstrument", [PYTHON, *"-m pyinstrument -i {seconds} -o {out}".split()]),
+PY_SPY = [f"{PEERS}/py-spy/bin/py-spy", *"record -r {hertz} -f raw -o {out} --".split(), PYTHON]
+AUSTIN = [f"{PEERS}/austin/bin/austin", *"-t 10000 -i {us} -o {out}".split(), PYTHON]
+SCALENE = [PYTHON, *"-m scalene run --cpu-only --cpu-sampling-rate {seconds} -o {out}".split()]
+NOTHING = Profiler("nothing", "nothing", [PYTHON])
+"""What the method itself reports."""
+OURS = [
+    NOTHING,
+    Profiler("an empty handler", "empty handler", [PYTHON]),
+    Profiler("spprof", "spprof", [PYTHON]),
 ]
+OTHERS = [
+    Profiler("py-spy", "nothing", PY_SPY, is_outside=True),
+    Profiler("austin", "nothing", AUSTIN, is_outside=True),
+    Profiler("scalene", "nothing", SCALENE, has_twin=True),
+    Profiler("pyinstrument", "pyinstrument", [PYTHON]),
+]
+
+
+def compile_empty_handler() -> None:
+    EMPTY_HANDLER.parent.mkdir(parents=True, exist_ok=True)
+    source = str(HERE / "empty_handler.c")
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-D_GNU_SOURCE", source, "-o", str(EMPTY_HANDLER)], check=True)
 
 
 def install() -> None:

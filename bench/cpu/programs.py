@@ -1,17 +1,13 @@
-"""The programs that are profiled: the same work in every slice, which the program times itself.
-
-python bench/cpu/programs.py NAME       takes turns, see turns.py; orders and answers are in the folder CPU_TURNS
-"""
+"""The programs that are profiled: each call of one does the same work."""
 
 from __future__ import annotations
 
 import ast
+import gc
 import json
-import os
 import random
 import sys
 import threading
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -85,11 +81,15 @@ def recursion() -> Work:
 def parsing() -> Work:
     """A module of the standard library read, walked and written out again, as source and as JSON."""
     source = Path(argument_parser()).read_text(encoding="utf-8")[:40_000].rpartition("\n\n    def ")[0]
+    gc.freeze()
+    gc.disable()  # it would collect in some calls and not in others
 
     def work() -> int:
         tree = ast.parse(source)
         names = [type(node).__name__ for node in ast.walk(tree)]
-        return len(ast.unparse(tree)) + len(json.loads(json.dumps(names, indent=1)))
+        size = len(ast.unparse(tree)) + len(json.loads(json.dumps(names, indent=1)))
+        gc.collect()
+        return size
 
     return work
 
@@ -107,48 +107,3 @@ PROGRAMS: dict[str, Callable[[], Work]] = {
     "recursion": recursion,
     "parsing": parsing,
 }
-
-
-# ---- Timing
-
-
-def waited_ns() -> int:
-    """How long this thread has waited for a core."""
-    return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
-
-
-def own_ns() -> int:
-    """The CPU time of all threads. The process's own clock would not do: where a timer is set on it, as ours is, it is
-    only brought up to date at the kernel's ticks."""
-    return sum(time.clock_gettime_ns(~int(thread) << 3 | 6) for thread in os.listdir("/proc/self/task"))
-
-
-def outside_ns() -> int:
-    """The CPU time of the profiler that started this program and watches it from outside. 0: there is none."""
-    if "CPU_FROM_OUTSIDE" not in os.environ:
-        return 0
-    return time.clock_gettime_ns(~os.getppid() << 3 | 2)  # the kernel's name for the clock of another process
-
-
-def clocks() -> list[int]:
-    return [time.perf_counter_ns(), own_ns() + outside_ns(), waited_ns()]
-
-
-def timed(work: Work) -> list[int]:
-    """Nanoseconds on the wall's clock, of CPU time in all processes, and of waiting for a core."""
-    before = clocks()
-    work()
-    return [after - start for after, start in zip(clocks(), before)]
-
-
-def main() -> None:
-    folder = Path(os.environ["CPU_TURNS"])
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    work = PROGRAMS[sys.argv[1]]()
-    with open(folder / "orders", "rb", buffering=0) as orders, open(folder / "answers", "wb", buffering=0) as answers:
-        while orders.read(1):
-            answers.write(json.dumps(timed(work)).encode() + b"\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,8 +1,11 @@
-"""Programs that wait for their turn: where two take turns, slice by slice on one core, each slice has its equal beside
-it, however fast the machine is at that moment.
+"""A program that takes turns with itself: slices with its profiler at work, each with one beside it without, however
+fast the machine is at that moment and wherever the process has its memory. (With a twin that nobody watches, where a
+profiler's work outlasts it.)
 
-    this process ──'.'──► orders ──► program, under a profiler or not: one slice
-                 ◄─────── answers ── [wall, CPU, waited] as a line of JSON
+    this process ──'slice'──► orders ──► watched.py: one slice
+                 ◄────────── answers ── [wall, CPU, waited]
+
+A profiler inside the process is switched by an order; one outside of it, by stopping its process.
 """
 
 from __future__ import annotations
@@ -11,20 +14,24 @@ import json
 import os
 import random
 import select
+import signal
 import subprocess
 import tempfile
+import time
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from profilers import NONE, Profiler
+from profilers import NOTHING, Profiler
 
 ANSWER_SECONDS = 120
+ATTACH_SECONDS = 0.5
 
 
 class Taker:
     """One program under one profiler, from its start to its end. OSError, CalledProcessError: it cannot run."""
 
-    def __init__(self, profiler: Profiler, interval_ms: int, program: str) -> None:
+    def __init__(self, profiler: Profiler, interval_ms: int, program: str, slice_ns: int) -> None:
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         for name in ("orders", "answers"):
@@ -33,23 +40,64 @@ class Taker:
         self._answers = os.open(folder / "answers", os.O_RDONLY | os.O_NONBLOCK)
         self._text = b""
         self._said = (folder / "said").open("wb+")
-        self._process = profiler.start(interval_ms, program, folder, self._said)
+        self._is_outside = profiler.is_outside
+        self._process = profiler.start(interval_ms, program, slice_ns, folder, self._said)
+        self._watched = int(self._answer())
+        if self._is_outside:
+            self._get_to_know_each_other()
+            self.switch(False)
+
+    def switch(self, is_on: bool) -> None:
+        if not self._is_outside:
+            self._tell("begin" if is_on else "end")
+        elif is_on:
+            self._process.send_signal(signal.SIGCONT)
+        else:
+            self._stop_outside()
+
+    def _get_to_know_each_other(self) -> None:
+        """One that looks for the interpreter in its child must not be stopped at that."""
+        begin = time.monotonic()
+        while time.monotonic() < begin + ATTACH_SECONDS:
+            self.settle()
+
+    def _stop_outside(self) -> None:
+        """Not in a moment in which it holds the program."""
+        while True:
+            self._process.send_signal(signal.SIGSTOP)
+            while not is_stopped(self._process.pid):
+                time.sleep(0.0001)
+            if not is_held(self._watched):
+                return
+            self._process.send_signal(signal.SIGCONT)
+            time.sleep(0.001)
+
+    def settle(self) -> None:
+        """Half a slice that is not measured."""
+        self._tell("settle")
 
     def slice(self) -> list[int]:
-        """Nanoseconds on the wall's clock, of CPU time in all processes, and of waiting for a core."""
-        os.write(self._orders, b".")
+        """What watched.py answers."""
+        measured: list[int] = json.loads(self._tell("slice"))
+        return measured
+
+    def _tell(self, order: str) -> bytes:
+        os.write(self._orders, f"{order}\n".encode())
+        return self._answer()
+
+    def _answer(self) -> bytes:
+        latest = time.monotonic() + ANSWER_SECONDS
         while b"\n" not in self._text:
             if select.select([self._answers], [], [], 1)[0]:
                 self._text += os.read(self._answers, 4096)
-            if self._process.poll() is not None:
+            if self._process.poll() is not None or time.monotonic() > latest:
                 raise self._failure()
         line, _, self._text = self._text.partition(b"\n")
-        measured: list[int] = json.loads(line)
-        return measured
+        return line
 
     def _failure(self) -> subprocess.CalledProcessError:
         self._said.seek(0)
-        return subprocess.CalledProcessError(self._process.returncode, self._process.args, stderr=self._said.read())
+        return subprocess.CalledProcessError(self._process.poll() or 1, self._process.args, stderr=self._said.read())
 
     def __enter__(self) -> Taker:
         return self
@@ -57,6 +105,8 @@ class Taker:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         """It finds no more orders and ends; its profiler writes what it writes."""
         os.close(self._orders)
+        if self._is_outside:
+            self.switch(True)
         try:
             self._process.wait(ANSWER_SECONDS)
         except subprocess.TimeoutExpired:
@@ -67,14 +117,49 @@ class Taker:
         self._folder.cleanup()
 
 
-def pairs_of(profiler: Profiler, interval_ms: int, program: str, count: int) -> list[tuple[list[int], list[int]]]:
-    """Slices with it, each with the one without beside it; which of the two comes first is left to chance."""
-    found = []
-    with Taker(profiler, interval_ms, program) as watched, Taker(NONE, 0, program) as alone:
-        for taker in (watched, alone) * 2:
-            taker.slice()
-        for _ in range(count):
-            order = [watched, alone] if random.random() < 0.5 else [alone, watched]
-            taken = {taker: taker.slice() for taker in order}
-            found.append((taken[watched], taken[alone]))
-    return found
+def statuses(process: int) -> list[dict[str, str]]:
+    """What the kernel tells of each of its threads."""
+    texts = [status.read_text() for status in Path(f"/proc/{process}/task").glob("*/status")]
+    return [dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line) for text in texts]
+
+
+def is_stopped(process: int) -> bool:
+    return all(status["State"].startswith("T") for status in statuses(process))
+
+
+def is_held(process: int) -> bool:
+    """By one that traces it."""
+    return any(status["TracerPid"] != "0" for status in statuses(process))
+
+
+Pair = tuple[list[int], list[int]]
+"""With, without."""
+
+
+def pairs_of(profiler: Profiler, interval_ms: int, program: str, slice_ns: int, count: int) -> list[Pair]:
+    """Slices with it, each with one without beside it; which of the two comes first is left to chance.
+
+    What a session does in its first milliseconds, when it looks for threads and touches its memory for the first time,
+    it does once, and one that was stopped catches up: so each has a while to settle.
+    """
+    with ExitStack() as both:
+        watched = both.enter_context(Taker(profiler, interval_ms, program, slice_ns))
+        twin = both.enter_context(Taker(NOTHING, interval_ms, program, slice_ns)) if profiler.has_twin else watched
+        return [pair(watched, twin) for _ in range(count)]
+
+
+def pair(watched: Taker, twin: Taker) -> Pair:
+    if random.random() < 0.5:
+        return one_slice(watched, is_on=True), one_slice(twin, is_on=False)
+    without = one_slice(twin, is_on=False)
+    return one_slice(watched, is_on=True), without
+
+
+def one_slice(taker: Taker, is_on: bool) -> list[int]:
+    if is_on:
+        taker.switch(True)
+    taker.settle()
+    measured = taker.slice()
+    if is_on:
+        taker.switch(False)
+    return measured

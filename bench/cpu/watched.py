@@ -1,0 +1,80 @@
+"""The process that is profiled: it does a program's work when it is told to, and times it.
+
+python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     orders and answers are in the folder CPU_TURNS
+
+Orders, a line each, each answered by a line of JSON:
+
+    begin, end      switches the profiler that runs inside this process on and off
+    settle          half a slice of work
+    slice           at least SLICE_NS of work; answers what its same part takes each time, [wall, CPU, waited]
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from programs import PROGRAMS, Work
+from switches import SWITCHES
+
+
+def waited_ns() -> int:
+    """How long this thread has waited for a core."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
+
+
+def own_ns() -> int:
+    """The CPU time of all threads. The process's own clock would not do: where a timer is set on it, as ours is, it is
+    only brought up to date at the kernel's ticks."""
+    return sum(time.clock_gettime_ns(~int(thread) << 3 | 6) for thread in os.listdir("/proc/self/task"))
+
+
+def outside_ns() -> int:
+    """The CPU time of the profiler that started this program and watches it from outside. 0: there is none."""
+    if "CPU_FROM_OUTSIDE" not in os.environ:
+        return 0
+    return time.clock_gettime_ns(~os.getppid() << 3 | 2)  # the kernel's name for the clock of another process
+
+
+def clocks() -> list[int]:
+    return [time.perf_counter_ns(), own_ns() + outside_ns(), waited_ns()]
+
+
+def timed(work: Work, times: int) -> list[int]:
+    """Of each time, nanoseconds on the wall's clock, of CPU time in all processes, and of waiting for a core."""
+    before = clocks()
+    for _ in range(times):
+        work()
+    return [(after - start) // times for after, start in zip(clocks(), before)]
+
+
+def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dict[str, Callable[[], object]]:
+    work = PROGRAMS[program]()
+    work()
+    times = math.ceil(slice_ns / timed(work, 1)[1])
+    begin, end = SWITCHES[switch](interval_ms)
+    return {
+        "begin": begin,
+        "end": end,
+        "settle": lambda: timed(work, math.ceil(times / 2)),
+        "slice": lambda: timed(work, times),
+    }
+
+
+def main() -> None:
+    folder = Path(os.environ["CPU_TURNS"])
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    orders = orders_of(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    with open(folder / "answers", "w", buffering=1) as answers, open(folder / "orders") as asked:
+        answers.write(f"{os.getpid()}\n")
+        for line in asked:
+            answers.write(json.dumps(orders[line.strip()]()) + "\n")
+
+
+if __name__ == "__main__":
+    main()
