@@ -7,15 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifndef AT_MINSIGSTKSZ
-#define AT_MINSIGSTKSZ 51
-#endif
 
 static uint64_t thread_ns(void) {
     struct timespec now;
@@ -56,22 +51,54 @@ typedef struct burner {
     pthread_t thread;
     uint64_t ns;
     bool blocks_all;
-    size_t room; /* bytes for handlers on an alternate stack, beside what the kernel needs; 0: it has none */
+    size_t room; /* bytes for handlers on an alternate stack, beside what the kernel takes; 0: it has none */
+    size_t takes;
 } burner;
 
 static burner burners[BURNERS_MAX];
 static int started;
 
+static char *handler_stack;
+
+static void note_stack(int number) {
+    char here;
+    (void)number;
+    handler_stack = &here;
+}
+
+static void use_alternate(stack_t *alternate, size_t size) {
+    *alternate = (stack_t){.ss_size = size, .ss_sp = malloc(size)};
+    if (sigaltstack(alternate, NULL) != 0) abort();
+}
+
+/* What the kernel puts on a handler's stack. AT_MINSIGSTKSZ also reckons with registers that nobody may use without asking. */
+static void *measure_kernel(void *taken) {
+    struct sigaction noting = {.sa_handler = note_stack, .sa_flags = SA_ONSTACK}, before;
+    stack_t large;
+    use_alternate(&large, 1 << 16);
+    sigaction(SIGRTMAX, &noting, &before);
+    pthread_kill(pthread_self(), SIGRTMAX);
+    sigaction(SIGRTMAX, &before, NULL);
+    *(size_t *)taken = (size_t)((char *)large.ss_sp + large.ss_size - handler_stack);
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+    free(large.ss_sp);
+    return NULL;
+}
+
+static size_t kernel_takes(void) {
+    size_t taken = 0;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, measure_kernel, &taken) != 0) abort();
+    pthread_join(thread, NULL);
+    return taken;
+}
+
 static void *run_burner(void *data) {
     burner *own = data;
-    stack_t alternate = {.ss_size = getauxval(AT_MINSIGSTKSZ) + own->room};
-    if (own->room > 0) {
-        alternate.ss_sp = malloc(alternate.ss_size);
-        if (sigaltstack(&alternate, NULL) != 0) abort();
-    }
+    stack_t alternate = {0};
+    if (own->room > 0) use_alternate(&alternate, own->takes + own->room);
     burn(own->ns);
-    stack_t none = {.ss_flags = SS_DISABLE};
-    sigaltstack(&none, NULL);
+    sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     free(alternate.ss_sp);
     return NULL;
 }
@@ -80,12 +107,13 @@ static void *run_burner(void *data) {
 int burners_start(int count, uint64_t ns, bool blocks_all, size_t stack_size, size_t room) {
     pthread_attr_t attributes;
     sigset_t all, before;
+    size_t takes = room > 0 ? kernel_takes() : 0;
     pthread_attr_init(&attributes);
     if (stack_size > 0) pthread_attr_setstacksize(&attributes, stack_size);
     sigfillset(&all);
     if (blocks_all) pthread_sigmask(SIG_SETMASK, &all, &before);
     for (started = 0; started < count && started < BURNERS_MAX; started++) {
-        burners[started] = (burner){.ns = ns, .blocks_all = blocks_all, .room = room};
+        burners[started] = (burner){.ns = ns, .blocks_all = blocks_all, .room = room, .takes = takes};
         if (pthread_create(&burners[started].thread, &attributes, run_burner, &burners[started]) != 0) break;
     }
     if (blocks_all) pthread_sigmask(SIG_SETMASK, &before, NULL);
