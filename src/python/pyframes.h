@@ -1,4 +1,4 @@
-/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c … pyframes_313.c;
+/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c … pyframes_314.c;
  * the build compiles the one that fits the interpreter.
  *
  *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it

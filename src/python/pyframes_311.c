@@ -35,7 +35,8 @@ static inline const frame *innermost_frame(call_chain *chain) {
     return own->cframe->current_frame;
 }
 
-static inline const frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(call_chain *chain, const frame *at) {
+    (void)chain;
     return at->previous;
 }
 

@@ -26,7 +26,8 @@ static inline const frame *innermost_frame(call_chain *chain) {
     return own == NULL || own->cframe == NULL ? NULL : own->cframe->current_frame;
 }
 
-static inline const frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(call_chain *chain, const frame *at) {
+    (void)chain;
     return at->previous;
 }
 

@@ -28,7 +28,8 @@ static inline const frame *innermost_frame(call_chain *chain) {
     return own == NULL ? NULL : own->frame;
 }
 
-static inline const frame *previous_frame(const frame *at) {
+static inline const frame *previous_frame(call_chain *chain, const frame *at) {
+    (void)chain;
     return at->f_back;
 }
 

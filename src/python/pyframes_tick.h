@@ -33,6 +33,7 @@ typedef struct tick_walk {
     const PyThreadState *own;
     const spprof_interrupted *interrupted;
     const frame *next;          /* to be walked */
+    const frame *bottom;        /* below all calls, runs nothing; NULL: the layout has none */
     const _PyStackChunk *chunk; /* in which the last frame lay */
     innermost_call call;
     bool is_stray; /* the frame being walked may be none */
@@ -128,7 +129,7 @@ static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
     *in_call = !tick_ends_call(walk, at, &copy, &anchor);
     if (walk->torn || (!*in_call && !put(to, anchor))) return false;
     walk->trusted |= !*in_call;
-    walk->next = copy.previous;
+    walk->next = copy.previous == walk->bottom ? NULL : copy.previous;
     return true;
 }
 

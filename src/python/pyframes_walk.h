@@ -3,7 +3,7 @@
  *   frame                            one interpreter frame
  *   call_chain                       where the walk stands among the calls of the evaluation loop
  *   innermost_frame(chain) -> f      of the calling thread, NULL if none; sets the chain up
- *   previous_frame(f) -> f           its caller, NULL at the root
+ *   previous_frame(chain, f) -> f    its caller, NULL at the root
  *   shown_code(f) -> code *          NULL: not a frame that a traceback would show
  *   frame_position(f, code)          in the unit of that version's line table
  *   ends_call(chain, f, anchor)      whether f is the outermost frame of its call of the evaluation loop; if so, *anchor
@@ -53,7 +53,7 @@ static inline bool put_frame(output *to, const frame *at, PyCodeObject *code) {
 static void write_words(output *to) {
     call_chain chain;
     bool in_call = false;
-    for (const frame *at = innermost_frame(&chain); at != NULL; at = previous_frame(at)) {
+    for (const frame *at = innermost_frame(&chain); at != NULL; at = previous_frame(&chain, at)) {
         uint64_t anchor;
         PyCodeObject *code = shown_code(at);
         if (code != NULL && !put_frame(to, at, code)) return;

@@ -1,6 +1,6 @@
-#include "pythreads.h"
-
 #include "pytstate.h"
+
+#include "pythreads.h"
 
 #include <internal/pycore_interp.h>
 
