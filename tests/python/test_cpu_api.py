@@ -199,9 +199,10 @@ def test_native_frames_are_there_where_they_were_asked_for(child: Child, native:
     child.run(
         PRELUDE
         + f"""
+import zlib
 spprof.start(1, native={native})
 while spprof.stats().collected_samples < 20:
-    sorted(range(100_000), key=lambda number: -number)
+    zlib.compress(bytes(1_000_000))
 profile = spprof.stop()
 frames = {{frame.is_python for sample in profile.samples for frame in sample.frames}}
 assert profile.native is {native}

@@ -42,25 +42,28 @@ def test_without_native_frames_there_are_none(spender: Spender):
 
 def test_a_callback_stands_between_what_calls_it(spender: Spender):
     spender.run("""
-        import functools
+        import ctypes
 
-        class Compared:
-            def __lt__(self, other):
-                spend(0.01)
-                return True
+        @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+        def compare(one, other):
+            comparing()
+            return -1
+
+        def comparing():
+            spend(0.1)
 
         def ordering():
-            sorted([Compared() for _ in range(11)])
+            ctypes.CDLL(None).qsort((ctypes.c_int * 2)(), 2, 4, compare)
 
         spprof.start(interval_ms=1, native=True)
         ordering()
         profile = spprof.stop()
-        check_seconds(profile, "__lt__", 0.1, times=2)
+        check_seconds(profile, "comparing", 0.1, times=2)
         for sample in profile.samples:
-            if "__lt__" in names(sample):
-                python = [frame.function.rpartition(".")[2] for frame in sample.frames if frame.is_python]
-                assert python[-3:] == ["__lt__", "ordering", "<module>"], sample
-                between = names(sample)[names(sample).index("__lt__") + 1 : names(sample).index("ordering")]
+            if "comparing" in names(sample):
+                python = [frame.function for frame in sample.frames if frame.is_python]
+                assert python[-4:] == ["comparing", "compare", "ordering", "<module>"], sample
+                between = names(sample)[names(sample).index("compare") + 1 : names(sample).index("ordering")]
                 assert any("sort" in name for name in between), sample
     """)
 
