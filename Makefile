@@ -6,6 +6,8 @@ ALLOCATORS = build/deps/allocators
 LIBUNWIND = build/deps/libunwind
 VALGRIND = build/deps/valgrind/usr
 CHROMIUM = build/deps/chromium
+PYTHONS = build/pythons
+UNRELEASED = 3.14
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
@@ -19,7 +21,7 @@ CHECKED = -Dchecks=true -Dwerror=true
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
-    run-tests run-pytest run-other-pythons packaging-venv run-packaging valgrind
+    run-tests run-pytest run-other-pythons packaging-venv run-packaging valgrind pythons
 .NOTPARALLEL:
 
 demo: install
@@ -140,6 +142,18 @@ $(LIBUNWIND):
 	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libunwind.so.8")' 2>/dev/null || \
 	    $(PYTHON) tools/fetch_debian.py $@.partial libunwind8 || true
 	@mv $@.partial $@
+
+# Pythons that no released Debian has, from its unstable suite, each with the C library it was built for. Where they are
+# not to be had, their tests do not run.
+pythons: $(PYTHONS)/moved
+$(PYTHONS)/moved:
+	@rm -rf $(PYTHONS)
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-pythons.txt
+	@$(PYTHON) tools/fetch_debian.py --dependencies --suite=sid $(PYTHONS) \
+	    $(foreach version,$(UNRELEASED),python$(version)-dev python$(version)-venv)
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON) tools/move_python.py $(PYTHONS) $(UNRELEASED)
+	@rm -rf $(PYTHONS)/packages $(PYTHONS)/apt
+	@touch $@
 
 # A browser. An empty folder where the system has one; where there is none to be had, its tests say so.
 $(CHROMIUM):

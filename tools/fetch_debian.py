@@ -1,17 +1,21 @@
 """Unpacks packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
 
-python3 tools/fetch_debian.py [--dependencies] DIRECTORY PACKAGE...
+python3 tools/fetch_debian.py [--dependencies] [--suite=SUITE] DIRECTORY PACKAGE...
 
---dependencies: also whatever the packages need that the machine has not installed. PACKAGE may be of another
-architecture: libcmocka0:arm64. The machine's own apt configuration tells where packages come from; apt's state is kept
-in DIRECTORY, so that neither a former `apt-get update` nor the right to do one is needed.
+--dependencies: also whatever the packages need that the machine has not installed. --suite: from another release of
+Debian's, where nothing counts as installed. PACKAGE may be of another architecture: libcmocka0:arm64. The machine's own
+apt configuration tells where packages come from; apt's state is kept in DIRECTORY, so that neither a former `apt-get
+update` nor the right to do one is needed.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
+
+SOURCES, NOTHING_INSTALLED = "sources.list", "nothing-installed"  # in apt's state, for another suite
 
 
 def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[str]:
@@ -27,9 +31,24 @@ def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[
         "Acquire::Retries": "2",
         "APT::Sandbox::User": "root",
     }
+    if (state / SOURCES).exists():
+        settings.update({"Dir::Etc::sourcelist": state / SOURCES, "Dir::Etc::sourceparts": "-"})
+        settings["Dir::State::status"] = state / NOTHING_INSTALLED
     options = [f"-o{key}={value}" for key, value in settings.items()]
     options += [f"-oAPT::Architectures::={architecture}" for architecture in sorted(architectures)]
     return ["apt-get", "--quiet=2", *options, *arguments]
+
+
+def use_suite(state: Path, suite: str) -> None:
+    """From the first mirror of Debian's that the machine knows."""
+    asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    known = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.split()
+    mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
+    if not mirrors:
+        raise FileNotFoundError("no mirror of Debian's")
+    state.mkdir(parents=True, exist_ok=True)
+    (state / SOURCES).write_text(f"deb {mirrors[0]} {suite} main\n")
+    (state / NOTHING_INSTALLED).touch()
 
 
 def with_dependencies(state: Path, packages: list[str]) -> list[str]:
@@ -40,8 +59,10 @@ def with_dependencies(state: Path, packages: list[str]) -> list[str]:
     return [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
 
 
-def fetch(directory: Path, packages: list[str], dependencies: bool) -> None:
+def fetch(directory: Path, packages: list[str], dependencies: bool, suite: str | None) -> None:
     state = directory / "apt"
+    if suite:
+        use_suite(state, suite)
     downloads = directory / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
     foreign = {package.partition(":")[2] for package in packages if ":" in package}
@@ -57,13 +78,16 @@ def fetch(directory: Path, packages: list[str], dependencies: bool) -> None:
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    dependencies = "--dependencies" in words
-    directory, *packages = [word for word in words if word != "--dependencies"]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--dependencies", action="store_true")
+    parser.add_argument("--suite")
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("packages", nargs="+")
+    asked = parser.parse_args()
     try:
-        fetch(Path(directory).resolve(), packages, dependencies)
+        fetch(asked.directory.resolve(), asked.packages, asked.dependencies, asked.suite)
     except (OSError, subprocess.CalledProcessError):
-        names = " ".join(packages)
+        names = " ".join(asked.packages)
         sys.exit(f"{names}: not here, and could not be fetched. On Debian and Ubuntu: apt-get install {names}")
 
 

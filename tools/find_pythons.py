@@ -1,6 +1,8 @@
 """Prints the supported Pythons of this machine that can build an extension, one a line: version and path.
 
 python3 tools/find_pythons.py [--others]        --others: without the version that runs this
+
+What `make pythons` has fetched is among them.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ import glob
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+FETCHED = Path(__file__).resolve().parent.parent / "build" / "pythons" / "usr" / "bin"
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 # A name on PATH may be a launcher or a virtual environment's; the interpreter behind it says where it is.
 QUESTION = """
@@ -37,7 +41,8 @@ def find() -> dict[str, str]:
     for version in VERSIONS:
         name = f"python{version}"
         pyenv = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/*/bin/{name}")), reverse=True)
-        answers = (ask(candidate, version) for candidate in [name, *pyenv, f"/usr/bin/{name}"])
+        candidates = [name, *pyenv, f"/usr/bin/{name}", str(FETCHED / name)]
+        answers = (ask(candidate, version) for candidate in candidates)
         path = next((answer for answer in answers if answer), None)
         if path:
             found[version] = path
