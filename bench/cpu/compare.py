@@ -31,12 +31,12 @@ from intervals import interval_of
 from kept import Kept
 from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handler, install, reason
 from programs import PROGRAMS
-from turns import pairs_of
+from turns import BEGINNING_INTERVALS, BEGINNING_MOST_MS, pairs_of
 
 SLICE_MS = 25
 """At least so long, and two intervals: each slice has its ticks."""
-ROUND_MS = 1200
-"""What the slices of a round, and those beside them, take together."""
+ROUND_MS = 2500
+"""What a round takes, more or less."""
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 
 
@@ -47,7 +47,8 @@ def name_of(program: str, profiler: Profiler, interval_ms: int, clock: str) -> s
 def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
     """One round."""
     slice_ms = max(SLICE_MS, 2 * interval_ms)
-    pairs = pairs_of(profiler, interval_ms, program, slice_ms * 1_000_000, max(ROUND_MS // slice_ms // 2, 3))
+    count = ROUND_MS // (3 * slice_ms + min(BEGINNING_INTERVALS * interval_ms, BEGINNING_MOST_MS))
+    pairs = pairs_of(profiler, interval_ms, program, slice_ms * 1_000_000, count)
     for clock in CLOCKS:
         ratios = [round(clock_of(program, clock, one) / clock_of(program, clock, other), 5) for one, other in pairs]
         kept.add(name_of(program, profiler, interval_ms, clock), ratios)

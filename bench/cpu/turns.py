@@ -26,6 +26,7 @@ from profilers import NOTHING, Profiler
 
 ANSWER_SECONDS = 120
 ATTACH_SECONDS = 0.5
+BEGINNING_INTERVALS, BEGINNING_MOST_MS = 15, 200
 
 
 class Taker:
@@ -41,6 +42,8 @@ class Taker:
         self._text = b""
         self._said = (folder / "said").open("wb+")
         self._is_outside = profiler.is_outside
+        self.beginning = min(BEGINNING_INTERVALS * interval_ms, BEGINNING_MOST_MS) * 1_000_000 / slice_ns
+        """How many slices a session takes to get under way."""
         self._process = profiler.start(interval_ms, program, slice_ns, folder, self._said)
         self._watched = int(self._answer())
         if self._is_outside:
@@ -59,7 +62,7 @@ class Taker:
         """One that looks for the interpreter in its child must not be stopped at that."""
         begin = time.monotonic()
         while time.monotonic() < begin + ATTACH_SECONDS:
-            self.settle()
+            self.settle(1)
 
     def _stop_outside(self) -> None:
         """Not in a moment in which it holds the program."""
@@ -72,9 +75,9 @@ class Taker:
             self._process.send_signal(signal.SIGCONT)
             time.sleep(0.001)
 
-    def settle(self) -> None:
-        """Half a slice that is not measured."""
-        self._tell("settle")
+    def settle(self, slices: float) -> None:
+        """Work that is not measured."""
+        self._tell(f"settle {slices}")
 
     def slice(self) -> list[int]:
         """What watched.py answers."""
@@ -139,8 +142,9 @@ Pair = tuple[list[int], list[int]]
 def pairs_of(profiler: Profiler, interval_ms: int, program: str, slice_ns: int, count: int) -> list[Pair]:
     """Slices with it, each with one without beside it; which of the two comes first is left to chance.
 
-    What a session does in its first milliseconds, when it looks for threads and touches its memory for the first time,
-    it does once, and one that was stopped catches up: so each has a while to settle.
+    What a session does when it begins it does once: it touches its memory for the first time, and looks for threads at
+    every tick, then at every second, till it is at its slowest after 15 intervals. One that was stopped catches up. So
+    each has a while to settle.
     """
     with ExitStack() as both:
         watched = both.enter_context(Taker(profiler, interval_ms, program, slice_ns))
@@ -158,7 +162,7 @@ def pair(watched: Taker, twin: Taker) -> Pair:
 def one_slice(taker: Taker, is_on: bool) -> list[int]:
     if is_on:
         taker.switch(True)
-    taker.settle()
+    taker.settle(taker.beginning if is_on else 0.5)
     measured = taker.slice()
     if is_on:
         taker.switch(False)

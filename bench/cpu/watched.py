@@ -5,7 +5,7 @@ python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     orders and a
 Orders, a line each, each answered by a line of JSON:
 
     begin, end      switches the profiler that runs inside this process on and off
-    settle          half a slice of work
+    settle N        N slices of work, or part of one
     slice           at least SLICE_NS of work; answers what its same part takes each time, [wall, CPU, waited]
 """
 
@@ -53,7 +53,7 @@ def timed(work: Work, times: int) -> list[int]:
     return [(after - start) // times for after, start in zip(clocks(), before)]
 
 
-def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dict[str, Callable[[], object]]:
+def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dict[str, Callable[..., object]]:
     work = PROGRAMS[program]()
     work()
     times = math.ceil(slice_ns / timed(work, 1)[1])
@@ -61,7 +61,7 @@ def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dic
     return {
         "begin": begin,
         "end": end,
-        "settle": lambda: timed(work, math.ceil(times / 2)),
+        "settle": lambda slices: timed(work, math.ceil(times * float(slices))),
         "slice": lambda: timed(work, times),
     }
 
@@ -73,7 +73,8 @@ def main() -> None:
     with open(folder / "answers", "w", buffering=1) as answers, open(folder / "orders") as asked:
         answers.write(f"{os.getpid()}\n")
         for line in asked:
-            answers.write(json.dumps(orders[line.strip()]()) + "\n")
+            order, *arguments = line.split()
+            answers.write(json.dumps(orders[order](*arguments)) + "\n")
 
 
 if __name__ == "__main__":
