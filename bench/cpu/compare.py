@@ -12,7 +12,8 @@ CPU time is the program's and the profiler's process's together; wall time is le
 machine's business (with threads they wait for each other: there it is plain).
 
 An empty handler on the same timer is what the kernel and the processor take for a tick: no profiler by signals can go
-below. "Nothing" has nothing to switch: what the method itself reports.
+below. "Nothing" has nothing to switch: what the method itself reports. At 10 and 100 ms no slice has one of our ticks
+that look for new threads, which is one in 17.
 
 Percentages above 0 are the cost. Each round is a process of its own, whose median counts once: the median of the
 rounds, and in brackets where the true one lies with 95 % confidence by the sign test.
@@ -31,7 +32,7 @@ from intervals import interval_of
 from kept import Kept
 from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handler, install, reason
 from programs import PROGRAMS
-from turns import BEGINNING_INTERVALS, BEGINNING_MOST_MS, pairs_of
+from turns import beginning_ms, pairs_of
 
 SLICE_MS = 25
 """At least so long, and two intervals: each slice has its ticks."""
@@ -47,7 +48,7 @@ def name_of(program: str, profiler: Profiler, interval_ms: int, clock: str) -> s
 def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
     """One round."""
     slice_ms = max(SLICE_MS, 2 * interval_ms)
-    count = ROUND_MS // (3 * slice_ms + min(BEGINNING_INTERVALS * interval_ms, BEGINNING_MOST_MS))
+    count = round(ROUND_MS / (3 * slice_ms + beginning_ms(interval_ms)))
     pairs = pairs_of(profiler, interval_ms, program, slice_ms * 1_000_000, count)
     for clock in CLOCKS:
         ratios = [round(clock_of(program, clock, one) / clock_of(program, clock, other), 5) for one, other in pairs]

@@ -26,7 +26,12 @@ from profilers import NOTHING, Profiler
 
 ANSWER_SECONDS = 120
 ATTACH_SECONDS = 0.5
-BEGINNING_INTERVALS, BEGINNING_MOST_MS = 15, 200
+
+
+def beginning_ms(interval_ms: int) -> float:
+    """Our session looks for new threads after 1, 3, 7 and 15 intervals, and then every 16. Before a slice it has done
+    so twice at 10 and 100 ms, or (ticks being what the kernel makes them) four times at 1 ms."""
+    return max(3.2 * interval_ms, 16)
 
 
 class Taker:
@@ -42,7 +47,7 @@ class Taker:
         self._text = b""
         self._said = (folder / "said").open("wb+")
         self._is_outside = profiler.is_outside
-        self.beginning = min(BEGINNING_INTERVALS * interval_ms, BEGINNING_MOST_MS) * 1_000_000 / slice_ns
+        self.beginning = beginning_ms(interval_ms) * 1_000_000 / slice_ns
         """How many slices a session takes to get under way."""
         self._process = profiler.start(interval_ms, program, slice_ns, folder, self._said)
         self._watched = int(self._answer())
@@ -142,9 +147,8 @@ Pair = tuple[list[int], list[int]]
 def pairs_of(profiler: Profiler, interval_ms: int, program: str, slice_ns: int, count: int) -> list[Pair]:
     """Slices with it, each with one without beside it; which of the two comes first is left to chance.
 
-    What a session does when it begins it does once: it touches its memory for the first time, and looks for threads at
-    every tick, then at every second, till it is at its slowest after 15 intervals. One that was stopped catches up. So
-    each has a while to settle.
+    What a session does when it begins it does once: it touches its memory for the first time, and looks for threads
+    more often than later. One that was stopped catches up. So each has a while to settle.
     """
     with ExitStack() as both:
         watched = both.enter_context(Taker(profiler, interval_ms, program, slice_ns))
