@@ -34,10 +34,10 @@ from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handle
 from programs import PROGRAMS
 from turns import beginning_ms, pairs_of
 
-SLICE_MS = 25
+SLICE_MS = 22
 """At least so long, and two intervals: each slice has its ticks."""
 ROUND_MS = 2500
-"""What a round takes, more or less."""
+"""What a round takes, more or less, or three slices."""
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 
 
@@ -48,7 +48,7 @@ def name_of(program: str, profiler: Profiler, interval_ms: int, clock: str) -> s
 def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
     """One round."""
     slice_ms = max(SLICE_MS, 2 * interval_ms)
-    count = round(ROUND_MS / (3 * slice_ms + beginning_ms(interval_ms)))
+    count = max(round(ROUND_MS / (3 * slice_ms + beginning_ms(interval_ms))), 3)
     pairs = pairs_of(profiler, interval_ms, program, slice_ms * 1_000_000, count)
     for clock in CLOCKS:
         ratios = [round(clock_of(program, clock, one) / clock_of(program, clock, other), 5) for one, other in pairs]

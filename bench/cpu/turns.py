@@ -26,12 +26,13 @@ from profilers import NOTHING, Profiler
 
 ANSWER_SECONDS = 120
 ATTACH_SECONDS = 0.5
+END_MS = 10
 
 
 def beginning_ms(interval_ms: int) -> float:
-    """Our session looks for new threads after 1, 3, 7 and 15 intervals, and then every 16. Before a slice it has done
-    so twice at 10 and 100 ms, or (ticks being what the kernel makes them) four times at 1 ms."""
-    return max(3.2 * interval_ms, 16)
+    """Our session looks for new threads after 1, 3, 7 and 15 intervals, and then every 16. A slice has its place
+    between the last two of these; at 1 ms, where ticks are what the kernel makes them, behind them all."""
+    return max(7.2 * interval_ms, 16)
 
 
 class Taker:
@@ -47,13 +48,17 @@ class Taker:
         self._text = b""
         self._said = (folder / "said").open("wb+")
         self._is_outside = profiler.is_outside
-        self.beginning = beginning_ms(interval_ms) * 1_000_000 / slice_ns
-        """How many slices a session takes to get under way."""
+        self._beginning_ms = beginning_ms(interval_ms)
         self._process = profiler.start(interval_ms, program, slice_ns, folder, self._said)
         self._watched = int(self._answer())
         if self._is_outside:
             self._get_to_know_each_other()
             self.switch(False)
+
+    def begin(self) -> None:
+        """And gets under way."""
+        self.switch(True)
+        self.settle(self._beginning_ms)
 
     def switch(self, is_on: bool) -> None:
         if not self._is_outside:
@@ -67,7 +72,7 @@ class Taker:
         """One that looks for the interpreter in its child must not be stopped at that."""
         begin = time.monotonic()
         while time.monotonic() < begin + ATTACH_SECONDS:
-            self.settle(1)
+            self.settle(20)
 
     def _stop_outside(self) -> None:
         """Not in a moment in which it holds the program."""
@@ -80,9 +85,9 @@ class Taker:
             self._process.send_signal(signal.SIGCONT)
             time.sleep(0.001)
 
-    def settle(self, slices: float) -> None:
+    def settle(self, least_ms: float) -> None:
         """Work that is not measured."""
-        self._tell(f"settle {slices}")
+        self._tell(f"settle {round(least_ms * 1_000_000)}")
 
     def slice(self) -> list[int]:
         """What watched.py answers."""
@@ -165,8 +170,9 @@ def pair(watched: Taker, twin: Taker) -> Pair:
 
 def one_slice(taker: Taker, is_on: bool) -> list[int]:
     if is_on:
-        taker.switch(True)
-    taker.settle(taker.beginning if is_on else 0.5)
+        taker.begin()
+    else:
+        taker.settle(END_MS)
     measured = taker.slice()
     if is_on:
         taker.switch(False)

@@ -5,7 +5,7 @@ python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     orders and a
 Orders, a line each, each answered by a line of JSON:
 
     begin, end      switches the profiler that runs inside this process on and off
-    settle N        N slices of work, or part of one
+    settle NS       at least NS of work
     slice           at least SLICE_NS of work; answers what its same part takes each time, [wall, CPU, waited]
 """
 
@@ -56,12 +56,13 @@ def timed(work: Work, times: int) -> list[int]:
 def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dict[str, Callable[..., object]]:
     work = PROGRAMS[program]()
     work()
-    times = math.ceil(slice_ns / timed(work, 1)[1])
+    once_ns = timed(work, 1)[1]
+    times = math.ceil(slice_ns / once_ns)
     begin, end = SWITCHES[switch](interval_ms)
     return {
         "begin": begin,
         "end": end,
-        "settle": lambda slices: timed(work, math.ceil(times * float(slices))),
+        "settle": lambda least_ns: timed(work, math.ceil(int(least_ns) / once_ns)),
         "slice": lambda: timed(work, times),
     }
 
