@@ -52,8 +52,8 @@ def test_ticks_inside_the_heap_profiler_are_counted(spender: Spender):
         memprof.start(0)
         spprof.start(interval_ms=1)
         allocate()
-        lost = drops()
         profile = spprof.stop()
+        lost = drops()
         memprof.stop()
         assert lost["in_engine"] > 5, lost
         assert sum(lost.values()) == lost["in_engine"], lost

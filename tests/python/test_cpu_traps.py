@@ -152,8 +152,8 @@ def test_what_is_lost_is_counted_by_its_reason(spender: Spender):
         assert burners.burners_start(2, 600_000_000, False, 0, 2500) == 2
         spprof.start(interval_ms=1)
         burners.burners_join()
-        lost = drops()
         profile = spprof.stop()
+        lost = drops()
         assert lost["no_stack_room"] > 10, lost
         assert sum(lost.values()) == lost["no_stack_room"], lost
         assert profile.dropped_count == lost["no_stack_room"]
