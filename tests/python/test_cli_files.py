@@ -174,30 +174,34 @@ def _summary_without_time(printed: str) -> str:
     return printed.strip().splitlines()[-1].split(" in ")[0]
 
 
+SEEDED = """
+    from spprof import _memprof
+    start = _memprof.start
+    _memprof.start = lambda rate, native, _: start(rate, native, 1)
+"""
+
+
+def seeded(place: Place) -> dict[str, str]:
+    """An environment in which a run draws the same samples each time: by chance one run in some hundreds samples what
+    the interpreter itself allocates."""
+    folder = place.folder / "seeded"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(textwrap.dedent(SEEDED))
+    return {"PYTHONPATH": str(folder)}
+
+
 def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     place.write(f"held = bytearray({BYTES})")
-    lines = place.run("program.py").stderr.splitlines()
+    lines = place.run("program.py", environment=seeded(place)).stderr.splitlines()
     assert lines[0].startswith("spprof: alive at the end: 9.5 MiB (9.5 MiB - ")
     assert lines[1].endswith(f"<module> ({place.script}:1)")
     assert lines[-2] == "spprof: few samples make wide intervals; --rate-kb 64 sees 8 times as much"
     assert lines[-1] == "spprof: wrote out.pb.gz; look at it: spprof table out.pb.gz"
 
 
-SEEDED = """
-    from spprof import _memprof
-    start = _memprof.start
-    _memprof.start = lambda rate, native, _: start(rate, native, SEED)
-"""
-
-
 def test_an_empty_result_explains_itself(place: Place):
-    """With a seed: by chance one run in some hundreds has a sample even at this rate."""
-    seeded = place.folder / "seeded"
-    seeded.mkdir()
-    (seeded / "sitecustomize.py").write_text(textwrap.dedent(SEEDED).replace("SEED", "1"))
     place.write("")
-    environment = {"PYTHONPATH": str(seeded)}
-    finished = place.run("program.py", options=("--rate-kb", "1048576"), environment=environment)
+    finished = place.run("program.py", options=("--rate-kb", "1048576"), environment=seeded(place))
     lines = finished.stderr.splitlines()
     assert "nothing was sampled" in lines[1]
     table = place.call([*SPPROF, "table", "out.pb.gz"])
