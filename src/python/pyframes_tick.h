@@ -16,7 +16,8 @@
  *
  *   frames of the thread:    chunk [ frame | frame | frame ─┤ top        plain reads: nobody else frees them
  *   the calls' own:          the C stack                                plain reads, above the handler
- *   generators', and garbage anywhere else                              copied by the kernel, till the first call has ended
+ *   generators' that run:    behind an exception state of the thread    plain reads: what runs is referred to
+ *   garbage:                 anywhere else                              copied by the kernel, till the first call has ended
  *
  * A signal falls between any two stores. What is current may then be a frame that is not yet, or no longer, there; but the
  * calls around the innermost one stand still, so what they lead to is true. Frames of the innermost call count only if they
@@ -32,9 +33,10 @@
 typedef struct tick_walk {
     const PyThreadState *own;
     const spprof_interrupted *interrupted;
-    const frame *next;          /* to be walked */
-    const frame *bottom;        /* below all calls, runs nothing; NULL: the layout has none */
-    const _PyStackChunk *chunk; /* in which the last frame lay */
+    const frame *next;                  /* to be walked */
+    const frame *bottom;                /* below all calls, runs nothing; NULL: the layout has none */
+    const _PyStackChunk *chunk;         /* in which the last frame lay */
+    const _PyErr_StackItem *exceptions; /* of the generators around the last one */
     innermost_call call;
     bool is_stray; /* the frame being walked may be none */
     bool trusted;  /* the innermost call has ended: callers stand still */
@@ -69,6 +71,20 @@ static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
     return false;
 }
 
+#define FRAME_BEHIND_EXCEPTIONS (offsetof(PyGenObject, gi_iframe) - offsetof(PyGenObject, gi_exc_state))
+
+/* Each generator that runs (or coroutine) has its exception state on the thread's stack of them, and what resumed it holds a
+ * reference. The topmost may have no frame among the walked ones: that is linked later, or unlinked earlier. */
+static inline bool is_running_generator(tick_walk *walk, const frame *at) {
+    const _PyErr_StackItem *item = walk->exceptions;
+    for (int i = 0; i < 2 && item != NULL && item != &walk->own->exc_state; i++, item = item->previous_item) {
+        if ((const char *)item + FRAME_BEHIND_EXCEPTIONS != (const char *)at) continue;
+        walk->exceptions = item->previous_item;
+        return true;
+    }
+    return false;
+}
+
 static inline bool is_on_own_stack(const tick_walk *walk, uintptr_t from, size_t bytes) {
     const spprof_thread *self = &spprof_this_thread;
     uintptr_t sp = walk->interrupted->sp;
@@ -84,7 +100,7 @@ static inline bool copy_from_stack(const tick_walk *walk, void *copy, const void
 
 static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
     if ((uintptr_t)at % sizeof(void *) != 0) return false;
-    walk->is_stray = !walk->trusted && !is_on_frame_stack(walk, at);
+    walk->is_stray = !walk->trusted && !is_on_frame_stack(walk, at) && !is_running_generator(walk, at);
     if (walk->is_stray) return copy_from_stack(walk, copy, at, FRAME_HEAD);
     memcpy(copy, at, FRAME_HEAD);
     return true;
@@ -136,6 +152,7 @@ static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
 static void write_tick_words(tick_walk *walk, output *to) {
     bool in_call = false;
     walk->chunk = walk->own->datastack_chunk;
+    walk->exceptions = walk->own->exc_info;
     walk->torn = false;
     while (walk->next != NULL && walk_frame(walk, to, &in_call)) {
     }

@@ -6,6 +6,8 @@
 import collections
 import ctypes
 import os
+import platform
+import struct
 import sys
 import threading
 import time
@@ -146,3 +148,25 @@ def drops():
 def tick():
     """(signal, cookie) of this thread's timer."""
     return _memprof.cpu_tick_of(threading.get_native_id())
+
+
+CALL_NUMBERS = {
+    "timer_create": {"x86_64": 222, "aarch64": 107},
+    "process_vm_readv": {"x86_64": 310, "aarch64": 270},
+}
+
+
+def refuse(name, error):
+    """The kernel answers this system call with an error from now on. Where it cannot, the program says so and ends."""
+    load, equal, answer = 0x20, 0x15, 0x06
+    allow, refuse = 0x7FFF0000, 0x00050000
+    set_no_new_privileges, set_seccomp, by_filter = 38, 22, 2
+    number = CALL_NUMBERS[name][platform.machine()]
+    code = [(load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, refuse | error), (answer, 0, 0, allow)]
+    packed = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in code))
+    program = struct.pack("@HP", len(code), ctypes.addressof(packed))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(set_no_new_privileges, 1, 0, 0, 0) == 0
+    if libc.prctl(set_seccomp, by_filter, program, 0, 0) != 0:
+        print("no seccomp here:", os.strerror(ctypes.get_errno()))
+        sys.exit()

@@ -70,6 +70,40 @@ def test_an_init_that_is_called_without_c_is_told_beneath_its_caller(spender: Sp
     """)
 
 
+def test_generators_that_run_are_read_without_asking_the_kernel(spender: Spender):
+    """It has to be asked for what may be no frame: hardly ever."""
+    said = spender.run("""
+        def yielding():
+            end = time.thread_time() + 0.3
+            while time.thread_time() < end:
+                for _ in range(200): pass
+            yield
+
+        async def awaiting(depth):
+            if depth: await awaiting(depth - 1)
+            else: next(yielding())
+
+        def running():
+            try: awaiting(20).send(None)
+            except StopIteration: pass
+
+        def sampled(times):
+            spprof.start(interval_ms=1)
+            for _ in range(times): running()
+            return spprof.stop()
+
+        sampled(1)  # each code is known from here on
+        refuse("process_vm_readv", errno.EFAULT)
+        profile = sampled(4)
+        inside = [sample for sample in profile.samples if "yielding" in names(sample)]
+        assert len(inside) > 50 and profile.dropped["torn"] < 0.1 * len(inside), profile
+        for sample in inside:
+            assert names(sample) == ["yielding", *["awaiting"] * 21, "running", "sampled", "<module>"], sample
+    """)
+    if said:
+        pytest.skip(said)
+
+
 def test_errno_is_left_alone(spender: Spender):
     spender.run("""
         changes = []
