@@ -53,7 +53,7 @@ class Spender:
     """Runs programs that begin with everything of spent.py."""
 
     PRELUDE = (
-        "import os, signal, sys, threading, time\n"
+        "import errno, os, signal, sys, threading, time\n"
         "import spprof\n"
         "import spprof.memprof as memprof\n"
         "from spent import *\n"

@@ -56,6 +56,37 @@ class Place:
         return {key: own.value for key, own in Tally(profile, profile.default_index).own.items()}
 
 
+SEEDED = """
+    from spprof import _memprof
+    start = _memprof.start
+    _memprof.start = lambda rate, native, _: start(rate, native, 1)
+"""
+
+
+def seeded(place: Place) -> dict[str, str]:
+    """An environment in which a run draws the same samples each time: by chance one run in some hundreds samples what
+    the interpreter itself allocates."""
+    folder = place.folder / "seeded"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(textwrap.dedent(SEEDED))
+    return {"PYTHONPATH": str(folder)}
+
+
+REWRITTEN = """
+    import os
+    seen = set()
+    while len(seen) < 3:  # what was there, what was being written, and what was begun after it
+        if os.path.exists({name!r}):
+            status = os.stat({name!r})
+            seen.add((status.st_ino, status.st_mtime_ns))
+"""
+
+
+def rewritten(name: str) -> str:
+    """The part of a program that waits until what it did before is in a file that --every writes."""
+    return textwrap.dedent(REWRITTEN).format(name=name)
+
+
 def theirs(stderr: str) -> str:
     """What the program itself wrote."""
     return "".join(line for line in stderr.splitlines(keepends=True) if not line.startswith("spprof:"))

@@ -145,6 +145,14 @@ def drops():
     return spprof.stats().dropped_samples
 
 
+def drops_within():
+    """Those that there were, but for a tick at the session's start and one at its end, where the engine is at work."""
+    found = {reason: count for reason, count in drops().items() if count > 0}
+    if found.get("in_engine", 0) <= 2:
+        found.pop("in_engine", None)
+    return found
+
+
 def tick():
     """(signal, cookie) of this thread's timer."""
     return _memprof.cpu_tick_of(threading.get_native_id())

@@ -7,7 +7,7 @@ import sys
 import textwrap
 
 import pytest
-from place import SPPROF, Place, theirs
+from place import SPPROF, Place, rewritten, theirs
 from programs import PROGRAMS
 from spprof.pprof.profile import Profile
 
@@ -39,7 +39,8 @@ def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_oth
     assert ("busy", "work", "<module>") in cpu_stacks(profile)
     files = {frame.file for location in profile.locations for frame in location.frames if frame.is_python}
     assert not [file for file in files if "/spprof/" in file]
-    assert BYTES + 1 in place.sites().values()
+    # The bytearray is a block of 56 bytes, too: by chance it is sampled, and then stands for half a megabyte.
+    assert any(BYTES < value < 1.2 * BYTES for value in place.sites().values())
     lines = [line for line in ours.stderr.splitlines() if line.startswith("spprof: ")]
     assert lines[0].startswith("spprof: alive at the end: ")
     assert any(re.fullmatch(r"spprof: CPU: .* samples of 1 thread, one each .*", line) for line in lines)
@@ -134,18 +135,7 @@ def test_forked_children_write_cpu_files_of_their_own(place: Place):
 
 
 def test_every_leaves_both_files_whatever_happens(place: Place):
-    place.write(
-        textwrap.dedent(BUSY)
-        + textwrap.dedent("""
-        import os
-        work()
-        first = None
-        while first is None or os.stat("out.cpu.pb.gz").st_ino == first:  # the second that holds it all
-            if os.path.exists("out.cpu.pb.gz") and first is None:
-                first = os.stat("out.cpu.pb.gz").st_ino
-        os._exit(7)
-        """)
-    )
+    place.write(textwrap.dedent(BUSY) + "work()\n" + rewritten("out.cpu.pb.gz") + "os._exit(7)\n")
     ours = place.run("program.py", options=("--every", "0.05", "--cpu", "1"))
     assert (ours.returncode, ours.stdout) == (7, "")
     assert place.profile().default_type == "inuse_space"

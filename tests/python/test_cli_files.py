@@ -8,14 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import urllib.request
 from pathlib import Path
 
 import pytest
 import spprof
 from child import library_path
-from place import SPPROF, TIMEOUT_SECONDS, Place, theirs
+from place import SPPROF, TIMEOUT_SECONDS, Place, rewritten, seeded, theirs
 from spprof import _memprof
 from spprof.cli import run as run_verb
 from spprof.sites import SiteKey
@@ -29,7 +28,7 @@ def test_memory_is_named_by_the_lines_of_the_program_and_by_no_other(place: Plac
             return bytearray({BYTES})
         held = hold()
         """)
-    place.run("program.py")
+    place.run("program.py", environment=seeded(place))
     place_of_hold = SiteKey("hold", str(place.script), 3)
     assert place.sites()[place_of_hold] == BYTES + 1
     (stack,) = [s.stack for s in place.profile().samples if s.values[3] == BYTES + 1]
@@ -86,7 +85,7 @@ def test_forked_children_write_files_of_their_own(place: Place):
         os.waitpid(child, 0)
         print(worker.pid, child)
         """)
-    worker, child = place.run("program.py").stdout.split()
+    worker, child = place.run("program.py", environment=seeded(place)).stdout.split()
     assert sorted(path.name for path in place.folder.glob("out*")) == sorted(
         ["out.pb.gz", f"out.pb.gz.{worker}", f"out.pb.gz.{child}"]
     )
@@ -95,20 +94,12 @@ def test_forked_children_write_files_of_their_own(place: Place):
     assert BYTES + 1 not in place.sites().values()
 
 
-WAIT = """
-    import os, signal, sys
-    held = bytearray({BYTES})
-    while not os.path.exists("out.pb.gz"):
-        pass
-    """
-
-
 @pytest.mark.parametrize(
     ("end", "status"), [("os._exit(7)", 7), ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL)]
 )
 def test_every_leaves_a_file_whatever_happens(place: Place, end: str, status: int):
-    place.write(textwrap.dedent(WAIT).replace("{BYTES}", str(BYTES)) + end)
-    ours = place.run("program.py", options=("--every", "0.05"))
+    place.write(f"import os, signal\nheld = bytearray({BYTES})\n" + rewritten("out.pb.gz") + end)
+    ours = place.run("program.py", options=("--every", "0.05"), environment=seeded(place))
     assert (ours.returncode, ours.stdout) == (status, "")
     assert BYTES + 1 in place.sites().values()
     files = {frame.file for location in place.profile().locations for frame in location.frames}
@@ -172,22 +163,6 @@ def test_pytest_of_a_real_package_passes_as_without_us(place: Place):
 
 def _summary_without_time(printed: str) -> str:
     return printed.strip().splitlines()[-1].split(" in ")[0]
-
-
-SEEDED = """
-    from spprof import _memprof
-    start = _memprof.start
-    _memprof.start = lambda rate, native, _: start(rate, native, 1)
-"""
-
-
-def seeded(place: Place) -> dict[str, str]:
-    """An environment in which a run draws the same samples each time: by chance one run in some hundreds samples what
-    the interpreter itself allocates."""
-    folder = place.folder / "seeded"
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(textwrap.dedent(SEEDED))
-    return {"PYTHONPATH": str(folder)}
 
 
 def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):

@@ -89,11 +89,12 @@ assert before <= profile.start_time < profile.end_time <= time.time()
 for sample in profile.samples:
     assert before * 1e9 < sample.timestamp_ns < time.time_ns() and sample.weight_ns > 0
     assert (sample.thread_id, sample.thread_name) == (os.getpid(), "MainThread")
-(stack,) = {sample.frames for sample in profile.samples if "other" in str(sample.frames)}
-assert [frame.function for frame in stack] == ["busy", "other", "<module>"], stack
+stacks = {tuple(frame.function for frame in sample.frames) for sample in profile.samples}
+assert {stack for stack in stacks if {"busy", "other"} <= {*stack}} == {("busy", "other", "<module>")}, stacks
 assert (profile.interval_ms, profile.mode, profile.native, profile.ticks) == (1.0, "cpu", False, "timer")
 assert (profile.python_version, profile.platform[:6]) == (sys.version.split()[0], "Linux-")
-assert profile.dropped_count == sum(profile.dropped.values()) == 0
+dropped = profile.dropped
+assert profile.dropped_count == sum(dropped.values()) == dropped["in_engine"] <= 2, dropped  # in start and stop
 """
     )
 
@@ -149,7 +150,7 @@ for thread in profile.threads:
 
 
 def test_threads_without_a_sample_are_counted_and_their_time_is_not_lost(child: Child):
-    """A thread that was just joined may still be about, and then counts as one that lives."""
+    """Threads that were just joined may still be about, and then count as ones that live."""
     child.run(
         PRELUDE
         + """
@@ -168,9 +169,9 @@ for _ in range(20):
 profile = spprof.stop()
 used = time.process_time_ns() - before
 go.set()
-assert profile.short_threads in (19, 20), profile.short_threads
+assert 17 <= profile.short_threads <= 20, profile.short_threads
 (rest,) = [sample for sample in profile.samples if sample.frames[0].function == "<threads too short to sample>"]
-assert 19 * 5_000_000 <= rest.weight_ns <= used
+assert 17 * 5_000_000 <= rest.weight_ns <= used
 assert profile.process_ns <= used
 assert f"{profile.short_threads} threads were too short to sample" in str(profile)
 """

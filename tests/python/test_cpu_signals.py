@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import re
 import signal
 
 import pytest
@@ -31,7 +33,8 @@ SIGPROF_USER = """
 
     signal.signal(signal.SIGPROF, on_tick)
     alone = beside = 0
-    for _ in range(4):
+    for rounds in range(40):
+        if rounds >= 4 and min(alone, beside) >= 20: break
         alone += count_ticks()
         spprof.start(interval_ms=1)
         beside += count_ticks()
@@ -64,21 +67,26 @@ def test_a_signal_that_has_a_handler_is_not_taken(spender: Spender):
 
 
 WAITS = {"nanosleep": "n", "poll": "o", "ppoll": "p", "select": "s"}
+LINUX = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
 
 
 @pytest.mark.parametrize("kind", WAITS.values(), ids=WAITS)
 def test_in_cpu_mode_a_wait_is_not_interrupted(spender: Spender, kind: str):
-    """By another thread's CPU time. What it uses itself, before and after each wait, may have it sampled."""
+    """By another thread's CPU time. What it uses itself, before and after each wait, may have it sampled.
+
+    Before Linux 6.4 the process's own timer, which looks for threads each 16 intervals, interrupts the main thread.
+    """
     spender.run(f"""
         spprof.start(interval_ms=1)
         other = threading.Thread(target=until_sampled, args=(11, spend_in_c, 0.3))
         other.start()
-        own = time.thread_time()
+        own, used = time.thread_time(), time.process_time()
         interrupted = burners.waits_interrupted({kind!r}.encode(), 100)
-        own = time.thread_time() - own
+        own, used = time.thread_time() - own, time.process_time() - used
         other.join()
         assert len(spprof.stop().samples) > 10
-        assert interrupted <= 10 + own / 0.001, f"{{interrupted}} of 100, which used {{own}} s"
+        allowed = 10 + own / 0.001 + ({LINUX < (6, 4)} and used / 0.016)
+        assert interrupted <= allowed, f"{{interrupted}} of 100, which used {{own}} of {{used}} s"
     """)
 
 
@@ -106,7 +114,7 @@ def test_waits_in_python_last_as_long_and_give_the_same(spender: Spender, mode: 
         sender.join()
         profile = spprof.stop()
         if {mode == "wall"}:
-            assert len(profile.samples) > 50, profile
+            assert len(profile.samples) > 10, profile
     """)
 
 
@@ -216,8 +224,7 @@ NO_TIMERS = """
     pauses.join()
     profile = spprof.stop()
     for thread in threads:
-        told = seconds_in(profile, "working", thread.native_id)
-        assert abs(told - 0.4) < 0.1, profile
+        check_seconds(profile, "working", 0.4, times=4, thread_id=thread.native_id)
     assert seconds_in(profile, "pausing") < 0.1, "a thread that waits uses no CPU time"
 """
 

@@ -50,7 +50,7 @@ def test_threads_of_c_are_found_and_have_no_python_frames(spender: Spender, when
                 assert names(sample) in (["<native>"], ["<threads too short to sample>"]), sample
                 told[sample.thread_id] = told.get(sample.thread_id, 0) + sample.weight_ns / 1e9
                 if sample.thread_id != 0: longest = max(longest, sample.weight_ns / 1e9)
-        unsampled = told.pop(0)
+        unsampled = told.pop(0, 0.0)
         assert len(told) == 4 and min(told.values()) > 0.1, told
         assert unsampled <= 4 * max(APART, 2.5 * longest), (unsampled, told)
         assert sum(told.values()) <= used + APART, (used, told)
@@ -113,7 +113,7 @@ def test_ten_thousand_short_threads_lose_no_time(spender: Spender):
         check_total(profile, spent)
         assert profile.short_threads > 5000, profile.short_threads
         assert seconds_in(profile, "<threads too short to sample>") > 0.1 * spent, profile
-        assert not any(drops().values()), drops()
+        assert not drops_within(), drops()
     """)
 
 
@@ -124,7 +124,7 @@ def test_a_thread_with_room_on_its_alternate_stack_is_sampled(spender: Spender):
         burners.burners_join()
         profile = spprof.stop()
         check_seconds(profile, "burn", 0.6, times=4)
-        assert not any(drops().values()), drops()
+        assert not drops_within(), drops()
     """)
 
 
@@ -149,6 +149,7 @@ def test_interpreters_with_locks_of_their_own_are_profiled(spender: Spender):
             made = interpreters.create()
             interpreters.run_string(made, {INNER!r})
             interpreters.destroy(made)
+            spend(0.02)
 
         spprof.start(interval_ms=1)
         threads = in_threads(2, run)
