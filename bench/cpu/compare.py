@@ -1,21 +1,26 @@
 """What profiling CPU time costs: ours and others at 1, 10 and 100 ms against nothing, on the same programs.
 
-    bench/cpu/run [--rounds N] [--more N] [--table]            or      make bench
+    bench/cpu/run [--rounds N] [--more N] [--ticks N] [--table]            or      make bench
 
-Each process takes turns with itself, slice by slice, with the profiler at work and without: spprof and pyinstrument
-are switched by their own start and stop, py-spy and austin by stopping their process. So neither the machine's other
-business nor where a process has its memory, by which two of one program differ by up to 5 %, tells on one side only.
-scalene's handlers leave the memory of the process otherwise than they found it, and slow the slices without it too: it
-takes turns with a process that nobody watches. What starting, stopping and writing a report take is in no slice.
+Slices: each process takes turns with itself, slice by slice, with the profiler at work and without: spprof and
+pyinstrument are switched by their own start and stop, py-spy and austin by stopping their process. So neither the
+machine's other business nor where a process has its memory, by which two of one program differ by up to 5 %, tells on
+one side only. scalene's handlers leave the memory of the process otherwise than they found it, and slow the slices
+without it too: it takes turns with a process that nobody watches. What starting, stopping and writing a report take is
+in no slice. pyinstrument is started in each thread of a program.
+
+Ticks: what costs some tenths of a percent drowns in what slices scatter. The steps of a program in which ours, or an
+empty handler on the same timer, interrupts it are compared with those beside them (ticked.py): what a tick takes, per
+interval.
 
 CPU time is the program's and the profiler's process's together; wall time is less the wait for a core, which is the
 machine's business (with threads they wait for each other: there it is plain).
 
-An empty handler on the same timer is what the kernel and the processor take for a tick: no profiler by signals can go
-below. "Nothing" has nothing to switch: what the method itself reports. At 10 and 100 ms no slice has one of our ticks
-that look for new threads, which is one in 17.
+An empty handler is what the kernel and the processor take for a tick: no profiler by signals can go below. "Nothing"
+has nothing to switch, and ticks of the kernel's alone: what the method itself reports. At 10 and 100 ms no slice has
+one of our ticks that look for new threads, which is one in 17; the ticks' own table has them.
 
-Percentages above 0 are the cost. Each round is a process of its own, whose median counts once: the median of the
+Percentages above 0 are the cost. Each round is a process of its own, which counts once: the median of the
 rounds, and in brackets where the true one lies with 95 % confidence by the sign test.
 Results are kept in bench/cpu/results; a run that was interrupted is taken up.
 """
@@ -32,12 +37,15 @@ from intervals import interval_of
 from kept import Kept
 from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handler, install, reason
 from programs import PROGRAMS
+from ticks import cost_ns, ticks_of
 from turns import beginning_ms, pairs_of
 
 SLICE_MS = 22
 """At least so long, and two intervals: each slice has its ticks."""
 ROUND_MS = 2500
 """What a round takes, more or less, or three slices."""
+TICKS_MS = 10
+"""The interval at which ticks are looked at one by one."""
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 
 
@@ -53,6 +61,23 @@ def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> N
     for clock in CLOCKS:
         ratios = [round(clock_of(program, clock, one) / clock_of(program, clock, other), 5) for one, other in pairs]
         kept.add(name_of(program, profiler, interval_ms, clock), ratios)
+
+
+def tick_name(program: str, profiler: Profiler) -> str:
+    return f"{program} | {profiler.name} | {TICKS_MS} | ticks"
+
+
+def measure_ticks(kept: Kept, rounds: int) -> None:
+    """Rounds, each program's written out, until there are enough."""
+    for number in range(rounds):
+        for program in PROGRAMS:
+            for profiler in OURS:
+                name = tick_name(program, profiler)
+                if len(kept.of(name)) <= number:
+                    cost = cost_ns(ticks_of(profiler, TICKS_MS, program), knows_looks=program != "threads")
+                    kept.add(name, [round(1 + cost / (TICKS_MS * 1e6), 6)])
+            kept.write()
+        print(f"ticks, round {number + 1} of {rounds}", file=sys.stderr, flush=True)
 
 
 def measure_or_tell(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
@@ -116,10 +141,19 @@ def print_table(kept: Kept, program: str, clock: str) -> None:
         print_row(profiler.name, [figure(kept.of(name_of(program, profiler, ms, clock))) for ms in INTERVALS_MS])
 
 
+def print_ticks(kept: Kept) -> None:
+    rounds = len(kept.of(tick_name("loop", OURS[-1])))
+    print(f"\na tick, % of the CPU time of {TICKS_MS} ms; {rounds} rounds")
+    print_row("", [profiler.name for profiler in OURS])
+    for program in PROGRAMS:
+        print_row(program, [figure(kept.of(tick_name(program, profiler))) for profiler in OURS])
+
+
 def print_tables(kept: Kept) -> None:
-    more, rounds = (len(kept.of(name_of("loop", some[0], 10, "cpu"))) for some in (OURS, OTHERS))
+    rounds, more = (len(kept.of(name_of("loop", OURS[-1], ms, "cpu"))) for ms in (1, 10))
     about = ", ".join(f"{key} {value}" for key, value in kept.about.items())
-    print(f"{rounds} rounds, {more} of ours at 10 ms; {about}")
+    print(f"{rounds} rounds, {more} at 10 ms; {about}")
+    print_ticks(kept)
     for clock in CLOCKS:
         for program in PROGRAMS:
             print_table(kept, program, clock)
@@ -128,16 +162,18 @@ def print_tables(kept: Kept) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=3, help="so many in all, kept ones included; one takes 6 minutes")
-    parser.add_argument("--more", type=int, default=20, help="of ours at 10 ms; one takes a minute")
+    parser.add_argument("--more", type=int, default=6, help="so many at 10 ms; one takes 2 minutes")
+    parser.add_argument("--ticks", type=int, default=10, help="rounds that look at ticks; one takes 2 minutes")
     parser.add_argument("--table", action="store_true", help="only print what is kept")
     asked = parser.parse_args()
     kept = Kept()
     if not asked.table:
         install()
         compile_empty_handler()
-        measure_all(kept, OURS, INTERVALS_MS, asked.rounds)
-        measure_all(kept, available(OTHERS), INTERVALS_MS, asked.rounds)
-        measure_all(kept, OURS, [10], asked.more)
+        profilers = OURS + available(OTHERS)
+        measure_ticks(kept, asked.ticks)
+        measure_all(kept, profilers, INTERVALS_MS, asked.rounds)
+        measure_all(kept, profilers, [10], asked.more)
     print_tables(kept)
 
 

@@ -1,23 +1,34 @@
-/* empty_handler.c: a timer on this thread's CPU clock whose signal does nothing: what the kernel and the processor take for a
- * tick, which no profiler by signals can go below. */
+/* empty_handler.c: a timer on this thread's CPU clock whose signal notes the time and does nothing else: what the kernel and the
+ * processor take for a tick, which no profiler by signals can go below. */
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-static int timer;
+#define TICKS_MAX 65536
 
-static void do_nothing(int number, siginfo_t *info, void *context) {
+static __thread int timer;
+static __thread size_t count;
+static __thread uint64_t ticks[TICKS_MAX];
+
+static void note(int number, siginfo_t *info, void *context) {
+    struct timespec now;
     (void)number, (void)info, (void)context;
+    clock_gettime(CLOCK_REALTIME, &now);
+    ticks[count % TICKS_MAX] = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    count++;
 }
 
 bool empty_handler_begin(long interval_ms) {
-    struct sigaction action = {.sa_sigaction = do_nothing, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = note, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMAX - 3};
     struct timespec interval = {.tv_sec = interval_ms / 1000, .tv_nsec = interval_ms % 1000 * 1000000};
     struct itimerspec times = {.it_value = interval, .it_interval = interval};
     event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+    count = 0;
     return sigaction(SIGRTMAX - 3, &action, NULL) == 0 &&
            syscall(SYS_timer_create, CLOCK_THREAD_CPUTIME_ID, &event, &timer) == 0 &&
            syscall(SYS_timer_settime, timer, 0, &times, NULL) == 0;
@@ -25,4 +36,13 @@ bool empty_handler_begin(long interval_ms) {
 
 void empty_handler_end(void) {
     syscall(SYS_timer_delete, timer);
+}
+
+/* Of this thread: how many ticks there were, the first TICKS_MAX at most. */
+size_t empty_handler_count(void) {
+    return count < TICKS_MAX ? count : TICKS_MAX;
+}
+
+uint64_t empty_handler_tick(size_t number) {
+    return ticks[number];
 }

@@ -12,6 +12,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 
+METHOD = 2
+"""Another one wherever a figure comes to mean something else: results of different ones are not mixed."""
+
 Measured = dict[str, list[list[float]]]
 """By what was measured: of each round, a few figures."""
 
@@ -36,8 +39,9 @@ class Kept:
     """One file. ``measured`` is written out after each round."""
 
     def __init__(self, folder: Path = RESULTS) -> None:
-        self.about = {
+        self.about: dict[str, object] = {
             "sources": sources(),
+            "method": METHOD,
             "python": platform.python_version(),
             "kernel": platform.release(),
             "processor": processor(),

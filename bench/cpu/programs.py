@@ -1,4 +1,4 @@
-"""The programs that are profiled: each call of one does the same work."""
+"""The programs that are profiled: each run of one does the same work."""
 
 from __future__ import annotations
 
@@ -10,12 +10,32 @@ import sys
 import threading
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 THREADS = 16
 DEPTH = 400
 
 Work = Callable[[], object]
+
+
+def call(work: Work) -> None:
+    work()
+
+
+class Program(NamedTuple):
+    steps: list[Work]
+    """Its work, a millisecond or so each."""
+    everywhere: Callable[[Work], None] = call
+    """Has each thread call what it is given."""
+
+    def run(self) -> None:
+        self.everywhere(self.run_steps)
+
+    def run_steps(self) -> None:
+        for step in self.steps:
+            step()
 
 
 def add_up(count: int) -> int:
@@ -25,82 +45,83 @@ def add_up(count: int) -> int:
     return total
 
 
-def loop() -> Work:
+def loop() -> Program:
     """Nothing but the interpreter."""
-    return lambda: add_up(250_000)
+    return Program([partial(add_up, 20_000)] * 12)
 
 
-def threads() -> Work:
+def threads() -> Program:
     """Sixteen threads that were there before, and want the interpreter's lock all the time."""
     begin, end = threading.Barrier(THREADS + 1), threading.Barrier(THREADS + 1)
+    given: list[Work] = []
 
     def serve() -> None:
         while True:
             begin.wait()
-            add_up(20_000)
+            given[0]()
             end.wait()
 
     for _ in range(THREADS):
         threading.Thread(target=serve, daemon=True).start()
 
-    def work() -> None:
+    def everywhere(work: Work) -> None:
+        given[:] = [work]
         begin.wait()
         end.wait()
 
-    return work
+    return Program([partial(add_up, 10_000)] * 2, everywhere)
 
 
-def compiled_code() -> Work:
+def compiled_code() -> Program:
     """Most of the time in C: zlib, and numpy where it is there."""
-    page = random.Random(1).choices("the quick brown fox jumps".split(), k=12_000)
+    page = random.Random(1).choices("the quick brown fox jumps".split(), k=4_000)
     data = " ".join(page).encode()
+    compress = partial(zlib.compress, data, 6)
     try:
         import numpy
     except ImportError:
-        return lambda: [zlib.compress(data, 6) for _ in range(8)]
-    table = numpy.arange(250_000, dtype="f8")
+        return Program([compress] * 24)
+    table = numpy.arange(60_000, dtype="f8")
 
-    def work() -> None:
-        for _ in range(10):
-            zlib.compress(data, 6)
-            (numpy.sqrt(table) + table).sum()
+    def add_roots() -> float:
+        return float((numpy.sqrt(table) + table).sum())
 
-    return work
+    return Program([compress, compress, compress, add_roots] * 8)
 
 
-def recursion() -> Work:
+def recursion() -> Program:
     """Each stack is four hundred frames deep."""
     sys.setrecursionlimit(DEPTH + 1000)
 
     def descend(depth: int) -> int:
         return 1 + descend(depth - 1) if depth else add_up(6_000)
 
-    return lambda: [descend(DEPTH) for _ in range(40)]
+    return Program([partial(descend, DEPTH)] * 40)
 
 
-def parsing() -> Work:
-    """A module of the standard library read, walked and written out again, as source and as JSON."""
-    source = Path(argument_parser()).read_text(encoding="utf-8")[:40_000].rpartition("\n\n    def ")[0]
-    gc.freeze()
-    gc.disable()  # it would collect in some calls and not in others
-
-    def work() -> int:
-        tree = ast.parse(source)
-        names = [type(node).__name__ for node in ast.walk(tree)]
-        size = len(ast.unparse(tree)) + len(json.loads(json.dumps(names, indent=1)))
-        gc.collect()
-        return size
-
-    return work
-
-
-def argument_parser() -> str:
+def parsing() -> Program:
+    """Methods of the standard library read, walked and written out again, as source and as JSON."""
     import argparse
 
-    return argparse.__file__
+    source = ast.parse(Path(argparse.__file__).read_text(encoding="utf-8"))
+    methods = [ast.unparse(node) for node in ast.walk(source) if isinstance(node, ast.FunctionDef)]
+    methods = [method for method in methods if 500 < len(method) < 1500]
+    gc.freeze()
+    gc.disable()  # it would collect in some steps and not in others
+
+    def parse(method: str) -> int:
+        tree = ast.parse(method)
+        names = [type(node).__name__ for node in ast.walk(tree)]
+        return len(ast.unparse(tree)) + len(json.loads(json.dumps(names, indent=1)))
+
+    def collect_after(work: Work) -> None:
+        work()
+        gc.collect()
+
+    return Program([partial(parse, method) for method in methods], collect_after)
 
 
-PROGRAMS: dict[str, Callable[[], Work]] = {
+PROGRAMS: dict[str, Callable[[], Program]] = {
     "loop": loop,
     "threads": threads,
     "compiled code": compiled_code,

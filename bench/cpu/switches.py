@@ -4,49 +4,94 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
+import time
 from collections.abc import Callable
+from typing import NamedTuple
 
-Switch = tuple[Callable[[], None], Callable[[], None]]
-"""On, off."""
+from programs import Program, Work
+
+CLOCK_REALTIME_COARSE = 5
+"""Stands still from one of the kernel's ticks to the next."""
+
+TICK_NS = round(1e9 * time.clock_getres(CLOCK_REALTIME_COARSE))
 
 
-def of_nothing(interval_ms: int) -> Switch:
-    """Also of what is switched from outside, and of what is never switched off."""
-    return lambda: None, lambda: None
+class Switch(NamedTuple):
+    begin: Work
+    end: Work
+    ticks: Callable[[], list[int]]
+    """When it interrupted some thread, in nanoseconds since the epoch; asked when it is off."""
 
 
-def of_spprof(interval_ms: int) -> Switch:
+def of_nothing(interval_ms: int, program: Program) -> Switch:
+    """Also of what is switched from outside, and of what is never switched off. Its ticks are made up: some of the
+    kernel's."""
+    times: list[int] = []
+
+    def mark() -> None:
+        times.append(time.clock_gettime_ns(CLOCK_REALTIME_COARSE))
+
+    def ticks() -> list[int]:
+        begin, end = times[-2:]
+        return list(range(begin, end, -(-interval_ms * 1_000_000 // TICK_NS) * TICK_NS))
+
+    return Switch(mark, mark, ticks)
+
+
+def of_spprof(interval_ms: int, program: Program) -> Switch:
+    """All threads by itself."""
     import spprof
 
+    profiles: list[spprof.Profile] = []
+
     def end() -> None:
-        spprof.stop()
+        profiles[:] = [spprof.stop()]
 
-    return lambda: spprof.start(interval_ms=interval_ms), end
+    def ticks() -> list[int]:
+        return [sample.timestamp_ns for sample in profiles[0].samples]
+
+    return Switch(lambda: spprof.start(interval_ms=interval_ms), end, ticks)
 
 
-def of_empty_handler(interval_ms: int) -> Switch:
+def of_empty_handler(interval_ms: int, program: Program) -> Switch:
     library = ctypes.CDLL(os.environ["EMPTY_HANDLER"])
     library.empty_handler_begin.argtypes, library.empty_handler_begin.restype = [ctypes.c_long], ctypes.c_bool
+    library.empty_handler_tick.argtypes, library.empty_handler_tick.restype = [ctypes.c_size_t], ctypes.c_uint64
+    found: list[int] = []
 
     def begin() -> None:
         assert library.empty_handler_begin(interval_ms), "no timer"
 
-    return begin, library.empty_handler_end
+    def end() -> None:
+        library.empty_handler_end()
+        found.extend(library.empty_handler_tick(number) for number in range(library.empty_handler_count()))
+
+    def begin_everywhere() -> None:
+        found.clear()
+        program.everywhere(begin)
+
+    return Switch(begin_everywhere, lambda: program.everywhere(end), lambda: found)
 
 
-def of_pyinstrument(interval_ms: int) -> Switch:
+def of_pyinstrument(interval_ms: int, program: Program) -> Switch:
+    """It looks at the thread that starts it."""
     import pyinstrument
 
-    profiler = pyinstrument.Profiler(interval=interval_ms / 1000)
+    own = threading.local()
+
+    def begin() -> None:
+        own.profiler = pyinstrument.Profiler(interval=interval_ms / 1000)
+        own.profiler.start()
 
     def end() -> None:
-        profiler.stop()
-        profiler.reset()
+        own.profiler.stop()
+        own.profiler.reset()
 
-    return profiler.start, end
+    return Switch(lambda: program.everywhere(begin), lambda: program.everywhere(end), list)
 
 
-SWITCHES: dict[str, Callable[[int], Switch]] = {
+SWITCHES: dict[str, Callable[[int, Program], Switch]] = {
     "nothing": of_nothing,
     "spprof": of_spprof,
     "empty handler": of_empty_handler,

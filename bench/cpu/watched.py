@@ -54,14 +54,15 @@ def timed(work: Work, times: int) -> list[int]:
 
 
 def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dict[str, Callable[..., object]]:
-    work = PROGRAMS[program]()
+    found = PROGRAMS[program]()
+    work = found.run
     work()
     once_ns = timed(work, 1)[1]
     times = math.ceil(slice_ns / once_ns)
-    begin, end = SWITCHES[switch](interval_ms)
+    switched = SWITCHES[switch](interval_ms, found)
     return {
-        "begin": begin,
-        "end": end,
+        "begin": switched.begin,
+        "end": switched.end,
         "settle": lambda least_ns: timed(work, math.ceil(int(least_ns) / once_ns)),
         "slice": lambda: timed(work, times),
     }

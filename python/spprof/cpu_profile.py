@@ -44,9 +44,10 @@ BLOCKED = (Frame("<signals blocked>", "", 0, 0, False),)
 
 _WORD, _THREAD_AND_STACK = struct.Struct("=Q"), struct.Struct("=II")
 
-_NOISE_NS = 1_000_000
 _TICK_NS = 10_000_000
 """Of the slowest kernel."""
+
+_NOISE_NS = 1_000_000
 """Clocks of threads and of the process are read one after the other: a difference up to this says nothing."""
 
 _ORDERED_MAX = 1 << 17
