@@ -13,9 +13,13 @@
 
 #include <internal/pycore_frame.h>
 
-#include "pylines.h"
-
 typedef _PyInterpreterFrame frame;
+
+static inline const void *frame_pc(const frame *at) {
+    return at->prev_instr;
+}
+
+#include "pyframes_units.h"
 
 typedef struct call_chain {
 } call_chain; /* nothing to keep */
@@ -35,22 +39,8 @@ static inline bool is_shim(const frame *at) {
     return at->owner >= FRAME_OWNED_BY_CSTACK;
 }
 
-/* In code units; −1 in a new frame. */
-static inline ptrdiff_t frame_index(const frame *at, const PyCodeObject *code) {
-    return at->prev_instr - (const _Py_CODEUNIT *)code->co_code_adaptive;
-}
-
-/* Until its first traceable instruction a frame is still being set up (cells, the generator object): what that
- * allocates is the caller's. */
 static inline PyCodeObject *shown_code(const frame *at) {
-    if (is_shim(at)) return NULL;
-    if (at->owner == FRAME_OWNED_BY_GENERATOR) return at->f_code;
-    return frame_index(at, at->f_code) < at->f_code->_co_firsttraceable ? NULL : at->f_code;
-}
-
-static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
-    ptrdiff_t index = frame_index(at, code);
-    return index < 0 ? 0 : (uint32_t)index;
+    return is_shim(at) || is_being_set_up(at, at->f_code) ? NULL : at->f_code;
 }
 
 static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
@@ -64,6 +54,10 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 
 /* ---- Interrupted by a signal ---- */
 
+static inline size_t frame_words(const PyCodeObject *code) {
+    return (size_t)code->co_framesize;
+}
+
 #include "pyframes_cframes.h"
 
 static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame *copy, uint64_t *anchor) {
@@ -71,12 +65,4 @@ static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame 
     if (!is_shim(copy)) return false;
     if (!walk->trusted) walk->torn = copy->previous != walk->call.outer;
     return true;
-}
-
-size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
-    return walk_tick(interrupted, words, capacity, cut);
-}
-
-int sp_pyframes_line(const spprof_code *code, uint32_t position) {
-    return sp_pylines_runs(code, position);
 }

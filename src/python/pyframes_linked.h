@@ -13,7 +13,11 @@
  *   is_shim(f)
  *   bottom_of(tstate) -> f    what the outermost shim leads to
  */
-#include "pylines.h"
+static inline const void *frame_pc(const frame *at) {
+    return at->instr_ptr;
+}
+
+#include "pyframes_units.h"
 
 typedef struct call_chain {
     const frame *bottom;
@@ -30,23 +34,11 @@ static inline const frame *innermost_frame(call_chain *chain) {
     return own->current_frame == chain->bottom ? NULL : own->current_frame;
 }
 
-/* In code units. */
-static inline ptrdiff_t frame_index(const frame *at, const PyCodeObject *code) {
-    return at->instr_ptr - (const _Py_CODEUNIT *)code->co_code_adaptive;
-}
-
-/* Until its first traceable instruction a frame is still being set up (cells, the generator object): what that
- * allocates is the caller's. Extensions may push frames of their own kinds of executable. */
+/* Extensions may push frames of their own kinds of executable. */
 static inline PyCodeObject *shown_code(const frame *at) {
     if (is_shim(at) || !PyCode_Check(executable_of(at))) return NULL;
     PyCodeObject *code = (PyCodeObject *)executable_of(at);
-    if (at->owner == FRAME_OWNED_BY_GENERATOR) return code;
-    return frame_index(at, code) < code->_co_firsttraceable ? NULL : code;
-}
-
-static inline uint32_t frame_position(const frame *at, const PyCodeObject *code) {
-    ptrdiff_t index = frame_index(at, code);
-    return index < 0 ? 0 : (uint32_t)index;
+    return is_being_set_up(at, code) ? NULL : code;
 }
 
 static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
@@ -60,8 +52,6 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 
 /* ---- Interrupted by a signal ---- */
 
-#define CODE_BEGIN offsetof(PyCodeObject, co_code_adaptive)
-
 typedef struct innermost_call {
 } innermost_call; /* nothing is known of it but its shim */
 
@@ -69,11 +59,11 @@ static inline const void *frame_code(const frame *copy) {
     return executable_of(copy);
 }
 
-static inline const void *frame_pc(const frame *copy) {
-    return copy->instr_ptr;
-}
-
 #include "pyframes_tick.h"
+
+static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *copy) {
+    (void)walk, (void)at, (void)copy;
+}
 
 /* Other kinds of executable are not shown, and what is no object was never linked. */
 static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
@@ -106,12 +96,4 @@ static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame 
     (void)walk;
     *anchor = (uintptr_t)at;
     return is_shim(copy);
-}
-
-size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
-    return walk_tick(interrupted, words, capacity, cut);
-}
-
-int sp_pyframes_line(const spprof_code *code, uint32_t position) {
-    return sp_pylines_runs(code, position);
 }

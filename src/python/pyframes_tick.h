@@ -2,8 +2,7 @@
  * Included once, behind pyframes_walk.h, by a layout that also defines
  *
  *   innermost_call                   what is known of a call of the evaluation loop
- *   frame_code(f), frame_pc(f)       what a copied frame runs, and where
- *   CODE_BEGIN                       where in a code object its instructions begin
+ *   frame_code(f)                    what a copied frame runs
  *
  * before, and behind it
  *
@@ -11,6 +10,7 @@
  *   tick_retry(walk) -> bool         another beginning, if the last leads nowhere: that of the call before; false: no more
  *   tick_ends_call(walk, at, f, a)   as ends_call, of a copied frame f that lies at `at`. Of the innermost call it also sees
  *                                    whether the frames belong to it: if not, walk->torn
+ *   tick_find_caller(walk, at, f)    of the innermost frame, if that may have been linked before it knew its caller
  *   is_code_of_ours(walk, f)         false: f runs something that is not shown
  *   has_outer_call(walk)             the frames cannot end without the end of a call
  *
@@ -32,6 +32,7 @@
 
 typedef struct tick_walk {
     const PyThreadState *own;
+    const frame *innermost; /* the first to be walked */
     const spprof_interrupted *interrupted;
     const frame *next;                  /* to be walked */
     const frame *bottom;                /* below all calls, runs nothing; NULL: the layout has none */
@@ -43,6 +44,7 @@ typedef struct tick_walk {
     bool torn;
 } tick_walk;
 
+static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *copy);
 static inline bool is_code_of_ours(tick_walk *walk, const frame *copy);
 static inline bool has_outer_call(const tick_walk *walk);
 static inline bool tick_ends_call(tick_walk *walk, const frame *at, const frame *copy, uint64_t *anchor);
@@ -71,14 +73,18 @@ static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
     return false;
 }
 
-#define FRAME_BEHIND_EXCEPTIONS (offsetof(PyGenObject, gi_iframe) - offsetof(PyGenObject, gi_exc_state))
+/* The frame of the generator that has this exception state. */
+static inline const frame *frame_beside(const _PyErr_StackItem *exceptions) {
+    size_t apart = offsetof(PyGenObject, gi_iframe) - offsetof(PyGenObject, gi_exc_state);
+    return (const frame *)((const char *)exceptions + apart);
+}
 
 /* Each generator that runs (or coroutine) has its exception state on the thread's stack of them, and what resumed it holds a
  * reference. The topmost may have no frame among the walked ones: that is linked later, or unlinked earlier. */
 static inline bool is_running_generator(tick_walk *walk, const frame *at) {
     const _PyErr_StackItem *item = walk->exceptions;
     for (int i = 0; i < 2 && item != NULL && item != &walk->own->exc_state; i++, item = item->previous_item) {
-        if ((const char *)item + FRAME_BEHIND_EXCEPTIONS != (const char *)at) continue;
+        if (frame_beside(item) != at) continue;
         walk->exceptions = item->previous_item;
         return true;
     }
@@ -121,8 +127,7 @@ static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *co
     uintptr_t code = (uintptr_t)frame_code(copy);
     bool no_room = false;
     uint32_t id = sp_pycode_id_at(code, &no_room);
-    ptrdiff_t index =
-        ((const char *)frame_pc(copy) - (const char *)code - CODE_BEGIN) / (ptrdiff_t)sizeof(_Py_CODEUNIT);
+    ptrdiff_t index = frame_index(copy, (const PyCodeObject *)code);
     to->no_code = no_room;
     walk->torn |= id == 0 || index < -1 || index > INT32_MAX;
     if (walk->torn || no_room) return false;
@@ -140,6 +145,7 @@ static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
     uint64_t anchor;
     const frame *at = walk->next;
     if (!copy_frame(walk, at, &copy)) walk->torn = true;
+    if (!walk->torn && at == walk->innermost) tick_find_caller(walk, at, &copy);
     if (walk->torn || !has_room(to)) return false;
     if (is_run(&copy) && is_code_of_ours(walk, &copy) && !put_copied_frame(walk, to, &copy)) return false;
     *in_call = !tick_ends_call(walk, at, &copy, &anchor);
@@ -153,6 +159,7 @@ static void write_tick_words(tick_walk *walk, output *to) {
     bool in_call = false;
     walk->chunk = walk->own->datastack_chunk;
     walk->exceptions = walk->own->exc_info;
+    walk->innermost = walk->next;
     walk->torn = false;
     while (walk->next != NULL && walk_frame(walk, to, &in_call)) {
     }
@@ -160,7 +167,7 @@ static void write_tick_words(tick_walk *walk, output *to) {
     if (walk->next == NULL && in_call) put(to, NO_CALL);
 }
 
-static size_t walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
     tick_walk walk = {.own = sp_pytstate_own(), .interrupted = interrupted};
     output to = {.words = words, .capacity = capacity};
     if (walk.own == NULL) return 0;

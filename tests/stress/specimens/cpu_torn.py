@@ -9,6 +9,7 @@ struck inside the engine, is told apart.
 import collections
 import ctypes
 import functools
+import itertools
 import json
 import random
 import re
@@ -227,9 +228,24 @@ def check_stack(stack_id):
     check(cut or not called or called[-1].function in ROOTS, f"it ends too soon: {called}")
 
 
-def check_profile():
+def depth_of(stack_id):
+    return sum(bool(word & symbols.INTERPRETED) for word in _memprof.stack(stack_id)[0])
+
+
+def check_steps(stack_ids):
+    """Frames come and go one by one: none may be missing and be there again."""
+    depths = {stack_id: depth_of(stack_id) for stack_id in set(stack_ids)}
+    levels = [depth for depth, _ in itertools.groupby(stack_ids, depths.__getitem__)]
+    for before, at, after in zip(levels, levels[1:], levels[2:]):
+        check(min(before, after) - at <= 1, f"stacks of {before}, then of {at}, then of {after} frames")
+
+
+def check_profile(in_steps):
     packed, summed, _, stats = _memprof.cpu_profile()
-    seen = collections.Counter(sample[3] for sample in struct.iter_unpack(_memprof.CPU_SAMPLE_FORMAT, packed))
+    stack_ids = [sample[3] for sample in sorted(struct.iter_unpack(_memprof.CPU_SAMPLE_FORMAT, packed))]
+    seen = collections.Counter(stack_ids)
+    if in_steps:
+        check_steps(stack_ids)
     for stack_id, count, _ in summed:
         seen[stack_id] += count
     check(sum(seen.values()) == stats["samples"], f"{sum(seen.values())} samples, {stats}")
@@ -288,16 +304,16 @@ def samples_heap(number):
 
 def one_round(number):
     """In a child, whose tables are empty: so many different stacks would fill them."""
-    heap = samples_heap(number)
+    heap, in_steps = samples_heap(number), number % 5 != 4
     if heap:
         memprof.start(64)
-    if number % 5 == 4:
-        storm_round()
-    else:
+    if in_steps:
         steps_round(number % 2 == 1)
+    else:
+        storm_round()
     if heap:
         memprof.stop()
-    stats, distinct = check_profile()
+    stats, distinct = check_profile(in_steps)
     handled = stats["samples"] + sum(stats["dropped"].values())
     check(abs(handled - sum(sent)) <= 0.01 * sum(sent) + 1000, f"{sum(sent)} were sent, {handled} handled: {stats}")
     check(heap or stats["dropped"]["in_engine"] == 0, f"{stats}")
