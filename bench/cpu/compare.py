@@ -49,8 +49,8 @@ TICKS_MS = 10
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 
 
-def name_of(program: str, profiler: Profiler, interval_ms: int, clock: str) -> str:
-    return f"{program} | {profiler.name} | {interval_ms} | {clock}"
+def name_of(program: str, profiler: Profiler, interval_ms: int, what: str) -> str:
+    return f"{program} | {profiler.name} | {interval_ms} | {what}"
 
 
 def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
@@ -64,7 +64,7 @@ def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> N
 
 
 def tick_name(program: str, profiler: Profiler) -> str:
-    return f"{program} | {profiler.name} | {TICKS_MS} | ticks"
+    return name_of(program, profiler, TICKS_MS, "ticks")
 
 
 def measure_ticks(kept: Kept, rounds: int) -> None:

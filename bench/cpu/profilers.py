@@ -25,6 +25,12 @@ INTERVALS_MS = (1, 10, 100)
 EMPTY_HANDLER = PEERS / "empty_handler.so"
 
 
+def environment() -> dict[str, str]:
+    """Of every program that is measured."""
+    variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    return {**variables, "PYTHONPATH": PATH, "PYTHONHASHSEED": "0", "EMPTY_HANDLER": str(EMPTY_HANDLER)}
+
+
 class Profiler(NamedTuple):
     name: str
     switch: str
@@ -42,8 +48,7 @@ class Profiler(NamedTuple):
         """Starts a program under it, which takes its orders from the folder."""
         numbers = {"seconds": interval_ms / 1000, "hertz": 1000 // interval_ms, "us": interval_ms * 1000}
         words = [word.format(**numbers, out=folder / "profile.out") for word in self.command]
-        variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-        variables.update(PYTHONPATH=PATH, CPU_TURNS=str(folder), PYTHONHASHSEED="0", EMPTY_HANDLER=str(EMPTY_HANDLER))
+        variables = {**environment(), "CPU_TURNS": str(folder)}
         if self.is_outside:
             variables["CPU_FROM_OUTSIDE"] = "1"
         return subprocess.Popen(

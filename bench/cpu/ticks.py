@@ -7,11 +7,10 @@ threads takes more, which one of 16 has. (Among threads it is not known which: i
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Sequence
 
-from profilers import EMPTY_HANDLER, HERE, PATH, Profiler
+from profilers import HERE, Profiler, environment
 
 SECONDS = 5
 LOOK_EVERY = 16
@@ -20,10 +19,8 @@ LOOKS_MIN = 8
 
 def ticks_of(profiler: Profiler, interval_ms: int, program: str) -> list[tuple[int, int]]:
     """What ticked.py prints, of one process. CalledProcessError: it cannot run."""
-    variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    variables.update(PYTHONPATH=PATH, PYTHONHASHSEED="0", EMPTY_HANDLER=str(EMPTY_HANDLER))
     command = [*profiler.command, str(HERE / "ticked.py"), program, profiler.switch, str(interval_ms), str(SECONDS)]
-    printed = subprocess.run(command, env=variables, capture_output=True, check=True).stdout
+    printed = subprocess.run(command, env=environment(), capture_output=True, check=True).stdout
     return [(number, cost) for number, cost in json.loads(printed)]
 
 

@@ -114,25 +114,24 @@ static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
 
 /* As in shown_code: before its first traceable instruction a frame is being set up. What the interpreter itself puts between a
  * call of a class and its __init__ never comes that far. */
-static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObject *code, ptrdiff_t index) {
+static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObject *code) {
     int first = 0;
-    if (copy->owner == FRAME_OWNED_BY_GENERATOR) return true;
-    if (!walk->is_stray) return index >= code->_co_firsttraceable;
+    if (!walk->is_stray || copy->owner == FRAME_OWNED_BY_GENERATOR) return !is_being_set_up(copy, code);
     walk->torn |= !spprof_copy(&first, (uintptr_t)&code->_co_firsttraceable, sizeof first);
-    return index >= first;
+    return frame_index(copy, code) >= first;
 }
 
 /* A stray pointer may lead to what looks like a frame. */
 static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *copy) {
-    uintptr_t code = (uintptr_t)frame_code(copy);
+    const PyCodeObject *code = frame_code(copy);
     bool no_room = false;
-    uint32_t id = sp_pycode_id_at(code, &no_room);
-    ptrdiff_t index = frame_index(copy, (const PyCodeObject *)code);
+    uint32_t id = sp_pycode_id_at((uintptr_t)code, &no_room);
+    ptrdiff_t index = frame_index(copy, code);
     to->no_code = no_room;
     walk->torn |= id == 0 || index < -1 || index > INT32_MAX;
     if (walk->torn || no_room) return false;
-    if (!is_set_up(walk, copy, (const PyCodeObject *)code, index)) return !walk->torn;
-    return put(to, spprof_frame_interpreted(id, index < 0 ? 0 : (uint32_t)index));
+    if (!is_set_up(walk, copy, code)) return !walk->torn;
+    return put(to, spprof_frame_interpreted(id, frame_position(copy, code)));
 }
 
 static inline bool is_run(const frame *copy) {

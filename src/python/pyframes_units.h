@@ -4,7 +4,7 @@
  *   frame                     one interpreter frame
  *   frame_pc(f)               where in its code it is; in a new frame, up to a code unit before that
  *
- * Memory:  reads the frame, never its code, which may be none (pyframes_tick.h).
+ * Memory:  positions are read from the frame alone, as its code may be none (pyframes_tick.h).
  */
 #include "pylines.h"
 

@@ -167,10 +167,10 @@ CALL_NUMBERS = {
 def refuse(name, error):
     """The kernel answers this system call with an error from now on. Where it cannot, the program says so and ends."""
     load, equal, answer = 0x20, 0x15, 0x06
-    allow, refuse = 0x7FFF0000, 0x00050000
+    allowed, refused = 0x7FFF0000, 0x00050000
     set_no_new_privileges, set_seccomp, by_filter = 38, 22, 2
     number = CALL_NUMBERS[name][platform.machine()]
-    code = [(load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, refuse | error), (answer, 0, 0, allow)]
+    code = [(load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, refused | error), (answer, 0, 0, allowed)]
     packed = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *one) for one in code))
     program = struct.pack("@HP", len(code), ctypes.addressof(packed))
     libc = ctypes.CDLL(None, use_errno=True)
