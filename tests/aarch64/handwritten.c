@@ -164,10 +164,15 @@ SET(signed_calls, "signed calls");
 const specimen no_call = LISTED(by_no_call);
 const specimen no_record = LISTED(other_frame_pointer);
 
-/* A hint, which older processors pass over. */
+/* A hint, which older processors pass over. A signature is 0 by chance, but not each of 32. */
 bool signs_return_addresses(void) {
-    register uintptr_t address __asm__("x17") = (uintptr_t)&signs_return_addresses;
-    register uintptr_t modifier __asm__("x16") = 1;
-    __asm__("hint #8" : "+r"(address) : "r"(modifier)); /* pacia1716 */
-    return address != (uintptr_t)&signs_return_addresses;
+    uintptr_t plain = (uintptr_t)&signs_return_addresses;
+    bool differ = false;
+    for (uintptr_t with = 0; with < 32; with++) {
+        register uintptr_t address __asm__("x17") = plain;
+        register uintptr_t modifier __asm__("x16") = with;
+        __asm__("hint #8" : "+r"(address) : "r"(modifier)); /* pacia1716 */
+        differ |= address != plain;
+    }
+    return differ;
 }
