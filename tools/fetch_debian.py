@@ -28,7 +28,7 @@ def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[
         "Acquire::Languages": "none",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
         "Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled": "false",
-        "Acquire::Retries": "2",
+        "Acquire::Retries": "5",
         "APT::Sandbox::User": "root",
     }
     if (state / SOURCES).exists():
