@@ -177,6 +177,8 @@ CALLERS = {
     "one_round": {"run_child"},
     "storm_round": {"one_round"},
     "steps_round": {"one_round"},
+    "__exit__": {"storm_round"},
+    "<listcomp>": {"storm_round"},
     **{kind.__name__: {"work", "work_in_steps"} for kind in KINDS},
     "call_one": {"calls", "traced"},
     "call_two": {"call_one"},
