@@ -17,6 +17,8 @@
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
+/* Eleven days: the first tick, which comes anywhere within an interval, is none of a test's either. */
+#define SELDOM (1000000000 * MS)
 
 static void start(uint64_t interval_ns, bool wall) {
     spprof_cpu_plan plan = {.interval_ns = interval_ns, .wall = wall, .native = true};
@@ -96,7 +98,7 @@ TEST(test_a_new_session_begins_empty_and_the_last_stays_readable_till_then) {
     burn(20 * MS);
     assert_int_equal(stats().samples, samples);
     assert_int_equal(spprof_cpu_copy(NULL, 0), samples);
-    start(1000 * MS, false);
+    start(SELDOM, false);
     assert_int_equal(spprof_cpu_copy(NULL, 0), 0);
     assert_int_equal(stats().sessions, 2);
 }
@@ -110,7 +112,7 @@ TEST(test_starting_and_stopping_leave_errno_alone) {
 }
 
 TEST(test_a_signal_that_comes_after_the_end_does_nothing) {
-    start(1000 * MS, false);
+    start(SELDOM, false);
     int number;
     uint64_t cookie;
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
@@ -118,7 +120,7 @@ TEST(test_a_signal_that_comes_after_the_end_does_nothing) {
     assert_int_equal(stats().samples, 1);
     spprof_cpu_stop();
     assert_true(sp_tick_send(sp_thread_kernel_id(), cookie));
-    start(1000 * MS, false);
+    start(SELDOM, false);
     assert_true(sp_tick_send(sp_thread_kernel_id(), cookie)); /* the last session's */
     assert_int_equal(stats().samples, 0);
 }
@@ -128,7 +130,7 @@ static void handle_nothing(int number) {
 }
 
 TEST(test_a_handler_in_the_place_of_ours_is_told_and_the_next_session_has_another_signal) {
-    start(1000 * MS, false);
+    start(SELDOM, false);
     int number, next;
     uint64_t cookie;
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
@@ -137,14 +139,14 @@ TEST(test_a_handler_in_the_place_of_ours_is_told_and_the_next_session_has_anothe
     assert_true(stats().displaced);
     spprof_cpu_stop();
     assert_true(stats().displaced);
-    start(1000 * MS, false);
+    start(SELDOM, false);
     assert_false(stats().displaced);
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &next, &cookie));
     assert_int_equal(next, number - 1);
 }
 
 TEST(test_a_tick_that_no_timer_sent_is_no_sample) {
-    start(1000 * MS, false);
+    start(SELDOM, false);
     int number;
     uint64_t cookie;
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
@@ -176,7 +178,7 @@ static uint64_t torn(void) {
 
 TEST(test_a_session_whose_every_stack_is_torn_gives_up_and_the_next_tries_again) {
     spprof_set_tick_walker(torn_stack);
-    start(1000 * MS, false);
+    start(SELDOM, false);
     send_ticks(SPPROF_CPU_HOPELESS_TORN - 1);
     assert_int_equal(torn(), SPPROF_CPU_HOPELESS_TORN - 1);
     assert_false(stats().gave_up);
@@ -186,7 +188,7 @@ TEST(test_a_session_whose_every_stack_is_torn_gives_up_and_the_next_tries_again)
     spprof_cpu_stop();
     assert_true(stats().gave_up);
     spprof_set_tick_walker(empty_stack);
-    start(1000 * MS, false);
+    start(SELDOM, false);
     send_ticks(1);
     assert_false(stats().gave_up);
     assert_int_equal(stats().samples, 1);
@@ -194,7 +196,7 @@ TEST(test_a_session_whose_every_stack_is_torn_gives_up_and_the_next_tries_again)
 
 TEST(test_a_session_that_reads_one_stack_of_many_goes_on) {
     spprof_set_tick_walker(empty_stack);
-    start(1000 * MS, false);
+    start(SELDOM, false);
     send_ticks(20);
     spprof_set_tick_walker(torn_stack);
     send_ticks(99 * 20);
@@ -219,7 +221,7 @@ TEST(test_weights_add_up_to_the_threads_cpu_time) {
 }
 
 TEST(test_what_is_used_after_the_end_is_not_the_sessions) {
-    start(1000 * MS, false);
+    start(SELDOM, false);
     burn(5 * MS);
     spprof_cpu_stop();
     uint64_t uncovered = thread_of(sp_thread_kernel_id()).uncovered_ns;
@@ -229,7 +231,7 @@ TEST(test_what_is_used_after_the_end_is_not_the_sessions) {
 }
 
 TEST(test_a_dropped_sample_loses_no_time) {
-    start(1000 * MS, false);
+    start(SELDOM, false);
     int number;
     uint64_t cookie;
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
@@ -388,7 +390,7 @@ TEST(test_threads_that_block_the_signal_are_known_as_such) {
 static void profile_in_child(void *unused) {
     (void)unused;
     CHECK(spprof_cpu_is_active());
-    CHECK(totals_of(sp_thread_kernel_id()).samples == 0);
+    CHECK(stats().weight_ns <= sp_clock_process_cpu_ns()); /* none of the parent's */
     while (totals_of(sp_thread_kernel_id()).samples < 3) burn(MS);
     CHECK(spprof_cpu_stop() == SPPROF_CPU_OK);
     CHECK(stats().threads == 1);
@@ -426,7 +428,7 @@ static void read_threads(void *unused) {
 }
 
 TEST(test_a_child_can_read_what_another_thread_was_reading) {
-    start(1000 * MS, false);
+    start(SELDOM, false);
     spprof_cpu_stop();
     assert_true(sp_threads_try());
     run_in_child(read_threads, NULL);
@@ -469,7 +471,7 @@ TEST(test_without_timers_a_child_is_not_sampled) {
 TEST(test_a_small_alternate_stack_is_left_alone) {
     static _Alignas(16) char alternate[8192];
     stack_t stack = {.ss_sp = alternate, .ss_size = 4096};
-    start(1000 * MS, false);
+    start(SELDOM, false);
     int number;
     uint64_t cookie;
     assert_true(spprof_cpu_tick_of(sp_thread_kernel_id(), &number, &cookie));
