@@ -117,7 +117,7 @@ class Chromium:
         """Ends the browser and waits for it."""
         os.close(self._writer)
         try:
-            self.process.wait(timeout=20)
+            self.process.wait(timeout=120)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 RESULTS = Path("build/results")
-LIMIT_SECONDS = 1800
+LIMIT_SECONDS = 3 * 3600
 
 
 class Counts(NamedTuple):
