@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "python"))  # child.py
 from child import Child
 from spprof import _memprof
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1200
 
 
 class Run(NamedTuple):

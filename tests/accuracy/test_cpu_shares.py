@@ -52,15 +52,26 @@ def errors_of(told: dict[str, Any]) -> dict[str, tuple[float, float]]:
     }
 
 
+def what_is_wrong(told: dict[str, Any]) -> str:
+    """Nothing, or what."""
+    if told["samples"] < 200:
+        return f"too few to say anything: {told}"
+    for name, (off, error) in errors_of(told).items():
+        if abs(off) > TIMES * error:
+            return f"{name} is {off:+.2%} off, {off / error:+.1f} standard errors: {told}"
+    total = told["total_ns"] / told["used_ns"] - 1
+    return f"the total is {total:+.2%} off: {told}" if abs(total) > TOTAL_MAX else ""
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_shares_of_cpu_time(kind: str) -> None:
     if kind == "in_numpy" and importlib.util.find_spec("numpy") is None:
         pytest.skip("numpy is not installed: pip install numpy")
-    told = run(kind, CPU_SECONDS)
-    assert told["samples"] >= 200, "too few to say anything"
-    for name, (off, error) in errors_of(told).items():
-        assert abs(off) <= TIMES * error, f"{name} is {off:+.2%} off, {off / error:+.1f} standard errors: {told}"
-    assert abs(told["total_ns"] / told["used_ns"] - 1) <= TOTAL_MAX, told
+    for longer in (1, 2, 4):  # what is wrong is so each time; few samples of a busy machine are not
+        wrong = what_is_wrong(run(kind, CPU_SECONDS * longer))
+        if not wrong:
+            return
+    pytest.fail(wrong)
 
 
 def main() -> None:

@@ -13,11 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define LIMIT_SECONDS 300
-#else
-#define LIMIT_SECONDS 60
-#endif
 #define THREADS_MAX 64
 
 /* ---- Tests in children ---- */

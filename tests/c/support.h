@@ -24,7 +24,7 @@
     }                                                                                                                  \
     static void name##_alone(__attribute__((unused)) void **state)
 
-/* Fails the calling test if `test` fails, crashes or takes longer than a minute in a child. */
+/* Fails the calling test if `test` fails, crashes or takes longer than five minutes in a child. */
 void run_alone(const char *name, CMUnitTestFunction test);
 
 /* From any thread and from forked children: tells and ends the process as failed. */

@@ -38,7 +38,7 @@ PROFILES = Path(__file__).parents[1] / "python" / "profiles"
 SMALL = 6000
 """Bytes: larger files of the corpus are used in parts, so that a mutation matters."""
 MEMORY_BYTES = 2 << 30
-PROCESSOR_SECONDS = 5.0
+PROCESSOR_SECONDS = 30.0
 INTERESTING = [0, 1, 2, 0x7F, 0x80, 0xFF, 1 << 31, (1 << 32) - 1, 10 << 30, 1 << 63, (1 << 64) - 1]
 
 

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1200
 
 
 class Child:

@@ -22,7 +22,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DEPENDENCIES = ROOT / "build" / "deps"
 EMULATORS = ("qemu-aarch64-static", "qemu-aarch64")
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1200
 
 COMPILER_PACKAGES = """
     gcc-{major}-aarch64-linux-gnu gcc-{major}-aarch64-linux-gnu-base cpp-{major}-aarch64-linux-gnu

@@ -14,6 +14,7 @@ from spprof.model import Frame
 START_NS = 1_700_000_000_000_000_000
 OFFSET_NS = START_NS - 5_000_000
 MAIN_ID = os.getpid()
+BLOCKED_ID = MAIN_ID + 2
 REASONS = ("in_engine", "torn", "no_memory")
 
 

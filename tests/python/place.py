@@ -13,7 +13,7 @@ from spprof.pprof.profile import Profile
 from spprof.sites import SiteKey
 from spprof.tally import Tally
 
-TIMEOUT_SECONDS = 60
+TIMEOUT_SECONDS = 600
 SPPROF = [sys.executable, "-m", "spprof"]
 
 

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PROGRAM = HERE.parent / "specimens" / "wheels_at_work.py"
 WHEELS = ["numpy", "pandas", "lxml", "cryptography"]
-TIMEOUT_SECONDS = 300
+TIMEOUT_SECONDS = 1200
 
 
 class Comparison(NamedTuple):

@@ -89,9 +89,12 @@ def test_forked_children_write_files_of_their_own(place: Place):
     assert sorted(path.name for path in place.folder.glob("out*")) == sorted(
         ["out.pb.gz", f"out.pb.gz.{worker}", f"out.pb.gz.{child}"]
     )
-    assert place.sites(f"out.pb.gz.{worker}")[SiteKey("work", str(place.script), 5)] == BYTES + 1
-    assert place.sites(f"out.pb.gz.{child}")[SiteKey("<module>", str(place.script), 10)] == 2 * BYTES + 1
-    assert BYTES + 1 not in place.sites().values()
+    # The object itself is another block on that line, which may be sampled too.
+    in_worker = place.sites(f"out.pb.gz.{worker}")[SiteKey("work", str(place.script), 5)]
+    in_child = place.sites(f"out.pb.gz.{child}")[SiteKey("<module>", str(place.script), 10)]
+    assert BYTES < in_worker < 1.2 * BYTES
+    assert 2 * BYTES < in_child < 2.4 * BYTES
+    assert max(place.sites().values(), default=0) < BYTES
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,9 @@ def _summary_without_time(printed: str) -> str:
 def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     place.write(f"held = bytearray({BYTES})")
     lines = place.run("program.py", environment=seeded(place)).stderr.splitlines()
-    assert lines[0].startswith("spprof: alive at the end: 9.5 MiB (9.5 MiB - ")
+    # A small block that happens to be sampled stands for half a mebibyte more.
+    told = r"spprof: alive at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
+    assert re.match(told, lines[0]), lines[0]
     assert lines[1].endswith(f"<module> ({place.script}:1)")
     assert lines[-2] == "spprof: few samples make wide intervals; --rate-kb 64 sees 8 times as much"
     assert lines[-1] == "spprof: wrote out.pb.gz; look at it: spprof table out.pb.gz"

@@ -462,7 +462,7 @@ def test_a_bad_file_is_status_1_and_one_line(tmp_path: Path, data: bytes, messag
         ["sh", "-c", 'ulimit -v 4000000; exec "$@"', "sh", sys.executable, "-m", "spprof", "table", str(path)],
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (finished.returncode, finished.stdout) == (1, "")

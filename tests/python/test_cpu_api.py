@@ -150,7 +150,7 @@ for thread in profile.threads:
 
 
 def test_threads_without_a_sample_are_counted_and_their_time_is_not_lost(child: Child):
-    """Threads that were just joined may still be about, and then count as ones that live."""
+    """Threads that were just joined may still be about, and then count as ones that live; or a tick may come."""
     child.run(
         PRELUDE
         + """
@@ -169,9 +169,9 @@ for _ in range(20):
 profile = spprof.stop()
 used = time.process_time_ns() - before
 go.set()
-assert 17 <= profile.short_threads <= 20, profile.short_threads
+assert 14 <= profile.short_threads <= 20, profile.short_threads
 (rest,) = [sample for sample in profile.samples if sample.frames[0].function == "<threads too short to sample>"]
-assert 17 * 5_000_000 <= rest.weight_ns <= used
+assert 14 * 5_000_000 <= rest.weight_ns <= used
 assert profile.process_ns <= used
 assert f"{profile.short_threads} threads were too short to sample" in str(profile)
 """

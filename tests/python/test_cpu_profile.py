@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import spprof
-from naive_cpu import MAIN_ID, START_NS, NaiveCpu, random_cpu
+from naive_cpu import BLOCKED_ID, MAIN_ID, START_NS, NaiveCpu, random_cpu
 from naive_heap import native_frame, python_frame
 from spprof import cpu_profile, writers
 from spprof.cli.ourselves import cpu_without_ourselves
@@ -119,13 +119,13 @@ def test_clocks_that_were_read_one_after_the_other_make_no_stack():
 
 def test_a_thread_that_blocks_signals_is_named_with_its_time():
     cpu = one_of_each()
-    cpu.names[4711] = "io\n"
-    cpu.unsampled, cpu.blocked = {4711: 50 * MS, MAIN_ID: 2 * MS}, {4711}
+    cpu.names[BLOCKED_ID] = "io\n"
+    cpu.unsampled, cpu.blocked = {BLOCKED_ID: 50 * MS, MAIN_ID: 2 * MS}, {BLOCKED_ID}
     profile = cpu.profile()
     last = profile.samples[-1]
-    assert (last.frames, last.thread_id, last.thread_name) == (cpu_profile.BLOCKED, 4711, "io\n")
+    assert (last.frames, last.thread_id, last.thread_name) == (cpu_profile.BLOCKED, BLOCKED_ID, "io\n")
     assert (last.weight_ns, profile.total_ns) == (50 * MS, 88 * MS)
-    assert "thread io\\n (4711) blocks all signals and could not be sampled; it used 50.0 ms" in str(profile)
+    assert f"thread io\\n ({BLOCKED_ID}) blocks all signals and could not be sampled; it used 50.0 ms" in str(profile)
 
 
 def test_wall_time_covers_everything_by_itself():

@@ -112,6 +112,7 @@ def test_waits_in_python_last_as_long_and_give_the_same(spender: Spender, mode: 
         sender.start()
         assert one.recv(10, socket.MSG_WAITALL) == b"x" * 10
         sender.join()
+        if {mode == "wall"}: until_sampled(11, time.sleep, 0.01)
         profile = spprof.stop()
         if {mode == "wall"}:
             assert len(profile.samples) > 10, profile

@@ -32,17 +32,18 @@ def test_threads_that_start_later_are_told_all_their_time(spender: Spender):
 def test_threads_of_c_are_found_and_have_no_python_frames(spender: Spender, when: str, stack_size: int):
     spender.run(f"""
         def begin():
-            assert burners.burners_start(4, 300_000_000, False, {stack_size}, 0) == 4
+            assert burners.burners_start(4, 500_000_000, False, {stack_size}, 0) == 4
 
         spprof.start(interval_ms=1)
         if {when == "before"}:
             spprof.stop()
             begin()
-            spprof.start(interval_ms=1)
+        earlier = time.process_time()
+        if {when == "before"}: spprof.start(interval_ms=1)
         used = time.process_time()
         if {when == "after"}: begin()
         burners.burners_join()
-        used = time.process_time() - used
+        used, at_most = time.process_time() - used, time.process_time() - earlier
         profile = spprof.stop()
         told, longest = {{}}, 0
         for sample in profile.samples:
@@ -53,8 +54,9 @@ def test_threads_of_c_are_found_and_have_no_python_frames(spender: Spender, when
         unsampled = told.pop(0, 0.0)
         assert len(told) == 4 and min(told.values()) > 0.1, told
         assert unsampled <= 4 * max(APART, 2.5 * longest), (unsampled, told)
-        assert sum(told.values()) <= used + APART, (used, told)
-        assert abs(sum(told.values()) + unsampled - used) <= 2 * APART, (used, unsampled, told)
+        assert sum(told.values()) <= at_most + APART, (at_most, told)
+        all_told = sum(told.values()) + unsampled
+        assert used - 2 * APART <= all_told <= at_most + 2 * APART, (used, at_most, unsampled, told)
     """)
 
 
@@ -120,10 +122,10 @@ def test_ten_thousand_short_threads_lose_no_time(spender: Spender):
 def test_a_thread_with_room_on_its_alternate_stack_is_sampled(spender: Spender):
     spender.run("""
         spprof.start(interval_ms=1, native=True)
-        assert burners.burners_start(2, 300_000_000, False, 0, 65536) == 2
+        assert burners.burners_start(2, 500_000_000, False, 0, 65536) == 2
         burners.burners_join()
         profile = spprof.stop()
-        check_seconds(profile, "burn", 0.6, times=4)
+        check_seconds(profile, "burn", 1, times=4)
         assert not drops_within(), drops()
     """)
 
@@ -247,8 +249,8 @@ GEVENT = """
     spprof.start(interval_ms=1)
     pool = ThreadPool(2)
     pooled = pool.spawn(in_the_pool)
-    gevent.joinall([gevent.spawn(serve), gevent.spawn(ask)], raise_error=True, timeout=60)
-    pooled.get(timeout=60)
+    gevent.joinall([gevent.spawn(serve), gevent.spawn(ask)], raise_error=True, timeout=600)
+    pooled.get(timeout=600)
     profile = spprof.stop()
     check_seconds(profile, "answer", 0.2, times=20)
     check_seconds(profile, "digest", 0.4, times=20)

@@ -274,7 +274,7 @@ for thread in threads:
 for number in range(100):
     pid = os.fork()
     if pid == 0:
-        signal.alarm(20)  # a child that hangs is killed, and fails the test
+        signal.alarm(300)  # a child that hangs is killed, and fails the test
         held = [bytearray(99_999) for _ in range(20)]
         live = [record for record in memprof.get_snapshot().records() if record[1] == 100_000]
         os._exit(7 if len(live) == 20 else 8)

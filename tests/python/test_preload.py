@@ -217,7 +217,7 @@ def run_preloaded(value: str, program: str, folder: Path) -> subprocess.Complete
         env=variables,
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=600,
         check=False,
     )
 

@@ -69,7 +69,7 @@ print("own site:", (own["function"], own["file"], own["line"]) == ("<module>", _
         # 10 million ints of 32 bytes each, and their list
         after="""
 import os
-low, high = mp.snapshot.heap_bytes_interval(0.999999)
+low, high = mp.snapshot.heap_bytes_interval(0.99999999)
 print("ints:", low < 10_000_000 * 32 + 8 * len(data) * 1.13 and high > 10_000_000 * 40,
       os.path.getsize("memory_profile.json") > 100)
 """,

@@ -165,9 +165,15 @@ ROUNDS = 150
 steady = Library({str(steady)!r}, "steady")
 ending = threading.Event()
 
+free = ctypes.CDLL(None).free
+free.argtypes, free.restype = [ctypes.c_void_p], None
+
 def allocate_all_the_time():
+    kept = 0
     while not ending.is_set():
-        steady.outer(40000)
+        block = steady.outer(40000)
+        kept += 1
+        if kept > 2000: free(block)
 
 def load_and_unload():
     for round in range(ROUNDS):
