@@ -21,7 +21,7 @@ CHECKED = -Dchecks=true -Dwerror=true
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
-    run-tests run-pytest run-other-pythons packaging-venv run-packaging valgrind pythons
+    run-fuzz-pprof run-tests run-pytest run-other-pythons packaging-venv run-packaging valgrind pythons
 .NOTPARALLEL:
 
 demo: install
@@ -65,7 +65,9 @@ viewers: install-checked $(CHROMIUM)
 	$(VENV)/bin/python -m pytest -m viewers tests/python --junitxml=build/results/viewers.xml
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
-fuzz-pprof: install-checked
+fuzz-pprof: install-checked run-fuzz-pprof
+
+run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py
 
 libspprof_alloc.so: $(shell find include src -type f) meson.build meson.options
