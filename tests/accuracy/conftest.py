@@ -12,10 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))  # child.py
 
-from child import Child
+from child import TIMEOUT_SECONDS, Child
 from spprof import _memprof
-
-TIMEOUT_SECONDS = 1200
 
 
 class Run(NamedTuple):

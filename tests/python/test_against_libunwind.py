@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from child import library_path
+from child import TIMEOUT_SECONDS, library_path
 from native import compile_library
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PROGRAM = HERE.parent / "specimens" / "wheels_at_work.py"
 WHEELS = ["numpy", "pandas", "lxml", "cryptography"]
-TIMEOUT_SECONDS = 1200
 
 
 class Comparison(NamedTuple):

@@ -26,6 +26,8 @@ EVERY_ALLOCATOR_AND_MODE = pytest.mark.parametrize(
     ],
 )
 """Where every Python does the same, the others than the first run a few."""
+TIMES = 6.5
+"""So many standard errors an estimate may be off: a false alarm in 10¹⁰ for each number."""
 DEBUG_BYTES_MAX = 64
 """What a debug layer may add to a block that its pool hands down: it is counted as it reaches malloc."""
 
@@ -96,7 +98,7 @@ def allocator_environment(allocator: str, child: Child) -> dict[str, str]:
 
 @EVERY_ALLOCATOR_AND_MODE
 def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
-    """Sampled, within 6.5 standard errors: a false alarm in 10¹⁰ for each number."""
+    """Sampled, within TIMES standard errors."""
     added = DEBUG_BYTES_MAX if "debug" in allocator else 0
     of_all = [(*case, 0, None) for case in EXACT] + [(*case, 1, 1) for case in SAMPLED]
     cases = {
@@ -116,7 +118,7 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
             cases[domain], results[domain]
         ):
             odds = math.exp(-size / 1024) / -math.expm1(-size / 1024) if rate_kb else 0
-            error = 6.5 * math.sqrt(odds / count)
+            error = TIMES * math.sqrt(odds / count)
             near = pytest.approx
             where = f"{domain}: {count} blocks of {size} bytes at {rate_kb} KB"
             assert held_objects == near(count, rel=error + added / size), where
@@ -246,7 +248,7 @@ STEPS = [48, 130, 131, 250, 480, 300, 300, 90, 400, 16, 200]
 
 @EVERY_ALLOCATOR_AND_MODE
 def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
-    """All of the new size, once, within 6.5 standard errors: a false alarm in 10¹⁰ for each number."""
+    """All of the new size, once, within TIMES standard errors."""
     count = 20_000
     environment = {
         **blocks,
@@ -259,12 +261,12 @@ def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], a
     added = DEBUG_BYTES_MAX if allocator == "malloc_debug" else 0
     odds = [math.exp(-size / 1024) / -math.expm1(-size / 1024) for size in STEPS]
     for ever, ever_objects, held, held_objects in results:
-        error = 6.5 * math.sqrt(count * sum(size**2 * odd for size, odd in zip(STEPS, odds)))
+        error = TIMES * math.sqrt(count * sum(size**2 * odd for size, odd in zip(STEPS, odds)))
         assert -error <= ever - count * sum(STEPS) <= error + count * len(STEPS) * added + 100 * 1024
-        error = 6.5 * math.sqrt(count * sum(odds))
+        error = TIMES * math.sqrt(count * sum(odds))
         assert abs(ever_objects - count * len(STEPS)) <= error + 100
         if not added:
-            error = 6.5 * math.sqrt(count * odds[-1])
+            error = TIMES * math.sqrt(count * odds[-1])
             assert abs(held_objects - count) <= error
             assert abs(held - count * STEPS[-1]) <= error * STEPS[-1]
 

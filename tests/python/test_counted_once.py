@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from child import library_path
+from child import TIMEOUT_SECONDS, library_path
 
 pytest.importorskip("numpy", reason="numpy's arrays are what is counted; pip install numpy")
 
@@ -143,7 +143,7 @@ def run(case: Case) -> dict[str, float | str]:
     environment = {**os.environ, "PYTHONMALLOC": case.malloc, "LD_PRELOAD": preloads(case)}
     finished = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(case._asdict())],
-        env=environment, capture_output=True, encoding="utf-8", timeout=1200, check=False,
+        env=environment, capture_output=True, encoding="utf-8", timeout=TIMEOUT_SECONDS, check=False,
     )  # fmt: skip
     if finished.returncode != 0:
         return {"error": f"exit status {finished.returncode}: {finished.stderr.strip().splitlines()[-1:]}"}
