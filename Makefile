@@ -25,7 +25,7 @@ C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 .NOTPARALLEL:
 
 demo: install
-	preload="$$($(VENV)/bin/python -c 'from spprof import _memprof; print(_memprof.library_path())')" && \
+	preload="$$($(VENV)/bin/python -c 'from spprof import _engine; print(_engine.library_path())')" && \
 	    LD_PRELOAD="$$preload" $(VENV)/bin/python examples/demo.py
 
 # C tests, tidy tests and Python tests on PYTHON.

@@ -24,7 +24,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from spprof import _memprof
+from spprof import _engine
 
 SPECIMENS = Path(__file__).parent / "specimens"
 RATE = 512 * 1024
@@ -57,7 +57,7 @@ def compile_c(name: str, output: Path, *options: str) -> Path:
 def malloc_variants(folder: Path) -> list[Variant]:
     loop = [str(compile_c("malloc_loop.c", folder / "malloc_loop"))]
     empty = str(compile_c("empty_preload.c", folder / "empty.so", "-shared", "-fPIC"))
-    ours = _memprof.library_path()
+    ours = _engine.library_path()
     return [
         Variant("nothing", loop, []),
         Variant("empty pass-through", loop, [], empty),

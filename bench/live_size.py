@@ -23,10 +23,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from spprof import _memprof
+from spprof import _engine
 
 SPECIMENS = Path(__file__).parent / "specimens"
-LIBRARY = _memprof.library_path()
+LIBRARY = _engine.library_path()
 FEW, MANY = 1_000, 1_000_000
 PAIRS_OF_PROCESSES, SLICES, ROUNDS = 3, 60, 8
 
@@ -47,7 +47,7 @@ HEAPS = [
 HEAP_PROGRAM = """
 import ctypes, json, re, sys, time
 import spprof.memprof as memprof
-import spprof.snapshot
+import spprof.heap.snapshot
 
 library, total, size, rate = sys.argv[1], *map(int, sys.argv[2:])
 heap = ctypes.CDLL(library)

@@ -24,7 +24,7 @@ from typing import Callable
 
 import files
 import stacks
-from spprof.snapshot import HeapSnapshot
+from spprof.heap.snapshot import HeapSnapshot
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import chromium

@@ -10,10 +10,10 @@ from __future__ import annotations
 import random
 import struct
 
-from spprof import _memprof
-from spprof.drawn import weight
-from spprof.model import Frame
-from spprof.snapshot import HeapSnapshot
+from spprof import _engine
+from spprof.analysis.sample_weights import weight
+from spprof.heap.snapshot import HeapSnapshot
+from spprof.results import Frame
 
 STACKS = 50_000
 DEPTH = 40
@@ -49,7 +49,7 @@ def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE
     packed, sites = bytearray(), []
     for stack_id, _ in enumerate(stacks, 1):
         size = max(1, int(chance.lognormvariate(6, 2)))
-        packed += struct.pack(_memprof.SAMPLE_FORMAT, 16 * stack_id, size, stack_id, stack_id, rate, stack_id, 7, 0)
+        packed += struct.pack(_engine.SAMPLE_FORMAT, 16 * stack_id, size, stack_id, stack_id, rate, stack_id, 7, 0)
         sites.append(_site(stack_id, size, 1 + (stack_id % 3 == 0), rate))
     return HeapSnapshot(
         live_samples=len(stacks),
@@ -65,7 +65,7 @@ def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE
     )
 
 
-def _site(stack_id: int, size: int, count: int, rate: int) -> _memprof.Site:
+def _site(stack_id: int, size: int, count: int, rate: int) -> _engine.Site:
     """The sums of a stack at which ``count`` blocks were sampled, of which one is live."""
     one = weight(size, rate)
     live = (1, size, one.fixed_bytes, one.fixed_objects, one.variance, one.skewness, 0.0, 0.0)

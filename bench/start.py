@@ -41,7 +41,7 @@ times = {}
 if mode != "none":
     import spprof.memprof as memprof
 
-    times["imports"] = milliseconds(lambda: __import__("spprof.snapshot"))
+    times["imports"] = milliseconds(lambda: __import__("spprof.heap.snapshot"))
     times["start"] = milliseconds(lambda: memprof.start(native=mode))
     if mode == "patch":
         assert memprof.get_stats().native_mode == "patch", memprof.get_stats()

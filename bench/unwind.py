@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from spprof import _memprof
+from spprof import _engine
 
 ROOT = Path(__file__).parents[1]
 SPECIMENS = ROOT / "bench" / "specimens"
@@ -214,7 +214,7 @@ def main() -> None:
         shared = ("-shared", "-fPIC", "-DFRAME_POINTERS=0")
         stopwatch = compile_with_engine(folder / "stopwatch.so", [], *shared)
         pair = compile_c(
-            folder / "pair.so", ["forced_sample.c"], "-shared", "-fPIC", "-fno-builtin", _memprof.library_path()
+            folder / "pair.so", ["forced_sample.c"], "-shared", "-fPIC", "-fno-builtin", _engine.library_path()
         )
         for python in pythons():
             print_in_python(python, stopwatch, pair)

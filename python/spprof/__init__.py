@@ -10,13 +10,13 @@ versions; nothing falls back silently to less.
 from __future__ import annotations
 
 from spprof import memprof
-from spprof._memprof import VERSION as __version__  # noqa: N811
+from spprof._engine import VERSION as __version__  # noqa: N811
 from spprof.cpu import Profiler, is_active, profile, start, stats, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from spprof.cpu_profile import Profile
-    from spprof.model import CpuSample, CpuStack, CpuStats, CpuThread, Frame, TopFunction
+    from spprof.cpu_time.profile import Profile
+    from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame, TopFunction
 
 __all__ = [
     "CpuSample",
@@ -42,8 +42,9 @@ if not TYPE_CHECKING:
         """The result types of ``__all__``, imported when first asked for."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof import cpu_profile, model
+        from spprof import results
+        from spprof.cpu_time.profile import Profile
 
-        value = cpu_profile.Profile if name == "Profile" else getattr(model, name)
+        value = Profile if name == "Profile" else getattr(results, name)
         globals()[name] = value
         return value

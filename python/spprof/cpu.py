@@ -22,15 +22,15 @@ import atexit
 import os
 from _thread import allocate_lock
 
-from spprof import _memprof
+from spprof import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Optional, Union
 
-    from spprof.cpu_profile import Profile
-    from spprof.model import CpuStats
+    from spprof.cpu_time.profile import Profile
+    from spprof.results import CpuStats
 
     Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 
@@ -45,7 +45,7 @@ class Output:
     """The file of a profile: a path that a forked child does not share."""
 
     def __init__(self, path: Path) -> None:
-        from spprof.writers import format_of
+        from spprof.formats import format_of
 
         self._path = os.path.abspath(os.fsdecode(path))
         self._format = format_of(self._path)
@@ -65,7 +65,7 @@ class _Session:
     """What Python knows of the profile that is running."""
 
     def __init__(self, output: Output | None) -> None:
-        from spprof.threads import ids, python_names
+        from spprof.cpu_time.thread_names import ids, python_names
 
         self.output = output
         self.names = python_names()
@@ -103,22 +103,22 @@ def stop() -> Profile:
 
     RuntimeError: not active. OSError: the file cannot be written; the profiler has stopped nevertheless.
     """
-    _memprof.cpu_stop()
+    _engine.cpu_stop()
     return _finished()
 
 
 def is_active() -> bool:
     """Whether a profile is being made: between ``start()`` and ``stop()``."""
-    return _memprof.cpu_is_active()
+    return _engine.cpu_is_active()
 
 
 def stats() -> CpuStats:
     """The profiler's counters, of the running profile or of the last. Zeros before the first start."""
-    from spprof.model import CpuStats
+    from spprof.results import CpuStats
 
-    counters = _memprof.cpu_stats()
+    counters = _engine.cpu_stats()
     return CpuStats(
-        is_active=_memprof.cpu_is_active(),
+        is_active=_engine.cpu_is_active(),
         mode=counters["mode"],
         interval_ms=counters["interval_ns"] / 1e6,
         native=counters["native"],
@@ -168,8 +168,8 @@ class Profiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if _memprof.cpu_is_active():  # else the block itself has stopped the profiler
-            _memprof.cpu_stop()
+        if _engine.cpu_is_active():  # else the block itself has stopped the profiler
+            _engine.cpu_stop()
         self._profile = running()
         if self._output:
             self._output.save(self._profile)
@@ -179,8 +179,8 @@ def running() -> Profile:
     """The profile so far, or the last one. RuntimeError: nothing was ever started."""
     if _session is None:
         raise RuntimeError("there is no profile; call spprof.start() first")
-    from spprof.cpu_profile import cut
-    from spprof.threads import ids, python_names
+    from spprof.cpu_time.profile import cut
+    from spprof.cpu_time.thread_names import ids, python_names
 
     return cut({**_session.names, **python_names()}, _session.threads_before, ids())
 
@@ -195,7 +195,7 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
     ValueError and TypeError as ``start()``; TypeError for a class. OSError of a call as ``start()`` and ``stop()``.
     """
-    from spprof.profiled import decorate
+    from spprof.cpu_time.decorator import decorate
 
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
@@ -209,18 +209,18 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> None:
     # What profiles and files will need, before there is anything to see of it.
-    import spprof.cpu_functions
-    import spprof.cpu_profile
-    import spprof.cpu_recorded
-    import spprof.cpu_table
-    import spprof.writers.atomic_file
-    import spprof.writers.collapsed
-    import spprof.writers.pprof
-    import spprof.writers.speedscope  # noqa: F401
+    import spprof.cpu_time.functions
+    import spprof.cpu_time.profile
+    import spprof.cpu_time.text
+    import spprof.cpu_time.to_pprof
+    import spprof.formats.atomic_file
+    import spprof.formats.collapsed
+    import spprof.formats.pprof
+    import spprof.formats.speedscope  # noqa: F401
 
     global _session
     session = _Session(output)
-    ticks = _memprof.cpu_start(interval_ns, mode, native)
+    ticks = _engine.cpu_start(interval_ns, mode, native)
     _session = session
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(_at_exit)
@@ -239,7 +239,7 @@ def _warn_of_thread() -> None:
             stacklevel=4,
         )
     except RuntimeWarning:  # made an error: nothing was started then
-        _memprof.cpu_stop()
+        _engine.cpu_stop()
         raise
 
 
@@ -261,7 +261,7 @@ def _warn(words: str) -> None:
 def _finished() -> Profile:
     """The profile that has just been stopped, saved where that was asked for."""
     taken = running()
-    stats = _memprof.cpu_stats()
+    stats = _engine.cpu_stats()
     for counter, words in _ENDED_EARLY.items():
         if stats[counter]:  # type: ignore[literal-required]
             _warn(words)
@@ -272,8 +272,8 @@ def _finished() -> Profile:
 
 def _at_exit() -> None:
     """No sample is taken while the interpreter is torn down."""
-    if _memprof.cpu_is_active():
-        _memprof.cpu_stop()
+    if _engine.cpu_is_active():
+        _engine.cpu_stop()
         if _session is not None and _session.output:
             _session.output.save(running())
 

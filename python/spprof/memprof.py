@@ -9,7 +9,7 @@
 
 An allocation is sampled with a probability that grows with its size, one each ``sampling_rate_kb`` KiB on the
 average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
-(``spprof.estimate``). One profiler serves the whole process: these functions may be called from any thread.
+(``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
 Importing this module costs next to nothing: what results need is imported by the first ``start()``, before it begins
 to sample, so that a profile does not show it.
@@ -21,15 +21,16 @@ import atexit
 import operator
 from _thread import allocate_lock
 
-from spprof import _memprof
+from spprof import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from spprof._memprof import Site
-    from spprof.model import (
+    from spprof._engine import Site
+    from spprof.heap.snapshot import HeapSnapshot
+    from spprof.results import (
         AllocationSample,
         Frame,
         FramePointerHealth,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
         SiteDifference,
         TopAllocator,
     )
-    from spprof.snapshot import HeapSnapshot
 
 __all__ = [
     "AllocationSample",
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 _NATIVE_MODES = ("auto", "preload", "patch", "off")
-_RATE_MAX_KB = _memprof.RATE_MAX_BYTES // 1024
+_RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 _SEED_MAX = 2**64 - 1
 
 _AFTER_ALL = 2**64 - 1
@@ -92,7 +92,7 @@ def stop() -> None:
 
     RuntimeError: not active.
     """
-    _memprof.stop()
+    _engine.stop()
 
 
 def get_snapshot() -> HeapSnapshot:
@@ -100,27 +100,27 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
-    if _memprof.stats()["epochs"] == 0:
+    if _engine.stats()["epochs"] == 0:
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    from spprof.snapshot import cut
+    from spprof.heap.snapshot import cut
 
     return cut()
 
 
 def get_stats() -> MemProfStats:
     """The profiler's counters. Never stops the program; zeros before the first start."""
-    from spprof.model import MemProfStats
-    from spprof.sites import rounded
+    from spprof.analysis.sites import rounded
+    from spprof.results import MemProfStats
     from spprof.text import percent
 
-    stats = _memprof.stats()
+    stats = _engine.stats()
     return MemProfStats(
         total_samples=stats["total_samples"],
         live_samples=stats["live_samples"],
         freed_samples=stats["freed_samples"],
         unique_stacks=stats["unique_stacks"],
-        estimated_heap_bytes=rounded(stats["live_bytes"], _memprof.BYTES_ONE),
-        peak_heap_bytes=rounded(stats["peak_bytes"], _memprof.BYTES_ONE),
+        estimated_heap_bytes=rounded(stats["live_bytes"], _engine.BYTES_ONE),
+        peak_heap_bytes=rounded(stats["peak_bytes"], _engine.BYTES_ONE),
         heap_map_load_percent=percent(stats["live_samples"], stats["live_samples_max"]),
         sampling_rate_bytes=stats["sampling_rate_bytes"],
         native_mode=stats["native_mode"],
@@ -132,7 +132,7 @@ def get_stats() -> MemProfStats:
 
 def is_active() -> bool:
     """Whether sampling is on: between ``start()`` and ``stop()`` or ``shutdown()``."""
-    return _memprof.is_active()
+    return _engine.is_active()
 
 
 def shutdown() -> None:
@@ -141,7 +141,7 @@ def shutdown() -> None:
     What is recorded stays readable; its memory is left to the operating system. Runs by itself when the interpreter
     exits. Calling it again changes nothing, starting again is a RuntimeError.
     """
-    _memprof.shutdown()
+    _engine.shutdown()
 
 
 class MemoryProfiler:
@@ -179,7 +179,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sites, stats, _ = _memprof.snapshot(_AFTER_ALL)
+        _, sites, stats, _ = _engine.snapshot(_AFTER_ALL)
         _start(self._rate_bytes, self._native, self._seed)
         self._snapshot = None
         self._serial_before = stats["last_serial"]
@@ -190,13 +190,13 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from spprof.snapshot import cut
+        from spprof.heap.snapshot import cut
 
         try:
             self._snapshot = cut(self._serial_before, self._sites_before, self._total_before)
         finally:
             self._sites_before = ()
-            if _memprof.is_active():  # else the block itself has stopped the profiler
+            if _engine.is_active():  # else the block itself has stopped the profiler
                 stop()
 
 
@@ -204,16 +204,16 @@ def _start(rate_bytes: int, native: str, seed: int | None) -> None:
     # All that snapshots and files will need, before there is anything to see of it; and before a fork: a child waits
     # for ever when it imports what another thread was importing. Not what HTML needs, which loads libraries of
     # cryptography and compression.
-    import spprof.charts
-    import spprof.recorded
-    import spprof.snapshot
-    import spprof.table
-    import spprof.writers.atomic_file
-    import spprof.writers.collapsed
-    import spprof.writers.pprof
-    import spprof.writers.speedscope  # noqa: F401
+    import spprof.formats.atomic_file
+    import spprof.formats.collapsed
+    import spprof.formats.pprof
+    import spprof.formats.source
+    import spprof.formats.speedscope
+    import spprof.heap.snapshot
+    import spprof.heap.text
+    import spprof.heap.to_pprof  # noqa: F401
 
-    _memprof.start(rate_bytes, native, seed)
+    _engine.start(rate_bytes, native, seed)
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(shutdown)
 
@@ -250,8 +250,9 @@ if not TYPE_CHECKING:
         """The result types of ``__all__``, imported when first asked for."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof import model, snapshot
+        from spprof import results
+        from spprof.heap.snapshot import HeapSnapshot
 
-        value = snapshot.HeapSnapshot if name == "HeapSnapshot" else getattr(model, name)
+        value = HeapSnapshot if name == "HeapSnapshot" else getattr(results, name)
         globals()[name] = value
         return value

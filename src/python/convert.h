@@ -1,4 +1,4 @@
-/* convert.h: what the engine recorded, as Python objects (python/spprof/_memprof.pyi names their shapes).
+/* convert.h: what the engine recorded, as Python objects (python/spprof/_engine.pyi names their shapes).
  *
  * Threads: all need the GIL; new references, NULL with an exception set.
  */

@@ -1,4 +1,4 @@
-/* module.c: spprof._memprof. Lifecycle for the Python package; python/spprof/_memprof.pyi is its contract. */
+/* module.c: spprof._engine. Lifecycle for the Python package; python/spprof/_engine.pyi is its contract. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -215,7 +215,7 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
-    .m_name = "spprof._memprof",
+    .m_name = "spprof._engine",
     .m_doc = "Between the engine and spprof.memprof; not a public interface.",
     .m_size = -1,
     .m_methods = methods,
@@ -252,7 +252,7 @@ static bool add_constants(PyObject *module) {
            PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }
 
-PyMODINIT_FUNC PyInit__memprof(void) {
+PyMODINIT_FUNC PyInit__engine(void) {
     if (!engine_is_ours()) return NULL;
     PyObject *module = PyModule_Create(&definition);
     if (module && !add_constants(module)) Py_CLEAR(module);

@@ -1,4 +1,4 @@
-/* pysymbols.h: what is known of native addresses, for python/spprof/symbols.py (_memprof.pyi names the shapes).
+/* pysymbols.h: what is known of native addresses, for python/spprof/symbols.py (_engine.pyi names the shapes).
  *
  * Threads: all need the GIL, and let go of it while files are read. New references, NULL with an exception set.
  * Memory:  what is allocated on the way is the profiler's own and not sampled (aside.h); Python's objects are.

@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "python"))  # child.py
 
 from child import TIMEOUT_SECONDS, Child
-from spprof import _memprof
+from spprof import _engine
 
 
 class Run(NamedTuple):
@@ -39,10 +39,10 @@ def parse(line: str) -> Run:
     *integers, variance, skewness = line.split()
     numbers = [*map(int, integers)]
     estimates = [
-        numbers[4] / _memprof.BYTES_ONE,
-        numbers[5] / _memprof.OBJECTS_ONE,
-        numbers[6] / _memprof.BYTES_ONE,
-        numbers[7] / _memprof.OBJECTS_ONE,
+        numbers[4] / _engine.BYTES_ONE,
+        numbers[5] / _engine.OBJECTS_ONE,
+        numbers[6] / _engine.BYTES_ONE,
+        numbers[7] / _engine.OBJECTS_ONE,
     ]
     return Run(*numbers[:4], *estimates, *numbers[8:], float(variance), float(skewness))
 

@@ -13,9 +13,9 @@ import pytest
 from child import Child
 from conftest import Run, run_workload
 from spprof import estimate
-from spprof.changes import change, changes
+from spprof.analysis.by_site import Amount, Tally
+from spprof.analysis.diff import change, changes
 from spprof.pprof.file import read_profile
-from spprof.tally import Amount, Tally
 
 KB = 1024
 RATE = 4 * KB

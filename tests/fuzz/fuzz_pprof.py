@@ -25,14 +25,14 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from spprof.changes import changes
+from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.diff import changes
 from spprof.cli import table, tree
-from spprof.merged import merged
+from spprof.formats.profile_stacks import Stacked
 from spprof.pprof.file import read_bytes, written
+from spprof.pprof.merge import merged
 from spprof.pprof.profile import Profile
 from spprof.pprof.wire import WireError, varint
-from spprof.stacked import Stacked
-from spprof.tally import Tally, ranked
 
 PROFILES = Path(__file__).parents[1] / "python" / "profiles"
 SMALL = 6000

@@ -8,7 +8,8 @@ import ctypes
 import operator
 import os
 
-from spprof import estimate, sites
+from spprof import estimate
+from spprof.analysis import sites
 
 FAMILIES = {
     "malloc": ("malloc", "calloc", "realloc", "free"),

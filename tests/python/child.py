@@ -57,7 +57,7 @@ class Spender:
         "import spprof\n"
         "import spprof.memprof as memprof\n"
         "from spent import *\n"
-        "from spent import _memprof\n"
+        "from spent import _engine\n"
     )
 
     def __init__(self, child: Child, environment: dict[str, str]) -> None:
@@ -75,8 +75,8 @@ class Spender:
 
 def library_path() -> str:
     """The engine that the installed package uses, to be preloaded."""
-    from spprof import _memprof
+    from spprof import _engine
 
-    path = _memprof.library_path()
+    path = _engine.library_path()
     assert os.path.isfile(path), f"library_path() names {path!r}, which is no file"
     return path

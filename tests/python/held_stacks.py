@@ -22,7 +22,7 @@ HELD = '''
 import json
 import linecache
 
-from spprof import _memprof, memprof
+from spprof import _engine, memprof
 
 BYTEARRAY_ENDS_WITH_ZERO = 1
 
@@ -44,7 +44,7 @@ def words_of(size):
     """How many words the engine keeps of the stack, native frames and all."""
     snapshot = memprof.get_snapshot()
     ids = [record[5] for record in snapshot.records() if record[1] == size + BYTEARRAY_ENDS_WITH_ZERO]
-    return len(_memprof.stack(*ids)[0])
+    return len(_engine.stack(*ids)[0])
 
 
 def tell(*sizes):

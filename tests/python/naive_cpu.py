@@ -7,9 +7,9 @@ import random
 import struct
 from dataclasses import dataclass, field
 
-from spprof import _memprof
-from spprof.cpu_profile import Profile
-from spprof.model import Frame
+from spprof import _engine
+from spprof.cpu_time.profile import Profile
+from spprof.results import Frame
 
 START_NS = 1_700_000_000_000_000_000
 OFFSET_NS = START_NS - 5_000_000
@@ -85,7 +85,7 @@ class NaiveCpu:
     @staticmethod
     def _packed(tick: Tick) -> bytes:
         return struct.pack(
-            _memprof.CPU_SAMPLE_FORMAT,
+            _engine.CPU_SAMPLE_FORMAT,
             START_NS - OFFSET_NS + tick.time_ns,
             tick.weight_ns,
             tick.thread_id,

@@ -10,9 +10,9 @@ import random
 import struct
 from dataclasses import dataclass, field
 
-from spprof import _memprof
-from spprof.model import Frame
-from spprof.snapshot import HeapSnapshot
+from spprof import _engine
+from spprof.heap.snapshot import HeapSnapshot
+from spprof.results import Frame
 
 WALL_MINUS_MONOTONIC_NS = 1_700_000_000_000_000_000
 
@@ -105,15 +105,15 @@ def random_heap(seed: int, stacks: dict[int, tuple[Frame, ...]], blocks: int = 4
 
 def _packed(block: Block) -> bytes:
     return struct.pack(
-        _memprof.SAMPLE_FORMAT, 16 * block.serial, block.size, 1000 * block.serial, block.serial, block.rate,
+        _engine.SAMPLE_FORMAT, 16 * block.serial, block.size, 1000 * block.serial, block.serial, block.rate,
         block.stack_id, 77, 0,
     )  # fmt: skip
 
 
 def _sums(blocks: list[Block]) -> tuple[int, int]:
     return (
-        sum(round(block.weight * _memprof.BYTES_ONE) for block in blocks),
-        sum(round(1.0 / block.probability * _memprof.OBJECTS_ONE) for block in blocks),
+        sum(round(block.weight * _engine.BYTES_ONE) for block in blocks),
+        sum(round(1.0 / block.probability * _engine.OBJECTS_ONE) for block in blocks),
     )
 
 

@@ -8,10 +8,10 @@ import sys
 import textwrap
 from pathlib import Path
 
+from spprof.analysis.by_site import Tally
+from spprof.analysis.sites import SiteKey
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import Profile
-from spprof.sites import SiteKey
-from spprof.tally import Tally
 
 TIMEOUT_SECONDS = 600
 SPPROF = [sys.executable, "-m", "spprof"]
@@ -57,9 +57,9 @@ class Place:
 
 
 SEEDED = """
-    from spprof import _memprof
-    start = _memprof.start
-    _memprof.start = lambda rate, native, _: start(rate, native, 1)
+    from spprof import _engine
+    start = _engine.start
+    _engine.start = lambda rate, native, _: start(rate, native, 1)
 """
 
 

@@ -21,12 +21,12 @@ def python_frames(stack):
 OF_CPU = """
 import os, sys, threading, time
 import spprof
-from spprof import _memprof
+from spprof import _engine
 
 def busy(samples=5):
     "Uses CPU time until the running profile has so many samples more: a loaded kernel may take its time for them."
-    goal = _memprof.cpu_stats()["samples"] + samples
-    while _memprof.cpu_is_active() and _memprof.cpu_stats()["samples"] < goal:
+    goal = _engine.cpu_stats()["samples"] + samples
+    while _engine.cpu_is_active() and _engine.cpu_stats()["samples"] < goal:
         pass
 
 def count(profile, function):

@@ -13,7 +13,7 @@ import threading
 import time
 
 import spprof
-from spprof import _memprof
+from spprof import _engine
 
 APART = 0.025
 """Seconds by which a sum may be off: two intervals of 1 ms and two ticks of the slowest kernel."""
@@ -62,9 +62,9 @@ def spend_in_c(seconds):
 def _is_covered():
     """Whether the kernel has looked at this thread not long ago. Where other programs run whenever it looks, there may
     be no sample for hundreds of milliseconds, and nobody's fault."""
-    if not _memprof.cpu_is_active():
+    if not _engine.cpu_is_active():
         return True
-    for thread_id, _, _, uncovered_ns, is_blocked in _memprof.cpu_profile()[2]:
+    for thread_id, _, _, uncovered_ns, is_blocked in _engine.cpu_profile()[2]:
         if thread_id == threading.get_native_id():
             return is_blocked or uncovered_ns < UNCOVERED_NS
     return False
@@ -81,7 +81,7 @@ def until_sampled(count, burst, *arguments):
 
 
 def _write_down(seconds):
-    session, frame, seen = _memprof.cpu_stats()["epochs"], sys._getframe(1), set()
+    session, frame, seen = _engine.cpu_stats()["epochs"], sys._getframe(1), set()
     while frame:
         seen.add(frame.f_code.co_name)
         frame = frame.f_back
@@ -90,7 +90,7 @@ def _write_down(seconds):
 
 
 def _longer(function, thread_id):
-    session = _memprof.cpu_stats()["epochs"]
+    session = _engine.cpu_stats()["epochs"]
     return sum(
         seconds
         for (at, name, thread), seconds in _more.items()
@@ -155,7 +155,7 @@ def drops_within():
 
 def tick():
     """(signal, cookie) of this thread's timer."""
-    return _memprof.cpu_tick_of(threading.get_native_id())
+    return _engine.cpu_tick_of(threading.get_native_id())
 
 
 CALL_NUMBERS = {

@@ -260,7 +260,7 @@ def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp
         '-DSPPROF_VERSION="0.1.0"',
         *(f"-I{folder}" for folder in [ROOT / "include", *(f"{root}/usr/include{part}" for part in headers)]),
         *sources,
-        *(layout, library, "-o", package / "_memprof.so"),
+        *(layout, library, "-o", package / "_engine.so"),
     )
     (tmp_path / "program.py").write_text(PROGRAM)
     variables = f"PYTHONHOME={root}/usr,PYTHONPATH={tmp_path},LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu"

@@ -15,9 +15,9 @@ from preludes import OF_MEMORY as PRELUDE
 
 def test_the_package_names_its_version_and_the_profiler():
     import spprof
-    from spprof import _memprof
+    from spprof import _engine
 
-    assert spprof.__version__ == _memprof.VERSION
+    assert spprof.__version__ == _engine.VERSION
     assert spprof.memprof.__name__ == "spprof.memprof"
     assert {"__version__", "memprof"} < {*spprof.__all__}
 
@@ -49,7 +49,7 @@ def test_what_a_snapshot_needs_is_imported_before_sampling_begins(child: Child):
         before = set(sys.modules)
         memprof.get_snapshot().samples
         memprof.stop()
-        assert "spprof.snapshot" in before
+        assert "spprof.heap.snapshot" in before
         assert set(sys.modules) == before
         """)
 
@@ -125,12 +125,12 @@ def test_the_profiler_shuts_down_when_the_interpreter_exits(child: Child):
     printed = child.run("""
         import atexit
         import spprof.memprof as memprof
-        from spprof import _memprof
-        atexit.register(lambda: print("at exit:", _memprof.is_shut_down()))  # runs after what is registered later
+        from spprof import _engine
+        atexit.register(lambda: print("at exit:", _engine.is_shut_down()))  # runs after what is registered later
         for _ in range(3):
             memprof.start()
             memprof.stop()
-        print("before:", _memprof.is_shut_down())
+        print("before:", _engine.is_shut_down())
         """)
     assert printed.splitlines() == ["before: False", "at exit: True"]
 

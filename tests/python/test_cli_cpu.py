@@ -15,10 +15,10 @@ BYTES = 10_000_000
 
 
 BUSY = """
-    from spprof import _memprof
+    from spprof import _engine
     def busy(samples=5):
-        goal = _memprof.cpu_stats()["samples"] + samples
-        while _memprof.cpu_stats()["samples"] < goal:
+        goal = _engine.cpu_stats()["samples"] + samples
+        while _engine.cpu_stats()["samples"] < goal:
             pass
     def work():
         busy()

@@ -15,9 +15,9 @@ import pytest
 import spprof
 from child import library_path
 from place import SPPROF, TIMEOUT_SECONDS, Place, rewritten, seeded, theirs
-from spprof import _memprof
+from spprof import _engine
+from spprof.analysis.sites import SiteKey
 from spprof.cli import run as run_verb
-from spprof.sites import SiteKey
 
 BYTES = 10_000_000
 
@@ -67,7 +67,7 @@ def test_entries_of_ld_preload_are_kept(monkeypatch: pytest.MonkeyPatch, entries
     monkeypatch.setenv("LD_PRELOAD", entries)
     environment, before = run_verb._environment()
     assert before == entries
-    assert environment["LD_PRELOAD"] == (f"{_memprof.library_path()}:{entries}" if entries else _memprof.library_path())
+    assert environment["LD_PRELOAD"] == (f"{_engine.library_path()}:{entries}" if entries else _engine.library_path())
 
 
 def test_forked_children_write_files_of_their_own(place: Place):

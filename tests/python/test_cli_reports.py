@@ -19,10 +19,10 @@ from child import TIMEOUT_SECONDS
 from naive_cpu import MAIN_ID, NaiveCpu
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.cli import terminal
+from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile, written
 from spprof.pprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueType
 from spprof.pprof.wire import bytes_field, varint
-from spprof.recorded import profile_of
 
 pytestmark = pytest.mark.long  # the same whichever Python runs it
 

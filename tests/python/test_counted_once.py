@@ -26,7 +26,7 @@ pytest.importorskip("numpy", reason="numpy's arrays are what is counted; pip ins
 PROGRAM = """
 import json, math, sys, tracemalloc
 import spprof.memprof as memprof
-from spprof.sites import site_frame
+from spprof.analysis.sites import site_frame
 
 case = json.loads(sys.argv[1])
 

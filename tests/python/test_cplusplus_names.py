@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from spprof import _memprof
-from spprof.symbols_cplusplus import without_signature
-from spprof.symbols_names import readable
+from spprof import _engine
+from spprof.symbolize.cplusplus import without_signature
+from spprof.symbolize.demangle import readable
 
 NAMES = {
     "void ns::Table<int>::insert<char>(int, char) const": "ns::Table<int>::insert<char>",
@@ -117,12 +117,12 @@ def test_clones_of_one_function_read_the_same(name: str, expected: str) -> None:
     assert readable(name) == expected
 
 
-@pytest.mark.skipif(_memprof.demangle("_Z1fv") is None, reason="there is no C++ runtime library")
+@pytest.mark.skipif(_engine.demangle("_Z1fv") is None, reason="there is no C++ runtime library")
 @pytest.mark.parametrize(("mangled", "expected"), MANGLED.items(), ids=str)
 def test_mangled_names_read_as_a_person_writes_them(mangled: str, expected: str) -> None:
     assert readable(mangled) == expected
 
 
 def test_without_a_demangler_the_name_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_memprof, "demangle", lambda name: None)
+    monkeypatch.setattr(_engine, "demangle", lambda name: None)
     assert readable("_ZN2ns1fEi.cold") == "_ZN2ns1fEi"

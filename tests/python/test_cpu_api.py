@@ -47,7 +47,7 @@ def test_importing_brings_nothing_heavy_along(child: Child):
         import spprof
         new = {name for name in sys.modules if name not in before and not name.startswith("spprof")}
         assert new <= {"atexit", "operator", "_operator", "_thread", "__future__"}, new
-        assert not {"spprof.cpu_profile", "spprof.model", "spprof.writers"} & set(sys.modules)
+        assert not {"spprof.cpu_time.profile", "spprof.results", "spprof.formats"} & set(sys.modules)
         """)
 
 
@@ -317,10 +317,10 @@ assert "call spprof.start() first" in refused(spprof.stop)
 def test_a_system_without_timers_is_said_once(child: Child):
     child.run("""
         import warnings
-        from spprof import _memprof
+        from spprof import _engine
         import spprof
-        real = _memprof.cpu_start
-        _memprof.cpu_start = lambda *arguments: (real(*arguments), "thread")[1]
+        real = _engine.cpu_start
+        _engine.cpu_start = lambda *arguments: (real(*arguments), "thread")[1]
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("default")
             for _ in range(2):

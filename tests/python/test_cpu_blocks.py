@@ -93,10 +93,10 @@ for thread in threads: thread.join()
 assert not spprof.is_active()
 
 spprof.start(1)
-own, real = recursive.profile, _memprof.cpu_is_active
-_memprof.cpu_is_active = lambda: False  # as a thread sees it that is just a little too late
+own, real = recursive.profile, _engine.cpu_is_active
+_engine.cpu_is_active = lambda: False  # as a thread sees it that is just a little too late
 recursive(0)
-_memprof.cpu_is_active = real
+_engine.cpu_is_active = real
 assert spprof.is_active() and recursive.profile is own
 spprof.stop()
 """

@@ -11,12 +11,13 @@ import pytest
 import spprof
 from naive_cpu import BLOCKED_ID, MAIN_ID, START_NS, NaiveCpu, random_cpu
 from naive_heap import native_frame, python_frame
-from spprof import cpu_profile, writers
-from spprof.cli.ourselves import cpu_without_ourselves
+from spprof import formats
+from spprof.analysis.by_site import Tally
+from spprof.analysis.sites import SiteKey
+from spprof.cli.own_frames import cpu_without_ourselves
+from spprof.cpu_time import profile as cpu_profile
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import Label, Profile
-from spprof.sites import SiteKey
-from spprof.tally import Tally
 
 MAIN = python_frame("main", 90, "/srv/app/main.py")
 LOAD = python_frame("load", 12, "/srv/app/data/load.py")
@@ -325,11 +326,11 @@ def test_a_file_of_very_many_samples_has_every_stack_once(monkeypatch: pytest.Mo
 
 
 def test_converting_a_file_gives_the_same_charts(cpu: NaiveCpu, tmp_path: Path):
-    from spprof.stacked import Stacked
+    from spprof.formats.profile_stacks import Stacked
 
     profile = cpu.profile()
     direct = speedscope(profile, tmp_path)
-    writers.save(Stacked(read_back(profile, tmp_path)), tmp_path / "converted.json")
+    formats.save(Stacked(read_back(profile, tmp_path)), tmp_path / "converted.json")
     converted = json.loads((tmp_path / "converted.json").read_bytes())
     ends = [{chart["name"]: chart["endValue"] for chart in document["profiles"]} for document in (direct, converted)]
     assert ends[0] == ends[1]
@@ -347,7 +348,7 @@ def test_collapsed_weighs_in_nanoseconds(tmp_path: Path):
 
 
 def test_the_same_profile_is_written_the_same(cpu: NaiveCpu, tmp_path: Path):
-    for suffix in writers.SUFFIXES:
+    for suffix in formats.SUFFIXES:
         cpu.profile().save(tmp_path / f"one{suffix}")
         cpu.profile().save(tmp_path / f"two{suffix}")
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()

@@ -214,8 +214,8 @@ def test_a_profile_that_ended_before_its_end_says_so(spender: Spender, what: str
     spender.run(f"""
         import warnings
         spprof.start(interval_ms=1)
-        honest = _memprof.cpu_stats
-        _memprof.cpu_stats = lambda: {{**honest(), {what!r}: True}}
+        honest = _engine.cpu_stats
+        _engine.cpu_stats = lambda: {{**honest(), {what!r}: True}}
         assert honest()[{what!r}] is False
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")

@@ -8,8 +8,8 @@ import pytest
 from child import Child
 from naive_heap import NaiveHeap, native_frame, python_frame
 from native import compile_text
-from spprof import _memprof
-from spprof.health import judge
+from spprof import _engine
+from spprof.heap.unwind_quality import judge
 from spprof.memprof import FramePointerHealth
 
 WHOLE, TRUNCATED = False, True
@@ -23,7 +23,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> None:
         (FAST - 1, FAST + 99, 0, 0, "/opt/libfast.so", b""),
         (SLOW - 1, SLOW + 99, 0, 0, "/opt/libslow.so", b""),
     ]
-    monkeypatch.setattr(_memprof, "modules", lambda: known)
+    monkeypatch.setattr(_engine, "modules", lambda: known)
 
 
 def test_each_stack_counts_as_often_as_it_was_sampled() -> None:

@@ -33,10 +33,10 @@ def test_importing_hooks_nothing_and_starts_no_thread(child: Child, preload: boo
         + """
     before = hooks()
     import spprof.memprof as memprof
-    from spprof import _memprof
+    from spprof import _engine
     assert hooks() == before and threads() == 1
     blocks = [bytearray(10_000) for _ in range(1000)]
-    stats = _memprof.stats()
+    stats = _engine.stats()
     assert not memprof.is_active()
     assert stats["total_samples"] == stats["epochs"] == stats["unique_stacks"] == 0, stats
     """,
@@ -495,11 +495,11 @@ def test_nothing_is_left_to_import_for_snapshots_and_files_once_it_is_started(ch
     told = child.run(
         """
         import sys
-        from spprof import memprof, writers
+        from spprof import formats, memprof
         memprof.start(0, native="off")
         before = set(sys.modules)
         snapshot = memprof.get_snapshot()
-        for name in set(writers.FORMATS) - {"html"}:
+        for name in set(formats.FORMATS) - {"html"}:
             snapshot.save("heap", format=name)
         str(snapshot), memprof.get_stats()
         print(sorted(set(sys.modules) - before))

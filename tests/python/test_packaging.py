@@ -195,7 +195,7 @@ def test_an_editable_install_follows_the_sources(source: Path, tmp_path: Path) -
     activated = ". .venv/bin/activate && "
     output_of("sh", "-c", activated + "pip install --no-build-isolation --no-deps --editable .", cwd=checkout)
 
-    where = "import spprof, spprof._memprof as m; print(spprof.__file__); print(m.library_path())"
+    where = "import spprof, spprof._engine as m; print(spprof.__file__); print(m.library_path())"
     package, library = output_of("sh", "-c", activated + f"python -c '{where}'", cwd=checkout).split()
     assert Path(package) == checkout / "python/spprof/__init__.py"
     assert Path(library).is_relative_to(checkout)
@@ -229,7 +229,7 @@ def test_an_unsupported_platform_is_told_what_is_supported(tmp_path: Path, syste
 
 
 MAPPED = """
-import spprof._memprof as m
+import spprof._engine as m
 lines = open("/proc/self/maps").read().splitlines()
 print(m.library_path())
 print(*{line.split(maxsplit=5)[5] for line in lines if "libspprof_alloc" in line}, sep="\\n")

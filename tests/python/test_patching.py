@@ -114,8 +114,9 @@ def test_page_protections_are_the_same_afterwards(child: Child, linking: str) ->
             return [tuple(fields[:2]) for fields in lines if ".so" in fields[-1] or "python" in fields[-1]]
 
         library = load({str(library)!r})
-        import spprof.charts, spprof.recorded, spprof.snapshot, spprof.table, spprof.writers.atomic_file
-        import spprof.writers.collapsed, spprof.writers.pprof, spprof.writers.speedscope
+        import spprof.formats.source, spprof.heap.to_pprof, spprof.heap.snapshot, spprof.heap.text
+        import spprof.formats.atomic_file
+        import spprof.formats.collapsed, spprof.formats.pprof, spprof.formats.speedscope
         before = regions()
         memprof.start()
         after = regions()

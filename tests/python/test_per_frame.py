@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from naive_heap import python_frame
-from spprof.model import Frame
-from spprof.per_frame import PerFrame
+from spprof.formats.frame_memo import PerFrame
+from spprof.results import Frame
 
 
 def test_each_frame_is_worked_out_once_and_results_stand_in_the_order_of_the_frames() -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
-from spprof.merged import merged
+from spprof.analysis.by_site import Tally
+from spprof.analysis.sites import SiteKey
+from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_bytes, read_profile, written
+from spprof.pprof.merge import merged
 from spprof.pprof.profile import HEAP_TYPES, Label, Location, Mapping, Profile, Sample, ValueType
-from spprof.recorded import profile_of
-from spprof.sites import SiteKey
-from spprof.tally import Tally
 
 PROFILES = Path(__file__).parent / "profiles"
 

@@ -19,10 +19,10 @@ MAPPED = """
     import os
 
     import spprof.memprof as memprof
-    from spprof import _memprof
+    from spprof import _engine
 
     mapped = {line.split()[5] for line in open("/proc/self/maps") if "libspprof_alloc" in line}
-    assert mapped == {_memprof.library_path()}, mapped
+    assert mapped == {_engine.library_path()}, mapped
     mappings = [line for line in open("/proc/self/maps") if "libspprof_alloc" in line and " r-xp " in line]
     assert len(mappings) == 1, mappings
     memprof.start(0)

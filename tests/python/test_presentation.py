@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from child import Child
 from native import compile_text
-from spprof import _memprof, presentation
-from spprof.presentation import Home, home_of, role_of, telling
+from spprof import _engine, presentation
+from spprof.symbolize.interpreter_frames import Home, home_of, role_of, telling
 
 # ---- The rules
 
@@ -150,7 +150,7 @@ def interpreter_has_names() -> bool:
 
     library = Path(sysconfig.get_config_var("LIBDIR"), sysconfig.get_config_var("INSTSONAME"))
     path = str(library) if sysconfig.get_config_var("Py_ENABLE_SHARED") else os.path.realpath(sys.executable)
-    return _memprof.symbols(path, b"", [])[1]
+    return _engine.symbols(path, b"", [])[1]
 
 
 def from_python(stack: list[tuple[str, bool]]) -> list[str]:

@@ -136,11 +136,11 @@ def load_large_dataset():
     ),
     ("Combined CPU + Memory Profiling", 0): Example(
         before="""
-from spprof import _memprof
+from spprof import _engine
 def run_application():
     global kept
     kept = bytearray(50_000_000)
-    while _memprof.cpu_stats()["samples"] < 5:
+    while _engine.cpu_stats()["samples"] < 5:
         pass
 """,
         after="""
@@ -197,7 +197,7 @@ def test_the_library_is_made_and_preloaded_as_printed(tmp_path: Path):
         ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "build", "*.so", "*_cache")
     )
     (copy / "my_script.py").write_text(
-        "from spprof import _memprof, memprof\nmemprof.start(native='preload')\nprint(_memprof.library_path())\n"
+        "from spprof import _engine, memprof\nmemprof.start(native='preload')\nprint(_engine.library_path())\n"
     )
     (tmp_path / "bin").mkdir()
     for name in ("python", "python3"):

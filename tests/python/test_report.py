@@ -15,16 +15,16 @@ import pytest
 from naive_heap import NaiveHeap, moments, native_frame, python_frame, random_heap
 from report_reader import Elements, read, read_page
 from spprof import report as report_package
+from spprof.analysis.by_site import Tally
+from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, ProfileError, Sample, ValueType
-from spprof.recorded import profile_of
 from spprof.report.build import difference_of, report_of
 from spprof.report.encode import encode
 from spprof.report.model import Report
 from spprof.report.notebook import iframe
 from spprof.report.page import SCRIPTS, written
 from spprof.report.places import STANDARD_LIBRARY, is_library, package_of
-from spprof.tally import Tally
 from test_cli_reports import printed, spprof
 
 PROFILES = Path(__file__).parent / "profiles"

@@ -13,14 +13,14 @@ from typing import Any
 
 import pytest
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
+from spprof.analysis.by_site import Tally
+from spprof.analysis.sites import SiteKey
+from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
-from spprof.recorded import profile_of
 from spprof.report.build import difference_of, report_of
 from spprof.report.model import Report
 from spprof.report.page import written
-from spprof.sites import SiteKey
-from spprof.tally import Tally
 from test_report import HOSTILE, PROFILES, STACKS
 from viewers import ROOT, browser_program, chromium
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from spprof.symbols_names import readable
-from spprof.symbols_rust import decoded
+from spprof.symbolize.demangle import readable
+from spprof.symbolize.rust import decoded
 
 CRATE = "Cs4Q2Qx8jI5j6_1a"  # crate a, with its disambiguator
 

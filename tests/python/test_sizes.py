@@ -8,7 +8,7 @@ from native import blocks_environment
 PREAMBLE = """
 import spprof.memprof as memprof
 from blocks import *
-from spprof import _memprof
+from spprof import _engine
 
 COUNT, SIZE = 150_000, 2000
 family, blocks = Family("malloc"), pointers(COUNT)
@@ -72,10 +72,10 @@ def test_the_engine_maps_memory_in_proportion_to_what_is_live_at_once(child: Chi
     child.run(
         f"""{PREAMBLE}
 memprof.start(0)
-mapped = [_memprof.stats()["mapped_bytes"]]
+mapped = [_engine.stats()["mapped_bytes"]]
 for _ in range(3):
     hold()
-    mapped.append(_memprof.stats()["mapped_bytes"])
+    mapped.append(_engine.stats()["mapped_bytes"])
     free_blocks(family, blocks)
 memprof.stop()
 assert 48 * COUNT < mapped[1] - mapped[0] < (48 / (3 / 8) + 2 * 64) * COUNT, mapped

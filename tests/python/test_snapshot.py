@@ -17,8 +17,10 @@ from naive_heap import (
     python_frame,
     random_heap,
 )
-from spprof import _memprof, estimate, stacks, symbols
+from spprof import _engine, estimate
 from spprof.memprof import Frame, SiteDifference
+from spprof.symbolize import frames as symbols
+from spprof.symbolize import stacks
 
 MAIN = python_frame("main", 90, "/app/main.py")
 LOAD = python_frame("load", 12)
@@ -368,8 +370,8 @@ def engine_stacks(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, tuple[
             words, cut = known[stack_id]
             return tuple(words), cut, False
 
-        monkeypatch.setattr(_memprof, "stack", stack)
-        monkeypatch.setattr(_memprof, "code", code)
+        monkeypatch.setattr(_engine, "stack", stack)
+        monkeypatch.setattr(_engine, "code", code)
         monkeypatch.setattr(stacks, "_stacks", {})
         monkeypatch.setattr(symbols, "_symbols", {})
         monkeypatch.setattr(symbols, "_python_frames", {})

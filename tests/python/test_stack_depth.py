@@ -9,7 +9,7 @@ from held_stacks import HAS_INLINED_CALLS, held_stacks
 DESCENT = """
 import held
 import sys
-from spprof import _memprof
+from spprof import _engine
 sys.setrecursionlimit(20000)
 held.memprof.start(0)
 def descend(left, size):
@@ -27,7 +27,7 @@ def test_deep_stack_keeps_its_leafmost_frames_and_says_that_it_is_cut(child: Chi
         DESCENT
         + """
 keep = [descend(400, 70001), descend(5000, 70002)]  # both
-assert held.words_of(70002) == _memprof.STACK_FRAMES_MAX == 1024
+assert held.words_of(70002) == _engine.STACK_FRAMES_MAX == 1024
 held.tell(70001, 70002)
 """,
     )
@@ -45,9 +45,9 @@ def test_stack_of_just_as_many_frames_as_are_kept_is_whole(child: Child) -> None
         DESCENT
         + """
 keep = [descend(0, 70001)]
-fits = _memprof.STACK_FRAMES_MAX - held.words_of(70001)
+fits = _engine.STACK_FRAMES_MAX - held.words_of(70001)
 keep += [descend(fits, 70002), descend(fits + 1, 70003)]
-assert held.words_of(70002) == held.words_of(70003) == _memprof.STACK_FRAMES_MAX
+assert held.words_of(70002) == held.words_of(70003) == _engine.STACK_FRAMES_MAX
 held.tell(70002, 70003)
 """,
     )

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from child import Child
 from native import compile_text
-from spprof import _memprof, symbols
-from spprof.model import Frame
-from spprof.presentation import ALLOCATING, CALLING, TELLING
+from spprof import _engine
+from spprof.results import Frame
+from spprof.symbolize import frames as symbols
+from spprof.symbolize.interpreter_frames import ALLOCATING, CALLING, TELLING
 
 BASE = 0x10_0000_0000
 SIZE = 0x10_0000
@@ -90,14 +91,14 @@ class Loaded:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
     """Makes the engine know other modules, and this process no word of them yet."""
     state = Loaded()
-    ask = _memprof.symbols
+    ask = _engine.symbols
 
     def symbols_of(path: str, build_id: bytes, addresses: list[int]) -> object:
         state.asked.append((os.path.basename(path), len(addresses)))
         return ask(path, build_id, addresses)
 
-    monkeypatch.setattr(_memprof, "modules", lambda: state.modules)
-    monkeypatch.setattr(_memprof, "symbols", symbols_of)
+    monkeypatch.setattr(_engine, "modules", lambda: state.modules)
+    monkeypatch.setattr(_engine, "symbols", symbols_of)
     monkeypatch.setattr(symbols, "_symbols", {})
     return state
 
@@ -108,7 +109,7 @@ def frame_of(word: int) -> Frame:
 
 
 def has_libdw(library: Library) -> bool:
-    return _memprof.lines(str(library.path), [library.word("exported") - 1 - BASE])[0] is not None
+    return _engine.lines(str(library.path), [library.word("exported") - 1 - BASE])[0] is not None
 
 
 # ---- What a frame says
@@ -124,7 +125,7 @@ def test_a_frame_has_function_file_line_and_return_address(library: Library, loa
         ("_ZN2ns5TableIiE6insertEi", "ns::Table<int>::insert"),
     ):
         word = library.word(linker_name)
-        if function.startswith("ns::") and _memprof.demangle(linker_name) is None:
+        if function.startswith("ns::") and _engine.demangle(linker_name) is None:
             continue
         assert frame_of(word) == Frame(function, str(library.source), LINE_OF[function], word, False)
 
@@ -138,7 +139,7 @@ def test_without_lines_the_file_is_the_module(library: Library, loaded: Loaded) 
 
 
 def test_without_libdw_there_are_no_lines(library: Library, loaded: Loaded, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_memprof, "lines", lambda path, addresses: [None for _ in addresses])
+    monkeypatch.setattr(_engine, "lines", lambda path, addresses: [None for _ in addresses])
     loaded.modules = [library.module()]
     word = library.word("hidden")
     assert frame_of(word) == Frame("hidden", str(library.path), 0, word, False)
@@ -252,9 +253,9 @@ def test_only_the_interpreters_own_functions_play_a_role(
     symbols.learn(words)
     assert [known.role for known in symbols.symbols_of(words)] == [TELLING, TELLING, TELLING]
     symbols._symbols.clear()
-    monkeypatch.setattr(_memprof, "interpreter_address", lambda: BASE)
+    monkeypatch.setattr(_engine, "interpreter_address", lambda: BASE)
     asked: list[int] = []
-    monkeypatch.setattr(_memprof, "lines", lambda path, places: asked.extend(places) or [None] * len(places))
+    monkeypatch.setattr(_engine, "lines", lambda path, places: asked.extend(places) or [None] * len(places))
     symbols.learn(words)
     assert [known.role for known in symbols.symbols_of(words)] == [CALLING, ALLOCATING, TELLING]
     assert words[0] - 1 - BASE not in asked  # it is never shown
@@ -288,7 +289,7 @@ def test_a_long_name_is_told_whole(tmp_path: Path) -> None:
     name = "f" * 3000
     library = Library(compile_text(f"int {name}(void) {{ return 1; }}", tmp_path / "long.so"))
     place = library.word(name) - 1 - BASE
-    assert _memprof.symbols(str(library.path), b"", [place])[3] == [(name, place)]
+    assert _engine.symbols(str(library.path), b"", [place])[3] == [(name, place)]
 
 
 def test_a_source_named_from_the_compilers_folder_is_told_with_it(library: Library, tmp_path: Path) -> None:
@@ -301,14 +302,14 @@ def test_a_source_named_from_the_compilers_folder_is_told_with_it(library: Libra
     command = [*compiler, "-g", "-O0", "-shared", "sources/relative.c", "-o", "relative.so"]
     subprocess.run(command, cwd=tmp_path, check=True)
     relative = Library(tmp_path / "relative.so")
-    assert _memprof.lines(str(relative.path), [relative.word("f") - 1 - BASE]) == [(str(source), 1)]
+    assert _engine.lines(str(relative.path), [relative.word("f") - 1 - BASE]) == [(str(source), 1)]
 
 
 def test_lines_are_found_without_an_index_of_addresses(library: Library, tmp_path: Path) -> None:
     places = sorted(library.word(name) - 1 - BASE for name in ("hidden", "exported"))
     copy = tmp_path / "copy.so"
     run_tool("objcopy", "--remove-section=.debug_aranges", str(library.path), str(copy))
-    assert _memprof.lines(str(copy), [1, *places, SIZE]) == _memprof.lines(str(library.path), [1, *places, SIZE])
+    assert _engine.lines(str(copy), [1, *places, SIZE]) == _engine.lines(str(library.path), [1, *places, SIZE])
 
 
 # ---- Lines of files that are not what was expected
@@ -319,8 +320,8 @@ def test_lines_of_what_is_no_such_file_are_not_known(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no object\n" * 1000, encoding="ascii")
     os.mkfifo(tmp_path / "fifo")
     for name in ("empty", "text", "fifo", ".", "missing"):
-        assert _memprof.lines(str(tmp_path / name), [1, 2]) == [None, None]
-    assert _memprof.lines(str(tmp_path / "empty"), []) == []
+        assert _engine.lines(str(tmp_path / name), [1, 2]) == [None, None]
+    assert _engine.lines(str(tmp_path / "empty"), []) == []
 
 
 def test_a_file_too_large_to_be_read_has_no_lines(library: Library, tmp_path: Path) -> None:
@@ -328,20 +329,20 @@ def test_a_file_too_large_to_be_read_has_no_lines(library: Library, tmp_path: Pa
     shutil.copy(library.path, huge)
     os.truncate(huge, 1 << 30)
     place = library.word("exported") - 1 - BASE
-    assert _memprof.lines(str(huge), [place]) == [None]
-    assert _memprof.symbols(str(huge), b"", [place])[3] == [("exported", place)]
+    assert _engine.lines(str(huge), [place]) == [None]
+    assert _engine.symbols(str(huge), b"", [place])[3] == [("exported", place)]
 
 
 def test_a_library_cut_anywhere_has_no_lines_and_does_no_harm(library: Library, child: Child) -> None:
     child.run(
         f"""
         import os
-        from spprof import _memprof
+        from spprof import _engine
         whole = open({str(library.path)!r}, "rb").read()
         for size in range(1, len(whole), 61):
             with open("cut.so", "wb") as file: file.write(whole[:size])
-            assert len(_memprof.lines("cut.so", [1, 0x1100, 1 << 40])) == 3
-            assert _memprof.symbols("cut.so", b"", [1])[0] != "found"
+            assert len(_engine.lines("cut.so", [1, 0x1100, 1 << 40])) == 3
+            assert _engine.symbols("cut.so", b"", [1])[0] != "found"
         """
     )
 
@@ -349,9 +350,9 @@ def test_a_library_cut_anywhere_has_no_lines_and_does_no_harm(library: Library, 
 @pytest.mark.parametrize(
     "call",
     [
-        lambda: _memprof.symbols("x", b"", [-1]),
-        lambda: _memprof.symbols("x", b"", [1 << 64]),
-        lambda: _memprof.lines("x", [-1]),
+        lambda: _engine.symbols("x", b"", [-1]),
+        lambda: _engine.symbols("x", b"", [1 << 64]),
+        lambda: _engine.lines("x", [-1]),
     ],
 )
 def test_numbers_that_are_no_addresses_are_refused(call) -> None:  # type: ignore[no-untyped-def]
@@ -417,14 +418,14 @@ def test_a_second_snapshot_looks_up_what_is_new(child: Child) -> None:
     told = child.run(
         f"""
         import ctypes
-        from spprof import _memprof, memprof
+        from spprof import _engine, memprof
         library = ctypes.CDLL({str(library)!r})
         library.allocate.argtypes, library.allocate.restype = [ctypes.c_size_t], ctypes.c_void_p
         asked = []
-        def counted(path, *rest, call=_memprof.symbols):
+        def counted(path, *rest, call=_engine.symbols):
             asked.append(path)
             return call(path, *rest)
-        _memprof.symbols = counted
+        _engine.symbols = counted
         memprof.start(0)
         library.allocate(70001)
         memprof.get_snapshot().top_allocators()
@@ -455,7 +456,7 @@ def test_looking_up_loses_no_free_and_the_libraries_that_help_are_never_seen(chi
     told = child.run(
         f"""
         import ctypes, gc, re
-        from spprof import _memprof, memprof
+        from spprof import _engine, memprof
         library = ctypes.CDLL({str(library)!r})
         make = library._ZN2ns4makeEm
         make.restype = ctypes.c_void_p
@@ -472,7 +473,7 @@ def test_looking_up_loses_no_free_and_the_libraries_that_help_are_never_seen(chi
         stats = memprof.get_stats()
         print(stats.collisions, sum(stats.dropped_samples.values()))
         helpers = re.compile(r"/lib(dw|elf|z|lzma|bz2|zstd|stdc..|c..abi)[-.]")
-        print([module[4] for module in _memprof.modules() if helpers.search(module[4])])
+        print([module[4] for module in _engine.modules() if helpers.search(module[4])])
         """
     )
     assert told == "True\n0 0\n[]\n"

@@ -56,7 +56,7 @@ ROOMS = {"one": 1000, "two": 3000}
 PREAMBLE = """
 import _ctypes, collections, ctypes, threading
 import spprof.memprof as memprof
-from spprof import _memprof
+from spprof import _engine
 
 class Library:
     def __init__(self, path, name):
@@ -117,7 +117,7 @@ one.outer(30003)
 for size, name in (30001, "one"), (30002, "two"), (30003, "one"):
     expect_leaf(stacks(), size, name)
 
-modules = [module for module in _memprof.modules() if module[4] in ({one!r}, {two!r})]
+modules = [module for module in _engine.modules() if module[4] in ({one!r}, {two!r})]
 assert [(module[3], module[4]) for module in modules] == [(0, {one!r}), (1, {two!r})], modules
 assert modules[0][0] == modules[1][0] and modules[0][5] != modules[1][5], modules
 """

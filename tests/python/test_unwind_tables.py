@@ -37,9 +37,9 @@ def object_named(name: str) -> Path:
     if name == "libcrypto":
         pytest.importorskip("_ssl")
     if name == "engine":
-        from spprof import _memprof
+        from spprof import _engine
 
-        return Path(_memprof.library_path())
+        return Path(_engine.library_path())
     return mapped_file(name + r"[-\d.]*\.so[.\d]*")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from naive_cpu import MAIN_ID, NaiveCpu, random_cpu
 from naive_heap import native_frame, python_frame, random_heap
-from spprof.snapshot import HeapSnapshot
+from spprof.heap.snapshot import HeapSnapshot
 from viewers import ROOT, browser_program, output_of, program
 
 pytestmark = pytest.mark.viewers

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from child import Child
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
-from spprof import __version__, writers
-from spprof.writers import atomic_file
+from spprof import __version__, formats
+from spprof.formats import atomic_file
 
 MAIN = python_frame("main", 90, "/srv/app/main.py")
 LOAD = python_frame("load", 12, "/srv/app/data/load.py")
@@ -177,7 +177,7 @@ def test_collapsed_lines_survive_every_name(tmp_path: Path):
 
 
 def test_the_same_snapshot_is_written_the_same(heap: NaiveHeap, tmp_path: Path):
-    for suffix in writers.SUFFIXES:
+    for suffix in formats.SUFFIXES:
         heap.snapshot().save(tmp_path / f"one{suffix}")
         heap.snapshot().save(tmp_path / f"two{suffix}")
         assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
@@ -376,7 +376,7 @@ def test_an_open_file_is_written_directly_even_where_it_is_a_regular_one(child: 
     """Under /proc, where nothing can be renamed: a defect here fails, and does not replace a link of the system."""
     child.run(f"""
         import os
-        from spprof.writers.atomic_file import write_file
+        from spprof.formats.atomic_file import write_file
         held = os.open("held", os.O_WRONLY | os.O_CREAT)
         os.dup2(held, 1)
         os.write(1, b"before ")

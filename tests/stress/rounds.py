@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import spprof.memprof as memprof
-from spprof import _memprof
+from spprof import _engine
 
 MODE = os.environ["STRESS_MODE"]
 SHORT = "STRESS_ROUNDS" in os.environ
@@ -84,7 +84,7 @@ def check_counters() -> None:
 
 
 def drops() -> int:
-    return sum(_memprof.stats()["dropped_samples"].values())
+    return sum(_engine.stats()["dropped_samples"].values())
 
 
 # ---- C programs
@@ -122,7 +122,7 @@ def run_program(
 
     ``rate_bytes`` None: the engine is there and not started.
     """
-    engine = _memprof.library_path()
+    engine = _engine.library_path()
     preload = [before, engine if mode == "preload" else "", after]
     environment = {
         **os.environ,

@@ -232,9 +232,9 @@ def judge(outcome: Outcome, watched: Watched) -> None:
 
 
 def engine_path() -> str:
-    from spprof import _memprof
+    from spprof import _engine
 
-    return _memprof.library_path()
+    return _engine.library_path()
 
 
 def identity() -> tuple[str, str]:

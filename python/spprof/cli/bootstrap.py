@@ -13,7 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from spprof.cli.interpreter import has_safe_path
+from spprof.cli.interpreter_options import has_safe_path
 from spprof.cli.recorder import Recorder
 from spprof.cli.run import Settings
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof import writers
-from spprof.cli.options import OUTPUT_SUFFIXES, add_output_arguments, read, refusal
-from spprof.stacked import Stacked
+from spprof import formats
+from spprof.cli.arguments import OUTPUT_SUFFIXES, add_output_arguments, read, refusal
+from spprof.formats.profile_stacks import Stacked
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -26,5 +26,5 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    writers.save(Stacked(read(arguments.file)), output)
+    formats.save(Stacked(read(arguments.file)), output)
     return 0

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from spprof.changes import change, changes, same_type
-from spprof.cli.options import add_report_arguments, print_json, read, refusal, sample_type_index
+from spprof.analysis.by_site import Tally
+from spprof.analysis.diff import change, changes, same_type
+from spprof.cli.arguments import add_report_arguments, print_json, read, refusal, sample_type_index
 from spprof.cli.terminal import Terminal
-from spprof.tally import Tally
 from spprof.text import amount, site_text, visible
 
 if TYPE_CHECKING:
     import argparse
 
-    from spprof.changes import Change
-    from spprof.sites import SiteKey
+    from spprof.analysis.diff import Change
+    from spprof.analysis.sites import SiteKey
 
     Row = tuple[SiteKey, Change]
 
@@ -57,9 +57,9 @@ def _write_page(arguments: argparse.Namespace) -> int:
     old, new = read(arguments.old), read(arguments.new)
     if arguments.sample_type is not None:
         same_type(old, new, old.sample_types[sample_type_index(old, arguments.old, arguments.sample_type)])
+    from spprof.formats.atomic_file import write_file
     from spprof.report.build import difference_of
     from spprof.report.page import written
-    from spprof.writers.atomic_file import write_file
 
     names = [os.path.basename(path) for path in (arguments.old, arguments.new)]
     write_file(arguments.html, written(difference_of(old, new, names, arguments.sample_type)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.cli.options import add_output_arguments, read, refusal, sample_type_index
+from spprof.cli.arguments import add_output_arguments, read, refusal, sample_type_index
 
 if TYPE_CHECKING:
     import argparse
@@ -23,9 +23,9 @@ def main(arguments: argparse.Namespace) -> int:
         arguments.parser.error(reason)
     profile = read(arguments.file)
     sample_type_index(profile, arguments.file, arguments.sample_type)
+    from spprof.formats.atomic_file import write_file
     from spprof.report.build import report_of
     from spprof.report.page import written
-    from spprof.writers.atomic_file import write_file
 
     write_file(arguments.output, written(report_of(profile, arguments.sample_type)))
     return 0

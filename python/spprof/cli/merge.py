@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.cli.options import add_output_arguments, read, refusal, save
-from spprof.merged import merged
+from spprof.cli.arguments import add_output_arguments, read, refusal, save
+from spprof.pprof.merge import merged
 
 if TYPE_CHECKING:
     import argparse

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof import _memprof
+from spprof import _engine
 
 if TYPE_CHECKING:
     import argparse
@@ -16,5 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     del arguments
-    print(_memprof.library_path())
+    print(_engine.library_path())
     return 0

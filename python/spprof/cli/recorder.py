@@ -9,7 +9,7 @@ Threads: one writer at a time, under a lock. A signal that comes while its own t
 it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
 is repeated until it is (src/python/signal_repeat.h). Around a fork the signals are blocked: CPython forgets those that
 reach a child before it has set itself up, and a pool that terminates its workers would wait for them forever. Our own
-code does not show (``spprof.cli.ourselves``).
+code does not show (``spprof.cli.own_frames``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from spprof import _memprof
+from spprof import _engine
 from spprof.cli import recordings, summary
 from spprof.cli.terminal import say
 from spprof.text import visible
@@ -69,7 +69,7 @@ class Recorder:
         for number in _ENDING_SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
                 signal.signal(number, self._on_signal)
-                _memprof.repeat_signal(number)
+                _engine.repeat_signal(number)
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
         )
@@ -118,7 +118,7 @@ class Recorder:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
-        _memprof.signal_handled()
+        _engine.signal_handled()
         self._ending_signal = number
         if self._is_finishing:
             return  # interrupted: it ends the process when it is through

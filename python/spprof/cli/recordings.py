@@ -8,18 +8,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from spprof import cpu, memprof, snapshot, writers
+from spprof import cpu, formats, memprof
 from spprof.cli import summary
-from spprof.cli.ourselves import cpu_without_ourselves, heap_without_ourselves
+from spprof.cli.own_frames import cpu_without_ourselves, heap_without_ourselves
+from spprof.formats.atomic_file import write_file
+from spprof.heap import snapshot
 from spprof.pprof.file import written
-from spprof.writers.atomic_file import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from spprof.cli.run import Settings
-    from spprof.cpu_profile import Profile
-    from spprof.snapshot import HeapSnapshot
+    from spprof.cpu_time.profile import Profile
+    from spprof.heap.snapshot import HeapSnapshot
 
 
 class Recording(ABC):
@@ -51,7 +52,7 @@ class Recording(ABC):
         if summary.is_pprof(self.output):
             write_file(path, written(taken.recorded(notes)))
         else:
-            writers.save(taken, path, writers.format_of(self.output))
+            formats.save(taken, path, formats.format_of(self.output))
 
 
 class HeapRecording(Recording):

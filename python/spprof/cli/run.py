@@ -15,9 +15,9 @@ import re
 import sys
 from typing import NamedTuple
 
-from spprof import _memprof
-from spprof.cli import interpreter
-from spprof.cli.options import refusal
+from spprof import _engine
+from spprof.cli import interpreter_options
+from spprof.cli.arguments import refusal
 from spprof.cli.terminal import say
 from spprof.text import visible
 
@@ -31,7 +31,7 @@ _START = (
     "from spprof.cli.bootstrap import main; sys.path.remove({folder!r}); main()"
 )
 _WITH_VALUE = ("-o", "--output", "--rate-kb", "--every")
-_RATE_MAX_KB = _memprof.RATE_MAX_BYTES // 1024
+_RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
 class Settings(NamedTuple):
@@ -71,7 +71,7 @@ def main(words: list[str]) -> int:
         every=arguments.every,
         is_module=is_module,
         program=program[0],
-        options=interpreter.options(),
+        options=interpreter_options.options(),
         preload_before=preload_before,
     )
     os.execve(sys.executable, _command(settings, program[1:]), environment)
@@ -163,7 +163,7 @@ def _check_program(parser: argparse.ArgumentParser, program: str, is_module: boo
 
 def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, program: str) -> tuple[str, str]:
     """Where the files of heap and CPU will be, "" for none, as absolute paths: the program may change the folder."""
-    from spprof.writers.atomic_file import is_written_directly
+    from spprof.formats.atomic_file import is_written_directly
 
     if arguments.no_heap and arguments.cpu is None:
         parser.error("--no-heap leaves nothing to record; add --cpu")
@@ -188,7 +188,7 @@ def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, pro
 
 def _beside(output: str) -> str:
     """The name of the CPU profile beside that of the heap."""
-    from spprof.writers import SUFFIXES
+    from spprof.formats import SUFFIXES
 
     suffix = next((suffix for suffix in SUFFIXES if output.lower().endswith(suffix)), "")
     end = len(output) - len(suffix)
@@ -201,7 +201,7 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
     before = environment.get("LD_PRELOAD")
     if not has_heap:
         return environment, before
-    library = _memprof.library_path()
+    library = _engine.library_path()
     entries = (before or "").replace(":", " ").split()
     if any(character in library for character in ": "):
         say(
@@ -215,5 +215,5 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
 
 def _command(settings: Settings, arguments: list[str]) -> list[str]:
     folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    start = _START.format(skipped=0 if interpreter.has_safe_path() else 1, folder=folder)
+    start = _START.format(skipped=0 if interpreter_options.has_safe_path() else 1, folder=folder)
     return [sys.executable, *settings.options, "-c", start, json.dumps(settings), *arguments]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from spprof.cli.options import add_json_argument, print_json, read
+from spprof.analysis.by_site import Tally
+from spprof.cli.arguments import add_json_argument, print_json, read
 from spprof.cli.terminal import Terminal
-from spprof.tally import Tally
 from spprof.text import amount, visible
 
 if TYPE_CHECKING:

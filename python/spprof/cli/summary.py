@@ -6,17 +6,17 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.sites import SiteKey
 from spprof.cli.terminal import say
-from spprof.cpu_table import caveats, headline
-from spprof.sites import SiteKey
-from spprof.tally import Tally, ranked
+from spprof.cpu_time.text import caveats, headline
 from spprof.text import binary_bytes, human_time, percent, site_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from spprof.cpu_profile import Profile
-    from spprof.snapshot import HeapSnapshot
+    from spprof.cpu_time.profile import Profile
+    from spprof.heap.snapshot import HeapSnapshot
 
 _TOP = 3
 _FEW = 100
@@ -25,9 +25,9 @@ _FEW = 100
 
 def is_pprof(path: str) -> bool:
     """Whether a file of that name is written as pprof: unless its suffix means another format."""
-    from spprof import writers
+    from spprof import formats
 
-    return path.lower().endswith(".pb.gz") or not path.lower().endswith(tuple(writers.SUFFIXES))
+    return path.lower().endswith(".pb.gz") or not path.lower().endswith(tuple(formats.SUFFIXES))
 
 
 def show(lines: Iterable[str]) -> None:

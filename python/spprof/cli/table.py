@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
+from spprof.analysis.by_site import Tally, ranked
+from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.terminal import Terminal
-from spprof.tally import Tally, ranked
 from spprof.text import amount, percent, site_text, visible
 
 if TYPE_CHECKING:
     import argparse
 
-    from spprof.sites import SiteKey
-    from spprof.tally import Amount, Row
+    from spprof.analysis.by_site import Amount, Row
+    from spprof.analysis.sites import SiteKey
 
 _ROWS = 20
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof import _memprof
-from spprof.cli.options import add_report_arguments, print_json, read, sample_type_index
+from spprof import _engine
+from spprof.analysis.by_site import Tally
+from spprof.analysis.sites import SiteKey, rounded
+from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.table import explanation, headline
 from spprof.cli.terminal import Terminal
-from spprof.sites import SiteKey, rounded
-from spprof.tally import Tally
 from spprof.text import amount, percent, site_text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _ROWS = 60
 _INDENT_MAX = 40
-_BYTES_ONE = _memprof.BYTES_ONE
+_BYTES_ONE = _engine.BYTES_ONE
 
 
 class Node:

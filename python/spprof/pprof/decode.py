@@ -15,7 +15,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from spprof.model import Frame
 from spprof.pprof.fields import (
     FunctionField,
     LabelField,
@@ -28,6 +27,7 @@ from spprof.pprof.fields import (
 )
 from spprof.pprof.profile import Label, Location, Mapping, Profile, Sample, ValueType
 from spprof.pprof.wire import WireError, read_bytes, read_fields, read_varint, signed
+from spprof.results import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,8 +27,8 @@ from spprof.text import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spprof.model import Frame
     from spprof.pprof.profile import Label, Location, Mapping, Profile, ValueType
+    from spprof.results import Frame
 
 _SAMPLE_TAG = varint(ProfileField.SAMPLE << 3 | 2)
 _STACK_TAG = varint(SampleField.LOCATION << 3 | 2)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Optional
 
-from spprof.model import Frame
+from spprof.results import Frame
 
 
 class ProfileError(Exception):

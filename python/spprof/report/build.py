@@ -8,8 +8,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from spprof import estimate
-from spprof.drawn import Drawing
+from spprof.analysis import estimate
+from spprof.analysis.sample_weights import Drawing
 from spprof.pprof.profile import HEAP_TYPES, INUSE_SPACE, SAMPLES, ProfileError, ValueType
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Column, Report, Side
@@ -20,7 +20,7 @@ from spprof.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spprof.drawn import Drawn
+    from spprof.analysis.sample_weights import Drawn
     from spprof.pprof.profile import Profile
 
     Path = tuple[int, ...]
@@ -97,7 +97,7 @@ class _Cell:
         self.skewness += drawn.blocks * drawn.weight.skewness
 
     def add_timed(self, samples: int, value: int) -> None:
-        """Adds what a time differs by from run to run, as ``spprof.tally`` has it."""
+        """Adds what a time differs by from run to run, as ``spprof.analysis.by_site`` has it."""
         self.samples += samples
         if samples:
             self.variance += value**2 / samples

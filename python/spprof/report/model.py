@@ -40,7 +40,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Spread:
-    """What the intervals of one side are made of, entry by entry; ``spprof.estimate`` has the formula."""
+    """What the intervals of one side are made of, entry by entry; ``spprof.analysis.estimate`` has the formula."""
 
     samples: list[int] = field(default_factory=list)
     """How many samples there were; -1 where that is not known, and then there is no interval."""

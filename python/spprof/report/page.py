@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SCRIPTS = ("data.js", "numbers.js", "tree.js", "sites.js", "graph.js", "words.js", "table.js", "page.js")
 """In the order in which they are joined: each uses what stands before it."""
 
-_FOLDER = os.path.dirname(__file__)
+_FOLDER = os.path.join(os.path.dirname(__file__), "assets")
 
 
 class _Parts(NamedTuple):

@@ -18,7 +18,7 @@ from spprof.text import visible
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spprof.model import Frame
+    from spprof.results import Frame
 
 STANDARD_LIBRARY = "standard library"
 

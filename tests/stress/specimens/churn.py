@@ -14,7 +14,7 @@ import time
 
 import spprof.memprof as memprof
 from rounds import MODE, SHORT, check, check_counters, finish, library, load_library, rounds
-from spprof import _memprof
+from spprof import _engine
 
 EACH_SECONDS = 1 if SHORT else 60
 KEPT = 20_000
@@ -33,7 +33,7 @@ def begin_again_with_holdings() -> None:
 begin_again_with_holdings()
 holdings = ctypes.CDLL(library("holdings"))
 holdings.holdings_resident.restype = holdings.holdings_mapped.restype = ctypes.c_size_t
-engine = ctypes.CDLL(_memprof.library_path())
+engine = ctypes.CDLL(_engine.library_path())
 gate = ctypes.c_char.in_dll(engine, "spprof_the_gate")
 libc = ctypes.CDLL(None)
 loaded = load_library()
@@ -55,7 +55,7 @@ def look():
     """The engine's memory and tables now, and what a free costs (the best of many slices, in nanoseconds)."""
     counters, used, stuck = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.c_size_t()
     holdings.holdings_filter(ctypes.byref(gate), ctypes.byref(counters), ctypes.byref(used), ctypes.byref(stuck))
-    stats = _memprof.stats()
+    stats = _engine.stats()
     costs = [loaded.free_cost() for _ in range(200)]
     return {
         "resident_kb": holdings.holdings_resident() // 1024,

@@ -12,7 +12,7 @@ import time
 import zlib
 
 from rounds import SHORT, check, finish, rounds
-from spprof import _memprof
+from spprof import _engine
 
 THREADS = 32
 ROUND_SECONDS = 0.5 if SHORT else 30
@@ -72,10 +72,10 @@ for thread in threads:
 samples, lost, threads_met, handler_ns, sampled_ns, process_ns = 0, collections.Counter(), 0, 0, 0, 0
 for number in rounds():
     short_lives.clear()
-    _memprof.cpu_start(INTERVAL_NS, "cpu", number % 2 == 1)
+    _engine.cpu_start(INTERVAL_NS, "cpu", number % 2 == 1)
     ending.wait(ROUND_SECONDS)
-    _memprof.cpu_stop()
-    _, _, met, stats = _memprof.cpu_profile()
+    _engine.cpu_stop()
+    _, _, met, stats = _engine.cpu_profile()
     uncovered_ns = sum(thread[3] for thread in met)
     missing = 1 - (stats["sampled_ns"] + uncovered_ns) / stats["process_ns"]
     short = sum(short_lives) / stats["process_ns"]

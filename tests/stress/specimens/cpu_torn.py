@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 import spprof.memprof as memprof
 from rounds import SHORT, check, expect_good, finish, library, rounds, run_child
-from spprof import _memprof, symbols
+from spprof import _engine
+from spprof.symbolize import frames as symbols
 
 WALKS = 60_000 if SHORT else 500_000
 """A round's, step by step."""
@@ -161,7 +162,7 @@ def work():
 
 def work_in_steps(seed):
     """The same, interrupted all the time."""
-    number, cookie = _memprof.cpu_tick_of(threading.get_native_id())
+    number, cookie = _engine.cpu_tick_of(threading.get_native_id())
     while sum(sent) < WALKS:
         kind = chance.choice(KINDS)
         storm.steps_begin(number, cookie, APART, seed)
@@ -223,15 +224,15 @@ def short(called):
 
 def check_stack(stack_id):
     """Native frames are not named: finding their lines takes longer than all the rest."""
-    words, cut, _ = _memprof.stack(stack_id)
-    called = [Called(*_memprof.code(word)) for word in words if word & symbols.INTERPRETED]
+    words, cut, _ = _engine.stack(stack_id)
+    called = [Called(*_engine.code(word)) for word in words if word & symbols.INTERPRETED]
     for callee, caller in zip(called, called[1:]):
         check(is_possible(callee, caller), f"{callee} is not called by {caller}: {called}")
     check(cut or not called or called[-1].function in ROOTS, f"it ends too soon: {called}")
 
 
 def depth_of(stack_id):
-    return sum(bool(word & symbols.INTERPRETED) for word in _memprof.stack(stack_id)[0])
+    return sum(bool(word & symbols.INTERPRETED) for word in _engine.stack(stack_id)[0])
 
 
 def check_steps(stack_ids):
@@ -243,8 +244,8 @@ def check_steps(stack_ids):
 
 
 def check_profile(in_steps):
-    packed, summed, _, stats = _memprof.cpu_profile()
-    stack_ids = [sample[3] for sample in sorted(struct.iter_unpack(_memprof.CPU_SAMPLE_FORMAT, packed))]
+    packed, summed, _, stats = _engine.cpu_profile()
+    stack_ids = [sample[3] for sample in sorted(struct.iter_unpack(_engine.CPU_SAMPLE_FORMAT, packed))]
     seen = collections.Counter(stack_ids)
     if in_steps:
         check_steps(stack_ids)
@@ -281,8 +282,8 @@ class Threads:
 def storm_round():
     """Signals from another thread, also into threads that wait for the interpreter's lock."""
     with Threads(work, [()] * THREADS) as threads:
-        _memprof.cpu_start(INTERVAL_NS, "wall", False)
-        ticks = [_memprof.cpu_tick_of(thread.native_id) for thread in threads]
+        _engine.cpu_start(INTERVAL_NS, "wall", False)
+        ticks = [_engine.cpu_tick_of(thread.native_id) for thread in threads]
         ids = (ctypes.c_int * THREADS)(*(thread.native_id for thread in threads))
         cookies = (ctypes.c_uint64 * THREADS)(*(cookie for _, cookie in ticks))
         check(storm.storm_begin(ENGINE, ids, THREADS, ticks[0][0], cookies) == 0, "the storm begins")
@@ -290,14 +291,14 @@ def storm_round():
         while storm.storm_sent() < FROM_OUTSIDE or len(turns) < TURNS:
             ending.wait(0.01)
         sent.append(storm.storm_end())
-    _memprof.cpu_stop()
+    _engine.cpu_stop()
 
 
 def steps_round(native):
     """One thread alone: others that wanted the interpreter's lock would have it wait in steps."""
-    _memprof.cpu_start(INTERVAL_NS, "cpu", native)
+    _engine.cpu_start(INTERVAL_NS, "cpu", native)
     work_in_steps(len(sent))
-    _memprof.cpu_stop()
+    _engine.cpu_stop()
 
 
 def samples_heap(number):
@@ -322,7 +323,7 @@ def one_round(number):
     TOLD.write_text(json.dumps([handled, distinct, stats["dropped"]]))
 
 
-ENGINE = _memprof.library_path().encode()
+ENGINE = _engine.library_path().encode()
 TOLD = Path("round.json")
 storm = ctypes.PyDLL(library("storm"))
 storm.storm_sent.restype = storm.storm_end.restype = storm.steps_end.restype = ctypes.c_ulong

@@ -1,0 +1,1 @@
+"""What profiles say: the estimator, sums by site, differences."""

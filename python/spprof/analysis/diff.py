@@ -1,0 +1,71 @@
+"""What changed between two profiles, site by site, and whether it can be chance.
+
+    OLD ─► each site: estimate, V, S ─┐
+                                      ├─► change, its 95 % interval ─► excludes 0: significant
+    NEW ─► each site: estimate, V, S ─┘
+
+The two are taken as independent: two runs, or two moments with nothing in common. Where they are two moments of one
+process, what lived through both is counted in both uncertainties, and the interval is wider than it need be; the
+process itself can do better (``HeapSnapshot.compare``). docs/sampling.md tells how often a site that did not change is
+called significant.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spprof import _engine
+from spprof.analysis import estimate
+from spprof.analysis.by_site import Amount, Tally
+from spprof.analysis.sites import outwards
+from spprof.pprof.profile import ProfileError
+
+if TYPE_CHECKING:
+    from spprof.analysis.sites import SiteKey
+    from spprof.pprof.profile import Profile, ValueType
+
+
+class Change(NamedTuple):
+    """New minus old, at one site or of the whole."""
+
+    old: int
+    new: int
+    delta: int
+    interval: tuple[int, int] | None
+    """95 %; None where nothing is known of how the values were sampled."""
+
+    @property
+    def is_significant(self) -> bool | None:
+        """Whether the interval excludes "no change"; None without an interval."""
+        return None if self.interval is None else self.interval[0] > 0 or self.interval[1] < 0
+
+
+def change(old: Amount, new: Amount) -> Change:
+    """The change from ``old`` to ``new``."""
+    delta = new.value - old.value
+    if not (old.has_spread and new.has_spread):
+        return Change(old.value, new.value, delta, None)
+    exact = (new.fixed_bytes - old.fixed_bytes) / _engine.BYTES_ONE
+    ends = estimate.runs_difference_interval(exact, (new.variance, new.skewness), (old.variance, old.skewness))
+    return Change(old.value, new.value, delta, outwards(ends))
+
+
+def changes(old: Tally, new: Tally) -> list[tuple[SiteKey, Change]]:
+    """Every site's change, the largest first, then by name. Sites that hold the same are left out."""
+    nothing = Amount()
+    keys = {**old.own, **new.own}
+    found = [(key, change(old.own.get(key, nothing), new.own.get(key, nothing))) for key in keys]
+    return sorted((row for row in found if row[1].delta), key=lambda row: (-abs(row[1].delta), row[0]))
+
+
+def same_type(old: Profile, new: Profile, wanted: ValueType) -> tuple[int, int]:
+    """Where the sample type stands in either. ProfileError: one of them lacks it."""
+    for which, profile in (("first", old), ("second", new)):
+        if wanted not in profile.sample_types:
+            raise ProfileError(f"the {which} file has no {wanted.type} in {wanted.unit}; it has {type_names(profile)}")
+    return old.sample_types.index(wanted), new.sample_types.index(wanted)
+
+
+def type_names(profile: Profile) -> str:
+    """The sample types of a profile, in a sentence."""
+    return ", ".join(value_type.type for value_type in profile.sample_types)

@@ -1,0 +1,95 @@
+"""What the reports have in common: their options, the file they read, and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from spprof.analysis.diff import type_names
+from spprof.cli.terminal import progress
+from spprof.pprof.file import read_profile, written
+from spprof.pprof.profile import ProfileError
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    import argparse
+
+    from spprof.pprof.profile import Profile
+
+OUTPUT_SUFFIXES = (".pb.gz", ".json", ".collapsed", ".txt", ".html")
+
+
+def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
+    """--sample-type, -n and --json."""
+    parser.add_argument("--sample-type", metavar="TYPE", help="which values (default: the file's own default)")
+    parser.add_argument(
+        "-n", "--rows", type=row_count, default=rows, metavar="N", help=f"rows at most (default {rows})"
+    )
+    add_json_argument(parser)
+
+
+def add_json_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="for machines: docs/cli.md describes the schema")
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to write")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+
+
+def row_count(text: str) -> int:
+    """A number of rows, 0 or more. ValueError for anything else, which argparse reports."""
+    count = int(text)
+    if count < 0:
+        raise ValueError(text)
+    return count
+
+
+def read(path: str) -> Profile:
+    """The profile in the file, with progress for a person who waits. ProfileError names the file."""
+    show = progress(path)
+    profile = read_profile(path, show)
+    if show:
+        show(1.0)
+    return profile
+
+
+def sample_type_index(profile: Profile, path: str, wanted: str | None) -> int:
+    """Where the sample type stands. ProfileError: the file has none of that name."""
+    if wanted is None:
+        return profile.default_index
+    for index, value_type in enumerate(profile.sample_types):
+        if value_type.type == wanted:
+            return index
+    raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {type_names(profile)}")
+
+
+def print_json(document: dict[str, object]) -> None:
+    """One document on stdout. ASCII, so that any locale can hold it."""
+    json.dump(document, sys.stdout, indent=1)
+    print()
+
+
+def refusal(path: str, force: bool) -> str | None:
+    """Why ``path`` must not be written to; None if it may."""
+    from spprof.formats.atomic_file import is_written_directly
+
+    folder = os.path.dirname(path) or "."
+    if os.path.isdir(path):
+        return f"{visible(path)} is a folder; add a file name"
+    if is_written_directly(path):
+        return None
+    if not os.path.isdir(folder):
+        return f"there is no folder {visible(folder)}"
+    if not os.access(folder, os.W_OK):
+        return f"the folder {visible(folder)} is not writable"
+    return f"{visible(path)} exists; -f overwrites it" if os.path.lexists(path) and not force else None
+
+
+def save(profile: Profile, path: str) -> None:
+    """Writes a profile as pprof. OSError: it cannot be written, and what was there before is still there."""
+    from spprof.formats.atomic_file import write_file
+
+    write_file(path, written(profile))

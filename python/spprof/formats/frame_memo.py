@@ -1,0 +1,41 @@
+"""What is worked out of a frame, once for each: millions of entries of stacks are a few thousand frames.
+
+    stack ─► id of each frame ─► known? ─► (result, result, …)
+                                  └─ no: work(frame), and keep both
+
+Stacks share their callers as objects, and comparing objects costs a fraction of hashing what is in them. Frames that
+are equal and not the same object are worked out each. Threads: one at a time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spprof.results import Frame
+
+Result = TypeVar("Result")
+
+
+class PerFrame(Generic[Result]):
+    """The results of ``work`` for the frames of stacks."""
+
+    def __init__(self, work: Callable[[Frame], Result]) -> None:
+        self._work = work
+        self._known: dict[int, Result] = {}
+        self._kept: list[Frame] = []  # lest another frame takes the id of one that is gone
+
+    def of(self, frames: tuple[Frame, ...]) -> tuple[Result, ...]:
+        """The results in the order of the frames."""
+        try:
+            return tuple(map(self._known.__getitem__, map(id, frames)))
+        except KeyError:
+            return tuple(map(self._of_one, frames))
+
+    def _of_one(self, frame: Frame) -> Result:
+        if id(frame) not in self._known:
+            self._known[id(frame)] = self._work(frame)
+            self._kept.append(frame)
+        return self._known[id(frame)]

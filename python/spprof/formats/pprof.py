@@ -1,0 +1,36 @@
+"""pprof's ``profile.proto``, packed with gzip: what ``go tool pprof``, Pyroscope, Parca and Grafana read.
+
+    alloc_objects/count  alloc_space/bytes  inuse_objects/count  inuse_space/bytes      as Go's heap profiles
+         all that was ever allocated             what is live (shown first)             estimates, scaled up
+
+    samples/count  cpu/nanoseconds (shown first), of mode "wall" wall/nanoseconds       as Go's CPU profiles
+
+Of a heap a sample is a stack with a block size (label ``bytes``), a thread (label ``thread``, the kernel's id) and,
+where it is not the period, a sampling rate (label ``rate``; 1 = every allocation). Its values stand for all live blocks
+of which those of that size were sampled; its allocated columns are the same. What else was allocated at a stack and is
+freed by now is one more sample of that stack, without a block size, in use 0. So the allocated columns sum up to all
+that was ever allocated, and intervals can be worked out from block sizes and rates (``spprof.analysis.sample_weights``).
+The period is the mean bytes between samples, the latest; 1 = every allocation.
+
+Of a CPU profile a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
+the period is the interval in nanoseconds.
+
+Interpreted frames have a file and a line and no address. Comments: ``key: value`` for the versions, for what the
+columns do not tell (``spprof.heap.to_pprof``, ``spprof.cpu_time.to_pprof``), and what a run adds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof.pprof.file import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spprof.formats import StackSource
+
+
+def write(source: StackSource) -> Iterator[bytes]:
+    """Yields the file. Deterministic: the same source gives the same bytes."""
+    yield from written(source.recorded())

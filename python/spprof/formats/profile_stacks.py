@@ -1,0 +1,93 @@
+"""A profile as the writers see it: every stack once, with a weight for each sample type.
+
+    columns: default sample type, then the others from the last to the first        weights: in the same order
+    charts:  a CPU profile's threads, else the columns
+
+For a heap profile that is bytes in use, objects in use, bytes allocated, objects allocated: the order of a snapshot.
+"""
+
+from __future__ import annotations
+
+from operator import add
+from typing import TYPE_CHECKING
+
+from spprof.formats.source import by_column, by_thread
+from spprof.heap.snapshot import StackTotals
+from spprof.pprof.profile import HEAP_TYPES, THREAD, THREAD_ID
+from spprof.results import Frame
+
+if TYPE_CHECKING:
+    from spprof.formats.source import Chart
+    from spprof.heap.snapshot import Column
+    from spprof.pprof.profile import Label, Profile
+
+_HEAP_NAMES = dict(zip(HEAP_TYPES, ("allocated: objects", "allocated: bytes", "in use: objects", "in use: bytes")))
+
+_NO_STACK = (Frame("<no stack>", "", 0, 0, False),)
+
+
+class Stacked:
+    """Gives the writers what they take from a snapshot."""
+
+    def __init__(self, profile: Profile) -> None:
+        first = profile.default_index
+        others = [index for index in reversed(range(len(profile.sample_types))) if index != first]
+        self._profile = profile
+        self._order = [first, *others]
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        profile = self._profile
+        return (
+            "spprof heap profile" if profile.is_heap else f"spprof {profile.sample_types[self._order[0]].type} profile"
+        )
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Name and unit of each weight."""
+        types = [self._profile.sample_types[index] for index in self._order]
+        return tuple((_HEAP_NAMES.get(value_type, value_type.type), value_type.unit) for value_type in types)
+
+    def stack_totals(self) -> list[StackTotals]:
+        """Every stack, those that read the same merged, root-most names first in order."""
+        sums: dict[tuple[int, ...], list[int]] = {}
+        for sample in self._profile.samples:
+            known = sums.get(sample.stack)
+            if known is None:
+                sums[sample.stack] = list(sample.values)
+            else:
+                known[:] = map(add, known, sample.values)
+        merged: dict[tuple[tuple[str, str, int], ...], tuple[tuple[Frame, ...], list[int]]] = {}
+        for stack, values in sums.items():
+            frames = self._frames(stack)
+            key = tuple((frame.function, frame.file, frame.line) for frame in reversed(frames))
+            row = merged.setdefault(key, (frames, [0] * len(values)))
+            row[1][:] = map(add, row[1], values)
+        rows = (merged[key] for key in sorted(merged))
+        return [StackTotals(frames, tuple(values[index] for index in self._order)) for frames, values in rows]
+
+    def charts(self) -> list[Chart]:
+        """Of a CPU profile with threads one for each, else one for each column."""
+        profile = self._profile
+        if profile.time_index < 0 or not any(sample.labels for sample in profile.samples):
+            return by_column(self.columns, self.stack_totals())
+        stacks_of: dict[tuple[str, int], list[tuple[tuple[Frame, ...], int]]] = {}
+        frames_of = {stack: self._frames(stack) for stack in {sample.stack for sample in profile.samples}}
+        for sample in profile.samples:
+            weighed = frames_of[sample.stack], sample.values[profile.time_index]
+            stacks_of.setdefault(_thread(sample.labels), []).append(weighed)
+        return by_thread(profile.sample_types[profile.time_index].unit, stacks_of)
+
+    def recorded(self) -> Profile:
+        """The profile itself."""
+        return self._profile
+
+    def _frames(self, stack: tuple[int, ...]) -> tuple[Frame, ...]:
+        return self._profile.frames(stack) or _NO_STACK
+
+
+def _thread(labels: tuple[Label, ...]) -> tuple[str, int]:
+    """Name and id of the thread that a sample is of."""
+    name = next((label.text for label in labels if label.key == THREAD and label.text), "")
+    return name, next((label.number for label in labels if label.key == THREAD_ID), 0)

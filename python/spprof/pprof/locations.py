@@ -1,0 +1,73 @@
+"""Frames numbered as the locations of a profile, and stacks as the numbers of their frames.
+
+(Frame, Frame, …) ─► (3, 0, 7)    rows: Location 0, 1, 2, …    stacks: each once
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from spprof.pprof.profile import Location
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spprof.pprof.mappings import Mappings
+    from spprof.results import Frame
+
+Stack = tuple[int, ...]
+"""Indexes of locations, leaf first."""
+
+
+class Locations:
+    """Numbers frames. Stacks share frames, so most are known by being the same object."""
+
+    def __init__(self, mappings: Mappings) -> None:
+        self._mappings = mappings
+        self.rows: list[Location] = []
+        self._index_of_object: dict[int, int] = {}
+        self._index: dict[Frame, int] = {}
+        self.stacks: list[Stack] = []
+        self._numbers: dict[Stack, int] = {}
+
+    def stack_number(self, frames: tuple[Frame, ...]) -> int:
+        """Where the stack of these frames stands in ``stacks``; the same for frames that read the same."""
+        known = self._index_of_object
+        try:
+            stack = tuple(map(known.__getitem__, map(id, frames)))
+        except KeyError:
+            stack = tuple(map(self._index_of, frames))
+        number = self._numbers.setdefault(stack, len(self.stacks))
+        if number == len(self.stacks):
+            self.stacks.append(stack)
+        return number
+
+    def _index_of(self, frame: Frame) -> int:
+        index = self._index_of_object.get(id(frame))
+        if index is None:
+            index = self._index_slow(frame)
+        return index
+
+    def _index_slow(self, frame: Frame) -> int:
+        index = self._index.get(frame)
+        if index is None:
+            index = self._index[frame] = len(self.rows)
+            self.rows.append(self._location(frame))
+        # The key of the dictionary is what lives on; another object of the same id would be another frame.
+        kept = self.rows[index].frames[0]
+        if kept is frame:
+            self._index_of_object[id(frame)] = index
+        return index
+
+    def _location(self, frame: Frame) -> Location:
+        """A native frame's address is that of its return; the call stands before it."""
+        if frame.address == 0:
+            return Location((frame,), -1, 0)
+        return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)
+
+
+def by_callers(stacks: Sequence[Stack]) -> list[int]:
+    """The indexes of the stacks so that those with the same callers stand together, which packs well."""
+    keys = [array("I", stack[::-1]).tobytes() for stack in stacks]
+    return sorted(range(len(keys)), key=keys.__getitem__)

@@ -1,0 +1,179 @@
+"""The words of a stack as frames, each once in the life of a process.
+
+    word ──► interpreted: code object, position ────────────────────────────────► Frame
+         └─► native: tenant, return address ─► module ─► function ─► file:line ─► Frame
+
+New words are looked up together: one reading of a module's symbol table serves all addresses in it, and only a file
+with line numbers is asked for them. What is known of a word never changes, so it is kept; nothing else is.
+
+A module that was unloaded is read from its file all the same. If the file is another build by now, or cannot be read,
+what remains is the module's name and the offset in it.
+
+Threads: any. Two that meet a new word at once both look it up, and both get what was stored first.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from typing import TYPE_CHECKING, NamedTuple
+
+from spprof import _engine
+from spprof.results import Frame
+from spprof.symbolize.demangle import readable
+from spprof.symbolize.interpreter_frames import CALLING, PYTHON, TELLING, home_of, role_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# A word's bits, as include/spprof.h has them.
+INTERPRETED = 1 << 63
+_TENANT_SHIFT = 48
+_ADDRESS = (1 << _TENANT_SHIFT) - 1
+
+_DEBUG_FILES = "/usr/lib/debug/.build-id"
+"""Where distributions put what they strip from files, by build id."""
+
+
+class Symbol(NamedTuple):
+    """What is known of a word."""
+
+    frame: Frame
+    role: str
+    """What becomes of it in presentation."""
+
+
+_symbols: dict[int, Symbol] = {}
+_python_frames: dict[tuple[str, str, int], Frame] = {}
+"""Equal frames are one object: a line has many positions."""
+
+
+def symbols_of(words: Iterable[int]) -> list[Symbol]:
+    """What ``learn`` has found out about each word. KeyError: it was not asked."""
+    return [_symbols[word] for word in words]
+
+
+def learn(words: Iterable[int]) -> None:
+    """Finds out about all words that are new."""
+    native = []
+    for word in words:
+        if word in _symbols:
+            continue
+        if word & INTERPRETED:
+            _symbols.setdefault(word, _python_symbol(word))
+        else:
+            native.append(word)
+    if native:
+        _learn_native(native)
+
+
+def _python_symbol(word: int) -> Symbol:
+    record = _engine.code(word)
+    frame = _python_frames.get(record) or _python_frames.setdefault(record, Frame(*record, 0, True))
+    return Symbol(frame, PYTHON)
+
+
+# ---- Modules
+
+
+class Module(NamedTuple):
+    """An object in which a frame was seen, as ``_engine.modules()`` has it."""
+
+    start: int
+    end: int
+    base: int
+    tenant: int
+    path: str
+    build_id: bytes
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(self.path)
+
+
+class Modules:
+    """The modules that the engine knows now."""
+
+    def __init__(self) -> None:
+        self._by_tenant: dict[int, list[Module]] = {}  # ascending; those of one tenant do not overlap
+        for module in sorted(Module(*record) for record in _engine.modules()):
+            if module.start < module.end:
+                self._by_tenant.setdefault(module.tenant, []).append(module)
+        self._starts = {tenant: [module.start for module in some] for tenant, some in self._by_tenant.items()}
+
+    def holding(self, word: int) -> Module | None:
+        """The module of the call that returns to a native word's address."""
+        tenant, address = word >> _TENANT_SHIFT, (word & _ADDRESS) - 1
+        index = bisect_right(self._starts.get(tenant, ()), address) - 1
+        if index < 0 or address >= self._by_tenant[tenant][index].end:
+            return None
+        return self._by_tenant[tenant][index]
+
+
+def module_paths(words: Iterable[int]) -> dict[int, str]:
+    """The paths of the modules in which native words lie; those that lie in none are left out."""
+    modules = Modules()
+    found = {word: modules.holding(word) for word in words}
+    return {word: module.path for word, module in found.items() if module}
+
+
+# ---- Native words
+
+
+def _learn_native(words: list[int]) -> None:
+    modules = Modules()
+    interpreter = modules.holding(_engine.interpreter_address() + 1)
+    words_of: dict[Module | None, list[int]] = {}
+    for word in words:
+        words_of.setdefault(modules.holding(word), []).append(word)
+    for module, some in words_of.items():
+        if module is None:
+            for word in some:
+                address = word & _ADDRESS
+                _symbols.setdefault(word, Symbol(Frame(f"0x{address:x}", "", 0, address, False), TELLING))
+        else:
+            _learn_in_module(module, module == interpreter, some)
+
+
+def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> None:
+    home = home_of(module.name, is_interpreter)
+    places = {word: (word & _ADDRESS) - 1 - module.base for word in words}
+    names, lines_path = _functions(module, sorted(set(places.values())))
+    roles = {word: role_of(home, names.get(place)) for word, place in places.items()}
+    # Of frames that are never shown nobody wants the lines.
+    shown = {places[word] for word, role in roles.items() if role != CALLING}
+    lines = _lines(lines_path, sorted(shown))
+    for word, place in places.items():
+        name = names.get(place) or f"{module.name}+0x{place + 1:x}"
+        file, line = lines.get(place, (module.path, 0))
+        _symbols.setdefault(word, Symbol(Frame(name, file, line, word & _ADDRESS, False), roles[word]))
+
+
+def _functions(module: Module, places: list[int]) -> tuple[dict[int, str], str | None]:
+    """Names by place in the file, and the file that knows lines, if any does."""
+    if not os.path.isabs(module.path):
+        return {}, None  # the kernel's page has a name, and no file: none of that name in our folder is it
+    status, has_symtab, has_lines, found = _engine.symbols(module.path, module.build_id, places)
+    if status != "found":
+        return {}, None
+    lines_path = module.path if has_lines else None
+    if module.build_id and not (has_symtab and has_lines):
+        debug_path = _debug_path(module.build_id)
+        status, debug_has_symtab, has_lines, debug_found = _engine.symbols(debug_path, module.build_id, places)
+        if debug_has_symtab and not has_symtab:
+            found = debug_found
+        if has_lines and lines_path is None and status == "found":
+            lines_path = debug_path
+    readable_names = {name: readable(name) for name in {entry[0] for entry in found if entry}}
+    return {place: readable_names[entry[0]] for place, entry in zip(places, found) if entry}, lines_path
+
+
+def _debug_path(build_id: bytes) -> str:
+    digits = build_id.hex()
+    return f"{_DEBUG_FILES}/{digits[:2]}/{digits[2:]}.debug"
+
+
+def _lines(path: str | None, places: list[int]) -> dict[int, tuple[str, int]]:
+    if path is None or not places:
+        return {}
+    return {place: line for place, line in zip(places, _engine.lines(path, places)) if line}

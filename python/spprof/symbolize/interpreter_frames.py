@@ -1,0 +1,211 @@
+"""Which native frames tell a reader something. The others are left out of stacks, never out of what is recorded.
+
+    as recorded, leaf first                       as shown
+    _PyObject_GC_New    an allocator's layer
+    PyList_New                                    PyList_New
+    list_repeat                                   list_repeat
+    f                   Python                    f
+    _PyEval_Vector      how the call was made
+    key                 C, of somebody else       key
+    _PyObject_MakeTpCall
+    builtin_sorted                                builtin_sorted
+    <module>            Python                    <module>
+    PyEval_EvalCode     how the program was
+    Py_BytesMain        started
+    main
+
+Only frames of the interpreter are left out, and the C library's code that starts threads and programs, and only by the
+names below. A function of another module that has one of these names stays, and a stack without any Python frame keeps
+all of its frames. Names are those of CPython 3.9 to 3.13; which of them a build has depends on what its compiler
+inlined.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spprof.results import Frame
+
+
+class Home(enum.Enum):
+    """Whose code a module is."""
+
+    INTERPRETER = enum.auto()
+    LAUNCHER = enum.auto()
+    """The program python3 where the interpreter is a library: nothing but a main()."""
+    LIBC = enum.auto()
+    OTHER = enum.auto()
+
+
+Role = str
+"""What becomes of a frame, in a stack that has a Python frame: one letter, so that a stack's roles are a string."""
+
+PYTHON = "P"
+TELLING = "t"
+"""Stays."""
+CALLING = "c"
+"""Goes: how one function came to call the next."""
+ALLOCATING = "a"
+"""Goes at the leaf: which layer of the allocator made the request."""
+STARTING = "s"
+"""Goes where nothing but the like stands between it and the outermost Python frame: how the program was started."""
+SYSTEM = "y"
+"""Goes at the root: the C library's part of starting. Most of it has no name where libraries are stripped."""
+ENTRY = "e"
+"""Goes at the root before SYSTEM: where the kernel enters a program."""
+
+
+# ---- The table
+
+_EVALUATION = """
+    _PyEval_EvalFrameDefault _PyEval_EvalFrame PyEval_EvalFrame PyEval_EvalFrameEx _PyEval_Vector _PyEval_EvalCode
+    _PyEval_EvalCodeWithName PyEval_EvalCodeEx PyEval_EvalCode function_code_fastcall run_eval_code_obj run_mod
+    _PyFunction_Vectorcall _PyFunction_FastCallDict _PyFunction_FastCallKeywords
+    _PyEvalFramePushAndInit _PyEvalFrameClearAndPop _PyFrame_Clear _PyFrame_ClearExceptCode clear_thread_frame
+    PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName
+"""
+"""The loop that runs Python code, and what enters and leaves it, for exec() too. Python frames stand in its place."""
+
+_CALLS = """
+    PyObject_Call _PyObject_Call PyObject_CallObject PyObject_CallNoArgs _PyObject_CallNoArgs PyObject_CallOneArg
+    PyObject_CallFunction _PyObject_CallFunction _PyObject_CallFunction_SizeT _PyObject_CallFunctionVa
+    PyObject_CallFunctionObjArgs PyObject_CallMethod _PyObject_CallMethod _PyObject_CallMethod_SizeT
+    _PyObject_CallMethodFormat _PyObject_CallMethodId _PyObject_CallMethodId_SizeT PyObject_CallMethodObjArgs
+    _PyObject_CallMethodIdObjArgs _PyObject_Call_Prepend _PyObject_FastCall _PyObject_FastCallDict
+    _PyObject_FastCallDictTstate _PyObject_MakeTpCall PyObject_Vectorcall _PyObject_Vectorcall
+    _PyObject_VectorcallTstate PyObject_VectorcallDict _PyObject_VectorcallDictTstate PyObject_VectorcallMethod
+    PyVectorcall_Call _PyVectorcall_Call PyCFunction_Call PyEval_CallFunction PyEval_CallMethod
+    PyEval_CallObjectWithKeywords _Py_Call callmethod object_vacall _PyStack_UnpackDict do_call_core call_function
+    cfunction_call cfunction_vectorcall_FASTCALL cfunction_vectorcall_FASTCALL_KEYWORDS
+    cfunction_vectorcall_FASTCALL_KEYWORDS_METHOD cfunction_vectorcall_NOARGS cfunction_vectorcall_O
+    method_vectorcall method_call method_vectorcall_FASTCALL method_vectorcall_FASTCALL_KEYWORDS
+    method_vectorcall_FASTCALL_KEYWORDS_METHOD method_vectorcall_NOARGS method_vectorcall_O method_vectorcall_VARARGS
+    method_vectorcall_VARARGS_KEYWORDS classmethoddescr_call methoddescr_call instancemethod_call wrapper_call
+    wrapperdescr_call wrapperdescr_raw_call
+"""
+"""The ways to call an object. What is called comes next."""
+
+_SLOTS = """
+    type_call type_vectorcall tp_new_wrapper vectorcall_method vectorcall_maybe vectorcall_unbound call_unbound
+    call_unbound_noarg call_method call_maybe call_attribute lookup_maybe_method property_descr_get property_descr_set
+    richcmp_eq richcmp_ge richcmp_gt richcmp_le richcmp_lt richcmp_ne
+"""
+"""Between a class written in Python and the interpreter's operations on its objects: slot_tp_call calls __call__,
+wrap_init is __init__ of a class written in C. Further ones by pattern."""
+
+_SLOT_PATTERN = re.compile(r"(?:_Py_)?slot_(?:am|bf|mp|nb|sq|tp)_\w+|wrap_\w+")
+
+_OPERATIONS = """
+    PyObject_GetAttr PyObject_GetAttrString _PyObject_GetAttrId _PyObject_LookupAttr _PyObject_LookupAttrId
+    PyObject_GetOptionalAttr PyObject_GetOptionalAttrString _PyObject_GetMethod _PyObject_LookupSpecial
+    _PyObject_LookupSpecialId PyObject_GenericGetAttr _PyObject_GenericGetAttrWithDict PyObject_SetAttr
+    PyObject_SetAttrString _PyObject_SetAttrId PyObject_GenericSetAttr _PyObject_GenericSetAttrWithDict PyObject_DelAttr
+    PyObject_GetItem PyObject_SetItem PyObject_DelItem PyObject_Size PyObject_Length PyObject_LengthHint PyObject_IsTrue
+    PyObject_Hash PyObject_Str PyObject_Repr PyObject_RichCompare PyObject_RichCompareBool do_richcompare
+    PyObject_GetIter PyObject_GetAIter PyIter_Next PyIter_Send PySequence_Contains PySequence_GetItem PySequence_SetItem
+    PySequence_Size PyMapping_Size binary_op1 binary_op binary_iop1 binary_iop ternary_op ternary_iop
+    gen_iternext gen_send gen_send_ex gen_send_ex2 gen_throw _gen_throw gen_close PyGen_am_send
+    PyObject_CallFinalizer PyObject_CallFinalizerFromDealloc _Py_Dealloc
+"""
+"""Operations on any object, each of which leads to the method that does it: __getattr__, __next__, a generator's body,
+list_concat. Arithmetic by pattern."""
+
+_OPERATION_PATTERN = re.compile(r"_?PyNumber_\w+")
+
+_CALLING = frozenset((_EVALUATION + _CALLS + _SLOTS + _OPERATIONS).split())
+
+_ALLOCATING = frozenset(
+    """
+    PyObject_Malloc _PyObject_Malloc PyObject_Calloc _PyObject_Calloc PyObject_Realloc _PyObject_Realloc
+    PyMem_Malloc PyMem_Calloc PyMem_Realloc PyMem_RawMalloc PyMem_RawCalloc PyMem_RawRealloc
+    _PyMem_RawMalloc _PyMem_RawCalloc _PyMem_RawRealloc _PyMem_DebugMalloc _PyMem_DebugCalloc _PyMem_DebugRealloc
+    _PyMem_DebugRawMalloc _PyMem_DebugRawCalloc _PyMem_DebugRawRealloc _PyMem_DebugRawAlloc
+    _PyMem_MiMalloc _PyMem_MiCalloc _PyMem_MiRealloc _PyObject_MiMalloc _PyObject_MiCalloc _PyObject_MiRealloc
+    pymalloc_alloc pymalloc_realloc allocate_from_new_pool new_arena _PyMem_ArenaAlloc _PyObject_ArenaMmap
+    _PyObject_New _PyObject_NewVar _PyObject_GC_New _PyObject_GC_NewVar _PyObject_GC_Malloc _PyObject_GC_Calloc
+    _PyObject_GC_Alloc _PyObject_GC_Resize gc_alloc PyType_GenericAlloc _PyType_AllocNoTrack
+    """.split()
+)
+"""Layers that every object comes through. PyList_New, PyUnicode_New and the like say what was made, and stay."""
+
+_STARTING = frozenset(
+    """
+    main Py_BytesMain Py_Main pymain_main Py_RunMain pymain_run_python pymain_run_file pymain_run_file_obj
+    pymain_run_command pymain_run_module pymain_run_stdin pymain_run_startup pymain_run_interactive_hook pymain_repl
+    PyRun_AnyFile PyRun_AnyFileEx PyRun_AnyFileFlags PyRun_AnyFileExFlags _PyRun_AnyFileObject PyRun_SimpleFile
+    PyRun_SimpleFileEx PyRun_SimpleFileExFlags _PyRun_SimpleFileObject _PyRun_SimpleFile pyrun_simple_file pyrun_file
+    PyRun_File PyRun_FileEx PyRun_FileFlags PyRun_FileExFlags run_pyc_file PyRun_SimpleString PyRun_SimpleStringFlags
+    _PyRun_SimpleStringFlagsWithName PyRun_InteractiveLoop PyRun_InteractiveLoopFlags
+    _PyRun_InteractiveLoopObject PyRun_InteractiveOne PyRun_InteractiveOneFlags
+    PyRun_InteractiveOneObject PyRun_InteractiveOneObjectEx pyrun_one_parse_ast
+    pythread_wrapper thread_run t_bootstrap
+    """.split()
+)
+"""From main(), or the first function of a thread, to the outermost Python frame: <module>, or threading's."""
+
+_SYSTEM = frozenset(
+    """
+    __libc_start_main __libc_start_main_impl __libc_start_call_main generic_start_main
+    start_thread clone clone3 __clone __clone3 __clone_internal thread_start
+    """.split()
+)
+
+_LAUNCHER_NAME = re.compile(r"python(?:\d+(?:\.\d+)?\w*)?")
+_LIBC_NAME = re.compile(r"(?:libc|libpthread)(?:\.so\.|-2\.)[\d.]*(?:so)?")
+
+
+def home_of(module_name: str, is_interpreter: bool) -> Home:
+    """Whose code a module is, by its file's name."""
+    if is_interpreter:
+        return Home.INTERPRETER
+    if _LAUNCHER_NAME.fullmatch(module_name):
+        return Home.LAUNCHER
+    return Home.LIBC if _LIBC_NAME.fullmatch(module_name) else Home.OTHER
+
+
+def role_of(home: Home, name: str | None) -> Role:
+    """What becomes of a native frame by the name of its function; None: it has none, for the file was stripped."""
+    if name == "_start":
+        return ENTRY
+    if home is Home.LIBC:
+        return SYSTEM if name is None or name in _SYSTEM else TELLING
+    if home is Home.OTHER:
+        return TELLING
+    if name in _STARTING or (home is Home.LAUNCHER and name is None):
+        return STARTING
+    if home is Home.LAUNCHER:
+        return TELLING
+    if name is None or name in _CALLING or _SLOT_PATTERN.fullmatch(name) or _OPERATION_PATTERN.fullmatch(name):
+        return CALLING  # without a name it says only "the interpreter", as the Python line does
+    return ALLOCATING if name in _ALLOCATING else TELLING
+
+
+# ---- A stack
+
+
+def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame, ...]:
+    """The frames of a stack that tell something, leaf first. ``has_root``: it goes down to the thread's first frame."""
+    outermost = roles.rfind(PYTHON) + 1
+    if outermost == 0:
+        return tuple(frames)
+    first = len(roles) - len(roles.lstrip(ALLOCATING + CALLING))
+    last = _without_system(roles) if has_root else len(roles)
+    started = last - len(roles[outermost:last].lstrip(STARTING + CALLING))
+    return tuple(
+        frame
+        for start, end in ((first, outermost), (started, last))
+        for frame, role in zip(frames[start:end], roles[start:end])
+        if role != CALLING
+    )
+
+
+def _without_system(roles: str) -> int:
+    """Where the C library's start code begins at the root; the stack's end if there is none."""
+    entered = roles[:-1] if roles.endswith(ENTRY) else roles
+    last = len(entered.rstrip(SYSTEM))
+    return last if last < len(entered) else len(roles)
