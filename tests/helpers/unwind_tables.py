@@ -1,6 +1,6 @@
 """Call frame tables of a file, once as the engine reads them and once as readelf does.
 
-python3 tests/python/unwind_tables.py FILE...        compares every row of the files
+python3 tests/helpers/unwind_tables.py FILE...        compares every row of the files
 """
 
 from __future__ import annotations
