@@ -18,6 +18,8 @@ PYTEST = $(VENV)/bin/python -m pytest --numprocesses=auto
 
 # Broken invariants and compiler warnings stop test builds only.
 CHECKED = -Dchecks=true -Dwerror=true
+CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
+SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
@@ -70,7 +72,7 @@ fuzz-pprof: install-checked run-fuzz-pprof
 run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py
 
-libspprof_alloc.so: $(shell find include src -type f) meson.build meson.options
+libspprof_alloc.so: $(SOURCES)
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt
 	$(IN_VENV) meson setup --reconfigure -Dpython=false $(VENV)/build-engine
 	$(IN_VENV) meson compile -C $(VENV)/build-engine
@@ -109,11 +111,17 @@ run-tests: $(CMOCKA) $(ALLOCATORS) $(LIBUNWIND) install-checked
 run-pytest: $(LIBUNWIND) install-checked
 	$(PYTEST) tests/python -m "not packaging and not viewers and not long" --junitxml=$(JUNIT)
 
-run-other-pythons:
+# The engine needs no Python: one build is installed for all of them.
+$(CHECKED_ENGINE): $(SOURCES)
+	$(MAKE) --no-print-directory install-checked
+	@touch $@
+
+run-other-pythons: $(CHECKED_ENGINE)
 	$(PYTHON) tools/find_pythons.py --others | while read -r version python; do \
 	    $(RECORD) "python-$$version" "build/results/python-$$version.xml" \
 	        $(MAKE) --no-print-directory PYTHON="$$python" VENV="build/venvs/$$version" \
-	        JUNIT="build/results/python-$$version.xml" run-pytest </dev/null; \
+	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" JUNIT="build/results/python-$$version.xml" \
+	        run-pytest </dev/null; \
 	done
 
 packaging-venv: venv
