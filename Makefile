@@ -7,10 +7,14 @@ VALGRIND = $(DEPS)/valgrind/usr
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
+
+# Where tools/results.py keeps how each suite ended.
+export RESULTS ?= build/results
 RECORD = $(PYTHON) tools/results.py record
 SUM = $(PYTHON) tools/results.py sum
-# Most tests are programs of their own: both cores have something to do.
-PYTEST = $(VENV)/bin/python -m pytest --numprocesses=auto
+# Most tests are programs of their own: so many run at a time.
+CORES ?= auto
+PYTEST = $(VENV)/bin/python -m pytest
 
 # Broken invariants and compiler warnings stop test builds only.
 CHECKED = -Dchecks=true -Dwerror=true
@@ -18,9 +22,18 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
-    run-fuzz-pprof run-tests run-pytest run-other-pythons packaging-venv run-packaging pythons
+.PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof clean venv venv-for-all install install-checked \
+    install-with-c-tests fresh-results dependencies run-tests run-c run-tidy run-accuracy accuracy-long run-python run-python-again \
+    run-other-pythons run-newest-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof pythons
 .NOTPARALLEL:
+
+# $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
+record-pytest = $(RECORD) $(1) --pytest $(RESULTS)/$(1).xml "env $(3) $(PYTEST) -m ''" -- \
+    env $(3) $(PYTEST) --junitxml=$(RESULTS)/$(1).xml --numprocesses=$(CORES) $(2)
+
+# $(call record-meson,NAME,BUILD FOLDER,NAME OF ITS LOG,OPTIONS,CHOICE OF TESTS,ENVIRONMENT): C tests.
+meson-test = env $(6) $(VENV)/bin/meson test -C $(2) --no-rebuild --print-errorlogs $(4)
+record-meson = $(RECORD) $(1) --meson $(2)/meson-logs/$(3).junit.xml '$(meson-test)' -- $(meson-test) $(5)
 
 demo: install
 	preload="$$($(VENV)/bin/python -c 'from spprof import _engine; print(_engine.library_path())')" && \
@@ -33,6 +46,10 @@ test: fresh-results run-tests
 # The same, then the Python tests on every other Python that is found, then the packaging tests.
 test-all: fresh-results run-tests run-other-pythons run-packaging
 	@$(SUM)
+
+# All of that, and what takes long: piece by piece, with a table in tests/nightly. PIECES chooses; AGAIN=1 repeats.
+nightly: venv-for-all dependencies
+	$(VENV)/bin/python tools/nightly.py $(if $(AGAIN),--again) $(PIECES)
 
 lint: venv
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-lint.txt
@@ -60,7 +77,7 @@ bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 
 # Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
 viewers: install-checked $(DEPS)/chromium
-	$(VENV)/bin/python -m pytest -m viewers tests/python --junitxml=build/results/viewers.xml
+	$(PYTEST) -m viewers tests/python
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
 fuzz-pprof: install-checked run-fuzz-pprof
@@ -88,44 +105,77 @@ install: venv
 
 install-checked: venv
 	$(INSTALL) -Cbuild-dir=$(VENV)/build-checked $(foreach option,$(CHECKED) $(OPTIONS),-Csetup-args=$(option)) .
+	@touch -c $(CHECKED_ENGINE)
+
+install-with-c-tests: OPTIONS = $(C_TESTS)
+install-with-c-tests: $(CMOCKA) install-checked
+
+# What every suite needs, so that several may run at a time: none of them installs anything into this environment.
+REQUIREMENTS = $(foreach of,build test packaging pythons lint,tools/requirements-$(of).txt)
+venv-for-all:
+	@$(PYTHON) tools/venv.py $(VENV) $(REQUIREMENTS)
+
+dependencies: $(foreach name,allocators libunwind chromium libfuzzer,$(DEPS)/$(name))
 
 fresh-results:
-	@rm -rf build/results
+	@rm -rf $(RESULTS)
 
-run-tests: OPTIONS = $(C_TESTS)
-run-tests: $(CMOCKA) $(DEPS)/allocators $(DEPS)/libunwind install-checked
-	$(RECORD) c $(VENV)/build-checked/meson-logs/testlog.junit.xml \
-	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-checked --no-rebuild || \
-	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
-	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) tidy build/results/tidy.xml \
-	    $(VENV)/bin/python -m pytest tests/tidy --junitxml=build/results/tidy.xml
-	SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked $(RECORD) accuracy build/results/accuracy.xml \
-	    $(PYTEST) tests/accuracy --junitxml=build/results/accuracy.xml
-	SPPROF_ALL_COMBINATIONS=1 $(RECORD) python build/results/python.xml \
-	    $(PYTEST) tests/python --junitxml=build/results/python.xml
+# ---- Suites, each recorded. What they need is installed before: see run-tests.
 
-run-pytest: $(DEPS)/libunwind install-checked
-	$(PYTEST) tests/python -m "not packaging and not viewers and not long" --junitxml=$(JUNIT)
+run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind run-c run-tidy run-accuracy run-python
+
+run-c:
+	$(call record-meson,c,$(VENV)/build-checked,testlog)
+
+OF_BUILD = SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked
+run-tidy:
+	$(call record-pytest,tidy,tests/tidy,$(OF_BUILD))
+
+run-accuracy:
+	$(call record-pytest,accuracy,tests/accuracy,$(OF_BUILD))
+
+# Functions with known shares of 90 CPU seconds each.
+accuracy-long:
+	$(VENV)/bin/python tests/accuracy/test_cpu_shares.py
+
+run-python:
+	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)
 
 # The engine needs no Python: one build is installed for all of them.
 $(CHECKED_ENGINE): $(SOURCES)
 	$(MAKE) --no-print-directory install-checked
-	@touch $@
 
-run-other-pythons: $(CHECKED_ENGINE)
-	$(PYTHON) tools/find_pythons.py --others | while read -r version python; do \
-	    $(RECORD) "python-$$version" "build/results/python-$$version.xml" \
-	        $(MAKE) --no-print-directory PYTHON="$$python" VENV="build/venvs/$$version" \
-	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" JUNIT="build/results/python-$$version.xml" \
-	        run-pytest </dev/null; \
+# On another Python: without the tests marked long, unless LONG is set.
+NOT_LONG = $(if $(LONG),,and not long)
+run-python-again:
+	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
+	$(call record-pytest,python-$(VERSION),tests/python -m "not packaging and not viewers $(NOT_LONG)")
+
+run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
+	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
+	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" \
+	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" run-python-again </dev/null; \
 	done
 
-packaging-venv: venv
-	$(PYTHON) tools/venv.py $(VENV) tools/requirements-packaging.txt
+run-newest-python: ONLY = --newest
+run-newest-python: run-other-pythons
 
-run-packaging: $(DEPS)/libunwind packaging-venv
-	$(RECORD) packaging build/results/packaging.xml \
-	    $(VENV)/bin/python -m pytest -m packaging tests/python --junitxml=build/results/packaging.xml
+# One test at a time: they share what the first of them builds.
+run-packaging run-packaging-essentials run-viewers: CORES = 0
+
+run-packaging: $(DEPS)/libunwind
+	@$(PYTHON) tools/venv.py $(VENV) $(foreach of,build test packaging,tools/requirements-$(of).txt)
+	$(call record-pytest,packaging,-m packaging tests/python)
+
+run-packaging-essentials:
+	$(call record-pytest,packaging,-m "packaging and not nightly" tests/python)
+
+run-viewers: $(DEPS)/chromium
+	$(call record-pytest,viewers,-m viewers tests/python)
+
+# A command that has no tests.
+record-%:
+	$(RECORD) $* -- $(MAKE) --no-print-directory $*
 
 # What is fetched where the system lacks it; the table is in tools/dependencies.py.
 $(DEPS)/%:
@@ -138,7 +188,7 @@ pythons:
 
 # ---- Under watch ----------------------------------------------------------------------------------------------------
 
-.PHONY: stress sanitize run-sanitizer memcheck
+.PHONY: stress sanitize run-sanitizer-address run-sanitizer-thread run-sanitizer run-valgrind
 
 # Every specimen for STRESS_SECONDS (240: about two hours), then what is only run when it is named. What has a result for
 # these sources is not run again; results are kept in tests/stress.
@@ -149,42 +199,42 @@ stress: install
 	STRESS_SECONDS=1800 $(VENV)/bin/python tests/stress/run.py churn
 
 # The C tests of everything but the taps, built with sanitizers; then some of them under valgrind.
-sanitize: venv $(CMOCKA)
+sanitize: venv $(CMOCKA) run-sanitizer-address run-sanitizer-thread run-valgrind
+
+run-sanitizer-address:
 	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
 	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"
-	@echo "left out under the thread sanitizer: timers' signals (the suite ticks in tests/c/meson.build), which it puts off"
 	@echo "left out under the undefined-behaviour sanitizer: its check for NULL (the linker breaks it for thread-locals)"
-	@echo "left out under the thread sanitizer: the filling of the list of modules, which takes it minutes"
 	@echo "left out too: tests that read or tear whole stacks or make very small ones (raw_stacks in tests/c/meson.build)"
 	$(MAKE) --no-print-directory NAME=address SANITIZE=address,undefined run-sanitizer
+
+run-sanitizer-thread:
+	@echo "left out under the thread sanitizer: timers' signals (the suite ticks in tests/c/meson.build), which it puts off"
+	@echo "left out under the thread sanitizer: the filling of the list of modules, which takes it minutes"
 	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread WITHOUT="--no-suite ticks" run-sanitizer
-	$(MAKE) --no-print-directory memcheck
 
 # Without -fsanitize=null: linkers turn the addition that makes a thread-local's address into an lea, which leaves the
 # flags that GCC's check for NULL goes by as they were. What goes through NULL faults, and is reported as that.
 # A child of a program with threads may go on under the thread sanitizer; what it allocates is not ours to judge.
-run-sanitizer: export TSAN_OPTIONS = die_after_fork=0 halt_on_error=1
-run-sanitizer: export ASAN_OPTIONS = detect_leaks=0
+OF_SANITIZERS = TSAN_OPTIONS="die_after_fork=0 halt_on_error=1" ASAN_OPTIONS=detect_leaks=0
 run-sanitizer:
 	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true -Db_lundef=false -Db_sanitize=$(SANITIZE) \
 	    -Dc_args=-fno-sanitize=null $(C_TESTS) $(VENV)/build-$(NAME) >/dev/null
 	$(IN_VENV) meson compile -C $(VENV)/build-$(NAME) >/dev/null
-	$(RECORD) sanitizer-$(NAME) $(VENV)/build-$(NAME)/meson-logs/testlog.junit.xml \
-	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-$(NAME) --no-rebuild --suite unit --no-suite raw_stacks $(WITHOUT) \
-	        --timeout-multiplier 4 || \
-	        { tail -n +4 $(VENV)/build-$(NAME)/meson-logs/testlog.txt; exit 1; }'
+	$(call record-meson,sanitizer-$(NAME),$(VENV)/build-$(NAME),testlog,--timeout-multiplier 4,$(SANITIZED),$(OF_SANITIZERS))
+
+SANITIZED = --suite unit --no-suite raw_stacks $(WITHOUT)
 
 MEMCHECKED = test_arena test_code_table test_shortage test_stack_table test_weight
-memcheck: export PATH := $(PATH):$(abspath $(VALGRIND))/bin
-memcheck: $(DEPS)/valgrind
+MEMCHECK = --timeout-multiplier 10 --wrapper "$(VALGRIND_PROGRAM) -q --error-exitcode=9 $(SUPPRESSIONS)"
+SUPPRESSIONS = --suppressions=$(abspath tests/c/valgrind.supp)
+VALGRIND_PROGRAM = $(if $(wildcard $(VALGRIND)),$(abspath $(VALGRIND))/bin/)valgrind
+OF_VALGRIND = $(if $(wildcard $(VALGRIND)),VALGRIND_LIB=$(abspath $(VALGRIND))/libexec/valgrind)
+run-valgrind: $(DEPS)/valgrind
 	@echo "left out under valgrind: tests that take more than a minute there, and programs that start no engine"
 	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true $(C_TESTS) $(VENV)/build-memcheck >/dev/null
 	$(IN_VENV) meson compile -C $(VENV)/build-memcheck >/dev/null
-	if [ -d $(VALGRIND) ]; then export VALGRIND_LIB="$(abspath $(VALGRIND))/libexec/valgrind"; fi; \
-	$(RECORD) valgrind $(VENV)/build-memcheck/meson-logs/testlog-valgrind.junit.xml \
-	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-memcheck --no-rebuild --timeout-multiplier 10 \
-	        --wrapper "valgrind -q --error-exitcode=9 --suppressions=$(abspath tests/c/valgrind.supp)" $(MEMCHECKED) || \
-	        { tail -n +4 $(VENV)/build-memcheck/meson-logs/testlog-valgrind.txt; exit 1; }'
+	$(call record-meson,valgrind,$(VENV)/build-memcheck,testlog-valgrind,$(MEMCHECK),$(MEMCHECKED),$(OF_VALGRIND))
 
 # ---- Fuzzing --------------------------------------------------------------------------------------------------------
 

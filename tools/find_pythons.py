@@ -1,6 +1,6 @@
 """Prints the supported Pythons of this machine that can build an extension, one a line: version and path.
 
-python3 tools/find_pythons.py [--others]        --others: without the version that runs this
+python3 tools/find_pythons.py [--others] [--newest]     --others: without the version that runs this; --newest: one
 
 What `make pythons` has fetched is among them.
 """
@@ -51,9 +51,9 @@ def find() -> dict[str, str]:
 
 def main() -> None:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for version, path in find().items():
-        if not ("--others" in sys.argv and version == own):
-            print(version, path)
+    found = [(version, path) for version, path in find().items() if not ("--others" in sys.argv and version == own)]
+    for version, path in found[-1:] if "--newest" in sys.argv else found:
+        print(version, path)
 
 
 if __name__ == "__main__":

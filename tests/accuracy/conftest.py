@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from build_folder import build_folder
 from child import TIMEOUT_SECONDS, Child
 from spprof import _engine
 
@@ -45,14 +45,11 @@ def parse(line: str) -> Run:
 
 def run_workload(kinds: dict[int, int], rates: tuple[int, ...], **options: int) -> list[Run]:
     """Lets ``workload`` allocate ``kinds`` (size: count) and returns its runs."""
-    build = os.environ.get("SPPROF_BUILD_DIR")
-    if not build:
-        pytest.fail("SPPROF_BUILD_DIR must name a build folder made with -Dtests=true; make test sets it")
     arguments = [f"rates={','.join(map(str, rates))}"]
     arguments += [f"{name}={value}" for name, value in options.items()]
     arguments += [f"{size}:{count}" for size, count in kinds.items()]
     finished = subprocess.run(
-        [os.path.join(build, "tests", "accuracy", "workload"), *arguments],
+        [str(build_folder() / "tests" / "accuracy" / "workload"), *arguments],
         capture_output=True,
         encoding="utf-8",
         timeout=TIMEOUT_SECONDS,

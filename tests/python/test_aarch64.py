@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from cross import CPUS, ROOT, Toolchain, attempt, find_toolchain, output_of, unpack
 
-pytestmark = pytest.mark.packaging
+pytestmark = [pytest.mark.packaging, pytest.mark.nightly]
 
 SOURCES = ROOT / "tests" / "aarch64"
 USUAL = "-std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE".split()

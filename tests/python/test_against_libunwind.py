@@ -84,6 +84,7 @@ def test_stacks_of_numpy_and_the_standard_library_are_libunwinds(two_unwinders: 
 
 
 @pytest.mark.packaging
+@pytest.mark.nightly
 def test_stacks_of_four_wheels_are_libunwinds(two_unwinders: Path, libunwind: str, tmp_path: Path) -> None:
     python = tmp_path / "environment" / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", str(python.parents[1])], check=True)

@@ -162,6 +162,7 @@ def test_a_thread_costs_64_bytes_of_static_tls(wheel_files: Path) -> None:
 
 
 @pytest.mark.packaging
+@pytest.mark.nightly
 @pytest.mark.parametrize("age", ["oldest", "newest"])
 def test_an_isolated_build_installs_and_uninstalls_without_trace(sdist: Path, tmp_path: Path, age: str) -> None:
     found = output_of(sys.executable, ROOT / "tools/find_pythons.py").splitlines()
@@ -185,6 +186,7 @@ def test_a_folder_of_wheels_is_enough(wheel: Path, version: str, tmp_path: Path)
 
 
 @pytest.mark.packaging
+@pytest.mark.nightly
 def test_an_editable_install_follows_the_sources(source: Path, tmp_path: Path) -> None:
     """The commands of CONTRIBUTING.md."""
     contributing = " ".join((ROOT / "CONTRIBUTING.md").read_text().split())

@@ -190,6 +190,7 @@ def test_a_block_runs_as_printed(child: Child, name: Name, number: int):
 
 
 @pytest.mark.packaging
+@pytest.mark.nightly
 def test_the_library_is_made_and_preloaded_as_printed(tmp_path: Path):
     """In a copy of the sources that is named as the block expects, with a script that needs the library."""
     copy = tmp_path / "spprof"

@@ -31,8 +31,9 @@ def load_runner() -> ModuleType:
 
 
 runner = load_runner()
+OF_SERVERS = [pytest.mark.packaging, pytest.mark.nightly]
 SHORT = [
-    pytest.param(name, mode, marks=pytest.mark.packaging if name == "servers" else ())
+    pytest.param(name, mode, marks=OF_SERVERS if name == "servers" else ())
     for name in runner.specimens()
     for mode in runner.modes_of(name)
 ]

@@ -1,11 +1,11 @@
-"""Tidy tests look at the sources and at the build tree that SPPROF_BUILD_DIR names, not at behaviour."""
+"""Tidy tests look at the sources and at a build tree, not at behaviour."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
+from build_folder import build_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,10 +17,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def build_dir() -> Path:
-    name = os.environ.get("SPPROF_BUILD_DIR")
-    if name is None:
-        pytest.fail("SPPROF_BUILD_DIR does not name the build tree; `make test` sets it")
-    return Path(name)
+    return build_folder()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,26 @@
+"""The folder of the build that a test looks into or takes programs from."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+VARIABLE = "SPPROF_BUILD_DIR"
+
+
+def build_folder() -> Path:
+    """The one that SPPROF_BUILD_DIR names, or what `make test` builds in this environment. Skips the test without."""
+    named = os.environ.get(VARIABLE)
+    if named:
+        folder = Path(named)
+        assert (folder / "compile_commands.json").exists(), f"{VARIABLE} is {named}, which is no build of meson's"
+        return folder
+    folder = Path(sys.prefix) / "build-checked"
+    if not (folder / "tests" / "accuracy" / "workload").exists():
+        pytest.skip(
+            f"there is no build with C tests in {folder}: make install-with-c-tests, which make test begins with"
+        )
+    return folder

@@ -1,0 +1,73 @@
+"""tools/nightly.py: what is run again, and what its table keeps."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+import nightly
+
+
+def row(piece: str, sources: str = "now", failed: int = 0, seconds: int = 1) -> nightly.Row:
+    return nightly.Row("2000-01-01", "0123456789", sources, piece, "3.11.7", 5, failed, 0, 2, seconds)
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(nightly, "TABLE", tmp_path / "nightly" / "RESULTS.md")
+    monkeypatch.setattr(nightly, "sources", lambda: "now")
+    monkeypatch.setattr(nightly, "pieces", lambda: {name: [] for name in ("done", "failed", "old", "new")})
+    nightly.write_table(
+        {one.piece: one for one in (row("done"), row("failed", failed=1), row("old", sources="before"))}
+    )
+    return nightly.TABLE
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[list[str], int]:
+    """The pieces that were run, and the exit status."""
+    ran: list[str] = []
+
+    def run(piece: str, words: list[str]) -> nightly.Row:
+        ran.append(piece)
+        return row(piece, failed=int(piece == "failed"), seconds=2)
+
+    monkeypatch.setattr(nightly, "run", run)
+    monkeypatch.setattr(sys, "argv", ["nightly.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        nightly.main()
+    return ran, int(ended.value.code or 0)
+
+
+def test_the_table_is_read_as_it_was_written(table: Path) -> None:
+    before = table.read_text()
+    nightly.write_table(nightly.read_table())
+    assert table.read_text() == before
+    assert nightly.read_table()["old"] == row("old", sources="before")
+
+
+def test_what_is_good_for_these_sources_is_not_run_again(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_main(monkeypatch) == (["failed", "old", "new"], 1)
+    assert {name: one.seconds for name, one in nightly.read_table().items()} == {
+        "done": 1, "failed": 2, "old": 2, "new": 2,
+    }  # fmt: skip
+    assert run_main(monkeypatch) == (["failed"], 1)
+
+
+def test_pieces_are_chosen_and_repeated_when_asked(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_main(monkeypatch, "done", "new") == (["new"], 0)
+    assert run_main(monkeypatch, "--again", "done") == (["done"], 0)
+
+
+def test_sources_are_those_on_the_disk_without_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nightly, "ROOT", tmp_path)
+    nightly.git("init", "--quiet")
+    (tmp_path / "a.py").write_text("1")
+    first = nightly.sources()
+    (tmp_path / "RESULTS.md").write_text("a table")
+    assert nightly.sources() == first
+    (tmp_path / "a.py").write_text("2")
+    assert nightly.sources() != first

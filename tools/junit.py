@@ -1,0 +1,73 @@
+"""Reads what pytest and meson report, down to what has to be run again when a test failed."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass
+class Counts:
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    """Node ids of pytest, or programs of meson."""
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    """Names and reasons."""
+
+    @property
+    def tests(self) -> int:
+        return self.passed + len(self.failed) + len(self.skipped)
+
+
+def read(file: Path) -> Counts:
+    """Count the tests of a JUnit file. A missing or incomplete one, which a crash may leave, has none."""
+    counts = Counts()
+    try:
+        cases = list(ElementTree.parse(file).getroot().iter("testcase"))
+    except (OSError, ElementTree.ParseError):
+        return counts
+    for case in cases:
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counts.failed.append(node_id(case))
+        elif skipped is not None:
+            counts.skipped.append((node_id(case), skipped.get("message") or "no reason given"))
+        else:
+            counts.passed += 1
+    counts.failed = list(dict.fromkeys(counts.failed))  # one that fails and cannot clean up is reported twice
+    return counts
+
+
+def read_meson(file: Path) -> Counts:
+    """The same of meson, whose programs fail as a whole: they may crash behind their last subtest."""
+    counts = read(file)
+    try:
+        results = [json.loads(line) for line in programs_of(file).read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError):
+        return Counts()
+    good = ("OK", "SKIP", "EXPECTEDFAIL")
+    counts.failed = [str(result["name"]).rpartition(":")[2] for result in results if result["result"] not in good]
+    return counts
+
+
+def programs_of(file: Path) -> Path:
+    """Where meson writes how each program ended, beside its JUnit file."""
+    return file.with_name(file.name.replace(".junit.xml", ".json"))
+
+
+def node_id(case: ElementTree.Element) -> str:
+    """What pytest calls a test: tests.python.test_api and test_x[1] are tests/python/test_api.py::test_x[1].
+
+    A module that cannot be imported is reported without a class name.
+    """
+    module, name = str(case.get("classname") or ""), str(case.get("name"))
+    if not module:
+        return f"{name.replace('.', '/')}.py"
+    found = re.fullmatch(r"((?:\w+\.)*test_\w+)((?:\.\w+)*)", module)
+    if found is None:
+        return f"{module}: {name}"
+    file, classes = found[1].replace(".", "/"), found[2].replace(".", "::")
+    return f"{file}.py{classes}::{name}"

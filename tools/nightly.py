@@ -1,0 +1,187 @@
+"""Runs the suites that are too slow for .ci/run, piece by piece, and writes tests/nightly/RESULTS.md.
+
+python3 tools/nightly.py [--again] [PIECE...]           all pieces unless some are named
+
+A piece with a good row for the present sources is left out, so that an interrupted run is taken up; --again runs it all
+the same. The table has the newest row of each piece; what a piece reported is kept in build/nightly until its next run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import find_pythons
+from results import read_records
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "tests" / "nightly" / "RESULTS.md"
+KEPT = ROOT / "build" / "nightly"
+FUZZ_SECONDS = 600
+
+HEAD = """# Results of the nightly suites
+
+`make nightly` writes this table: the newest row of each piece. The column sources says for which state of the
+repository's files a row holds (its documents left out); what is not of the present state is run again.
+
+"""
+
+
+@dataclass
+class Row:
+    date: str
+    commit: str
+    sources: str
+    piece: str
+    python: str
+    passed: int
+    failed: int
+    flaky: int
+    skipped: int
+    seconds: int
+
+
+COLUMNS = [column.name for column in fields(Row)]
+
+
+# ---- What is run
+
+
+def pieces() -> dict[str, list[str]]:
+    """make's words by the name of the piece; the shortest first."""
+    engine = f"OPTIONS=-Dengine={ROOT / '.venv' / 'build-checked' / 'libspprof_alloc.so'}"
+    own = f"{sys.version_info.major}.{sys.version_info.minor}"
+    own_python = f"PYTHON={Path(sys.base_prefix, 'bin', f'python{own}')}"
+    found = {
+        "c-and-tidy": ["install-with-c-tests", "run-c", "run-tidy"],
+        "accuracy": ["install-with-c-tests", "run-accuracy"],
+        "accuracy-long": ["install-with-c-tests", "record-accuracy-long"],
+        "viewers": ["install-with-c-tests", "run-viewers"],
+        "fuzz": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "record-fuzz"],
+        "fuzz-pprof": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "install-with-c-tests", "record-run-fuzz-pprof"],
+        "sanitizer-address": ["run-sanitizer-address"],
+        "sanitizer-thread": ["run-sanitizer-thread"],
+        "valgrind": ["run-valgrind"],
+        "packaging": ["install-with-c-tests", "run-packaging"],
+        f"python-{own}": ["install-with-c-tests", "run-python"],
+    }
+    commands = {piece: [own_python, *words] for piece, words in found.items()}
+    for version, path in find_pythons.find().items():
+        if version != own:
+            words = [f"PYTHON={path}", f"VERSION={version}", f"VENV=build/venvs/{version}", "LONG=1", engine]
+            commands[f"python-{version}"] = [*words, "run-python-again"]
+    return commands
+
+
+def run(piece: str, words: list[str]) -> Row:
+    results = KEPT / piece
+    environment = {**os.environ, "RESULTS": str(results)}
+    environment.pop("MAKEFLAGS", None)
+    sums = [sys.executable, str(ROOT / "tools" / "results.py"), "sum"]
+    make = ["make", "--no-print-directory"]
+    version = next((word.partition("=")[2] for word in words if word.startswith("VERSION=")), platform.python_version())
+    started = time.monotonic()
+    if any(word.startswith("OPTIONS=-Dengine=") for word in words):
+        subprocess.run([*make, ".venv/build-checked/libspprof_alloc.so"], cwd=ROOT, env=environment, check=False)
+    made = subprocess.run([*make, "fresh-results", *words], cwd=ROOT, env=environment, check=False)
+    subprocess.run(sums, cwd=ROOT, env=environment, check=False)
+    seconds = round(time.monotonic() - started)
+    records = read_records(results)
+    failed = sum(len(record.failed) for record in records) + (made.returncode != 0) + (not records)
+    return Row(
+        datetime.date.today().isoformat(),
+        commit(),
+        sources(),
+        piece,
+        version,
+        # A command without tests counts as one.
+        sum(record.passed + (not record.runner and not record.failed) for record in records),
+        failed,
+        sum(len(record.flaky) for record in records),
+        sum(len(record.skipped) for record in records),
+        seconds,
+    )
+
+
+# ---- For which sources
+
+
+def git(*words: str) -> list[str]:
+    asked = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    return asked.stdout.split("\0")
+
+
+def commit() -> str:
+    return git("rev-parse", "--short=10", "HEAD")[0].strip() or "unknown"
+
+
+def sources() -> str:
+    """A hash of every file of the repository but its documents, as they are on the disk."""
+    digest = hashlib.sha256()
+    for name in sorted(git("ls-files", "-z", "--cached", "--others", "--exclude-standard")):
+        if name and not name.endswith(".md") and (ROOT / name).is_file():
+            digest.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return digest.hexdigest()[:10]
+
+
+# ---- The table
+
+
+def read_table() -> dict[str, Row]:
+    """Rows by piece."""
+    rows = {}
+    if TABLE.exists():
+        lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+        for line in lines[1:]:
+            cells = line[2:-2].split(" | ")
+            row = Row(*cells[:5], *map(int, cells[5:]))  # type: ignore[arg-type]
+            rows[row.piece] = row
+    return rows
+
+
+def write_table(rows: dict[str, Row]) -> None:
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"| {' | '.join(COLUMNS)} |",
+        f"|{'---|' * 5}{'---:|' * (len(COLUMNS) - 5)}",
+        *(f"| {' | '.join(str(cell) for cell in asdict(row).values())} |" for _, row in sorted(rows.items())),
+    ]
+    TABLE.write_text(HEAD + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def is_done(row: Row | None, of: str) -> bool:
+    return row is not None and row.sources == of and row.failed == 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("pieces", nargs="*")
+    parser.add_argument("--again", action="store_true")
+    asked = parser.parse_args()
+    known = pieces()
+    unknown = set(asked.pieces) - set(known)
+    if unknown:
+        sys.exit(f"no piece is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    good = True
+    for piece in asked.pieces or known:
+        if not asked.again and is_done(read_table().get(piece), sources()):
+            print(f"{piece}: has a result for these sources")
+            continue
+        print(f"\n==== {piece}", flush=True)
+        row = run(piece, known[piece])
+        write_table({**read_table(), piece: row})
+        print(f"{piece}: {row.passed} passed, {row.failed} failed, {row.flaky} flaky, {row.seconds} s", flush=True)
+        good = good and row.failed == 0
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()
