@@ -179,10 +179,10 @@ def running() -> Profile:
     """The profile so far, or the last one. RuntimeError: nothing was ever started."""
     if _session is None:
         raise RuntimeError("there is no profile; call spprof.start() first")
-    from spprof.cpu_time.profile import cut
+    from spprof.cpu_time.profile import take
     from spprof.cpu_time.thread_names import ids, python_names
 
-    return cut({**_session.names, **python_names()}, _session.threads_before, ids())
+    return take({**_session.names, **python_names()}, _session.threads_before, ids())
 
 
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
@@ -208,15 +208,8 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> None:
-    # What profiles and files will need, before there is anything to see of it.
-    import spprof.cpu_time.functions
-    import spprof.cpu_time.profile
-    import spprof.cpu_time.text
-    import spprof.cpu_time.to_pprof
-    import spprof.formats.atomic_file
-    import spprof.formats.collapsed
-    import spprof.formats.pprof
-    import spprof.formats.speedscope  # noqa: F401
+    # All that profiles and files need, HTML aside, before a sample can show it.
+    import spprof.cpu_time.profile  # noqa: F401
 
     global _session
     session = _Session(output)

@@ -102,9 +102,9 @@ def get_snapshot() -> HeapSnapshot:
     """
     if _engine.stats()["epochs"] == 0:
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    from spprof.heap.snapshot import cut
+    from spprof.heap.snapshot import take
 
-    return cut()
+    return take()
 
 
 def get_stats() -> MemProfStats:
@@ -173,7 +173,7 @@ class MemoryProfiler:
         """
         if self._snapshot is None:
             raise RuntimeError(
-                "the snapshot is cut when the with block ends; read it after the block, "
+                "the snapshot is taken when the with block ends; read it after the block, "
                 "or call spprof.memprof.get_snapshot() inside it"
             )
         return self._snapshot
@@ -190,10 +190,10 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from spprof.heap.snapshot import cut
+        from spprof.heap.snapshot import take
 
         try:
-            self._snapshot = cut(self._serial_before, self._sites_before, self._total_before)
+            self._snapshot = take(self._serial_before, self._sites_before, self._total_before)
         finally:
             self._sites_before = ()
             if _engine.is_active():  # else the block itself has stopped the profiler
@@ -201,17 +201,9 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
-    # All that snapshots and files will need, before there is anything to see of it; and before a fork: a child waits
-    # for ever when it imports what another thread was importing. Not what HTML needs, which loads libraries of
-    # cryptography and compression.
-    import spprof.formats.atomic_file
-    import spprof.formats.collapsed
-    import spprof.formats.pprof
-    import spprof.formats.source
-    import spprof.formats.speedscope
-    import spprof.heap.snapshot
-    import spprof.heap.text
-    import spprof.heap.to_pprof  # noqa: F401
+    # All that snapshots and files need, HTML aside, before a sample can show it; and before a fork: a child waits for
+    # ever when it imports what another thread was importing.
+    import spprof.heap.snapshot  # noqa: F401
 
     _engine.start(rate_bytes, native, seed)
     if _at_exit_registered.acquire(blocking=False):
