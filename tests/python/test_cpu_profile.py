@@ -16,6 +16,7 @@ from spprof.analysis.by_site import Tally
 from spprof.analysis.sites import SiteKey
 from spprof.cli.own_frames import cpu_without_own_frames
 from spprof.cpu_time import profile as cpu_profile
+from spprof.cpu_time import samples as cpu_samples
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import Label, Profile
 
@@ -105,7 +106,7 @@ def test_time_of_threads_that_ended_is_one_stack_and_makes_the_total_that_of_the
     cpu.unsampled = {MAIN_ID: 2 * MS}  # it will be in its next sample
     cpu.unseen_ns = 7 * MS
     profile = cpu.profile()
-    assert profile.samples[-1].frames == cpu_profile.SHORT
+    assert profile.samples[-1].frames == cpu_samples.SHORT
     assert profile.samples[-1].weight_ns == 7 * MS
     assert profile.total_ns == profile.process_ns - 2 * MS
 
@@ -124,7 +125,7 @@ def test_a_thread_that_blocks_signals_is_named_with_its_time():
     cpu.unsampled, cpu.blocked = {BLOCKED_ID: 50 * MS, MAIN_ID: 2 * MS}, {BLOCKED_ID}
     profile = cpu.profile()
     last = profile.samples[-1]
-    assert (last.frames, last.thread_id, last.thread_name) == (cpu_profile.BLOCKED, BLOCKED_ID, "io\n")
+    assert (last.frames, last.thread_id, last.thread_name) == (cpu_samples.BLOCKED, BLOCKED_ID, "io\n")
     assert (last.weight_ns, profile.total_ns) == (50 * MS, 88 * MS)
     assert f"thread io\\n ({BLOCKED_ID}) blocks all signals and could not be sampled; it used 50.0 ms" in str(profile)
 
@@ -201,7 +202,7 @@ def test_the_table_ends_after_ten_lines():
         cpu.add(line * MS, MAIN_ID, line)
     lines = str(cpu.profile()).splitlines()
     assert len(lines) == 2 + 10 + 1
-    assert lines[-1] == "    3.0 ms  in 2 more sites"
+    assert lines[-1] == "     3.0 ms  in 2 more sites"
 
 
 def test_the_table_says_what_must_be_known():
@@ -265,7 +266,7 @@ def test_what_no_sample_covers_stands_in_the_file_without_samples(tmp_path: Path
     cpu = one_of_each()
     cpu.unseen_ns = 7 * MS
     profile = read_back(cpu.profile(), tmp_path)
-    (rest,) = [s for s in profile.samples if profile.frames(s.stack) == cpu_profile.SHORT]
+    (rest,) = [s for s in profile.samples if profile.frames(s.stack) == cpu_samples.SHORT]
     assert (rest.values, rest.labels) == ((0, 7 * MS), ())
 
 
