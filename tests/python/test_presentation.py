@@ -17,6 +17,7 @@ import pytest
 from child import Child
 from native import compile_text
 from spprof import _engine
+from spprof.symbolize import interpreter_frames
 from spprof.symbolize.interpreter_frames import Home, home_of, role_of, telling
 
 # ---- The rules
