@@ -1,6 +1,7 @@
 #include "elf_object.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 /* The loader adds the base to these pointers in place, except where the section is read-only. */
 static uintptr_t absolute(const sp_elf_object *object, ElfW(Addr) pointer) {
@@ -71,6 +72,22 @@ bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object) 
     if (!dynamic) return false;
     read_dynamic(object, dynamic);
     return object->symbols && object->strings;
+}
+
+/* ---- Which object ---- */
+
+static bool is_loader_or_kernel(const sp_elf_object *object) {
+    uintptr_t kernel = getauxval(AT_SYSINFO_EHDR);
+    return strncmp(object->soname, "ld-linux", 8) == 0 || strncmp(object->soname, "ld64.so", 7) == 0 ||
+           (kernel != 0 && sp_elf_object_contains(object, kernel));
+}
+
+static bool is_ourselves(const sp_elf_object *object) {
+    return sp_elf_object_contains(object, (uintptr_t)&sp_elf_object_is_apart);
+}
+
+bool sp_elf_object_is_apart(const sp_elf_object *object) {
+    return is_ourselves(object) || is_loader_or_kernel(object);
 }
 
 /* ---- Looking up ---- */

@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/auxv.h>
 
 #if defined(__x86_64__)
 #define RELOCATION_JUMP_SLOT R_X86_64_JUMP_SLOT
@@ -63,16 +62,6 @@ typedef struct scan {
 } scan;
 
 /* ---- Which objects ---- */
-
-static bool is_loader_or_kernel(const sp_elf_object *object) {
-    uintptr_t kernel = getauxval(AT_SYSINFO_EHDR);
-    return strncmp(object->soname, "ld-linux", 8) == 0 || strncmp(object->soname, "ld64.so", 7) == 0 ||
-           (kernel != 0 && sp_elf_object_contains(object, kernel));
-}
-
-static bool is_ourselves(const sp_elf_object *object) {
-    return sp_elf_object_contains(object, (uintptr_t)&spprof_patch);
-}
 
 static void note_uncovered(const sp_elf_object *object) {
     const char *name = object->name[0] ? object->name : "the program itself";
@@ -172,7 +161,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     scan->subs = info->dlpi_subs;
     sp_elf_object object;
     bool skip = scan->index++ < scan->first || !sp_elf_object_read(info, &object);
-    if (skip || is_ourselves(&object) || is_loader_or_kernel(&object)) return 0;
+    if (skip || sp_elf_object_is_apart(&object)) return 0;
     learn_program(&object);
     visit_object(scan, &object);
     if (!scan->incomplete) seen_objects = scan->index;
@@ -253,27 +242,6 @@ static void after_fork_in_child(void) {
 }
 
 /* ---- Originals ---- */
-
-typedef struct definition_search {
-    const char *name;
-    uintptr_t found;
-} definition_search;
-
-/* In the order of the list, which for what was loaded at start is that of the global scope. */
-static int find_first_definition(struct dl_phdr_info *info, size_t size, void *data) {
-    (void)size;
-    definition_search *search = data;
-    sp_elf_object object;
-    if (!sp_elf_object_read(info, &object) || is_ourselves(&object) || is_loader_or_kernel(&object)) return 0;
-    search->found = sp_elf_object_find_function(&object, search->name);
-    return search->found != 0;
-}
-
-uintptr_t sp_originals_find(const char *name) {
-    definition_search search = {.name = name};
-    dl_iterate_phdr(find_first_definition, &search);
-    return search.found;
-}
 
 static void find_originals(void) {
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);

@@ -1,5 +1,7 @@
 #include "originals.h"
 
+#include "elf_object.h"
+
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,6 +33,29 @@ sp_originals_table sp_originals = {
 #undef ORIGINAL
         .free = find_free,
 };
+
+/* ---- Looking up ---- */
+
+typedef struct definition_search {
+    const char *name;
+    uintptr_t found;
+} definition_search;
+
+/* In the order of the list, which for what was loaded at start is that of the global scope. */
+static int find_first_definition(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    definition_search *search = data;
+    sp_elf_object object;
+    if (!sp_elf_object_read(info, &object) || sp_elf_object_is_apart(&object)) return 0;
+    search->found = sp_elf_object_find_function(&object, search->name);
+    return search->found != 0;
+}
+
+uintptr_t sp_originals_find(const char *name) {
+    definition_search search = {.name = name};
+    dl_iterate_phdr(find_first_definition, &search);
+    return search.found;
+}
 
 /* Without an original no call can be answered; every libc on which this library loads has all of them. */
 static uintptr_t find(const char *name) {

@@ -1,9 +1,17 @@
-"""The build names its files one by one; here it is seen that none was forgotten."""
+"""The build names its files one by one; here it is seen that none was forgotten, and none listed twice."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
+import pytest
 from conftest import ROOT, sources
+
+BUILD_FILES = [Path("meson.build"), *sources("src", "python", "tests", pattern="meson.build")]
+STRING = re.compile(r"'([^'\n]*)'")
+LIST = re.compile(r"[(\[][^()\[\]]*[)\]]")
+SOURCE = re.compile(r"\w\.(?:c|h|py|pyi|js|css|html|typed)$")
 
 
 def test_every_c_file_is_compiled(compile_commands: dict[Path, list[str]]) -> None:
@@ -27,3 +35,22 @@ def test_every_python_file_is_installed(build_dir: Path) -> None:
     patterns = ("*.py", "*.pyi", "*.js", "*.css", "*.html", "py.typed")
     package = {file for pattern in patterns for file in sources("python/spprof", pattern=pattern)}
     assert sorted(map(str, installed)) == sorted(map(str, package))
+
+
+def repeated(words: list[str]) -> list[str]:
+    return sorted(word for word, count in Counter(words).items() if count > 1)
+
+
+@pytest.mark.parametrize("file", BUILD_FILES, ids=str)
+def test_no_build_file_lists_a_source_twice(file: Path) -> None:
+    """Neither a file anywhere in it nor, where suffixes are left out, a name in one list."""
+    text = re.sub(r"#.*", "", (ROOT / file).read_text())
+    named = [string for string in STRING.findall(text) if SOURCE.search(string)]
+    listed = [name for each in LIST.findall(text) for name in repeated(STRING.findall(each))]
+    assert repeated(named) + listed == []
+
+
+def test_lists_are_read_from_the_build_files() -> None:
+    lists = [each for file in BUILD_FILES for each in LIST.findall((ROOT / file).read_text())]
+    names = {name for each in lists for name in STRING.findall(each)}
+    assert {"memory_linux.c", "memprof.py", "test_arena"} <= names
