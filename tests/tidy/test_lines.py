@@ -9,8 +9,6 @@ from conftest import ROOT, sources
 
 LAST_COLUMN = 120
 FOLDERS = ("src", "include", "python", "tests", "bench", "tools", "examples")
-# The page's scripts are still to be wrapped.
-UNWRAPPED = pytest.mark.xfail(reason="python/spprof/report has scripts with longer lines", strict=True)
 
 
 def long_lines(file: Path) -> list[str]:
@@ -18,6 +16,6 @@ def long_lines(file: Path) -> list[str]:
     return [f"{file}:{number}" for number, line in enumerate(lines, start=1) if len(line) > LAST_COLUMN]
 
 
-@pytest.mark.parametrize("pattern", ["*.c", "*.h", "*.py", "*.pyi", pytest.param("*.js", marks=UNWRAPPED)])
+@pytest.mark.parametrize("pattern", ["*.c", "*.h", "*.py", "*.pyi", "*.js"])
 def test_lines_end_by_the_last_column(pattern: str) -> None:
     assert [place for file in sources(*FOLDERS, pattern=pattern) for place in long_lines(file)] == []
