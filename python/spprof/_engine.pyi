@@ -60,7 +60,8 @@ NativePart = tuple[int, bool, int]
 outermost word, 0 for none."""
 
 def stack(stack_id: int) -> tuple[Words, bool, bool]:
-    """The words, whether the stack was depth-limited at STACK_FRAMES_MAX, whether its native part is truncated. KeyError."""
+    """The words, whether the stack was depth-limited at STACK_FRAMES_MAX, whether its native part is truncated.
+    KeyError."""
 
 def native_part(stack_id: int) -> NativePart:
     """KeyError: no such stack."""
@@ -69,8 +70,8 @@ def code(word: int) -> tuple[str, str, int]:
     """Function, file and line of an interpreted frame. KeyError: no such word."""
 
 def modules() -> list[tuple[int, int, int, int, str, bytes]]:
-    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), generation, path and
-    build id. An object that is not filled in yet has start = end = 0."""
+    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), generation, path
+    and build id. An object that is not filled in yet has start = end = 0."""
 
 def interpreter_address() -> int:
     """An address in the interpreter's code."""

@@ -78,8 +78,8 @@ class Groups {
 
 /**
  * A tree to look at, worked out as far as it is looked at. A call has `place`, `parent`, `width`, `values` (one for
- * each side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is the
- * caller's.
+ * each side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is
+ * the caller's.
  */
 class Tree {
   constructor(chosen, hidden) {
@@ -169,7 +169,8 @@ class CallersFirst extends Tree {
 }
 
 /**
- * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes of its callers; both are worked out when a call is looked into, from `indexes`, their places in those of the call above.
+ * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes of its callers; both
+ * are worked out when a call is looked into, from `indexes`, their places in those of the call above.
  */
 class CalledFirst extends Tree {
   constructor(chosen, hidden) {
