@@ -1,13 +1,9 @@
 # PYTHON chooses the interpreter. Everything else is made here: .venv holds the tools, the package and its build.
 PYTHON ?= python3
 VENV ?= .venv
-CMOCKA ?= build/deps/cmocka
-ALLOCATORS = build/deps/allocators
-LIBUNWIND = build/deps/libunwind
-VALGRIND = build/deps/valgrind/usr
-CHROMIUM = build/deps/chromium
-PYTHONS = build/pythons
-UNRELEASED = 3.14
+DEPS = build/deps
+CMOCKA ?= $(DEPS)/cmocka
+VALGRIND = $(DEPS)/valgrind/usr
 
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
@@ -18,10 +14,12 @@ PYTEST = $(VENV)/bin/python -m pytest --numprocesses=auto
 
 # Broken invariants and compiler warnings stop test builds only.
 CHECKED = -Dchecks=true -Dwerror=true
+CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
+SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: viewers fuzz-pprof demo test test-all lint format bench clean venv install install-checked fresh-results \
-    run-fuzz-pprof run-tests run-pytest run-other-pythons packaging-venv run-packaging valgrind pythons
+    run-fuzz-pprof run-tests run-pytest run-other-pythons packaging-venv run-packaging pythons
 .NOTPARALLEL:
 
 demo: install
@@ -49,7 +47,7 @@ format: venv
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
 
-bench: install valgrind $(LIBUNWIND)
+bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 	if [ -d $(VALGRIND) ]; then \
 	    export PATH="$$PATH:$(abspath $(VALGRIND))/bin" VALGRIND_LIB="$(abspath $(VALGRIND))/libexec/valgrind"; \
 	fi; \
@@ -61,7 +59,7 @@ bench: install valgrind $(LIBUNWIND)
 	done
 
 # Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
-viewers: install-checked $(CHROMIUM)
+viewers: install-checked $(DEPS)/chromium
 	$(VENV)/bin/python -m pytest -m viewers tests/python --junitxml=build/results/viewers.xml
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
@@ -70,7 +68,7 @@ fuzz-pprof: install-checked run-fuzz-pprof
 run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py
 
-libspprof_alloc.so: $(shell find include src -type f) meson.build meson.options
+libspprof_alloc.so: $(SOURCES)
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt
 	$(IN_VENV) meson setup --reconfigure -Dpython=false $(VENV)/build-engine
 	$(IN_VENV) meson compile -C $(VENV)/build-engine
@@ -95,7 +93,7 @@ fresh-results:
 	@rm -rf build/results
 
 run-tests: OPTIONS = $(C_TESTS)
-run-tests: $(CMOCKA) $(ALLOCATORS) $(LIBUNWIND) install-checked
+run-tests: $(CMOCKA) $(DEPS)/allocators $(DEPS)/libunwind install-checked
 	$(RECORD) c $(VENV)/build-checked/meson-logs/testlog.junit.xml \
 	    sh -c '$(VENV)/bin/meson test -C $(VENV)/build-checked --no-rebuild || \
 	        { tail -n +4 $(VENV)/build-checked/meson-logs/testlog.txt; exit 1; }'
@@ -106,68 +104,37 @@ run-tests: $(CMOCKA) $(ALLOCATORS) $(LIBUNWIND) install-checked
 	SPPROF_ALL_COMBINATIONS=1 $(RECORD) python build/results/python.xml \
 	    $(PYTEST) tests/python --junitxml=build/results/python.xml
 
-run-pytest: $(LIBUNWIND) install-checked
+run-pytest: $(DEPS)/libunwind install-checked
 	$(PYTEST) tests/python -m "not packaging and not viewers and not long" --junitxml=$(JUNIT)
 
-run-other-pythons:
+# The engine needs no Python: one build is installed for all of them.
+$(CHECKED_ENGINE): $(SOURCES)
+	$(MAKE) --no-print-directory install-checked
+	@touch $@
+
+run-other-pythons: $(CHECKED_ENGINE)
 	$(PYTHON) tools/find_pythons.py --others | while read -r version python; do \
 	    $(RECORD) "python-$$version" "build/results/python-$$version.xml" \
 	        $(MAKE) --no-print-directory PYTHON="$$python" VENV="build/venvs/$$version" \
-	        JUNIT="build/results/python-$$version.xml" run-pytest </dev/null; \
+	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" JUNIT="build/results/python-$$version.xml" \
+	        run-pytest </dev/null; \
 	done
 
 packaging-venv: venv
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-packaging.txt
 
-run-packaging: $(LIBUNWIND) packaging-venv
+run-packaging: $(DEPS)/libunwind packaging-venv
 	$(RECORD) packaging build/results/packaging.xml \
 	    $(VENV)/bin/python -m pytest -m packaging tests/python --junitxml=build/results/packaging.xml
 
-# An empty folder where the system has cmocka.
-$(CMOCKA):
-	@mkdir -p $@.partial
-	@printf '#if !__has_include(<cmocka.h>)\n#error\n#endif\n' | $(CC) -E - >/dev/null 2>&1 || \
-	    $(PYTHON) tools/fetch_debian.py $@.partial libcmocka-dev libcmocka0
-	@mv $@.partial $@
+# What is fetched where the system lacks it; the table is in tools/dependencies.py.
+$(DEPS)/%:
+	@$(IN_VENV) $(PYTHON) tools/dependencies.py $@
 
-# Other allocators, to stand before and behind ours. Where there are none to be had, the test says so.
-$(ALLOCATORS):
-	@mkdir -p $@.partial
-	@$(PYTHON) tools/fetch_debian.py $@.partial libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0 || \
-	    $(PYTHON) tools/fetch_debian.py $@.partial libjemalloc2 || true
-	@mv $@.partial $@
-
-# libunwind, to compare stacks and their price with. An empty folder where the system has it; where there is none to be
-# had, test and benchmark say so.
-$(LIBUNWIND):
-	@mkdir -p $@.partial
-	@$(PYTHON) -c 'import ctypes; ctypes.CDLL("libunwind.so.8")' 2>/dev/null || \
-	    $(PYTHON) tools/fetch_debian.py $@.partial libunwind8 || true
-	@mv $@.partial $@
-
-# Pythons that no released Debian has, from its unstable suite, each with the C library it was built for. Where they are
-# not to be had, their tests do not run.
-pythons: $(PYTHONS)/moved
-$(PYTHONS)/moved:
-	@rm -rf $(PYTHONS)
+# Pythons that no released Debian has. Where they are unavailable, their tests do not run.
+pythons:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-pythons.txt
-	@$(PYTHON) tools/fetch_debian.py --dependencies --suite=sid $(PYTHONS) \
-	    $(foreach version,$(UNRELEASED),python$(version)-dev python$(version)-venv)
-	@PATH="$(abspath $(VENV))/bin:$$PATH" $(PYTHON) tools/move_python.py $(PYTHONS) $(UNRELEASED)
-	@rm -rf $(PYTHONS)/packages $(PYTHONS)/apt
-	@touch $@
-
-# A browser. An empty folder where the system has one; where there is none to be had, its tests say so.
-$(CHROMIUM):
-	@mkdir -p $@.partial
-	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || \
-	    $(PYTHON) tools/fetch_debian.py --dependencies $@.partial chromium-headless-shell fonts-dejavu-core || true
-	@rm -rf $@.partial/packages $@.partial/apt
-	@mv $@.partial $@
-
-valgrind:
-	@command -v valgrind >/dev/null || [ -d $(VALGRIND) ] || \
-	    $(PYTHON) tools/fetch_debian.py $(dir $(VALGRIND)) valgrind
+	@$(MAKE) --no-print-directory $(DEPS)/pythons
 
 # ---- Under watch ----------------------------------------------------------------------------------------------------
 
@@ -209,7 +176,7 @@ run-sanitizer:
 
 MEMCHECKED = test_arena test_code_table test_shortage test_stack_table test_weight
 memcheck: export PATH := $(PATH):$(abspath $(VALGRIND))/bin
-memcheck: valgrind
+memcheck: $(DEPS)/valgrind
 	@echo "left out under valgrind: tests that take more than a minute there, and programs that start no engine"
 	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true $(C_TESTS) $(VENV)/build-memcheck >/dev/null
 	$(IN_VENV) meson compile -C $(VENV)/build-memcheck >/dev/null
@@ -221,20 +188,10 @@ memcheck: valgrind
 
 # ---- Fuzzing --------------------------------------------------------------------------------------------------------
 
-# Targets stand in tests/fuzz/run.py; FUZZ_TARGETS chooses among them. libFuzzer's archive alone is fetched, as the
-# newest of these that the system's packages offer; the folder is empty where there is none, and tests/fuzz/driver.c
-# does the work.
+# Targets are listed in tests/fuzz/run.py; FUZZ_TARGETS chooses among them.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
-LIBFUZZER = build/deps/libfuzzer
 
 .PHONY: fuzz
-fuzz: $(LIBFUZZER)
-	$(PYTHON) tests/fuzz/run.py --libfuzzer $(LIBFUZZER) --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
-
-$(LIBFUZZER):
-	@mkdir -p $@.partial
-	@for version in 19 18 14; do \
-	    $(PYTHON) tools/fetch_debian.py $@.partial libfuzzer-$$version-dev >/dev/null 2>&1 && break; \
-	done || true
-	@mv $@.partial $@
+fuzz: $(DEPS)/libfuzzer
+	$(PYTHON) tests/fuzz/run.py --libfuzzer $(DEPS)/libfuzzer --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)

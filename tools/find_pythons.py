@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FETCHED = Path(__file__).resolve().parent.parent / "build" / "pythons" / "usr" / "bin"
+FETCHED = Path(__file__).resolve().parent.parent / "build" / "deps" / "pythons" / "usr" / "bin"
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
 # A name on PATH may be a launcher or a virtual environment's; the interpreter behind it says where it is.

@@ -22,19 +22,22 @@ one of our ticks that look for new threads, which is one in 17; the ticks' own t
 
 Percentages above 0 are the cost. Each round is a process of its own, which counts once: the median of the
 rounds, and in brackets where the true one lies with 95 % confidence by the sign test.
-Results are kept in bench/cpu/results; a run that was interrupted is taken up.
+Rounds are kept in build/bench-cpu-results, so that an interrupted run is taken up; the tables go into
+bench/cpu/RESULTS.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from statistics import median
 
 from intervals import interval_of
-from kept import Kept
+from kept import Kept, write_tables
 from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handler, install, reason
 from programs import PROGRAMS
 from ticks import cost_ns, ticks_of
@@ -152,7 +155,7 @@ def print_ticks(kept: Kept) -> None:
 def print_tables(kept: Kept) -> None:
     rounds, more = (len(kept.of(name_of("loop", OURS[-1], ms, "cpu"))) for ms in (1, 10))
     about = ", ".join(f"{key} {value}" for key, value in kept.about.items())
-    print(f"{rounds} rounds, {more} at 10 ms; {about}")
+    print(f"{rounds} rounds, {more} at 10 ms\n{about}")
     print_ticks(kept)
     for clock in CLOCKS:
         for program in PROGRAMS:
@@ -174,7 +177,12 @@ def main() -> None:
         measure_ticks(kept, asked.ticks)
         measure_all(kept, profilers, INTERVALS_MS, asked.rounds)
         measure_all(kept, profilers, [10], asked.more)
-    print_tables(kept)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        print_tables(kept)
+    print(printed.getvalue(), end="")
+    if not asked.table:
+        write_tables(kept.path.stem, printed.getvalue())
 
 
 if __name__ == "__main__":

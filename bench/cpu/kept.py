@@ -10,7 +10,9 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results"
+ROOT = HERE.parents[1]
+RESULTS = ROOT / "build" / "bench-cpu-results"
+TABLES = HERE / "RESULTS.md"
 
 METHOD = 2
 """Another one wherever a figure comes to mean something else: results of different ones are not mixed."""
@@ -68,7 +70,18 @@ class Kept:
         self.measured.setdefault(name, []).append(figures)
 
     def write(self) -> None:
-        self.path.parent.mkdir(exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path.with_suffix(".partial")
         aside.write_text(json.dumps({"about": self.about, "measured": self.measured}) + "\n")
         aside.replace(self.path)
+
+
+HEADING = "## "
+
+
+def write_tables(title: str, text: str, file: Path = TABLES) -> None:
+    """Put what was printed of one run into RESULTS.md, first; what is there under that title goes."""
+    head, *sections = file.read_text(encoding="utf-8").split(f"\n{HEADING}")
+    section = f"{title}\n\n```\n{text.strip()}\n```\n"
+    others = [old for old in sections if old.partition("\n")[0] != title]
+    file.write_text(f"\n{HEADING}".join([head, section, *others]), encoding="utf-8")

@@ -15,6 +15,9 @@ const char *spprof_version(void) {
     return SPPROF_VERSION;
 }
 
+/* Found in the file by tools/check_engine.py, before a build for another Python installs this library. */
+static const char engine_mark[] __attribute__((used)) = SPPROF_ENGINE_MARK;
+
 void spprof_set_walker(spprof_walker *walker) {
     atomic_store_explicit(&profiler->walker, walker, memory_order_release);
 }

@@ -17,9 +17,9 @@ import pytest
 from child import TIMEOUT_SECONDS, library_path
 from native import compile_library
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-PROGRAM = HERE.parent / "specimens" / "wheels_at_work.py"
+ROOT = Path(__file__).parents[2]
+HELPERS = ROOT / "tests" / "helpers"
+PROGRAM = ROOT / "tests" / "specimens" / "wheels_at_work.py"
 WHEELS = ["numpy", "pandas", "lxml", "cryptography"]
 
 
@@ -52,7 +52,7 @@ def libunwind() -> str:
 @pytest.fixture(scope="module")
 def two_unwinders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ["-D_GNU_SOURCE", "-fno-builtin", "-ftls-model=initial-exec", "-ldl"]
-    return compile_library(HERE / "two_unwinders.c", tmp_path_factory.mktemp("two") / "two_unwinders.so", *options)
+    return compile_library(HELPERS / "two_unwinders.c", tmp_path_factory.mktemp("two") / "two_unwinders.so", *options)
 
 
 def compare(

@@ -14,7 +14,7 @@ from native import compile_library, compile_text
 
 pytestmark = pytest.mark.long  # the same whichever Python runs it
 
-SOURCE = Path(__file__).parent / "patched.c"
+SOURCE = Path(__file__).parents[1] / "helpers" / "patched.c"
 
 LINKING = {
     "lazy": ["-Wl,-z,lazy", "-Wl,-z,relro"],

@@ -106,6 +106,7 @@ def test_the_runner_waits_until_a_process_has_ended():
 
 def test_results_are_kept_and_not_asked_for_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(runner, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(runner, "TABLE", tmp_path / "RESULTS.md")
     engine = runner.identity()[1]
     for good, seconds in ((False, 100.0), (True, 50.0)):
         runner.keep(runner.Outcome("one", "patch", "2000-01-01", engine=engine, seconds=seconds, wrong=int(not good)))
@@ -118,3 +119,12 @@ def test_results_are_kept_and_not_asked_for_twice(tmp_path: Path, monkeypatch: p
         assert not runner.is_kept("one", "patch", 50), "of another Python"
     monkeypatch.setattr(runner, "identity", lambda: ("other", "other"))
     assert not runner.is_kept("one", "patch", 50), "of other sources"
+
+
+def test_the_table_of_results_is_its_own_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner, "TABLE", tmp_path / "RESULTS.md")
+    shutil.copyfile(HERE.parent / "stress" / "RESULTS.md", runner.TABLE)
+    before = runner.TABLE.read_text()
+    runner.write_table(*runner.read_table())
+    assert runner.TABLE.read_text() == before
+    assert len(runner.read_results()) > 200

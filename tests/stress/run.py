@@ -1,14 +1,14 @@
-"""Runs stress specimens and keeps what came of it.
+"""Runs stress specimens and keeps their results.
 
     python tests/stress/run.py                          each specimen in each mode, for STRESS_SECONDS (60)
     python tests/stress/run.py --rounds 2 NAME...       so many rounds of these; nothing is kept
     python tests/stress/run.py --again                  also what has a result for this engine already
-    python tests/stress/run.py --table                  writes RESULTS.md anew from what was kept
 
 A specimen is a program of specimens/ that says after each round that it is still there. One that ends by a signal has
 crashed; one that is silent for ROUND_LIMIT_SECONDS hangs, and its stacks are printed before it is ended; one that says
-anything else, ends otherwise or writes to stderr is wrong. An interrupted run is taken up where it was: what has a kept
-result for these sources and this Python is not run again.
+anything else, ends otherwise or writes to stderr is wrong. An interrupted run is taken up where it was: a specimen with
+a good row in RESULTS.md for these sources and this Python is not run again. What a failed one said is kept in
+build/stress-results; its row goes by hand to the table of explained failures when its cause is known.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-RESULTS = HERE / "results"
+RESULTS = ROOT / "build" / "stress-results"
+TABLE = HERE / "RESULTS.md"
 MODES = ("patch", "preload")
 ROUND_LIMIT_SECONDS = float(os.environ.get("STRESS_ROUND_LIMIT", 300))
 LEFT_BEHIND_SECONDS = 20
@@ -72,8 +73,6 @@ class Outcome:
     wrong: int = 0
     figures: dict[str, object] = field(default_factory=dict)
     said: str = ""
-    explained: str = ""
-    """Written by hand into a kept failure: whose fault it was, and what holds it now."""
 
     @property
     def good(self) -> bool:
@@ -257,18 +256,68 @@ def specimens() -> list[str]:
 # ---- Results
 
 
+COLUMNS = (
+    "specimen", "mode", "python", "date", "commit", "engine", "seconds", "rounds", "crashes", "hangs", "wrong",
+)  # fmt: skip
+NUMBERS = COLUMNS[COLUMNS.index("seconds") :]
+EXPLAINED = """
+| failed | mode | Python | date | commit | counted as | why, and what became of it |
+|---|---|---|---|---|---|---|
+"""
+
+
+def read_table() -> tuple[list[dict[str, str]], str]:
+    """The rows of RESULTS.md, and what stands below them: failures that are explained, written by hand."""
+    if not TABLE.exists():
+        return [], EXPLAINED
+    above, _, explained = TABLE.read_text(encoding="utf-8").partition(EXPLAINED.splitlines()[1])
+    cells = [line[2:-2].split(" | ", len(COLUMNS)) for line in above.splitlines() if line.startswith("| ")]
+    return [dict(zip((*COLUMNS, "figures"), row)) for row in cells[1:]], EXPLAINED.splitlines()[1] + explained
+
+
 def read_results() -> list[Outcome]:
-    return [Outcome(**json.loads(file.read_text())) for file in sorted(RESULTS.glob("*.json"))]
+    """Without what was said and measured, which no run needs to know of another."""
+    numbers = {name: float if name == "seconds" else int for name in NUMBERS}
+    rows = [{name: row[name].strip() for name in COLUMNS} for row in read_table()[0]]
+    return [Outcome(**{name: numbers.get(name, str)(text) for name, text in row.items()}) for row in rows]
 
 
 def keep(outcome: Outcome) -> None:
-    RESULTS.mkdir(exist_ok=True)
+    """Add it to the table, and write all of it into a file of its own."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
     name = f"{outcome.specimen}-{outcome.mode}-{outcome.python}-{outcome.commit}-{outcome.date}"
     number = 1
     while (RESULTS / f"{name}-{number}.json").exists():
         number += 1
     outcome.said = outcome.said[:20_000]
     (RESULTS / f"{name}-{number}.json").write_text(json.dumps(asdict(outcome), indent=1) + "\n")
+    row = {name: str(getattr(outcome, name)) for name in COLUMNS}
+    row["seconds"] = f"{outcome.seconds:.0f}"
+    row["figures"] = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in outcome.figures.items())
+    rows, explained = read_table()
+    write_table([*rows, row], explained)
+
+
+def write_table(rows: list[dict[str, str]], explained: str) -> None:
+    """Rows of one specimen stay in the order in which they came."""
+    rows = sorted(rows, key=lambda row: (row["specimen"], row["mode"], row["python"]))
+    sums = {name: sum(float(row[name]) for row in rows) for name in NUMBERS}
+    explained_runs = sum(line.startswith("| ") for line in explained.splitlines()[2:])
+    lines = [
+        "# Results of the stress specimens",
+        "",
+        "`make stress` adds to this table. engine: the sources, as git names `src`, `include` and `python`.",
+        "",
+        f"**{sums['seconds'] / 3600:.2f} h in {len(rows)} runs, {sums['rounds']:.0f} rounds: {sums['crashes']:.0f} "
+        f"crashes, {sums['hangs']:.0f} hangs, {sums['wrong']:.0f} wrong results.** "
+        f"Not among them: {explained_runs} runs that failed and are explained at the end.",
+        "",
+        f"| {' | '.join(COLUMNS)} | figures |",
+        f"|{'---|' * (len(COLUMNS) - len(NUMBERS))}{'---:|' * len(NUMBERS)}---|",
+        *(f"| {' | '.join(row[name] for name in COLUMNS)} | {row['figures']} |" for row in rows),
+    ]
+    TABLE.write_text("\n".join([*lines, "", explained.strip(), ""]), encoding="utf-8")
+    print(lines[4])
 
 
 def is_kept(specimen: str, mode: str, seconds: float) -> bool:
@@ -281,45 +330,6 @@ def is_kept(specimen: str, mode: str, seconds: float) -> bool:
     )
 
 
-def hours(seconds: float) -> str:
-    return f"{seconds / 3600:.2f} h"
-
-
-def write_table() -> None:
-    everything = read_results()
-    explained = [kept for kept in everything if kept.explained]
-    results = [kept for kept in everything if not kept.explained]
-    lines = [
-        "# Results of the stress specimens",
-        "",
-        "Made by `python tests/stress/run.py --table` from `tests/stress/results`; `make stress` adds to them.",
-        "",
-        f"**{hours(sum(kept.seconds for kept in results))} in {len(results)} runs, "
-        f"{sum(kept.rounds for kept in results)} rounds: {sum(kept.crashes for kept in results)} crashes, "
-        f"{sum(kept.hangs for kept in results)} hangs, {sum(kept.wrong for kept in results)} wrong results.** "
-        f"Not among them: {len(explained)} runs that failed and are explained at the end.",
-        "",
-        "| specimen | mode | Python | date | commit | seconds | rounds | crashes | hangs | wrong | figures |",
-        "|---|---|---|---|---|---:|---:|---:|---:|---:|---|",
-    ]
-    for kept in results:
-        figures = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in kept.figures.items())
-        lines.append(
-            f"| {kept.specimen} | {kept.mode} | {kept.python} | {kept.date} | {kept.commit} | {kept.seconds:.0f} "
-            f"| {kept.rounds} | {kept.crashes} | {kept.hangs} | {kept.wrong} | {figures} |"
-        )
-    lines += ["", "| failed | mode | Python | date | commit | counted as | why, and what became of it |"]
-    lines += ["|---|---|---|---|---|---|---|"]
-    for kept in explained:
-        counted = "crash" if kept.crashes else "hang" if kept.hangs else "wrong"
-        lines.append(
-            f"| {kept.specimen} | {kept.mode} | {kept.python} | {kept.date} | {kept.commit} | {counted} "
-            f"| {kept.explained} |"
-        )
-    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n")
-    print(lines[4])
-
-
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="specimens; all but the on-demand ones unless given")
@@ -327,7 +337,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("STRESS_SECONDS", 60)))
     parser.add_argument("--mode", choices=MODES)
     parser.add_argument("--again", action="store_true", help="also what has a result for this engine")
-    parser.add_argument("--table", action="store_true", help="only write RESULTS.md")
     return parser.parse_args()
 
 
@@ -361,10 +370,7 @@ def run_all(asked: argparse.Namespace) -> bool:
 
 def main() -> None:
     asked = arguments()
-    good = asked.table or run_all(asked)
-    if asked.rounds is None:
-        write_table()
-    sys.exit(0 if good else 1)
+    sys.exit(0 if run_all(asked) else 1)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,37 @@
+"""Refuses a built engine that is not one of the build that is to install it.
+
+python3 tools/check_engine.py LIBRARY MARK
+
+The engine carries its version and whether it checks invariants as one string, which meson.build composes. The library
+is read, not loaded: it may be one for another machine, and it would take the place of malloc.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+
+def complaint(library: Path, mark: str) -> str | None:
+    """What is wrong with the library, and the remedy; None if nothing is."""
+    if not library.is_absolute():
+        return f"the option engine is {library}, which is no absolute path"
+    try:
+        content = library.read_bytes()
+    except OSError as error:
+        return f"the option engine names {library}, which cannot be read: {error.strerror}"
+    marks = set(re.findall(rb"spprof-engine-[^\0]+", content))
+    if marks == {mark.encode()}:
+        return None
+    found = ", ".join(sorted(each.decode(errors="replace") for each in marks)) or "no engine of spprof's"
+    return f"{library} is {found}, but this build needs {mark}: build it from these sources with the same -Dchecks"
+
+
+def main() -> None:
+    _, library, mark = sys.argv
+    sys.exit(complaint(Path(library), mark))
+
+
+if __name__ == "__main__":
+    main()

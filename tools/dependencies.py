@@ -1,0 +1,144 @@
+"""Unpacks something that tests or benchmarks use below a folder, where the system does not have it.
+
+python3 tools/dependencies.py build/deps/NAME           NAME: a row of TABLE
+
+The folder stays empty where the system has it, and where an optional one is unavailable; the tests that need that are
+then skipped with their reason. Without a required one this exits with 1 and leaves no folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import fetch_debian
+import move_python
+
+UNRELEASED = ("3.14",)
+"""Pythons that no released Debian has."""
+
+
+# ---- Whether the system has it
+
+
+def has_header(name: str) -> bool:
+    """Whether the compiler finds a header."""
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    program = f"#if !__has_include(<{name}>)\n#error\n#endif\n"
+    try:
+        asked = subprocess.run(
+            [*compiler, "-E", "-"], input=program, encoding="utf-8", capture_output=True, check=False
+        )
+    except OSError:
+        return False
+    return asked.returncode == 0
+
+
+def has_library(name: str) -> bool:
+    """Whether the loader finds a shared library."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
+def has_program(*names: str) -> bool:
+    """Whether one of the programs is on PATH."""
+    return any(shutil.which(name) for name in names)
+
+
+def nothing() -> bool:
+    """For what is wanted from the packages even if the system has it."""
+    return False
+
+
+# ---- What is fetched
+
+
+def move_pythons(folder: Path, home: Path) -> None:
+    for version in UNRELEASED:
+        move_python.move(folder / "usr", version, home / "usr")
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """Packages that bring it: the first of the alternatives that is available."""
+
+    alternatives: tuple[str, ...]
+    system_has_it: Callable[[], bool] = nothing
+    required: bool = False
+    with_what_they_need: bool = False
+    suite: str = ""
+    finish: Callable[[Path, Path], None] = lambda _folder, _home: None
+    """What is done in the folder before it gets its name."""
+
+
+LIBFUZZERS = tuple(f"libfuzzer-{version}-dev" for version in (19, 18, 14))
+PYTHONS = " ".join(f"python{version}-dev python{version}-venv" for version in UNRELEASED)
+
+TABLE = {
+    "cmocka": Dependency(("libcmocka-dev libcmocka0",), lambda: has_header("cmocka.h"), required=True),
+    # Other allocators, to be tested before and behind ours.
+    "allocators": Dependency(("libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0", "libjemalloc2")),
+    # To compare stacks and their price with.
+    "libunwind": Dependency(("libunwind8",), lambda: has_library("libunwind.so.8")),
+    "chromium": Dependency(
+        ("chromium-headless-shell fonts-dejavu-core",),
+        lambda: has_program("chromium-headless-shell", "chromium"),
+        with_what_they_need=True,
+    ),
+    # Its archive alone; without one tests/fuzz/driver.c does the work.
+    "libfuzzer": Dependency(LIBFUZZERS),
+    "valgrind": Dependency(("valgrind",), lambda: has_program("valgrind"), required=True),
+    # Each with the C library it was built for.
+    "pythons": Dependency((PYTHONS,), required=True, with_what_they_need=True, suite="sid", finish=move_pythons),
+}
+
+
+def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
+    """Fills the folder from the first alternative that is available; False: none is."""
+    for packages in dependency.alternatives:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            fetch_debian.fetch(folder, packages.split(), dependency.with_what_they_need, dependency.suite or None)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        for rest in ("packages", "apt"):
+            shutil.rmtree(folder / rest)
+        dependency.finish(folder, home)
+        return True
+    return False
+
+
+def provide(home: Path) -> None:
+    """Makes the folder, which has its name only when it is whole."""
+    dependency = TABLE[home.name]
+    partial = home.with_name(f"{home.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    if not dependency.system_has_it() and not unpack(dependency, partial, home):
+        shutil.rmtree(partial, ignore_errors=True)
+        unavailable = f"{home.name} is unavailable. On Debian and Ubuntu: apt-get install {dependency.alternatives[0]}"
+        if dependency.required:
+            sys.exit(unavailable)
+        print(f"{unavailable}. What needs it is left out.", file=sys.stderr)
+    partial.mkdir(parents=True, exist_ok=True)
+    partial.replace(home)
+
+
+def main() -> None:
+    if len(sys.argv) != 2 or Path(sys.argv[1]).name not in TABLE:
+        sys.exit(__doc__)
+    provide(Path(sys.argv[1]).resolve())
+
+
+if __name__ == "__main__":
+    main()
