@@ -36,6 +36,9 @@ bool sp_tick_is_installed(void);
 /* The signal's number; 0 before it is chosen. */
 int sp_tick_signal(void);
 
+/* Of a context of the kernel's. */
+uintptr_t sp_tick_stack_pointer(const void *context);
+
 /* The interrupted registers, as many and in the order as in registers.h. */
 void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values);
 

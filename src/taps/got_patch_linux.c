@@ -14,21 +14,12 @@
 #include "originals.h"
 #include "page_protection.h"
 #include "profiler.h"
+#include "relocations.h"
 #include "spprof.h"
 #include "thread.h"
 
 #include <errno.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#define RELOCATION_JUMP_SLOT R_X86_64_JUMP_SLOT
-#define RELOCATION_GLOB_DAT R_X86_64_GLOB_DAT
-#define RELOCATION_ABSOLUTE R_X86_64_64
-#elif defined(__aarch64__)
-#define RELOCATION_JUMP_SLOT R_AARCH64_JUMP_SLOT
-#define RELOCATION_GLOB_DAT R_AARCH64_GLOB_DAT
-#define RELOCATION_ABSOLUTE R_AARCH64_ABS64
-#endif
 
 #define UNCOVERED_MAX 64
 
@@ -108,7 +99,7 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
 /* What stands in `data`, a pointer with an initial value, the object may long since have changed by itself. */
 static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, uint32_t type,
                        uintptr_t *slot) {
-    bool is_jump_slot = type == RELOCATION_JUMP_SLOT, is_data = type == RELOCATION_ABSOLUTE;
+    bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT, is_data = type == SP_RELOCATION_ABSOLUTE;
     switch (classify(object, function, is_jump_slot, __atomic_load_n(slot, __ATOMIC_RELAXED))) {
     case SLOT_ORIGINAL:
         if (sp_page_protections_store(&scan->protections, slot, function->hook))
@@ -133,8 +124,8 @@ static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_fun
 /* The addend of a jump slot means nothing; any other has to be zero, else the slot is not the function's address. */
 static void visit_relocation(scan *scan, const sp_elf_object *object, const ElfW(Rela) * relocation) {
     uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
-    bool is_jump_slot = type == RELOCATION_JUMP_SLOT;
-    bool is_address = type == RELOCATION_GLOB_DAT || type == RELOCATION_ABSOLUTE;
+    bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT;
+    bool is_address = type == SP_RELOCATION_GLOB_DAT || type == SP_RELOCATION_ABSOLUTE;
     if (!is_jump_slot && !(is_address && relocation->r_addend == 0)) return;
     const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
     const hooked_function *function = find_hooked(object->strings + symbol->st_name);

@@ -20,7 +20,8 @@ pytestmark = pytest.mark.packaging
 
 SOURCES = ROOT / "tests" / "aarch64"
 USUAL = "-std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE".split()
-ENGINE_HEADERS = [f"-iquote{ROOT / folder}" for folder in ("include", "src/base", "src/core", "src/core/unwind")]
+INCLUDED = ("include", "src/base", "src/core", "src/core/unwind", "src/core/unwind/aarch64")
+ENGINE_HEADERS = [f"-iquote{ROOT / folder}" for folder in INCLUDED]
 
 # specimens.c is compiled once for each; the names are those of specimen_sets.c.
 NO_TABLES = "-fno-asynchronous-unwind-tables -fno-unwind-tables"
@@ -246,19 +247,20 @@ def debian_python() -> str:
 
 def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp_path: Path) -> None:
     version = debian_python()
-    layout = ROOT / f"src/python/pyframes_{version.replace('.', '')}.c"
+    layout = ROOT / f"src/python/frames/pyframes_{version.replace('.', '')}.c"
     if not layout.exists():
         pytest.skip(f"the frames of the distribution's Python {version} are not known")
     root = unpack(f"aarch64-python{version}", PYTHON_PACKAGES.format(version))
     package = tmp_path / "spprof"
     shutil.copytree(ROOT / "python/spprof", package)
     (package / library.name).symlink_to(library)
-    sources = [file for file in (ROOT / "src/python").glob("*.c") if not file.name.startswith("pyframes_")]
+    sources = [file for file in (ROOT / "src/python").glob("*/*.c") if not file.name.startswith("pyframes_")]
+    folders = sorted({file.parent for file in sources})
     headers = ["", "/aarch64-linux-gnu", f"/python{version}"]
     build.tools.compile(
         *"-std=gnu11 -O2 -shared -fPIC -D_GNU_SOURCE -fvisibility=hidden -Wl,-rpath,$ORIGIN".split(),
         '-DSPPROF_VERSION="0.1.0"',
-        *(f"-I{folder}" for folder in [ROOT / "include", *(f"{root}/usr/include{part}" for part in headers)]),
+        *(f"-I{folder}" for folder in [ROOT / "include", *folders, *(f"{root}/usr/include{part}" for part in headers)]),
         *sources,
         *(layout, library, "-o", package / "_memprof.so"),
     )

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, sources
+from conftest import ARCHITECTURES, ROOT, sources
 
 MAY_INCLUDE = {
     "base": {"base"},
@@ -17,6 +17,11 @@ OS_MACROS = re.compile(
     r"^\s*#.*\b(__linux__|__linux|__gnu_linux__|__APPLE__|_WIN32|__FreeBSD__|__GLIBC\w*)\b", re.MULTILINE
 )
 OS_FILES = ("_linux.c", "_linux.h", "_darwin.c", "_darwin.h", "_windows.c", "_windows.h")
+ARCHITECTURE_MACROS = re.compile(
+    r"^\s*#.*\b(__x86_64(__)?|__amd64(__)?|__i[3-6]86(__)?|__aarch64__|__arm\w*|__ARM\w*|__riscv\w*|__powerpc\w*"
+    r"|__s390\w*|_M_\w+|__SSE\w*|__AVX\w*)\b",
+    re.MULTILINE,
+)
 C_FILES = sources("src", "include")
 
 
@@ -41,8 +46,15 @@ def test_includes_point_towards_the_base(file: Path) -> None:
     assert wrong == []
 
 
-def test_a_header_name_stands_for_one_file() -> None:
-    names = [file.name for file in C_FILES if file.suffix == ".h"]
+def architecture_of(file: Path) -> str:
+    return file.parent.name if file.parent.name in ARCHITECTURES else ""
+
+
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+def test_a_header_name_stands_for_one_file(architecture: str) -> None:
+    """In each architecture's build."""
+    seen = [file for file in C_FILES if file.suffix == ".h" and architecture_of(file) in ("", architecture)]
+    names = [file.name for file in seen]
     assert sorted(names) == sorted(set(names))
 
 
@@ -64,6 +76,26 @@ def test_operating_systems_are_named_in_their_own_files_only() -> None:
         for file in C_FILES
         if OS_MACROS.search((ROOT / file).read_text()) and not file.name.endswith(OS_FILES)
     ] == []
+
+
+def test_architectures_are_named_in_their_own_folders_only() -> None:
+    """The build chooses the folder."""
+    shared = [file for file in C_FILES if not architecture_of(file)]
+    assert [str(file) for file in shared if ARCHITECTURE_MACROS.search((ROOT / file).read_text())] == []
+
+
+PYTHON_FOLDERS = ("frames", "allocators", "symbols", "module")
+
+
+def test_the_extensions_folders_do_not_know_one_another() -> None:
+    """But for module, which uses them all."""
+    files = [file for file in C_FILES if room_of(file) == "python"]
+    assert {file.parts[2] for file in files} == set(PYTHON_FOLDERS)
+    folders = {file.name: file.parts[2] for file in files}
+    arrows = {
+        (file.parts[2], folders[name]) for file in files for name in included(file, '"([^"]+)"') if name in folders
+    }
+    assert {(user, used) for user, used in arrows if user not in ("module", used)} == set()
 
 
 def test_the_engine_is_compiled_without_the_interpreters_headers(

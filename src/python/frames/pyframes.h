@@ -4,6 +4,23 @@
  *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
  *                 └── one call of the C function that evaluates ──┘        its anchor: an address in that C frame
  *
+ * The layouts share their walks as templates: headers that are included once, each behind what it needs. What a layout
+ * includes, in this order, with what it has to define in between (each template's own comment lists it):
+ *
+ *   3.9         pytstate.h, what a frame is ──────────────────────────────────────► walk.h
+ *   3.10        pytstate.h, what a frame is ───────────────────────► anchored.h ──► walk.h
+ *   3.11, 3.12  pytstate.h, where its code is ──► units.h, frames ──► anchored.h ──► walk.h ──► cframes.h, its calls' ends
+ *                                                                                                └► tick.h
+ *   3.13, 3.14  pytstate.h, what a frame runs ──► linked.h
+ *                                                 └► units.h, frames ──► anchored.h ──► walk.h ──► tick.h
+ *
+ *   walk.h      the walk at an allocation, and sp_pyframes_register
+ *   tick.h      the walk of a thread that a signal interrupted; without it that walk is the same as at an allocation
+ *   units.h     positions in code units      anchored.h  answers of layouts that know each call's anchor
+ *   cframes.h   calls linked by cframes      linked.h    frames linked to the thread state
+ *
+ * (The files' names begin with pyframes_.)
+ *
  * Memory:  walking creates no objects and calls nothing that allocates.
  * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
  *          to be current, and takes no GIL: also right in C code that has released it. A thread without a state

@@ -1,7 +1,5 @@
 #include "signal_frame.h"
 
-#if defined(__aarch64__)
-
 #include "memory.h"
 
 #include <signal.h>
@@ -29,12 +27,3 @@ bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers) {
     *registers = sp + REGISTERS_OFFSET;
     return is_return_code(pc);
 }
-
-#else
-
-bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers) {
-    (void)pc, (void)sp, (void)registers;
-    return false;
-}
-
-#endif
