@@ -5,6 +5,7 @@
 #include "objects.h"
 #include "profiler.h"
 #include "scratch.h"
+#include "testing.h"
 #include "unwind.h"
 
 #include <stdatomic.h>

@@ -4,7 +4,7 @@
  *   interpreter:                                [f g]                [<module>]
  *   merged:       malloc_caller   list_resize    f g   builtin_map    <module>     main
  *
- * The interpreter's words are groups, each ended by its anchor (spprof_walker in spprof.h); a group stands in place of the
+ * The interpreter's words are groups, each ended by its anchor (spprof_walker); a group stands in place of the
  * native frame that holds its anchor. Groups whose frame is not met come last.
  *
  * Memory:  the caller's arrays. Threads, signals: any.

@@ -1,4 +1,4 @@
-/* got_patch_linux.c: native allocations without a restart (spprof_patch in spprof.h).
+/* got_patch_linux.c: native allocations without a restart (spprof_patch).
  *
  *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our tap, which calls the original
  *

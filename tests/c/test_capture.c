@@ -6,6 +6,7 @@
 #include "objects.h"
 #include "options.h"
 #include "rule_cache.h"
+#include "testing.h"
 
 #include <dlfcn.h>
 #include <string.h>

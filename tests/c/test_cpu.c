@@ -3,6 +3,7 @@
 #include "profiler.h"
 #include "spprof.h"
 #include "support.h"
+#include "testing.h"
 #include "thread.h"
 #include "threads.h"
 #include "tick.h"

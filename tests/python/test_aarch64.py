@@ -260,7 +260,10 @@ def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp
     build.tools.compile(
         *"-std=gnu11 -O2 -shared -fPIC -D_GNU_SOURCE -fvisibility=hidden -Wl,-rpath,$ORIGIN".split(),
         '-DSPPROF_VERSION="0.1.0"',
-        *(f"-I{folder}" for folder in [ROOT / "include", *folders, *(f"{root}/usr/include{part}" for part in headers)]),
+        *(
+            f"-I{folder}"
+            for folder in [ROOT / "include", ROOT / "src", *folders, *(f"{root}/usr/include{part}" for part in headers)]
+        ),
         *sources,
         *(layout, library, "-o", package / "_memprof.so"),
     )

@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ARCHITECTURES, ROOT, sources
+from conftest import ARCHITECTURES, ROOT, output_of, sources
 
 MAY_INCLUDE = {
     "base": {"base"},
-    "core": {"core", "base", "include"},
+    "core": {"core", "base", "include", "testing"},
     "taps": {"taps", "core", "base", "include"},
-    "cpu": {"cpu", "core", "base", "include"},
-    "python": {"python", "include"},
+    "cpu": {"cpu", "core", "base", "include", "testing"},
+    "python": {"python", "include", "testing"},
+    "testing": {"include"},
 }
 OS_MACROS = re.compile(
     r"^\s*#.*\b(__linux__|__linux|__gnu_linux__|__APPLE__|_WIN32|__FreeBSD__|__GLIBC\w*)\b", re.MULTILINE
@@ -26,12 +27,19 @@ C_FILES = sources("src", "include")
 
 
 def room_of(file: Path) -> str:
-    return "include" if file.parts[0] == "include" else file.parts[1]
+    if file.parts[0] == "include":
+        return "include"
+    return "testing" if file == Path("src/testing.h") else file.parts[1]
+
+
+def included_as(file: Path) -> str:
+    """How a header is named in an include: a public one by its path, any other by its name alone."""
+    return str(file.relative_to("include")) if file.parts[0] == "include" else file.name
 
 
 def rooms_by_header() -> dict[str, str]:
     headers = [file for file in sources("src", "include") if file.suffix == ".h"] + sources("src", pattern="*.def")
-    return {file.name: room_of(file) for file in headers}
+    return {included_as(file): room_of(file) for file in headers}
 
 
 def included(file: Path, form: str) -> list[str]:
@@ -42,7 +50,7 @@ def included(file: Path, form: str) -> list[str]:
 def test_includes_point_towards_the_base(file: Path) -> None:
     rooms = rooms_by_header()
     allowed = MAY_INCLUDE[room_of(file)]
-    wrong = [name for name in included(file, '"([^"]+)"') if rooms.get(Path(name).name) not in allowed]
+    wrong = [name for name in included(file, '"([^"]+)"') if rooms.get(name) not in allowed]
     assert wrong == []
 
 
@@ -54,12 +62,29 @@ def architecture_of(file: Path) -> str:
 def test_a_header_name_stands_for_one_file(architecture: str) -> None:
     """In each architecture's build."""
     seen = [file for file in C_FILES if file.suffix == ".h" and architecture_of(file) in ("", architecture)]
-    names = [file.name for file in seen]
+    names = [included_as(file) for file in seen]
     assert sorted(names) == sorted(set(names))
 
 
-def test_the_public_header_stands_alone() -> None:
-    assert included(Path("include/spprof.h"), '"([^"]+)"') == []
+PUBLIC_HEADERS = sources("include")
+
+
+@pytest.mark.parametrize("file", PUBLIC_HEADERS, ids=str)
+def test_public_headers_stand_alone_but_for_one_another(file: Path) -> None:
+    others = {included_as(other) for other in PUBLIC_HEADERS} - {"spprof.h", included_as(file)}
+    assert set(included(file, '"([^"]+)"')) <= others
+
+
+@pytest.mark.parametrize("file", PUBLIC_HEADERS, ids=str)
+def test_a_public_header_needs_no_other_before_it(file: Path, tmp_path: Path) -> None:
+    source = tmp_path / "alone.c"
+    source.write_text(f'#include "{included_as(file)}"\n')
+    output_of("cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", f"-I{ROOT / 'include'}", source)
+
+
+def test_one_header_includes_all_public_ones() -> None:
+    umbrella = set(included(Path("include/spprof.h"), '"([^"]+)"'))
+    assert umbrella | {"spprof/api.h", "spprof.h"} == {included_as(file) for file in PUBLIC_HEADERS}
 
 
 def test_the_interpreter_is_seen_by_its_own_room_only() -> None:

@@ -26,7 +26,7 @@
  *          to be current, and takes no GIL: also right in C code that has released it. A thread without a state
  *          (a native one) has no frames.
  * Signals: sp_pyframes_walk_tick alone.
- * Full:    see spprof_walker in spprof.h.
+ * Full:    see spprof_walker in spprof/stacks.h.
  */
 #ifndef SP_PYFRAMES_H
 #define SP_PYFRAMES_H

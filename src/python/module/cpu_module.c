@@ -4,6 +4,7 @@
 #include "pyframes.h"
 #include "pythreads.h"
 #include "spprof.h"
+#include "testing.h"
 #include "wall_clock.h"
 
 #include <string.h>
