@@ -181,7 +181,7 @@ stress: install
 	STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python tests/stress/run.py servers
 	STRESS_SECONDS=1800 $(VENV)/bin/python tests/stress/run.py churn
 
-# The C tests of everything but the taps, built with sanitizers; then some of them under valgrind.
+# The C tests of everything but the hooks, built with sanitizers; then some of them under valgrind.
 sanitize: venv $(CMOCKA)
 	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
 	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"

@@ -30,16 +30,15 @@
 /* What each thread holds in static TLS: 64 bytes, all zero in a new thread. Only its own thread reads or writes it
  * (and a signal handler on that thread, which always leaves guard as it found it). */
 typedef struct spprof_thread {
-    int64_t countdown;  /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start;
-                            * below 0 in the slow path only */
-    uint64_t random;    /* state of this thread's generator, 0 = not seeded yet */
-    uintptr_t mark;     /* address whose small realloc was tried one level up, 0 = none (spprof_mark) */
-    uint32_t epoch;     /* the start for which `random` was seeded */
-    uint32_t thread_id; /* the kernel's id, 0 = not asked yet */
-    uint16_t note_size; /* size of the sample announced by spprof_note, valid while note_armed */
-    uint8_t note_armed; /* 1 = the next allocation of 513 … 609 bytes is that sample */
-    uint8_t guard;      /* > 0: this thread is inside the engine; taps pass through */
-    uint8_t expecting;  /* > 0: objects may have been loaded; look for them at this many further slow calls */
+    int64_t countdown; /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start */
+    uint64_t random;   /* state of this thread's generator, 0 = not seeded yet */
+    uintptr_t already_counted; /* address whose small realloc was decided one level up, 0 = none */
+    uint32_t epoch;            /* the start for which `random` was seeded */
+    uint32_t thread_id;        /* the kernel's id, 0 = not asked yet */
+    uint16_t handoff_size;     /* size of the sample that spprof_handoff_begin announced, valid while handoff_armed */
+    uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
+    uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
+    uint8_t expecting;         /* > 0: objects may have been loaded; look for them at this many further slow calls */
     uint8_t unused[3];
     uintptr_t stack_low, stack_high; /* what is known of the thread's own stack, 0 = not asked yet */
     uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
@@ -69,7 +68,7 @@ typedef struct spprof_gate {
 
 SPPROF_API extern spprof_gate spprof_the_gate;
 
-/* Counts an allocation of `size` bytes. True: not sampled, call the real one. False: call spprof_begin.
+/* Counts an allocation of `size` bytes. True: not sampled, call the original. False: call spprof_begin.
  * A size above PTRDIFF_MAX can only fail and is not counted. A countdown that falls below 0 takes the slow path, which
  * lifts it: so it never wraps, whatever impossible sizes are asked for. */
 static inline bool spprof_passes(size_t size) {
@@ -118,7 +117,7 @@ typedef struct spprof_sample {
     uint32_t unused;
 } spprof_sample;
 
-/* One call in flight. Lives on the tap's stack, between begin and end. */
+/* One call in flight. On the hook's stack, between begin and end. */
 typedef struct spprof_ticket {
     spprof_sample sample; /* the sample to be inserted, if `sampled` */
     spprof_sample old;    /* the entry taken out for a realloc, if `detached` */
@@ -127,66 +126,66 @@ typedef struct spprof_ticket {
     bool detached;
 } spprof_ticket;
 
-/* Holds the trial of an allocation of `size` bytes that spprof_passes did not let pass. If it is a sample, takes the
+/* Decides whether an allocation of `size` bytes that spprof_passes did not let pass becomes a sample. If so, takes the
  * stack; the thread stays inside the engine until spprof_end. */
 SPPROF_API void spprof_begin(spprof_ticket *ticket, size_t size);
 
-/* The same for a tap that stands above or below the one that counts: holds no trial, but takes a note (below). */
+/* The same for a hook above or below the one that counts: decides nothing, but completes a handoff (below). */
 SPPROF_API void spprof_begin_uncounted(spprof_ticket *ticket, size_t size);
 
 /* The same for a realloc, which also takes `old` out of the live table before its address can be reused.
- * `counted`: whether spprof_passes was called for this realloc and did not pass, by the tap that counts. */
+ * `counted`: whether spprof_passes was called for this realloc and did not pass, by the hook that counts. */
 SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool counted);
 
 /* Finishes either: inserts the sample at `result`; puts the detached entry back if the realloc failed (a realloc to
  * size 0 that returns NULL has freed). Returns `result`. */
 SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
 
-/* Takes `address` out of the live table, if it is there. To be called before the real free: once freed, another thread
+/* Takes `address` out of the live table, if it is there. To be called before the original free: once freed, another thread
  * may receive the address, and its sample would be erased. */
 SPPROF_API void spprof_forget(void *address);
 
 /* ---- Samples of pools that free through a lower level ----------------------------------------------------------- */
 
 /* The smallest request that a pool for up to 512 bytes hands down, and what debug layers may make of it. */
-#define SPPROF_NOTE_MIN 513
-#define SPPROF_NOTE_MAX 609
+#define SPPROF_HANDOFF_MIN 513
+#define SPPROF_HANDOFF_MAX 609
 
-/* Holds the trial of a pool's allocation of `size` <= 512 bytes that did not pass. True: it is a sample; ask the pool
- * for SPPROF_NOTE_MIN bytes, which it hands down to the malloc-level tap, and call spprof_note_end afterwards. */
-SPPROF_API bool spprof_note_begin(size_t size);
-/* True if the tap below took the note. False: the sample is lost and counted. */
-SPPROF_API bool spprof_note_end(void);
+/* Decides whether a pool's allocation of `size` <= 512 bytes that did not pass becomes a sample. True: it does. Ask the
+ * pool for SPPROF_HANDOFF_MIN bytes, which it hands down to the malloc-level hook, and call spprof_handoff_end afterwards. */
+SPPROF_API bool spprof_handoff_begin(size_t size);
+/* True if the lower hook completed the sample. False: the sample is lost, and the loss is counted. */
+SPPROF_API bool spprof_handoff_end(void);
 
-/* Around a pool's small realloc whose trial was already held: if the block is malloc's own, the tap below moves it
- * without a second trial. Returns the countdown to hand to spprof_mark_end. */
-SPPROF_API int64_t spprof_mark_begin(void *address);
-SPPROF_API void spprof_mark_end(int64_t countdown);
+/* Around a pool's small realloc that is already counted and decided: if the block is malloc's own, the lower hook moves it
+ * without a second decision. Returns the countdown to hand to spprof_already_counted_end. */
+SPPROF_API int64_t spprof_already_counted_begin(void *address);
+SPPROF_API void spprof_already_counted_end(int64_t countdown);
 
-/* Asks whether an allocator reaches a tap: sets this thread aside (nothing is sampled until spprof_probe_end), then
- * spprof_probe_end returns how many bytes were counted since. */
+/* Asks whether an allocator reaches a hook. spprof_probe_begin sets this thread aside: nothing is sampled until
+ * spprof_probe_end, which returns how many bytes were counted since. */
 SPPROF_API void spprof_probe_begin(void);
 SPPROF_API int64_t spprof_probe_end(void);
 
 /* ---- Unsampled on purpose ---------------------------------------------------------------------------------------- */
 
-/* Between the two nothing that this thread allocates is sampled: for the profiler's own copies. Calls nest. */
+/* Between the two, nothing that this thread allocates is sampled: for the profiler's own copies. Calls nest. */
 SPPROF_API void spprof_pause(void);
 SPPROF_API void spprof_resume(void);
 
 /* ---- Native allocations ------------------------------------------------------------------------------------------ */
 
-/* The taps of this library on the malloc family hold trials only while this is on (they always do for notes). Off, they
- * still count down, which does no harm: a countdown that they use up is drawn anew. */
+/* This library's hooks on the malloc family decide about samples only while this is on. Off, they still complete handoffs,
+ * and they still count down, which does no harm: a countdown that they use up is drawn anew. */
 SPPROF_API void spprof_set_native(bool on);
 
-/* Leads the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to this
- * library's taps, whose originals are what the program would call without us. Slots stay patched for the life of the
- * process, since their values may have been copied; stopping makes the taps pass. Page protections are afterwards as
- * before. Objects loaded later follow by themselves: dlopen and dlmopen are led through stubs that jump; what came another
- * way (libc's own plug-ins) is found by the next call of this.
+/* Redirects the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to this
+ * library's hooks, whose originals are what the program would call without us. Slots stay patched for the life of the
+ * process, since their values may have been copied; stopping makes the hooks pass. Page protections are afterwards as
+ * before. Objects loaded later are patched too, since dlopen and dlmopen are hooked; the next call finds what came another
+ * way (libc's own plug-ins).
  *
- * Returns the number of slots that lead to us now. One scan at a time: while another thread scans, the call does
+ * Returns the number of slots that hold our hooks now. One scan at a time: while another thread scans, the call does
  * nothing. A fork waits for a scan, so that no child inherits the loader's lock from us; a child does not enter the
  * loader before it has itself loaded something, since another thread may have left the lock behind. */
 SPPROF_API size_t spprof_patch(void);

@@ -25,10 +25,10 @@
 
 /* A frame is one word. Bit 63 set: interpreted, bits 32 … 62 the code id and 0 … 31 the position in it (its unit is
  * the walker's). Clear: native, bits 0 … 47 the return address (one past the call; one past the instruction where a
- * signal interrupted), bits 48 … 62 the tenant: how many other objects had been seen at that place before. */
+ * signal interrupted), bits 48 … 62 the generation: how many other objects had been seen at its address range before. */
 #define SPPROF_FRAME_INTERPRETED (UINT64_C(1) << 63)
-#define SPPROF_FRAME_TENANT_SHIFT 48
-#define SPPROF_STACK_FRAMES_MAX 1024 /* the leaf-most frames are kept, the stack is marked as cut */
+#define SPPROF_FRAME_GENERATION_SHIFT 48
+#define SPPROF_STACK_FRAMES_MAX 1024 /* the leaf-most frames are kept, the stack is depth-limited */
 
 static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t position) {
     return SPPROF_FRAME_INTERPRETED | (uint64_t)code_id << 32 | position;
@@ -38,10 +38,10 @@ static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t posit
  * of the interpreter's evaluation loop runs comes that call's anchor, an address on the C stack inside the call's own
  * C frame (bit 63 clear): the frames are put in place of that native frame. Anchor 0: the next native frame in the
  * evaluation code (below). Frames whose anchor is met nowhere come last, so that none is lost.
- * More than `capacity` words: writes `capacity` of them and sets *cut. SIZE_MAX: a code object found no room, the sample
+ * More than `capacity` words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room, the sample
  * is to be dropped.
  * Called inside the guard on the thread being sampled, possibly without any interpreter lock; must not allocate. */
-typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *cut);
+typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *depth_limited);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
 
 /* Where a signal interrupted a thread. Within the thread's own stack (spprof_thread) all from `sp` to the stack's end is
@@ -55,7 +55,7 @@ typedef struct spprof_interrupted {
  * to may be gone or never have been, and is read by spprof_copy or where it cannot go. It may also return SPPROF_WALK_TORN:
  * the frames were just being changed, and nobody knows them. */
 #define SPPROF_WALK_TORN (SIZE_MAX - 1)
-typedef size_t spprof_tick_walker(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *cut);
+typedef size_t spprof_tick_walker(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *depth_limited);
 SPPROF_API void spprof_set_tick_walker(spprof_tick_walker *walker);
 
 /* What stands in its registers, those for vectors too, word by word and in no order. Returns how many. Signals: safe. */
@@ -75,8 +75,8 @@ SPPROF_API void spprof_set_evaluation_code(const spprof_code_range *ranges, size
 typedef struct spprof_stack {
     const uint64_t *frames; /* leaf first; valid forever */
     uint32_t count;
-    bool cut;       /* more frames than are kept */
-    bool truncated; /* unwinding ended before the thread's first frame */
+    bool depth_limited; /* more frames than are kept, or than the interpreter knows */
+    bool truncated;     /* unwinding ended before the thread's first frame */
 } spprof_stack;
 /* False: no such id. Ids run from 1 to spprof_stats.last_stack_id, with a gap where two threads met the same new stack. */
 SPPROF_API bool spprof_stack_get(uint32_t id, spprof_stack *stack);
@@ -88,12 +88,12 @@ typedef struct spprof_module {
     const char *path;     /* absolute, unless the loader had none ("linux-vdso.so.1") */
     const uint8_t *build_id;
     uint32_t build_id_length; /* 0: it has none */
-    uint32_t tenant;          /* as in the frames that belong to it */
+    uint32_t generation;      /* as in the frames that belong to it */
 } spprof_module;
 /* The index-th, 0, 1, …; false: no more. */
 SPPROF_API bool spprof_module_get(uint32_t index, spprof_module *module);
 
-/* Notices what the loader has unloaded or loaded by ways that no tap sees. Takes the loader's lock; for snapshots. */
+/* Notices what the loader has unloaded or loaded by ways that no hook sees. Takes the loader's lock; for snapshots. */
 SPPROF_API void spprof_refresh_objects(void);
 
 /* ---- Interpreted code, copied when first seen --------------------------------------------------------------------- */

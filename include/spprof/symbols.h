@@ -33,7 +33,7 @@ typedef struct spprof_symbols_query {
     size_t count;
 } spprof_symbols_query;
 
-#define SPPROF_SYMBOL_NAME_MAX 16384 /* longer names are cut */
+#define SPPROF_SYMBOL_NAME_MAX 16384 /* longer names are shortened */
 
 /* The function that covers an address. */
 typedef struct spprof_symbol {

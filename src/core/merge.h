@@ -8,7 +8,7 @@
  * native frame that holds its anchor. Groups whose frame is not met come last.
  *
  * Memory:  the caller's arrays. Threads, signals: any.
- * Full:    the leaf-most frames are kept, and cut is set.
+ * Full:    the leaf-most frames are kept, and depth_limited is set.
  */
 #ifndef SP_MERGE_H
 #define SP_MERGE_H
@@ -26,7 +26,7 @@ typedef struct sp_interpreter_stack {
 typedef struct sp_merged_stack {
     uint64_t *frames;
     size_t capacity, count;
-    bool cut;
+    bool depth_limited;
     bool whole; /* a coroutine's first frame was reached: what lies above is not its caller */
 } sp_merged_stack;
 

@@ -47,7 +47,7 @@ static unsigned handled;
 
 /* What stands between the handler's frame and `raise_signal` is libc's: only that it is passed is known. */
 static void check_passes_signal(size_t entered_before) {
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
     CHECK(taken.addresses[1] == trace.returns[trace.depth - 1] && taken.addresses[2] == trace.returns[trace.depth - 2]);
     size_t from = 3;
     while (from < taken.count && taken.addresses[from] != trace.returns[entered_before - 1]) from++;
@@ -252,7 +252,7 @@ static void follow_instruction(uintptr_t pc, uintptr_t sp) {
 }
 
 static void check_step(uintptr_t pc) {
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
     CHECK(taken.addresses[0] == pc + 1);
     CHECK(taken.count == 1 + stepping.depth + stepping.base_count);
     for (size_t i = 0; i < stepping.depth; i++) {

@@ -68,7 +68,7 @@ def compile_objects(tools: Toolchain, folder: Path) -> None:
         for name, flags in SETS.items()
     ]
     for source in sorted(set(SOURCES.glob("*.c")) - {SOURCES / "specimens.c", SOURCES / "plugin.c"}):
-        # malloc is led to the taps: the compiler must not know it by its name.
+        # malloc is redirected to the hooks: the compiler must not know it by its name.
         commands.append([*USUAL, *ENGINE_HEADERS, "-fno-builtin", source, "-o", folder / f"{source.stem}.o"])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda command: tools.compile("-c", *command), commands))

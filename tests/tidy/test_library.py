@@ -29,7 +29,7 @@ def dynamic_section(library: Path, tag: str) -> set[str]:
 
 
 @pytest.mark.parametrize("room", ["base", "core", "cpu"])
-def test_the_engine_below_its_taps_never_allocates_with_malloc(build_dir: Path, room: str) -> None:
+def test_the_engine_below_its_hooks_never_allocates_with_malloc(build_dir: Path, room: str) -> None:
     undefined = set(re.findall(r"\bU (\w+)", output_of("nm", "-u", build_dir / "src" / room / f"lib{room}.a")))
     assert undefined, "objects that use nothing of libc cannot be right"
     assert undefined & ALLOCATES == set()
@@ -59,7 +59,7 @@ def test_only_tests_call_what_is_exported_for_them(root: Path) -> None:
     calls = re.compile(rf"\b({'|'.join(names)})\(")
     users = {
         (room, name)
-        for room in ("taps", "python")
+        for room in ("hooks", "python")
         for file in (root / "src" / room).rglob("*.[ch]")
         for name in calls.findall(file.read_text())
     }

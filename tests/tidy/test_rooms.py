@@ -1,4 +1,4 @@
-"""Who may include whom: base <- core <- {taps, cpu}, and python sees the public header alone."""
+"""Who may include whom: base <- core <- {hooks, cpu}, and python sees the public header alone."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from conftest import ARCHITECTURES, ROOT, output_of, sources
 MAY_INCLUDE = {
     "base": {"base"},
     "core": {"core", "base", "include", "testing"},
-    "taps": {"taps", "core", "base", "include"},
+    "hooks": {"hooks", "core", "base", "include"},
     "cpu": {"cpu", "core", "base", "include", "testing"},
     "python": {"python", "include", "testing"},
     "testing": {"include"},
@@ -127,9 +127,9 @@ def test_the_engine_is_compiled_without_the_interpreters_headers(
     compile_commands: dict[Path, list[str]], build_dir: Path
 ) -> None:
     engine = {
-        file: command for file, command in compile_commands.items() if room_of(file) in ("base", "core", "taps", "cpu")
+        file: command for file, command in compile_commands.items() if room_of(file) in ("base", "core", "hooks", "cpu")
     }
-    assert {room_of(file) for file in engine} >= {"base", "core", "taps", "cpu"}
+    assert {room_of(file) for file in engine} >= {"base", "core", "hooks", "cpu"}
     for file, command in engine.items():
         folders = [build_dir / word[2:] for word in command if word.startswith("-I")]
         folders += [build_dir / command[at + 1] for at, word in enumerate(command) if word in ("-I", "-isystem")]

@@ -24,7 +24,7 @@ typedef struct sp_last_frame {
 
 typedef struct sp_last_walk {
     size_t count;
-    uint32_t generation; /* of the rules by which it was walked */
+    uint32_t rule_version; /* of the rules by which it was walked */
     sp_last_frame frames[SPPROF_STACK_FRAMES_MAX];
 } sp_last_walk;
 

@@ -26,10 +26,10 @@ void sp_unwind_prepare(void) {
 }
 
 /* Walks under rules that were forgotten are not followed. */
-static _Atomic uint32_t generation;
+static _Atomic uint32_t rule_version;
 
 void sp_unwind_forget(void) {
-    atomic_fetch_add(&generation, 1);
+    atomic_fetch_add(&rule_version, 1);
     sp_rule_cache_clear();
 }
 
@@ -224,12 +224,12 @@ static void follow_last_walk(walk *at, sp_last_walks *walks) {
     at->met = 0;
     at->last = at->now = NULL;
     if (!walks || at->keep_all) return;
-    uint32_t rules = atomic_load_explicit(&generation, memory_order_acquire);
+    uint32_t rules = atomic_load_explicit(&rule_version, memory_order_acquire);
     at->last = &walks->walks[walks->latest];
     at->now = &walks->walks[walks->latest ^= 1];
     at->now->count = 0; /* stays so if the walk starts again */
-    at->now->generation = rules;
-    if (at->last->generation != rules) at->last = NULL;
+    at->now->rule_version = rules;
+    if (at->last->rule_version != rules) at->last = NULL;
 }
 
 static inline bool is_same(const walk *at, const sp_last_frame *frame) {
@@ -289,7 +289,7 @@ static inline step_result step(walk *at) {
 
 /* Frames hold 48 bits of an address. What more there is on a torn stack is none. */
 static bool is_code_address(uintptr_t pc) {
-    return pc < (UINT64_C(1) << SPPROF_FRAME_TENANT_SHIFT) - 1;
+    return pc < (UINT64_C(1) << SPPROF_FRAME_GENERATION_SHIFT) - 1;
 }
 
 /* A caller at address 0 is how a thread's first function that says nothing else was entered. */
@@ -323,7 +323,7 @@ void sp_unwind(const sp_registers *registers, sp_native_stack *out) {
         result = walk_from(registers, &at);
     }
     if (at.now) at.now->count = out->count;
-    out->cut = result == STEP_CALLER;
+    out->depth_limited = result == STEP_CALLER;
     out->truncated = result == STEP_FAILED || result == STEP_RESTART;
     if (out->truncated) count(&counters.truncated);
 }

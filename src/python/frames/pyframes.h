@@ -42,10 +42,11 @@
 void sp_pyframes_register(void);
 
 /* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
-size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *cut);
+size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited);
 
 /* An spprof_tick_walker. */
-size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut);
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
+                             bool *depth_limited);
 
 /* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code that
  * the compiler made up has no line there and gets that of the code before it (pylines.h). */

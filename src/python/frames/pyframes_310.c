@@ -67,9 +67,10 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 #include "pyframes_walk.h"
 
 /* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
-size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
+                             bool *depth_limited) {
     (void)interrupted;
-    return sp_pyframes_walk(words, capacity, cut);
+    return sp_pyframes_walk(words, capacity, depth_limited);
 }
 
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {

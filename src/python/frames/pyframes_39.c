@@ -61,9 +61,10 @@ static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
 #include "pyframes_walk.h"
 
 /* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
-size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
+                             bool *depth_limited) {
     (void)interrupted;
-    return sp_pyframes_walk(words, capacity, cut);
+    return sp_pyframes_walk(words, capacity, depth_limited);
 }
 
 int sp_pyframes_line(const spprof_code *code, uint32_t position) {

@@ -166,7 +166,8 @@ static void write_tick_words(tick_walk *walk, output *to) {
     if (walk->next == NULL && in_call) put(to, NO_CALL);
 }
 
-size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity, bool *cut) {
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
+                             bool *depth_limited) {
     tick_walk walk = {.own = sp_pytstate_own(), .interrupted = interrupted};
     output to = {.words = words, .capacity = capacity};
     if (walk.own == NULL) return 0;
@@ -180,6 +181,6 @@ size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *wo
     }
     if (walk.torn) return SPPROF_WALK_TORN;
     if (to.no_code) return SIZE_MAX;
-    if (to.cut) *cut = true;
+    if (to.depth_limited) *depth_limited = true;
     return to.count;
 }

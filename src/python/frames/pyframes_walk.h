@@ -26,13 +26,13 @@
 typedef struct output {
     uint64_t *words;
     size_t count, capacity;
-    bool cut;     /* there are more words than room, or more frames than the interpreter knows */
-    bool no_code; /* a code object found no room in the engine's table */
+    bool depth_limited; /* there are more words than room, or more frames than the interpreter knows */
+    bool no_code;       /* a code object found no room in the engine's table */
 } output;
 
 static inline bool has_room(output *to) {
     if (to->count < to->capacity) return true;
-    to->cut = true;
+    to->depth_limited = true;
     return false;
 }
 
@@ -59,16 +59,16 @@ static void write_words(output *to) {
         if (code != NULL && !put_frame(to, at, code)) return;
         in_call = !ends_call(&chain, at, &anchor);
         if (!in_call && !put(to, anchor)) return;
-        if (has_lost_callers(at)) to->cut = true;
+        if (has_lost_callers(at)) to->depth_limited = true;
     }
     if (in_call) put(to, NO_CALL);
 }
 
-size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *cut) {
+size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited) {
     output to = {.words = words, .capacity = capacity};
     write_words(&to);
     if (to.no_code) return SIZE_MAX;
-    if (to.cut) *cut = true;
+    if (to.depth_limited) *depth_limited = true;
     return to.count;
 }
 

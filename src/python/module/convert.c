@@ -197,7 +197,8 @@ PyObject *sp_convert_stack_with_gil(uint32_t stack_id) {
             Py_CLEAR(words);
     }
     if (!words) return NULL;
-    return Py_BuildValue("(NOO)", words, stack.cut ? Py_True : Py_False, stack.truncated ? Py_True : Py_False);
+    return Py_BuildValue("(NOO)", words, stack.depth_limited ? Py_True : Py_False,
+                         stack.truncated ? Py_True : Py_False);
 }
 
 PyObject *sp_convert_native_part_with_gil(uint32_t stack_id) {

@@ -8,7 +8,7 @@
 #include "demangle.h"
 #include "pycode.h"
 #include "pyframes.h"
-#include "pymem_tap.h"
+#include "pymem_hook.h"
 #include "pysymbols.h"
 #include "signal_repeat.h"
 #include "spprof.h"
@@ -40,10 +40,10 @@ static PyObject *raise_status(spprof_status status) {
 
 /* ---- Native modes ---- */
 
-/* Before anything is patched, malloc reaches a tap only if the library was preloaded. */
+/* Before anything is patched, malloc reaches a hook only if the library was preloaded. */
 static bool is_preloaded(void) {
     static int answer = -1;
-    if (answer < 0) answer = sp_pymem_tap_malloc_is_seen();
+    if (answer < 0) answer = sp_pymem_hook_malloc_is_seen();
     return answer;
 }
 
@@ -51,7 +51,7 @@ static bool is_one_of(const char *wanted, const char *one, const char *other) {
     return strcmp(wanted, one) == 0 || strcmp(wanted, other) == 0;
 }
 
-/* Puts the native taps in and returns the mode that `wanted` comes to, or NULL with an exception. */
+/* Puts the native hooks in and returns the mode that `wanted` comes to, or NULL with an exception. */
 static const char *enter_native_mode(const char *wanted) {
     if (strcmp(wanted, "off") == 0) return "off";
     if (is_one_of(wanted, "auto", "preload") && is_preloaded()) return "preload";
@@ -77,14 +77,14 @@ static const char *enter_native_mode(const char *wanted) {
 static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *mode) {
     sp_pycode_watch_with_gil();
     sp_pyframes_register();
-    sp_pymem_tap_install_with_gil(strcmp(mode, "off") != 0);
+    sp_pymem_hook_install_with_gil(strcmp(mode, "off") != 0);
     spprof_set_native(strcmp(mode, "off") != 0);
     spprof_status status = spprof_start(rate, seed);
     if (status == SPPROF_OK) {
         native_mode = mode;
         Py_RETURN_NONE;
     }
-    if (status != SPPROF_ALREADY_ACTIVE) sp_pymem_tap_rest_with_gil();
+    if (status != SPPROF_ALREADY_ACTIVE) sp_pymem_hook_rest_with_gil();
     return raise_status(status);
 }
 
@@ -110,14 +110,14 @@ static PyObject *stop(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     spprof_status status = spprof_stop();
     if (status != SPPROF_OK) return raise_status(status);
-    sp_pymem_tap_rest_with_gil();
+    sp_pymem_hook_rest_with_gil();
     Py_RETURN_NONE;
 }
 
 static PyObject *shut_down(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     spprof_shutdown();
-    sp_pymem_tap_remove_with_gil();
+    sp_pymem_hook_remove_with_gil();
     Py_RETURN_NONE;
 }
 
@@ -140,17 +140,17 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
 
 /* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and when
  * objects are noticed that libc itself loaded or unloaded. */
-static void renew_taps(void) {
+static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     spprof_refresh_objects();
-    sp_pymem_tap_install_with_gil(strcmp(native_mode, "off") != 0);
+    sp_pymem_hook_install_with_gil(strcmp(native_mode, "off") != 0);
 }
 
 static PyObject *snapshot(PyObject *module, PyObject *argument) {
     (void)module;
     uint64_t after_serial = PyLong_AsUnsignedLongLong(argument);
     if (PyErr_Occurred()) return NULL;
-    if (spprof_is_active()) renew_taps();
+    if (spprof_is_active()) renew_hooks();
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 

@@ -11,8 +11,8 @@ static PyObject *convert_module(const spprof_module *module) {
     typedef unsigned long long wide;
     PyObject *path = PyUnicode_DecodeFSDefault(module->path);
     if (!path) return NULL;
-    return Py_BuildValue("(KKKINy#)", (wide)module->start, (wide)module->end, (wide)module->base, module->tenant, path,
-                         (const char *)module->build_id, (Py_ssize_t)module->build_id_length);
+    return Py_BuildValue("(KKKINy#)", (wide)module->start, (wide)module->end, (wide)module->base, module->generation,
+                         path, (const char *)module->build_id, (Py_ssize_t)module->build_id_length);
 }
 
 PyObject *sp_pysymbols_modules_with_gil(PyObject *module, PyObject *unused) {

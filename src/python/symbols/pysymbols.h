@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-/* (start, end, base, tenant, path, build_id) of every object that was seen in a stack. */
+/* (start, end, base, generation, path, build_id) of every object that was seen in a stack. */
 PyObject *sp_pysymbols_modules_with_gil(PyObject *module, PyObject *unused);
 
 /* symbols(path, build_id, addresses): the functions of a file that cover ascending addresses. */

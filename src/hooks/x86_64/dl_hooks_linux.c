@@ -1,12 +1,12 @@
-#include "dl_stubs.h"
+#include "dl_hooks.h"
 
 /* At entry the stack is 8 bytes off its alignment; the arguments are in registers. */
-#define STUB(name)                                                                                                     \
+#define HOOK(name)                                                                                                     \
     __asm__(".text\n"                                                                                                  \
-            ".hidden sp_dl_stub_" #name "\n"                                                                           \
-            ".globl sp_dl_stub_" #name "\n"                                                                            \
-            ".type sp_dl_stub_" #name ", @function\n"                                                                  \
-            "sp_dl_stub_" #name ":\n"                                                                                  \
+            ".hidden sp_hook_" #name "\n"                                                                              \
+            ".globl sp_hook_" #name "\n"                                                                               \
+            ".type sp_hook_" #name ", @function\n"                                                                     \
+            "sp_hook_" #name ":\n"                                                                                     \
             ".cfi_startproc\n"                                                                                         \
             "endbr64\n"                                                                                                \
             "pushq %rdi\n"                                                                                             \
@@ -15,16 +15,16 @@
             ".cfi_adjust_cfa_offset 8\n"                                                                               \
             "pushq %rdx\n"                                                                                             \
             ".cfi_adjust_cfa_offset 8\n"                                                                               \
-            "call sp_dl_stub_note\n"                                                                                   \
+            "call sp_dl_hook_expect\n"                                                                                 \
             "popq %rdx\n"                                                                                              \
             ".cfi_adjust_cfa_offset -8\n"                                                                              \
             "popq %rsi\n"                                                                                              \
             ".cfi_adjust_cfa_offset -8\n"                                                                              \
             "popq %rdi\n"                                                                                              \
             ".cfi_adjust_cfa_offset -8\n"                                                                              \
-            "jmpq *sp_dl_stub_original_" #name "(%rip)\n"                                                              \
+            "jmpq *sp_dl_original_" #name "(%rip)\n"                                                                   \
             ".cfi_endproc\n"                                                                                           \
-            ".size sp_dl_stub_" #name ", .-sp_dl_stub_" #name "\n")
+            ".size sp_hook_" #name ", .-sp_hook_" #name "\n")
 
-STUB(dlopen);
-STUB(dlmopen);
+HOOK(dlopen);
+HOOK(dlmopen);

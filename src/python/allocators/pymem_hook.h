@@ -1,13 +1,13 @@
-/* pymem_tap.h: the tap on Python's three allocator domains, RAW, MEM and OBJ.
+/* pymem_hook.h: the hooks of Python's three allocator domains, RAW, MEM and OBJ.
  *
  *   domain is …                                         hooked as   free
- *   seen whole by a tap below (preload)                 nothing     the tap below
+ *   seen whole by a lower hook (preload)                nothing     the lower hook
  *   a pool that hands 513 bytes and more down (pymalloc) pool       untouched: a sample is asked for as 513 bytes, which
  *                                                                   live and die below, at malloc level
  *   anything else (RAW itself, mimalloc, plain malloc)  direct      looked up in the filter
  *
  * Which of them holds is asked by trying, at every start: no version or setting of Python is assumed. With native="off"
- * the taps on malloc may be there (preloaded, or patched by an earlier start) but do not count; with them counting, a
+ * the hooks on malloc may be there (preloaded, or patched by an earlier start) but do not count; with them counting, a
  * direct hook of an earlier start only follows frees.
  *
  * Other tools hook the same domains. Ours keep the original's ctx, so a half-written allocator struct is still valid; a
@@ -16,21 +16,21 @@
  *
  * Threads: every function here needs the GIL. The hooks never take it.
  */
-#ifndef SP_PYMEM_TAP_H
-#define SP_PYMEM_TAP_H
+#ifndef SP_PYMEM_HOOK_H
+#define SP_PYMEM_HOOK_H
 
 #include <stdbool.h>
 
-/* Puts hooks in where they are needed and missing. `native_counts`: whether taps on malloc, where there are any, count. */
-void sp_pymem_tap_install_with_gil(bool native_counts);
+/* Puts hooks in where they are needed and missing. `native_counts`: whether hooks on malloc, where there are any, count. */
+void sp_pymem_hook_install_with_gil(bool native_counts);
 
 /* Takes out the hooks that frees do not need. */
-void sp_pymem_tap_rest_with_gil(void);
+void sp_pymem_hook_rest_with_gil(void);
 
 /* Takes out all of them. */
-void sp_pymem_tap_remove_with_gil(void);
+void sp_pymem_hook_remove_with_gil(void);
 
-/* Whether malloc itself, as this extension calls it, reaches a tap of ours. */
-bool sp_pymem_tap_malloc_is_seen(void);
+/* Whether malloc itself, as this extension calls it, reaches a hook of ours. */
+bool sp_pymem_hook_malloc_is_seen(void);
 
 #endif

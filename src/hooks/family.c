@@ -1,4 +1,4 @@
-/* family.c: taps on the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each calls
+/* family.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each calls
  * the real one and tells the engine.
  *
  * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them through
@@ -13,10 +13,10 @@
 
 /* Not protected, as our other names are: a program that is not position-independent may take their addresses. Calls among
  * themselves go by the names of hooks.h, since these may be interposed. */
-#define TAP __attribute__((visibility("default")))
+#define HOOK __attribute__((visibility("default")))
 #define SLOW static __attribute__((noinline))
 
-/* With native="off" the taps are still called, wherever they were put; they then only take notes. */
+/* With native="off" the hooks are still called, wherever they were put; they then only complete handoffs. */
 static void begin(spprof_ticket *ticket, size_t size) {
     if (sp_profiler_counts_native())
         spprof_begin(ticket, size);
@@ -32,7 +32,7 @@ SLOW void *malloc_slow(size_t size) {
     return spprof_end(&ticket, sp_originals.malloc(size));
 }
 
-TAP void *malloc(size_t size) {
+HOOK void *malloc(size_t size) {
     return spprof_passes(size) ? sp_originals.malloc(size) : malloc_slow(size);
 }
 
@@ -43,7 +43,7 @@ SLOW void *calloc_slow(size_t count, size_t size) {
 }
 
 /* A product that overflows can only fail. */
-TAP void *calloc(size_t count, size_t size) {
+HOOK void *calloc(size_t count, size_t size) {
     size_t bytes;
     bool passes = __builtin_mul_overflow(count, size, &bytes) || spprof_passes(bytes);
     return passes ? sp_originals.calloc(count, size) : calloc_slow(count, size);
@@ -57,19 +57,19 @@ SLOW void free_slow(void *address) {
     sp_originals.free(address);
 }
 
-TAP void free(void *address) {
+HOOK void free(void *address) {
     if (spprof_may_be_live(address))
         free_slow(address);
     else
         sp_originals.free(address);
 }
 
-TAP void free_sized(void *address, size_t size) {
+HOOK void free_sized(void *address, size_t size) {
     (void)size;
     sp_hook_free(address);
 }
 
-TAP void free_aligned_sized(void *address, size_t alignment, size_t size) {
+HOOK void free_aligned_sized(void *address, size_t alignment, size_t size) {
     (void)alignment, (void)size;
     sp_hook_free(address);
 }
@@ -82,13 +82,13 @@ SLOW void *realloc_slow(void *old, size_t size, bool counted) {
     return spprof_end(&ticket, sp_originals.realloc(old, size));
 }
 
-TAP void *realloc(void *old, size_t size) {
+HOOK void *realloc(void *old, size_t size) {
     bool passes = spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return sp_originals.realloc(old, size);
     return realloc_slow(old, size, !passes);
 }
 
-TAP void *reallocarray(void *old, size_t count, size_t size) {
+HOOK void *reallocarray(void *old, size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
         errno = ENOMEM;
@@ -107,25 +107,25 @@ SLOW int posix_memalign_slow(void **result, size_t alignment, size_t size) {
     return status;
 }
 
-TAP int posix_memalign(void **result, size_t alignment, size_t size) {
+HOOK int posix_memalign(void **result, size_t alignment, size_t size) {
     return spprof_passes(size) ? sp_originals.posix_memalign(result, alignment, size)
                                : posix_memalign_slow(result, alignment, size);
 }
 
-#define ALIGNED_TAP(name, parameters, arguments)                                                                       \
+#define ALIGNED_HOOK(name, parameters, arguments)                                                                      \
     SLOW void *name##_slow parameters {                                                                                \
         spprof_ticket ticket;                                                                                          \
         begin(&ticket, size);                                                                                          \
         return spprof_end(&ticket, sp_originals.name arguments);                                                       \
     }                                                                                                                  \
-    TAP void *name parameters {                                                                                        \
+    HOOK void *name parameters {                                                                                       \
         return spprof_passes(size) ? sp_originals.name arguments : name##_slow arguments;                              \
     }
 
-ALIGNED_TAP(aligned_alloc, (size_t alignment, size_t size), (alignment, size))
-ALIGNED_TAP(memalign, (size_t alignment, size_t size), (alignment, size))
-ALIGNED_TAP(valloc, (size_t size), (size))
-ALIGNED_TAP(pvalloc, (size_t size), (size))
+ALIGNED_HOOK(aligned_alloc, (size_t alignment, size_t size), (alignment, size))
+ALIGNED_HOOK(memalign, (size_t alignment, size_t size), (alignment, size))
+ALIGNED_HOOK(valloc, (size_t size), (size))
+ALIGNED_HOOK(pvalloc, (size_t size), (size))
 
 /* ---- The same under our own names ---- */
 

@@ -1,6 +1,6 @@
-/* fake_tap.h: a tap without an allocator. Addresses are only names, so each test decides which ones are given out. */
-#ifndef FAKE_TAP_H
-#define FAKE_TAP_H
+/* fake_hook.h: a hook without an allocator. Addresses are only names, so each test decides which ones are given out. */
+#ifndef FAKE_HOOK_H
+#define FAKE_HOOK_H
 
 #include "spprof.h"
 #include "support.h"
@@ -8,7 +8,7 @@
 #define BYTES(n) ((uint64_t)(n) * SPPROF_BYTES_ONE)
 #define OBJECTS(n) ((uint64_t)(n) * SPPROF_OBJECTS_ONE)
 
-/* ---- A tap without an allocator ---- */
+/* ---- A hook without an allocator ---- */
 
 static inline void *at(uintptr_t n) {
     return (void *)(0x10000 + n * 16);

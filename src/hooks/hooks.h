@@ -1,4 +1,4 @@
-/* hooks.h: our taps under names that nobody can interpose, as addresses for slots (hooked_functions.def). */
+/* hooks.h: our hooks under names that nobody can interpose, as addresses for slots (hooked_functions.def). */
 #ifndef SP_HOOKS_H
 #define SP_HOOKS_H
 

@@ -1,4 +1,4 @@
-#include "pymem_tap.h"
+#include "pymem_hook.h"
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -12,8 +12,8 @@ typedef enum hook_kind { HOOK_NONE, HOOK_POOL, HOOK_DIRECT } hook_kind;
 typedef struct domain {
     const PyMemAllocatorDomain id;
     hook_kind kind;
-    bool counts;               /* a direct hook holds trials; else a tap below does, and this one follows frees */
-    size_t pool_limit;         /* the largest request that a pool keeps to itself; larger ones are the lower tap's */
+    bool counts;               /* a direct hook decides; else a lower hook does, and this one follows frees */
+    size_t pool_limit;         /* the largest request that a pool keeps to itself; larger ones are the lower hook's */
     PyMemAllocatorEx original; /* set before the hooks are; they pass on the ctx they are given */
     const PyMemAllocatorEx pool_hooks, direct_hooks; /* ctx and, for pools, free are the original's */
 } domain;
@@ -22,16 +22,16 @@ static domain raw_domain, mem_domain, obj_domain;
 
 /* ---- Pool hooks ------------------------------------------------------------------------------------------------- */
 
-/* Empty requests go down as one byte: the tap below counts them. */
+/* Empty requests go down as one byte: the lower hook counts them. */
 static inline bool stays_in_pool(const domain *domain, size_t size) {
     return size - 1 < domain->pool_limit;
 }
 
 /* If there are no 513 bytes, there may still be `size`. */
 static __attribute__((noinline)) void *pool_malloc_slow(const domain *domain, void *ctx, size_t size) {
-    if (spprof_note_begin(size)) {
-        void *block = domain->original.malloc(ctx, SPPROF_NOTE_MIN);
-        spprof_note_end();
+    if (spprof_handoff_begin(size)) {
+        void *block = domain->original.malloc(ctx, SPPROF_HANDOFF_MIN);
+        spprof_handoff_end();
         if (block) return block;
     }
     return domain->original.malloc(ctx, size);
@@ -43,9 +43,9 @@ static inline void *pool_malloc(const domain *domain, void *ctx, size_t size) {
 }
 
 static __attribute__((noinline)) void *pool_calloc_slow(const domain *domain, void *ctx, size_t count, size_t size) {
-    if (spprof_note_begin(count * size)) {
-        void *block = domain->original.calloc(ctx, 1, SPPROF_NOTE_MIN);
-        spprof_note_end();
+    if (spprof_handoff_begin(count * size)) {
+        void *block = domain->original.calloc(ctx, 1, SPPROF_HANDOFF_MIN);
+        spprof_handoff_end();
         if (block) return block;
     }
     return domain->original.calloc(ctx, count, size);
@@ -58,23 +58,23 @@ static inline void *pool_calloc(const domain *domain, void *ctx, size_t count, s
     return pool_calloc_slow(domain, ctx, count, size);
 }
 
-/* The trial is held here, whoever owns the block: the mark keeps the tap below from holding a second one. */
-static void *pool_realloc_marked(const domain *domain, void *ctx, void *old, size_t size) {
-    int64_t countdown = spprof_mark_begin(old);
+/* Decided here, whoever owns the block: the lower hook is told that the realloc is already counted. */
+static void *pool_realloc_already_counted(const domain *domain, void *ctx, void *old, size_t size) {
+    int64_t countdown = spprof_already_counted_begin(old);
     void *block = domain->original.realloc(ctx, old, size);
-    spprof_mark_end(countdown);
+    spprof_already_counted_end(countdown);
     return block;
 }
 
 static inline void *pool_realloc(const domain *domain, void *ctx, void *old, size_t size) {
     bool stopped = __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED) == SPPROF_STOPPED;
     if (stopped || !stays_in_pool(domain, size)) return domain->original.realloc(ctx, old, size);
-    if (!spprof_passes(size) && spprof_note_begin(size)) {
-        void *block = domain->original.realloc(ctx, old, SPPROF_NOTE_MIN);
-        spprof_note_end();
+    if (!spprof_passes(size) && spprof_handoff_begin(size)) {
+        void *block = domain->original.realloc(ctx, old, SPPROF_HANDOFF_MIN);
+        spprof_handoff_end();
         if (block) return block;
     }
-    return pool_realloc_marked(domain, ctx, old, size);
+    return pool_realloc_already_counted(domain, ctx, old, size);
 }
 
 /* ---- Direct hooks ----------------------------------------------------------------------------------------------- */
@@ -165,7 +165,7 @@ static domain mem_domain = {
 static domain obj_domain = {
     .id = PYMEM_DOMAIN_OBJ, .pool_hooks = POOL_TABLE(obj_domain), .direct_hooks = DIRECT_TABLE(obj_domain)};
 
-/* RAW first: it is the lower tap of the other two where nothing was preloaded. */
+/* RAW first: it is the lower hook of the other two where nothing was preloaded. */
 static domain *const domains[] = {&raw_domain, &mem_domain, &obj_domain};
 #define DOMAIN_COUNT (sizeof domains / sizeof *domains)
 
@@ -189,9 +189,9 @@ static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     return least;
 }
 
-/* How many taps of ours a request of `size` bytes reaches. Compared with one of 1 byte, since tracemalloc's own entry for
+/* How many hooks of ours a request of `size` bytes reaches. Compared with one of 1 byte, since tracemalloc's own entry for
  * the block may be counted as well. */
-static int64_t taps_reached(const PyMemAllocatorEx *allocator, size_t size) {
+static int64_t hooks_reached(const PyMemAllocatorEx *allocator, size_t size) {
     int64_t difference = counted(allocator, size) - counted(allocator, 1);
     return (difference + (int64_t)size / 4) / ((int64_t)size - 1);
 }
@@ -199,12 +199,12 @@ static int64_t taps_reached(const PyMemAllocatorEx *allocator, size_t size) {
 /* Small enough for every pool, even under a debug layer. */
 #define SMALL_PROBE 129
 
-/* The largest request that stays in the pool, that is, reaches no tap: 512, or less under a debug layer. */
+/* The largest request that stays in the pool, that is, reaches no hook: 512, or less under a debug layer. */
 static size_t find_pool_limit(const PyMemAllocatorEx *allocator) {
-    size_t stays = SMALL_PROBE, leaves = SPPROF_NOTE_MIN;
+    size_t stays = SMALL_PROBE, leaves = SPPROF_HANDOFF_MIN;
     while (leaves - stays > 1) {
         size_t middle = (stays + leaves) / 2;
-        if (taps_reached(allocator, middle) > 0)
+        if (hooks_reached(allocator, middle) > 0)
             leaves = middle;
         else
             stays = middle;
@@ -212,7 +212,7 @@ static size_t find_pool_limit(const PyMemAllocatorEx *allocator) {
     return stays;
 }
 
-bool sp_pymem_tap_malloc_is_seen(void) {
+bool sp_pymem_hook_malloc_is_seen(void) {
     void *(*volatile plain_malloc)(size_t) = malloc; /* volatile: not to be optimised away with its free */
     spprof_probe_begin();
     void *block = plain_malloc(SMALL_PROBE);
@@ -235,15 +235,15 @@ static bool equal(const PyMemAllocatorEx *one, const PyMemAllocatorEx *other) {
            one->realloc == other->realloc && one->free == other->free;
 }
 
-/* Whether the hook that was put in is still called, or is not missed. A pool's is the only tap that small requests reach;
+/* Whether the hook that was put in is still called, or is not missed. A pool's is the only hook that small requests reach;
  * a direct one stands on top of those on malloc. */
 static bool is_still_reached(const domain *domain, int64_t reached, int64_t uncounting) {
     return domain->kind == HOOK_POOL ? reached > 0 : reached > uncounting;
 }
 
 static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t uncounting) {
-    bool is_pool = domain->id != PYMEM_DOMAIN_RAW && taps_reached(current, SMALL_PROBE) == 0 &&
-                   taps_reached(current, SPPROF_NOTE_MIN) > uncounting;
+    bool is_pool = domain->id != PYMEM_DOMAIN_RAW && hooks_reached(current, SMALL_PROBE) == 0 &&
+                   hooks_reached(current, SPPROF_HANDOFF_MIN) > uncounting;
     if (is_pool) domain->pool_limit = find_pool_limit(current);
     domain->original = *current;
     domain->kind = is_pool ? HOOK_POOL : HOOK_DIRECT;
@@ -252,18 +252,18 @@ static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t unco
     PyMem_SetAllocator(domain->id, &hooks);
 }
 
-/* `uncounting`: how many taps a malloc reaches that do not count. */
+/* `uncounting`: how many hooks a malloc reaches that do not count. */
 static void install(domain *domain, int64_t uncounting) {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domain->id, &current);
-    int64_t reached = taps_reached(&current, SMALL_PROBE);
+    int64_t reached = hooks_reached(&current, SMALL_PROBE);
     if (domain->kind == HOOK_NONE) {
         if (reached <= uncounting) put_in(domain, &current, uncounting);
     } else if (!is_still_reached(domain, reached, uncounting)) {
         spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
         put_in(domain, &current, uncounting);
     } else if (domain->kind == HOOK_DIRECT) {
-        domain->counts = uncounting > 0 || reached == 1; /* else a tap below counts, too */
+        domain->counts = uncounting > 0 || reached == 1; /* else a lower hook counts, too */
     }
 }
 
@@ -275,18 +275,18 @@ static void remove_hook(domain *domain) {
     domain->kind = HOOK_NONE;
 }
 
-void sp_pymem_tap_install_with_gil(bool native_counts) {
-    int64_t uncounting = !native_counts && sp_pymem_tap_malloc_is_seen() ? 1 : 0;
+void sp_pymem_hook_install_with_gil(bool native_counts) {
+    int64_t uncounting = !native_counts && sp_pymem_hook_malloc_is_seen() ? 1 : 0;
     for (size_t i = 0; i < DOMAIN_COUNT; i++) install(domains[i], uncounting);
 }
 
-void sp_pymem_tap_rest_with_gil(void) {
+void sp_pymem_hook_rest_with_gil(void) {
     for (size_t i = 0; i < DOMAIN_COUNT; i++)
         if (domains[i]->kind == HOOK_POOL) remove_hook(domains[i]);
 }
 
 /* Upside down: the pools' samples are recorded by the domain below. */
-void sp_pymem_tap_remove_with_gil(void) {
+void sp_pymem_hook_remove_with_gil(void) {
     for (size_t i = DOMAIN_COUNT; i-- > 0;)
         if (domains[i]->kind != HOOK_NONE) remove_hook(domains[i]);
 }

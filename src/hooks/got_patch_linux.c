@@ -1,11 +1,11 @@
 /* got_patch_linux.c: native allocations without a restart (spprof_patch).
  *
- *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our tap, which calls the original
+ *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our hook, which calls the original
  *
  * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped meanwhile, and allocates nothing. Objects come at
  * the end of the loader's list, so while none was closed a later scan begins where the last one ended. */
 #include "capture.h"
-#include "dl_stubs.h"
+#include "dl_hooks.h"
 #include "elf_object.h"
 #include "fork.h"
 #include "hooks.h"
@@ -237,8 +237,8 @@ static void after_fork_in_child(void) {
 static void find_originals(void) {
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_stub_original_dlopen = (void *)functions[i].original;
-        if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_stub_original_dlmopen = (void *)functions[i].original;
+        if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_original_dlopen = (void *)functions[i].original;
+        if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_original_dlmopen = (void *)functions[i].original;
     }
 }
 

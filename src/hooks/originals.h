@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 /* ORIGINAL(result, name, parameters, arguments): what we call under its own name. The other members of the family are
- * built over our own taps (hooked_functions.def). */
+ * built over our own hooks (hooked_functions.def). */
 #define SP_ORIGINALS(ORIGINAL)                                                                                         \
     ORIGINAL(void *, malloc, (size_t size), (size))                                                                    \
     ORIGINAL(void *, calloc, (size_t count, size_t size), (count, size))                                               \
