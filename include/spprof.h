@@ -7,14 +7,15 @@
  *   cpu.h         the CPU profiler
  *   symbols.h     names of native functions
  *
- * The engine knows nothing of Python. It is told of allocations, decides which to sample, asks the registered walker for
- * the stack, and remembers what is still alive.
+ * The engine knows nothing of Python. It is told of allocations, decides which to sample, asks the registered walker
+ * for the stack, and remembers what is still alive.
  *
- * Memory:  everything is mmapped; no function here calls malloc. A table's mapping is never unmapped while a reader could
- *          still hold it, and nothing is destroyed at exit.
+ * Memory:  everything is mmapped; no function here calls malloc. A table's mapping is never unmapped while a reader
+ *          could still hold it, and nothing is destroyed at exit.
  * Threads: every function may be called from any thread, with or without an interpreter lock, unless it says otherwise.
  * Signals: each header says what a handler may call.
- * Fork:    no lock that an allocation waits for is held across fork; the child repairs what another thread was changing.
+ * Fork:    no lock that an allocation waits for is held across fork; the child repairs what another thread was
+ *          changing.
  * Full:    every table has a named maximum; what finds no room is dropped and counted.
  */
 #ifndef SPPROF_H

@@ -3,8 +3,8 @@
  *   timer of a thread ── its interval of CPU time is over ──► signal on that thread ──► stack, weight ──► log
  *   timer of the process ──► signal on a thread that runs ──► it has no timer yet: gets one. Threads ended: theirs go.
  *
- * A sample weighs what its thread's clock advanced since the thread's last sample. So weights add up to the CPU time that
- * was spent, whatever the kernel's tick. A sample that is dropped loses none: the next weighs more.
+ * A sample weighs what its thread's clock advanced since the thread's last sample. So weights add up to the CPU time
+ * that was spent, whatever the kernel's tick. A sample that is dropped loses none: the next weighs more.
  *
  * Memory:  the log and the table of threads are mapped at the first start, and stay.
  * Threads: any. One lock, for start and stop; handlers never wait.
@@ -65,7 +65,8 @@ typedef struct spprof_cpu_thread {
     uint64_t uncovered_ns; /* of its clock, since its last sample; 0 if it has ended */
     bool blocked;          /* it blocks our signal */
 } spprof_cpu_thread;
-/* Copies them, up to `capacity`, and returns how many there are. Of threads that ended without a sample none is kept. */
+/* Copies them, up to `capacity`, and returns how many there are. Of threads that ended without a sample none is
+ * kept. */
 SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
 
 /* Reasons for which a tick gave no sample: X(constant, name in Python, meaning). */

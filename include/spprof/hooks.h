@@ -5,14 +5,16 @@
  *   free:      filter byte zero? ──► the original free
  *                                 └─ else: spprof_forget, then the original free
  *
- * A hook counts each allocation once (spprof_passes). Where one hook is above another, only one of the two decides about
- * the sample: a pool's hook announces its sample as a handoff, or says that the lower hook's realloc is already counted.
+ * A hook counts each allocation once (spprof_passes). Where one hook is above another, only one of the two decides
+ * about the sample: a pool's hook announces its sample as a handoff, or says that the lower hook's realloc is already
+ * counted.
  *
  * Memory:  64 bytes of static TLS a thread, one cache line for the process. No function here calls malloc.
  * Threads: any, with or without an interpreter lock. Each thread has its own countdown.
- * Signals: a handler that interrupts the engine and allocates passes through unsampled; one that frees a sampled address
- *          leaves it on a list that the next engine call empties.
- * Fork:    a child draws countdowns of its own, unless a seed fixes them. A fork waits for a scan of slots (spprof_patch), a tenth of a second at most.
+ * Signals: a handler that interrupts the engine and allocates passes through unsampled; one that frees a sampled
+ *          address leaves it on a list that the next engine call empties.
+ * Fork:    a child draws countdowns of its own, unless a seed fixes them. A fork waits for a scan of slots
+ *          (spprof_patch), a tenth of a second at most.
  * Full:    what cannot be kept is counted (spprof_drop_reason), and the allocation succeeds.
  * errno:   as the original left it.
  */
@@ -141,8 +143,8 @@ SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t si
  * size 0 that returns NULL has freed). Returns `result`. */
 SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
 
-/* Takes `address` out of the live table, if it is there. To be called before the original free: once freed, another thread
- * may receive the address, and its sample would be erased. */
+/* Takes `address` out of the live table, if it is there. To be called before the original free: once freed, another
+ * thread may receive the address, and its sample would be erased. */
 SPPROF_API void spprof_forget(void *address);
 
 /* ---- Samples of pools that free through a lower level ----------------------------------------------------------- */
@@ -152,13 +154,14 @@ SPPROF_API void spprof_forget(void *address);
 #define SPPROF_HANDOFF_MAX 609
 
 /* Decides whether a pool's allocation of `size` <= 512 bytes that did not pass becomes a sample. True: it does. Ask the
- * pool for SPPROF_HANDOFF_MIN bytes, which it hands down to the malloc-level hook, and call spprof_handoff_end afterwards. */
+ * pool for SPPROF_HANDOFF_MIN bytes, which it hands down to the malloc-level hook, and call spprof_handoff_end
+ * afterwards. */
 SPPROF_API bool spprof_handoff_begin(size_t size);
 /* True if the lower hook completed the sample. False: the sample is lost, and the loss is counted. */
 SPPROF_API bool spprof_handoff_end(void);
 
-/* Around a pool's small realloc that is already counted and decided: if the block is malloc's own, the lower hook moves it
- * without a second decision. Returns the countdown to hand to spprof_already_counted_end. */
+/* Around a pool's small realloc that is already counted and decided: if the block is malloc's own, the lower hook moves
+ * it without a second decision. Returns the countdown to hand to spprof_already_counted_end. */
 SPPROF_API int64_t spprof_already_counted_begin(void *address);
 SPPROF_API void spprof_already_counted_end(int64_t countdown);
 
@@ -175,15 +178,15 @@ SPPROF_API void spprof_resume(void);
 
 /* ---- Native allocations ------------------------------------------------------------------------------------------ */
 
-/* This library's hooks on the malloc family decide about samples only while this is on. Off, they still complete handoffs,
- * and they still count down, which does no harm: a countdown that they use up is drawn anew. */
+/* This library's hooks on the malloc family decide about samples only while this is on. Off, they still complete
+ * handoffs, and they still count down, which does no harm: a countdown that they use up is drawn anew. */
 SPPROF_API void spprof_set_native(bool on);
 
-/* Redirects the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to this
- * library's hooks, whose originals are what the program would call without us. Slots stay patched for the life of the
- * process, since their values may have been copied; stopping makes the hooks pass. Page protections are afterwards as
- * before. Objects loaded later are patched too, since dlopen and dlmopen are hooked; the next call finds what came another
- * way (libc's own plug-ins).
+/* Redirects the slots through which loaded objects call the malloc family (GOT, function pointers with relocations) to
+ * this library's hooks, whose originals are what the program would call without us. Slots stay patched for the life of
+ * the process, since their values may have been copied; stopping makes the hooks pass. Page protections are afterwards
+ * as before. Objects loaded later are patched too, since dlopen and dlmopen are hooked; the next call finds what came
+ * another way (libc's own plug-ins).
  *
  * Returns the number of slots that hold our hooks now. One scan at a time: while another thread scans, the call does
  * nothing. A fork waits for a scan, so that no child inherits the loader's lock from us; a child does not enter the

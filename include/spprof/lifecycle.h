@@ -1,6 +1,6 @@
 /* lifecycle.h: start, stop and shut down of the heap profiler.
  *
- *   never started ── start ──► active ── stop ──► stopped ── start ──► active …        frees are followed in all of them
+ *   never started ── start ──► active ── stop ──► stopped ── start ──► active …        frees are followed in each
  *         └──────────────────────┴──── shutdown ────┴──► shut down: everything passes by
  *
  * Memory:  the tables are mapped at the first start, and stay.

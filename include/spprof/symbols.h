@@ -51,10 +51,11 @@ typedef struct spprof_symbols {
     bool has_lines;      /* out: the file knows line numbers (.debug_line) */
 } spprof_symbols;
 
-/* Looks a batch of addresses up in one pass over the file's symbols, which are read, not mapped: a file that is replaced
- * or truncated meanwhile does no harm, nor do tables that lie. Among several functions at one address, one with a type and
- * a size goes before a bare label, then the one that begins last, global before weak before local, fewer leading
- * underscores, the shorter name, the earlier letter. A label without size reaches to the next symbol of its section. */
+/* Looks a batch of addresses up in one pass over the file's symbols, which are read, not mapped: a file that is
+ * replaced or truncated meanwhile does no harm, nor do tables that lie. Among several functions at one address, one
+ * with a type and a size goes before a bare label, then the one that begins last, global before weak before local,
+ * fewer leading underscores, the shorter name, the earlier letter. A label without size reaches to the next symbol of
+ * its section. */
 SPPROF_API spprof_symbols_status spprof_symbols_find(const spprof_symbols_query *query, spprof_symbols *symbols);
 
 #endif

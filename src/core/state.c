@@ -1,5 +1,5 @@
-/* state.c: the words that every file of the engine shares: the gate, the thread's own, the profiler. Below all that uses
- * them: this file calls nothing. */
+/* state.c: the words that every file of the engine shares: the gate, the thread's own, the profiler. Below all that
+ * uses them: this file calls nothing. */
 #include "profiler.h"
 
 sp_profiler sp_the_profiler = {.lifecycle = {.rank = SP_RANK_LIFECYCLE}, .native = true};

@@ -1,7 +1,7 @@
 /* dl_hooks.h: dlopen and dlmopen as patched objects call them.
  *
- * The loader looks at its caller's return address to choose the RUNPATH it searches, so these do not call: they tell the
- * engine that the calling thread is about to load something, put the arguments back and jump.
+ * The loader looks at its caller's return address to choose the RUNPATH it searches, so these do not call: they tell
+ * the engine that the calling thread is about to load something, put the arguments back and jump.
  *
  * Threads: any; what the engine is told is about the calling thread alone.
  */

@@ -1,5 +1,5 @@
-/* dlclose.c: unloading, as the program asks for it. Unlike dlopen it does not look at its caller, so it can be called, and
- * what was unloaded is noticed behind it: rules of unwinding by address may mean another object from then on. */
+/* dlclose.c: unloading, as the program asks for it. Unlike dlopen it does not look at its caller, so it can be called,
+ * and what was unloaded is noticed behind it: rules of unwinding by address may mean another object from then on. */
 #include "capture.h"
 #include "hooks.h"
 #include "originals.h"

@@ -2,7 +2,8 @@
  *
  *   program headers -> PT_DYNAMIC -> symbols, strings, hash, relocations (RELA and JMPREL)
  *
- * Memory:  points into the object; valid inside the dl_iterate_phdr callback that handed it over, which keeps it mapped.
+ * Memory:  points into the object; valid inside the dl_iterate_phdr callback that handed it over, which keeps it
+ *          mapped.
  * Threads: any. Allocates nothing.
  */
 #ifndef SP_ELF_OBJECT_H

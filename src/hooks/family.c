@@ -1,8 +1,8 @@
-/* family.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each calls
- * the real one and tells the engine.
+/* family.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each
+ * calls the real one and tells the engine.
  *
- * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them through
- * their PLT, and would be counted twice. errno is as the real call left it. */
+ * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them
+ * through their PLT, and would be counted twice. errno is as the real call left it. */
 #include "hooks.h"
 #include "originals.h"
 #include "profiler.h"
@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Not protected, as our other names are: a program that is not position-independent may take their addresses. Calls among
- * themselves go by the names of hooks.h, since these may be interposed. */
+/* Not protected, as our other names are: a program that is not position-independent may take their addresses. Calls
+ * among themselves go by the names of hooks.h, since these may be interposed. */
 #define HOOK __attribute__((visibility("default")))
 #define SLOW static __attribute__((noinline))
 

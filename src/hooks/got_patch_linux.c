@@ -2,8 +2,8 @@
  *
  *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our hook, which calls the original
  *
- * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped meanwhile, and allocates nothing. Objects come at
- * the end of the loader's list, so while none was closed a later scan begins where the last one ended. */
+ * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped meanwhile, and allocates nothing. Objects
+ * come at the end of the loader's list, so while none was closed a later scan begins where the last one ended. */
 #include "capture.h"
 #include "dl_hooks.h"
 #include "elf_object.h"
@@ -83,8 +83,8 @@ typedef enum slot_state {
     SLOT_FOREIGN     /* leads to somebody else's allocator */
 } slot_state;
 
-/* An unbound slot leads back into its own object, to the PLT; if the object has a definition of its own it may also mean
- * that. A slot without the base added, or empty, is not relocated yet. */
+/* An unbound slot leads back into its own object, to the PLT; if the object has a definition of its own it may also
+ * mean that. A slot without the base added, or empty, is not relocated yet. */
 static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
                            uintptr_t value) {
     if (value == function->hook) return SLOT_OURS;
@@ -212,8 +212,8 @@ static void follow_objects(void) {
 
 static bool fork_entered; /* by the forking thread */
 
-/* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So a
- * fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
+/* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So
+ * a fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
 static void before_fork(void) {
     fork_entered = enter_loader();
     for (int i = 0; !fork_entered && i < FORK_PAUSES; i++) {

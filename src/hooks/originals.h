@@ -32,9 +32,9 @@ typedef struct sp_originals_table {
 
 extern sp_originals_table sp_originals;
 
-/* The first definition of the function `name` in the order in which objects were loaded that is not ours: what the program
- * would call without us. 0: none. dlsym is no help: in a library loaded later, RTLD_NEXT and &malloc give libc's even when
- * another allocator is preloaded, and RTLD_DEFAULT may give a program's PLT entry. */
+/* The first definition of the function `name` in the order in which objects were loaded that is not ours: what the
+ * program would call without us. 0: none. dlsym is no help: in a library loaded later, RTLD_NEXT and &malloc give
+ * libc's even when another allocator is preloaded, and RTLD_DEFAULT may give a program's PLT entry. */
 uintptr_t sp_originals_find(const char *name);
 
 #endif

@@ -1,5 +1,5 @@
-/* Stacks of samples: what the walker says, merged with what is unwound, interned. This program holds the engine, so that all
- * of its frames are the engine's own up to the first that the walker speaks for. */
+/* Stacks of samples: what the walker says, merged with what is unwound, interned. This program holds the engine, so
+ * that all of its frames are the engine's own up to the first that the walker speaks for. */
 #include "capture.h"
 
 #include "fake_hook.h"

@@ -36,8 +36,8 @@ static specimen_function *plain(void) {
     return specimen_without_frame_pointer[SPECIMEN_plain];
 }
 
-/* A caller of code without tables: on aarch64 a frame pointer leads to the low end of a frame, so that only the caller's own
- * tells where that frame begins. */
+/* A caller of code without tables: on aarch64 a frame pointer leads to the low end of a frame, so that only the
+ * caller's own tells where that frame begins. */
 static specimen_function *framed(void) {
     return specimen_with_frame_pointer[SPECIMEN_plain];
 }

@@ -1,4 +1,5 @@
-/* Stacks that signals interrupt: through the signal's frame from inside the handler, and from the interrupted registers.
+/* Stacks that signals interrupt: through the signal's frame from inside the handler, and from the interrupted
+ * registers.
  *
  *   taken in a handler:  [ take_stack | handler | the signal's frame | interrupted | … ]
  */
@@ -209,8 +210,9 @@ TEST(test_an_interrupted_instruction_is_looked_up_exactly_from_an_alternate_stac
 
 /* ---- Every instruction of many functions ----
  *
- * The processor stops after each. Calls and returns are followed by what the instructions are, which gives the stack that the
- * unwinder has to find at every point: in the middle of prologues, in linkage tables, in the loader, in the kernel's page. */
+ * The processor stops after each. Calls and returns are followed by what the instructions are, which gives the stack
+ * that the unwinder has to find at every point: in the middle of prologues, in linkage tables, in the loader, in the
+ * kernel's page. */
 
 #define STEP_FLAG 0x100
 #define CALLS_MAX 256
@@ -361,7 +363,8 @@ TEST(test_every_instruction_of_allocating_is_unwound) {
     step_through_all(allocate, 3000, 3);
 }
 
-/* The first call of each binds it: through the linkage table and the loader. Reading the clock enters the kernel's page. */
+/* The first call of each binds it: through the linkage table and the loader. Reading the clock enters the kernel's
+ * page. */
 static void bind_and_read_clock(void) {
     struct timespec now;
     text[0] = (char)a64l("zz");

@@ -1,5 +1,6 @@
-/* Torn stacks: words of a real one are overwritten, it is unwound, and mended. Whatever stands there, unwinding ends, reads
- * nothing that cannot be read, and says only what can be an address. The stack lies between pages that cannot be read. */
+/* Torn stacks: words of a real one are overwritten, it is unwound, and mended. Whatever stands there, unwinding ends,
+ * reads nothing that cannot be read, and says only what can be an address. The stack lies between pages that cannot be
+ * read. */
 #include "objects.h"
 #include "support.h"
 #include "taken_stack.h"
@@ -126,7 +127,8 @@ static void unwind_torn(const sp_registers *intact) {
     check_beside_last(&registers);
 }
 
-/* The end of a script: above this function's frame everything is torn, again and again, and mended before it returns. */
+/* The end of a script: above this function's frame everything is torn, again and again, and mended before it
+ * returns. */
 static __attribute__((noinline)) void tear(specimen_trace *at) {
     SPECIMEN_ENTER(at);
     sp_registers registers;

@@ -1,4 +1,4 @@
-"""Where a function's code lies: src/python/frames/code_ranges.h, which CPython 3.9 needs, tried on a library of our own."""
+"""Where a function's code is: src/python/frames/code_ranges.h, which CPython 3.9 needs, on a library of our own."""
 
 from __future__ import annotations
 

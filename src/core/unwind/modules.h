@@ -2,8 +2,8 @@
  *
  *   records:  [ range | base | build id | path | generation ] …        in the order in which they were met
  *
- * Addresses in stacks say which object they belong to by place and generation: the generation is 0, unless another object had
- * been seen at that place before. The same object that comes back to its old place is the same generation.
+ * Addresses in stacks say which object they belong to by place and generation: the generation is 0, unless another
+ * object had been seen at that place before. The same object that comes back to its old place is the same generation.
  *
  * Memory:  records in an arena; SP_MODULES_MAX of them. Nothing is freed.
  * Threads: any, lock-free. Two that meet the same object both record it, with the same generation.
@@ -29,8 +29,8 @@ bool sp_modules_reused(void);
 /* The generation that was met last at this address. */
 uint32_t sp_modules_generation(uintptr_t address);
 
-/* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may be
- * another coroutine's. */
+/* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may
+ * be another coroutine's. */
 bool sp_modules_switches_stacks(uintptr_t address);
 
 #endif

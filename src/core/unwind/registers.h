@@ -1,4 +1,5 @@
-/* registers.h: a thread's registers as DWARF numbers them. register_names.h of the architecture's folder says which those are.
+/* registers.h: a thread's registers as DWARF numbers them. register_names.h of the architecture's folder says which
+ * those are.
  *
  *   value:  [ 0 | 1 | … | SP_REGISTER_COUNT − 1 ]        among them SP_REGISTER_FP, _SP, _PC and _RETURN
  *   known:  a bit for each

@@ -2,8 +2,8 @@
  *
  *   [ kind 3 | CFA offset, signed | what is kept: where the caller's registers are ]         in words of 8 bytes
  *
- * Places are counted in words below the CFA. rule_bits.h of the architecture's folder draws what is kept and reads it. What
- * does not fit is evaluated from its row each time.
+ * Places are counted in words below the CFA. rule_bits.h of the architecture's folder draws what is kept and reads it.
+ * What does not fit is evaluated from its row each time.
  *
  * Memory:  none. Threads, signals: any.
  */

@@ -1,5 +1,5 @@
-/* rule_kept.h: the low bits of a rule, which say where a frame keeps its caller's registers: one architecture's own business
- * (rule_bits.h draws them).
+/* rule_kept.h: the low bits of a rule, which say where a frame keeps its caller's registers: one architecture's own
+ * business (rule_bits.h draws them).
  *
  * Memory:  none. Threads, signals: any.
  */

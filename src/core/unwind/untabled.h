@@ -17,8 +17,8 @@
 /* Whether the instruction before `pc` is a call. The seven bytes before are readable. */
 bool sp_untabled_is_behind_call(uintptr_t pc);
 
-/* After a step by the frame pointer `frame` is the caller's, and its sp is where the pair was. Sets sp to the caller's own.
- * False: nothing tells it. */
+/* After a step by the frame pointer `frame` is the caller's, and its sp is where the pair was. Sets sp to the caller's
+ * own. False: nothing tells it. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack);
 
 /* Whether the code at `pc` leads on to another function with the return address still in its register. */

@@ -111,8 +111,8 @@ static void keep_registers(walk *at) {
     at->registers = &at->all;
 }
 
-/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address in
- * a register, what was interrupted may have no frame. */
+/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address
+ * in a register, what was interrupted may have no frame. */
 static bool accept_caller(walk *at, bool signal_frame) {
     uintptr_t sp = at->all.value[SP_REGISTER_SP];
     if (!signal_frame && sp < at->frame.sp + !at->exact) return false;

@@ -189,8 +189,8 @@ static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     return least;
 }
 
-/* How many hooks of ours a request of `size` bytes reaches. Compared with one of 1 byte, since tracemalloc's own entry for
- * the block may be counted as well. */
+/* How many hooks of ours a request of `size` bytes reaches. Compared with one of 1 byte, since tracemalloc's own entry
+ * for the block may be counted as well. */
 static int64_t hooks_reached(const PyMemAllocatorEx *allocator, size_t size) {
     int64_t difference = counted(allocator, size) - counted(allocator, 1);
     return (difference + (int64_t)size / 4) / ((int64_t)size - 1);
@@ -235,8 +235,8 @@ static bool equal(const PyMemAllocatorEx *one, const PyMemAllocatorEx *other) {
            one->realloc == other->realloc && one->free == other->free;
 }
 
-/* Whether the hook that was put in is still called, or is not missed. A pool's is the only hook that small requests reach;
- * a direct one stands on top of those on malloc. */
+/* Whether the hook that was put in is still called, or is not missed. A pool's is the only hook that small requests
+ * reach; a direct one stands on top of those on malloc. */
 static bool is_still_reached(const domain *domain, int64_t reached, int64_t uncounting) {
     return domain->kind == HOOK_POOL ? reached > 0 : reached > uncounting;
 }

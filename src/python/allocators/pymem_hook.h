@@ -1,10 +1,10 @@
 /* pymem_hook.h: the hooks of Python's three allocator domains, RAW, MEM and OBJ.
  *
- *   domain is …                                         hooked as   free
- *   seen whole by a lower hook (preload)                nothing     the lower hook
- *   a pool that hands 513 bytes and more down (pymalloc) pool       untouched: a sample is asked for as 513 bytes, which
- *                                                                   live and die below, at malloc level
- *   anything else (RAW itself, mimalloc, plain malloc)  direct      looked up in the filter
+ *   domain is …                                           hooked as   free
+ *   seen whole by a lower hook (preload)                  nothing     the lower hook
+ *   a pool that hands 513 bytes and more down (pymalloc)  pool        untouched: a sample is asked for as 513 bytes,
+ *                                                                     which live and die below, at malloc level
+ *   anything else (RAW itself, mimalloc, plain malloc)    direct      looked up in the filter
  *
  * Which of them holds is asked by trying, at every start: no version or setting of Python is assumed. With native="off"
  * the hooks on malloc may be there (preloaded, or patched by an earlier start) but do not count; with them counting, a
@@ -21,7 +21,8 @@
 
 #include <stdbool.h>
 
-/* Puts hooks in where they are needed and missing. `native_counts`: whether hooks on malloc, where there are any, count. */
+/* Puts hooks in where they are needed and missing. `native_counts`: whether hooks on malloc, where there are any,
+ * count. */
 void sp_pymem_hook_install_with_gil(bool native_counts);
 
 /* Takes out the hooks that frees do not need. */

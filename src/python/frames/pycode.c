@@ -6,8 +6,8 @@
 
 #include "spprof.h"
 
-/* Threads may run on 64 KiB stacks, so what has to be re-encoded is shortened to this length: two names are 2 KiB. ASCII
- * names are lent to the engine where they stand, and need no buffer. */
+/* Threads may run on 64 KiB stacks, so what has to be re-encoded is shortened to this length: two names are 2 KiB.
+ * ASCII names are lent to the engine where they stand, and need no buffer. */
 #define ENCODED_MAX 1024
 #define ASCII_MAX 65535
 

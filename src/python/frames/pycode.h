@@ -22,7 +22,8 @@ void sp_pycode_watch_with_gil(void);
 /* The id of `code` in the engine's code table; 0: no room. */
 uint32_t sp_pycode_id(PyCodeObject *code);
 
-/* The same for what an interrupted frame says is code, which may be anything. 0: it is none, or, with *no_room, as above.
+/* The same for what an interrupted frame says is code, which may be anything. 0: it is none, or, with *no_room, as
+ * above.
  * Signals: safe. */
 uint32_t sp_pycode_id_at(uintptr_t code, bool *no_room);
 

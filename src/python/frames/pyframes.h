@@ -1,25 +1,24 @@
-/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c … pyframes_314.c;
- * the build compiles the one that fits the interpreter.
+/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c …
+ * pyframes_314.c; the build compiles the one that fits the interpreter.
  *
  *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
  *                 └── one call of the C function that evaluates ──┘        its anchor: an address in that C frame
  *
- * The layouts share their walks as templates: headers that are included once, each behind what it needs. What a layout
- * includes, in this order, with what it has to define in between (each template's own comment lists it):
+ * The layouts share their walks as templates: headers that a layout includes once, in this order. Between them it
+ * defines what the next one needs, as that one's own comment lists. (Each header's name begins with pyframes_.)
  *
- *   3.9         pytstate.h, what a frame is ──────────────────────────────────────► walk.h
- *   3.10        pytstate.h, what a frame is ───────────────────────► anchored.h ──► walk.h
- *   3.11, 3.12  pytstate.h, where its code is ──► units.h, frames ──► anchored.h ──► walk.h ──► cframes.h, its calls' ends
- *                                                                                                └► tick.h
- *   3.13, 3.14  pytstate.h, what a frame runs ──► linked.h
- *                                                 └► units.h, frames ──► anchored.h ──► walk.h ──► tick.h
- *
- *   walk.h      the walk at an allocation, and sp_pyframes_register
- *   tick.h      the walk of a thread that a signal interrupted; without it that walk is the same as at an allocation
- *   units.h     positions in code units      anchored.h  answers of layouts that know each call's anchor
- *   cframes.h   calls linked by cframes      linked.h    frames linked to the thread state
- *
- * (The files' names begin with pyframes_.)
+ *   3.9            3.10           3.11, 3.12              3.13, 3.14
+ *   ─────────────────────────────────────────────────────────────────────────────────────────────
+ *   its frames     its frames     its frames              its frames
+ *                                                         linked.h, which holds the rest:
+ *                                 units.h                  ├─ units.h        positions in code units
+ *   its calls      its calls      its calls                ├─ its calls
+ *                  anchored.h     anchored.h               ├─ anchored.h     each call tells an anchor
+ *   walk.h         walk.h         walk.h                   ├─ walk.h         the walk of an allocation
+ *                                 cframes.h                │                 calls that are linked by cframes
+ *                                  └─ tick.h               ├─ tick.h         the walk that a signal asks for
+ *   (tick's walk   (tick's walk   where a call ends        └─ where a call ends
+ *   is the same)   is the same)
  *
  * Memory:  walking creates no objects and calls nothing that allocates.
  * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
@@ -48,8 +47,8 @@ size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited);
 size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
                              bool *depth_limited);
 
-/* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code that
- * the compiler made up has no line there and gets that of the code before it (pylines.h). */
+/* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code
+ * that the compiler made up has no line there and gets that of the code before it (pylines.h). */
 int sp_pyframes_line(const spprof_code *code, uint32_t position);
 
 #endif

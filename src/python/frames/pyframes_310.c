@@ -1,7 +1,7 @@
 /* CPython 3.10: the chain of 3.9, with other positions, and a chain of the evaluation loop's calls beside it.
  *
- *   tstate->frame ───► frame object ──f_back──► … ──► NULL        f_lasti: code units into co_code
- *   tstate->cframe ──► CFrame ──previous──► … ──► root_cframe     the calls, on the C stack; the root in the thread state
+ *   tstate->frame ───► frame object ──f_back──► … ──► NULL      f_lasti: code units into co_code
+ *   tstate->cframe ──► CFrame ──previous──► … ──► root_cframe   the calls, on the C stack; the root in the thread state
  *
  * As in 3.9: tstate->frame is set when evaluation begins and reset before the frame is released. f_lasti is stored
  * before each instruction, save for the second of a predicted pair; it is −1 until the first.
@@ -50,8 +50,9 @@ static inline int next_opcode(const frame *at) {
     return (uint8_t)PyBytes_AS_STRING(at->f_code->co_code)[(at->f_lasti + 1) * (int)sizeof(_Py_CODEUNIT)];
 }
 
-/* Whether a throw() is being passed on. The evaluation loop keeps the depth of the stack that it works on to itself (−1),
- * save while a trace function runs, and none is called for the instruction before YIELD_FROM: no line begins there. */
+/* Whether a throw() is being passed on. The evaluation loop keeps the depth of the stack that it works on to itself
+ * (−1), save while a trace function runs, and none is called for the instruction before YIELD_FROM: no line begins
+ * there. */
 static inline bool passes_throw_on(const frame *at) {
     return at->f_stackdepth > 0 && at->f_gen != NULL && at->f_state == FRAME_EXECUTING && next_opcode(at) == YIELD_FROM;
 }

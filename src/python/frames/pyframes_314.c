@@ -1,6 +1,7 @@
 /* CPython 3.14: as 3.13, with tagged references (pyframes_linked.h).
  *
- * The shim is now called the interpreter's; what is on the C stack beside it is not the interpreter's and shows no code.
+ * The shim is now called the interpreter's; what is on the C stack beside it is not the interpreter's and shows no
+ * code.
  */
 #include "pytstate.h"
 

@@ -8,7 +8,8 @@
  *
  * Each frame has a call of the evaluation loop to itself. Nothing that such a call keeps on the C stack is known
  * outside, so it is found by its code. A generator's throw() that is passed on to the generator it delegates to links
- * the outer one's frame without evaluating it and without f_back: who called throw() is known to nobody but the C stack.
+ * the outer one's frame without evaluating it and without f_back: who called throw() is known to nobody but the C
+ * stack.
  */
 #include "pytstate.h"
 
@@ -49,7 +50,8 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
     return true;
 }
 
-/* Suspended, and yet in the chain. (A trace function that is told of a call finds the frame like this, too, but linked.) */
+/* Suspended, and yet in the chain. (A trace function that is told of a call finds the frame like this, too, but
+ * linked.) */
 static inline bool has_lost_callers(const frame *at) {
     return at->f_back == NULL && at->f_gen != NULL && !at->f_executing && at->f_stacktop != NULL;
 }

@@ -1,5 +1,5 @@
-/* pyframes_cframes.h: what the interrupted walks of 3.11 and 3.12 share (pyframes_tick.h): calls of the evaluation loop are linked by
- * their cframes, and each begins with the frame that was current in the one before.
+/* pyframes_cframes.h: what the interrupted walks of 3.11 and 3.12 share (pyframes_tick.h): calls of the evaluation loop
+ * are linked by their cframes, and each begins with the frame that was current in the one before.
  *
  *   tstate->cframe ──► innermost call ──previous──► call ──previous──► … ──► root, in the thread state
  *
@@ -97,8 +97,8 @@ static __attribute__((noinline)) const frame *caller_of(const tick_walk *walk, c
     return NULL;
 }
 
-/* The stores of a call's end may come in any order. The call's first frame has its caller in the call before, and a layout
- * may have put something in between. */
+/* The stores of a call's end may come in any order. The call's first frame has its caller in the call before, and a
+ * layout may have put something in between. */
 static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *copy) {
     if (walk->is_stray || copy->owner != FRAME_OWNED_BY_THREAD || frame_index(copy, copy->f_code) != -1) return;
     const frame *caller = caller_of(walk, at);
@@ -124,9 +124,9 @@ static bool leads_to_root(const tick_walk *walk, const _PyCFrame *at) {
     return true;
 }
 
-/* A call links its cframe before it fills it: for some instructions what it says of the call before is garbage, which may
- * look like one further out, and only a register, or half a vector, leads to the true one. Of all that are found that is
- * the innermost. */
+/* A call links its cframe before it fills it: for some instructions what it says of the call before is garbage, which
+ * may look like one further out, and only a register, or half a vector, leads to the true one. Of all that are found
+ * that is the innermost. */
 static __attribute__((noinline)) const _PyCFrame *call_before(const tick_walk *walk, const _PyCFrame *innermost) {
     uintptr_t words[SPPROF_INTERRUPTED_WORDS_MAX + 1];
     size_t count = spprof_interrupted_words(walk->interrupted, words);

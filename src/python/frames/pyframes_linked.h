@@ -1,9 +1,9 @@
 /* pyframes_linked.h: what the layouts share whose frames hang on the thread state itself (3.13 on): all of both walks.
  *
- *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► bottom        instr_ptr: the current instruction
+ *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► bottom   instr_ptr: the current instruction
  *
- * The shim lies on the C stack, runs no code and ends the frames of the call of the evaluation loop whose variable it is.
- * Frames are linked once their locals are in place and unlinked before these are released. An instruction at which
+ * The shim lies on the C stack, runs no code and ends the frames of the call of the evaluation loop whose variable it
+ * is. Frames are linked once their locals are in place and unlinked before these are released. An instruction at which
  * anything can happen stores instr_ptr, and a caller's stays at its call.
  *
  * Included once, behind the interpreter's headers, by a pyframes_3NN.c, which defines

@@ -1,5 +1,5 @@
-/* pyframes_tick.h: the walk of a thread that a signal interrupted, where frames lie on a stack of the thread state (3.11 on).
- * Included once, behind pyframes_walk.h, by a layout that also defines
+/* pyframes_tick.h: the walk of a thread that a signal interrupted, where frames lie on a stack of the thread state
+ * (3.11 on). Included once, behind pyframes_walk.h, by a layout that also defines
  *
  *   innermost_call                   what is known of a call of the evaluation loop
  *   frame_code(f)                    what a copied frame runs
@@ -7,21 +7,22 @@
  * before, and behind it
  *
  *   tick_begin(walk) -> bool         the first frame to try and the call that runs it; false: there is none
- *   tick_retry(walk) -> bool         another beginning, if the last leads nowhere: that of the call before; false: no more
- *   tick_ends_call(walk, at, f, a)   as ends_call, of a copied frame f that lies at `at`. Of the innermost call it also sees
- *                                    whether the frames belong to it: if not, walk->torn
+ *   tick_retry(walk) -> bool         another beginning, if the last leads nowhere: that of the call before; false: no
+ *                                    more
+ *   tick_ends_call(walk, at, f, a)   as ends_call, of a copied frame f that lies at `at`. Of the innermost call it also
+ *                                    sees whether the frames belong to it: if not, walk->torn
  *   tick_find_caller(walk, at, f)    of the innermost frame, if that may have been linked before it knew its caller
  *   is_code_of_ours(walk, f)         false: f runs something that is not shown
  *   has_outer_call(walk)             the frames cannot end without the end of a call
  *
- *   frames of the thread:    chunk [ frame | frame | frame ─┤ top        plain reads: nobody else frees them
- *   the calls' own:          the C stack                                plain reads, above the handler
- *   generators' that run:    behind an exception state of the thread    plain reads: what runs is referred to
- *   garbage:                 anywhere else                              copied by the kernel, till the first call has ended
+ *   frames of the thread:    chunk [ frame | frame | frame ─┤ top       plain reads: nobody else frees them
+ *   the calls' own:          the C stack                               plain reads, above the handler
+ *   generators' that run:    behind an exception state of the thread   plain reads: what runs is referred to
+ *   garbage:                 anywhere else                             copied by the kernel, till the first call's end
  *
- * A signal falls between any two stores. What is current may then be a frame that is not yet, or no longer, there; but the
- * calls around the innermost one stand still, so what they lead to is true. Frames of the innermost call count only if they
- * lead to the frame that was current when it began.
+ * A signal falls between any two stores. What is current may then be a frame that is not yet, or no longer, there; but
+ * the calls around the innermost one stand still, so what they lead to is true. Frames of the innermost call count only
+ * if they lead to the frame that was current when it began.
  *
  * A code object that is known by its address needs no reading; an unknown one is read when it is seen to be one. The
  * frame that runs it holds a reference.
@@ -79,8 +80,8 @@ static inline const frame *frame_beside(const _PyErr_StackItem *exceptions) {
     return (const frame *)((const char *)exceptions + apart);
 }
 
-/* Each generator that runs (or coroutine) has its exception state on the thread's stack of them, and what resumed it holds a
- * reference. The topmost may have no frame among the walked ones: that is linked later, or unlinked earlier. */
+/* Each generator that runs (or coroutine) has its exception state on the thread's stack of them, and what resumed it
+ * holds a reference. The topmost may have no frame among the walked ones: that is linked later, or unlinked earlier. */
 static inline bool is_running_generator(tick_walk *walk, const frame *at) {
     const _PyErr_StackItem *item = walk->exceptions;
     for (int i = 0; i < 2 && item != NULL && item != &walk->own->exc_state; i++, item = item->previous_item) {
@@ -112,8 +113,8 @@ static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
     return true;
 }
 
-/* As in shown_code: before its first traceable instruction a frame is being set up. What the interpreter itself puts between a
- * call of a class and its __init__ never comes that far. */
+/* As in shown_code: before its first traceable instruction a frame is being set up. What the interpreter itself puts
+ * between a call of a class and its __init__ never comes that far. */
 static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObject *code) {
     int first = 0;
     if (!walk->is_stray || copy->owner == FRAME_OWNED_BY_GENERATOR) return !is_being_set_up(copy, code);

@@ -1,5 +1,5 @@
-/* pyframes_units.h: where in its code a frame is, counted in code units: what the layouts from 3.11 on share. Included once, before
- * pyframes_walk.h, behind the layout's
+/* pyframes_units.h: where in its code a frame is, counted in code units: what the layouts from 3.11 on share. Included
+ * once, before pyframes_walk.h, behind the layout's
  *
  *   frame                     one interpreter frame
  *   frame_pc(f)               where in its code it is; in a new frame, up to a code unit before that

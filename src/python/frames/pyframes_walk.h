@@ -6,16 +6,16 @@
  *   previous_frame(chain, f) -> f    its caller, NULL at the root
  *   shown_code(f) -> code *          NULL: not a frame that a traceback would show
  *   frame_position(f, code)          in the unit of that version's line table
- *   ends_call(chain, f, anchor)      whether f is the outermost frame of its call of the evaluation loop; if so, *anchor
- *                                    is an address inside that call's C frame, or 0, and the chain moves on
+ *   ends_call(chain, f, anchor)      whether f is the outermost frame of its call of the evaluation loop; if so,
+ *                                    *anchor is an address inside that call's C frame, or 0, and the chain moves on
  *   has_lost_callers(f)              the interpreter itself does not know f's caller
  *   evaluation_code(ranges, n) -> n  where the evaluation loop lies; only where anchors are 0
  *
  *   words:  frame frame anchor | frame anchor | anchor | frame frame anchor        leaf first; a call may show no frame
  *
- * An allocation is a point where the interpreter has its frames in order: unlike a signal (pyframes_tick.h) it cannot fall
- * between the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before it is cleared; what
- * happens in between is the layouts' business.
+ * An allocation is a point where the interpreter has its frames in order: unlike a signal (pyframes_tick.h) it cannot
+ * fall between the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before
+ * it is cleared; what happens in between is the layouts' business.
  */
 #include "pycode.h"
 #include "pyframes.h"

@@ -2,10 +2,10 @@
  *
  *   3.9    pairs  (bytes of code, signed line step)      the step comes after those bytes
  *   3.10   pairs  (bytes of code, signed line step)      the step comes before them; −128 = these have no line
- *   3.11…  runs   1kkkklll payload…                      kkkk: kind, lll + 1: code units; only a run's first byte has bit 7
+ *   3.11…  runs   1kkkklll payload…                      kkkk: kind, lll + 1: code units; a run's first byte has bit 7
  *
- * The result equals PyCode_Addr2Line. Where that has no line (compiler-made code: cleanup, the start of a generator), the
- * line of the code before it; before any line, the code's first.
+ * The result equals PyCode_Addr2Line. Where that has no line (compiler-made code: cleanup, the start of a generator),
+ * the line of the code before it; before any line, the code's first.
  *
  * Memory:  reads the table, nothing else; any bytes are safe, in time linear in their number.
  * Threads, signals: any.

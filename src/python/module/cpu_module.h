@@ -1,4 +1,5 @@
-/* cpu_module.h: the functions of spprof._memprof that are the CPU profiler's; python/spprof/_memprof.pyi is their contract. */
+/* cpu_module.h: the functions of spprof._memprof that are the CPU profiler's; python/spprof/_memprof.pyi is their
+ * contract. */
 #ifndef SP_CPU_MODULE_H
 #define SP_CPU_MODULE_H
 

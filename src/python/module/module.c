@@ -138,8 +138,8 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
     return sp_convert_stats_with_gil(native_mode);
 }
 
-/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and when
- * objects are noticed that libc itself loaded or unloaded. */
+/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and
+ * when objects are noticed that libc itself loaded or unloaded. */
 static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     spprof_refresh_objects();

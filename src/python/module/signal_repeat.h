@@ -1,11 +1,11 @@
 /* signal_repeat.h: an ending signal that comes again until its handler in Python has run.
  *
- *   signal ──► CPython's handler: leaves a mark ──► the main thread sees it between two instructions, or when a wait is broken off
+ *   signal ──► CPython's handler: leaves a mark ──► the main thread sees it between instructions, or at a wait's end
  *     ▲ └────► a timer ─┐
  *     └── every 20 ms ──┘      after 5 s the signal's default action instead: the process ends, as without a handler
  *
- * A signal that strikes just before a call that waits (for a lock of multiprocessing's, say) leaves a mark that nobody looks at: the
- * call waits on, where the default action would have ended the process.
+ * A signal that strikes just before a call that waits (for a lock of multiprocessing's, say) leaves a mark that nobody
+ * looks at: the call waits on, where the default action would have ended the process.
  *
  * Memory:  none. Threads: any. Signals: the handler calls the kernel and CPython's own handler, nothing else.
  * Fork:    a child has no timer; the first signal that it gets makes one.

@@ -126,7 +126,8 @@ static void read_line(dw_die *unit, uint64_t address, source_line *out) {
         *out = (source_line){file, compilation_folder(unit), number};
 }
 
-/* By the file's own index of addresses (.debug_aranges), which not all compilers write. Returns how many have no line. */
+/* By the file's own index of addresses (.debug_aranges), which not all compilers write. Returns how many have no
+ * line. */
 static size_t find_by_index(dw_debug *debug, const uint64_t *addresses, size_t count, source_line *lines) {
     size_t missing = 0;
     for (size_t i = 0; i < count; i++) {

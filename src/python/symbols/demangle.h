@@ -1,7 +1,7 @@
 /* demangle.h: the readable form of C++ names, by the C++ runtime library's own demangler.
  *
- * Most programs with C++ in them have it in the process; otherwise it is loaded at the first mangled name. It recurses as
- * deep as a name says and bounds that itself.
+ * Most programs with C++ in them have it in the process; otherwise it is loaded at the first mangled name. It recurses
+ * as deep as a name says and bounds that itself.
  */
 #ifndef SP_DEMANGLE_H
 #define SP_DEMANGLE_H

@@ -23,9 +23,9 @@ static bool is_record(const sp_frame *frame, uintptr_t fp, sp_stack_memory *stac
     return pc % 4 == 0 && sp_memory_is_readable(pc - 4) && is_call(((const uint32_t *)pc)[-1]);
 }
 
-/* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the caller's
- * frame begins. The caller's own does, if the caller's rule tells how far below the frame's end it lies; without a rule
- * the frame is taken to begin with it. */
+/* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the
+ * caller's frame begins. The caller's own does, if the caller's rule tells how far below the frame's end it lies;
+ * without a rule the frame is taken to begin with it. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
     sp_rule rule = sp_lookup_rule(frame->pc - 1);
     sp_rule_kind kind = sp_rule_kind_of(rule);
@@ -40,8 +40,8 @@ bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
 
 /* ---- Linkage ---- */
 
-/* An entry of a procedure linkage table, which linkers do not describe: it leads on to a function, with the return address
- * still in its register. */
+/* An entry of a procedure linkage table, which linkers do not describe: it leads on to a function, with the return
+ * address still in its register. */
 static bool is_linkage(uint32_t instruction) {
     return instruction == 0xD503245F ||                /* bti c */
            (instruction & 0x9F00001F) == 0x90000010 || /* adrp x16 */
