@@ -1,4 +1,4 @@
-/* family.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each
+/* malloc_hooks.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each
  * calls the real one and tells the engine.
  *
  * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them
