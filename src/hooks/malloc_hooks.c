@@ -1,5 +1,5 @@
-/* malloc_hooks.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to. Each
- * calls the real one and tells the engine.
+/* malloc_hooks.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to.
+ * Each calls the real one and tells the engine.
  *
  * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them
  * through their PLT, and would be counted twice. errno is as the real call left it. */
