@@ -8,6 +8,7 @@ For a heap profile the columns are bytes in use, objects in use, bytes allocated
 
 from __future__ import annotations
 
+from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -53,14 +54,27 @@ class ProfileStacks:
                 sums[sample.stack] = list(sample.values)
             else:
                 known[:] = map(add, known, sample.values)
-        merged: dict[tuple[tuple[str, str, int], ...], tuple[tuple[Frame, ...], list[int]]] = {}
+        merged: dict[tuple[int, ...], tuple[tuple[int, ...], list[int]]] = {}
+        ranks = self._ranks()
         for stack, values in sums.items():
-            frames = self._frames(stack)
-            key = tuple((frame.function, frame.file, frame.line) for frame in reversed(frames))
-            row = merged.setdefault(key, (frames, [0] * len(values)))
-            row[1][:] = map(add, row[1], values)
+            key = tuple(chain.from_iterable(map(ranks.__getitem__, stack[::-1])))
+            row = merged.get(key)
+            if row is None:
+                merged[key] = stack, values
+            else:
+                row[1][:] = map(add, row[1], values)
         rows = (merged[key] for key in sorted(merged))
-        return [StackTotals(frames, tuple(values[index] for index in self._order)) for frames, values in rows]
+        return [StackTotals(self._frames(stack), tuple(map(values.__getitem__, self._order))) for stack, values in rows]
+
+    def _ranks(self) -> list[tuple[int, ...]]:
+        """For each location the places of its frames, root first, among all (function, file, line) in order: stacks are
+        compared by these numbers, which costs a fraction of comparing names."""
+        names = [
+            [(frame.function, frame.file, frame.line) for frame in reversed(frames)]
+            for frames in self._profile.frames_by_location
+        ]
+        rank_of = {name: rank for rank, name in enumerate(sorted({name for some in names for name in some}))}
+        return [tuple(map(rank_of.__getitem__, some)) for some in names]
 
     def charts(self) -> list[Chart]:
         """One for each thread of a CPU profile that has threads, else one for each column."""

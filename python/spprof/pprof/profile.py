@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple, Optional
 
 from spprof.results import Frame
@@ -171,8 +172,7 @@ class Profile:
 
     def frames(self, stack: tuple[int, ...]) -> tuple[Frame, ...]:
         """The frames of a stack, leaf first."""
-        frames = self.frames_by_location
-        return tuple(frame for index in stack for frame in frames[index])
+        return tuple(chain.from_iterable(map(self.frames_by_location.__getitem__, stack)))
 
     def with_notes(self, notes: dict[str, str]) -> Profile:
         """The same profile with more comments: ``key: text``."""
