@@ -38,12 +38,20 @@ class Site(tuple[int, int, int, int, int, float, float, float, float, int, int, 
     Plain tuples at run time."""
 
 def start(rate_bytes: int, native: str, seed: Optional[int]) -> None:
-    """Install the hooks and begin sampling. RuntimeError: already active, shut down, native mode unavailable."""
+    """Install the hooks and begin sampling. RuntimeError: already active, shut down, native mode unavailable; this and
+    the next two: in a subinterpreter with its own GIL."""
 
 def stop() -> None:
     """RuntimeError when not active."""
 
 def shutdown() -> None: ...
+def is_main_interpreter() -> bool: ...
+def has_main_gil() -> bool:
+    """Whether the calling interpreter is the main one, or shares its GIL."""
+
+def is_own() -> bool:
+    """Whether the last start was the calling interpreter's."""
+
 def is_active() -> bool: ...
 def is_shut_down() -> bool: ...
 def stats() -> Stats: ...
@@ -117,10 +125,14 @@ class CpuStats(TypedDict):
 
 def cpu_start(interval_ns: int, mode: str, native: bool) -> str:
     """What gives the ticks: "timer", or "thread" where the kernel refuses timers. RuntimeError: already active.
-    OSError: there is neither, or no signal is left."""
+    OSError: there is neither, or no signal is left. RuntimeError, as of ``cpu_stop``: in a subinterpreter with its own
+    GIL."""
 
 def cpu_stop() -> None:
     """RuntimeError: not active."""
+
+def cpu_is_own() -> bool:
+    """Whether the calling interpreter began this session, or the last."""
 
 def cpu_is_active() -> bool: ...
 def cpu_stats() -> CpuStats: ...

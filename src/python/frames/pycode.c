@@ -156,6 +156,7 @@ static destructor original_dealloc;
 /* Forget first: once the memory is free another thread may build a code object in it. Nothing runs this code any more,
  * so no frame can bring the address back. */
 static void forget_and_dealloc(PyObject *code) {
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* what the type's slot led to was written before it */
     spprof_code_forget((uintptr_t)code);
     original_dealloc(code);
 }

@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Wraps PyCode_Type.tp_dealloc, once. Before the first sample is taken; with the GIL. */
+/* Wraps PyCode_Type.tp_dealloc, once. Before the first sample is taken; with the main GIL. The type
+ * is every interpreter's. */
 void sp_pycode_watch_with_gil(void);
 
 /* The id of `code` in the engine's code table; 0: no room. */

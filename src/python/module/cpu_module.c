@@ -2,6 +2,7 @@
 
 #include "pycode.h"
 #include "pyframes.h"
+#include "pyinterpreter.h"
 #include "pythreads.h"
 #include "spprof.h"
 #include "testing.h"
@@ -11,8 +12,12 @@
 
 _Static_assert(sizeof(spprof_cpu_sample) == 2 * 8 + 2 * 4, "SP_CPU_SAMPLE_FORMAT");
 
-/* Thread states made before the session began, and, after it, in it. Written with the GIL. */
-static uint64_t python_threads_before, python_threads_met;
+/* Thread states made before the session began, and, after it, in it. Written with the main GIL, read
+ * with any. */
+static _Atomic uint64_t python_threads_before, python_threads_met;
+
+/* The interpreter that began the latest session. With the main GIL. */
+static int64_t starter = -1;
 
 /* ---- Lifecycle ---- */
 
@@ -45,30 +50,38 @@ PyObject *sp_cpu_start_with_gil(PyObject *module, PyObject *arguments) {
     const char *mode;
     int native;
     if (!PyArg_ParseTuple(arguments, "Ksp:cpu_start", &interval_ns, &mode, &native)) return NULL;
+    if (!sp_pyinterpreter_controls_with_gil("CPU", "start")) return NULL;
     if (interval_ns == 0) return PyErr_Format(PyExc_ValueError, "the interval must be positive");
     spprof_cpu_plan plan = {.interval_ns = interval_ns, .wall = strcmp(mode, "wall") == 0, .native = native};
     if (spprof_cpu_is_active()) return raise_status(SPPROF_CPU_ALREADY_ACTIVE);
     sp_pycode_watch_with_gil();
     sp_pyframes_register();
+    python_threads_before = sp_pythreads_made();
+    starter = sp_pyinterpreter_id_with_gil();
     spprof_cpu_status status = spprof_cpu_start(&plan);
     if (status != SPPROF_CPU_OK) return raise_status(status);
-    python_threads_before = sp_pythreads_made_with_gil();
     spprof_cpu_stats stats;
     spprof_cpu_get_stats(&stats);
     return PyUnicode_FromString(stats.by_thread ? "thread" : "timer");
 }
 
-static uint64_t python_threads_with_gil(void) {
-    return spprof_cpu_is_active() ? sp_pythreads_made_with_gil() - python_threads_before : python_threads_met;
+static uint64_t python_threads(void) {
+    return spprof_cpu_is_active() ? sp_pythreads_made() - python_threads_before : python_threads_met;
 }
 
 PyObject *sp_cpu_stop_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    uint64_t met = sp_pythreads_made_with_gil() - python_threads_before;
+    if (!sp_pyinterpreter_controls_with_gil("CPU", "stop")) return NULL;
+    uint64_t met = sp_pythreads_made() - python_threads_before;
     spprof_cpu_status status = spprof_cpu_stop();
     if (status != SPPROF_CPU_OK) return raise_status(status);
     python_threads_met = met;
     Py_RETURN_NONE;
+}
+
+PyObject *sp_cpu_is_own_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_has_main_gil() && starter == sp_pyinterpreter_id_with_gil());
 }
 
 PyObject *sp_cpu_is_active_with_gil(PyObject *module, PyObject *unused) {
@@ -104,7 +117,7 @@ PyObject *sp_cpu_stats_with_gil(PyObject *module, PyObject *unused) {
         stats.by_thread ? "thread" : "timer", "samples", (wide)stats.samples, "sampled_ns", (wide)stats.weight_ns,
         "start_ns", (long long)stats.start_ns + offset, "end_ns", (long long)stats.end_ns + offset, "clock_offset_ns",
         offset, "process_ns", (wide)stats.process_ns, "handler_ns", (wide)stats.handler_ns, "threads", stats.threads,
-        "python_threads", (wide)python_threads_with_gil(), "dropped", convert_drops(&stats));
+        "python_threads", (wide)python_threads(), "dropped", convert_drops(&stats));
 }
 
 /* ---- Samples ---- */

@@ -11,6 +11,7 @@
 
 PyObject *sp_cpu_start_with_gil(PyObject *module, PyObject *arguments);
 PyObject *sp_cpu_stop_with_gil(PyObject *module, PyObject *unused);
+PyObject *sp_cpu_is_own_with_gil(PyObject *module, PyObject *unused);
 PyObject *sp_cpu_is_active_with_gil(PyObject *module, PyObject *unused);
 PyObject *sp_cpu_stats_with_gil(PyObject *module, PyObject *unused);
 PyObject *sp_cpu_profile_with_gil(PyObject *module, PyObject *unused);

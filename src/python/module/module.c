@@ -8,6 +8,7 @@
 #include "demangle.h"
 #include "pycode.h"
 #include "pyframes.h"
+#include "pyinterpreter.h"
 #include "pymem_hook.h"
 #include "pysymbols.h"
 #include "signal_repeat.h"
@@ -16,8 +17,11 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* What start() found, for stats. Written with the GIL. */
-static const char *native_mode = "off";
+/* What start() found, for stats. Written with the main GIL, read with any. */
+static const char *_Atomic native_mode = "off";
+
+/* The interpreter that started the heap profiler last. With the main GIL. */
+static int64_t starter = -1;
 
 /* ---- Errors: each names its remedy ---- */
 
@@ -82,6 +86,7 @@ static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *m
     spprof_status status = spprof_start(rate, seed);
     if (status == SPPROF_OK) {
         native_mode = mode;
+        starter = sp_pyinterpreter_id_with_gil();
         Py_RETURN_NONE;
     }
     if (status != SPPROF_ALREADY_ACTIVE) sp_pymem_hook_rest_with_gil();
@@ -93,6 +98,7 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
     unsigned long rate;
     const char *wanted;
     PyObject *seed_object;
+    if (!sp_pyinterpreter_controls_with_gil("heap", "start")) return NULL;
     if (!PyArg_ParseTuple(arguments, "ksO:start", &rate, &wanted, &seed_object)) return NULL;
     uint64_t seed = 0;
     if (seed_object != Py_None) {
@@ -108,6 +114,7 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
 
 static PyObject *stop(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
+    if (!sp_pyinterpreter_controls_with_gil("heap", "stop")) return NULL;
     spprof_status status = spprof_stop();
     if (status != SPPROF_OK) return raise_status(status);
     sp_pymem_hook_rest_with_gil();
@@ -116,9 +123,25 @@ static PyObject *stop(PyObject *module, PyObject *unused) {
 
 static PyObject *shut_down(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
+    if (!sp_pyinterpreter_controls_with_gil("heap", "shutdown")) return NULL;
     spprof_shutdown();
     sp_pymem_hook_remove_with_gil();
     Py_RETURN_NONE;
+}
+
+static PyObject *is_main_interpreter(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_is_main_with_gil());
+}
+
+static PyObject *has_main_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_has_main_gil());
+}
+
+static PyObject *is_own(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_has_main_gil() && starter == sp_pyinterpreter_id_with_gil());
 }
 
 static PyObject *is_active(PyObject *module, PyObject *unused) {
@@ -139,7 +162,7 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
 }
 
 /* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and
- * when objects are noticed that libc itself loaded or unloaded. */
+ * when objects are noticed that libc itself loaded or unloaded. With the main GIL. */
 static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     spprof_refresh_objects();
@@ -150,7 +173,7 @@ static PyObject *snapshot(PyObject *module, PyObject *argument) {
     (void)module;
     uint64_t after_serial = PyLong_AsUnsignedLongLong(argument);
     if (PyErr_Occurred()) return NULL;
-    if (spprof_is_active()) renew_hooks();
+    if (spprof_is_active() && sp_pyinterpreter_has_main_gil()) renew_hooks();
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 
@@ -189,6 +212,9 @@ static PyMethodDef methods[] = {
     {"start", start, METH_VARARGS, "start(rate_bytes, native, seed)"},
     {"stop", stop, METH_NOARGS, "stop()"},
     {"shutdown", shut_down, METH_NOARGS, "shutdown()"},
+    {"is_main_interpreter", is_main_interpreter, METH_NOARGS, "is_main_interpreter() -> bool"},
+    {"has_main_gil", has_main_gil, METH_NOARGS, "has_main_gil() -> bool"},
+    {"is_own", is_own, METH_NOARGS, "is_own() -> bool"},
     {"is_active", is_active, METH_NOARGS, "is_active() -> bool"},
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
@@ -203,6 +229,7 @@ static PyMethodDef methods[] = {
     {"lines", sp_debug_lines_with_gil, METH_VARARGS, "lines(path, addresses) -> list"},
     {"cpu_start", sp_cpu_start_with_gil, METH_VARARGS, "cpu_start(interval_ns, mode, native) -> str"},
     {"cpu_stop", sp_cpu_stop_with_gil, METH_NOARGS, "cpu_stop()"},
+    {"cpu_is_own", sp_cpu_is_own_with_gil, METH_NOARGS, "cpu_is_own() -> bool"},
     {"cpu_is_active", sp_cpu_is_active_with_gil, METH_NOARGS, "cpu_is_active() -> bool"},
     {"cpu_stats", sp_cpu_stats_with_gil, METH_NOARGS, "cpu_stats() -> dict"},
     {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS, "cpu_profile() -> (samples, overflow, threads, stats)"},
@@ -213,13 +240,7 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "spprof._engine",
-    .m_doc = "Between the engine and spprof.memprof; not a public interface.",
-    .m_size = -1,
-    .m_methods = methods,
-};
+static struct PyModuleDef definition;
 
 /* The library that belongs to this extension lies beside it. */
 static void write_own_library_path(char *out, size_t size) {
@@ -252,9 +273,28 @@ static bool add_constants(PyObject *module) {
            PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }
 
+static int execute(PyObject *module) {
+    return engine_is_ours() && add_constants(module) ? 0 : -1;
+}
+
+/* No Python object outlives its interpreter here, or is seen by another: the module keeps none, and what is static in C belongs to
+ * the process (pyinterpreter.h). */
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "spprof._engine",
+    .m_doc = "Between the engine and spprof.memprof; not a public interface.",
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
 PyMODINIT_FUNC PyInit__engine(void) {
-    if (!engine_is_ours()) return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module && !add_constants(module)) Py_CLEAR(module);
-    return module;
+    return PyModuleDef_Init(&definition);
 }

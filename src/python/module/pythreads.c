@@ -4,11 +4,12 @@
 
 #include <internal/pycore_interp.h>
 
-uint64_t sp_pythreads_made_with_gil(void) {
-    PyInterpreterState *interpreter = PyThreadState_Get()->interp;
+/* Another GIL may be held: the number is one word. */
+uint64_t sp_pythreads_made(void) {
+    PyInterpreterState *interpreter = PyInterpreterState_Main();
 #if PY_VERSION_HEX >= 0x030B0000
-    return interpreter->threads.next_unique_id;
+    return __atomic_load_n(&interpreter->threads.next_unique_id, __ATOMIC_RELAXED);
 #else
-    return interpreter->tstate_next_unique_id;
+    return __atomic_load_n(&interpreter->tstate_next_unique_id, __ATOMIC_RELAXED);
 #endif
 }

@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,9 +53,9 @@ static struct {
     const char *(*dwarf_linesrc)(dw_line *line, uint64_t *modified, uint64_t *length);
 } dw;
 
-static bool load_libdw(void) {
-    static enum { UNKNOWN, PRESENT, ABSENT } state;
-    if (state != UNKNOWN) return state == PRESENT;
+static bool has_libdw; /* by the one attempt to load it */
+
+static void load_libdw(void) {
     spprof_pause();
     void *library = dlopen("libdw.so.1", RTLD_LAZY | RTLD_LOCAL);
     spprof_resume();
@@ -76,8 +77,14 @@ static bool load_libdw(void) {
     FIND(dwarf_linesrc);
 #undef FIND
     whole = whole && dw.elf_version(ELF_VERSION) != 0;
-    state = whole ? PRESENT : ABSENT;
-    return whole;
+    has_libdw = whole;
+}
+
+/* Interpreters may have GILs of their own. */
+static bool find_libdw(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load_libdw);
+    return has_libdw;
 }
 
 /* ---- One file ---- */
@@ -199,7 +206,7 @@ static PyObject *look_up(const char *path, const uint64_t *addresses, size_t cou
     source_line *lines = sp_pysymbols_allocate_with_gil(count, sizeof *lines);
     if (!lines) return NULL;
     debug_file file = {.descriptor = -1};
-    bool is_loaded = load_libdw();
+    bool is_loaded = find_libdw();
     int64_t countdown = sp_aside_begin();
     if (is_loaded) {
         Py_BEGIN_ALLOW_THREADS

@@ -4,6 +4,7 @@
 #include "spprof.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,18 @@ static demangler *search(void) {
     return found;
 }
 
-/* The GIL serialises this. A library that was opened stays: its code is in use from now on. */
-static demangler *find_demangler(void) {
-    static demangler *found;
-    static bool searched;
-    if (searched) return found;
-    searched = true;
+static demangler *found; /* by the first search */
+
+static void search_once(void) {
     spprof_pause();
     found = search();
     spprof_resume();
+}
+
+/* Interpreters may have GILs of their own. A library that was opened stays: its code is in use from now on. */
+static demangler *find_demangler(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, search_once);
     return found;
 }
 
