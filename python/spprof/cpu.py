@@ -92,8 +92,9 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     child writes to the same path with its pid behind it.
 
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
-    types. RuntimeError: already active. OSError: the system has neither timers nor threads to offer. Where it has no
-    timers (``timer_create`` is refused by a sandbox), a RuntimeWarning says so, and a thread takes the samples.
+    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: the system has neither
+    timers nor threads to offer. Where it has no timers (``timer_create`` is refused by a sandbox), a RuntimeWarning
+    says so, and a thread takes the samples.
     """
     _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
 
@@ -101,7 +102,8 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
 def stop() -> Profile:
     """Ends the profile and returns it; with an ``output_path`` also saves it there.
 
-    RuntimeError: not active. OSError: the file cannot be written; the profiler has stopped nevertheless.
+    RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
+    profiler has stopped nevertheless.
     """
     _engine.cpu_stop()
     return _finished()
@@ -143,7 +145,8 @@ class Profiler:
     It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
     ``start()``.
 
-    RuntimeError on entering: a profile is being made already (they do not nest).
+    RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
+    own GIL.
     """
 
     def __init__(
@@ -177,12 +180,20 @@ class Profiler:
 
 def running() -> Profile:
     """The profile so far, or the last one. RuntimeError: nothing was ever started."""
-    if _session is None:
+    if _engine.cpu_stats()["epochs"] == 0:
         raise RuntimeError("there is no profile; call spprof.start() first")
     from spprof.cpu_time.profile import take
     from spprof.cpu_time.thread_names import ids, python_names
 
-    return take({**_session.names, **python_names()}, _session.threads_before, ids())
+    session = _own_session()
+    if session is None:
+        return take(python_names(), set(), ids())
+    return take({**session.names, **python_names()}, session.threads_before, ids())
+
+
+def _own_session() -> _Session | None:
+    """None, too, where another interpreter began the profile."""
+    return _session if _engine.cpu_is_own() else None
 
 
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
@@ -258,17 +269,19 @@ def _finished() -> Profile:
     for counter, words in _ENDED_EARLY.items():
         if stats[counter]:  # type: ignore[literal-required]
             _warn(words)
-    if _session is not None and _session.output:
-        _session.output.save(taken)
+    session = _own_session()
+    if session is not None and session.output:
+        session.output.save(taken)
     return taken
 
 
 def _at_exit() -> None:
-    """No sample is taken while the interpreter is torn down."""
-    if _engine.cpu_is_active():
+    """No sample is taken while the interpreter is torn down. A subinterpreter ends what it has begun."""
+    session = _own_session()
+    if _engine.cpu_is_active() and (session is not None or _engine.is_main_interpreter()):
         _engine.cpu_stop()
-        if _session is not None and _session.output:
-            _session.output.save(running())
+        if session is not None and session.output:
+            session.output.save(running())
 
 
 def _checked(interval_ms: float, mode: str, native: bool) -> tuple[int, str, bool]:
