@@ -96,7 +96,8 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     timers nor threads to offer. Where it has no timers (``timer_create`` is refused by a sandbox), a RuntimeWarning
     says so, and a thread takes the samples.
     """
-    _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
+    if _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path)) == "thread":
+        _warn_of_thread()
 
 
 def stop() -> Profile:
@@ -164,9 +165,15 @@ class Profiler:
         return self._profile
 
     def __enter__(self) -> Profiler:
-        _start(*self._settings, self._output)
-        self._profile = None
+        if self._begin() == "thread":
+            _warn_of_thread()
         return self
+
+    def _begin(self) -> str:
+        """Enters without a warning, and returns what gives the ticks."""
+        ticks = _start(*self._settings, self._output)
+        self._profile = None
+        return ticks
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -202,9 +209,10 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     The decorated function has an attribute ``profile``: the ``Profile`` of the last call that ended, None before. Of a
     generator or a coroutine function a call lasts from its first step to its end, and shows what the program does
     meanwhile. A call while a profile is being made already, its own (recursion, another thread) or another's, just
-    runs: it is part of that profile.
+    runs: it is part of that profile. A call never fails for the profiler: where it cannot start, or a profile cannot be
+    saved, the function's first RuntimeWarning says why.
 
-    ValueError and TypeError as ``start()``; TypeError for a class. OSError of a call as ``start()`` and ``stop()``.
+    ValueError and TypeError as ``start()``; TypeError for a class.
     """
     from spprof.cpu_time.decorator import decorate
 
@@ -218,7 +226,8 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 # ---- Starting and finishing
 
 
-def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> None:
+def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
+    """Begin a session, and return what gives the ticks: "timer" or "thread"."""
     # All that profiles and files need, HTML aside, before a sample can show it.
     import spprof.cpu_time.profile  # noqa: F401
 
@@ -228,20 +237,20 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
     _session = session
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(_at_exit)
-    if ticks == "thread":
-        _warn_of_thread()
+    return ticks
+
+
+BY_THREAD = (
+    "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
+    "weights are CPU time all the same"
+)
 
 
 def _warn_of_thread() -> None:
     import warnings
 
     try:
-        warnings.warn(
-            "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
-            "weights are CPU time all the same",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        warnings.warn(BY_THREAD, RuntimeWarning, stacklevel=3)
     except RuntimeWarning:  # made an error: nothing was started then
         _engine.cpu_stop()
         raise
