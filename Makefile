@@ -198,7 +198,7 @@ stress: install
 	STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python tests/stress/run.py servers
 	STRESS_SECONDS=1800 $(VENV)/bin/python tests/stress/run.py churn
 
-# The C tests of everything but the taps, built with sanitizers; then some of them under valgrind.
+# The C tests of everything but the hooks, built with sanitizers; then some of them under valgrind.
 sanitize: venv $(CMOCKA) run-sanitizer-address run-sanitizer-thread run-valgrind
 
 run-sanitizer-address:

@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import Callable
 
+from spprof.text import human_bytes
+
 ROUNDS = 3
 MEMRAY = "memray==1.20.0"
 
@@ -96,9 +98,9 @@ def memray_table(folder: Path) -> str:
     try:
         python, capture = memray_capture(folder)
     except OSError as error:
-        return f"not to be had here: {error}"
+        return f"unavailable: {error}"
     taken = best_of_command([python, "-m", "memray", "table", "-f", "-o", folder / "table.html", capture])
-    return f"{taken} from {capture.stat().st_size / 1e6:.1f} MB"
+    return f"{taken} from {human_bytes(capture.stat().st_size)}"
 
 
 def main() -> None:
@@ -106,7 +108,7 @@ def main() -> None:
         folder = Path(name)
         taken, path = written(folder)
         print(f"{'pprof written':<28}{taken}")
-        print(f"{'its size':<28}{path.stat().st_size / 1e6:8.2f} MB")
+        print(f"{'its size':<28}{human_bytes(path.stat().st_size)}")
         print(f"{'read and tabled':<28}{best_of_command([sys.executable, '-m', 'spprof', 'table', path])}")
         print(f"{'memray table':<28}{memray_table(folder)}")
 

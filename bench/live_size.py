@@ -39,9 +39,9 @@ class Heap(NamedTuple):
 
 
 HEAPS = [
-    Heap("1 GB in 4 KB, each 512 KiB", 10**9, 4000, 512),
-    Heap("1 GB in 4 KB, each 100 KiB", 10**9, 4000, 100),
-    Heap("8 GB in 1 KB, each 7 KiB", 8 * 10**9, 1000, 7),
+    Heap("1 GiB in 4 KiB, 1 per 512 KiB", 1 << 30, 4096, 512),
+    Heap("1 GiB in 4 KiB, 1 per 100 KiB", 1 << 30, 4096, 100),
+    Heap("8 GiB in 1 KiB, 1 per 7 KiB", 8 << 30, 1024, 7),
 ]
 
 HEAP_PROGRAM = """
@@ -112,16 +112,16 @@ def run_heap(library: Path, heap: Heap, rate_kb: int) -> dict[str, float]:
 
 
 def print_heaps(library: Path) -> None:
-    titles = f"{'live':>9} {'drops':>6} {'estimate':>9}  {'95 % interval, GB':<18}"
-    print(f"\n{'heap and rate':<30} {titles} {'snapshots, ms':>15} {'engine MB':>10}")
+    titles = f"{'live':>9} {'drops':>6} {'estimate':>9}  {'95 % interval, GiB':<18}"
+    print(f"\n{'heap and interval':<31} {titles} {'snapshots, ms':>15} {'engine MiB':>10}")
     for heap in HEAPS:
         plain, sampled = run_heap(library, heap, 0), run_heap(library, heap, heap.rate_kb)
-        interval = f"{sampled['low'] / 1e9:.4f} to {sampled['high'] / 1e9:.4f}"
+        interval = f"{sampled['low'] / 2**30:.4f} to {sampled['high'] / 2**30:.4f}"
         inside = "" if sampled["low"] <= sampled["truth"] <= sampled["high"] else "   the truth lies outside"
         print(
-            f"  {heap.name:<28} {sampled['live']:>9} {sampled['drops']:>6} {sampled['estimate'] / 1e9:>9.4f}"
+            f"  {heap.name:<29} {sampled['live']:>9} {sampled['drops']:>6} {sampled['estimate'] / 2**30:>9.4f}"
             f"  {interval:<18} {1e3 * sampled['first']:>8.1f}{1e3 * sampled['again']:>7.1f}"
-            f" {(sampled['resident'] - plain['resident']) / 1e6:>10.1f}{inside}"
+            f" {(sampled['resident'] - plain['resident']) / 2**20:>10.1f}{inside}"
         )
 
 

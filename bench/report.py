@@ -25,6 +25,7 @@ from typing import Callable
 import files
 import stacks
 from spprof.heap.snapshot import HeapSnapshot
+from spprof.text import human_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import chromium
@@ -70,7 +71,7 @@ class Measured:
         for name, times in took.items():
             shown, used = map(min, zip(*times))
             yield name, f"{shown:8.0f} ms ({used:.0f} ms CPU)"
-        yield "memory of its process", f"{memory / 1e6:8.0f} MB"
+        yield "memory of its process", human_bytes(memory)
 
     def _time_of(self, tab: chromium.Tab, do: Do) -> tuple[float, float]:
         """Milliseconds until it is shown, and those in which the page's thread ran."""
@@ -124,7 +125,7 @@ def our_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, st
     """The report of the snapshot."""
     path = folder / "heap.html"
     yield "written in", saved(path)
-    yield "file", f"{path.stat().st_size / 1e6:8.2f} MB"
+    yield "file", human_bytes(path.stat().st_size)
     doing = {
         "zoom by a click": click_box,
         "reset by Esc": lambda tab: tab.press("Escape"),
@@ -165,7 +166,7 @@ def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str,
     path = folder / "memray.html"
     command = [str(python), "-m", "memray", "flamegraph", "-f", "-o", str(path), str(capture)]
     yield "written in", files.best_of_command(command, rounds=1)
-    yield "file", f"{path.stat().st_size / 1e6:8.2f} MB"
+    yield "file", human_bytes(path.stat().st_size)
     try:
         make_local(path, folder)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -199,7 +200,7 @@ def speedscope_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[
         return
     path = folder / "heap.json"
     yield "written in", saved(path)
-    yield "file", f"{path.stat().st_size / 1e6:8.2f} MB, and the viewer"
+    yield "file", f"{human_bytes(path.stat().st_size)}, and the viewer"
     content = base64.b64encode(path.read_bytes()).decode()
     (folder / "heap.js").write_text(f"speedscope.loadFileFromBase64('heap.json', '{content}')")
     page = folder / "node_modules" / "speedscope" / "dist" / "release" / "index.html"

@@ -67,7 +67,7 @@ def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE
 
 def _site(stack_id: int, size: int, count: int, rate: int) -> _engine.Site:
     """The sums of a stack at which ``count`` blocks were sampled, of which one is live."""
-    one = weight(size, rate)
-    live = (1, size, one.fixed_bytes, one.fixed_objects, one.variance, one.skewness, 0.0, 0.0)
-    every = (count, count * one.fixed_bytes, count * one.fixed_objects, count * one.variance, count * one.skewness)
+    one = weight(size, rate).sums
+    live = (1, size, one.fixed, one.fixed_objects, one.variance, one.skewness, 0.0, 0.0)
+    every = (count, count * one.fixed, count * one.fixed_objects, count * one.variance, count * one.skewness)
     return (stack_id, *live, *every)  # type: ignore[return-value]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -33,7 +34,8 @@ ROOT = Path(__file__).parents[1]
 SPECIMENS = ROOT / "bench" / "specimens"
 BUILD = Path(sys.prefix) / "build"
 ENGINE = [str(BUILD / archive) for archive in ("src/core/libcore.a", "src/base/libbase.a")]
-FOLDERS = [f"-iquote{ROOT / folder}" for folder in ("include", "src/base", "src/core", "src/core/unwind")]
+INCLUDED = ("include", "src/base", "src/core", "src/core/unwind", f"src/core/unwind/{platform.machine()}")
+FOLDERS = [f"-iquote{ROOT / folder}" for folder in INCLUDED]
 
 SLICES_IN_C, SLICES_IN_PYTHON = 200, 150
 SHORT, LONG = 50, 550

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import spprof.memprof as memprof
+from spprof.text import human_bytes
 
 THREADS = 4
 REQUESTS_PER_THREAD = 40_000
@@ -21,12 +22,12 @@ sessions_never_dropped: list[bytes] = []
 
 
 def load_model() -> np.ndarray:
-    """The memory that the service is meant to hold: 800 MB."""
+    """The memory that the service is meant to hold: 10^8 numbers of 8 bytes, 762.9 MiB."""
     return np.random.default_rng(1).standard_normal((10_000, 10_000))
 
 
 def remember_session(session: bytes) -> None:
-    """The leak: a copy of each session, kept for ever."""
+    """The leak: a copy of each session, never dropped."""
     sessions_never_dropped.append(bytearray(session))
 
 
@@ -59,12 +60,9 @@ def leaked_bytes() -> int:
     return sum(map(sys.getsizeof, sessions_never_dropped)) + sys.getsizeof(sessions_never_dropped)
 
 
-def mb(size: float) -> str:
-    return f"{size / 1e6:8.1f} MB"
-
-
 def print_row(name: str, truth: int, estimate: int, low: int, high: int) -> None:
-    print(f"  {name:<28} {mb(truth)}   {mb(estimate)}   ({mb(low).strip()} to {mb(high).strip()})")
+    interval = f"({human_bytes(low)} - {human_bytes(high)})"
+    print(f"  {name:<28} {human_bytes(truth):>11}   {human_bytes(estimate):>11}   {interval}")
 
 
 def print_comparison(snapshot: memprof.HeapSnapshot, model: np.ndarray, resident_growth: int) -> None:
@@ -76,7 +74,7 @@ def print_comparison(snapshot: memprof.HeapSnapshot, model: np.ndarray, resident
         print_row(f"{name}()", truth, *totals)
     low, high = snapshot.heap_bytes_interval()
     print_row("whole heap", model.nbytes + leaked_bytes(), snapshot.estimated_heap_bytes, low, high)
-    print(f"  {'resident memory grew by':<28} {mb(resident_growth)}   (allocators hold spare pages)")
+    print(f"  {'resident memory grew by':<28} {human_bytes(resident_growth):>11}   (allocators hold spare pages)")
 
 
 def print_stats() -> None:

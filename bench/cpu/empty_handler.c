@@ -1,5 +1,5 @@
-/* empty_handler.c: a timer on this thread's CPU clock whose signal notes the time and does nothing else: what the kernel and the
- * processor take for a tick, which no profiler by signals can go below. */
+/* empty_handler.c: a timer on this thread's CPU clock whose signal notes the time and does nothing else: what the
+ * kernel and the processor take for a tick, which no profiler by signals can go below. */
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>

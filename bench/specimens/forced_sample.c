@@ -1,4 +1,5 @@
-/* forced_sample.c: a malloc and free of 64 bytes that is a sample, whatever the rate. For ctypes; the engine is running. */
+/* forced_sample.c: a malloc and free of 64 bytes that is a sample, whatever the rate. For ctypes; the engine is
+ * running. */
 #include "spprof.h"
 
 #include <stdbool.h>

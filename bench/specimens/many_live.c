@@ -2,9 +2,9 @@
  *
  * usage: many_live LIVE      with the library preloaded
  *
- * About LIVE samples stay, a random choice among blocks of many sizes: blocks at equal distances would meet the filter's
- * counters in a pattern. Then each line on standard input, a number of rounds, is answered by the nanoseconds of one malloc
- * and of one free: in a round 4096 blocks of 64 bytes are made and freed, none of them sampled.
+ * About LIVE samples stay, a random choice among blocks of many sizes: blocks at equal distances would meet the
+ * filter's counters in a pattern. Then each line on standard input, a number of rounds, is answered by the nanoseconds
+ * of one malloc and of one free: in a round 4096 blocks of 64 bytes are made and freed, none of them sampled.
  */
 #include <stdint.h>
 #include <stdio.h>

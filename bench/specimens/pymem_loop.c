@@ -28,8 +28,8 @@ void install_empty_hooks(void) {
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooks);
 }
 
-/* Leaves a pool of this size with blocks both used and free, whatever was there: else each pair would take the pool out of
- * its list and put it back, or not, by chance. */
+/* Leaves a pool of this size with blocks both used and free, whatever was there: else each pair would take the pool out
+ * of its list and put it back, or not, by chance. */
 static void settle_pool(void) {
     void *blocks[512];
     for (int i = 0; i < 512; i++) blocks[i] = PyObject_Malloc(64);

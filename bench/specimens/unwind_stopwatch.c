@@ -21,9 +21,9 @@ static int (*libunwind_backtrace)(void **addresses, int capacity);
 /* ---- Preparing ---- */
 
 /* Called inside the guard, like an interpreter's. */
-static size_t walk_anchors(uint64_t *words, size_t capacity, bool *cut) {
-    *cut = 2 * anchor_count > capacity;
-    if (*cut) return 0;
+static size_t walk_anchors(uint64_t *words, size_t capacity, bool *depth_limited) {
+    *depth_limited = 2 * anchor_count > capacity;
+    if (*depth_limited) return 0;
     for (size_t i = 0; i < anchor_count; i++) {
         words[2 * i] = spprof_frame_interpreted(1, (uint32_t)i);
         words[2 * i + 1] = known_anchors[i];

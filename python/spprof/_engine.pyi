@@ -38,12 +38,20 @@ class Site(tuple[int, int, int, int, int, float, float, float, float, int, int, 
     Plain tuples at run time."""
 
 def start(rate_bytes: int, native: str, seed: Optional[int]) -> None:
-    """Installs the taps and begins sampling. RuntimeError: already active, shut down, native mode not to be had."""
+    """Install the hooks and begin sampling. RuntimeError: already active, shut down, native mode unavailable; this and
+    the next two: in a subinterpreter with its own GIL."""
 
 def stop() -> None:
     """RuntimeError when not active."""
 
 def shutdown() -> None: ...
+def is_main_interpreter() -> bool: ...
+def has_main_gil() -> bool:
+    """Whether the calling interpreter is the main one, or shares its GIL."""
+
+def is_own() -> bool:
+    """Whether the last start was the calling interpreter's."""
+
 def is_active() -> bool: ...
 def is_shut_down() -> bool: ...
 def stats() -> Stats: ...
@@ -53,14 +61,15 @@ def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
 
 Words = tuple[int, ...]
 """A stack's frames, leaf first. Bit 63 set: of interpreted code, to be asked of ``code``. Clear: bits 0 to 47 are a
-native return address, bits 48 to 62 the tenant of ``modules`` whose it is."""
+native return address, bits 48 to 62 the generation of its object in ``modules``."""
 
 NativePart = tuple[int, bool, int]
 """Of a stack's native frames: how many there are, whether unwinding ended before the thread's first frame, and the
 outermost word, 0 for none."""
 
 def stack(stack_id: int) -> tuple[Words, bool, bool]:
-    """The words, whether the stack was cut at STACK_FRAMES_MAX, whether its native part is truncated. KeyError."""
+    """The words, whether the stack was depth-limited at STACK_FRAMES_MAX, whether its native part is truncated.
+    KeyError."""
 
 def native_part(stack_id: int) -> NativePart:
     """KeyError: no such stack."""
@@ -69,8 +78,8 @@ def code(word: int) -> tuple[str, str, int]:
     """Function, file and line of an interpreted frame. KeyError: no such word."""
 
 def modules() -> list[tuple[int, int, int, int, str, bytes]]:
-    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), tenant, path and
-    build id. An object that is not filled in yet has start = end = 0."""
+    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), generation, path
+    and build id. An object that is not filled in yet has start = end = 0."""
 
 def interpreter_address() -> int:
     """An address in the interpreter's code."""
@@ -116,10 +125,14 @@ class CpuStats(TypedDict):
 
 def cpu_start(interval_ns: int, mode: str, native: bool) -> str:
     """What gives the ticks: "timer", or "thread" where the kernel refuses timers. RuntimeError: already active.
-    OSError: there is neither, or no signal is left."""
+    OSError: there is neither, or no signal is left. RuntimeError, as of ``cpu_stop``: in a subinterpreter with its own
+    GIL."""
 
 def cpu_stop() -> None:
     """RuntimeError: not active."""
+
+def cpu_is_own() -> bool:
+    """Whether the calling interpreter began this session, or the last."""
 
 def cpu_is_active() -> bool: ...
 def cpu_stats() -> CpuStats: ...

@@ -92,16 +92,19 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     child writes to the same path with its pid behind it.
 
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
-    types. RuntimeError: already active. OSError: the system has neither timers nor threads to offer. Where it has no
-    timers (``timer_create`` is refused by a sandbox), a RuntimeWarning says so, and a thread takes the samples.
+    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: the system has neither
+    timers nor threads to offer. Where it has no timers (``timer_create`` is refused by a sandbox), a RuntimeWarning
+    says so, and a thread takes the samples.
     """
-    _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
+    if _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path)) == "thread":
+        _warn_of_thread()
 
 
 def stop() -> Profile:
     """Ends the profile and returns it; with an ``output_path`` also saves it there.
 
-    RuntimeError: not active. OSError: the file cannot be written; the profiler has stopped nevertheless.
+    RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
+    profiler has stopped nevertheless.
     """
     _engine.cpu_stop()
     return _finished()
@@ -143,7 +146,8 @@ class Profiler:
     It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
     ``start()``.
 
-    RuntimeError on entering: a profile is being made already (they do not nest).
+    RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
+    own GIL.
     """
 
     def __init__(
@@ -161,9 +165,15 @@ class Profiler:
         return self._profile
 
     def __enter__(self) -> Profiler:
-        _start(*self._settings, self._output)
-        self._profile = None
+        if self._begin() == "thread":
+            _warn_of_thread()
         return self
+
+    def _begin(self) -> str:
+        """Enters without a warning, and returns what gives the ticks."""
+        ticks = _start(*self._settings, self._output)
+        self._profile = None
+        return ticks
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -177,12 +187,20 @@ class Profiler:
 
 def running() -> Profile:
     """The profile so far, or the last one. RuntimeError: nothing was ever started."""
-    if _session is None:
+    if _engine.cpu_stats()["epochs"] == 0:
         raise RuntimeError("there is no profile; call spprof.start() first")
-    from spprof.cpu_time.profile import cut
+    from spprof.cpu_time.profile import take
     from spprof.cpu_time.thread_names import ids, python_names
 
-    return cut({**_session.names, **python_names()}, _session.threads_before, ids())
+    session = _own_session()
+    if session is None:
+        return take(python_names(), set(), ids())
+    return take({**session.names, **python_names()}, session.threads_before, ids())
+
+
+def _own_session() -> _Session | None:
+    """None, too, where another interpreter began the profile."""
+    return _session if _engine.cpu_is_own() else None
 
 
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
@@ -191,9 +209,10 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     The decorated function has an attribute ``profile``: the ``Profile`` of the last call that ended, None before. Of a
     generator or a coroutine function a call lasts from its first step to its end, and shows what the program does
     meanwhile. A call while a profile is being made already, its own (recursion, another thread) or another's, just
-    runs: it is part of that profile.
+    runs: it is part of that profile. A call never fails for the profiler: where it cannot start, or a profile cannot be
+    saved, the function's first RuntimeWarning says why.
 
-    ValueError and TypeError as ``start()``; TypeError for a class. OSError of a call as ``start()`` and ``stop()``.
+    ValueError and TypeError as ``start()``; TypeError for a class.
     """
     from spprof.cpu_time.decorator import decorate
 
@@ -207,16 +226,10 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 # ---- Starting and finishing
 
 
-def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> None:
-    # What profiles and files will need, before there is anything to see of it.
-    import spprof.cpu_time.functions
-    import spprof.cpu_time.profile
-    import spprof.cpu_time.text
-    import spprof.cpu_time.to_pprof
-    import spprof.formats.atomic_file
-    import spprof.formats.collapsed
-    import spprof.formats.pprof
-    import spprof.formats.speedscope  # noqa: F401
+def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
+    """Begin a session, and return what gives the ticks: "timer" or "thread"."""
+    # All that profiles and files need, HTML aside, before a sample can show it.
+    import spprof.cpu_time.profile  # noqa: F401
 
     global _session
     session = _Session(output)
@@ -224,20 +237,20 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
     _session = session
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(_at_exit)
-    if ticks == "thread":
-        _warn_of_thread()
+    return ticks
+
+
+BY_THREAD = (
+    "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
+    "weights are CPU time all the same"
+)
 
 
 def _warn_of_thread() -> None:
     import warnings
 
     try:
-        warnings.warn(
-            "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
-            "weights are CPU time all the same",
-            RuntimeWarning,
-            stacklevel=4,
-        )
+        warnings.warn(BY_THREAD, RuntimeWarning, stacklevel=3)
     except RuntimeWarning:  # made an error: nothing was started then
         _engine.cpu_stop()
         raise
@@ -265,17 +278,19 @@ def _finished() -> Profile:
     for counter, words in _ENDED_EARLY.items():
         if stats[counter]:  # type: ignore[literal-required]
             _warn(words)
-    if _session is not None and _session.output:
-        _session.output.save(taken)
+    session = _own_session()
+    if session is not None and session.output:
+        session.output.save(taken)
     return taken
 
 
 def _at_exit() -> None:
-    """No sample is taken while the interpreter is torn down."""
-    if _engine.cpu_is_active():
+    """No sample is taken while the interpreter is torn down. A subinterpreter ends what it has begun."""
+    session = _own_session()
+    if _engine.cpu_is_active() and (session is not None or _engine.is_main_interpreter()):
         _engine.cpu_stop()
-        if _session is not None and _session.output:
-            _session.output.save(running())
+        if session is not None and session.output:
+            session.output.save(running())
 
 
 def _checked(interval_ms: float, mode: str, native: bool) -> tuple[int, str, bool]:

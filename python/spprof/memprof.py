@@ -81,8 +81,8 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
     ``seed``: 0 to 2**64 - 1 makes the random sequence of each thread the same in each run; None seeds it anew.
 
     ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
-    integer (a bool is none). RuntimeError: already active, shut down, or the native mode is not to be had; the
-    message says what to do.
+    integer (a bool is none). RuntimeError: already active, shut down, the native mode is not to be had, or this is a
+    subinterpreter with its own GIL; the message says what to do.
     """
     _start(*_checked(sampling_rate_kb, native, seed))
 
@@ -90,7 +90,7 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
 def stop() -> None:
     """Ends sampling. Frees are still followed, so that nothing looks leaked afterwards; all data stays readable.
 
-    RuntimeError: not active.
+    RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
     _engine.stop()
 
@@ -102,9 +102,9 @@ def get_snapshot() -> HeapSnapshot:
     """
     if _engine.stats()["epochs"] == 0:
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    from spprof.heap.snapshot import cut
+    from spprof.heap.snapshot import take
 
-    return cut()
+    return take()
 
 
 def get_stats() -> MemProfStats:
@@ -139,7 +139,8 @@ def shutdown() -> None:
     """Ends the profiler for good: hooks let everything pass, and frees are no longer followed.
 
     What is recorded stays readable; its memory is left to the operating system. Runs by itself when the interpreter
-    exits. Calling it again changes nothing, starting again is a RuntimeError.
+    exits. Calling it again changes nothing, starting again is a RuntimeError. So is a call in a subinterpreter with its
+    own GIL.
     """
     _engine.shutdown()
 
@@ -155,7 +156,7 @@ class MemoryProfiler:
     block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``.
 
     RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
-    nest), shut down, or the native mode is not to be had.
+    nest), shut down, the native mode is not to be had, or this is a subinterpreter with its own GIL.
     """
 
     def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
@@ -173,7 +174,7 @@ class MemoryProfiler:
         """
         if self._snapshot is None:
             raise RuntimeError(
-                "the snapshot is cut when the with block ends; read it after the block, "
+                "the snapshot is taken when the with block ends; read it after the block, "
                 "or call spprof.memprof.get_snapshot() inside it"
             )
         return self._snapshot
@@ -190,10 +191,10 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from spprof.heap.snapshot import cut
+        from spprof.heap.snapshot import take
 
         try:
-            self._snapshot = cut(self._serial_before, self._sites_before, self._total_before)
+            self._snapshot = take(self._serial_before, self._sites_before, self._total_before)
         finally:
             self._sites_before = ()
             if _engine.is_active():  # else the block itself has stopped the profiler
@@ -201,21 +202,19 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
-    # All that snapshots and files will need, before there is anything to see of it; and before a fork: a child waits
-    # for ever when it imports what another thread was importing. Not what HTML needs, which loads libraries of
-    # cryptography and compression.
-    import spprof.formats.atomic_file
-    import spprof.formats.collapsed
-    import spprof.formats.pprof
-    import spprof.formats.source
-    import spprof.formats.speedscope
-    import spprof.heap.snapshot
-    import spprof.heap.text
-    import spprof.heap.to_pprof  # noqa: F401
+    # All that snapshots and files need, HTML aside, before a sample can show it; and before a fork: a child waits for
+    # ever when it imports what another thread was importing.
+    import spprof.heap.snapshot  # noqa: F401
 
     _engine.start(rate_bytes, native, seed)
     if _at_exit_registered.acquire(blocking=False):
-        atexit.register(shutdown)
+        atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
+
+
+def _stop_own() -> None:
+    """Stops what this subinterpreter has started: it ends, and the process goes on."""
+    if _engine.is_active() and _engine.is_own():
+        stop()
 
 
 def _checked(sampling_rate_kb: int, native: str, seed: int | None) -> tuple[int, str, int | None]:

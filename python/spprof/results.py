@@ -31,7 +31,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class AllocationSample:
-    """One sampled block that was live when the snapshot was cut."""
+    """One sampled block that was live when the snapshot was taken."""
 
     address: int
     size: int

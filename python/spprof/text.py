@@ -1,46 +1,64 @@
-"""How names and sizes are written for people and for line-based files."""
+"""How names, sizes and times are written for people and for line-based files.
+
+The HTML page writes numbers by the same rules (``report/assets/numbers.js``); a test gives both the same numbers. All
+rounding is half up, in integers. JSON and the API keep plain bytes and nanoseconds.
+"""
 
 from __future__ import annotations
 
-
-def human_bytes(count: int) -> str:
-    """``count`` bytes in the largest decimal unit that leaves a digit before the point: ``"812.3 MB"``, ``"17 B"``."""
-    return _in_units(count, 1000, ("kB", "MB", "GB", "TB"))
-
-
-def binary_bytes(count: int) -> str:
-    """``count`` bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
-    return _in_units(count, 1024, ("KiB", "MiB", "GiB", "TiB"))
-
-
-def _in_units(count: int, base: int, units: tuple[str, ...]) -> str:
-    if abs(count) < base:
-        return f"{count} B"
-    size = count / base
-    for unit in units[:-1]:
-        if abs(size) < base - 0.05:  # what would not be printed as the next unit
-            return f"{size:.1f} {unit}"
-        size /= base
-    return f"{size:.1f} {units[-1]}"
-
-
-def amount(value: int, unit: str) -> str:
-    """``value`` for people: bytes in binary units, times in seconds or less, anything else as it is."""
-    if unit == "bytes":
-        return binary_bytes(value)
-    scale = _NANOSECONDS.get(unit)
-    return str(value) if scale is None else human_time(value * scale)
-
-
+_SIZES = (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40))
+_TIMES = (("ns", 1), ("µs", 10**3), ("ms", 10**6), ("s", 10**9))
 _NANOSECONDS = {"nanoseconds": 1, "microseconds": 10**3, "milliseconds": 10**6, "seconds": 10**9}
 
 
+def human_bytes(count: int) -> str:
+    """``count`` bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
+    return _sign(count) + _in_units(abs(count), _SIZES)
+
+
 def human_time(nanoseconds: int) -> str:
-    """A time in seconds, or where it is less than one in the largest unit that leaves a digit before the point."""
-    for unit, scale, digits in (("s", 10**9, 3), ("ms", 10**6, 1), ("us", 10**3, 1)):
-        if abs(nanoseconds) >= scale:
-            return f"{nanoseconds / scale:.{digits}f} {unit}"
-    return f"{nanoseconds} ns" if nanoseconds else "0 s"
+    """A time in the largest unit that leaves a digit before the point: ``"1.25 s"``, ``"17.0 µs"``, ``"0 s"``."""
+    size = abs(nanoseconds)
+    if size == 0:
+        return "0 s"
+    text = _in_units(size, _TIMES)
+    if text.endswith(" s"):
+        hundredths = _rounded(100 * size, 10**9)
+        text = f"{hundredths / 100:.2f} s" if hundredths < 10_000 else f"{_rounded(size, 10**9):,} s"
+    return _sign(nanoseconds) + text
+
+
+def amount(value: int, unit: str) -> str:
+    """``value`` for people: bytes in binary units, times in seconds or less, else groups of three digits."""
+    if unit == "bytes":
+        return human_bytes(value)
+    scale = _NANOSECONDS.get(unit)
+    return f"{value:,}" if scale is None else human_time(value * scale)
+
+
+def interval_text(ends: tuple[int, int], unit: str = "bytes") -> str:
+    """A confidence interval: ``"1.0 MiB - 2.5 MiB"``."""
+    return f"{amount(ends[0], unit)} - {amount(ends[1], unit)}"
+
+
+def sampling_text(period: int, unit: str = "bytes") -> str:
+    """How often a sample is taken: ``"1 per 512 KiB"``, ``"1 per 10 ms"``, ``"every allocation"`` for 0 bytes."""
+    if period == 0 and unit == "bytes":
+        return "every allocation"
+    return f"1 per {_without_zero(amount(period, unit))}"
+
+
+def share_text(part: int, whole: int) -> str:
+    """``part`` in percent of ``whole``: ``"12.3 %"``, ``"100 %"``, ``"< 0.1 %"``; ``""`` of nothing."""
+    if whole <= 0:
+        return ""
+    if part == 0:
+        return "0 %"
+    tenths = _rounded(1000 * abs(part), whole)
+    if tenths == 0:
+        return "< 0.1 %"
+    text = f"{tenths / 10:.1f}" if tenths < 1000 else str(_rounded(100 * abs(part), whole))
+    return f"{_sign(part)}{text} %"
 
 
 def percent(part: int, whole: int) -> float:
@@ -69,6 +87,34 @@ def visible(name: str, forbidden: str = "") -> str:
         character if character.isprintable() and character not in forbidden else _escaped(character)
         for character in name
     )
+
+
+def _in_units(size: int, units: tuple[tuple[str, int], ...]) -> str:
+    """``size`` with one decimal in the unit where it rounds to less than one of the next; none in the smallest unit."""
+    if size < units[1][1]:
+        return f"{size} {units[0][0]}"
+    for (name, scale), (_, above) in zip(units[1:], (*units[2:], ("", 0))):
+        tenths = _rounded(10 * size, scale)
+        if above == 0 or tenths < 10 * above // scale:
+            return f"{tenths // 10}.{tenths % 10} {name}"
+    raise AssertionError("the last unit has no next")
+
+
+def _rounded(part: int, whole: int) -> int:
+    """``part / whole`` to the nearest integer, half up."""
+    return (2 * part + whole) // (2 * whole)
+
+
+def _sign(value: int) -> str:
+    return "-" if value < 0 else ""
+
+
+def _without_zero(text: str) -> str:
+    """``"512 KiB"`` for ``"512.0 KiB"``, ``"1 s"`` for ``"1.00 s"``: what was chosen by a person is mostly whole."""
+    number, unit = text.split(" ", 1) if " " in text else (text, "")
+    whole, _, decimals = number.partition(".")
+    number = whole if decimals.strip("0") == "" else number
+    return f"{number} {unit}" if unit else number
 
 
 def _escaped(character: str) -> str:

@@ -14,22 +14,22 @@
 /* `bytes` zeroed bytes, rounded up to whole pages; NULL if there are none. May change errno. */
 void *sp_memory_map(size_t bytes);
 
-/* The same for memory that is read all over and never unmapped: in huge pages where the kernel has them, since else each
- * read would miss the translation cache as well. */
+/* The same for memory that is read all over and never unmapped: in huge pages where the kernel has them, since else
+ * each read would miss the translation cache as well. */
 void *sp_memory_map_dense(size_t bytes);
 void sp_memory_unmap(void *address, size_t bytes);
 
 /* Gives the pages of a mapping back; they read as zeros again. */
 void sp_memory_empty(void *address, size_t bytes);
 
-/* Whether the byte at `address` can be read, and with it the rest of its 4 KiB. One system call, and a few at the first use,
- * which finds out what the kernel, or whoever emulates it, can be asked; leaves errno alone. Another thread may unmap it at
- * any moment. Signals: safe. */
+/* Whether the byte at `address` can be read, and with it the rest of its 4 KiB. One system call, and a few at the first
+ * use, which finds out what the kernel, or whoever emulates it, can be asked; leaves errno alone. Another thread may
+ * unmap it at any moment. Signals: safe. */
 bool sp_memory_is_readable(uintptr_t address);
 
-/* Copies the `bytes` at `from`, wherever that leads. False: not all of it can be read, and *to holds nothing of use. The
- * kernel copies, so that nobody can unmap it meanwhile; where it refuses to (a sandbox), pages are asked for first. One
- * system call, or a few; leaves errno alone. Signals: safe. */
+/* Copies the `bytes` at `from`, wherever that leads. False: not all of it can be read, and *to holds nothing of use.
+ * The kernel copies, so that nobody can unmap it meanwhile; where it refuses to (a sandbox), pages are asked for first.
+ * One system call, or a few; leaves errno alone. Signals: safe. */
 bool sp_memory_copy(void *to, uintptr_t from, size_t bytes);
 
 /* Bytes mapped now. */

@@ -23,8 +23,8 @@ typedef struct sp_object {
     const uint8_t *eh_start, *eh_end; /* the readable segment around it */
 } sp_object;
 
-/* Before all others; not in a handler. `directly`: asks the loader without its lock where that can be done (glibc 2.35);
- * tests say no. Otherwise sp_objects_find knows what the last sp_objects_refresh saw. */
+/* Before all others; not in a handler. `directly`: asks the loader without its lock where that can be done (glibc
+ * 2.35); tests say no. Otherwise sp_objects_find knows what the last sp_objects_refresh saw. */
 void sp_objects_prepare(bool directly);
 bool sp_objects_find_is_direct(void);
 

@@ -1,5 +1,5 @@
-/* objects_linux.c: asks glibc's _dl_find_object, which takes no lock; below 2.35, a table that is refreshed where the loader
- * may be entered.
+/* objects_linux.c: asks glibc's _dl_find_object, which takes no lock; below 2.35, a table that is refreshed where the
+ * loader may be entered.
  *
  *   sequence: odd while the table is written; a reader that met a change knows nothing */
 #include "objects.h"

@@ -1,10 +1,11 @@
-/* signal_frame.h: the frame that the kernel puts on the stack for a signal handler, where no description leads through it.
+/* signal_frame.h: the frame that the kernel puts on the stack for a signal handler, where no description leads through
+ * it.
  *
  *   handler's frame │ signal's information │ context: … │ x0 … x30 │ sp │ pc │ …
  *                   ▲ sp                                ▲ *registers              a word each
  *
- * On aarch64 a handler returns to code of the kernel's that has no description, or one that knows the interrupted frame but
- * not where in it the signal struck. On x86-64 libc provides that code and describes it whole.
+ * On aarch64 a handler returns to code of the kernel's that has no description, or one that knows the interrupted frame
+ * but not where in it the signal struck. On x86-64 libc provides that code and describes it whole.
  *
  * Memory:  none. Threads, signals: any.
  */

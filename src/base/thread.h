@@ -8,12 +8,12 @@
 /* The calling thread's id, as in threading.get_native_id(). A system call. */
 uint32_t sp_thread_kernel_id(void);
 
-/* Where the calling thread's stack ends: above its first frame. What it runs on may be another stack; and in a child that was
- * forked by another thread than the program's first, this says where that one's ended. */
+/* Where the calling thread's stack ends: above its first frame. What it runs on may be another stack; and in a child
+ * that was forked by another thread than the program's first, this says where that one's ended. */
 uintptr_t sp_thread_stack_top(void);
 
-/* Runs `work` on a new thread that blocks all signals, so that no handler of the program's runs there. False: there is none
- * to be had. sp_thread_join waits for its end. Allocates. */
+/* Runs `work` on a new thread that blocks all signals, so that no handler of the program's runs there. False: there is
+ * none to be had. sp_thread_join waits for its end. Allocates. */
 typedef struct sp_thread {
     uint64_t handle;
 } sp_thread;

@@ -2,9 +2,9 @@
  *
  *   timer ── expires ──► signal, with the timer's cookie ──► handler(cookie, what was interrupted)
  *
- * The signal is a real-time one that nobody had a handler for, so no handler of the program's is displaced and none of its
- * signals taken. Once installed the handler stays for good: a late signal finds it. A signal of that number that is none of
- * ours does what it would have done without us: it ends the process.
+ * The signal is a real-time one that nobody had a handler for, so no handler of the program's is displaced and none of
+ * its signals taken. Once installed the handler stays for good: a late signal finds it. A signal of that number that is
+ * none of ours does what it would have done without us: it ends the process.
  *
  * Memory:  none. Timers are the kernel's; a forked child has none, nor has another program after exec.
  * Threads: any. Signals: all but sp_tick_install is safe. All signals but those of faults are blocked in the
@@ -26,8 +26,8 @@ typedef struct sp_interrupted {
 
 typedef void sp_tick_handler(uint64_t cookie, const sp_interrupted *interrupted);
 
-/* Chooses the signal and installs `handler`, the first time and where the program has put a handler of its own in its place
- * since; errno is saved around it. False: no signal is left. */
+/* Chooses the signal and installs `handler`, the first time and where the program has put a handler of its own in its
+ * place since; errno is saved around it. False: no signal is left. */
 bool sp_tick_install(sp_tick_handler *handler);
 
 /* Whether the signal still comes to us. */
@@ -35,6 +35,9 @@ bool sp_tick_is_installed(void);
 
 /* The signal's number; 0 before it is chosen. */
 int sp_tick_signal(void);
+
+/* Of a context of the kernel's. */
+uintptr_t sp_tick_stack_pointer(const void *context);
 
 /* The interrupted registers, as many and in the order as in registers.h. */
 void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values);
@@ -49,8 +52,8 @@ typedef enum sp_tick_clock { SP_TICK_CPU, SP_TICK_WALL } sp_tick_clock;
 
 /* A timer for a thread of this process, on its CPU clock or on the monotonic one. SP_TICK_NONE: not to be had. */
 int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie);
-/* One for the process, on the CPU time of all its threads or on the monotonic clock. The kernel chooses the thread: since 6.4
- * the one that runs, before rather the first. */
+/* One for the process, on the CPU time of all its threads or on the monotonic clock. The kernel chooses the thread:
+ * since 6.4 the one that runs, before rather the first. */
 int sp_tick_create_for_process(sp_tick_clock clock, uint64_t cookie);
 void sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns);
 void sp_tick_delete(int timer);

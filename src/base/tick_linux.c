@@ -28,14 +28,6 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
     return is_on_it ? here - low : SIZE_MAX;
 }
 
-static uintptr_t stack_pointer(const ucontext_t *context) {
-#if defined(__x86_64__)
-    return (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
-#elif defined(__aarch64__)
-    return context->uc_mcontext.sp;
-#endif
-}
-
 /* Somebody else sent it, who knew of no handler: with the default action it ends the process. */
 static void act_as_if_unhandled(int number) {
     struct sigaction initial = {.sa_handler = SIG_DFL};
@@ -51,40 +43,12 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     int saved_errno = errno;
     if (info->si_code == SI_TIMER) {
         sp_interrupted interrupted = {
-            .context = context, .sp = stack_pointer(context), .stack_room = room_on_alternate_stack(context)};
+            .context = context, .sp = sp_tick_stack_pointer(context), .stack_room = room_on_alternate_stack(context)};
         tick_handler((uint64_t)(uintptr_t)info->si_value.sival_ptr, &interrupted);
     } else {
         act_as_if_unhandled(number);
     }
     errno = saved_errno;
-}
-
-void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values) {
-    const mcontext_t *machine = &((const ucontext_t *)interrupted->context)->uc_mcontext;
-#if defined(__x86_64__)
-    static const uint8_t order[17] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
-                                      REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
-    for (unsigned i = 0; i < sizeof order; i++) values[i] = (uintptr_t)machine->gregs[order[i]];
-#elif defined(__aarch64__)
-    for (unsigned i = 0; i < 31; i++) values[i] = machine->regs[i];
-    values[31] = machine->sp;
-    values[32] = machine->pc;
-#endif
-}
-
-size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
-    sp_tick_registers(interrupted, words);
-#if defined(__x86_64__)
-    enum { GENERAL = 17 };
-    const mcontext_t *machine = &((const ucontext_t *)interrupted->context)->uc_mcontext;
-    if (!machine->fpregs) return GENERAL;
-    enum { VECTOR_BYTES = sizeof machine->fpregs->_xmm };
-    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words a vector");
-    memcpy(words + GENERAL, machine->fpregs->_xmm, VECTOR_BYTES);
-    return SP_TICK_WORDS_MAX;
-#elif defined(__aarch64__)
-    return 33;
-#endif
 }
 
 /* ---- The signal ---- */

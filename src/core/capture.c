@@ -5,6 +5,7 @@
 #include "objects.h"
 #include "profiler.h"
 #include "scratch.h"
+#include "testing.h"
 #include "unwind.h"
 
 #include <stdatomic.h>
@@ -91,13 +92,13 @@ static bool take_words(sp_scratch *scratch, size_t count, sp_interpreter_stack *
 }
 
 static sp_stack_record *intern_merged(sp_scratch *scratch, const sp_native_stack *native,
-                                      const sp_interpreter_stack *interpreter, sp_is_own *is_left_out, bool cut,
-                                      spprof_drop_reason *reason) {
+                                      const sp_interpreter_stack *interpreter, sp_is_own *is_left_out,
+                                      bool depth_limited, spprof_drop_reason *reason) {
     sp_merged_stack merged = {.frames = scratch->merged, .capacity = SPPROF_STACK_FRAMES_MAX};
     sp_merge(native, interpreter, is_left_out, &merged);
     sp_stack_key key = {.frames = merged.frames,
                         .count = (uint32_t)merged.count,
-                        .cut = cut || native->cut || merged.cut,
+                        .depth_limited = depth_limited || native->depth_limited || merged.depth_limited,
                         .truncated = native->truncated && !merged.whole};
     return sp_stack_table_intern(&sp_the_profiler.stacks, &key, reason);
 }
@@ -105,12 +106,12 @@ static sp_stack_record *intern_merged(sp_scratch *scratch, const sp_native_stack
 static sp_stack_record *capture_into(sp_scratch *scratch, spprof_drop_reason *reason) {
     sp_native_stack native;
     sp_interpreter_stack interpreter;
-    bool cut = false;
+    bool depth_limited = false;
     spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
-    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
     if (!take_words(scratch, count, &interpreter, reason)) return NULL;
     unwind_into(scratch, &native);
-    return intern_merged(scratch, &native, &interpreter, is_own, cut, reason);
+    return intern_merged(scratch, &native, &interpreter, is_own, depth_limited, reason);
 }
 
 sp_stack_record *sp_capture_stack(spprof_drop_reason *reason) {
@@ -132,12 +133,12 @@ static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, const sp_i
     spprof_interrupted at = {.sp = interrupted->sp, .context = interrupted->context};
     sp_native_stack native = empty_stack(scratch);
     sp_interpreter_stack interpreter;
-    bool cut = false;
+    bool depth_limited = false;
     spprof_tick_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
-    size_t count = walker ? walker(&at, scratch->words, SP_SCRATCH_WORDS, &cut) : 0;
+    size_t count = walker ? walker(&at, scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
     if (!take_words(scratch, count, &interpreter, reason)) return NULL;
     if (registers) sp_unwind(registers, &native);
-    return intern_merged(scratch, &native, &interpreter, is_never_own, cut, reason);
+    return intern_merged(scratch, &native, &interpreter, is_never_own, depth_limited, reason);
 }
 
 sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers,

@@ -30,7 +30,7 @@ sp_stack_record *sp_capture_stack(spprof_drop_reason *reason);
 #define SP_CAPTURE_TORN SPPROF_DROP_REASON_COUNT
 
 /* The stack of what a signal interrupted, for its handler. `registers`: those that stand in it; without them no
- * native frames. All of the program's frames are kept, the taps' too. */
+ * native frames. All of the program's frames are kept, the hooks' too. */
 sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers,
                                         spprof_drop_reason *reason);
 

@@ -1,15 +1,10 @@
 #include "elf_file.h"
 
+#include "elf_machine.h"
 #include "memory.h"
 
 #include <errno.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#define OWN_MACHINE 62
-#elif defined(__aarch64__)
-#define OWN_MACHINE 183
-#endif
 
 typedef struct elf_header {
     uint8_t identification[16];
@@ -27,7 +22,7 @@ _Static_assert(sizeof(elf_header) == 64, "as in the file");
 static bool is_for_this_machine(const elf_header *header) {
     static const uint8_t magic_64_little_endian[] = {0x7F, 'E', 'L', 'F', 2, 1};
     return memcmp(header->identification, magic_64_little_endian, sizeof magic_64_little_endian) == 0 &&
-           header->machine == OWN_MACHINE;
+           header->machine == SP_ELF_OWN_MACHINE;
 }
 
 static size_t sections_bytes(const sp_elf_file *elf) {

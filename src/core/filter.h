@@ -2,9 +2,9 @@
  *
  *   index: [ shard | cache line, by the hash of the kilobyte | place among the kilobyte's 64, turned by that hash ]
  *
- * Each live sample counts at two indices of its shard. A free reads the first (spprof_may_be_live); only where that is not
- * zero does the second, of an independent hash, settle whether the table's lock is worth taking. A counter that reaches
- * 255 sticks until the filter is rebuilt.
+ * Each live sample counts at two indices of its shard. A free reads the first (spprof_may_be_live); only where that is
+ * not zero does the second, of an independent hash, settle whether the table's lock is worth taking. A counter that
+ * reaches 255 sticks until the filter is rebuilt.
  *
  * Memory:  header and counters are one mapping, replaced when it grows and never unmapped.
  * Threads: counters are written under the lock of the shard they belong to, and read by anyone.

@@ -84,8 +84,8 @@ static sp_intern_page *page_at(sp_intern_table *table, uint32_t index) {
     return page;
 }
 
-/* The page first, so that a shortage of memory does not use the ids up. Where threads race for the last id of a page, one
- * may be spent without a record: ids are names, not counts. */
+/* The page first, so that a shortage of memory does not use the ids up. Where threads race for the last id of a page,
+ * one may be spent without a record: ids are names, not counts. */
 static sp_intern_result give_id(sp_intern_table *table, sp_intern_record *record) {
     uint32_t last = atomic_load_explicit(&table->last_id, memory_order_relaxed);
     if (last >= table->max) return SP_INTERN_FULL;

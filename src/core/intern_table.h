@@ -3,8 +3,8 @@
  *   levels:  [ 2^10 slots ] [ 2^11 slots ] …   slot: pointer to a whole record, or NULL      by content
  *   pages:   [ 1024 pointers ] [ 1024 … ] …                                                  by id
  *
- * A record is complete before a compare-and-swap puts it into a slot, so a reader sees all of it or nothing. Two threads
- * that meet the same new content may both add it: readers treat equal records as one.
+ * A record is complete before a compare-and-swap puts it into a slot, so a reader sees all of it or nothing. Two
+ * threads that meet the same new content may both add it: readers treat equal records as one.
  *
  * Memory:  levels and pages are mappings, records are the caller's (sp_arena). Nothing is freed.
  * Threads: any, lock-free; nobody waits.

@@ -9,10 +9,6 @@
 
 #include <errno.h>
 
-sp_profiler sp_the_profiler = {.lifecycle = {.rank = SP_RANK_LIFECYCLE}, .native = true};
-__thread spprof_thread spprof_this_thread;
-spprof_gate spprof_the_gate __attribute__((aligned(64))) = {.threshold = SPPROF_STOPPED, .filter = &sp_filter_empty};
-
 static sp_profiler *const profiler = &sp_the_profiler;
 
 const char *spprof_version(void) {

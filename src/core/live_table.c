@@ -32,7 +32,8 @@ static sp_live_shard *shard_of(sp_live_table *table, uintptr_t address) {
     return &table->shards[spprof_hash_region(address) >> (64 - SP_SHARD_BITS)];
 }
 
-/* By the address itself: neighbours, which share a shard, stand apart. From the top, which multiplication mixes best. */
+/* By the address itself: neighbours, which share a shard, stand apart. From the top, which multiplication mixes
+ * best. */
 static uint64_t home(const sp_live_slots *slots, uint64_t address) {
     return spprof_hash_address(address) >> slots->shift;
 }
@@ -249,8 +250,8 @@ void sp_live_table_close(sp_live_table *table) {
 
 /* ---- Fork ---- */
 
-/* The parent's other threads do not exist here. An entry that was being moved stands in two slots, or one of them has no
- * address yet: keep each address once. */
+/* The parent's other threads do not exist here. An entry that was being moved stands in two slots, or one of them has
+ * no address yet: keep each address once. */
 static void rebuild_shard(sp_live_shard *shard) {
     sp_live_slots *torn = slots_of(shard);
     shard->count = 0;

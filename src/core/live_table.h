@@ -59,8 +59,8 @@ sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample 
 /* False: not in the table. */
 bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed);
 
-/* The same unless the entry is newer than the sample with `last_serial`: for a free that is done late, when another thread
- * may have received the address. */
+/* The same unless the entry is newer than the sample with `last_serial`: for a free that is done late, when another
+ * thread may have received the address. */
 bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_t last_serial, spprof_sample *removed);
 
 size_t sp_live_table_count(sp_live_table *table);
@@ -71,8 +71,8 @@ size_t sp_live_table_copy(sp_live_table *table, spprof_sample *out, size_t capac
 /* From now on every free passes by: publishes the empty filter. What is in the table stays. */
 void sp_live_table_close(sp_live_table *table);
 
-/* In a forked child: resets the locks, rebuilds shards that were being changed (an entry half moved counts once) and, if
- * there were any, recounts. */
+/* In a forked child: resets the locks, rebuilds shards that were being changed (an entry half moved counts once) and,
+ * if there were any, recounts. */
 void sp_live_table_repair_after_fork(sp_live_table *table);
 
 #endif

@@ -12,7 +12,7 @@ typedef struct merging {
 
 static void put(sp_merged_stack *out, uint64_t frame) {
     if (out->count == out->capacity)
-        out->cut = true;
+        out->depth_limited = true;
     else
         out->frames[out->count++] = frame;
 }
@@ -84,8 +84,8 @@ static bool ends_coroutine(const merging *at, uintptr_t address) {
 }
 
 static uint64_t native_word(uintptr_t address) {
-    uint64_t tenant = sp_modules_reused() ? sp_modules_tenant(address - 1) : 0;
-    return (uint64_t)address | tenant << SPPROF_FRAME_TENANT_SHIFT;
+    uint64_t generation = sp_modules_reused() ? sp_modules_generation(address - 1) : 0;
+    return (uint64_t)address | generation << SPPROF_FRAME_GENERATION_SHIFT;
 }
 
 /* One native frame, or what stands in its place. */
@@ -94,7 +94,7 @@ static void merge_frame(merging *at, const sp_native_stack *native, size_t i, sp
     if (put_groups_of(at, native, i)) return;
     if (!at->started && is_own(native->addresses[i])) {
         out->count = 0;
-        out->cut = false;
+        out->depth_limited = false;
         return;
     }
     put(out, native_word(native->addresses[i]));
@@ -106,7 +106,7 @@ void sp_merge(const sp_native_stack *native, const sp_interpreter_stack *interpr
     merging at = {.interpreter = interpreter, .out = merged};
     look_ahead(&at);
     merged->count = 0;
-    merged->cut = merged->whole = false;
+    merged->depth_limited = merged->whole = false;
     for (size_t i = 0; i < native->count && !merged->whole; i++) merge_frame(&at, native, i, is_own);
     put_words(&at, interpreter->count);
 }

@@ -4,11 +4,11 @@
  *   interpreter:                                [f g]                [<module>]
  *   merged:       malloc_caller   list_resize    f g   builtin_map    <module>     main
  *
- * The interpreter's words are groups, each ended by its anchor (spprof_walker in spprof.h); a group stands in place of the
+ * The interpreter's words are groups, each ended by its anchor (spprof_walker); a group stands in place of the
  * native frame that holds its anchor. Groups whose frame is not met come last.
  *
  * Memory:  the caller's arrays. Threads, signals: any.
- * Full:    the leaf-most frames are kept, and cut is set.
+ * Full:    the leaf-most frames are kept, and depth_limited is set.
  */
 #ifndef SP_MERGE_H
 #define SP_MERGE_H
@@ -26,7 +26,7 @@ typedef struct sp_interpreter_stack {
 typedef struct sp_merged_stack {
     uint64_t *frames;
     size_t capacity, count;
-    bool cut;
+    bool depth_limited;
     bool whole; /* a coroutine's first frame was reached: what lies above is not its caller */
 } sp_merged_stack;
 

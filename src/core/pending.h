@@ -1,7 +1,7 @@
 /* pending.h: frees that a signal handler made while it interrupted the engine on its own thread.
  *
- * The handler cannot take the table's locks, so it leaves the address here before the real free. Whoever gets that address
- * again empties the list before inserting it, so no new sample is erased by an old free.
+ * The handler cannot take the table's locks, so it leaves the address here before the real free. Whoever gets that
+ * address again empties the list before inserting it, so no new sample is erased by an old free.
  *
  * Memory:  a static array of SP_PENDING_MAX addresses.
  * Threads: any, lock-free.

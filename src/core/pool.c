@@ -1,30 +1,30 @@
 /* pool.c: samples of pools that hand large requests down to malloc and keep small ones to themselves. */
 #include "profiler.h"
 
-static bool hold_trial(spprof_thread *self, sp_plan plan, size_t size) {
+static bool decide(spprof_thread *self, sp_plan plan, size_t size) {
     if (self->expecting) sp_profiler_meet_expected(self);
-    if (sp_sampler_trial(self, plan, size)) return true;
+    if (sp_sampler_decide(self, plan, size)) return true;
     if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
     return false;
 }
 
-bool spprof_note_begin(size_t size) {
+bool spprof_handoff_begin(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     sp_plan plan = sp_profiler_plan();
-    if (self->guard || !plan.active || !hold_trial(self, plan, size)) {
+    if (self->guard || !plan.active || !decide(self, plan, size)) {
         sp_sampler_lift(self, plan);
         return false;
     }
-    self->note_size = (uint16_t)size;
-    self->note_armed = 1;
-    self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the note is read */
+    self->handoff_size = (uint16_t)size;
+    self->handoff_armed = 1;
+    self->countdown = SP_COUNTDOWN_DUE; /* so that the lower hook takes its slow path, where it completes the handoff */
     return true;
 }
 
-bool spprof_note_end(void) {
+bool spprof_handoff_end(void) {
     spprof_thread *self = &spprof_this_thread;
-    bool taken = !self->note_armed;
-    self->note_armed = 0;
+    bool taken = !self->handoff_armed;
+    self->handoff_armed = 0;
     sp_plan plan = sp_profiler_plan();
     sp_sampler_redraw(self, plan);
     if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
@@ -32,16 +32,16 @@ bool spprof_note_end(void) {
     return taken;
 }
 
-int64_t spprof_mark_begin(void *address) {
+int64_t spprof_already_counted_begin(void *address) {
     spprof_thread *self = &spprof_this_thread;
     int64_t countdown = self->countdown;
-    self->mark = (uintptr_t)address;
-    self->countdown = SP_COUNTDOWN_DUE; /* so that the tap below takes its slow path, where the mark is read */
+    self->already_counted = (uintptr_t)address;
+    self->countdown = SP_COUNTDOWN_DUE; /* so that the lower hook takes its slow path, where it sees this */
     return countdown;
 }
 
-void spprof_mark_end(int64_t countdown) {
-    spprof_this_thread.mark = 0;
+void spprof_already_counted_end(int64_t countdown) {
+    spprof_this_thread.already_counted = 0;
     spprof_this_thread.countdown = countdown;
 }
 

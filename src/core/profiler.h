@@ -25,12 +25,12 @@ void sp_profiler_follow_objects(sp_object_follower *follower);
 /* One of the slow calls at which this thread expects new objects. */
 void sp_profiler_meet_expected(spprof_thread *self);
 
-/* Whether the native taps hold trials. */
+/* Whether the native hooks decide about samples. */
 bool sp_profiler_counts_native(void);
 
 typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
-    _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof.h */
+    _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof/reading.h */
     _Atomic uint64_t missed_frees, last_serial;
     _Atomic uint64_t sampled_stacks;
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
@@ -41,7 +41,7 @@ typedef struct sp_profiler {
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
     _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
-    _Atomic bool native;                       /* whether the native taps hold trials */
+    _Atomic bool native;                       /* whether the native hooks decide about samples */
     _Atomic bool shut_down;
     _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */
     sp_lock lifecycle;   /* start, stop, shutdown */
@@ -62,7 +62,7 @@ static inline sp_plan sp_profiler_plan(void) {
     return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));
 }
 
-/* The guard: while it is up, taps on this thread pass through. A handler on this thread sees it at once. */
+/* The guard: while it is up, hooks on this thread pass through. A handler on this thread sees it at once. */
 static inline void sp_guard_enter(spprof_thread *self) {
     self->guard++;
     atomic_signal_fence(memory_order_seq_cst);

@@ -7,8 +7,10 @@
 bool spprof_stack_get(uint32_t id, spprof_stack *stack) {
     sp_stack_record *record = sp_stack_table_get(&sp_the_profiler.stacks, id);
     if (!record) return false;
-    *stack = (spprof_stack){
-        .frames = record->frames, .count = record->count, .cut = record->cut, .truncated = record->truncated};
+    *stack = (spprof_stack){.frames = record->frames,
+                            .count = record->count,
+                            .depth_limited = record->depth_limited,
+                            .truncated = record->truncated};
     return true;
 }
 

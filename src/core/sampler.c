@@ -69,7 +69,7 @@ void sp_sampler_lift(spprof_thread *self, sp_plan plan) {
     if (self->countdown < 0) self->countdown = plan.active ? SP_COUNTDOWN_DUE : sp_plan_gate(plan) + LONGEST_DRAW;
 }
 
-bool sp_sampler_trial(spprof_thread *self, sp_plan plan, size_t size) {
+bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size) {
     if (plan.rate == 0) {
         sp_sampler_redraw(self, plan);
         return true;

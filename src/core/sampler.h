@@ -4,8 +4,8 @@
  *   countdown   gate + floor(Exp(rate)), less what was allocated since   one per thread
  *
  * An allocation of s bytes is a sample if s is more than what is left: probability 1 − exp(−s/rate), whatever came
- * before. A countdown below the gate *before* the allocation belongs to an earlier start (or to a new thread, or was used
- * up inside the engine): it is drawn anew, then the allocation holds its own trial.
+ * before. A countdown below the gate *before* the allocation belongs to an earlier start (or to a new thread, or was
+ * used up inside the engine): it is drawn anew, then the allocation is decided on its own.
  *
  * Memory:  the caller's thread state.
  * Threads: each its own state; the plan is one atomic word.
@@ -40,13 +40,15 @@ int64_t sp_plan_gate(sp_plan plan);
 /* The sequence from which threads are seeded; at each seeded start, or once. Under the lifecycle lock. */
 void sp_sampler_seed(uint64_t seed);
 
-/* Holds the trial of `size` bytes, already counted down; true: a sample. Draws a new countdown where one is due. */
-bool sp_sampler_trial(spprof_thread *self, sp_plan plan, size_t size);
+/* The sample decision about `size` bytes, already counted down; true: a sample. Draws a new countdown where one is
+ * due. */
+bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size);
 
 /* Draws a new countdown. */
 void sp_sampler_redraw(spprof_thread *self, sp_plan plan);
 
-/* Lifts a countdown below 0, where no trial has: it is due; or, while stopped, just below the next start's gate. */
+/* Lifts a countdown below 0 that no decision has lifted: it is due; or, while stopped, just below the next start's
+ * gate. */
 void sp_sampler_lift(spprof_thread *self, sp_plan plan);
 
 #endif

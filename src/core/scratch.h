@@ -1,4 +1,5 @@
-/* scratch.h: room to take a stack in, so that no array lies on the stack of the thread that is sampled: it may be small.
+/* scratch.h: room to take a stack in, so that no array lies on the stack of the thread that is sampled: it may be
+ * small.
  *
  * Memory:  SP_SCRATCH_COUNT mappings at most stay; more threads at once get one each and give it back.
  * Threads: any, lock-free; nobody waits. Signals: safe.

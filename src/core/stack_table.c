@@ -9,7 +9,8 @@ void sp_stack_table_create(sp_stack_table *table, uint64_t max) {
 static bool equal(const sp_intern_record *record, const void *wanted) {
     const sp_stack_record *stack = (const sp_stack_record *)record;
     const sp_stack_key *key = wanted;
-    return stack->count == key->count && stack->cut == key->cut && stack->truncated == key->truncated &&
+    return stack->count == key->count && stack->depth_limited == key->depth_limited &&
+           stack->truncated == key->truncated &&
            memcmp(stack->frames, key->frames, key->count * sizeof *key->frames) == 0;
 }
 
@@ -19,14 +20,14 @@ static sp_stack_record *create_record(sp_stack_table *table, const sp_stack_key 
     if (!record) return NULL;
     record->head.hash = hash;
     record->count = key->count;
-    record->cut = key->cut;
+    record->depth_limited = key->depth_limited;
     record->truncated = key->truncated;
     memcpy(record->frames, key->frames, frames_bytes);
     return record;
 }
 
 sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key *key, spprof_drop_reason *reason) {
-    uint64_t seed = (uint64_t)key->cut << 1 | key->truncated;
+    uint64_t seed = (uint64_t)key->depth_limited << 1 | key->truncated;
     uint64_t hash = sp_intern_hash_words(seed, key->frames, key->count);
     sp_intern_record *known = sp_intern_table_find(&table->interned, hash, equal, key);
     if (known) return (sp_stack_record *)known;

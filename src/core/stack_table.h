@@ -1,6 +1,6 @@
 /* stack_table.h: every different stack once, with what was sampled there.
  *
- *   record: [ hash | id | count, cut, truncated | site and tick totals | frame frame frame … ]   leaf first
+ *   record: [ hash | id | count, depth_limited, truncated | site and tick totals | frame frame frame … ]   leaf first
  *
  * Memory:  records in an arena; see intern_table.h.
  * Threads: any, lock-free. Site totals are atomic, each by itself.
@@ -17,7 +17,7 @@
 typedef struct sp_stack_record {
     sp_intern_record head;
     uint32_t count;
-    bool cut, truncated; /* spprof_stack */
+    bool depth_limited, truncated; /* spprof_stack */
     struct {
         _Atomic uint64_t samples, freed_samples;
         _Atomic uint64_t allocated_bytes, allocated_objects;
@@ -40,7 +40,7 @@ void sp_stack_table_create(sp_stack_table *table, uint64_t max);
 typedef struct sp_stack_key {
     const uint64_t *frames;
     uint32_t count;
-    bool cut, truncated;
+    bool depth_limited, truncated;
 } sp_stack_key;
 
 /* The record of this stack, added if new. NULL: no room, *reason says why. */

@@ -1,4 +1,4 @@
-/* tracking.c: one allocation or free, from the tap's call to the tables. */
+/* tracking.c: one allocation or free, from the hook's call to the tables. */
 #include "capture.h"
 #include "clock.h"
 #include "profiler.h"
@@ -109,33 +109,33 @@ static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size,
     };
 }
 
-/* Whether this request is the one a pool announced; if so the note is spent. */
-static bool take_note(spprof_thread *self, size_t size) {
-    if (!self->note_armed || size < SPPROF_NOTE_MIN || size > SPPROF_NOTE_MAX) return false;
-    self->note_armed = 0;
+/* Whether this request is the one that a pool announced; if so, the handoff is complete. */
+static bool take_handoff(spprof_thread *self, size_t size) {
+    if (!self->handoff_armed || size < SPPROF_HANDOFF_MIN || size > SPPROF_HANDOFF_MAX) return false;
+    self->handoff_armed = 0;
     return true;
 }
 
-/* A tap that does not count draws anew instead of trying: else it would come here each time until one that does. */
-static void hold_active_trial(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
+/* A hook that does not count draws anew instead of deciding: else it would come here each time until one that does. */
+static void decide_while_active(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
     if (self->expecting) sp_profiler_meet_expected(self);
-    if (take_note(self, size))
-        take_sample(self, ticket, self->note_size, plan.rate);
+    if (take_handoff(self, size))
+        take_sample(self, ticket, self->handoff_size, plan.rate);
     else if (!counted)
         sp_sampler_redraw(self, plan);
-    else if (sp_sampler_trial(self, plan, size))
+    else if (sp_sampler_decide(self, plan, size))
         take_sample(self, ticket, size, plan.rate);
     if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
 }
 
-static void hold_trial(spprof_thread *self, spprof_ticket *ticket, size_t size, bool counted) {
+static void decide(spprof_thread *self, spprof_ticket *ticket, size_t size, bool counted) {
     sp_plan plan = sp_profiler_plan();
-    if (plan.active) hold_active_trial(self, plan, ticket, size, counted);
+    if (plan.active) decide_while_active(self, plan, ticket, size, counted);
     sp_sampler_lift(self, plan);
 }
 
-/* An allocation that was counted but holds no trial. */
-static void skip_trial(spprof_thread *self) {
+/* An allocation that was counted but is no candidate. */
+static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
@@ -144,11 +144,11 @@ static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
     if (self->guard) {
-        skip_trial(self);
+        skip_decision(self);
         return;
     }
     int saved_errno = errno;
-    hold_trial(self, ticket, size, counted);
+    decide(self, ticket, size, counted);
     errno = saved_errno;
 }
 
@@ -162,11 +162,11 @@ void spprof_begin_uncounted(spprof_ticket *ticket, size_t size) {
 
 /* ---- Reallocations ---- */
 
-/* Debug layers put up to this many bytes before the block that the marked caller knows. */
-#define MARK_REACH 64
+/* Debug layers put up to this many bytes before the block that the caller knows. */
+#define ALREADY_COUNTED_REACH 64
 
-static bool is_marked(const spprof_thread *self, const void *address) {
-    return self->mark != 0 && self->mark - (uintptr_t)address <= MARK_REACH;
+static bool is_already_counted(const spprof_thread *self, const void *address) {
+    return self->already_counted != 0 && self->already_counted - (uintptr_t)address <= ALREADY_COUNTED_REACH;
 }
 
 static void detach(spprof_thread *self, spprof_ticket *ticket, void *address) {
@@ -182,17 +182,17 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     ticket->size = size;
     bool listed = old && is_listed(old);
     if (self->guard) {
-        skip_trial(self);
+        skip_decision(self);
         if (listed) leave_pending((uintptr_t)old);
         return;
     }
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
     bool due = self->countdown < __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED);
-    if (due && !is_marked(self, old))
-        hold_trial(self, ticket, size, counted);
+    if (due && !is_already_counted(self, old))
+        decide(self, ticket, size, counted);
     else
-        skip_trial(self);
+        skip_decision(self);
     errno = saved_errno;
 }
 

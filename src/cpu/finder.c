@@ -3,9 +3,9 @@
  *   CPU time of the process ──► its timer ──► signal on a thread that runs ─┬─ it has no timer: it gets one
  *                                                                          └─ else, now and then: the list of threads
  *
- * A thread that uses CPU time is met within an interval or so of it, and its first sample covers all since its birth. While
- * nothing changes the timer slows down. Before Linux 6.4 the signal goes to the program's first thread, if it does not
- * block it; there threads are found by the list alone.
+ * A thread that uses CPU time is met within an interval or so of it, and its first sample covers all since its birth.
+ * While nothing changes the timer slows down. Before Linux 6.4 the signal goes to the program's first thread, if it
+ * does not block it; there threads are found by the list alone.
  */
 #include "clock.h"
 #include "cpu.h"

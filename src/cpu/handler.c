@@ -7,10 +7,6 @@
 #include "stack_memory.h"
 #include "threads.h"
 
-void sp_cpu_count_drop(spprof_cpu_drop_reason reason) {
-    atomic_fetch_add_explicit(&sp_the_cpu.dropped[reason], 1, memory_order_relaxed);
-}
-
 static bool is_hopeless(void) {
     uint64_t torn = atomic_load_explicit(&sp_the_cpu.dropped[SPPROF_CPU_DROP_TORN], memory_order_relaxed);
     return torn >= SPPROF_CPU_HOPELESS_TORN &&

@@ -3,6 +3,7 @@
 #include "cpu.h"
 #include "log.h"
 #include "profiler.h"
+#include "testing.h"
 #include "threads.h"
 
 #include <errno.h>

@@ -10,8 +10,6 @@
 
 #include <errno.h>
 
-sp_cpu sp_the_cpu = {.lifecycle = {.rank = SP_RANK_CPU_LIFECYCLE}, .finder = SP_TICK_NONE};
-
 static sp_cpu *const cpu = &sp_the_cpu;
 
 static void empty_counters(void) {

@@ -127,8 +127,8 @@ uint64_t sp_threads_cookie(uint32_t session, uint32_t number) {
 
 /* ---- Timers ---- */
 
-/* Anywhere within the first interval, so that what a program does at a fixed time after its threads' start is met as often
- * as the rest. */
+/* Anywhere within the first interval, so that what a program does at a fixed time after its threads' start is met as
+ * often as the rest. */
 static uint64_t first_tick_ns(void) {
     table.random ^= table.random << 13;
     table.random ^= table.random >> 7;
@@ -201,7 +201,8 @@ static void end(sp_thread_slot *slot) {
     give_up(slot);
 }
 
-/* Its slot is another's who had the same id, or its own and it has not had a tick yet: a new timer is right for both. */
+/* Its slot is another's who had the same id, or its own and it has not had a tick yet: a new timer is right for
+ * both. */
 static void renew(sp_thread_slot *slot, uint32_t thread_id, uint64_t now_ns) {
     if (atomic_load(&slot->covered_ns) > now_ns) atomic_store(&slot->covered_ns, now_ns);
     take_timer(slot);

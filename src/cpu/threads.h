@@ -1,13 +1,16 @@
-/* threads.h: the threads that are sampled: which are known, each one's timer, and up to where its samples cover its clock.
+/* threads.h: the threads that are sampled: which are known, each one's timer, and up to where its samples cover its
+ * clock.
  *
  *   slots:   [ thread id | timer | covered_ns | samples | name ] …        a timer's cookie holds its slot's number
- *   buckets: thread id ──► slot ──► slot                                   live: the numbers of the slots that have a thread
+ *   buckets: thread id ──► slot ──► slot
+ *   live:    the numbers of the slots that have a thread
  *
  * Memory:  three mappings of cpu_threads_max entries, resident where touched.
- * Threads: whoever changes the table has entered it; nobody waits in a handler. A slot's clock and count are its thread's.
+ * Threads: whoever changes the table has entered it; nobody waits in a handler. A slot's clock and count are its
+ *          thread's.
  * Signals: all but sp_threads_begin and sp_threads_wait is safe.
- * Full:    slots of ended threads are used again, first those without samples; with none left a thread is not sampled, and
- *          the drop is counted.
+ * Full:    slots of ended threads are used again, first those without samples; with none left a thread is not sampled,
+ *          and the drop is counted.
  */
 #ifndef SP_THREADS_H
 #define SP_THREADS_H
@@ -53,19 +56,19 @@ uint64_t sp_threads_cookie(uint32_t session, uint32_t number);
 
 /* ---- For who has entered ---- */
 
-/* Gives a thread that is not known a slot and a timer; its samples will cover its clock from `covered_ns` on. Counts the drop
- * where that fails, and returns false. */
+/* Gives a thread that is not known a slot and a timer; its samples will cover its clock from `covered_ns` on. Counts
+ * the drop where that fails, and returns false. */
 bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns);
 
 /* The calling thread has no timer of its own in this session, for all it knows: it gets one. */
 void sp_threads_add_self(uint64_t covered_ns);
 
-/* What a thread's clock, that has just been seen to show `own_ns`, showed at most as the process's showed `start_process_ns`: 0
- * if it was born since. (The process's is read after the thread's, which goes on meanwhile.) */
+/* What a thread's clock, that has just been seen to show `own_ns`, showed at most as the process's showed
+ * `start_process_ns`: 0 if it was born since. (The process's is read after the thread's, which goes on meanwhile.) */
 uint64_t sp_threads_clock_at_start(uint64_t own_ns, uint64_t start_process_ns);
 
-/* Lists the process's threads: new ones are added, with the samples to cover their clock from `start_process_ns` on, those that
- * ended give their timers back. UINT64_MAX: from what their clock shows. False: nothing has changed. */
+/* Lists the process's threads: new ones are added, with the samples to cover their clock from `start_process_ns` on,
+ * those that ended give their timers back. UINT64_MAX: from what their clock shows. False: nothing has changed. */
 bool sp_threads_list(uint64_t start_process_ns);
 
 /* The live ones. */

@@ -10,7 +10,7 @@ static void take_from(const sp_registers *registers, sp_last_walks *walks, stack
         .addresses = taken->addresses, .ends = taken->ends, .capacity = STACK_FRAMES_MAX, .last = walks};
     sp_unwind(registers, &native);
     taken->count = native.count;
-    taken->cut = native.cut;
+    taken->depth_limited = native.depth_limited;
     taken->truncated = native.truncated;
 }
 

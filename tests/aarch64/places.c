@@ -9,7 +9,7 @@ static bool is_in(const place *place, uintptr_t address) {
 }
 
 static void print_stack(const char *title, const stack *taken) {
-    fprintf(stderr, "%s: %zu frames%s%s\n", title, taken->count, taken->cut ? ", cut" : "",
+    fprintf(stderr, "%s: %zu frames%s%s\n", title, taken->count, taken->depth_limited ? ", depth-limited" : "",
             taken->truncated ? ", truncated" : "");
     for (size_t i = 0; i < taken->count && i < 64; i++)
         fprintf(stderr, "  %zu: %#zx, to %#zx\n", i, taken->addresses[i], taken->ends[i]);
@@ -49,7 +49,7 @@ void check_as_libgcc(const stack *taken, const stack *by_libgcc, const place *pl
 }
 
 void check_whole(const stack *taken) {
-    bool whole = !taken->cut && !taken->truncated && taken->count > 1;
+    bool whole = !taken->depth_limited && !taken->truncated && taken->count > 1;
     for (size_t i = 1; i < taken->count; i++) whole = whole && taken->ends[i] >= taken->ends[i - 1];
     if (whole) return;
     print_stack("not whole", taken);

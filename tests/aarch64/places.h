@@ -27,7 +27,7 @@ typedef struct place {
 typedef struct stack {
     uintptr_t addresses[STACK_FRAMES_MAX], ends[STACK_FRAMES_MAX];
     size_t count;
-    bool cut, truncated;
+    bool depth_limited, truncated;
 } stack;
 
 /* The first frame at or behind `from` that lies in `place`; taken->count: none. */

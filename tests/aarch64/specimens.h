@@ -35,9 +35,9 @@ extern const size_t specimen_set_count;
 /* Without tables of their own: only the frame pointer leads through them. */
 extern const specimen_set untabled_with_frame_pointers, untabled_without;
 
-/* Written by hand: frames that compilers rarely make; the instructions that call, some of which only processors have that
- * sign; a jump by which a caller goes on that has written the return address itself; and a caller that uses the frame
- * pointer for something else. */
+/* Written by hand: frames that compilers rarely make; the instructions that call, some of which only processors have
+ * that sign; a jump by which a caller goes on that has written the return address itself; and a caller that uses the
+ * frame pointer for something else. */
 extern const specimen_set handwritten, calls, signed_calls;
 extern const specimen no_call, no_record;
 

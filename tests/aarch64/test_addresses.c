@@ -61,7 +61,7 @@ static void test_a_frame_is_a_native_one_wherever_it_lies(void) {
     sp_merged_stack merged = {.frames = frames, .capacity = 100};
     sp_merge(&native, &(sp_interpreter_stack){.count = 0}, nothing_is_own, &merged);
     CHECK(merged.count == 100 && memcmp(frames, addresses, sizeof frames) == 0);
-    CHECK(SPPROF_FRAME_TENANT_SHIFT == ADDRESS_BITS);
+    CHECK(SPPROF_FRAME_GENERATION_SHIFT == ADDRESS_BITS);
 }
 
 int main(void) {

@@ -140,8 +140,8 @@ static uintptr_t raw_return_address(size_t frame) {
     return 0;
 }
 
-/* One in 128 is 0 by chance, of CHAIN_MAX that differ by where they stand none in practice. The stack is looked at after
- * the return, while nothing has been written over what lay there. */
+/* One in 128 is 0 by chance, of CHAIN_MAX that differ by where they stand none in practice. The stack is looked at
+ * after the return, while nothing has been written over what lay there. */
 static uintptr_t signatures_in(const char *set_name) {
     size_t set = 0;
     while (strcmp(specimen_sets[set]->name, set_name) != 0) CHECK(++set < specimen_set_count);

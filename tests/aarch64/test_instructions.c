@@ -35,7 +35,7 @@ static void check_interruption(const place *interrupted, const place *expected, 
     size_t handler = stack_find(&taken, 0, &PLACE(trap_handler));
     CHECK(stack_find(&taken, handler, interrupted) == handler + 2); /* the handler returns to code of the kernel's */
     check_frames(&taken, expected, count);
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
     check_as_libgcc(&taken, &by_libgcc, &PLACE(observer));
 }
 

@@ -29,7 +29,7 @@ static bool is_sampled(size_t size, spprof_stack *stack) {
     return false;
 }
 
-static void test_the_programs_own_calls_are_led_to_the_taps(void) {
+static void test_the_programs_own_calls_are_led_to_the_hooks(void) {
     spprof_stack stack;
     void *before = malloc(1111);
     CHECK(!is_sampled(1111, &stack));
@@ -61,7 +61,7 @@ int main(void) {
     CHECK(engine);
     ((set_native_function *)find("spprof_set_native"))(true);
     CHECK(((start_function *)find("spprof_start"))(0, NULL) == SPPROF_OK);
-    RUN(test_the_programs_own_calls_are_led_to_the_taps);
+    RUN(test_the_programs_own_calls_are_led_to_the_hooks);
     RUN(test_a_library_loaded_later_is_followed);
     return EXIT_SUCCESS;
 }

@@ -30,9 +30,9 @@ static spprof_sample sample_of_size(size_t size) {
 static void read_stack(size_t size, stack *taken) {
     spprof_stack kept;
     CHECK(spprof_stack_get(sample_of_size(size).stack_id, &kept));
-    *taken = (stack){.count = kept.count, .cut = kept.cut, .truncated = kept.truncated};
+    *taken = (stack){.count = kept.count, .depth_limited = kept.depth_limited, .truncated = kept.truncated};
     for (size_t i = 0; i < kept.count; i++) {
-        CHECK(kept.frames[i] >> SPPROF_FRAME_TENANT_SHIFT == 0);
+        CHECK(kept.frames[i] >> SPPROF_FRAME_GENERATION_SHIFT == 0);
         taken->addresses[i] = kept.frames[i];
     }
 }
@@ -45,7 +45,7 @@ static void check_sample(size_t size, size_t first, const place *expected, size_
     CHECK(stack_find(&taken, 0, &expected[0]) == first);
     size_t behind = check_frames(&taken, expected, count);
     CHECK(stack_find(&taken, behind, last) < taken.count);
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
 }
 
 /* ---- Chains ---- */
@@ -116,7 +116,7 @@ static void test_samples_of_the_whole_family(void) {
     }
 }
 
-/* strdup calls the tap through libc's own slot. */
+/* strdup calls the hook through libc's own slot. */
 static PLACED(freeing) void *copy_text(const char *text) {
     void *copy = strdup(text);
     __asm__ volatile("" : "+r"(copy));

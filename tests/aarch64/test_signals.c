@@ -74,7 +74,7 @@ static void check_order(const place *places, size_t count) {
         at = stack_find(&taken, at, &places[i]);
         CHECK(at < taken.count);
     }
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
     check_as_libgcc(&taken, &by_libgcc, &PLACE(inner_handler));
 }
 

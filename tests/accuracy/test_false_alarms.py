@@ -13,8 +13,9 @@ import pytest
 from child import Child
 from conftest import Run, run_workload
 from spprof import estimate
-from spprof.analysis.by_site import Amount, Tally
+from spprof.analysis.by_site import Tally
 from spprof.analysis.diff import change, changes
+from spprof.analysis.sites import Sums
 from spprof.pprof.file import read_profile
 
 KB = 1024
@@ -33,11 +34,11 @@ SITES = {
 }
 
 
-def amount(run: Run) -> Amount:
+def amount(run: Run) -> Sums:
     """What a file of the run would say."""
-    found = Amount()
-    found.fixed_bytes = round(run.estimated_live_bytes * 256)
-    found.seen_bytes = run.seen_bytes
+    found = Sums()
+    found.fixed = round(run.estimated_live_bytes * 256)
+    found.seen = run.seen_bytes
     found.variance, found.skewness = run.variance, run.skewness
     return found
 
@@ -87,7 +88,7 @@ def test_the_interval_of_a_change_holds_it_in_93_percent_at_least(counts: tuple[
     before, after = (
         list(map(amount, run_workload({600: count}, (RATE,), runs=PAIRS, seed=9 + place)))
         if count
-        else [Amount()] * PAIRS
+        else [Sums()] * PAIRS
         for place, count in enumerate(counts)
     )
     held = 0

@@ -61,8 +61,8 @@ static void check(bool holds, const char *what) {
 /* ---- The work ---- */
 
 /* One stack a run, so that the engine's site totals are the run's. */
-static size_t walk(uint64_t *frames, size_t capacity, bool *cut) {
-    (void)capacity, (void)cut;
+static size_t walk(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted(run_number, 1);
     return 1;
 }

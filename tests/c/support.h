@@ -1,7 +1,7 @@
 /* support.h: what the C tests share.
  *
- *   TEST(test_name) { … }     runs in a forked child, with cmocka's assertions: the engine's state is the process's, so each
- *                             test meets an untouched one, and a crash or a hang is one failed test
+ *   TEST(test_name) { … }     runs in a forked child, with cmocka's assertions: the engine's state is the process's,
+ *                             so each test meets an untouched one, and a crash or a hang is one failed test
  *
  * Threads: cmocka's assertions belong to the thread that runs the test; other threads use CHECK.
  */
@@ -48,8 +48,8 @@ uint64_t next_random(uint64_t *state);
 /* Uniform in 0 … below − 1. */
 uint64_t random_below(uint64_t *state, uint64_t below);
 
-/* One of the addresses, another for each n, that belong to the shard which the first bits of `top` name, and whose own hash
- * begins with the rest of its `bits` bits. */
+/* One of the addresses, another for each n, that belong to the shard which the first bits of `top` name, and whose own
+ * hash begins with the rest of its `bits` bits. */
 uintptr_t address_with_hash(uint64_t top, unsigned bits, uint64_t n);
 
 #endif

@@ -39,7 +39,7 @@ void check_traced(const specimen_trace *at, size_t from) {
 }
 
 void check_whole(const specimen_trace *at) {
-    CHECK(!taken.cut && !taken.truncated);
+    CHECK(!taken.depth_limited && !taken.truncated);
     CHECK(taken.begin == taken_at && taken_at < taken.ends[0]);
     check_traced(at, 1);
     for (size_t i = 1; i < taken.count - 1; i++) CHECK(taken.ends[i] > taken.ends[i - 1]);

@@ -1,4 +1,5 @@
-/* taken_stack.h: stacks of specimens (specimen.h), taken by the unwinder and compared with what the functions wrote down.
+/* taken_stack.h: stacks of specimens (specimen.h), taken by the unwinder and compared with what the functions wrote
+ * down.
  *
  *   taken.addresses:  [ in take_stack | returns, leaf first … | whoever ran the script … first frame of the thread ]
  *

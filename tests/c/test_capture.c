@@ -1,11 +1,12 @@
-/* Stacks of samples: what the walker says, merged with what is unwound, interned. This program holds the engine, so that all
- * of its frames are the engine's own up to the first that the walker speaks for. */
+/* Stacks of samples: what the walker says, merged with what is unwound, interned. This program holds the engine, so
+ * that all of its frames are the engine's own up to the first that the walker speaks for. */
 #include "capture.h"
 
-#include "fake_tap.h"
+#include "fake_hook.h"
 #include "objects.h"
 #include "options.h"
 #include "rule_cache.h"
+#include "testing.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -16,13 +17,13 @@
 
 static uint64_t words[3 * SPPROF_STACK_FRAMES_MAX];
 static size_t word_count;
-static bool walker_cuts;
+static bool walker_lacks_room;
 static uintptr_t returns_to; /* of allocate_here */
 
-static size_t walk(uint64_t *out, size_t capacity, bool *cut) {
+static size_t walk(uint64_t *out, size_t capacity, bool *depth_limited) {
     if (word_count == SIZE_MAX) return SIZE_MAX;
     size_t count = word_count < capacity ? word_count : capacity;
-    *cut = walker_cuts || word_count > capacity;
+    *depth_limited = walker_lacks_room || word_count > capacity;
     memcpy(out, words, count * sizeof *words);
     return count;
 }
@@ -61,7 +62,7 @@ TEST(test_a_sample_has_interpreter_frames_and_native_callers) {
     assert_int_equal(stack.frames[1], PYTHON(8));
     assert_int_equal(stack.frames[2], returns_to);
     for (uint32_t i = 2; i < stack.count; i++) assert_int_equal(stack.frames[i] >> 48, 0);
-    assert_false(stack.cut);
+    assert_false(stack.depth_limited);
     assert_false(stack.truncated);
 }
 
@@ -136,21 +137,21 @@ TEST(test_no_more_than_eight_places_are_evaluation_code) {
 
 /* ---- What is said of a stack ---- */
 
-TEST(test_a_walker_that_cuts_marks_the_stack) {
+TEST(test_a_walker_without_room_makes_the_stack_depth_limited) {
     start_with_walker();
-    walker_cuts = true;
+    walker_lacks_room = true;
     SAY(PYTHON(7), 1);
-    assert_true(allocate_here().cut);
+    assert_true(allocate_here().depth_limited);
 }
 
-TEST(test_more_frames_than_are_kept_are_cut) {
+TEST(test_a_stack_of_more_frames_than_are_kept_is_depth_limited) {
     start_with_walker();
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) words[i] = PYTHON(i);
     word_count = SPPROF_STACK_FRAMES_MAX - 1;
-    assert_false(allocate_here().cut);
+    assert_false(allocate_here().depth_limited);
     for (word_count = SPPROF_STACK_FRAMES_MAX + 1; word_count < sizeof words / sizeof *words; word_count += 500) {
         spprof_stack stack = allocate_here();
-        assert_true(stack.cut);
+        assert_true(stack.depth_limited);
         assert_int_equal(stack.count, SPPROF_STACK_FRAMES_MAX);
     }
 }
@@ -248,8 +249,8 @@ int main(void) {
         cmocka_unit_test(test_a_function_that_calls_the_program_is_part_of_its_stack),
         cmocka_unit_test(test_groups_without_an_anchor_come_behind_native_frames),
         cmocka_unit_test(test_no_more_than_eight_places_are_evaluation_code),
-        cmocka_unit_test(test_a_walker_that_cuts_marks_the_stack),
-        cmocka_unit_test(test_more_frames_than_are_kept_are_cut),
+        cmocka_unit_test(test_a_walker_without_room_makes_the_stack_depth_limited),
+        cmocka_unit_test(test_a_stack_of_more_frames_than_are_kept_is_depth_limited),
         cmocka_unit_test(test_a_walker_without_room_for_code_drops_the_sample),
         cmocka_unit_test(test_without_memory_for_a_stack_the_sample_is_dropped),
         cmocka_unit_test(test_a_native_stack_is_given_as_far_as_there_is_room),

@@ -3,6 +3,7 @@
 #include "profiler.h"
 #include "spprof.h"
 #include "support.h"
+#include "testing.h"
 #include "thread.h"
 #include "threads.h"
 #include "tick.h"
@@ -155,13 +156,13 @@ TEST(test_a_tick_that_no_timer_sent_is_no_sample) {
     assert_int_equal(stats().samples, 0);
 }
 
-static size_t torn_stack(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *cut) {
-    (void)at, (void)words, (void)capacity, (void)cut;
+static size_t torn_stack(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *depth_limited) {
+    (void)at, (void)words, (void)capacity, (void)depth_limited;
     return SPPROF_WALK_TORN;
 }
 
-static size_t empty_stack(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *cut) {
-    (void)at, (void)words, (void)capacity, (void)cut;
+static size_t empty_stack(const spprof_interrupted *at, uint64_t *words, size_t capacity, bool *depth_limited) {
+    (void)at, (void)words, (void)capacity, (void)depth_limited;
     return 0;
 }
 

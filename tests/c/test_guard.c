@@ -1,5 +1,5 @@
 /* The guard: what a thread allocates and frees inside the engine, or while it is paused. */
-#include "fake_tap.h"
+#include "fake_hook.h"
 #include "pending.h"
 #include "spprof.h"
 #include "support.h"
@@ -34,8 +34,8 @@ TEST(test_pausing_is_of_one_thread) {
 static uintptr_t walked;
 
 /* What a walker allocates is not sampled: it would walk for ever. */
-static size_t walker_that_allocates(uint64_t *frames, size_t capacity, bool *cut) {
-    (void)frames, (void)capacity, (void)cut;
+static size_t walker_that_allocates(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)frames, (void)capacity, (void)depth_limited;
     allocate(5000 + walked++, 64);
     return 0;
 }
@@ -111,8 +111,8 @@ static void free_and_allocate_in_handler(int number) {
     allocate(2, 64);
 }
 
-static size_t walker_that_is_interrupted(uint64_t *frames, size_t capacity, bool *cut) {
-    (void)frames, (void)capacity, (void)cut;
+static size_t walker_that_is_interrupted(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)frames, (void)capacity, (void)depth_limited;
     raise(SIGUSR1);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* Starting, stopping, shutting down, and being forked. */
-#include "fake_tap.h"
+#include "fake_hook.h"
 #include "profiler.h"
 #include "spprof.h"
 #include "support.h"

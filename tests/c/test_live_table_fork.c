@@ -1,5 +1,6 @@
-/* A forked child finds the live table as the parent's other threads left it in the middle of a change. The states between
- * two stores are made by hand, with the table's own static functions; then eight threads make them by chance. */
+/* A forked child finds the live table as the parent's other threads left it in the middle of a change. The states
+ * between two stores are made by hand, with the table's own static functions; then eight threads make them by
+ * chance. */
 #include "live_table.c"
 
 #include "options.h"

@@ -61,7 +61,7 @@ TEST(test_groups_stand_in_place_of_the_frames_that_hold_their_anchors) {
     NATIVE(USER(0), USER(1), EVAL(0), USER(2), EVAL(1), USER(3));
     MERGE(PYTHON(1), PYTHON(2), ANCHOR(2), PYTHON(3), ANCHOR(4));
     ASSERT_MERGED(USER(0), USER(1), PYTHON(1), PYTHON(2), USER(2), PYTHON(3), USER(3));
-    assert_false(merged.cut);
+    assert_false(merged.depth_limited);
     assert_false(merged.whole);
 }
 
@@ -222,9 +222,9 @@ TEST(test_greenlet_itself_is_no_end_before_a_group_was_put_in) {
     assert_true(merged.whole);
 }
 
-/* ---- Tenants ---- */
+/* ---- Generations ---- */
 
-TEST(test_frames_say_which_tenant_of_their_place_they_belong_to) {
+TEST(test_frames_say_which_generation_of_their_place_they_belong_to) {
     sp_object object = {.start = REUSED(0), .end = REUSED(10), .path = "/lib/liba.so"};
     sp_modules_note(&object);
     object.path = "/lib/libb.so";
@@ -232,20 +232,20 @@ TEST(test_frames_say_which_tenant_of_their_place_they_belong_to) {
     merge(NULL, 0);
     ASSERT_MERGED(REUSED(1), REUSED(10), REUSED(0), USER(1));
     sp_modules_note(&object);
-    const uint64_t tenant = UINT64_C(1) << SPPROF_FRAME_TENANT_SHIFT;
+    const uint64_t generation = UINT64_C(1) << SPPROF_FRAME_GENERATION_SHIFT;
     merge(NULL, 0);
-    ASSERT_MERGED(REUSED(1) | tenant, REUSED(10) | tenant, REUSED(0), USER(1));
+    ASSERT_MERGED(REUSED(1) | generation, REUSED(10) | generation, REUSED(0), USER(1));
 }
 
 /* ---- Shortage ---- */
 
-TEST(test_what_does_not_fit_is_cut_at_the_root) {
+TEST(test_what_does_not_fit_is_left_out_at_the_root) {
     NATIVE(OWN(0), USER(0), EVAL(0), USER(1));
     for (merged.capacity = 0; merged.capacity < 5; merged.capacity++) {
         const uint64_t whole[] = {USER(0), PYTHON(1), PYTHON(2), USER(1)};
         MERGE(PYTHON(1), PYTHON(2), ANCHOR(2));
         assert_merged(whole, merged.capacity);
-        assert_int_equal(merged.cut, merged.capacity < 4);
+        assert_int_equal(merged.depth_limited, merged.capacity < 4);
     }
 }
 
@@ -254,7 +254,7 @@ TEST(test_own_frames_need_no_room) {
     merged.capacity = 1;
     merge(NULL, 0);
     ASSERT_MERGED(USER(3));
-    assert_false(merged.cut);
+    assert_false(merged.depth_limited);
 }
 
 /* ---- Against a naive model ---- */
@@ -358,22 +358,22 @@ static void merge_both_ways(void) {
     merge(words, interpreter.count);
     merge_naively();
     bool fits = model_count <= merged.capacity;
-    assert_int_equal(merged.cut, !fits);
+    assert_int_equal(merged.depth_limited, !fits);
     assert_int_equal(merged.whole, model_whole);
     assert_merged(model, fits ? model_count : merged.capacity);
 }
 
 TEST(test_random_stacks_are_merged_as_a_naive_model_does) {
-    unsigned whole = 0, cut = 0;
+    unsigned whole = 0, limited = 0;
     load_greenlet();
     for (int round = 0; round < 200000; round++) {
         make_native();
         make_groups();
         merge_both_ways();
         whole += merged.whole;
-        cut += merged.cut;
+        limited += merged.depth_limited;
     }
-    assert_true(whole > 1000 && cut > 1000);
+    assert_true(whole > 1000 && limited > 1000);
 }
 
 int main(void) {
@@ -397,8 +397,8 @@ int main(void) {
         cmocka_unit_test(test_an_empty_group_ends_the_leaf_too),
         cmocka_unit_test(test_a_coroutines_stack_is_whole_where_greenlet_began_it),
         cmocka_unit_test(test_greenlet_itself_is_no_end_before_a_group_was_put_in),
-        cmocka_unit_test(test_frames_say_which_tenant_of_their_place_they_belong_to),
-        cmocka_unit_test(test_what_does_not_fit_is_cut_at_the_root),
+        cmocka_unit_test(test_frames_say_which_generation_of_their_place_they_belong_to),
+        cmocka_unit_test(test_what_does_not_fit_is_left_out_at_the_root),
         cmocka_unit_test(test_own_frames_need_no_room),
         cmocka_unit_test(test_random_stacks_are_merged_as_a_naive_model_does),
     };

@@ -82,13 +82,13 @@ TEST(test_an_object_is_kept_with_all_that_identifies_it) {
     assert_string_equal(module.path, "/lib/liba.so");
     assert_int_equal(module.build_id_length, BUILD_ID_BYTES);
     for (int i = 0; i < BUILD_ID_BYTES; i++) assert_int_equal(module.build_id[i], 'a');
-    assert_int_equal(module.tenant, 0);
+    assert_int_equal(module.generation, 0);
     assert_int_equal(count(), 1);
 }
 
 TEST(test_nothing_is_known_before_an_object_was_met) {
     assert_int_equal(count(), 0);
-    assert_int_equal(sp_modules_tenant(address_in(0)), 0);
+    assert_int_equal(sp_modules_generation(address_in(0)), 0);
     assert_false(sp_modules_reused());
     assert_false(sp_modules_switches_stacks(address_in(0)));
     spprof_module module;
@@ -105,27 +105,27 @@ TEST(test_an_object_met_again_is_listed_once) {
     assert_false(sp_modules_reused());
 }
 
-TEST(test_objects_side_by_side_are_tenants_of_their_own_places) {
+TEST(test_objects_side_by_side_are_generations_of_their_own_places) {
     for (size_t page = 0; page < PAGES; page += 4) meet(load(page, 2, "/lib/liba.so", 'a'));
     for (size_t page = 2; page < PAGES; page += 4) meet(load(page, 2, "/lib/liba.so", 'a')); /* in between */
     assert_int_equal(count(), PAGES / 2);
     assert_false(sp_modules_reused());
-    for (uint32_t i = 0; i < PAGES / 2; i++) assert_int_equal(module_at(i).tenant, 0);
+    for (uint32_t i = 0; i < PAGES / 2; i++) assert_int_equal(module_at(i).generation, 0);
 }
 
-/* ---- Tenants ---- */
+/* ---- Generations ---- */
 
-TEST(test_another_object_at_the_place_is_the_next_tenant) {
+TEST(test_another_object_at_the_place_is_the_next_generation) {
     const char ids[] = "abcd";
-    for (uint32_t tenant = 0; tenant < 4; tenant++) {
-        meet(load(1, 3, "/lib/lib.so", ids[tenant]));
-        assert_int_equal(module_at(tenant).tenant, tenant);
-        assert_int_equal(sp_modules_tenant(address_in(2)), tenant);
-        assert_int_equal(sp_modules_reused(), tenant > 0);
+    for (uint32_t generation = 0; generation < 4; generation++) {
+        meet(load(1, 3, "/lib/lib.so", ids[generation]));
+        assert_int_equal(module_at(generation).generation, generation);
+        assert_int_equal(sp_modules_generation(address_in(2)), generation);
+        assert_int_equal(sp_modules_reused(), generation > 0);
     }
     assert_int_equal(module_at(0).build_id[0], 'a'); /* frames of old stacks keep theirs */
-    assert_int_equal(sp_modules_tenant(address_in(0)), 0);
-    assert_int_equal(sp_modules_tenant(address_in(4)), 0);
+    assert_int_equal(sp_modules_generation(address_in(0)), 0);
+    assert_int_equal(sp_modules_generation(address_in(4)), 0);
 }
 
 TEST(test_an_object_is_another_by_path_build_id_range_or_base) {
@@ -139,49 +139,49 @@ TEST(test_an_object_is_another_by_path_build_id_range_or_base) {
     meet(renamed);
     meet(load(2, 2, "/lib/liba.so", 'a'));
     assert_int_equal(count(), 5);
-    for (uint32_t i = 0; i < 5; i++) assert_int_equal(module_at(i).tenant, i);
+    for (uint32_t i = 0; i < 5; i++) assert_int_equal(module_at(i).generation, i);
 }
 
-TEST(test_an_object_that_comes_back_is_the_tenant_that_it_was) {
+TEST(test_an_object_that_comes_back_is_the_generation_that_it_was) {
     meet(load(1, 2, "/lib/liba.so", 'a'));
     meet(load(1, 2, "/lib/libb.so", 'b'));
-    assert_int_equal(sp_modules_tenant(address_in(1)), 1);
+    assert_int_equal(sp_modules_generation(address_in(1)), 1);
     meet(load(1, 2, "/lib/liba.so", 'a'));
-    assert_int_equal(sp_modules_tenant(address_in(1)), 0);
+    assert_int_equal(sp_modules_generation(address_in(1)), 0);
     meet(load(1, 2, "/lib/libb.so", 'b'));
-    assert_int_equal(sp_modules_tenant(address_in(1)), 1);
+    assert_int_equal(sp_modules_generation(address_in(1)), 1);
     assert_int_equal(count(), 2);
 }
 
-TEST(test_objects_that_share_a_page_are_different_tenants) {
+TEST(test_objects_that_share_a_page_are_different_generations) {
     meet(load(0, 4, "/lib/liba.so", 'a'));
     meet(load(3, 4, "/lib/libb.so", 'b')); /* its first page was the other's last */
     meet(load(6, 4, "/lib/libc.so", 'c'));
-    assert_int_equal(sp_modules_tenant(address_in(1)), 0);
-    assert_int_equal(sp_modules_tenant(address_in(3)), 1);
-    assert_int_equal(sp_modules_tenant(address_in(6)), 2);
-    assert_int_equal(sp_modules_tenant(address_in(9)), 2);
-    assert_int_equal(sp_modules_tenant(address_in(10)), 0);
+    assert_int_equal(sp_modules_generation(address_in(1)), 0);
+    assert_int_equal(sp_modules_generation(address_in(3)), 1);
+    assert_int_equal(sp_modules_generation(address_in(6)), 2);
+    assert_int_equal(sp_modules_generation(address_in(9)), 2);
+    assert_int_equal(sp_modules_generation(address_in(10)), 0);
 }
 
-/* What a place and a tenant lead to must be what was there, however often objects come and go. */
+/* What a place and a generation lead to must be what was there, however often objects come and go. */
 static struct {
     size_t page, pages;
     char build_id;
 } known[40];
 
-static size_t find_by_frame(uintptr_t address, uint32_t tenant) {
+static size_t find_by_frame(uintptr_t address, uint32_t generation) {
     size_t found = SIZE_MAX;
     for (uint32_t i = 0; i < count(); i++) {
         spprof_module module = module_at(i);
-        if (address < module.start || address >= module.end || module.tenant != tenant) continue;
-        assert_int_equal(found, SIZE_MAX); /* place and tenant say one */
+        if (address < module.start || address >= module.end || module.generation != generation) continue;
+        assert_int_equal(found, SIZE_MAX); /* place and generation say one */
         found = module.build_id[0];
     }
     return found;
 }
 
-TEST(test_place_and_tenant_always_name_what_was_met_last) {
+TEST(test_place_and_generation_always_name_what_was_met_last) {
     uint64_t seed = 1;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         known[i].page = random_below(&seed, 12);
@@ -192,8 +192,8 @@ TEST(test_place_and_tenant_always_name_what_was_met_last) {
         size_t i = random_below(&seed, sizeof known / sizeof *known);
         size_t page = known[i].page + random_below(&seed, known[i].pages);
         meet(load(known[i].page, known[i].pages, "/lib/lib.so", known[i].build_id));
-        uint32_t tenant = sp_modules_tenant(address_in(page));
-        assert_int_equal(find_by_frame(address_in(page), tenant), known[i].build_id);
+        uint32_t generation = sp_modules_generation(address_in(page));
+        assert_int_equal(find_by_frame(address_in(page), generation), known[i].build_id);
     }
     assert_int_equal(count(), sizeof known / sizeof *known);
 }
@@ -310,17 +310,17 @@ static void meet_all(unsigned thread, void *argument) {
     for (uintptr_t n = 0; n < OBJECTS; n++) {
         uintptr_t mine = thread % 2 ? n : OBJECTS - 1 - n;
         meet(small_object(mine));
-        CHECK(sp_modules_tenant(small_object(mine).start) == 0);
+        CHECK(sp_modules_generation(small_object(mine).start) == 0);
     }
 }
 
-TEST(test_threads_that_meet_the_same_objects_agree_on_their_tenants) {
+TEST(test_threads_that_meet_the_same_objects_agree_on_their_generations) {
     run_threads(THREADS, meet_all, NULL);
     assert_in_range(count(), OBJECTS, OBJECTS * THREADS);
     assert_false(sp_modules_reused());
     bool seen[OBJECTS] = {false};
     for (uint32_t i = 0; i < count(); i++) {
-        assert_int_equal(module_at(i).tenant, 0);
+        assert_int_equal(module_at(i).generation, 0);
         seen[(module_at(i).start - small_object(0).start) / PAGE] = true;
     }
     for (int n = 0; n < OBJECTS; n++) assert_true(seen[n]);
@@ -331,12 +331,12 @@ int main(void) {
         cmocka_unit_test(test_an_object_is_kept_with_all_that_identifies_it),
         cmocka_unit_test(test_nothing_is_known_before_an_object_was_met),
         cmocka_unit_test(test_an_object_met_again_is_listed_once),
-        cmocka_unit_test(test_objects_side_by_side_are_tenants_of_their_own_places),
-        cmocka_unit_test(test_another_object_at_the_place_is_the_next_tenant),
+        cmocka_unit_test(test_objects_side_by_side_are_generations_of_their_own_places),
+        cmocka_unit_test(test_another_object_at_the_place_is_the_next_generation),
         cmocka_unit_test(test_an_object_is_another_by_path_build_id_range_or_base),
-        cmocka_unit_test(test_an_object_that_comes_back_is_the_tenant_that_it_was),
-        cmocka_unit_test(test_objects_that_share_a_page_are_different_tenants),
-        cmocka_unit_test(test_place_and_tenant_always_name_what_was_met_last),
+        cmocka_unit_test(test_an_object_that_comes_back_is_the_generation_that_it_was),
+        cmocka_unit_test(test_objects_that_share_a_page_are_different_generations),
+        cmocka_unit_test(test_place_and_generation_always_name_what_was_met_last),
         cmocka_unit_test(test_the_program_has_its_path_though_the_loader_names_it_not),
         cmocka_unit_test(test_a_relative_path_is_made_absolute_where_it_was_met),
         cmocka_unit_test(test_a_name_that_is_no_path_stays_as_it_is),
@@ -345,7 +345,7 @@ int main(void) {
         cmocka_unit_test(test_greenlet_is_known_by_the_name_of_its_library),
         cmocka_unit_test(test_a_full_list_takes_no_more_and_keeps_what_it_has),
         cmocka_unit_test(test_without_memory_an_object_is_met_later),
-        cmocka_unit_test(test_threads_that_meet_the_same_objects_agree_on_their_tenants),
+        cmocka_unit_test(test_threads_that_meet_the_same_objects_agree_on_their_generations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Counts `size` down as a tap does; true: a sample. */
+/* Counts `size` down as a hook does; true: a sample. */
 static bool allocate(spprof_thread *thread, sp_plan plan, size_t size) {
     thread->countdown = (int64_t)((uint64_t)thread->countdown - size);
-    return thread->countdown < sp_plan_gate(plan) && sp_sampler_trial(thread, plan, size);
+    return thread->countdown < sp_plan_gate(plan) && sp_sampler_decide(thread, plan, size);
 }
 
 static sp_plan seeded_plan(uint32_t rate, uint32_t epoch) {
@@ -83,7 +83,7 @@ TEST(test_what_is_far_larger_than_the_rate_is_always_sampled) {
 }
 
 /* 38 times the rate below the first gate, the new thread draws first: its first allocation is no surer than others. */
-TEST(test_the_first_allocation_of_a_thread_holds_its_own_trial) {
+TEST(test_the_first_allocation_of_a_thread_is_decided_on_its_own) {
     sp_plan plan = seeded_plan(1000, 1);
     sp_sampler_seed(7);
     int sampled = 0;
@@ -249,7 +249,7 @@ int main(void) {
         cmocka_unit_test(test_rate_zero_samples_every_allocation),
         cmocka_unit_test(test_nothing_of_size_zero_is_sampled_at_a_rate),
         cmocka_unit_test(test_what_is_far_larger_than_the_rate_is_always_sampled),
-        cmocka_unit_test(test_the_first_allocation_of_a_thread_holds_its_own_trial),
+        cmocka_unit_test(test_the_first_allocation_of_a_thread_is_decided_on_its_own),
         cmocka_unit_test(test_a_countdown_of_an_earlier_start_is_drawn_anew),
         cmocka_unit_test(test_an_allocation_is_sampled_with_the_probability_of_its_size),
         cmocka_unit_test(test_an_allocations_chance_does_not_depend_on_those_before),

@@ -1,5 +1,5 @@
 /* What does not fit is dropped, counted under its reason, and harms nothing else. */
-#include "fake_tap.h"
+#include "fake_hook.h"
 #include "memory.h"
 #include "options.h"
 #include "profiler.h"
@@ -11,8 +11,8 @@
 static uint64_t leaf;
 
 /* One frame, different each time that `leaf` is. */
-static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *cut) {
-    (void)capacity, (void)cut;
+static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
     return 1;
 }
@@ -71,8 +71,8 @@ TEST(test_stacks_beyond_stacks_max_are_dropped) {
     assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
 }
 
-static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool *cut) {
-    (void)frames, (void)capacity, (void)cut;
+static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)frames, (void)capacity, (void)depth_limited;
     return SIZE_MAX;
 }
 
@@ -161,14 +161,14 @@ TEST(test_each_reason_has_a_counter_of_its_own) {
 
 static size_t depth;
 
-static size_t walk_to_depth(uint64_t *frames, size_t capacity, bool *cut) {
+static size_t walk_to_depth(uint64_t *frames, size_t capacity, bool *depth_limited) {
     size_t count = depth < capacity ? depth : capacity;
     for (size_t i = 0; i < count; i++) frames[i] = spprof_frame_interpreted((uint32_t)i, (uint32_t)(2 * i));
-    *cut = depth > capacity;
+    *depth_limited = depth > capacity;
     return count;
 }
 
-TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_cut) {
+TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited) {
     spprof_set_walker(walk_to_depth);
     start(0);
     static const size_t depths[] = {0, 1, SPPROF_STACK_FRAMES_MAX - 1, SPPROF_STACK_FRAMES_MAX,
@@ -180,30 +180,30 @@ TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_cut) {
         assert_true(spprof_stack_get(live_sample(i).stack_id, &stack));
         size_t kept = depth < SPPROF_STACK_FRAMES_MAX ? depth : SPPROF_STACK_FRAMES_MAX;
         assert_int_equal(stack.count, kept);
-        assert_int_equal(stack.cut, depth > SPPROF_STACK_FRAMES_MAX);
+        assert_int_equal(stack.depth_limited, depth > SPPROF_STACK_FRAMES_MAX);
         for (size_t j = 0; j < kept; j++)
             assert_true(stack.frames[j] == (UINT64_C(1) << 63 | (uint64_t)j << 32 | 2 * j));
     }
-    assert_int_equal(stats().unique_stacks, 5); /* cut and whole are two */
+    assert_int_equal(stats().unique_stacks, 5); /* depth-limited and whole are two */
     spprof_stack none;
     assert_false(spprof_stack_get(0, &none));
     assert_false(spprof_stack_get(6, &none));
 }
 
-/* ---- Pools: notes and marks ---- */
+/* ---- Pools: handoffs, and what is already counted ---- */
 
-/* A pool that has its larger blocks from the tap below. */
-static bool allocate_noted(uintptr_t n, size_t size, size_t handed_down) {
-    if (spprof_passes(size) || !spprof_note_begin(size)) return false;
+/* A pool that has its larger blocks from the lower hook. */
+static bool allocate_by_handoff(uintptr_t n, size_t size, size_t handed_down) {
+    if (spprof_passes(size) || !spprof_handoff_begin(size)) return false;
     if (handed_down) allocate(n, handed_down);
-    return spprof_note_end();
+    return spprof_handoff_end();
 }
 
-TEST(test_a_note_gives_the_sample_its_size_in_its_reach_alone) {
+TEST(test_a_handoff_gives_the_sample_its_size_in_its_reach_alone) {
     static const size_t handed_down[] = {512, 513, 550, 609, 610};
     for (uintptr_t i = 0; i < 5; i++) {
         start(0);
-        bool taken = allocate_noted(i, 48, handed_down[i]);
+        bool taken = allocate_by_handoff(i, 48, handed_down[i]);
         spprof_stop();
         assert_int_equal(taken, handed_down[i] >= 513 && handed_down[i] <= 609);
         assert_int_equal(live_sample(i).size, taken ? 48 : handed_down[i]);
@@ -213,51 +213,51 @@ TEST(test_a_note_gives_the_sample_its_size_in_its_reach_alone) {
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 2);
 }
 
-TEST(test_a_note_that_nobody_takes_is_a_drop) {
+TEST(test_a_handoff_that_no_hook_completes_is_a_drop) {
     start(0);
-    assert_false(allocate_noted(1, 48, 0));
+    assert_false(allocate_by_handoff(1, 48, 0));
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 1);
-    allocate(2, 550); /* too late for the note */
+    allocate(2, 550); /* too late for the handoff */
     assert_live(1, 550);
 }
 
-TEST(test_a_note_is_spent_by_the_first_that_fits) {
+TEST(test_a_handoff_is_completed_by_the_first_that_fits) {
     start(0);
-    assert_true(spprof_note_begin(48));
+    assert_true(spprof_handoff_begin(48));
     allocate(1, 513);
     allocate(2, 513);
-    assert_true(spprof_note_end());
+    assert_true(spprof_handoff_end());
     assert_live(2, 48 + 513);
 }
 
-TEST(test_a_note_whose_allocation_fails_is_no_sample_and_no_drop) {
+TEST(test_a_handoff_whose_allocation_fails_is_no_sample_and_no_drop) {
     start(0);
-    assert_true(spprof_note_begin(48));
+    assert_true(spprof_handoff_begin(48));
     fail_to_allocate(513);
-    assert_true(spprof_note_end());
+    assert_true(spprof_handoff_end());
     assert_live(0, 0);
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
 }
 
-TEST(test_no_note_is_taken_while_stopped_or_inside_the_guard) {
-    assert_false(allocate_noted(1, 48, 513));
+TEST(test_no_handoff_begins_while_stopped_or_inside_the_guard) {
+    assert_false(allocate_by_handoff(1, 48, 513));
     start(0);
     spprof_pause();
-    assert_false(allocate_noted(1, 48, 513));
+    assert_false(allocate_by_handoff(1, 48, 513));
     spprof_resume();
     spprof_stop();
-    assert_false(allocate_noted(1, 48, 513));
+    assert_false(allocate_by_handoff(1, 48, 513));
     assert_live(0, 0);
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
 }
 
 /* Stopping between the announcement and the allocation is nobody's fault. */
-TEST(test_a_note_cut_off_by_stop_is_no_drop) {
+TEST(test_a_handoff_interrupted_by_stop_is_no_drop) {
     start(0);
-    assert_true(spprof_note_begin(48));
+    assert_true(spprof_handoff_begin(48));
     spprof_stop();
     allocate(1, 513);
-    assert_false(spprof_note_end());
+    assert_false(spprof_handoff_end());
     assert_live(0, 0);
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
     start(0);
@@ -265,58 +265,59 @@ TEST(test_a_note_cut_off_by_stop_is_no_drop) {
     assert_live(1, 550);
 }
 
-TEST(test_a_noted_sample_weighs_by_its_own_size) {
+TEST(test_a_handed_off_sample_weighs_by_its_own_size) {
     enum { COUNT = 60000 };
     const uint64_t seed = 3;
     assert_int_equal(spprof_start(500, &seed), SPPROF_OK);
     uint64_t sampled = 0;
-    for (int i = 0; i < COUNT; i++) sampled += allocate_noted(1, 100, 513) && live_sample(1).size == 100;
+    for (int i = 0; i < COUNT; i++) sampled += allocate_by_handoff(1, 100, 513) && live_sample(1).size == 100;
     double p = -__builtin_expm1(-100.0 / 500), sigma = __builtin_sqrt(COUNT * p * (1 - p));
     assert_true(__builtin_fabs((double)sampled - COUNT * p) < 4 * sigma);
     assert_int_equal(stats().total_samples, sampled);
 }
 
-/* The pool held the trial already: the tap below moves the block without a second one. */
-TEST(test_a_marked_realloc_is_moved_without_a_trial) {
+/* The pool has decided already: the lower hook moves the block without a second decision. */
+TEST(test_an_already_counted_realloc_is_moved_without_a_decision) {
     for (uintptr_t before = 0; before <= 64; before += 16) {
         start(0);
         allocate(10, 100);
-        int64_t countdown = spprof_mark_begin((char *)at(10) + before); /* debug layers put bytes before the block */
+        int64_t countdown =
+            spprof_already_counted_begin((char *)at(10) + before); /* debug layers put bytes before the block */
         reallocate(at(10), 40, at(20));
-        spprof_mark_end(countdown);
+        spprof_already_counted_end(countdown);
         assert_live(0, 0);
         spprof_stop();
     }
 }
 
-TEST(test_a_mark_reaches_no_other_block) {
+TEST(test_already_counted_reaches_no_other_block) {
     start(0);
     allocate(10, 100);
-    int64_t countdown = spprof_mark_begin((char *)at(10) + 65);
+    int64_t countdown = spprof_already_counted_begin((char *)at(10) + 65);
     reallocate(at(10), 40, at(10));
     assert_live(1, 40);
-    spprof_mark_end(countdown);
-    countdown = spprof_mark_begin((char *)at(10) - 16);
+    spprof_already_counted_end(countdown);
+    countdown = spprof_already_counted_begin((char *)at(10) - 16);
     reallocate(at(10), 50, at(10));
     assert_live(1, 50);
     allocate(11, 7); /* no realloc */
     reallocate(NULL, 8, at(12));
-    spprof_mark_end(countdown);
+    spprof_already_counted_end(countdown);
     assert_live(3, 65);
     reallocate(at(10), 60, at(10));
     assert_live(3, 75);
 }
 
-TEST(test_a_mark_gives_the_countdown_back) {
+TEST(test_already_counted_gives_the_countdown_back) {
     const uint64_t seed = 1;
     assert_int_equal(spprof_start(1 << 20, &seed), SPPROF_OK);
     allocate(1, 1);
     int64_t before = spprof_this_thread.countdown;
-    spprof_mark_end(spprof_mark_begin(at(1)));
+    spprof_already_counted_end(spprof_already_counted_begin(at(1)));
     assert_true(spprof_this_thread.countdown == before);
 }
 
-TEST(test_a_probe_counts_what_reaches_the_tap_and_samples_nothing) {
+TEST(test_a_probe_counts_what_reaches_the_hook_and_samples_nothing) {
     spprof_probe_begin();
     allocate(1, 513);
     assert_int_equal(spprof_probe_end(), 513);
@@ -344,18 +345,18 @@ int main(void) {
         cmocka_unit_test(test_a_stack_that_finds_no_memory_is_a_drop),
         cmocka_unit_test(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site),
         cmocka_unit_test(test_each_reason_has_a_counter_of_its_own),
-        cmocka_unit_test(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_cut),
-        cmocka_unit_test(test_a_note_gives_the_sample_its_size_in_its_reach_alone),
-        cmocka_unit_test(test_a_note_that_nobody_takes_is_a_drop),
-        cmocka_unit_test(test_a_note_is_spent_by_the_first_that_fits),
-        cmocka_unit_test(test_a_note_whose_allocation_fails_is_no_sample_and_no_drop),
-        cmocka_unit_test(test_no_note_is_taken_while_stopped_or_inside_the_guard),
-        cmocka_unit_test(test_a_note_cut_off_by_stop_is_no_drop),
-        cmocka_unit_test(test_a_noted_sample_weighs_by_its_own_size),
-        cmocka_unit_test(test_a_marked_realloc_is_moved_without_a_trial),
-        cmocka_unit_test(test_a_mark_reaches_no_other_block),
-        cmocka_unit_test(test_a_mark_gives_the_countdown_back),
-        cmocka_unit_test(test_a_probe_counts_what_reaches_the_tap_and_samples_nothing),
+        cmocka_unit_test(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited),
+        cmocka_unit_test(test_a_handoff_gives_the_sample_its_size_in_its_reach_alone),
+        cmocka_unit_test(test_a_handoff_that_no_hook_completes_is_a_drop),
+        cmocka_unit_test(test_a_handoff_is_completed_by_the_first_that_fits),
+        cmocka_unit_test(test_a_handoff_whose_allocation_fails_is_no_sample_and_no_drop),
+        cmocka_unit_test(test_no_handoff_begins_while_stopped_or_inside_the_guard),
+        cmocka_unit_test(test_a_handoff_interrupted_by_stop_is_no_drop),
+        cmocka_unit_test(test_a_handed_off_sample_weighs_by_its_own_size),
+        cmocka_unit_test(test_an_already_counted_realloc_is_moved_without_a_decision),
+        cmocka_unit_test(test_already_counted_reaches_no_other_block),
+        cmocka_unit_test(test_already_counted_gives_the_countdown_back),
+        cmocka_unit_test(test_a_probe_counts_what_reaches_the_hook_and_samples_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

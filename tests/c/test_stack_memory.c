@@ -1,5 +1,5 @@
-/* Reading stacks: the thread's own, ones that were made for it, a signal's, a coroutine's. Memory around them is mapped so
- * that a load too far is a fault. */
+/* Reading stacks: the thread's own, ones that were made for it, a signal's, a coroutine's. Memory around them is mapped
+ * so that a load too far is a fault. */
 #include "stack_memory.h"
 
 #include "memory.h"
@@ -266,7 +266,8 @@ TEST(test_another_stack_is_asked_for_each_time) {
     expect_own_as_before();
 }
 
-/* The program's own thread keeps its data elsewhere: where that lies above, all of it readable, it is still no stack. */
+/* The program's own thread keeps its data elsewhere: where that lies above, all of it readable, it is still no
+ * stack. */
 static void look_first(void) {
     sp_stack_memory stack = find(HERE);
     CHECK(can_load(&stack, HERE));

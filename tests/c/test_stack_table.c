@@ -21,10 +21,10 @@ static uint32_t make_frames(uint64_t n, uint64_t *frames) {
     return count;
 }
 
-static sp_stack_record *intern(const uint64_t *frames, uint32_t count, bool cut) {
+static sp_stack_record *intern(const uint64_t *frames, uint32_t count, bool depth_limited) {
     spprof_drop_reason reason;
-    sp_stack_record *record =
-        sp_stack_table_intern(&table, &(sp_stack_key){.frames = frames, .count = count, .cut = cut}, &reason);
+    sp_stack_record *record = sp_stack_table_intern(
+        &table, &(sp_stack_key){.frames = frames, .count = count, .depth_limited = depth_limited}, &reason);
     assert_non_null(record);
     return record;
 }
@@ -57,14 +57,14 @@ TEST(test_each_different_stack_is_kept_once) {
     assert_null(sp_stack_table_get(&table, different + 1));
 }
 
-TEST(test_cut_and_whole_stacks_of_the_same_frames_are_two) {
+TEST(test_depth_limited_and_whole_stacks_of_the_same_frames_are_two) {
     uint64_t frames[DEEPEST] = {1, 2, 3};
     sp_stack_table_create(&table, NO_LIMIT);
-    sp_stack_record *whole = intern(frames, 3, false), *cut = intern(frames, 3, true);
-    assert_ptr_not_equal(whole, cut);
-    assert_false(whole->cut);
-    assert_true(cut->cut);
-    assert_ptr_equal(intern(frames, 3, true), cut);
+    sp_stack_record *whole = intern(frames, 3, false), *limited = intern(frames, 3, true);
+    assert_ptr_not_equal(whole, limited);
+    assert_false(whole->depth_limited);
+    assert_true(limited->depth_limited);
+    assert_ptr_equal(intern(frames, 3, true), limited);
     assert_ptr_not_equal(intern(frames, 2, false), whole);
 }
 
@@ -198,7 +198,7 @@ TEST(test_eight_threads_that_meet_the_same_stacks_agree) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_different_stack_is_kept_once),
-        cmocka_unit_test(test_cut_and_whole_stacks_of_the_same_frames_are_two),
+        cmocka_unit_test(test_depth_limited_and_whole_stacks_of_the_same_frames_are_two),
         cmocka_unit_test(test_the_deepest_and_the_empty_stack_are_kept),
         cmocka_unit_test(test_a_full_table_names_its_reason_and_still_finds),
         cmocka_unit_test(test_failing_memory_is_named_and_later_there_is_room),

@@ -1,5 +1,5 @@
 /* The engine driven from many threads at once; addresses are only names. */
-#include "fake_tap.h"
+#include "fake_hook.h"
 #include "spprof.h"
 #include "support.h"
 

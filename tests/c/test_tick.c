@@ -1,4 +1,5 @@
-/* Timers whose signals come to one thread, the list of threads, their clocks, and copies of memory that may not be there. */
+/* Timers whose signals come to one thread, the list of threads, their clocks, and copies of memory that may not be
+ * there. */
 #include "clock.h"
 #include "memory.h"
 #include "support.h"

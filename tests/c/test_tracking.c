@@ -1,5 +1,5 @@
 /* The engine driven through its public functions, with addresses that are only names. */
-#include "fake_tap.h"
+#include "fake_hook.h"
 #include "spprof.h"
 #include "support.h"
 
@@ -266,8 +266,8 @@ TEST(test_errno_stays_as_the_allocator_left_it) {
     assert_int_equal(errno, 123);
 }
 
-static size_t walker_that_spoils_errno(uint64_t *frames, size_t capacity, bool *cut) {
-    (void)frames, (void)capacity, (void)cut;
+static size_t walker_that_spoils_errno(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)frames, (void)capacity, (void)depth_limited;
     errno = EIO;
     return 0;
 }

@@ -36,8 +36,8 @@ static specimen_function *plain(void) {
     return specimen_without_frame_pointer[SPECIMEN_plain];
 }
 
-/* A caller of code without tables: on aarch64 a frame pointer leads to the low end of a frame, so that only the caller's own
- * tells where that frame begins. */
+/* A caller of code without tables: on aarch64 a frame pointer leads to the low end of a frame, so that only the
+ * caller's own tells where that frame begins. */
 static specimen_function *framed(void) {
     return specimen_with_frame_pointer[SPECIMEN_plain];
 }
@@ -177,19 +177,19 @@ TEST(test_a_stack_that_the_program_provides_is_unwound_to_its_end) {
     assert_true(taken.ends[taken.count - 1] < (uintptr_t)memory + 2 * bytes);
 }
 
-TEST(test_a_deep_stack_is_cut_at_the_root) {
+TEST(test_a_deep_stack_is_limited_at_the_root) {
     sp_unwind_prepare();
     for (size_t length = TAKEN_MAX - 100; length <= 3 * TAKEN_MAX; length += TAKEN_MAX) {
         for (size_t i = 0; i < length; i++) script[i] = described[i % WAYS][SPECIMEN_plain];
         run(length);
-        assert_int_equal(taken.cut, length > TAKEN_MAX);
+        assert_int_equal(taken.depth_limited, length > TAKEN_MAX);
         assert_false(taken.truncated);
-        if (!taken.cut) check_whole(&trace);
-        for (size_t i = 1; taken.cut && i < TAKEN_MAX; i++) {
+        if (!taken.depth_limited) check_whole(&trace);
+        for (size_t i = 1; taken.depth_limited && i < TAKEN_MAX; i++) {
             assert_int_equal(taken.addresses[i], trace.returns[trace.depth - i]);
             assert_int_equal(taken.ends[i - 1], trace.ends[trace.depth - i]);
         }
-        if (taken.cut) assert_int_equal(taken.ends[TAKEN_MAX - 1], trace.ends[trace.depth - TAKEN_MAX]);
+        if (taken.depth_limited) assert_int_equal(taken.ends[TAKEN_MAX - 1], trace.ends[trace.depth - TAKEN_MAX]);
     }
 }
 
@@ -200,7 +200,7 @@ TEST(test_a_stack_fits_to_the_last_frame) {
     for (taken.capacity = 0; taken.capacity <= whole + 1; taken.capacity++) {
         RUN(plain());
         assert_int_equal(taken.count, taken.capacity < whole ? taken.capacity : whole);
-        assert_int_equal(taken.cut, taken.capacity < whole);
+        assert_int_equal(taken.depth_limited, taken.capacity < whole);
         assert_false(taken.truncated);
     }
 }
@@ -229,7 +229,7 @@ TEST(test_code_without_tables_is_left_by_its_frame_pointer) {
 
 /* Up to and with the frame from which nothing leads on. */
 static void check_truncated(size_t kept) {
-    CHECK(taken.truncated && !taken.cut);
+    CHECK(taken.truncated && !taken.depth_limited);
     CHECK(taken.count == kept + 1);
     for (size_t i = 0; i < kept; i++) CHECK(taken.addresses[1 + i] == trace.returns[trace.depth - 1 - i]);
     CHECK(taken.ends[kept] == taken.ends[kept - 1]); /* and it holds nothing */
@@ -476,7 +476,7 @@ int main(void) {
         cmocka_unit_test(test_the_programs_stack_ends_in_its_first_function),
         cmocka_unit_test(test_a_threads_stack_ends_where_it_was_started),
         cmocka_unit_test(test_a_stack_that_the_program_provides_is_unwound_to_its_end),
-        cmocka_unit_test(test_a_deep_stack_is_cut_at_the_root),
+        cmocka_unit_test(test_a_deep_stack_is_limited_at_the_root),
         cmocka_unit_test(test_a_stack_fits_to_the_last_frame),
         cmocka_unit_test(test_code_without_tables_is_left_by_its_frame_pointer),
         cmocka_unit_test(test_code_without_tables_or_frame_pointers_truncates),

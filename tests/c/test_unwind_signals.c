@@ -1,4 +1,5 @@
-/* Stacks that signals interrupt: through the signal's frame from inside the handler, and from the interrupted registers.
+/* Stacks that signals interrupt: through the signal's frame from inside the handler, and from the interrupted
+ * registers.
  *
  *   taken in a handler:  [ take_stack | handler | the signal's frame | interrupted | … ]
  */
@@ -47,7 +48,7 @@ static unsigned handled;
 
 /* What stands between the handler's frame and `raise_signal` is libc's: only that it is passed is known. */
 static void check_passes_signal(size_t entered_before) {
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
     CHECK(taken.addresses[1] == trace.returns[trace.depth - 1] && taken.addresses[2] == trace.returns[trace.depth - 2]);
     size_t from = 3;
     while (from < taken.count && taken.addresses[from] != trace.returns[entered_before - 1]) from++;
@@ -209,8 +210,9 @@ TEST(test_an_interrupted_instruction_is_looked_up_exactly_from_an_alternate_stac
 
 /* ---- Every instruction of many functions ----
  *
- * The processor stops after each. Calls and returns are followed by what the instructions are, which gives the stack that the
- * unwinder has to find at every point: in the middle of prologues, in linkage tables, in the loader, in the kernel's page. */
+ * The processor stops after each. Calls and returns are followed by what the instructions are, which gives the stack
+ * that the unwinder has to find at every point: in the middle of prologues, in linkage tables, in the loader, in the
+ * kernel's page. */
 
 #define STEP_FLAG 0x100
 #define CALLS_MAX 256
@@ -252,7 +254,7 @@ static void follow_instruction(uintptr_t pc, uintptr_t sp) {
 }
 
 static void check_step(uintptr_t pc) {
-    CHECK(!taken.truncated && !taken.cut);
+    CHECK(!taken.truncated && !taken.depth_limited);
     CHECK(taken.addresses[0] == pc + 1);
     CHECK(taken.count == 1 + stepping.depth + stepping.base_count);
     for (size_t i = 0; i < stepping.depth; i++) {
@@ -361,7 +363,8 @@ TEST(test_every_instruction_of_allocating_is_unwound) {
     step_through_all(allocate, 3000, 3);
 }
 
-/* The first call of each binds it: through the linkage table and the loader. Reading the clock enters the kernel's page. */
+/* The first call of each binds it: through the linkage table and the loader. Reading the clock enters the kernel's
+ * page. */
 static void bind_and_read_clock(void) {
     struct timespec now;
     text[0] = (char)a64l("zz");

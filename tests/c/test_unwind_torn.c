@@ -1,5 +1,6 @@
-/* Torn stacks: words of a real one are overwritten, it is unwound, and mended. Whatever stands there, unwinding ends, reads
- * nothing that cannot be read, and says only what can be an address. The stack lies between pages that cannot be read. */
+/* Torn stacks: words of a real one are overwritten, it is unwound, and mended. Whatever stands there, unwinding ends,
+ * reads nothing that cannot be read, and says only what can be an address. The stack lies between pages that cannot be
+ * read. */
 #include "objects.h"
 #include "support.h"
 #include "taken_stack.h"
@@ -25,7 +26,7 @@ static uintptr_t signal_return; /* where handlers return to: from there on a sta
 static uintptr_t saved[WORDS_MAX];
 static sp_last_walks last;
 static struct {
-    uint64_t truncated, whole, cut;
+    uint64_t truncated, whole, depth_limited;
 } seen;
 
 static void handle(int number) {
@@ -96,13 +97,13 @@ static void tear_words(uintptr_t *words, size_t count) {
 static void check_taken(const sp_unwind_counters *before) {
     sp_unwind_counters now = sp_unwind_read_counters();
     CHECK(taken.count >= 1 && taken.count <= taken.capacity);
-    CHECK(!taken.cut || taken.count == taken.capacity);
-    CHECK(!(taken.cut && taken.truncated));
+    CHECK(!taken.depth_limited || taken.count == taken.capacity);
+    CHECK(!(taken.depth_limited && taken.truncated));
     CHECK(now.truncated - before->truncated == taken.truncated);
     for (size_t i = 0; i < taken.count; i++) CHECK(taken.addresses[i] >> 48 == 0 && taken.addresses[i] != 0);
     seen.truncated += taken.truncated;
-    seen.cut += taken.cut;
-    seen.whole += !taken.cut && !taken.truncated;
+    seen.depth_limited += taken.depth_limited;
+    seen.whole += !taken.depth_limited && !taken.truncated;
 }
 
 /* Beside the last stack, torn otherwise, it is the same. */
@@ -110,7 +111,8 @@ static void check_beside_last(const sp_registers *registers) {
     static uintptr_t addresses[TAKEN_MAX], ends[TAKEN_MAX];
     sp_native_stack again = {.addresses = addresses, .ends = ends, .capacity = TAKEN_MAX, .last = &last};
     sp_unwind(registers, &again);
-    CHECK(again.count == taken.count && again.cut == taken.cut && again.truncated == taken.truncated);
+    CHECK(again.count == taken.count && again.depth_limited == taken.depth_limited &&
+          again.truncated == taken.truncated);
     CHECK(memcmp(addresses, taken.addresses, taken.count * sizeof *addresses) == 0);
     CHECK(memcmp(ends, taken.ends, taken.count * sizeof *ends) == 0);
 }
@@ -125,7 +127,8 @@ static void unwind_torn(const sp_registers *intact) {
     check_beside_last(&registers);
 }
 
-/* The end of a script: above this function's frame everything is torn, again and again, and mended before it returns. */
+/* The end of a script: above this function's frame everything is torn, again and again, and mended before it
+ * returns. */
 static __attribute__((noinline)) void tear(specimen_trace *at) {
     SPECIMEN_ENTER(at);
     sp_registers registers;

@@ -1,8 +1,8 @@
 /* Tells a fuzzing engine which code an input reached.
  *
- * gcc calls __sanitizer_cov_trace_pc in every block; engines look at counters of a byte each. Here is what lies between:
- * a block counts at a hash of its place in the program. libFuzzer has a function of that name, which only complains; so
- * the linker is told to lead the calls here (--wrap=__sanitizer_cov_trace_pc).
+ * gcc calls __sanitizer_cov_trace_pc in every block; engines look at counters of a byte each. Here is what lies
+ * between: a block counts at a hash of its place in the program. libFuzzer has a function of that name, which only
+ * complains; so the linker is told to lead the calls here (--wrap=__sanitizer_cov_trace_pc).
  */
 #include <stdint.h>
 

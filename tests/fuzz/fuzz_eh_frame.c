@@ -3,7 +3,8 @@
  *   input: [ pc: 4 | flags: 1 | form: 1 | place of .eh_frame_hdr: 2 ][ image … ]
  *
  * Some inputs are not a whole image but one function's instructions, or one expression: chance alone would seldom put
- * together an image of which so much is right. The image lies at the same address each time, so that an input with absolute addresses means the same each time.
+ * together an image of which so much is right. The image lies at the same address each time, so that an input with
+ * absolute addresses means the same each time.
  */
 #include "cfi.h"
 #include "expression.h"

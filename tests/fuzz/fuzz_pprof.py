@@ -28,7 +28,7 @@ from types import FrameType
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.diff import changes
 from spprof.cli import table, tree
-from spprof.formats.profile_stacks import Stacked
+from spprof.formats.profile_stacks import ProfileStacks
 from spprof.pprof.file import read_bytes, written
 from spprof.pprof.merge import merged
 from spprof.pprof.profile import Profile
@@ -115,7 +115,7 @@ def use(profile: Profile) -> None:
     ranked(tally, "total")
     tree.grown(tally)
     changes(tally, tally)
-    Stacked(profile).stack_totals()
+    ProfileStacks(profile).totals()
     b"".join(written(merged([profile, profile])))
 
 

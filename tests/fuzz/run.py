@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
 import shlex
 import subprocess
@@ -47,7 +48,7 @@ TARGETS = (
             "tests/fuzz/fuzz_eh_frame.c",
             *(f"src/core/unwind/{name}.c" for name in ("cfi", "dwarf_reader", "eh_frame", "expression")),
         ],
-        include=["src/core/unwind"],
+        include=["src/core/unwind", f"src/core/unwind/{platform.machine()}"],
     ),
 )
 

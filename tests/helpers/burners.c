@@ -71,7 +71,8 @@ static void use_alternate(stack_t *alternate, size_t size) {
     if (sigaltstack(alternate, NULL) != 0) abort();
 }
 
-/* What the kernel puts on a handler's stack. AT_MINSIGSTKSZ also reckons with registers that nobody may use without asking. */
+/* What the kernel puts on a handler's stack. AT_MINSIGSTKSZ also reckons with registers that nobody may use without
+ * asking. */
 static void *measure_kernel(void *taken) {
     struct sigaction noting = {.sa_handler = note_stack, .sa_flags = SA_ONSTACK}, before;
     stack_t large;

@@ -1,4 +1,5 @@
-/* patched.c: one library that allocates in every way a caller can reach malloc. Compiled once for each way of linking. */
+/* patched.c: one library that allocates in every way a caller can reach malloc. Compiled once for each way of
+ * linking. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -6,6 +6,7 @@ python3 tests/helpers/unwind_tables.py FILE...        compares every row of the 
 from __future__ import annotations
 
 import ctypes
+import platform
 import re
 import struct
 import subprocess
@@ -37,7 +38,8 @@ class Function:
 
 def compile_reader(folder: Path) -> Path:
     sources = [str(ENGINE / f"{name}.c") for name in ("dwarf_reader", "eh_frame", "cfi")]
-    return compile_library(HERE / "unwind_tables.c", folder / "unwind_tables.so", f"-I{ENGINE}", *sources)
+    folders = [f"-I{ENGINE}", f"-I{ENGINE / platform.machine()}"]
+    return compile_library(HERE / "unwind_tables.c", folder / "unwind_tables.so", *folders, *sources)
 
 
 # ---- readelf ----

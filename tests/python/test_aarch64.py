@@ -20,7 +20,8 @@ pytestmark = [pytest.mark.packaging, pytest.mark.nightly]
 
 SOURCES = ROOT / "tests" / "aarch64"
 USUAL = "-std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE".split()
-ENGINE_HEADERS = [f"-iquote{ROOT / folder}" for folder in ("include", "src/base", "src/core", "src/core/unwind")]
+INCLUDED = ("include", "src/base", "src/core", "src/core/unwind", "src/core/unwind/aarch64")
+ENGINE_HEADERS = [f"-iquote{ROOT / folder}" for folder in INCLUDED]
 
 # specimens.c is compiled once for each; the names are those of specimen_sets.c.
 NO_TABLES = "-fno-asynchronous-unwind-tables -fno-unwind-tables"
@@ -67,7 +68,7 @@ def compile_objects(tools: Toolchain, folder: Path) -> None:
         for name, flags in SETS.items()
     ]
     for source in sorted(set(SOURCES.glob("*.c")) - {SOURCES / "specimens.c", SOURCES / "plugin.c"}):
-        # malloc is led to the taps: the compiler must not know it by its name.
+        # malloc is redirected to the hooks: the compiler must not know it by its name.
         commands.append([*USUAL, *ENGINE_HEADERS, "-fno-builtin", source, "-o", folder / f"{source.stem}.o"])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda command: tools.compile("-c", *command), commands))
@@ -246,19 +247,23 @@ def debian_python() -> str:
 
 def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp_path: Path) -> None:
     version = debian_python()
-    layout = ROOT / f"src/python/pyframes_{version.replace('.', '')}.c"
+    layout = ROOT / f"src/python/frames/pyframes_{version.replace('.', '')}.c"
     if not layout.exists():
         pytest.skip(f"the frames of the distribution's Python {version} are not known")
     root = unpack(f"aarch64-python{version}", PYTHON_PACKAGES.format(version))
     package = tmp_path / "spprof"
     shutil.copytree(ROOT / "python/spprof", package)
     (package / library.name).symlink_to(library)
-    sources = [file for file in (ROOT / "src/python").glob("*.c") if not file.name.startswith("pyframes_")]
+    sources = [file for file in (ROOT / "src/python").glob("*/*.c") if not file.name.startswith("pyframes_")]
+    folders = sorted({file.parent for file in sources})
     headers = ["", "/aarch64-linux-gnu", f"/python{version}"]
     build.tools.compile(
         *"-std=gnu11 -O2 -shared -fPIC -D_GNU_SOURCE -fvisibility=hidden -Wl,-rpath,$ORIGIN".split(),
         '-DSPPROF_VERSION="0.1.0"',
-        *(f"-I{folder}" for folder in [ROOT / "include", *(f"{root}/usr/include{part}" for part in headers)]),
+        *(
+            f"-I{folder}"
+            for folder in [ROOT / "include", ROOT / "src", *folders, *(f"{root}/usr/include{part}" for part in headers)]
+        ),
         *sources,
         *(layout, library, "-o", package / "_engine.so"),
     )

@@ -43,7 +43,7 @@ def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_oth
     assert any(BYTES < value < 1.2 * BYTES for value in place.sites().values())
     lines = [line for line in ours.stderr.splitlines() if line.startswith("spprof: ")]
     assert lines[0].startswith("spprof: alive at the end: ")
-    assert any(re.fullmatch(r"spprof: CPU: .* samples of 1 thread, one each .*", line) for line in lines)
+    assert any(re.fullmatch(r"spprof: CPU: .* samples of 1 thread, 1 per .*", line) for line in lines)
     assert any(re.fullmatch(r"spprof:  .* [mu]?s +\d+\.\d %  busy \(.*program\.py:\d\)", line) for line in lines), lines
     assert lines[-1] == "spprof: wrote out.cpu.pb.gz; look at it: spprof table out.cpu.pb.gz"
 

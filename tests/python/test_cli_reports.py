@@ -334,7 +334,7 @@ def cpu(tmp_path: Path) -> Path:
 
 def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
     assert printed("table", cpu).splitlines() == [
-        "cpu: 1.000 s; 100 samples, one each 10.0 ms",
+        "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "        own                 total           site",
         "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12)",
         "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (/srv/app/" + "long/" * 40 + "evil.py:3)",
@@ -351,17 +351,17 @@ def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
 
 def test_tree_and_stats_of_a_cpu_profile_have_its_units(cpu: Path):
     assert printed("tree", cpu).splitlines()[:3] == [
-        "cpu: 1.000 s; 100 samples, one each 10.0 ms",
+        "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "  share        total  call",
-        "100.0 %      1.000 s  main (/srv/app/main.py:90)",
+        "  100 %       1.00 s  main (/srv/app/main.py:90)",
     ]
     stats = printed("stats", cpu)
     for line in (
         "samples 100",
-        "cpu 1.000 s",
+        "cpu 1.00 s",
         "entries 3",
-        "period 10.0 ms of cpu",
-        "duration 2.000 s",
+        "period 1 per 10 ms of cpu",
+        "duration 2.00 s",
         "python 3.11.7",
     ):
         assert line in re.sub(" +", " ", stats).splitlines(), line

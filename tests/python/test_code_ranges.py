@@ -1,4 +1,4 @@
-"""Where a function's code lies: src/python/code_ranges.h, which CPython 3.9 needs, tried on a library of our own."""
+"""Where a function's code is: src/python/frames/code_ranges.h, which CPython 3.9 needs, on a library of our own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import native
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-SOURCES = ROOT / "src" / "python"
+SOURCES = ROOT / "src" / "python" / "frames"
 
 SHT_SYMTAB, SHT_STRTAB, STT_FUNC = 2, 3, 2
 

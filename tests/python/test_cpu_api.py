@@ -19,7 +19,7 @@ def test_public_names_exist_and_say_what_they_are():
         spprof.nonsense  # noqa: B018
 
 
-INTERNAL = ("charts", "columns", "parts", "recorded", "stack_totals", "thread_name", "title")
+INTERNAL = ("parts", "save_with_notes", "thread_name", "timeline", "to_pprof")
 """What of Profile the package's own modules share."""
 
 

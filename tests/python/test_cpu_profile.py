@@ -14,8 +14,9 @@ from naive_heap import native_frame, python_frame
 from spprof import formats
 from spprof.analysis.by_site import Tally
 from spprof.analysis.sites import SiteKey
-from spprof.cli.own_frames import cpu_without_ourselves
+from spprof.cli.own_frames import cpu_without_own_frames
 from spprof.cpu_time import profile as cpu_profile
+from spprof.cpu_time import samples as cpu_samples
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import Label, Profile
 
@@ -105,7 +106,7 @@ def test_time_of_threads_that_ended_is_one_stack_and_makes_the_total_that_of_the
     cpu.unsampled = {MAIN_ID: 2 * MS}  # it will be in its next sample
     cpu.unseen_ns = 7 * MS
     profile = cpu.profile()
-    assert profile.samples[-1].frames == cpu_profile.SHORT
+    assert profile.samples[-1].frames == cpu_samples.SHORT
     assert profile.samples[-1].weight_ns == 7 * MS
     assert profile.total_ns == profile.process_ns - 2 * MS
 
@@ -124,7 +125,7 @@ def test_a_thread_that_blocks_signals_is_named_with_its_time():
     cpu.unsampled, cpu.blocked = {BLOCKED_ID: 50 * MS, MAIN_ID: 2 * MS}, {BLOCKED_ID}
     profile = cpu.profile()
     last = profile.samples[-1]
-    assert (last.frames, last.thread_id, last.thread_name) == (cpu_profile.BLOCKED, BLOCKED_ID, "io\n")
+    assert (last.frames, last.thread_id, last.thread_name) == (cpu_samples.BLOCKED, BLOCKED_ID, "io\n")
     assert (last.weight_ns, profile.total_ns) == (50 * MS, 88 * MS)
     assert f"thread io\\n ({BLOCKED_ID}) blocks all signals and could not be sampled; it used 50.0 ms" in str(profile)
 
@@ -177,7 +178,7 @@ def test_a_count_of_rows_is_checked(count: Any, error: type[Exception]):
 def test_a_profile_without_samples_is_empty():
     profile = NaiveCpu(STACKS, {MAIN_ID: "MainThread"}).profile()
     assert (profile.samples, profile.aggregate(), profile.top_functions(), profile.total_ns) == ((), (), [], 0)
-    assert str(profile) == "CPU: 0 s in 2.000 s by the clock; 0 samples of 0 threads, one each 10 ms"
+    assert str(profile) == "CPU: 0 s in 2.00 s by the clock; 0 samples of 0 threads, 1 per 10 ms"
 
 
 # ---- print
@@ -186,13 +187,13 @@ def test_a_profile_without_samples_is_empty():
 def test_the_table_shows_own_and_total_of_each_line():
     cpu = one_of_each()
     assert str(cpu.profile()).splitlines() == [
-        "CPU: 38.0 ms in 2.000 s by the clock; 5 samples of 2 threads, one each 10 ms",
-        "       own                total           site",
-        "   25.0 ms   65.8 %     25.0 ms   65.8 %  parse (parse.py:40)",
-        "   10.0 ms   26.3 %     30.0 ms   78.9 %  load (/srv/app/data/load.py:12)",
-        "    3.0 ms    7.9 %      3.0 ms    7.9 %  <native>",
+        "CPU: 38.0 ms in 2.00 s by the clock; 5 samples of 2 threads, 1 per 10 ms",
+        "        own                 total           site",
+        "    25.0 ms   65.8 %      25.0 ms   65.8 %  parse (parse.py:40)",
+        "    10.0 ms   26.3 %      30.0 ms   78.9 %  load (/srv/app/data/load.py:12)",
+        "     3.0 ms    7.9 %       3.0 ms    7.9 %  <native>",
     ]
-    assert repr(cpu.profile()) == "<Profile: 38000000 ns of cpu time, 5 samples, one each 10 ms>"
+    assert repr(cpu.profile()) == "<Profile: 38000000 ns of cpu time, 5 samples, 1 per 10 ms>"
 
 
 def test_the_table_ends_after_ten_lines():
@@ -201,13 +202,13 @@ def test_the_table_ends_after_ten_lines():
         cpu.add(line * MS, MAIN_ID, line)
     lines = str(cpu.profile()).splitlines()
     assert len(lines) == 2 + 10 + 1
-    assert lines[-1] == "    3.0 ms  in 2 more sites"
+    assert lines[-1] == "     3.0 ms  in 2 more sites"
 
 
 def test_the_table_says_what_must_be_known():
     profile = one_of_each().profile(short_threads=3, ticks="thread", dropped={"torn": 2, "no_memory": 0}, interval_ms=1)
     lines = str(profile).splitlines()
-    assert lines[0].endswith("one each 7.6 ms, where 1 ms were asked for")
+    assert lines[0].endswith("1 per 7.6 ms, where 1 ms was asked for")
     assert lines[-3:] == [
         "3 threads were too short to sample",
         "the system refused timers; a thread took the samples, by the clock",
@@ -265,7 +266,7 @@ def test_what_no_sample_covers_stands_in_the_file_without_samples(tmp_path: Path
     cpu = one_of_each()
     cpu.unseen_ns = 7 * MS
     profile = read_back(cpu.profile(), tmp_path)
-    (rest,) = [s for s in profile.samples if profile.frames(s.stack) == cpu_profile.SHORT]
+    (rest,) = [s for s in profile.samples if profile.frames(s.stack) == cpu_samples.SHORT]
     assert (rest.values, rest.labels) == ((0, 7 * MS), ())
 
 
@@ -326,11 +327,9 @@ def test_a_file_of_very_many_samples_has_every_stack_once(monkeypatch: pytest.Mo
 
 
 def test_converting_a_file_gives_the_same_charts(cpu: NaiveCpu, tmp_path: Path):
-    from spprof.formats.profile_stacks import Stacked
-
     profile = cpu.profile()
     direct = speedscope(profile, tmp_path)
-    formats.save(Stacked(read_back(profile, tmp_path)), tmp_path / "converted.json")
+    formats.save(read_back(profile, tmp_path), tmp_path / "converted.json")
     converted = json.loads((tmp_path / "converted.json").read_bytes())
     ends = [{chart["name"]: chart["endValue"] for chart in document["profiles"]} for document in (direct, converted)]
     assert ends[0] == ends[1]
@@ -364,7 +363,7 @@ def test_time_of_our_own_thread_is_one_frame_and_frames_that_lead_to_the_program
     cpu = NaiveCpu({1: (PARSE, MAIN, started), 2: (LOAD, tick)}, {MAIN_ID: "MainThread"})
     cpu.add(9 * MS, MAIN_ID, 1)
     cpu.add(2 * MS, MAIN_ID, 2)
-    profile = cpu_without_ourselves(cpu.profile())
+    profile = cpu_without_own_frames(cpu.profile())
     shown = {tuple(frame.function for frame in stack.frames): stack.weight_ns for stack in profile.aggregate()}
     assert shown == {("parse", "main"): 9 * MS, ("<spprof>",): 2 * MS}
     assert profile.total_ns == 11 * MS

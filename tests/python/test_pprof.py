@@ -58,7 +58,7 @@ def test_estimates_and_intervals_of_a_file_are_those_of_the_snapshot(heap: Naive
     snapshot = heap.snapshot()
     tally = Tally(read_back(heap, tmp_path), IN_USE)
     assert tally.whole.value == snapshot.estimated_heap_bytes
-    assert tally.whole.estimated_objects == snapshot.estimated_heap_objects
+    assert tally.whole.objects == snapshot.estimated_heap_objects
     assert tally.whole.samples == snapshot.live_samples
     for confidence in (0.5, 0.95, 0.999):
         assert tally.whole_interval(confidence) == snapshot.heap_bytes_interval(confidence)

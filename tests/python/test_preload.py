@@ -28,7 +28,7 @@ MAPPED = """
     memprof.start(0)
     held = bytearray(54_320)
     snapshot = memprof.get_snapshot()
-    assert [s.size for s in snapshot.samples if s.size == 54_321] == [54_321], "counted by one of the taps, once"
+    assert [s.size for s in snapshot.samples if s.size == 54_321] == [54_321], "counted by one of the hooks, once"
     print(memprof.get_stats().native_mode)
 """
 

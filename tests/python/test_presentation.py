@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from child import Child
 from native import compile_text
-from spprof import _engine, presentation
+from spprof import _engine
+from spprof.symbolize import interpreter_frames
 from spprof.symbolize.interpreter_frames import Home, home_of, role_of, telling
 
 # ---- The rules
@@ -63,35 +64,35 @@ def test_of_a_stack_that_ends_early_the_root_is_nobodys_start(roles: str, shown:
             PyObject_Vectorcall _PyObject_MakeTpCall PyObject_Call method_vectorcall cfunction_vectorcall_FASTCALL
             slot_tp_call slot_nb_inplace_add _Py_slot_tp_getattr_hook wrap_init type_call PyNumber_Add gen_iternext
             """,
-            presentation.CALLING,
+            interpreter_frames.CALLING,
         ),
         (
             "PyObject_Malloc _PyObject_Malloc PyMem_RawMalloc _PyMem_RawRealloc PyObject_Calloc _PyObject_GC_New",
-            presentation.ALLOCATING,
+            interpreter_frames.ALLOCATING,
         ),
-        ("main Py_BytesMain Py_RunMain pymain_run_python PyRun_SimpleString thread_run", presentation.STARTING),
+        ("main Py_BytesMain Py_RunMain pymain_run_python PyRun_SimpleString thread_run", interpreter_frames.STARTING),
         (
             """
             builtin_sorted list_sort_impl list_resize PyList_Append PyList_New PyUnicode_New array_concatenate
             partial_call builtin_exec list_vectorcall bounded_lru_cache_wrapper PyObject_CallSomething my_slot_tp_call
             start_thread
             """,
-            presentation.TELLING,
+            interpreter_frames.TELLING,
         ),
     ],
 )
 def test_the_interpreters_functions_are_told_apart_by_name(names: str, role: str) -> None:
     assert {name: role_of(Home.INTERPRETER, name) for name in names.split()} == dict.fromkeys(names.split(), role)
     others = {name: role_of(Home.OTHER, name) for name in names.split()}
-    assert others == dict.fromkeys(names.split(), presentation.TELLING)
+    assert others == dict.fromkeys(names.split(), interpreter_frames.TELLING)
 
 
 def test_without_a_name_it_depends_on_whose_function_it_is() -> None:
     assert {home: role_of(home, None) for home in Home} == {
-        Home.INTERPRETER: presentation.CALLING,
-        Home.LAUNCHER: presentation.STARTING,
-        Home.LIBC: presentation.SYSTEM,
-        Home.OTHER: presentation.TELLING,
+        Home.INTERPRETER: interpreter_frames.CALLING,
+        Home.LAUNCHER: interpreter_frames.STARTING,
+        Home.LIBC: interpreter_frames.SYSTEM,
+        Home.OTHER: interpreter_frames.TELLING,
     }
 
 

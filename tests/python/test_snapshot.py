@@ -294,32 +294,32 @@ def test_only_snapshots_can_be_compared(heap: NaiveHeap):
 def test_the_table_shows_total_intervals_and_sites():
     heap = NaiveHeap({number: (python_frame(f"site_{number}", number),) for number in range(1, 13)})
     for number in range(1, 13):
-        heap.add(1_000_000 * number, 0, number)
+        heap.add(number << 20, 0, number)
     lines = str(heap.snapshot(rate=0)).splitlines()
     assert lines[0] == (
-        "heap: 78.0 MB (78.0 MB - 78.0 MB, 95 %) in 12 objects, peak 78.0 MB; 12 live samples, every allocation"
+        "heap: 78.0 MiB (78.0 MiB - 78.0 MiB, 95 %) in 12 objects, peak 78.0 MiB; 12 live samples, every allocation"
     )
     assert lines[1].split() == ["estimate", "95", "%", "interval", "objects", "samples", "site"]
     assert lines[2].split() == [
         "12.0",
-        "MB",
+        "MiB",
         "12.0",
-        "MB",
+        "MiB",
         "-",
         "12.0",
-        "MB",
+        "MiB",
         "1",
         "1",
         "site_12",
         "(/app/module.py:12)",
     ]
-    assert lines[-1].split() == ["3.0", "MB", "in", "2", "more", "sites"]
+    assert lines[-1].split() == ["3.0", "MiB", "in", "2", "more", "sites"]
     assert len(lines) == 13
 
 
 def test_the_table_of_an_empty_snapshot_is_its_total():
     assert str(NaiveHeap({}).snapshot(rate=524288)) == (
-        "heap: 0 B (0 B - 1.9 MB, 95 %) in 0 objects, peak 0 B; 0 live samples, one each 512 KiB"
+        "heap: 0 B (0 B - 1.8 MiB, 95 %) in 0 objects, peak 0 B; 0 live samples, 1 per 512 KiB"
     )
 
 
@@ -340,7 +340,7 @@ def test_the_representation_is_one_line_with_the_interval(heap: NaiveHeap):
     low, high = snapshot.heap_bytes_interval()
     assert repr(snapshot) == (
         f"<HeapSnapshot: {snapshot.estimated_heap_bytes} bytes estimated (95 %: {low} to {high}), "
-        f"{snapshot.live_samples} live samples, one each 4096 bytes>"
+        f"{snapshot.live_samples} live samples, 1 per 4 KiB>"
     )
 
 
@@ -441,5 +441,5 @@ def test_the_stacks_of_a_snapshot_are_looked_up_together(heap: NaiveHeap):
         ask(heap.snapshot())
         assert set(heap.learned) == live
     heap.learned.clear()
-    heap.snapshot().stack_totals()
+    heap.snapshot().to_pprof()
     assert set(heap.learned) == {block.stack_id for block in heap.blocks}

@@ -52,12 +52,12 @@ class Library:
         listed = subprocess.run(["nm", str(path)], capture_output=True, text=True, check=True).stdout
         self._starts = {line.split()[2]: int(line.split()[0], 16) for line in listed.splitlines() if line[0] != " "}
 
-    def word(self, linker_name: str, after: int = 1, tenant: int = 0) -> int:
+    def word(self, linker_name: str, after: int = 1, generation: int = 0) -> int:
         """Of a return address some bytes after the function's start."""
-        return tenant << 48 | BASE + self._starts[linker_name] + after
+        return generation << 48 | BASE + self._starts[linker_name] + after
 
-    def module(self, tenant: int = 0, build_id: bytes = b"", path: Path | None = None) -> tuple[object, ...]:
-        return (BASE, BASE + SIZE, BASE, tenant, str(path or self.path), build_id)
+    def module(self, generation: int = 0, build_id: bytes = b"", path: Path | None = None) -> tuple[object, ...]:
+        return (BASE, BASE + SIZE, BASE, generation, str(path or self.path), build_id)
 
     def stripped(self, *options: str) -> Path:
         copy = self.path.with_name("stripped-" + self.path.name)
@@ -181,15 +181,15 @@ def test_what_has_no_file_tells_its_name_and_offset(
 # ---- Which file
 
 
-def test_each_tenant_of_a_place_has_its_own_names(library: Library, loaded: Loaded, tmp_path: Path) -> None:
+def test_each_generation_of_a_place_has_its_own_names(library: Library, loaded: Loaded, tmp_path: Path) -> None:
     other = Library(
         compile_text("int exported(void) { return 1; }\nint later(void) { return 2; }", tmp_path / "other.so")
     )
-    loaded.modules = [library.module(), other.module(tenant=1)]
+    loaded.modules = [library.module(), other.module(generation=1)]
     assert frame_of(library.word("hidden")).function == "hidden"
-    assert frame_of(other.word("later", tenant=1)).function == "later"
-    assert frame_of(other.word("later", tenant=1)).address == other.word("later")
-    assert frame_of(other.word("later", tenant=2)).function == f"0x{other.word('later'):x}"
+    assert frame_of(other.word("later", generation=1)).function == "later"
+    assert frame_of(other.word("later", generation=1)).address == other.word("later")
+    assert frame_of(other.word("later", generation=2)).function == f"0x{other.word('later'):x}"
 
 
 def test_a_file_that_was_replaced_is_not_believed(library: Library, loaded: Loaded) -> None:

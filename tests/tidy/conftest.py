@@ -9,6 +9,9 @@ from build_folder import build_folder
 
 ROOT = Path(__file__).parents[2]
 
+# The folders of what is one architecture's own, as the build names them.
+ARCHITECTURES = {"x86_64", "aarch64"}
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:

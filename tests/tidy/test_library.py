@@ -1,6 +1,7 @@
 """What libspprof_alloc.so is to a loader, and what its objects ask of libc."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def dynamic_section(library: Path, tag: str) -> set[str]:
 
 
 @pytest.mark.parametrize("room", ["base", "core", "cpu"])
-def test_the_engine_below_its_taps_never_allocates_with_malloc(build_dir: Path, room: str) -> None:
+def test_the_engine_below_its_hooks_never_allocates_with_malloc(build_dir: Path, room: str) -> None:
     undefined = set(re.findall(r"\bU (\w+)", output_of("nm", "-u", build_dir / "src" / room / f"lib{room}.a")))
     assert undefined, "objects that use nothing of libc cannot be right"
     assert undefined & ALLOCATES == set()
@@ -39,11 +40,30 @@ def test_exported_symbols_are_the_listed_ones(engine: Path, root: Path) -> None:
     assert sorted(exported) == (root / "tests/tidy/exported_symbols.txt").read_text().split()
 
 
-def test_what_the_public_header_declares_is_exported(engine: Path, root: Path) -> None:
-    header = (root / "include/spprof.h").read_text()
-    declared = set(re.findall(r"^SPPROF_API [^;]*?\b(spprof_\w+)(?:\(| __attribute__|;)", header, re.MULTILINE))
+def declared_by(headers: Iterable[Path]) -> list[str]:
+    api = re.compile(r"^SPPROF_API [^;]*?\b(spprof_\w+)(?:\(| __attribute__|;)", re.MULTILINE)
+    return [name for header in headers for name in api.findall(header.read_text())]
+
+
+def test_what_headers_declare_is_exported(engine: Path, root: Path) -> None:
+    """Each symbol once: by a public header, or by testing.h where only tests call it."""
+    declared = declared_by([*(root / "include").rglob("*.h"), root / "src/testing.h"])
     listed = (root / "tests/tidy/exported_symbols.txt").read_text().split()
-    assert declared == {name for name in listed if name.startswith("spprof_")}
+    assert sorted(declared) == [name for name in listed if name.startswith("spprof_")]
+
+
+def test_only_tests_call_what_is_exported_for_them(root: Path) -> None:
+    """And the module, which hands it on to tests in Python."""
+    names = declared_by([root / "src/testing.h"])
+    assert names
+    calls = re.compile(rf"\b({'|'.join(names)})\(")
+    users = {
+        (room, name)
+        for room in ("hooks", "python")
+        for file in (root / "src" / room).rglob("*.[ch]")
+        for name in calls.findall(file.read_text())
+    }
+    assert users <= {("python", "spprof_cpu_tick_of")}
 
 
 def test_one_name_for_every_version(engine: Path) -> None:

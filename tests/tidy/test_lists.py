@@ -1,19 +1,47 @@
-"""The build names its files one by one; here it is seen that none was forgotten."""
+"""The build names its files one by one; here it is seen that none was forgotten, and none listed twice."""
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
-from conftest import ROOT, sources
+import pytest
+from conftest import ARCHITECTURES, ROOT, sources
+
+BUILD_FILES = [Path("meson.build"), *sources("src", "python", "tests", pattern="meson.build")]
+STRING = r"'[^'\n]*'"
+# A string, or several and variables joined by slashes.
+NAME = re.compile(rf"(?:\w+ / )*{STRING}(?: / (?:\w+|{STRING}))*")
+LIST = re.compile(r"[(\[][^()\[\]]*[)\]]")
+SOURCE = re.compile(r"\w\.(?:c|h|py|pyi|js|css|html|typed)'$")
+
+
+def is_layout(file: Path) -> bool:
+    """Of another interpreter, as the build knows it."""
+    room = Path("src/python")
+    return room in file.parents and f"'{file.relative_to(room)}'" in (ROOT / room / "meson.build").read_text()
+
+
+def alternatives(file: Path) -> list[Path]:
+    """The same file in the folders of the other architectures."""
+    others = ARCHITECTURES - {file.parent.name} if file.parent.name in ARCHITECTURES else set()
+    return [file.parent.parent / other / file.name for other in others]
 
 
 def test_every_c_file_is_compiled(compile_commands: dict[Path, list[str]]) -> None:
-    layouts = (ROOT / "src/python/meson.build").read_text()
     forgotten = [file for file in sources("src", pattern="*.c") if file not in compile_commands]
-    assert [str(file) for file in forgotten if f"'{file.name}'" not in layouts] == []
+    other = {file for file in forgotten if any(one in compile_commands for one in alternatives(file))}
+    assert [str(file) for file in forgotten if file not in other and not is_layout(file)] == []
+
+
+def test_every_architecture_has_the_same_files() -> None:
+    own = [file for file in sources("src") if file.parent.name in ARCHITECTURES]
+    assert own
+    assert [str(other) for file in own for other in alternatives(file) if other not in own] == []
 
 
 def test_one_frame_layout_is_compiled(compile_commands: dict[Path, list[str]]) -> None:
-    layouts = [file.name for file in compile_commands if file.match("src/python/pyframes_3*.c")]
+    layouts = [file.name for file in compile_commands if file.match("src/python/frames/pyframes_3*.c")]
     assert len(layouts) == 1
 
 
@@ -27,3 +55,22 @@ def test_every_python_file_is_installed(build_dir: Path) -> None:
     patterns = ("*.py", "*.pyi", "*.js", "*.css", "*.html", "py.typed")
     package = {file for pattern in patterns for file in sources("python/spprof", pattern=pattern)}
     assert sorted(map(str, installed)) == sorted(map(str, package))
+
+
+def repeated(words: list[str]) -> list[str]:
+    return sorted(word for word, count in Counter(words).items() if count > 1)
+
+
+@pytest.mark.parametrize("file", BUILD_FILES, ids=str)
+def test_no_build_file_lists_a_source_twice(file: Path) -> None:
+    """Neither a file anywhere in it nor, where suffixes are left out, a name in one list."""
+    text = re.sub(r"#.*", "", (ROOT / file).read_text())
+    named = [name for name in NAME.findall(text) if SOURCE.search(name)]
+    listed = [name for each in LIST.findall(text) for name in repeated(NAME.findall(each))]
+    assert repeated(named) + listed == []
+
+
+def test_lists_are_read_from_the_build_files() -> None:
+    lists = [each for file in BUILD_FILES for each in LIST.findall((ROOT / file).read_text())]
+    names = {name for each in lists for name in NAME.findall(each)}
+    assert {"'memory_linux.c'", "architecture / 'tick_registers_linux.c'", "'memprof.py'", "'test_arena'"} <= names

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _engine
 from spprof.analysis import estimate
-from spprof.analysis.by_site import Amount, Tally
-from spprof.analysis.sites import outwards
+from spprof.analysis.sites import Sums, outwards
 from spprof.pprof.profile import ProfileError
 
 if TYPE_CHECKING:
+    from spprof.analysis.by_site import Tally
     from spprof.analysis.sites import SiteKey
     from spprof.pprof.profile import Profile, ValueType
 
@@ -40,19 +40,19 @@ class Change(NamedTuple):
         return None if self.interval is None else self.interval[0] > 0 or self.interval[1] < 0
 
 
-def change(old: Amount, new: Amount) -> Change:
+def change(old: Sums, new: Sums) -> Change:
     """The change from ``old`` to ``new``."""
     delta = new.value - old.value
     if not (old.has_spread and new.has_spread):
         return Change(old.value, new.value, delta, None)
-    exact = (new.fixed_bytes - old.fixed_bytes) / _engine.BYTES_ONE
-    ends = estimate.runs_difference_interval(exact, (new.variance, new.skewness), (old.variance, old.skewness))
+    exact = (new.fixed - old.fixed) / _engine.BYTES_ONE
+    ends = estimate.runs_difference_interval(exact, new.spread, old.spread)
     return Change(old.value, new.value, delta, outwards(ends))
 
 
 def changes(old: Tally, new: Tally) -> list[tuple[SiteKey, Change]]:
     """Every site's change, the largest first, then by name. Sites that hold the same are left out."""
-    nothing = Amount()
+    nothing = Sums()
     keys = {**old.own, **new.own}
     found = [(key, change(old.own.get(key, nothing), new.own.get(key, nothing))) for key in keys]
     return sorted((row for row in found if row[1].delta), key=lambda row: (-abs(row[1].delta), row[0]))

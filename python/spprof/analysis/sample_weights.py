@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from spprof import _engine
 from spprof.analysis import estimate
+from spprof.analysis.sites import Sums
 from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE
 
 if TYPE_CHECKING:
@@ -34,17 +35,10 @@ _TOLERANCE_SHARE = 1 / 64
 class Weight(NamedTuple):
     """What one sampled block stands for."""
 
-    size: int
     bytes: float
     objects: float
-    fixed_bytes: int
-    """In 1/BYTES_ONE, rounded as the engine rounds."""
-    fixed_objects: int
-    """In 1/OBJECTS_ONE."""
-    variance: float
-    """What it adds to V of the bytes."""
-    skewness: float
-    """What it adds to S of the bytes."""
+    sums: Sums
+    """The same as sums of one sample, rounded as the engine rounds."""
 
 
 class Drawn(NamedTuple):
@@ -58,14 +52,14 @@ def weight(size: int, rate: int) -> Weight:
     """The weight of a block of ``size`` bytes drawn at ``rate``; 0 and 1 both mean every allocation."""
     rate = 0 if rate == EVERY_ALLOCATION else rate
     _, estimated_bytes, objects = estimate.weigh(size, rate)
-    return Weight(
+    sums = Sums(
+        1,
         size,
-        estimated_bytes,
-        objects,
         math.floor(estimated_bytes * _BYTES_ONE + 0.5),
         math.floor(objects * _OBJECTS_ONE + 0.5),
         *estimate.spread(size, rate),
     )
+    return Weight(estimated_bytes, objects, sums)
 
 
 class Drawing:

@@ -1,6 +1,9 @@
-"""Sites: the places in the program by which live samples are summed.
+"""Sites, and the sums of the estimator over the samples of each.
 
-stack (leaf first) ─► innermost Python frame ─► SiteKey(function, file, line) ─► LiveSite, the sums
+    stack (leaf first) ─► innermost Python frame ─► SiteKey(function, file, line) ─► Site: Sums and native functions
+
+``Sums`` is the only accumulator: of a heap snapshot, of a profile from a file, of the page, of a difference. The page's
+script mirrors it (``report/assets/numbers.js``); a test gives both the same numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ from spprof.analysis import estimate
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spprof._engine import Site
     from spprof.results import Frame
 
 _BYTES_ONE = _engine.BYTES_ONE
@@ -30,44 +32,119 @@ class SiteKey(NamedTuple):
 
 
 def key_of(frame: Frame) -> SiteKey:
-    """Where a frame stands."""
+    """The site of a frame."""
     return SiteKey(frame.function, frame.file, frame.line)
 
 
-class LiveSite:
-    """Sums over the live samples of one site, in bytes, objects and samples."""
+class Sums:
+    """What some samples add up to, of one sample type.
 
-    __slots__ = ("fixed_bytes", "fixed_objects", "natives", "samples", "seen_bytes", "skewness", "variance")
+    Values are fixed-point integers, so that sums are exact whatever their order. ``variance`` and ``skewness`` are V
+    and S of ``spprof.estimate``, in the sample type's unit squared and cubed.
+    """
 
-    def __init__(self) -> None:
-        self.samples = 0
-        self.seen_bytes = 0
-        self.fixed_bytes = 0  # in 1/BYTES_ONE, so that sums are exact
-        self.fixed_objects = 0  # in 1/OBJECTS_ONE
-        self.variance = 0.0
-        self.skewness = 0.0
-        self.natives: dict[str, int] = {}  # native function beneath the site -> fixed_bytes
+    __slots__ = ("fixed", "fixed_objects", "has_spread", "is_drawn", "samples", "seen", "skewness", "variance")
 
-    def add(self, site: Site) -> None:
-        """Adds the live columns of one stack."""
-        self.samples += site[1]
-        self.seen_bytes += site[2]
-        self.fixed_bytes += site[3]
-        self.fixed_objects += site[4]
-        self.variance += site[5]
-        self.skewness += site[6]
+    def __init__(
+        self,
+        samples: int = 0,
+        seen: int = 0,
+        fixed: int = 0,
+        fixed_objects: int = 0,
+        variance: float = 0.0,
+        skewness: float = 0.0,
+    ) -> None:
+        self.samples: int = samples
+        self.seen = seen
+        """Bytes of the sampled blocks themselves."""
+        self.fixed = fixed
+        """The estimate, in 1/BYTES_ONE of the unit."""
+        self.fixed_objects = fixed_objects
+        """Estimated blocks, in 1/OBJECTS_ONE."""
+        self.variance = variance
+        self.skewness = skewness
+        self.is_drawn = True
+        """Whether the sampling probability of every sample is known, so that there is an interval."""
+        self.has_spread = True
+        """Whether the variance is known, so that two runs can be compared."""
+
+    def add(self, other: Sums, times: int = 1) -> None:
+        """Add ``other``, scaled by ``times``: so many samples that are each what ``other`` is."""
+        self.samples += times * other.samples
+        self.seen += times * other.seen
+        self.fixed += times * other.fixed
+        self.fixed_objects += times * other.fixed_objects
+        self.variance += times * other.variance
+        self.skewness += times * other.skewness
+        self.is_drawn &= other.is_drawn
+        self.has_spread &= other.has_spread
+
+    def add_value(self, value: int) -> None:
+        """Add a value of which nothing else is known."""
+        self.fixed += value * _BYTES_ONE
+        self.is_drawn = self.has_spread = False
+
+    def add_timed(self, value: int, samples: int) -> None:
+        """Add a time that ``samples`` samples of about the same weight stand for; 0 where it was read, not sampled.
+
+        Another run would have as many samples here as chance has it, with the same mean.
+        """
+        self.samples += samples
+        self.fixed += value * _BYTES_ONE
+        if samples:
+            self.variance += value**2 / samples
+            self.skewness += value**3 / samples**2
+        self.is_drawn = False
 
     @property
-    def estimated_bytes(self) -> int:
-        return rounded(self.fixed_bytes, _BYTES_ONE)
+    def value(self) -> int:
+        """The estimate, or the sum of plain values, in the unit of the sample type, rounded."""
+        return rounded(self.fixed, _BYTES_ONE)
 
     @property
-    def estimated_objects(self) -> int:
+    def objects(self) -> int:
+        """Estimated blocks, rounded."""
         return rounded(self.fixed_objects, _OBJECTS_ONE)
 
-    def bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
-        exact = self.fixed_bytes / _BYTES_ONE
-        return outwards(estimate.interval(exact, self.variance, self.skewness, self.seen_bytes, confidence))
+    @property
+    def spread(self) -> tuple[float, float]:
+        """(V, S), as ``spprof.estimate`` takes them."""
+        return self.variance, self.skewness
+
+    def interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
+        """Where the true value lies, rounded outwards; None where sampling probabilities are not known."""
+        if not self.is_drawn:
+            return None
+        exact = self.fixed / _BYTES_ONE
+        return outwards(estimate.interval(exact, self.variance, self.skewness, self.seen, confidence))
+
+    def heap_interval(self, rate: int, confidence: float = 0.95) -> tuple[int, int]:
+        """The same for a whole heap sampled at ``rate``, which may also hold sites without any sample."""
+        exact = self.fixed / _BYTES_ONE
+        return outwards(estimate.heap_interval(exact, self.variance, self.skewness, self.seen, rate, confidence))
+
+
+class Site(Sums):
+    """The sums of one site, and which native functions allocated beneath its line."""
+
+    __slots__ = ("natives",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.natives: dict[str, int] = {}
+        """Native function to the bytes that it allocated, in 1/BYTES_ONE."""
+
+    def add_beneath(self, native: str | None, sums: Sums) -> None:
+        """Add the sums of a stack, in which ``native`` is the innermost function beneath the site's line, if any."""
+        self.add(sums)
+        if native is not None:
+            self.natives[native] = self.natives.get(native, 0) + sums.fixed
+
+    @property
+    def native_function(self) -> str | None:
+        """The native function that allocated most beneath the line; None where the line itself allocated."""
+        natives = self.natives
+        return max(natives, key=lambda name: (natives[name], name)) if natives else None
 
 
 def site_frame(frames: Iterable[Frame]) -> Frame:

@@ -7,9 +7,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from spprof import formats
 from spprof.analysis.diff import type_names
 from spprof.cli.terminal import progress
-from spprof.pprof.file import read_profile, written
+from spprof.formats.atomic_file import is_written_directly
+from spprof.pprof.file import read_profile
 from spprof.pprof.profile import ProfileError
 from spprof.text import visible
 
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     import argparse
 
     from spprof.pprof.profile import Profile
-
-OUTPUT_SUFFIXES = (".pb.gz", ".json", ".collapsed", ".txt", ".html")
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
@@ -74,8 +74,6 @@ def print_json(document: dict[str, object]) -> None:
 
 def refusal(path: str, force: bool) -> str | None:
     """Why ``path`` must not be written to; None if it may."""
-    from spprof.formats.atomic_file import is_written_directly
-
     folder = os.path.dirname(path) or "."
     if os.path.isdir(path):
         return f"{visible(path)} is a folder; add a file name"
@@ -88,8 +86,7 @@ def refusal(path: str, force: bool) -> str | None:
     return f"{visible(path)} exists; -f overwrites it" if os.path.lexists(path) and not force else None
 
 
-def save(profile: Profile, path: str) -> None:
-    """Writes a profile as pprof. OSError: it cannot be written, and what was there before is still there."""
-    from spprof.formats.atomic_file import write_file
-
-    write_file(path, written(profile))
+def format_of_output(path: str) -> str:
+    """The format of a file of that name: pprof, unless its suffix means another."""
+    known = path.lower().endswith(tuple(formats.SUFFIXES))
+    return formats.format_of(path) if known else "pprof"

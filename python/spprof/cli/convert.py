@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof import formats
-from spprof.cli.arguments import OUTPUT_SUFFIXES, add_output_arguments, read, refusal
-from spprof.formats.profile_stacks import Stacked
+from spprof.cli.arguments import add_output_arguments, read, refusal
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -21,10 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     output = arguments.output
-    if not output.lower().endswith(OUTPUT_SUFFIXES):
-        arguments.parser.error(f"the suffix of {visible(output)} names no format; use {', '.join(OUTPUT_SUFFIXES)}")
+    if not output.lower().endswith(tuple(formats.SUFFIXES)):
+        arguments.parser.error(f"the suffix of {visible(output)} names no format; use {', '.join(formats.SUFFIXES)}")
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    formats.save(Stacked(read(arguments.file)), output)
+    formats.save(read(arguments.file), output)
     return 0

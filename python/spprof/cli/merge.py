@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.cli.arguments import add_output_arguments, read, refusal, save
+from spprof import formats
+from spprof.cli.arguments import add_output_arguments, read, refusal
 from spprof.pprof.merge import merged
 
 if TYPE_CHECKING:
@@ -21,5 +22,5 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(arguments.output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    save(merged([read(path) for path in arguments.files]), arguments.output)
+    formats.save(merged([read(path) for path in arguments.files]), arguments.output, "pprof")
     return 0

@@ -10,7 +10,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from spprof.heap import snapshot
+from spprof.heap.samples import SAMPLE, STACK_ID
 from spprof.results import Frame
 from spprof.symbolize.stacks import NATIVE
 
@@ -26,7 +26,7 @@ _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _RECORDER = os.path.join(_OUR_FOLDER, "recorder.py")
 
 
-def heap_without_ourselves(taken: HeapSnapshot) -> HeapSnapshot:
+def heap_without_own_frames(taken: HeapSnapshot) -> HeapSnapshot:
     """The snapshot without the frames that lead to the program, and without what our own thread allocated."""
     ours = {totals[0] for totals in taken.site_totals() if _is_ticking(taken.frames(totals[0]))}
     if ours:
@@ -35,7 +35,7 @@ def heap_without_ourselves(taken: HeapSnapshot) -> HeapSnapshot:
     return replace(taken, _frames_of=lambda stack_id: theirs(frames_of(stack_id)))
 
 
-def cpu_without_ourselves(taken: Profile) -> Profile:
+def cpu_without_own_frames(taken: Profile) -> Profile:
     """The profile without the frames that lead to the program. No time is left out: it was used."""
     frames_of = taken._frames_of
 
@@ -47,11 +47,11 @@ def cpu_without_ourselves(taken: Profile) -> Profile:
 
 
 def _without_stacks(taken: HeapSnapshot, ours: set[int]) -> HeapSnapshot:
-    kept = [record for record in taken.records() if record[snapshot.STACK_ID] not in ours]
+    kept = [record for record in taken.records() if record[STACK_ID] not in ours]
     return replace(
         taken,
         live_samples=len(kept),
-        _packed=b"".join(snapshot.SAMPLE.pack(*record) for record in kept),
+        _packed=b"".join(SAMPLE.pack(*record) for record in kept),
         _sites=[site for site in taken._sites if site[0] not in ours],
     )
 
@@ -61,7 +61,7 @@ def _is_ticking(frames: tuple[Frame, ...]) -> bool:
 
 
 def theirs(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
-    """A stack from the program's first frame on: ours, and the interpreter's between ours and the program's, are cut.
+    """A stack from the program's first frame on, without ours and the interpreter's between ours and the program's.
 
     What happens before there is a frame of the program's, by the compiler above all, has none.
     """

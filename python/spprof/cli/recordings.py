@@ -1,6 +1,6 @@
 """What ``spprof run`` records: the heap, CPU time, or both, each with a file of its own.
 
-start ─► stop ─► take: what was recorded, without ourselves ─► save, lines: the summary
+start ─► stop ─► take: what was recorded, without our own frames ─► save, lines: the summary
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from spprof import cpu, formats, memprof
+from spprof import cpu, memprof
 from spprof.cli import summary
-from spprof.cli.own_frames import cpu_without_ourselves, heap_without_ourselves
-from spprof.formats.atomic_file import write_file
+from spprof.cli.arguments import format_of_output
+from spprof.cli.own_frames import cpu_without_own_frames, heap_without_own_frames
 from spprof.heap import snapshot
-from spprof.pprof.file import written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,10 +48,7 @@ class Recording(ABC):
     def write(self, path: str, notes: dict[str, str]) -> None:
         """Writes the file, in the format of the output's suffix. OSError: it cannot be written."""
         self._last = taken = self.take()
-        if summary.is_pprof(self.output):
-            write_file(path, written(taken.recorded(notes)))
-        else:
-            formats.save(taken, path, formats.format_of(self.output))
+        taken.save_with_notes(path, format_of_output(self.output), notes)
 
 
 class HeapRecording(Recording):
@@ -72,7 +68,7 @@ class HeapRecording(Recording):
             memprof.stop()
 
     def take(self) -> HeapSnapshot:
-        return heap_without_ourselves(snapshot.cut())
+        return heap_without_own_frames(snapshot.take())
 
     def lines(self, path: str) -> Iterable[str]:
         return summary.heap_lines(self._last, path, self._rate_kb)
@@ -96,7 +92,7 @@ class CpuRecording(Recording):
             self._stopped = cpu.stop()  # what follows, the heap's file above all, uses time that is not the program's
 
     def take(self) -> Profile:
-        return cpu_without_ourselves(self._stopped or cpu.running())
+        return cpu_without_own_frames(self._stopped or cpu.running())
 
     def lines(self, path: str) -> Iterable[str]:
         return summary.cpu_lines(self._last, path)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_site import Tally
 from spprof.cli.arguments import add_json_argument, print_json, read
 from spprof.cli.terminal import Terminal
-from spprof.text import amount, visible
+from spprof.report.facts import period_text
+from spprof.text import amount, interval_text, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -38,13 +39,12 @@ def _print(profile: Profile) -> None:
         text = amount(tally.whole.value, value_type.unit)
         ends = tally.whole_interval()
         if ends:
-            text += f" ({amount(ends[0], value_type.unit)} - {amount(ends[1], value_type.unit)}, 95 %)"
+            text += f" ({interval_text(ends, value_type.unit)}, 95 %)"
         terminal.line(f"{visible(value_type.type):<20}{text}")
     for name, value in _counts(profile).items():
         terminal.line(f"{'entries' if name == 'samples' else name:<20}{value}")  # "samples" is a type of CPU profiles
     if profile.period:
-        period = "every allocation" if profile.is_heap and profile.period == 1 else _period(profile)
-        terminal.line(f"{'period':<20}{period}")
+        terminal.line(f"{'period':<20}{period_text(profile)}")
     if profile.time_ns:
         terminal.line(f"{'time':<20}{_time(profile)}")
     if profile.duration_ns:
@@ -61,10 +61,6 @@ def _counts(profile: Profile) -> dict[str, int]:
         "locations": len(profile.locations),
         "mappings": len(profile.mappings),
     }
-
-
-def _period(profile: Profile) -> str:
-    return f"{amount(profile.period, profile.period_type.unit)} of {visible(profile.period_type.type or '?')}"
 
 
 def _time(profile: Profile) -> str | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.site_table import SiteTable, interval, own, own_share, total, total_share
 from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.terminal import Terminal
-from spprof.text import amount, percent, site_text, visible
+from spprof.text import amount, interval_text, sampling_text, site_text, visible
 
 if TYPE_CHECKING:
     import argparse
 
-    from spprof.analysis.by_site import Amount, Row
-    from spprof.analysis.sites import SiteKey
+    from spprof.analysis.by_site import Row
+    from spprof.analysis.sites import Site, SiteKey
 
 _ROWS = 20
 
@@ -40,11 +41,11 @@ def headline(tally: Tally) -> str:
     unit, profile, samples = tally.value_type.unit, tally.profile, tally.whole.samples
     text = f"{visible(tally.value_type.type)}: {amount(tally.whole.value, unit)}"
     ends = tally.whole_interval()
-    how = f"one each {amount(profile.period, profile.period_type.unit)}"
     if ends:
-        how = how if profile.period > 1 else "every allocation"
-        return f"{text} ({amount(ends[0], unit)} - {amount(ends[1], unit)}, 95 %); {samples} live samples, {how}"
-    return f"{text}; {samples} samples, {how}" if samples and profile.period else text
+        how = sampling_text(profile.period if profile.period > 1 else 0)
+        return f"{text} ({interval_text(ends, unit)}, 95 %); {amount(samples, 'count')} live samples, {how}"
+    how = sampling_text(profile.period, profile.period_type.unit)
+    return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
 
 
 def _print(tally: Tally, rows: list[Row], count: int) -> None:
@@ -53,41 +54,24 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     if not rows:
         terminal.line(explanation(tally))
         return
-    numbers_of = _numbers_with_interval if tally.whole.is_drawn else _numbers_with_shares
-    if not terminal.leaves_room(len(numbers_of(tally, rows[0]))):
-        numbers_of = _numbers_alone
-    terminal.line(numbers_of(tally, None), "bold")
-    for row in rows[:count]:
-        numbers = numbers_of(tally, row)
-        terminal.line(numbers + terminal.fitted(site_text(*row[0]), len(numbers)))
+    table = _table(tally, terminal)
+    terminal.line(table.headings, "bold")
+    for key, sums, with_calls in rows[:count]:
+        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(site_text(*key), table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
 
 
-def _numbers_with_interval(tally: Tally, row: Row | None) -> str:
-    """The columns before the site; without a row their headings."""
-    if row is None:
-        return f"{'own':>11}  {'95 % interval':>23}  {'total':>11}  site"
-    _, own, total = row
-    unit, ends = tally.value_type.unit, own.interval()
-    between = f"{amount(ends[0], unit)} - {amount(ends[1], unit)}" if ends and own.value else ""
-    return f"{amount(own.value, unit):>11}  {between:>23}  {amount(total, unit):>11}  "
-
-
-def _numbers_with_shares(tally: Tally, row: Row | None) -> str:
-    """The same where there are no intervals."""
-    if row is None:
-        return f"{'own':>11}  {'':>7}  {'total':>11}  {'':>7}  site"
-    values = (row[1].value, row[2])
+def _table(tally: Tally, terminal: Terminal) -> SiteTable:
+    """With intervals where there are any, else with shares; in a narrow terminal with neither."""
     unit, whole = tally.value_type.unit, tally.whole.value
-    return "".join(f"{amount(value, unit):>11}  {percent(value, whole):>5.1f} %  " for value in values)
-
-
-def _numbers_alone(tally: Tally, row: Row | None) -> str:
-    """The same for a narrow terminal."""
-    if row is None:
-        return f"{'own':>11}  {'total':>11}  site"
-    return "".join(f"{amount(value, tally.value_type.unit):>11}  " for value in (row[1].value, row[2]))
+    wide = (
+        (own(unit), interval(unit), total(unit))
+        if tally.whole.is_drawn
+        else (own(unit), own_share(whole), total(unit), total_share(whole))
+    )
+    table = SiteTable(wide)
+    return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
 
 
 def explanation(tally: Tally) -> str:
@@ -113,22 +97,21 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
         "low": ends[0],
         "high": ends[1],
         "sites_in_file": count,
-        "sites": [site_document(key, own, total) for key, own, total in shown],
+        "sites": [site_document(*row) for row in shown],
     }
 
 
-def site_document(key: SiteKey, own: Amount, total: int) -> dict[str, object]:
+def site_document(key: SiteKey, site: Site, with_calls: int) -> dict[str, object]:
     """One row as JSON."""
-    ends = own.interval() or (None, None)
-    natives = own.natives
+    ends = site.interval() or (None, None)
     return {
         "function": key.function,
         "file": key.file,
         "line": key.line,
-        "own": own.value,
+        "own": site.value,
         "own_low": ends[0],
         "own_high": ends[1],
-        "total": total,
-        "samples": own.samples if own.has_spread else None,
-        "native_function": max(natives, key=lambda name: (natives[name], name)) if natives else None,
+        "total": with_calls,
+        "samples": site.samples if site.has_spread else None,
+        "native_function": site.native_function,
     }

@@ -17,7 +17,7 @@ from spprof.analysis.sites import SiteKey, rounded
 from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.table import explanation, headline
 from spprof.cli.terminal import Terminal
-from spprof.text import amount, percent, site_text
+from spprof.text import amount, share_text, site_text
 
 if TYPE_CHECKING:
     import argparse
@@ -65,13 +65,13 @@ def grown(tally: Tally) -> Node:
     keys = tally.keys
     for stack, held in tally.stacks.items():
         node = root
-        node.fixed += held.fixed_bytes
+        node.fixed += held.fixed
         for index in reversed(stack):
             for key in reversed(keys[index]):
                 below = node.calls.get(key)
                 if below is None:
                     below = node.calls[key] = Node(key)
-                below.fixed += held.fixed_bytes
+                below.fixed += held.fixed
                 node = below
     return root
 
@@ -104,11 +104,12 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         return
     terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
     for depth, node in rows:
-        share = percent(node.fixed, root.fixed)
         indent = "  " * (depth - 1) + "+ " if depth else ""
         if depth > _INDENT_MAX // 2:
             indent = f"{'  ' * (_INDENT_MAX // 2 - 3)}[{depth}] "
-        numbers = f"{share:>5.1f} %  {amount(rounded(node.fixed, _BYTES_ONE), unit):>11}  {indent}"
+        numbers = (
+            f"{share_text(node.fixed, root.fixed):>7}  {amount(rounded(node.fixed, _BYTES_ONE), unit):>11}  {indent}"
+        )
         terminal.line(numbers + terminal.fitted(site_text(*node.key), len(numbers)))
     if left_out:
         terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")

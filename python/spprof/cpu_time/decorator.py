@@ -2,22 +2,28 @@
 
     call ─► begins a profile, unless one is being made ─► the function ─► its profile, in the attribute ``profile``
 
+A call gives what the function gives: where the profiler fails, a RuntimeWarning says so, one for each function.
+
 Plain functions, generators, coroutine functions and asynchronous generators, each replaced by one of its kind.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
-from contextlib import contextmanager
+import warnings
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
+from spprof.cpu import BY_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
     from spprof.cpu import Profiler
+    from spprof.cpu_time.profile import Profile
 
 
 def decorate(function: Any, profiler: Profiler) -> Any:
@@ -26,77 +32,101 @@ def decorate(function: Any, profiler: Profiler) -> Any:
         raise TypeError(f"put @spprof.profile below @{type(function).__name__}, next to the function")
     if inspect.isclass(function) or not callable(function):
         raise TypeError(f"@spprof.profile takes a function, not {function!r}; of a class, decorate its methods")
-    wrapper = _wrapper(function, profiler)
+    wrapper = _wrapper(function, _Calls(function, profiler))
     wrapper.profile = None
     return wrapper
 
 
-def _wrapper(function: Callable[..., Any], profiler: Profiler) -> Any:
+def _wrapper(function: Callable[..., Any], calls: _Calls) -> Any:
     if inspect.isasyncgenfunction(function):
-        return _asynchronous_generator(function, profiler)
+        return _asynchronous_generator(function, calls)
     if inspect.iscoroutinefunction(function):
-        return _coroutine(function, profiler)
+        return _coroutine(function, calls)
     if inspect.isgeneratorfunction(function):
-        return _generator(function, profiler)
-    return _plain(function, profiler)
+        return _generator(function, calls)
+    return _plain(function, calls)
 
 
-@contextmanager
-def _measured(profiler: Profiler, profiled: Any) -> Iterator[None]:
-    """One call, whose profile becomes an attribute of ``profiled``; nothing if a profile is being made already."""
-    if not _begun(profiler):
-        yield
-        return
-    try:
-        yield
-    finally:
+class _Calls:
+    """What the calls of one function share."""
+
+    def __init__(self, function: Any, profiler: Profiler) -> None:
+        self._name = getattr(function, "__qualname__", repr(function))
+        self._profiler = profiler
+        self._has_warned = False
+
+    @contextmanager
+    def measured(self, profiled: Any) -> Iterator[None]:
+        """One call, whose profile becomes an attribute of ``profiled``; nothing if a profile is being made already."""
+        profiler = self._begin()
+        try:
+            yield
+        finally:
+            if profiler is not None:
+                profiled.profile = self._end(profiler) or profiled.profile
+
+    def _begin(self) -> Profiler | None:
+        """The call's own profiler, since another thread's call may begin when this one ends; None: it cannot start."""
+        if _engine.cpu_is_active():
+            return None
+        profiler = copy.copy(self._profiler)
+        try:
+            if profiler._begin() == "thread":
+                self._warn(f"{self._name}() is profiled, but {BY_THREAD}")
+        except Exception as error:
+            if not isinstance(error, RuntimeError) or not _engine.has_main_gil():  # else another thread was faster
+                self._warn(f"{self._name}() runs without being profiled: {str(error) or repr(error)}")
+            return None
+        return profiler
+
+    def _end(self, profiler: Profiler) -> Profile | None:
         try:
             profiler.__exit__(None, None, None)
-        finally:
-            profiled.profile = profiler.profile
+        except Exception as error:
+            failed = "made" if profiler._profile is None else "saved"
+            self._warn(f"the profile of {self._name}() could not be {failed}: {str(error) or repr(error)}")
+        return profiler._profile
+
+    def _warn(self, words: str) -> None:
+        """Says it to whoever called the function. A filter may make an error of it, which is not the function's."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        with suppress(Exception):
+            warnings.warn(words, RuntimeWarning, stacklevel=6)
 
 
-def _begun(profiler: Profiler) -> bool:
-    if _engine.cpu_is_active():
-        return False
-    try:
-        profiler.__enter__()
-    except RuntimeError:  # another thread was faster
-        return False
-    return True
-
-
-def _plain(function: Callable[..., Any], profiler: Profiler) -> Callable[..., Any]:
+def _plain(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
     @functools.wraps(function)
     def profiled(*arguments: Any, **keywords: Any) -> Any:
-        with _measured(profiler, profiled):
+        with calls.measured(profiled):
             return function(*arguments, **keywords)
 
     return profiled
 
 
-def _generator(function: Callable[..., Any], profiler: Profiler) -> Callable[..., Any]:
+def _generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
     @functools.wraps(function)
     def profiled(*arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
-        with _measured(profiler, profiled):
+        with calls.measured(profiled):
             return (yield from function(*arguments, **keywords))
 
     return profiled
 
 
-def _coroutine(function: Callable[..., Any], profiler: Profiler) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
     @functools.wraps(function)
     async def profiled(*arguments: Any, **keywords: Any) -> Any:
-        with _measured(profiler, profiled):
+        with calls.measured(profiled):
             return await function(*arguments, **keywords)
 
     return profiled
 
 
-def _asynchronous_generator(function: Callable[..., Any], profiler: Profiler) -> Callable[..., Any]:
+def _asynchronous_generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
     @functools.wraps(function)
     async def profiled(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
-        with _measured(profiler, profiled):
+        with calls.measured(profiled):
             inner = function(*arguments, **keywords)
             step = inner.__anext__()
             while True:

@@ -17,11 +17,11 @@ from spprof.pprof.profile import SAMPLES, THREAD, THREAD_ID, TIMES, Label, Profi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spprof.cpu_time import profile as cpu_profile
-    from spprof.pprof.mappings import Module
+    from spprof.cpu_time.samples import CpuSamples
+    from spprof.pprof.mappings import ModuleRecord
 
 
-def profile_of(taken: cpu_profile.Profile, modules: Sequence[Module] | None = None) -> Profile:
+def profile_of(taken: CpuSamples, modules: Sequence[ModuleRecord] | None = None) -> Profile:
     """The profile of ``taken``. ``modules``: the objects in which native frames lie, the engine's where None."""
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
@@ -41,7 +41,7 @@ def profile_of(taken: cpu_profile.Profile, modules: Sequence[Module] | None = No
     )
 
 
-def _samples(taken: cpu_profile.Profile, locations: Locations) -> list[Sample]:
+def _samples(taken: CpuSamples, locations: Locations) -> list[Sample]:
     """One for each stack and thread; those of one stack stand together."""
     parts = taken.parts()
     frames_by_id = {id(part.frames): part.frames for part in parts}
@@ -64,7 +64,7 @@ def _labels(name: str, thread_id: int) -> tuple[Label, ...]:
     return Label(THREAD, name or str(thread_id)), Label(THREAD_ID, None, thread_id)
 
 
-def _notes(taken: cpu_profile.Profile) -> dict[str, str]:
+def _notes(taken: CpuSamples) -> dict[str, str]:
     return {
         "spprof": _engine.VERSION,
         "python": taken.python_version,

@@ -1,9 +1,9 @@
-"""Writers: a snapshot or CPU profile to bytes, and the bytes to a file.
+"""Formats: a ``pprof.Profile`` to bytes, and the bytes to a file.
 
-    format or suffix ─► writer module ─► chunks of bytes ─► atomic_file ─► path
+    format or suffix ─► the format's module ─► chunks of bytes ─► atomic_file ─► path
 
-A writer is a module with ``write(source)``, which yields the file in chunks of bytes. A new format is one module and
-one line of FORMATS.
+A format is a module with ``write(profile, timeline)``, which yields the file in chunks of bytes, and a line of FORMATS.
+``timeline`` is what a profile does not hold, the order of a CPU profile's samples in time: charts, or None.
 """
 
 from __future__ import annotations
@@ -12,59 +12,45 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 
+from spprof.formats import collapsed, pprof, speedscope
+from spprof.formats.atomic_file import write_file
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable, Sequence
 
     from spprof.formats.source import Chart
-    from spprof.heap.snapshot import Column, StackTotals
     from spprof.pprof.profile import Profile
 
-FORMATS = {
-    "pprof": "spprof.formats.pprof",
-    "speedscope": "spprof.formats.speedscope",
-    "collapsed": "spprof.formats.collapsed",
-    "html": "spprof.formats.html",
-}
-"""Format name to the module that writes it, imported when first used."""
+
+class Format(Protocol):
+    """A module that writes a format."""
+
+    def write(self, profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterable[bytes]:
+        """The file in chunks. Deterministic: equal profiles give the same bytes."""
+
+
+FORMATS: dict[str, Format | None] = {"pprof": pprof, "speedscope": speedscope, "collapsed": collapsed, "html": None}
+"""Format name to the module that writes it; None: imported when first used, since it loads libraries of cryptography
+and compression that the profiled program may not have."""
 
 SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
 
-class StackSource(Protocol):
-    """What the writers take: a snapshot, a CPU profile, or a profile from a file (profile_stacks.py)."""
-
-    @property
-    def title(self) -> str:
-        """What it is, in a few words."""
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Name and unit of each weight."""
-
-    def stack_totals(self) -> list[StackTotals]:
-        """Every stack with its weights, in order."""
-
-    def charts(self) -> Iterable[Chart]:
-        """What viewers that draw one chart at a time show: by column or by thread."""
-
-    def recorded(self) -> Profile:
-        """All of it, as it stands in a pprof file."""
-
-
 def save(
-    source: StackSource, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None
+    profile: Profile,
+    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    format: str | None = None,
+    timeline: Sequence[Chart] | None = None,
 ) -> None:
-    """Writes ``source`` to ``path`` in ``format``, or in that of the suffix where it is None.
+    """Write ``profile`` to ``path`` in ``format``, or in that of the suffix where it is None.
 
     ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
     before is still there.
     """
-    from spprof.formats.atomic_file import write_file
-
     target = os.fsdecode(path)
-    module = import_module(FORMATS[format_of(target, format)])
-    write = cast("Callable[[StackSource], Iterable[bytes]]", module.write)
-    write_file(target, write(source))
+    name = format_of(target, format)
+    module = FORMATS[name] or cast("Format", import_module(f"spprof.formats.{name}"))
+    write_file(target, module.write(profile, timeline))
 
 
 def format_of(path: str, format: str | None = None) -> str:

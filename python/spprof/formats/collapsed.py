@@ -12,20 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.formats.frame_memo import PerFrame
+from spprof.formats.profile_stacks import ProfileStacks
 from spprof.text import place, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from spprof.formats import StackSource
+    from spprof.formats.source import Chart
+    from spprof.pprof.profile import Profile
     from spprof.results import Frame
 
 
-def write(source: StackSource) -> Iterator[bytes]:
-    """Yields the file. Deterministic: the same source gives the same bytes."""
+def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
     weight_of: dict[str, int] = {}
     texts = PerFrame(_text)
-    for stack in source.stack_totals():
+    for stack in ProfileStacks(profile).totals():
         weight = stack.weights[0]
         if weight > 0:
             line = ";".join(texts.of(stack.frames[::-1]))

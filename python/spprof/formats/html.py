@@ -8,11 +8,12 @@ from spprof.report.build import report_of
 from spprof.report.page import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from spprof.formats import StackSource
+    from spprof.formats.source import Chart
+    from spprof.pprof.profile import Profile
 
 
-def write(source: StackSource) -> Iterator[bytes]:
-    """Yields the file. Deterministic: the same source gives the same bytes."""
-    yield from written(report_of(source.recorded()))
+def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
+    yield from written(report_of(profile))

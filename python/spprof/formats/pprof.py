@@ -9,8 +9,8 @@ Of a heap a sample is a stack with a block size (label ``bytes``), a thread (lab
 where it is not the period, a sampling rate (label ``rate``; 1 = every allocation). Its values stand for all live blocks
 of which those of that size were sampled; its allocated columns are the same. What else was allocated at a stack and is
 freed by now is one more sample of that stack, without a block size, in use 0. So the allocated columns sum up to all
-that was ever allocated, and intervals can be worked out from block sizes and rates (``spprof.analysis.sample_weights``).
-The period is the mean bytes between samples, the latest; 1 = every allocation.
+that was ever allocated, and intervals can be worked out from block sizes and rates
+(``spprof.analysis.sample_weights``). The period is the mean bytes between samples, the latest; 1 = every allocation.
 
 Of a CPU profile a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
 the period is the interval in nanoseconds.
@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING
 from spprof.pprof.file import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from spprof.formats import StackSource
+    from spprof.formats.source import Chart
+    from spprof.pprof.profile import Profile
 
 
-def write(source: StackSource) -> Iterator[bytes]:
-    """Yields the file. Deterministic: the same source gives the same bytes."""
-    yield from written(source.recorded())
+def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
+    yield from written(profile)

@@ -1,7 +1,9 @@
-"""Charts: what viewers that draw one chart at a time are given.
+"""What the writers take from a profile: stacks with weights, in columns or in charts.
 
-HeapSnapshot ─► bytes in use │ objects in use │ bytes allocated │ objects allocated      one for each column
-CPU profile  ─► MainThread (4711) │ worker (4712) │ …                                    one for each thread
+    Profile ─► stacks, each once ─► columns: in use: bytes │ in use: objects │ allocated: bytes │ …
+                                 └► charts:  MainThread (4711) │ worker (4712) │ …   of a CPU profile, else the columns
+
+``profile_stacks.py`` makes these from a ``pprof.Profile``.
 """
 
 from __future__ import annotations
@@ -11,12 +13,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.snapshot import Column, StackTotals
+    from spprof.pprof.profile import Column
     from spprof.results import Frame
 
 
+class StackTotals(NamedTuple):
+    """One stack as the writers see it."""
+
+    frames: tuple[Frame, ...]
+    """Leaf first."""
+    weights: tuple[int, ...]
+    """One for each column."""
+
+
 class Chart(NamedTuple):
-    """Stacks with a weight each, in the order in which they are drawn."""
+    """Stacks with a weight each, in the order in which viewers show them."""
 
     name: str
     unit: str
@@ -27,8 +38,8 @@ class Chart(NamedTuple):
 def by_column(columns: Sequence[Column], totals: Sequence[StackTotals]) -> list[Chart]:
     """A chart for each column."""
     return [
-        Chart(name, unit, [(stack.frames, stack.weights[which]) for stack in totals])
-        for which, (name, unit) in enumerate(columns)
+        Chart(column.title, column.unit, [(stack.frames, stack.weights[which]) for stack in totals])
+        for which, column in enumerate(columns)
     ]
 
 

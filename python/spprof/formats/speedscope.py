@@ -14,25 +14,30 @@ from typing import TYPE_CHECKING
 
 from spprof._engine import VERSION
 from spprof.formats.frame_memo import PerFrame
+from spprof.formats.profile_stacks import ProfileStacks
 from spprof.text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from spprof.formats import StackSource
     from spprof.formats.source import Chart
+    from spprof.pprof.profile import Profile
     from spprof.results import Frame
 
 _TIME_UNITS = ("nanoseconds", "microseconds", "milliseconds", "seconds")
 
 
-def write(source: StackSource) -> Iterator[bytes]:
-    """Yields the file. Deterministic: the same source gives the same bytes."""
-    frames = _FrameTable()
-    profiles = [_profile(chart, frames) for chart in source.charts()]
+def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+    """Yield the file. Deterministic: equal profiles give the same bytes.
+
+    ``timeline``: a chart for each thread with its stacks in the order of time; None: every stack once.
+    """
+    stacks, frames = ProfileStacks(profile), _FrameTable()
+    charts = stacks.charts() if timeline is None else timeline
+    profiles = [_profile(chart, frames) for chart in charts]
     document = {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
-        "name": source.title,
+        "name": stacks.title,
         "exporter": f"spprof {VERSION}",
         "activeProfileIndex": 0,
         "shared": {"frames": frames.rows},

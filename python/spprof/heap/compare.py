@@ -11,65 +11,62 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.analysis import estimate
-from spprof.analysis.sites import LiveSite, SiteKey, outwards
-from spprof.heap.snapshot import HeapSnapshot
+from spprof.analysis.sample_weights import weight
+from spprof.analysis.sites import Site, SiteKey, Sums, outwards
+from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, HeapSamples
 from spprof.results import SiteDifference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SERIAL, _RATE, _STACK_ID, _SIZE = 3, 4, 5, 1
-
 
 class _Change:
-    """(V, S) of the samples that came to one site, and of those that went."""
+    """The sums of the samples that came to one site, and of those that went."""
 
     __slots__ = ("added", "removed")
 
     def __init__(self) -> None:
-        self.added = (0.0, 0.0)
-        self.removed = (0.0, 0.0)
+        self.added = Sums()
+        self.removed = Sums()
 
 
-def compare(earlier: HeapSnapshot, later: HeapSnapshot) -> list[SiteDifference]:
+def compare(earlier: HeapSamples, later: HeapSamples) -> list[SiteDifference]:
     """Later minus earlier, largest absolute change of bytes first, then by name.
 
-    TypeError unless both are snapshots.
+    TypeError unless ``earlier`` is a snapshot.
     """
-    if not isinstance(earlier, HeapSnapshot):
+    if not isinstance(earlier, HeapSamples):
         raise TypeError(f"compare() takes an earlier HeapSnapshot, not {type(earlier).__name__}")
-    before = {record[_SERIAL] for record in earlier.records()}
-    after = {record[_SERIAL] for record in later.records()}
+    before = {record[SERIAL] for record in earlier.records()}
+    after = {record[SERIAL] for record in later.records()}
     changes: dict[SiteKey, _Change] = {}
-    for key, variance, skewness in _spreads(later, after - before):
-        change = changes.setdefault(key, _Change())
-        change.added = (change.added[0] + variance, change.added[1] + skewness)
-    for key, variance, skewness in _spreads(earlier, before - after):
-        change = changes.setdefault(key, _Change())
-        change.removed = (change.removed[0] + variance, change.removed[1] + skewness)
+    for key, one in _weights(later, after - before):
+        changes.setdefault(key, _Change()).added.add(one)
+    for key, one in _weights(earlier, before - after):
+        changes.setdefault(key, _Change()).removed.add(one)
     differences = [_difference(key, change, earlier, later) for key, change in changes.items()]
     return sorted(differences, key=lambda one: (-abs(one.delta_bytes), one.function, one.file, one.line))
 
 
-def _spreads(snapshot: HeapSnapshot, serials: set[int]) -> Iterator[tuple[SiteKey, float, float]]:
-    """Site, V and S of each sample of the snapshot whose serial is wanted."""
+def _weights(samples: HeapSamples, serials: set[int]) -> Iterator[tuple[SiteKey, Sums]]:
+    """Site and weight of each sample whose serial is wanted."""
     keys: dict[int, SiteKey] = {}
-    spreads: dict[tuple[int, int], tuple[float, float]] = {}
-    for record in snapshot.records():
-        if record[_SERIAL] not in serials:
+    weights: dict[tuple[int, int], Sums] = {}
+    for record in samples.records():
+        if record[SERIAL] not in serials:
             continue
-        size, rate, stack_id = record[_SIZE], record[_RATE], record[_STACK_ID]
-        key = keys.get(stack_id) or keys.setdefault(stack_id, snapshot.site_key(stack_id))
-        spread = spreads.get((size, rate)) or spreads.setdefault((size, rate), estimate.spread(size, rate))
-        yield key, *spread
+        size, rate, stack_id = record[SIZE], record[RATE], record[STACK_ID]
+        key = keys.get(stack_id) or keys.setdefault(stack_id, samples.site_key(stack_id))
+        one = weights.get((size, rate)) or weights.setdefault((size, rate), weight(size, rate).sums)
+        yield key, one
 
 
-def _difference(key: SiteKey, change: _Change, earlier: HeapSnapshot, later: HeapSnapshot) -> SiteDifference:
-    nothing = LiveSite()
+def _difference(key: SiteKey, change: _Change, earlier: HeapSamples, later: HeapSamples) -> SiteDifference:
+    nothing = Site()
     old = earlier.live_sites.get(key, nothing)
     new = later.live_sites.get(key, nothing)
-    delta_bytes = new.estimated_bytes - old.estimated_bytes
-    low, high = outwards(estimate.difference_interval(delta_bytes, change.added, change.removed))
+    delta_bytes = new.value - old.value
+    low, high = outwards(estimate.difference_interval(delta_bytes, change.added.spread, change.removed.spread))
     return SiteDifference(
         function=key.function,
         file=key.file,
@@ -77,8 +74,8 @@ def _difference(key: SiteKey, change: _Change, earlier: HeapSnapshot, later: Hea
         delta_bytes=delta_bytes,
         low_bytes=low,
         high_bytes=high,
-        delta_objects=new.estimated_objects - old.estimated_objects,
+        delta_objects=new.objects - old.objects,
         significant=low > 0 or high < 0,
-        old_bytes=old.estimated_bytes,
-        new_bytes=new.estimated_bytes,
+        old_bytes=old.value,
+        new_bytes=new.value,
     )

@@ -1,52 +1,36 @@
-"""A snapshot as text, for people: the total with its interval, and the top sites.
-
-Units are decimal: 1 kB = 1000 bytes, 1 MB = 1000 kB.
-"""
+"""A snapshot as text, for people: the total with its interval, and the top sites."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.text import human_bytes, site_text
+from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line
+from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
 
 if TYPE_CHECKING:
-    from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import TopAllocator
+    from spprof.heap.samples import HeapSamples
 
 _ROWS = 10
+_TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLES))
 
 
-def render(snapshot: HeapSnapshot) -> str:
+def render(samples: HeapSamples) -> str:
     """The table that ``print(snapshot)`` shows."""
-    lines = [_total(snapshot)]
-    rows = snapshot.top_allocators(_ROWS)
+    lines = [headline(samples)]
+    rows, rest = samples.ranked_sites[:_ROWS], samples.ranked_sites[_ROWS:]
     if rows:
-        lines.append(f"{'estimate':>10}  {'95 % interval':>21}  {'objects':>10}  {'samples':>7}  site")
-        lines.extend(_row(row) for row in rows)
-    rest = len(snapshot.live_sites) - len(rows)
+        lines.append(_TABLE.headings)
+        lines += [_TABLE.numbers(site) + site_text(*key) for key, site in rows]
     if rest:
-        held = snapshot.estimated_heap_bytes - sum(row["estimated_bytes"] for row in rows)
-        lines.append(f"{human_bytes(held):>10}  in {rest} more {'site' if rest == 1 else 'sites'}")
+        held = samples.estimated_heap_bytes - sum(site.value for _, site in rows)
+        lines.append(rest_line(held, len(rest), "bytes"))
     return "\n".join(lines)
 
 
-def _total(snapshot: HeapSnapshot) -> str:
-    rate = snapshot.sampling_rate_bytes
-    how = f"one each {rate // 1024} KiB" if rate else "every allocation"
+def headline(samples: HeapSamples) -> str:
+    """The whole in one line."""
     return (
-        f"heap: {human_bytes(snapshot.estimated_heap_bytes)} ({_range(*snapshot.heap_bytes_interval())}, 95 %) "
-        f"in {snapshot.estimated_heap_objects} objects, peak {human_bytes(snapshot.peak_heap_bytes)}; "
-        f"{snapshot.live_samples} live samples, {how}"
+        f"heap: {human_bytes(samples.estimated_heap_bytes)} ({interval_text(samples.heap_bytes_interval())}, 95 %) "
+        f"in {amount(samples.estimated_heap_objects, 'count')} objects, peak {human_bytes(samples.peak_heap_bytes)}; "
+        f"{amount(samples.live_samples, 'count')} live samples, {sampling_text(samples.sampling_rate_bytes)}"
     )
-
-
-def _row(row: TopAllocator) -> str:
-    site = site_text(row["function"], row["file"], row["line"])
-    return (
-        f"{human_bytes(row['estimated_bytes']):>10}  {_range(row['low_bytes'], row['high_bytes']):>21}  "
-        f"{row['estimated_objects']:>10}  {row['sample_count']:>7}  {site}"
-    )
-
-
-def _range(low: int, high: int) -> str:
-    return f"{human_bytes(low)} - {human_bytes(high)}"

@@ -4,7 +4,7 @@
     site totals  ─► what else was ever allocated at the stack  ─► a sample without block size, in use 0
 
 Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
-snapshot's estimates exactly, and each value is less than 1 from its own.
+snapshot's estimates exactly, and each value, and each stack's sum, is less than 1 from its own.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from spprof import _engine
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
 from spprof.analysis.sites import rounded
+from spprof.heap.samples import RATE, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.profile import HEAP_TYPES, Label, Profile, Sample, ValueType
@@ -26,62 +27,75 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spprof.analysis.sample_weights import Weight
-    from spprof.heap.snapshot import HeapSnapshot, SiteTotals
+    from spprof.heap.samples import HeapSamples, SiteTotals
     from spprof.pprof.locations import Stack
-    from spprof.pprof.mappings import Module
+    from spprof.pprof.mappings import ModuleRecord
 
-_SIZE, _RATE, _STACK_ID, _THREAD = 1, 4, 5, 6
-_GROUP = itemgetter(_STACK_ID, _THREAD, _SIZE, _RATE)
+_GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
 
 
 def profile_of(
-    snapshot: HeapSnapshot, notes: dict[str, str] | None = None, modules: Sequence[Module] | None = None
+    samples: HeapSamples, notes: dict[str, str] | None = None, modules: Sequence[ModuleRecord] | None = None
 ) -> Profile:
-    """The profile of ``snapshot``. ``notes`` become comments, ``key: text``, after those that every profile has.
+    """The profile of ``samples``. ``notes`` become comments, ``key: text``, after those that every profile has.
 
     ``modules``: the objects in which native frames lie, the engine's where None.
     """
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
-    totals = snapshot.site_totals()
-    number_of = {site[0]: locations.stack_number(snapshot.frames(site[0])) for site in totals}
+    totals = samples.site_totals()
+    number_of = {site[0]: locations.stack_number(samples.frames(site[0])) for site in totals}
     every_note = {
         "spprof": _engine.VERSION,
         "python": sys.version.split()[0],
-        "total_samples": str(snapshot.total_samples),
-        "peak_heap_bytes": str(snapshot.peak_heap_bytes),
+        "total_samples": str(samples.total_samples),
+        "peak_heap_bytes": str(samples.peak_heap_bytes),
         **(notes or {}),
     }
     return Profile(
         sample_types=HEAP_TYPES,
         locations=locations.rows,
-        samples=_Samples(snapshot, totals, number_of, locations.stacks).rows(),
+        samples=_Samples(samples, totals, number_of, locations.stacks).rows(),
         mappings=mappings.rows,
         default_type="inuse_space",
         period_type=ValueType("space", "bytes"),
-        period=snapshot.sampling_rate_bytes or EVERY_ALLOCATION,
-        time_ns=snapshot.timestamp_ns,
+        period=samples.sampling_rate_bytes or EVERY_ALLOCATION,
+        time_ns=samples.timestamp_ns,
         comments=tuple(f"{key}: {text}" for key, text in every_note.items()),
     )
 
 
-def _whole(fixed: Sequence[int], one: int, before: int = 0) -> list[int]:
-    """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each.
-
-    ``before``: the total so far.
-    """
-    totals = [rounded(total, one) for total in accumulate(fixed, initial=before)]
+def _whole(fixed: Sequence[int], one: int) -> list[int]:
+    """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each."""
+    totals = [rounded(total, one) for total in accumulate(fixed, initial=0)]
     return list(map(sub, totals[1:], totals))
+
+
+def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]:
+    """What is left of each fixed-point ``allocated`` beside the whole number that is ``live``; never less than 0.
+
+    Both are rounded, so -1 may be left where nothing was freed. It is taken from the stacks that were rounded up most.
+    """
+    whole = _whole(allocated, one)
+    freed = list(map(sub, whole, live))
+    owed = -sum(value for value in freed if value < 0)
+    if owed:
+        gained = [value * one - fixed for value, fixed in zip(whole, allocated)]
+        freed = [max(value, 0) for value in freed]
+        givers = sorted((index for index, value in enumerate(freed) if value), key=gained.__getitem__, reverse=True)
+        for index in givers[:owed]:
+            freed[index] -= 1
+    return freed
 
 
 class _Samples:
     """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
     def __init__(
-        self, snapshot: HeapSnapshot, totals: list[SiteTotals], number_of: dict[int, int], stacks: list[Stack]
+        self, samples: HeapSamples, totals: list[SiteTotals], number_of: dict[int, int], stacks: list[Stack]
     ) -> None:
-        self._snapshot = snapshot
+        self._taken = samples
         self._totals = totals
         self._number_of = number_of
         self._stacks = stacks
@@ -93,21 +107,23 @@ class _Samples:
     def rows(self) -> list[Sample]:
         """All samples; those of one stack stand together. One flat list: lists for each stack would keep the garbage
         collector busy."""
+        live = list(self._live_rows())
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
         places: list[int] = []
         rows: list[Sample] = []
-        for number, row in chain(self._live_rows(), self._freed_rows()):
+        for number, row in chain(live, self._freed_rows(live)):
             places.append(place[number])
             rows.append(row)
         return [rows[index] for index in sorted(range(len(rows)), key=places.__getitem__)]
 
     def _live_groups(self) -> dict[tuple[int, int, int, int], int]:
-        """How many live samples have a stack, thread, size and rate in common."""
+        """How many live samples have a stack, thread, size and rate in common. Those of a stack come together, so that
+        rounding moves the sum of a stack by less than 1, like each value."""
         counts: dict[tuple[int, int, int, int], int] = {}
-        for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._snapshot.records())).items():
+        for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._taken.records())).items():
             key = (self._number_of[stack_id], thread, size, rate)
             counts[key] = counts.get(key, 0) + count
-        return counts
+        return dict(sorted(counts.items()))
 
     def _live_rows(self) -> Iterator[tuple[int, Sample]]:
         """Each with the number of its stack."""
@@ -116,30 +132,36 @@ class _Samples:
             marks = self._marks(thread, size, rate)
             yield number, Sample(self._stacks[number], (*values, *values), marks)
 
-    def _freed_rows(self) -> Iterator[tuple[int, Sample]]:
+    def _freed_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
-        freed = self._freed_by_stack()
-        columns = [[max(pair[column], 0) for pair in freed.values()] for column in (0, 1)]
-        space, objects = (_whole(more, one, sum(live)) for more, one, live in zip(columns, _ONES, self._live))
-        for number, *values in zip(freed, objects, space):
-            if any(values):
-                yield number, Sample(self._stacks[number], (*values, 0, 0))
+        allocated = self._allocated_by_stack()
+        columns = []
+        for column, one in enumerate(_ONES):
+            exact = [pair[column] for pair in allocated.values()]
+            written = dict.fromkeys(allocated, 0)
+            for number, row in live:
+                written[number] += row.values[1 - column]  # objects come first
+            columns.append(_freed(exact, one, list(written.values())))
+        for number, space, objects in zip(allocated, *columns):
+            if space or objects:
+                yield number, Sample(self._stacks[number], (objects, space, 0, 0))
 
-    def _freed_by_stack(self) -> dict[int, tuple[int, int]]:
-        freed: dict[int, tuple[int, int]] = {}
-        for stack_id, live_bytes, live_objects, allocated_bytes, allocated_objects in self._totals:
+    def _allocated_by_stack(self) -> dict[int, tuple[int, int]]:
+        """Bytes and objects ever allocated, fixed-point, by the number of the stack, in its order."""
+        allocated: dict[int, tuple[int, int]] = {}
+        for stack_id, _, _, space, objects in self._totals:
             number = self._number_of[stack_id]
-            known = freed.get(number, (0, 0))
-            freed[number] = known[0] + allocated_bytes - live_bytes, known[1] + allocated_objects - live_objects
-        return freed
+            known = allocated.get(number, (0, 0))
+            allocated[number] = known[0] + space, known[1] + objects
+        return dict(sorted(allocated.items()))
 
     def _live_columns(self) -> tuple[list[int], list[int]]:
         """Bytes and objects for which each group of live samples stands."""
         weights = [self._weight(size, rate) for _, _, size, rate in self._groups]
         counts = self._groups.values()
         return (
-            [count * one.fixed_bytes for count, one in zip(counts, weights)],
-            [count * one.fixed_objects for count, one in zip(counts, weights)],
+            [count * one.sums.fixed for count, one in zip(counts, weights)],
+            [count * one.sums.fixed_objects for count, one in zip(counts, weights)],
         )
 
     def _weight(self, size: int, rate: int) -> Weight:
@@ -150,7 +172,7 @@ class _Samples:
         known = self._labels.get(key)
         if known is None:
             known = (Label("bytes", None, size, "bytes"), Label("thread", str(thread)))
-            if rate != self._snapshot.sampling_rate_bytes:
+            if rate != self._taken.sampling_rate_bytes:
                 known += (Label("rate", None, rate or EVERY_ALLOCATION, "bytes"),)
             self._labels[key] = known
         return known

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING
 
 from spprof.results import FramePointerHealth
-from spprof.symbolize.frames import module_paths
+from spprof.symbolize.modules import module_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,14 +6,15 @@
       └──► labels: thread, bytes (block size), rate, whatever a tool adds
 
 Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the four sample types
-of HEAP_TYPES; their values are estimates, already scaled up from what was sampled. CPU profiles have SAMPLES and one of
-TIMES.
+of HEAP_COLUMNS; their values are estimates, already scaled up from what was sampled. CPU profiles have SAMPLES and one
+of TIMES.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple, Optional
 
 from spprof.results import Frame
@@ -30,16 +31,34 @@ class ValueType(NamedTuple):
     unit: str
 
 
-HEAP_TYPES = (
-    ValueType("alloc_objects", "count"),
-    ValueType("alloc_space", "bytes"),
-    ValueType("inuse_objects", "count"),
-    ValueType("inuse_space", "bytes"),
-)
-"""The sample types of a heap profile, in the order in which Go writes them."""
+class Column(NamedTuple):
+    """How reports name a sample type. They offer a choice of groups and a choice of measures."""
 
-INUSE_SPACE = HEAP_TYPES[3]
-INUSE_OBJECTS = HEAP_TYPES[2]
+    group: str
+    """What is measured: ``"in use"``, ``"allocated"``; ``""`` where there is nothing to choose."""
+    measure: str
+    """In which way: ``"bytes"``, ``"objects"``; of an unknown type its name."""
+    unit: str
+    """bytes, count, nanoseconds, …"""
+
+    @property
+    def title(self) -> str:
+        """Both in one: ``"in use: bytes"``."""
+        return f"{self.group}: {self.measure}" if self.group else self.measure
+
+
+INUSE_SPACE = ValueType("inuse_space", "bytes")
+INUSE_OBJECTS = ValueType("inuse_objects", "count")
+
+HEAP_COLUMNS = {
+    ValueType("alloc_objects", "count"): Column("allocated", "objects", "count"),
+    ValueType("alloc_space", "bytes"): Column("allocated", "bytes", "bytes"),
+    INUSE_OBJECTS: Column("in use", "objects", "count"),
+    INUSE_SPACE: Column("in use", "bytes", "bytes"),
+}
+"""The sample types of a heap profile, in the order in which Go writes them, and how reports name them."""
+
+HEAP_TYPES = tuple(HEAP_COLUMNS)
 
 SAMPLES = ValueType("samples", "count")
 TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nanoseconds")}
@@ -50,6 +69,11 @@ THREAD, THREAD_ID = "thread", "thread_id"
 
 
 UNKNOWN_TYPE = ValueType("", "")
+
+
+def column_of(value_type: ValueType) -> Column:
+    """How reports name a sample type, ours or another tool's."""
+    return HEAP_COLUMNS.get(value_type) or Column("", value_type.type, value_type.unit)
 
 
 class Mapping(NamedTuple):
@@ -148,8 +172,12 @@ class Profile:
 
     def frames(self, stack: tuple[int, ...]) -> tuple[Frame, ...]:
         """The frames of a stack, leaf first."""
-        frames = self.frames_by_location
-        return tuple(frame for index in stack for frame in frames[index])
+        return tuple(chain.from_iterable(map(self.frames_by_location.__getitem__, stack)))
+
+    def with_notes(self, notes: dict[str, str]) -> Profile:
+        """The same profile with more comments: ``key: text``."""
+        added = tuple(f"{key}: {text}" for key, text in notes.items())
+        return replace(self, comments=self.comments + added) if added else self
 
     def note(self, key: str) -> str | None:
         """The text of the comment ``key: text``, where there is one."""

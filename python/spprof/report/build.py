@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from spprof.analysis import estimate
 from spprof.analysis.sample_weights import Drawing
-from spprof.pprof.profile import HEAP_TYPES, INUSE_SPACE, SAMPLES, ProfileError, ValueType
+from spprof.analysis.sites import Sums
+from spprof.pprof.profile import INUSE_SPACE, SAMPLES, Column, ProfileError, ValueType, column_of
 from spprof.report.facts import facts_of, facts_of_both, title_of
-from spprof.report.model import Column, Report, Side
+from spprof.report.model import Report, Side
 from spprof.report.places import Places
 from spprof.report.threads import Threads
 from spprof.text import visible
@@ -20,23 +21,10 @@ from spprof.text import visible
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spprof.analysis.sample_weights import Drawn
     from spprof.pprof.profile import Profile
 
     Path = tuple[int, ...]
     Key = tuple[Path, int]
-
-_HEAP_COLUMNS = dict(
-    zip(
-        HEAP_TYPES,
-        (
-            Column("allocated", "objects", "count"),
-            Column("allocated", "bytes", "bytes"),
-            Column("in use", "objects", "count"),
-            Column("in use", "bytes", "bytes"),
-        ),
-    )
-)
 
 
 def report_of(profile: Profile, sample_type: str | None = None) -> Report:
@@ -69,51 +57,31 @@ def _first(profile: Profile, sample_type: str | None) -> ValueType:
 
 
 class _Cell:
-    """Sums over the samples of one path and one thread, for one side."""
+    """What the samples of one path and one thread add up to, for one side."""
 
-    __slots__ = ("is_known", "samples", "seen", "skewness", "values", "variance")
+    __slots__ = ("sums", "values")
 
     def __init__(self, columns: int) -> None:
         self.values = [0] * columns
-        self.is_known = True
-        self.samples = 0
-        self.seen = 0
-        self.variance = 0.0
-        self.skewness = 0.0
+        self.sums = Sums()
+        """Of the column with intervals."""
 
     def add(self, values: tuple[int, ...], order: list[int]) -> None:
-        """Adds a sample's values, in the order of the columns."""
+        """Add a sample's values, in the order of the columns."""
         for at, index in enumerate(order):
             self.values[at] += values[index]
 
-    def add_drawn(self, drawn: Drawn | None, value: int) -> None:
-        """Adds what the ``value`` of the column with intervals was drawn as; None: that cannot be told."""
-        if drawn is None:
-            self.is_known &= not value
-            return
-        self.samples += drawn.blocks
-        self.seen += drawn.blocks * drawn.weight.size
-        self.variance += drawn.blocks * drawn.weight.variance
-        self.skewness += drawn.blocks * drawn.weight.skewness
-
-    def add_timed(self, samples: int, value: int) -> None:
-        """Adds what a time differs by from run to run, as ``spprof.analysis.by_site`` has it."""
-        self.samples += samples
-        if samples:
-            self.variance += value**2 / samples
-            self.skewness += value**3 / samples**2
-
-    def add_to(self, side: Side, spread_column: int) -> None:
-        """Writes the sums behind those of the entries before."""
+    def append_to(self, side: Side, spread_column: int) -> None:
+        """Write the sums behind those of the entries before."""
         for column, value in zip(side.values, self.values):
             column.append(value)
         if spread_column < 0:
             return
-        spread = side.spread
-        spread.samples.append(self.samples if self.is_known else -1)
-        spread.seen.append(self.seen)
-        spread.variance.append(self.variance)
-        spread.lean.append(self.skewness / self.variance if self.variance else 0.0)
+        sums, spread = self.sums, side.spread
+        spread.samples.append(sums.samples if sums.has_spread else -1)
+        spread.seen.append(sums.seen)
+        spread.variance.append(sums.variance)
+        spread.lean.append(sums.skewness / sums.variance if sums.variance else 0.0)
 
 
 class _Builder:
@@ -135,10 +103,7 @@ class _Builder:
         report = Report(
             title=title,
             facts=facts,
-            columns=[
-                _HEAP_COLUMNS.get(value_type, Column("", visible(value_type.type), visible(value_type.unit)))
-                for value_type in self._types
-            ],
+            columns=[Column(*map(visible, column_of(value_type))) for value_type in self._types],
             first_column=self._types.index(first) if first in self._types else 0,
             spread_column=self._spread_column,
             threads=self._threads.names,
@@ -168,9 +133,13 @@ class _Builder:
                 cell = cells[key] = _Cell(len(order))
             cell.add(sample.values, order)
             if drawing:
-                cell.add_drawn(drawing.of(sample), sample.values[spread])
+                drawn = drawing.of(sample)
+                if drawn:
+                    cell.sums.add(drawn.weight.sums, drawn.blocks)
+                elif sample.values[spread]:
+                    cell.sums.add_value(sample.values[spread])
             elif counts >= 0:
-                cell.add_timed(sample.values[counts], sample.values[spread])
+                cell.sums.add_timed(sample.values[spread], sample.values[counts])
         return cells
 
     def _add_entries(self, report: Report, cells: list[dict[Key, _Cell]]) -> None:
@@ -180,7 +149,7 @@ class _Builder:
             report.entry_nodes.append(nodes.of(key[0]))
             report.entry_threads.append(key[1])
             for side, of in zip(self.sides, cells):
-                of.get(key, nothing).add_to(side, self._spread_column)
+                of.get(key, nothing).append_to(side, self._spread_column)
 
 
 class _Nodes:

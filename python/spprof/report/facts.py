@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from spprof.pprof.profile import TIMES
-from spprof.text import amount, visible
+from spprof.text import amount, sampling_text, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +31,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
     """Key and text, in the order in which they are read."""
     facts = [("stacks", str(len({sample.stack for sample in profile.samples})))]
     if (profile.is_heap and profile.period > 0) or profile.period > 1:
-        facts.append(("sampled", _how_sampled(profile)))
+        facts.append(("sampled", period_text(profile)))
     peak = profile.note("peak_heap_bytes")
     if peak is not None and peak.isdigit():
         facts.append(("peak", amount(int(peak), "bytes")))
@@ -65,8 +65,8 @@ def time_text(profile: Profile) -> str | None:
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _how_sampled(profile: Profile) -> str:
+def period_text(profile: Profile) -> str:
+    """How often a sample was taken, and of what: ``"1 per 512 KiB of space"``, ``"every allocation"``."""
     if profile.is_heap and profile.period == 1:
         return "every allocation"
-    what = visible(profile.period_type.type or "?")
-    return f"one each {amount(profile.period, profile.period_type.unit)} of {what}"
+    return f"{sampling_text(profile.period, profile.period_type.unit)} of {visible(profile.period_type.type or '?')}"

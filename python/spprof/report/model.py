@@ -12,18 +12,10 @@ one side, a difference two: old and new.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-
-class Column(NamedTuple):
-    """One kind of value. The page offers a choice of groups and a choice of measures."""
-
-    group: str
-    """What is measured: "in use", "allocated"; "" where there is nothing to choose."""
-    measure: str
-    """In which way: "bytes", "objects", the sample type's name."""
-    unit: str
-    """bytes, count, nanoseconds, …"""
+if TYPE_CHECKING:
+    from spprof.pprof.profile import Column
 
 
 class Place(NamedTuple):
@@ -40,7 +32,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Spread:
-    """What the intervals of one side are made of, entry by entry; ``spprof.analysis.estimate`` has the formula."""
+    """What the intervals of one side are made of, entry by entry; ``spprof.estimate`` has the formula."""
 
     samples: list[int] = field(default_factory=list)
     """How many samples there were; -1 where that is not known, and then there is no interval."""

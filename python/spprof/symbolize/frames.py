@@ -1,7 +1,7 @@
 """The words of a stack as frames, each once in the life of a process.
 
     word ──► interpreted: code object, position ────────────────────────────────► Frame
-         └─► native: tenant, return address ─► module ─► function ─► file:line ─► Frame
+         └─► native: generation, return address ─► module ─► function ─► file:line ─► Frame
 
 New words are looked up together: one reading of a module's symbol table serves all addresses in it, and only a file
 with line numbers is asked for them. What is known of a word never changes, so it is kept; nothing else is.
@@ -15,22 +15,21 @@ Threads: any. Two that meet a new word at once both look it up, and both get wha
 from __future__ import annotations
 
 import os
-from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _engine
 from spprof.results import Frame
 from spprof.symbolize.demangle import readable
 from spprof.symbolize.interpreter_frames import CALLING, PYTHON, TELLING, home_of, role_of
+from spprof.symbolize.modules import ADDRESS, Modules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spprof.symbolize.modules import Module
+
 # A word's bits, as include/spprof.h has them.
 INTERPRETED = 1 << 63
-_TENANT_SHIFT = 48
-_ADDRESS = (1 << _TENANT_SHIFT) - 1
-
 _DEBUG_FILES = "/usr/lib/debug/.build-id"
 """Where distributions put what they strip from files, by build id."""
 
@@ -40,7 +39,7 @@ class Symbol(NamedTuple):
 
     frame: Frame
     role: str
-    """What becomes of it in presentation."""
+    """What becomes of it when its stack is shown."""
 
 
 _symbols: dict[int, Symbol] = {}
@@ -73,55 +72,11 @@ def _python_symbol(word: int) -> Symbol:
     return Symbol(frame, PYTHON)
 
 
-# ---- Modules
-
-
-class Module(NamedTuple):
-    """An object in which a frame was seen, as ``_engine.modules()`` has it."""
-
-    start: int
-    end: int
-    base: int
-    tenant: int
-    path: str
-    build_id: bytes
-
-    @property
-    def name(self) -> str:
-        return os.path.basename(self.path)
-
-
-class Modules:
-    """The modules that the engine knows now."""
-
-    def __init__(self) -> None:
-        self._by_tenant: dict[int, list[Module]] = {}  # ascending; those of one tenant do not overlap
-        for module in sorted(Module(*record) for record in _engine.modules()):
-            if module.start < module.end:
-                self._by_tenant.setdefault(module.tenant, []).append(module)
-        self._starts = {tenant: [module.start for module in some] for tenant, some in self._by_tenant.items()}
-
-    def holding(self, word: int) -> Module | None:
-        """The module of the call that returns to a native word's address."""
-        tenant, address = word >> _TENANT_SHIFT, (word & _ADDRESS) - 1
-        index = bisect_right(self._starts.get(tenant, ()), address) - 1
-        if index < 0 or address >= self._by_tenant[tenant][index].end:
-            return None
-        return self._by_tenant[tenant][index]
-
-
-def module_paths(words: Iterable[int]) -> dict[int, str]:
-    """The paths of the modules in which native words lie; those that lie in none are left out."""
-    modules = Modules()
-    found = {word: modules.holding(word) for word in words}
-    return {word: module.path for word, module in found.items() if module}
-
-
 # ---- Native words
 
 
 def _learn_native(words: list[int]) -> None:
-    modules = Modules()
+    modules = Modules(_engine.modules())
     interpreter = modules.holding(_engine.interpreter_address() + 1)
     words_of: dict[Module | None, list[int]] = {}
     for word in words:
@@ -129,7 +84,7 @@ def _learn_native(words: list[int]) -> None:
     for module, some in words_of.items():
         if module is None:
             for word in some:
-                address = word & _ADDRESS
+                address = word & ADDRESS
                 _symbols.setdefault(word, Symbol(Frame(f"0x{address:x}", "", 0, address, False), TELLING))
         else:
             _learn_in_module(module, module == interpreter, some)
@@ -137,7 +92,7 @@ def _learn_native(words: list[int]) -> None:
 
 def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> None:
     home = home_of(module.name, is_interpreter)
-    places = {word: (word & _ADDRESS) - 1 - module.base for word in words}
+    places = {word: (word & ADDRESS) - 1 - module.base for word in words}
     names, lines_path = _functions(module, sorted(set(places.values())))
     roles = {word: role_of(home, names.get(place)) for word, place in places.items()}
     # Of frames that are never shown nobody wants the lines.
@@ -146,7 +101,7 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
     for word, place in places.items():
         name = names.get(place) or f"{module.name}+0x{place + 1:x}"
         file, line = lines.get(place, (module.path, 0))
-        _symbols.setdefault(word, Symbol(Frame(name, file, line, word & _ADDRESS, False), roles[word]))
+        _symbols.setdefault(word, Symbol(Frame(name, file, line, word & ADDRESS, False), roles[word]))
 
 
 def _functions(module: Module, places: list[int]) -> tuple[dict[int, str], str | None]:

@@ -1,7 +1,8 @@
 """Stack ids to frames, once for each stack of the process.
 
-    stack id ─► words ─► symbols ─► presentation ─► (Frame, Frame, …)   leaf first; kept for good, since an id never
-                                                                         changes its meaning
+    stack id ─► words ─► symbols ─► interpreter_frames ─► (Frame, Frame, …)   leaf first
+
+Frames are kept for good, since an id never changes its meaning.
 
 New stacks are best learned together: their native frames are then looked up module by module.
 

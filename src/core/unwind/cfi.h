@@ -47,8 +47,8 @@ typedef struct sp_cfi_row {
     sp_cfi_rule rules[SP_REGISTER_COUNT]; /* that of the return column included */
 } sp_cfi_row;
 
-/* The row that holds at `pc`. False: the instructions cannot be read, need more than eight remembered states, say no CFA,
- * or are not in `image`. What they say of registers that are not counted (vectors) is passed over. */
+/* The row that holds at `pc`. False: the instructions cannot be read, need more than eight remembered states, say no
+ * CFA, or are not in `image`. What they say of registers that are not counted (vectors) is passed over. */
 bool sp_cfi_row_at(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc, sp_cfi_row *row);
 
 #endif

@@ -3,10 +3,11 @@
  *   frame:  [ address | sp | fp | where the caller's pc and fp stand ]        leaf first; two walks take turns
  *
  * A frame that is the same in address, sp and fp has the same caller as long as the words at those places are the same.
- * Each comparison stands for itself: no load waits for the one before, as it does where a frame leads to its caller, and
- * what is read besides the stack lies side by side.
+ * Each comparison stands for itself: no load waits for the one before, as it does where a frame leads to its caller,
+ * and what is read besides the stack lies side by side.
  *
- * Memory:  the caller's, zeroed at first. Any stack may come next, another thread's too: what does not match is not used.
+ * Memory:  the caller's, zeroed at first. Any stack may come next, another thread's too: what does not match is not
+ *          used.
  * Threads: one at a time. Signals: a handler that interrupts a walk has others.
  */
 #ifndef SP_LAST_WALK_H
@@ -24,7 +25,7 @@ typedef struct sp_last_frame {
 
 typedef struct sp_last_walk {
     size_t count;
-    uint32_t generation; /* of the rules by which it was walked */
+    uint32_t rule_version; /* of the rules by which it was walked */
     sp_last_frame frames[SPPROF_STACK_FRAMES_MAX];
 } sp_last_walk;
 

@@ -67,14 +67,14 @@ static bool is_same(const record *known, const identity *met) {
            memcmp(known->build_id, met->build_id, met->build_id_length) == 0 && ends_with(known->path, met->path);
 }
 
-/* The object's record; NULL if it is new, and the tenant that it will be. */
-static record *find_known(const identity *met, uint32_t *tenant) {
-    *tenant = 0;
+/* The object's record; NULL if it is new, and the generation that it will be. */
+static record *find_known(const identity *met, uint32_t *generation) {
+    *generation = 0;
     for (uint32_t i = count_records(); i-- > 0;) {
         record *known = record_at(i);
         if (!known || !overlaps(known, met->object)) continue;
         if (is_same(known, met)) return known;
-        if (known->module.tenant >= *tenant) *tenant = known->module.tenant + 1;
+        if (known->module.generation >= *generation) *generation = known->module.generation + 1;
     }
     return NULL;
 }
@@ -98,7 +98,7 @@ static void copy_path(char *to, const char *path) {
     strcpy(to, path);
 }
 
-static record *create_record(const identity *met, uint32_t tenant) {
+static record *create_record(const identity *met, uint32_t generation) {
     size_t path_bytes = strlen(met->path) + 1 + (is_relative(met->path) ? SP_PATH_MAX + 1 : 0);
     record *created = sp_arena_allocate(&arena, sizeof *created + path_bytes);
     if (!created) return NULL;
@@ -111,31 +111,31 @@ static record *create_record(const identity *met, uint32_t tenant) {
                                       .path = created->path,
                                       .build_id = created->build_id,
                                       .build_id_length = met->build_id_length,
-                                      .tenant = tenant};
+                                      .generation = generation};
     return created;
 }
 
-static void add(const identity *met, uint32_t tenant) {
+static void add(const identity *met, uint32_t generation) {
     if (count_records() == SP_MODULES_MAX) return;
-    record *created = create_record(met, tenant);
+    record *created = create_record(met, generation);
     if (!created) return;
     meet(created);
     uint32_t index = atomic_fetch_add(&record_count, 1);
     if (index >= SP_MODULES_MAX) return;
     atomic_store_explicit(&records[index], created, memory_order_release);
-    if (tenant) atomic_store(&reused, true);
+    if (generation) atomic_store(&reused, true);
     if (created->switches_stacks) atomic_store(&any_switches_stacks, true);
 }
 
 void sp_modules_note(const sp_object *object) {
     identity met = {.object = object, .path = object->path[0] ? object->path : path_of_program()};
     met.build_id_length = (uint32_t)sp_objects_read_build_id(object, met.build_id);
-    uint32_t tenant;
-    record *known = find_known(&met, &tenant);
+    uint32_t generation;
+    record *known = find_known(&met, &generation);
     if (known)
         meet(known);
     else
-        add(&met, tenant);
+        add(&met, generation);
 }
 
 bool sp_modules_get(uint32_t index, spprof_module *module) {
@@ -163,9 +163,9 @@ static const record *latest_at(uintptr_t address) {
     return latest;
 }
 
-uint32_t sp_modules_tenant(uintptr_t address) {
+uint32_t sp_modules_generation(uintptr_t address) {
     const record *latest = latest_at(address);
-    return latest ? latest->module.tenant : 0;
+    return latest ? latest->module.generation : 0;
 }
 
 bool sp_modules_switches_stacks(uintptr_t address) {

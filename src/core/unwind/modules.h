@@ -1,12 +1,12 @@
 /* modules.h: every object in which a native frame was seen, kept when it is unloaded.
  *
- *   records:  [ range | base | build id | path | tenant ] …        in the order in which they were met
+ *   records:  [ range | base | build id | path | generation ] …        in the order in which they were met
  *
- * Addresses in stacks say which object they belong to by place and tenant: the tenant is 0, unless another object had
- * been seen at that place before. The same object that comes back to its old place is the same tenant.
+ * Addresses in stacks say which object they belong to by place and generation: the generation is 0, unless another
+ * object had been seen at that place before. The same object that comes back to its old place is the same generation.
  *
  * Memory:  records in an arena; SP_MODULES_MAX of them. Nothing is freed.
- * Threads: any, lock-free. Two that meet the same object both record it, with the same tenant.
+ * Threads: any, lock-free. Two that meet the same object both record it, with the same generation.
  * Signals: safe.
  * Full:    further objects are not recorded; their frames show as bare addresses.
  */
@@ -24,13 +24,13 @@ void sp_modules_prepare(void);
 void sp_modules_note(const sp_object *object);
 bool sp_modules_get(uint32_t index, spprof_module *module);
 
-/* Whether any place had more than one tenant. */
+/* Whether any place had more than one generation. */
 bool sp_modules_reused(void);
-/* The tenant that was met last at this address. */
-uint32_t sp_modules_tenant(uintptr_t address);
+/* The generation that was met last at this address. */
+uint32_t sp_modules_generation(uintptr_t address);
 
-/* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may be
- * another coroutine's. */
+/* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may
+ * be another coroutine's. */
 bool sp_modules_switches_stacks(uintptr_t address);
 
 #endif

@@ -1,12 +1,9 @@
 /* rule.h: the caller of one address in 32 bits.
  *
- *   x86-64:   [ kind 3 | CFA offset 15, signed | frame pointer 14 ]                         in words of 8 bytes
- *   aarch64:  [ kind 3 | CFA offset 14, signed | pair 1 | return address 14 ]
+ *   [ kind 3 | CFA offset, signed | what is kept: where the caller's registers are ]         in words of 8 bytes
  *
- * Places are counted in words below the CFA. On x86-64 the return address always stands in the word below the CFA, and the
- * frame pointer, unless it is unchanged (0), anywhere. On aarch64 the return address may be far, since a frame's locals lie
- * above it; the frame pointer, unless it is unchanged, is kept in the word below it: both are stored as a pair. What does
- * not fit is evaluated from its row each time.
+ * Places are counted in words below the CFA. rule_bits.h of the architecture's folder draws what is kept and reads it.
+ * What does not fit is evaluated from its row each time.
  *
  * Memory:  none. Threads, signals: any.
  */
@@ -15,6 +12,7 @@
 
 #include "cfi.h"
 #include "registers.h"
+#include "rule_bits.h"
 #include "stack_memory.h"
 
 #include <stdint.h>
@@ -37,18 +35,7 @@ typedef struct sp_frame {
     uintptr_t pc, sp, fp;
 } sp_frame;
 
-#if defined(__x86_64__)
-#define SP_RULE_CFA_BITS 15
-#define SP_RULE_FP_BITS 14
-#define SP_RULE_CFA_SHIFT SP_RULE_FP_BITS
-#elif defined(__aarch64__)
-#define SP_RULE_CFA_BITS 14
-#define SP_RULE_RA_BITS 14
-#define SP_RULE_PAIR (1u << SP_RULE_RA_BITS)
-#define SP_RULE_CFA_SHIFT (1 + SP_RULE_RA_BITS)
-#endif
 #define SP_RULE_KIND_SHIFT 29
-#define SP_RULE_WORD 8
 
 _Static_assert(3 + SP_RULE_CFA_BITS + SP_RULE_CFA_SHIFT == 32, "a rule is 32 bits");
 _Static_assert(SP_RULE_CFA_SHIFT + SP_RULE_CFA_BITS == SP_RULE_KIND_SHIFT,
@@ -71,49 +58,14 @@ static inline uintptr_t sp_rule_cfa(sp_rule rule, const sp_frame *frame) {
     return (by_fp ? frame->fp : frame->sp) + (uintptr_t)(words * SP_RULE_WORD);
 }
 
-#if defined(__aarch64__)
-/* How far below the CFA the return address is kept. */
-static inline uintptr_t sp_rule_kept_bytes(sp_rule rule) {
-    return (rule & ((1u << SP_RULE_RA_BITS) - 1)) * SP_RULE_WORD;
-}
-#endif
-
 /* Goes to the caller. False: the stack does not hold what the rule asks for, or the caller would not lie above. */
 static inline bool sp_rule_step(sp_rule rule, sp_frame *frame, sp_stack_memory *stack) {
     uintptr_t cfa = sp_rule_cfa(rule, frame);
     if (sp_rule_kind_of(rule) >= SP_RULE_SP_LOAD && !sp_stack_memory_load(stack, cfa, &cfa)) return false;
     if (cfa <= frame->sp) return false;
-#if defined(__x86_64__)
-    uintptr_t fp_words = rule & ((1u << SP_RULE_FP_BITS) - 1);
-    if (!sp_stack_memory_load(stack, cfa - SP_RULE_WORD, &frame->pc)) return false;
-    if (fp_words && !sp_stack_memory_load(stack, cfa - fp_words * SP_RULE_WORD, &frame->fp)) return false;
-#elif defined(__aarch64__)
-    uintptr_t kept_at = cfa - sp_rule_kept_bytes(rule);
-    if (!sp_stack_memory_load(stack, kept_at, &frame->pc)) return false;
-    if ((rule & SP_RULE_PAIR) && !sp_stack_memory_load(stack, kept_at - SP_RULE_WORD, &frame->fp)) return false;
-    frame->pc = sp_strip_signature(frame->pc);
-#endif
+    if (!sp_rule_load_caller(rule, cfa, &frame->pc, &frame->fp, stack)) return false;
     frame->sp = cfa;
     return true;
-}
-
-/* Where the caller's pc and fp stand; 0: fp is unchanged. */
-static inline uintptr_t sp_rule_pc_place(sp_rule rule, uintptr_t cfa) {
-#if defined(__x86_64__)
-    (void)rule;
-    return cfa - SP_RULE_WORD;
-#elif defined(__aarch64__)
-    return cfa - sp_rule_kept_bytes(rule);
-#endif
-}
-
-static inline uintptr_t sp_rule_fp_place(sp_rule rule, uintptr_t cfa) {
-#if defined(__x86_64__)
-    uintptr_t words = rule & ((1u << SP_RULE_FP_BITS) - 1);
-    return words ? cfa - words * SP_RULE_WORD : 0;
-#elif defined(__aarch64__)
-    return rule & SP_RULE_PAIR ? sp_rule_pc_place(rule, cfa) - SP_RULE_WORD : 0;
-#endif
 }
 
 #endif

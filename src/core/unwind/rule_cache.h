@@ -2,8 +2,8 @@
  *
  *   word: [ tag 32 | rule 32 ]        set = 16 bits of the address's hash, tag = the other 32
  *
- * The hash of a 48-bit address is one-to-one, so set and tag together are the address: a hit is never another's rule. One
- * word is read and written whole, so nothing is torn. A set holds two; a third takes the older one's place.
+ * The hash of a 48-bit address is one-to-one, so set and tag together are the address: a hit is never another's rule.
+ * One word is read and written whole, so nothing is torn. A set holds two; a third takes the older one's place.
  *
  * Memory:  static, 1 MiB, resident where touched.
  * Threads: any, lock-free. Signals: safe.

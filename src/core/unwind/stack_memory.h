@@ -22,8 +22,8 @@ typedef struct sp_stack_memory {
     uintptr_t limit;     /* up to where it may be asked for; high = limit on a thread's own stack */
 } sp_stack_memory;
 
-/* The stack in which `sp` lies, a value of the calling thread's stack pointer. Any other value is safe: nothing can be read
- * where nothing is. */
+/* The stack in which `sp` lies, a value of the calling thread's stack pointer. Any other value is safe: nothing can be
+ * read where nothing is. */
 void sp_stack_memory_find(sp_stack_memory *stack, uintptr_t sp);
 
 /* Whether the 8 bytes at `address` can be read, where the quick answer was no. */

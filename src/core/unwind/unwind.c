@@ -1,17 +1,19 @@
 #include "unwind.h"
 
 #include "caller.h"
+#include "lookup.h"
 #include "memory.h"
 #include "modules.h"
 #include "objects.h"
 #include "rule_cache.h"
 #include "signal_frame.h"
 #include "spprof.h"
+#include "untabled.h"
 
 #include <stdatomic.h>
 
 static struct {
-    _Atomic uint64_t misses, evaluated, restarted, truncated;
+    _Atomic uint64_t evaluated, restarted, truncated;
 } counters;
 
 static void count(_Atomic uint64_t *counter) {
@@ -24,58 +26,27 @@ void sp_unwind_prepare(void) {
 }
 
 /* Walks under rules that were forgotten are not followed. */
-static _Atomic uint32_t generation;
+static _Atomic uint32_t rule_version;
 
 void sp_unwind_forget(void) {
-    atomic_fetch_add(&generation, 1);
+    atomic_fetch_add(&rule_version, 1);
     sp_rule_cache_clear();
 }
 
 sp_unwind_counters sp_unwind_read_counters(void) {
-    return (sp_unwind_counters){.misses = atomic_load(&counters.misses),
+    return (sp_unwind_counters){.misses = sp_lookup_misses(),
                                 .evaluated = atomic_load(&counters.evaluated),
                                 .restarted = atomic_load(&counters.restarted),
                                 .truncated = atomic_load(&counters.truncated)};
 }
 
-/* ---- Descriptions ---- */
-
-typedef struct description {
-    sp_fde fde;
-    sp_cfi_row row;
-} description;
-
-static bool describe(const sp_object *object, uintptr_t pc, description *found) {
-    if (!object->eh_header) return false;
-    sp_eh_image image = {.start = object->eh_start, .end = object->eh_end, .header = object->eh_header};
-    return sp_eh_frame_find(&image, pc, &found->fde) && sp_cfi_row_at(&image, &found->fde, pc, &found->row);
-}
-
 bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end) {
     sp_object object;
-    description found;
-    if (!sp_objects_find(pc, &object) || !describe(&object, pc, &found)) return false;
+    sp_description found;
+    if (!sp_objects_find(pc, &object) || !sp_lookup_describe(&object, pc, &found)) return false;
     *start = found.fde.pc_start;
     *end = found.fde.pc_end;
     return true;
-}
-
-/* Code outside of any object may be gone and others come to its place: it is looked for each time. */
-static __attribute__((noinline)) sp_rule find_rule_slow(uintptr_t pc) {
-    sp_object object;
-    description found;
-    if (!sp_objects_find(pc, &object)) return sp_rule_of_kind(SP_RULE_NO_TABLE);
-    count(&counters.misses);
-    sp_modules_note(&object);
-    sp_rule rule = sp_rule_of_kind(SP_RULE_NO_TABLE);
-    if (describe(&object, pc, &found)) rule = sp_rule_encode(&found.row, &found.fde);
-    sp_rule_cache_insert(pc, rule);
-    return rule;
-}
-
-static inline sp_rule find_rule(uintptr_t pc) {
-    sp_rule rule = sp_rule_cache_find(pc);
-    return __builtin_expect(rule != SP_RULE_NONE, 1) ? rule : find_rule_slow(pc);
 }
 
 /* ---- The walk ---- */
@@ -140,8 +111,8 @@ static void keep_registers(walk *at) {
     at->registers = &at->all;
 }
 
-/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address in
- * a register, what was interrupted may have no frame. */
+/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address
+ * in a register, what was interrupted may have no frame. */
 static bool accept_caller(walk *at, bool signal_frame) {
     uintptr_t sp = at->all.value[SP_REGISTER_SP];
     if (!signal_frame && sp < at->frame.sp + !at->exact) return false;
@@ -165,10 +136,11 @@ static step_result step_by_signal_frame(walk *at, uintptr_t interrupted) {
 
 static __attribute__((noinline)) step_result step_by_row(walk *at) {
     sp_object object;
-    description found;
+    sp_description found;
     uintptr_t interrupted;
     count(&counters.evaluated);
-    if (!sp_objects_find(lookup_pc(at), &object) || !describe(&object, lookup_pc(at), &found)) return STEP_FAILED;
+    if (!sp_objects_find(lookup_pc(at), &object) || !sp_lookup_describe(&object, lookup_pc(at), &found))
+        return STEP_FAILED;
     if (found.fde.signal_frame && sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted))
         return step_by_signal_frame(at, interrupted);
     keep_registers(at);
@@ -182,82 +154,19 @@ static __attribute__((noinline)) step_result step_by_row(walk *at) {
 
 /* ---- By the frame pointer ---- */
 
-#if defined(__x86_64__)
-/* The length of an indirect call whose operand these two bytes begin; 0: some other instruction. */
-static unsigned indirect_call_length(uint8_t operand, uint8_t index) {
-    unsigned mode = operand >> 6, base = operand & 7;
-    bool has_index = mode < 3 && base == 4;
-    bool is_far = mode == 2 || (mode == 0 && (base == 5 || (has_index && (index & 7) == 5)));
-    bool is_call = (operand >> 3 & 7) == 2;
-    return is_call ? 2 + has_index + (is_far ? 4 : mode == 1) : 0;
-}
-
-static bool is_behind_indirect_call(const uint8_t *code) {
-    for (unsigned length = 2; length <= 7; length++)
-        if (code[-(int)length] == 0xFF && indirect_call_length(code[1 - (int)length], code[2 - (int)length]) == length)
-            return true;
-    return false;
-}
-
-static bool is_behind_direct_call(const uint8_t *code) {
-    return code[-5] == 0xE8;
-}
-#elif defined(__aarch64__)
-static bool is_call(uint32_t instruction) {
-    bool direct = instruction >> 26 == 0x25;                  /* bl */
-    bool indirect = (instruction & 0xFEFFF000) == 0xD63F0000; /* blr, and blraa … blrabz, which authenticate */
-    return direct || indirect;
-}
-#endif
-
 /* Code without a description: generated at run time, or assembly. What looks like its frame may be anything, so the
  * caller has to be code behind a call. */
 static bool is_behind_call(uintptr_t pc) {
     sp_object object;
     if (!sp_objects_find(pc - 1, &object) || pc - object.start < 7) return false;
     if (!sp_memory_is_readable(pc - 1) || !sp_memory_is_readable(pc - 7)) return false;
-#if defined(__x86_64__)
-    return is_behind_direct_call((const uint8_t *)pc) || is_behind_indirect_call((const uint8_t *)pc);
-#elif defined(__aarch64__)
-    return pc % 4 == 0 && is_call(((const uint32_t *)pc)[-1]);
-#endif
+    return sp_untabled_is_behind_call(pc);
 }
 
 static bool is_outside_objects(uintptr_t pc) {
     sp_object object;
     return !sp_objects_find(pc, &object);
 }
-
-#if defined(__x86_64__)
-/* It is right above what the frame pointer points to. */
-static bool find_stack_pointer(walk *at) {
-    (void)at;
-    return true;
-}
-#elif defined(__aarch64__)
-/* The return address may be in generated code as well. */
-static bool is_record(walk *at, uintptr_t fp) {
-    uintptr_t pc;
-    if (fp < at->frame.sp || !sp_stack_memory_load(&at->stack, fp + sizeof fp, &pc)) return false;
-    pc = sp_strip_signature(pc);
-    return pc % 4 == 0 && sp_memory_is_readable(pc - 4) && is_call(((const uint32_t *)pc)[-1]);
-}
-
-/* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the caller's
- * frame begins. The caller's own does, if the caller's rule tells how far below the frame's end it lies; without a rule
- * the frame is taken to begin with it. */
-static bool find_stack_pointer(walk *at) {
-    sp_rule rule = find_rule(at->frame.pc - 1);
-    sp_rule_kind kind = sp_rule_kind_of(rule);
-    if (kind != SP_RULE_SP && kind != SP_RULE_NO_TABLE) return kind != SP_RULE_SP_LOAD && kind != SP_RULE_EVALUATE;
-    uintptr_t sp = at->frame.fp;
-    if (kind == SP_RULE_SP) sp += sp_rule_kept_bytes(rule) + sizeof sp - sp_rule_cfa(rule, &(sp_frame){.sp = 0});
-    bool is_pair = kind == SP_RULE_NO_TABLE || (rule & SP_RULE_PAIR);
-    bool found = is_pair && sp >= at->frame.sp && is_record(at, at->frame.fp);
-    if (found) at->frame.sp = sp;
-    return found || kind == SP_RULE_NO_TABLE;
-}
-#endif
 
 static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     uintptr_t fp = at->frame.fp, pc, caller_fp;
@@ -269,7 +178,7 @@ static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
     if (!generated && !is_behind_call(pc)) return STEP_FAILED;
     at->frame = (sp_frame){.pc = pc, .sp = fp + 2 * sizeof fp, .fp = caller_fp};
     at->registers = NULL;
-    bool found = find_stack_pointer(at);
+    bool found = sp_untabled_find_stack_pointer(&at->frame, &at->stack);
     enter_caller(at, false);
     if (!found) push_address(at);
     return found ? STEP_CALLER : STEP_FAILED;
@@ -277,46 +186,24 @@ static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
 
 /* ---- By the link register ---- */
 
-#if defined(__aarch64__)
-/* An entry of a procedure linkage table, which linkers do not describe: it leads on to a function, with the return address
- * still in its register. */
-static bool is_linkage(uint32_t instruction) {
-    return instruction == 0xD503245F ||                /* bti c */
-           (instruction & 0x9F00001F) == 0x90000010 || /* adrp x16 */
-           (instruction & 0xFFC003FF) == 0xF9400211 || /* ldr x17, [x16, …] */
-           (instruction & 0xFFC003FF) == 0x91000210;   /* add x16, x16, … */
-}
-
-static bool leads_to_function(uintptr_t pc) {
-    enum { LONGEST = 5, BR_X17 = 0xD61F0220 };
-    const uint32_t *code = (const uint32_t *)pc;
-    if (pc % sizeof *code != 0 || !sp_memory_is_readable(pc) || !sp_memory_is_readable((uintptr_t)&code[LONGEST - 1]))
-        return false;
-    unsigned i = 0;
-    while (i < LONGEST && is_linkage(code[i])) i++;
-    return i < LONGEST && code[i] == BR_X17;
-}
-
+/* Code that leads on to another function with the return address still in its register. */
 static bool step_by_link_register(walk *at) {
     uintptr_t pc;
+    if (!at->exact || !sp_untabled_leads_on(at->frame.pc)) return false;
     keep_registers(at);
-    if (!at->exact || !sp_registers_get(&at->all, SP_REGISTER_LR, &pc) || !leads_to_function(at->frame.pc))
-        return false;
+    if (!sp_registers_get(&at->all, SP_REGISTER_RETURN, &pc)) return false;
     at->frame.pc = sp_strip_signature(pc);
     sp_registers_set(&at->all, SP_REGISTER_PC, at->frame.pc);
     enter_caller(at, false);
     return true;
 }
-#endif
 
 /* ---- By whatever there is ---- */
 
 static __attribute__((noinline)) step_result step_without_table(walk *at) {
     uintptr_t interrupted;
     if (sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted)) return step_by_signal_frame(at, interrupted);
-#if defined(__aarch64__)
     if (step_by_link_register(at)) return STEP_CALLER;
-#endif
     return step_by_frame_pointer(at);
 }
 
@@ -337,12 +224,12 @@ static void follow_last_walk(walk *at, sp_last_walks *walks) {
     at->met = 0;
     at->last = at->now = NULL;
     if (!walks || at->keep_all) return;
-    uint32_t rules = atomic_load_explicit(&generation, memory_order_acquire);
+    uint32_t rules = atomic_load_explicit(&rule_version, memory_order_acquire);
     at->last = &walks->walks[walks->latest];
     at->now = &walks->walks[walks->latest ^= 1];
     at->now->count = 0; /* stays so if the walk starts again */
-    at->now->generation = rules;
-    if (at->last->generation != rules) at->last = NULL;
+    at->now->rule_version = rules;
+    if (at->last->rule_version != rules) at->last = NULL;
 }
 
 static inline bool is_same(const walk *at, const sp_last_frame *frame) {
@@ -391,7 +278,7 @@ static inline void note_places(walk *at, sp_rule rule) {
 
 static inline step_result step(walk *at) {
     if (at->last && was_here(at)) follow(at);
-    sp_rule rule = find_rule(lookup_pc(at));
+    sp_rule rule = sp_lookup_rule(lookup_pc(at));
     if (__builtin_expect(sp_rule_kind_of(rule) > SP_RULE_FP_LOAD || at->keep_all, 0)) return step_slow(at, rule);
     if (!sp_rule_step(rule, &at->frame, &at->stack)) return STEP_FAILED;
     at->registers = NULL;
@@ -402,7 +289,7 @@ static inline step_result step(walk *at) {
 
 /* Frames hold 48 bits of an address. What more there is on a torn stack is none. */
 static bool is_code_address(uintptr_t pc) {
-    return pc < (UINT64_C(1) << SPPROF_FRAME_TENANT_SHIFT) - 1;
+    return pc < (UINT64_C(1) << SPPROF_FRAME_GENERATION_SHIFT) - 1;
 }
 
 /* A caller at address 0 is how a thread's first function that says nothing else was entered. */
@@ -436,7 +323,7 @@ void sp_unwind(const sp_registers *registers, sp_native_stack *out) {
         result = walk_from(registers, &at);
     }
     if (at.now) at.now->count = out->count;
-    out->cut = result == STEP_CALLER;
+    out->depth_limited = result == STEP_CALLER;
     out->truncated = result == STEP_FAILED || result == STEP_RESTART;
     if (out->truncated) count(&counters.truncated);
 }

@@ -9,7 +9,7 @@
  *          stack truncates, and never crashes.
  * Threads: the calling thread's own stack only. Takes no lock, of ours or of the loader's.
  * Signals: safe.
- * Full:    `capacity` frames, and cut is set.
+ * Full:    `capacity` frames, and depth_limited is set.
  */
 #ifndef SP_UNWIND_H
 #define SP_UNWIND_H
@@ -27,10 +27,10 @@ void sp_unwind_prepare(void);
 typedef struct sp_native_stack {
     uintptr_t *addresses; /* one past the call; one past the instruction where a signal interrupted */
     uintptr_t begin;      /* where the first frame begins on the stack; another begins where the one before ended */
-    uintptr_t *ends;      /* where each ends; the last, unless cut, where it begins: more is not known */
+    uintptr_t *ends;      /* where each ends; the last, unless depth_limited, where it begins: more is not known */
     size_t capacity, count;
     sp_last_walks *last; /* NULL: none; else capacity is at most SPPROF_STACK_FRAMES_MAX */
-    bool cut;            /* more frames than capacity */
+    bool depth_limited;  /* more frames than capacity */
     bool truncated;      /* ended before the thread's first frame */
 } sp_native_stack;
 

@@ -98,8 +98,8 @@ extern const uint8_t specimen_frameless[], specimen_frameless_end[];
 SPECIMEN_CALLS(X)
 #undef X
 
-/* An instruction of one byte that raises SIGSEGV, where whoever looks one byte too far back or ahead finds another function's
- * table, which lies. The return address stands on top of the stack. */
+/* An instruction of one byte that raises SIGSEGV, where whoever looks one byte too far back or ahead finds another
+ * function's table, which lies. The return address stands on top of the stack. */
 specimen_function specimen_trap_first, specimen_trap_last;
 /* Two of them, under the expression with which linkers describe PLT entries; at the second there is a word more. */
 specimen_function specimen_trap_plt;

@@ -2,8 +2,8 @@
  *
  *   load_begin(16, seed) ── threads that allocate, move, free, hand blocks to each other ── load_end()
  *
- * Every block carries its size and address; a block that is found changed, not zeroed, too short or not aligned ends the
- * process with a message. Threads know nothing of the interpreter. */
+ * Every block carries its size and address; a block that is found changed, not zeroed, too short or not aligned ends
+ * the process with a message. Threads know nothing of the interpreter. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -167,7 +167,8 @@ static void *live_shortly(void *argument) {
     return kept;
 }
 
-/* `count` threads with stacks of `stack_bytes`, eight at a time; each leaves a block of `size` that another one frees. */
+/* `count` threads with stacks of `stack_bytes`, eight at a time; each leaves a block of `size` that another one
+ * frees. */
 void short_threads(int count, size_t stack_bytes, size_t size) {
     enum { AT_ONCE = 8 };
     pthread_attr_t attributes;
@@ -187,7 +188,8 @@ void short_threads(int count, size_t stack_bytes, size_t size) {
 
 /* ---- A heap with room, in a process without ---- */
 
-/* `count` blocks of `size` at the heap's end; all but the last are freed, which keeps libc from giving the room back. */
+/* `count` blocks of `size` at the heap's end; all but the last are freed, which keeps libc from giving the room
+ * back. */
 void make_room(void **blocks, size_t count, size_t size) {
     for (size_t i = 0; i < count; i++) CHECK((blocks[i] = malloc(size)));
     for (size_t i = 0; i + 1 < count; i++) free(blocks[i]);
@@ -229,7 +231,8 @@ static void expect_status(pid_t child, int expected) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected);
 }
 
-/* The child runs on our stack, in our memory, until it executes or ends. A function of its own: nothing here changes. */
+/* The child runs on our stack, in our memory, until it executes or ends. A function of its own: nothing here
+ * changes. */
 __attribute__((noinline)) static pid_t vfork_one(const char *program) {
     pid_t child = vfork();
     if (child != 0) return child;

@@ -1,5 +1,5 @@
-/* ring_allocator.c: a malloc that any signal handler may call at any moment, so that a handler can meet the engine anywhere
- * inside (libc's own would deadlock, with or without us).
+/* ring_allocator.c: a malloc that any signal handler may call at any moment, so that a handler can meet the engine
+ * anywhere inside (libc's own would deadlock, with or without us).
  *
  *   a thread's ring: [ size | block | size | block … ]  one atomic add for each block, round and round
  *

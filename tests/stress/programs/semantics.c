@@ -4,8 +4,8 @@
  *
  *   each call -> (function, NULL or not, errno, aligned, zeroed, contents kept, usable size at least that) -> a hash
  *
- * Printed is one line for each thread and function: how many calls, how many failed, the hash. The engine must not change
- * a character of it. */
+ * Printed is one line for each thread and function: how many calls, how many failed, the hash. The engine must not
+ * change a character of it. */
 #include "engine.h"
 
 #include <malloc.h>

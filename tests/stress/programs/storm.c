@@ -1,11 +1,12 @@
 /* storm.c: sends the CPU profiler's signal to threads by itself, in two ways.
  *
  *   from outside:   storm_begin(…) ── a thread sends to all targets, as fast as they take it ── storm_end() → sent
- *   step by step:   steps_begin(…) ── the calling thread sends to itself, after this instruction or the next ── steps_end()
+ *   step by step:   steps_begin(…) ── the calling thread sends to itself, ── steps_end()
+ *                                     after this instruction or the next
  *
- * From outside, what was sent and has not been handled stays little: a signal that waits for another's handler would find
- * the very same instruction interrupted. Between two processors a signal takes its time, so a hundred million come step by
- * step: the processor traps behind each instruction (x86-64 only), and every few traps the signal is queued. */
+ * From outside, what was sent and has not been handled stays little: a signal that waits for another's handler would
+ * find the very same instruction interrupted. Between two processors a signal takes its time, so a hundred million come
+ * step by step: the processor traps behind each instruction (x86-64 only), and every few traps the signal is queued. */
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -121,7 +122,8 @@ static __thread struct {
     unsigned long sent;
 } steps;
 
-/* The profiler's signal is blocked here, so that it comes when this returns: to the instruction that was interrupted. */
+/* The profiler's signal is blocked here, so that it comes when this returns: to the instruction that was
+ * interrupted. */
 static void on_trap(int number, siginfo_t *info, void *context) {
     greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
     (void)number, (void)info;

@@ -107,7 +107,8 @@ function nodes(streams, count) {
 
 /** Entries of the nodes from a to b - 1 are firstEntry[a] … firstEntry[b] - 1. */
 function entries(streams, header) {
-  const entryCount = header.entries, entryNode = streams.numbers(entryCount), firstEntry = new Int32Array(header.nodes + 1);
+  const entryCount = header.entries, entryNode = streams.numbers(entryCount);
+  const firstEntry = new Int32Array(header.nodes + 1);
   for (let entry = 1; entry < entryCount; entry++) entryNode[entry] += entryNode[entry - 1];
   for (let entry = 0; entry < entryCount; entry++) firstEntry[entryNode[entry] + 1]++;
   for (let node = 0; node < header.nodes; node++) firstEntry[node + 1] += firstEntry[node];

@@ -62,7 +62,8 @@ class Graph {
     this.width = this.frame.clientWidth;
     this.layOut();
     this.tallest = Math.max(this.tallest, this.rows.length, ROWS_LEAST);
-    this.frame.style.height = `${this.tallest * ROW + 2}px`; // the style sheet has the most; it shrinks only with a new tree
+    // The style sheet has the most; it shrinks only with a new tree.
+    this.frame.style.height = `${this.tallest * ROW + 2}px`;
     this.height = this.frame.clientHeight;
     this.spacer.style.height = `${Math.max(0, this.rows.length * ROW - this.height)}px`;
     this.fitCanvas();
@@ -83,7 +84,9 @@ class Graph {
 
   layOut() {
     this.rows = [];
-    for (let call = this.zoomed; call; call = call.parent) this.rows[call.depth] = [{ call, left: 0, right: this.width }];
+    for (let call = this.zoomed; call; call = call.parent) {
+      this.rows[call.depth] = [{ call, left: 0, right: this.width }];
+    }
     const pending = [this.rows[this.zoomed.depth][0]];
     while (pending.length) {
       const added = this.layOutChildren(pending.pop());
@@ -110,7 +113,8 @@ class Graph {
     let width = 0;
     for (let at = from; at < children.length; at++) width += children[at].width;
     if (width * scale >= NARROWEST) {
-      row.push({ call: null, widest: children[from], count: children.length - from, width, left, right: left + width * scale });
+      const right = left + width * scale;
+      row.push({ call: null, widest: children[from], count: children.length - from, width, left, right });
     }
   }
 

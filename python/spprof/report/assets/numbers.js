@@ -2,7 +2,7 @@
 
 const Z = 1.959963984540054; // normal quantile of 0.975
 
-/** Sums over entries of one side. The interval's formula is that of spprof/estimate.py. */
+/** Sums over entries of one side, as `Sums` in analysis/sites.py; its interval is that of analysis/estimate.py. */
 class Sum {
   constructor() {
     this.value = this.samples = this.seen = this.variance = this.skewness = 0;
@@ -41,42 +41,49 @@ function reach(variance, bend) {
 /** [low, high] of new less old, two runs with no sample in common. */
 function differenceInterval(old, now) {
   const delta = now.value - old.value, variance = now.variance + old.variance;
-  const below = reach(variance, delta < 0 ? leaning(variance, old.skewness) : 0);
-  const above = reach(variance, delta > 0 ? leaning(variance, now.skewness) : 0);
+  const below = reach(variance, delta < 0 ? leaning(old.variance, old.skewness) : 0);
+  const above = reach(variance, delta > 0 ? leaning(now.variance, now.skewness) : 0);
   return [delta - below, delta + above];
 }
 
-// ---- Words for numbers
+// ---- Words for numbers, by the rules of spprof/text.py: half up, in integers
 
 const GROUPED = new Intl.NumberFormat("en-US");
-const SECONDS = { nanoseconds: 1e-9, microseconds: 1e-6, milliseconds: 1e-3, seconds: 1 };
+const NANOSECONDS = { nanoseconds: 1, microseconds: 1e3, milliseconds: 1e6, seconds: 1e9 };
+const SIZES = [["B", 1], ["KiB", 2 ** 10], ["MiB", 2 ** 20], ["GiB", 2 ** 30], ["TiB", 2 ** 40]];
+const TIMES = [["ns", 1], ["µs", 1e3], ["ms", 1e6], ["s", 1e9]];
 
 function amount(value, unit) {
-  if (unit === "bytes") return scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
-  if (unit in SECONDS) return duration(value * SECONDS[unit]);
-  return minus(GROUPED.format(Math.round(value)));
+  const whole = Math.round(value), size = Math.abs(whole);
+  if (unit in NANOSECONDS) return duration(whole * NANOSECONDS[unit]);
+  return minusOf(whole) + (unit === "bytes" ? scaled(size, SIZES) : GROUPED.format(size));
 }
 
-function scaled(value, base, units) {
-  let size = Math.abs(value), unit = 0;
-  if (size < base) return minus(`${GROUPED.format(Math.round(value))} ${units[0]}`);
-  while (unit < units.length - 1 && size >= (unit ? base - 0.05 : base)) {
-    size /= base;
-    unit++;
+function scaled(size, units) {
+  if (size < units[1][1]) return `${size} ${units[0][0]}`;
+  for (let at = 1; ; at++) {
+    const [name, scale] = units[at], tenths = quotient(10 * size, scale), isLast = at === units.length - 1;
+    if (isLast || tenths < 10 * units[at + 1][1] / scale) return `${Math.floor(tenths / 10)}.${tenths % 10} ${name}`;
   }
-  return `${value < 0 ? "−" : ""}${size.toFixed(1)} ${units[unit]}`;
 }
 
-function duration(seconds) {
-  const size = Math.abs(seconds), sign = seconds < 0 ? "−" : "";
+function duration(nanoseconds) {
+  const size = Math.abs(nanoseconds);
   if (size === 0) return "0 s";
-  if (size >= 100) return `${sign}${GROUPED.format(Math.round(size))} s`;
-  if (size >= 1) return `${sign}${size.toFixed(2)} s`;
-  return size >= 1e-3 ? `${sign}${(size * 1e3).toFixed(1)} ms` : `${sign}${(size * 1e6).toFixed(1)} µs`;
+  const text = scaled(size, TIMES);
+  if (!text.endsWith(" s")) return minusOf(nanoseconds) + text;
+  const hundredths = quotient(100 * size, 1e9);
+  const seconds = hundredths < 10000 ? (hundredths / 100).toFixed(2) : GROUPED.format(quotient(size, 1e9));
+  return `${minusOf(nanoseconds)}${seconds} s`;
 }
 
-function minus(text) {
-  return text.replace("-", "−");
+/** `part / whole` to the nearest integer, half up. */
+function quotient(part, whole) {
+  return Math.floor((2 * part + whole) / (2 * whole));
+}
+
+function minusOf(value) {
+  return value < 0 ? "−" : "";
 }
 
 function signedAmount(value, unit) {
@@ -85,6 +92,8 @@ function signedAmount(value, unit) {
 
 function percent(part, whole) {
   if (whole <= 0) return "";
-  const share = 100 * part / whole;
-  return `${share >= 99.95 || share === 0 ? share.toFixed(0) : share >= 0.1 ? share.toFixed(1) : "< 0.1"} %`;
+  if (part === 0) return "0 %";
+  const tenths = quotient(1000 * Math.abs(part), whole);
+  if (tenths === 0) return "< 0.1 %";
+  return `${minusOf(part)}${tenths < 1000 ? (tenths / 10).toFixed(1) : quotient(100 * Math.abs(part), whole)} %`;
 }

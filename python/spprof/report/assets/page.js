@@ -5,7 +5,10 @@ const BUTTONS_MOST = 4;
 const THEMES = ["system", "light", "dark"];
 
 /** What is chosen, as the address has it: #c=1&t=0&i=1&h=1&q=load&s=total&z=0.4.17 */
-const NOTHING_CHOSEN = { column: -1, thread: -1, invert: false, hide: false, search: "", sort: "own", ascending: false, zoom: [], theme: "system" };
+const NOTHING_CHOSEN = {
+  column: -1, thread: -1, invert: false, hide: false, search: "", sort: "own", ascending: false, zoom: [],
+  theme: "system",
+};
 
 function toAddress(choice, first) {
   const pairs = [];
@@ -48,7 +51,8 @@ class Page {
     this.nothingHidden = new Uint8Array(report.place.count);
     this.libraries = report.place.flags.map((flags) => Number((flags & IS_LIBRARY) > 0));
     this.graph = new Graph(get("graph"), get("canvas"), get("spacer"));
-    this.table = new Table(get("columns"), get("rows"), get("more"), get("count"), () => this.sorted(), (place) => this.searchFor(place));
+    const parts = ["columns", "rows", "more", "count"].map(get);
+    this.table = new Table(...parts, () => this.sorted(), (place) => this.searchFor(place));
     this.choice = fromAddress(location.hash.slice(1), report);
     this.fillControls();
     this.listen();
@@ -73,9 +77,10 @@ class Page {
     get("hide").closest("label").hidden = !this.libraries.includes(1);
   }
 
-  /** A choice of what the columns differ in, that of the first one shown first: buttons, or a list where they are many. */
+  /** A choice of what the columns differ in, the first column's first: buttons, or a list where they are many. */
   fillChoices(id, part) {
-    const { columns, first } = this.report, texts = [...new Set([columns[first], ...columns].map((column) => column[part]))];
+    const { columns, first } = this.report;
+    const texts = [...new Set([columns[first], ...columns].map((column) => column[part]))];
     get(id).hidden = texts.length < 2;
     if (texts.length > BUTTONS_MOST) {
       const list = element("select", "", ...texts.map((text) => new Option(text.slice(0, 100), text)));
@@ -136,7 +141,8 @@ class Page {
   apply() {
     const { choice, report } = this;
     this.hidden = choice.hide ? this.libraries : this.nothingHidden;
-    this.chosen = this.kept("chosen", [choice.column, choice.thread], () => new Chosen(report, choice.column, choice.thread));
+    const { column, thread } = choice;
+    this.chosen = this.kept("chosen", [column, thread], () => new Chosen(report, column, thread));
     this.owner = this.kept("owner", [this.hidden], () => owners(report, this.hidden));
     this.sites = this.kept("sites", [this.chosen, this.hidden], () => sitesOf(this.chosen, this.hidden, this.owner));
     this.tree = new (choice.invert ? CalledFirst : CallersFirst)(this.chosen, this.hidden);
@@ -177,14 +183,17 @@ class Page {
   legend() {
     const order = this.choice.invert ? "Callers are beneath what they call." : "Callers are above what they call.";
     if (!this.chosen.isDifference) return `${order} Coloured by package.`;
-    const marks = this.chosen.hasSpread ? "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)" : "";
+    const words = "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)";
+    const marks = this.chosen.hasSpread ? words : "";
     return `${order} Red grew, blue shrank${marks}. As wide as the larger of old and new.`;
   }
 
   showWhole() {
-    const unseen = this.report.sides.map((side) => side.unseen), [main, detail] = amountWords(this.chosen, this.chosen.whole, unseen);
+    const unseen = this.report.sides.map((side) => side.unseen);
+    const [main, detail] = amountWords(this.chosen, this.chosen.whole, unseen);
     const { group, measure } = this.report.columns[this.choice.column], what = group || measure;
-    get("whole").replaceChildren(element("strong", "", main), element("span", "", named(what, "", 60), detail ? `, ${detail}` : ""));
+    const more = element("span", "", named(what, "", 60), detail ? `, ${detail}` : "");
+    get("whole").replaceChildren(element("strong", "", main), more);
   }
 
   keepAddress() {
@@ -220,7 +229,8 @@ class Page {
 
   showFound() {
     const { search, sort, ascending } = this.choice;
-    this.kept("table", [this.sites, search, sort, ascending], () => this.table.show(this.chosen, this.sites, this.found));
+    const show = () => this.table.show(this.chosen, this.sites, this.found);
+    this.kept("table", [this.sites, search, sort, ascending], show);
     get("found").textContent = this.found ? this.foundWords(this.found) : "";
   }
 
@@ -229,7 +239,8 @@ class Page {
     if (!count) return "Nothing is found.";
     const [main, detail] = amountWords(this.chosen, sums), last = sums.length - 1;
     const share = percent(sums[last].value, this.chosen.whole[last].value);
-    return `${GROUPED.format(count)} ${count === 1 ? "site" : "sites"}: ${share ? `${share} of all, ` : ""}${main}${detail ? `, ${detail}` : ""}`;
+    const sites = `${GROUPED.format(count)} ${count === 1 ? "site" : "sites"}`;
+    return `${sites}: ${share ? `${share} of all, ` : ""}${main}${detail ? `, ${detail}` : ""}`;
   }
 
   sorted() {
@@ -291,7 +302,8 @@ class Page {
       get("tip").replaceChildren(...this.about(box.call));
     } else {
       const { unit } = this.chosen.column, text = `${GROUPED.format(box.count)} calls too narrow to draw`;
-      get("tip").replaceChildren(element("div", "name", text), `${amount(box.width, unit)}. A click leads to the widest of them.`);
+      const words = `${amount(box.width, unit)}. A click leads to the widest of them.`;
+      get("tip").replaceChildren(element("div", "name", text), words);
     }
   }
 
@@ -308,7 +320,8 @@ class Page {
 
   about(call) {
     const { tree, report, chosen } = this, numbers = element("dl", "numbers"), sums = tree.sums(call);
-    numbers.append(...describe(tree, call).map(([key, text]) => element("div", "", element("dt", "", key), element("dd", "", text))));
+    const row = ([key, text]) => element("div", "", element("dt", "", key), element("dd", "", text));
+    numbers.append(...describe(tree, call).map(row));
     const parts = [element("div", "name", named(nameOf(tree, call)))], file = fileOf(report.place, call.place);
     if (file) parts.push(element("div", "file", named(file)));
     parts.push(numbers);

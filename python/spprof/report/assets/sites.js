@@ -1,8 +1,9 @@
 // ---- Sites: what each place holds itself, and with all that it calls; and which places a search finds.
 
 /**
- * A row for each visible place that holds something: `own` sums and `total` values, for each side. Own is what stands at
- * the innermost visible Python call of a stack (the innermost visible call of all where there is none): `owner` by node.
+ * A row for each visible place that holds something: `own` sums and `total` values, for each side. Own is what the
+ * innermost visible Python call of a stack holds (the innermost visible call of all where there is none): `owner` by
+ * node.
  */
 function sitesOf(chosen, hidden, owner) {
   const { entryCount, entryNode, place } = chosen.report;
@@ -46,7 +47,8 @@ function totals(chosen, hidden) {
 /** For each node whether no caller is at the same place; worked out once. */
 function outermost(report) {
   if (report.isOutermost) return report.isOutermost;
-  const { nodeCount, end, nodePlace } = report, above = new Int32Array(report.place.count), open = new Int32Array(nodeCount);
+  const { nodeCount, end, nodePlace } = report;
+  const above = new Int32Array(report.place.count), open = new Int32Array(nodeCount);
   const isOutermost = new Uint8Array(nodeCount);
   for (let node = 1, depth = 0; node < nodeCount; node++) {
     while (depth && end[open[depth - 1]] <= node) above[nodePlace[open[--depth]]]--;

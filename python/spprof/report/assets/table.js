@@ -26,7 +26,8 @@ function change(row) {
 /** Shows rows of `sitesOf`, sorted; `onSite(place)` is called when one is chosen. */
 class Table {
   constructor(columns, body, more, count, onSort, onSite) {
-    Object.assign(this, { columns, body, count, more, onSort, onSite, sort: "own", ascending: false, shown: ROWS_AT_ONCE });
+    Object.assign(this, { columns, body, count, more, onSort, onSite });
+    Object.assign(this, { sort: "own", ascending: false, shown: ROWS_AT_ONCE });
     more.addEventListener("click", () => {
       this.append(this.shown, (this.shown += ROWS_AT_ONCE));
     });
@@ -100,7 +101,8 @@ class Table {
     const { rows } = this;
     this.body.append(...rows.slice(from, shown).map((row) => this.row(row)));
     this.more.hidden = rows.length <= shown;
-    this.count.textContent = rows.length > shown ? `${shown} of ${GROUPED.format(rows.length)} sites` : `${GROUPED.format(rows.length)} sites`;
+    const sites = `${GROUPED.format(rows.length)} sites`;
+    this.count.textContent = rows.length > shown ? `${shown} of ${sites}` : sites;
   }
 
   row(row) {

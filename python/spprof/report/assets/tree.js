@@ -77,9 +77,9 @@ class Groups {
 }
 
 /**
- * A tree to look at, worked out as far as it is looked at. A call has `place`, `parent`, `width`, `values` (one for each
- * side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is the
- * caller's.
+ * A tree to look at, worked out as far as it is looked at. A call has `place`, `parent`, `width`, `values` (one for
+ * each side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is
+ * the caller's.
  */
 class Tree {
   constructor(chosen, hidden) {
@@ -141,11 +141,13 @@ class CallersFirst extends Tree {
 
   call(place, parent, nodes) {
     const { nodeValues, nodeWidths } = this.chosen, sum = (of) => nodes.reduce((total, node) => total + of[node], 0);
-    return { place, parent, nodes, width: sum(nodeWidths), values: nodeValues.map(sum), depth: parent ? parent.depth + 1 : 0 };
+    const depth = parent ? parent.depth + 1 : 0;
+    return { place, parent, nodes, width: sum(nodeWidths), values: nodeValues.map(sum), depth };
   }
 
   find(call) {
-    const { end, nodePlace } = this.report, { nodeWidths } = this.chosen, pending = [...call.nodes], nodes = [], places = [];
+    const { end, nodePlace } = this.report, { nodeWidths } = this.chosen;
+    const pending = [...call.nodes], nodes = [], places = [];
     while (pending.length) {
       const caller = pending.pop();
       for (let node = caller + 1; node < end[caller]; node = end[node]) {
@@ -167,8 +169,8 @@ class CallersFirst extends Tree {
 }
 
 /**
- * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes that its callers stand at;
- * both are worked out when a call is looked into, from `indexes`, their places in those of the call above.
+ * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes of its callers; both
+ * are worked out when a call is looked into, from `indexes`, their places in those of the call above.
  */
 class CalledFirst extends Tree {
   constructor(chosen, hidden) {

@@ -35,7 +35,8 @@ function changeWords(chosen, [old, now]) {
   const { unit } = chosen.column, main = signedAmount(now.value - old.value, unit);
   const sides = `${amount(old.value, unit)} → ${amount(now.value, unit)}`;
   if (!chosen.hasSpread || !old.isKnown || !now.isKnown) return [main, sides];
-  const ends = differenceInterval(old, now), verdict = isSignificant([old, now]) ? "a change" : "no more than chance explains";
+  const ends = differenceInterval(old, now);
+  const verdict = isSignificant([old, now]) ? "a change" : "no more than chance explains";
   const range = ends[1] - ends[0] < 1 ? "exact" : `${between(ends, unit, signedAmount)} (95 %)`;
   return [main, `${sides}; ${range}: ${verdict}`];
 }
@@ -74,8 +75,9 @@ function describe(tree, call) {
 function spoken(tree, call) {
   const place = tree.report.place, file = shortFile(place, call.place), count = tree.children(call).length;
   const [main, detail] = amountWords(tree.chosen, tree.sums(call));
+  const name = `${nameOf(tree, call).slice(0, 200)}${file ? `, ${file.slice(0, 200)}` : ""}`;
   return [
-    `${nameOf(tree, call).slice(0, 200)}${file ? `, ${file.slice(0, 200)}` : ""}`, main, detail, percent(call.width, tree.root.width),
+    name, main, detail, percent(call.width, tree.root.width),
     `level ${call.depth}`, count === 1 ? "1 call" : `${count} calls`,
   ].filter(Boolean).join("; ");
 }

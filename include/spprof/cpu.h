@@ -1,0 +1,111 @@
+/* cpu.h: the CPU profiler.
+ *
+ *   timer of a thread ── its interval of CPU time is over ──► signal on that thread ──► stack, weight ──► log
+ *   timer of the process ──► signal on a thread that runs ──► it has no timer yet: gets one. Threads ended: theirs go.
+ *
+ * A sample weighs what its thread's clock advanced since the thread's last sample. So weights add up to the CPU time
+ * that was spent, whatever the kernel's tick. A sample that is dropped loses none: the next weighs more.
+ *
+ * Memory:  the log and the table of threads are mapped at the first start, and stay.
+ * Threads: any. One lock, for start and stop; handlers never wait.
+ * Signals: none of these functions is called in a handler.
+ * Fork:    a child has none of its parent's timers; it begins a session of its own.
+ * Full:    samples beyond the log are summed by stack (spprof_cpu_overflow); threads beyond the table are counted.
+ */
+#ifndef SPPROF_CPU_H
+#define SPPROF_CPU_H
+
+#include "spprof/api.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct spprof_cpu_plan {
+    uint64_t interval_ns;
+    bool wall;   /* by the monotonic clock instead of each thread's CPU clock */
+    bool native; /* with native frames */
+} spprof_cpu_plan;
+
+typedef enum spprof_cpu_status {
+    SPPROF_CPU_OK,
+    SPPROF_CPU_ALREADY_ACTIVE,
+    SPPROF_CPU_NOT_ACTIVE,
+    SPPROF_CPU_OUT_OF_MEMORY,
+    SPPROF_CPU_NO_SIGNAL, /* each real-time signal has a handler */
+    SPPROF_CPU_NO_TICKS   /* the kernel grants neither timers nor a thread */
+} spprof_cpu_status;
+
+/* Begins a session: what the last one recorded is gone. Every thread is sampled, also those that start later. Where the
+ * kernel refuses timers, a thread of ours sends the signals by the wall clock, to threads that used CPU time since.
+ * Not in a handler. */
+SPPROF_API spprof_cpu_status spprof_cpu_start(const spprof_cpu_plan *plan);
+/* No signal's handler of ours is at work any more when it returns. */
+SPPROF_API spprof_cpu_status spprof_cpu_stop(void);
+SPPROF_API bool spprof_cpu_is_active(void);
+
+typedef struct spprof_cpu_sample {
+    uint64_t time_ns;   /* CLOCK_MONOTONIC */
+    uint64_t weight_ns; /* CPU time, or wall time, since the thread's last sample */
+    uint32_t thread_id; /* the kernel's */
+    uint32_t stack_id;  /* spprof_stack_get */
+} spprof_cpu_sample;
+
+/* Copies the session's samples, up to `capacity`, and returns how many there are. During and after the session. */
+SPPROF_API size_t spprof_cpu_copy(spprof_cpu_sample *out, size_t capacity);
+
+/* What the log had no room for, summed by stack. False: no such stack id. */
+SPPROF_API bool spprof_cpu_overflow(uint32_t stack_id, uint64_t *samples, uint64_t *weight_ns);
+
+/* A thread that was met in the session. */
+typedef struct spprof_cpu_thread {
+    uint32_t thread_id;
+    char name[16]; /* the kernel's, when it was met */
+    uint64_t samples;
+    uint64_t uncovered_ns; /* of its clock, since its last sample; 0 if it has ended */
+    bool blocked;          /* it blocks our signal */
+} spprof_cpu_thread;
+/* Copies them, up to `capacity`, and returns how many there are. Of threads that ended without a sample none is
+ * kept. */
+SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
+
+/* Reasons for which a tick gave no sample: X(constant, name in Python, meaning). */
+#define SPPROF_CPU_DROP_REASONS(X)                                                                                     \
+    X(IN_ENGINE, "in_engine", "the signal interrupted the heap profiler")                                              \
+    X(TORN, "torn", "the interpreter's frames were just being changed")                                                \
+    X(NO_STACK_ROOM, "no_stack_room", "the thread's alternate signal stack is too small")                              \
+    X(NO_MEMORY, "no_memory", "the kernel gave no memory for a table")                                                 \
+    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
+    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(THREADS_FULL, "threads_full", "as many threads as the named maximum: one is not sampled")                        \
+    X(TIMER_REFUSED, "timer_refused", "the kernel granted a thread no timer: it is not sampled")
+
+typedef enum spprof_cpu_drop_reason {
+#define X(constant, name, meaning) SPPROF_CPU_DROP_##constant,
+    SPPROF_CPU_DROP_REASONS(X)
+#undef X
+        SPPROF_CPU_DROP_REASON_COUNT
+} spprof_cpu_drop_reason;
+
+/* A session gives up once it has lost this many samples as torn, and more than 99 of 100: this interpreter is not what
+ * the walker was built for, and each try costs the program something. */
+#define SPPROF_CPU_HOPELESS_TORN 1000
+
+typedef struct spprof_cpu_stats {
+    spprof_cpu_plan plan;
+    uint32_t sessions; /* starts so far */
+    bool active;
+    bool displaced;   /* the program has put a handler of its own in the place of ours: nothing is sampled any more */
+    bool gave_up;     /* of SPPROF_CPU_HOPELESS_TORN torn stacks or more hardly one was whole: none is taken any more */
+    bool by_thread;   /* a thread of ours sends the signals */
+    uint32_t threads; /* met in this session */
+    uint64_t samples; /* in the log or summed by stack */
+    uint64_t weight_ns;        /* of all samples */
+    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active the end is now */
+    uint64_t process_ns;       /* CPU time of the process since the start */
+    uint64_t handler_ns;       /* CPU time spent in the handler */
+    uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];
+} spprof_cpu_stats;
+SPPROF_API void spprof_cpu_get_stats(spprof_cpu_stats *stats);
+
+#endif

@@ -1,0 +1,82 @@
+/* reading.h: what the heap profiler has recorded: totals, live samples, sums by stack.
+ *
+ *   sample {address, size, …} ──► live table ──► spprof_copy_live           until it is freed
+ *                             ├─► its stack's sums ──► spprof_site_get      forever
+ *                             └─► counters ──► spprof_get_stats
+ *
+ * Memory:  the caller's; nothing here allocates.
+ * Threads: any. Counters are read one by one: each is right, and live never exceeds total.
+ * Signals: spprof_weigh and spprof_count_drop are safe; the others are not called in a handler.
+ * Fork:    a child has what its parent had recorded.
+ * Full:    more than the caller has room for is counted, not written.
+ */
+#ifndef SPPROF_READING_H
+#define SPPROF_READING_H
+
+#include "spprof/api.h"
+#include "spprof/hooks.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Weights are summed in fixed point, so that what is added at allocation is taken away exactly when it is freed. */
+#define SPPROF_BYTES_ONE 256    /* estimated bytes are counted in 1/256 */
+#define SPPROF_OBJECTS_ONE 4096 /* estimated objects are counted in 1/4096 */
+
+/* A sample of `size` bytes drawn with p = 1 − exp(−size/rate) stands for size/p bytes and 1/p objects. */
+typedef struct spprof_weight {
+    double probability;
+    uint64_t bytes;   /* in 1/SPPROF_BYTES_ONE */
+    uint64_t objects; /* in 1/SPPROF_OBJECTS_ONE */
+} spprof_weight;
+SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
+
+/* Reasons for which a sample was not kept: X(constant, name in Python, meaning). */
+#define SPPROF_DROP_REASONS(X)                                                                                         \
+    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                                 \
+    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
+    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                         \
+    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                              \
+    X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")
+
+typedef enum spprof_drop_reason {
+#define X(constant, name, meaning) SPPROF_DROP_##constant,
+    SPPROF_DROP_REASONS(X)
+#undef X
+        SPPROF_DROP_REASON_COUNT
+} spprof_drop_reason;
+SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
+
+typedef struct spprof_stats {
+    uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
+    uint64_t unique_stacks, last_stack_id; /* with a sample of an allocation; of any, the CPU profiler's too */
+    uint64_t live_bytes, live_objects;     /* estimates, in the fixed points above */
+    uint64_t peak_bytes;                   /* the highest live_bytes since the first start */
+    uint64_t live_samples_max;             /* the live table's named maximum */
+    uint64_t missed_frees;                 /* a sample arrived at an address still listed as live */
+    uint64_t last_serial;
+    uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
+    uint64_t dropped[SPPROF_DROP_REASON_COUNT];
+    uint32_t rate;   /* the latest */
+    uint32_t epochs; /* starts so far */
+} spprof_stats;
+SPPROF_API void spprof_get_stats(spprof_stats *stats);
+
+/* Copies the live samples, up to `capacity`, and returns how many there are; more than `capacity`: call again with
+ * more room. Shard by shard: no allocation waits longer than for a copy of 1/64 of the table. */
+SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
+
+/* What was ever sampled at one stack, in the fixed points above, and the sums from which intervals are made:
+ * variance = Σ(1−p)w², skewness = Σ(1−p)²w³ with w the weight in bytes (docs/sampling.md). */
+typedef struct spprof_site {
+    uint64_t samples, freed_samples;
+    uint64_t allocated_bytes, allocated_objects;
+    uint64_t freed_bytes, freed_objects;
+    double variance, skewness;
+} spprof_site;
+/* False: no such stack id. */
+SPPROF_API bool spprof_site_get(uint32_t stack_id, spprof_site *site);
+
+#endif

@@ -1,0 +1,89 @@
+"""The table of top sites, as print, the command line and the summary of a run show it.
+
+    rows: (site, its sums, its total) ─► columns of numbers ─► "  estimate   95 % interval  …  " + site
+
+What surrounds the table (the headline, the rest in one line, colours) belongs to who shows it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spprof.text import amount, interval_text, share_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spprof.analysis.sites import Sums
+
+
+class Column(NamedTuple):
+    """Numbers of one kind, one for each site."""
+
+    heading: str
+    width: int
+    text: Callable[[Sums, int], str]
+    """The text for a site's sums and its total."""
+
+    def cell(self, text: str) -> str:
+        return f"{text:>{self.width}}  "
+
+
+def own(unit: str, heading: str = "own") -> Column:
+    """What the site itself holds or used."""
+    return Column(heading, 11, lambda sums, _: amount(sums.value, unit))
+
+
+def total(unit: str) -> Column:
+    """What the site holds or used with all that it calls."""
+    return Column("total", 11, lambda _, whole: amount(whole, unit))
+
+
+def interval(unit: str) -> Column:
+    """The 95 % interval of ``own``; empty where there is none, and for a site that only calls others."""
+    return Column("95 % interval", 23, lambda sums, _: _interval_text(sums, unit))
+
+
+def own_share(whole: int) -> Column:
+    """``own`` as a share of the whole."""
+    return Column("", 7, lambda sums, _: share_text(sums.value, whole))
+
+
+def total_share(whole: int) -> Column:
+    """``total`` as a share of the whole."""
+    return Column("", 7, lambda _, value: share_text(value, whole))
+
+
+OBJECTS = Column("objects", 10, lambda sums, _: amount(sums.objects, "count"))
+SAMPLES = Column("samples", 7, lambda sums, _: amount(sums.samples, "count"))
+
+
+class SiteTable:
+    """The numbers of sites in columns, to be followed by the site itself."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+
+    @property
+    def width(self) -> int:
+        """Characters before the site."""
+        return sum(column.width + 2 for column in self._columns)
+
+    @property
+    def headings(self) -> str:
+        """The line above the rows."""
+        return "".join(column.cell(column.heading) for column in self._columns) + "site"
+
+    def numbers(self, sums: Sums, whole: int = 0) -> str:
+        """What stands before the site: its sums, and ``whole``, its total."""
+        return "".join(column.cell(column.text(sums, whole)) for column in self._columns)
+
+
+def rest_line(value: int, sites: int, unit: str) -> str:
+    """The sites that the table leaves out, in one line."""
+    return f"{amount(value, unit):>11}  in {sites} more {'site' if sites == 1 else 'sites'}"
+
+
+def _interval_text(sums: Sums, unit: str) -> str:
+    ends = sums.interval()
+    return interval_text(ends, unit) if ends and sums.value else ""

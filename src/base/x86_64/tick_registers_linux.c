@@ -1,0 +1,32 @@
+#include "tick.h"
+
+#include <string.h>
+#include <ucontext.h>
+
+#define GENERAL 17
+
+static const mcontext_t *machine_of(const void *context) {
+    return &((const ucontext_t *)context)->uc_mcontext;
+}
+
+uintptr_t sp_tick_stack_pointer(const void *context) {
+    return (uintptr_t)machine_of(context)->gregs[REG_RSP];
+}
+
+void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values) {
+    static const uint8_t order[GENERAL] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
+                                           REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                           REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    const mcontext_t *machine = machine_of(interrupted->context);
+    for (unsigned i = 0; i < GENERAL; i++) values[i] = (uintptr_t)machine->gregs[order[i]];
+}
+
+size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
+    const mcontext_t *machine = machine_of(interrupted->context);
+    enum { VECTOR_BYTES = sizeof machine->fpregs->_xmm };
+    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words a vector");
+    sp_tick_registers(interrupted, words);
+    if (!machine->fpregs) return GENERAL;
+    memcpy(words + GENERAL, machine->fpregs->_xmm, VECTOR_BYTES);
+    return SP_TICK_WORDS_MAX;
+}

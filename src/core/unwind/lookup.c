@@ -1,0 +1,30 @@
+#include "lookup.h"
+
+#include "modules.h"
+
+#include <stdatomic.h>
+
+static _Atomic uint64_t misses;
+
+uint64_t sp_lookup_misses(void) {
+    return atomic_load(&misses);
+}
+
+bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found) {
+    if (!object->eh_header) return false;
+    sp_eh_image image = {.start = object->eh_start, .end = object->eh_end, .header = object->eh_header};
+    return sp_eh_frame_find(&image, pc, &found->fde) && sp_cfi_row_at(&image, &found->fde, pc, &found->row);
+}
+
+/* Code outside of any object may be gone and others come to its place: it is looked for each time. */
+__attribute__((noinline)) sp_rule sp_lookup_rule_slow(uintptr_t pc) {
+    sp_object object;
+    sp_description found;
+    if (!sp_objects_find(pc, &object)) return sp_rule_of_kind(SP_RULE_NO_TABLE);
+    atomic_fetch_add_explicit(&misses, 1, memory_order_relaxed);
+    sp_modules_note(&object);
+    sp_rule rule = sp_rule_of_kind(SP_RULE_NO_TABLE);
+    if (sp_lookup_describe(&object, pc, &found)) rule = sp_rule_encode(&found.row, &found.fde);
+    sp_rule_cache_insert(pc, rule);
+    return rule;
+}

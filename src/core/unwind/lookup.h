@@ -1,0 +1,38 @@
+/* lookup.h: from an address to its object, its description, its rule.
+ *
+ *   pc ──► rule cache ──► rule                                     nearly always
+ *           └ miss: object ──► description ──► row ──► rule        once an address
+ *
+ * Memory:  none but the rule cache's. Takes no lock, of ours or of the loader's.
+ * Threads: any. Signals: safe.
+ */
+#ifndef SP_LOOKUP_H
+#define SP_LOOKUP_H
+
+#include "cfi.h"
+#include "objects.h"
+#include "rule_cache.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct sp_description {
+    sp_fde fde;
+    sp_cfi_row row;
+} sp_description;
+
+/* False: the object has no table, or the table does not describe `pc`. */
+bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found);
+
+/* The same as sp_lookup_rule, of an address that the cache does not hold. */
+sp_rule sp_lookup_rule_slow(uintptr_t pc);
+
+static inline sp_rule sp_lookup_rule(uintptr_t pc) {
+    sp_rule rule = sp_rule_cache_find(pc);
+    return __builtin_expect(rule != SP_RULE_NONE, 1) ? rule : sp_lookup_rule_slow(pc);
+}
+
+/* Addresses met for the first time. */
+uint64_t sp_lookup_misses(void);
+
+#endif

@@ -1,0 +1,27 @@
+/* untabled.h: frames of code without a table: what an architecture's instructions and its frame pointer tell.
+ *
+ *   frame pointer ──► [ caller's frame pointer | return address ] ──► is the code before that address a call?
+ *
+ * Memory:  reads code only where it is readable, and the stack within its bounds (stack_memory.h).
+ * Threads: any. Signals: safe.
+ */
+#ifndef SP_UNTABLED_H
+#define SP_UNTABLED_H
+
+#include "rule.h"
+#include "stack_memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether the instruction before `pc` is a call. The seven bytes before are readable. */
+bool sp_untabled_is_behind_call(uintptr_t pc);
+
+/* After a step by the frame pointer `frame` is the caller's, and its sp is where the pair was. Sets sp to the caller's
+ * own. False: nothing tells it. */
+bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack);
+
+/* Whether the code at `pc` leads on to another function with the return address still in its register. */
+bool sp_untabled_leads_on(uintptr_t pc);
+
+#endif

@@ -1,0 +1,43 @@
+/* rule_bits.h: what a rule (rule.h) keeps of a caller on x86-64.
+ *
+ *   [ kind 3 | CFA offset 15, signed | frame pointer 14 ]         in words of 8 bytes
+ *
+ * The return address is always in the word below the CFA, where the call pushed it. The frame pointer, unless it is
+ * unchanged (0), is anywhere below.
+ *
+ * Memory:  none. Threads, signals: any.
+ */
+#ifndef SP_RULE_BITS_H
+#define SP_RULE_BITS_H
+
+#include "stack_memory.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SP_RULE_CFA_BITS 15
+#define SP_RULE_FP_BITS 14
+#define SP_RULE_CFA_SHIFT SP_RULE_FP_BITS
+#define SP_RULE_WORD 8
+
+/* Where the caller's pc is kept. */
+static inline uintptr_t sp_rule_pc_place(uint32_t rule, uintptr_t cfa) {
+    (void)rule;
+    return cfa - SP_RULE_WORD;
+}
+
+/* Where the caller's fp is kept; 0: it is unchanged. */
+static inline uintptr_t sp_rule_fp_place(uint32_t rule, uintptr_t cfa) {
+    uintptr_t words = rule & ((1u << SP_RULE_FP_BITS) - 1);
+    return words ? cfa - words * SP_RULE_WORD : 0;
+}
+
+/* Loads the caller's pc and, unless it is unchanged, fp. False: the stack does not hold them. */
+static inline bool sp_rule_load_caller(uint32_t rule, uintptr_t cfa, uintptr_t *pc, uintptr_t *fp,
+                                       sp_stack_memory *stack) {
+    uintptr_t fp_words = rule & ((1u << SP_RULE_FP_BITS) - 1);
+    if (!sp_stack_memory_load(stack, cfa - SP_RULE_WORD, pc)) return false;
+    return !fp_words || sp_stack_memory_load(stack, cfa - fp_words * SP_RULE_WORD, fp);
+}
+
+#endif

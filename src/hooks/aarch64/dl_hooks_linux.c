@@ -1,0 +1,32 @@
+#include "dl_hooks.h"
+
+/* At entry the stack is aligned; the arguments are in registers. */
+#define HOOK(name)                                                                                                     \
+    __asm__(".text\n"                                                                                                  \
+            ".hidden sp_hook_" #name "\n"                                                                              \
+            ".globl sp_hook_" #name "\n"                                                                               \
+            ".type sp_hook_" #name ", %function\n"                                                                     \
+            "sp_hook_" #name ":\n"                                                                                     \
+            ".cfi_startproc\n"                                                                                         \
+            "hint #34\n" /* bti c */                                                                                   \
+            "stp x29, x30, [sp, #-48]!\n"                                                                              \
+            ".cfi_adjust_cfa_offset 48\n"                                                                              \
+            ".cfi_offset 29, -48\n"                                                                                    \
+            ".cfi_offset 30, -40\n"                                                                                    \
+            "stp x0, x1, [sp, #16]\n"                                                                                  \
+            "str x2, [sp, #32]\n"                                                                                      \
+            "bl sp_dl_hook_expect\n"                                                                                   \
+            "ldr x2, [sp, #32]\n"                                                                                      \
+            "ldp x0, x1, [sp, #16]\n"                                                                                  \
+            "ldp x29, x30, [sp], #48\n"                                                                                \
+            ".cfi_adjust_cfa_offset -48\n"                                                                             \
+            ".cfi_restore 29\n"                                                                                        \
+            ".cfi_restore 30\n"                                                                                        \
+            "adrp x16, sp_dl_original_" #name "\n"                                                                     \
+            "ldr x16, [x16, #:lo12:sp_dl_original_" #name "]\n"                                                        \
+            "br x16\n"                                                                                                 \
+            ".cfi_endproc\n"                                                                                           \
+            ".size sp_hook_" #name ", .-sp_hook_" #name "\n")
+
+HOOK(dlopen);
+HOOK(dlmopen);

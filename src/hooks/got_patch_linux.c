@@ -1,0 +1,290 @@
+/* got_patch_linux.c: native allocations without a restart (spprof_patch).
+ *
+ *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our hook, which calls the original
+ *
+ * A scan runs inside dl_iterate_phdr, whose lock keeps every object mapped meanwhile, and allocates nothing. Objects
+ * come at the end of the loader's list, so while none was closed a later scan begins where the last one ended. */
+#include "capture.h"
+#include "dl_hooks.h"
+#include "elf_object.h"
+#include "fork.h"
+#include "hooks.h"
+#include "memory.h"
+#include "objects.h"
+#include "originals.h"
+#include "page_protection.h"
+#include "profiler.h"
+#include "relocations.h"
+#include "spprof.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define UNCOVERED_MAX 64
+
+typedef struct hooked_function {
+    const char *name;
+    uintptr_t hook;
+    uintptr_t original; /* 0: this libc has none */
+} hooked_function;
+
+static hooked_function functions[] = {
+#define HOOKED(name, hook) {#name, (uintptr_t)(hook), 0},
+#include "hooked_functions.def"
+#undef HOOKED
+};
+#define FUNCTION_COUNT (sizeof functions / sizeof *functions)
+
+static _Atomic bool in_loader;            /* a thread of ours is; everything below that is not atomic is its own */
+static _Atomic bool loader_may_be_locked; /* a forked child that has not loaded anything yet */
+static _Atomic size_t patched_slots;
+static uint64_t seen_adds, seen_subs; /* the loader's counters at the last whole scan */
+static size_t seen_objects;           /* objects at the head of its list that are done */
+static uintptr_t program_plt_start, program_plt_end;
+static const char *uncovered[UNCOVERED_MAX];
+static _Atomic size_t uncovered_count;
+
+typedef struct scan {
+    sp_page_protections protections;
+    size_t index, first; /* of the object at hand; of the first one to look at */
+    uint64_t adds, subs;
+    bool incomplete; /* met an object that the loader has not finished */
+} scan;
+
+/* ---- Which objects ---- */
+
+static void note_uncovered(const sp_elf_object *object) {
+    const char *name = object->name[0] ? object->name : "the program itself";
+    size_t count = atomic_load(&uncovered_count);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(uncovered[i], name) == 0) return;
+    if (count == UNCOVERED_MAX) return;
+    char *copy = sp_memory_map(strlen(name) + 1); /* the object may be closed */
+    if (!copy) return;
+    uncovered[count] = strcpy(copy, name);
+    atomic_store(&uncovered_count, count + 1);
+}
+
+/* ---- One slot ---- */
+
+static hooked_function *find_hooked(const char *name) {
+    for (size_t i = 0; i < FUNCTION_COUNT; i++)
+        if (name[0] == functions[i].name[0] && strcmp(name, functions[i].name) == 0)
+            return functions[i].original ? &functions[i] : NULL;
+    return NULL;
+}
+
+typedef enum slot_state {
+    SLOT_OURS,
+    SLOT_ORIGINAL,   /* or unbound: to be patched */
+    SLOT_INDIRECT,   /* leads through the program's own PLT, whose slot is patched */
+    SLOT_UNFINISHED, /* the loader has not relocated it yet */
+    SLOT_FOREIGN     /* leads to somebody else's allocator */
+} slot_state;
+
+/* An unbound slot leads back into its own object, to the PLT; if the object has a definition of its own it may also
+ * mean that. A slot without the base added, or empty, is not relocated yet. */
+static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
+                           uintptr_t value) {
+    if (value == function->hook) return SLOT_OURS;
+    if (value == function->original) return SLOT_ORIGINAL;
+    if (is_jump_slot && sp_elf_object_contains(object, value) && !sp_elf_object_find_function(object, function->name))
+        return SLOT_ORIGINAL;
+    if (value >= program_plt_start && value < program_plt_end) return SLOT_INDIRECT;
+    if (object->base != 0 && value < object->end - object->base) return SLOT_UNFINISHED;
+    return SLOT_FOREIGN;
+}
+
+/* What stands in `data`, a pointer with an initial value, the object may long since have changed by itself. */
+static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, uint32_t type,
+                       uintptr_t *slot) {
+    bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT, is_data = type == SP_RELOCATION_ABSOLUTE;
+    switch (classify(object, function, is_jump_slot, __atomic_load_n(slot, __ATOMIC_RELAXED))) {
+    case SLOT_ORIGINAL:
+        if (sp_page_protections_store(&scan->protections, slot, function->hook))
+            atomic_fetch_add(&patched_slots, 1);
+        else
+            note_uncovered(object);
+        break;
+    case SLOT_UNFINISHED:
+        scan->incomplete = true;
+        break;
+    case SLOT_FOREIGN:
+        if (!is_data) note_uncovered(object);
+        break;
+    case SLOT_OURS:
+    case SLOT_INDIRECT:
+        break;
+    }
+}
+
+/* ---- One object ---- */
+
+/* The addend of a jump slot means nothing; any other has to be zero, else the slot is not the function's address. */
+static void visit_relocation(scan *scan, const sp_elf_object *object, const ElfW(Rela) * relocation) {
+    uint32_t type = (uint32_t)ELF64_R_TYPE(relocation->r_info);
+    bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT;
+    bool is_address = type == SP_RELOCATION_GLOB_DAT || type == SP_RELOCATION_ABSOLUTE;
+    if (!is_jump_slot && !(is_address && relocation->r_addend == 0)) return;
+    const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
+    const hooked_function *function = find_hooked(object->strings + symbol->st_name);
+    uintptr_t *slot = (uintptr_t *)(object->base + relocation->r_offset);
+    if (function && (uintptr_t)slot % sizeof *slot == 0) visit_slot(scan, object, function, type, slot);
+}
+
+static void visit_object(scan *scan, const sp_elf_object *object) {
+    for (size_t i = 0; i < object->jump_slot_count; i++) visit_relocation(scan, object, &object->jump_slots[i]);
+    for (size_t i = 0; i < object->relocation_count; i++) visit_relocation(scan, object, &object->relocations[i]);
+}
+
+/* A program that is not position-independent lends its PLT entries to everybody as the functions' addresses. */
+static void learn_program(const sp_elf_object *object) {
+    if (object->base != 0 || object->name[0] != '\0') return;
+    program_plt_start = object->start;
+    program_plt_end = object->end;
+}
+
+static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    scan *scan = data;
+    scan->adds = info->dlpi_adds;
+    scan->subs = info->dlpi_subs;
+    sp_elf_object object;
+    bool skip = scan->index++ < scan->first || !sp_elf_object_read(info, &object);
+    if (skip || sp_elf_object_is_apart(&object)) return 0;
+    learn_program(&object);
+    visit_object(scan, &object);
+    if (!scan->incomplete) seen_objects = scan->index;
+    return 0;
+}
+
+/* ---- Scans ---- */
+
+/* Whatever of ours enters the loader does so between these two, one thread at a time. */
+static bool enter_loader(void) {
+    bool idle = false;
+    return atomic_compare_exchange_strong(&in_loader, &idle, true);
+}
+
+static void leave_loader(void) {
+    atomic_store(&in_loader, false);
+}
+
+/* `first`: how many objects at the head of the list need no look. */
+static void scan_from(size_t first) {
+    scan scan = {.first = first};
+    seen_objects = first;
+    dl_iterate_phdr(visit_listed, &scan);
+    sp_page_protections_forget(&scan.protections);
+    if (scan.incomplete) return;
+    seen_adds = scan.adds;
+    seen_subs = scan.subs;
+}
+
+static int read_counters(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    uint64_t *counters = data;
+    counters[0] = info->dlpi_adds;
+    counters[1] = info->dlpi_subs;
+    return 1;
+}
+
+static void scan_what_is_new(void) {
+    uint64_t counters[2] = {0, 0};
+    dl_iterate_phdr(read_counters, counters);
+    if (counters[0] == seen_adds && counters[1] == seen_subs) return;
+    scan_from(counters[1] == seen_subs ? seen_objects : 0);
+}
+
+/* After a dlopen on this thread, or inside it: the loader's lock is free or this thread's. */
+static void follow_objects(void) {
+    if (!enter_loader()) return;
+    scan_what_is_new();
+    sp_objects_refresh();
+    atomic_store(&loader_may_be_locked, false);
+    leave_loader();
+}
+
+/* ---- Fork ---- */
+
+#define FORK_PAUSES 100
+
+static bool fork_entered; /* by the forking thread */
+
+/* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So
+ * a fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
+static void before_fork(void) {
+    fork_entered = enter_loader();
+    for (int i = 0; !fork_entered && i < FORK_PAUSES; i++) {
+        sp_thread_pause();
+        fork_entered = enter_loader();
+    }
+}
+
+static void after_fork_in_parent(void) {
+    if (fork_entered) leave_loader();
+}
+
+/* Some other thread of the parent may have been in the loader. A dlopen that comes back here proves that none was. */
+static void after_fork_in_child(void) {
+    atomic_store(&loader_may_be_locked, true);
+    leave_loader();
+}
+
+/* ---- Originals ---- */
+
+static void find_originals(void) {
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
+        if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_original_dlopen = (void *)functions[i].original;
+        if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_original_dlmopen = (void *)functions[i].original;
+    }
+}
+
+/* ---- The interface ---- */
+
+static void watch_forks_once(void) {
+    static bool watched; /* under `in_loader` */
+    if (!watched) sp_fork_call(before_fork, after_fork_in_parent, after_fork_in_child);
+    watched = true;
+}
+
+static void find_originals_once(void) {
+    static bool found; /* under `in_loader` */
+    if (!found) find_originals();
+    found = true;
+}
+
+size_t spprof_patch(void) {
+    int saved_errno = errno;
+    spprof_pause();
+    if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
+        watch_forks_once();
+        find_originals_once();
+        scan_from(0); /* all: a lazy binding may have overwritten a slot */
+        leave_loader();
+        sp_profiler_follow_objects(follow_objects);
+    }
+    spprof_resume();
+    errno = saved_errno;
+    return atomic_load(&patched_slots);
+}
+
+void spprof_refresh_objects(void) {
+    int saved_errno = errno;
+    spprof_pause();
+    if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
+        watch_forks_once();
+        sp_capture_refresh_objects();
+        leave_loader();
+    }
+    spprof_resume();
+    errno = saved_errno;
+}
+
+size_t spprof_uncovered(const char **names, size_t capacity) {
+    size_t count = atomic_load(&uncovered_count);
+    for (size_t i = 0; i < count && i < capacity; i++) names[i] = uncovered[i];
+    return count;
+}

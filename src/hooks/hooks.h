@@ -1,0 +1,23 @@
+/* hooks.h: our hooks under names that nobody can interpose, as addresses for slots (hooked_functions.def). */
+#ifndef SP_HOOKS_H
+#define SP_HOOKS_H
+
+#include <stddef.h>
+
+#define SP_HOOK __attribute__((visibility("hidden")))
+
+SP_HOOK void *sp_hook_malloc(size_t size);
+SP_HOOK void *sp_hook_calloc(size_t count, size_t size);
+SP_HOOK void *sp_hook_realloc(void *old, size_t size);
+SP_HOOK void *sp_hook_reallocarray(void *old, size_t count, size_t size);
+SP_HOOK void sp_hook_free(void *address);
+SP_HOOK void sp_hook_free_sized(void *address, size_t size);
+SP_HOOK void sp_hook_free_aligned_sized(void *address, size_t alignment, size_t size);
+SP_HOOK int sp_hook_posix_memalign(void **result, size_t alignment, size_t size);
+SP_HOOK void *sp_hook_aligned_alloc(size_t alignment, size_t size);
+SP_HOOK void *sp_hook_memalign(size_t alignment, size_t size);
+SP_HOOK void *sp_hook_valloc(size_t size);
+SP_HOOK void *sp_hook_pvalloc(size_t size);
+SP_HOOK int sp_hook_dlclose(void *handle);
+
+#endif

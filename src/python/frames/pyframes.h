@@ -1,0 +1,54 @@
+/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c …
+ * pyframes_314.c; the build compiles the one that fits the interpreter.
+ *
+ *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
+ *                 └── one call of the C function that evaluates ──┘        its anchor: an address in that C frame
+ *
+ * The layouts share their walks as templates: headers that a layout includes once, in this order. Between them it
+ * defines what the next one needs, as that one's own comment lists. (Each header's name begins with pyframes_.)
+ *
+ *   3.9            3.10           3.11, 3.12              3.13, 3.14
+ *   ─────────────────────────────────────────────────────────────────────────────────────────────
+ *   its frames     its frames     its frames              its frames
+ *                                                         linked.h, which holds the rest:
+ *                                 units.h                  ├─ units.h        positions in code units
+ *   its calls      its calls      its calls                ├─ its calls
+ *                  anchored.h     anchored.h               ├─ anchored.h     each call tells an anchor
+ *   walk.h         walk.h         walk.h                   ├─ walk.h         the walk of an allocation
+ *                                 cframes.h                │                 calls that are linked by cframes
+ *                                  └─ tick.h               ├─ tick.h         the walk that a signal asks for
+ *   (tick's walk   (tick's walk   where a call ends        └─ where a call ends
+ *   is the same)   is the same)
+ *
+ * Memory:  walking creates no objects and calls nothing that allocates.
+ * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
+ *          to be current, and takes no GIL: also right in C code that has released it. A thread without a state
+ *          (a native one) has no frames.
+ * Signals: sp_pyframes_walk_tick alone.
+ * Full:    see spprof_walker in spprof/stacks.h.
+ */
+#ifndef SP_PYFRAMES_H
+#define SP_PYFRAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spprof.h"
+
+/* Registers the walk with the engine and, where the frames tell no anchors, where the evaluation loop lies. Before the
+ * first sample is taken; again does no harm. */
+void sp_pyframes_register(void);
+
+/* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
+size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited);
+
+/* An spprof_tick_walker. */
+size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
+                             bool *depth_limited);
+
+/* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code
+ * that the compiler made up has no line there and gets that of the code before it (pylines.h). */
+int sp_pyframes_line(const spprof_code *code, uint32_t position);
+
+#endif

@@ -1,0 +1,81 @@
+/* pyframes_walk.h: the walk that all frame layouts share. Included once, at the end of a pyframes_3NN.c, which defines
+ *
+ *   frame                            one interpreter frame
+ *   call_chain                       where the walk stands among the calls of the evaluation loop
+ *   innermost_frame(chain) -> f      of the calling thread, NULL if none; sets the chain up
+ *   previous_frame(chain, f) -> f    its caller, NULL at the root
+ *   shown_code(f) -> code *          NULL: not a frame that a traceback would show
+ *   frame_position(f, code)          in the unit of that version's line table
+ *   ends_call(chain, f, anchor)      whether f is the outermost frame of its call of the evaluation loop; if so,
+ *                                    *anchor is an address inside that call's C frame, or 0, and the chain moves on
+ *   has_lost_callers(f)              the interpreter itself does not know f's caller
+ *   evaluation_code(ranges, n) -> n  where the evaluation loop lies; only where anchors are 0
+ *
+ *   words:  frame frame anchor | frame anchor | anchor | frame frame anchor        leaf first; a call may show no frame
+ *
+ * An allocation is a point where the interpreter has its frames in order: unlike a signal (pyframes_tick.h) it cannot
+ * fall between the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before
+ * it is cleared; what happens in between is the layouts' business.
+ */
+#include "pycode.h"
+#include "pyframes.h"
+
+/* Ends the frames of no call, as code has them that runs frames without the evaluation loop: on no stack. */
+#define NO_CALL UINT64_C(1)
+
+typedef struct output {
+    uint64_t *words;
+    size_t count, capacity;
+    bool depth_limited; /* there are more words than room, or more frames than the interpreter knows */
+    bool no_code;       /* a code object found no room in the engine's table */
+} output;
+
+static inline bool has_room(output *to) {
+    if (to->count < to->capacity) return true;
+    to->depth_limited = true;
+    return false;
+}
+
+static inline bool put(output *to, uint64_t word) {
+    if (!has_room(to)) return false;
+    to->words[to->count++] = word;
+    return true;
+}
+
+/* The code is copied only if there is room for its frame. */
+static inline bool put_frame(output *to, const frame *at, PyCodeObject *code) {
+    if (!has_room(to)) return false;
+    uint32_t id = sp_pycode_id(code);
+    to->no_code = id == 0;
+    return id != 0 && put(to, spprof_frame_interpreted(id, frame_position(at, code)));
+}
+
+static void write_words(output *to) {
+    call_chain chain;
+    bool in_call = false;
+    for (const frame *at = innermost_frame(&chain); at != NULL; at = previous_frame(&chain, at)) {
+        uint64_t anchor;
+        PyCodeObject *code = shown_code(at);
+        if (code != NULL && !put_frame(to, at, code)) return;
+        in_call = !ends_call(&chain, at, &anchor);
+        if (!in_call && !put(to, anchor)) return;
+        if (has_lost_callers(at)) to->depth_limited = true;
+    }
+    if (in_call) put(to, NO_CALL);
+}
+
+size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited) {
+    output to = {.words = words, .capacity = capacity};
+    write_words(&to);
+    if (to.no_code) return SIZE_MAX;
+    if (to.depth_limited) *depth_limited = true;
+    return to.count;
+}
+
+void sp_pyframes_register(void) {
+    spprof_code_range ranges[SPPROF_CODE_RANGES_MAX];
+    size_t count = evaluation_code(ranges, SPPROF_CODE_RANGES_MAX);
+    if (count > 0) spprof_set_evaluation_code(ranges, count);
+    spprof_set_walker(sp_pyframes_walk);
+    spprof_set_tick_walker(sp_pyframes_walk_tick);
+}

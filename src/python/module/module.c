@@ -1,0 +1,300 @@
+/* module.c: spprof._engine. Lifecycle for the Python package; python/spprof/_engine.pyi is its contract. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "convert.h"
+#include "cpu_module.h"
+#include "debug_lines.h"
+#include "demangle.h"
+#include "pycode.h"
+#include "pyframes.h"
+#include "pyinterpreter.h"
+#include "pymem_hook.h"
+#include "pysymbols.h"
+#include "signal_repeat.h"
+#include "spprof.h"
+
+#include <dlfcn.h>
+#include <string.h>
+
+/* What start() found, for stats. Written with the main GIL, read with any. */
+static const char *_Atomic native_mode = "off";
+
+/* The interpreter that started the heap profiler last. With the main GIL. */
+static int64_t starter = -1;
+
+/* ---- Errors: each names its remedy ---- */
+
+static PyObject *raise_status(spprof_status status) {
+    static const char *const messages[] = {
+        [SPPROF_ALREADY_ACTIVE] = "the heap profiler is already running: call spprof.memprof.stop() first, or use the "
+                                  "running one",
+        [SPPROF_NOT_ACTIVE] = "the heap profiler is not running: call spprof.memprof.start() first",
+        [SPPROF_SHUT_DOWN] = "the heap profiler was shut down, which is one way: start a new process to profile again "
+                             "(stop(), not shutdown(), is what start() can follow)",
+        [SPPROF_TOO_MANY_STARTS] = "the heap profiler was started as often as it can count (4194303 times): leave it "
+                                   "running, or start a new process",
+    };
+    if (status == SPPROF_BAD_RATE)
+        return PyErr_Format(PyExc_ValueError, "the sampling rate must be between 0 and %u bytes", SPPROF_RATE_MAX);
+    if (status == SPPROF_OUT_OF_MEMORY) return PyErr_NoMemory();
+    PyErr_SetString(PyExc_RuntimeError, messages[status]);
+    return NULL;
+}
+
+/* ---- Native modes ---- */
+
+/* Before anything is patched, malloc reaches a hook only if the library was preloaded. */
+static bool is_preloaded(void) {
+    static int answer = -1;
+    if (answer < 0) answer = sp_pymem_hook_malloc_is_seen();
+    return answer;
+}
+
+static bool is_one_of(const char *wanted, const char *one, const char *other) {
+    return strcmp(wanted, one) == 0 || strcmp(wanted, other) == 0;
+}
+
+/* Puts the native hooks in and returns the mode that `wanted` comes to, or NULL with an exception. */
+static const char *enter_native_mode(const char *wanted) {
+    if (strcmp(wanted, "off") == 0) return "off";
+    if (is_one_of(wanted, "auto", "preload") && is_preloaded()) return "preload";
+    if (strcmp(wanted, "preload") == 0)
+        return (const char *)PyErr_Format(PyExc_RuntimeError,
+                                          "native=\"preload\" needs the library preloaded: start the program with "
+                                          "LD_PRELOAD=%s, or use native=\"auto\"",
+                                          spprof_library_path());
+    if (!is_one_of(wanted, "auto", "patch"))
+        return (const char *)PyErr_Format(PyExc_ValueError,
+                                          "native must be \"auto\", \"preload\", \"patch\" or \"off\"");
+    if (spprof_patch() > 0) return "patch";
+    if (strcmp(wanted, "auto") == 0) return "off";
+    return (const char *)PyErr_Format(
+        PyExc_RuntimeError,
+        "native=\"patch\" found no call of malloc that it can lead elsewhere (a statically "
+        "linked program?): start the program with LD_PRELOAD=%s, or use native=\"off\"",
+        spprof_library_path());
+}
+
+/* ---- Lifecycle ---- */
+
+static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *mode) {
+    sp_pycode_watch_with_gil();
+    sp_pyframes_register();
+    sp_pymem_hook_install_with_gil(strcmp(mode, "off") != 0);
+    spprof_set_native(strcmp(mode, "off") != 0);
+    spprof_status status = spprof_start(rate, seed);
+    if (status == SPPROF_OK) {
+        native_mode = mode;
+        starter = sp_pyinterpreter_id_with_gil();
+        Py_RETURN_NONE;
+    }
+    if (status != SPPROF_ALREADY_ACTIVE) sp_pymem_hook_rest_with_gil();
+    return raise_status(status);
+}
+
+static PyObject *start(PyObject *module, PyObject *arguments) {
+    (void)module;
+    unsigned long rate;
+    const char *wanted;
+    PyObject *seed_object;
+    if (!sp_pyinterpreter_controls_with_gil("heap", "start")) return NULL;
+    if (!PyArg_ParseTuple(arguments, "ksO:start", &rate, &wanted, &seed_object)) return NULL;
+    uint64_t seed = 0;
+    if (seed_object != Py_None) {
+        seed = PyLong_AsUnsignedLongLongMask(seed_object);
+        if (PyErr_Occurred()) return NULL;
+    }
+    if (spprof_is_shut_down()) return raise_status(SPPROF_SHUT_DOWN);
+    if (spprof_is_active()) return raise_status(SPPROF_ALREADY_ACTIVE);
+    if (rate > SPPROF_RATE_MAX) return raise_status(SPPROF_BAD_RATE);
+    const char *mode = enter_native_mode(wanted);
+    return mode ? start_engine((uint32_t)rate, seed_object == Py_None ? NULL : &seed, mode) : NULL;
+}
+
+static PyObject *stop(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    if (!sp_pyinterpreter_controls_with_gil("heap", "stop")) return NULL;
+    spprof_status status = spprof_stop();
+    if (status != SPPROF_OK) return raise_status(status);
+    sp_pymem_hook_rest_with_gil();
+    Py_RETURN_NONE;
+}
+
+static PyObject *shut_down(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    if (!sp_pyinterpreter_controls_with_gil("heap", "shutdown")) return NULL;
+    spprof_shutdown();
+    sp_pymem_hook_remove_with_gil();
+    Py_RETURN_NONE;
+}
+
+static PyObject *is_main_interpreter(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_is_main_with_gil());
+}
+
+static PyObject *has_main_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_has_main_gil());
+}
+
+static PyObject *is_own(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(sp_pyinterpreter_has_main_gil() && starter == sp_pyinterpreter_id_with_gil());
+}
+
+static PyObject *is_active(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(spprof_is_active());
+}
+
+static PyObject *is_shut_down(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(spprof_is_shut_down());
+}
+
+/* ---- Reading ---- */
+
+static PyObject *stats(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return sp_convert_stats_with_gil(native_mode);
+}
+
+/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and
+ * when objects are noticed that libc itself loaded or unloaded. With the main GIL. */
+static void renew_hooks(void) {
+    if (strcmp(native_mode, "patch") == 0) spprof_patch();
+    spprof_refresh_objects();
+    sp_pymem_hook_install_with_gil(strcmp(native_mode, "off") != 0);
+}
+
+static PyObject *snapshot(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint64_t after_serial = PyLong_AsUnsignedLongLong(argument);
+    if (PyErr_Occurred()) return NULL;
+    if (spprof_is_active() && sp_pyinterpreter_has_main_gil()) renew_hooks();
+    return sp_convert_snapshot_with_gil(after_serial, native_mode);
+}
+
+/* 0, which is no stack's, for an id out of range. */
+static uint32_t stack_id_of(PyObject *argument) {
+    unsigned long id = PyLong_AsUnsignedLong(argument);
+    return id > UINT32_MAX ? 0 : (uint32_t)id;
+}
+
+static PyObject *stack(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint32_t id = stack_id_of(argument);
+    return PyErr_Occurred() ? NULL : sp_convert_stack_with_gil(id);
+}
+
+static PyObject *native_part(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint32_t id = stack_id_of(argument);
+    return PyErr_Occurred() ? NULL : sp_convert_native_part_with_gil(id);
+}
+
+static PyObject *code(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint64_t word = PyLong_AsUnsignedLongLong(argument);
+    return PyErr_Occurred() ? NULL : sp_convert_code_with_gil(word);
+}
+
+static PyObject *library_path(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyUnicode_DecodeFSDefault(spprof_library_path());
+}
+
+/* ---- The module ---- */
+
+static PyMethodDef methods[] = {
+    {"start", start, METH_VARARGS, "start(rate_bytes, native, seed)"},
+    {"stop", stop, METH_NOARGS, "stop()"},
+    {"shutdown", shut_down, METH_NOARGS, "shutdown()"},
+    {"is_main_interpreter", is_main_interpreter, METH_NOARGS, "is_main_interpreter() -> bool"},
+    {"has_main_gil", has_main_gil, METH_NOARGS, "has_main_gil() -> bool"},
+    {"is_own", is_own, METH_NOARGS, "is_own() -> bool"},
+    {"is_active", is_active, METH_NOARGS, "is_active() -> bool"},
+    {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
+    {"stats", stats, METH_NOARGS, "stats() -> dict"},
+    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
+    {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
+    {"native_part", native_part, METH_O, "native_part(stack_id) -> (depth, truncated, outermost word)"},
+    {"code", code, METH_O, "code(word) -> (function, file, line)"},
+    {"modules", sp_pysymbols_modules_with_gil, METH_NOARGS, "modules() -> list"},
+    {"interpreter_address", sp_pysymbols_interpreter_with_gil, METH_NOARGS, "interpreter_address() -> int"},
+    {"symbols", sp_pysymbols_find_with_gil, METH_VARARGS, "symbols(path, build_id, addresses) -> tuple"},
+    {"demangle", sp_demangle_with_gil, METH_O, "demangle(name) -> str or None"},
+    {"lines", sp_debug_lines_with_gil, METH_VARARGS, "lines(path, addresses) -> list"},
+    {"cpu_start", sp_cpu_start_with_gil, METH_VARARGS, "cpu_start(interval_ns, mode, native) -> str"},
+    {"cpu_stop", sp_cpu_stop_with_gil, METH_NOARGS, "cpu_stop()"},
+    {"cpu_is_own", sp_cpu_is_own_with_gil, METH_NOARGS, "cpu_is_own() -> bool"},
+    {"cpu_is_active", sp_cpu_is_active_with_gil, METH_NOARGS, "cpu_is_active() -> bool"},
+    {"cpu_stats", sp_cpu_stats_with_gil, METH_NOARGS, "cpu_stats() -> dict"},
+    {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS, "cpu_profile() -> (samples, overflow, threads, stats)"},
+    {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
+    {"repeat_signal", sp_signal_repeat_with_gil, METH_O, "repeat_signal(number)"},
+    {"signal_handled", sp_signal_handled_with_gil, METH_NOARGS, "signal_handled()"},
+    {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition;
+
+/* The library that belongs to this extension lies beside it. */
+static void write_own_library_path(char *out, size_t size) {
+    Dl_info info;
+    const char *name = dladdr((void *)&definition, &info) && info.dli_fname ? info.dli_fname : "";
+    const char *slash = strrchr(name, '/');
+    PyOS_snprintf(out, size, "%.*slibspprof_alloc.so", slash ? (int)(slash - name) + 1 : 0, name);
+}
+
+/* The loader hands out whichever libspprof_alloc.so was loaded first. One of another version has other structs. */
+static bool engine_is_ours(void) {
+    const char *found = spprof_version ? spprof_version() : "unknown";
+    if (strcmp(found, SPPROF_VERSION) == 0) return true;
+    char own_path[4096];
+    write_own_library_path(own_path, sizeof own_path);
+    PyErr_Format(PyExc_ImportError,
+                 "the libspprof_alloc.so that is loaded (%s) has version %s, but this spprof package has version %s: "
+                 "remove it from LD_PRELOAD, or preload %s",
+                 spprof_library_path ? spprof_library_path() : "preloaded", found, SPPROF_VERSION, own_path);
+    return false;
+}
+
+static bool add_constants(PyObject *module) {
+    return PyModule_AddStringConstant(module, "VERSION", SPPROF_VERSION) == 0 &&
+           PyModule_AddIntConstant(module, "RATE_MAX_BYTES", SPPROF_RATE_MAX) == 0 &&
+           PyModule_AddIntConstant(module, "STACK_FRAMES_MAX", SPPROF_STACK_FRAMES_MAX) == 0 &&
+           PyModule_AddIntConstant(module, "BYTES_ONE", SPPROF_BYTES_ONE) == 0 &&
+           PyModule_AddIntConstant(module, "OBJECTS_ONE", SPPROF_OBJECTS_ONE) == 0 &&
+           PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
+}
+
+static int execute(PyObject *module) {
+    return engine_is_ours() && add_constants(module) ? 0 : -1;
+}
+
+/* No Python object outlives its interpreter here, or is seen by another: the module keeps none, and what is static in C belongs to
+ * the process (pyinterpreter.h). */
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "spprof._engine",
+    .m_doc = "Between the engine and spprof.memprof; not a public interface.",
+    .m_methods = methods,
+    .m_slots = slots,
+};
+
+PyMODINIT_FUNC PyInit__engine(void) {
+    return PyModuleDef_Init(&definition);
+}

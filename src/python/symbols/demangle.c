@@ -1,0 +1,55 @@
+#include "demangle.h"
+
+#include "aside.h"
+#include "spprof.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef char *demangler(const char *mangled, char *buffer, size_t *size, int *status);
+
+static demangler *find_in_library(const char *name) {
+    void *library = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    return library ? (demangler *)dlsym(library, "__cxa_demangle") : NULL;
+}
+
+static demangler *search(void) {
+    demangler *found = (demangler *)dlsym(RTLD_DEFAULT, "__cxa_demangle");
+    if (!found) found = find_in_library("libstdc++.so.6");
+    if (!found) found = find_in_library("libc++abi.so.1");
+    return found;
+}
+
+static demangler *found; /* by the first search */
+
+static void search_once(void) {
+    spprof_pause();
+    found = search();
+    spprof_resume();
+}
+
+/* Interpreters may have GILs of their own. A library that was opened stays: its code is in use from now on. */
+static demangler *find_demangler(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, search_once);
+    return found;
+}
+
+PyObject *sp_demangle_with_gil(PyObject *module, PyObject *name) {
+    (void)module;
+    const char *mangled = PyUnicode_AsUTF8(name);
+    demangler *demangle = mangled ? find_demangler() : NULL;
+    if (!mangled) return NULL;
+    if (!demangle) Py_RETURN_NONE;
+    int status;
+    int64_t countdown = sp_aside_begin();
+    char *readable = demangle(mangled, NULL, NULL, &status);
+    PyObject *result = readable ? PyUnicode_DecodeUTF8(readable, (Py_ssize_t)strlen(readable), "replace") : Py_None;
+    if (!readable) Py_INCREF(result);
+    free(readable);
+    sp_aside_end(countdown);
+    return result;
+}

@@ -1,0 +1,198 @@
+"""The main interpreter profiles; others run, read, end and are followed by others meanwhile."""
+
+import gc
+
+import spprof
+from interpreter import Interpreter, in_threads
+from spprof import memprof
+
+RATE_KB = 100
+BIG = 8_000_000
+"""Eighty times the sampling interval: such a block is certain to be a sample."""
+
+KEEPS = """
+    def keeps_{0}():
+        return bytearray(8_000_000 + {0})
+
+    kept = keeps_{0}()
+"""
+
+
+def python_frames(sample):
+    return [(frame.function, frame.line) for frame in sample.stack if frame.is_python]
+
+
+def stacks_of(size, snapshot):
+    return [python_frames(sample) for sample in snapshot.samples if sample.size == size + 1]
+
+
+def heap_names():
+    """In threads of their own: the block's stack is that of the interpreter's own frames."""
+
+    def keep(number):
+        with Interpreter("isolated") as one:
+            one.run(KEEPS.format(number))
+            return stacks_of(BIG + number, memprof.get_snapshot())
+
+    memprof.start(RATE_KB)
+    told = in_threads(keep, range(4))
+    assert told == [[[(f"keeps_{number}", 3), ("<module>", 5)]] for number in range(4)], told
+    assert not [sample for sample in memprof.get_snapshot().samples if sample.size >= BIG]
+    memprof.stop()
+
+
+READ = """
+    import spprof
+    from spprof import memprof
+
+    snapshot = memprof.get_snapshot()
+    sizes = [sample.size for sample in snapshot.samples]
+    stats = memprof.get_stats()
+    (stack,) = [sample.stack for sample in snapshot.samples if sample.size == 8_000_001]
+    told = (
+        memprof.is_active(),
+        spprof.is_active(),
+        sizes.count(8_000_001),
+        [frame.function for frame in stack if frame.is_python],
+        stats.sampling_rate_bytes,
+        stats.native_mode,
+        spprof.stats().is_active,
+        spprof.stats().interval_ms,
+    )
+    snapshot.save("there.pb.gz")
+    assert [row for row in snapshot.top_allocators(10_000) if row["function"] == "held_in_main"]
+    assert snapshot.heap_bytes_interval()[0] <= snapshot.estimated_heap_bytes
+"""
+
+
+def held_in_main():
+    return bytearray(BIG)
+
+
+def read_there(kind):
+    """A snapshot, and all that is made of it, in another interpreter."""
+    memprof.start(RATE_KB, native="off")
+    spprof.start(interval_ms=7)
+    kept = held_in_main()
+    with Interpreter(kind) as one:
+        one.run(READ)
+        told = one.ask("told")
+    assert told == (True, True, 1, ["held_in_main", "read_there", "<module>"], RATE_KB * 1024, "off", True, 7.0), told
+    del kept
+    spprof.stop()
+    memprof.stop()
+
+
+MAKES = """
+    text = "def named_{{0}}():\\n    return bytearray(8_000_000)\\nkept = named_{{0}}()\\n"
+    for number in range({0}, {0} + 10):
+        scope = {{}}
+        exec(compile(text.format(number), f"made-{{number}}", "exec"), scope)
+        kept = scope.pop("kept")
+        scope.clear()  # the function refers to it: now it dies, and its code
+"""
+
+
+def code_dies(kind):
+    """What comes to lie where an interpreter's code lay has its own name."""
+    memprof.start(RATE_KB, native="off")
+    for first in range(0, 200, 10):
+        with Interpreter(kind) as one:
+            one.run(MAKES.format(first))
+            last = first + 9
+            expected = [(f"named_{last}", 2), ("<module>", 3)]
+            assert [stack[:2] for stack in stacks_of(BIG, memprof.get_snapshot())] == [expected]
+        assert stacks_of(BIG, memprof.get_snapshot()) == []
+    assert memprof.get_stats().collisions == 0
+    memprof.stop()
+
+
+SPINS = """
+    import threading
+    from spprof import _engine
+
+    def samples():
+        own = threading.get_native_id()
+        return sum(thread[2] for thread in _engine.cpu_profile()[2] if thread[0] == own)
+
+    def spins_{0}():
+        goal = samples() + 5
+        while samples() < goal:
+            for _ in range(20_000):
+                pass
+
+    spins_{0}()
+    thread = threading.get_native_id()
+"""
+
+
+def functions(sample):
+    return [frame.function for frame in sample.frames]
+
+
+def cpu_names():
+    """In threads of their own, which have the names that the main interpreter gave them."""
+
+    def spin(number):
+        with Interpreter("isolated") as one:
+            one.run(SPINS.format(number))
+            return one.ask("thread")
+
+    spprof.start(interval_ms=1)
+    threads = in_threads(spin, range(3))
+    profile = spprof.stop()
+    for number, thread in enumerate(threads):
+        stacks = [functions(sample) for sample in profile.samples if sample.thread_id == thread]
+        own = [stack for stack in stacks if f"spins_{number}" in stack]
+        assert len(own) >= 5, (number, stacks)
+        assert all(stack[stack.index(f"spins_{number}") + 1 :] == ["<module>"] for stack in own), own
+        others = {f"spins_{other}" for other in range(3)} - {f"spins_{number}"}
+        assert not [stack for stack in stacks if others & set(stack)], stacks
+    assert {thread.name for thread in profile.threads} >= {f"runs {number}" for number in range(3)}, profile.threads
+
+
+WORKS = """
+    import spprof
+    from spprof import memprof
+
+    text = "def made_{0}(): return [bytearray(size) for size in range(0, 2_000, 3)]"
+    for number in range(20):
+        scope = {}
+        exec(compile(text.format(number), f"made-{number}", "exec"), scope)
+        assert len(scope[f"made_{number}"]()) == 667
+        if number % 10 == 0:
+            assert memprof.get_snapshot().total_samples > 0
+            assert memprof.get_stats().total_samples > 0
+            assert spprof.stats().is_active
+"""
+
+
+def come_and_go(kind, at_once):
+    """Under both profilers, which the main interpreter starts and stops."""
+
+    def work(_):
+        for _ in range(2):
+            with Interpreter(kind) as one:
+                one.run(WORKS)
+        return True
+
+    for rate_kb, native in ((1, "off"), (16, "auto")):
+        memprof.start(rate_kb, native=native)
+        spprof.start(interval_ms=1, native=native == "auto")
+        assert in_threads(work, range(at_once)) == [True] * at_once
+        spprof.stop()
+        memprof.stop()
+        gc.collect()
+        stats = memprof.get_stats()
+        assert stats.collisions == 0, stats
+        assert not any(stats.dropped_samples.values()), stats
+
+
+def left_behind(kind):
+    """Interpreters that nobody has ended when the program ends, while both profilers are running."""
+    memprof.start(0)
+    spprof.start(interval_ms=1)
+    kept = [Interpreter(kind) for _ in range(3)]
+    for one in kept:
+        one.run("import spprof\nkept = [bytearray(number) for number in range(1_000)]")
+    print("ends", flush=True)

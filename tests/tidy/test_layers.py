@@ -1,0 +1,113 @@
+"""The floors of the Python package: imports point downwards only, and nowhere in a circle.
+
+Lazy imports and those for type checkers count like all others. A module that is named by ``import_module`` is not seen.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from conftest import ROOT
+
+PACKAGE = ROOT / "python/spprof"
+
+FLOORS = (
+    {"__main__"},
+    {"cli"},
+    {"__init__"},
+    {"memprof", "cpu", "estimate"},
+    {"heap", "cpu_time"},
+    {"formats"},
+    {"report"},
+    {"analysis"},
+    {"pprof"},
+    {"symbolize"},
+    {"results", "text", "_engine"},
+)
+"""From the top down. What shares a floor does not import each other."""
+
+FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package by its dotted name below it, and its file."""
+    files = [*PACKAGE.rglob("*.py"), *PACKAGE.glob("*.pyi")]
+    return {".".join(file.relative_to(PACKAGE).with_suffix("").parts): file for file in files}
+
+
+def names_of(statement: ast.stmt) -> list[str]:
+    """The dotted names that an import statement may bring, longest first where it is not told which is the module."""
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        assert statement.level == 0, "relative import"
+        return [f"{statement.module}.{alias.name}" for alias in statement.names]
+    return []
+
+
+def target_of(name: str, known: dict[str, Path]) -> str | None:
+    """The module of the package that ``name`` is or lies in; None: another package's."""
+    first, _, rest = name.partition(".")
+    if first != "spprof":
+        return None
+    parts = rest.split(".") if rest else []
+    for count in range(len(parts), 0, -1):
+        for found in (".".join(parts[:count]), ".".join([*parts[:count], "__init__"])):
+            if found in known:
+                return found
+    return "__init__"
+
+
+def imports() -> dict[str, set[str]]:
+    """For each module the modules that it imports."""
+    known = modules()
+    graph: dict[str, set[str]] = {}
+    for module, file in known.items():
+        statements = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.stmt)]
+        names = {name for statement in statements for name in names_of(statement)}
+        graph[module] = {target for name in names if (target := target_of(name, known))} - {module}
+    return graph
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def test_every_module_has_a_floor() -> None:
+    assert {room_of(module) for module in modules()} == set(FLOOR_OF)
+
+
+def test_imports_point_downwards() -> None:
+    wrong = [
+        f"{module} imports {target}"
+        for module, targets in imports().items()
+        for target in targets
+        if room_of(module) != room_of(target) and FLOOR_OF[room_of(target)] <= FLOOR_OF[room_of(module)]
+    ]
+    assert sorted(wrong) == []
+
+
+def test_no_imports_form_a_circle() -> None:
+    graph = imports()
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            for target in graph[waiting.pop()] - seen:
+                seen.add(target)
+                waiting.append(target)
+        return seen
+
+    assert sorted(module for module in graph if module in reached(module)) == []
+
+
+def test_a_pipeline_has_one_entry() -> None:
+    """Writers, reports and sums take a ``pprof.Profile``: nothing below the results knows a snapshot."""
+    graph = imports()
+    below = [module for module in graph if room_of(module) in ("formats", "report", "analysis", "pprof", "symbolize")]
+    assert below
+    assert [
+        module for module in below if any(room_of(target) in ("heap", "cpu_time") for target in graph[module])
+    ] == []

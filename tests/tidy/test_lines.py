@@ -1,0 +1,21 @@
+"""A line ends by column 120: two files beside each other fit a screen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, sources
+
+LAST_COLUMN = 120
+FOLDERS = ("src", "include", "python", "tests", "bench", "tools", "examples")
+
+
+def long_lines(file: Path) -> list[str]:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return [f"{file}:{number}" for number, line in enumerate(lines, start=1) if len(line) > LAST_COLUMN]
+
+
+@pytest.mark.parametrize("pattern", ["*.c", "*.h", "*.py", "*.pyi", "*.js"])
+def test_lines_end_by_the_last_column(pattern: str) -> None:
+    assert [place for file in sources(*FOLDERS, pattern=pattern) for place in long_lines(file)] == []
