@@ -13,6 +13,7 @@ from statistics import fmean
 import pytest
 from child import Child
 from native import blocks_environment
+from specimens import specimen
 from test_bias import STANDARD_ERROR_MAX, unseen_odds
 
 KB, MB = 1024, 1024 * 1024
@@ -42,29 +43,6 @@ def judge_runs(runs: list[list[float]], size: int, count: int, rate: int) -> Non
     judge([run[3] for run in runs], count / 2, of_objects / 2)
 
 
-HALF_IS_FREED = """
-    import json
-    import os
-
-    import spprof.memprof as memprof
-    from blocks import Family, allocate_blocks, allocated, free_blocks, live, pointers
-
-    def run(family, size, count, rate_kb, seed):
-        blocks = pointers(count)
-        with memprof.MemoryProfiler(rate_kb, seed=seed) as profiler:
-            allocate_blocks(family, blocks, size)
-            free_blocks(family, blocks, 2)
-        free_blocks(family, blocks)
-        return [*allocated(profiler.snapshot, "allocate_blocks"), *live(profiler.snapshot, "allocate_blocks")]
-
-    domain, cases = json.loads(os.environ["CASES"])
-    family = Family(domain)
-    results = [[run(family, *case[:3], seed) for seed in range(case[3])] for case in cases]
-    stats = memprof.get_stats()
-    assert not any(stats.dropped_samples.values()) and stats.collisions == 0, stats
-    print(json.dumps(results))
-"""
-
 SMALLEST = (16, 500_000, 1, 44)  # size, count, rate in KB, runs
 SMALL = (600, 250_000, 8, 20)
 LARGE = [(64 * KB, 2_000, 32, 30), (512 * KB, 1_000, 256, 60), (2 * MB, 200, 512, 40), (100 * MB, 10, 512, 2)]
@@ -85,36 +63,9 @@ def test_real_blocks(
     child: Child, environment: dict[str, str], domain: str, preload: bool, cases: list[tuple[int, int, int, int]]
 ) -> None:
     environment = {**environment, "CASES": json.dumps([domain, cases])}
-    results = json.loads(child.run(HALF_IS_FREED, preload=preload, environment=environment))
+    results = json.loads(child.run(specimen("bias_of_python/half_is_freed"), preload=preload, environment=environment))
     for (size, count, rate_kb, _), runs in zip(cases, results):
         judge_runs(runs, size, count, rate_kb * KB)
-
-
-THREADS = """
-    import json
-    import os
-    import threading
-
-    import spprof.memprof as memprof
-    from blocks import Family, allocate_blocks, free_blocks, live_sizes, pointers
-
-    def work():
-        blocks = pointers(count)
-        allocate_blocks(family, blocks, 600)
-        kept.append(blocks)
-
-    kept = []
-    domain, count, at_a_time, batches = json.loads(os.environ["CASE"])
-    family = Family(domain)
-    memprof.start(1, seed=1)
-    for _ in range(batches):
-        threads = [threading.Thread(target=work) for _ in range(at_a_time)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    print(live_sizes(memprof.get_snapshot(), "allocate_blocks")[600, 1024])
-"""
 
 
 @pytest.mark.parametrize(("domain", "preload"), [("mem", False), ("malloc", True)])
@@ -126,29 +77,11 @@ def test_threads(
 ) -> None:
     """All stay live, and are told by their size from what the call itself allocates."""
     environment = {**environment, "CASE": json.dumps([domain, count, at_a_time, batches])}
-    samples = int(child.run(THREADS, preload=preload, environment=environment))
+    samples = int(child.run(specimen("bias_of_python/threads"), preload=preload, environment=environment))
     blocks = count * at_a_time * batches
     judge([samples / -math.expm1(-600 / KB)], blocks, blocks * unseen_odds(600, KB))
 
 
-COVERAGE = """
-    import spprof.memprof as memprof
-    from blocks import Family, allocate_blocks, free_blocks, pointers
-
-    family = Family("mem")
-    held = []
-    for seed in range(2000):
-        blocks = pointers(640)
-        with memprof.MemoryProfiler(4, seed=seed) as profiler:
-            allocate_blocks(family, blocks, 96)
-        free_blocks(family, blocks)
-        for site in profiler.snapshot.top_allocators():
-            if site["function"] == "allocate_blocks":
-                held.append(site["low_bytes"] <= 640 * 96 <= site["high_bytes"])
-    print(sum(held) / len(held))
-"""
-
-
 def test_the_interval_of_a_listed_site_covers(child: Child, environment: dict[str, str]) -> None:
     """15 samples expected. A share of 2,000 near 0.955 is 5 standard errors of 0.0046 from both ends."""
-    assert 0.93 <= float(child.run(COVERAGE, environment=environment)) <= 0.98
+    assert 0.93 <= float(child.run(specimen("bias_of_python/coverage"), environment=environment)) <= 0.98

@@ -25,8 +25,10 @@ class Place:
         self.script = folder / "program.py"
         self.output = folder / "out.pb.gz"
 
-    def write(self, program: str) -> None:
-        self.script.write_text(textwrap.dedent(program), encoding="utf-8")
+    def write(self, program: str | Path) -> None:
+        """Puts a program, or a copy of a specimen, where ``script`` is."""
+        text = program.read_text(encoding="utf-8") if isinstance(program, Path) else textwrap.dedent(program)
+        self.script.write_text(text, encoding="utf-8")
 
     def call(
         self, command: list[str], stdin: str = "", environment: dict[str, str] | None = None

@@ -45,7 +45,7 @@ def browser_program() -> tuple[str, dict[str, str]]:
     """A Chromium and its environment; skips the test where there is none."""
     found = chromium.find()
     if found is None:
-        pytest.skip("chromium is not here; on Debian and Ubuntu: apt-get install chromium")
+        pytest.skip("chromium is not here: make build/deps/chromium, or on Debian and Ubuntu: apt-get install chromium")
     return found
 
 

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 import pytest
 from cross import CPUS, ROOT, Toolchain, attempt, find_toolchain, output_of, unpack
+from specimens import specimen
 
 pytestmark = [pytest.mark.packaging, pytest.mark.nightly]
 
@@ -215,27 +216,6 @@ PYTHON_PACKAGES = """
     libc6:arm64 zlib1g:arm64 libexpat1:arm64
 """
 
-PROGRAM = """
-import spprof.memprof as memprof
-
-kept = []
-
-def leaf(number):
-    kept.append(bytearray(54321))
-    return number
-
-def middle():
-    return sorted([3, 1, 2], key=leaf)
-
-memprof.start(0)
-middle()
-snapshot = memprof.get_snapshot()
-sample = next(sample for sample in snapshot.samples if sample.size > 54320)
-print(*(frame.function if frame.is_python else "native" for frame in sample.stack))
-health = snapshot.frame_pointer_health
-print(health.truncation_rate, health.min_native_depth)
-"""
-
 
 def debian_python() -> str:
     """The version that the packages are of."""
@@ -267,7 +247,7 @@ def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp
         *sources,
         *(layout, library, "-o", package / "_engine.so"),
     )
-    (tmp_path / "program.py").write_text(PROGRAM)
+    shutil.copyfile(specimen("aarch64/python_and_native_frames"), tmp_path / "program.py")
     variables = f"PYTHONHOME={root}/usr,PYTHONPATH={tmp_path},LD_LIBRARY_PATH=/usr/lib/aarch64-linux-gnu"
     printed = build.tools.run(
         root / f"usr/bin/python{version}", tmp_path / "program.py", variables=variables, libc=root

@@ -43,9 +43,7 @@ def libunwind() -> str:
     try:
         ctypes.CDLL(name)
     except OSError as error:
-        pytest.skip(
-            f"there is no libunwind to compare with ({error}); on Debian and Ubuntu: apt-get install libunwind8"
-        )
+        pytest.skip(f"there is no libunwind to compare with ({error}): make build/deps/libunwind")
     return name
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from child import Child
 from preludes import OF_MEMORY as PRELUDE
+from specimens import specimen
 
 
 def test_the_package_names_its_version_and_the_profiler():
@@ -136,92 +137,18 @@ def test_the_profiler_shuts_down_when_the_interpreter_exits(child: Child):
 
 
 def test_the_exit_hook_is_registered_once_by_starts_in_many_threads(child: Child):
-    child.run("""
-        import atexit, threading
-        import spprof.memprof as memprof
-        registered = []
-        atexit.register = registered.append
-        barrier = threading.Barrier(8)
-        def compete():
-            barrier.wait()
-            for _ in range(50):
-                try:
-                    memprof.start(1024)
-                    memprof.stop()
-                except RuntimeError:
-                    pass  # another thread has it
-        threads = [threading.Thread(target=compete) for _ in range(8)]
-        for thread in threads: thread.start()
-        for thread in threads: thread.join()
-        assert registered == [memprof.shutdown], registered
-        """)
+    child.run(specimen("api/the_exit_hook_is_registered_once_by_starts_in_many_threads"))
 
 
 # ---- Snapshots
 
 
 def test_a_sample_says_what_where_when_and_who(child: Child):
-    child.run(
-        PRELUDE
-        + """
-import threading, time
-
-def hold():
-    return bytearray(1_000_100)
-
-def call():
-    return hold()
-
-found = {}
-def work():
-    found["thread"] = threading.get_native_id()
-    found["block"] = call()
-
-memprof.start(0)
-before = time.time_ns()
-thread = threading.Thread(target=work)
-thread.start()
-thread.join()
-after = time.time_ns()
-snapshot = memprof.get_snapshot()
-memprof.stop()
-(sample,) = [sample for sample in snapshot.samples if sample.size == 1_000_101]
-assert (sample.estimated_bytes, sample.estimated_objects, sample.sampling_rate_bytes) == (1_000_101, 1, 0)
-assert sample.thread_id == found["thread"]
-# The two clocks are read one after the other, and may be set in between: a second is far above both.
-assert before - 10**9 <= sample.timestamp_ns <= after + 10**9
-assert before <= snapshot.timestamp_ns <= time.time_ns()
-leaf = python_frames(sample.stack)[:3]
-assert [frame.function.rpartition(".")[2] for frame in leaf] == ["hold", "call", "work"]
-assert [frame.line for frame in leaf] == [19, 22, 27], sample.stack
-assert {frame.file for frame in leaf} == {__file__}
-assert all(frame.is_python == (frame.address == 0) for frame in sample.stack)
-"""
-    )
+    child.run(specimen("api/a_sample_says_what_where_when_and_who"))
 
 
 def test_a_site_has_its_exact_bytes_when_every_allocation_is_sampled(child: Child):
-    child.run(
-        PRELUDE
-        + """
-def fill(count, size):
-    return [bytearray(size) for _ in range(count)]
-
-memprof.start(0)
-held = fill(100, 100_000)
-snapshot = memprof.get_snapshot()
-memprof.stop()
-rows = [row for row in snapshot.top_allocators(3) if row["line"] == 17]
-(row,) = rows
-# the blocks, and beside them 100 objects of some 60 bytes and the list
-assert 100 * 100_001 < row["estimated_bytes"] < 100 * 100_001 + 20_000, row
-assert row["low_bytes"] == row["high_bytes"] == row["estimated_bytes"]
-assert row["estimated_objects"] == row["sample_count"] >= 200
-assert row["file"] == __file__ and row["native_function"]
-low, high = snapshot.heap_bytes_interval()
-assert low == high == snapshot.estimated_heap_bytes
-"""
-    )
+    child.run(specimen("api/a_site_has_its_exact_bytes_when_every_allocation_is_sampled"))
 
 
 def test_samples_of_one_stack_share_their_frames(child: Child):
@@ -256,26 +183,7 @@ assert len(snapshot.samples) == snapshot.live_samples
 
 
 def test_snapshots_differ_by_what_came_and_went(child: Child):
-    child.run(
-        PRELUDE
-        + """
-def grow():
-    return bytearray(1_000_100)
-def stay():
-    return bytearray(5_000_000)
-memprof.start(0)
-kept, gone = stay(), grow()
-earlier = memprof.get_snapshot()
-del gone
-new = [grow() for _ in range(3)]
-memprof.stop()
-differences = memprof.get_snapshot().compare(earlier)
-first = differences[0]
-assert (first.function, first.delta_bytes // 1000, first.significant) == ("grow", 2000, True), differences
-assert first.low_bytes == first.delta_bytes == first.high_bytes
-assert not [one for one in differences if one.function == "stay"]
-"""
-    )
+    child.run(specimen("api/snapshots_differ_by_what_came_and_went"))
 
 
 def test_a_stack_deeper_than_is_kept_ends_in_a_cut(child: Child):
@@ -297,61 +205,11 @@ assert (sample.stack[-1].function, sample.stack[-1].is_python) == ("<cut>", Fals
 
 
 def test_many_threads_may_take_snapshots_at_once(child: Child):
-    child.run(
-        PRELUDE
-        + """
-import threading
-def distinct(number):
-    scope = {}
-    exec(compile(f"def f{number}(): return bytearray(1_000_{number})", f"file{number}.py", "exec"), scope)
-    return scope[f"f{number}"]
-functions = [distinct(number) for number in range(100, 200)]
-memprof.start(0)
-held = [function() for function in functions]
-memprof.stop()
-barrier = threading.Barrier(6)
-found = []
-def look():
-    barrier.wait()
-    snapshot = memprof.get_snapshot()
-    found.append({sample.size: sample.stack for sample in snapshot.samples if sample.size >= 1_000_000})
-threads = [threading.Thread(target=look) for _ in range(6)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-assert len(found) == 6
-for stacks in found:
-    assert {size: python_frames(stack)[0].function for size, stack in stacks.items()} == {
-        1_000_001 + number: f"f{number}" for number in range(100, 200)
-    }
-    assert all(stacks[size] is found[0][size] for size in stacks)
-"""
-    )
+    child.run(specimen("api/many_threads_may_take_snapshots_at_once"))
 
 
 def test_snapshots_taken_while_others_allocate_are_whole(child: Child):
-    child.run(
-        PRELUDE
-        + """
-import threading
-memprof.start(0)
-done = threading.Event()
-def churn():
-    while not done.is_set():
-        blocks = [bytearray(2000) for _ in range(50)]
-threads = [threading.Thread(target=churn) for _ in range(3)]
-for thread in threads: thread.start()
-try:
-    snapshots = [memprof.get_snapshot() for _ in range(30)]
-finally:
-    done.set()
-    for thread in threads: thread.join()
-memprof.stop()  # or the samples would be samples, too
-for snapshot in snapshots:
-    assert len(snapshot.samples) == snapshot.live_samples > 0
-    assert sum(sample.size for sample in snapshot.samples) == snapshot.estimated_heap_bytes
-    assert snapshot.peak_heap_bytes >= snapshot.estimated_heap_bytes
-"""
-    )
+    child.run(specimen("api/snapshots_taken_while_others_allocate_are_whole"))
 
 
 def test_a_saved_profile_holds_what_the_snapshot_holds(child: Child):
@@ -416,24 +274,7 @@ assert snapshot.sampling_rate_bytes == memprof.get_stats().sampling_rate_bytes =
 
 def test_the_estimate_of_a_known_heap_lies_in_its_interval(child: Child):
     """4000 blocks of 4 KiB at one sample each 16 KiB: some 900 samples; seeded, so that it cannot fail by chance."""
-    child.run(
-        PRELUDE
-        + """
-def fill():
-    return [bytearray(4095) for _ in range(4000)]
-memprof.start(16, seed=20240917)
-held = fill()
-snapshot = memprof.get_snapshot()
-memprof.stop()
-samples = [sample for sample in snapshot.samples if sample.size == 4096]
-assert 700 < len(samples) < 1100, len(samples)
-estimated = sum(sample.estimated_bytes for sample in samples)
-assert abs(estimated / (4000 * 4096) - 1) < 0.12, estimated
-assert abs(sum(sample.estimated_objects for sample in samples) / 4000 - 1) < 0.12
-low, high = snapshot.heap_bytes_interval(0.9999)
-assert low < 4000 * 4096 < high
-"""
-    )
+    child.run(specimen("api/the_estimate_of_a_known_heap_lies_in_its_interval"))
 
 
 def test_a_seed_makes_the_samples_the_same_in_each_run(child: Child):
@@ -467,33 +308,7 @@ def test_statistics_are_zero_before_the_first_start(child: Child):
 
 
 def test_statistics_count_live_and_freed_samples(child: Child):
-    child.run(
-        PRELUDE
-        + """
-memprof.start(0)
-held = [bytearray(10_000) for _ in range(100)]
-gone = bytearray(5_000_000)
-del gone
-memprof.stop()
-stats = memprof.get_stats()
-snapshot = memprof.get_snapshot()
-assert stats.total_samples == stats.live_samples + stats.freed_samples == snapshot.total_samples
-assert stats.freed_samples >= 1 and stats.live_samples >= 200
-assert 100 * 10_001 < stats.estimated_heap_bytes < 100 * 10_001 + 100_000
-assert stats.peak_heap_bytes >= stats.estimated_heap_bytes + 5_000_001 - 100_000
-assert snapshot.peak_heap_bytes == stats.peak_heap_bytes
-assert stats.unique_stacks >= 2
-assert 0 < stats.heap_map_load_percent < 1
-assert stats.collisions == 0
-assert set(stats.dropped_samples) == {
-    "live_table_full", "stack_table_full", "code_table_full", "out_of_memory", "hook_displaced", "pending_frees_full",
-}
-assert set(stats.dropped_samples.values()) == {0}
-before = stats.freed_samples
-held.clear()
-assert memprof.get_stats().freed_samples >= before + 200
-"""
-    )
+    child.run(specimen("api/statistics_count_live_and_freed_samples"))
 
 
 @pytest.mark.parametrize(("preload", "mode"), [(False, "patch"), (True, "preload")])
@@ -512,23 +327,7 @@ def test_auto_takes_the_preloaded_library_where_there_is_one_and_patches_elsewhe
 
 def test_preload_mode_sees_what_is_allocated_below_python(child: Child):
     child.run(
-        PRELUDE
-        + """
-import ctypes
-libc = ctypes.CDLL(None)
-libc.malloc.restype = ctypes.c_void_p
-libc.malloc.argtypes = [ctypes.c_size_t]
-libc.free.argtypes = [ctypes.c_void_p]
-def hold():
-    return libc.malloc(7_654_321)
-memprof.start(0, native="preload")
-address = hold()
-(sample,) = [sample for sample in memprof.get_snapshot().samples if sample.size == 7_654_321]
-assert sample.address == address
-assert python_frames(sample.stack)[0].function == "hold"
-libc.free(address)
-assert 7_654_321 not in sizes(memprof.get_snapshot())
-""",
+        specimen("api/preload_mode_sees_what_is_allocated_below_python"),
         preload=True,
     )
 

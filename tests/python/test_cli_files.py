@@ -15,6 +15,7 @@ import pytest
 import spprof
 from child import library_path
 from place import SPPROF, TIMEOUT_SECONDS, Place, rewritten, seeded, theirs
+from specimens import specimen
 from spprof import _engine
 from spprof.analysis.sites import SiteKey
 from spprof.cli import run as run_verb
@@ -71,27 +72,14 @@ def test_entries_of_ld_preload_are_kept(monkeypatch: pytest.MonkeyPatch, entries
 
 
 def test_forked_children_write_files_of_their_own(place: Place):
-    place.write(f"""
-        import multiprocessing, os
-        def work():
-            global held
-            held = bytearray({BYTES})
-        worker = multiprocessing.get_context("fork").Process(target=work)
-        worker.start(); worker.join()
-        child = os.fork()
-        if child == 0:
-            held = bytearray({2 * BYTES})
-            raise SystemExit
-        os.waitpid(child, 0)
-        print(worker.pid, child)
-        """)
-    worker, child = place.run("program.py", environment=seeded(place)).stdout.split()
+    place.write(specimen("cli_files/forked_children_write_files_of_their_own"))
+    worker, child = place.run("program.py", str(BYTES), environment=seeded(place)).stdout.split()
     assert sorted(path.name for path in place.folder.glob("out*")) == sorted(
         ["out.pb.gz", f"out.pb.gz.{worker}", f"out.pb.gz.{child}"]
     )
     # The object itself is another block on that line, which may be sampled too.
-    in_worker = place.sites(f"out.pb.gz.{worker}")[SiteKey("work", str(place.script), 5)]
-    in_child = place.sites(f"out.pb.gz.{child}")[SiteKey("<module>", str(place.script), 10)]
+    in_worker = place.sites(f"out.pb.gz.{worker}")[SiteKey("work", str(place.script), 10)]
+    in_child = place.sites(f"out.pb.gz.{child}")[SiteKey("<module>", str(place.script), 18)]
     assert BYTES < in_worker < 1.2 * BYTES
     assert 2 * BYTES < in_child < 2.4 * BYTES
     assert max(place.sites().values(), default=0) < BYTES

@@ -6,63 +6,16 @@ import sys
 
 import pytest
 from child import Spender
+from specimens import specimen
 
 
 def test_a_forked_child_goes_on_by_itself(spender: Spender):
     """Its profile begins empty; the parent's knows nothing of it."""
-    spender.run("""
-        def in_child():
-            spend(0.3)
-
-        def in_parent():
-            spend(0.3)
-
-        def in_thread():
-            spend(0.2)
-
-        spprof.start(interval_ms=1)
-        in_parent()
-        pid = os.fork()
-        if pid == 0:
-            in_child()
-            threads = in_threads(2, in_thread)
-            profile = spprof.stop()
-            check_seconds(profile, "in_child", 0.3)
-            check_seconds(profile, "in_thread", 0.4, times=2)
-            assert seconds_in(profile, "in_parent") == 0, profile
-            spprof.start(interval_ms=1)
-            spend(0.1)
-            check_seconds(spprof.stop(), "spend", 0.1)
-            os._exit(7)
-        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-        profile = spprof.stop()
-        check_seconds(profile, "in_parent", 0.3)
-        assert seconds_in(profile, "in_child") == 0, profile
-    """)
+    spender.run(specimen("cpu_processes/a_forked_child_goes_on_by_itself"))
 
 
 def test_forks_from_threads_while_others_are_sampled(spender: Spender):
-    spender.run("""
-        import warnings
-        warnings.simplefilter("ignore")
-
-        def forking():
-            for _ in range(10):
-                pid = os.fork()
-                if pid == 0:
-                    until_sampled(1, spend, 0.002)
-                    os._exit(7 if len(spprof.stop().samples) > 0 else 8)
-                ended.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-
-        ended = []
-        spprof.start(interval_ms=1, native=True)
-        busy = [threading.Thread(target=spend, args=(0.3,)) for _ in range(2)]
-        for thread in busy: thread.start()
-        in_threads(3, forking)
-        for thread in busy: thread.join()
-        spprof.stop()
-        assert ended == [7] * 30, ended
-    """)
+    spender.run(specimen("cpu_processes/forks_from_threads_while_others_are_sampled"))
 
 
 def test_another_program_is_not_hit_by_our_signals(spender: Spender):
@@ -85,74 +38,30 @@ def test_another_program_is_not_hit_by_our_signals(spender: Spender):
 
 
 def test_subprocesses_run_as_without_us(spender: Spender):
-    spender.run("""
-        import subprocess
-
-        def run_many():
-            for number in range(20):
-                done = subprocess.run(["sh", "-c", f"exit {number}"], check=False)
-                assert done.returncode == number
-                assert subprocess.check_output(["echo", "said"]) == b"said\\n"
-
-        spprof.start(interval_ms=1)
-        in_threads(3, run_many)
-        assert os.system("exit 3") == 3 << 8
-        until_sampled(1, spend, 0.01)
-        assert len(spprof.stop().samples) > 0
-    """)
+    spender.run(specimen("cpu_processes/subprocesses_run_as_without_us"))
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing_gives_its_results(spender: Spender, method: str):
-    spender.run(f"""
-        import multiprocessing
-        import warnings
-
-        def work(number):
-            spend(0.01)
-            return number * number
-
-        if __name__ == "__main__":
-            warnings.simplefilter("ignore")
-            context = multiprocessing.get_context({method!r})
-            spprof.start(interval_ms=1)
-            with context.Pool(3) as pool:
-                assert pool.map(work, range(30)) == [number * number for number in range(30)]
-            spend(0.05)
-            check_seconds(spprof.stop(), "<module>", 0.05, times=20)
-    """)
+    spender.run(specimen("cpu_processes/multiprocessing_gives_its_results"), method)
 
 
-ENDS = {
-    "the script's end": "",
-    "sys.exit in the main thread": "sys.exit(0)",
-    "os._exit": "os._exit(0)",
-    "an exception in a thread": "sys.stderr = None; in_threads(1, lambda: 1 / 0)",
-    "a fork whose child ends first": "pid = os.fork() or os._exit(0); os.waitpid(pid, 0)",
-}
+ENDS = [
+    "the script's end",
+    "sys.exit in the main thread",
+    "os._exit",
+    "an exception in a thread",
+    "a fork whose child ends first",
+]
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("native", [False, True], ids=["", "native"])
 def test_a_program_ends_while_it_is_profiled(spender: Spender, end: str, native: bool):
     """With threads that go on until the interpreter is gone, and one of C that outlives it."""
-    finished = spender.attempt(f"""
-        import atexit
-        import warnings
-        warnings.simplefilter("ignore")
-
-        def endless():
-            while True:
-                spend(0.01)
-
-        atexit.register(spend, 0.05)
-        spprof.start(interval_ms=1, native={native})
-        for _ in range(3):
-            threading.Thread(target=endless, daemon=True).start()
-        burners.burners_start(1, 10_000_000_000, False, 0, 0)
-        spend(0.05)
-        {end}
-    """)
+    finished = spender.attempt(
+        specimen("cpu_processes/a_program_ends_while_it_is_profiled"), end, "native" if native else "python"
+    )
     assert (finished.returncode, finished.stderr) == (0, "")
 
 

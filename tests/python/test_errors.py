@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from child import Child
+from specimens import specimen
 from spprof.memprof import MemoryProfiler, start
 
 
@@ -100,92 +101,20 @@ REFUSED = {
 
 @pytest.mark.parametrize(("statements", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_done_now_says_what_to_do(child: Child, statements: str, message: str):
-    child.run(f"""
-        import re
-        import spprof.memprof as memprof
-        *before, last = {statements.split("; ")!r}
-        for statement in before:
-            exec(statement)
-        active = memprof.is_active()
-        try:
-            exec(last)
-        except RuntimeError as error:
-            assert re.search({message!r}, str(error)), error
-        else:
-            raise AssertionError("nothing was raised")
-        assert memprof.is_active() is active, "a refused call changes nothing"
-        """)
+    child.run(specimen("errors/what_cannot_be_done_now_says_what_to_do"), statements, message)
 
 
 def test_nesting_is_refused_and_leaves_the_outer_block_alone(child: Child):
-    child.run("""
-        import spprof.memprof as memprof
-        outer = memprof.MemoryProfiler(0)
-        with outer:
-            held = bytearray(1_000_100)
-            for inner in (memprof.MemoryProfiler(0), outer):
-                try:
-                    with inner:
-                        raise AssertionError("entered")
-                except RuntimeError as error:
-                    assert "already running" in str(error), error
-            try:
-                outer.snapshot
-            except RuntimeError as error:
-                assert "after the block" in str(error), error
-            else:
-                raise AssertionError("there is no snapshot yet")
-            assert memprof.is_active()
-        assert 1_000_101 in [sample.size for sample in outer.snapshot.samples]
-        """)
+    child.run(specimen("errors/nesting_is_refused_and_leaves_the_outer_block_alone"))
 
 
 def test_a_profiler_that_is_entered_again_has_no_old_snapshot(child: Child):
-    child.run("""
-        import spprof.memprof as memprof
-        profiler = memprof.MemoryProfiler()
-        with profiler:
-            pass
-        profiler.snapshot
-        with profiler:
-            try:
-                profiler.snapshot
-            except RuntimeError:
-                pass
-            else:
-                raise AssertionError("the snapshot of the block before")
-        """)
+    child.run(specimen("errors/a_profiler_that_is_entered_again_has_no_old_snapshot"))
 
 
 def test_a_block_that_cannot_be_entered_keeps_its_old_snapshot(child: Child):
-    child.run("""
-        import spprof.memprof as memprof
-        profiler = memprof.MemoryProfiler()
-        with profiler:
-            pass
-        snapshot = profiler.snapshot
-        memprof.start()
-        try:
-            profiler.__enter__()
-        except RuntimeError:
-            pass
-        assert profiler.snapshot is snapshot
-        """)
+    child.run(specimen("errors/a_block_that_cannot_be_entered_keeps_its_old_snapshot"))
 
 
 def test_an_unwritable_path_is_an_os_error_and_the_snapshot_is_still_good(child: Child):
-    child.run("""
-        import os
-        import spprof.memprof as memprof
-        memprof.start()
-        snapshot = memprof.get_snapshot()
-        try:
-            snapshot.save("missing/profile.json")
-        except FileNotFoundError as error:
-            assert error.filename == "missing/profile.json"
-            assert "create the folder first" in str(error), error
-        else:
-            raise AssertionError("nothing was raised")
-        snapshot.save("profile.json")
-        assert os.path.getsize("profile.json") > 100
-        """)
+    child.run(specimen("errors/an_unwritable_path_is_an_os_error_and_the_snapshot_is_still_good"))

@@ -8,6 +8,7 @@ import pytest
 from child import Child
 from naive_heap import NaiveHeap, native_frame, python_frame
 from native import compile_text
+from specimens import specimen
 from spprof import _engine
 from spprof.heap.unwind_quality import judge
 from spprof.memprof import FramePointerHealth
@@ -116,32 +117,12 @@ def health_after(child: Child, calls: str) -> dict[str, object]:
     """Of ten large blocks that Python allocates, and ten by the libraries usual and blind."""
     compile_text(LIBRARY, child.folder / "usual.so")
     compile_text(LIBRARY, child.folder / "blind.so", *BLIND)
-    told: dict[str, object] = json.loads(
-        child.run(
-            f"""
-            import ctypes, dataclasses, json, os
-            from spprof import memprof
-            usual, blind = ctypes.CDLL(os.path.abspath("usual.so")), ctypes.CDLL(os.path.abspath("blind.so"))
-            for library in usual, blind:
-                library.inner.argtypes = [ctypes.c_size_t]
-                library.outer.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-                library.inner.restype = library.outer.restype = ctypes.c_void_p
-            inner = ctypes.cast(usual.inner, ctypes.c_void_p)
-            size = 100 << 20
-            memprof.start(64)
-            for _ in range(10):
-                {calls}
-            keep = [bytearray(size) for _ in range(10)]
-            memprof.stop()
-            print(json.dumps(dataclasses.asdict(memprof.get_snapshot().frame_pointer_health)))
-            """
-        )
-    )
+    told: dict[str, object] = json.loads(child.run(specimen("health/ten_large_blocks_of_each_kind"), calls))
     return told
 
 
 def test_a_usual_program_is_trusted(child: Child) -> None:
-    health = health_after(child, "usual.inner(size)")
+    health = health_after(child, "usual")
     assert health["confidence"] == "high"
     assert health["recommendation"] is None
     assert health["truncation_rate"] == 0
@@ -150,14 +131,14 @@ def test_a_usual_program_is_trusted(child: Child) -> None:
 
 
 def test_where_the_allocators_caller_has_no_unwind_table_the_stack_is_shallow(child: Child) -> None:
-    health = health_after(child, "blind.inner(size)")
+    health = health_after(child, "blind")
     assert health["confidence"] == "low"
     assert health["shallow_stack_warnings"] == 10
     assert "blind.so" in str(health["recommendation"])
 
 
 def test_the_library_where_unwinding_ended_is_named_not_the_one_that_allocated(child: Child) -> None:
-    health = health_after(child, "blind.outer(inner, size)")
+    health = health_after(child, "usual from blind")
     assert health["confidence"] == "low"
     assert health["shallow_stack_warnings"] == 0
     assert "blind.so" in str(health["recommendation"])

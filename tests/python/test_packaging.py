@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from child import Child, library_path
+from specimens import specimen
 
 ROOT = Path(__file__).parents[2]
 VERSION_LINE = re.compile(r"^\s*version: '([^']+)'", re.MULTILINE)
@@ -255,28 +256,7 @@ def test_the_engine_lies_beside_the_package(child: Child) -> None:
 
 def test_an_import_starts_nothing(child: Child) -> None:
     """No thread, no allocator hook, no signal handler, no tracing."""
-    child.run(
-        """
-        import ctypes, os, signal, sys, threading
-
-        class Allocator(ctypes.Structure):
-            _fields_ = [(name, ctypes.c_void_p) for name in ("context", "malloc", "calloc", "realloc", "free")]
-
-        def state():
-            allocators = []
-            for domain in range(3):
-                allocator = Allocator()
-                ctypes.pythonapi.PyMem_GetAllocator(domain, ctypes.byref(allocator))
-                allocators.append([getattr(allocator, name) for name, _ in Allocator._fields_])
-            handlers = [signal.getsignal(number) for number in signal.valid_signals()]
-            return allocators, len(os.listdir("/proc/self/task")), handlers, sys.gettrace(), sys.getprofile()
-
-        before = state()
-        import spprof.memprof
-        assert state() == before
-        assert not spprof.memprof.is_active()
-        """
-    )
+    child.run(specimen("packaging/an_import_starts_nothing"))
 
 
 def test_an_import_is_cheap(child: Child, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from child import Child
+from child import HELPERS, Child
 from native import compile_library, compile_text
+from specimens import specimen
 
 pytestmark = pytest.mark.long  # the same whichever Python runs it
 
@@ -26,21 +27,9 @@ LINKING = {
 }
 
 PREAMBLE = """
-import ctypes, os, sys
+import os, sys
 import spprof.memprof as memprof
-
-def load(path, mode=0):
-    library = ctypes.CDLL(path, mode=mode)
-    for name in ("by_call", "by_table", "by_libc"):
-        function = getattr(library, name)
-        function.restype, function.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-    library.give_back.argtypes = library.give_back_by_table.argtypes = [ctypes.c_void_p]
-    return library
-
-def sizes():
-    return sorted(record[1] for record in memprof.get_snapshot().records() if record[1] in WATCHED)
-
-WATCHED = {11111, 22222, 33333, 44444}
+from patched_library import load, sizes
 """
 
 INDENTED = PREAMBLE.replace("\n", "\n        ")
@@ -107,23 +96,7 @@ assert [s.size for s in memprof.get_snapshot().samples if s.size == 50_000_000],
 @pytest.mark.parametrize("linking", LINKING)
 def test_page_protections_are_the_same_afterwards(child: Child, linking: str) -> None:
     library = build(child.folder, linking)
-    child.run(f"""
-        {INDENTED}
-        def regions():
-            lines = (line.split() for line in open("/proc/self/maps"))
-            return [tuple(fields[:2]) for fields in lines if ".so" in fields[-1] or "python" in fields[-1]]
-
-        library = load({str(library)!r})
-        import spprof.formats.source, spprof.heap.to_pprof, spprof.heap.snapshot, spprof.heap.text
-        import spprof.formats.atomic_file
-        import spprof.formats.collapsed, spprof.formats.pprof, spprof.formats.speedscope
-        before = regions()
-        memprof.start()
-        after = regions()
-        assert len(before) > 20
-        assert before == after, [pair for pair in zip(before, after) if pair[0] != pair[1]]
-        assert memprof.get_stats().native_mode == "patch"
-    """)
+    child.run(specimen("patching/page_protections_are_the_same_afterwards"), str(library))
 
 
 def test_a_library_that_finds_others_by_its_runpath_still_does(child: Child) -> None:
@@ -190,23 +163,7 @@ def test_a_library_that_calls_another_allocator_is_named_as_not_covered(child: C
 
 def test_start_and_stop_a_thousand_times_under_allocating_threads(child: Child) -> None:
     library = build(child.folder, "lazy")
-    child.run(f"""
-        {INDENTED}
-        library = load({str(library)!r})
-        library.start_churning()
-        for _ in range(1000):
-            memprof.start(64)
-            memprof.stop()
-        memprof.start(0)
-        block = library.by_call(22222)
-        library.end_churning()
-        assert sizes() == [22222], sizes()
-        memprof.stop()
-        stats = memprof.get_stats()
-        assert stats.total_samples == stats.live_samples + stats.freed_samples
-        churned = [s for s in memprof.get_snapshot().samples if s.size in (300, 700)]
-        assert not churned, len(churned)
-    """)
+    child.run(specimen("patching/start_and_stop_a_thousand_times_under_allocating_threads"), str(library))
 
 
 @pytest.mark.parametrize(
@@ -215,32 +172,8 @@ def test_start_and_stop_a_thousand_times_under_allocating_threads(child: Child) 
 @pytest.mark.parametrize("allocator", ["default", "debug", "malloc"])
 def test_changing_the_native_mode_counts_each_block_once(child: Child, modes: tuple[str, ...], allocator: str) -> None:
     child.run(
-        f"""
-        import ctypes
-        import spprof.memprof as memprof
-
-        api = ctypes.pythonapi
-        for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
-            malloc, free = getattr(api, prefix + "Malloc"), getattr(api, prefix + "Free")
-            malloc.restype, malloc.argtypes, free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-
-        def blocks(prefix, size):
-            return [getattr(api, prefix + "Malloc")(size) for _ in range(20)]
-
-        for mode in {modes!r}:
-            memprof.start(0, native=mode)
-            assert memprof.get_stats().native_mode == mode
-            for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
-                for size in (403, 5003, 100003):  # 3 more than a multiple of 8, as nothing else is
-                    held = blocks(prefix, size)
-                    live = [r for r in memprof.get_snapshot().records() if r[1] in range(size, size + 65, 8)]
-                    assert len(live) == 20, (mode, prefix, size, len(live))
-                    for block in held:
-                        getattr(api, prefix + "Free")(block)
-                    live = [r for r in memprof.get_snapshot().records() if r[1] in range(size, size + 65, 8)]
-                    assert not live, (mode, prefix, size, len(live))
-            memprof.stop()
-        """,
+        specimen("patching/changing_the_native_mode_counts_each_block_once"),
+        *modes,
         environment={} if allocator == "default" else {"PYTHONMALLOC": allocator},
     )
 
@@ -264,28 +197,7 @@ def test_a_child_forked_while_others_load_objects_goes_on(child: Child) -> None:
     """The loader's lock may be held by a thread that the child does not have: the child must not ask for it."""
     library = build(child.folder, "lazy")
     other = compile_text("int other(void) { return 1; }", child.folder / "other.so")
-    program = f"""
-import signal, threading
-
-library = load({str(library)!r})
-memprof.start(1)
-threads = [threading.Thread(target=library.reload, args=({str(other)!r}.encode(),)) for _ in range(2)]
-for thread in threads:
-    thread.start()
-for number in range(100):
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(300)  # a child that hangs is killed, and fails the test
-        held = [bytearray(99_999) for _ in range(20)]
-        live = [record for record in memprof.get_snapshot().records() if record[1] == 100_000]
-        os._exit(7 if len(live) == 20 else 8)
-    _, status = os.waitpid(pid, 0)
-    assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 7, (number, status)
-library.end_reloading()
-for thread in threads:
-    thread.join()
-"""
-    child.run(PREAMBLE + program)
+    child.run(specimen("patching/a_child_forked_while_others_load_objects_goes_on"), str(library), str(other))
 
 
 EMBEDDING = """
@@ -320,7 +232,7 @@ def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(chil
     environment = {
         **os.environ,
         "PYTHONHOME": f"{sys.base_prefix}:{sys.base_exec_prefix}",
-        "PYTHONPATH": sysconfig.get_path("platlib"),
+        "PYTHONPATH": os.pathsep.join([sysconfig.get_path("platlib"), str(HELPERS)]),
         "LD_PRELOAD": "",
     }
     finished = subprocess.run(

@@ -14,8 +14,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from child import Child
+from child import HELPERS, Child
 from native import compile_text
+from specimens import specimen
 from spprof import _engine
 from spprof.symbolize import interpreter_frames
 from spprof.symbolize.interpreter_frames import Home, home_of, role_of, telling
@@ -119,30 +120,12 @@ def test_modules_are_told_apart_by_their_files_name(name: str, home: Home) -> No
 
 # ---- Real stacks
 
-SHOW = '''
-"""Prints the stacks of the live blocks that `bytearray(size)` made, for each size, as [function, is Python]."""
-
-import json
-
-from spprof import memprof
-
-BYTEARRAY_ENDS_WITH_ZERO = 1
-
-
-def show(*sizes):
-    stacks = {
-        sample.size - BYTEARRAY_ENDS_WITH_ZERO: [[frame.function, frame.is_python] for frame in sample.stack]
-        for sample in memprof.get_snapshot().samples
-    }
-    print(json.dumps([stacks[size] for size in sizes]))
-'''
 
 Shown = list[list[tuple[str, bool]]]
 
 
-def shown(child: Child, program: str, environment: dict[str, str] | None = None) -> Shown:
-    (child.folder / "show.py").write_text(SHOW, encoding="utf-8")
-    told = json.loads(child.run(program, environment=environment))
+def shown(child: Child, program: str | Path, *arguments: str, environment: dict[str, str] | None = None) -> Shown:
+    told = json.loads(child.run(program, *arguments, environment=environment))
     return [[(function, is_python) for function, is_python in stack] for stack in told]
 
 
@@ -160,38 +143,8 @@ def from_python(stack: list[tuple[str, bool]]) -> list[str]:
     return [function for function, _ in stack[first:]]
 
 
-PLAIN_CALLS = """
-import functools, threading, show
-keep = []
-show.memprof.start(0)
-def allocate(size):
-    keep.append(bytearray(size))
-class Caller:
-    def __init__(self, size):
-        self.__call__(size)
-    def __call__(self, size):
-        self.size = size
-        self.size
-    def __getattribute__(self, name):
-        if name == "size":
-            allocate(object.__getattribute__(self, name))
-        return object.__getattribute__(self, name)
-def generated(size):
-    yield Caller(size)
-def run(size):
-    for _ in generated(size):
-        pass
-run(70001)
-thread = threading.Thread(target=run, args=(70002,))
-thread.start()
-thread.join()
-exec("run(70003)")
-show.show(70001, 70002, 70003)
-"""
-
-
 def test_between_python_frames_nothing_of_the_interpreter_is_left(child: Child) -> None:
-    main, thread, executed = (from_python(stack) for stack in shown(child, PLAIN_CALLS))
+    main, thread, executed = (from_python(stack) for stack in shown(child, specimen("presentation/plain_calls")))
     plain = [function.rpartition(".")[2] for function in main]
     assert plain == ["allocate", "__getattribute__", "__call__", "__init__", "generated", "run", "<module>"]
     assert [function.rpartition(".")[2] for function in thread] == [
@@ -256,19 +209,8 @@ def test_namesakes_in_other_modules_stay_and_so_does_a_threads_own_main(child: C
     library = compile_text(NAMESAKES, child.folder / "namesakes.so", "-Bsymbolic", "-Wl,-Bsymbolic", "-lpthread")
     called, threaded = shown(
         child,
-        f"""
-        import ctypes, show
-        library = ctypes.CDLL({str(library)!r})
-        sizes = iter([70001, 70002])
-        keep = []
-        @ctypes.CFUNCTYPE(None)
-        def back():
-            keep.append(bytearray(next(sizes)))
-        show.memprof.start(0)
-        library.user_entry(back)
-        library.in_thread(back)
-        show.show(70001, 70002)
-        """,
+        specimen("presentation/namesakes_in_other_modules_stay"),
+        str(library),
     )
     namesakes = [
         "call", "PyObject_Call", "_PyEval_EvalFrameDefault", "PyObject_Malloc", "slot_tp_call", "start_thread",
@@ -306,14 +248,13 @@ def test_a_program_that_embeds_python_keeps_its_own_frames(tmp_path: Path) -> No
         pytest.skip("there is no shared libpython to embed")
     source, program = tmp_path / "embedder.c", tmp_path / "embedder"
     source.write_text(EMBEDDER, encoding="utf-8")
-    (tmp_path / "show.py").write_text(SHOW, encoding="utf-8")
     libraries = f"-L{variables['LIBDIR']} -Wl,-rpath,{variables['LIBDIR']} -lpython{variables['LDVERSION']}"
     command = [*shlex.split(os.environ.get("CC", "cc")), "-O2", f"-I{sysconfig.get_path('include')}", str(source)]
     built = subprocess.run([*command, "-o", str(program), *libraries.split()], capture_output=True, text=True)
     if built.returncode != 0:
         pytest.skip(f"an embedding program cannot be built here: {built.stderr.splitlines()[-1]}")
     text = "import show; show.memprof.start(0); keep = bytearray(70001); show.show(70001)"
-    environment = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    environment = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join([str(HELPERS), *sys.path])}
     told = subprocess.run(
         [str(program), text], env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from child import Child
 from naive_heap import NaiveHeap, python_frame, random_heap
+from specimens import specimen
 
 ODD_NAMES = [
     "with spaces.json",
@@ -106,40 +107,5 @@ def test_a_fifo_whose_reader_goes_away_is_an_error(tmp_path: Path):
     assert stat.S_ISFIFO(path.stat().st_mode)
 
 
-UNWRITABLE = """
-    import os
-    import spprof.memprof as memprof
-
-    memprof.start()
-    snapshot = memprof.get_snapshot()
-    snapshot.save("old.json")
-    os.chmod("old.json", 0o644)
-    old = open("old.json", "rb").read()
-    if os.getuid() == 0:  # it may write anywhere: somebody else tries
-        os.chmod(".", 0o755)
-        os.setgid(65534)
-        os.setuid(65534)
-    else:
-        os.chmod(".", 0o555)
-    before = sorted(os.listdir("."))
-    try:
-        snapshot.save("profile.json")
-    except PermissionError as error:
-        assert error.filename == "profile.json"
-        assert "choose a folder that this user may write to" in str(error), error
-    else:
-        raise AssertionError("nothing was raised")
-    assert sorted(os.listdir(".")) == before
-    assert open("old.json", "rb").read() == old
-    try:
-        snapshot.save("old.json")  # its folder takes no new one
-    except PermissionError:
-        pass
-    else:
-        raise AssertionError("nothing was raised")
-    assert open("old.json", "rb").read() == old
-"""
-
-
 def test_an_unwritable_folder_is_an_error_and_stays_as_it_is(child: Child):
-    child.run(UNWRITABLE)
+    child.run(specimen("saving/unwritable"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from child import Child
 from native import compile_text
+from specimens import specimen
 from spprof import _engine
 from spprof.results import Frame
 from spprof.symbolize import frames as symbols
@@ -380,30 +381,7 @@ void *NAME(size_t size) {
 def test_a_librarys_blocks_are_told_by_its_functions_also_when_it_is_gone(child: Child) -> None:
     for name in ("first", "second"):
         compile_text(ALLOCATING_LIBRARY.replace("NAME", name), child.folder / f"{name}.so")
-    told = child.run(
-        """
-        import ctypes, _ctypes, os
-        from spprof import memprof
-        def load(name, size):
-            library = ctypes.CDLL(os.path.abspath(name + ".so"))
-            function = getattr(library, name)
-            function.argtypes, function.restype = [ctypes.c_size_t], ctypes.c_void_p
-            function(size)  # never freed
-            handle = library._handle
-            del library, function
-            _ctypes.dlclose(handle)
-        memprof.start(0)
-        load("first", 70001)
-        load("second", 70002)
-        snapshot = memprof.get_snapshot()
-        for sample in snapshot.samples:
-            if sample.size in (70001, 70002):
-                inner, outer = sample.stack[:2]
-                print(sample.size, inner.function, outer.function, inner.line in (0, 3), os.path.basename(inner.file))
-        rows = [row for row in snapshot.top_allocators(100) if row["function"] == "load"]
-        print(sorted(row["native_function"] for row in rows if row["estimated_bytes"] > 140000))
-        """
-    )
+    told = child.run(specimen("symbols/a_librarys_blocks_are_told_by_its_functions_also_when_it_is_gone"))
     lines = told.splitlines()
     assert [line.split()[:4] for line in lines[:2]] == [
         ["70001", "inner", "first", "True"],
@@ -415,28 +393,7 @@ def test_a_librarys_blocks_are_told_by_its_functions_also_when_it_is_gone(child:
 
 def test_a_second_snapshot_looks_up_what_is_new(child: Child) -> None:
     library = compile_text(ALLOCATING_LIBRARY.replace("NAME", "allocate"), child.folder / "allocate.so")
-    told = child.run(
-        f"""
-        import ctypes
-        from spprof import _engine, memprof
-        library = ctypes.CDLL({str(library)!r})
-        library.allocate.argtypes, library.allocate.restype = [ctypes.c_size_t], ctypes.c_void_p
-        asked = []
-        def counted(path, *rest, call=_engine.symbols):
-            asked.append(path)
-            return call(path, *rest)
-        _engine.symbols = counted
-        memprof.start(0)
-        library.allocate(70001)
-        memprof.get_snapshot().top_allocators()
-        print({str(library)!r} in asked, len(asked) == len(set(asked)))
-        memprof.stop()
-        memprof.get_snapshot().top_allocators()  # what the first one itself allocated
-        asked.clear()
-        memprof.get_snapshot().top_allocators()
-        print(asked)
-        """
-    )
+    told = child.run(specimen("symbols/a_second_snapshot_looks_up_what_is_new"), str(library))
     assert told.splitlines() == ["True True", "[]"]
 
 
@@ -453,27 +410,5 @@ void *mangled(unsigned long size) {
 
 def test_looking_up_loses_no_free_and_the_libraries_that_help_are_never_seen(child: Child) -> None:
     library = compile_text(MANGLED_LIBRARY, child.folder / "mangled.so")
-    told = child.run(
-        f"""
-        import ctypes, gc, re
-        from spprof import _engine, memprof
-        library = ctypes.CDLL({str(library)!r})
-        make = library._ZN2ns4makeEm
-        make.restype = ctypes.c_void_p
-        memprof.start(0)
-        make(70001)
-        gc.set_threshold(1)  # as often as it can be
-        stacks = [sample.stack for sample in memprof.get_snapshot().samples if sample.size == 70001]
-        print(stacks[0][0].function in ("ns::make", "_ZN2ns4makeEm"))
-        for _ in range(3):
-            cycle = [bytearray(size) for size in range(600, 700)]
-            cycle.append(cycle)
-            del cycle
-            memprof.get_snapshot().samples
-        stats = memprof.get_stats()
-        print(stats.collisions, sum(stats.dropped_samples.values()))
-        helpers = re.compile(r"/lib(dw|elf|z|lzma|bz2|zstd|stdc..|c..abi)[-.]")
-        print([module[4] for module in _engine.modules() if helpers.search(module[4])])
-        """
-    )
+    told = child.run(specimen("symbols/looking_up_loses_no_free"), str(library))
     assert told == "True\n0 0\n[]\n"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from child import Child
 from native import compile_text
+from specimens import specimen
 
 pytestmark = pytest.mark.long  # the same whichever Python runs it
 
@@ -54,36 +55,9 @@ __attribute__((destructor)) static void end(void) {
 ROOMS = {"one": 1000, "two": 3000}
 
 PREAMBLE = """
-import _ctypes, collections, ctypes, threading
 import spprof.memprof as memprof
 from spprof import _engine
-
-class Library:
-    def __init__(self, path, name):
-        self.loaded, self.name = ctypes.CDLL(path), name
-        self.outer, self.keep, self.leave = map(self.function, ("outer", "keep", "leave"))
-
-    def function(self, which):
-        found = getattr(self.loaded, f"{self.name}_{which}")
-        found.argtypes, found.restype = [ctypes.c_size_t], ctypes.c_void_p
-        return found
-
-    def address(self):
-        return ctypes.cast(self.outer, ctypes.c_void_p).value
-
-    def unload(self):
-        _ctypes.dlclose(self.loaded._handle)
-
-def stacks():
-    found = collections.defaultdict(list)
-    for sample in memprof.get_snapshot().samples:
-        found[sample.size].append(sample.stack)
-    return found
-
-def expect_leaf(stacks, size, name):
-    for stack in stacks[size] or [()]:
-        assert [frame.function for frame in stack[:2]] == [f"{name}_inner", f"{name}_outer"], (size, name, stack)
-        assert [frame.function for frame in stack if frame.is_python][-1] == "<module>", stack
+from unloaded import Library, expect_leaf, stacks
 """
 
 
@@ -97,31 +71,8 @@ def build(folder: Path, name: str) -> str:
 @pytest.mark.parametrize("preload", [True, False])
 def test_a_library_in_the_place_of_another_lends_it_no_names(child: Child, preload: bool) -> None:
     one, two = build(child.folder, "one"), build(child.folder, "two")
-    program = f"""
-memprof.start(0)
-one = Library({one!r}, "one")
-place = one.address()
-one.outer(30001)
-one.unload()
-two = Library({two!r}, "two")
-assert two.address() == place
-two.outer(30002)
-expect_leaf(stacks(), 30001, "one")
-expect_leaf(stacks(), 30002, "two")
-
-# Back to where it was: it is what it was.
-two.unload()
-one = Library({one!r}, "one")
-assert one.address() == place
-one.outer(30003)
-for size, name in (30001, "one"), (30002, "two"), (30003, "one"):
-    expect_leaf(stacks(), size, name)
-
-modules = [module for module in _engine.modules() if module[4] in ({one!r}, {two!r})]
-assert [(module[3], module[4]) for module in modules] == [(0, {one!r}), (1, {two!r})], modules
-assert modules[0][0] == modules[1][0] and modules[0][5] != modules[1][5], modules
-"""
-    child.run(PREAMBLE + program, preload=preload)
+    program = specimen("unloading/a_library_in_the_place_of_another_lends_it_no_names")
+    child.run(program, one, two, preload=preload)
 
 
 @pytest.mark.parametrize("preload", [True, False])
@@ -160,45 +111,8 @@ assert "dlclose" in functions, functions
 def test_libraries_come_and_go_while_threads_are_sampled(child: Child, preload: bool) -> None:
     one, two = build(child.folder, "one"), build(child.folder, "two")
     steady = compile_text(LIBRARY.replace("NAME", "steady"), child.folder / "steady.so", "-DROOM=500", "-ldl")
-    program = f"""
-ROUNDS = 150
-steady = Library({str(steady)!r}, "steady")
-ending = threading.Event()
-
-free = ctypes.CDLL(None).free
-free.argtypes, free.restype = [ctypes.c_void_p], None
-
-def allocate_all_the_time():
-    kept = 0
-    while not ending.is_set():
-        block = steady.outer(40000)
-        kept += 1
-        if kept > 2000: free(block)
-
-def load_and_unload():
-    for round in range(ROUNDS):
-        for path, name in ({one!r}, "one"), ({two!r}, "two"):
-            library = Library(path, name)
-            library.outer(30001 + 2 * round + (name == "two"))
-            library.unload()
-
-memprof.start(0)
-threads = [threading.Thread(target=allocate_all_the_time) for _ in range(3)]
-for thread in threads:
-    thread.start()
-load_and_unload()
-ending.set()
-for thread in threads:
-    thread.join()
-found = stacks()
-for round in range(ROUNDS):
-    expect_leaf(found, 30001 + 2 * round, "one")
-    expect_leaf(found, 30002 + 2 * round, "two")
-for stack in found[40000]:
-    assert [frame.function for frame in stack[:2]] == ["steady_inner", "steady_outer"], stack
-    assert [frame.function for frame in stack if frame.is_python][0] == "allocate_all_the_time", stack
-"""
-    child.run(PREAMBLE + program, preload=preload)
+    program = specimen("unloading/libraries_come_and_go_while_threads_are_sampled")
+    child.run(program, one, two, str(steady), preload=preload)
 
 
 SEQUENCE = """

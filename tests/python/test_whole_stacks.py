@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 from child import Child
+from specimens import specimen
 from whole_stacks import (
     CALLBACK,
     CHAIN,
@@ -55,19 +56,7 @@ def test_c_functions_stand_beneath_the_line_that_called_them(teller: Teller) -> 
 def test_numpys_arrays_stand_beneath_the_line_that_makes_them(teller: Teller) -> None:
     """Its wheels are stripped, so that its own frames are told as one."""
     teller.assert_told(
-        """
-        import numpy
-        from specimen import memprof, tell
-        memprof.start(0)
-        keep = []
-        def zeros(): keep.append(numpy.zeros(70001, dtype="u1"))
-        def concatenate(): keep.append(numpy.concatenate([numpy.zeros(70000, dtype="u1"), numpy.zeros(2, dtype="u1")]))
-        def through_python(): keep.append(numpy.vstack([numpy.zeros((2, 35002), dtype="u1")]))
-        zeros()
-        concatenate()
-        through_python()
-        tell(70001, 70002, 70004)
-        """,
+        specimen("whole_stacks/numpys_arrays_stand_beneath_the_line_that_makes_them"),
         {
             70001: ["<numpy>", "zeros", "<module>"],
             70002: ["<numpy>", "concatenate", "<module>"],
@@ -82,22 +71,7 @@ def test_numpys_arrays_stand_beneath_the_line_that_makes_them(teller: Teller) ->
 def test_callbacks_stand_between_the_c_functions_that_call_them(teller: Teller) -> None:
     called = [*LEAF, "key"]
     teller.assert_told(
-        """
-        import functools
-        import extension
-        from specimen import CALLBACK, allocate, chain, memprof, tell
-        memprof.start(0)
-        def key(size): allocate(size)
-        def back(size): chain.chain_outer(size)
-        def by_sorted(): sorted([70001], key=key)
-        def by_map(): list(map(key, [70002]))
-        def by_partial(): functools.partial(key, 70003)()
-        def by_call(): extension.call(key, (70004,))
-        def by_reduce(): functools.reduce(lambda _, size: key(size), [0, 70005])
-        def by_ctypes(): chain.chain_call(CALLBACK(back), 70006)
-        for function in (by_sorted, by_map, by_partial, by_call, by_reduce, by_ctypes): function()
-        tell(*range(70001, 70007))
-        """,
+        specimen("whole_stacks/callbacks_stand_between_the_c_functions_that_call_them"),
         {
             70001: [*called, "list_sort_impl()", "list_sort()", "builtin_sorted()", "by_sorted", "<module>"],
             70002: [*called, "map_next()", LIST_EXTEND, "list_vectorcall()", "by_map", "<module>"],
@@ -135,36 +109,7 @@ def test_recursion_is_told_call_by_call(teller: Teller) -> None:
 def test_special_methods_stand_above_what_calls_them(teller: Teller) -> None:
     root = ["use", "<module>"]
     teller.assert_told(
-        """
-        import extension
-        from specimen import allocate, memprof, tell
-        memprof.start(0)
-        class Meta(type):
-            def __call__(cls): allocate(70001); return super().__call__()
-        class Thing(metaclass=Meta):
-            allocate(70002)
-            def __init__(self): allocate(70003)
-            def __del__(self): allocate(70004)
-            def __lt__(self, other): allocate(70005); return True
-            def __getattr__(self, name): allocate(70006)
-            def __len__(self): allocate(70007); return 0
-            def __enter__(self): allocate(70008)
-            def __exit__(self, *error): allocate(70009)
-            @property
-            def header(self): allocate(70010)
-            def method(self): allocate(70011)
-        def use():
-            thing = Thing()
-            thing < thing
-            thing.missing
-            len(thing)
-            with thing: pass
-            thing.header
-            extension.call_method(thing, "method")
-            del thing
-        use()
-        tell(*range(70001, 70012))
-        """,
+        specimen("whole_stacks/special_methods_stand_above_what_calls_them"),
         {
             70001: [*LEAF, name("Meta.__call__"), *root],
             70002: [*LEAF, "Thing", "builtin___build_class__()", "<module>"],
@@ -187,23 +132,7 @@ def test_special_methods_stand_above_what_calls_them(teller: Teller) -> None:
 def test_generators_stand_where_they_are_resumed(teller: Teller) -> None:
     delegating = ["inner", "outer", "most"]
     teller.assert_told(
-        """
-        from specimen import allocate, memprof, tell
-        memprof.start(0)
-        def inner():
-            yield allocate(70001)
-            yield allocate(70002)
-        def outer(): yield from inner()
-        def most(): yield from outer()
-        def by_next(): next(made)
-        made = most()
-        by_next()
-        by_next()
-        expression = (allocate(size) for size in [70003])
-        def by_list(): list(expression)
-        by_list()
-        tell(70001, 70002, 70003)
-        """,
+        specimen("whole_stacks/generators_stand_where_they_are_resumed"),
         {
             70001: [*LEAF, *delegating, "builtin_next()", "by_next", "<module>"],
             70002: [*LEAF, *delegating, "builtin_next()", "by_next", "<module>"],
@@ -220,31 +149,7 @@ def test_generator_that_passes_throw_on_stands_above_the_one_it_passes_it_to(tel
         start = ["PyRun_SimpleFileExFlags()", "Py_RunMain()", "Py_BytesMain()", "<libc>", "_start()"]
         callers = ["extension_call()", *start, "<cut>"]
     teller.assert_told(
-        """
-        import extension
-        from specimen import allocate, memprof, tell
-        memprof.start(0)
-        def inner():
-            try:
-                yield
-            except KeyError:
-                yield allocate(70001)
-            finally:
-                allocate(70002)
-        def outer():
-            try:
-                yield from inner()
-            finally:
-                allocate(70003)
-        def most(): yield from outer()
-        def by_throw(): made.throw(KeyError)
-        def by_close(): made.close()
-        made = most()
-        next(made)
-        extension.call(by_throw, ())
-        by_close()
-        tell(70001, 70002, 70003)
-        """,
+        specimen("whole_stacks/generator_that_passes_throw_on_stands_above_the_one_it_passes_it_to"),
         {
             70001: [*LEAF, "inner", "outer", *callers],
             70002: [*LEAF, "inner", *["gen_close_iter()"] * 2, "by_close", "<module>"],
@@ -258,25 +163,7 @@ def test_coroutines_stand_above_the_task_that_runs_them(teller: Teller) -> None:
     run = ["context_run()", *map(name, ["Handle._run", *loop]), *since((3, 11), "Runner.run"), "run", "<module>"]
     task = ["<asyncio>", *run]
     teller.assert_told(
-        """
-        import asyncio
-        from specimen import allocate, memprof, tell
-        memprof.start(0)
-        async def leaf(size):
-            await asyncio.sleep(0)
-            allocate(size)
-        async def numbers():
-            allocate(70003)
-            yield 1
-        async def main():
-            await leaf(70001)
-            await asyncio.gather(leaf(70002))
-            async for _ in numbers(): pass
-            asyncio.get_running_loop().call_soon(allocate, 70004)
-            await asyncio.sleep(0)
-        asyncio.run(main())
-        tell(70001, 70002, 70003, 70004)
-        """,
+        specimen("whole_stacks/coroutines_stand_above_the_task_that_runs_them"),
         {
             70001: [*LEAF, "leaf", "main", *task],
             70002: [*LEAF, "leaf", *task],
@@ -316,34 +203,7 @@ def test_comprehensions_decorators_and_class_bodies_stand_as_the_interpreter_run
     enter = ["builtin_next()", name("_GeneratorContextManager.__enter__")]
     build, body = "builtin___build_class__()", name("in_class.<locals>.Body")
     teller.assert_told(
-        """
-        import contextlib, functools
-        from specimen import allocate, memprof, tell
-        memprof.start(0)
-        def in_list(): [allocate(size) for size in [70001]]
-        def in_dict(): {size: allocate(size) for size in [70002]}
-        def wrap(function):
-            @functools.wraps(function)
-            def wrapper(*arguments): return function(*arguments)
-            return wrapper
-        @wrap
-        def decorated(size): allocate(size)
-        @functools.lru_cache
-        def cached(size): allocate(size)
-        @contextlib.contextmanager
-        def managed():
-            allocate(70005)
-            yield
-        def in_class():
-            class Body:
-                class Inner: allocate(70006)
-        def use():
-            decorated(70003)
-            cached(70004)
-            with managed(): pass
-        for function in (in_list, in_dict, use, in_class): function()
-        tell(*range(70001, 70007))
-        """,
+        specimen("whole_stacks/comprehensions_decorators_and_class_bodies_stand_as_the_interpreter_runs_them"),
         {
             70001: [*LEAF, *before((3, 12), name("in_list.<locals>.<listcomp>")), "in_list", "<module>"],
             70002: [*LEAF, *before((3, 12), name("in_dict.<locals>.<dictcomp>")), "in_dict", "<module>"],
@@ -360,19 +220,7 @@ def test_comprehensions_decorators_and_class_bodies_stand_as_the_interpreter_run
 
 def test_threads_stacks_end_where_the_threads_begin(teller: Teller) -> None:
     teller.assert_told(
-        """
-        import threading
-        import extension
-        from specimen import allocate, chain, memprof, tell
-        memprof.start(0)
-        thread = threading.Thread(target=allocate, args=(70001,))
-        thread.start()
-        thread.join()
-        chain.chain_run_thread(70002)
-        def in_native_thread(): allocate(70003)
-        extension.call_in_thread(in_native_thread)
-        tell(70001, 70002, 70003)
-        """,
+        specimen("whole_stacks/threads_stacks_end_where_the_threads_begin"),
         {
             70001: [*LEAF, *map(name, ["Thread.run", "Thread._bootstrap_inner", "Thread._bootstrap"])],
             70002: [*CHAIN, "chain_thread_main()", "<libc>"],
@@ -384,20 +232,7 @@ def test_threads_stacks_end_where_the_threads_begin(teller: Teller) -> None:
 def test_signal_handlers_stand_above_what_they_interrupted(teller: Teller) -> None:
     """The C one runs on a stack of its own, the Python one where the interpreter next looks for signals."""
     teller.assert_told(
-        """
-        import signal
-        from specimen import allocate, chain, memprof, tell
-        memprof.start(0)
-        def on_signal(number, frame): allocate(70001)
-        signal.signal(signal.SIGUSR1, on_signal)
-        def interrupted():
-            signal.raise_signal(signal.SIGUSR1)
-            for _ in range(10): pass
-        def interrupted_in_c(): chain.chain_signal(70002)
-        interrupted()
-        interrupted_in_c()
-        tell(70001, 70002)
-        """,
+        specimen("whole_stacks/signal_handlers_stand_above_what_they_interrupted"),
         {
             70001: [
                 *[*LEAF, "on_signal", "_PyErr_CheckSignalsTstate()", *since((3, 11), "signal_raise_signal()")],
@@ -414,27 +249,7 @@ def test_signal_handlers_stand_above_what_they_interrupted(teller: Teller) -> No
 def test_greenlets_have_stacks_of_their_own(teller: Teller) -> None:
     """Their memory is copied away while they sleep; whoever switched to one is not its caller."""
     teller.assert_told(
-        """
-        import greenlet
-        from specimen import allocate, chain, memprof, tell
-        memprof.start(0)
-        def deep(left, size): return deep(left - 1, size) if left else allocate(size)
-        def run():
-            deep(2, 70001)
-            main.switch()
-            deep(3, 70002)
-            chain.chain_outer(70003)
-            main.switch()
-        def start(): made.switch()
-        def resume(): made.switch()
-        main = greenlet.getcurrent()
-        made = greenlet.greenlet(run)
-        start()
-        deep(1, 70004)
-        resume()
-        deep(1, 70005)
-        tell(*range(70001, 70006))
-        """,
+        specimen("whole_stacks/greenlets_have_stacks_of_their_own"),
         {
             70001: [*LEAF, *["deep"] * 3, "run", "<greenlet>"],
             70002: [*LEAF, *["deep"] * 4, "run", "<greenlet>"],

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from specimens import specimen
 
 TOOL = [sys.executable, str(ROOT / "tools" / "results.py")]
 PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
@@ -27,22 +28,6 @@ def test_luck(how):
 
 def test_good():
     pass
-"""
-
-# Writes what `meson test` writes; its programs fail until their names are in a file.
-MESON = """
-import json, pathlib, sys
-fixed, asked = pathlib.Path("fixed.txt"), sys.argv[1:] or ["test_one", "test_two"]
-results = {name: name in (fixed.read_text().split() if fixed.exists() else []) or "WILL_FAIL" not in name
-           for name in asked}
-logs = pathlib.Path("logs")
-logs.mkdir(exist_ok=True)
-suites = [f'<testsuite name="p.unit - p:{name}"><testcase name="1 - a" classname="x"/></testsuite>' for name in results]
-(logs / "testlog.junit.xml").write_text("<testsuites>" + "".join(suites) + "</testsuites>")
-lines = [json.dumps({"name": f"unit - p:{name}", "result": "OK" if good else "ERROR"})
-         for name, good in results.items()]
-(logs / "testlog.json").write_text("\\n".join(lines))
-sys.exit(0 if all(results.values()) else 1)
 """
 
 
@@ -193,8 +178,7 @@ ALL_SKIPPED = (
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["flaky", "failed"])
 def test_programs_of_meson_are_run_again_as_a_whole(runs: Runs, fixed: bool) -> None:
-    (runs.folder / "meson.py").write_text(MESON)
-    command = [sys.executable, "meson.py"]
+    command = [sys.executable, str(specimen("results/meson_test"))]
     how = ("--meson", "logs/testlog.junit.xml", shlex.join(command))
     runs.call("record", "c", *how, "--", *command, "test_one", "test_WILL_FAIL")
     if fixed:

@@ -1,0 +1,36 @@
+"""Prints the Python frames of the live blocks that `bytearray(size)` made, for each size asked for."""
+
+import json
+import linecache
+
+from spprof import _engine, memprof
+
+BYTEARRAY_ENDS_WITH_ZERO = 1
+
+
+def samples_of(size):
+    return [sample for sample in memprof.get_snapshot().samples if sample.size == size]
+
+
+def python_frames(sample):
+    return [frame for frame in sample.stack if frame.is_python or frame.function == "<cut>"]
+
+
+def stack_of(size):
+    (sample,) = samples_of(size + BYTEARRAY_ENDS_WITH_ZERO)
+    return python_frames(sample)
+
+
+def words_of(size):
+    """How many words the engine keeps of the stack, native frames and all."""
+    snapshot = memprof.get_snapshot()
+    ids = [record[5] for record in snapshot.records() if record[1] == size + BYTEARRAY_ENDS_WITH_ZERO]
+    return len(_engine.stack(*ids)[0])
+
+
+def tell(*sizes):
+    told = {
+        size: [(frame.function, linecache.getline(frame.file, frame.line).strip()) for frame in stack_of(size)]
+        for size in sizes
+    }
+    print(json.dumps(told))

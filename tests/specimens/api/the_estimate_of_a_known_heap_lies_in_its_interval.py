@@ -1,0 +1,18 @@
+import spprof.memprof as memprof
+
+
+def fill():
+    return [bytearray(4095) for _ in range(4000)]
+
+
+memprof.start(16, seed=20240917)
+held = fill()
+snapshot = memprof.get_snapshot()
+memprof.stop()
+samples = [sample for sample in snapshot.samples if sample.size == 4096]
+assert 700 < len(samples) < 1100, len(samples)
+estimated = sum(sample.estimated_bytes for sample in samples)
+assert abs(estimated / (4000 * 4096) - 1) < 0.12, estimated
+assert abs(sum(sample.estimated_objects for sample in samples) / 4000 - 1) < 0.12
+low, high = snapshot.heap_bytes_interval(0.9999)
+assert low < 4000 * 4096 < high

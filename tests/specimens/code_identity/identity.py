@@ -1,0 +1,58 @@
+"""Functions made to be thrown away, and whose block is whose."""
+
+import types
+
+from spprof import memprof
+
+PROBE = 1234567
+
+
+def leaf(size):
+    return bytearray(size)
+
+
+def middle(function, size):
+    return function(size)
+
+
+def make(like, name, file, line):
+    """A function like `like` whose body stands at `line` of `file`. Its code is as large as any other's made like that,
+    and dies with it: so the next takes its place."""
+    names = {"co_name": name, "co_filename": file, "co_firstlineno": line - 1}
+    if hasattr(like.__code__, "co_qualname"):
+        names["co_qualname"] = name
+    return types.FunctionType(like.__code__.replace(**names), like.__globals__)
+
+
+def python_frames(sample):
+    return [(frame.function, frame.file, frame.line) for frame in sample.stack if frame.is_python]
+
+
+def samples_by_size():
+    """By the size asked for: bytearrays end with a zero, and debug allocators put more bytes around them."""
+    probe = bytearray(PROBE)
+    samples = memprof.get_snapshot().samples
+    (beside,) = [sample.size - PROBE for sample in samples if PROBE <= sample.size <= PROBE + 64]
+    return {sample.size - beside: sample for sample in samples}
+
+
+def check(wanted):
+    """`wanted`: size of the block -> (function, file, line)."""
+    found = {size: python_frames(sample)[0] for size, sample in samples_by_size().items() if size in wanted}
+    wrong = {size: (found.get(size), want) for size, want in wanted.items() if found.get(size) != want}
+    assert not wrong, (len(wrong), sorted(wrong.items())[:5])
+
+
+class Reuse:
+    """Counts code objects that stand where one of another name stood."""
+
+    def __init__(self):
+        self.last = {}
+        self.count = 0
+        self.by_another_thread = 0
+
+    def meet(self, code, thread=0):
+        name, other = self.last.get(id(code), (code.co_name, thread))
+        self.last[id(code)] = (code.co_name, thread)
+        self.count += name != code.co_name
+        self.by_another_thread += other != thread

@@ -1,0 +1,38 @@
+import threading
+
+import spprof.memprof as memprof
+
+
+def in_thread(call, *arguments):
+    thread = threading.Thread(target=call, args=arguments)
+    thread.start()
+    thread.join()
+
+
+in_thread(memprof.start, 0)
+block = bytearray(44_444)
+in_thread(memprof.stop)
+assert not memprof.is_active()
+assert [s.size for s in memprof.get_snapshot().samples if s.size == 44_445] == [44_445]
+
+
+def race():
+    gate.wait()
+    for _ in range(50):
+        for call in (memprof.start, memprof.stop):
+            try:
+                call()
+            except RuntimeError:
+                pass
+
+
+gate = threading.Barrier(4)
+threads = [threading.Thread(target=race) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+if memprof.is_active():
+    memprof.stop()
+del block
+assert not [s.size for s in memprof.get_snapshot().samples if s.size == 44_445]

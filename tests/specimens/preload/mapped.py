@@ -1,0 +1,12 @@
+import spprof.memprof as memprof
+from spprof import _engine
+
+mapped = {line.split()[5] for line in open("/proc/self/maps") if "libspprof_alloc" in line}
+assert mapped == {_engine.library_path()}, mapped
+mappings = [line for line in open("/proc/self/maps") if "libspprof_alloc" in line and " r-xp " in line]
+assert len(mappings) == 1, mappings
+memprof.start(0)
+held = bytearray(54_320)
+snapshot = memprof.get_snapshot()
+assert [s.size for s in snapshot.samples if s.size == 54_321] == [54_321], "counted by one of the hooks, once"
+print(memprof.get_stats().native_mode)
