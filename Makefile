@@ -22,9 +22,10 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof clean venv venv-for-all install install-checked \
-    install-with-c-tests fresh-results dependencies run-tests run-c run-tidy run-accuracy accuracy-long run-python run-python-again \
-    run-other-pythons run-newest-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof pythons
+.PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof accuracy-long clean venv venv-for-all install \
+    install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
+    run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python run-packaging \
+    run-packaging-essentials run-viewers run-fuzz-pprof
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -141,6 +142,15 @@ accuracy-long:
 run-python:
 	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)
 
+# The same in two parts of about one length, for two cores.
+run-python-long:
+	$(call record-pytest,python-long,tests/python -m "long and $(OF_PYTHON)")
+
+run-python-rest:
+	$(call record-pytest,python-rest,tests/python -m "not long and $(OF_PYTHON)",SPPROF_ALL_COMBINATIONS=1)
+
+OF_PYTHON = not packaging and not viewers
+
 # The engine needs no Python: one build is installed for all of them.
 $(CHECKED_ENGINE): $(SOURCES)
 	$(MAKE) --no-print-directory install-checked
@@ -149,7 +159,7 @@ $(CHECKED_ENGINE): $(SOURCES)
 NOT_LONG = $(if $(LONG),,and not long)
 run-python-again:
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
-	$(call record-pytest,python-$(VERSION),tests/python -m "not packaging and not viewers $(NOT_LONG)")
+	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
@@ -199,17 +209,17 @@ stress: install
 	STRESS_SECONDS=1800 $(VENV)/bin/python tests/stress/run.py churn
 
 # The C tests of everything but the hooks, built with sanitizers; then some of them under valgrind.
-sanitize: venv $(CMOCKA) run-sanitizer-address run-sanitizer-thread run-valgrind
+sanitize: venv run-sanitizer-address run-sanitizer-thread run-valgrind
 
-run-sanitizer-address:
+run-sanitizer-address: $(CMOCKA)
 	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
 	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"
-	@echo "left out under the undefined-behaviour sanitizer: its check for NULL (the linker breaks it for thread-locals)"
-	@echo "left out too: tests that read or tear whole stacks or make very small ones (raw_stacks in tests/c/meson.build)"
+	@echo "left out under the undefined-behaviour sanitizer: its check for NULL (linkers break it for thread-locals)"
+	@echo "left out too: tests that read or tear whole stacks or make very small ones (the suite raw_stacks)"
 	$(MAKE) --no-print-directory NAME=address SANITIZE=address,undefined run-sanitizer
 
-run-sanitizer-thread:
-	@echo "left out under the thread sanitizer: timers' signals (the suite ticks in tests/c/meson.build), which it puts off"
+run-sanitizer-thread: $(CMOCKA)
+	@echo "left out under the thread sanitizer: timers' signals (the suite ticks), which it puts off"
 	@echo "left out under the thread sanitizer: the filling of the list of modules, which takes it minutes"
 	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread WITHOUT="--no-suite ticks" run-sanitizer
 
@@ -230,7 +240,7 @@ MEMCHECK = --timeout-multiplier 10 --wrapper "$(VALGRIND_PROGRAM) -q --error-exi
 SUPPRESSIONS = --suppressions=$(abspath tests/c/valgrind.supp)
 VALGRIND_PROGRAM = $(if $(wildcard $(VALGRIND)),$(abspath $(VALGRIND))/bin/)valgrind
 OF_VALGRIND = $(if $(wildcard $(VALGRIND)),VALGRIND_LIB=$(abspath $(VALGRIND))/libexec/valgrind)
-run-valgrind: $(DEPS)/valgrind
+run-valgrind: $(CMOCKA) $(DEPS)/valgrind
 	@echo "left out under valgrind: tests that take more than a minute there, and programs that start no engine"
 	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true $(C_TESTS) $(VENV)/build-memcheck >/dev/null
 	$(IN_VENV) meson compile -C $(VENV)/build-memcheck >/dev/null
