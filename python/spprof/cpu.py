@@ -170,7 +170,7 @@ class Profiler:
         return self
 
     def _begin(self) -> str:
-        """Enters without a warning, and returns what gives the ticks."""
+        """Enter without a warning, and return what gives the ticks."""
         ticks = _start(*self._settings, self._output)
         self._profile = None
         return ticks
@@ -199,7 +199,7 @@ def running() -> Profile:
 
 
 def _own_session() -> _Session | None:
-    """None, too, where another interpreter began the profile."""
+    """Return None, too, where another interpreter began the profile."""
     return _session if _engine.cpu_is_own() else None
 
 

@@ -66,7 +66,7 @@ class _Calls:
                 profiled.profile = self._end(profiler) or profiled.profile
 
     def _begin(self) -> Profiler | None:
-        """The call's own profiler, since another thread's call may begin when this one ends; None: it cannot start."""
+        """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
         if _engine.cpu_is_active():
             return None
         profiler = copy.copy(self._profiler)
@@ -80,6 +80,7 @@ class _Calls:
         return profiler
 
     def _end(self, profiler: Profiler) -> Profile | None:
+        """Return the call's profile; None if it cannot be made."""
         try:
             profiler.__exit__(None, None, None)
         except Exception as error:
@@ -88,7 +89,7 @@ class _Calls:
         return profiler._profile
 
     def _warn(self, words: str) -> None:
-        """Says it to whoever called the function. A filter may make an error of it, which is not the function's."""
+        """Warn the function's caller. Where a filter makes errors of warnings, the error is not the function's."""
         if self._has_warned:
             return
         self._has_warned = True
