@@ -219,8 +219,8 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
         profiler = Profiler(*given, **settings)
-        return lambda wrapped: decorate(wrapped, profiler)
-    return decorate(function, Profiler(*arguments, **settings))
+        return lambda wrapped: decorate(wrapped, profiler, BY_THREAD)
+    return decorate(function, Profiler(*arguments, **settings), BY_THREAD)
 
 
 # ---- Starting and finishing
