@@ -170,7 +170,7 @@ class Profiler:
         return self
 
     def _begin(self) -> str:
-        """Enters without a warning, and returns what gives the ticks."""
+        """Enter without a warning, and return what gives the ticks."""
         ticks = _start(*self._settings, self._output)
         self._profile = None
         return ticks
@@ -199,7 +199,7 @@ def running() -> Profile:
 
 
 def _own_session() -> _Session | None:
-    """None, too, where another interpreter began the profile."""
+    """Return None, too, where another interpreter began the profile."""
     return _session if _engine.cpu_is_own() else None
 
 
@@ -219,8 +219,8 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
         profiler = Profiler(*given, **settings)
-        return lambda wrapped: decorate(wrapped, profiler)
-    return decorate(function, Profiler(*arguments, **settings))
+        return lambda wrapped: decorate(wrapped, profiler, BY_THREAD)
+    return decorate(function, Profiler(*arguments, **settings), BY_THREAD)
 
 
 # ---- Starting and finishing

@@ -212,7 +212,7 @@ def _start(rate_bytes: int, native: str, seed: int | None) -> None:
 
 
 def _stop_own() -> None:
-    """Stops what this subinterpreter has started: it ends, and the process goes on."""
+    """Stop what this subinterpreter has started: it ends, and the process goes on."""
     if _engine.is_active() and _engine.is_own():
         stop()
 

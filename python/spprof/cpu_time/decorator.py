@@ -14,25 +14,38 @@ import functools
 import inspect
 import warnings
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spprof import _engine
-from spprof.cpu import BY_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
-    from spprof.cpu import Profiler
     from spprof.cpu_time.profile import Profile
 
 
-def decorate(function: Any, profiler: Profiler) -> Any:
-    """``function``, profiled with the settings of ``profiler``. TypeError: it is no function."""
+class Profiler(Protocol):
+    """What a call needs of ``spprof.Profiler``."""
+
+    _profile: Profile | None
+
+    def _begin(self) -> str:
+        """Begin a profile and return what gives the ticks."""
+
+    def __exit__(self, kind: None, error: None, traceback: None, /) -> None:
+        """End the profile and save it where that was asked for."""
+
+
+def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
+    """Return ``function``, profiled with the settings of ``profiler``. TypeError: it is no function.
+
+    ``by_thread``: what a warning says where the system has no timers.
+    """
     if isinstance(function, (staticmethod, classmethod, property)):
         raise TypeError(f"put @spprof.profile below @{type(function).__name__}, next to the function")
     if inspect.isclass(function) or not callable(function):
         raise TypeError(f"@spprof.profile takes a function, not {function!r}; of a class, decorate its methods")
-    wrapper = _wrapper(function, _Calls(function, profiler))
+    wrapper = _wrapper(function, _Calls(function, profiler, by_thread))
     wrapper.profile = None
     return wrapper
 
@@ -50,9 +63,10 @@ def _wrapper(function: Callable[..., Any], calls: _Calls) -> Any:
 class _Calls:
     """What the calls of one function share."""
 
-    def __init__(self, function: Any, profiler: Profiler) -> None:
+    def __init__(self, function: Any, profiler: Profiler, by_thread: str) -> None:
         self._name = getattr(function, "__qualname__", repr(function))
         self._profiler = profiler
+        self._by_thread = by_thread
         self._has_warned = False
 
     @contextmanager
@@ -66,13 +80,13 @@ class _Calls:
                 profiled.profile = self._end(profiler) or profiled.profile
 
     def _begin(self) -> Profiler | None:
-        """The call's own profiler, since another thread's call may begin when this one ends; None: it cannot start."""
+        """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
         if _engine.cpu_is_active():
             return None
         profiler = copy.copy(self._profiler)
         try:
             if profiler._begin() == "thread":
-                self._warn(f"{self._name}() is profiled, but {BY_THREAD}")
+                self._warn(f"{self._name}() is profiled, but {self._by_thread}")
         except Exception as error:
             if not isinstance(error, RuntimeError) or not _engine.has_main_gil():  # else another thread was faster
                 self._warn(f"{self._name}() runs without being profiled: {str(error) or repr(error)}")
@@ -80,6 +94,7 @@ class _Calls:
         return profiler
 
     def _end(self, profiler: Profiler) -> Profile | None:
+        """Return the call's profile; None if it cannot be made."""
         try:
             profiler.__exit__(None, None, None)
         except Exception as error:
@@ -88,7 +103,7 @@ class _Calls:
         return profiler._profile
 
     def _warn(self, words: str) -> None:
-        """Says it to whoever called the function. A filter may make an error of it, which is not the function's."""
+        """Warn the function's caller. Where a filter makes errors of warnings, the error is not the function's."""
         if self._has_warned:
             return
         self._has_warned = True

@@ -14,8 +14,8 @@
  * hook that was displaced is found by trying (at start and snapshot) and put in anew; ours are taken out only where
  * nobody stands on top of them, else they stay and pass through.
  *
- * Threads: every function here needs the main interpreter's GIL, whatever other interpreters run meanwhile. The hooks serve
- *          all of them and take no GIL.
+ * Threads: every function here needs the main interpreter's GIL. The hooks serve every interpreter, also those with
+ *          their own GIL, and take none.
  */
 #ifndef SP_PYMEM_HOOK_H
 #define SP_PYMEM_HOOK_H

@@ -277,8 +277,8 @@ static int execute(PyObject *module) {
     return engine_is_ours() && add_constants(module) ? 0 : -1;
 }
 
-/* No Python object outlives its interpreter here, or is seen by another: the module keeps none, and what is static in C belongs to
- * the process (pyinterpreter.h). */
+/* The module keeps no Python object, so none is seen by another interpreter or outlives its own. What is static in C
+ * belongs to the process (pyinterpreter.h). */
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #ifdef Py_mod_multiple_interpreters

@@ -1,12 +1,12 @@
-/* pyinterpreter.h: in which interpreter the calling thread runs, and what it may do there.
+/* pyinterpreter.h: which interpreter the calling thread runs in, and what it may do there.
  *
- *   main interpreter ─┬─ its GIL ── start, stop, shutdown, the allocator hooks, everything static that those write
- *   legacy ones ──────┘
- *   isolated one ─────── a GIL of its own (CPython 3.12 on): reads only
+ *   main interpreter ──┬── its GIL ──► start, stop, shutdown, the allocator hooks, and the statics that these write
+ *   legacy interpreter ┘
+ *   isolated interpreter ── its own GIL (CPython 3.12 on) ──► reads only
  *
- * One engine serves the process, and PyMem_SetAllocator and PyCode_Type are the process's. What changes them needs the main
- * interpreter's GIL, which is the lock of all that is written here "with the main GIL". Readers in isolated interpreters run at the
- * same time: what they read is atomic, or the engine's.
+ * One engine serves the process, and PyMem_SetAllocator and PyCode_Type belong to the process, too. Changing them
+ * needs the main interpreter's GIL: it is the lock of every static that is written "with the main GIL". Readers in
+ * isolated interpreters run at the same time, so what they read is atomic or the engine's.
  *
  * Threads: every function here needs the GIL of the calling thread's interpreter.
  */
@@ -18,13 +18,13 @@
 
 bool sp_pyinterpreter_is_main_with_gil(void);
 
-/* No other interpreter of the process's life has had this number. */
+/* The interpreter's number, which no other has during the process's life. */
 int64_t sp_pyinterpreter_id_with_gil(void);
 
 /* Whether the GIL that the caller holds is the main interpreter's. */
 bool sp_pyinterpreter_has_main_gil(void);
 
-/* The same; if not, also a RuntimeError that names the remedy. `profiler`: "heap" or "CPU"; `function`: "start". */
+/* The same; if false, a RuntimeError that names the remedy is set. `profiler`: "heap" or "CPU"; `function`: "start". */
 bool sp_pyinterpreter_controls_with_gil(const char *profiler, const char *function);
 
 #endif

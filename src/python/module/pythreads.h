@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Since it began; those of subinterpreters are not among them. A thread that Python starts has one, also if it has ended.
- * Any interpreter may ask. */
+/* Since it began, without those of subinterpreters. A thread that Python starts has one, also if it has ended. Any
+ * interpreter may ask. */
 uint64_t sp_pythreads_made(void);
 
 #endif
