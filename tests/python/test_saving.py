@@ -1,5 +1,5 @@
 """Saving where the target is odd: its name, its folder, its user, or what already lies there. What is written stands in
-test_writers.py."""
+test_formats.py."""
 
 from __future__ import annotations
 

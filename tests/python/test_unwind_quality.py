@@ -117,7 +117,7 @@ def health_after(child: Child, calls: str) -> dict[str, object]:
     """Of ten large blocks that Python allocates, and ten by the libraries usual and blind."""
     compile_text(LIBRARY, child.folder / "usual.so")
     compile_text(LIBRARY, child.folder / "blind.so", *BLIND)
-    told: dict[str, object] = json.loads(child.run(specimen("health/ten_large_blocks_of_each_kind"), calls))
+    told: dict[str, object] = json.loads(child.run(specimen("unwind_quality/ten_large_blocks_of_each_kind"), calls))
     return told
 
 

@@ -144,7 +144,7 @@ def from_python(stack: list[tuple[str, bool]]) -> list[str]:
 
 
 def test_between_python_frames_nothing_of_the_interpreter_is_left(child: Child) -> None:
-    main, thread, executed = (from_python(stack) for stack in shown(child, specimen("presentation/plain_calls")))
+    main, thread, executed = (from_python(stack) for stack in shown(child, specimen("interpreter_frames/plain_calls")))
     plain = [function.rpartition(".")[2] for function in main]
     assert plain == ["allocate", "__getattribute__", "__call__", "__init__", "generated", "run", "<module>"]
     assert [function.rpartition(".")[2] for function in thread] == [
@@ -209,7 +209,7 @@ def test_namesakes_in_other_modules_stay_and_so_does_a_threads_own_main(child: C
     library = compile_text(NAMESAKES, child.folder / "namesakes.so", "-Bsymbolic", "-Wl,-Bsymbolic", "-lpthread")
     called, threaded = shown(
         child,
-        specimen("presentation/namesakes_in_other_modules_stay"),
+        specimen("interpreter_frames/namesakes_in_other_modules_stay"),
         str(library),
     )
     namesakes = [
