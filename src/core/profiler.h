@@ -32,9 +32,11 @@ typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
     _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof/reading.h */
     _Atomic uint64_t missed_frees, last_serial;
-    _Atomic uint64_t sampled_stacks;
+    _Atomic uint64_t sampled_stacks, marked_codes;
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
+
+#define SP_BIRTH_PROCESSES 64
 
 typedef struct sp_profiler {
     _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
@@ -51,6 +53,8 @@ typedef struct sp_profiler {
     sp_code_table codes;
     sp_pending pending;
     sp_counters counters;
+    uint32_t
+        birth_processes[SP_BIRTH_PROCESSES]; /* by birth: process ids; written by the first start and in children */
 } sp_profiler;
 
 extern sp_profiler sp_the_profiler;
@@ -73,7 +77,7 @@ static inline void sp_guard_leave(spprof_thread *self) {
     self->guard--;
 }
 
-/* Accounts for a sample that enters or leaves the live table. */
+/* Accounts for a sample that enters or leaves the live table. Its stack is released when it is freed. */
 void sp_counters_add_live(spprof_weight weight);
 void sp_counters_take_back(spprof_weight weight);
 void sp_counters_reach_peak(void);

@@ -90,21 +90,15 @@ static uint32_t thread_id(spprof_thread *self) {
     return self->thread_id;
 }
 
-/* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
+/* Fills in the ticket's sample, which holds its stack, and stays inside the guard. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
-    spprof_drop_reason reason;
-    sp_stack_record *stack = sp_capture_stack(&reason);
-    if (!stack) {
-        spprof_count_drop(reason);
-        sp_guard_leave(self);
-        return;
-    }
+    sp_stack_record *stack = sp_capture_stack();
     ticket->sampled = true;
     ticket->sample = (spprof_sample){
         .size = size,
         .rate = rate,
-        .stack_id = stack->head.id,
+        .stack_id = atomic_load_explicit(&stack->id, memory_order_relaxed),
         .thread_id = thread_id(self),
     };
 }
@@ -198,14 +192,19 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
 
 /* ---- The end of either ---- */
 
-/* Counted before it is inserted: once inserted, another thread may free it. */
+/* A marked record is no stack. */
+static void count_stack(const sp_stack_record *stack, int sign) {
+    if (!sp_stack_is_marked(stack)) sp_counters_add_stack(sign);
+}
+
+/* Counted before it is inserted: once inserted, another thread may free it, and release its stack. */
 static void insert_guarded(spprof_sample *sample) {
     spprof_weight weight = spprof_weigh(sample->size, sample->rate);
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
     sample->time_ns = sp_clock_monotonic_ns();
     sample->serial = atomic_fetch_add(&sp_the_profiler.counters.last_serial, 1) + 1;
     sp_counters_add_live(weight);
-    if (sp_stack_add_allocated(stack, weight)) sp_counters_add_stack(1);
+    if (sp_stack_add_allocated(stack, weight)) count_stack(stack, 1);
     spprof_sample replaced;
     sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, sample, &replaced);
     if (result == SP_REPLACED) {
@@ -217,7 +216,8 @@ static void insert_guarded(spprof_sample *sample) {
         return;
     }
     sp_counters_take_back(weight);
-    if (sp_stack_take_back(stack, weight)) sp_counters_add_stack(-1);
+    if (sp_stack_take_back(stack, weight)) count_stack(stack, -1);
+    sp_stack_release(stack);
     if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
     if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
 }
@@ -246,10 +246,10 @@ void *spprof_end(spprof_ticket *ticket, void *result) {
     sp_guard_enter(self);
     drain_pending_guarded();
     if (ticket->detached) settle_detached_guarded(ticket, result);
-    if (ticket->sampled && result) {
-        ticket->sample.address = (uintptr_t)result;
-        insert_guarded(&ticket->sample);
-    }
+    ticket->sample.address = (uintptr_t)result;
+    if (ticket->sampled && result) insert_guarded(&ticket->sample);
+    if (ticket->sampled && !result)
+        sp_stack_release(sp_stack_table_get(&sp_the_profiler.stacks, ticket->sample.stack_id));
     sp_guard_leave(self);
     if (ticket->sampled) sp_guard_leave(self); /* entered by take_sample */
     errno = saved_errno;

@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t leaf;
 
@@ -15,6 +16,17 @@ static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) 
     (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
     return 1;
+}
+
+/* The stack is a mark alone. */
+static void assert_named(uint64_t stack_id, const char *name) {
+    spprof_stack stack;
+    spprof_code code;
+    assert_true(spprof_stack_get(stack_id, &stack));
+    assert_int_equal(stack.count, 1);
+    assert_true(spprof_code_get(stack.frames[0] >> 32 & 0x7FFFFFFF, &code));
+    assert_int_equal(code.function_length, strlen(name));
+    assert_memory_equal(code.function, name, strlen(name));
 }
 
 static void start_with(const char *variable, const char *value) {
@@ -58,17 +70,23 @@ TEST(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop) {
     assert_int_equal(stats().freed_samples, 1);
 }
 
-TEST(test_stacks_beyond_stacks_max_are_dropped) {
+TEST(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack) {
     start_with("SPPROF_STACKS_MAX", "20");
     for (leaf = 1; leaf <= 50; leaf++) allocate(leaf, 10);
-    assert_live(20, 200);
-    assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
+    assert_live(50, 500); /* nothing is lost but names */
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
     assert_int_equal(stats().unique_stacks, 20);
-    assert_int_equal(stats().last_stack_id, 20);
+    assert_int_equal(stats().stacks, 20);
+    assert_int_equal(stats().unkept_samples, 30);
+    assert_int_equal(stats().unkept_live_samples, 30);
+    assert_true(live_sample(30).stack_id == live_sample(50).stack_id);
+    assert_named(live_sample(30).stack_id, "<stacks table full>");
     leaf = 7; /* is known */
     allocate(100, 5);
-    assert_live(21, 205);
-    assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
+    assert_live(51, 505);
+    assert_int_equal(stats().unkept_samples, 30);
+    release(30);
+    assert_int_equal(stats().unkept_live_samples, 29);
 }
 
 static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool *depth_limited) {
@@ -76,35 +94,27 @@ static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool
     return SIZE_MAX;
 }
 
-TEST(test_a_walker_without_room_for_code_drops_the_sample) {
+TEST(test_a_walker_without_room_for_code_gives_one_marked_frame) {
     start(0);
     spprof_set_walker(walk_without_room_for_code);
     for (uintptr_t n = 0; n < 7; n++) assert_ptr_equal(allocate(n, 10), at(n));
-    assert_live(0, 0);
-    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 7);
-    spprof_set_walker(NULL);
-    allocate(8, 10);
-    assert_live(1, 10);
+    assert_live(7, 70);
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
+    assert_int_equal(stats().stacks, 1);
+    assert_named(live_sample(3).stack_id, "<code table full>");
 }
 
-TEST(test_a_realloc_whose_new_sample_is_dropped_still_ends_the_old_one) {
-    start(0);
-    allocate(1, 100);
-    spprof_set_walker(walk_without_room_for_code);
-    assert_ptr_equal(reallocate(at(1), 200, at(2)), at(2));
-    assert_live(0, 0);
-    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 1);
-}
-
-TEST(test_codes_beyond_codes_max_have_no_id) {
+TEST(test_codes_beyond_codes_max_are_one_mark) {
     start_with("SPPROF_CODES_MAX", "3");
     for (int n = 0; n < 5; n++) {
         spprof_code code = {"f", "file", (const uint8_t *)"", 1, 4, 0, n}, kept;
         uint32_t id = spprof_code_intern(0x1000 + (uintptr_t)n * 16, &code);
-        assert_int_equal(id, n < 3 ? n + 1 : 0);
-        assert_int_equal(spprof_code_lookup(0x1000 + (uintptr_t)n * 16), id);
-        assert_int_equal(spprof_code_get(id, &kept), id != 0);
+        assert_int_equal(id, n < 3 ? (uint32_t)n + 1 : SPPROF_CODE_CODES_FULL);
+        assert_int_equal(spprof_code_lookup(0x1000 + (uintptr_t)n * 16), n < 3 ? n + 1 : 0);
+        assert_true(spprof_code_get(id, &kept));
+        assert_int_equal(kept.function_length, n < 3 ? 1 : strlen("<code table full>"));
     }
+    assert_int_equal(stats().marked_codes, 2);
     spprof_code_forget(0x1000);
     assert_int_equal(spprof_code_lookup(0x1000), 0);
 }
@@ -122,7 +132,8 @@ TEST(test_without_memory_for_its_tables_nothing_starts) {
     assert_live(1, 100);
 }
 
-TEST(test_a_stack_that_finds_no_memory_is_a_drop) {
+/* The stack would be marked, but its entry finds none either. */
+TEST(test_a_sample_that_finds_no_memory_is_a_drop) {
     start(0);
     sp_options.engine_bytes_max = sp_memory_mapped();
     for (uintptr_t n = 0; n < 4; n++) allocate(n, 10);
@@ -337,12 +348,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples_beyond_live_samples_max_are_dropped),
         cmocka_unit_test(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop),
-        cmocka_unit_test(test_stacks_beyond_stacks_max_are_dropped),
-        cmocka_unit_test(test_a_walker_without_room_for_code_drops_the_sample),
-        cmocka_unit_test(test_a_realloc_whose_new_sample_is_dropped_still_ends_the_old_one),
-        cmocka_unit_test(test_codes_beyond_codes_max_have_no_id),
+        cmocka_unit_test(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack),
+        cmocka_unit_test(test_a_walker_without_room_for_code_gives_one_marked_frame),
+        cmocka_unit_test(test_codes_beyond_codes_max_are_one_mark),
         cmocka_unit_test(test_without_memory_for_its_tables_nothing_starts),
-        cmocka_unit_test(test_a_stack_that_finds_no_memory_is_a_drop),
+        cmocka_unit_test(test_a_sample_that_finds_no_memory_is_a_drop),
         cmocka_unit_test(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site),
         cmocka_unit_test(test_each_reason_has_a_counter_of_its_own),
         cmocka_unit_test(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited),
