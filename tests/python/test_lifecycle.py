@@ -309,7 +309,7 @@ FORK = """
 
     def mine(size):
         # The threads that took the samples of this size.
-        return [record[6] for record in memprof.get_snapshot().records() if record[1] == size]
+        return [record[5] for record in memprof.get_snapshot().records() if record[1] == size]
 
     def in_child():
         assert memprof.is_active() is not STOPPED
