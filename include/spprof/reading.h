@@ -60,10 +60,14 @@ typedef struct spprof_stats {
     uint64_t live_bytes, live_objects;            /* estimates, in the fixed points above */
     uint64_t peak_bytes;                          /* the highest live_bytes since the first start */
     uint64_t live_samples_max;                    /* the live table's named maximum */
-    uint64_t missed_frees;                        /* a sample arrived at an address still listed as live */
+    uint64_t thinned_samples; /* given up where the live table was full: others stand for them; among the freed */
+    uint64_t lost_bytes;      /* what samples stood for that found no room in the live table all the same */
+    uint64_t missed_frees;    /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
     uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
+    uint32_t thinned_rate,
+        thinnings;   /* the least rate of samples since the last thinning, 0: none; how many there were */
     uint32_t rate;   /* the latest */
     uint32_t epochs; /* starts so far */
 } spprof_stats;

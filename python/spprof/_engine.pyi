@@ -30,6 +30,10 @@ class Stats(TypedDict):
     live_objects: int  # in 1/OBJECTS_ONE
     peak_bytes: int  # in 1/BYTES_ONE
     live_samples_max: int
+    thinned_samples: int  # given up where the live table was full: others stand for them; among the freed
+    lost_bytes: int  # in 1/BYTES_ONE: what samples stood for that found no room in the live table all the same
+    thinned_rate: int  # the least mean bytes between samples since the last thinning; 0: never thinned
+    thinnings: int
     missed_frees: int
     last_serial: int
     mapped_bytes: int

@@ -41,6 +41,18 @@ void sp_counters_add_freed(const spprof_sample *sample) {
     sp_stack_release(stack);
 }
 
+void sp_counters_reweigh(spprof_weight before, const spprof_weight *after) {
+    atomic_fetch_add(&counters->live_objects, (after ? after->objects : 0) - before.objects);
+    atomic_fetch_add(&counters->live_bytes, (after ? after->bytes : 0) - before.bytes);
+    if (after) return;
+    atomic_fetch_add(&counters->thinned_samples, 1);
+    atomic_fetch_add(&counters->freed_samples, 1);
+}
+
+void sp_counters_add_lost(spprof_weight weight) {
+    atomic_fetch_add_explicit(&counters->lost_bytes, weight.bytes, memory_order_relaxed);
+}
+
 void sp_counters_repair_after_fork(void) {
     size_t live = sp_live_table_count(&sp_the_profiler.live);
     if (live == atomic_load(&counters->total_samples) - atomic_load(&counters->freed_samples)) return;
@@ -89,6 +101,10 @@ void spprof_get_stats(spprof_stats *stats) {
     stats->unique_stacks = atomic_load(&counters->sampled_stacks);
     read_stacks(stats);
     stats->live_samples_max = sp_the_profiler.live.max;
+    stats->thinned_rate = atomic_load(&counters->thinned_rate);
+    stats->thinnings = atomic_load(&counters->thinnings);
+    stats->thinned_samples = atomic_load(&counters->thinned_samples);
+    stats->lost_bytes = atomic_load(&counters->lost_bytes);
     stats->mapped_bytes = sp_memory_mapped();
     sp_plan plan = sp_profiler_plan();
     stats->rate = plan.rate;

@@ -84,6 +84,7 @@ static void repair_after_fork(void) {
     self->thread_id = 0;
     draw_otherwise(self);
     sp_lock_reset_after_fork(&profiler->lifecycle);
+    sp_lock_reset_after_fork(&profiler->thinning);
     sp_scratch_reset_after_fork();
     if (profiler->created) {
         sp_live_table_repair_after_fork(&profiler->live);

@@ -106,6 +106,61 @@ TEST(test_threads_that_append_at_once_lose_nothing) {
     free(copy);
 }
 
+static void churn(uint64_t from, uint64_t count) {
+    for (uint64_t frame = from; frame < from + count; frame++) sp_stack_release(stack_of(frame));
+}
+
+/* The slots in the log name them, so none may be another's before the next session. */
+TEST(test_stacks_in_the_log_stay_until_the_next_session) {
+    setenv("SPPROF_STACKS_MAX", "64", 1);
+    prepare("10"); /* and sums for what it has no room for */
+    spprof_cpu_sample copy[10];
+    for (uint64_t n = 0; n < 40; n++) append(n, 1 + n);
+    churn(1000, 5000);
+    assert_int_equal(sp_log_copy(copy, 10), 10);
+    for (uint64_t n = 0; n < 10; n++)
+        assert_int_equal(sp_stack_table_get(&sp_the_profiler.stacks, copy[n].stack)->frames[0], 1 + n);
+    for (uint64_t n = 10; n < 40; n++) {
+        uint64_t samples, weight_ns;
+        overflow(1 + n, &samples, &weight_ns);
+        assert_int_equal(samples, 1);
+        assert_int_equal(weight_ns, n * n);
+    }
+    assert_true(sp_log_begin());
+    churn(10000, 5000);
+    assert_null(sp_stack_table_get(&sp_the_profiler.stacks, copy[0].stack));
+}
+
+/* Copied as one, and only those. */
+TEST(test_the_stacks_of_a_session_are_copied_with_what_its_log_had_no_room_for) {
+    prepare("10");
+    spprof_site sites[8];
+    uint64_t frames[8];
+    size_t count, frame_count;
+    churn(100, 50);
+    for (uint64_t n = 0; n < 20; n++) append(n, 1 + n % 3);
+    assert_false(spprof_copy_stacks(true, sites, 2, &count, frames, 8, &frame_count));
+    assert_int_equal(count, 3);
+    assert_true(spprof_copy_stacks(true, sites, 8, &count, frames, 8, &frame_count));
+    assert_int_equal(count, 3);
+    uint64_t ticks = 0;
+    for (size_t i = 0; i < 3; i++) {
+        assert_in_range(frames[sites[i].first_frame], 1, 3);
+        ticks += sites[i].ticks;
+    }
+    assert_int_equal(ticks, 10);
+}
+
+TEST(test_a_full_table_of_stacks_has_a_mark_for_ticks_too) {
+    setenv("SPPROF_STACKS_MAX", "20", 1);
+    prepare("1000");
+    for (uint64_t n = 0; n < 100; n++) append(n, 1 + n);
+    spprof_cpu_sample copy[100];
+    assert_int_equal(sp_log_copy(copy, 100), 100);
+    for (uint64_t n = 20; n < 100; n++)
+        assert_true(sp_stack_is_marked(sp_stack_table_get(&sp_the_profiler.stacks, copy[n].stack)));
+}
+
 TEST(test_with_little_memory_the_log_is_smaller) {
     setenv("SPPROF_ENGINE_BYTES_MAX", "16000000", 1);
     prepare("2097152");
@@ -119,6 +174,9 @@ int main(void) {
         cmocka_unit_test(test_what_the_log_has_no_room_for_is_summed_by_stack),
         cmocka_unit_test(test_the_next_session_begins_empty),
         cmocka_unit_test(test_threads_that_append_at_once_lose_nothing),
+        cmocka_unit_test(test_stacks_in_the_log_stay_until_the_next_session),
+        cmocka_unit_test(test_the_stacks_of_a_session_are_copied_with_what_its_log_had_no_room_for),
+        cmocka_unit_test(test_a_full_table_of_stacks_has_a_mark_for_ticks_too),
         cmocka_unit_test(test_with_little_memory_the_log_is_smaller),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

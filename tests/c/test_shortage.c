@@ -35,39 +35,67 @@ static void start_with(const char *variable, const char *value) {
     start(0);
 }
 
-TEST(test_samples_beyond_live_samples_max_are_dropped) {
+/* Every block has the same size, so whatever stays stands for as much. */
+TEST(test_samples_beyond_live_samples_max_are_thinned) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
     for (uintptr_t n = 0; n < 130; n++) allocate(n, 10);
-    assert_live(100, 1000);
-    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 30);
-    assert_int_equal(stats().live_samples_max, 100);
-    assert_int_equal(stats().total_samples, 100);
-    assert_int_equal(stats().peak_bytes, BYTES(1000));
-    release(120); /* was dropped */
-    assert_live(100, 1000);
-    release(5);
+    spprof_stats now = stats();
+    assert_int_equal(now.live_samples_max, 100);
+    assert_int_equal(now.total_samples, 130);
+    assert_in_range(now.live_samples, 1, 100);
+    assert_int_equal(now.thinned_samples, now.freed_samples);
+    assert_int_equal(now.thinned_samples, 130 - now.live_samples);
+    assert_true(now.thinnings > 0 && now.thinned_rate > 0);
+    assert_int_equal(now.live_bytes, now.live_samples * spprof_weigh(10, now.thinned_rate).bytes);
+    assert_int_equal(now.live_objects, now.live_samples * spprof_weigh(10, now.thinned_rate).objects);
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
+    assert_int_equal(now.lost_bytes, 0);
+    spprof_site site;
+    assert_true(spprof_site_get(1, &site));
+    assert_int_equal(site.samples - site.freed_samples, now.live_samples);
+    assert_int_equal(site.allocated_bytes, now.live_bytes); /* none was freed by the program */
+    for (uintptr_t n = 0; n < 130; n++) release(n);
+    assert_live(0, 0);
+    assert_true(spprof_site_get(1, &site));
+    assert_int_equal(site.allocated_bytes, site.freed_bytes);
+    assert_int_equal(site.samples, site.freed_samples);
+}
+
+/* Empty blocks are sampled whatever the rate. */
+TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
+    start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
+    for (uintptr_t n = 0; n < 100; n++) allocate(n, 0);
     allocate(200, 7);
     allocate(201, 7);
-    assert_live(100, 997);
-    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 31);
+    assert_live(100, 0);
+    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 2);
+    assert_int_equal(stats().lost_bytes, BYTES(14));
+    release(200); /* was dropped */
+    release(5);
+    allocate(202, 7);
+    assert_live(100, 7);
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
     assert_int_equal(site.samples, 101); /* what was dropped is no part of its site */
-    assert_int_equal(site.allocated_bytes, BYTES(1007));
 }
 
 /* Another thread took the room between the detaching of the old block and the failure of the realloc. */
-TEST(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop) {
+TEST(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "1");
     allocate(1, 100);
     spprof_ticket ticket;
     assert_false(spprof_passes(200));
     spprof_begin_realloc(&ticket, at(1), 200, true);
-    spprof_sample other = {.address = (uintptr_t)at(2), .size = 5, .stack_id = 1}, replaced;
-    assert_int_equal(sp_live_table_insert(&sp_the_profiler.live, &other, &replaced), SP_INSERTED);
+    sp_guard_leave(&spprof_this_thread); /* as another thread would */
+    allocate(2, 5);
+    sp_guard_enter(&spprof_this_thread);
     spprof_end(&ticket, NULL);
-    assert_int_equal(stats().dropped[SPPROF_DROP_LIVE_TABLE_FULL], 1);
-    assert_int_equal(stats().freed_samples, 1);
+    assert_int_equal(stats().live_samples + stats().thinned_samples, 2);
+    assert_true(stats().live_samples <= 1);
+    spprof_sample left;
+    size_t count = spprof_copy_live(&left, 1);
+    assert_int_equal(stats().live_samples, count);
+    assert_int_equal(stats().live_bytes, count ? spprof_weigh(left.size, left.rate).bytes : 0);
 }
 
 TEST(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack) {
@@ -346,8 +374,9 @@ TEST(test_a_probe_counts_what_reaches_the_hook_and_samples_nothing) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples_beyond_live_samples_max_are_dropped),
-        cmocka_unit_test(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop),
+        cmocka_unit_test(test_samples_beyond_live_samples_max_are_thinned),
+        cmocka_unit_test(test_samples_that_no_thinning_makes_fewer_are_dropped),
+        cmocka_unit_test(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest),
         cmocka_unit_test(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack),
         cmocka_unit_test(test_a_walker_without_room_for_code_gives_one_marked_frame),
         cmocka_unit_test(test_codes_beyond_codes_max_are_one_mark),
