@@ -77,9 +77,9 @@ SPPROF_API void spprof_get_stats(spprof_stats *stats);
  * more room. Shard by shard: no allocation waits longer than for a copy of 1/64 of the table. */
 SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
 
-/* Copies up to `capacity` stacks with what was sampled there, and their frames one after the other (each stack's begin at
- * first_frame) up to `frame_capacity`; the marked ones come last, if anything was counted there. `logged`: those alone
- * that the CPU profiler's log has. False: there is not room for all, *count and *frame_count say how much is needed now.
+/* Copies up to `capacity` stacks with what was sampled there, and up to `frame_capacity` of their frames, one stack's
+ * behind the other's (first_frame). The marked stacks come last, if anything was counted there. `logged`: those alone
+ * that the CPU profiler's log has. False: there is not room for all; *count and *frame_count say how much is needed.
  * Between spprof_keep_stacks and spprof_let_stacks_go. */
 typedef struct spprof_site spprof_site;
 SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,

@@ -13,8 +13,8 @@
  * Threads: any. Lookups take no lock.
  * Signals: spprof_interrupted_words, spprof_copy, spprof_code_lookup and spprof_code_intern are safe.
  * Fork:    a child keeps all ids. Its own samples get stacks of their own (spprof_site.birth).
- * Full:    no sample is lost: a stack that finds no room is counted as the stack <stacks table full>, a code object that
- *          finds none shows as <code table full>. The frames of an object that finds none show as bare addresses.
+ * Full:    no sample is lost. A stack that finds no room is counted as the stack <stacks table full>; a code object
+ *          shows as <code table full>; the frames of an object show as bare addresses.
  */
 #ifndef SPPROF_STACKS_H
 #define SPPROF_STACKS_H
@@ -41,9 +41,9 @@ static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t posit
  * call of the interpreter's evaluation loop runs comes that call's anchor, an address on the C stack inside the call's
  * own C frame (bit 63 clear): the frames are put in place of that native frame. Anchor 0: the next native frame in the
  * evaluation code (below). Frames whose anchor is met nowhere come last, so that none is lost. More than `capacity`
- * words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room, all of the frames show
- * as one, <code table full>. Called inside the guard on the thread being sampled, possibly without any interpreter lock;
- * must not allocate. */
+ * words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room, and all of the frames
+ * show as one, <code table full>. Called inside the guard on the thread being sampled, possibly without any interpreter
+ * lock; must not allocate. */
 typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *depth_limited);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
 

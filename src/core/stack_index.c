@@ -85,7 +85,8 @@ static link *find_link(link *bucket, const sp_stack_record *record) {
     return at;
 }
 
-/* Behind the head one thread alone writes links. At the head another record may come first: then it is searched anew. */
+/* Behind the head one thread alone writes links. At the head another record may come first: then it is searched for
+ * again. */
 static void unlink_record(link *bucket, sp_stack_record *record) {
     sp_stack_record *next = atomic_load(&record->next);
     for (;;) {
