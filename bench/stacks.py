@@ -49,7 +49,7 @@ def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE
     packed, sites = bytearray(), []
     for stack_id, _ in enumerate(stacks, 1):
         size = max(1, int(chance.lognormvariate(6, 2)))
-        packed += struct.pack(_engine.SAMPLE_FORMAT, 16 * stack_id, size, stack_id, stack_id, rate, stack_id, 7, 0)
+        packed += struct.pack(_engine.SAMPLE_FORMAT, 16 * stack_id, size, stack_id, stack_id, rate, 7, stack_id)
         sites.append(_site(stack_id, size, 1 + (stack_id % 3 == 0), rate))
     return HeapSnapshot(
         live_samples=len(stacks),

@@ -38,5 +38,5 @@ size_t pair_frames(void) {
     void *volatile block = malloc(64);
     free(block);
     spprof_get_stats(&stats);
-    return spprof_stack_get((uint32_t)stats.last_stack_id, &stack) ? stack.count : 0;
+    return spprof_stack_get(stats.stacks, &stack) ? stack.count : 0;
 }

@@ -104,9 +104,10 @@ static __attribute__((noinline)) size_t take_by_frame_pointers(void) {
 }
 
 static __attribute__((noinline)) size_t take_whole(void) {
-    spprof_drop_reason reason;
-    const sp_stack_record *record = sp_capture_stack(&reason);
-    return record ? record->count : 0;
+    sp_stack_record *record = sp_capture_stack();
+    size_t count = record->count;
+    sp_stack_release(record);
+    return count;
 }
 
 typedef size_t take(void);

@@ -10,7 +10,7 @@
  * Threads: any. One lock, for start and stop; handlers never wait.
  * Signals: none of these functions is called in a handler.
  * Fork:    a child has none of its parent's timers; it begins a session of its own.
- * Full:    samples beyond the log are summed by stack (spprof_cpu_overflow); threads beyond the table are counted.
+ * Full:    samples beyond the log are summed by stack (spprof_site.ticks); threads beyond the table are counted.
  */
 #ifndef SPPROF_CPU_H
 #define SPPROF_CPU_H
@@ -48,14 +48,11 @@ typedef struct spprof_cpu_sample {
     uint64_t time_ns;   /* CLOCK_MONOTONIC */
     uint64_t weight_ns; /* CPU time, or wall time, since the thread's last sample */
     uint32_t thread_id; /* the kernel's */
-    uint32_t stack_id;  /* spprof_stack_get */
+    uint32_t stack;     /* the slot of its stack's id, which no other has until the next session (spprof_copy_stacks) */
 } spprof_cpu_sample;
 
 /* Copies the session's samples, up to `capacity`, and returns how many there are. During and after the session. */
 SPPROF_API size_t spprof_cpu_copy(spprof_cpu_sample *out, size_t capacity);
-
-/* What the log had no room for, summed by stack. False: no such stack id. */
-SPPROF_API bool spprof_cpu_overflow(uint32_t stack_id, uint64_t *samples, uint64_t *weight_ns);
 
 /* A thread that was met in the session. */
 typedef struct spprof_cpu_thread {
@@ -75,8 +72,8 @@ SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
     X(TORN, "torn", "the interpreter's frames were just being changed")                                                \
     X(NO_STACK_ROOM, "no_stack_room", "the thread's alternate signal stack is too small")                              \
     X(NO_MEMORY, "no_memory", "the kernel gave no memory for a table")                                                 \
-    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
-    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(STACK_TABLE_FULL, "stack_table_full", "never: such samples are kept as the stack <stacks table full>")           \
+    X(CODE_TABLE_FULL, "code_table_full", "never: such frames are kept as <code table full>")                          \
     X(THREADS_FULL, "threads_full", "as many threads as the named maximum: one is not sampled")                        \
     X(TIMER_REFUSED, "timer_refused", "the kernel granted a thread no timer: it is not sampled")
 

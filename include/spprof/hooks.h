@@ -114,9 +114,8 @@ typedef struct spprof_sample {
     uint64_t time_ns;   /* CLOCK_MONOTONIC */
     uint64_t serial;    /* 1, 2, … in the order of sampling: the sample's identity within a process */
     uint32_t rate;      /* mean bytes between samples under which it was drawn; 0 = every allocation is sampled */
-    uint32_t stack_id;  /* spprof_stack_get */
     uint32_t thread_id; /* the kernel's */
-    uint32_t unused;
+    uint64_t stack_id;  /* spprof_stack_get */
 } spprof_sample;
 
 /* One call in flight. On the hook's stack, between begin and end. */

@@ -1,7 +1,7 @@
 /* reading.h: what the heap profiler has recorded: totals, live samples, sums by stack.
  *
  *   sample {address, size, …} ──► live table ──► spprof_copy_live           until it is freed
- *                             ├─► its stack's sums ──► spprof_site_get      forever
+ *                             ├─► its stack's sums ──► spprof_copy_stacks   folded into one when the stack leaves
  *                             └─► counters ──► spprof_get_stats
  *
  * Memory:  the caller's; nothing here allocates.
@@ -35,8 +35,8 @@ SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
 /* Reasons for which a sample was not kept: X(constant, name in Python, meaning). */
 #define SPPROF_DROP_REASONS(X)                                                                                         \
     X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                                 \
-    X(STACK_TABLE_FULL, "stack_table_full", "as many different stacks as the named maximum")                           \
-    X(CODE_TABLE_FULL, "code_table_full", "as many different code objects as the named maximum")                       \
+    X(STACK_TABLE_FULL, "stack_table_full", "never: such samples are kept as the stack <stacks table full>")           \
+    X(CODE_TABLE_FULL, "code_table_full", "never: such frames are kept as <code table full>")                          \
     X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                         \
     X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                              \
     X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")
@@ -51,14 +51,23 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks, last_stack_id; /* with a sample of an allocation; of any, the CPU profiler's too */
-    uint64_t live_bytes, live_objects;     /* estimates, in the fixed points above */
-    uint64_t peak_bytes;                   /* the highest live_bytes since the first start */
-    uint64_t live_samples_max;             /* the live table's named maximum */
-    uint64_t missed_frees;                 /* a sample arrived at an address still listed as live */
+    uint64_t unique_stacks;      /* with a sample of an allocation; one that left and came back counts again */
+    uint64_t stacks, stacks_max; /* in the table now, the CPU profiler's too; the named maximum */
+    uint64_t evicted_stacks;     /* left the table */
+    uint64_t folded_samples, folded_bytes;        /* their totals: samples, estimated bytes ever allocated */
+    uint64_t unkept_samples, unkept_live_samples; /* counted as <stacks table full>: ever, and live */
+    uint64_t marked_codes;                        /* how often a frame's code found no room */
+    uint64_t live_bytes, live_objects;            /* estimates, in the fixed points above */
+    uint64_t peak_bytes;                          /* the highest live_bytes since the first start */
+    uint64_t live_samples_max;                    /* the live table's named maximum */
+    uint64_t thinned_samples; /* given up where the live table was full: others stand for them; among the freed */
+    uint64_t lost_bytes;      /* what samples stood for that found no room in the live table all the same */
+    uint64_t missed_frees;    /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
     uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
+    uint32_t thinned_rate,
+        thinnings;   /* the least rate of samples since the last thinning, 0: none; how many there were */
     uint32_t rate;   /* the latest */
     uint32_t epochs; /* starts so far */
 } spprof_stats;
@@ -68,15 +77,33 @@ SPPROF_API void spprof_get_stats(spprof_stats *stats);
  * more room. Shard by shard: no allocation waits longer than for a copy of 1/64 of the table. */
 SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
 
+/* Copies up to `capacity` stacks with what was sampled there, and up to `frame_capacity` of their frames, one stack's
+ * behind the other's (first_frame). The marked stacks come last, if anything was counted there. `logged`: those alone
+ * that the CPU profiler's log has. False: there is not room for all; *count and *frame_count say how much is needed.
+ * Between spprof_keep_stacks and spprof_let_stacks_go. */
+typedef struct spprof_site spprof_site;
+SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
+                                   size_t frame_capacity, size_t *frame_count);
+
 /* What was ever sampled at one stack, in the fixed points above, and the sums from which intervals are made:
  * variance = Σ(1−p)w², skewness = Σ(1−p)²w³ with w the weight in bytes (docs/sampling.md). */
-typedef struct spprof_site {
+struct spprof_site {
     uint64_t samples, freed_samples;
     uint64_t allocated_bytes, allocated_objects;
     uint64_t freed_bytes, freed_objects;
     double variance, skewness;
-} spprof_site;
-/* False: no such stack id. */
-SPPROF_API bool spprof_site_get(uint32_t stack_id, spprof_site *site);
+    uint64_t stack_id;
+    uint64_t first_frame;    /* in what spprof_copy_stacks copied */
+    uint64_t ticks, tick_ns; /* what the CPU profiler's log had no room for: samples, weight */
+    uint32_t frame_count;
+    uint32_t labels;               /* the label set, 0: none */
+    uint32_t birth;                /* in which process its samples were born: 0 the first, one more for each fork */
+    bool depth_limited, truncated; /* spprof_stack */
+};
+/* False: no such stack id, or not any more. */
+SPPROF_API bool spprof_site_get(uint64_t stack_id, spprof_site *site);
+
+/* The process's id by its index; 0: not known. The first 64 forks of forks are. */
+SPPROF_API uint32_t spprof_birth_process(uint32_t birth);
 
 #endif

@@ -8,12 +8,13 @@
  *   frame:  [ 1 | code id 31 | position 32 ]                      interpreted ──► spprof_code_get
  *           [ 0 | generation 15 | return address 48 ]             native      ──► spprof_module_get
  *
- * Memory:  stacks, code and objects are copied into mapped tables when first seen, and valid forever.
+ * Memory:  stacks, code and objects are copied into mapped tables when first seen. Code and objects are valid forever;
+ *          a stack leaves when the table is 7/8 full and nothing needs it (spprof_keep_stacks).
  * Threads: any. Lookups take no lock.
  * Signals: spprof_interrupted_words, spprof_copy, spprof_code_lookup and spprof_code_intern are safe.
- * Fork:    a child keeps all ids.
- * Full:    a stack or a code object that finds no room drops its sample, and the drop is counted. An object that finds
- *          none is not named.
+ * Fork:    a child keeps all ids. Its own samples get stacks of their own (spprof_site.birth).
+ * Full:    no sample is lost. A stack that finds no room is counted as the stack <stacks table full>; a code object
+ *          shows as <code table full>; the frames of an object show as bare addresses.
  */
 #ifndef SPPROF_STACKS_H
 #define SPPROF_STACKS_H
@@ -40,9 +41,9 @@ static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t posit
  * call of the interpreter's evaluation loop runs comes that call's anchor, an address on the C stack inside the call's
  * own C frame (bit 63 clear): the frames are put in place of that native frame. Anchor 0: the next native frame in the
  * evaluation code (below). Frames whose anchor is met nowhere come last, so that none is lost. More than `capacity`
- * words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room, the sample is to be
- * dropped. Called inside the guard on the thread being sampled, possibly without any interpreter lock; must not
- * allocate. */
+ * words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room, and all the frames
+ * show as one, <code table full>. Called inside the guard on the thread being sampled, possibly without any
+ * interpreter lock; must not allocate. */
 typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *depth_limited);
 SPPROF_API void spprof_set_walker(spprof_walker *walker);
 
@@ -76,15 +77,28 @@ typedef struct spprof_code_range {
 #define SPPROF_CODE_RANGES_MAX 8
 SPPROF_API void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count);
 
+/* An id is [ generation | slot ]; it is never used again for another stack. */
+#define SPPROF_STACK_SLOT_BITS 20
+static inline uint32_t spprof_stack_slot(uint64_t id) {
+    return (uint32_t)(id & ((UINT32_C(1) << SPPROF_STACK_SLOT_BITS) - 1));
+}
+
+/* The stack <stacks no longer kept>, to which the totals of stacks that leave are added. */
+#define SPPROF_STACKS_EVICTED ((UINT32_C(1) << SPPROF_STACK_SLOT_BITS) - 1)
+
 typedef struct spprof_stack {
-    const uint64_t *frames; /* leaf first; valid forever */
+    const uint64_t *frames; /* leaf first; valid while a live sample or spprof_keep_stacks holds the stack */
     uint32_t count;
     bool depth_limited; /* more frames than are kept, or than the interpreter knows */
     bool truncated;     /* unwinding ended before the thread's first frame */
 } spprof_stack;
-/* False: no such id. Ids run from 1 to spprof_stats.last_stack_id, with a gap where two threads met the same new
- * stack. */
-SPPROF_API bool spprof_stack_get(uint32_t id, spprof_stack *stack);
+/* False: no such id, or not any more. Until a table first evicts, ids run from 1 to spprof_stats.stacks. */
+SPPROF_API bool spprof_stack_get(uint64_t id, spprof_stack *stack);
+
+/* Between the two no stack leaves the table. New stacks that find no room meanwhile are counted as <stacks table full>:
+ * not for long. Calls nest. Not in a handler. */
+SPPROF_API void spprof_keep_stacks(void);
+SPPROF_API void spprof_let_stacks_go(void);
 
 /* An object in which a native frame was seen: the program, a library. Valid forever, whether still loaded or not. */
 typedef struct spprof_module {
@@ -111,10 +125,15 @@ typedef struct spprof_code {
     int32_t first_line;
 } spprof_code;
 
+/* Ids of code that is none, in frames that stand for something else: a name in angle brackets and no lines. */
+#define SPPROF_CODE_STACKS_EVICTED UINT32_C(0x7FFFFFFF) /* <stacks no longer kept>: totals of stacks that left */
+#define SPPROF_CODE_STACKS_FULL UINT32_C(0x7FFFFFFE)    /* <stacks table full> */
+#define SPPROF_CODE_CODES_FULL UINT32_C(0x7FFFFFFD)     /* <code table full> */
+
 /* The id under which the code object now at `address` is known, or 0: not seen yet, or not remembered. */
 SPPROF_API uint32_t spprof_code_lookup(uintptr_t address);
-/* Copies `code`, unless the same content is known already, remembers that it stands at `address` and returns its id;
- * 0: no room. Any thread; does not allocate with malloc. */
+/* Copies `code`, unless the same content is known already, remembers that it stands at `address` and returns its id.
+ * Without room for it: SPPROF_CODE_CODES_FULL, counted. Any thread; does not allocate with malloc. */
 SPPROF_API uint32_t spprof_code_intern(uintptr_t address, const spprof_code *code);
 /* The code object at `address` is being destroyed: whatever comes to stand there is another one. */
 SPPROF_API void spprof_code_forget(uintptr_t address);

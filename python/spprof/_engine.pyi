@@ -11,17 +11,29 @@ BYTES_ONE: Final[int]
 OBJECTS_ONE: Final[int]
 """Estimated objects are integers in units of 1/OBJECTS_ONE."""
 SAMPLE_FORMAT: Final[str]
-"""struct format of one sample: address, size, time_ns (monotonic), serial, rate, stack_id, thread_id, unused."""
+"""struct format of one sample: address, size, time_ns (monotonic), serial, rate, thread_id, stack_id."""
 
 class Stats(TypedDict):
     total_samples: int
     live_samples: int
     freed_samples: int
-    unique_stacks: int
+    unique_stacks: int  # with samples; one that left the table and came back counts again
+    stacks: int  # in the table now, those of the CPU profiler too
+    stacks_max: int
+    evicted_stacks: int  # left the table
+    folded_samples: int  # samples ever taken at the evicted ones
+    folded_bytes: int  # what those stand for, in 1/BYTES_ONE
+    unkept_samples: int  # counted as <stacks table full>, ever
+    unkept_live_samples: int  # and live
+    marked_codes: int  # how often a frame's code found no room and shows as <code table full>
     live_bytes: int  # in 1/BYTES_ONE
     live_objects: int  # in 1/OBJECTS_ONE
     peak_bytes: int  # in 1/BYTES_ONE
     live_samples_max: int
+    thinned_samples: int  # given up where the live table was full: others stand for them; among the freed
+    lost_bytes: int  # in 1/BYTES_ONE: what samples stood for that found no room in the live table all the same
+    thinned_rate: int  # the least mean bytes between samples since the last thinning; 0: never thinned
+    thinnings: int
     missed_frees: int
     last_serial: int
     mapped_bytes: int
@@ -31,11 +43,17 @@ class Stats(TypedDict):
     dropped_samples: dict[str, int]
     uncovered_objects: list[str]  # paths of objects whose calls of malloc could not all be led to us
 
-class Site(tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float]):
+class Site(
+    tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float, int, int, bytes, bool, bool]
+):
     """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance
     and skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of
-    all samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes.
-    Plain tuples at run time."""
+    all samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes; the
+    label set (0: none), in which process its samples were born (0 the first, one more for each fork), its words packed
+    as 64-bit integers, whether it is depth-limited, whether it is truncated. Plain tuples at run time."""
+
+STACKS_EVICTED: int
+"""The id of the stack <stacks no longer kept>, to which the totals of stacks that leave the table are added."""
 
 def start(rate_bytes: int, native: str, seed: Optional[int]) -> None:
     """Install the hooks and begin sampling. RuntimeError: already active, shut down, native mode unavailable; this and
@@ -69,10 +87,10 @@ outermost word, 0 for none."""
 
 def stack(stack_id: int) -> tuple[Words, bool, bool]:
     """The words, whether the stack was depth-limited at STACK_FRAMES_MAX, whether its native part is truncated.
-    KeyError."""
+    KeyError: no such stack, or not any more: it may leave the table once no sample is live there."""
 
-def native_part(stack_id: int) -> NativePart:
-    """KeyError: no such stack."""
+def native_part(words: bytes, truncated: bool) -> NativePart:
+    """Of a stack's packed words (``Site``)."""
 
 def code(word: int) -> tuple[str, str, int]:
     """Function, file and line of an interpreted frame. KeyError: no such word."""
@@ -102,7 +120,7 @@ def library_path() -> str: ...
 # ---- The CPU profiler
 
 CPU_SAMPLE_FORMAT: str
-"""A sample: monotonic time in ns, weight in ns, thread id, stack id (never 0)."""
+"""A sample: monotonic time in ns, weight in ns, thread id, stack number (never 0)."""
 
 class CpuStats(TypedDict):
     epochs: int  # starts so far: 0 = never started
@@ -136,10 +154,17 @@ def cpu_is_own() -> bool:
 
 def cpu_is_active() -> bool: ...
 def cpu_stats() -> CpuStats: ...
-def cpu_profile() -> tuple[bytes, list[tuple[int, int, int]], list[tuple[int, str, int, int, bool]], CpuStats]:
+
+CpuStack = tuple[int, int, bytes, bool, bool]
+"""A stack of a session: the number that samples have of it, its id, its packed words, whether it is depth-limited, whether it is
+truncated."""
+
+def cpu_profile() -> tuple[
+    bytes, list[tuple[int, int, int]], list[tuple[int, str, int, int, bool]], CpuStats, list[CpuStack]
+]:
     """Of this session, or the last: the samples (packed, CPU_SAMPLE_FORMAT each); those for which the log had no room,
-    (stack id, count, weight in ns); the threads met, (id, the kernel's name, samples, ns of its clock that no sample
-    covers or 0 if it has ended, whether it blocks our signal); the counters."""
+    (stack number, count, weight in ns); the threads met, (id, the kernel's name, samples, ns of its clock that no
+    sample covers or 0 if it has ended, whether it blocks our signal); the counters; the stacks."""
 
 def cpu_tick_of(thread_id: int) -> tuple[int, int]:
     """The signal's number, and what the thread's timer hands to it: for tests. KeyError: the thread has no timer."""

@@ -6,25 +6,35 @@
 #define SPINS 64 /* the longest critical section is short; sleeping costs two system calls */
 
 #ifdef SPPROF_DEBUG
-static __thread uint32_t highest_rank;
-static __thread uint32_t depth;
+static __thread uint32_t held;          /* of the ranks below those of the shards: bit n = rank n */
+static __thread uint32_t highest_shard; /* of the shards' ranks */
+static __thread uint32_t depth;         /* how many shards */
 
 static void note_acquired(const sp_lock *lock) {
-    SP_ASSERT(lock->rank > highest_rank);
+    if (lock->rank < SP_RANK_LIVE_SHARD) {
+        SP_ASSERT(depth == 0 && held < UINT32_C(1) << lock->rank);
+        held |= UINT32_C(1) << lock->rank;
+        return;
+    }
+    SP_ASSERT(lock->rank > highest_shard);
     depth++;
-    highest_rank = lock->rank;
+    highest_shard = lock->rank;
 }
 
-/* Locks may be released in any order: the highest rank ever held stands until all are. */
-static void note_released(void) {
-    SP_ASSERT(depth > 0);
-    if (--depth == 0) highest_rank = 0;
+/* Shards may be released in any order: the highest that was ever held stands until all are. */
+static void note_released(const sp_lock *lock) {
+    SP_ASSERT(lock->rank < SP_RANK_LIVE_SHARD ? (held >> lock->rank & 1) != 0 : depth > 0);
+    if (lock->rank < SP_RANK_LIVE_SHARD)
+        held &= ~(UINT32_C(1) << lock->rank);
+    else if (--depth == 0)
+        highest_shard = 0;
 }
 #else
 static void note_acquired(const sp_lock *lock) {
     (void)lock;
 }
-static void note_released(void) {
+static void note_released(const sp_lock *lock) {
+    (void)lock;
 }
 #endif
 
@@ -47,14 +57,13 @@ void sp_lock_acquire(sp_lock *lock) {
 }
 
 void sp_lock_release(sp_lock *lock) {
-    note_released();
+    note_released(lock);
     if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) sp_futex_wake_one(&lock->state);
 }
 
 void sp_lock_reset_after_fork(sp_lock *lock) {
     atomic_store_explicit(&lock->state, 0, memory_order_relaxed);
 #ifdef SPPROF_DEBUG
-    depth = 0;
-    highest_rank = 0;
+    held = highest_shard = depth = 0;
 #endif
 }

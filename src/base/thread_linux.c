@@ -10,6 +10,10 @@ uint32_t sp_thread_kernel_id(void) {
     return (uint32_t)syscall(SYS_gettid);
 }
 
+uint32_t sp_process_id(void) {
+    return (uint32_t)getpid();
+}
+
 /* Set by the loader: the stack pointer at the program's start. */
 extern void *__libc_stack_end;
 

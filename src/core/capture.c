@@ -80,45 +80,44 @@ static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, sp_native
     sp_unwind(&registers, native);
 }
 
-/* What a walker wrote. False: a code object found no room, or the frames were being changed. */
-static bool take_words(sp_scratch *scratch, size_t count, sp_interpreter_stack *interpreter,
-                       spprof_drop_reason *reason) {
-    *reason = count == SPPROF_WALK_TORN ? SP_CAPTURE_TORN : SPPROF_DROP_CODE_TABLE_FULL;
-    *interpreter = (sp_interpreter_stack){.words = scratch->words,
-                                          .count = count,
-                                          .code = evaluation_code,
-                                          .code_count = atomic_load_explicit(&evaluation_count, memory_order_acquire)};
-    return count < SPPROF_WALK_TORN;
+/* What a walker wrote, and how many words; SPPROF_WALK_TORN is no number. */
+static sp_interpreter_stack interpreter_words(sp_scratch *scratch, size_t count) {
+    if (count == SIZE_MAX) {
+        scratch->words[0] = spprof_frame_interpreted(SPPROF_CODE_CODES_FULL, 0);
+        count = 1;
+    }
+    return (sp_interpreter_stack){.words = scratch->words,
+                                  .count = count,
+                                  .code = evaluation_code,
+                                  .code_count = atomic_load_explicit(&evaluation_count, memory_order_acquire)};
 }
 
 static sp_stack_record *intern_merged(sp_scratch *scratch, const sp_native_stack *native,
                                       const sp_interpreter_stack *interpreter, sp_is_own *is_left_out,
-                                      bool depth_limited, spprof_drop_reason *reason) {
+                                      bool depth_limited) {
     sp_merged_stack merged = {.frames = scratch->merged, .capacity = SPPROF_STACK_FRAMES_MAX};
     sp_merge(native, interpreter, is_left_out, &merged);
     sp_stack_key key = {.frames = merged.frames,
                         .count = (uint32_t)merged.count,
                         .depth_limited = depth_limited || native->depth_limited || merged.depth_limited,
                         .truncated = native->truncated && !merged.whole};
-    return sp_stack_table_intern(&sp_the_profiler.stacks, &key, reason);
+    return sp_stack_table_intern(&sp_the_profiler.stacks, &key);
 }
 
-static sp_stack_record *capture_into(sp_scratch *scratch, spprof_drop_reason *reason) {
+static sp_stack_record *capture_into(sp_scratch *scratch) {
     sp_native_stack native;
-    sp_interpreter_stack interpreter;
     bool depth_limited = false;
     spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
     size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
-    if (!take_words(scratch, count, &interpreter, reason)) return NULL;
+    sp_interpreter_stack interpreter = interpreter_words(scratch, count);
     unwind_into(scratch, &native);
-    return intern_merged(scratch, &native, &interpreter, is_own, depth_limited, reason);
+    return intern_merged(scratch, &native, &interpreter, is_own, depth_limited);
 }
 
-sp_stack_record *sp_capture_stack(spprof_drop_reason *reason) {
+sp_stack_record *sp_capture_stack(void) {
     sp_scratch *scratch = sp_scratch_take();
-    *reason = SPPROF_DROP_OUT_OF_MEMORY;
-    if (!scratch) return NULL;
-    sp_stack_record *record = capture_into(scratch, reason);
+    if (!scratch) return sp_stack_table_full(&sp_the_profiler.stacks);
+    sp_stack_record *record = capture_into(scratch);
     sp_scratch_give(scratch);
     return record;
 }
@@ -129,24 +128,22 @@ static bool is_never_own(uintptr_t address) {
 }
 
 static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, const sp_interrupted *interrupted,
-                                                 const sp_registers *registers, spprof_drop_reason *reason) {
+                                                 const sp_registers *registers) {
     spprof_interrupted at = {.sp = interrupted->sp, .context = interrupted->context};
     sp_native_stack native = empty_stack(scratch);
-    sp_interpreter_stack interpreter;
     bool depth_limited = false;
     spprof_tick_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
     size_t count = walker ? walker(&at, scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
-    if (!take_words(scratch, count, &interpreter, reason)) return NULL;
+    if (count == SPPROF_WALK_TORN) return NULL;
+    sp_interpreter_stack interpreter = interpreter_words(scratch, count);
     if (registers) sp_unwind(registers, &native);
-    return intern_merged(scratch, &native, &interpreter, is_never_own, depth_limited, reason);
+    return intern_merged(scratch, &native, &interpreter, is_never_own, depth_limited);
 }
 
-sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers,
-                                        spprof_drop_reason *reason) {
+sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers) {
     sp_scratch *scratch = sp_scratch_take();
-    *reason = SPPROF_DROP_OUT_OF_MEMORY;
-    if (!scratch) return NULL;
-    sp_stack_record *record = capture_interrupted_into(scratch, interrupted, registers, reason);
+    if (!scratch) return sp_stack_table_full(&sp_the_profiler.stacks);
+    sp_stack_record *record = capture_interrupted_into(scratch, interrupted, registers);
     sp_scratch_give(scratch);
     return record;
 }

@@ -3,7 +3,7 @@
  * Memory:  scratch.h; what is new goes into the stack table.
  * Threads: the calling thread's own stack; inside the guard.
  * Signals: safe.
- * Full:    NULL, and *reason says why.
+ * Full:    a marked record (stack_table.h).
  */
 #ifndef SP_CAPTURE_H
 #define SP_CAPTURE_H
@@ -24,14 +24,12 @@ void sp_capture_forget_unloaded(void);
 /* The same, also where nothing was unloaded that anybody noticed, or loaded. */
 void sp_capture_refresh_objects(void);
 
-sp_stack_record *sp_capture_stack(spprof_drop_reason *reason);
-
-/* *reason when the interpreter's frames were being changed. */
-#define SP_CAPTURE_TORN SPPROF_DROP_REASON_COUNT
+/* Held for the caller. */
+sp_stack_record *sp_capture_stack(void);
 
 /* The stack of what a signal interrupted, for its handler. `registers`: those that stand in it; without them no
- * native frames. All of the program's frames are kept, the hooks' too. */
-sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers,
-                                        spprof_drop_reason *reason);
+ * native frames. All of the program's frames are kept, the hooks' too. Held; NULL: the interpreter's frames were being
+ * changed. */
+sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const sp_registers *registers);
 
 #endif

@@ -8,7 +8,7 @@
  *
  * Memory:  records in an arena, the cache is static: 128 KiB, resident where touched.
  * Threads: any, lock-free; one word per cache entry, so nothing is torn.
- * Full:    id 0.
+ * Full:    id 0, of which spprof_code_intern makes a mark.
  */
 #ifndef SP_CODE_TABLE_H
 #define SP_CODE_TABLE_H

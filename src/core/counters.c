@@ -36,7 +36,21 @@ void sp_counters_add_freed(const spprof_sample *sample) {
     atomic_fetch_sub(&counters->live_bytes, weight.bytes);
     atomic_fetch_add(&counters->freed_samples, 1);
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
-    if (stack) sp_stack_add_freed(stack, weight);
+    if (!stack) return;
+    sp_stack_add_freed(stack, weight);
+    sp_stack_release(stack);
+}
+
+void sp_counters_reweigh(spprof_weight before, const spprof_weight *after) {
+    atomic_fetch_add(&counters->live_objects, (after ? after->objects : 0) - before.objects);
+    atomic_fetch_add(&counters->live_bytes, (after ? after->bytes : 0) - before.bytes);
+    if (after) return;
+    atomic_fetch_add(&counters->thinned_samples, 1);
+    atomic_fetch_add(&counters->freed_samples, 1);
+}
+
+void sp_counters_add_lost(spprof_weight weight) {
+    atomic_fetch_add_explicit(&counters->lost_bytes, weight.bytes, memory_order_relaxed);
 }
 
 void sp_counters_repair_after_fork(void) {
@@ -59,6 +73,19 @@ void sp_counters_repair_after_fork(void) {
     atomic_store(&counters->freed_samples, atomic_load(&counters->total_samples) - live);
 }
 
+static void read_stacks(spprof_stats *stats) {
+    sp_stack_table *stacks = &sp_the_profiler.stacks;
+    spprof_site folded = sp_stack_read_site(&stacks->folded.record), unkept = sp_stack_table_sum_full(stacks);
+    stats->stacks = atomic_load(&stacks->index.count);
+    stats->stacks_max = stacks->index.max;
+    stats->evicted_stacks = atomic_load(&stacks->eviction.evicted);
+    stats->folded_samples = folded.samples;
+    stats->folded_bytes = folded.allocated_bytes;
+    stats->unkept_samples = unkept.samples;
+    stats->unkept_live_samples = unkept.samples - unkept.freed_samples;
+    stats->marked_codes = atomic_load(&counters->marked_codes);
+}
+
 /* Freed before total: whatever is freed in between was counted in total before, so live is never negative. */
 void spprof_get_stats(spprof_stats *stats) {
     *stats = (spprof_stats){0};
@@ -72,8 +99,12 @@ void spprof_get_stats(spprof_stats *stats) {
     stats->last_serial = atomic_load(&counters->last_serial);
     for (int i = 0; i < SPPROF_DROP_REASON_COUNT; i++) stats->dropped[i] = atomic_load(&counters->dropped[i]);
     stats->unique_stacks = atomic_load(&counters->sampled_stacks);
-    stats->last_stack_id = atomic_load(&sp_the_profiler.stacks.interned.last_id);
+    read_stacks(stats);
     stats->live_samples_max = sp_the_profiler.live.max;
+    stats->thinned_rate = atomic_load(&counters->thinned_rate);
+    stats->thinnings = atomic_load(&counters->thinnings);
+    stats->thinned_samples = atomic_load(&counters->thinned_samples);
+    stats->lost_bytes = atomic_load(&counters->lost_bytes);
     stats->mapped_bytes = sp_memory_mapped();
     sp_plan plan = sp_profiler_plan();
     stats->rate = plan.rate;

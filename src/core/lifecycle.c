@@ -6,6 +6,7 @@
 #include "options.h"
 #include "profiler.h"
 #include "scratch.h"
+#include "thread.h"
 
 #include <errno.h>
 
@@ -72,18 +73,27 @@ static void draw_otherwise(spprof_thread *self) {
     self->countdown = SP_COUNTDOWN_DUE;
 }
 
+static void note_birth(void) {
+    uint32_t birth = profiler->stacks.birth;
+    if (birth < SP_BIRTH_PROCESSES) profiler->birth_processes[birth] = sp_process_id();
+}
+
 /* Runs in a forked child, on its only thread. */
 static void repair_after_fork(void) {
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
+    bool inside = self->guard > 0; /* a handler that interrupted the engine forked */
     sp_guard_enter(self);
     self->thread_id = 0;
     draw_otherwise(self);
     sp_lock_reset_after_fork(&profiler->lifecycle);
+    sp_lock_reset_after_fork(&profiler->thinning);
     sp_scratch_reset_after_fork();
     if (profiler->created) {
         sp_live_table_repair_after_fork(&profiler->live);
         sp_counters_repair_after_fork();
+        sp_stack_table_repair_after_fork(&profiler->stacks, inside);
+        note_birth();
     }
     sp_guard_leave(self);
     errno = saved_errno;
@@ -95,6 +105,7 @@ static bool create_locked(void) {
     if (!sp_live_table_create(&profiler->live, &spprof_the_gate.filter, sp_options.live_samples_max)) return false;
     sp_stack_table_create(&profiler->stacks, sp_options.stacks_max);
     sp_code_table_create(&profiler->codes, sp_options.codes_max);
+    note_birth();
     sp_check_set_handler(switch_off);
     sp_fork_call(NULL, NULL, repair_after_fork);
     profiler->created = true;

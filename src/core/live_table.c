@@ -108,15 +108,18 @@ static bool reserve(sp_live_table *table) {
 static sp_insert_result insert_locked(sp_live_table *table, sp_live_shard *shard, const spprof_sample *sample,
                                       spprof_sample *replaced) {
     sp_live_slots *slots = slots_of(shard);
-    if (slots) {
-        spprof_sample *slot = &slots->at[find(slots, sample->address)];
-        if (slot->address != 0) {
-            *replaced = *slot;
-            write_slot(slot, sample);
-            return SP_REPLACED;
-        }
+    spprof_sample *slot = slots ? &slots->at[find(slots, sample->address)] : NULL;
+    bool listed = slot && slot->address != 0;
+    if (table->closed && !listed) return SP_TABLE_CLOSED;
+    if (sample->rate < shard->min_rate) {
+        replaced->rate = shard->min_rate;
+        return SP_TOO_FINE;
     }
-    if (table->closed) return SP_TABLE_CLOSED;
+    if (listed) {
+        *replaced = *slot;
+        write_slot(slot, sample);
+        return SP_REPLACED;
+    }
     if (!reserve(table)) return SP_TABLE_FULL;
     if (!make_room_locked(shard)) {
         atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
@@ -217,6 +220,44 @@ bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_
     return found;
 }
 
+/* Closing a hole moves entries back to it, of which each is asked for once: its rate then is no longer below. */
+static void thin_locked(sp_live_table *table, sp_live_shard *shard, uint32_t rate, sp_live_thin *thin, void *data) {
+    sp_live_slots *slots = slots_of(shard);
+    for (uint64_t i = 0; slots && i <= slots->mask;) {
+        spprof_sample *slot = &slots->at[i];
+        if (slot->address == 0 || slot->rate >= rate || thin(slot, rate, data)) {
+            i++;
+            continue;
+        }
+        uintptr_t address = slot->address;
+        close_hole(slots, i);
+        shard->count--;
+        sp_filter_remove(*table->filter, address);
+        atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
+    }
+}
+
+void sp_live_table_thin(sp_live_table *table, uint32_t rate, sp_live_thin *thin, void *data) {
+    for (int i = 0; i < SP_SHARDS; i++) {
+        sp_live_shard *shard = &table->shards[i];
+        sp_lock_acquire(&shard->lock);
+        begin_change(shard);
+        shard->min_rate = rate;
+        thin_locked(table, shard, rate, thin, data);
+        end_change(shard);
+        sp_lock_release(&shard->lock);
+    }
+}
+
+void sp_live_table_let_finer_in(sp_live_table *table, uint32_t rate) {
+    for (int i = 0; i < SP_SHARDS; i++) {
+        sp_live_shard *shard = &table->shards[i];
+        sp_lock_acquire(&shard->lock);
+        shard->min_rate = rate;
+        sp_lock_release(&shard->lock);
+    }
+}
+
 size_t sp_live_table_count(sp_live_table *table) {
     return atomic_load_explicit(&table->count, memory_order_relaxed);
 }
@@ -226,6 +267,14 @@ static size_t copy_shard_locked(sp_live_shard *shard, spprof_sample *out, size_t
     size_t copied = 0;
     for (uint64_t i = 0; slots && i <= slots->mask && copied < capacity; i++)
         if (slots->at[i].address != 0) out[copied++] = slots->at[i];
+    return copied;
+}
+
+size_t sp_live_table_copy_shard(sp_live_table *table, unsigned index, spprof_sample *out, size_t capacity) {
+    sp_live_shard *shard = &table->shards[index];
+    sp_lock_acquire(&shard->lock);
+    size_t copied = copy_shard_locked(shard, out, capacity);
+    sp_lock_release(&shard->lock);
     return copied;
 }
 

@@ -10,7 +10,7 @@
  * Threads: insert and remove from any thread; one lock per shard.
  * Signals: none of it.
  * Fork:    a shard's sequence is odd while it is being changed; the child rebuilds such shards.
- * Full:    insert says so and the caller counts the drop.
+ * Full:    insert says so; the caller thins the samples out, or counts the drop.
  */
 #ifndef SP_LIVE_TABLE_H
 #define SP_LIVE_TABLE_H
@@ -32,6 +32,7 @@ typedef struct sp_live_shard {
     _Atomic uint32_t sequence;      /* odd: being changed (fork only) */
     _Atomic(sp_live_slots *) slots; /* NULL until the first insert; written under lock */
     size_t count;                   /* under lock */
+    uint32_t min_rate;              /* under lock: of all its samples, 0 = any */
 } sp_live_shard;
 
 typedef struct sp_live_table {
@@ -45,6 +46,7 @@ typedef struct sp_live_table {
 typedef enum sp_insert_result {
     SP_INSERTED,
     SP_REPLACED,   /* the address was listed: its free was missed; the old entry is handed out */
+    SP_TOO_FINE,   /* its rate is below the shard's, which is handed out as the rate of `replaced` (thinning.h) */
     SP_TABLE_FULL, /* `max` entries */
     SP_TABLE_NO_MEMORY,
     SP_TABLE_CLOSED /* after sp_live_table_close */
@@ -62,6 +64,18 @@ bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample
 /* The same unless the entry is newer than the sample with `last_serial`: for a free that is done late, when another
  * thread may have received the address. */
 bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_t last_serial, spprof_sample *removed);
+
+/* Whether a sample stays, at its new rate: a callback within the shard's lock. */
+typedef bool sp_live_thin(spprof_sample *sample, uint32_t rate, void *data);
+
+/* Asks about each sample whose rate is below `rate`, shard by shard; then none is, and none is let in. */
+void sp_live_table_thin(sp_live_table *table, uint32_t rate, sp_live_thin *thin, void *data);
+
+/* From now on lets samples of this smaller rate in again. */
+void sp_live_table_let_finer_in(sp_live_table *table, uint32_t rate);
+
+/* Copies up to `capacity` entries of one shard. */
+size_t sp_live_table_copy_shard(sp_live_table *table, unsigned shard, spprof_sample *out, size_t capacity);
 
 size_t sp_live_table_count(sp_live_table *table);
 

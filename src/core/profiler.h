@@ -32,9 +32,13 @@ typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
     _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof/reading.h */
     _Atomic uint64_t missed_frees, last_serial;
-    _Atomic uint64_t sampled_stacks;
+    _Atomic uint64_t sampled_stacks, marked_codes;
+    _Atomic uint64_t thinned_samples, lost_bytes;
+    _Atomic uint32_t thinned_rate, thinnings; /* written under `thinning` */
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
+
+#define SP_BIRTH_PROCESSES 64
 
 typedef struct sp_profiler {
     _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
@@ -46,11 +50,14 @@ typedef struct sp_profiler {
     _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */
     sp_lock lifecycle;   /* start, stop, shutdown */
     bool created;        /* under lifecycle */
+    sp_lock thinning;    /* of the live table */
     sp_live_table live;
     sp_stack_table stacks;
     sp_code_table codes;
     sp_pending pending;
     sp_counters counters;
+    uint32_t
+        birth_processes[SP_BIRTH_PROCESSES]; /* by birth: process ids; written by the first start and in children */
 } sp_profiler;
 
 extern sp_profiler sp_the_profiler;
@@ -73,13 +80,17 @@ static inline void sp_guard_leave(spprof_thread *self) {
     self->guard--;
 }
 
-/* Accounts for a sample that enters or leaves the live table. */
+/* Accounts for a sample that enters or leaves the live table. Its stack is released when it is freed. */
 void sp_counters_add_live(spprof_weight weight);
 void sp_counters_take_back(spprof_weight weight);
 void sp_counters_reach_peak(void);
 /* A stack has got its first sample (1), or lost its only one (−1). */
 void sp_counters_add_stack(int sign);
 void sp_counters_add_freed(const spprof_sample *sample);
+/* A live sample stands for `after` instead of `before`; NULL: it was thinned out, and counts as freed. */
+void sp_counters_reweigh(spprof_weight before, const spprof_weight *after);
+/* A sample found no room, and what it stands for is missing from now on. */
+void sp_counters_add_lost(spprof_weight weight);
 
 /* In a forked child, after the live table was repaired: a thread of the parent may have been between counting and
  * inserting. The table is what holds; what it does not list counts as freed. */

@@ -1,10 +1,12 @@
 /* reading.c: what was recorded, for those who write it down. */
+#include "eviction.h"
 #include "memory.h"
 #include "profiler.h"
 
 #include <errno.h>
+#include <string.h>
 
-bool spprof_stack_get(uint32_t id, spprof_stack *stack) {
+bool spprof_stack_get(uint64_t id, spprof_stack *stack) {
     sp_stack_record *record = sp_stack_table_get(&sp_the_profiler.stacks, id);
     if (!record) return false;
     *stack = (spprof_stack){.frames = record->frames,
@@ -14,11 +16,52 @@ bool spprof_stack_get(uint32_t id, spprof_stack *stack) {
     return true;
 }
 
-bool spprof_site_get(uint32_t stack_id, spprof_site *site) {
+static spprof_site read_site(sp_stack_record *record, uint32_t round) {
+    spprof_site site = sp_stack_read_site(record);
+    if (round != 0 && atomic_load(&record->logged) == round) {
+        site.ticks = atomic_load(&record->ticks.samples);
+        site.tick_ns = atomic_load(&record->ticks.weight_ns);
+    }
+    return site;
+}
+
+bool spprof_site_get(uint64_t stack_id, spprof_site *site) {
     sp_stack_record *record = sp_stack_table_get(&sp_the_profiler.stacks, stack_id);
     if (!record) return false;
-    *site = sp_stack_read_site(record);
+    *site = read_site(record, atomic_load(&sp_the_profiler.stacks.log_round));
     return true;
+}
+
+/* Before the first start there is no table. */
+void spprof_keep_stacks(void) {
+    sp_eviction_keep_out(&sp_the_profiler.stacks);
+}
+
+void spprof_let_stacks_go(void) {
+    sp_eviction_let_in(&sp_the_profiler.stacks);
+}
+
+bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
+                        size_t frame_capacity, size_t *frame_count) {
+    sp_stack_table *table = &sp_the_profiler.stacks;
+    uint32_t slot = 0, round = atomic_load(&table->log_round);
+    *count = *frame_count = 0;
+    for (sp_stack_record *record; (record = sp_stack_table_next(table, &slot)) != NULL;) {
+        if (logged && (round == 0 || atomic_load(&record->logged) != round)) continue;
+        bool fits = *count < capacity && *frame_count + record->count <= frame_capacity;
+        if (fits) {
+            sites[*count] = read_site(record, round);
+            sites[*count].first_frame = *frame_count;
+            memcpy(frames + *frame_count, record->frames, record->count * sizeof *frames);
+        }
+        ++*count;
+        *frame_count += record->count;
+    }
+    return *count <= capacity && *frame_count <= frame_capacity;
+}
+
+uint32_t spprof_birth_process(uint32_t birth) {
+    return birth < SP_BIRTH_PROCESSES ? sp_the_profiler.birth_processes[birth] : 0;
 }
 
 /* Before the first start there is no table to lock. */
@@ -37,14 +80,35 @@ uint32_t spprof_code_lookup(uintptr_t address) {
 }
 
 uint32_t spprof_code_intern(uintptr_t address, const spprof_code *code) {
-    return sp_code_table_intern(&sp_the_profiler.codes, address, code);
+    uint32_t id = sp_code_table_intern(&sp_the_profiler.codes, address, code);
+    if (id != 0) return id;
+    atomic_fetch_add_explicit(&sp_the_profiler.counters.marked_codes, 1, memory_order_relaxed);
+    return SPPROF_CODE_CODES_FULL;
 }
 
 void spprof_code_forget(uintptr_t address) {
     sp_code_table_forget(&sp_the_profiler.codes, address);
 }
 
+static const char *name_of_mark(uint32_t id) {
+    switch (id) {
+    case SPPROF_CODE_STACKS_EVICTED:
+        return "<stacks no longer kept>";
+    case SPPROF_CODE_STACKS_FULL:
+        return "<stacks table full>";
+    case SPPROF_CODE_CODES_FULL:
+        return "<code table full>";
+    default:
+        return NULL;
+    }
+}
+
 bool spprof_code_get(uint32_t id, spprof_code *code) {
+    const char *mark = name_of_mark(id);
+    if (mark) {
+        *code = (spprof_code){.function = mark, .function_length = (uint32_t)strlen(mark), .file = ""};
+        return true;
+    }
     return sp_code_table_get(&sp_the_profiler.codes, id, code);
 }
 

@@ -54,9 +54,18 @@ static double uniform(spprof_thread *self) {
     return (double)((mix(self->random) >> 11) + 1) * 0x1p-53;
 }
 
+static void seed_if_due(spprof_thread *self, sp_plan plan) {
+    if (self->random == 0 || (plan.seeded && self->epoch != plan.epoch)) seed_thread(self, plan.epoch);
+}
+
+double sp_sampler_uniform(spprof_thread *self, sp_plan plan) {
+    seed_if_due(self, plan);
+    return uniform(self);
+}
+
 /* floor(Exp(rate)). Flooring changes nothing: for whole s, floor(x) < s exactly when x < s. */
 static int64_t draw(spprof_thread *self, sp_plan plan) {
-    if (self->random == 0 || (plan.seeded && self->epoch != plan.epoch)) seed_thread(self, plan.epoch);
+    seed_if_due(self, plan);
     double bytes = -log(uniform(self)) * plan.rate;
     return bytes < (double)LONGEST_DRAW ? (int64_t)bytes : LONGEST_DRAW;
 }

@@ -47,6 +47,9 @@ bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size);
 /* Draws a new countdown. */
 void sp_sampler_redraw(spprof_thread *self, sp_plan plan);
 
+/* Uniform in (0, 1], from this thread's generator. */
+double sp_sampler_uniform(spprof_thread *self, sp_plan plan);
+
 /* Lifts a countdown below 0 that no decision has lifted: it is due; or, while stopped, just below the next start's
  * gate. */
 void sp_sampler_lift(spprof_thread *self, sp_plan plan);

@@ -1,96 +1,145 @@
 #include "stack_table.h"
 
+#include "eviction.h"
+
 #include <string.h>
 
+#define MARKED_SLOT(n) ((UINT32_C(1) << SPPROF_STACK_SLOT_BITS) - 1 - (n)) /* 0: folded; 1, 2, …: full */
+_Static_assert(SP_BIRTHS_MAX + 1 <= SP_STACK_SLOTS_MARKED, "each marked record has a slot");
+
+static void mark(sp_marked_stack *marked, uint32_t slot, uint32_t code_id, uint32_t birth) {
+    sp_stack_record *record = &marked->record;
+    memset(marked, 0, sizeof *marked);
+    atomic_store(&record->id, slot);
+    record->count = 1;
+    record->birth = birth;
+    record->frames[0] = spprof_frame_interpreted(code_id, 0);
+}
+
 void sp_stack_table_create(sp_stack_table *table, uint64_t max) {
-    sp_intern_table_create(&table->interned, max);
+    sp_stack_index_create(&table->index, max);
+    mark(&table->folded, MARKED_SLOT(0), SPPROF_CODE_STACKS_EVICTED, 0);
+    for (uint32_t birth = 0; birth < SP_BIRTHS_MAX; birth++)
+        mark(&table->full[birth], MARKED_SLOT(birth + 1), SPPROF_CODE_STACKS_FULL, birth);
 }
 
-static bool equal(const sp_intern_record *record, const void *wanted) {
-    const sp_stack_record *stack = (const sp_stack_record *)record;
-    const sp_stack_key *key = wanted;
-    return stack->count == key->count && stack->depth_limited == key->depth_limited &&
-           stack->truncated == key->truncated &&
-           memcmp(stack->frames, key->frames, key->count * sizeof *key->frames) == 0;
-}
+/* ---- Interning ---- */
 
-static sp_stack_record *create_record(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
-    size_t frames_bytes = key->count * sizeof *key->frames;
-    sp_stack_record *record = sp_arena_allocate(&table->arena, sizeof *record + frames_bytes);
-    if (!record) return NULL;
-    record->head.hash = hash;
+static void fill(sp_stack_record *record, const sp_stack_key *key, uint64_t hash) {
+    atomic_store_explicit(&record->holders, 1, memory_order_relaxed);
+    atomic_store_explicit(&record->logged, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->met_again, false, memory_order_relaxed);
+    sp_stack_set_site(record, &(spprof_site){0});
+    atomic_store_explicit(&record->ticks.samples, 0, memory_order_relaxed);
+    atomic_store_explicit(&record->ticks.weight_ns, 0, memory_order_relaxed);
+    record->hash = hash;
     record->count = key->count;
+    record->labels = key->labels;
+    record->birth = key->birth;
     record->depth_limited = key->depth_limited;
     record->truncated = key->truncated;
-    memcpy(record->frames, key->frames, frames_bytes);
+    memcpy(record->frames, key->frames, key->count * sizeof *key->frames);
+}
+
+/* NULL: no room. Two threads that meet the same new stack may both add it: readers treat equal records as one. */
+static sp_stack_record *add(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
+    bool no_memory;
+    uint64_t id = sp_stack_index_take_id(&table->index, &no_memory);
+    if (id == 0) return NULL;
+    sp_stack_record *record = sp_record_pool_take(&table->pool, key->count);
+    if (!record) {
+        sp_stack_index_give_id(&table->index, id);
+        return NULL;
+    }
+    fill(record, key, hash);
+    atomic_store_explicit(&record->id, id, memory_order_relaxed);
+    sp_stack_index_add(&table->index, record);
     return record;
 }
 
-sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key *key, spprof_drop_reason *reason) {
-    uint64_t seed = (uint64_t)key->depth_limited << 1 | key->truncated;
-    uint64_t hash = sp_intern_hash_words(seed, key->frames, key->count);
-    sp_intern_record *known = sp_intern_table_find(&table->interned, hash, equal, key);
-    if (known) return (sp_stack_record *)known;
-    *reason = SPPROF_DROP_STACK_TABLE_FULL; /* asked before a record is made: a full table leaks no arena */
-    if (atomic_load_explicit(&table->interned.last_id, memory_order_relaxed) >= table->interned.max) return NULL;
-    *reason = SPPROF_DROP_OUT_OF_MEMORY;
-    sp_stack_record *record = create_record(table, key, hash);
-    if (!record) return NULL;
-    sp_intern_result result = sp_intern_table_add(&table->interned, &record->head);
-    if (result == SP_INTERN_FULL) *reason = SPPROF_DROP_STACK_TABLE_FULL;
-    return result == SP_INTERN_ADDED ? record : NULL;
+static sp_stack_record *find(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
+    uint32_t phase = sp_grace_enter(&table->grace);
+    sp_stack_record *record = sp_stack_index_find(&table->index, hash, key);
+    sp_grace_leave(&table->grace, phase);
+    if (record && !atomic_load_explicit(&record->met_again, memory_order_relaxed))
+        atomic_store_explicit(&record->met_again, true, memory_order_relaxed);
+    return record;
 }
 
-sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint32_t id) {
-    return (sp_stack_record *)sp_intern_table_get(&table->interned, id);
+static sp_stack_record *add_reading(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
+    uint32_t phase = sp_grace_enter(&table->grace);
+    sp_stack_record *record = add(table, key, hash);
+    sp_grace_leave(&table->grace, phase);
+    return record;
 }
 
-static void add(_Atomic uint64_t *total, uint64_t value) {
-    atomic_fetch_add_explicit(total, value, memory_order_relaxed);
+/* Whoever evicts is no reader meanwhile, whose end it would wait for. */
+static sp_stack_record *add_or_mark(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
+    sp_stack_record *record = add_reading(table, key, hash);
+    sp_eviction_sweep(table);
+    if (!record) record = add_reading(table, key, hash);
+    return record ? record : sp_stack_table_full(table);
 }
 
-static void add_real(_Atomic double *total, double value) {
-    double before = atomic_load_explicit(total, memory_order_relaxed);
-    while (!atomic_compare_exchange_weak_explicit(total, &before, before + value, memory_order_relaxed,
-                                                  memory_order_relaxed)) {
+sp_stack_record *sp_stack_table_intern(sp_stack_table *table, const sp_stack_key *wanted) {
+    sp_stack_key key = *wanted;
+    key.birth = table->birth;
+    uint64_t hash = sp_stack_key_hash(&key);
+    sp_stack_record *record = find(table, &key, hash);
+    return record ? record : add_or_mark(table, &key, hash);
+}
+
+sp_stack_record *sp_stack_table_full(sp_stack_table *table) {
+    uint32_t birth = table->birth < SP_BIRTHS_MAX ? table->birth : SP_BIRTHS_MAX - 1;
+    sp_stack_hold(&table->full[birth].record);
+    return &table->full[birth].record;
+}
+
+/* ---- Reading ---- */
+
+static sp_stack_record *marked_at(sp_stack_table *table, uint32_t slot) {
+    uint32_t place = MARKED_SLOT(0) - slot;
+    if (place == 0) return &table->folded.record;
+    return place <= SP_BIRTHS_MAX ? &table->full[place - 1].record : NULL;
+}
+
+sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint64_t id) {
+    uint32_t slot = spprof_stack_slot(id);
+    sp_stack_record *record =
+        slot > SP_STACK_SLOTS_MAX ? marked_at(table, slot) : sp_stack_index_at(&table->index, slot);
+    return record && atomic_load_explicit(&record->id, memory_order_relaxed) == id ? record : NULL;
+}
+
+static bool is_used(sp_stack_record *marked) {
+    return atomic_load(&marked->site.samples) > 0 || atomic_load(&marked->logged) > 0;
+}
+
+sp_stack_record *sp_stack_table_next(sp_stack_table *table, uint32_t *slot) {
+    while (*slot < atomic_load(&table->index.used)) {
+        sp_stack_record *record = sp_stack_index_at(&table->index, ++*slot);
+        if (record) return record;
     }
+    if (*slot < MARKED_SLOT(SP_BIRTHS_MAX)) *slot = MARKED_SLOT(SP_BIRTHS_MAX) - 1;
+    while (*slot < MARKED_SLOT(0)) {
+        sp_stack_record *record = marked_at(table, ++*slot);
+        if (is_used(record)) return record;
+    }
+    return NULL;
 }
 
-/* sign = −1 takes back. Returns how many samples there were. */
-static uint64_t add_signed(sp_stack_record *record, spprof_weight weight, int sign) {
-    double bytes = (double)weight.bytes / SPPROF_BYTES_ONE;
-    double unseen = 1 - weight.probability;
-    add(&record->site.allocated_bytes, (uint64_t)sign * weight.bytes);
-    add(&record->site.allocated_objects, (uint64_t)sign * weight.objects);
-    add_real(&record->site.variance, sign * unseen * bytes * bytes);
-    add_real(&record->site.skewness, sign * unseen * unseen * bytes * bytes * bytes);
-    return atomic_fetch_add_explicit(&record->site.samples, (uint64_t)sign, memory_order_relaxed);
+spprof_site sp_stack_table_sum_full(sp_stack_table *table) {
+    spprof_site sum = {0};
+    for (uint32_t birth = 0; birth < SP_BIRTHS_MAX; birth++) {
+        spprof_site site = sp_stack_read_site(&table->full[birth].record);
+        sum = sp_stack_sum(sum, &site);
+    }
+    return sum;
 }
 
-bool sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight) {
-    return add_signed(record, weight, 1) == 0;
-}
+/* ---- Fork ---- */
 
-bool sp_stack_take_back(sp_stack_record *record, spprof_weight weight) {
-    return add_signed(record, weight, -1) == 1;
-}
-
-void sp_stack_add_freed(sp_stack_record *record, spprof_weight weight) {
-    add(&record->site.freed_samples, 1);
-    add(&record->site.freed_bytes, weight.bytes);
-    add(&record->site.freed_objects, weight.objects);
-}
-
-/* Freed first: what is freed later was allocated before, so freed never exceeds allocated. */
-spprof_site sp_stack_read_site(sp_stack_record *record) {
-    spprof_site site;
-    site.freed_samples = atomic_load(&record->site.freed_samples);
-    site.freed_bytes = atomic_load(&record->site.freed_bytes);
-    site.freed_objects = atomic_load(&record->site.freed_objects);
-    site.samples = atomic_load(&record->site.samples);
-    site.allocated_bytes = atomic_load(&record->site.allocated_bytes);
-    site.allocated_objects = atomic_load(&record->site.allocated_objects);
-    site.variance = atomic_load(&record->site.variance);
-    site.skewness = atomic_load(&record->site.skewness);
-    return site;
+void sp_stack_table_repair_after_fork(sp_stack_table *table, bool reading) {
+    sp_eviction_repair_after_fork(table);
+    if (!reading) sp_grace_reset_after_fork(&table->grace);
+    table->birth++;
 }

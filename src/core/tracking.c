@@ -2,6 +2,7 @@
 #include "capture.h"
 #include "clock.h"
 #include "profiler.h"
+#include "thinning.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -90,21 +91,15 @@ static uint32_t thread_id(spprof_thread *self) {
     return self->thread_id;
 }
 
-/* Fills in the ticket's sample; without a stack there is no sample. Stays inside the guard if it succeeds. */
+/* Fills in the ticket's sample, which holds its stack, and stays inside the guard. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
-    spprof_drop_reason reason;
-    sp_stack_record *stack = sp_capture_stack(&reason);
-    if (!stack) {
-        spprof_count_drop(reason);
-        sp_guard_leave(self);
-        return;
-    }
+    sp_stack_record *stack = sp_capture_stack();
     ticket->sampled = true;
     ticket->sample = (spprof_sample){
         .size = size,
         .rate = rate,
-        .stack_id = stack->head.id,
+        .stack_id = atomic_load_explicit(&stack->id, memory_order_relaxed),
         .thread_id = thread_id(self),
     };
 }
@@ -198,41 +193,66 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
 
 /* ---- The end of either ---- */
 
-/* Counted before it is inserted: once inserted, another thread may free it. */
+/* Enough for whoever thins to be ahead of those who fill the room at once. */
+#define TRIES 40
+
+/* SP_TOO_FINE: the sample, which was counted, was thinned out. */
+static sp_insert_result insert_thinned(spprof_sample *sample, spprof_sample *replaced) {
+    sp_insert_result result = SP_TABLE_FULL;
+    for (int tries = 0; tries < TRIES; tries++) {
+        result = sp_live_table_insert(&sp_the_profiler.live, sample, replaced);
+        if (result == SP_TOO_FINE && !sp_thinning_relax() && !sp_thinning_keeps(sample, replaced->rate)) return result;
+        if (result == SP_TABLE_FULL && !sp_thinning_make_room()) return result;
+        if (result != SP_TOO_FINE && result != SP_TABLE_FULL) return result;
+    }
+    return SP_TABLE_FULL;
+}
+
+static void count_lost(sp_insert_result result, spprof_weight weight) {
+    if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
+    if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
+    if (result == SP_TABLE_FULL || result == SP_TABLE_NO_MEMORY) sp_counters_add_lost(weight);
+}
+
+/* A marked record is no stack. */
+static void count_stack(const sp_stack_record *stack, int sign) {
+    if (!sp_stack_is_marked(stack)) sp_counters_add_stack(sign);
+}
+
+/* Counted before it is inserted: once inserted, another thread may free it, and release its stack. */
 static void insert_guarded(spprof_sample *sample) {
     spprof_weight weight = spprof_weigh(sample->size, sample->rate);
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
     sample->time_ns = sp_clock_monotonic_ns();
     sample->serial = atomic_fetch_add(&sp_the_profiler.counters.last_serial, 1) + 1;
     sp_counters_add_live(weight);
-    if (sp_stack_add_allocated(stack, weight)) sp_counters_add_stack(1);
+    if (sp_stack_add_allocated(stack, weight)) count_stack(stack, 1);
     spprof_sample replaced;
-    sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, sample, &replaced);
+    sp_insert_result result = insert_thinned(sample, &replaced);
     if (result == SP_REPLACED) {
         atomic_fetch_add(&sp_the_profiler.counters.missed_frees, 1);
         sp_counters_add_freed(&replaced);
     }
-    if (result == SP_INSERTED || result == SP_REPLACED) {
-        sp_counters_reach_peak();
-        return;
-    }
+    if (result == SP_TOO_FINE) forget_guarded(sample->address);
+    if (result == SP_INSERTED || result == SP_REPLACED) sp_counters_reach_peak();
+    if (result == SP_INSERTED || result == SP_REPLACED || result == SP_TOO_FINE) return;
+    weight = spprof_weigh(sample->size, sample->rate);
     sp_counters_take_back(weight);
-    if (sp_stack_take_back(stack, weight)) sp_counters_add_stack(-1);
-    if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
-    if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
+    if (sp_stack_take_back(stack, weight)) count_stack(stack, -1);
+    sp_stack_release(stack);
+    count_lost(result, weight);
 }
 
-static void reattach_guarded(const spprof_sample *old) {
+static void reattach_guarded(spprof_sample *old) {
     spprof_sample replaced;
-    sp_insert_result result = sp_live_table_insert(&sp_the_profiler.live, old, &replaced);
-    if (result == SP_INSERTED) return;
+    sp_insert_result result = insert_thinned(old, &replaced);
+    if (result == SP_INSERTED || result == SP_TOO_FINE) return;
     sp_counters_add_freed(result == SP_REPLACED ? &replaced : old);
-    if (result == SP_TABLE_FULL) spprof_count_drop(SPPROF_DROP_LIVE_TABLE_FULL);
-    if (result == SP_TABLE_NO_MEMORY) spprof_count_drop(SPPROF_DROP_OUT_OF_MEMORY);
+    count_lost(result, spprof_weigh(old->size, old->rate));
 }
 
 /* A realloc that failed left the old block as it was; to size 0, NULL means freed. */
-static void settle_detached_guarded(const spprof_ticket *ticket, const void *result) {
+static void settle_detached_guarded(spprof_ticket *ticket, const void *result) {
     if (!result && ticket->size != 0)
         reattach_guarded(&ticket->old);
     else
@@ -246,10 +266,10 @@ void *spprof_end(spprof_ticket *ticket, void *result) {
     sp_guard_enter(self);
     drain_pending_guarded();
     if (ticket->detached) settle_detached_guarded(ticket, result);
-    if (ticket->sampled && result) {
-        ticket->sample.address = (uintptr_t)result;
-        insert_guarded(&ticket->sample);
-    }
+    ticket->sample.address = (uintptr_t)result;
+    if (ticket->sampled && result) insert_guarded(&ticket->sample);
+    if (ticket->sampled && !result)
+        sp_stack_release(sp_stack_table_get(&sp_the_profiler.stacks, ticket->sample.stack_id));
     sp_guard_leave(self);
     if (ticket->sampled) sp_guard_leave(self); /* entered by take_sample */
     errno = saved_errno;

@@ -13,14 +13,9 @@ static bool is_hopeless(void) {
            torn > 99 * atomic_load_explicit(&sp_the_cpu.samples, memory_order_relaxed);
 }
 
-static void count_capture_drop(spprof_drop_reason reason) {
-    spprof_cpu_drop_reason ours = reason == SP_CAPTURE_TORN                ? SPPROF_CPU_DROP_TORN
-                                  : reason == SPPROF_DROP_STACK_TABLE_FULL ? SPPROF_CPU_DROP_STACK_TABLE_FULL
-                                  : reason == SPPROF_DROP_CODE_TABLE_FULL  ? SPPROF_CPU_DROP_CODE_TABLE_FULL
-                                                                           : SPPROF_CPU_DROP_NO_MEMORY;
-    sp_cpu_count_drop(ours);
-    if (ours == SPPROF_CPU_DROP_TORN && is_hopeless())
-        atomic_store_explicit(&sp_the_cpu.gave_up, true, memory_order_relaxed);
+static void count_torn(void) {
+    sp_cpu_count_drop(SPPROF_CPU_DROP_TORN);
+    if (is_hopeless()) atomic_store_explicit(&sp_the_cpu.gave_up, true, memory_order_relaxed);
 }
 
 /* What the walker may read without asking lies between the interrupted stack pointer and the stack's end. */
@@ -29,18 +24,16 @@ static void learn_stack(const sp_interrupted *interrupted) {
     sp_stack_memory_find(&stack, interrupted->sp);
 }
 
-static __attribute__((noinline)) sp_stack_record *capture_native(const sp_interrupted *interrupted,
-                                                                 spprof_drop_reason *reason) {
+static __attribute__((noinline)) sp_stack_record *capture_native(const sp_interrupted *interrupted) {
     sp_registers registers;
     sp_tick_registers(interrupted, registers.value);
     registers.known = (UINT64_C(1) << SP_REGISTER_COUNT) - 1;
-    return sp_capture_interrupted(interrupted, &registers, reason);
+    return sp_capture_interrupted(interrupted, &registers);
 }
 
-static sp_stack_record *capture(const sp_interrupted *interrupted, spprof_drop_reason *reason) {
+static sp_stack_record *capture(const sp_interrupted *interrupted) {
     learn_stack(interrupted);
-    return sp_the_cpu.plan.native ? capture_native(interrupted, reason)
-                                  : sp_capture_interrupted(interrupted, NULL, reason);
+    return sp_the_cpu.plan.native ? capture_native(interrupted) : sp_capture_interrupted(interrupted, NULL);
 }
 
 typedef struct moment {
@@ -54,13 +47,14 @@ static uint64_t cover(sp_thread_slot *slot, const moment *at) {
     return now > before ? now - before : 0;
 }
 
+/* In the log the stack stays until the next session: the handler's hold may end. */
 static void keep(sp_thread_slot *slot, sp_stack_record *stack, const moment *at) {
     spprof_cpu_sample sample = {.time_ns = at->monotonic_ns,
                                 .weight_ns = cover(slot, at),
-                                .thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed),
-                                .stack_id = stack->head.id};
+                                .thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed)};
     atomic_fetch_add_explicit(&slot->samples, 1, memory_order_relaxed);
     sp_log_append(&sample, stack);
+    sp_stack_release(stack);
     atomic_fetch_add_explicit(&sp_the_cpu.samples, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&sp_the_cpu.weight_ns, sample.weight_ns, memory_order_relaxed);
 }
@@ -83,14 +77,13 @@ static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted,
         sp_cpu_count_drop(SPPROF_CPU_DROP_NO_STACK_ROOM);
         return;
     }
-    spprof_drop_reason reason;
     sp_guard_enter(self);
-    sp_stack_record *stack = capture(interrupted, &reason);
+    sp_stack_record *stack = capture(interrupted);
     sp_guard_leave(self);
     if (stack)
         keep(slot, stack, at);
     else
-        count_capture_drop(reason);
+        count_torn();
 }
 
 static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupted) {

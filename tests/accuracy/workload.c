@@ -260,7 +260,7 @@ static void report(const worker *workers, uint64_t first_id) {
     }
     spprof_stats stats;
     spprof_get_stats(&stats);
-    spprof_site site = sum_sites(first_id, stats.last_stack_id);
+    spprof_site site = sum_sites(first_id, stats.stacks);
     spprof_sample *live = malloc((stats.live_samples + 1) * sizeof *live);
     check(live && spprof_copy_live(live, stats.live_samples) == stats.live_samples, "the live table has another size");
     uint64_t seen = check_live(&site, &stats, live);
@@ -356,7 +356,7 @@ int main(int argc, char **argv) {
         spprof_get_stats(&stats);
         reset(workers);
         run(workers);
-        report(workers, stats.last_stack_id + 1);
+        report(workers, stats.stacks + 1);
     }
     free(workers);
     free(order);

@@ -5,6 +5,7 @@
 #include "fake_hook.h"
 #include "objects.h"
 #include "options.h"
+#include "profiler.h"
 #include "rule_cache.h"
 #include "testing.h"
 
@@ -156,23 +157,35 @@ TEST(test_a_stack_of_more_frames_than_are_kept_is_depth_limited) {
     }
 }
 
-TEST(test_a_walker_without_room_for_code_drops_the_sample) {
+TEST(test_without_room_for_code_all_interpreter_frames_are_one_mark) {
     start_with_walker();
     word_count = SIZE_MAX;
     allocate(1, 100);
-    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 1);
-    assert_live(0, 0);
+    spprof_stack stack;
+    assert_true(spprof_stack_get(live_sample(1).stack_id, &stack));
+    uint32_t marks = 0;
+    for (uint32_t i = 0; i < stack.count; i++)
+        marks += stack.frames[i] == spprof_frame_interpreted(SPPROF_CODE_CODES_FULL, 0);
+    assert_int_equal(marks, 1);
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
 }
 
-TEST(test_without_memory_for_a_stack_the_sample_is_dropped) {
+/* Not even for the scratch that it is taken in. */
+TEST(test_without_memory_for_a_stack_the_sample_has_a_marked_one) {
     start(0);
+    sp_live_table *live = &sp_the_profiler.live;
+    spprof_sample entry = {.address = (uintptr_t)at(1), .size = 1, .stack_id = 1}, removed;
+    sp_live_table_insert(live, &entry, &removed); /* the shard has slots */
+    sp_live_table_remove(live, entry.address, &removed);
     uint64_t limit = sp_options.engine_bytes_max;
     sp_options.engine_bytes_max = 0;
     allocate(1, 100);
-    assert_dropped(SPPROF_DROP_OUT_OF_MEMORY, 1);
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
+    assert_int_equal(stats().unkept_live_samples, 1);
     sp_options.engine_bytes_max = limit;
     allocate(2, 100);
-    assert_live(1, 100);
+    assert_live(2, 200);
+    assert_int_equal(stats().unkept_samples, 1);
 }
 
 /* ---- The native stack alone ---- */
@@ -251,8 +264,8 @@ int main(void) {
         cmocka_unit_test(test_no_more_than_eight_places_are_evaluation_code),
         cmocka_unit_test(test_a_walker_without_room_makes_the_stack_depth_limited),
         cmocka_unit_test(test_a_stack_of_more_frames_than_are_kept_is_depth_limited),
-        cmocka_unit_test(test_a_walker_without_room_for_code_drops_the_sample),
-        cmocka_unit_test(test_without_memory_for_a_stack_the_sample_is_dropped),
+        cmocka_unit_test(test_without_room_for_code_all_interpreter_frames_are_one_mark),
+        cmocka_unit_test(test_without_memory_for_a_stack_the_sample_has_a_marked_one),
         cmocka_unit_test(test_a_native_stack_is_given_as_far_as_there_is_room),
         cmocka_unit_test(test_rules_are_forgotten_when_something_was_unloaded_and_only_then),
         cmocka_unit_test(test_the_table_of_objects_forgets_what_was_unloaded),

@@ -48,7 +48,7 @@ static totals totals_of(uint32_t thread_id) {
     totals found = {0};
     size_t there = spprof_cpu_copy(samples, count);
     for (size_t i = 0; i < count && i < there; i++) {
-        CHECK(samples[i].stack_id != 0);
+        CHECK(samples[i].stack != 0);
         if (samples[i].thread_id != thread_id) continue;
         found.samples++;
         found.weight_ns += samples[i].weight_ns;
@@ -253,7 +253,7 @@ TEST(test_what_the_time_was_spent_on_is_in_the_stack) {
     spprof_cpu_sample sample;
     spprof_stack stack;
     assert_true(spprof_cpu_copy(&sample, 1) >= 1);
-    assert_true(spprof_stack_get(sample.stack_id, &stack));
+    assert_true(spprof_stack_get(sample.stack, &stack));
     assert_false(stack.truncated);
     bool found = false;
     for (uint32_t i = 0; i < stack.count; i++)

@@ -278,6 +278,29 @@ static sp_object small_object(uintptr_t n) {
     return (sp_object){.start = start, .end = start + 16, .path = "/lib/lib.so"};
 }
 
+/* Another object, as large, that was loaded where the n-th had been. */
+static sp_object other_at(uintptr_t n) {
+    sp_object other = small_object(n);
+    other.path = "/other.so";
+    return other;
+}
+
+TEST(test_an_object_that_finds_no_room_has_no_other_objects_name) {
+#if defined(__SANITIZE_THREAD__)
+    return; /* as below */
+#endif
+    sp_modules_prepare();
+    for (uintptr_t n = 0; n < SP_MODULES_MAX; n++) meet(small_object(n));
+    uintptr_t address = small_object(7).start + 1;
+    assert_int_equal(sp_modules_generation(address), 0);
+    meet(other_at(7));
+    assert_true(sp_modules_reused());
+    assert_int_equal(sp_modules_generation(address), SP_MODULES_UNKNOWN);
+    assert_int_equal(sp_modules_generation(small_object(8).start + 1), 0);
+    meet(small_object(7)); /* is back */
+    assert_int_equal(sp_modules_generation(address), 0);
+}
+
 TEST(test_a_full_list_takes_no_more_and_keeps_what_it_has) {
 #if defined(__SANITIZE_THREAD__)
     return; /* one thread alone, and minutes long there; `make sanitize` says that it is left out */
@@ -343,6 +366,7 @@ int main(void) {
         cmocka_unit_test(test_a_relative_path_in_a_folder_that_is_gone_stays_as_it_is),
         cmocka_unit_test(test_a_long_path_is_kept_whole),
         cmocka_unit_test(test_greenlet_is_known_by_the_name_of_its_library),
+        cmocka_unit_test(test_an_object_that_finds_no_room_has_no_other_objects_name),
         cmocka_unit_test(test_a_full_list_takes_no_more_and_keeps_what_it_has),
         cmocka_unit_test(test_without_memory_an_object_is_met_later),
         cmocka_unit_test(test_threads_that_meet_the_same_objects_agree_on_their_generations),

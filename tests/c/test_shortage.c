@@ -7,6 +7,7 @@
 #include "support.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static uint64_t leaf;
 
@@ -17,58 +18,103 @@ static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) 
     return 1;
 }
 
+/* The stack is a mark alone. */
+static void assert_named(uint64_t stack_id, const char *name) {
+    spprof_stack stack;
+    spprof_code code;
+    assert_true(spprof_stack_get(stack_id, &stack));
+    assert_int_equal(stack.count, 1);
+    assert_true(spprof_code_get(stack.frames[0] >> 32 & 0x7FFFFFFF, &code));
+    assert_int_equal(code.function_length, strlen(name));
+    assert_memory_equal(code.function, name, strlen(name));
+}
+
 static void start_with(const char *variable, const char *value) {
     setenv(variable, value, 1);
     spprof_set_walker(walk_leaf);
     start(0);
 }
 
-TEST(test_samples_beyond_live_samples_max_are_dropped) {
+/* Every block has the same size, so whatever stays stands for as much. */
+TEST(test_samples_beyond_live_samples_max_are_thinned) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
     for (uintptr_t n = 0; n < 130; n++) allocate(n, 10);
-    assert_live(100, 1000);
-    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 30);
-    assert_int_equal(stats().live_samples_max, 100);
-    assert_int_equal(stats().total_samples, 100);
-    assert_int_equal(stats().peak_bytes, BYTES(1000));
-    release(120); /* was dropped */
-    assert_live(100, 1000);
-    release(5);
+    spprof_stats now = stats();
+    assert_int_equal(now.live_samples_max, 100);
+    assert_int_equal(now.total_samples, 130);
+    assert_in_range(now.live_samples, 1, 100);
+    assert_int_equal(now.thinned_samples, now.freed_samples);
+    assert_int_equal(now.thinned_samples, 130 - now.live_samples);
+    assert_true(now.thinnings > 0 && now.thinned_rate > 0);
+    assert_int_equal(now.live_bytes, now.live_samples * spprof_weigh(10, now.thinned_rate).bytes);
+    assert_int_equal(now.live_objects, now.live_samples * spprof_weigh(10, now.thinned_rate).objects);
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
+    assert_int_equal(now.lost_bytes, 0);
+    spprof_site site;
+    assert_true(spprof_site_get(1, &site));
+    assert_int_equal(site.samples - site.freed_samples, now.live_samples);
+    assert_int_equal(site.allocated_bytes, now.live_bytes); /* none was freed by the program */
+    for (uintptr_t n = 0; n < 130; n++) release(n);
+    assert_live(0, 0);
+    assert_true(spprof_site_get(1, &site));
+    assert_int_equal(site.allocated_bytes, site.freed_bytes);
+    assert_int_equal(site.samples, site.freed_samples);
+}
+
+/* Empty blocks are sampled whatever the rate. */
+TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
+    start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
+    for (uintptr_t n = 0; n < 100; n++) allocate(n, 0);
     allocate(200, 7);
     allocate(201, 7);
-    assert_live(100, 997);
-    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 31);
+    assert_live(100, 0);
+    assert_dropped(SPPROF_DROP_LIVE_TABLE_FULL, 2);
+    assert_int_equal(stats().lost_bytes, BYTES(14));
+    release(200); /* was dropped */
+    release(5);
+    allocate(202, 7);
+    assert_live(100, 7);
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
     assert_int_equal(site.samples, 101); /* what was dropped is no part of its site */
-    assert_int_equal(site.allocated_bytes, BYTES(1007));
 }
 
 /* Another thread took the room between the detaching of the old block and the failure of the realloc. */
-TEST(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop) {
+TEST(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "1");
     allocate(1, 100);
     spprof_ticket ticket;
     assert_false(spprof_passes(200));
     spprof_begin_realloc(&ticket, at(1), 200, true);
-    spprof_sample other = {.address = (uintptr_t)at(2), .size = 5, .stack_id = 1}, replaced;
-    assert_int_equal(sp_live_table_insert(&sp_the_profiler.live, &other, &replaced), SP_INSERTED);
+    sp_guard_leave(&spprof_this_thread); /* as another thread would */
+    allocate(2, 5);
+    sp_guard_enter(&spprof_this_thread);
     spprof_end(&ticket, NULL);
-    assert_int_equal(stats().dropped[SPPROF_DROP_LIVE_TABLE_FULL], 1);
-    assert_int_equal(stats().freed_samples, 1);
+    assert_int_equal(stats().live_samples + stats().thinned_samples, 2);
+    assert_true(stats().live_samples <= 1);
+    spprof_sample left;
+    size_t count = spprof_copy_live(&left, 1);
+    assert_int_equal(stats().live_samples, count);
+    assert_int_equal(stats().live_bytes, count ? spprof_weigh(left.size, left.rate).bytes : 0);
 }
 
-TEST(test_stacks_beyond_stacks_max_are_dropped) {
+TEST(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack) {
     start_with("SPPROF_STACKS_MAX", "20");
     for (leaf = 1; leaf <= 50; leaf++) allocate(leaf, 10);
-    assert_live(20, 200);
-    assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
+    assert_live(50, 500); /* nothing is lost but names */
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
     assert_int_equal(stats().unique_stacks, 20);
-    assert_int_equal(stats().last_stack_id, 20);
+    assert_int_equal(stats().stacks, 20);
+    assert_int_equal(stats().unkept_samples, 30);
+    assert_int_equal(stats().unkept_live_samples, 30);
+    assert_true(live_sample(30).stack_id == live_sample(50).stack_id);
+    assert_named(live_sample(30).stack_id, "<stacks table full>");
     leaf = 7; /* is known */
     allocate(100, 5);
-    assert_live(21, 205);
-    assert_dropped(SPPROF_DROP_STACK_TABLE_FULL, 30);
+    assert_live(51, 505);
+    assert_int_equal(stats().unkept_samples, 30);
+    release(30);
+    assert_int_equal(stats().unkept_live_samples, 29);
 }
 
 static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool *depth_limited) {
@@ -76,35 +122,27 @@ static size_t walk_without_room_for_code(uint64_t *frames, size_t capacity, bool
     return SIZE_MAX;
 }
 
-TEST(test_a_walker_without_room_for_code_drops_the_sample) {
+TEST(test_a_walker_without_room_for_code_gives_one_marked_frame) {
     start(0);
     spprof_set_walker(walk_without_room_for_code);
     for (uintptr_t n = 0; n < 7; n++) assert_ptr_equal(allocate(n, 10), at(n));
-    assert_live(0, 0);
-    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 7);
-    spprof_set_walker(NULL);
-    allocate(8, 10);
-    assert_live(1, 10);
+    assert_live(7, 70);
+    assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
+    assert_int_equal(stats().stacks, 1);
+    assert_named(live_sample(3).stack_id, "<code table full>");
 }
 
-TEST(test_a_realloc_whose_new_sample_is_dropped_still_ends_the_old_one) {
-    start(0);
-    allocate(1, 100);
-    spprof_set_walker(walk_without_room_for_code);
-    assert_ptr_equal(reallocate(at(1), 200, at(2)), at(2));
-    assert_live(0, 0);
-    assert_dropped(SPPROF_DROP_CODE_TABLE_FULL, 1);
-}
-
-TEST(test_codes_beyond_codes_max_have_no_id) {
+TEST(test_codes_beyond_codes_max_are_one_mark) {
     start_with("SPPROF_CODES_MAX", "3");
     for (int n = 0; n < 5; n++) {
         spprof_code code = {"f", "file", (const uint8_t *)"", 1, 4, 0, n}, kept;
         uint32_t id = spprof_code_intern(0x1000 + (uintptr_t)n * 16, &code);
-        assert_int_equal(id, n < 3 ? n + 1 : 0);
-        assert_int_equal(spprof_code_lookup(0x1000 + (uintptr_t)n * 16), id);
-        assert_int_equal(spprof_code_get(id, &kept), id != 0);
+        assert_int_equal(id, n < 3 ? (uint32_t)n + 1 : SPPROF_CODE_CODES_FULL);
+        assert_int_equal(spprof_code_lookup(0x1000 + (uintptr_t)n * 16), n < 3 ? n + 1 : 0);
+        assert_true(spprof_code_get(id, &kept));
+        assert_int_equal(kept.function_length, n < 3 ? 1 : strlen("<code table full>"));
     }
+    assert_int_equal(stats().marked_codes, 2);
     spprof_code_forget(0x1000);
     assert_int_equal(spprof_code_lookup(0x1000), 0);
 }
@@ -122,7 +160,8 @@ TEST(test_without_memory_for_its_tables_nothing_starts) {
     assert_live(1, 100);
 }
 
-TEST(test_a_stack_that_finds_no_memory_is_a_drop) {
+/* The stack would be marked, but its entry finds none either. */
+TEST(test_a_sample_that_finds_no_memory_is_a_drop) {
     start(0);
     sp_options.engine_bytes_max = sp_memory_mapped();
     for (uintptr_t n = 0; n < 4; n++) allocate(n, 10);
@@ -335,14 +374,14 @@ TEST(test_a_probe_counts_what_reaches_the_hook_and_samples_nothing) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples_beyond_live_samples_max_are_dropped),
-        cmocka_unit_test(test_a_failed_realloc_that_finds_its_room_taken_is_a_drop),
-        cmocka_unit_test(test_stacks_beyond_stacks_max_are_dropped),
-        cmocka_unit_test(test_a_walker_without_room_for_code_drops_the_sample),
-        cmocka_unit_test(test_a_realloc_whose_new_sample_is_dropped_still_ends_the_old_one),
-        cmocka_unit_test(test_codes_beyond_codes_max_have_no_id),
+        cmocka_unit_test(test_samples_beyond_live_samples_max_are_thinned),
+        cmocka_unit_test(test_samples_that_no_thinning_makes_fewer_are_dropped),
+        cmocka_unit_test(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest),
+        cmocka_unit_test(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack),
+        cmocka_unit_test(test_a_walker_without_room_for_code_gives_one_marked_frame),
+        cmocka_unit_test(test_codes_beyond_codes_max_are_one_mark),
         cmocka_unit_test(test_without_memory_for_its_tables_nothing_starts),
-        cmocka_unit_test(test_a_stack_that_finds_no_memory_is_a_drop),
+        cmocka_unit_test(test_a_sample_that_finds_no_memory_is_a_drop),
         cmocka_unit_test(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site),
         cmocka_unit_test(test_each_reason_has_a_counter_of_its_own),
         cmocka_unit_test(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited),

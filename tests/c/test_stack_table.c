@@ -22,17 +22,12 @@ static uint32_t make_frames(uint64_t n, uint64_t *frames) {
 }
 
 static sp_stack_record *intern(const uint64_t *frames, uint32_t count, bool depth_limited) {
-    spprof_drop_reason reason;
-    sp_stack_record *record = sp_stack_table_intern(
-        &table, &(sp_stack_key){.frames = frames, .count = count, .depth_limited = depth_limited}, &reason);
-    assert_non_null(record);
-    return record;
+    return sp_stack_table_intern(&table,
+                                 &(sp_stack_key){.frames = frames, .count = count, .depth_limited = depth_limited});
 }
 
-static void assert_refused(uint64_t frame, spprof_drop_reason expected) {
-    spprof_drop_reason reason = SPPROF_DROP_REASON_COUNT;
-    assert_null(sp_stack_table_intern(&table, &(sp_stack_key){.frames = &frame, .count = 1}, &reason));
-    assert_int_equal(reason, expected);
+static void assert_marked(uint64_t frame) {
+    assert_ptr_equal(intern(&frame, 1, false), &table.full[0].record);
 }
 
 TEST(test_each_different_stack_is_kept_once) {
@@ -46,14 +41,14 @@ TEST(test_each_different_stack_is_kept_once) {
             sp_stack_record *record = intern(frames, count, false);
             assert_int_equal(record->count, count);
             assert_memory_equal(record->frames, frames, count * sizeof *frames);
-            assert_ptr_equal(sp_stack_table_get(&table, record->head.id), record);
+            assert_ptr_equal(sp_stack_table_get(&table, record->id), record);
             if (round > 0) assert_ptr_equal(record, known[n]);
-            if (record->head.id > different) assert_int_equal(record->head.id, ++different);
+            if (record->id > different) assert_int_equal(record->id, ++different);
             known[n] = record;
         }
     }
     assert_int_equal(different, STACKS - STACKS / 40 + 1); /* the empty ones are one */
-    assert_int_equal(table.interned.count, different);
+    assert_int_equal(table.index.count, different);
     assert_null(sp_stack_table_get(&table, different + 1));
 }
 
@@ -80,24 +75,27 @@ TEST(test_the_deepest_and_the_empty_stack_are_kept) {
     assert_ptr_not_equal(intern(frames, DEEPEST, true), deepest);
 }
 
-TEST(test_a_full_table_names_its_reason_and_still_finds) {
+TEST(test_a_table_full_of_held_stacks_marks_and_still_finds) {
     sp_stack_table_create(&table, 100);
     for (uint64_t frame = 1; frame <= 100; frame++) intern(&frame, 1, false);
     size_t mapped = sp_memory_mapped();
-    for (uint64_t frame = 101; frame <= 100000; frame++) assert_refused(frame, SPPROF_DROP_STACK_TABLE_FULL);
-    assert_int_equal(sp_memory_mapped(), mapped); /* refusing leaks nothing */
-    for (uint64_t frame = 1; frame <= 100; frame++) assert_int_equal(intern(&frame, 1, false)->head.id, frame);
+    for (uint64_t frame = 101; frame <= 100000; frame++) assert_marked(frame);
+    assert_int_equal(sp_memory_mapped(), mapped); /* marking leaks nothing */
+    for (uint64_t frame = 1; frame <= 100; frame++) assert_int_equal(intern(&frame, 1, false)->id, frame);
 }
 
-TEST(test_failing_memory_is_named_and_later_there_is_room) {
+TEST(test_without_memory_a_stack_is_marked_and_later_there_is_room) {
     sp_stack_table_create(&table, NO_LIMIT);
     sp_options.engine_bytes_max = 0;
-    assert_refused(1, SPPROF_DROP_OUT_OF_MEMORY);
-    sp_options.engine_bytes_max = SP_ARENA_CHUNK; /* for the record, but for no level */
-    assert_refused(1, SPPROF_DROP_OUT_OF_MEMORY);
+    assert_marked(1);
+    /* for the slots, but for no record */
+    sp_options.engine_bytes_max = sp_memory_mapped() + (table.index.max + 1 + table.index.bucket_mask + 1) * 8 + 4096;
+    assert_marked(1);
     sp_options.engine_bytes_max = NO_LIMIT;
     uint64_t frame = 1;
-    assert_int_equal(intern(&frame, 1, false)->head.id, 1);
+    sp_stack_record *record = intern(&frame, 1, false);
+    assert_int_equal(spprof_stack_slot(record->id), 1);
+    assert_ptr_equal(sp_stack_table_get(&table, record->id), record);
 }
 
 /* ---- Totals of a site ---- */
@@ -173,26 +171,23 @@ TEST(test_eight_threads_lose_nothing_of_a_sites_totals) {
 static void intern_all(unsigned thread, void *argument) {
     (void)argument;
     uint64_t frames[DEEPEST];
-    spprof_drop_reason reason;
     for (uint64_t step = 0; step < STACKS; step++) {
         uint64_t n = (step * 7919 + thread * (STACKS / THREADS)) % STACKS;
         uint32_t count = make_frames(n, frames);
-        sp_stack_record *record =
-            sp_stack_table_intern(&table, &(sp_stack_key){.frames = frames, .count = count}, &reason);
-        CHECK(record && record->count == count);
+        sp_stack_record *record = intern(frames, count, false);
+        CHECK(record->count == count);
         CHECK(memcmp(record->frames, frames, count * sizeof *frames) == 0);
-        CHECK(sp_stack_table_get(&table, record->head.id) == record);
-        CHECK(sp_stack_table_intern(&table, &(sp_stack_key){.frames = frames, .count = count}, &reason) != NULL);
+        CHECK(sp_stack_table_get(&table, record->id) == record);
+        CHECK(!sp_stack_is_marked(intern(frames, count, false)));
     }
 }
 
 TEST(test_eight_threads_that_meet_the_same_stacks_agree) {
     sp_stack_table_create(&table, NO_LIMIT);
     run_threads(THREADS, intern_all, NULL);
-    assert_int_equal(table.interned.count, table.interned.last_id);
-    assert_in_range(table.interned.count, STACKS - STACKS / 40 + 1, THREADS * STACKS);
-    for (uint32_t id = 1; id <= table.interned.last_id; id++)
-        assert_int_equal(sp_stack_table_get(&table, id)->head.id, id);
+    assert_int_equal(table.index.count, table.index.used);
+    assert_in_range(table.index.count, STACKS - STACKS / 40 + 1, THREADS * STACKS);
+    for (uint32_t id = 1; id <= table.index.used; id++) assert_int_equal(sp_stack_table_get(&table, id)->id, id);
 }
 
 int main(void) {
@@ -200,8 +195,8 @@ int main(void) {
         cmocka_unit_test(test_each_different_stack_is_kept_once),
         cmocka_unit_test(test_depth_limited_and_whole_stacks_of_the_same_frames_are_two),
         cmocka_unit_test(test_the_deepest_and_the_empty_stack_are_kept),
-        cmocka_unit_test(test_a_full_table_names_its_reason_and_still_finds),
-        cmocka_unit_test(test_failing_memory_is_named_and_later_there_is_room),
+        cmocka_unit_test(test_a_table_full_of_held_stacks_marks_and_still_finds),
+        cmocka_unit_test(test_without_memory_a_stack_is_marked_and_later_there_is_room),
         cmocka_unit_test(test_a_site_sums_what_was_allocated_and_freed),
         cmocka_unit_test(test_what_is_taken_back_was_never_there),
         cmocka_unit_test(test_eight_threads_lose_nothing_of_a_sites_totals),

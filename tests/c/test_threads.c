@@ -61,7 +61,7 @@ static void hammer_or_watch(unsigned thread, void *argument) {
 /* Threads that meet the same new stack at once may each add it. */
 static spprof_site sum_of_sites(void) {
     spprof_site sum = {0}, site;
-    for (uint32_t id = 1; id <= stats().last_stack_id; id++) {
+    for (uint64_t id = 1; id <= stats().stacks; id++) {
         if (!spprof_site_get(id, &site)) continue;
         sum.samples += site.samples;
         sum.freed_samples += site.freed_samples;

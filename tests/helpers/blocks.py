@@ -20,7 +20,7 @@ FAMILIES = {
 }
 
 
-SIZE_RATE_STACK = operator.itemgetter(1, 4, 5)
+SIZE_RATE_STACK = operator.itemgetter(1, 4, 6)
 
 
 class Family:

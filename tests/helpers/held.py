@@ -24,7 +24,7 @@ def stack_of(size):
 def words_of(size):
     """How many words the engine keeps of the stack, native frames and all."""
     snapshot = memprof.get_snapshot()
-    ids = [record[5] for record in snapshot.records() if record[1] == size + BYTEARRAY_ENDS_WITH_ZERO]
+    ids = [record[6] for record in snapshot.records() if record[1] == size + BYTEARRAY_ENDS_WITH_ZERO]
     return len(_engine.stack(*ids)[0])
 
 

@@ -105,8 +105,8 @@ def random_heap(seed: int, stacks: dict[int, tuple[Frame, ...]], blocks: int = 4
 
 def _packed(block: Block) -> bytes:
     return struct.pack(
-        _engine.SAMPLE_FORMAT, 16 * block.serial, block.size, 1000 * block.serial, block.serial, block.rate,
-        block.stack_id, 77, 0,
+        _engine.SAMPLE_FORMAT, 16 * block.serial, block.size, 1000 * block.serial, block.serial, block.rate, 77,
+        block.stack_id,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from spprof.cpu_time.to_pprof import profile_of
 from spprof.formats.profile_stacks import ProfileStacks
 from spprof.formats.source import by_thread
 from spprof.results import CpuStack
+from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ def take(names: dict[int, str], threads_before: set[int], threads_now: set[int])
     ``names``: what Python calls its threads. ``threads_before``, ``threads_now``: the ids of those that were there at
     the start, and that are there now. Others came and went, and those without a sample were too short.
     """
-    packed, overflow, threads, stats = _engine.cpu_profile()
+    packed, overflow, threads, stats, of_session = _engine.cpu_profile()
+    stacks = KeptStacks({number: rest for number, *rest in of_session})
     accounted = threads_now | {thread_id for thread_id, _, samples, _, _ in threads if samples}
     system = os.uname()
     return Profile(
@@ -148,4 +150,6 @@ def take(names: dict[int, str], threads_before: set[int], threads_now: set[int])
         _clock_offset_ns=stats["clock_offset_ns"],
         _start_ns=stats["start_ns"],
         _end_ns=stats["end_ns"],
+        _frames_of=stacks.frames,
+        _learn=stacks.learn,
     )

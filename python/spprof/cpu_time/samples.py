@@ -43,7 +43,7 @@ _NOISE_NS = 1_000_000
 """Clocks of threads and of the process are read one after the other: a difference up to this says nothing."""
 
 Overflow = tuple[int, int, int]
-"""Stack id, samples, weight in nanoseconds."""
+"""Stack number, samples, weight in nanoseconds."""
 
 ThreadRecord = tuple[int, str, int, int, bool]
 """Thread id, name, samples, CPU time that none of them covers, whether it blocks all signals."""

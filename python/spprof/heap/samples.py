@@ -19,7 +19,7 @@ from spprof.analysis import estimate
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
 from spprof.heap.unwind_quality import judge
 from spprof.results import AllocationSample, Frame, FramePointerHealth
-from spprof.symbolize.stacks import learn, stack_frames
+from spprof.symbolize.stacks import learn, native_part, stack_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from spprof._engine import Site as StackSums
 
 SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
-ADDRESS, SIZE, TIME, SERIAL, RATE, STACK_ID, THREAD = range(7)
+ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
 
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
 1/OBJECTS_ONE."""
+
+
+_NOTHING = (0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,7 +57,7 @@ class HeapSamples:
     _wall_minus_monotonic_ns: int
     _sites_before: Sequence[StackSums] = ()
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
-    _native_part: Callable[[int], NativePart] = _engine.native_part
+    _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
 
     # ---- estimates
@@ -95,7 +98,7 @@ class HeapSamples:
         weights: dict[tuple[int, int], tuple[float, float, float]] = {}
         offset = self._wall_minus_monotonic_ns
         built = []
-        for address, size, time_ns, _, rate, stack_id, thread_id, _ in sorted(self.records(), key=_by_serial):
+        for address, size, time_ns, _, rate, thread_id, stack_id in sorted(self.records(), key=_by_serial):
             weight = weights.get((size, rate)) or weights.setdefault((size, rate), estimate.weigh(size, rate))
             stack = self._frames_of(stack_id)
             built.append(
@@ -106,8 +109,8 @@ class HeapSamples:
     @property
     def frame_pointer_health(self) -> FramePointerHealth:
         """How far native stacks can be trusted: of all samples taken, how many stacks are whole."""
-        before = {site[0]: site[9] for site in self._sites_before}
-        return judge([(self._native_part(site[0]), site[9] - before.get(site[0], 0)) for site in self._sites])
+        before = self._before
+        return judge([(self._native_part(site[0]), site[9] - before.get(site[0], _NOTHING)[0]) for site in self._sites])
 
     # ---- for the package's own use
 
@@ -122,13 +125,11 @@ class HeapSamples:
     def site_totals(self) -> list[SiteTotals]:
         """Each stack that has any sample, with what this snapshot counts of it. All of them are then known by name."""
         self._learn(site[0] for site in self._sites)
-        before = {site[0]: site for site in self._sites_before}
+        before = self._before
         totals = []
         for site in self._sites:
-            earlier = before.get(site[0])
-            allocated_bytes = site[10] - earlier[10] if earlier else site[10]
-            allocated_objects = site[11] - earlier[11] if earlier else site[11]
-            totals.append((site[0], site[3], site[4], allocated_bytes, allocated_objects))
+            _, earlier_bytes, earlier_objects = before.get(site[0], _NOTHING)
+            totals.append((site[0], site[3], site[4], site[10] - earlier_bytes, site[11] - earlier_objects))
         return totals
 
     def site_key(self, stack_id: int) -> SiteKey:
@@ -160,6 +161,18 @@ class HeapSamples:
         self._learn(live)
         frames = [site_frame(self._frames_of(stack_id)) for stack_id in live]
         return {stack_id: key_of(frame) for stack_id, frame in zip(live, frames)}
+
+    @cached_property
+    def _before(self) -> dict[int, tuple[int, ...]]:
+        """Samples, bytes and objects ever allocated by each stack at the beginning. What a stack had that has left the
+        table since is by now part of what ``STACKS_EVICTED`` has."""
+        here = {site[0] for site in self._sites}
+        before: dict[int, tuple[int, ...]] = {}
+        for site in self._sites_before:
+            stack_id = site[0] if site[0] in here else _engine.STACKS_EVICTED
+            known = before.get(stack_id, _NOTHING)
+            before[stack_id] = (known[0] + site[9], known[1] + site[10], known[2] + site[11])
+        return before
 
     @cached_property
     def _whole(self) -> Sums:

@@ -18,6 +18,7 @@ from spprof.analysis.sites import rounded
 from spprof.heap import compare, text
 from spprof.heap.samples import SAMPLE, HeapSamples
 from spprof.heap.to_pprof import profile_of
+from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def take(after_serial: int = 0, sites_before: Sequence[StackSums] = (), total_be
     been allocated by then is left out of the allocated totals.
     """
     packed, sites, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
+    stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
     return HeapSnapshot(
         live_samples=len(packed) // SAMPLE.size,
         total_samples=stats["total_samples"] - total_before,
@@ -125,6 +127,9 @@ def take(after_serial: int = 0, sites_before: Sequence[StackSums] = (), total_be
         _sites=sites,
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
         _sites_before=sites_before,
+        _frames_of=stacks.frames,
+        _native_part=stacks.native_part,
+        _learn=stacks.learn,
     )
 
 

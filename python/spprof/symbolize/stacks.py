@@ -1,8 +1,8 @@
-"""Stack ids to frames, once for each stack of the process.
+"""Stacks to frames, once for each stack of the process.
 
-    stack id ─► words ─► symbols ─► interpreter_frames ─► (Frame, Frame, …)   leaf first
+    snapshot ─► id, words ─► symbols ─► interpreter_frames ─► (Frame, Frame, …)   leaf first
 
-Frames are kept for good, since an id never changes its meaning.
+Frames are kept by id, which never changes its meaning; those of stacks that later snapshots do not have are forgotten.
 
 New stacks are best learned together: their native frames are then looked up module by module.
 
@@ -12,7 +12,9 @@ lock that a fork or a signal handler could find taken.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
 from spprof.results import Frame
@@ -20,7 +22,7 @@ from spprof.symbolize import frames as symbols
 from spprof.symbolize.interpreter_frames import telling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from spprof._engine import NativePart
 
 NATIVE = Frame("<native>", "", 0, 0, False)
 """Stands for a stack without any frame."""
@@ -31,9 +33,55 @@ CUT = Frame("<cut>", "", 0, 0, False)
 
 _stacks: dict[int, tuple[Frame, ...]] = {}
 
+Kept = Sequence[Any]
+"""A stack's id, its packed words, whether it is cut, whether it is truncated."""
+
+_SPARE = 1024
+"""Stacks beyond those of the last snapshot or profile that are kept at least."""
+
+
+class KeptStacks:
+    """The stacks of one snapshot or profile, as the engine had them at that moment: they may leave its table later.
+
+    Each goes by the number under which ``kept`` lists it.
+    """
+
+    def __init__(self, kept: Mapping[int, Kept]) -> None:
+        self._kept = kept
+
+    def frames(self, number: int) -> tuple[Frame, ...]:
+        """The frames that tell something, leaf first, never empty."""
+        known = _stacks.get(self._kept[number][0])
+        if known is None:
+            self.learn([number])
+            known = _stacks.get(self._kept[number][0]) or _frames(*_unpacked(self._kept[number]))
+        return known
+
+    def learn(self, numbers: Iterable[int]) -> None:
+        """Find out about all of these stacks that are new, and forget others where there are many."""
+        new = [kept for kept in map(self._kept.__getitem__, numbers) if kept[0] not in _stacks]
+        words: set[int] = set()
+        for kept in new:
+            words.update(_unpacked(kept)[0])
+        symbols.learn(words)
+        for kept in new:  # unpacked again, which takes less memory than keeping the words of all
+            _stacks.setdefault(kept[0], _frames(*_unpacked(kept)))
+        if len(_stacks) > 2 * len(self._kept) + _SPARE:
+            self._forget_others()
+
+    def native_part(self, number: int) -> NativePart:
+        """What is native of a stack."""
+        _, words, _, truncated = self._kept[number]
+        return _engine.native_part(words, truncated)
+
+    def _forget_others(self) -> None:
+        here = {kept[0] for kept in self._kept.values()}
+        for stack_id in [stack_id for stack_id in list(_stacks) if stack_id not in here]:
+            _stacks.pop(stack_id, None)
+
 
 def stack_frames(stack_id: int) -> tuple[Frame, ...]:
-    """The frames of a stack that tell something, leaf first, never empty. The same tuple for the same id."""
+    """The frames of a stack that is in the engine's table, as ``KeptStacks.frames``. The same tuple for the same id."""
     known = _stacks.get(stack_id)
     if known is None:
         learn([stack_id])
@@ -42,7 +90,7 @@ def stack_frames(stack_id: int) -> tuple[Frame, ...]:
 
 
 def learn(stack_ids: Iterable[int]) -> None:
-    """Finds out about all stacks that are new."""
+    """Finds out about all stacks in the engine's table that are new."""
     new = [stack_id for stack_id in stack_ids if stack_id not in _stacks]
     words: set[int] = set()
     for stack_id in new:
@@ -50,6 +98,16 @@ def learn(stack_ids: Iterable[int]) -> None:
     symbols.learn(words)
     for stack_id in new:  # asked again, which takes less memory than keeping the words of all
         _stacks.setdefault(stack_id, _frames(*_engine.stack(stack_id)))
+
+
+def native_part(stack_id: int) -> NativePart:
+    """What is native of a stack that is in the engine's table."""
+    words, _, truncated = _engine.stack(stack_id)
+    return _engine.native_part(struct.pack(f"={len(words)}Q", *words), truncated)
+
+
+def _unpacked(kept: Kept) -> tuple[tuple[int, ...], bool, bool]:
+    return tuple(memoryview(kept[1]).cast("Q")), kept[2], kept[3]
 
 
 def _frames(words: tuple[int, ...], cut: bool, truncated: bool) -> tuple[Frame, ...]:

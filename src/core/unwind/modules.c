@@ -10,6 +10,7 @@ typedef struct record {
     spprof_module module;
     uint8_t build_id[SP_BUILD_ID_MAX];
     bool switches_stacks;
+    _Atomic bool hidden;  /* an object that found no room was met at its place since */
     _Atomic uint64_t met; /* when it was met last: of several records at one place the latest is what stands there */
     char path[];
 } record;
@@ -80,6 +81,7 @@ static record *find_known(const identity *met, uint32_t *generation) {
 }
 
 static void meet(record *known) {
+    atomic_store_explicit(&known->hidden, false, memory_order_relaxed);
     atomic_store_explicit(&known->met, atomic_fetch_add(&meetings, 1) + 1, memory_order_relaxed);
 }
 
@@ -115,10 +117,23 @@ static record *create_record(const identity *met, uint32_t generation) {
     return created;
 }
 
+/* What is known of the object's place is not true of it. */
+static void hide_known(const sp_object *object) {
+    for (uint32_t i = count_records(); i-- > 0;) {
+        record *known = record_at(i);
+        if (!known || !overlaps(known, object)) continue;
+        atomic_store_explicit(&known->hidden, true, memory_order_relaxed);
+        atomic_store(&reused, true);
+    }
+}
+
 static void add(const identity *met, uint32_t generation) {
-    if (count_records() == SP_MODULES_MAX) return;
-    record *created = create_record(met, generation);
-    if (!created) return;
+    bool full = count_records() == SP_MODULES_MAX || generation >= SP_MODULES_UNKNOWN;
+    record *created = full ? NULL : create_record(met, generation);
+    if (!created) {
+        hide_known(met->object);
+        return;
+    }
     meet(created);
     uint32_t index = atomic_fetch_add(&record_count, 1);
     if (index >= SP_MODULES_MAX) return;
@@ -165,7 +180,8 @@ static const record *latest_at(uintptr_t address) {
 
 uint32_t sp_modules_generation(uintptr_t address) {
     const record *latest = latest_at(address);
-    return latest ? latest->module.generation : 0;
+    if (!latest) return 0;
+    return atomic_load_explicit(&latest->hidden, memory_order_relaxed) ? SP_MODULES_UNKNOWN : latest->module.generation;
 }
 
 bool sp_modules_switches_stacks(uintptr_t address) {

@@ -8,7 +8,8 @@
  * Memory:  records in an arena; SP_MODULES_MAX of them. Nothing is freed.
  * Threads: any, lock-free. Two that meet the same object both record it, with the same generation.
  * Signals: safe.
- * Full:    further objects are not recorded; their frames show as bare addresses.
+ * Full:    further objects are not recorded. Their frames are of SP_MODULES_UNKNOWN, which no record has, where another
+ *          object had been seen: they show as bare addresses, never under its name.
  */
 #ifndef SP_MODULES_H
 #define SP_MODULES_H
@@ -17,6 +18,7 @@
 #include "spprof.h"
 
 #define SP_MODULES_MAX 16384
+#define SP_MODULES_UNKNOWN 0x7FFF /* the last generation that a frame can have */
 
 /* Finds the program's path. Once, before the others. */
 void sp_modules_prepare(void);

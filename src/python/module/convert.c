@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(spprof_sample) == 4 * 8 + 4 * 4, "SP_SAMPLE_FORMAT");
+_Static_assert(sizeof(spprof_sample) == 4 * 8 + 2 * 4 + 8, "SP_SAMPLE_FORMAT");
 
 /* ---- Counters ---- */
 
@@ -56,10 +56,22 @@ static PyObject *convert_stats(const spprof_stats *stats, const char *native_mod
     COUNT(live_samples)
     COUNT(freed_samples)
     COUNT(unique_stacks)
+    COUNT(stacks)
+    COUNT(stacks_max)
+    COUNT(evicted_stacks)
+    COUNT(folded_samples)
+    COUNT(folded_bytes)
+    COUNT(unkept_samples)
+    COUNT(unkept_live_samples)
+    COUNT(marked_codes)
     COUNT(live_bytes)
     COUNT(live_objects)
     COUNT(peak_bytes)
     COUNT(live_samples_max)
+    COUNT(thinned_samples)
+    COUNT(lost_bytes)
+    COUNT(thinned_rate)
+    COUNT(thinnings)
     COUNT(missed_frees)
     COUNT(last_serial)
     COUNT(mapped_bytes)
@@ -98,21 +110,24 @@ static void add_sample(live_sums *sums, const spprof_sample *sample) {
     sums->objects_skewness += unseen * unseen * objects * objects * objects;
 }
 
-static PyObject *convert_site(uint32_t id, const live_sums *live, const spprof_site *ever) {
+static PyObject *convert_site(const live_sums *live, const spprof_site *ever, PyObject *words) {
     typedef unsigned long long wide;
-    return Py_BuildValue("(IKKKKddddKKKdd)", id, (wide)live->count, (wide)live->size, (wide)live->bytes,
-                         (wide)live->objects, live->bytes_variance, live->bytes_skewness, live->objects_variance,
-                         live->objects_skewness, (wide)ever->samples, (wide)ever->allocated_bytes,
-                         (wide)ever->allocated_objects, ever->variance, ever->skewness);
+    if (!words) return NULL;
+    return Py_BuildValue("(KKKKKddddKKKddIINOO)", (wide)ever->stack_id, (wide)live->count, (wide)live->size,
+                         (wide)live->bytes, (wide)live->objects, live->bytes_variance, live->bytes_skewness,
+                         live->objects_variance, live->objects_skewness, (wide)ever->samples,
+                         (wide)ever->allocated_bytes, (wide)ever->allocated_objects, ever->variance, ever->skewness,
+                         ever->labels, ever->birth, words, ever->depth_limited ? Py_True : Py_False,
+                         ever->truncated ? Py_True : Py_False);
 }
 
-/* `sums` has a place for each id up to `last_id`. */
-static PyObject *convert_sites(const live_sums *sums, uint32_t last_id) {
+/* `sums` has a place for each of the stacks. */
+static PyObject *convert_sites(const live_sums *sums, const sp_stacks_copy *stacks) {
     PyObject *sites = PyList_New(0);
-    for (uint32_t id = 1; sites && id <= last_id; id++) {
-        spprof_site ever;
-        if (!spprof_site_get(id, &ever) || (ever.samples == 0 && sums[id].count == 0)) continue;
-        PyObject *site = convert_site(id, &sums[id], &ever);
+    for (size_t i = 0; sites && i < stacks->count; i++) {
+        const spprof_site *ever = &stacks->sites[i];
+        if (ever->samples == 0 && sums[i].count == 0) continue;
+        PyObject *site = convert_site(&sums[i], ever, sp_convert_words_with_gil(stacks, ever));
         if (!site || PyList_Append(sites, site) != 0) Py_CLEAR(sites);
         Py_XDECREF(site);
     }
@@ -148,49 +163,133 @@ static size_t keep_later_than(spprof_sample *samples, size_t count, uint64_t aft
     return kept;
 }
 
-static PyObject *sum_sites(const spprof_sample *samples, size_t count) {
-    spprof_stats stats;
-    spprof_get_stats(&stats); /* after the samples were copied: their stacks are among these */
-    uint32_t last_id = (uint32_t)stats.last_stack_id;
-    live_sums *sums = PyMem_RawCalloc((size_t)last_id + 1, sizeof *sums);
-    if (!sums) return PyErr_NoMemory();
-    for (size_t i = 0; i < count; i++)
-        if (samples[i].stack_id <= last_id) add_sample(&sums[samples[i].stack_id], &samples[i]);
-    PyObject *sites = convert_sites(sums, last_id);
+/* Adds up the samples for each stack. `place_of`: of each slot, zeroed. */
+static void sum_samples(const spprof_sample *samples, size_t count, const sp_stacks_copy *stacks, uint32_t *place_of,
+                        live_sums *sums) {
+    for (size_t i = 0; i < stacks->count; i++) place_of[spprof_stack_slot(stacks->sites[i].stack_id)] = (uint32_t)i;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t place = place_of[spprof_stack_slot(samples[i].stack_id)];
+        if (place < stacks->count && stacks->sites[place].stack_id == samples[i].stack_id)
+            add_sample(&sums[place], &samples[i]);
+    }
+}
+
+static PyObject *sum_sites(const spprof_sample *samples, size_t count, const sp_stacks_copy *stacks) {
+    spprof_pause(); /* freed below, and none of the program's */
+    live_sums *sums = PyMem_RawCalloc(stacks->count + 1, sizeof *sums);
+    uint32_t *place_of = PyMem_RawCalloc((size_t)1 << SPPROF_STACK_SLOT_BITS, sizeof *place_of);
+    spprof_resume();
+    if (sums && place_of) sum_samples(samples, count, stacks, place_of, sums);
+    PyObject *sites = sums && place_of ? convert_sites(sums, stacks) : PyErr_NoMemory();
+    PyMem_RawFree(place_of);
     PyMem_RawFree(sums);
     return sites;
 }
 
-PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native_mode) {
+/* What is copied while no stack leaves: of each sample the stack is among the stacks. */
+typedef struct copied {
+    PyObject *samples;
     size_t count;
-    PyObject *bytes = copy_samples(&count);
-    if (!bytes) return NULL;
-    spprof_stats stats;
-    spprof_get_stats(&stats);
-    count = keep_later_than((spprof_sample *)PyBytes_AS_STRING(bytes), count, after_serial);
+    sp_stacks_copy stacks;
+} copied;
+
+static bool copy_all(copied *all) {
+    *all = (copied){.samples = NULL};
+    spprof_keep_stacks();
+    all->samples = copy_samples(&all->count);
+    bool whole = all->samples && sp_stacks_copy_with_gil(&all->stacks, false);
+    spprof_let_stacks_go();
+    if (!whole) Py_CLEAR(all->samples);
+    return whole;
+}
+
+static bool leave_out_before(copied *all, uint64_t after_serial) {
+    all->count = keep_later_than((spprof_sample *)PyBytes_AS_STRING(all->samples), all->count, after_serial);
     spprof_pause();
-    int resized = _PyBytes_Resize(&bytes, (Py_ssize_t)(count * sizeof(spprof_sample)));
+    int resized = _PyBytes_Resize(&all->samples, (Py_ssize_t)(all->count * sizeof(spprof_sample)));
     spprof_resume();
-    if (resized != 0) return NULL;
-    PyObject *sites = sum_sites((const spprof_sample *)PyBytes_AS_STRING(bytes), count);
-    PyObject *counters = sites ? convert_stats(&stats, native_mode) : NULL;
+    return resized == 0;
+}
+
+static PyObject *convert_copied(const copied *all, const spprof_stats *stats, const char *native_mode) {
+    const spprof_sample *samples = (const spprof_sample *)PyBytes_AS_STRING(all->samples);
+    PyObject *sites = sum_sites(samples, all->count, &all->stacks);
+    PyObject *counters = sites ? convert_stats(stats, native_mode) : NULL;
     PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
-    PyObject *result = offset ? PyTuple_Pack(4, bytes, sites, counters, offset) : NULL;
+    PyObject *result = offset ? PyTuple_Pack(4, all->samples, sites, counters, offset) : NULL;
     Py_XDECREF(offset);
     Py_XDECREF(counters);
     Py_XDECREF(sites);
-    Py_DECREF(bytes);
+    return result;
+}
+
+PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native_mode) {
+    copied all;
+    spprof_stats stats;
+    if (!copy_all(&all)) return NULL;
+    spprof_get_stats(&stats);
+    PyObject *result = leave_out_before(&all, after_serial) ? convert_copied(&all, &stats, native_mode) : NULL;
+    sp_stacks_copy_free(&all.stacks);
+    Py_XDECREF(all.samples);
     return result;
 }
 
 /* ---- Stacks ---- */
 
-PyObject *sp_convert_stack_with_gil(uint32_t stack_id) {
+/* The engine's own memory would do as well; this is the program's, and not sampled. */
+static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
+    sp_stacks_copy_free(copy);
+    spprof_pause();
+    copy->sites = PyMem_RawMalloc((sites + 1) * sizeof *copy->sites);
+    copy->frames = PyMem_RawMalloc((frames + 1) * sizeof *copy->frames);
+    spprof_resume();
+    if (copy->sites && copy->frames) return true;
+    sp_stacks_copy_free(copy);
+    PyErr_NoMemory();
+    return false;
+}
+
+bool sp_stacks_copy_with_gil(sp_stacks_copy *copy, bool logged) {
+    size_t frame_count, sites = 0, frames = 0;
+    *copy = (sp_stacks_copy){.sites = NULL};
+    spprof_copy_stacks(logged, NULL, 0, &copy->count, NULL, 0, &frame_count);
+    do {
+        sites = copy->count + copy->count / 8 + 64; /* others go on adding */
+        frames = frame_count + frame_count / 8 + 64 * 32;
+        if (!make_room(copy, sites, frames)) return false;
+    } while (!spprof_copy_stacks(logged, copy->sites, sites, &copy->count, copy->frames, frames, &frame_count));
+    return true;
+}
+
+void sp_stacks_copy_free(sp_stacks_copy *copy) {
+    PyMem_RawFree(copy->sites);
+    PyMem_RawFree(copy->frames);
+    copy->sites = NULL;
+    copy->frames = NULL;
+}
+
+PyObject *sp_convert_words_with_gil(const sp_stacks_copy *copy, const spprof_site *site) {
+    const char *words = (const char *)(copy->frames + site->first_frame);
+    return PyBytes_FromStringAndSize(words, (Py_ssize_t)(site->frame_count * sizeof *copy->frames));
+}
+
+/* Copied before Python runs again. */
+static bool copy_stack(uint64_t stack_id, spprof_stack *stack, uint64_t frames[SPPROF_STACK_FRAMES_MAX]) {
+    spprof_keep_stacks();
+    bool found = spprof_stack_get(stack_id, stack);
+    if (found) memcpy(frames, stack->frames, stack->count * sizeof *frames);
+    spprof_let_stacks_go();
+    if (!found) PyErr_Format(PyExc_KeyError, "no stack has the id %llu", (unsigned long long)stack_id);
+    return found;
+}
+
+PyObject *sp_convert_stack_with_gil(uint64_t stack_id) {
+    uint64_t frames[SPPROF_STACK_FRAMES_MAX];
     spprof_stack stack;
-    if (!spprof_stack_get(stack_id, &stack)) return PyErr_Format(PyExc_KeyError, "no stack has the id %u", stack_id);
+    if (!copy_stack(stack_id, &stack, frames)) return NULL;
     PyObject *words = PyTuple_New(stack.count);
     for (uint32_t i = 0; words && i < stack.count; i++) {
-        PyObject *word = PyLong_FromUnsignedLongLong(stack.frames[i]);
+        PyObject *word = PyLong_FromUnsignedLongLong(frames[i]);
         if (word)
             PyTuple_SET_ITEM(words, i, word);
         else
@@ -201,17 +300,16 @@ PyObject *sp_convert_stack_with_gil(uint32_t stack_id) {
                          stack.truncated ? Py_True : Py_False);
 }
 
-PyObject *sp_convert_native_part_with_gil(uint32_t stack_id) {
-    spprof_stack stack;
-    if (!spprof_stack_get(stack_id, &stack)) return PyErr_Format(PyExc_KeyError, "no stack has the id %u", stack_id);
+PyObject *sp_convert_native_part_with_gil(const char *words, Py_ssize_t bytes, int truncated) {
     unsigned depth = 0;
-    uint64_t outermost = 0;
-    for (uint32_t i = 0; i < stack.count; i++) {
-        if (stack.frames[i] & SPPROF_FRAME_INTERPRETED) continue;
+    uint64_t word, outermost = 0;
+    for (Py_ssize_t at = 0; at + (Py_ssize_t)sizeof word <= bytes; at += (Py_ssize_t)sizeof word) {
+        memcpy(&word, words + at, sizeof word);
+        if (word & SPPROF_FRAME_INTERPRETED) continue;
         depth++;
-        outermost = stack.frames[i];
+        outermost = word;
     }
-    return Py_BuildValue("(IOK)", depth, stack.truncated ? Py_True : Py_False, (unsigned long long)outermost);
+    return Py_BuildValue("(IOK)", depth, truncated ? Py_True : Py_False, (unsigned long long)outermost);
 }
 
 PyObject *sp_convert_code_with_gil(uint64_t word) {
@@ -220,7 +318,7 @@ PyObject *sp_convert_code_with_gil(uint64_t word) {
         return PyErr_Format(PyExc_KeyError, "no code object was recorded for that word");
     PyObject *function = PyUnicode_DecodeUTF8(code.function, code.function_length, "replace");
     PyObject *file = PyUnicode_DecodeUTF8(code.file, code.file_length, "replace");
-    int line = sp_pyframes_line(&code, (uint32_t)word);
+    int line = code.lines ? sp_pyframes_line(&code, (uint32_t)word) : 0; /* a mark has none */
     PyObject *converted = function && file ? Py_BuildValue("(OOi)", function, file, line) : NULL;
     Py_XDECREF(function);
     Py_XDECREF(file);

@@ -1,5 +1,6 @@
 #include "cpu_module.h"
 
+#include "convert.h"
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
@@ -139,16 +140,30 @@ static bool append(PyObject *list, PyObject *item) {
     return appended;
 }
 
-static PyObject *convert_overflow(void) {
-    spprof_stats stats;
-    spprof_get_stats(&stats);
+static PyObject *convert_overflow(const sp_stacks_copy *stacks) {
     PyObject *list = PyList_New(0);
-    for (uint32_t id = 1; list && id <= stats.last_stack_id; id++) {
-        uint64_t samples, weight_ns;
-        if (!spprof_cpu_overflow(id, &samples, &weight_ns) || samples == 0) continue;
+    for (size_t i = 0; list && i < stacks->count; i++) {
+        const spprof_site *site = &stacks->sites[i];
         typedef unsigned long long wide;
-        if (!append(list, Py_BuildValue("(IKK)", id, (wide)samples, (wide)weight_ns))) Py_CLEAR(list);
+        if (site->ticks == 0) continue;
+        PyObject *sums =
+            Py_BuildValue("(IKK)", spprof_stack_slot(site->stack_id), (wide)site->ticks, (wide)site->tick_ns);
+        if (!append(list, sums)) Py_CLEAR(list);
     }
+    return list;
+}
+
+static PyObject *convert_stack(const sp_stacks_copy *stacks, const spprof_site *site) {
+    PyObject *words = sp_convert_words_with_gil(stacks, site);
+    if (!words) return NULL;
+    return Py_BuildValue("(IKNOO)", spprof_stack_slot(site->stack_id), (unsigned long long)site->stack_id, words,
+                         site->depth_limited ? Py_True : Py_False, site->truncated ? Py_True : Py_False);
+}
+
+static PyObject *convert_stacks(const sp_stacks_copy *stacks) {
+    PyObject *list = PyList_New(0);
+    for (size_t i = 0; list && i < stacks->count; i++)
+        if (!append(list, convert_stack(stacks, &stacks->sites[i]))) Py_CLEAR(list);
     return list;
 }
 
@@ -172,12 +187,21 @@ static PyObject *convert_threads(void) {
     return list;
 }
 
+/* No session begins meanwhile, for want of the GIL: the log's stacks stay. Samples first: each one's stack is among the
+ * stacks. */
 PyObject *sp_cpu_profile_with_gil(PyObject *module, PyObject *unused) {
+    sp_stacks_copy copy = {.sites = NULL};
     PyObject *threads = convert_threads();
     PyObject *stats = threads ? sp_cpu_stats_with_gil(module, unused) : NULL;
     PyObject *samples = stats ? convert_samples() : NULL;
-    PyObject *overflow = samples ? convert_overflow() : NULL;
-    PyObject *result = overflow ? PyTuple_Pack(4, samples, overflow, threads, stats) : NULL;
+    spprof_keep_stacks();
+    bool copied = samples && sp_stacks_copy_with_gil(&copy, true);
+    spprof_let_stacks_go();
+    PyObject *overflow = copied ? convert_overflow(&copy) : NULL;
+    PyObject *stacks = overflow ? convert_stacks(&copy) : NULL;
+    PyObject *result = stacks ? PyTuple_Pack(5, samples, overflow, threads, stats, stacks) : NULL;
+    sp_stacks_copy_free(&copy);
+    Py_XDECREF(stacks);
     Py_XDECREF(overflow);
     Py_XDECREF(samples);
     Py_XDECREF(stats);

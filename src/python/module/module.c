@@ -177,22 +177,19 @@ static PyObject *snapshot(PyObject *module, PyObject *argument) {
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 
-/* 0, which is no stack's, for an id out of range. */
-static uint32_t stack_id_of(PyObject *argument) {
-    unsigned long id = PyLong_AsUnsignedLong(argument);
-    return id > UINT32_MAX ? 0 : (uint32_t)id;
-}
-
 static PyObject *stack(PyObject *module, PyObject *argument) {
     (void)module;
-    uint32_t id = stack_id_of(argument);
+    uint64_t id = PyLong_AsUnsignedLongLong(argument);
     return PyErr_Occurred() ? NULL : sp_convert_stack_with_gil(id);
 }
 
-static PyObject *native_part(PyObject *module, PyObject *argument) {
+static PyObject *native_part(PyObject *module, PyObject *arguments) {
     (void)module;
-    uint32_t id = stack_id_of(argument);
-    return PyErr_Occurred() ? NULL : sp_convert_native_part_with_gil(id);
+    const char *words;
+    Py_ssize_t bytes;
+    int truncated;
+    if (!PyArg_ParseTuple(arguments, "y#p:native_part", &words, &bytes, &truncated)) return NULL;
+    return sp_convert_native_part_with_gil(words, bytes, truncated);
 }
 
 static PyObject *code(PyObject *module, PyObject *argument) {
@@ -220,7 +217,7 @@ static PyMethodDef methods[] = {
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
     {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
-    {"native_part", native_part, METH_O, "native_part(stack_id) -> (depth, truncated, outermost word)"},
+    {"native_part", native_part, METH_VARARGS, "native_part(words, truncated) -> (depth, truncated, outermost word)"},
     {"code", code, METH_O, "code(word) -> (function, file, line)"},
     {"modules", sp_pysymbols_modules_with_gil, METH_NOARGS, "modules() -> list"},
     {"interpreter_address", sp_pysymbols_interpreter_with_gil, METH_NOARGS, "interpreter_address() -> int"},
@@ -232,7 +229,8 @@ static PyMethodDef methods[] = {
     {"cpu_is_own", sp_cpu_is_own_with_gil, METH_NOARGS, "cpu_is_own() -> bool"},
     {"cpu_is_active", sp_cpu_is_active_with_gil, METH_NOARGS, "cpu_is_active() -> bool"},
     {"cpu_stats", sp_cpu_stats_with_gil, METH_NOARGS, "cpu_stats() -> dict"},
-    {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS, "cpu_profile() -> (samples, overflow, threads, stats)"},
+    {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS,
+     "cpu_profile() -> (samples, overflow, threads, stats, stacks)"},
     {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
     {"repeat_signal", sp_signal_repeat_with_gil, METH_O, "repeat_signal(number)"},
     {"signal_handled", sp_signal_handled_with_gil, METH_NOARGS, "signal_handled()"},
@@ -269,6 +267,7 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "STACK_FRAMES_MAX", SPPROF_STACK_FRAMES_MAX) == 0 &&
            PyModule_AddIntConstant(module, "BYTES_ONE", SPPROF_BYTES_ONE) == 0 &&
            PyModule_AddIntConstant(module, "OBJECTS_ONE", SPPROF_OBJECTS_ONE) == 0 &&
+           PyModule_AddIntConstant(module, "STACKS_EVICTED", SPPROF_STACKS_EVICTED) == 0 &&
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }

@@ -27,7 +27,7 @@ def resized(block, size):
 
 def held():
     snapshot = memprof.get_snapshot()
-    watched = [(record[1], record[5]) for record in snapshot.records() if record[1] in WATCHED]
+    watched = [(record[1], record[6]) for record in snapshot.records() if record[1] in WATCHED]
     here = ("first", "first_zeroed", "resized")
     return [size for size, stack_id in watched if snapshot.site_key(stack_id).function in here]
 

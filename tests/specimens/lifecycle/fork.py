@@ -20,7 +20,7 @@ def churn():
 
 def mine(size):
     # The threads that took the samples of this size.
-    return [record[6] for record in memprof.get_snapshot().records() if record[1] == size]
+    return [record[5] for record in memprof.get_snapshot().records() if record[1] == size]
 
 
 def in_child():

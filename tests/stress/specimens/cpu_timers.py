@@ -75,7 +75,7 @@ for number in rounds():
     _engine.cpu_start(INTERVAL_NS, "cpu", number % 2 == 1)
     ending.wait(ROUND_SECONDS)
     _engine.cpu_stop()
-    _, _, met, stats = _engine.cpu_profile()
+    _, _, met, stats, _ = _engine.cpu_profile()
     uncovered_ns = sum(thread[3] for thread in met)
     missing = 1 - (stats["sampled_ns"] + uncovered_ns) / stats["process_ns"]
     short = sum(short_lives) / stats["process_ns"]

@@ -244,13 +244,14 @@ def check_steps(stack_ids):
 
 
 def check_profile(in_steps):
-    packed, summed, _, stats = _engine.cpu_profile()
-    stack_ids = [sample[3] for sample in sorted(struct.iter_unpack(_engine.CPU_SAMPLE_FORMAT, packed))]
+    packed, summed, _, stats, stacks = _engine.cpu_profile()
+    id_of = {number: stack_id for number, stack_id, *_ in stacks}
+    stack_ids = [id_of[sample[3]] for sample in sorted(struct.iter_unpack(_engine.CPU_SAMPLE_FORMAT, packed))]
     seen = collections.Counter(stack_ids)
     if in_steps:
         check_steps(stack_ids)
-    for stack_id, count, _ in summed:
-        seen[stack_id] += count
+    for number, count, _ in summed:
+        seen[id_of[number]] += count
     check(sum(seen.values()) == stats["samples"], f"{sum(seen.values())} samples, {stats}")
     for stack_id in seen:
         check_stack(stack_id)

@@ -1,0 +1,139 @@
+#include "eviction.h"
+
+#include "thread.h"
+
+#define SLOTS_PER_TURN 16
+
+static bool is_due(sp_stack_table *table) {
+    return (uint64_t)atomic_load_explicit(&table->index.count, memory_order_relaxed) * 8 >
+           (uint64_t)table->index.max * 7;
+}
+
+static bool try_begin(sp_eviction *eviction) {
+    uint32_t nobody = 0;
+    return atomic_compare_exchange_strong(&eviction->state, &nobody, SP_EVICTING);
+}
+
+static void end(sp_eviction *eviction) {
+    atomic_fetch_and(&eviction->state, ~SP_EVICTING);
+}
+
+/* ---- Giving back ---- */
+
+static void give_waiting(sp_stack_table *table) {
+    sp_eviction *eviction = &table->eviction;
+    while (eviction->waiting) {
+        sp_stack_record *record = eviction->waiting;
+        eviction->waiting = record->next_retired;
+        eviction->retired_count--;
+        sp_record_pool_give(&table->pool, record);
+    }
+}
+
+/* One step: the period that has begun may be over, then the next can begin. */
+static void go_on_with_grace(sp_stack_table *table) {
+    sp_eviction *eviction = &table->eviction;
+    if (eviction->waiting && sp_grace_is_over(&table->grace, &eviction->seen)) give_waiting(table);
+    if (eviction->waiting || !eviction->retired) return;
+    eviction->waiting = eviction->retired;
+    eviction->retired = NULL;
+    eviction->seen = sp_grace_begin(&table->grace);
+}
+
+static void retire(sp_eviction *eviction, sp_stack_record *record) {
+    record->next_retired = eviction->retired;
+    eviction->retired = record;
+    eviction->retired_count++;
+}
+
+static bool may_retire(const sp_stack_table *table) {
+    return table->eviction.retired_count <= table->index.max / 8;
+}
+
+/* ---- One record ---- */
+
+/* Held by nobody, the record's totals are final. Whoever finds it from now on takes it for absent. */
+static bool claim(sp_stack_table *table, sp_stack_record *record) {
+    uint32_t nobody = 0;
+    if (sp_stack_is_held(record, atomic_load(&table->log_round))) return false;
+    if (atomic_load_explicit(&record->met_again, memory_order_relaxed)) {
+        atomic_store_explicit(&record->met_again, false, memory_order_relaxed);
+        return false;
+    }
+    table->eviction.leaving = record;
+    if (atomic_compare_exchange_strong(&record->holders, &nobody, SP_STACK_LEAVING)) {
+        /* Again: a tick may have held it, logged it and let it go in between, in a new round too. */
+        if (!sp_stack_is_held(record, atomic_load(&table->log_round))) return true;
+        atomic_fetch_and(&record->holders, ~SP_STACK_LEAVING);
+    }
+    table->eviction.leaving = NULL;
+    return false;
+}
+
+/* The evictor alone writes this record's totals, so what they come to can be written down before, and again. */
+static void fold(sp_stack_table *table, sp_stack_record *record) {
+    sp_eviction *eviction = &table->eviction;
+    spprof_site leaving = sp_stack_read_site(record);
+    eviction->folded_after = sp_stack_sum(sp_stack_read_site(&table->folded.record), &leaving);
+    atomic_store(&eviction->folding, true);
+    sp_stack_set_site(&table->folded.record, &eviction->folded_after);
+}
+
+static void finish(sp_stack_table *table, sp_stack_record *record) {
+    sp_stack_index_remove(&table->index, record);
+    table->eviction.leaving = NULL;
+    atomic_store(&table->eviction.folding, false);
+    atomic_fetch_add_explicit(&table->eviction.evicted, 1, memory_order_relaxed);
+}
+
+static void look_at(sp_stack_table *table, uint32_t slot) {
+    sp_stack_record *record = sp_stack_index_at(&table->index, slot);
+    if (!record || !claim(table, record)) return;
+    fold(table, record);
+    finish(table, record);
+    retire(&table->eviction, record);
+}
+
+static uint32_t next_slot(sp_stack_table *table) {
+    uint32_t *hand = &table->eviction.hand;
+    *hand = *hand >= atomic_load_explicit(&table->index.used, memory_order_relaxed) ? 1 : *hand + 1;
+    return *hand;
+}
+
+void sp_eviction_sweep(sp_stack_table *table) {
+    if (!is_due(table) || !try_begin(&table->eviction)) return;
+    go_on_with_grace(table);
+    for (int i = 0; i < SLOTS_PER_TURN && is_due(table) && may_retire(table); i++) look_at(table, next_slot(table));
+    end(&table->eviction);
+}
+
+/* ---- Keeping out ---- */
+
+void sp_eviction_keep_out(sp_stack_table *table) {
+    atomic_fetch_add(&table->eviction.state, 1);
+    while (atomic_load(&table->eviction.state) & SP_EVICTING) sp_thread_pause();
+}
+
+void sp_eviction_let_in(sp_stack_table *table) {
+    atomic_fetch_sub(&table->eviction.state, 1);
+}
+
+/* ---- Fork ---- */
+
+/* Up to `folding` nothing has happened to the record. From then on everything is done once more, which changes nothing
+ * where it was done. The record's memory is given up: where it was on its way to the lists nobody can tell. */
+void sp_eviction_repair_after_fork(sp_stack_table *table) {
+    sp_eviction *eviction = &table->eviction;
+    sp_stack_record *record = eviction->leaving;
+    bool evicting = atomic_load(&eviction->state) & SP_EVICTING;
+    if (evicting && record && atomic_load(&eviction->folding)) {
+        sp_stack_set_site(&table->folded.record, &eviction->folded_after);
+        finish(table, record);
+    } else if (evicting && record) {
+        atomic_fetch_and(&record->holders, ~SP_STACK_LEAVING);
+    }
+    eviction->leaving = NULL;
+    atomic_store(&eviction->folding, false);
+    if (evicting) sp_stack_index_repair_after_fork(&table->index);
+    atomic_store(&eviction->state, 0);
+}

@@ -1,0 +1,51 @@
+/* grace.h: when nobody can be reading what was taken out of a lock-free structure any more.
+ *
+ *   readers:  enter(phase 0) ─ … ─ leave      enter(phase 1) ─ … ─ leave          each phase has a counter
+ *   writer:   unlink ─ begin (new readers go to the other phase) ─ is each counter seen at 0 once? ─ reuse
+ *
+ * A reader that began before `begin` is in one of the two counters until it leaves. So once each of them has been seen
+ * at 0 after `begin`, not necessarily at the same moment, all those readers have left.
+ *
+ * Memory:  two counters, on cache lines of their own.
+ * Threads: readers any, lock-free; one writer at a time. Nobody waits: the writer asks again later.
+ * Signals: enter and leave are safe, and nest.
+ * Fork:    sp_grace_reset_after_fork, in a child whose thread is not reading.
+ */
+#ifndef SP_GRACE_H
+#define SP_GRACE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct sp_grace {
+    _Atomic uint32_t phase; /* to which new readers go: 0 or 1 */
+    struct {
+        _Alignas(64) _Atomic uint32_t inside;
+    } readers[2];
+} sp_grace;
+
+/* What a writer has seen since it began: bit n = counter n was at 0. */
+typedef uint8_t sp_grace_seen;
+
+/* Returns what sp_grace_leave is to be given. Sequentially consistent, as are the loads that follow it (stack_index.c)
+ * and the writer's unlinking: a reader that a writer did not count sees what the writer had unlinked as gone. */
+static inline uint32_t sp_grace_enter(sp_grace *grace) {
+    uint32_t phase = atomic_load_explicit(&grace->phase, memory_order_relaxed);
+    atomic_fetch_add(&grace->readers[phase].inside, 1);
+    return phase;
+}
+
+static inline void sp_grace_leave(sp_grace *grace, uint32_t phase) {
+    atomic_fetch_sub_explicit(&grace->readers[phase].inside, 1, memory_order_release);
+}
+
+/* After unlinking. */
+sp_grace_seen sp_grace_begin(sp_grace *grace);
+
+/* True: whoever was reading when it began has left. */
+bool sp_grace_is_over(sp_grace *grace, sp_grace_seen *seen);
+
+void sp_grace_reset_after_fork(sp_grace *grace);
+
+#endif

@@ -1,0 +1,61 @@
+/* stack_index.h: stack records by content and by id.
+ *
+ *   by content:  bucket ──► record ──► record           new ones at the head; the evictor alone takes out
+ *   by id:       id = [ generation 44 | slot 20 ]       slot: record, or [ next generation | next free slot | 1 ]
+ *
+ * A slot is used again, its generation grows: no id ever means another stack. The ids of a table that never filled are
+ * 1, 2, 3, …
+ *
+ * Memory:  one mapping, made when the first record comes: a word for each slot, and a bucket for every four.
+ * Threads: find, take, add any, lock-free, within a reader's section (grace.h); remove one thread at a time.
+ * Signals: safe.
+ * Full:    sp_stack_index_take_id returns 0.
+ */
+#ifndef SP_STACK_INDEX_H
+#define SP_STACK_INDEX_H
+
+#include "stack_record.h"
+
+#define SP_STACK_SLOTS_MARKED 32 /* the last slots, of records that are in no bucket (stack_table.h) */
+#define SP_STACK_SLOTS_MAX ((UINT32_C(1) << SPPROF_STACK_SLOT_BITS) - 1 - SP_STACK_SLOTS_MARKED)
+
+typedef struct sp_stack_index {
+    _Atomic(_Atomic uint64_t *) room; /* max + 1 slots, the zeroth unused, then the buckets */
+    uint32_t max, bucket_mask;
+    _Atomic uint32_t used;  /* slots that were ever taken: 1 … used */
+    _Atomic uint32_t count; /* records in buckets */
+    _Atomic uint64_t free;  /* [ tag 44 | slot 20 ]; slot 0: none */
+} sp_stack_index;
+
+typedef struct sp_stack_key {
+    const uint64_t *frames;
+    uint32_t count;
+    uint32_t labels;
+    bool depth_limited, truncated;
+    uint32_t birth; /* sp_stack_table_intern fills it in */
+} sp_stack_key;
+
+uint64_t sp_stack_key_hash(const sp_stack_key *key);
+
+void sp_stack_index_create(sp_stack_index *index, uint64_t max);
+
+/* With a hold on it; NULL: not there. */
+sp_stack_record *sp_stack_index_find(sp_stack_index *index, uint64_t hash, const sp_stack_key *key);
+
+/* The id for a new record; 0: all slots are taken, or *no_memory. Given back where there is no record for it. */
+uint64_t sp_stack_index_take_id(sp_stack_index *index, bool *no_memory);
+void sp_stack_index_give_id(sp_stack_index *index, uint64_t id);
+
+/* Makes a record visible, whose id was taken and which is complete. */
+void sp_stack_index_add(sp_stack_index *index, sp_stack_record *record);
+
+/* Takes a record out of both; one that is out already stays so. */
+void sp_stack_index_remove(sp_stack_index *index, sp_stack_record *record);
+
+/* The record in a slot; NULL: none. It stays only as long as somebody holds it or keeps the evictor out. */
+sp_stack_record *sp_stack_index_at(sp_stack_index *index, uint32_t slot);
+
+/* In a forked child where a removal was under way, on its only thread: lists the free slots anew and counts. */
+void sp_stack_index_repair_after_fork(sp_stack_index *index);
+
+#endif

@@ -1,0 +1,85 @@
+/* stack_record.h: one stack, with what was sampled there and who needs it.
+ *
+ *   record: [ id | hash | next | holders, logged | key | site and tick totals | frame frame frame … ]     leaf first
+ *
+ * A record is kept for each (frames, depth_limited, truncated, label set, birth process).
+ *
+ * Holders: live samples, samples between their decision and their insertion, ticks between interning and the log. A
+ * record with holders stays. sp_stack_is_held names every other reason to stay.
+ *
+ * Threads: any, lock-free. Totals are atomic, each by itself; the key never changes while the record is in the table.
+ * Signals: safe.
+ */
+#ifndef SP_STACK_RECORD_H
+#define SP_STACK_RECORD_H
+
+#include "spprof.h"
+
+#include <stdatomic.h>
+
+#define SP_STACK_LEAVING (UINT32_C(1) << 31) /* in `holders`: being evicted, as good as absent */
+
+typedef struct sp_stack_sums {
+    _Atomic uint64_t samples, freed_samples;
+    _Atomic uint64_t allocated_bytes, allocated_objects;
+    _Atomic uint64_t freed_bytes, freed_objects;
+    _Atomic double variance, skewness;
+} sp_stack_sums;
+
+typedef struct sp_stack_record sp_stack_record;
+struct sp_stack_record {
+    _Atomic uint64_t id; /* 0: in the pool. Relaxed: compared with an id that somebody holds */
+    uint64_t hash;
+    _Atomic(sp_stack_record *) next; /* in its bucket, or in the pool */
+    sp_stack_record *next_retired;   /* of the evictor; readers may still be at `next` */
+    _Atomic uint32_t holders;        /* acquire and release: the totals of a record without holders are final */
+    _Atomic uint32_t logged;         /* the last round of the CPU profiler's log that has this stack; 0: none */
+    uint32_t count;                  /* of frames */
+    uint32_t labels, birth;          /* label set; index of the process in which its samples were born */
+    bool depth_limited, truncated;   /* spprof_stack */
+    uint8_t size_class;              /* record_pool.h */
+    _Atomic bool met_again;          /* since the clock's hand passed: it gets a second chance */
+    sp_stack_sums site;
+    struct {
+        _Atomic uint64_t samples, weight_ns;
+    } ticks; /* those of the CPU profiler that its log had no room for, of the round `logged` */
+    uint64_t frames[];
+};
+
+/* Whether it stands for what has no record of its own (stack_table.h). */
+static inline bool sp_stack_is_marked(const sp_stack_record *record) {
+    return record->count == 1 && record->frames[0] >> 32 >= (SPPROF_FRAME_INTERPRETED >> 32 | SPPROF_CODE_STACKS_FULL);
+}
+
+/* False: it is leaving; what has its content is another record, or none. */
+static inline bool sp_stack_hold(sp_stack_record *record) {
+    if (!(atomic_fetch_add_explicit(&record->holders, 1, memory_order_acquire) & SP_STACK_LEAVING)) return true;
+    atomic_fetch_sub_explicit(&record->holders, 1, memory_order_relaxed);
+    return false;
+}
+
+static inline void sp_stack_release(sp_stack_record *record) {
+    atomic_fetch_sub_explicit(&record->holders, 1, memory_order_release);
+}
+
+/* Whether the record must stay. `round`: what the CPU profiler's log holds now. */
+static inline bool sp_stack_is_held(sp_stack_record *record, uint32_t round) {
+    uint32_t logged = atomic_load_explicit(&record->logged, memory_order_relaxed);
+    return (atomic_load_explicit(&record->holders, memory_order_acquire) & ~SP_STACK_LEAVING) != 0 ||
+           (logged != 0 && logged == round);
+}
+
+/* True: it is the stack's first sample. */
+bool sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight);
+/* Takes back an sp_stack_add_allocated whose sample could not be kept. True: the stack has none now. */
+bool sp_stack_take_back(sp_stack_record *record, spprof_weight weight);
+void sp_stack_add_freed(sp_stack_record *record, spprof_weight weight);
+/* A live sample stands for `after` instead of `before`; `after` NULL: it was thinned out, and counts as freed. */
+void sp_stack_reweigh(sp_stack_record *record, spprof_weight before, const spprof_weight *after);
+spprof_site sp_stack_read_site(sp_stack_record *record);
+
+/* What both came to, and putting that in the place of what a record had. */
+spprof_site sp_stack_sum(spprof_site one, const spprof_site *other);
+void sp_stack_set_site(sp_stack_record *record, const spprof_site *site);
+
+#endif
