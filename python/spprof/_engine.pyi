@@ -156,8 +156,8 @@ def cpu_is_active() -> bool: ...
 def cpu_stats() -> CpuStats: ...
 
 CpuStack = tuple[int, int, bytes, bool, bool]
-"""A stack of a session: the number that samples have of it, its id, its packed words, whether it is depth-limited, whether it is
-truncated."""
+"""A stack of a session: the number that samples have of it, its id, its packed words, whether it is depth-limited,
+whether it is truncated."""
 
 def cpu_profile() -> tuple[
     bytes, list[tuple[int, int, int]], list[tuple[int, str, int, int, bool]], CpuStats, list[CpuStack]

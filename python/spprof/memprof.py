@@ -126,6 +126,13 @@ def get_stats() -> MemProfStats:
         native_mode=stats["native_mode"],
         dropped_samples=dict(stats["dropped_samples"]),
         collisions=stats["missed_frees"],
+        evicted_stacks=stats["evicted_stacks"],
+        folded_bytes=rounded(stats["folded_bytes"], _engine.BYTES_ONE),
+        unkept_samples=stats["unkept_samples"],
+        marked_codes=stats["marked_codes"],
+        thinned_samples=stats["thinned_samples"],
+        thinned_rate_bytes=stats["thinned_rate"],
+        lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
         uncovered_objects=tuple(stats["uncovered_objects"]),
     )
 

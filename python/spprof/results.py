@@ -83,7 +83,7 @@ class MemProfStats:
     """Samples whose block is not freed."""
     freed_samples: int
     unique_stacks: int
-    """Different stacks among all samples ever kept."""
+    """Different stacks among all samples ever kept; one that left the table and came back counts again."""
     estimated_heap_bytes: int
     """Estimated live bytes."""
     peak_heap_bytes: int
@@ -98,6 +98,20 @@ class MemProfStats:
     """Samples that were lost, by reason. Every reason is listed, with 0 where nothing was lost."""
     collisions: int
     """Samples that arrived at an address still listed as live: a free was missed, and the older sample ended."""
+    evicted_stacks: int = 0
+    """Stacks without live samples that have left the table of stacks; one that comes back counts again."""
+    folded_bytes: int = 0
+    """Estimated bytes ever allocated at those; reports list them under ``<stacks no longer kept>``."""
+    unkept_samples: int = 0
+    """Samples of new stacks that found no room, ever; reports list them under ``<stacks table full>``."""
+    marked_codes: int = 0
+    """Samples whose Python frames found no room in the table of code, and read ``<code table full>``."""
+    thinned_samples: int = 0
+    """Live samples that were given up where their table was full: others stand for them. Among the freed ones."""
+    thinned_rate_bytes: int = 0
+    """Mean bytes between samples, at least, since the table of live samples was full; 0: it never was."""
+    lost_bytes: int = 0
+    """Estimated bytes that lost samples stood for: they may be live, and are in no estimate."""
     uncovered_objects: tuple[str, ...] = ()
     """Loaded objects whose native allocations cannot all be followed by patching: they call an allocator of their own,
     or their slots could not be written."""

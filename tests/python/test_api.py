@@ -361,6 +361,7 @@ INTERNAL = (
     "ranked_sites",
     "records",
     "save_with_notes",
+    "shortages",
     "site_key",
     "site_totals",
     "to_pprof",

@@ -28,7 +28,7 @@ const sum = ({ value, samples, seen, variance, lean }) => {
   return made;
 };
 process.stdout.write(JSON.stringify({
-  intervals: cases.sums.map(([one, unseen]) => sum(one).interval(unseen)),
+  intervals: cases.sums.map(([one, unseen]) => sum(one).interval({ unseen })),
   differences: cases.pairs.map(([old, now]) => differenceInterval(sum(old), sum(now))),
   amounts: cases.amounts.map(([value, unit]) => amount(value, unit)),
   shares: cases.shares.map(([part, whole]) => percent(part, whole)),

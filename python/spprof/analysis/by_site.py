@@ -18,6 +18,7 @@ from spprof import _engine
 from spprof.analysis.sample_weights import Drawing
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
 from spprof.pprof.profile import INUSE_SPACE, SAMPLES
+from spprof.pprof.shortages import shortages_of
 
 if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
@@ -69,8 +70,9 @@ class Tally:
         whole, profile = self.whole, self.profile
         if not (whole.is_drawn and profile.is_heap and self.value_type == INUSE_SPACE and profile.period > 0):
             return None
-        rate = profile.period if profile.period > 1 else 0
-        return whole.heap_interval(rate, confidence)
+        shortages = shortages_of(profile)
+        rate = max(profile.period if profile.period > 1 else 0, shortages.thinned_rate)
+        return whole.heap_interval(rate, shortages.lost_bytes, confidence)
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:

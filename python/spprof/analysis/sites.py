@@ -118,10 +118,14 @@ class Sums:
         exact = self.fixed / _BYTES_ONE
         return outwards(estimate.interval(exact, self.variance, self.skewness, self.seen, confidence))
 
-    def heap_interval(self, rate: int, confidence: float = 0.95) -> tuple[int, int]:
-        """The same for a whole heap sampled at ``rate``, which may also hold sites without any sample."""
+    def heap_interval(self, rate: int, lost: int = 0, confidence: float = 0.95) -> tuple[int, int]:
+        """The same for a whole heap sampled at ``rate``, which may also hold sites without any sample.
+
+        ``lost``: bytes that lost samples stood for; they may be live, and the upper end lies that much higher.
+        """
         exact = self.fixed / _BYTES_ONE
-        return outwards(estimate.heap_interval(exact, self.variance, self.skewness, self.seen, rate, confidence))
+        low, high = estimate.heap_interval(exact, self.variance, self.skewness, self.seen, rate, confidence)
+        return outwards((low, high + lost))
 
 
 class Site(Sums):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.shortages import sentences
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, total, total_share
 from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.terminal import Terminal
+from spprof.pprof.shortages import shortages_of
 from spprof.text import amount, interval_text, sampling_text, site_text, visible
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from spprof.analysis.by_site import Row
     from spprof.analysis.sites import Site, SiteKey
+    from spprof.pprof.profile import Profile
 
 _ROWS = 20
 
@@ -48,6 +51,12 @@ def headline(tally: Tally) -> str:
     return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
 
 
+def tell_shortages(terminal: Terminal, profile: Profile) -> None:
+    """What full tables did to the profile, a line each."""
+    for sentence in sentences(shortages_of(profile)):
+        terminal.paragraph(sentence)
+
+
 def _print(tally: Tally, rows: list[Row], count: int) -> None:
     terminal = Terminal()
     terminal.line(headline(tally))
@@ -60,6 +69,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
         terminal.line(table.numbers(sums, with_calls) + terminal.fitted(site_text(*key), table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
+    tell_shortages(terminal, tally.profile)
 
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
@@ -97,6 +107,7 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
         "low": ends[0],
         "high": ends[1],
         "sites_in_file": count,
+        "shortages": shortages_of(tally.profile).comments(),
         "sites": [site_document(*row) for row in shown],
     }
 

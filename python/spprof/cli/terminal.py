@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import textwrap
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
@@ -41,6 +42,10 @@ class Terminal:
         if self.columns is not None:
             text = text[: self.columns]
         print(f"{_STYLES[style]}{text}{_PLAIN}" if style and self._has_colour else text, file=self._stream)
+
+    def paragraph(self, text: str) -> None:
+        """Writes a sentence, on several lines where the terminal is narrow."""
+        print(textwrap.fill(text, self.columns) if self.columns is not None else text, file=self._stream)
 
     def leaves_room(self, used: int) -> bool:
         """Whether a name is still one behind ``used`` characters."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.site_table import SiteTable, own, own_share, rest_line, total, total_share
+from spprof.pprof.shortages import STACKS_FULL
 from spprof.text import amount, sampling_text, site_text, visible
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ def caveats(samples: CpuSamples) -> Iterator[str]:
             )
     if samples.ticks == "thread":
         yield "the system refused timers; a thread took the samples, by the clock"
+    unkept = sum(part.samples for part in samples.parts() if part.frames[0].function == STACKS_FULL)
+    if unkept:
+        yield (
+            f"the table of stacks was full for {amount(unkept, 'count')} {'sample' if unkept == 1 else 'samples'}, "
+            f"which read {STACKS_FULL}; set SPPROF_STACKS_MAX higher to see these lines"
+        )
     lost = samples.dropped_count
     if lost:
         reasons = ", ".join(f"{reason} {count}" for reason, count in samples.dropped.items() if count)

@@ -18,6 +18,7 @@ from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
 from spprof.heap.unwind_quality import judge
+from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
@@ -56,6 +57,7 @@ class HeapSamples:
     _sites: Sequence[StackSums]
     _wall_minus_monotonic_ns: int
     _sites_before: Sequence[StackSums] = ()
+    shortages: Shortages = NO_SHORTAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -87,7 +89,8 @@ class HeapSamples:
 
         ValueError unless 0 < confidence < 1.
         """
-        return self._whole.heap_interval(self.sampling_rate_bytes, confidence)
+        rate = max(self.sampling_rate_bytes, self.shortages.thinned_rate)
+        return self._whole.heap_interval(rate, self.shortages.lost_bytes, confidence)
 
     # ---- samples and quality
 

@@ -18,6 +18,7 @@ from spprof.analysis.sites import rounded
 from spprof.heap import compare, text
 from spprof.heap.samples import SAMPLE, HeapSamples
 from spprof.heap.to_pprof import profile_of
+from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spprof._engine import Site as StackSums
+    from spprof._engine import Stats
     from spprof.analysis.sites import Site, SiteKey
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference, TopAllocator
@@ -127,9 +129,24 @@ def take(after_serial: int = 0, sites_before: Sequence[StackSums] = (), total_be
         _sites=sites,
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
         _sites_before=sites_before,
+        shortages=_shortages(stats),
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,
+    )
+
+
+def _shortages(stats: Stats) -> Shortages:
+    return Shortages(
+        evicted_stacks=stats["evicted_stacks"],
+        folded_bytes=rounded(stats["folded_bytes"], _engine.BYTES_ONE),
+        unkept_samples=stats["unkept_samples"],
+        unkept_live_samples=stats["unkept_live_samples"],
+        marked_codes=stats["marked_codes"],
+        thinned_samples=stats["thinned_samples"],
+        thinned_rate=stats["thinned_rate"],
+        lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
+        dropped=dropped_of(stats["dropped_samples"]),
     )
 
 

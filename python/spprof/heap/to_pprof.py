@@ -51,6 +51,7 @@ def profile_of(
         "python": sys.version.split()[0],
         "total_samples": str(samples.total_samples),
         "peak_heap_bytes": str(samples.peak_heap_bytes),
+        **samples.shortages.comments(),
         **(notes or {}),
     }
     return Profile(

@@ -12,6 +12,7 @@ from operator import add
 from typing import TYPE_CHECKING
 
 from spprof.pprof.profile import Label, Location, Mapping, Profile, ProfileError, Sample
+from spprof.pprof.shortages import is_shortage, shortages_of, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def merged(profiles: Sequence[Profile]) -> Profile:
-    """The sum of one or more profiles. Time and period are the latest's, comments those that all have.
+    """The sum of one or more profiles. Time and period are the latest's, comments those that all have; what full tables
+    did is summed up.
 
     ProfileError: their sample types differ.
     """
@@ -40,7 +42,16 @@ def merged(profiles: Sequence[Profile]) -> Profile:
         period=latest.period,
         time_ns=latest.time_ns,
         duration_ns=sum(profile.duration_ns for profile in profiles),
-        comments=tuple(text for text in latest.comments if all(text in profile.comments for profile in profiles)),
+        comments=_comments(latest, profiles),
+    )
+
+
+def _comments(latest: Profile, profiles: Sequence[Profile]) -> tuple[str, ...]:
+    kept = [text for text in latest.comments if all(text in profile.comments for profile in profiles)]
+    shortages = summed(map(shortages_of, profiles)).comments()
+    return (
+        *(text for text in kept if not (latest.is_heap and is_shortage(text))),
+        *(f"{key}: {text}" for key, text in shortages.items()),
     )
 
 

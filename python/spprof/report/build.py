@@ -9,9 +9,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from spprof.analysis import estimate
+from spprof.analysis.folding import with_folding_of
 from spprof.analysis.sample_weights import Drawing
 from spprof.analysis.sites import Sums
 from spprof.pprof.profile import INUSE_SPACE, SAMPLES, Column, ProfileError, ValueType, column_of
+from spprof.pprof.shortages import shortages_of
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Report, Side
 from spprof.report.places import Places
@@ -42,7 +44,7 @@ def difference_of(old: Profile, new: Profile, names: Sequence[str], sample_type:
     types = tuple(value_type for value_type in new.sample_types if value_type in old.sample_types)
     if not types:
         raise ProfileError("the two files have no sample type in common")
-    builder = _Builder([old, new], types)
+    builder = _Builder([with_folding_of(old, new), new], types)
     for side, name in zip(builder.sides, names):
         side.name = visible(name)
     facts = [("files", " → ".join(side.name for side in builder.sides)), *facts_of_both(old, new)]
@@ -96,7 +98,9 @@ class _Builder:
         self._places = Places(has_python)
         self._threads = Threads()
         self._spread_column = _spread_column(profiles, types)
-        self.sides = [Side("", _unseen(profile), [[] for _ in types]) for profile in profiles]
+        self.sides = [
+            Side("", _unseen(profile), shortages_of(profile).lost_bytes, [[] for _ in types]) for profile in profiles
+        ]
 
     def report(self, title: str, facts: list[tuple[str, str]], first: ValueType) -> Report:
         cells = [self._cells(profile) for profile in self._profiles]
@@ -195,4 +199,4 @@ def _agree(one: Path, other: Path) -> int:
 def _unseen(profile: Profile) -> int:
     if not profile.is_heap or profile.period <= 1:
         return 0
-    return round(estimate.unseen_bytes(profile.period))
+    return round(estimate.unseen_bytes(max(profile.period, shortages_of(profile).thinned_rate)))

@@ -53,7 +53,7 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "first": report.first_column,
         "spread": report.spread_column,
         "threads": report.threads,
-        "sides": [{"name": side.name, "unseen": side.unseen_bytes} for side in report.sides],
+        "sides": [{"name": side.name, "unseen": side.unseen_bytes, "lost": side.lost_bytes} for side in report.sides],
         "places": len(report.places),
         "nodes": len(report.ups) + 1,
         "entries": len(report.entry_nodes),

@@ -51,6 +51,8 @@ class Side:
     name: str
     unseen_bytes: int = 0
     """How much may lie in blocks of which none was sampled, in the whole profile, at 95 %."""
+    lost_bytes: int = 0
+    """What lost samples stood for: the upper end of the whole lies that much higher."""
     values: list[list[int]] = field(default_factory=list)
     """For each column, entry by entry."""
     spread: Spread = field(default_factory=Spread)

@@ -22,11 +22,11 @@ class Sum {
     this.skewness += variance * side.lean[entry];
   }
 
-  /** [low, high] at 95 %; `unseen` where there may be more of which nothing was sampled. */
-  interval(unseen = 0) {
+  /** [low, high] at 95 %. Of a whole side: `unseen` may be more of which nothing was sampled, `lost` is of lost samples. */
+  interval({ unseen = 0, lost = 0 } = {}) {
     const bend = leaning(this.variance, this.skewness), above = reach(this.variance, bend);
     const low = Math.max(this.value + bend - above, this.seen);
-    return [low, Math.max(this.value + above, unseen && this.seen + unseen)];
+    return [low, Math.max(this.value + above, unseen && this.seen + unseen) + lost];
   }
 }
 

@@ -189,8 +189,7 @@ class Page {
   }
 
   showWhole() {
-    const unseen = this.report.sides.map((side) => side.unseen);
-    const [main, detail] = amountWords(this.chosen, this.chosen.whole, unseen);
+    const [main, detail] = amountWords(this.chosen, this.chosen.whole, this.report.sides);
     const { group, measure } = this.report.columns[this.choice.column], what = group || measure;
     const more = element("span", "", named(what, "", 60), detail ? `, ${detail}` : "");
     get("whole").replaceChildren(element("strong", "", main), more);
@@ -326,9 +325,8 @@ class Page {
     if (file) parts.push(element("div", "file", named(file)));
     parts.push(numbers);
     if (chosen.hasSpread && sums.length === 1 && sums[0].isKnown) {
-      const unseen = call === tree.root ? report.sides[0].unseen : 0;
-      const most = Math.max(chosen.whole[0].interval(report.sides[0].unseen)[1], 1);
-      parts.push(errorBar(sums[0], sums[0].interval(unseen), most));
+      const [side] = report.sides, most = Math.max(chosen.whole[0].interval(side)[1], 1);
+      parts.push(errorBar(sums[0], sums[0].interval(call === tree.root ? side : {}), most));
     }
     return parts;
   }

@@ -21,13 +21,13 @@ function between([low, high], unit, write = amount) {
   return `${write(Math.floor(low), unit)} – ${write(Math.ceil(high), unit)}`;
 }
 
-/** The amount of some sums in words: [main, detail]. `unseen`: as of Sum.interval. */
-function amountWords(chosen, sums, unseen = [0, 0]) {
+/** The amount of some sums in words: [main, detail]. `sides`: of the whole, the report's sides. */
+function amountWords(chosen, sums, sides = []) {
   const { unit } = chosen.column;
   if (sums.length > 1) return changeWords(chosen, sums);
   const [sum] = sums;
   if (!chosen.hasSpread || !sum.isKnown) return [amount(sum.value, unit), ""];
-  const ends = sum.interval(unseen[0]), isExact = ends[1] - ends[0] < 1;
+  const ends = sum.interval(sides[0]), isExact = ends[1] - ends[0] < 1;
   return [amount(sum.value, unit), isExact ? "exact" : `${between(ends, unit)} (95 %)`];
 }
 
@@ -57,8 +57,7 @@ function errorBar(sum, ends, most) {
 /** Rows of [name, text] that describe a call. */
 function describe(tree, call) {
   const { chosen } = tree, { unit } = chosen.column, sums = tree.sums(call), whole = tree.root;
-  const unseen = call === whole ? tree.report.sides.map((side) => side.unseen) : undefined;
-  const [main, detail] = amountWords(chosen, sums, unseen), rows = [["total", main]];
+  const [main, detail] = amountWords(chosen, sums, call === whole ? tree.report.sides : []), rows = [["total", main]];
   if (detail) rows.push([sums.length > 1 ? "" : "interval", detail]);
   const own = tree.own(call);
   rows.push(["own", own.length > 1 ? signedAmount(own[1] - own[0], unit) : amount(own[0], unit)]);

@@ -1,0 +1,74 @@
+"""Allocates from more stacks than the table holds; the tables' maxima come from the environment.
+
+evicted FOLDER   most of it is freed again: files of an early and a late moment
+held FOLDER      all of it is kept: nothing may leave
+"""
+
+import json
+import sys
+
+import spprof.memprof as memprof
+
+SIZE = 10_000
+BLOCK = SIZE + 1  # of a bytearray, which ends with a zero
+
+
+def allocate(depth, path):
+    """Each path is a stack of its own: its bits choose between two lines."""
+    if depth == 0:
+        return bytearray(SIZE)
+    if path >> depth & 1:
+        return allocate(depth - 1, path)
+    return allocate(depth - 1, path)
+
+
+def from_stacks(numbers):
+    return [allocate(12, number << 1) for number in numbers]
+
+
+def other_code(number):
+    scope = {}
+    exec(compile(f"def f{number}(): return bytearray({SIZE})", f"made_{number}.py", "exec"), scope)
+    return scope[f"f{number}"]()
+
+
+def told(snapshot):
+    stats = memprof.get_stats()
+    totals = [sum(sample.values[column] for sample in snapshot.to_pprof().samples) for column in range(4)]
+    return {
+        "text": str(snapshot),
+        "estimate": snapshot.estimated_heap_bytes,
+        "interval": snapshot.heap_bytes_interval(),
+        "allocated": totals[1],
+        "samples": snapshot.total_samples,
+        "evicted": stats.evicted_stacks,
+        "folded_bytes": stats.folded_bytes,
+        "unkept": stats.unkept_samples,
+        "codes": stats.marked_codes,
+        "thinned_rate": stats.thinned_rate_bytes,
+        "lost_bytes": stats.lost_bytes,
+    }
+
+
+def main():
+    what, folder = sys.argv[1:]
+    memprof.start(0, native="off")
+    kept = []
+    if what == "evicted":
+        from_stacks(range(40))
+        early = memprof.get_snapshot()
+        early.save(f"{folder}/early.pb.gz")
+        for begin in range(40, 1000, 40):
+            from_stacks(range(begin, begin + 40))
+    elif what == "code":
+        kept = [other_code(number) for number in range(300)]
+    else:
+        kept = from_stacks(range(1000))
+    snapshot = memprof.get_snapshot()
+    memprof.stop()
+    snapshot.save(f"{folder}/late.pb.gz")
+    snapshot.save(f"{folder}/late.html")
+    print(json.dumps({**told(snapshot), "kept": len(kept) * BLOCK}))
+
+
+main()
