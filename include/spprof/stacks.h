@@ -41,7 +41,7 @@ static inline uint64_t spprof_frame_interpreted(uint32_t code_id, uint32_t posit
  * call of the interpreter's evaluation loop runs comes that call's anchor, an address on the C stack inside the call's
  * own C frame (bit 63 clear): the frames are put in place of that native frame. Anchor 0: the next native frame in the
  * evaluation code (below). Frames whose anchor is met nowhere come last, so that none is lost. More than `capacity`
- * words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room, and all of the frames
+ * words: writes `capacity` of them and sets *depth_limited. SIZE_MAX: a code object found no room; all of the frames
  * show as one, <code table full>. Called inside the guard on the thread being sampled, possibly without any interpreter
  * lock; must not allocate. */
 typedef size_t spprof_walker(uint64_t *words, size_t capacity, bool *depth_limited);

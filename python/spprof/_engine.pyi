@@ -44,9 +44,7 @@ class Stats(TypedDict):
     uncovered_objects: list[str]  # paths of objects whose calls of malloc could not all be led to us
 
 class Site(
-    tuple[
-        int, int, int, int, int, float, float, float, float, int, int, int, float, float, int, int, bytes, bool, bool
-    ]
+    tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float, int, int, bytes, bool, bool]
 ):
     """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance
     and skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of
@@ -90,8 +88,8 @@ def code(word: int) -> tuple[str, str, int]:
     """Function, file and line of an interpreted frame. KeyError: no such word."""
 
 def modules() -> list[tuple[int, int, int, int, str, bytes]]:
-    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), generation, path and
-    build id. An object that is not filled in yet has start = end = 0."""
+    """Objects in which a native frame was seen: start, end, base (added to the addresses in its file), generation, path
+    and build id. An object that is not filled in yet has start = end = 0."""
 
 def interpreter_address() -> int:
     """An address in the interpreter's code."""
@@ -144,6 +142,7 @@ def cpu_stop() -> None:
 
 def cpu_is_active() -> bool: ...
 def cpu_stats() -> CpuStats: ...
+
 CpuStack = tuple[int, int, bytes, bool, bool]
 """A stack of a session: the number that samples have of it, its id, its packed words, whether it is cut, whether it is
 truncated."""
@@ -152,8 +151,8 @@ def cpu_profile() -> tuple[
     bytes, list[tuple[int, int, int]], list[tuple[int, str, int, int, bool]], CpuStats, list[CpuStack]
 ]:
     """Of this session, or the last: the samples (packed, CPU_SAMPLE_FORMAT each); those for which the log had no room,
-    (stack number, count, weight in ns); the threads met, (id, the kernel's name, samples, ns of its clock that no sample
-    covers or 0 if it has ended, whether it blocks our signal); the counters; the stacks."""
+    (stack number, count, weight in ns); the threads met, (id, the kernel's name, samples, ns of its clock that no
+    sample covers or 0 if it has ended, whether it blocks our signal); the counters; the stacks."""
 
 def cpu_tick_of(thread_id: int) -> tuple[int, int]:
     """The signal's number, and what the thread's timer hands to it: for tests. KeyError: the thread has no timer."""

@@ -3,8 +3,8 @@
  *   [ sample | sample | … | sample ]  full ──► summed in the record of its stack, without moment and thread
  *                           ▲ used: one atomic add takes a place; the stack's slot, written last, says that it is whole
  *
- * What the log has held since it was emptied is a round. No stack of this round leaves its table, so the slot of its id,
- * which no other stack has meanwhile, is enough to name it.
+ * What the log has held since it was emptied is a round. No stack of this round leaves its table, so the slot of its
+ * id, which no other stack has meanwhile, is enough to name it.
  *
  * Memory:  one mapping of cpu_samples_max samples, or of as many as the kernel grants; resident where touched.
  * Threads: any, lock-free. Signals: append is safe.
