@@ -1,0 +1,154 @@
+/* full_tables.c: many short runs, before and after the table of stacks has filled, each with its truth.
+ *
+ *   full_tables [KEY=VALUE...]
+ *
+ *   before=N    runs before the table is filled
+ *   after=N     runs afterwards
+ *   held=N      how many stacks keep a live block from the filling on; more than the table holds: nothing can leave it
+ *   filling=N   stacks that are met beside them, and freed again
+ *   rate=N      mean bytes between samples
+ *   seed=N      of the first run; each has its own
+ *
+ * A run allocates at old lines, which all runs share, and at new ones, which it alone has, and frees a part. Blocks of
+ * the filling are so large that each is sampled for certain: they add nothing to any variance. After each run all sums
+ * are checked (ledger.h) and the run's blocks are freed.
+ *
+ * A row a run; integers, estimates in the engine's fixed points:
+ *   0 before or 1 after, stacks in the table, evicted so far, samples under <stacks table full> so far; of all live
+ *   bytes, of those at the first old line, of all bytes the run allocated: true bytes, estimated bytes, seen bytes,
+ *   samples, variance, skewness */
+#include "ledger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define OLD_LINE ledger_line(1)
+#define NEW_LINES 12
+#define CERTAIN_RATES 64 /* a block of so many sampling intervals is missed once in 10^27 */
+#define PLAN_MAX 64
+#define KEPT_MAX 4096
+
+/* So many blocks at one place; one in `keep` stays, 0: none. */
+typedef struct step {
+    uint64_t chain, size, count, keep;
+} step;
+
+static ledger books;
+static uint64_t rate, held, filling, before;
+static uint64_t next_chain; /* of the parser */
+static uint64_t next_line = 1000;
+
+static step plan[PLAN_MAX];
+static size_t plan_length;
+static block kept[KEPT_MAX];
+static size_t kept_count;
+static uint64_t true_line_bytes; /* live at OLD_LINE */
+
+/* ---- Plans ---- */
+
+static void add_step(uint64_t chain, uint64_t size, uint64_t count, uint64_t keep) {
+    plan[plan_length++] = (step){.chain = chain, .size = size, .count = count, .keep = keep};
+}
+
+/* About 45 live samples at the old line and 160 in all, at a rate of 4096. */
+static void plan_run(void) {
+    plan_length = 0;
+    add_step(OLD_LINE, 600, 660, 2);
+    add_step(ledger_line(2), 16, 1000, 1);
+    add_step(ledger_line(2), 160, 300, 2);
+    add_step(ledger_line(3), 1600, 80, 1);
+    add_step(ledger_line(4), 5000, 12, 3);
+    for (int i = 0; i < NEW_LINES; i++) add_step(ledger_line(next_line++), 600, 74, 2);
+}
+
+/* ---- A run ---- */
+
+static void keep(block *block, bool stays) {
+    if (!stays) {
+        ledger_free(&books, block);
+        return;
+    }
+    if (kept_count == KEPT_MAX) ledger_fail("a plan keeps more blocks than there is room for");
+    kept[kept_count++] = *block;
+}
+
+static void perform(const step *step) {
+    ledger_enter(step->chain);
+    for (uint64_t i = 0; i < step->count; i++) {
+        block block = ledger_allocate(&books, step->size);
+        bool stays = step->keep && i % step->keep == 0;
+        if (stays && step->chain == OLD_LINE) true_line_bytes += step->size;
+        keep(&block, stays);
+    }
+}
+
+static void free_kept(void) {
+    while (kept_count > 0) ledger_free(&books, &kept[--kept_count]);
+    true_line_bytes = 0;
+}
+
+/* ---- Rows ---- */
+
+static void print_estimate(uint64_t truth, const estimate *found) {
+    printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %.17g %.17g", truth, found->bytes, found->seen,
+           found->samples, found->variance, found->skewness);
+}
+
+static estimate estimate_since(const spprof_site *earlier, const spprof_site *now) {
+    return (estimate){.bytes = now->allocated_bytes - earlier->allocated_bytes,
+                      .samples = now->samples - earlier->samples,
+                      .variance = now->variance - earlier->variance,
+                      .skewness = now->skewness - earlier->skewness};
+}
+
+static void print_row(bool is_after, const reading *earlier, uint64_t true_bytes_earlier) {
+    reading found;
+    ledger_check(&books, OLD_LINE, &found);
+    estimate allocated = estimate_since(&earlier->recorded, &found.recorded);
+    printf("%d %" PRIu64 " %" PRIu64 " %" PRIu64, is_after, found.stats.stacks, found.stats.evicted_stacks,
+           found.stats.unkept_samples);
+    print_estimate(books.true_live_bytes, &found.live);
+    print_estimate(true_line_bytes, &found.line);
+    print_estimate(books.true_bytes - true_bytes_earlier, &allocated);
+    printf("\n");
+}
+
+static void run(uint64_t number, uint64_t seed, bool is_after) {
+    ledger_start((uint32_t)rate, seed * 1000003 + number);
+    reading earlier;
+    ledger_check(&books, OLD_LINE, &earlier);
+    uint64_t true_bytes = books.true_bytes;
+    plan_run();
+    for (size_t i = 0; i < plan_length; i++) perform(&plan[i]);
+    print_row(is_after, &earlier, true_bytes);
+    free_kept();
+    if (spprof_stop() != SPPROF_OK) ledger_fail("cannot stop");
+}
+
+/* ---- The filling ---- */
+
+static void fill(uint64_t seed) {
+    ledger_start((uint32_t)rate, seed);
+    for (uint64_t i = 0; i < held + filling; i++) {
+        ledger_enter(ledger_parser_chain(next_chain++));
+        block block = ledger_allocate(&books, CERTAIN_RATES * rate);
+        if (!block.sampled) ledger_fail("a block was missed for certain");
+        if (i >= held) ledger_free(&books, &block);
+    }
+    if (spprof_stop() != SPPROF_OK) ledger_fail("cannot stop");
+}
+
+int main(int argc, char **argv) {
+    before = ledger_argument(argc, argv, "before", 150);
+    uint64_t after = ledger_argument(argc, argv, "after", 150), seed = ledger_argument(argc, argv, "seed", 1);
+    held = ledger_argument(argc, argv, "held", 0);
+    filling = ledger_argument(argc, argv, "filling", 20000);
+    rate = ledger_argument(argc, argv, "rate", 4096);
+    ledger_prepare();
+    for (uint64_t number = 0; number < before + after; number++) {
+        if (number == before) fill(seed);
+        run(number, seed, number >= before);
+    }
+    return 0;
+}
