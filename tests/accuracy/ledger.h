@@ -68,7 +68,8 @@ void ledger_free(ledger *ledger, block *block);
 
 void ledger_add(ledger *sum, const ledger *other);
 
-/* After the first start. Ends the program if any sum differs from another, a sample was dropped or a free was missed. `line`: see reading. */
+/* After the first start. Ends the program if any sum differs from another, a sample was dropped or a free was missed.
+ * `line`: see reading. */
 void ledger_check(const ledger *books, uint64_t line, reading *out);
 
 /* The value of NAME=VALUE among the arguments, or `otherwise`. */
