@@ -22,7 +22,7 @@ class Sum {
     this.skewness += variance * side.lean[entry];
   }
 
-  /** [low, high] at 95 %. Of a whole side: `unseen` may be there without a sample, `lost` is what lost samples stood for. */
+  /** [low, high] at 95 %. Of a whole side: `unseen` may be there without a sample, `lost` is of lost samples. */
   interval({ unseen = 0, lost = 0 } = {}) {
     const bend = leaning(this.variance, this.skewness), above = reach(this.variance, bend);
     const low = Math.max(this.value + bend - above, this.seen);
