@@ -59,6 +59,7 @@ class HeapSamples:
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
+    _thinned_rate_bytes: int = 0
 
     # ---- estimates
 
@@ -87,7 +88,7 @@ class HeapSamples:
 
         ValueError unless 0 < confidence < 1.
         """
-        return self._whole.heap_interval(self.sampling_rate_bytes, confidence)
+        return self._whole.heap_interval(max(self.sampling_rate_bytes, self._thinned_rate_bytes), confidence)
 
     # ---- samples and quality
 

@@ -130,6 +130,7 @@ def take(after_serial: int = 0, sites_before: Sequence[StackSums] = (), total_be
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,
+        _thinned_rate_bytes=stats["thinned_rate"],
     )
 
 
