@@ -381,6 +381,39 @@ TEST(test_eight_threads_in_a_table_that_is_too_small_lose_nothing) {
     assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
 }
 
+static uint32_t holders_of_stack(uint64_t id) {
+    return sp_stack_table_get(&sp_the_profiler.stacks, id)->holders;
+}
+
+TEST(test_a_stack_is_held_once_for_each_sample_that_is_live_or_in_flight) {
+    start_small("256");
+    leaf = 3;
+    allocate(1, 10);
+    uint64_t id = live_sample(1).stack_id;
+    assert_int_equal(holders_of_stack(id), 1);
+    fail_to_allocate(20);
+    assert_int_equal(holders_of_stack(id), 1);
+    allocate(2, 20);
+    assert_int_equal(holders_of_stack(id), 2);
+    allocate(2, 30); /* its free was missed */
+    assert_int_equal(holders_of_stack(id), 2);
+    reallocate(at(2), 40, NULL); /* fails */
+    assert_int_equal(holders_of_stack(id), 2);
+    reallocate(at(2), 40, at(5));
+    assert_int_equal(holders_of_stack(id), 2);
+    spprof_ticket ticket;
+    assert_false(spprof_passes(50));
+    spprof_begin(&ticket, 50);
+    assert_int_equal(holders_of_stack(id), 3);
+    spprof_end(&ticket, at(6));
+    assert_int_equal(holders_of_stack(id), 3);
+    release(1);
+    release(5);
+    release(6);
+    assert_int_equal(holders_of_stack(id), 0);
+    assert_live(0, 0);
+}
+
 /* ---- Signals ---- */
 
 static _Atomic uint32_t handled;
@@ -556,6 +589,7 @@ int main(void) {
         cmocka_unit_test(test_records_of_all_sizes_do_not_overlap),
         cmocka_unit_test(test_snapshots_of_eight_threads_whose_stacks_are_evicted_fit_together),
         cmocka_unit_test(test_eight_threads_in_a_table_that_is_too_small_lose_nothing),
+        cmocka_unit_test(test_a_stack_is_held_once_for_each_sample_that_is_live_or_in_flight),
         cmocka_unit_test(test_handlers_may_intern_where_they_interrupt_interning),
         cmocka_unit_test(test_children_forked_while_others_evict_go_on_evicting),
         cmocka_unit_test(test_a_claimed_record_stays_in_a_child),

@@ -65,8 +65,8 @@ TEST(test_a_child_waits_for_no_reader_of_its_parent) {
 
 /* ---- Threads ---- */
 
-#define THREADS 8
-#define ROUNDS 500
+#define THREADS 4
+#define ROUNDS 300
 
 typedef struct cell {
     _Atomic bool reused;
