@@ -45,10 +45,11 @@ class Output:
     """The file of a profile: a path that a forked child does not share."""
 
     def __init__(self, path: Path) -> None:
-        from spprof.formats import format_of
+        from spprof.formats import format_of, load
 
         self._path = os.path.abspath(os.fsdecode(path))
         self._format = format_of(self._path)
+        load(self._format)
         self._pid = os.getpid()
 
     @property

@@ -66,6 +66,19 @@ def sample_type_index(profile: Profile, path: str, wanted: str | None) -> int:
     raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {type_names(profile)}")
 
 
+def current_folder() -> str | None:
+    """The folder of this process; None: it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return None
+
+
+def absolute(path: str) -> str:
+    """``path`` from the root. FileNotFoundError: it is relative, and the current folder has been removed."""
+    return os.path.normpath(path) if os.path.isabs(path) else os.path.abspath(path)
+
+
 def print_json(document: dict[str, object]) -> None:
     """One document on stdout. ASCII, so that any locale can hold it."""
     json.dump(document, sys.stdout, indent=1)

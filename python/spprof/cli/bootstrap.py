@@ -76,7 +76,7 @@ def _is_importable(path: str) -> bool:
 
 def _absolute(path: str) -> str:
     """As the interpreter makes it: a "./" stays where it is."""
-    return os.path.join(os.getcwd(), path)
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
 def _execute(settings: Settings, module: dict[str, Any]) -> None:

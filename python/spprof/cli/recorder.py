@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from spprof.cli.run import Settings
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+_DESCRIPTORS_KEPT = 2
+"""The file that is written, and one that is read for its symbols."""
+
+_CALLS_KEPT = 500
+"""How many calls deep finishing may go where a signal strikes at the recursion limit."""
+
 _LAST_OF_ALL = -1_000_000
 """Priority among what a worker of multiprocessing does at its end."""
 
@@ -45,6 +51,9 @@ class Recorder:
         self._recordings = recordings.of(settings)
         self._notes = {"script": os.path.basename(os.path.abspath(settings.program))}
         self._first_pid = os.getpid()
+        self._reserve: list[int] = []
+        for recording in self._recordings:
+            recording.prepare()
         self._begin()
 
     def _begin(self) -> None:
@@ -63,6 +72,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begins to sample, and arranges for the files to be written."""
+        self._reserve = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_DESCRIPTORS_KEPT)]
         for recording in self._recordings:
             recording.start()
         atexit.register(self.finish)  # after start, which registers the shutdown: this runs before it
@@ -80,16 +90,25 @@ class Recorder:
         if self._finished or self._is_finishing:
             return
         self._is_finishing = True
+        try:
+            self._finish()
+        except Exception as error:  # whatever it is, it is not the program's
+            say(f"the profile is incomplete: {error!r}")
+        finally:
+            self._finished = True
+            self._is_finishing = False
+            if self._ending_signal:
+                self._die()
+
+    def _finish(self) -> None:
+        while self._reserve:  # what finishing needs where the program has used all
+            os.close(self._reserve.pop())
         for recording in reversed(self._recordings):
             recording.stop()
         wrote = self._write(is_last=True)
         if os.getpid() == self._first_pid:
             for recording in wrote:
                 summary.show(recording.lines(self._path(recording)))
-        self._finished = True
-        self._is_finishing = False
-        if self._ending_signal:
-            self._die()
 
     def _write(self, *, is_last: bool) -> list[Recording]:
         """Writes the files and returns what was written: nothing where another write is at work in this thread."""
@@ -118,12 +137,15 @@ class Recorder:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
+        sys.setrecursionlimit(sys.getrecursionlimit() + _CALLS_KEPT)  # the process ends: it is not set back
         _engine.signal_handled()
         self._ending_signal = number
         if self._is_finishing:
             return  # interrupted: it ends the process when it is through
-        self.finish()
-        self._die()
+        try:
+            self.finish()
+        finally:
+            self._die()
 
     def _die(self) -> None:
         """Ends as the signal would have ended the program, so that its parent sees the same."""

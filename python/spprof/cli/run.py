@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from spprof import _engine
 from spprof.cli import interpreter_options
-from spprof.cli.arguments import refusal
+from spprof.cli.arguments import absolute, refusal
 from spprof.cli.terminal import say
 from spprof.text import visible
 
@@ -167,8 +167,11 @@ def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, pro
 
     if arguments.no_heap and arguments.cpu is None:
         parser.error("--no-heap leaves nothing to record; add --cpu")
-    name = os.path.basename(os.path.abspath(program))
-    output = os.path.abspath(arguments.output or f"spprof-{name}.{os.getpid()}.pb.gz")
+    name = os.path.basename(program.rstrip(os.sep)) or "program"
+    try:
+        output = absolute(arguments.output or f"spprof-{name}.{os.getpid()}.pb.gz")
+    except FileNotFoundError:
+        parser.error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
     if arguments.cpu is None:
         outputs = output, ""
     elif arguments.no_heap:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.shortages import sentences
 from spprof.analysis.site_table import SiteTable, interval, own, own_share
-from spprof.cli.arguments import format_of_output
+from spprof.cli.arguments import current_folder, format_of_output
 from spprof.cli.terminal import say
 from spprof.cpu_time.text import caveats, headline
 from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from spprof.heap.snapshot import HeapSnapshot
 
 _TOP = 3
+_STARTED_IN = current_folder() or os.sep
+"""Where the command line is, in which the user will type the next command; the program may have gone elsewhere."""
+
 _FEW = 100
 """Samples below which an interval is wider than a fifth of the estimate on either side."""
 
@@ -61,7 +64,7 @@ def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
 
 
 def _next_command(path: str) -> str:
-    name = shlex.quote(os.path.relpath(path)) if path.startswith(os.getcwd() + os.sep) else shlex.quote(path)
+    name = shlex.quote(path[len(_STARTED_IN) + 1 :] if path.startswith(_STARTED_IN + os.sep) else path)
     return f"wrote {name}" + (f"; look at it: spprof table {name}" if format_of_output(path) == "pprof" else "")
 
 

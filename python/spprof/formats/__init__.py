@@ -9,8 +9,7 @@ A format is a module with ``write(profile, timeline)``, which yields the file in
 from __future__ import annotations
 
 import os
-from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 from spprof.formats import collapsed, pprof, speedscope
 from spprof.formats.atomic_file import write_file
@@ -48,9 +47,23 @@ def save(
     before is still there.
     """
     target = os.fsdecode(path)
-    name = format_of(target, format)
-    module = FORMATS[name] or cast("Format", import_module(f"spprof.formats.{name}"))
-    write_file(target, module.write(profile, timeline))
+    write_file(target, load(format_of(target, format)).write(profile, timeline))
+
+
+def load(name: str) -> Format:
+    """The module that writes the format ``name``, imported and with what it reads from files.
+
+    A caller that will write later loads the format now: by then the program may have shadowed its imports, lost its
+    folders, or used up its file descriptors.
+    """
+    return FORMATS[name] or _loaded_html()
+
+
+def _loaded_html() -> Format:
+    from spprof.formats import html
+
+    html.prepare()
+    return html
 
 
 def format_of(path: str, format: str | None = None) -> str:

@@ -9,6 +9,7 @@ replaced, not followed. What cannot be replaced is written directly: FIFOs, devi
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -86,12 +87,24 @@ def _sync_folder(folder: str) -> None:
     os.close(descriptor)
 
 
+_REMEDIES = {
+    errno.ENOENT: "create the folder first, or pass another path",
+    errno.ENOTDIR: "a part of the path is not a folder; pass another path",
+    errno.EISDIR: "the path is a folder; add a file name",
+    errno.EACCES: "choose a folder that this user may write to",
+    errno.EPERM: "choose a folder that this user may write to",
+    errno.EROFS: "the file system is read-only; pass a path on another",
+    errno.ENAMETOOLONG: "pass a shorter name",
+    errno.EMFILE: "this process has no file descriptor left; close some, or raise its limit (ulimit -n)",
+    errno.ENFILE: "the system has no file descriptor left; close files, or raise its limit (sysctl fs.file-max)",
+    errno.EFBIG: "the file would be larger than this process may write; raise its limit (ulimit -f)",
+    errno.ENOSPC: "free some space or pass another path",
+    errno.EDQUOT: "this user's quota is used up; free some space or pass another path",
+    errno.EIO: "the device fails; pass a path on another",
+}
+"""What to do about an error, by its number."""
+
+
 def _raise_with_remedy(error: OSError, path: str) -> NoReturn:
-    remedies: dict[type[OSError], str] = {
-        FileNotFoundError: "create the folder first, or pass another path",
-        NotADirectoryError: "a part of the path is not a folder; pass another path",
-        IsADirectoryError: "the path is a folder; add a file name",
-        PermissionError: "choose a folder that this user may write to",
-    }
-    remedy = remedies.get(type(error), "free some space or pass another path")
+    remedy = _REMEDIES.get(error.errno or 0, "pass another path")
     raise OSError(error.errno, f"{error.strerror}; cannot write the snapshot: {remedy}", path) from error

@@ -11,8 +11,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import os
 from functools import lru_cache
+from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from spprof.report.encode import encode
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 SCRIPTS = ("data.js", "numbers.js", "tree.js", "sites.js", "graph.js", "words.js", "table.js", "page.js")
 """In the order in which they are joined: each uses what stands before it."""
-
-_FOLDER = os.path.join(os.path.dirname(__file__), "assets")
 
 
 class _Parts(NamedTuple):
@@ -39,7 +37,7 @@ class _Parts(NamedTuple):
 
 def written(report: Report) -> Iterator[bytes]:
     """The file in pieces, UTF-8. Deterministic: the same report gives the same bytes."""
-    parts = _parts()
+    parts = read_parts()
     head, tail = parts.template.split("{data}")
     head = head.replace("{policy}", parts.policy).replace("{style}", parts.style)
     yield head.replace("{title}", html.escape(report.title)).encode("utf-8", "backslashreplace")
@@ -48,7 +46,8 @@ def written(report: Report) -> Iterator[bytes]:
 
 
 @lru_cache(maxsize=1)
-def _parts() -> _Parts:
+def read_parts() -> _Parts:
+    """Read the page's template, style and scripts, once."""
     style = _read("report.css")
     script = '"use strict";\n(() => {\n' + "\n".join(map(_read, SCRIPTS)) + "\n})();\n"
     policy = (
@@ -59,8 +58,7 @@ def _parts() -> _Parts:
 
 
 def _read(name: str) -> str:
-    with open(os.path.join(_FOLDER, name), encoding="utf-8") as file:
-        return file.read()
+    return resources.files("spprof.report").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
 
 
 def _source(text: str) -> str:
