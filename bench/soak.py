@@ -3,19 +3,20 @@
     make bench        or      .venv/bin/python bench/soak.py [parser | coverage]
 
 parser: each table is shrunk a hundredfold, and so is what is thrown at it: 332 new stacks a second (tests/accuracy/
-soak.c) for ten days are 2.87 million. First one thread, then four: where the kernel puts one aside while it evicts,
-the others go on without, and 328 free places last them less than a millisecond. Last the same four with tables of the
-default size, which lose no name. After each step all sums of the engine are compared with each other and with the
-program's own, to the last 1/256 of a byte; where two differ, the program and this one end with an error. In the end a
-line that was never met before allocates 50 MB. Rows of one table share the samples of the memory that was leaked in the
-first step, so their estimates err to one side together.
+soak.c) for ten days are 2.87 million. First one thread, then four; then four and eight with tables of the default size.
+Threads do nothing but make new stacks here, hundreds of thousands a second. While the kernel has put one aside that
+evicts, or that looks a stack up, the others use up what is free and count the rest under <stacks table full> ("under
+full"). After each step all sums of the engine are compared with each other and with the program's own, to the last
+1/256 byte; where two differ, both programs end with an error. In the end a line that was never met before
+allocates 50 MB. Rows of one table share the samples of the memory that was leaked in the first step, so their estimates
+err to one side together.
 
 coverage: thousands of short runs of known size, half of them before the table of stacks has filled and half after
 (tests/accuracy/full_tables.c): how often the 95 % interval holds the truth, and the mean error of the estimate in
 standard errors of the mean. The full table is one whose stacks may all leave; one of which live blocks hold a third;
 nearly all; all, so that each new stack is counted under <stacks table full>.
 
-A minute on one idle core. Tables are Markdown, for docs/benchmarks.md.
+About a minute on one idle core. Tables are Markdown, for docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -161,6 +162,7 @@ def main() -> None:
                 print_soak(program, "1 thread", SHRUNK, seed=1, stacks=NEW_STACKS)
                 print_soak(program, "4 threads", SHRUNK, seed=2, stacks=NEW_STACKS, threads=4)
                 print_soak(program, "4 threads, tables of the default size", 1, seed=3, stacks=1_000_000, threads=4)
+                print_soak(program, "8 threads, tables of the default size", 1, seed=4, stacks=1_000_000, threads=8)
             elif part == "coverage":
                 print_coverage(compile_c("full_tables", Path(folder)))
             else:
