@@ -63,20 +63,23 @@ static bool is_full(void) {
     return sp_live_table_count(&sp_the_profiler.live) >= sp_the_profiler.live.max;
 }
 
-static void thin_table_locked(void) {
-    uint32_t rate;
-    while (is_full() && (rate = next_rate()) != 0) {
+/* Other threads may fill the table again at once: that is for the caller's next try. */
+static bool thin_table_locked(void) {
+    while (is_full()) {
+        uint32_t rate = next_rate();
+        if (rate == 0) return false;
         atomic_store(&sp_the_profiler.counters.thinned_rate, rate);
         atomic_fetch_add(&sp_the_profiler.counters.thinnings, 1);
         sp_live_table_thin(&sp_the_profiler.live, rate, thin, NULL);
     }
+    return true;
 }
 
 bool sp_thinning_make_room(void) {
     sp_lock_acquire(&sp_the_profiler.thinning);
-    thin_table_locked();
+    bool has_room = thin_table_locked();
     sp_lock_release(&sp_the_profiler.thinning);
-    return !is_full();
+    return has_room;
 }
 
 static bool is_nearly_empty(void) {

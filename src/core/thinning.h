@@ -26,7 +26,7 @@ bool sp_thinning_keeps(spprof_sample *sample, uint32_t rate);
 /* Where three quarters of the table are empty, half as large a rate will do from now on. True: it was changed. */
 bool sp_thinning_relax(void);
 
-/* Thins the live table, unless another thread just has. False: it is as full as before. */
+/* Thins the live table, unless another thread just has. False: no thinning would make its samples fewer. */
 bool sp_thinning_make_room(void);
 
 #endif
