@@ -25,10 +25,9 @@ from spprof import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from types import TracebackType
 
-    from spprof._engine import Site
+    from spprof.heap.samples import Allocated
     from spprof.heap.snapshot import HeapSnapshot
     from spprof.results import (
         AllocationSample,
@@ -171,7 +170,7 @@ class MemoryProfiler:
         self._snapshot: HeapSnapshot | None = None
         self._serial_before = 0
         self._total_before = 0
-        self._sites_before: Sequence[Site] = ()
+        self._before: dict[int, Allocated] = {}
 
     @property
     def snapshot(self) -> HeapSnapshot:
@@ -187,12 +186,16 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
+        from spprof.heap.samples import allocated_by_stack
+
         _, sites, stats, _ = _engine.snapshot(_AFTER_ALL)
+        before = allocated_by_stack(sites)
+        del sites
         _start(self._rate_bytes, self._native, self._seed)
         self._snapshot = None
         self._serial_before = stats["last_serial"]
         self._total_before = stats["total_samples"]
-        self._sites_before = sites
+        self._before = before
         return self
 
     def __exit__(
@@ -201,9 +204,9 @@ class MemoryProfiler:
         from spprof.heap.snapshot import take
 
         try:
-            self._snapshot = take(self._serial_before, self._sites_before, self._total_before)
+            self._snapshot = take(self._serial_before, self._before, self._total_before)
         finally:
-            self._sites_before = ()
+            self._before = {}
             if _engine.is_active():  # else the block itself has stopped the profiler
                 stop()
 

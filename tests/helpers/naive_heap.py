@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass, field
 
 from spprof import _engine
+from spprof.heap.samples import allocated_by_stack
 from spprof.heap.snapshot import HeapSnapshot
 from spprof.results import Frame
 
@@ -70,7 +71,7 @@ class NaiveHeap:
             _packed=b"".join(map(_packed, reversed(live))),
             _sites=self.sites(),
             _wall_minus_monotonic_ns=WALL_MINUS_MONOTONIC_NS,
-            _sites_before=before,  # type: ignore[arg-type]
+            _before=allocated_by_stack(before),  # type: ignore[arg-type]
             _frames_of=self.stacks.__getitem__,
             _native_part=self.native_part,
             _learn=self.learned.extend,

@@ -10,7 +10,7 @@ Taking the samples touches nothing per sample in Python; whatever costs is worke
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from spprof._engine import NativePart
     from spprof._engine import Site as StackSums
@@ -37,7 +37,10 @@ SiteTotals = tuple[int, int, int, int, int]
 1/OBJECTS_ONE."""
 
 
-_NOTHING = (0, 0, 0)
+Allocated = tuple[int, int, int]
+"""Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
+
+_NOTHING: Allocated = (0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -56,7 +59,8 @@ class HeapSamples:
     _packed: bytes
     _sites: Sequence[StackSums]
     _wall_minus_monotonic_ns: int
-    _sites_before: Sequence[StackSums] = ()
+    _before: Mapping[int, Allocated] = field(default_factory=dict)
+    """What each stack had ever allocated at the beginning of what the snapshot covers."""
     shortages: Shortages = NO_SHORTAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
@@ -112,7 +116,7 @@ class HeapSamples:
     @property
     def frame_pointer_health(self) -> FramePointerHealth:
         """How far native stacks can be trusted: of all samples taken, how many stacks are whole."""
-        before = self._before
+        before = self._before_by_stack
         return judge([(self._native_part(site[0]), site[9] - before.get(site[0], _NOTHING)[0]) for site in self._sites])
 
     # ---- for the package's own use
@@ -128,7 +132,7 @@ class HeapSamples:
     def site_totals(self) -> list[SiteTotals]:
         """Each stack that has any sample, with what this snapshot counts of it. All of them are then known by name."""
         self._learn(site[0] for site in self._sites)
-        before = self._before
+        before = self._before_by_stack
         totals = []
         for site in self._sites:
             _, earlier_bytes, earlier_objects = before.get(site[0], _NOTHING)
@@ -166,15 +170,15 @@ class HeapSamples:
         return {stack_id: key_of(frame) for stack_id, frame in zip(live, frames)}
 
     @cached_property
-    def _before(self) -> dict[int, tuple[int, ...]]:
-        """Samples, bytes and objects ever allocated by each stack at the beginning. What a stack had that has left the
-        table since is by now part of what ``STACKS_EVICTED`` has."""
+    def _before_by_stack(self) -> dict[int, Allocated]:
+        """``_before`` for the stacks that are listed now: what a stack had that has left the table since is by now part
+        of what ``STACKS_EVICTED`` has."""
         here = {site[0] for site in self._sites}
-        before: dict[int, tuple[int, ...]] = {}
-        for site in self._sites_before:
-            stack_id = site[0] if site[0] in here else _engine.STACKS_EVICTED
-            known = before.get(stack_id, _NOTHING)
-            before[stack_id] = (known[0] + site[9], known[1] + site[10], known[2] + site[11])
+        before: dict[int, Allocated] = {}
+        for stack_id, (samples, space, objects) in self._before.items():
+            place = stack_id if stack_id in here else _engine.STACKS_EVICTED
+            known = before.get(place, _NOTHING)
+            before[place] = known[0] + samples, known[1] + space, known[2] + objects
         return before
 
     @cached_property
@@ -184,6 +188,11 @@ class HeapSamples:
             if record[1]:
                 whole.add(_live(record))
         return whole
+
+
+def allocated_by_stack(sites: Iterable[StackSums]) -> dict[int, Allocated]:
+    """What each stack has ever allocated, without what a snapshot holds of it besides."""
+    return {site[0]: (site[9], site[10], site[11]) for site in sites}
 
 
 def _live(record: StackSums) -> Sums:

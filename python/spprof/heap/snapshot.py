@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 from spprof import _engine, formats
 from spprof.analysis.sites import rounded
 from spprof.heap import compare, text
-from spprof.heap.samples import SAMPLE, HeapSamples
+from spprof.heap.samples import RATE, SAMPLE, HeapSamples
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
-    from spprof._engine import Site as StackSums
     from spprof._engine import Stats
     from spprof.analysis.sites import Site, SiteKey
+    from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference, TopAllocator
 
@@ -111,11 +111,11 @@ class HeapSnapshot(HeapSamples):
         return iframe(self.to_pprof())
 
 
-def take(after_serial: int = 0, sites_before: Sequence[StackSums] = (), total_before: int = 0) -> HeapSnapshot:
+def take(after_serial: int = 0, before: Mapping[int, Allocated] | None = None, total_before: int = 0) -> HeapSnapshot:
     """Take a snapshot of the samples that came after ``after_serial``.
 
-    ``sites_before`` and ``total_before``: the sites and the number of samples when that was the last serial; what had
-    been allocated by then is left out of the allocated totals.
+    ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
+    serial; both are left out of the totals.
     """
     packed, sites, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
     stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
@@ -128,15 +128,18 @@ def take(after_serial: int = 0, sites_before: Sequence[StackSums] = (), total_be
         _packed=packed,
         _sites=sites,
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
-        _sites_before=sites_before,
-        shortages=_shortages(stats),
+        _before=before or {},
+        shortages=_shortages(stats, packed),
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,
     )
 
 
-def _shortages(stats: Stats) -> Shortages:
+def _shortages(stats: Stats, packed: bytes) -> Shortages:
+    thinned_rate = stats["thinned_rate"]
+    if thinned_rate:  # later samples may be drawn more often than the blocks of before were thinned to
+        thinned_rate = max(thinned_rate, max((record[RATE] for record in SAMPLE.iter_unpack(packed)), default=0))
     return Shortages(
         evicted_stacks=stats["evicted_stacks"],
         folded_bytes=rounded(stats["folded_bytes"], _engine.BYTES_ONE),
@@ -144,7 +147,7 @@ def _shortages(stats: Stats) -> Shortages:
         unkept_live_samples=stats["unkept_live_samples"],
         marked_codes=stats["marked_codes"],
         thinned_samples=stats["thinned_samples"],
-        thinned_rate=stats["thinned_rate"],
+        thinned_rate=thinned_rate,
         lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
         dropped=dropped_of(stats["dropped_samples"]),
     )
