@@ -161,7 +161,7 @@ def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str,
     try:
         python, capture = files.memray_capture(folder)
     except OSError as error:
-        yield "not to be had here", str(error)
+        yield "unavailable", str(error)
         return
     path = folder / "memray.html"
     command = [str(python), "-m", "memray", "flamegraph", "-f", "-o", str(path), str(capture)]
@@ -170,7 +170,7 @@ def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str,
     try:
         make_local(path, folder)
     except (OSError, subprocess.CalledProcessError) as error:
-        yield "without a network", f"it draws nothing, and its libraries are not to be had here: {error}"
+        yield "without a network", f"it draws nothing, and its libraries are unavailable: {error}"
         return
     ready = "document.querySelectorAll('#chart svg g rect').length > 1"
     yield from Measured(browser, f"file://{path}", ready, {"zoom by a click": click_at(300, 400)}).lines()
@@ -196,7 +196,7 @@ def speedscope_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[
     try:
         npm_install(folder, SPEEDSCOPE)
     except (OSError, subprocess.CalledProcessError) as error:
-        yield "not to be had here", str(error)
+        yield "unavailable", str(error)
         return
     path = folder / "heap.json"
     yield "written in", saved(path)

@@ -78,7 +78,7 @@ _session: Optional[_Session] = None
 
 
 def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None) -> None:
-    """Begins a new profile of all threads, those that come later included.
+    """Start a new profile of all threads, including those that come later.
 
     ``interval_ms``: 1 to 1000 milliseconds between two samples of a thread, 10 by default. The kernel may make it
     longer, to a tick of its own (up to 10 ms); weights say what each sample stands for.
@@ -102,7 +102,7 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
 
 
 def stop() -> Profile:
-    """Ends the profile and returns it; with an ``output_path`` also saves it there.
+    """Stop the profile and return it; with an ``output_path`` also save it there.
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
     profiler has stopped nevertheless.
@@ -112,12 +112,12 @@ def stop() -> Profile:
 
 
 def is_active() -> bool:
-    """Whether a profile is being made: between ``start()`` and ``stop()``."""
+    """Return whether a profile is being made: between ``start()`` and ``stop()``."""
     return _engine.cpu_is_active()
 
 
 def stats() -> CpuStats:
-    """The profiler's counters, of the running profile or of the last. Zeros before the first start."""
+    """Return the profiler's counters, of the running profile or of the last. Zeros before the first start."""
     from spprof.results import CpuStats
 
     counters = _engine.cpu_stats()
@@ -138,7 +138,7 @@ def stats() -> CpuStats:
 
 
 class Profiler:
-    """Profiles one block of code, and what all other threads do meanwhile.
+    """Profile one block of code, and what all other threads do meanwhile.
 
         with Profiler() as profiler:
             ...
@@ -205,7 +205,7 @@ def _own_session() -> _Session | None:
 
 
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
-    """Profiles each call of a function: ``@profile``, or ``@profile(interval_ms=1)`` with the arguments of ``start()``.
+    """Profile each call of a function: ``@profile``, or ``@profile(interval_ms=1)`` with the arguments of ``start()``.
 
     The decorated function has an attribute ``profile``: the ``Profile`` of the last call that ended, None before. Of a
     generator or a coroutine function a call lasts from its first step to its end, and shows what the program does

@@ -67,27 +67,27 @@ _at_exit_registered = allocate_lock()
 
 
 def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
-    """Begins sampling. Starting again after ``stop()`` adds to what is already recorded.
+    """Start sampling. Starting again after ``stop()`` adds to what is already recorded.
 
     ``sampling_rate_kb``: mean KiB between samples, 512 by default, at most 1048576 (1 GiB). Fewer is more accurate and
     costs more; 0 samples every allocation, exact and slow: for tests and tiny scripts. A new rate holds from each
     thread's next allocation on; estimates over mixed rates stay unbiased.
 
-    ``native``: how allocations below Python's allocators are followed. ``"auto"``: by ``libspprof_alloc.so`` if it was
+    ``native``: how to follow allocations below Python's allocators. ``"auto"``: by ``libspprof_alloc.so`` if it was
     preloaded (LD_PRELOAD), else by patching the loaded objects, which needs no restart. ``"preload"``: an error
     without the library. ``"patch"``: by patching. ``"off"``: Python's allocators only.
 
     ``seed``: 0 to 2**64 - 1 makes the random sequence of each thread the same in each run; None seeds it anew.
 
     ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
-    integer (a bool is none). RuntimeError: already active, shut down, the native mode is not to be had, or this is a
+    integer (a bool is none). RuntimeError: already active, shut down, the native mode is unavailable, or this is a
     subinterpreter with its own GIL; the message says what to do.
     """
     _start(*_checked(sampling_rate_kb, native, seed))
 
 
 def stop() -> None:
-    """Ends sampling. Frees are still followed, so that nothing looks leaked afterwards; all data stays readable.
+    """Stop sampling. Frees are still followed, so nothing looks leaked afterwards; all data stays readable.
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
@@ -95,7 +95,7 @@ def stop() -> None:
 
 
 def get_snapshot() -> HeapSnapshot:
-    """The sampled blocks that are live now: while active, after ``stop()`` and after ``shutdown()``.
+    """Return the sampled blocks that are live now: while active, after ``stop()`` and after ``shutdown()``.
 
     RuntimeError: nothing was ever started.
     """
@@ -107,7 +107,7 @@ def get_snapshot() -> HeapSnapshot:
 
 
 def get_stats() -> MemProfStats:
-    """The profiler's counters. Never stops the program; zeros before the first start."""
+    """Return the profiler's counters. Never stops the program; zeros before the first start."""
     from spprof.analysis.sites import rounded
     from spprof.results import MemProfStats
     from spprof.text import percent
@@ -137,12 +137,12 @@ def get_stats() -> MemProfStats:
 
 
 def is_active() -> bool:
-    """Whether sampling is on: between ``start()`` and ``stop()`` or ``shutdown()``."""
+    """Return whether sampling is on: between ``start()`` and ``stop()`` or ``shutdown()``."""
     return _engine.is_active()
 
 
 def shutdown() -> None:
-    """Ends the profiler for good: hooks let everything pass, and frees are no longer followed.
+    """End the profiler for good: hooks let everything pass, and frees are no longer followed.
 
     What is recorded stays readable; its memory is left to the operating system. Runs by itself when the interpreter
     exits. Calling it again changes nothing, starting again is a RuntimeError. So is a call in a subinterpreter with its
@@ -152,7 +152,7 @@ def shutdown() -> None:
 
 
 class MemoryProfiler:
-    """Profiles one block of code.
+    """Profile one block of code.
 
         with MemoryProfiler() as profiler:
             ...
@@ -162,7 +162,7 @@ class MemoryProfiler:
     block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``.
 
     RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
-    nest), shut down, the native mode is not to be had, or this is a subinterpreter with its own GIL.
+    nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL.
     """
 
     def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:

@@ -16,7 +16,7 @@ uint32_t sp_process_id(void);
 uintptr_t sp_thread_stack_top(void);
 
 /* Runs `work` on a new thread that blocks all signals, so that no handler of the program's runs there. False: there is
- * none to be had. sp_thread_join waits for its end. Allocates. */
+ * none. sp_thread_join waits for its end. Allocates. */
 typedef struct sp_thread {
     uint64_t handle;
 } sp_thread;

@@ -50,7 +50,7 @@ typedef enum sp_tick_clock { SP_TICK_CPU, SP_TICK_WALL } sp_tick_clock;
 
 #define SP_TICK_NONE (-1)
 
-/* A timer for a thread of this process, on its CPU clock or on the monotonic one. SP_TICK_NONE: not to be had. */
+/* A timer for a thread of this process, on its CPU clock or on the monotonic one. SP_TICK_NONE: unavailable. */
 int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie);
 /* One for the process, on the CPU time of all its threads or on the monotonic clock. The kernel chooses the thread:
  * since 6.4 the one that runs, before rather the first. */

@@ -48,7 +48,7 @@ bool sp_finder_begin(void);
 /* Its signal came. */
 void sp_finder_on_tick(void);
 
-/* The thread that sends signals where the kernel grants no timers. False: there is none to be had. */
+/* The thread that sends signals where the kernel grants no timers. False: none can be started. */
 bool sp_sender_begin(void);
 void sp_sender_end(void);
 

@@ -1,4 +1,4 @@
-/* A fuzzing engine for where libFuzzer is not to be had: replays the inputs of the given folders, then changes them at
+/* A fuzzing engine for where libFuzzer is missing: replays the inputs of the given folders, then changes them at
  * random, and keeps what reached new code.
  *
  *   driver [-max_total_time=SECONDS] [-runs=N] [-seed=N] [-artifact_prefix=DIR/] FOLDER...

@@ -73,8 +73,8 @@ def _advice(taken: HeapSnapshot, rate_kb: int) -> Iterator[str]:
         yield "nothing was sampled: the program allocated little" + _lower(rate_kb)
     elif taken.live_samples == 0:
         yield (
-            "nothing that is alive was sampled: the program has freed nearly all; what it allocated stands in the file "
-            "(--sample-type alloc_space)" + _lower(rate_kb)
+            "nothing that is alive was sampled: the program has freed nearly all; the file still shows what it "
+            "allocated (--sample-type alloc_space)" + _lower(rate_kb)
         )
     elif taken.live_samples < _FEW and rate_kb:
         yield "few samples make wide intervals" + _lower(rate_kb)
