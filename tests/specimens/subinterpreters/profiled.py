@@ -1,12 +1,17 @@
 """The main interpreter profiles; others run, read, end and are followed by others meanwhile."""
 
 import gc
+import sys
 
 import spprof
 from interpreter import Interpreter, in_threads
 from spprof import memprof
 
 RATE_KB = 100
+SWAPS_RAW_ALLOCATOR = sys.version_info[:2] == (3, 12)
+"""While an interpreter is made, the process's RAW domain has its default allocator for moments: with native="off", what
+others allocate or free just then passes our hook by, and a sample or a free may be missed."""
+
 BIG = 8_000_000
 """Eighty times the sampling interval: such a block is certain to be a sample."""
 
@@ -184,8 +189,9 @@ def come_and_go(kind, at_once):
         memprof.stop()
         gc.collect()
         stats = memprof.get_stats()
-        assert stats.collisions == 0, stats
-        assert not any(stats.dropped_samples.values()), stats
+        if at_once == 1 or not SWAPS_RAW_ALLOCATOR:
+            assert stats.collisions == 0, stats
+            assert not any(stats.dropped_samples.values()), stats
 
 
 def left_behind(kind):
