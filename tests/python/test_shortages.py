@@ -44,9 +44,9 @@ def test_stacks_that_leave_the_table_take_nothing_from_any_total(child: Child) -
     small = run(child, "evicted", SPPROF_STACKS_MAX="128")
     assert told["evicted"] == 0
     assert small["evicted"] > 500
-    # 1000 blocks were allocated; interpreters allocate a little of their own besides.
+    # 1000 blocks were allocated; saving the early file allocates 2 to 6 MB besides. Twice counted would be 10 MB more.
     for one in (told, small):
-        assert 1000 * 10_001 <= one["allocated"] <= 1000 * 10_001 + 5_000_000
+        assert 1000 * 10_001 <= one["allocated"] <= 1000 * 10_001 + 8_000_000
     assert STACKS_EVICTED in shown(child, "table", "--sample-type", "alloc_space")
 
 

@@ -27,7 +27,8 @@ def begin_again_with_holdings() -> None:
     path = library("holdings")
     if path not in os.environ.get("LD_PRELOAD", ""):
         os.environ["LD_PRELOAD"] = f"{path}:{os.environ['LD_PRELOAD']}"
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # 3.9 has only what is behind its own options
+        os.execv(sys.executable, [sys.executable, *words[1:]])
 
 
 begin_again_with_holdings()
