@@ -52,6 +52,25 @@ except OSError: print("ran", flush=True)
     run(place, name, HOLD + program)
 
 
+def test_descriptors_of_the_program_stay_open_whatever_number_they_have(place: Place) -> None:
+    """It closes all that it did not open, as daemons do; its files are flushed when the interpreter ends."""
+    program = """
+import os
+os.closerange(3, 256)
+files = [open(f"file{number}", "w") for number in range(60)]
+for file in files: file.write(file.name)
+assert [file.fileno() for file in files] == list(range(3, 63))
+print("ran", flush=True)
+"""
+    run(place, "x.pb.gz", HOLD + program)
+    assert [(place.folder / f"file{number}").read_text() for number in range(60)] == [f"file{n}" for n in range(60)]
+
+
+def test_the_program_has_the_low_descriptors(place: Place) -> None:
+    program = "import os\nassert [os.open('/dev/null', 0) for _ in range(30)] == list(range(3, 33))\nprint('ran')"
+    run(place, "x.pb.gz", HOLD + program)
+
+
 @pytest.mark.parametrize(
     "loses",
     [

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import fcntl
 import os
 import signal
+import stat
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from spprof import _engine
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
     from spprof.cli.run import Settings
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-_DESCRIPTORS_KEPT = 2
-"""The file that is written, and one that is read for its symbols."""
+_RESERVE_FROM = 40
+"""The least number of a reserved descriptor: programs may count on the low ones being free."""
 
 _CALLS_KEPT = 500
 """How many calls deep finishing may go where a signal strikes at the recursion limit."""
@@ -51,7 +54,7 @@ class Recorder:
         self._recordings = recordings.of(settings)
         self._notes = {"script": os.path.basename(os.path.abspath(settings.program))}
         self._first_pid = os.getpid()
-        self._reserve: list[int] = []
+        self._reserve: dict[int, int] = {}
         for recording in self._recordings:
             recording.prepare()
         self._begin()
@@ -72,7 +75,7 @@ class Recorder:
 
     def start(self) -> None:
         """Begins to sample, and arranges for the files to be written."""
-        self._reserve = [os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC) for _ in range(_DESCRIPTORS_KEPT)]
+        self._reserve = _reserved_descriptors()
         for recording in self._recordings:
             recording.start()
         atexit.register(self.finish)  # after start, which registers the shutdown: this runs before it
@@ -101,8 +104,7 @@ class Recorder:
                 self._die()
 
     def _finish(self) -> None:
-        while self._reserve:  # what finishing needs where the program has used all
-            os.close(self._reserve.pop())
+        _give_back(self._reserve)
         for recording in reversed(self._recordings):
             recording.stop()
         wrote = self._write(is_last=True)
@@ -180,6 +182,32 @@ class Recorder:
             waiting.acquire(timeout=self._settings.every)
             if not self._finished:
                 self._write(is_last=False)
+
+
+def _reserved_descriptors() -> dict[int, int]:
+    """Two descriptors for when the program has used all, of the file that is written and of one that is read for its
+    symbols: their numbers, and the inode of the pipe that they belong to. Empty where there are none to spare."""
+    try:
+        ends = os.pipe()
+    except OSError:
+        return {}
+    kept: dict[int, int] = {}
+    with suppress(OSError):
+        for end in ends:
+            kept[fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, _RESERVE_FROM)] = os.fstat(end).st_ino
+    for end in ends:
+        os.close(end)
+    return kept
+
+
+def _give_back(reserve: dict[int, int]) -> None:
+    """Closes what is still ours of the reserve: a program may have closed it, and have a file of its own there now."""
+    while reserve:
+        descriptor, inode = reserve.popitem()
+        with suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISFIFO(status.st_mode) and status.st_ino == inode:
+                os.close(descriptor)
 
 
 def _finish_with_worker(recorder: Recorder) -> None:
