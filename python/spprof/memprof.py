@@ -81,7 +81,8 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
 
     ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
     integer (a bool is none). RuntimeError: already active, shut down, the native mode is unavailable, or this is a
-    subinterpreter with its own GIL; the message says what to do.
+    subinterpreter with its own GIL; the message says what to do. If ``"auto"`` finds no malloc call that it can patch,
+    a RuntimeWarning says so, and only Python's allocators are sampled.
     """
     _start(*_checked(sampling_rate_kb, native, seed))
 
@@ -217,8 +218,25 @@ def _start(rate_bytes: int, native: str, seed: int | None) -> None:
     import spprof.heap.snapshot  # noqa: F401
 
     _engine.start(rate_bytes, native, seed)
+    if native == "auto" and _engine.stats()["native_mode"] == "off":
+        _warn_of_off()
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
+
+
+def _warn_of_off() -> None:
+    import warnings
+
+    words = (
+        "the heap profiler found no malloc call that it could patch (a statically linked program, or a sandbox that "
+        "refuses process_vm_writev where there is no /proc), so it samples Python's allocators only: start the program "
+        f'with LD_PRELOAD={_engine.library_path()}, or use native="off" if that is what you want'
+    )
+    try:
+        warnings.warn(words, RuntimeWarning, stacklevel=4)
+    except RuntimeWarning:  # made an error: nothing was started then
+        _engine.stop()
+        raise
 
 
 def _stop_own() -> None:
