@@ -93,12 +93,12 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     child writes to the same path with its pid behind it.
 
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
-    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: the system has neither
-    timers nor threads to offer. Where it has no timers (``timer_create`` is refused by a sandbox), a RuntimeWarning
-    says so, and a thread takes the samples.
+    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: a sandbox grants neither
+    timers nor a thread that sends signals, or refuses to tell CPU time. Where it refuses only timers (``timer_create``
+    or ``timer_settime``), a RuntimeWarning says so, and a thread takes the samples.
     """
-    if _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path)) == "thread":
-        _warn_of_thread()
+    ticks = _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
+    _warn_of_limits(ticks)
 
 
 def stop() -> Profile:
@@ -166,8 +166,7 @@ class Profiler:
         return self._profile
 
     def __enter__(self) -> Profiler:
-        if self._begin() == "thread":
-            _warn_of_thread()
+        _warn_of_limits(self._begin())
         return self
 
     def _begin(self) -> str:
@@ -242,19 +241,43 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
 
 
 BY_THREAD = (
-    "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
+    "the system refuses timers (timer_create, timer_settime), so a thread takes the samples, by the clock; "
     "weights are CPU time all the same"
 )
 
 
-def _warn_of_thread() -> None:
+_UNLISTED = (
+    "the threads cannot be listed (is /proc mounted, and readable?), so only the one that starts the profile may be "
+    "sampled: make /proc/self/task readable"
+)
+
+
+def _warn_of_limits(ticks: str) -> None:
+    """Say what the system withholds, at the caller of the caller."""
+    words = [BY_THREAD] if ticks == "thread" else []
+    if not _finds_threads(ticks):
+        words.append(_UNLISTED)
+    if not words:
+        return
     import warnings
 
     try:
-        warnings.warn(BY_THREAD, RuntimeWarning, stacklevel=3)
+        for one in words:
+            warnings.warn(one, RuntimeWarning, stacklevel=3)
     except RuntimeWarning:  # made an error: nothing was started then
         _engine.cpu_stop()
         raise
+
+
+def _finds_threads(ticks: str) -> bool:
+    """Whether other threads are found: by the list, or from Linux 6.4 on by the signals of the process's timer."""
+    from spprof.cpu_time.thread_names import ids
+
+    return bool(ids()) or (ticks == "timer" and _linux() >= (6, 4))
+
+
+def _linux() -> tuple[int, ...]:
+    return tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2] if number.isdigit())
 
 
 _ENDED_EARLY = {

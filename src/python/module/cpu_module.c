@@ -33,12 +33,19 @@ static PyObject *raise_status(spprof_cpu_status status) {
     case SPPROF_CPU_NO_SIGNAL:
         PyErr_SetString(PyExc_OSError,
                         "the CPU profiler needs a real-time signal, and the program has a handler for each "
-                        "of them: start the profiler before those handlers are installed");
+                        "of them: start the profiler before those handlers are installed (or a sandbox refuses "
+                        "rt_sigaction: allow it)");
         return NULL;
     case SPPROF_CPU_NO_TICKS:
         PyErr_SetString(PyExc_OSError,
-                        "the CPU profiler needs a timer or a thread, and the kernel grants neither: allow "
-                        "timer_create in the sandbox's rules");
+                        "the CPU profiler needs timers, or a thread that sends signals, and the system grants neither: "
+                        "allow timer_create and timer_settime in the sandbox's rules, or else rt_tgsigqueueinfo and "
+                        "another thread");
+        return NULL;
+    case SPPROF_CPU_NO_CLOCK:
+        PyErr_SetString(PyExc_OSError,
+                        "the CPU profiler cannot read CPU time: allow clock_gettime in the sandbox's rules, or use "
+                        "mode=\"wall\"");
         return NULL;
     default:
         return PyErr_NoMemory();
