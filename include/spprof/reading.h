@@ -105,7 +105,7 @@ struct spprof_site {
 /* False: no such stack id, or not any more. */
 SPPROF_API bool spprof_site_get(uint64_t stack_id, spprof_site *site);
 
-/* A process in which samples were born. Ids are used again; the mark is drawn at random, and no two processes share it. */
+/* A process in which samples were born. Ids are used again; the mark is drawn at random: no two processes share it. */
 typedef struct spprof_process {
     uint64_t mark;
     uint32_t id; /* 0: not known */
