@@ -10,18 +10,17 @@ Taking the samples touches nothing per sample in Python; whatever costs is worke
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
 from spprof.heap.unwind_quality import judge
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
+from spprof.records import cached_property, dataclass, field
 from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 

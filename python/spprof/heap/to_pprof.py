@@ -13,7 +13,6 @@ import sys
 from collections import Counter
 from itertools import accumulate, chain
 from operator import itemgetter, sub
-from typing import TYPE_CHECKING
 
 from spprof import _engine
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
@@ -23,6 +22,7 @@ from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.profile import HEAP_TYPES, Label, Profile, Sample, ValueType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

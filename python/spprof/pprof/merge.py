@@ -9,11 +9,11 @@ intervals can still be worked out.
 from __future__ import annotations
 
 from operator import add
-from typing import TYPE_CHECKING
 
 from spprof.pprof.profile import Label, Location, Mapping, Profile, ProfileError, Sample
 from spprof.pprof.shortages import is_shortage, shortages_of, summed
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+import time
 
 from spprof.analysis.shortages import sentences
 from spprof.pprof.profile import TIMES
 from spprof.pprof.shortages import shortages_of
 from spprof.text import amount, sampling_text, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -62,10 +62,9 @@ def time_text(profile: Profile) -> str | None:
     if not profile.time_ns:
         return None
     try:
-        moment = datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc)
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(profile.time_ns // 10**9))
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def period_text(profile: Profile) -> str:
