@@ -53,7 +53,7 @@ OWN = Frame("<spprof>", PACKAGE, 0, 0, True)
 _LIBRARY = os.path.join(os.path.dirname(getattr(os, "__file__", "no library/os.py")), "")
 _INSTALLED = tuple(os.path.join(_LIBRARY, name) + os.sep for name in ("site-packages", "dist-packages"))
 _MODULES: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
-_GENERATED = ("__init__", "__new__", "__create_fn__", "<lambda>", "<module>")
+_GENERATED = ("__init__", "__new__", "__eq__", "__hash__", "__create_fn__", "<lambda>", "<module>")
 """Functions that dataclasses and named tuples make of a text."""
 
 _owner_of_code: dict[int, Owner] = {}
