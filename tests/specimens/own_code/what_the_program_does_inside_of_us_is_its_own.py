@@ -64,7 +64,7 @@ snapshot.save(Path())
 snapshot.save(sys.argv[1] + ".html")
 gc.callbacks.append(on_collection)
 gc.set_threshold(1)
-memprof.get_snapshot().top_allocators(5)
+memprof.get_snapshot()
 gc.set_threshold(700, 10, 10)
 profiled()
 of_library = spprof.profile(bytes.fromhex)  # nothing but our own frame is beneath its caller's
