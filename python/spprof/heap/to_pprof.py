@@ -22,7 +22,7 @@ from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
-from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, Label, Profile, Sample, ValueType
+from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, PROFILER_BYTES, Label, Profile, Sample, ValueType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def profile_of(
         ("python", sys.version.split()[0]),
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
+        *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
         *(notes or {}).items(),
