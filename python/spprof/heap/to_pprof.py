@@ -14,7 +14,7 @@ from collections import Counter
 from itertools import accumulate, chain
 from operator import itemgetter, sub
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
 from spprof.analysis.sites import rounded
 from spprof.heap.samples import RATE, SIZE, STACK_ID, THREAD
@@ -52,6 +52,7 @@ def profile_of(
         "total_samples": str(samples.total_samples),
         "peak_heap_bytes": str(samples.peak_heap_bytes),
         **samples.shortages.comments(),
+        **environment.notes(),
         **(notes or {}),
     }
     return Profile(
