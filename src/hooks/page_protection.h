@@ -1,6 +1,6 @@
 /* page_protection.h: which pages may be written, and making one writable for a moment.
  *
- *   /proc/self/maps ─► protection      where it cannot be read: the object's segments, and trying whether it may be written
+ *   /proc/self/maps ─► protection      without it: the object's segments, and trying whether a slot may be written
  *
  * Memory:  a mapping for the kernel's list, made by read and taken back by forget.
  * Threads: one at a time (the caller's lock). Allocates nothing with malloc.
