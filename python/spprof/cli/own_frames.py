@@ -7,9 +7,9 @@ What we do ourselves is told apart by ``symbolize.own_code``, with and without `
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from spprof.records import replace
 from spprof.symbolize.own_code import BOOTSTRAP
 from spprof.symbolize.stacks import NATIVE
 
