@@ -13,7 +13,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "python/spprof"
 
 FLOORS = (
-    {"__main__"},
+    {"__main__", "_pyinstaller"},
     {"cli"},
     {"__init__"},
     {"memprof", "cpu", "estimate"},

@@ -6,6 +6,7 @@ Nothing is cut short and nothing coloured unless a person sees it; progress goes
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -71,6 +72,30 @@ def say(text: str) -> None:
     with suppress(OSError, ValueError):
         stream.flush()  # what the program said stands before
         os.write(stream.fileno(), f"spprof: {text}\n".encode(stream.encoding or "ascii", "backslashreplace"))
+
+
+def shell_word(name: str) -> str:
+    r"""``name`` as a shell takes it, in one line that stderr can hold: ``'a b'``, ``"$(printf 'a\351')"``.
+
+    ``printf`` is in every POSIX shell, ``$'a\xe9'`` is not. It would lose line ends at the end of a name.
+    """
+    encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+    try:
+        name.encode(encoding)
+        is_plain = name.isprintable()
+    except UnicodeEncodeError:
+        is_plain = False
+    if is_plain:
+        return shlex.quote(name)
+    octal = "".join(_octal(byte) for byte in os.fsencode(name))
+    return f"$'{octal.replace('%%', '%')}'" if name.endswith("\n") else f"\"$(printf '{octal}')\""
+
+
+def _octal(byte: int) -> str:
+    character = chr(byte)
+    if character == "%":
+        return "%%"
+    return character if character.isascii() and character.isprintable() and character not in "\\'!" else f"\\{byte:03o}"
 
 
 def progress(what: str) -> Callable[[float], None] | None:

@@ -177,7 +177,7 @@ static PyObject *convert_stacks(const sp_stacks_copy *stacks) {
 
 static PyObject *convert_thread(const spprof_cpu_thread *thread) {
     typedef unsigned long long wide;
-    PyObject *name = PyUnicode_DecodeUTF8(thread->name, (Py_ssize_t)strlen(thread->name), "replace");
+    PyObject *name = PyUnicode_DecodeUTF8(thread->name, (Py_ssize_t)strlen(thread->name), "backslashreplace");
     if (!name) return NULL;
     return Py_BuildValue("(INKKO)", thread->thread_id, name, (wide)thread->samples, (wide)thread->uncovered_ns,
                          thread->blocked ? Py_True : Py_False);
