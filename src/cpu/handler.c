@@ -86,7 +86,7 @@ static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted,
         count_torn();
 }
 
-/* By the monotonic clock in wall mode. Reading a thread's CPU clock makes the kernel see whether its time slice is over.
+/* By the monotonic clock in wall mode. Reading a thread's CPU clock makes the kernel see whether its time slice ended.
  * A tick by the wall comes between two of the kernel's own: the thread would be put aside there, and never be on when
  * the kernel counts CPU time for ITIMER_PROF and RLIMIT_CPU. */
 static uint64_t work_clock_ns(void) {
