@@ -23,6 +23,7 @@ import os
 from _thread import allocate_lock
 
 from spprof import _engine
+from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,9 +148,14 @@ class Profiler:
     It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
     ``start()``.
 
+    A block that is suspended in a generator or coroutine when the interpreter exits ends there, like a profile that is
+    never stopped: with an ``output_path`` it is saved.
+
     RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
     own GIL.
     """
+
+    _is_torn_down = staticmethod(is_torn_down)
 
     def __init__(
         self, interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None
@@ -179,6 +185,8 @@ class Profiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._is_torn_down():  # the exit handler has ended it
+            return
         if _engine.cpu_is_active():  # else the block itself has stopped the profiler
             _engine.cpu_stop()
         self._profile = running()

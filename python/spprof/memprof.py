@@ -22,6 +22,7 @@ import operator
 from _thread import allocate_lock
 
 from spprof import _engine
+from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,11 +160,14 @@ class MemoryProfiler:
         print(profiler.snapshot)
 
     ``snapshot`` shows only blocks that were allocated inside the block and live at its end. It may be used again, one
-    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``.
+    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``. A block that
+    is suspended in a generator or coroutine when the interpreter exits has no snapshot.
 
     RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
     nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL.
     """
+
+    _is_torn_down = staticmethod(is_torn_down)
 
     def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
         self._rate_bytes, self._native, self._seed = _checked(sampling_rate_kb, native, seed)
@@ -201,6 +205,8 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._is_torn_down():  # the profiler has been shut down
+            return
         from spprof.heap.snapshot import take
 
         try:

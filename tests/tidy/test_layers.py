@@ -23,7 +23,7 @@ FLOORS = (
     {"analysis"},
     {"pprof"},
     {"symbolize"},
-    {"results", "text", "_engine"},
+    {"results", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""
 
