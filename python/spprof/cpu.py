@@ -244,6 +244,7 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
     session = _Session(output)
     ticks = _engine.cpu_start(interval_ns, mode, native)
     _session = session
+    _engine.take_reserve()
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(_at_exit)
     return ticks

@@ -22,6 +22,7 @@ import operator
 from _thread import allocate_lock
 
 from spprof import _engine
+from spprof.reserve import with_reserve
 from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
@@ -100,6 +101,10 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
+    return with_reserve(_snapshot)
+
+
+def _snapshot() -> HeapSnapshot:
     if _engine.stats()["epochs"] == 0:
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
     from spprof.heap.snapshot import take
@@ -223,6 +228,7 @@ def _start(rate_bytes: int, native: str, seed: int | None) -> None:
     import spprof.heap.snapshot  # noqa: F401
 
     _engine.start(rate_bytes, native, seed)
+    _engine.take_reserve()
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
 

@@ -22,7 +22,7 @@ FLOORS = (
     {"report"},
     {"analysis"},
     {"pprof"},
-    {"symbolize"},
+    {"symbolize", "reserve"},
     {"results", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""

@@ -9,10 +9,12 @@ A format is a module with ``write(profile, timeline)``, which yields the file in
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from spprof.formats import collapsed, pprof, speedscope
-from spprof.formats.atomic_file import write_file
+from spprof.formats.atomic_file import is_written_directly, write_file
+from spprof.reserve import with_reserve, without_reserve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,7 +49,16 @@ def save(
     before is still there.
     """
     target = os.fsdecode(path)
-    write_file(target, load(format_of(target, format)).write(profile, timeline))
+    module = with_reserve(load, format_of(target, format))
+    write = without_reserve if _is_written_directly(target) else with_reserve
+    write(lambda: write_file(target, module.write(profile, timeline)))
+
+
+def _is_written_directly(path: str) -> bool:
+    """Whether what is written cannot be taken back. Where that cannot be told, writing fails and says why."""
+    with suppress(OSError):
+        return is_written_directly(path)
+    return False
 
 
 def load(name: str) -> Format:

@@ -19,6 +19,7 @@ from spprof.heap import compare, text
 from spprof.heap.samples import RATE, SAMPLE, HeapSamples
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.shortages import Shortages, dropped_of
+from spprof.reserve import with_reserve
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
@@ -91,11 +92,11 @@ class HeapSnapshot(HeapSamples):
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> Profile:
         """Return the snapshot as the profile that a pprof file holds. ``notes`` become comments."""
-        return profile_of(self, notes)
+        return with_reserve(profile_of, self, notes)
 
     def __str__(self) -> str:
         """A table of the ten top sites with their intervals, and the total."""
-        return text.render(self)
+        return with_reserve(text.render, self)
 
     def __repr__(self) -> str:
         low, high = self.heap_bytes_interval()
@@ -117,6 +118,10 @@ def take(after_serial: int = 0, before: Mapping[int, Allocated] | None = None, t
     ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
     serial; both are left out of the totals.
     """
+    return with_reserve(_take, after_serial, before, total_before)
+
+
+def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int) -> HeapSnapshot:
     packed, sites, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
     stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
     return HeapSnapshot(
