@@ -1,7 +1,7 @@
 """What of a profile is the program's, and what is ours: the frames that lead to it, and the thread that writes files.
 
 as recorded, root first:  <module> ─ bootstrap.main ─ _execute ─ <module> ─ load      shown:  <module> ─ load
-the thread that writes:   recorder._tick ─ …            of the heap left out, of the CPU time one frame, <spprof>
+what writes meanwhile:    … ─ recorder._tick ─ …        of the heap left out, of the CPU time one frame, <spprof>
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ OURS = (Frame("<spprof>", "", 0, 0, False),)
 
 _OUR_FOLDER = os.path.dirname(__file__) + os.sep
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_WRITING = ("_tick", "_before_exec")
 _RECORDER = os.path.join(_OUR_FOLDER, "recorder.py")
 
 
 def heap_without_own_frames(taken: HeapSnapshot) -> HeapSnapshot:
     """The snapshot without the frames that lead to the program, and without what our own thread allocated."""
-    ours = {totals[0] for totals in taken.site_totals() if _is_ticking(taken.frames(totals[0]))}
+    ours = {totals[0] for totals in taken.site_totals() if _is_writing(taken.frames(totals[0]))}
     if ours:
         taken = _without_stacks(taken, ours)
     frames_of = taken._frames_of
@@ -41,7 +42,7 @@ def cpu_without_own_frames(taken: Profile) -> Profile:
 
     def shown(stack_id: int) -> tuple[Frame, ...]:
         frames = frames_of(stack_id)
-        return OURS if _is_ticking(frames) else theirs(frames)
+        return OURS if _is_writing(frames) else theirs(frames)
 
     return replace(taken, _frames_of=shown)
 
@@ -56,8 +57,8 @@ def _without_stacks(taken: HeapSnapshot, ours: set[int]) -> HeapSnapshot:
     )
 
 
-def _is_ticking(frames: tuple[Frame, ...]) -> bool:
-    return any(frame.is_python and frame.file == _RECORDER and frame.function.endswith("_tick") for frame in frames)
+def _is_writing(frames: tuple[Frame, ...]) -> bool:
+    return any(frame.is_python and frame.file == _RECORDER and frame.function.endswith(_WRITING) for frame in frames)
 
 
 def theirs(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
