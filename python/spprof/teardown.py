@@ -7,7 +7,10 @@ it the blocks that it is in. The profilers have ended before, in their exit hand
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
 
 
 def is_torn_down(system: ModuleType = sys) -> bool:

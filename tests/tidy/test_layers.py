@@ -23,7 +23,8 @@ FLOORS = (
     {"analysis"},
     {"pprof"},
     {"symbolize", "reserve"},
-    {"results", "text", "teardown", "_engine"},
+    {"results", "rows", "environment"},
+    {"records", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""
 
