@@ -28,6 +28,7 @@ from spprof.cpu_time.profile import take
 from spprof.cpu_time.thread_names import ids, python_names
 from spprof.formats import format_of
 from spprof.results import CpuStats
+from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,9 +145,14 @@ class Profiler:
     It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
     ``start()``.
 
+    A block that is suspended in a generator or coroutine when the interpreter exits ends there, like a profile that is
+    never stopped: with an ``output_path`` it is saved.
+
     RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
     own GIL.
     """
+
+    _is_torn_down = staticmethod(is_torn_down)
 
     def __init__(
         self, interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None
@@ -175,6 +181,8 @@ class Profiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._is_torn_down():  # the exit handler has ended it
+            return
         if _engine.cpu_is_active():  # else the block itself has stopped the profiler
             _engine.cpu_stop()
         self._profile = running()
@@ -237,6 +245,8 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
     ticks = "timer" if session.is_off else _engine.cpu_start(interval_ns, mode, native)
     kept, first = _engine.kept(), object()
     kept[_SESSION] = session
+    if not session.is_off:
+        _engine.take_reserve()
     if kept.setdefault("CPU ends at exit", first) is first:
         atexit.register(_at_exit)
     return ticks

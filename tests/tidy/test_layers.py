@@ -22,9 +22,9 @@ FLOORS = (
     {"report"},
     {"analysis"},
     {"pprof"},
-    {"symbolize"},
+    {"symbolize", "reserve"},
     {"results", "rows", "environment"},
-    {"records", "text", "_engine"},
+    {"records", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""
 

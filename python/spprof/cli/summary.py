@@ -26,10 +26,10 @@ _FEW = 100
 """Samples below which an interval is wider than a fifth of the estimate on either side."""
 
 
-def show(lines: Iterable[str]) -> None:
+def show(lines: Iterable[str], *, flush: bool) -> None:
     """Prints the lines of a summary. Whatever became of stderr, the program's end is not disturbed."""
     for line in lines:
-        say(line)
+        say(line, flush=flush)
 
 
 def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:

@@ -60,9 +60,10 @@ class Terminal:
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
 
 
-def say(text: str) -> None:
+def say(text: str, *, flush: bool = True) -> None:
     """One line on the process's own stderr; nothing where it has none, or cannot be written to.
 
+    ``flush``: what the program has in the stream's buffer goes before it; not where the process ends without that.
     Not through the stream's buffer: what stayed there the interpreter would try again at the end, and change the exit
     status of a program that had closed its stderr.
     """
@@ -70,7 +71,8 @@ def say(text: str) -> None:
     if stream is None or stream.closed:
         return
     with suppress(OSError, ValueError):
-        stream.flush()  # what the program said stands before
+        if flush:
+            stream.flush()
         os.write(stream.fileno(), f"spprof: {text}\n".encode(stream.encoding or "ascii", "backslashreplace"))
 
 
