@@ -23,7 +23,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -39,6 +38,9 @@ from run import describe_stacks, identity, one_ends
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+from find_pythons import carries_suite  # noqa: E402
+
 TABLE = HERE / "CPYTHON.md"
 SAFETY = ROOT / "docs" / "safety.md"
 KEPT = ROOT / "build" / "cpython-suite" / platform.python_version()
@@ -430,8 +432,6 @@ def list_modules(patterns: list[str]) -> list[str]:
         [str(PYTHON), "-m", "test", "--list-tests"], stdout=subprocess.PIPE, encoding="utf-8", cwd="/", check=True
     )
     names = [name for name in asked.stdout.split() if re.fullmatch(r"[\w.]+", name)]
-    if len(names) < 300:
-        sys.exit(f"{PYTHON} carries {len(names)} modules of its suite only; pyenv's Pythons carry all")
     chosen = [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns or ["*"])]
     rank = {
         name: next((place for place, first in enumerate(FIRST) if fnmatch.fnmatchcase(name, first)), len(FIRST))
@@ -476,8 +476,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     asked = arguments()
-    if shutil.which(str(PYTHON)) is None:
-        sys.exit(f"the base interpreter {PYTHON} is missing")
+    if not carries_suite(str(PYTHON)):
+        sys.exit(f"{PYTHON} does not carry its test suite; pyenv's Pythons do")
     modules = list_modules(asked.modules)
     run_all(modules, asked)
     if asked.plain:
