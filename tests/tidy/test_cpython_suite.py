@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-STRESS = ROOT / "tests" / "stress"
-sys.path[:0] = [str(STRESS)]
-import cpython_suite  # noqa: E402
-import outcomes  # noqa: E402
-from cpython_suite import ENDING, PLAIN, WATCHED, Run  # noqa: E402
-
-sys.path.remove(str(STRESS))
+sys.path.append(str(ROOT / "tests" / "stress"))
+import cpython_suite
+import outcomes
+from cpython_suite import ENDING, PLAIN, WATCHED, Run
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +112,9 @@ cpython_suite.end_children()
 
 
 def test_processes_that_a_test_leaves_behind_are_counted_and_ended() -> None:
-    asked = subprocess.run([sys.executable, "-c", PROGRAM, str(STRESS)], stdout=subprocess.PIPE, text=True, check=True)
+    asked = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(ROOT / "tests" / "stress")], stdout=subprocess.PIPE, text=True, check=True
+    )
     pid, left = map(int, asked.stdout.split())
     try:
         os.kill(pid, signal.SIGKILL)
