@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import asdict
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,9 @@ sys.path.append(str(ROOT / "tests" / "stress"))
 import cpython_suite
 import outcomes
 from cpython_suite import ENDING, PLAIN, WATCHED, Run
+
+EXPLANATIONS = cpython_suite.explanations()
+COMMITTED = cpython_suite.TABLE.read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +100,23 @@ def test_the_table_counts_cases_and_names_what_is_left_out() -> None:
     assert "| commit | engine | 1 | 3 | 2 | 1 | 0 | 1 | 1 |" in text
     assert "| test_a | a | passed | failure | 2 of 2 | UNEXPLAINED |" in text
     assert "- test_slow: hung" in text
+
+
+def test_each_difference_that_is_explained_is_in_the_committed_table() -> None:
+    assert EXPLANATIONS
+    rows = [line.split(" | ") for line in COMMITTED.splitlines() if line.startswith("| test")]
+    names = {f"{module[2:]} {case}" if case.startswith("(") else case for module, case, *_ in rows}
+    unseen = [pattern for pattern, _ in EXPLANATIONS if not any(fnmatch(name, pattern) for name in names)]
+    assert unseen == []
+
+
+def test_the_committed_table_has_the_whole_suite_and_no_difference_without_a_reason() -> None:
+    totals = next(line for line in COMMITTED.splitlines() if line.startswith("| 20")).strip("| ").split(" | ")
+    counts = dict(zip(cpython_suite.COLUMNS, totals))
+    assert int(counts["modules"]) >= 300
+    assert int(counts["cases"]) >= 10_000
+    assert counts["unexplained"] == "0"
+    assert "UNEXPLAINED" not in COMMITTED
 
 
 PROGRAM = """
