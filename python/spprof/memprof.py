@@ -11,32 +11,37 @@ An allocation is sampled with a probability that grows with its size, one each `
 average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
 (``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
-Importing this module costs next to nothing: what results need is imported by the first ``start()``, before it begins
-to sample, so that a profile does not show it.
+Importing this module imports all that it will ever need, of this package and of others: a profile does not show it, and
+nothing is read when the program has changed its root, used up its descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
 
 import atexit
 import operator
-from _thread import allocate_lock
+import warnings
 
-from spprof import _engine
+from spprof import _engine, environment
+from spprof.analysis.sites import rounded
+from spprof.heap.samples import allocated_by_stack
+from spprof.heap.snapshot import HeapSnapshot, take
+from spprof.reserve import with_reserve
+from spprof.results import (
+    AllocationSample,
+    Frame,
+    FramePointerHealth,
+    MemProfStats,
+    SiteDifference,
+)
+from spprof.teardown import is_torn_down
+from spprof.text import percent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
     from spprof.heap.samples import Allocated
-    from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import (
-        AllocationSample,
-        Frame,
-        FramePointerHealth,
-        MemProfStats,
-        SiteDifference,
-        TopAllocator,
-    )
+    from spprof.rows import TopAllocator
 
 __all__ = [
     "AllocationSample",
@@ -62,9 +67,6 @@ _SEED_MAX = 2**64 - 1
 _AFTER_ALL = 2**64 - 1
 """The serial number after which there is no sample."""
 
-_at_exit_registered = allocate_lock()
-"""Taken once and for all by the first start: a flag that is tested and set in one step, and never waited for."""
-
 
 def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
     """Start sampling. Starting again after ``stop()`` adds to what is already recorded.
@@ -81,7 +83,8 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
 
     ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
     integer (a bool is none). RuntimeError: already active, shut down, the native mode is unavailable, or this is a
-    subinterpreter with its own GIL; the message says what to do.
+    subinterpreter with its own GIL; the message says what to do. If ``"auto"`` finds no malloc call that it can patch,
+    a RuntimeWarning says so, and only Python's allocators are sampled.
     """
     _start(*_checked(sampling_rate_kb, native, seed))
 
@@ -91,7 +94,8 @@ def stop() -> None:
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
-    _engine.stop()
+    if _engine.is_active() or not environment.is_off():
+        _engine.stop()
 
 
 def get_snapshot() -> HeapSnapshot:
@@ -99,19 +103,17 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
-    if _engine.stats()["epochs"] == 0:
-        raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    from spprof.heap.snapshot import take
+    return with_reserve(_snapshot)
 
+
+def _snapshot() -> HeapSnapshot:
+    if _engine.stats()["epochs"] == 0 and not environment.is_off():
+        raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
     return take()
 
 
 def get_stats() -> MemProfStats:
     """Return the profiler's counters. Never stops the program; zeros before the first start."""
-    from spprof.analysis.sites import rounded
-    from spprof.results import MemProfStats
-    from spprof.text import percent
-
     stats = _engine.stats()
     return MemProfStats(
         total_samples=stats["total_samples"],
@@ -159,11 +161,14 @@ class MemoryProfiler:
         print(profiler.snapshot)
 
     ``snapshot`` shows only blocks that were allocated inside the block and live at its end. It may be used again, one
-    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``.
+    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``. A block that
+    is suspended in a generator or coroutine when the interpreter exits has no snapshot.
 
     RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
     nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL.
     """
+
+    _is_torn_down = staticmethod(is_torn_down)
 
     def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
         self._rate_bytes, self._native, self._seed = _checked(sampling_rate_kb, native, seed)
@@ -186,8 +191,6 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        from spprof.heap.samples import allocated_by_stack
-
         _, sites, stats, _ = _engine.snapshot(_AFTER_ALL)
         before = allocated_by_stack(sites)
         del sites
@@ -201,8 +204,8 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from spprof.heap.snapshot import take
-
+        if self._is_torn_down():  # the profiler has been shut down
+            return
         try:
             self._snapshot = take(self._serial_before, self._before, self._total_before)
         finally:
@@ -212,13 +215,28 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
-    # All that snapshots and files need, HTML aside, before a sample can show it; and before a fork: a child waits for
-    # ever when it imports what another thread was importing.
-    import spprof.heap.snapshot  # noqa: F401
-
+    if environment.keeps_from_starting():
+        return
     _engine.start(rate_bytes, native, seed)
-    if _at_exit_registered.acquire(blocking=False):
+    _engine.take_reserve()
+    if native == "auto" and _engine.stats()["native_mode"] == "off":
+        _warn_of_off()
+    first = object()
+    if _engine.kept().setdefault("heap ends at exit", first) is first:
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
+
+
+def _warn_of_off() -> None:
+    words = (
+        "the heap profiler found no malloc call that it could patch (a statically linked program, or a sandbox that "
+        "refuses process_vm_writev where there is no /proc), so it samples Python's allocators only: start the program "
+        f'with LD_PRELOAD={_engine.library_path()}, or use native="off" if that is what you want'
+    )
+    try:
+        warnings.warn(words, RuntimeWarning, stacklevel=4)
+    except RuntimeWarning:  # made an error: nothing was started then
+        _engine.stop()
+        raise
 
 
 def _stop_own() -> None:
@@ -256,12 +274,9 @@ def _integer(name: str, value: int) -> int:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The result types of ``__all__``, imported when first asked for."""
-        if name not in __all__:
+        """The type of a row, which only type checkers need, imported when asked for."""
+        if name != "TopAllocator":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof import results
-        from spprof.heap.snapshot import HeapSnapshot
+        from spprof.rows import TopAllocator
 
-        value = HeapSnapshot if name == "HeapSnapshot" else getattr(results, name)
-        globals()[name] = value
-        return value
+        return TopAllocator

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.report.build import report_of
 from spprof.report.page import read_parts, written
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -14,11 +13,10 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 
-def prepare() -> None:
-    """Read the page's own files, so that writing needs none of them."""
-    read_parts()
-
-
 def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
-    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
-    yield from written(report_of(profile))
+    """Return the file in pieces. Deterministic: equal profiles give the same bytes. The format has no order in time.
+
+    OSError: the page's own files are missing. It is raised before a file is begun.
+    """
+    read_parts()
+    return written(report_of(profile))

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _engine
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,8 +57,11 @@ class Modules:
 
     def latest_at(self, address: int) -> Module | None:
         """The module that came last to ``address``."""
-        found = (self._at(generation, address) for generation in self._latest_first)
-        return next(filter(None, found), None)
+        for generation in self._latest_first:
+            found = self._at(generation, address)
+            if found is not None:
+                return found
+        return None
 
     def _at(self, generation: int, address: int) -> Module | None:
         index = bisect_right(self._starts.get(generation, ()), address) - 1
