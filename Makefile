@@ -25,7 +25,7 @@ C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 .PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof endings accuracy-long clean venv venv-for-all install \
     install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
     run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python run-packaging \
-    run-packaging-essentials run-viewers run-fuzz-pprof run-endings
+    run-packaging-essentials run-viewers run-fuzz-pprof run-cpython-suite run-endings
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -166,6 +166,11 @@ NOT_LONG = $(if $(LONG),,and not long)
 run-python-again:
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
+
+# CPython's own suite, which PYTHON must carry, without the profilers and under both.
+run-cpython-suite:
+	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
+	$(RECORD) cpython-suite -- $(VENV)/bin/python tests/stress/cpython_suite.py
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \

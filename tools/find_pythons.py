@@ -24,6 +24,13 @@ usable = sys.implementation.name == "cpython" and os.path.exists(sysconfig.get_p
 if usable: print(version, os.path.join(sys.base_prefix, "bin", "python" + version))
 """
 
+SUITE_QUESTION = """
+import os, test.libregrtest
+print(sum(name.startswith("test_") for name in os.listdir(os.path.dirname(test.__file__))))
+"""
+SUITE_MODULES_AT_LEAST = 300
+"""Of more than 400 in every version."""
+
 
 def ask(candidate: str, version: str) -> str | None:
     try:
@@ -47,6 +54,17 @@ def find() -> dict[str, str]:
         if path:
             found[version] = path
     return found
+
+
+def carries_suite(path: str) -> bool:
+    """Whether CPython's own tests are there as a whole; Debian's Pythons have a few of their helpers alone."""
+    try:
+        asked = subprocess.run(
+            [path, "-c", SUITE_QUESTION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+    except OSError:
+        return False
+    return int(asked.stdout or 0) >= SUITE_MODULES_AT_LEAST
 
 
 def main() -> None:

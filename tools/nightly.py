@@ -75,10 +75,17 @@ def pieces() -> dict[str, list[str]]:
         f"python-{own}": ["install-with-c-tests", "run-python"],
     }
     commands = {piece: [own_python, *words] for piece, words in found.items()}
-    for version, path in find_pythons.find().items():
+    pythons = find_pythons.find()
+    on = {
+        version: [f"PYTHON={path}", f"VERSION={version}", f"VENV=build/venvs/{version}", engine]
+        for version, path in pythons.items()
+    }
+    for version in pythons:
         if version != own:
-            words = [f"PYTHON={path}", f"VERSION={version}", f"VENV=build/venvs/{version}", "LONG=1", engine]
-            commands[f"python-{version}"] = [*words, "run-python-again"]
+            commands[f"python-{version}"] = [*on[version], "LONG=1", "run-python-again"]
+    with_suite = [version for version, path in pythons.items() if find_pythons.carries_suite(path)]
+    if with_suite:
+        commands["cpython-suite"] = [*on[with_suite[-1]], "run-cpython-suite"]
     return commands
 
 

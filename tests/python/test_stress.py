@@ -22,6 +22,7 @@ ROUNDS = {"churn": 2, "embedding": 1, "saving": 1, "servers": 4}
 
 def load_runner() -> ModuleType:
     path = HERE.parent / "stress" / "run.py"
+    sys.path.append(str(path.parent))  # for the modules beside it
     specification = importlib.util.spec_from_file_location("stress_run", path)
     assert specification
     assert specification.loader

@@ -12,7 +12,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from xml.etree import ElementTree
+
+import outcomes
 
 TESTS = sys.argv[3] if len(sys.argv) > 3 else "tests"
 
@@ -32,7 +33,7 @@ def pytest_unconfigure(config):
 """
 
 
-def outcomes(folder: Path, source: str, plugins: list[str]) -> dict[str, str]:
+def run(folder: Path, source: str, plugins: list[str]) -> dict[str, str]:
     """How each test of the suite ended."""
     with tempfile.TemporaryDirectory() as name:
         Path(name, "both_profilers.py").write_text(PLUGIN)
@@ -44,17 +45,16 @@ def outcomes(folder: Path, source: str, plugins: list[str]) -> dict[str, str]:
         }
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugins, f"--junitxml={report}"]
         subprocess.run([*command, TESTS], cwd=folder, env=environment, check=False, stdout=subprocess.DEVNULL)
-        cases = ElementTree.parse(report).iter("testcase")
-        return {f"{case.get('classname')}.{case.get('name')}": case[0].tag if len(case) else "passed" for case in cases}
+        return outcomes.read(report)
 
 
 def main() -> None:
     folder, source = Path(sys.argv[1]).resolve(), sys.argv[2] if len(sys.argv) > 2 else "src"
-    alone = outcomes(folder, source, [])
-    beside = outcomes(folder, source, ["-p", "both_profilers"])
-    changed = {name for name in alone.keys() | beside.keys() if alone.get(name) != beside.get(name)}
+    alone = run(folder, source, [])
+    beside = run(folder, source, ["-p", "both_profilers"])
+    changed = outcomes.changed(alone, beside)
     print(
-        f"{folder.name}: {len(alone)} tests, {sum(how == 'passed' for how in alone.values())} pass; "
+        f"{folder.name}: {len(alone)} tests, {sum(how == outcomes.PASSED for how in alone.values())} pass; "
         f"{len(changed)} end otherwise under both profilers {sorted(changed)[:10]}"
     )
     sys.exit(bool(changed) or not alone)

@@ -15,21 +15,21 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import glob
 import json
 import os
 import platform
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from processes import describe_stacks, of_session, one_ends
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -127,15 +127,7 @@ class Watched:
 
     def processes(self) -> list[int]:
         """Whoever belongs to the session and is still there."""
-        found = []
-        for path in glob.glob("/proc/[0-9]*/stat"):
-            try:
-                status = Path(path).read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(status[3]) == self.process.pid and status[0] != "Z":
-                found.append(int(path.split("/")[2]))
-        return found
+        return of_session(self.process.pid)
 
     def left_behind(self) -> list[int]:
         """What the specimen has started and not ended. Helpers of multiprocessing end by themselves, a moment later."""
@@ -150,37 +142,6 @@ class Watched:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         return self.process.wait()
-
-
-def one_ends(pids: list[int], seconds: float) -> bool:
-    """Waits until one of the processes has ended; False if none does in that time."""
-    with ExitStack() as opened, selectors.DefaultSelector() as selector:
-        for pid in pids:
-            try:
-                descriptor = os.pidfd_open(pid)
-            except ProcessLookupError:
-                return True
-            opened.callback(os.close, descriptor)
-            selector.register(descriptor, selectors.EVENT_READ)
-        return bool(selector.select(max(seconds, 0)))
-
-
-def describe_stacks(pids: list[int]) -> str:
-    """Where each thread of each process stands: by gdb where there is one, and what the kernel says."""
-    parts = []
-    for pid in pids:
-        parts.append(f"---- process {pid}")
-        for task in sorted(glob.glob(f"/proc/{pid}/task/*")):
-            words = [task.rsplit("/", 1)[1]]
-            for name in ("comm", "wchan", "syscall", "stack"):
-                with suppress(OSError):
-                    words.append(f"{name}: {Path(task, name).read_text().strip()}")
-            parts.append("  ".join(words))
-        if shutil.which("gdb"):
-            command = ["gdb", "-batch", "-p", str(pid), "-ex", "thread apply all bt 30"]
-            shown = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=False)
-            parts.append(shown.stdout[-20_000:])
-    return "\n".join(parts)
 
 
 def run(specimen: str, mode: str, limits: dict[str, str], build: Path) -> Outcome:

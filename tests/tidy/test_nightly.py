@@ -71,3 +71,25 @@ def test_sources_are_those_on_the_disk_without_documents(tmp_path: Path, monkeyp
     assert nightly.sources() == first
     (tmp_path / "a.py").write_text("2")
     assert nightly.sources() != first
+
+
+def test_cpythons_suite_is_run_by_the_newest_python_that_carries_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {"3.12": "/twelve", "3.13": "/thirteen", "3.14": "/fourteen"}
+    monkeypatch.setattr(nightly.find_pythons, "find", lambda: found)
+    monkeypatch.setattr(nightly.find_pythons, "carries_suite", lambda path: path != "/fourteen")
+    assert {"PYTHON=/thirteen", "VENV=build/venvs/3.13"} < set(nightly.pieces()["cpython-suite"])
+    monkeypatch.setattr(nightly.find_pythons, "carries_suite", lambda path: False)
+    assert "cpython-suite" not in nightly.pieces()
+
+
+def test_a_python_carries_its_suite_if_the_modules_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "test" / "libregrtest"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert not nightly.find_pythons.carries_suite(sys.executable)
+    for number in range(300):
+        (package.parent / f"test_{number}.py").touch()
+    assert nightly.find_pythons.carries_suite(sys.executable)
+    assert not nightly.find_pythons.carries_suite(str(tmp_path / "no-python"))

@@ -10,6 +10,8 @@ PAGE = ROOT / "docs/safety.md"
 CODE = re.compile(r"`([^`]+)`")
 DEFINED = re.compile(r"^\s*(?:async )?def (test_\w+)|^TEST\((test_\w+)\)", re.MULTILINE)
 HOLDING_COLUMNS = ("held by", "held since by")
+NO_PROMISE = "cases of CPython's"
+"""A column of the table of what differs, which test_cpython_suite.py holds."""
 
 
 def rows() -> list[dict[str, str]]:
@@ -52,7 +54,8 @@ def exists(name: str) -> bool:
 
 def test_every_promise_names_what_holds_it() -> None:
     assert len(rows()) > 30
-    assert [row for row in rows() if not CODE.search(holders(row))] == []
+    promises = [row for row in rows() if NO_PROMISE not in row]
+    assert [row for row in promises if not CODE.search(holders(row))] == []
 
 
 def test_whatever_is_named_exists() -> None:
