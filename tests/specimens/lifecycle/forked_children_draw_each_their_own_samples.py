@@ -3,7 +3,6 @@ import os
 import spprof.memprof as memprof
 from asked_for import bytearray_size
 
-
 SIZE = bytearray_size(9_999)
 
 
