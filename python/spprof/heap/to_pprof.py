@@ -15,7 +15,7 @@ from collections import Counter
 from itertools import accumulate, chain
 from operator import itemgetter, sub
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
 from spprof.analysis.sites import rounded
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
@@ -57,6 +57,7 @@ def profile_of(
         *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
+        *environment.notes().items(),
         *(notes or {}).items(),
     ]
     return Profile(
