@@ -22,10 +22,11 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof endings accuracy-long clean venv venv-for-all install \
-    install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
-    run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python run-packaging \
-    run-packaging-essentials run-viewers run-fuzz-pprof run-cpython-suite run-endings
+.PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof endings accuracy-long clean venv \
+    venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
+    run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
+    run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
+    run-cpython-suite run-endings
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -64,6 +65,10 @@ format: venv
 	find include src tests -name '*.[ch]' | xargs -r $(VENV)/bin/clang-format -i
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
+
+# Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
+platforms:
+	$(PYTHON) tools/platforms.py $(VERSIONS)
 
 bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 	if [ -d $(VALGRIND) ]; then \
@@ -179,7 +184,8 @@ run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	done
 
 run-newest-python: ONLY = --newest
-run-newest-python: run-other-pythons
+run-newest-but-one-python: ONLY = --newest-but-one
+run-newest-python run-newest-but-one-python: run-other-pythons
 
 # One test at a time: they share what the first of them builds.
 run-packaging run-packaging-essentials run-viewers: CORES = 0
@@ -202,10 +208,12 @@ record-%:
 $(DEPS)/%:
 	@$(IN_VENV) $(PYTHON) tools/dependencies.py $@
 
-# Pythons that no released Debian has. Where they are unavailable, their tests do not run.
+# Pythons that no released Debian has, each in a folder of its own: what is missing is fetched. Where one is
+# unavailable, its tests do not run.
+UNRELEASED ?= 3.14 3.15
 pythons:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-pythons.txt
-	@$(MAKE) --no-print-directory $(DEPS)/pythons
+	@$(MAKE) --no-print-directory --keep-going $(UNRELEASED:%=$(DEPS)/python%)
 
 # ---- Under watch ----------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """Prints the supported Pythons of this machine that can build an extension, one a line: version and path.
 
-python3 tools/find_pythons.py [--others] [--newest]     --others: without the version that runs this; --newest: one
+python3 tools/find_pythons.py [--others] [--newest | --newest-but-one]
 
-What `make pythons` has fetched is among them.
+--others: without the version that runs this. --newest, --newest-but-one: one version. What `make pythons` has fetched
+is among them.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-FETCHED = Path(__file__).resolve().parent.parent / "build" / "deps" / "pythons" / "usr" / "bin"
-VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+FETCHED = Path(__file__).resolve().parent.parent / "build" / "deps"
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 # A name on PATH may be a launcher or a virtual environment's; the interpreter behind it says where it is.
 QUESTION = """
@@ -48,7 +49,7 @@ def find() -> dict[str, str]:
     for version in VERSIONS:
         name = f"python{version}"
         pyenv = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/*/bin/{name}")), reverse=True)
-        candidates = [name, *pyenv, f"/usr/bin/{name}", str(FETCHED / name)]
+        candidates = [name, *pyenv, f"/usr/bin/{name}", str(FETCHED / name / "usr" / "bin" / name)]
         answers = (ask(candidate, version) for candidate in candidates)
         path = next((answer for answer in answers if answer), None)
         if path:
@@ -70,7 +71,11 @@ def carries_suite(path: str) -> bool:
 def main() -> None:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     found = [(version, path) for version, path in find().items() if not ("--others" in sys.argv and version == own)]
-    for version, path in found[-1:] if "--newest" in sys.argv else found:
+    if "--newest" in sys.argv:
+        found = found[-1:]
+    if "--newest-but-one" in sys.argv:
+        found = found[-2:-1]
+    for version, path in found:
         print(version, path)
 
 

@@ -11,11 +11,12 @@ import held
 import sys
 from spprof import _engine
 sys.setrecursionlimit(20000)
-held.memprof.start(0)
 def descend(left, size):
     if left == 0:
         return bytearray(size)
     return descend(left - 1, size)
+for _ in range(100): descend(1, 0)  # specialised calls have the same native frames each time
+held.memprof.start(0)
 """
 LEAF, DEEPER = ("descend", "return bytearray(size)"), ("descend", "return descend(left - 1, size)")
 
