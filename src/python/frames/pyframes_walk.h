@@ -19,6 +19,7 @@
  */
 #include "pycode.h"
 #include "pyframes.h"
+#include "pyjit.h"
 
 /* Ends the frames of no call, as code has them that runs frames without the evaluation loop: on no stack. */
 #define NO_CALL UINT64_C(1)
@@ -78,4 +79,5 @@ void sp_pyframes_register(void) {
     if (count > 0) spprof_set_evaluation_code(ranges, count);
     spprof_set_walker(sp_pyframes_walk);
     spprof_set_tick_walker(sp_pyframes_walk_tick);
+    sp_pyjit_register();
 }
