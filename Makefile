@@ -191,10 +191,12 @@ record-%:
 $(DEPS)/%:
 	@$(IN_VENV) $(PYTHON) tools/dependencies.py $@
 
-# Pythons that no released Debian has. Where they are unavailable, their tests do not run.
+# Pythons that no released Debian has, each in a folder of its own: what is missing is fetched. Where one is
+# unavailable, its tests do not run.
+UNRELEASED ?= 3.14 3.15
 pythons:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-pythons.txt
-	@$(MAKE) --no-print-directory $(DEPS)/pythons
+	@$(MAKE) --no-print-directory --keep-going $(UNRELEASED:%=$(DEPS)/python%)
 
 # ---- Under watch ----------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """Unpacks something that tests or benchmarks use below a folder, where the system does not have it.
 
-python3 tools/dependencies.py build/deps/NAME           NAME: a row of TABLE
+python3 tools/dependencies.py build/deps/NAME           NAME: a row of TABLE, or a Python such as python3.15
 
 The folder stays empty where the system has it, and where an optional one is unavailable; the tests that need that are
 then skipped with their reason. Without a required one this exits with 1 and leaves no folder.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,10 +21,6 @@ from pathlib import Path
 
 import fetch_debian
 import move_python
-
-UNRELEASED = ("3.14",)
-"""Pythons that no released Debian has."""
-
 
 # ---- Whether the system has it
 
@@ -63,9 +60,8 @@ def nothing() -> bool:
 # ---- What is fetched
 
 
-def move_pythons(folder: Path, home: Path) -> None:
-    for version in UNRELEASED:
-        move_python.move(folder / "usr", version, home / "usr")
+def move_python_home(folder: Path, home: Path) -> None:
+    move_python.move(folder / "usr", home.name, home / "usr")
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,6 @@ class Dependency:
 
 
 LIBFUZZERS = tuple(f"libfuzzer-{version}-dev" for version in (19, 18, 14))
-PYTHONS = " ".join(f"python{version}-dev python{version}-venv" for version in UNRELEASED)
 
 TABLE = {
     "cmocka": Dependency(("libcmocka-dev libcmocka0",), lambda: has_header("cmocka.h"), required=True),
@@ -98,9 +93,16 @@ TABLE = {
     # Its archive alone; without one tests/fuzz/driver.c does the work.
     "libfuzzer": Dependency(LIBFUZZERS),
     "valgrind": Dependency(("valgrind",), lambda: has_program("valgrind"), required=True),
-    # Each with the C library it was built for.
-    "pythons": Dependency((PYTHONS,), required=True, with_what_they_need=True, suite="sid", finish=move_pythons),
 }
+
+
+def row(name: str) -> Dependency | None:
+    """A Python has a folder of its own, so that each is fetched when it is missing, with the C library it was built
+    for."""
+    if re.fullmatch(r"python3\.\d+", name) is None:
+        return TABLE.get(name)
+    packages = f"{name}-dev {name}-venv"
+    return Dependency((packages,), required=True, with_what_they_need=True, suite="sid", finish=move_python_home)
 
 
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
@@ -119,9 +121,8 @@ def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
     return False
 
 
-def provide(home: Path) -> None:
+def provide(dependency: Dependency, home: Path) -> None:
     """Makes the folder, which has its name only when it is whole."""
-    dependency = TABLE[home.name]
     partial = home.with_name(f"{home.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     if not dependency.system_has_it() and not unpack(dependency, partial, home):
@@ -135,9 +136,11 @@ def provide(home: Path) -> None:
 
 
 def main() -> None:
-    if len(sys.argv) != 2 or Path(sys.argv[1]).name not in TABLE:
+    home = Path(sys.argv[1]).resolve() if len(sys.argv) == 2 else None
+    dependency = row(home.name) if home else None
+    if home is None or dependency is None:
         sys.exit(__doc__)
-    provide(Path(sys.argv[1]).resolve())
+    provide(dependency, home)
 
 
 if __name__ == "__main__":

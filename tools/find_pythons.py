@@ -13,8 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-FETCHED = Path(__file__).resolve().parent.parent / "build" / "deps" / "pythons" / "usr" / "bin"
-VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+FETCHED = Path(__file__).resolve().parent.parent / "build" / "deps"
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 # A name on PATH may be a launcher or a virtual environment's; the interpreter behind it says where it is.
 QUESTION = """
@@ -41,7 +41,7 @@ def find() -> dict[str, str]:
     for version in VERSIONS:
         name = f"python{version}"
         pyenv = sorted(glob.glob(os.path.expanduser(f"~/.pyenv/versions/*/bin/{name}")), reverse=True)
-        candidates = [name, *pyenv, f"/usr/bin/{name}", str(FETCHED / name)]
+        candidates = [name, *pyenv, f"/usr/bin/{name}", str(FETCHED / name / "usr" / "bin" / name)]
         answers = (ask(candidate, version) for candidate in candidates)
         path = next((answer for answer in answers if answer), None)
         if path:

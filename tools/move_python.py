@@ -1,4 +1,4 @@
-"""Makes Debian's Pythons run from the folder that they were unpacked into, with the C library that lies beside them.
+"""Makes a Python of Debian's run from the folder that it was unpacked into, with the C library that lies beside it.
 
 Needs patchelf. tools/dependencies.py calls it.
 """
@@ -11,20 +11,20 @@ from pathlib import Path
 WHEELS = "share/python-wheels"
 
 
-def move(system: Path, version: str, home: Path) -> None:
+def move(system: Path, name: str, home: Path) -> None:
     """Tell it where its loader and libraries are, pip's wheel, and those of its headers that depend on the machine.
 
-    ``home`` is where ``system`` is going to be.
+    ``name`` is python3.NN; ``home`` is where ``system`` is going to be.
     """
     (library,) = system.glob("lib/*-linux-gnu")
     (loader,) = library.glob("ld-linux-*.so.*")
-    python = system / "bin" / f"python{version}"
+    python = system / "bin" / name
     at_home = [str(home / part.relative_to(system)) for part in (loader, library)]
     patch = ["patchelf", "--set-interpreter", at_home[0], "--force-rpath", "--set-rpath", at_home[1], str(python)]
     subprocess.run(patch, check=True)
-    for settings in system.glob(f"lib/python{version}/_sysconfigdata_*.py"):
+    for settings in system.glob(f"lib/{name}/_sysconfigdata_*.py"):
         text = settings.read_text().replace(f"'/usr/{WHEELS}/'", repr(str(home / WHEELS)))
         settings.write_text(text)
-    headers = system / "include" / f"python{version}" / library.name
+    headers = system / "include" / name / library.name
     if not headers.exists():
         headers.symlink_to(Path("..") / library.name)

@@ -1,5 +1,5 @@
 /* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c …
- * pyframes_314.c; the build compiles the one that fits the interpreter.
+ * pyframes_315.c; the build compiles the one that fits the interpreter.
  *
  *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
  *                 └── one call of the C function that evaluates ──┘        its anchor: an address in that C frame
@@ -7,7 +7,7 @@
  * The layouts share their walks as templates: headers that a layout includes once, in this order. Between them it
  * defines what the next one needs, as that one's own comment lists. (Each header's name begins with pyframes_.)
  *
- *   3.9            3.10           3.11, 3.12              3.13, 3.14
+ *   3.9            3.10           3.11, 3.12              3.13 – 3.15
  *   ─────────────────────────────────────────────────────────────────────────────────────────────
  *   its frames     its frames     its frames              its frames
  *                                                         linked.h, which holds the rest:

@@ -11,7 +11,7 @@
  *   frame                     one interpreter frame
  *   executable_of(f) -> o     what it runs: code, or an extension's own kind
  *   is_shim(f)
- *   bottom_of(tstate) -> f    what the outermost shim leads to
+ *   bottom_of(tstate) -> f    what the outermost shim leads to; greenlets end with NULL all the same
  */
 static inline const void *frame_pc(const frame *at) {
     return at->instr_ptr;
@@ -84,7 +84,7 @@ static inline bool has_outer_call(const tick_walk *walk) {
 static bool tick_begin(tick_walk *walk) {
     walk->bottom = bottom_of(walk->own);
     walk->next = walk->own->current_frame;
-    return walk->next != walk->bottom;
+    return walk->next != NULL && walk->next != walk->bottom;
 }
 
 static bool tick_retry(tick_walk *walk) {
