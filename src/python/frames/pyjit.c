@@ -5,9 +5,13 @@
 
 #if PY_VERSION_HEX >= 0x030E0000
 
+#include <stdatomic.h>
+
+#pragma GCC diagnostic push /* functions in these headers that leave parameters unused */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
 #include <internal/pycore_interp.h>
 #include <internal/pycore_optimizer.h>
-#include <stdatomic.h>
+#pragma GCC diagnostic pop
 
 typedef struct _PyExecutorObject executor;
 
