@@ -67,7 +67,7 @@ _EVALUATION = """
     _PyEval_EvalCodeWithName PyEval_EvalCodeEx PyEval_EvalCode function_code_fastcall run_eval_code_obj run_mod
     _PyFunction_Vectorcall _PyFunction_FastCallDict _PyFunction_FastCallKeywords
     _PyEvalFramePushAndInit _PyEvalFrameClearAndPop _PyFrame_Clear _PyFrame_ClearExceptCode clear_thread_frame
-    PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName
+    PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName _PyJIT_Entry
 """
 """The loop that runs Python code, and what enters and leaves it, for exec() too. Python frames stand in its place."""
 

@@ -9,8 +9,8 @@
 
 static _Atomic(spprof_generated_code *) is_generated;
 
-/* Of a call of the evaluation loop: where it is in the loop, and how far below its anchor its registers point. One build
- * of the interpreter has one such frame, so whoever learns it again learns the same. */
+/* Of a call of the evaluation loop: where it is in the loop, and how far below its anchor its registers point. One
+ * build of the interpreter has one such frame, so whoever learns it again learns the same. */
 static struct {
     _Atomic uintptr_t pc, sp_below, fp_below;
     _Atomic bool known; /* stored last */

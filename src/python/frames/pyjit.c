@@ -193,8 +193,14 @@ static bool is_generated(uintptr_t pc) {
     return found;
 }
 
+/* Where executors are listed is told nowhere; but a state of this size has not changed since these headers. Another
+ * release of the version may have a larger one: then generated code shows as a stranger's. */
+static bool knows_where_executors_are(void) {
+    return _PyRuntime.debug_offsets.interpreter_state.size == sizeof(PyInterpreterState);
+}
+
 void sp_pyjit_register(void) {
-    spprof_set_generated_code(is_generated);
+    if (knows_where_executors_are()) spprof_set_generated_code(is_generated);
 }
 
 #else

@@ -9,6 +9,7 @@
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
+#include "pylayout.h"
 #include "pymem_hook.h"
 #include "pysymbols.h"
 #include "signal_repeat.h"
@@ -273,7 +274,7 @@ static bool add_constants(PyObject *module) {
 }
 
 static int execute(PyObject *module) {
-    return engine_is_ours() && add_constants(module) ? 0 : -1;
+    return engine_is_ours() && sp_pylayout_check_with_gil() && add_constants(module) ? 0 : -1;
 }
 
 /* The module keeps no Python object, so none is seen by another interpreter or outlives its own. What is static in C

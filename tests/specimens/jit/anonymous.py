@@ -11,9 +11,11 @@ def _executable_without_file():
 
 
 def faults_of(stacks, leaves):
-    """How many of the raw stacks are truncated and how many hold such an address; how many leaves have no name."""
+    """How many raw stacks there are, how many of them are truncated and how many hold such an address; how many leaves
+    have no name."""
     ranges = list(_executable_without_file())
-    faults = {"truncated": 0, "generated": 0, "nameless": sum(leaf.startswith("0x") for leaf in leaves)}
+    faults = {"stacks": len(stacks), "truncated": 0, "generated": 0}
+    faults["nameless"] = sum(leaf.startswith("0x") for leaf in leaves)
     for words, _, truncated in stacks:
         addresses = [(word & (1 << 48) - 1) - 1 for word in words if not word >> 63]
         faults["generated"] += any(low <= address < high for address in addresses for low, high in ranges)
