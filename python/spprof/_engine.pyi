@@ -1,7 +1,7 @@
 """The extension module: a thin C layer between the engine and `spprof.memprof`. Not a public interface."""
 
 from collections.abc import Sequence
-from typing import Final, Optional, TypedDict
+from typing import Any, Final, Optional, TypedDict
 
 VERSION: Final[str]
 RATE_MAX_BYTES: Final[int]
@@ -36,6 +36,8 @@ class Stats(TypedDict):
     thinnings: int
     missed_frees: int
     last_serial: int
+    forked_serial: int  # the last one when this process last forked: children have those samples too; 0: never
+    birth: int  # in which process what it samples now is born; as Site has it
     mapped_bytes: int
     sampling_rate_bytes: int
     epochs: int  # starts so far: 0 = never started
@@ -77,6 +79,10 @@ def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, and (wall clock − monotonic clock) in ns."""
 
+def processes() -> list[tuple[int, int]]:
+    """The processes in which samples were born, this one and those that forked it, in the order of ``Site``'s births:
+    id, and a random mark that no other process has. Empty before the first start; the first 64 are known."""
+
 Words = tuple[int, ...]
 """A stack's frames, leaf first. Bit 63 set: of interpreted code, to be asked of ``code``. Clear: bits 0 to 47 are a
 native return address, bits 48 to 62 the generation of its object in ``modules``."""
@@ -115,6 +121,7 @@ def demangle(name: str) -> Optional[str]:
 def lines(path: str, addresses: Sequence[int]) -> list[Optional[tuple[str, int]]]:
     """For each of the ascending addresses the source file and line, or None; all None without libdw.so.1."""
 
+def kept() -> dict[str, Any]: ...
 def library_path() -> str: ...
 
 # ---- The CPU profiler

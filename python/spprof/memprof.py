@@ -11,32 +11,34 @@ An allocation is sampled with a probability that grows with its size, one each `
 average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
 (``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
-Importing this module costs next to nothing: what results need is imported by the first ``start()``, before it begins
-to sample, so that a profile does not show it.
+Importing this module imports all that it will ever need, of this package and of others: a profile does not show it, and
+nothing is read when the program has changed its root, used up its descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
 
 import atexit
 import operator
-from _thread import allocate_lock
 
-from spprof import _engine
+from spprof import _engine, environment
+from spprof.analysis.sites import rounded
+from spprof.heap.samples import allocated_by_stack
+from spprof.heap.snapshot import HeapSnapshot, take
+from spprof.results import (
+    AllocationSample,
+    Frame,
+    FramePointerHealth,
+    MemProfStats,
+    SiteDifference,
+)
+from spprof.text import percent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
     from spprof.heap.samples import Allocated
-    from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import (
-        AllocationSample,
-        Frame,
-        FramePointerHealth,
-        MemProfStats,
-        SiteDifference,
-        TopAllocator,
-    )
+    from spprof.rows import TopAllocator
 
 __all__ = [
     "AllocationSample",
@@ -61,9 +63,6 @@ _SEED_MAX = 2**64 - 1
 
 _AFTER_ALL = 2**64 - 1
 """The serial number after which there is no sample."""
-
-_at_exit_registered = allocate_lock()
-"""Taken once and for all by the first start: a flag that is tested and set in one step, and never waited for."""
 
 
 def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
@@ -91,7 +90,8 @@ def stop() -> None:
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
-    _engine.stop()
+    if _engine.is_active() or not environment.is_off():
+        _engine.stop()
 
 
 def get_snapshot() -> HeapSnapshot:
@@ -99,19 +99,13 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
-    if _engine.stats()["epochs"] == 0:
+    if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    from spprof.heap.snapshot import take
-
     return take()
 
 
 def get_stats() -> MemProfStats:
     """Return the profiler's counters. Never stops the program; zeros before the first start."""
-    from spprof.analysis.sites import rounded
-    from spprof.results import MemProfStats
-    from spprof.text import percent
-
     stats = _engine.stats()
     return MemProfStats(
         total_samples=stats["total_samples"],
@@ -186,8 +180,6 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        from spprof.heap.samples import allocated_by_stack
-
         _, sites, stats, _ = _engine.snapshot(_AFTER_ALL)
         before = allocated_by_stack(sites)
         del sites
@@ -201,8 +193,6 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from spprof.heap.snapshot import take
-
         try:
             self._snapshot = take(self._serial_before, self._before, self._total_before)
         finally:
@@ -212,12 +202,11 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
-    # All that snapshots and files need, HTML aside, before a sample can show it; and before a fork: a child waits for
-    # ever when it imports what another thread was importing.
-    import spprof.heap.snapshot  # noqa: F401
-
+    if environment.keeps_from_starting():
+        return
     _engine.start(rate_bytes, native, seed)
-    if _at_exit_registered.acquire(blocking=False):
+    first = object()
+    if _engine.kept().setdefault("heap ends at exit", first) is first:
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
 
 
@@ -256,12 +245,9 @@ def _integer(name: str, value: int) -> int:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The result types of ``__all__``, imported when first asked for."""
-        if name not in __all__:
+        """The type of a row, which only type checkers need, imported when asked for."""
+        if name != "TopAllocator":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof import results
-        from spprof.heap.snapshot import HeapSnapshot
+        from spprof.rows import TopAllocator
 
-        value = HeapSnapshot if name == "HeapSnapshot" else getattr(results, name)
-        globals()[name] = value
-        return value
+        return TopAllocator

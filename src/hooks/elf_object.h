@@ -34,8 +34,15 @@ bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object);
 /* The address of the function that this object defines under `name`; 0: none. An undefined symbol with an address (a
  * program's PLT entry), one without a size and an indirect function are no definitions. */
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name);
+/* The same, as the object's table of symbols has it. NULL: none. */
+const ElfW(Sym) * sp_elf_object_find_symbol(const sp_elf_object *object, const char *name);
 
-/* This library itself, the loader, or what the kernel maps: neither patched nor asked for definitions. */
+/* This library itself. */
+bool sp_elf_object_is_ours(const sp_elf_object *object);
+bool sp_elf_object_is_libc(const sp_elf_object *object);
+
+/* This library itself, another copy of it, the loader, or what the kernel maps: neither patched nor asked for
+ * definitions. */
 bool sp_elf_object_is_apart(const sp_elf_object *object);
 
 static inline bool sp_elf_object_contains(const sp_elf_object *object, uintptr_t address) {

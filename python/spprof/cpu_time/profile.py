@@ -10,9 +10,6 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from spprof import _engine, formats
 from spprof.cpu_time import functions, text
@@ -20,14 +17,19 @@ from spprof.cpu_time.samples import SAMPLE, CpuSamples
 from spprof.cpu_time.to_pprof import profile_of
 from spprof.formats.profile_stacks import ProfileStacks
 from spprof.formats.source import by_thread
+from spprof.records import cached_property, dataclass
+from spprof.report.notebook import iframe
 from spprof.results import CpuStack
+from spprof.symbolize.own_code import with_own_as_one
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile as PprofProfile
-    from spprof.results import Frame, TopFunction
+    from spprof.results import Frame
+    from spprof.rows import TopFunction
 
 _ORDERED_MAX = 1 << 17
 """Samples beyond which files show stacks summed up, not one after the other: viewers load no file that large."""
@@ -82,8 +84,6 @@ class Profile(CpuSamples):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
-        from spprof.report.notebook import iframe
-
         return iframe(self.to_pprof())
 
     # ---- for the package's own use
@@ -121,6 +121,18 @@ class Profile(CpuSamples):
         return profile_of(self)
 
 
+class _Shown:
+    """The frames of stacks, with one for what the profiler does itself; the same tuple for the same stack."""
+
+    def __init__(self, stacks: KeptStacks) -> None:
+        self._stacks = stacks
+        self._known: dict[int, tuple[Frame, ...]] = {}
+
+    def __call__(self, number: int) -> tuple[Frame, ...]:
+        known = self._known.get(number)
+        return known or self._known.setdefault(number, with_own_as_one(self._stacks.frames(number)))
+
+
 def take(names: dict[int, str], threads_before: set[int], threads_now: set[int]) -> Profile:
     """The profile that is running, or the last one.
 
@@ -150,6 +162,6 @@ def take(names: dict[int, str], threads_before: set[int], threads_now: set[int])
         _clock_offset_ns=stats["clock_offset_ns"],
         _start_ns=stats["start_ns"],
         _end_ns=stats["end_ns"],
-        _frames_of=stacks.frames,
+        _frames_of=_Shown(stacks),
         _learn=stacks.learn,
     )

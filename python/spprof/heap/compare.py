@@ -8,14 +8,13 @@ A sample is known by its serial number, which the engine gives out once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.analysis import estimate
 from spprof.analysis.sample_weights import weight
 from spprof.analysis.sites import Site, SiteKey, Sums, outwards
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, HeapSamples
 from spprof.results import SiteDifference
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -35,7 +34,7 @@ def compare(earlier: HeapSamples, later: HeapSamples) -> list[SiteDifference]:
 
     TypeError unless ``earlier`` is a snapshot.
     """
-    if not isinstance(earlier, HeapSamples):
+    if not hasattr(earlier, "site_key"):  # of a class that was imported anew since, it is one all the same
         raise TypeError(f"compare() takes an earlier HeapSnapshot, not {type(earlier).__name__}")
     before = {record[SERIAL] for record in earlier.records()}
     after = {record[SERIAL] for record in later.records()}

@@ -10,20 +10,22 @@ Taking the samples touches nothing per sample in Python; whatever costs is worke
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from spprof import _engine
 from spprof.analysis import estimate
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
+from spprof.analysis.notes import Notes
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
 from spprof.heap.unwind_quality import judge
+from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
+from spprof.records import NamedTuple, cached_property, dataclass, field
 from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Final
 
     from spprof._engine import NativePart
     from spprof._engine import Site as StackSums
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
+
+STACK_WORD = 5
+"""Which of a record's words of 64 bits is its stack's id."""
+
+BIRTH: Final = 15
+"""Of the sums of a stack: in which process of the lineage they were born."""
 
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
@@ -41,6 +49,20 @@ Allocated = tuple[int, int, int]
 """Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
 
 _NOTHING: Allocated = (0, 0, 0)
+
+
+class OwnMemory(NamedTuple):
+    """What the engine has sampled of the profiler's own Python code, which a snapshot leaves out."""
+
+    live_samples: int = 0
+    total_samples: int = 0
+    fixed: int = 0
+    """Estimated live bytes, in 1/BYTES_ONE."""
+    fixed_here: int = 0
+    """What of it this process has allocated, and not one that forked it."""
+
+
+NO_OWN_MEMORY = OwnMemory()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,6 +84,8 @@ class HeapSamples:
     _before: Mapping[int, Allocated] = field(default_factory=dict)
     """What each stack had ever allocated at the beginning of what the snapshot covers."""
     shortages: Shortages = NO_SHORTAGE
+    lineage: Lineage = NO_LINEAGE
+    own: OwnMemory = NO_OWN_MEMORY
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -80,8 +104,23 @@ class HeapSamples:
 
     @property
     def peak_heap_bytes(self) -> int:
-        """The highest estimate of live bytes since the first start, in the whole process."""
+        """The highest estimate of live bytes since the first start, in the whole process, the profiler's own included:
+        the engine keeps it as it goes, and does not tell them apart."""
         return max(self._highest_bytes, self.estimated_heap_bytes)
+
+    @property
+    def inherited_bytes(self) -> int:
+        """Estimated live bytes that were allocated before this process was forked, by a process that forked it."""
+        last = len(self.lineage.processes) - 1
+        if last <= 0:
+            return 0
+        return rounded(sum(site[3] for site in self._sites if site[BIRTH] < last), _engine.BYTES_ONE)
+
+    @property
+    def profiler_bytes(self) -> int:
+        """Estimated live bytes that the profiler's own Python code has allocated in this process. They are in no other
+        number here but the peak."""
+        return rounded(self.own.fixed_here, _engine.BYTES_ONE)
 
     def heap_bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
         """(low, high): where the live bytes lie with probability ``confidence``, in bytes, rounded outwards.
@@ -121,6 +160,11 @@ class HeapSamples:
 
     # ---- for the package's own use
 
+    @property
+    def notes(self) -> Notes:
+        """What must be known beside the numbers."""
+        return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages)
+
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
@@ -138,6 +182,13 @@ class HeapSamples:
             _, earlier_bytes, earlier_objects = before.get(site[0], _NOTHING)
             totals.append((site[0], site[3], site[4], site[10] - earlier_bytes, site[11] - earlier_objects))
         return totals
+
+    def births(self) -> dict[int, int]:
+        """For each stack the process of the lineage in which its samples were born; none where nobody else can hold
+        them, and of stacks that stand for many others."""
+        if not self.lineage.has_relatives:
+            return {}
+        return {site[0]: site[BIRTH] for site in self._sites if site[0] != _engine.STACKS_EVICTED}
 
     def site_key(self, stack_id: int) -> SiteKey:
         """The site to which the stack of a live sample belongs."""

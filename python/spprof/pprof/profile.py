@@ -12,11 +12,9 @@ of TIMES.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import chain
-from typing import NamedTuple, Optional
 
+from spprof.records import NamedTuple, cached_property, dataclass, field, replace
 from spprof.results import Frame
 
 
@@ -67,6 +65,12 @@ TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nano
 THREAD, THREAD_ID = "thread", "thread_id"
 """Keys of the labels of a CPU profile: the thread's name, and the kernel's id of it."""
 
+PROFILER_BYTES = "profiler_bytes"
+"""Key of the comment that tells what the profiler itself holds, of which there are no samples."""
+
+PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
+"""Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""
+
 
 UNKNOWN_TYPE = ValueType("", "")
 
@@ -102,7 +106,7 @@ class Label(NamedTuple):
     """What a sample is marked with: a text or a number."""
 
     key: str
-    text: Optional[str]
+    text: str | None
     number: int = 0
     unit: str = ""
 
@@ -115,6 +119,8 @@ class Sample(NamedTuple):
     values: tuple[int, ...]
     """One for each sample type."""
     labels: tuple[Label, ...] = ()
+    serials: tuple[int, ...] = ()
+    """Of each block that another process may hold too, its number in the process that allocated it."""
 
 
 @dataclass(eq=False)
@@ -178,6 +184,12 @@ class Profile:
         """The same profile with more comments: ``key: text``."""
         added = tuple(f"{key}: {text}" for key, text in notes.items())
         return replace(self, comments=self.comments + added) if added else self
+
+    @property
+    def profiler_bytes(self) -> int:
+        """What the profiler itself held, estimated; in no value."""
+        text = self.note(PROFILER_BYTES) if self.is_heap else None
+        return int(text) if text and text.isdecimal() else 0
 
     def note(self, key: str) -> str | None:
         """The text of the comment ``key: text``, where there is one."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+import time
 
-from spprof.analysis.shortages import sentences
+from spprof.analysis.notes import notes_of
 from spprof.pprof.profile import TIMES
-from spprof.pprof.shortages import shortages_of
 from spprof.text import amount, sampling_text, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -37,7 +36,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
     peak = profile.note("peak_heap_bytes")
     if peak is not None and peak.isdigit():
         facts.append(("peak", amount(int(peak), "bytes")))
-    facts += [("note", sentence) for sentence in sentences(shortages_of(profile))]
+    facts += [("note", sentence) for sentence in notes_of(profile).sentences()]
     taken = time_text(profile)
     if taken is not None:
         facts.append(("taken", taken))
@@ -62,10 +61,9 @@ def time_text(profile: Profile) -> str | None:
     if not profile.time_ns:
         return None
     try:
-        moment = datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc)
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(profile.time_ns // 10**9))
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def period_text(profile: Profile) -> str:
