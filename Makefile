@@ -24,8 +24,8 @@ C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof accuracy-long clean venv venv-for-all install \
     install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
-    run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python run-packaging \
-    run-packaging-essentials run-viewers run-fuzz-pprof
+    run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python \
+    run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -168,7 +168,8 @@ run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	done
 
 run-newest-python: ONLY = --newest
-run-newest-python: run-other-pythons
+run-newest-but-one-python: ONLY = --newest-but-one
+run-newest-python run-newest-but-one-python: run-other-pythons
 
 # One test at a time: they share what the first of them builds.
 run-packaging run-packaging-essentials run-viewers: CORES = 0

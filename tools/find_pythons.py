@@ -1,8 +1,9 @@
 """Prints the supported Pythons of this machine that can build an extension, one a line: version and path.
 
-python3 tools/find_pythons.py [--others] [--newest]     --others: without the version that runs this; --newest: one
+python3 tools/find_pythons.py [--others] [--newest | --newest-but-one]
 
-What `make pythons` has fetched is among them.
+--others: without the version that runs this. --newest, --newest-but-one: one version. What `make pythons` has fetched
+is among them.
 """
 
 from __future__ import annotations
@@ -52,7 +53,11 @@ def find() -> dict[str, str]:
 def main() -> None:
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     found = [(version, path) for version, path in find().items() if not ("--others" in sys.argv and version == own)]
-    for version, path in found[-1:] if "--newest" in sys.argv else found:
+    if "--newest" in sys.argv:
+        found = found[-1:]
+    if "--newest-but-one" in sys.argv:
+        found = found[-2:-1]
+    for version, path in found:
         print(version, path)
 
 

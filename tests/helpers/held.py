@@ -3,9 +3,8 @@
 import json
 import linecache
 
+from asked_for import bytearray_size
 from spprof import _engine, memprof
-
-BYTEARRAY_ENDS_WITH_ZERO = 1
 
 
 def samples_of(size):
@@ -17,14 +16,14 @@ def python_frames(sample):
 
 
 def stack_of(size):
-    (sample,) = samples_of(size + BYTEARRAY_ENDS_WITH_ZERO)
+    (sample,) = samples_of(bytearray_size(size))
     return python_frames(sample)
 
 
 def words_of(size):
     """How many words the engine keeps of the stack, native frames and all."""
     snapshot = memprof.get_snapshot()
-    ids = [record[6] for record in snapshot.records() if record[1] == size + BYTEARRAY_ENDS_WITH_ZERO]
+    ids = [record[6] for record in snapshot.records() if record[1] == bytearray_size(size)]
     return len(_engine.stack(*ids)[0])
 
 

@@ -1,9 +1,16 @@
 """For programs in children: what a snapshot says."""
 
+from asked_for import BESIDE_A_BYTEARRAY
+
 
 def sizes(snapshot, least=1_000_000):
     "Sizes of the live blocks of at least so many bytes, smallest first."
     return sorted(sample.size for sample in snapshot.samples if sample.size >= least)
+
+
+def lengths(snapshot):
+    "Lengths of the live bytearrays of about a million bytes or more, smallest first."
+    return [size - BESIDE_A_BYTEARRAY for size in sizes(snapshot)]
 
 
 def site(snapshot, function):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 OF_MEMORY = """
 import spprof.memprof as memprof
-from of_memory import python_frames, site, sizes
+from asked_for import bytearray_size
+from of_memory import lengths, python_frames, site
 """
 
 OF_CPU = """

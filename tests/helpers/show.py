@@ -2,14 +2,13 @@
 
 import json
 
+from asked_for import BESIDE_A_BYTEARRAY
 from spprof import memprof
-
-BYTEARRAY_ENDS_WITH_ZERO = 1
 
 
 def show(*sizes):
     stacks = {
-        sample.size - BYTEARRAY_ENDS_WITH_ZERO: [[frame.function, frame.is_python] for frame in sample.stack]
+        sample.size - BESIDE_A_BYTEARRAY: [[frame.function, frame.is_python] for frame in sample.stack]
         for sample in memprof.get_snapshot().samples
     }
     print(json.dumps([stacks[size] for size in sizes]))

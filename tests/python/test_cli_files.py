@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import spprof
+from asked_for import bytearray_size
 from child import library_path
 from place import SPPROF, TIMEOUT_SECONDS, Place, rewritten, seeded, theirs
 from specimens import specimen
@@ -31,8 +32,8 @@ def test_memory_is_named_by_the_lines_of_the_program_and_by_no_other(place: Plac
         """)
     place.run("program.py", environment=seeded(place))
     place_of_hold = SiteKey("hold", str(place.script), 3)
-    assert place.sites()[place_of_hold] == BYTES + 1
-    (stack,) = [s.stack for s in place.profile().samples if s.values[3] == BYTES + 1]
+    assert place.sites()[place_of_hold] == bytearray_size(BYTES)
+    (stack,) = [s.stack for s in place.profile().samples if s.values[3] == bytearray_size(BYTES)]
     assert [frame.function for frame in place.profile().frames(stack) if frame.is_python] == ["hold", "<module>"]
 
 
@@ -92,7 +93,7 @@ def test_every_leaves_a_file_whatever_happens(place: Place, end: str, status: in
     place.write(f"import os, signal\nheld = bytearray({BYTES})\n" + rewritten("out.pb.gz") + end)
     ours = place.run("program.py", options=("--every", "0.05"), environment=seeded(place))
     assert (ours.returncode, ours.stdout) == (status, "")
-    assert BYTES + 1 in place.sites().values()
+    assert bytearray_size(BYTES) in place.sites().values()
     files = {frame.file for location in place.profile().locations for frame in location.frames}
     assert not [file for file in files if "/spprof/" in file]
 

@@ -28,7 +28,7 @@ kept = []
 for number in range(3):
     with profiler:
         kept.append(bytearray(1_000_100 + number))
-    assert sizes(profiler.snapshot) == [1_000_101 + number]
+    assert lengths(profiler.snapshot) == [1_000_100 + number]
 """
     )
 
@@ -40,6 +40,6 @@ def test_stopping_inside_a_block_is_no_error_at_its_end(child: Child):
 with memprof.MemoryProfiler(0) as profiler:
     held = bytearray(1_000_100)
     memprof.stop()
-assert sizes(profiler.snapshot) == [1_000_101]
+assert lengths(profiler.snapshot) == [1_000_100]
 """
     )

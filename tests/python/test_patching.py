@@ -29,6 +29,7 @@ LINKING = {
 PREAMBLE = """
 import os, sys
 import spprof.memprof as memprof
+from asked_for import BESIDE_A_BYTEARRAY
 from patched_library import load, sizes
 """
 
@@ -184,7 +185,7 @@ def test_off_sees_only_pythons_allocators_though_the_library_is_preloaded(child:
 library = load({str(library)!r})
 memprof.start(0, native="off")
 block = library.by_call(22222)
-held = bytearray(33332)
+held = bytearray(33333 - BESIDE_A_BYTEARRAY)
 assert sizes() == [33333], sizes()
 assert memprof.get_stats().native_mode == "off"
 del held

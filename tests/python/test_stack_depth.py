@@ -11,11 +11,13 @@ import held
 import sys
 from spprof import _engine
 sys.setrecursionlimit(20000)
-held.memprof.start(0)
 def descend(left, size):
     if left == 0:
         return bytearray(size)
     return descend(left - 1, size)
+for _ in range(100):
+    descend(1, 0)  # until the interpreter has specialised the calls: the native frames are the same from then on
+held.memprof.start(0)
 """
 LEAF, DEEPER = ("descend", "return bytearray(size)"), ("descend", "return descend(left - 1, size)")
 

@@ -9,7 +9,7 @@ from child import Child
 from held_stacks import HAS_INLINED_COMPREHENSIONS, held_stacks
 from specimens import specimen
 
-SUBINTERPRETERS = {(3, 12): "_xxsubinterpreters", (3, 13): "_interpreters"}.get(sys.version_info[:2])
+SUBINTERPRETERS = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
 
 
 def test_each_thread_is_charged_with_its_own_frames(child: Child) -> None:
@@ -51,7 +51,7 @@ def test_native_thread_that_enters_python_is_charged_with_what_it_runs_there(chi
     }
 
 
-@pytest.mark.skipif(SUBINTERPRETERS is None, reason="before 3.12 a subinterpreter is charged to its caller")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="before 3.12 a subinterpreter is charged to its caller")
 def test_subinterpreter_is_charged_with_its_own_frames(child: Child) -> None:
     told = child.run(
         f"""

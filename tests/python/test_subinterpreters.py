@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import spprof
-from child import Child
+from child import HELPERS, Child
 from native import compile_text
 
 SPECIMENS = Path(__file__).parent.parent / "specimens" / "subinterpreters"
@@ -25,7 +25,7 @@ pools = pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolEx
 
 def run(child: Child, module: str, call: str, **environment: str) -> str:
     """Runs one function of a specimen in a program of its own, and returns what it printed."""
-    variables = {"PYTHONPATH": str(SPECIMENS), "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    variables = {"PYTHONPATH": f"{SPECIMENS}:{HELPERS}", "PYTHONDONTWRITEBYTECODE": "1", **environment}
     return child.run(f"import {module}\n{module}.{call}\n", environment=variables)
 
 

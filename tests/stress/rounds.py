@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 from spprof import _engine
 
 MODE = os.environ["STRESS_MODE"]
@@ -193,14 +194,14 @@ def live_on(rate_kb: int, generations: int = 1) -> None:
     """What any child must be able to do: allocate, see it, save a file of its own, and fork again."""
     blocks = [bytearray(87_653) for _ in range(20)]
     snapshot = memprof.get_snapshot()
-    seen = sum(record[1] == 87_654 for record in snapshot.records())
+    seen = sum(record[1] == bytearray_size(87_653) for record in snapshot.records())
     check(seen == 20 if rate_kb == 0 else seen <= 20, f"{seen} of 20 blocks are seen at {rate_kb} KiB")
     path = f"child-{os.getpid()}.collapsed"
     snapshot.save(path)
     check(os.path.getsize(path) > 0, "the child's file is empty")
     os.unlink(path)
     blocks.clear()
-    check(rate_kb or count_live(87_654) == 0, "freed blocks are still listed")
+    check(rate_kb or count_live(bytearray_size(87_653)) == 0, "freed blocks are still listed")
     if generations:
         expect_good(run_child(lambda: live_on(rate_kb, generations - 1)))
     check_counters()

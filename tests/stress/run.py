@@ -87,7 +87,9 @@ class Watched:
 
     def __init__(self, specimen: str, mode: str, limits: dict[str, str], folder: Path, build: Path) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("LD_PRELOAD", "STRESS_"))}
-        environment.update(limits, STRESS_MODE=mode, STRESS_BUILD=str(build), PYTHONPATH=str(HERE))
+        environment.update(
+            limits, STRESS_MODE=mode, STRESS_BUILD=str(build), PYTHONPATH=f"{HERE}:{HERE.parent / 'helpers'}"
+        )
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         if mode == "preload":
             environment["LD_PRELOAD"] = engine_path()

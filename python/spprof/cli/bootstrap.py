@@ -100,7 +100,9 @@ def _code(program: str, module: dict[str, Any]) -> CodeType:
     path = _absolute(program)
     is_compiled = path.endswith(".pyc")
     loader = (SourcelessFileLoader if is_compiled else SourceFileLoader)("__main__", path)
-    module.update(__file__=path, __cached__=None, __loader__=loader)
+    module.update(__file__=path, __loader__=loader)
+    if sys.version_info < (3, 15):
+        module["__cached__"] = None
     if is_compiled:
         code = loader.get_code("__main__")
         assert code is not None, "a loader of a file finds code or raises"

@@ -16,7 +16,7 @@
 
 Only frames of the interpreter are left out, and the C library's code that starts threads and programs, and only by the
 names below. A function of another module that has one of these names stays, and a stack without any Python frame keeps
-all of its frames. Names are those of CPython 3.9 to 3.13; which of them a build has depends on what its compiler
+all of its frames. Names are those of CPython 3.9 to 3.15; which of them a build has depends on what its compiler
 inlined.
 """
 
@@ -66,7 +66,8 @@ _EVALUATION = """
     _PyEval_EvalFrameDefault _PyEval_EvalFrame PyEval_EvalFrame PyEval_EvalFrameEx _PyEval_Vector _PyEval_EvalCode
     _PyEval_EvalCodeWithName PyEval_EvalCodeEx PyEval_EvalCode function_code_fastcall run_eval_code_obj run_mod
     _PyFunction_Vectorcall _PyFunction_FastCallDict _PyFunction_FastCallKeywords
-    _PyEvalFramePushAndInit _PyEvalFrameClearAndPop _PyFrame_Clear _PyFrame_ClearExceptCode clear_thread_frame
+    _PyEvalFramePushAndInit _PyEvalFramePushAndInit_Ex _PyEvalFrameClearAndPop _PyEval_FrameClearAndPop
+    _PyFrame_Clear _PyFrame_ClearExceptCode _PyFrame_ClearLocals clear_thread_frame clear_gen_frame
     PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName _PyJIT_Entry
 """
 """The loop that runs Python code, and what enters and leaves it, for exec() too. Python frames stand in its place."""
@@ -87,6 +88,9 @@ _CALLS = """
     method_vectorcall_FASTCALL_KEYWORDS_METHOD method_vectorcall_NOARGS method_vectorcall_O method_vectorcall_VARARGS
     method_vectorcall_VARARGS_KEYWORDS classmethoddescr_call methoddescr_call instancemethod_call wrapper_call
     wrapperdescr_call wrapperdescr_raw_call
+    _Py_VectorCall_StackRefSteal _Py_VectorCallInstrumentation_StackRefSteal _Py_BuiltinCallFast_StackRef
+    _Py_BuiltinCallFastWithKeywords_StackRef _Py_CallBuiltinClass_StackRef _PyCallMethodDescriptorFast_StackRef
+    _PyCallMethodDescriptorFastWithKeywords_StackRef _PyObject_MaybeCallSpecialNoArgs _PyObject_MaybeCallSpecialOneArg
 """
 """The ways to call an object. What is called comes next."""
 
@@ -111,6 +115,8 @@ _OPERATIONS = """
     PySequence_Size PyMapping_Size binary_op1 binary_op binary_iop1 binary_iop ternary_op ternary_iop
     gen_iternext gen_send gen_send_ex gen_send_ex2 gen_throw _gen_throw gen_close PyGen_am_send
     PyObject_CallFinalizer PyObject_CallFinalizerFromDealloc _Py_Dealloc
+    _PyObject_GetAttrStackRef _PyObject_GetMethodStackRef _Py_LoadAttr_StackRefSteal _PyEval_GetIter PyIter_NextItem
+    _PyForIter_VirtualIteratorNext _PyIter_Send PyMapping_GetOptionalItem _PyMapping_GetOptionalItem2
 """
 """Operations on any object, each of which leads to the method that does it: __getattr__, __next__, a generator's body,
 list_concat. Arithmetic by pattern."""

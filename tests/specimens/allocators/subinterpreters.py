@@ -7,6 +7,7 @@ except ImportError:
     import _xxsubinterpreters as interpreters
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 
 NATIVE = sys.argv[1]
 
@@ -23,7 +24,7 @@ FORGET = "del blocks, small, churn"
 def counts():
     snapshot = memprof.get_snapshot()
     sizes = [record[1] for record in snapshot.records()]
-    return sizes.count(4321), sizes.count(sys.getsizeof(b"%418d" % 0))
+    return sizes.count(bytearray_size(4320)), sizes.count(sys.getsizeof(b"%418d" % 0))
 
 
 def in_all(program):

@@ -2,7 +2,10 @@ import threading
 import time
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 from of_memory import python_frames
+
+SIZE = bytearray_size(1_000_100)
 
 
 def hold():
@@ -29,14 +32,14 @@ thread.join()
 after = time.time_ns()
 snapshot = memprof.get_snapshot()
 memprof.stop()
-(sample,) = [sample for sample in snapshot.samples if sample.size == 1_000_101]
-assert (sample.estimated_bytes, sample.estimated_objects, sample.sampling_rate_bytes) == (1_000_101, 1, 0)
+(sample,) = [sample for sample in snapshot.samples if sample.size == SIZE]
+assert (sample.estimated_bytes, sample.estimated_objects, sample.sampling_rate_bytes) == (SIZE, 1, 0)
 assert sample.thread_id == found["thread"]
 # The two clocks are read one after the other, and may be set in between: a second is far above both.
 assert before - 10**9 <= sample.timestamp_ns <= after + 10**9
 assert before <= snapshot.timestamp_ns <= time.time_ns()
 leaf = python_frames(sample.stack)[:3]
 assert [frame.function.rpartition(".")[2] for frame in leaf] == ["hold", "call", "work"]
-assert [frame.line for frame in leaf] == [9, 13, 21], sample.stack
+assert [frame.line for frame in leaf] == [12, 16, 24], sample.stack
 assert {frame.file for frame in leaf} == {__file__}
 assert all(frame.is_python == (frame.address == 0) for frame in sample.stack)

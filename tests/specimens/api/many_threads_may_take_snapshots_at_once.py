@@ -1,6 +1,7 @@
 import threading
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 from of_memory import python_frames
 
 
@@ -32,6 +33,6 @@ for thread in threads:
 assert len(found) == 6
 for stacks in found:
     assert {size: python_frames(stack)[0].function for size, stack in stacks.items()} == {
-        1_000_001 + number: f"f{number}" for number in range(100, 200)
+        bytearray_size(1_000_000 + number): f"f{number}" for number in range(100, 200)
     }
     assert all(stacks[size] is found[0][size] for size in stacks)

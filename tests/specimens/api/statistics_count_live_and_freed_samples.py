@@ -1,4 +1,5 @@
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 
 memprof.start(0)
 held = [bytearray(10_000) for _ in range(100)]
@@ -10,8 +11,9 @@ snapshot = memprof.get_snapshot()
 assert stats.total_samples == stats.live_samples + stats.freed_samples
 assert stats.total_samples == snapshot.total_samples + snapshot.own.total_samples
 assert stats.freed_samples >= 1 and stats.live_samples >= 200
-assert 100 * 10_001 < stats.estimated_heap_bytes < 100 * 10_001 + 100_000
-assert stats.peak_heap_bytes >= stats.estimated_heap_bytes + 5_000_001 - 100_000
+blocks = 100 * bytearray_size(10_000)
+assert blocks < stats.estimated_heap_bytes < blocks + 100_000
+assert stats.peak_heap_bytes >= stats.estimated_heap_bytes + bytearray_size(5_000_000) - 100_000
 assert snapshot.peak_heap_bytes == stats.peak_heap_bytes
 assert stats.unique_stacks >= 2
 assert 0 < stats.heap_map_load_percent < 1

@@ -1,4 +1,7 @@
 import spprof.memprof as memprof
+from asked_for import bytearray_size
+
+SIZE = bytearray_size(77_777)
 
 
 def refused(call, *arguments):
@@ -16,7 +19,7 @@ assert "start() first" in refused(memprof.get_snapshot)
 memprof.start(0)
 assert "already running" in refused(memprof.start, 64)
 held = bytearray(77_777)
-assert [s.sampling_rate_bytes for s in memprof.get_snapshot().samples if s.size == 77_778] == [0]
+assert [s.sampling_rate_bytes for s in memprof.get_snapshot().samples if s.size == SIZE] == [0]
 memprof.stop()
 assert "not running" in refused(memprof.stop)
 memprof.start(64)
@@ -26,4 +29,4 @@ memprof.shutdown()
 assert "shut down" in refused(memprof.start)
 assert "not running" in refused(memprof.stop)
 refused(memprof.MemoryProfiler().__enter__)
-assert [s.size for s in memprof.get_snapshot().samples if s.size == 77_778] == [77_778]
+assert [s.size for s in memprof.get_snapshot().samples if s.size == SIZE] == [SIZE]

@@ -1,8 +1,9 @@
 import spprof.memprof as memprof
+from asked_for import BESIDE_A_BYTEARRAY
 
 
 def hold(size):
-    return bytearray(size - 1)
+    return bytearray(size - BESIDE_A_BYTEARRAY)
 
 
 def sizes():

@@ -4,6 +4,7 @@ import threading
 import warnings
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 
 THREADS, STOPPED, FORKS = int(sys.argv[1]), sys.argv[2] == "stopped", int(sys.argv[3])
 
@@ -18,27 +19,27 @@ def churn():
         running.set()
 
 
-def mine(size):
-    # The threads that took the samples of this size.
-    return [record[5] for record in memprof.get_snapshot().records() if record[1] == size]
+def mine(length):
+    # The threads that allocated bytearrays of this length.
+    return [record[5] for record in memprof.get_snapshot().records() if record[1] == bytearray_size(length)]
 
 
 def in_child():
     assert memprof.is_active() is not STOPPED
-    assert len(mine(55_555)) == 1, "what was live in the parent is live here"
+    assert len(mine(55_554)) == 1, "what was live in the parent is live here"
     block.pop()
-    assert not mine(55_555)
+    assert not mine(55_554)
     if STOPPED:
         memprof.start(0)
     held = bytearray(66_665)
-    assert mine(66_666) == [threading.get_native_id()], "by the child's own thread"
+    assert mine(66_665) == [threading.get_native_id()], "by the child's own thread"
     thread = threading.Thread(target=lambda: kept.append(bytearray(66_665)))
     kept = []
     thread.start()
     thread.join()
-    assert len(mine(66_666)) == 2
+    assert len(mine(66_665)) == 2
     kept.clear()
-    assert len(mine(66_666)) == 1
+    assert len(mine(66_665)) == 1
     memprof.stop()
     # What lives in between, such as the call's own objects, may be freed in between: once it settles they agree.
     pairs = [(memprof.get_stats(), memprof.get_snapshot()) for _ in range(5)]
@@ -73,4 +74,4 @@ for number in range(FORKS):
 done.set()
 for thread in threads:
     thread.join()
-assert len(mine(55_555)) == 1 and not mine(66_666), "the parent has its own"
+assert len(mine(55_554)) == 1 and not mine(66_665), "the parent has its own"

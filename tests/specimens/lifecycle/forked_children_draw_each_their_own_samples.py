@@ -1,11 +1,14 @@
 import os
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
+
+SIZE = bytearray_size(9_999)
 
 
 def sampled():
     blocks = [bytearray(9_999) for _ in range(2000)]
-    addresses = sorted(record[0] for record in memprof.get_snapshot().records() if record[1] == 10_000)
+    addresses = sorted(record[0] for record in memprof.get_snapshot().records() if record[1] == SIZE)
     del blocks
     return hash(tuple(addresses))
 

@@ -2,6 +2,7 @@ import multiprocessing
 import sys
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 
 METHOD = sys.argv[1]
 
@@ -9,8 +10,8 @@ METHOD = sys.argv[1]
 def work(number):
     if not memprof.is_active():
         memprof.start(0)
-    held = [bytearray(70_000 + number - 1) for _ in range(20)]
-    return number, sum(record[1] == 70_000 + number for record in memprof.get_snapshot().records())
+    held = [bytearray(70_000 + number) for _ in range(20)]
+    return number, sum(record[1] == bytearray_size(70_000 + number) for record in memprof.get_snapshot().records())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 import spprof.memprof as memprof
-from of_memory import sizes
+from of_memory import lengths
 
 profiler = memprof.MemoryProfiler(0)
 try:
@@ -10,5 +10,5 @@ except KeyError as error:
     assert error.args == ("mine",)
 else:
     raise AssertionError("the block's exception was swallowed")
-assert sizes(profiler.snapshot) == [1_000_101]
+assert lengths(profiler.snapshot) == [1_000_100]
 assert not memprof.is_active()

@@ -4,6 +4,7 @@ import sys
 import threading
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 from patched_library import load
 
 library = load(sys.argv[1])
@@ -16,7 +17,7 @@ for number in range(100):
     if pid == 0:
         signal.alarm(300)  # a child that hangs is killed, and fails the test
         held = [bytearray(99_999) for _ in range(20)]
-        live = [record for record in memprof.get_snapshot().records() if record[1] == 100_000]
+        live = [record for record in memprof.get_snapshot().records() if record[1] == bytearray_size(99_999)]
         os._exit(7 if len(live) == 20 else 8)
     _, status = os.waitpid(pid, 0)
     assert os.WIFEXITED(status) and os.WEXITSTATUS(status) == 7, (number, status)

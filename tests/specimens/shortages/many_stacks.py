@@ -8,9 +8,10 @@ import json
 import sys
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 
 SIZE = 10_000
-BLOCK = SIZE + 1  # of a bytearray, which ends with a zero
+BLOCK = bytearray_size(SIZE)
 
 
 def allocate(depth, path):

@@ -1,4 +1,5 @@
 import held
+from asked_for import BESIDE_A_BYTEARRAY
 
 held.memprof.start(0)
 WANTED = 300
@@ -20,6 +21,6 @@ assert len(wanted) == WANTED, "hardly an address was reused, so this shows nothi
 found = {}
 for sample in held.memprof.get_snapshot().samples:
     for leaf in held.python_frames(sample)[:1]:
-        found[sample.size - 1] = (leaf.function, leaf.file, leaf.line)
+        found[sample.size - BESIDE_A_BYTEARRAY] = (leaf.function, leaf.file, leaf.line)
 wrong = {size: (found[size], want) for size, want in wanted.items() if found[size] != want}
 assert not wrong, wrong

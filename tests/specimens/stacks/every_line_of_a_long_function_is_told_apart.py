@@ -1,6 +1,7 @@
 import random
 
 import held
+from asked_for import BESIDE_A_BYTEARRAY
 from held import python_frames
 
 held.memprof.start(0)
@@ -19,6 +20,7 @@ for size in range(70000, 70300):
 names, keep = {}, []
 exec(compile("\n".join(lines), "long.py", "exec"), names)
 names["long"](keep)
-leaves = [(sample.size - 1, python_frames(sample)[:1]) for sample in held.memprof.get_snapshot().samples]
+samples = held.memprof.get_snapshot().samples
+leaves = [(sample.size - BESIDE_A_BYTEARRAY, python_frames(sample)[:1]) for sample in samples]
 found = {size: leaf[0].line for size, leaf in leaves if leaf and leaf[0].file == "long.py"}
 assert {size: found[size] for size in line_of} == line_of

@@ -1,6 +1,7 @@
 import threading
 
 import held
+from asked_for import BESIDE_A_BYTEARRAY
 
 held.memprof.start(0)
 keep = []
@@ -36,8 +37,8 @@ for thread in threads:
 for thread in threads:
     thread.join()
 for sample in held.memprof.get_snapshot().samples:
-    if 70000 < sample.size <= 74000:
-        which = (sample.size - 1 - 70000) // 1000
+    if 70000 <= sample.size - BESIDE_A_BYTEARRAY < 74000:
+        which = (sample.size - BESIDE_A_BYTEARRAY - 70000) // 1000
         functions = [frame.function for frame in sample.stack if frame.is_python]
         assert functions[:2] == ["work_%d" % which, "worker"], (sample.size, functions)
         assert "<module>" not in functions

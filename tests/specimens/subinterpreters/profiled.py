@@ -4,6 +4,7 @@ import gc
 import sys
 
 import spprof
+from asked_for import bytearray_size
 from interpreter import Interpreter, in_threads
 from spprof import memprof
 
@@ -28,7 +29,7 @@ def python_frames(sample):
 
 
 def stacks_of(size, snapshot):
-    return [python_frames(sample) for sample in snapshot.samples if sample.size == size + 1]
+    return [python_frames(sample) for sample in snapshot.samples if sample.size == bytearray_size(size)]
 
 
 def heap_names():
@@ -48,16 +49,17 @@ def heap_names():
 
 READ = """
     import spprof
+    from asked_for import bytearray_size
     from spprof import memprof
 
     snapshot = memprof.get_snapshot()
     sizes = [sample.size for sample in snapshot.samples]
     stats = memprof.get_stats()
-    (stack,) = [sample.stack for sample in snapshot.samples if sample.size == 8_000_001]
+    (stack,) = [sample.stack for sample in snapshot.samples if sample.size == bytearray_size(8_000_000)]
     told = (
         memprof.is_active(),
         spprof.is_active(),
-        sizes.count(8_000_001),
+        sizes.count(bytearray_size(8_000_000)),
         [frame.function for frame in stack if frame.is_python],
         stats.sampling_rate_bytes,
         stats.native_mode,

@@ -5,6 +5,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from asked_for import bytearray_size
 from rounds import MODE, check, compiled, finish, rounds, run_program
 
 TIMES = 10
@@ -19,7 +20,7 @@ def allocate():
     return [bytearray(43_210) for _ in range(30)]
 
 def seen():
-    return sum(record[1] == 43_211 for record in memprof.get_snapshot().records())
+    return sum(record[1] == {size} for record in memprof.get_snapshot().records())
 
 if cycle == {first}:
     memprof.start(0, native={mode!r})
@@ -70,7 +71,9 @@ else:
     os.environ["PYTHONPATH"] = sysconfig.get_path("platlib")
     for number in rounds():
         script = Path("cycle.py")
-        script.write_text(SCRIPT.format(first=FIRST[number % 3], mode=MODE, stop=number % 2))
+        script.write_text(
+            SCRIPT.format(size=bytearray_size(43_210), first=FIRST[number % 3], mode=MODE, stop=number % 2)
+        )
         finished = run_program([program, str(TIMES), str(script)], MODE, None)
         check((finished.stdout, finished.stderr) == ("good\n", ""), str(finished))
         lives += TIMES

@@ -3,6 +3,7 @@
 import concurrent.futures
 import multiprocessing
 
+from asked_for import bytearray_size
 from rounds import MODE, check, check_counters, finish, rounds, start_anew
 
 
@@ -13,8 +14,8 @@ def work(number):
         memprof.start(0, native=MODE)
     memprof.stop()
     memprof.start(0, native=MODE)
-    held = [bytearray(70_000 + number - 1) for _ in range(20)]
-    seen = sum(record[1] == 70_000 + number for record in memprof.get_snapshot().records())
+    held = [bytearray(70_000 + number) for _ in range(20)]
+    seen = sum(record[1] == bytearray_size(70_000 + number) for record in memprof.get_snapshot().records())
     del held
     return number, seen
 

@@ -2,6 +2,7 @@
 
 import threading
 
+from asked_for import bytearray_size
 from rounds import SHORT, check, check_counters, count_live, drops, finish, load_library, rounds, start_anew
 
 STACK_BYTES = 64 * 1024
@@ -26,10 +27,10 @@ for number in rounds():
     for thread in alive:
         thread.join()
     check(len(held) == PYTHON, f"{len(held)} threads have run")
-    seen = count_live(76_543)
+    seen = count_live(bytearray_size(76_542))
     check(rate or seen == PYTHON or drops() > drops_before, f"{seen} of {PYTHON} blocks are seen")
     held.clear()
-    check(count_live(76_543) == 0, "freed blocks are listed as live")
+    check(count_live(bytearray_size(76_542)) == 0, "freed blocks are listed as live")
     check_counters()
     threads += NATIVE + PYTHON
 finish(threads=threads)

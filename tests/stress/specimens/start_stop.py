@@ -4,6 +4,7 @@ import threading
 from contextlib import suppress
 
 import spprof.memprof as memprof
+from asked_for import bytearray_size
 from rounds import MODE, RATES_KB, SHORT, check, check_counters, count_live, finish, load, rounds, start_anew
 
 STARTS = 100 if SHORT else 2500
@@ -39,8 +40,8 @@ for _number in rounds():
     check(not errors, f"in a thread: {errors}")
     start_anew(0)
     held = [bytearray(76_542) for _ in range(100)]
-    check(count_live(76_543) == 100, "all of a hundred blocks are seen afterwards")
+    check(count_live(bytearray_size(76_542)) == 100, "all of a hundred blocks are seen afterwards")
     held.clear()
-    check(count_live(76_543) == 0, "freed blocks are listed as live")
+    check(count_live(bytearray_size(76_542)) == 0, "freed blocks are listed as live")
     memprof.stop()
 finish(starts=starts)
