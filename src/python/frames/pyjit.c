@@ -1,6 +1,9 @@
 #include "pyjit.h"
 
+/* As builds with the JIT have it: their thread states, one of which is in the interpreter's, have a member more. */
+#define _Py_TIER2 1
 #include "pytstate.h"
+
 #include "spprof.h"
 
 #if PY_VERSION_HEX >= 0x030E0000
