@@ -22,8 +22,8 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly lint format bench viewers fuzz-pprof accuracy-long clean venv venv-for-all install \
-    install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
+.PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof accuracy-long clean venv venv-for-all \
+    install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
     run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python \
     run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof
 .NOTPARALLEL:
@@ -64,6 +64,10 @@ format: venv
 	find include src tests -name '*.[ch]' | xargs -r $(VENV)/bin/clang-format -i
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
+
+# Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
+platforms:
+	$(PYTHON) tools/platforms.py $(VERSIONS)
 
 bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 	if [ -d $(VALGRIND) ]; then \
