@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 import pytest
 from child import Child
 from specimens import specimen
+
+ROOT = Path(__file__).parents[2]
 
 USED = {
     "free_threaded",
@@ -84,6 +87,23 @@ def test_an_interpreter_whose_frames_are_elsewhere_is_refused(child: Child) -> N
 
 def test_a_free_threaded_python_is_refused_before_anything_is_loaded(child: Child) -> None:
     assert child.run(specimen("layout/free_threaded")) == f"{FREE_THREADED}\n[]\n"
+
+
+def test_pip_is_told_in_one_line_that_a_free_threaded_python_is_refused(child: Child) -> None:
+    """pip shows what importing the build's backend prints, which is why meson has not spoken yet."""
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'build-backend = "checked_mesonpy"\nbackend-path = ["tools/backend"]\n' in project
+    refused_build = child.attempt(
+        """
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        sys.abiflags += "t"
+        import checked_mesonpy
+        """,
+        str(ROOT / "tools" / "backend"),
+    )
+    assert refused_build.returncode != 0
+    assert (refused_build.stdout, refused_build.stderr) == ("", f"{FREE_THREADED}\n")
 
 
 def test_a_python_without_an_extension_of_its_own_is_refused(child: Child) -> None:
