@@ -12,13 +12,3 @@ if "t" in getattr(sys, "abiflags", ""):
     raise ImportError(
         "spprof cannot profile a free-threaded Python: use a Python {}.{} with the GIL".format(*sys.version_info[:2])
     )
-
-try:
-    from spprof import _engine  # noqa: F401
-except ModuleNotFoundError as error:
-    if error.name != "spprof._engine":
-        raise
-    raise ImportError(
-        "this spprof was built for another Python than {}.{}: install it with this one: {} -m pip install "
-        "--force-reinstall spprof".format(*sys.version_info[:2], sys.executable)
-    ) from None

@@ -104,16 +104,3 @@ def test_pip_is_told_in_one_line_that_a_free_threaded_python_is_refused(child: C
     )
     assert refused_build.returncode != 0
     assert (refused_build.stdout, refused_build.stderr) == ("", f"{FREE_THREADED}\n")
-
-
-def test_a_python_without_an_extension_of_its_own_is_refused(child: Child) -> None:
-    program = """
-        import sys
-        sys.modules["spprof._engine"] = None
-        try:
-            import spprof
-        except ImportError as error:
-            print(error)
-        """
-    said = child.run(program).strip()
-    assert said.startswith(f"this spprof was built for another Python than {VERSION}: install it with this one: ")
