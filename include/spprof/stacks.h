@@ -77,6 +77,13 @@ typedef struct spprof_code_range {
 #define SPPROF_CODE_RANGES_MAX 8
 SPPROF_API void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count);
 
+/* Whether `pc` is in code that the interpreter has generated (its JIT's). Such code has no frames of its own to show:
+ * they are left out, and unwinding goes on at the call of the evaluation loop that runs them. Called in handlers too,
+ * with or without an interpreter lock. Set behind the walker, by a thread that the evaluation loop has called; again
+ * does no harm. Not in a handler. */
+typedef bool spprof_generated_code(uintptr_t pc);
+SPPROF_API void spprof_set_generated_code(spprof_generated_code *is_generated);
+
 /* An id is [ generation | slot ]; it is never used again for another stack. */
 #define SPPROF_STACK_SLOT_BITS 20
 static inline uint32_t spprof_stack_slot(uint64_t id) {

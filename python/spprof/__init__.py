@@ -3,13 +3,15 @@
 ``spprof.start()`` and ``spprof.stop()`` profile CPU time; ``spprof.memprof`` is the heap profiler;
 ``spprof.__version__`` is the version of the engine and of this package.
 
-ImportError: the engine that the loader found is not the one this package was built with. The message names both
-versions; nothing falls back silently to less.
+ImportError: this Python is free-threaded, or not the one that this package was built for, or the engine that the loader
+found is another version's. The message says what to do; nothing falls back silently to less.
 """
 
 from __future__ import annotations
 
 from os.path import isfile as _is_file
+
+from spprof import supported  # noqa: F401  # before anything loads the extension
 
 try:
     import spprof._engine  # noqa: F401
@@ -23,6 +25,7 @@ except ModuleNotFoundError as error:
         "unpacks what it runs (shiv, PyInstaller)"
     )
     raise ImportError(f"spprof has no extension module here ({__file__}): {remedy}") from error
+
 from spprof import memprof
 from spprof._engine import VERSION as __version__  # noqa: N811
 from spprof.cpu import Profiler, is_active, profile, start, stats, stop

@@ -1,5 +1,6 @@
 #include "capture.h"
 
+#include "generated.h"
 #include "merge.h"
 #include "modules.h"
 #include "objects.h"
@@ -65,18 +66,20 @@ void spprof_set_evaluation_code(const spprof_code_range *ranges, size_t count) {
 
 /* ---- One stack ---- */
 
-static sp_native_stack empty_stack(sp_scratch *scratch) {
+static sp_native_stack empty_stack(sp_scratch *scratch, size_t word_count) {
     return (sp_native_stack){.addresses = scratch->addresses,
                              .ends = scratch->ends,
                              .capacity = SPPROF_STACK_FRAMES_MAX,
-                             .last = &scratch->last};
+                             .last = &scratch->last,
+                             .words = scratch->words,
+                             .word_count = word_count};
 }
 
 /* A function of its own, so that its frame is there to begin with. */
-static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, sp_native_stack *native) {
+static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, size_t word_count, sp_native_stack *native) {
     sp_registers registers;
     sp_registers_capture(&registers);
-    *native = empty_stack(scratch);
+    *native = empty_stack(scratch, word_count);
     sp_unwind(&registers, native);
 }
 
@@ -110,7 +113,7 @@ static sp_stack_record *capture_into(sp_scratch *scratch) {
     spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
     size_t count = walker ? walker(scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
     sp_interpreter_stack interpreter = interpreter_words(scratch, count);
-    unwind_into(scratch, &native);
+    unwind_into(scratch, interpreter.count, &native);
     return intern_merged(scratch, &native, &interpreter, is_own, depth_limited);
 }
 
@@ -130,12 +133,13 @@ static bool is_never_own(uintptr_t address) {
 static sp_stack_record *capture_interrupted_into(sp_scratch *scratch, const sp_interrupted *interrupted,
                                                  const sp_registers *registers) {
     spprof_interrupted at = {.sp = interrupted->sp, .context = interrupted->context};
-    sp_native_stack native = empty_stack(scratch);
+    sp_native_stack native = empty_stack(scratch, 0);
     bool depth_limited = false;
     spprof_tick_walker *walker = atomic_load_explicit(&sp_the_profiler.tick_walker, memory_order_acquire);
     size_t count = walker ? walker(&at, scratch->words, SP_SCRATCH_WORDS, &depth_limited) : 0;
     if (count == SPPROF_WALK_TORN) return NULL;
     sp_interpreter_stack interpreter = interpreter_words(scratch, count);
+    native.word_count = interpreter.count;
     if (registers) sp_unwind(registers, &native);
     return intern_merged(scratch, &native, &interpreter, is_never_own, depth_limited);
 }
@@ -148,12 +152,47 @@ sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const
     return record;
 }
 
+/* ---- Code that the interpreter generates ---- */
+
+/* Which frame holds an anchor, and where its registers point, is what there is to learn. */
+static bool learn_from_frame(const sp_native_stack *native, size_t i, const sp_last_frame *frame) {
+    uintptr_t begin = i > 0 ? native->ends[i - 1] : native->begin;
+    sp_frame held = {.pc = frame->address, .sp = frame->sp, .fp = frame->fp};
+    for (size_t word = 0; word < native->word_count; word++)
+        if (native->words[word] >= begin && native->words[word] < native->ends[i])
+            return sp_generated_learn(&held, (uintptr_t)native->words[word]);
+    return false;
+}
+
+static void learn_evaluation_into(sp_scratch *scratch, spprof_walker *walker) {
+    bool depth_limited = false;
+    sp_native_stack native;
+    size_t count = walker(scratch->words, SP_SCRATCH_WORDS, &depth_limited);
+    unwind_into(scratch, interpreter_words(scratch, count).count, &native);
+    const sp_last_walk *walk = &scratch->last.walks[scratch->last.latest];
+    for (size_t i = 0; i < walk->count && i < native.count; i++)
+        if (learn_from_frame(&native, i, &walk->frames[i])) return;
+}
+
+static void learn_evaluation(void) {
+    spprof_walker *walker = atomic_load_explicit(&sp_the_profiler.walker, memory_order_acquire);
+    sp_scratch *scratch = walker ? sp_scratch_take() : NULL;
+    if (!scratch) return;
+    learn_evaluation_into(scratch, walker);
+    sp_scratch_give(scratch);
+}
+
+void sp_capture_leave_out(spprof_generated_code *is_generated) {
+    sp_generated_ask(is_generated);
+    if (is_generated && !sp_generated_has_learned()) learn_evaluation();
+}
+
+/* ---- For those who ask ---- */
+
 size_t spprof_interrupted_words(const spprof_interrupted *at, uintptr_t *words) {
     _Static_assert(SP_TICK_WORDS_MAX <= SPPROF_INTERRUPTED_WORDS_MAX, "there is room");
     return sp_tick_words(&(sp_interrupted){.sp = at->sp, .context = at->context}, words);
 }
-
-/* ---- For those who ask ---- */
 
 static size_t copy_native(const sp_native_stack *native, uintptr_t *addresses, size_t capacity) {
     size_t own = 0, count = 0;
@@ -167,7 +206,7 @@ size_t spprof_native_stack(uintptr_t *addresses, size_t capacity, bool *truncate
     *truncated = true;
     if (!scratch) return 0;
     sp_native_stack native;
-    unwind_into(scratch, &native);
+    unwind_into(scratch, 0, &native);
     size_t count = copy_native(&native, addresses, capacity);
     *truncated = native.truncated;
     sp_scratch_give(scratch);

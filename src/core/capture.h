@@ -18,6 +18,10 @@ void sp_capture_prepare(void);
 /* A function of this library's calls the program's code: above that code its frame is one of the program's stack. */
 void sp_capture_let_through(uintptr_t function);
 
+/* What the interpreter has generated is left out of stacks from here on, by what the calling thread's own stack tells
+ * about the evaluation loop. Inside the guard, prepared, when there is a table for code. NULL: nothing is. */
+void sp_capture_leave_out(spprof_generated_code *is_generated);
+
 /* After something was unloaded, or may have been: addresses may mean another object. Takes the loader's lock. */
 void sp_capture_forget_unloaded(void);
 

@@ -156,6 +156,14 @@ static void prepare_stacks(void) {
     spprof_resume();
 }
 
+void spprof_set_generated_code(spprof_generated_code *is_generated) {
+    if (!sp_profiler_create()) return;
+    prepare_stacks();
+    sp_guard_enter(&spprof_this_thread);
+    sp_capture_leave_out(is_generated);
+    sp_guard_leave(&spprof_this_thread);
+}
+
 spprof_status spprof_start(uint32_t rate, const uint64_t *seed) {
     prepare_stacks();
     enter_lifecycle();

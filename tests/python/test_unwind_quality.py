@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from child import Child
@@ -73,6 +74,21 @@ def test_generated_code_is_no_module_to_rebuild() -> None:
     recommendation = judge([((3, TRUNCATED, NOWHERE), 5), ((0, TRUNCATED, 0), 1)]).recommendation
     assert recommendation is not None
     assert "code that belongs to no library" in recommendation
+
+
+class Jit:
+    def __init__(self, enabled: bool) -> None:
+        self.is_enabled = lambda: enabled
+
+
+@pytest.mark.parametrize(("jit", "is_named"), [(None, False), (Jit(False), False), (Jit(True), True)])
+def test_generated_code_may_be_the_interpreters_own(
+    monkeypatch: pytest.MonkeyPatch, jit: Jit | None, is_named: bool
+) -> None:
+    monkeypatch.setattr(sys, "_jit", jit, raising=False)
+    recommendation = judge([((3, TRUNCATED, NOWHERE), 5)]).recommendation
+    assert recommendation is not None
+    assert ("PYTHON_JIT=0" in recommendation) is is_named
 
 
 def test_without_any_stack_there_is_no_confidence_and_a_way_to_get_some() -> None:

@@ -16,7 +16,7 @@ FLOORS = (
     {"__main__", "_pyinstaller"},
     {"cli"},
     {"__init__"},
-    {"memprof", "cpu", "estimate"},
+    {"memprof", "cpu", "estimate", "supported"},
     {"heap", "cpu_time"},
     {"formats"},
     {"report"},

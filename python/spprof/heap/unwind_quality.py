@@ -9,6 +9,7 @@ look at.
 from __future__ import annotations
 
 import os
+import sys
 
 from spprof.results import FramePointerHealth
 from spprof.symbolize.modules import module_paths
@@ -72,14 +73,21 @@ def _recommendation(rate: float, last_words: dict[int, int]) -> str:
     begun = f"Unwinding ended early in {100 * rate:.0f} % of the native stacks"
     names = _modules_where_it_ended(last_words)
     if not names:
+        jit = " Or the interpreter's JIT did, which PYTHON_JIT=0 switches off." if _jit_is_enabled() else ""
         return (
             f"{begun}, in code that belongs to no library: if it was generated at run time, "
-            f"have its generator keep frame pointers."
+            f"have its generator keep frame pointers.{jit}"
         )
     return (
         f"{begun}, most often in {', '.join(names)}: rebuild what has no unwind tables without "
         f"-fno-asynchronous-unwind-tables, or with -fno-omit-frame-pointer."
     )
+
+
+def _jit_is_enabled() -> bool:
+    """Its code is left out of stacks, except on releases that keep their list of it elsewhere than the build's."""
+    jit = getattr(sys, "_jit", None)  # since 3.14
+    return jit is not None and bool(jit.is_enabled())
 
 
 def _modules_where_it_ended(last_words: dict[int, int]) -> list[str]:

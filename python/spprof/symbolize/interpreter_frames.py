@@ -68,7 +68,7 @@ _EVALUATION = """
     _PyFunction_Vectorcall _PyFunction_FastCallDict _PyFunction_FastCallKeywords
     _PyEvalFramePushAndInit _PyEvalFramePushAndInit_Ex _PyEvalFrameClearAndPop _PyEval_FrameClearAndPop
     _PyFrame_Clear _PyFrame_ClearExceptCode _PyFrame_ClearLocals clear_thread_frame clear_gen_frame
-    PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName
+    PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName _PyJIT_Entry
 """
 """The loop that runs Python code, and what enters and leaves it, for exec() too. Python frames stand in its place."""
 

@@ -1,6 +1,7 @@
 #include "unwind.h"
 
 #include "caller.h"
+#include "generated.h"
 #include "lookup.h"
 #include "memory.h"
 #include "modules.h"
@@ -198,12 +199,34 @@ static bool step_by_link_register(walk *at) {
     return true;
 }
 
+/* ---- By the interpreter's anchors ---- */
+
+/* The frame that was pushed last is left out: the one before it reaches up to the call that runs it. */
+static void drop_address(walk *at) {
+    sp_native_stack *out = at->out;
+    out->count--;
+    if (out->count == 0)
+        out->begin = at->frame.sp;
+    else
+        out->ends[out->count - 1] = at->frame.sp;
+}
+
+static bool step_by_anchor(walk *at) {
+    const sp_native_stack *out = at->out;
+    if (!out->words || !sp_generated_leave(&at->frame, lookup_pc(at), out->words, out->word_count, &at->stack))
+        return false;
+    at->registers = NULL;
+    at->exact = false;
+    drop_address(at);
+    return true;
+}
+
 /* ---- By whatever there is ---- */
 
 static __attribute__((noinline)) step_result step_without_table(walk *at) {
     uintptr_t interrupted;
     if (sp_signal_frame_find(at->frame.pc, at->frame.sp, &interrupted)) return step_by_signal_frame(at, interrupted);
-    if (step_by_link_register(at)) return STEP_CALLER;
+    if (step_by_anchor(at) || step_by_link_register(at)) return STEP_CALLER;
     return step_by_frame_pointer(at);
 }
 

@@ -29,9 +29,11 @@ typedef struct sp_native_stack {
     uintptr_t begin;      /* where the first frame begins on the stack; another begins where the one before ended */
     uintptr_t *ends;      /* where each ends; the last, unless depth_limited, where it begins: more is not known */
     size_t capacity, count;
-    sp_last_walks *last; /* NULL: none; else capacity is at most SPPROF_STACK_FRAMES_MAX */
-    bool depth_limited;  /* more frames than capacity */
-    bool truncated;      /* ended before the thread's first frame */
+    sp_last_walks *last;   /* NULL: none; else capacity is at most SPPROF_STACK_FRAMES_MAX */
+    const uint64_t *words; /* of the interpreter (spprof_walker), whose generated code is left out; NULL: none */
+    size_t word_count;
+    bool depth_limited; /* more frames than capacity */
+    bool truncated;     /* ended before the thread's first frame */
 } sp_native_stack;
 
 /* Unwinds from `registers`, whose function is the first frame. */

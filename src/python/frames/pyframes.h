@@ -30,6 +30,9 @@
 #ifndef SP_PYFRAMES_H
 #define SP_PYFRAMES_H
 
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,6 +49,11 @@ size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited);
 /* An spprof_tick_walker. */
 size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
                              bool *depth_limited);
+
+/* How many of the calling thread's innermost frames run these codes, one after the other, at these positions, which are
+ * in bytes of code. With a GIL; not in a handler. */
+#define SP_PYFRAMES_ANYWHERE (-1)
+size_t sp_pyframes_meet(PyCodeObject *const *codes, const int *positions, size_t count);
 
 /* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code
  * that the compiler made up has no line there and gets that of the code before it (pylines.h). */

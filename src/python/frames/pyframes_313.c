@@ -1,7 +1,6 @@
 /* CPython 3.13: as 3.12, linked to the thread state itself (pyframes_linked.h).
  *
- * The shim has None for code. A free-threaded build has the same layout: frames are the thread's own, and their code
- * outlives them.
+ * The shim has None for code.
  */
 #include "pytstate.h"
 

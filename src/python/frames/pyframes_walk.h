@@ -19,6 +19,7 @@
  */
 #include "pycode.h"
 #include "pyframes.h"
+#include "pyjit.h"
 
 /* Ends the frames of no call, as code has them that runs frames without the evaluation loop: on no stack. */
 #define NO_CALL UINT64_C(1)
@@ -72,10 +73,32 @@ size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited) {
     return to.count;
 }
 
+/* Positions are in bytes in 3.9, in code units of two since. */
+static inline bool is_at(const frame *at, PyCodeObject *code, int position) {
+    int unit = PY_VERSION_HEX >= 0x030A0000 ? 2 : 1;
+    return position == SP_PYFRAMES_ANYWHERE || position == unit * (int)frame_position(at, code);
+}
+
+size_t sp_pyframes_meet(PyCodeObject *const *codes, const int *positions, size_t count) {
+    call_chain chain;
+    size_t met = 0;
+    const frame *at = innermost_frame(&chain);
+    while (at != NULL && met < count) {
+        uint64_t anchor;
+        PyCodeObject *code = shown_code(at);
+        if (code != NULL && (code != codes[met] || !is_at(at, code, positions[met]))) return met;
+        met += code != NULL;
+        ends_call(&chain, at, &anchor);
+        at = previous_frame(&chain, at);
+    }
+    return met;
+}
+
 void sp_pyframes_register(void) {
     spprof_code_range ranges[SPPROF_CODE_RANGES_MAX];
     size_t count = evaluation_code(ranges, SPPROF_CODE_RANGES_MAX);
     if (count > 0) spprof_set_evaluation_code(ranges, count);
     spprof_set_walker(sp_pyframes_walk);
     spprof_set_tick_walker(sp_pyframes_walk_tick);
+    sp_pyjit_register();
 }

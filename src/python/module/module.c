@@ -10,6 +10,7 @@
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
+#include "pylayout.h"
 #include "pymem_hook.h"
 #include "pysymbols.h"
 #include "reserve.h"
@@ -305,7 +306,7 @@ static bool add_constants(PyObject *module) {
 }
 
 static int execute(PyObject *module) {
-    return engine_is_ours() && add_constants(module) ? 0 : -1;
+    return engine_is_ours() && sp_pylayout_check_with_gil() && add_constants(module) ? 0 : -1;
 }
 
 /* The module keeps no Python object (what kept() returns is the interpreter's), so none is seen by another interpreter

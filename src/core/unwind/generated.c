@@ -1,0 +1,72 @@
+#include "generated.h"
+
+#include "lookup.h"
+
+#include <stdatomic.h>
+
+/* A frame that lies further from its anchor is none of the evaluation loop's. */
+#define FRAME_BYTES_MAX ((uintptr_t)1 << 20)
+
+static _Atomic(spprof_generated_code *) is_generated;
+
+/* Of a call of the evaluation loop: where it is in the loop, and how far below its anchor its registers point. One
+ * build of the interpreter has one such frame, so whoever learns it again learns the same. */
+static struct {
+    _Atomic uintptr_t pc, sp_below, fp_below;
+    _Atomic bool known; /* stored last */
+} call;
+
+void sp_generated_ask(spprof_generated_code *asked) {
+    atomic_store_explicit(&is_generated, asked, memory_order_release);
+}
+
+bool sp_generated_has_learned(void) {
+    return atomic_load_explicit(&call.known, memory_order_acquire);
+}
+
+static bool is_near(uintptr_t distance) {
+    return distance < FRAME_BYTES_MAX || -distance < FRAME_BYTES_MAX;
+}
+
+/* By such a rule the caller is found from these registers alone. */
+static bool has_simple_rule(const sp_frame *frame, uintptr_t anchor) {
+    sp_rule_kind kind = sp_rule_kind_of(sp_lookup_rule(frame->pc - 1));
+    return kind == SP_RULE_SP || (kind == SP_RULE_FP && is_near(anchor - frame->fp));
+}
+
+bool sp_generated_learn(const sp_frame *frame, uintptr_t anchor) {
+    if (sp_generated_has_learned()) return true;
+    if (!is_near(anchor - frame->sp) || !has_simple_rule(frame, anchor)) return false;
+    atomic_store_explicit(&call.pc, frame->pc, memory_order_relaxed);
+    atomic_store_explicit(&call.sp_below, anchor - frame->sp, memory_order_relaxed);
+    atomic_store_explicit(&call.fp_below, anchor - frame->fp, memory_order_relaxed);
+    atomic_store_explicit(&call.known, true, memory_order_release);
+    return true;
+}
+
+/* The lowest anchor on this stack above `sp`. 0: there is none. */
+static uintptr_t next_anchor(const uint64_t *words, size_t count, uintptr_t sp, const sp_stack_memory *stack) {
+    uintptr_t lowest = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_above = !(words[i] & SPPROF_FRAME_INTERPRETED) && words[i] > sp && words[i] < stack->limit;
+        if (is_above && (lowest == 0 || words[i] < lowest)) lowest = words[i];
+    }
+    return lowest;
+}
+
+/* A loop that finds its caller by its stack pointer leaves the frame pointer as it was, or has kept it: generated code
+ * gives it back as it came, and does not change it. */
+bool sp_generated_leave(sp_frame *frame, uintptr_t pc, const uint64_t *words, size_t count,
+                        const sp_stack_memory *stack) {
+    spprof_generated_code *asked = atomic_load_explicit(&is_generated, memory_order_acquire);
+    if (!asked || !sp_generated_has_learned() || !asked(pc)) return false;
+    uintptr_t anchor = next_anchor(words, count, frame->sp, stack);
+    uintptr_t sp = anchor - atomic_load_explicit(&call.sp_below, memory_order_relaxed);
+    if (anchor == 0 || sp < frame->sp) return false;
+    uintptr_t call_pc = atomic_load_explicit(&call.pc, memory_order_relaxed);
+    if (sp_rule_kind_of(sp_lookup_rule(call_pc - 1)) == SP_RULE_FP)
+        frame->fp = anchor - atomic_load_explicit(&call.fp_below, memory_order_relaxed);
+    frame->pc = call_pc;
+    frame->sp = sp;
+    return true;
+}
