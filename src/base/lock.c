@@ -9,8 +9,14 @@
 static __thread uint32_t held;          /* of the ranks below those of the shards: bit n = rank n */
 static __thread uint32_t highest_shard; /* of the shards' ranks */
 static __thread uint32_t depth;         /* how many shards */
+static __thread bool holds_sums;
 
 static void note_acquired(const sp_lock *lock) {
+    SP_ASSERT(!holds_sums);
+    if (lock->rank == SP_RANK_STACK_SUMS) {
+        holds_sums = true;
+        return;
+    }
     if (lock->rank < SP_RANK_LIVE_SHARD) {
         SP_ASSERT(depth == 0 && held < UINT32_C(1) << lock->rank);
         held |= UINT32_C(1) << lock->rank;
@@ -23,6 +29,11 @@ static void note_acquired(const sp_lock *lock) {
 
 /* Shards may be released in any order: the highest that was ever held stands until all are. */
 static void note_released(const sp_lock *lock) {
+    if (lock->rank == SP_RANK_STACK_SUMS) {
+        SP_ASSERT(holds_sums);
+        holds_sums = false;
+        return;
+    }
     SP_ASSERT(lock->rank < SP_RANK_LIVE_SHARD ? (held >> lock->rank & 1) != 0 : depth > 0);
     if (lock->rank < SP_RANK_LIVE_SHARD)
         held &= ~(UINT32_C(1) << lock->rank);
@@ -56,6 +67,15 @@ void sp_lock_acquire(sp_lock *lock) {
     note_acquired(lock);
 }
 
+bool sp_lock_try(sp_lock *lock) {
+    uint32_t expected = 0;
+    if (!atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
+                                                 memory_order_relaxed))
+        return false;
+    note_acquired(lock);
+    return true;
+}
+
 void sp_lock_release(sp_lock *lock) {
     note_released(lock);
     if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) sp_futex_wake_one(&lock->state);
@@ -65,5 +85,6 @@ void sp_lock_reset_after_fork(sp_lock *lock) {
     atomic_store_explicit(&lock->state, 0, memory_order_relaxed);
 #ifdef SPPROF_DEBUG
     held = highest_shard = depth = 0;
+    holds_sums = false;
 #endif
 }

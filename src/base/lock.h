@@ -4,19 +4,21 @@
  *
  * Memory:  four bytes and a rank; never allocates.
  * Threads: any. Not recursive: the engine's per-thread guard keeps a thread from coming back.
- * Signals: a handler must not take one (it may have interrupted the holder).
+ * Signals: a handler may only try (it may have interrupted the holder).
  */
 #ifndef SP_LOCK_H
 #define SP_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum sp_lock_rank {
     SP_RANK_CPU_LIFECYCLE = 1,
-    SP_RANK_LIFECYCLE = 2,  /* within the former */
-    SP_RANK_THINNING = 8,   /* before the shards, which it goes through one by one */
-    SP_RANK_LIVE_SHARD = 16 /* + the shard's number, so that all of them can be taken in order */
+    SP_RANK_LIFECYCLE = 2,   /* within the former */
+    SP_RANK_THINNING = 8,    /* before the shards, which it goes through one by one */
+    SP_RANK_LIVE_SHARD = 16, /* + the shard's number, so that all of them can be taken in order */
+    SP_RANK_STACK_SUMS = 255 /* within any of the former, one at a time */
 };
 
 typedef struct sp_lock {
@@ -25,6 +27,8 @@ typedef struct sp_lock {
 } sp_lock;
 
 void sp_lock_acquire(sp_lock *lock);
+/* False: it is held. Safe in a handler, which may have interrupted the holder. */
+bool sp_lock_try(sp_lock *lock);
 void sp_lock_release(sp_lock *lock);
 
 /* In a forked child, whose only thread holds no lock: whoever held it does not exist here. */
