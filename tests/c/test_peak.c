@@ -38,8 +38,8 @@ static void assert_same(const spprof_sums *one, const spprof_sums *other) {
 
 /* ---- Against a naive model ---- */
 
-#define LEAVES 2000
-#define BLOCKS 60
+#define LEAVES 300
+#define BLOCKS 24
 #define STEPS 100000
 
 static struct {
@@ -116,7 +116,7 @@ static void step_at_random(uint64_t *random, int step) {
 
 TEST(test_sites_at_the_peak_equal_a_naive_model_at_every_step) {
     uint64_t random = 11;
-    start_with("512", 0);
+    start_with("128", 0);
     for (int step = 0; step < STEPS; step++) {
         uint64_t dice = random_below(&random, 3000);
         if (dice == 0)
