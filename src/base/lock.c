@@ -11,7 +11,7 @@ static __thread uint32_t highest_shard; /* of the shards' ranks */
 static __thread uint32_t depth;         /* how many shards */
 static __thread bool holds_sums;
 
-static void note_acquired(const sp_lock *lock) {
+void sp_lock_note_acquired(const sp_lock *lock) {
     SP_ASSERT(!holds_sums);
     if (lock->rank == SP_RANK_STACK_SUMS) {
         holds_sums = true;
@@ -28,7 +28,7 @@ static void note_acquired(const sp_lock *lock) {
 }
 
 /* Shards may be released in any order: the highest that was ever held stands until all are. */
-static void note_released(const sp_lock *lock) {
+void sp_lock_note_released(const sp_lock *lock) {
     if (lock->rank == SP_RANK_STACK_SUMS) {
         SP_ASSERT(holds_sums);
         holds_sums = false;
@@ -40,45 +40,21 @@ static void note_released(const sp_lock *lock) {
     else if (--depth == 0)
         highest_shard = 0;
 }
-#else
-static void note_acquired(const sp_lock *lock) {
-    (void)lock;
-}
-static void note_released(const sp_lock *lock) {
-    (void)lock;
-}
 #endif
 
-static int spin(sp_lock *lock) {
-    for (int i = 0; i < SPINS; i++) {
-        uint32_t expected = 0;
-        if (atomic_load_explicit(&lock->state, memory_order_relaxed) == 0 &&
-            atomic_compare_exchange_weak_explicit(&lock->state, &expected, 1, memory_order_acquire,
-                                                  memory_order_relaxed))
-            return 1;
-    }
-    return 0;
+static bool spin(sp_lock *lock) {
+    for (int i = 0; i < SPINS; i++)
+        if (atomic_load_explicit(&lock->state, memory_order_relaxed) == 0 && sp_lock_take(lock)) return true;
+    return false;
 }
 
-void sp_lock_acquire(sp_lock *lock) {
-    if (!spin(lock)) {
-        while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) sp_futex_wait(&lock->state, 2);
-    }
-    note_acquired(lock);
+void sp_lock_wait(sp_lock *lock) {
+    if (spin(lock)) return;
+    while (atomic_exchange_explicit(&lock->state, 2, memory_order_acquire) != 0) sp_futex_wait(&lock->state, 2);
 }
 
-bool sp_lock_try(sp_lock *lock) {
-    uint32_t expected = 0;
-    if (!atomic_compare_exchange_strong_explicit(&lock->state, &expected, 1, memory_order_acquire,
-                                                 memory_order_relaxed))
-        return false;
-    note_acquired(lock);
-    return true;
-}
-
-void sp_lock_release(sp_lock *lock) {
-    note_released(lock);
-    if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) sp_futex_wake_one(&lock->state);
+void sp_lock_wake(sp_lock *lock) {
+    sp_futex_wake_one(&lock->state);
 }
 
 void sp_lock_reset_after_fork(sp_lock *lock) {

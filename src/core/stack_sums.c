@@ -49,87 +49,66 @@ static void keep_peaks_locked(sp_stack_sums *sums) {
     }
 }
 
-/* After it the caller changes lock->allocated and lock->live. */
-static sp_sums_lock *begin_change(sp_stack_sums *sums) {
+/* Where no sample is left, the rounding errors of what was added and taken away are not left either. */
+static spprof_sums sum_of(const spprof_sums *before, const spprof_sums *change) {
+    bool any = before->samples + change->samples != 0;
+    return (spprof_sums){.samples = before->samples + change->samples,
+                         .size = before->size + change->size,
+                         .bytes = before->bytes + change->bytes,
+                         .objects = before->objects + change->objects,
+                         .variance = any ? before->variance + change->variance : 0,
+                         .skewness = any ? before->skewness + change->skewness : 0};
+}
+
+/* Adds to both. Returns how many samples there ever were. */
+static uint64_t change(sp_stack_sums *sums, const spprof_sums *allocated, const spprof_sums *live) {
     sp_sums_lock *lock = acquire(sums);
     keep_peaks_locked(sums);
+    spprof_sums allocated_after = sum_of(&sums->allocated, allocated), live_after = sum_of(&sums->live, live);
     lock->sums = sums;
-    lock->allocated = sums->allocated;
-    lock->live = sums->live;
-    return lock;
-}
-
-static void write_locked(sp_sums_lock *lock) {
-    lock->sums->allocated = lock->allocated;
-    lock->sums->live = lock->live;
-}
-
-static void end_change(sp_sums_lock *lock) {
+    lock->allocated = allocated_after;
+    lock->live = live_after;
     atomic_store_explicit(&lock->writing, true, memory_order_release);
-    write_locked(lock);
+    sums->allocated = allocated_after;
+    sums->live = live_after;
     atomic_store_explicit(&lock->writing, false, memory_order_release);
     sp_lock_release(&lock->lock);
+    return allocated_after.samples;
 }
 
-static spprof_sums sums_of(const spprof_weight *weight) {
-    double bytes = (double)weight->bytes / SPPROF_BYTES_ONE;
-    double unseen = 1 - weight->probability;
-    return (spprof_sums){.samples = 1,
-                         .size = weight->size,
-                         .bytes = weight->bytes,
-                         .objects = weight->objects,
-                         .variance = unseen * bytes * bytes,
-                         .skewness = unseen * unseen * bytes * bytes * bytes};
-}
-
-/* Where no sample is left, the rounding errors of what was added and taken away are not left either. */
-static void subtract(spprof_sums *from, const spprof_sums *other) {
-    from->samples -= other->samples;
-    from->size -= other->size;
-    from->bytes -= other->bytes;
-    from->objects -= other->objects;
-    from->variance = from->samples == 0 ? 0 : from->variance - other->variance;
-    from->skewness = from->samples == 0 ? 0 : from->skewness - other->skewness;
+/* What one sample comes to; `sign` −1: what is taken away with it. */
+static spprof_sums sums_of(const spprof_weight *weight, int sign) {
+    double bytes = (double)(int64_t)weight->bytes / SPPROF_BYTES_ONE;
+    double unseen = 1 - weight->probability, variance = sign * unseen * bytes * bytes;
+    return (spprof_sums){.samples = (uint64_t)sign,
+                         .size = (uint64_t)sign * weight->size,
+                         .bytes = (uint64_t)sign * weight->bytes,
+                         .objects = (uint64_t)sign * weight->objects,
+                         .variance = variance,
+                         .skewness = variance * unseen * bytes};
 }
 
 bool sp_stack_sums_add(sp_stack_sums *sums, const spprof_weight *weight) {
-    spprof_sums added = sums_of(weight);
-    sp_sums_lock *lock = begin_change(sums);
-    bool first = lock->allocated.samples == 0;
-    spprof_sums_add(&lock->allocated, &added);
-    spprof_sums_add(&lock->live, &added);
-    end_change(lock);
-    return first;
+    spprof_sums added = sums_of(weight, 1);
+    return change(sums, &added, &added) == 1;
 }
 
 bool sp_stack_sums_take_back(sp_stack_sums *sums, const spprof_weight *weight) {
-    spprof_sums taken = sums_of(weight);
-    sp_sums_lock *lock = begin_change(sums);
-    subtract(&lock->allocated, &taken);
-    subtract(&lock->live, &taken);
-    bool none = lock->allocated.samples == 0;
-    end_change(lock);
-    return none;
+    spprof_sums taken = sums_of(weight, -1);
+    return change(sums, &taken, &taken) == 0;
 }
 
 void sp_stack_sums_free(sp_stack_sums *sums, const spprof_weight *weight) {
-    spprof_sums freed = sums_of(weight);
-    sp_sums_lock *lock = begin_change(sums);
-    subtract(&lock->live, &freed);
-    end_change(lock);
+    spprof_sums freed = sums_of(weight, -1);
+    change(sums, &(spprof_sums){0}, &freed);
 }
 
-/* The number of samples ever taken stays what it is. */
 void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, const spprof_weight *after) {
-    spprof_sums removed = sums_of(before), added = after ? sums_of(after) : (spprof_sums){0};
-    sp_sums_lock *lock = begin_change(sums);
-    uint64_t ever = lock->allocated.samples;
-    spprof_sums_add(&lock->allocated, &added);
-    spprof_sums_add(&lock->live, &added);
-    subtract(&lock->allocated, &removed);
-    subtract(&lock->live, &removed);
-    lock->allocated.samples = ever;
-    end_change(lock);
+    spprof_sums live = sums_of(before, -1), added = after ? sums_of(after, 1) : (spprof_sums){0};
+    spprof_sums_add(&live, &added);
+    spprof_sums allocated = live;
+    allocated.samples = 0; /* so many were taken all the same */
+    change(sums, &allocated, &live);
 }
 
 sp_stack_sums sp_stack_sums_read(sp_stack_sums *sums) {
@@ -182,7 +161,8 @@ void sp_stack_sums_repair_after_fork(void) {
     for (size_t i = 0; i < sizeof locks / sizeof *locks; i++) {
         sp_lock_reset_after_fork(&locks[i].lock);
         if (!atomic_load_explicit(&locks[i].writing, memory_order_acquire)) continue;
-        write_locked(&locks[i]);
+        locks[i].sums->allocated = locks[i].allocated;
+        locks[i].sums->live = locks[i].live;
         atomic_store(&locks[i].writing, false);
     }
 }
