@@ -66,7 +66,9 @@ typedef struct spprof_stats {
     uint64_t lost_bytes;        /* what samples stood for that found no room in the live table all the same */
     uint64_t missed_frees;      /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
-    uint64_t mapped_bytes; /* what the engine has mapped, resident or not */
+    uint64_t forked_serial; /* the last one when this process last forked: children have those samples too; 0: never */
+    uint32_t birth;         /* spprof_site.birth of what this process samples */
+    uint64_t mapped_bytes;  /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
     uint32_t thinned_rate,
         thinnings;   /* the least rate of samples since the last thinning, 0: none; how many there were */
@@ -126,7 +128,13 @@ SPPROF_API bool spprof_site_get(uint64_t stack_id, spprof_site *site);
 /* The second window's peak begins anew with what is live now. Before the first start it does nothing. */
 SPPROF_API void spprof_reset_peak(void);
 
-/* The process's id by its index; 0: not known. The first 64 forks of forks are. */
-SPPROF_API uint32_t spprof_birth_process(uint32_t birth);
+/* A process in which samples were born. Ids are used again; the mark is drawn at random: no two processes share it. */
+typedef struct spprof_process {
+    uint64_t mark;
+    uint32_t id; /* 0: not known */
+} spprof_process;
+
+/* By its index; the first 64 forks of forks are known. */
+SPPROF_API spprof_process spprof_birth_process(uint32_t birth);
 
 #endif

@@ -36,6 +36,8 @@ class Stats(TypedDict):
     thinnings: int
     missed_frees: int
     last_serial: int
+    forked_serial: int  # the last one when this process last forked: children have those samples too; 0: never
+    birth: int  # in which process what it samples now is born; as Site has it
     mapped_bytes: int
     sampling_rate_bytes: int
     epochs: int  # starts so far: 0 = never started
@@ -76,6 +78,10 @@ def stats() -> Stats: ...
 def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, and (wall clock − monotonic clock) in ns."""
+
+def processes() -> list[tuple[int, int]]:
+    """The processes in which samples were born, this one and those that forked it, in the order of ``Site``'s births:
+    id, and a random mark that no other process has. Empty before the first start; the first 64 are known."""
 
 Words = tuple[int, ...]
 """A stack's frames, leaf first. Bit 63 set: of interpreted code, to be asked of ``code``. Clear: bits 0 to 47 are a

@@ -106,6 +106,8 @@ void spprof_get_stats(spprof_stats *stats) {
     stats->window_peak_bytes = atomic_load(&sp_the_peaks[SPPROF_PEAK_OF_WINDOW].bytes);
     stats->missed_frees = atomic_load(&counters->missed_frees);
     stats->last_serial = atomic_load(&counters->last_serial);
+    stats->forked_serial = atomic_load(&sp_the_profiler.forked_serial);
+    stats->birth = sp_the_profiler.stacks.birth;
     for (int i = 0; i < SPPROF_DROP_REASON_COUNT; i++) stats->dropped[i] = atomic_load(&counters->dropped[i]);
     stats->unique_stacks = atomic_load(&counters->sampled_stacks);
     sp_guard_enter(&spprof_this_thread);

@@ -75,7 +75,14 @@ static void draw_otherwise(spprof_thread *self) {
 
 static void note_birth(void) {
     uint32_t birth = profiler->stacks.birth;
-    if (birth < SP_BIRTH_PROCESSES) profiler->birth_processes[birth] = sp_process_id();
+    if (birth >= SP_BIRTH_PROCESSES) return;
+    profiler->birth_processes[birth] = (spprof_process){.id = sp_process_id(), .mark = sp_entropy_word()};
+}
+
+/* Relaxed: samples of other threads may be counted as older than the fork though they are not, which does no harm. */
+static void note_fork(void) {
+    uint64_t serial = atomic_load_explicit(&profiler->counters.last_serial, memory_order_relaxed);
+    atomic_store_explicit(&profiler->forked_serial, serial, memory_order_relaxed);
 }
 
 /* Runs in a forked child, on its only thread. */
@@ -108,7 +115,7 @@ static bool create_locked(void) {
     sp_code_table_create(&profiler->codes, sp_options.codes_max);
     note_birth();
     sp_check_set_handler(switch_off);
-    sp_fork_call(NULL, NULL, repair_after_fork);
+    sp_fork_call(NULL, note_fork, repair_after_fork);
     profiler->created = true;
     return true;
 }

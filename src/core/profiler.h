@@ -56,8 +56,8 @@ typedef struct sp_profiler {
     sp_code_table codes;
     sp_pending pending;
     sp_counters counters;
-    uint32_t
-        birth_processes[SP_BIRTH_PROCESSES]; /* by birth: process ids; written by the first start and in children */
+    spprof_process birth_processes[SP_BIRTH_PROCESSES]; /* by birth; written by the first start and in children */
+    _Atomic uint64_t forked_serial;                     /* spprof_stats; written by the thread that forks */
 } sp_profiler;
 
 extern sp_profiler sp_the_profiler;

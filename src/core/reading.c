@@ -69,8 +69,8 @@ bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t
     return *count <= capacity && *frame_count <= frame_capacity;
 }
 
-uint32_t spprof_birth_process(uint32_t birth) {
-    return birth < SP_BIRTH_PROCESSES ? sp_the_profiler.birth_processes[birth] : 0;
+spprof_process spprof_birth_process(uint32_t birth) {
+    return birth < SP_BIRTH_PROCESSES ? sp_the_profiler.birth_processes[birth] : (spprof_process){0};
 }
 
 /* Before the first start there is no table to lock. */

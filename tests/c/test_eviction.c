@@ -581,7 +581,7 @@ TEST(test_a_childs_samples_are_born_in_it) {
     start_small("100");
     leaf = 1;
     allocate(1, 1);
-    assert_int_equal(spprof_birth_process(0), sp_the_profiler.birth_processes[0]);
+    assert_int_equal(spprof_birth_process(0).id, sp_the_profiler.birth_processes[0].id);
     sp_stack_table_repair_after_fork(&sp_the_profiler.stacks, false);
     allocate(2, 1);
     spprof_site inherited, own;

@@ -9,7 +9,7 @@ from spprof.analysis.by_site import Tally
 from spprof.analysis.diff import change, changes, same_type
 from spprof.analysis.folding import with_folding_of
 from spprof.cli.arguments import add_report_arguments, print_json, read, refusal, sample_type_index
-from spprof.cli.table import tell_shortages
+from spprof.cli.table import tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, site_text, visible
 
@@ -93,7 +93,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
         terminal.line(f"{sites} changed by no more than chance explains (95 %); --all shows them", "faint")
     elif not rows:
         terminal.line("No site changed.")
-    tell_shortages(terminal, after.profile)
+    tell_notes(terminal, after.profile)
 
 
 def _columns(cells: tuple[str, str, str, str], count: int) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally
+from spprof.analysis.notes import notes_of
 from spprof.cli.arguments import add_json_argument, print_json, read
-from spprof.cli.table import tell_shortages
+from spprof.cli.table import tell_notes
 from spprof.cli.terminal import Terminal
-from spprof.pprof.shortages import shortages_of
 from spprof.report.facts import period_text
 from spprof.text import amount, interval_text, visible
 
@@ -54,7 +54,7 @@ def _print(profile: Profile) -> None:
     for comment in profile.comments:
         key, colon, text = comment.partition(": ")
         terminal.line(f"{visible(key):<20}{visible(text)}" if colon else visible(comment))
-    tell_shortages(terminal, profile)
+    tell_notes(terminal, profile)
 
 
 def _counts(profile: Profile) -> dict[str, int]:
@@ -98,6 +98,6 @@ def _document(profile: Profile) -> dict[str, object]:
         "period": profile.period,
         "time_ns": profile.time_ns,
         "duration_ns": profile.duration_ns,
-        "shortages": shortages_of(profile).comments(),
+        **notes_of(profile).document(),
         "comments": list(profile.comments),
     }

@@ -7,7 +7,6 @@ import shlex
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.shortages import sentences
 from spprof.analysis.site_table import SiteTable, interval, own, own_share
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.cli.terminal import say
@@ -45,7 +44,7 @@ def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     table = SiteTable((own("bytes"), interval("bytes")))
     for key, site in taken.ranked_sites[:_TOP]:
         yield table.numbers(site) + site_text(*key)
-    yield from sentences(taken.shortages)
+    yield from taken.notes.sentences()
     yield from _advice(taken, rate_kb)
     yield _next_command(path)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.shortages import sentences
+from spprof.analysis.notes import notes_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, total, total_share
 from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
 from spprof.cli.terminal import Terminal
-from spprof.pprof.shortages import shortages_of
 from spprof.text import amount, interval_text, sampling_text, site_text, visible
 
 if TYPE_CHECKING:
@@ -51,9 +50,9 @@ def headline(tally: Tally) -> str:
     return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
 
 
-def tell_shortages(terminal: Terminal, profile: Profile) -> None:
-    """What full tables did to the profile, a line each."""
-    for sentence in sentences(shortages_of(profile)):
+def tell_notes(terminal: Terminal, profile: Profile) -> None:
+    """What must be known beside the numbers, a line each."""
+    for sentence in notes_of(profile).sentences():
         terminal.paragraph(sentence)
 
 
@@ -69,7 +68,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
         terminal.line(table.numbers(sums, with_calls) + terminal.fitted(site_text(*key), table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
-    tell_shortages(terminal, tally.profile)
+    tell_notes(terminal, tally.profile)
 
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
@@ -107,7 +106,7 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
         "low": ends[0],
         "high": ends[1],
         "sites_in_file": count,
-        "shortages": shortages_of(tally.profile).comments(),
+        **notes_of(tally.profile).document(),
         "sites": [site_document(*row) for row in shown],
     }
 

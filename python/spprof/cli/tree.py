@@ -15,7 +15,7 @@ from spprof import _engine
 from spprof.analysis.by_site import Tally
 from spprof.analysis.sites import SiteKey, rounded
 from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
-from spprof.cli.table import explanation, headline, tell_shortages
+from spprof.cli.table import explanation, headline, tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, share_text, site_text
 
@@ -113,7 +113,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         terminal.line(numbers + terminal.fitted(site_text(*node.key), len(numbers)))
     if left_out:
         terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")
-    tell_shortages(terminal, tally.profile)
+    tell_notes(terminal, tally.profile)
 
 
 def _document(tally: Tally, rows: list[tuple[int, Node]], left_out: int) -> dict[str, object]:

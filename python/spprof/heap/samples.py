@@ -12,12 +12,14 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spprof import _engine
 from spprof.analysis import estimate
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
+from spprof.analysis.notes import Notes
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
 from spprof.heap.unwind_quality import judge
+from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
+
+BIRTH: Final = 15
+"""Of the sums of a stack: in which process of the lineage they were born."""
 
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
@@ -62,6 +67,7 @@ class HeapSamples:
     _before: Mapping[int, Allocated] = field(default_factory=dict)
     """What each stack had ever allocated at the beginning of what the snapshot covers."""
     shortages: Shortages = NO_SHORTAGE
+    lineage: Lineage = NO_LINEAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -82,6 +88,14 @@ class HeapSamples:
     def peak_heap_bytes(self) -> int:
         """The highest estimate of live bytes since the first start, in the whole process."""
         return max(self._highest_bytes, self.estimated_heap_bytes)
+
+    @property
+    def inherited_bytes(self) -> int:
+        """Estimated live bytes that were allocated before this process was forked, by a process that forked it."""
+        last = len(self.lineage.processes) - 1
+        if last <= 0:
+            return 0
+        return rounded(sum(site[3] for site in self._sites if site[BIRTH] < last), _engine.BYTES_ONE)
 
     def heap_bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
         """(low, high): where the live bytes lie with probability ``confidence``, in bytes, rounded outwards.
@@ -121,6 +135,11 @@ class HeapSamples:
 
     # ---- for the package's own use
 
+    @property
+    def notes(self) -> Notes:
+        """What must be known beside the numbers."""
+        return Notes(self.inherited_bytes, shortages=self.shortages)
+
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
@@ -138,6 +157,13 @@ class HeapSamples:
             _, earlier_bytes, earlier_objects = before.get(site[0], _NOTHING)
             totals.append((site[0], site[3], site[4], site[10] - earlier_bytes, site[11] - earlier_objects))
         return totals
+
+    def births(self) -> dict[int, int]:
+        """For each stack the process of the lineage in which its samples were born; none where nobody else can hold
+        them, and of stacks that stand for many others."""
+        if not self.lineage.has_relatives:
+            return {}
+        return {site[0]: site[BIRTH] for site in self._sites if site[0] != _engine.STACKS_EVICTED}
 
     def site_key(self, stack_id: int) -> SiteKey:
         """The site to which the stack of a live sample belongs."""

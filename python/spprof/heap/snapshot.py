@@ -18,6 +18,7 @@ from spprof.analysis.sites import rounded
 from spprof.heap import compare, text
 from spprof.heap.samples import RATE, SAMPLE, HeapSamples
 from spprof.heap.to_pprof import profile_of
+from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
@@ -130,6 +131,7 @@ def take(after_serial: int = 0, before: Mapping[int, Allocated] | None = None, t
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
         _before=before or {},
         shortages=_shortages(stats, packed),
+        lineage=_lineage(stats),
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,
@@ -151,6 +153,12 @@ def _shortages(stats: Stats, packed: bytes) -> Shortages:
         lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
         dropped=dropped_of(stats["dropped_samples"]),
     )
+
+
+def _lineage(stats: Stats) -> Lineage:
+    """This process and those that forked it; nothing where there are more of them than the engine knows."""
+    processes = tuple(_engine.processes()[: stats["birth"] + 1])
+    return Lineage(processes, stats["forked_serial"]) if len(processes) == stats["birth"] + 1 else NO_LINEAGE
 
 
 def _row(key: SiteKey, site: Site) -> TopAllocator:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.analysis.shortages import sentences
 from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line
 from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
 
@@ -25,7 +24,7 @@ def render(samples: HeapSamples) -> str:
     if rest:
         held = samples.estimated_heap_bytes - sum(site.value for _, site in rows)
         lines.append(rest_line(held, len(rest), "bytes"))
-    return "\n".join([*lines, *sentences(samples.shortages)])
+    return "\n".join([*lines, *samples.notes.sentences()])
 
 
 def headline(samples: HeapSamples) -> str:

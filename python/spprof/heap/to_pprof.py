@@ -2,6 +2,7 @@
 
     live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
     site totals  ─► what else was ever allocated at the stack  ─► a sample without block size, in use 0
+    forked       ─► grouped also by who allocated              ─► labels pid, born; serials of blocks that are shared
 
 Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
 snapshot's estimates exactly, and each value, and each stack's sum, is less than 1 from its own.
@@ -18,10 +19,11 @@ from typing import TYPE_CHECKING
 from spprof import _engine
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
 from spprof.analysis.sites import rounded
-from spprof.heap.samples import RATE, SIZE, STACK_ID, THREAD
+from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
-from spprof.pprof.profile import HEAP_TYPES, Label, Profile, Sample, ValueType
+from spprof.pprof.processes import pid_label
+from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, Label, Profile, Sample, ValueType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from spprof.pprof.mappings import ModuleRecord
 
 _GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
+_NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
 
 
@@ -46,14 +49,15 @@ def profile_of(
     locations = Locations(mappings)
     totals = samples.site_totals()
     number_of = {site[0]: locations.stack_number(samples.frames(site[0])) for site in totals}
-    every_note = {
-        "spprof": _engine.VERSION,
-        "python": sys.version.split()[0],
-        "total_samples": str(samples.total_samples),
-        "peak_heap_bytes": str(samples.peak_heap_bytes),
-        **samples.shortages.comments(),
-        **(notes or {}),
-    }
+    every_note = [
+        ("spprof", _engine.VERSION),
+        ("python", sys.version.split()[0]),
+        ("total_samples", str(samples.total_samples)),
+        ("peak_heap_bytes", str(samples.peak_heap_bytes)),
+        *samples.lineage.comments(),
+        *samples.shortages.comments().items(),
+        *(notes or {}).items(),
+    ]
     return Profile(
         sample_types=HEAP_TYPES,
         locations=locations.rows,
@@ -63,7 +67,7 @@ def profile_of(
         period_type=ValueType("space", "bytes"),
         period=samples.sampling_rate_bytes or EVERY_ALLOCATION,
         time_ns=samples.timestamp_ns,
-        comments=tuple(f"{key}: {text}" for key, text in every_note.items()),
+        comments=tuple(f"{key}: {text}" for key, text in every_note),
     )
 
 
@@ -90,6 +94,11 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
     return freed
 
 
+Group = tuple[int, int, int, int, int, bool]
+"""What samples have in common that become one: number of the stack, birth, thread, size, rate, whether others may hold
+them."""
+
+
 class _Samples:
     """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
@@ -100,8 +109,11 @@ class _Samples:
         self._totals = totals
         self._number_of = number_of
         self._stacks = stacks
+        self._births = samples.births()
         self._weights: dict[tuple[int, int], Weight] = {}
-        self._labels: dict[tuple[int, int, int], tuple[Label, ...]] = {}
+        self._labels: dict[tuple[int, int, int, int], tuple[Label, ...]] = {}
+        self._owners = self._owner_labels()
+        self._serials: dict[Group, list[int]] = {}
         self._groups = self._live_groups()
         self._live = self._live_columns()
 
@@ -117,21 +129,39 @@ class _Samples:
             rows.append(row)
         return [rows[index] for index in sorted(range(len(rows)), key=places.__getitem__)]
 
-    def _live_groups(self) -> dict[tuple[int, int, int, int], int]:
-        """How many live samples have a stack, thread, size and rate in common. Those of a stack come together, so that
-        rounding moves the sum of a stack by less than 1, like each value."""
-        counts: dict[tuple[int, int, int, int], int] = {}
-        for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._taken.records())).items():
-            key = (self._number_of[stack_id], thread, size, rate)
-            counts[key] = counts.get(key, 0) + count
+    def _live_groups(self) -> dict[Group, int]:
+        """How many live samples have all of a group in common. Those of a stack come together, so that rounding moves
+        the sum of a stack by less than 1, like each value."""
+        counts: dict[Group, int] = {}
+        if self._births:
+            self._find_shared(counts)
+        else:
+            for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._taken.records())).items():
+                group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False)
+                counts[group] = counts.get(group, 0) + count
         return dict(sorted(counts.items()))
+
+    def _find_shared(self, counts: dict[Group, int]) -> None:
+        """The same where other processes may hold blocks: each of those is known by its serial number."""
+        lineage = self._taken.lineage
+        last = len(lineage.processes) - 1
+        for record in self._taken.records():
+            birth, serial = self._births.get(record[STACK_ID], _NO_BIRTH), record[SERIAL]
+            is_shared = birth < last or serial <= lineage.forked_serial
+            number = self._number_of[record[STACK_ID]]
+            group = (number, birth, record[THREAD], record[SIZE], record[RATE], is_shared)
+            counts[group] = counts.get(group, 0) + 1
+            if is_shared:
+                self._serials.setdefault(group, []).append(serial)
 
     def _live_rows(self) -> Iterator[tuple[int, Sample]]:
         """Each with the number of its stack."""
         in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
-        for (number, thread, size, rate), *values in zip(self._groups, objects, in_use):
-            marks = self._marks(thread, size, rate)
-            yield number, Sample(self._stacks[number], (*values, *values), marks)
+        for group, *values in zip(self._groups, objects, in_use):
+            number, birth, thread, size, rate, _ = group
+            marks = self._marks(birth, thread, size, rate)
+            serials = tuple(sorted(self._serials.get(group, ())))
+            yield number, Sample(self._stacks[number], (*values, *values), marks, serials)
 
     def _freed_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
@@ -140,25 +170,25 @@ class _Samples:
         for column, one in enumerate(_ONES):
             exact = [pair[column] for pair in allocated.values()]
             written = dict.fromkeys(allocated, 0)
-            for number, row in live:
-                written[number] += row.values[1 - column]  # objects come first
+            for group, (_, row) in zip(self._groups, live):
+                written[group[:2]] += row.values[1 - column]  # objects come first
             columns.append(_freed(exact, one, list(written.values())))
-        for number, space, objects in zip(allocated, *columns):
+        for (number, birth), space, objects in zip(allocated, *columns):
             if space or objects:
-                yield number, Sample(self._stacks[number], (objects, space, 0, 0))
+                yield number, Sample(self._stacks[number], (objects, space, 0, 0), self._owners[birth][:1])
 
-    def _allocated_by_stack(self) -> dict[int, tuple[int, int]]:
-        """Bytes and objects ever allocated, fixed-point, by the number of the stack, in its order."""
-        allocated: dict[int, tuple[int, int]] = {}
+    def _allocated_by_stack(self) -> dict[tuple[int, int], tuple[int, int]]:
+        """Bytes and objects ever allocated, fixed-point, by the number of the stack and by birth, in their order."""
+        allocated: dict[tuple[int, int], tuple[int, int]] = {}
         for stack_id, _, _, space, objects in self._totals:
-            number = self._number_of[stack_id]
-            known = allocated.get(number, (0, 0))
-            allocated[number] = known[0] + space, known[1] + objects
+            place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
+            known = allocated.get(place, (0, 0))
+            allocated[place] = known[0] + space, known[1] + objects
         return dict(sorted(allocated.items()))
 
     def _live_columns(self) -> tuple[list[int], list[int]]:
         """Bytes and objects for which each group of live samples stands."""
-        weights = [self._weight(size, rate) for _, _, size, rate in self._groups]
+        weights = [self._weight(size, rate) for _, _, _, size, rate, _ in self._groups]
         counts = self._groups.values()
         return (
             [count * one.sums.fixed for count, one in zip(counts, weights)],
@@ -168,12 +198,22 @@ class _Samples:
     def _weight(self, size: int, rate: int) -> Weight:
         return self._weights.get((size, rate)) or self._weights.setdefault((size, rate), weight(size, rate))
 
-    def _marks(self, thread: int, size: int, rate: int) -> tuple[Label, ...]:
-        key = (thread, size, rate)
+    def _marks(self, birth: int, thread: int, size: int, rate: int) -> tuple[Label, ...]:
+        key = (birth, thread, size, rate)
         known = self._labels.get(key)
         if known is None:
             known = (Label("bytes", None, size, "bytes"), Label("thread", str(thread)))
             if rate != self._taken.sampling_rate_bytes:
                 known += (Label("rate", None, rate or EVERY_ALLOCATION, "bytes"),)
-            self._labels[key] = known
+            known = self._labels[key] = known + self._owners[birth]
         return known
+
+    def _owner_labels(self) -> dict[int, tuple[Label, ...]]:
+        """By birth: who allocated, and whether that was before the fork."""
+        inherited = Label(BORN, BEFORE_FORK)
+        labels: dict[int, tuple[Label, ...]] = {_NO_BIRTH: ()}
+        for birth, name in enumerate(self._taken.lineage.names):
+            labels[birth] = (pid_label(name), inherited)
+        own = len(labels) - 2
+        labels[own] = labels[own][:1]
+        return labels

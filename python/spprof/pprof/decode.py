@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from spprof.pprof.fields import (
@@ -281,6 +282,7 @@ class _Samples:
 
     def _sample(self, message: bytes) -> Sample:
         parts: dict[int, list[bytes]] = {_PACKED_STACK: [], _PACKED_VALUES: [], _LABEL: []}
+        others: Fields = {}
         at = 0
         while at < len(message):
             tag, start = message[at], at
@@ -291,13 +293,21 @@ class _Samples:
                 _, at = read_varint(message, at + 1)
                 parts[_PACKED_FORM[tag]].append(message[start + 1 : at])
             else:
-                at = _other_field(message, at, {})
+                at = _other_field(message, at, others)
         stack, values, labels = map(b"".join, parts.values())
         return Sample(
             self._stacks.get(stack) or self._stack_slow(stack),
             self._values.get(values) or self._values_slow(values),
             self._labels.get(labels) or self._labels_slow(labels),
+            self._serials(others[SampleField.SERIALS]) if SampleField.SERIALS in others else (),
         )
+
+    def _serials(self, packed: int | bytes) -> tuple[int, ...]:
+        steps = _numbers(_message(packed))
+        self._entries += len(steps)
+        if self._entries > ITEMS_MAX:
+            raise WireError(f"it has more than {ITEMS_MAX} stack entries")
+        return tuple(accumulate(read_varint(step, 0)[0] for step in steps))
 
     def _stack_slow(self, packed: bytes) -> tuple[int, ...]:
         entries = _numbers(packed)

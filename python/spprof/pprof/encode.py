@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _SAMPLE_TAG = varint(ProfileField.SAMPLE << 3 | 2)
 _STACK_TAG = varint(SampleField.LOCATION << 3 | 2)
 _VALUES_TAG = varint(SampleField.VALUE << 3 | 2)
+_SERIALS_TAG = varint(SampleField.SERIALS << 3 | 2)
 
 
 def encode(profile: Profile) -> Iterator[bytes]:
@@ -106,8 +107,17 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
             marks = labels[sample.labels] = b"".join(_label(label, strings) for label in sample.labels)
         values = b"".join(map(numbers.__getitem__, sample.values))
         count = numbers[len(values)]
+        if sample.serials:
+            marks += _serials(sample.serials)
         length = len(stack_bytes) + len(_VALUES_TAG) + len(count) + len(values) + len(marks)
         yield b"".join((_SAMPLE_TAG, numbers[length], stack_bytes, _VALUES_TAG, count, values, marks))
+
+
+def _serials(serials: tuple[int, ...]) -> bytes:
+    """In ascending order, each as what it exceeds the one before by."""
+    ordered = sorted(serials)
+    steps = b"".join(varint(serial - before) for before, serial in zip([0, *ordered], ordered))
+    return _SERIALS_TAG + varint(len(steps)) + steps
 
 
 def _label(label: Label, strings: _Strings) -> bytes:

@@ -1,6 +1,14 @@
-"""Several profiles as one: values of equal stacks and labels are added.
+"""Several profiles as one: values of equal stacks and labels are added, blocks that several processes hold count once.
 
-    file 1, file 2, … ─► same sample types ─► locations and mappings made one by what they say ─► sums
+    file 1, file 2, … ─► same sample types ─► locations and mappings made one by what they say
+                            │
+      sample without serials├─► (stack, labels): values added
+      sample with serials   └─► each block by (process that allocated it, serial): in how many processes it is, is one
+
+A block that was allocated before a fork is in the parent and in the children, as the same sample. Each that any of the
+files has is counted once: the union of what is live somewhere. What was ever allocated at a stack only grows, and a
+child keeps what its parent had come to at the fork: of several files' totals for one process the largest is the latest.
+Files of one process add up among themselves, as those of several runs do.
 
 A sample that was drawn at its file's period gets that as its ``rate`` where the files' periods differ, so that
 intervals can still be worked out.
@@ -9,15 +17,30 @@ intervals can still be worked out.
 from __future__ import annotations
 
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from spprof.pprof.profile import Label, Location, Mapping, Profile, ProfileError, Sample
+from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments
+from spprof.pprof.profile import (
+    BEFORE_FORK,
+    BORN,
+    HEAP_COLUMNS,
+    PID,
+    Label,
+    Location,
+    Mapping,
+    Profile,
+    ProfileError,
+    Sample,
+)
 from spprof.pprof.shortages import is_shortage, shortages_of, summed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    Stack = tuple[int, ...]
     Labels = tuple[Label, ...]
+
+_ALLOCATED = [value_type for value_type, column in HEAP_COLUMNS.items() if column.group == "allocated"]
 
 
 def merged(profiles: Sequence[Profile]) -> Profile:
@@ -31,28 +54,60 @@ def merged(profiles: Sequence[Profile]) -> Profile:
     for number, profile in enumerate(profiles, 1):
         if profile.sample_types != latest.sample_types:
             raise ProfileError(f"file {number} of {len(profiles)} has other sample types; only like profiles add up")
-        sums.add(profile)
+        sums.add(profile, number)
+    samples = sums.samples()
     return Profile(
         sample_types=latest.sample_types,
         locations=list(sums.locations),
-        samples=sums.samples(),
+        samples=samples,
         mappings=list(sums.mappings),
         default_type=latest.default_type,
         period_type=latest.period_type,
         period=latest.period,
         time_ns=latest.time_ns,
         duration_ns=sum(profile.duration_ns for profile in profiles),
-        comments=_comments(latest, profiles),
+        comments=_comments(latest, profiles, sums.marks),
     )
 
 
-def _comments(latest: Profile, profiles: Sequence[Profile]) -> tuple[str, ...]:
+def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int]) -> tuple[str, ...]:
     kept = [text for text in latest.comments if all(text in profile.comments for profile in profiles)]
     shortages = summed(map(shortages_of, profiles)).comments()
+    named = [f"{key}: {text}" for key, text in process_comments(marks.items())]
     return (
-        *(text for text in kept if not (latest.is_heap and is_shortage(text))),
+        *(text for text in kept if not (latest.is_heap and is_shortage(text)) and text not in named),
+        *named,
         *(f"{key}: {text}" for key, text in shortages.items()),
     )
+
+
+class _Place(NamedTuple):
+    """What rows have in common that become one."""
+
+    stack: Stack
+    labels: Labels
+
+
+class _Block:
+    """A sampled block that several files may have."""
+
+    __slots__ = ("is_inherited", "place", "rate", "times", "values")
+
+    def __init__(self) -> None:
+        self.times: dict[int, int] = {}
+        """How often the files of each process have it."""
+        self.is_inherited = False
+        self.place: _Place | None = None
+        self.rate = 0
+        self.values: tuple[float, ...] = ()
+        """What it stands for."""
+
+    def meet(self, holder: int, place: _Place, rate: int, values: tuple[float, ...]) -> None:
+        """A file of the process ``holder`` has it. Of several rates the lowest holds: a process that had to thin out
+        its samples has given up others that this one stands for there, and the union has those from elsewhere."""
+        self.times[holder] = self.times.get(holder, 0) + 1
+        if self.place is None or rate < self.rate:
+            self.place, self.rate, self.values = place, rate, values
 
 
 class _Sums:
@@ -60,26 +115,99 @@ class _Sums:
 
     def __init__(self, latest: Profile) -> None:
         self._period = latest.period
-        self._values: dict[tuple[tuple[int, ...], Labels], list[int]] = {}
+        self._allocated = [index for index, one in enumerate(latest.sample_types) if one in _ALLOCATED]
+        self._values: dict[_Place, list[int]] = {}
+        self._blocks: dict[tuple[int, int], _Block] = {}
+        """By the mark of the process that allocated them, and serial."""
+        self._ever: dict[tuple[Stack, str], dict[int, list[int]]] = {}
+        """What a process has ever allocated at a stack, as the files of each process tell it."""
+        self._names: dict[str, int] = {}
+        """The marks of all processes that the files name."""
+        self.marks: dict[str, int] = {}
+        """Of those that samples are labelled with."""
         self.locations: dict[Location, int] = {}
         self.mappings: dict[Mapping, int] = {}
 
-    def add(self, profile: Profile) -> None:
+    def add(self, profile: Profile, number: int) -> None:
+        """Add the profile; ``number`` tells it from others where no process does."""
         mappings = [self.mappings.setdefault(mapping, len(self.mappings)) for mapping in profile.mappings] + [-1]
         renumbered = []
         for location in profile.locations:
             moved = location._replace(mapping=mappings[location.mapping])
             renumbered.append(self.locations.setdefault(moved, len(self.locations)))
+        holder = own_mark(profile)
+        names = {name: self._name(name, mark) for name, mark in marks_of(profile).items()}
         for sample in profile.samples:
-            key = tuple(map(renumbered.__getitem__, sample.stack)), self._labels(sample.labels, profile)
-            known = self._values.get(key)
-            if known is None:
-                self._values[key] = list(sample.values)
-            else:
-                known[:] = map(add, known, sample.values)
+            stack = tuple(map(renumbered.__getitem__, sample.stack))
+            labels, name = _renamed(self._labels(sample.labels, profile), names)
+            if name is not None:
+                self.marks[name] = self._names[name]
+            self._add_sample(sample, _Place(stack, labels), name, -number if holder is None else holder)
 
     def samples(self) -> list[Sample]:
-        return [Sample(stack, tuple(values), labels) for (stack, labels), values in self._values.items()]
+        """Those without serials first."""
+        rows = [Sample(place.stack, tuple(values), place.labels) for place, values in self._values.items()]
+        shared = self._shared_rows()
+        return rows + shared + self._freed_rows(rows + shared)
+
+    def _add_sample(self, sample: Sample, place: _Place, name: str | None, holder: int) -> None:
+        """``name``: of the process that allocated it, where its mark is known."""
+        if name is not None:
+            ever = self._ever.setdefault((place.stack, name), {}).setdefault(holder, [0] * len(sample.values))
+            ever[:] = map(add, ever, sample.values)
+            if sample.serials:
+                self._meet_blocks(sample, place, self.marks[name], holder)
+                return
+            if not any(sample.values[index] for index in range(len(sample.values)) if index not in self._allocated):
+                return  # what is freed by now is worked out anew
+        known = self._values.setdefault(place, [0] * len(sample.values))
+        known[:] = map(add, known, sample.values)
+
+    def _meet_blocks(self, sample: Sample, place: _Place, mark: int, holder: int) -> None:
+        values = tuple(value / len(sample.serials) for value in sample.values)
+        kept = tuple(label for label in place.labels if label.key != BORN)
+        rate = next((label.number for label in kept if label.key == "rate"), self._period)
+        for serial in sample.serials:
+            block = self._blocks.setdefault((mark, serial), _Block())
+            block.is_inherited |= len(kept) < len(place.labels)
+            block.meet(holder, _Place(place.stack, kept), rate, values)
+
+    def _shared_rows(self) -> list[Sample]:
+        sums: dict[_Place, tuple[list[float], list[int]]] = {}
+        for (_, serial), block in self._blocks.items():
+            assert block.place is not None, "a block is met when it is made"
+            stack, labels = block.place
+            place = _Place(stack, (*labels, Label(BORN, BEFORE_FORK)) if block.is_inherited else labels)
+            values, serials = sums.setdefault(place, ([0.0] * len(block.values), []))
+            times = max(block.times.values())
+            values[:] = [value + times * one for value, one in zip(values, block.values)]
+            serials += [serial] * times
+        return [
+            Sample(place.stack, tuple(map(round, values)), place.labels, tuple(sorted(serials)))
+            for place, (values, serials) in sums.items()
+        ]
+
+    def _freed_rows(self, live: list[Sample]) -> list[Sample]:
+        """What labelled processes have allocated beyond what is live: at each stack the most that any process tells."""
+        left: dict[tuple[Stack, str], list[int]] = {}
+        for key, tellers in self._ever.items():
+            left[key] = [max(values) for values in zip(*tellers.values())]
+        for row in live:
+            name = name_in(row.labels)
+            ever = left.get((row.stack, name)) if name is not None else None
+            if ever is not None:
+                ever[:] = [value - now for value, now in zip(ever, row.values)]
+        rows = []
+        for (stack, name), ever in left.items():
+            values = tuple(max(value, 0) if index in self._allocated else 0 for index, value in enumerate(ever))
+            if any(values):
+                rows.append(Sample(stack, values, (pid_label(name),)))
+        return rows
+
+    def _name(self, name: str, mark: int) -> str:
+        """What the process is called here: no other is."""
+        known = next((one for one, its in self._names.items() if its == mark), None)
+        return known or free_name(name, mark, self._names)
 
     def _labels(self, labels: Labels, profile: Profile) -> Labels:
         """The labels, with the rate that the period told so far."""
@@ -87,3 +215,12 @@ class _Sums:
         if profile.period == self._period or not profile.is_heap or "bytes" not in keys or "rate" in keys:
             return labels
         return (*labels, Label("rate", None, profile.period, "bytes"))
+
+
+def _renamed(labels: Labels, names: dict[str, str]) -> tuple[Labels, str | None]:
+    """The labels with what their process is called here, and that name; None without one whose mark is known."""
+    name = name_in(labels)
+    found = names.get(name) if name is not None else None
+    if found is not None and found != name:
+        labels = tuple(pid_label(found) if label.key == PID else label for label in labels)
+    return labels, found

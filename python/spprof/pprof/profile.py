@@ -67,6 +67,9 @@ TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nano
 THREAD, THREAD_ID = "thread", "thread_id"
 """Keys of the labels of a CPU profile: the thread's name, and the kernel's id of it."""
 
+PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
+"""Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""
+
 
 UNKNOWN_TYPE = ValueType("", "")
 
@@ -115,6 +118,8 @@ class Sample(NamedTuple):
     values: tuple[int, ...]
     """One for each sample type."""
     labels: tuple[Label, ...] = ()
+    serials: tuple[int, ...] = ()
+    """Of each block that another process may hold too, its number in the process that allocated it."""
 
 
 @dataclass(eq=False)

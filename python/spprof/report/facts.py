@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from spprof.analysis.shortages import sentences
+from spprof.analysis.notes import notes_of
 from spprof.pprof.profile import TIMES
-from spprof.pprof.shortages import shortages_of
 from spprof.text import amount, sampling_text, visible
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
     peak = profile.note("peak_heap_bytes")
     if peak is not None and peak.isdigit():
         facts.append(("peak", amount(int(peak), "bytes")))
-    facts += [("note", sentence) for sentence in sentences(shortages_of(profile))]
+    facts += [("note", sentence) for sentence in notes_of(profile).sentences()]
     taken = time_text(profile)
     if taken is not None:
         facts.append(("taken", taken))

@@ -75,6 +75,8 @@ static PyObject *convert_stats(const spprof_stats *stats, const char *native_mod
     COUNT(thinnings)
     COUNT(missed_frees)
     COUNT(last_serial)
+    COUNT(forked_serial)
+    COUNT(birth)
     COUNT(mapped_bytes)
     COUNT(epochs)
 #undef COUNT
@@ -87,6 +89,18 @@ PyObject *sp_convert_stats_with_gil(const char *native_mode) {
     spprof_stats stats;
     spprof_get_stats(&stats);
     return convert_stats(&stats, native_mode);
+}
+
+PyObject *sp_convert_processes_with_gil(void) {
+    PyObject *list = PyList_New(0);
+    for (uint32_t birth = 0; list; birth++) {
+        spprof_process process = spprof_birth_process(birth);
+        if (process.id == 0) break;
+        PyObject *pair = Py_BuildValue("(IK)", process.id, (unsigned long long)process.mark);
+        if (!pair || PyList_Append(list, pair) != 0) Py_CLEAR(list);
+        Py_XDECREF(pair);
+    }
+    return list;
 }
 
 /* ---- Sites ---- */

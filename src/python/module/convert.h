@@ -18,6 +18,8 @@
 
 PyObject *sp_convert_stats_with_gil(const char *native_mode);
 PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native_mode);
+/* The processes in which samples were born, by birth. */
+PyObject *sp_convert_processes_with_gil(void);
 /* A stack's words, as the engine keeps them. */
 PyObject *sp_convert_stack_with_gil(uint64_t stack_id);
 /* Of the native ones among a stack's words: how many there are, whether they end too early, and the outermost, 0 for

@@ -177,6 +177,11 @@ static PyObject *snapshot(PyObject *module, PyObject *argument) {
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 
+static PyObject *processes(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return sp_convert_processes_with_gil();
+}
+
 static PyObject *stack(PyObject *module, PyObject *argument) {
     (void)module;
     uint64_t id = PyLong_AsUnsignedLongLong(argument);
@@ -216,6 +221,7 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
+    {"processes", processes, METH_NOARGS, "processes() -> list"},
     {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
     {"native_part", native_part, METH_VARARGS, "native_part(words, truncated) -> (depth, truncated, outermost word)"},
     {"code", code, METH_O, "code(word) -> (function, file, line)"},

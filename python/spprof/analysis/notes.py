@@ -1,0 +1,62 @@
+"""What a reader must know of a heap profile beside its numbers, in sentences: what is counted once, what is left out,
+what full tables did.
+
+snapshot ─┐
+file     ─┴─► Notes ─► sentences
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spprof.analysis import shortages
+from spprof.pprof.processes import own_mark
+from spprof.pprof.profile import BORN, INUSE_SPACE
+from spprof.pprof.shortages import NO_SHORTAGE, Shortages, shortages_of
+from spprof.text import human_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spprof.pprof.profile import Profile
+
+
+class Notes(NamedTuple):
+    """Of a heap profile."""
+
+    inherited_bytes: int = 0
+    """Estimated live bytes that another process had allocated before a fork."""
+    is_merged: bool = False
+    """Whether it is of several processes, of which each may hold those bytes."""
+    shortages: Shortages = NO_SHORTAGE
+
+    def sentences(self) -> Iterator[str]:
+        """One line each; none where there is nothing to say."""
+        held = human_bytes(self.inherited_bytes)
+        if self.inherited_bytes and self.is_merged:
+            yield (
+                f"{held} inherited by fork counted once; pages written since the fork are separate copies, so physical "
+                f"memory can be higher: see PSS"
+            )
+        elif self.inherited_bytes:
+            yield (
+                f"{held} inherited by fork: shared with the process that allocated it, but for pages written since, "
+                f"which are separate copies"
+            )
+        yield from shortages.sentences(self.shortages)
+
+    def document(self) -> dict[str, object]:
+        """The same as JSON."""
+        return {"inherited_bytes": self.inherited_bytes, "shortages": self.shortages.comments()}
+
+
+def notes_of(profile: Profile) -> Notes:
+    """Those of a file."""
+    return Notes(_inherited(profile), own_mark(profile) is None, shortages_of(profile))
+
+
+def _inherited(profile: Profile) -> int:
+    if not profile.is_heap:
+        return 0
+    at = profile.sample_types.index(INUSE_SPACE)
+    return sum(sample.values[at] for sample in profile.samples if any(one.key == BORN for one in sample.labels))

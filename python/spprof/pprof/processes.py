@@ -1,0 +1,95 @@
+"""Of which processes the samples of a heap profile are: forked processes hold blocks that another one allocated.
+
+comments  pid: 4712                 whose file it is; of several processes' there is none
+          process: 4711 9c0e…       a process that samples are of, and the mark by which it is known: ids are used
+          process: 4712 17d3…       again, marks are drawn at random
+labels    pid = 4711                who allocated; none: whose file it is
+          born = before fork        inherited
+serials   7, 12                     which of the blocks that 4711 allocated these are
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from spprof.pprof.profile import PID, Label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spprof.pprof.profile import Profile
+
+_OWN, _PROCESS = "pid", "process"
+
+
+class Lineage(NamedTuple):
+    """The process of a snapshot, and those that forked it."""
+
+    processes: tuple[tuple[int, int], ...] = ()
+    """Id and mark, the first one first, each forked by the one before; this process is the last."""
+    forked_serial: int = 0
+    """The last serial number when it last forked; 0: it never did."""
+
+    @property
+    def has_relatives(self) -> bool:
+        """Whether another process may hold blocks of this one, or has allocated some."""
+        return len(self.processes) > 1 or self.forked_serial > 0
+
+    @property
+    def names(self) -> list[str]:
+        """What each process is called: its id, numbered where an id was used again."""
+        named: dict[str, int] = {}
+        return [free_name(str(pid), mark, named) for pid, mark in self.processes]
+
+    def comments(self) -> list[tuple[str, str]]:
+        """Whose file it is, and the marks of the processes."""
+        names = self.names
+        known = [(name, mark) for name, (_, mark) in zip(names, self.processes)]
+        return [(_OWN, names[-1]), *process_comments(known)] if names else []
+
+
+NO_LINEAGE = Lineage()
+
+
+def free_name(name: str, mark: int, named: dict[str, int]) -> str:
+    """``name``, with a number where ``named`` has it for another process already. Puts it there, with its mark."""
+    wanted, count = name, 1
+    while wanted in named:
+        count += 1
+        wanted = f"{name} ({count})"
+    named[wanted] = mark
+    return wanted
+
+
+def pid_label(name: str) -> Label:
+    """The label of what that process allocated: a number, by which viewers can choose, wherever it is one."""
+    return Label(PID, None, int(name)) if name.isdecimal() else Label(PID, name)
+
+
+def name_in(labels: Iterable[Label]) -> str | None:
+    """What the process is called that allocated a sample with these labels; None where they do not tell."""
+    return next((label.text or str(label.number) for label in labels if label.key == PID), None)
+
+
+def process_comments(known: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
+    """The comments that tell the marks of processes."""
+    return [(_PROCESS, f"{name} {mark:016x}") for name, mark in known]
+
+
+def marks_of(profile: Profile) -> dict[str, int]:
+    """The mark of each process that a heap profile names; empty where it names none."""
+    marks: dict[str, int] = {}
+    for comment in profile.comments if profile.is_heap else ():
+        key, _, text = comment.partition(": ")
+        name, _, mark = text.rpartition(" ")
+        if key == _PROCESS and name:
+            try:
+                marks[name] = int(mark, 16)
+            except ValueError:
+                continue
+    return marks
+
+
+def own_mark(profile: Profile) -> int | None:
+    """The mark of the process whose file it is; None of several processes', and of other tools' files."""
+    return marks_of(profile).get(profile.note(_OWN) or "")
