@@ -12,11 +12,12 @@ from __future__ import annotations
 from spprof import memprof
 from spprof._engine import VERSION as __version__  # noqa: N811
 from spprof.cpu import Profiler, is_active, profile, start, stats, stop
+from spprof.cpu_time.profile import Profile
+from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from spprof.cpu_time.profile import Profile
-    from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame, TopFunction
+    from spprof.rows import TopFunction
 
 __all__ = [
     "CpuSample",
@@ -39,12 +40,9 @@ __all__ = [
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The result types of ``__all__``, imported when first asked for."""
-        if name not in __all__:
+        """The type of a row, which only type checkers need, imported when asked for."""
+        if name != "TopFunction":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof import results
-        from spprof.cpu_time.profile import Profile
+        from spprof.rows import TopFunction
 
-        value = Profile if name == "Profile" else getattr(results, name)
-        globals()[name] = value
-        return value
+        return TopFunction

@@ -12,17 +12,23 @@ Each thread has a timer on its own CPU clock, and is asked where it is each ``in
 weighs what the thread used since the one before. One profiler serves the whole process, all threads of it: these
 functions may be called from any thread. It may run beside the heap profiler (``spprof.memprof``).
 
-Importing this module costs next to nothing: what results need is imported by ``start()``, before it begins to sample,
-so that a profile does not show it.
+Importing this module imports all that it will ever need, of this package and of others: a profile does not show it, and
+nothing is read when the program has changed its root, used up its descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import warnings
 from _thread import allocate_lock
 
 from spprof import _engine
+from spprof.cpu_time.decorator import decorate
+from spprof.cpu_time.profile import take
+from spprof.cpu_time.thread_names import ids, python_names
+from spprof.formats import format_of
+from spprof.results import CpuStats
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Union
 
     from spprof.cpu_time.profile import Profile
-    from spprof.results import CpuStats
 
     Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 
@@ -45,11 +50,8 @@ class Output:
     """The file of a profile: a path that a forked child does not share."""
 
     def __init__(self, path: Path) -> None:
-        from spprof.formats import format_of, load
-
         self._path = os.path.abspath(os.fsdecode(path))
         self._format = format_of(self._path)
-        load(self._format)
         self._pid = os.getpid()
 
     @property
@@ -66,8 +68,6 @@ class _Session:
     """What Python knows of the profile that is running."""
 
     def __init__(self, output: Output | None) -> None:
-        from spprof.cpu_time.thread_names import ids, python_names
-
         self.output = output
         self.names = python_names()
         self.threads_before = ids()
@@ -118,8 +118,6 @@ def is_active() -> bool:
 
 def stats() -> CpuStats:
     """Return the profiler's counters, of the running profile or of the last. Zeros before the first start."""
-    from spprof.results import CpuStats
-
     counters = _engine.cpu_stats()
     return CpuStats(
         is_active=_engine.cpu_is_active(),
@@ -190,9 +188,6 @@ def running() -> Profile:
     """The profile so far, or the last one. RuntimeError: nothing was ever started."""
     if _engine.cpu_stats()["epochs"] == 0:
         raise RuntimeError("there is no profile; call spprof.start() first")
-    from spprof.cpu_time.profile import take
-    from spprof.cpu_time.thread_names import ids, python_names
-
     session = _own_session()
     if session is None:
         return take(python_names(), set(), ids())
@@ -215,8 +210,6 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
     ValueError and TypeError as ``start()``; TypeError for a class.
     """
-    from spprof.cpu_time.decorator import decorate
-
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
         profiler = Profiler(*given, **settings)
@@ -229,9 +222,6 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
     """Begin a session, and return what gives the ticks: "timer" or "thread"."""
-    # All that profiles and files need, HTML aside, before a sample can show it.
-    import spprof.cpu_time.profile  # noqa: F401
-
     global _session
     session = _Session(output)
     ticks = _engine.cpu_start(interval_ns, mode, native)
@@ -248,8 +238,6 @@ BY_THREAD = (
 
 
 def _warn_of_thread() -> None:
-    import warnings
-
     try:
         warnings.warn(BY_THREAD, RuntimeWarning, stacklevel=3)
     except RuntimeWarning:  # made an error: nothing was started then
@@ -267,8 +255,6 @@ _ENDED_EARLY = {
 
 
 def _warn(words: str) -> None:
-    import warnings
-
     warnings.warn(words, RuntimeWarning, stacklevel=4)
 
 

@@ -11,8 +11,8 @@ An allocation is sampled with a probability that grows with its size, one each `
 average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
 (``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
-Importing this module costs next to nothing: what results need is imported by the first ``start()``, before it begins
-to sample, so that a profile does not show it.
+Importing this module imports all that it will ever need, of this package and of others: a profile does not show it, and
+nothing is read when the program has changed its root, used up its descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
@@ -22,21 +22,24 @@ import operator
 from _thread import allocate_lock
 
 from spprof import _engine
+from spprof.analysis.sites import rounded
+from spprof.heap.samples import allocated_by_stack
+from spprof.heap.snapshot import HeapSnapshot, take
+from spprof.results import (
+    AllocationSample,
+    Frame,
+    FramePointerHealth,
+    MemProfStats,
+    SiteDifference,
+)
+from spprof.text import percent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
     from spprof.heap.samples import Allocated
-    from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import (
-        AllocationSample,
-        Frame,
-        FramePointerHealth,
-        MemProfStats,
-        SiteDifference,
-        TopAllocator,
-    )
+    from spprof.rows import TopAllocator
 
 __all__ = [
     "AllocationSample",
@@ -101,17 +104,11 @@ def get_snapshot() -> HeapSnapshot:
     """
     if _engine.stats()["epochs"] == 0:
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    from spprof.heap.snapshot import take
-
     return take()
 
 
 def get_stats() -> MemProfStats:
     """Return the profiler's counters. Never stops the program; zeros before the first start."""
-    from spprof.analysis.sites import rounded
-    from spprof.results import MemProfStats
-    from spprof.text import percent
-
     stats = _engine.stats()
     return MemProfStats(
         total_samples=stats["total_samples"],
@@ -186,8 +183,6 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        from spprof.heap.samples import allocated_by_stack
-
         _, sites, stats, _ = _engine.snapshot(_AFTER_ALL)
         before = allocated_by_stack(sites)
         del sites
@@ -201,8 +196,6 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        from spprof.heap.snapshot import take
-
         try:
             self._snapshot = take(self._serial_before, self._before, self._total_before)
         finally:
@@ -212,10 +205,6 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
-    # All that snapshots and files need, HTML aside, before a sample can show it; and before a fork: a child waits for
-    # ever when it imports what another thread was importing.
-    import spprof.heap.snapshot  # noqa: F401
-
     _engine.start(rate_bytes, native, seed)
     if _at_exit_registered.acquire(blocking=False):
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
@@ -256,12 +245,9 @@ def _integer(name: str, value: int) -> int:
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """The result types of ``__all__``, imported when first asked for."""
-        if name not in __all__:
+        """The type of a row, which only type checkers need, imported when asked for."""
+        if name != "TopAllocator":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof import results
-        from spprof.heap.snapshot import HeapSnapshot
+        from spprof.rows import TopAllocator
 
-        value = HeapSnapshot if name == "HeapSnapshot" else getattr(results, name)
-        globals()[name] = value
-        return value
+        return TopAllocator

@@ -35,7 +35,12 @@ bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object);
  * program's PLT entry), one without a size and an indirect function are no definitions. */
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name);
 
-/* This library itself, the loader, or what the kernel maps: neither patched nor asked for definitions. */
+/* This library itself. */
+bool sp_elf_object_is_ours(const sp_elf_object *object);
+bool sp_elf_object_is_libc(const sp_elf_object *object);
+
+/* This library itself, another copy of it, the loader, or what the kernel maps: neither patched nor asked for
+ * definitions. */
 bool sp_elf_object_is_apart(const sp_elf_object *object);
 
 static inline bool sp_elf_object_contains(const sp_elf_object *object, uintptr_t address) {

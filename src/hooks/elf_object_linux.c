@@ -76,18 +76,18 @@ bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object) 
 
 /* ---- Which object ---- */
 
+bool sp_elf_object_is_ours(const sp_elf_object *object) {
+    return sp_elf_object_contains(object, (uintptr_t)&sp_elf_object_is_ours);
+}
+
+bool sp_elf_object_is_libc(const sp_elf_object *object) {
+    return strncmp(object->soname, "libc.", 5) == 0;
+}
+
 static bool is_loader_or_kernel(const sp_elf_object *object) {
     uintptr_t kernel = getauxval(AT_SYSINFO_EHDR);
     return strncmp(object->soname, "ld-linux", 8) == 0 || strncmp(object->soname, "ld64.so", 7) == 0 ||
            (kernel != 0 && sp_elf_object_contains(object, kernel));
-}
-
-static bool is_ourselves(const sp_elf_object *object) {
-    return sp_elf_object_contains(object, (uintptr_t)&sp_elf_object_is_apart);
-}
-
-bool sp_elf_object_is_apart(const sp_elf_object *object) {
-    return is_ourselves(object) || is_loader_or_kernel(object);
 }
 
 /* ---- Looking up ---- */
@@ -130,4 +130,15 @@ static uintptr_t find_among_all(const sp_elf_object *object, const char *name) {
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name) {
     if (object->gnu_hash) return find_by_gnu_hash(object, name);
     return object->sysv_hash ? find_among_all(object, name) : 0;
+}
+
+/* ---- Which stay as they are ---- */
+
+/* Another copy of this library, of whatever version: each of the two would take the other for the original. */
+static bool is_another_copy(const sp_elf_object *object) {
+    return sp_elf_object_find_function(object, "spprof_version") != 0;
+}
+
+bool sp_elf_object_is_apart(const sp_elf_object *object) {
+    return sp_elf_object_is_ours(object) || is_loader_or_kernel(object) || is_another_copy(object);
 }

@@ -234,7 +234,9 @@ static void after_fork_in_child(void) {
 
 /* ---- Originals ---- */
 
+/* Without originals no slot is patched. */
 static void find_originals(void) {
+    if (!sp_originals_patch_callers()) return;
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
         if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_original_dlopen = (void *)functions[i].original;

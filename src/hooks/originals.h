@@ -8,6 +8,7 @@
 #ifndef SP_ORIGINALS_H
 #define SP_ORIGINALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,9 +33,19 @@ typedef struct sp_originals_table {
 
 extern sp_originals_table sp_originals;
 
-/* The first definition of the function `name` in the order in which objects were loaded that is not ours: what the
- * program would call without us. 0: none. dlsym is no help: in a library loaded later, RTLD_NEXT and &malloc give
- * libc's even when another allocator is preloaded, and RTLD_DEFAULT may give a program's PLT entry. */
+/* The function `name` that a hook calls on; 0: none. It is looked up in the order in which objects were loaded, other
+ * copies of this library left out:
+ *
+ *   preloaded:   program ─► a wrapper before us ─► our hook ─► next definition behind us
+ *   else:        program's slot, patched ─► our hook ─► first definition of all, which the slot held
+ *
+ * A wrapper that was preloaded before us calls us by RTLD_NEXT: to call it in turn would never end. dlsym is no help:
+ * in a library loaded later, RTLD_NEXT and &malloc give libc's even when another allocator is preloaded, and
+ * RTLD_DEFAULT may give a program's PLT entry. */
 uintptr_t sp_originals_find(const char *name);
+
+/* Slots are about to be patched: from now on the original is the first definition of all. False, and nothing changes:
+ * the first one leads to our hooks already, so a patched slot would lead in a circle. */
+bool sp_originals_patch_callers(void);
 
 #endif

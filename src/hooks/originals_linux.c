@@ -1,6 +1,7 @@
 #include "originals.h"
 
 #include "elf_object.h"
+#include "spprof.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -38,23 +39,42 @@ sp_originals_table sp_originals = {
 
 typedef struct definition_search {
     const char *name;
-    uintptr_t found;
+    uintptr_t first; /* of all */
+    uintptr_t next;  /* the first behind us */
+    bool is_behind_us, is_behind_libc;
+    bool came_late; /* libc was loaded before us */
 } definition_search;
 
 /* In the order of the list, which for what was loaded at start is that of the global scope. */
-static int find_first_definition(struct dl_phdr_info *info, size_t size, void *data) {
+static int look_for_definitions(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     definition_search *search = data;
     sp_elf_object object;
-    if (!sp_elf_object_read(info, &object) || sp_elf_object_is_apart(&object)) return 0;
-    search->found = sp_elf_object_find_function(&object, search->name);
-    return search->found != 0;
+    if (!sp_elf_object_read(info, &object)) return 0;
+    if (sp_elf_object_is_ours(&object)) {
+        search->is_behind_us = true;
+        search->came_late = search->is_behind_libc;
+    }
+    search->is_behind_libc |= sp_elf_object_is_libc(&object);
+    if (sp_elf_object_is_apart(&object)) return 0;
+    uintptr_t found = sp_elf_object_find_function(&object, search->name);
+    if (found && !search->first) search->first = found;
+    if (found && search->is_behind_us && !search->next) search->next = found;
+    return search->next != 0;
 }
 
-uintptr_t sp_originals_find(const char *name) {
+static definition_search search_for(const char *name) {
     definition_search search = {.name = name};
-    dl_iterate_phdr(find_first_definition, &search);
-    return search.found;
+    dl_iterate_phdr(look_for_definitions, &search);
+    if (search.came_late || !search.next) search.next = search.first;
+    return search;
+}
+
+static bool callers_are_patched; /* written under the loader's entry, before the first slot holds a hook */
+
+uintptr_t sp_originals_find(const char *name) {
+    definition_search search = search_for(name);
+    return callers_are_patched ? search.first : search.next;
 }
 
 /* Without an original no call can be answered; every libc on which this library loads has all of them. */
@@ -89,4 +109,25 @@ static void find_all(void) {
 /* Before the program has a second thread. */
 __attribute__((constructor(101))) static void find_early(void) {
     find_all();
+}
+
+/* ---- An allocator loaded before us ---- */
+
+/* Asks the first allocator for a block, and looks whether the request came to our hook. */
+static bool leads_to_us(uintptr_t first_malloc, uintptr_t first_free) {
+    enum { PROBE = 64 };
+    spprof_probe_begin();
+    void *block = ((void *(*)(size_t))first_malloc)(PROBE);
+    bool seen = spprof_probe_end() >= PROBE;
+    ((void (*)(void *))first_free)(block);
+    return seen;
+}
+
+bool sp_originals_patch_callers(void) {
+    definition_search malloc_search = search_for("malloc"), free_search = search_for("free");
+    if (callers_are_patched || malloc_search.first == malloc_search.next) return true;
+    if (leads_to_us(malloc_search.first, free_search.first)) return false;
+    callers_are_patched = true;
+    find_all();
+    return true;
 }

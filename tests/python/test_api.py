@@ -32,29 +32,6 @@ def test_every_public_name_exists():
         spprof.memprof.nonsense  # noqa: B018
 
 
-def test_importing_brings_nothing_heavy_along(child: Child):
-    child.run("""
-        import sys
-        before = set(sys.modules)
-        import spprof.memprof
-        new = {name for name in sys.modules if name not in before and not name.startswith("spprof")}
-        assert new <= {"atexit", "operator", "_operator", "_thread", "__future__"}, new
-        """)
-
-
-def test_what_a_snapshot_needs_is_imported_before_sampling_begins(child: Child):
-    child.run("""
-        import sys
-        import spprof.memprof as memprof
-        memprof.start(0)
-        before = set(sys.modules)
-        memprof.get_snapshot().samples
-        memprof.stop()
-        assert "spprof.heap.snapshot" in before
-        assert set(sys.modules) == before
-        """)
-
-
 # ---- Lifecycle
 
 

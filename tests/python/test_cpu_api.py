@@ -41,31 +41,6 @@ def test_the_documents_name_every_call_and_every_field():
         assert name.startswith("_") or re.search(rf"`{name}[`(]", profile), f"Profile.{name} is not described"
 
 
-def test_importing_brings_nothing_heavy_along(child: Child):
-    child.run("""
-        import sys
-        before = set(sys.modules)
-        import spprof
-        new = {name for name in sys.modules if name not in before and not name.startswith("spprof")}
-        assert new <= {"atexit", "operator", "_operator", "_thread", "__future__"}, new
-        assert not {"spprof.cpu_time.profile", "spprof.results", "spprof.formats"} & set(sys.modules)
-        """)
-
-
-def test_what_a_profile_needs_is_imported_before_it_begins(child: Child):
-    child.run("""
-        import sys
-        import spprof
-        spprof.start()
-        before = set(sys.modules)
-        profile = spprof.stop()
-        profile.samples, str(profile)
-        for name in ("x.json", "x.pb.gz", "x.txt"):
-            profile.save(name)
-        assert set(sys.modules) == before
-        """)
-
-
 # ---- start and stop
 
 

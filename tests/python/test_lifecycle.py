@@ -124,21 +124,3 @@ def test_a_program_may_exit_with_threads_still_allocating(child: Child, rate: in
         preload=preload,
     )
     assert (finished.returncode, finished.stdout, finished.stderr) == (5, "going\n", "")
-
-
-def test_nothing_is_left_to_import_for_snapshots_and_files_once_it_is_started(child: Child) -> None:
-    """A child that is forked while another thread imports a module waits for ever when it imports the same."""
-    told = child.run(
-        """
-        import sys
-        from spprof import formats, memprof
-        memprof.start(0, native="off")
-        before = set(sys.modules)
-        snapshot = memprof.get_snapshot()
-        for name in set(formats.FORMATS) - {"html"}:
-            snapshot.save("heap", format=name)
-        str(snapshot), memprof.get_stats()
-        print(sorted(set(sys.modules) - before))
-        """
-    )
-    assert told == "[]\n"

@@ -23,7 +23,8 @@ FLOORS = (
     {"analysis"},
     {"pprof"},
     {"symbolize"},
-    {"results", "text", "_engine"},
+    {"results", "rows"},
+    {"records", "text", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""
 

@@ -11,15 +11,14 @@ chance.
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
-
 from spprof import _engine
 from spprof.analysis.sample_weights import Drawing
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
 from spprof.pprof.profile import INUSE_SPACE, SAMPLES
 from spprof.pprof.shortages import shortages_of
+from spprof.records import cached_property
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 

@@ -12,13 +12,13 @@ called significant.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.sites import Sums, outwards
 from spprof.pprof.profile import ProfileError
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.analysis.by_site import Tally
     from spprof.analysis.sites import SiteKey

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 
 _Z_95 = 1.959963984540054
+_Z_MAX = 40.0
 """Normal quantile of 0.975, spelled out because ``statistics`` costs more to import than the rest of the package."""
 
 
@@ -49,9 +50,20 @@ def normal_quantile(confidence: float) -> float:
     _check_confidence(confidence)
     if confidence == 0.95:
         return _Z_95
-    from statistics import NormalDist
+    below, above = 0.0, _Z_MAX
+    while True:  # ``statistics`` has this, and imports fractions, decimal and random
+        z = (below + above) / 2.0
+        if z in (below, above):
+            return z
+        if _within(z) < confidence:
+            below = z
+        else:
+            above = z
 
-    return -NormalDist().inv_cdf((1.0 - confidence) / 2.0)
+
+def _within(z: float) -> float:
+    """How probable it is that a standard normal lies between ``-z`` and ``z``."""
+    return math.erf(z / math.sqrt(2.0))
 
 
 def unseen_bytes(rate: int, confidence: float = 0.95) -> float:

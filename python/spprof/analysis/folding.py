@@ -9,14 +9,14 @@ the two are compared, so that nothing seems to have been allocated less often th
 
 from __future__ import annotations
 
-from dataclasses import replace
 from operator import add, sub
-from typing import TYPE_CHECKING, NamedTuple
 
 from spprof.pprof.profile import HEAP_COLUMNS, Location, Sample
 from spprof.pprof.shortages import STACKS_EVICTED, shortages_of
+from spprof.records import NamedTuple, replace
 from spprof.results import Frame
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

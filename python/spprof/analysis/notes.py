@@ -7,14 +7,14 @@ file     ─┴─► Notes ─► sentences
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from spprof.analysis import shortages
 from spprof.pprof.processes import own_mark
 from spprof.pprof.profile import BORN, INUSE_SPACE
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages, shortages_of
+from spprof.records import NamedTuple
 from spprof.text import human_bytes
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

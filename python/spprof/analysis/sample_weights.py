@@ -11,14 +11,17 @@ multiple of what one block stands for, was not drawn as we draw: it has values a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, Optional
 
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.sites import Sums
 from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Optional
+
     from spprof.pprof.profile import Label, Profile, Sample
 
 _BYTES_ONE = _engine.BYTES_ONE

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.pprof.shortages import STACKS_EVICTED, STACKS_FULL
 from spprof.text import amount, human_bytes, sampling_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

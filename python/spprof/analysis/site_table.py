@@ -7,10 +7,10 @@ What surrounds the table (the headline, the rest in one line, colours) belongs t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
+from spprof.records import NamedTuple
 from spprof.text import amount, interval_text, share_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

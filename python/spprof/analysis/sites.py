@@ -9,11 +9,12 @@ script mirrors it (``report/assets/numbers.js``); a test gives both the same num
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _engine
 from spprof.analysis import estimate
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

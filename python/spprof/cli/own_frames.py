@@ -7,10 +7,10 @@ the thread that writes:   recorder._tick ─ …            of the heap left out
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spprof.heap.samples import SAMPLE, STACK_ID
+from spprof.records import replace
 from spprof.results import Frame
 from spprof.symbolize.stacks import NATIVE
 

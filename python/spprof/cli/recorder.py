@@ -55,8 +55,6 @@ class Recorder:
         self._notes = {"script": os.path.basename(os.path.abspath(settings.program))}
         self._first_pid = os.getpid()
         self._reserve: dict[int, int] = {}
-        for recording in self._recordings:
-            recording.prepare()
         self._begin()
 
     def _begin(self) -> None:

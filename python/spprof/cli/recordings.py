@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from spprof import cpu, formats, memprof
+from spprof import cpu, memprof
 from spprof.cli import summary
 from spprof.cli.arguments import format_of_output
 from spprof.cli.own_frames import cpu_without_own_frames, heap_without_own_frames
@@ -44,10 +44,6 @@ class Recording(ABC):
     @abstractmethod
     def lines(self, path: str) -> Iterable[str]:
         """The summary of what was last written, to ``path``."""
-
-    def prepare(self) -> None:
-        """Loads what writing needs, before the program can be in its way."""
-        formats.load(format_of_output(self.output))
 
     def write(self, path: str, notes: dict[str, str]) -> None:
         """Writes the file, in the format of the output's suffix. OSError: it cannot be written."""

@@ -9,31 +9,33 @@ Plain functions, generators, coroutine functions and asynchronous generators, ea
 
 from __future__ import annotations
 
-import copy
 import functools
-import inspect
 import warnings
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
 
 from spprof import _engine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from typing import Any, Protocol
 
     from spprof.cpu_time.profile import Profile
 
+    class Profiler(Protocol):
+        """What a call needs of ``spprof.Profiler``."""
 
-class Profiler(Protocol):
-    """What a call needs of ``spprof.Profiler``."""
+        _profile: Profile | None
 
-    _profile: Profile | None
+        def _begin(self) -> str:
+            """Begin a profile and return what gives the ticks."""
 
-    def _begin(self) -> str:
-        """Begin a profile and return what gives the ticks."""
+        def __exit__(self, kind: None, error: None, traceback: None, /) -> None:
+            """End the profile and save it where that was asked for."""
 
-    def __exit__(self, kind: None, error: None, traceback: None, /) -> None:
-        """End the profile and save it where that was asked for."""
+
+_GENERATOR, _COROUTINE, _ASYNCHRONOUS_GENERATOR = 0x20, 0x80, 0x200
+"""Flags of code, as ``inspect`` names them: importing it costs more than all of this package."""
 
 
 def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
@@ -43,7 +45,7 @@ def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
     """
     if isinstance(function, (staticmethod, classmethod, property)):
         raise TypeError(f"put @spprof.profile below @{type(function).__name__}, next to the function")
-    if inspect.isclass(function) or not callable(function):
+    if isinstance(function, type) or not callable(function):
         raise TypeError(f"@spprof.profile takes a function, not {function!r}; of a class, decorate its methods")
     wrapper = _wrapper(function, _Calls(function, profiler, by_thread))
     wrapper.profile = None
@@ -51,13 +53,23 @@ def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
 
 
 def _wrapper(function: Callable[..., Any], calls: _Calls) -> Any:
-    if inspect.isasyncgenfunction(function):
+    kind = _flags(function)
+    if kind & _ASYNCHRONOUS_GENERATOR:
         return _asynchronous_generator(function, calls)
-    if inspect.iscoroutinefunction(function):
+    if kind & _COROUTINE or hasattr(function, "_is_coroutine_marker"):
         return _coroutine(function, calls)
-    if inspect.isgeneratorfunction(function):
+    if kind & _GENERATOR:
         return _generator(function, calls)
     return _plain(function, calls)
+
+
+def _flags(function: Any) -> int:
+    """The flags of the code that a call of ``function`` runs, as far as methods and partials show it."""
+    while True:
+        inner = getattr(function, "func" if isinstance(function, functools.partial) else "__func__", None)
+        if inner is None:
+            return int(getattr(getattr(function, "__code__", None), "co_flags", 0))
+        function = inner
 
 
 class _Calls:
@@ -83,7 +95,7 @@ class _Calls:
         """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
         if _engine.cpu_is_active():
             return None
-        profiler = copy.copy(self._profiler)
+        profiler = _copied(self._profiler)
         try:
             if profiler._begin() == "thread":
                 self._warn(f"{self._name}() is profiled, but {self._by_thread}")
@@ -109,6 +121,13 @@ class _Calls:
         self._has_warned = True
         with suppress(Exception):
             warnings.warn(words, RuntimeWarning, stacklevel=6)
+
+
+def _copied(profiler: Profiler) -> Profiler:
+    """Another one with the same settings; ``copy`` has this, and imports weakref."""
+    other = object.__new__(type(profiler))
+    vars(other).update(vars(profiler))
+    return other
 
 
 def _plain(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:

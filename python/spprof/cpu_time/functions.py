@@ -7,14 +7,13 @@ A function that stands twice in a stack counts once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.analysis.by_site import Tally
 from spprof.text import percent
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
-    from spprof.results import TopFunction
+    from spprof.rows import TopFunction
 
 Function = tuple[str, str]
 """Name and file."""

@@ -10,9 +10,6 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from spprof import _engine, formats
 from spprof.cpu_time import functions, text
@@ -20,14 +17,18 @@ from spprof.cpu_time.samples import SAMPLE, CpuSamples
 from spprof.cpu_time.to_pprof import profile_of
 from spprof.formats.profile_stacks import ProfileStacks
 from spprof.formats.source import by_thread
+from spprof.records import cached_property, dataclass
+from spprof.report.notebook import iframe
 from spprof.results import CpuStack
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile as PprofProfile
-    from spprof.results import Frame, TopFunction
+    from spprof.results import Frame
+    from spprof.rows import TopFunction
 
 _ORDERED_MAX = 1 << 17
 """Samples beyond which files show stacks summed up, not one after the other: viewers load no file that large."""
@@ -82,8 +83,6 @@ class Profile(CpuSamples):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
-        from spprof.report.notebook import iframe
-
         return iframe(self.to_pprof())
 
     # ---- for the package's own use

@@ -15,14 +15,13 @@ from __future__ import annotations
 import os
 import struct
 from collections import Counter
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _engine
+from spprof.records import NamedTuple, cached_property, dataclass
 from spprof.results import CpuSample, CpuThread, Frame
 from spprof.symbolize.stacks import learn, stack_frames
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 

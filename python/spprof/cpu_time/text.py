@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.site_table import SiteTable, own, own_share, rest_line, total, total_share
 from spprof.pprof.shortages import STACKS_FULL
 from spprof.text import amount, sampling_text, site_text, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -7,13 +7,12 @@ Values are whole numbers, so that their sums are the profile's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof import _engine
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.profile import SAMPLES, THREAD, THREAD_ID, TIMES, Label, Profile, Sample
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -9,28 +9,27 @@ A format is a module with ``write(profile, timeline)``, which yields the file in
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol
 
-from spprof.formats import collapsed, pprof, speedscope
+from spprof.formats import collapsed, html, pprof, speedscope
 from spprof.formats.atomic_file import write_file
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Protocol
 
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile
 
+    class Format(Protocol):
+        """A module that writes a format."""
 
-class Format(Protocol):
-    """A module that writes a format."""
-
-    def write(self, profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterable[bytes]:
-        """The file in chunks. Deterministic: equal profiles give the same bytes."""
+        def write(self, profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterable[bytes]:
+            """The file in chunks. Deterministic: equal profiles give the same bytes."""
 
 
-FORMATS: dict[str, Format | None] = {"pprof": pprof, "speedscope": speedscope, "collapsed": collapsed, "html": None}
-"""Format name to the module that writes it; None: imported when first used, since it loads libraries of cryptography
-and compression that the profiled program may not have."""
+FORMATS: dict[str, Format] = {"pprof": pprof, "speedscope": speedscope, "collapsed": collapsed, "html": html}
+"""Format name to the module that writes it."""
 
 SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
@@ -47,23 +46,7 @@ def save(
     before is still there.
     """
     target = os.fsdecode(path)
-    write_file(target, load(format_of(target, format)).write(profile, timeline))
-
-
-def load(name: str) -> Format:
-    """The module that writes the format ``name``, imported and with what it reads from files.
-
-    A caller that will write later loads the format now: by then the program may have shadowed its imports, lost its
-    folders, or used up its file descriptors.
-    """
-    return FORMATS[name] or _loaded_html()
-
-
-def _loaded_html() -> Format:
-    from spprof.formats import html
-
-    html.prepare()
-    return html
+    write_file(target, FORMATS[format_of(target, format)].write(profile, timeline))
 
 
 def format_of(path: str, format: str | None = None) -> str:

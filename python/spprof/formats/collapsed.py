@@ -9,12 +9,11 @@ characters in names are written as escapes. Lines are sorted; stacks that read t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.formats.frame_memo import PerFrame
 from spprof.formats.profile_stacks import ProfileStacks
 from spprof.text import place, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -9,14 +9,16 @@ are equal and not the same object are worked out each. Threads: one at a time.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Generic, TypeVar
 
     from spprof.results import Frame
 
-Result = TypeVar("Result")
+    Result = TypeVar("Result")
+else:
+    Result, Generic = "Result", {"Result": object}
 
 
 class PerFrame(Generic[Result]):

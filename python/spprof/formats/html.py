@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.report.build import report_of
-from spprof.report.page import read_parts, written
+from spprof.report.page import written
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile
-
-
-def prepare() -> None:
-    """Read the page's own files, so that writing needs none of them."""
-    read_parts()
 
 
 def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:

@@ -21,10 +21,9 @@ columns do not tell (``spprof.heap.to_pprof``, ``spprof.cpu_time.to_pprof``), an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.pprof.file import written
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from itertools import chain
 from operator import add
-from typing import TYPE_CHECKING
 
 from spprof.formats.source import StackTotals, by_column, by_thread
 from spprof.pprof.profile import THREAD, THREAD_ID, column_of
 from spprof.results import Frame
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Column, Label, Profile

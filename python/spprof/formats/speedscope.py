@@ -10,13 +10,13 @@ the file-format-schema.json that the "$schema" entry names.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from spprof._engine import VERSION
 from spprof.formats.frame_memo import PerFrame
 from spprof.formats.profile_stacks import ProfileStacks
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -8,14 +8,13 @@ A sample is known by its serial number, which the engine gives out once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.analysis import estimate
 from spprof.analysis.sample_weights import weight
 from spprof.analysis.sites import Site, SiteKey, Sums, outwards
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, HeapSamples
 from spprof.results import SiteDifference
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

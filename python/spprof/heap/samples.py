@@ -10,9 +10,6 @@ Taking the samples touches nothing per sample in Python; whatever costs is worke
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Final
 
 from spprof import _engine
 from spprof.analysis import estimate
@@ -21,11 +18,14 @@ from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_fra
 from spprof.heap.unwind_quality import judge
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
+from spprof.records import cached_property, dataclass, field
 from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Final
 
     from spprof._engine import NativePart
     from spprof._engine import Site as StackSums

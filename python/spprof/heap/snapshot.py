@@ -10,8 +10,6 @@ from __future__ import annotations
 import operator
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from spprof import _engine, formats
 from spprof.analysis.sites import rounded
@@ -20,9 +18,12 @@ from spprof.heap.samples import RATE, SAMPLE, HeapSamples
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import Shortages, dropped_of
+from spprof.records import dataclass
+from spprof.report.notebook import iframe
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import Site, SiteKey
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
-    from spprof.results import SiteDifference, TopAllocator
+    from spprof.results import SiteDifference
+    from spprof.rows import TopAllocator
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -107,8 +109,6 @@ class HeapSnapshot(HeapSamples):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
-        from spprof.report.notebook import iframe
-
         return iframe(self.to_pprof())
 
 

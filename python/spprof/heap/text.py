@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line
 from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.heap.samples import HeapSamples
 

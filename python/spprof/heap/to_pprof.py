@@ -14,7 +14,6 @@ import sys
 from collections import Counter
 from itertools import accumulate, chain
 from operator import itemgetter, sub
-from typing import TYPE_CHECKING
 
 from spprof import _engine
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
@@ -25,6 +24,7 @@ from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
 from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, Label, Profile, Sample, ValueType
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 

@@ -9,11 +9,11 @@ look at.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from spprof.results import FramePointerHealth
 from spprof.symbolize.modules import module_paths
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import re
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from spprof.pprof.fields import (
     FunctionField,
@@ -30,6 +29,7 @@ from spprof.pprof.profile import Label, Location, Mapping, Profile, Sample, Valu
 from spprof.pprof.wire import WireError, read_bytes, read_fields, read_varint, signed
 from spprof.results import Frame
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -9,8 +9,6 @@ Names that no line or encoding could hold are written with escapes, as in all ou
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.pprof.fields import (
     FunctionField,
     LabelField,
@@ -24,6 +22,7 @@ from spprof.pprof.fields import (
 from spprof.pprof.wire import Varints, bytes_field, integer_field, varint
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -6,7 +6,6 @@ path ─► at most BYTES_MAX ─► gunzip, at most BYTES_MAX ─► decode ─
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
 
 from spprof.pprof.decode import decode
 from spprof.pprof.encode import encode
@@ -14,6 +13,7 @@ from spprof.pprof.profile import Profile, ProfileError
 from spprof.pprof.wire import WireError
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 

@@ -7,11 +7,11 @@ modules: (start, end, base, generation, path, build id), in the order in which t
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from spprof.pprof.profile import Mapping
 from spprof.symbolize.modules import Module, Modules
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -17,7 +17,6 @@ intervals can still be worked out.
 from __future__ import annotations
 
 from operator import add
-from typing import TYPE_CHECKING, NamedTuple
 
 from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments
 from spprof.pprof.profile import (
@@ -33,7 +32,9 @@ from spprof.pprof.profile import (
     Sample,
 )
 from spprof.pprof.shortages import is_shortage, shortages_of, summed
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

@@ -10,10 +10,10 @@ serials   7, 12                     which of the blocks that 4711 allocated thes
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from spprof.pprof.profile import PID, Label
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

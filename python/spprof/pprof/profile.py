@@ -12,11 +12,9 @@ of TIMES.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import chain
-from typing import NamedTuple, Optional
 
+from spprof.records import NamedTuple, cached_property, dataclass, field, replace
 from spprof.results import Frame
 
 
@@ -105,7 +103,7 @@ class Label(NamedTuple):
     """What a sample is marked with: a text or a number."""
 
     key: str
-    text: Optional[str]
+    text: str | None
     number: int = 0
     unit: str = ""
 

@@ -5,8 +5,9 @@ engine's counters ─► Shortages ─► comments "evicted_stacks: 12", … ─
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from spprof.records import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 

@@ -6,7 +6,6 @@ samples ─► (path, thread): sums ─► sorted by path ─► each path share
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
 
 from spprof.analysis import estimate
 from spprof.analysis.folding import with_folding_of
@@ -20,6 +19,7 @@ from spprof.report.places import Places
 from spprof.report.threads import Threads
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 

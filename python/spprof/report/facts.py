@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+import time
 
 from spprof.analysis.notes import notes_of
 from spprof.pprof.profile import TIMES
 from spprof.text import amount, sampling_text, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -61,10 +61,9 @@ def time_text(profile: Profile) -> str | None:
     if not profile.time_ns:
         return None
     try:
-        moment = datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc)
+        return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(profile.time_ns // 10**9))
     except (OverflowError, ValueError, OSError):
         return None
-    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def period_text(profile: Profile) -> str:

@@ -11,9 +11,9 @@ one side, a difference two: old and new.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from spprof.records import NamedTuple, dataclass, field
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.pprof.profile import Column
 

@@ -6,12 +6,10 @@ style does not reach it.
 
 from __future__ import annotations
 
-import html
-from typing import TYPE_CHECKING
-
 from spprof.report.build import report_of
-from spprof.report.page import written
+from spprof.report.page import escaped, written
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
@@ -21,8 +19,8 @@ _HEIGHT_PIXELS = 640
 def iframe(profile: Profile) -> str:
     """HTML for a notebook's cell."""
     report = report_of(profile)
-    document = html.escape(b"".join(written(report)).decode("utf-8"))
+    document = escaped(b"".join(written(report)).decode("utf-8"))
     return (
-        f'<iframe title="{html.escape(report.title)}" sandbox="allow-scripts" width="100%" height="{_HEIGHT_PIXELS}" '
+        f'<iframe title="{escaped(report.title)}" sandbox="allow-scripts" width="100%" height="{_HEIGHT_PIXELS}" '
         f'style="border: 1px solid #8886; border-radius: 6px" srcdoc="{document}"></iframe>'
     )

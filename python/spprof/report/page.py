@@ -4,19 +4,21 @@
 
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
 stands in an element that is not run; base64 has no character by which it could end early.
+
+The page's own files are read when this module is imported: later the program may have changed its root, have no
+descriptor left, or another version of this package on disk.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
-from functools import lru_cache
-from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+import errno
+import os
+from binascii import b2a_base64
 
+from spprof.records import NamedTuple
 from spprof.report.encode import encode
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,18 +38,27 @@ class _Parts(NamedTuple):
 
 
 def written(report: Report) -> Iterator[bytes]:
-    """The file in pieces, UTF-8. Deterministic: the same report gives the same bytes."""
+    """The file in pieces, UTF-8. Deterministic: the same report gives the same bytes.
+
+    OSError: the page's own files were not there when this module was imported.
+    """
     parts = read_parts()
     head, tail = parts.template.split("{data}")
     head = head.replace("{policy}", parts.policy).replace("{style}", parts.style)
-    yield head.replace("{title}", html.escape(report.title)).encode("utf-8", "backslashreplace")
-    yield base64.b64encode(encode(report))
+    yield head.replace("{title}", escaped(report.title)).encode("utf-8", "backslashreplace")
+    yield b2a_base64(encode(report), newline=False)
     yield tail.replace("{script}", parts.script).encode()
 
 
-@lru_cache(maxsize=1)
+def escaped(text: str) -> str:
+    """``text`` as it stands in HTML, in attributes too; ``html`` has this, and imports a table of all entities."""
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
+        text = text.replace(character, entity)
+    return text
+
+
 def read_parts() -> _Parts:
-    """Read the page's template, style and scripts, once."""
+    """What is the same in every file, put together anew each time: it takes a millisecond, and memory to keep."""
     style = _read("report.css")
     script = '"use strict";\n(() => {\n' + "\n".join(map(_read, SCRIPTS)) + "\n})();\n"
     policy = (
@@ -58,9 +69,52 @@ def read_parts() -> _Parts:
 
 
 def _read(name: str) -> str:
-    return resources.files("spprof.report").joinpath("assets").joinpath(name).read_text(encoding="utf-8")
+    if name not in _assets:
+        raise OSError(
+            errno.ENOENT,
+            "spprof was installed or frozen without the files of its HTML page; add the package's data to the "
+            "program (--collect-data spprof, --include-package-data=spprof), or save as .pb.gz",
+            name,
+        )
+    return _assets[name].decode("utf-8")
+
+
+def _asset(name: str) -> bytes:
+    """A file of the package, wherever it was imported from. OSError: it is not there."""
+    get_data = getattr(__spec__.loader, "get_data", None)
+    if get_data is not None:  # of files, archives and frozen programs
+        data: bytes = get_data(os.path.join(os.path.dirname(__file__), "assets", name))
+        return data
+    from importlib import resources
+
+    return resources.files("spprof.report").joinpath("assets").joinpath(name).read_bytes()
+
+
+def _read_assets() -> dict[str, bytes]:
+    """The page's own files; none where one is missing: whatever else the package does needs none."""
+    try:
+        return {name: _asset(name) for name in ("page.html", "report.css", *SCRIPTS)}
+    except Exception:
+        return {}
+
+
+_assets = _read_assets()
 
 
 def _source(text: str) -> str:
     """How a policy names a script or style by what is in it."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    return f"'sha256-{b2a_base64(_sha256(text.encode()), newline=False).decode()}'"
+
+
+def _sha256(content: bytes) -> bytes:
+    digest: bytes = _hash(content).digest()
+    return digest
+
+
+try:  # the interpreter's own, which loads no library of cryptography
+    from _sha2 import sha256 as _hash  # type: ignore[import-not-found]
+except ImportError:
+    try:
+        from _sha256 import sha256 as _hash  # type: ignore[import-not-found]
+    except ImportError:
+        from hashlib import sha256 as _hash

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from os.path import splitext
-from typing import TYPE_CHECKING
 
 from spprof.report.model import Place
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.pprof.profile import Label
 

@@ -15,14 +15,15 @@ Threads: any. Two that meet a new word at once both look it up, and both get wha
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
 
 from spprof import _engine
+from spprof.records import NamedTuple
 from spprof.results import Frame
 from spprof.symbolize.demangle import readable
 from spprof.symbolize.interpreter_frames import CALLING, PYTHON, TELLING, home_of, role_of
 from spprof.symbolize.modules import ADDRESS, Modules
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

@@ -14,15 +14,20 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
 from spprof.results import Frame
 from spprof.symbolize import frames as symbols
 from spprof.symbolize.interpreter_frames import telling
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from spprof._engine import NativePart
+
+    Kept = Sequence[Any]
+    """A stack's id, its packed words, whether it is cut, whether it is truncated."""
 
 NATIVE = Frame("<native>", "", 0, 0, False)
 """Stands for a stack without any frame."""
@@ -32,9 +37,6 @@ CUT = Frame("<cut>", "", 0, 0, False)
 
 
 _stacks: dict[int, tuple[Frame, ...]] = {}
-
-Kept = Sequence[Any]
-"""A stack's id, its packed words, whether it is cut, whether it is truncated."""
 
 _SPARE = 1024
 """Stacks beyond those of the last snapshot or profile that are kept at least."""
