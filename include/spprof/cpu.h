@@ -36,6 +36,10 @@ typedef enum spprof_cpu_status {
     SPPROF_CPU_NO_TICKS   /* the kernel grants neither timers nor a thread */
 } spprof_cpu_status;
 
+/* Learns from now on which threads set themselves an alternate signal stack, by any way but a bare system call: a
+ * thread whose stack has no room for a tick is not sampled. Before a start; not in a handler. Enters the loader. */
+SPPROF_API void spprof_follow_signal_stacks(void);
+
 /* Begins a session: what the last one recorded is gone. Every thread is sampled, also those that start later. Where the
  * kernel refuses timers, a thread of ours sends the signals by the wall clock, to threads that used CPU time since.
  * Not in a handler. */
@@ -75,7 +79,9 @@ SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
     X(STACK_TABLE_FULL, "stack_table_full", "never: such samples are kept as the stack <stacks table full>")           \
     X(CODE_TABLE_FULL, "code_table_full", "never: such frames are kept as <code table full>")                          \
     X(THREADS_FULL, "threads_full", "as many threads as the named maximum: one is not sampled")                        \
-    X(TIMER_REFUSED, "timer_refused", "the kernel granted a thread no timer: it is not sampled")
+    X(TIMER_REFUSED, "timer_refused", "the kernel granted a thread no timer: it is not sampled")                       \
+    X(SMALL_SIGNAL_STACK, "small_signal_stack", "a thread's alternate signal stack has no room: it is not sampled")    \
+    X(SMALL_STACK, "small_stack", "a thread's stack has no room for a signal: it is not sampled")
 
 typedef enum spprof_cpu_drop_reason {
 #define X(constant, name, meaning) SPPROF_CPU_DROP_##constant,

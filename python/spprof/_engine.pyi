@@ -1,7 +1,7 @@
 """The extension module: a thin C layer between the engine and `spprof.memprof`. Not a public interface."""
 
 from collections.abc import Sequence
-from typing import Final, Optional, TypedDict
+from typing import Any, Final, Optional, TypedDict
 
 VERSION: Final[str]
 RATE_MAX_BYTES: Final[int]
@@ -121,6 +121,7 @@ def demangle(name: str) -> Optional[str]:
 def lines(path: str, addresses: Sequence[int]) -> list[Optional[tuple[str, int]]]:
     """For each of the ascending addresses the source file and line, or None; all None without libdw.so.1."""
 
+def kept() -> dict[str, Any]: ...
 def library_path() -> str: ...
 
 # ---- The CPU profiler

@@ -21,9 +21,8 @@ from __future__ import annotations
 import atexit
 import os
 import warnings
-from _thread import allocate_lock
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.cpu_time.decorator import decorate
 from spprof.cpu_time.profile import take
 from spprof.cpu_time.thread_names import ids, python_names
@@ -33,7 +32,7 @@ from spprof.results import CpuStats
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Optional, Union
+    from typing import Any, Union
 
     from spprof.cpu_time.profile import Profile
 
@@ -41,9 +40,6 @@ if TYPE_CHECKING:
 
 _INTERVAL_MAX_MS = 1000
 _MODES = ("cpu", "wall")
-
-_at_exit_registered = allocate_lock()
-"""Taken once and for all by the first start: a flag that is tested and set in one step, and never waited for."""
 
 
 class Output:
@@ -65,16 +61,18 @@ class Output:
 
 
 class _Session:
-    """What Python knows of the profile that is running."""
+    """What Python knows of the profile that is running, in the interpreter's keeping: modules may be imported anew."""
 
-    def __init__(self, output: Output | None) -> None:
+    def __init__(self, output: Output | None, is_off: bool) -> None:
         self.output = output
-        self.names = python_names()
-        self.threads_before = ids()
+        self.is_off = is_off
+        """It was kept from starting."""
+        self.names = {} if is_off else python_names()
+        self.threads_before = set() if is_off else ids()
 
 
-_session: Optional[_Session] = None
-"""Of the latest start; None before the first."""
+_SESSION = "CPU session"
+"""Where the session of the latest start is kept."""
 
 
 def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None) -> None:
@@ -107,7 +105,8 @@ def stop() -> Profile:
     RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
     profiler has stopped nevertheless.
     """
-    _engine.cpu_stop()
+    if _engine.cpu_is_active() or not environment.is_off():
+        _engine.cpu_stop()
     return _finished()
 
 
@@ -181,12 +180,17 @@ class Profiler:
             _engine.cpu_stop()
         self._profile = running()
         if self._output:
+            session = _own_session()
+            if session is not None and session.output is self._output:
+                session.output = None  # it is not to be saved again at exit
             self._output.save(self._profile)
 
 
 def running() -> Profile:
     """The profile so far, or the last one. RuntimeError: nothing was ever started."""
     if _engine.cpu_stats()["epochs"] == 0:
+        if environment.is_off():
+            return _nothing()
         raise RuntimeError("there is no profile; call spprof.start() first")
     session = _own_session()
     if session is None:
@@ -194,9 +198,17 @@ def running() -> Profile:
     return take({**session.names, **python_names()}, session.threads_before, ids())
 
 
+def _nothing() -> Profile:
+    """An empty profile, the same each time: a decorated function makes one at each call."""
+    empty: Profile = _engine.kept().get("empty profile") or take({}, set(), set())
+    _engine.kept()["empty profile"] = empty
+    return empty
+
+
 def _own_session() -> _Session | None:
     """Return None, too, where another interpreter began the profile."""
-    return _session if _engine.cpu_is_own() else None
+    session: _Session | None = _engine.kept().get(_SESSION)
+    return session if session and (session.is_off or _engine.cpu_is_own()) else None
 
 
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
@@ -222,11 +234,11 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
     """Begin a session, and return what gives the ticks: "timer" or "thread"."""
-    global _session
-    session = _Session(output)
-    ticks = _engine.cpu_start(interval_ns, mode, native)
-    _session = session
-    if _at_exit_registered.acquire(blocking=False):
+    session = _Session(output, environment.keeps_from_starting())
+    ticks = "timer" if session.is_off else _engine.cpu_start(interval_ns, mode, native)
+    kept, first = _engine.kept(), object()
+    kept[_SESSION] = session
+    if kept.setdefault("CPU ends at exit", first) is first:
         atexit.register(_at_exit)
     return ticks
 
@@ -267,7 +279,8 @@ def _finished() -> Profile:
             _warn(words)
     session = _own_session()
     if session is not None and session.output:
-        session.output.save(taken)
+        output, session.output = session.output, None
+        output.save(taken)
     return taken
 
 
@@ -276,8 +289,10 @@ def _at_exit() -> None:
     session = _own_session()
     if _engine.cpu_is_active() and (session is not None or _engine.is_main_interpreter()):
         _engine.cpu_stop()
-        if session is not None and session.output:
-            session.output.save(running())
+    elif session is None or not session.is_off:
+        return
+    if session is not None and session.output:
+        session.output.save(running())
 
 
 def _checked(interval_ms: float, mode: str, native: bool) -> tuple[int, str, bool]:

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 import atexit
 import operator
-from _thread import allocate_lock
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.analysis.sites import rounded
 from spprof.heap.samples import allocated_by_stack
 from spprof.heap.snapshot import HeapSnapshot, take
@@ -65,9 +64,6 @@ _SEED_MAX = 2**64 - 1
 _AFTER_ALL = 2**64 - 1
 """The serial number after which there is no sample."""
 
-_at_exit_registered = allocate_lock()
-"""Taken once and for all by the first start: a flag that is tested and set in one step, and never waited for."""
-
 
 def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
     """Start sampling. Starting again after ``stop()`` adds to what is already recorded.
@@ -94,7 +90,8 @@ def stop() -> None:
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
-    _engine.stop()
+    if _engine.is_active() or not environment.is_off():
+        _engine.stop()
 
 
 def get_snapshot() -> HeapSnapshot:
@@ -102,7 +99,7 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
-    if _engine.stats()["epochs"] == 0:
+    if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
     return take()
 
@@ -205,8 +202,11 @@ class MemoryProfiler:
 
 
 def _start(rate_bytes: int, native: str, seed: int | None) -> None:
+    if environment.keeps_from_starting():
+        return
     _engine.start(rate_bytes, native, seed)
-    if _at_exit_registered.acquire(blocking=False):
+    first = object()
+    if _engine.kept().setdefault("heap ends at exit", first) is first:
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
 
 

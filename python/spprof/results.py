@@ -86,7 +86,7 @@ class MemProfStats:
     estimated_heap_bytes: int
     """Estimated live bytes."""
     peak_heap_bytes: int
-    """The highest ``estimated_heap_bytes`` since the first start."""
+    """The highest ``estimated_heap_bytes`` since the first start. Like all here, it counts the profiler's own."""
     heap_map_load_percent: float
     """Live samples in percent of the most the live table may hold."""
     sampling_rate_bytes: int

@@ -36,6 +36,11 @@ bool sp_tick_is_installed(void);
 /* The signal's number; 0 before it is chosen. */
 int sp_tick_signal(void);
 
+/* How large an alternate stack must be, so that a tick that comes on it ends without harm, though perhaps without a
+ * sample: the kernel's frame, measured when the handler was installed and before that the largest possible, and what
+ * the handler takes until it looks at stack_room. */
+size_t sp_tick_stack_bytes(void);
+
 /* Of a context of the kernel's. */
 uintptr_t sp_tick_stack_pointer(const void *context);
 
@@ -53,8 +58,8 @@ typedef enum sp_tick_clock { SP_TICK_CPU, SP_TICK_WALL } sp_tick_clock;
 /* A timer for a thread of this process, on its CPU clock or on the monotonic one. SP_TICK_NONE: unavailable. */
 int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie);
 /* One for the process, on the CPU time of all its threads or on the monotonic clock. The kernel chooses the thread:
- * since 6.4 the one that runs, before rather the first. */
-int sp_tick_create_for_process(sp_tick_clock clock, uint64_t cookie);
+ * since 6.4 the one that runs, before rather the first; unless `thread_id` names one that is to get the signals. */
+int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t cookie);
 void sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns);
 void sp_tick_delete(int timer);
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
@@ -28,6 +29,37 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
     return is_on_it ? here - low : SIZE_MAX;
 }
 
+/* ---- What a signal takes of a stack ---- */
+
+#define HANDLER_BYTES ((size_t)1024) /* what the handler takes until it looks at the room it has: some 400 bytes */
+#define RED_ZONE ((size_t)128)       /* of x86-64, which the kernel leaves free below the interrupted code */
+
+#ifndef AT_MINSIGSTKSZ
+#define AT_MINSIGSTKSZ 51
+#endif
+
+static _Atomic size_t frame_bytes; /* 0: not measured */
+static _Atomic bool measuring;
+
+/* With all the registers that a program could ask for; of kernels that do not tell, what aarch64 without SVE and x86-64
+ * with AVX-512 stay below. */
+static size_t largest_frame_bytes(void) {
+    size_t told = getauxval(AT_MINSIGSTKSZ);
+    return told > 5120 ? told : 5120;
+}
+
+size_t sp_tick_stack_bytes(void) {
+    size_t frame = atomic_load_explicit(&frame_bytes, memory_order_relaxed);
+    return (frame != 0 ? frame : largest_frame_bytes()) + HANDLER_BYTES;
+}
+
+/* In the handler, on the stack that was interrupted. */
+static void measure(const ucontext_t *context) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), sp = sp_tick_stack_pointer(context);
+    if (sp > here && sp - here <= 2 * largest_frame_bytes() + HANDLER_BYTES)
+        atomic_store_explicit(&frame_bytes, sp - here + RED_ZONE, memory_order_relaxed);
+}
+
 /* Somebody else sent it, who knew of no handler: with the default action it ends the process. */
 static void act_as_if_unhandled(int number) {
     struct sigaction initial = {.sa_handler = SIG_DFL};
@@ -41,7 +73,9 @@ static void act_as_if_unhandled(int number) {
 
 static void on_signal(int number, siginfo_t *info, void *context) {
     int saved_errno = errno;
-    if (info->si_code == SI_TIMER) {
+    if (atomic_load_explicit(&measuring, memory_order_relaxed)) {
+        measure(context);
+    } else if (info->si_code == SI_TIMER) {
         sp_interrupted interrupted = {
             .context = context, .sp = sp_tick_stack_pointer(context), .stack_room = room_on_alternate_stack(context)};
         tick_handler((uint64_t)(uintptr_t)info->si_value.sival_ptr, &interrupted);
@@ -78,6 +112,23 @@ bool sp_tick_is_installed(void) {
            now.sa_sigaction == on_signal;
 }
 
+/* A signal to this thread itself, that means nothing to the handler; on its own stack, of which more is known. The
+ * kernel's calls, since libc's sigaltstack may be hooked. */
+static void measure_frame(int number) {
+    stack_t before, none = {.ss_flags = SS_DISABLE};
+    sigset_t only, mask;
+    if (syscall(SYS_sigaltstack, NULL, &before) != 0 || (before.ss_flags & SS_ONSTACK)) return;
+    if (!(before.ss_flags & SS_DISABLE)) syscall(SYS_sigaltstack, &none, NULL);
+    sigemptyset(&only);
+    sigaddset(&only, number);
+    sigprocmask(SIG_UNBLOCK, &only, &mask);
+    atomic_store(&measuring, true);
+    sp_tick_send((uint32_t)syscall(SYS_gettid), 0);
+    atomic_store(&measuring, false);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    if (!(before.ss_flags & SS_DISABLE)) syscall(SYS_sigaltstack, &before, NULL);
+}
+
 /* From the top: programs count theirs from SIGRTMIN. */
 bool sp_tick_install(sp_tick_handler *handler) {
     if (sp_tick_is_installed()) return true;
@@ -86,6 +137,7 @@ bool sp_tick_install(sp_tick_handler *handler) {
     for (int number = SIGRTMAX; number >= SIGRTMIN; number--) {
         if (!is_unused(number) || !install_at(number)) continue;
         atomic_store_explicit(&chosen_signal, number, memory_order_release);
+        measure_frame(number);
         return true;
     }
     return false;
@@ -108,8 +160,9 @@ int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie) {
     return create(clock == SP_TICK_CPU ? sp_thread_clock_id(thread_id) : CLOCK_MONOTONIC, &event, cookie);
 }
 
-int sp_tick_create_for_process(sp_tick_clock clock, uint64_t cookie) {
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL};
+int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t cookie) {
+    struct sigevent event = {.sigev_notify = thread_id == 0 ? SIGEV_SIGNAL : SIGEV_THREAD_ID};
+    if (thread_id != 0) event._sigev_un._tid = (pid_t)thread_id;
     return create(clock == SP_TICK_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &event, cookie);
 }
 

@@ -24,6 +24,7 @@ typedef struct sp_cpu {
     spprof_cpu_plan plan;
     bool by_thread;
     uint64_t start_ns, start_process_ns;
+    uint32_t process_id;
     int finder; /* the timer of the process; SP_TICK_NONE: none */
 
     /* Under lifecycle. */
@@ -47,6 +48,13 @@ void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted);
 bool sp_finder_begin(void);
 /* Its signal came. */
 void sp_finder_on_tick(void);
+/* The table of threads has been changed by who has entered it: the timer's signals go where they do no harm. */
+void sp_finder_aim(void);
+/* A thread's own tick came. */
+void sp_finder_help(void);
+
+/* Ticks keep away from threads whose stacks have no room for them, from now on. */
+void sp_signal_stacks_watch(void);
 
 /* The thread that sends signals where the kernel grants no timers. False: none can be started. */
 bool sp_sender_begin(void);

@@ -6,6 +6,9 @@
  * A thread that uses CPU time is met within an interval or so of it, and its first sample covers all since its birth.
  * While nothing changes the timer slows down. Before Linux 6.4 the signal goes to the program's first thread, if it
  * does not block it; there threads are found by the list alone.
+ *
+ * The kernel may choose a thread whose stack has no room for a signal. While there is one, all signals go to one other
+ * thread, and the ticks of all others look at the list as well.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -18,20 +21,49 @@
 static struct {
     uint64_t pace; /* in intervals */
     uint32_t quiet_ticks;
-} finder; /* of who has entered the table of threads */
+    uint32_t target; /* the thread that gets the signals; ANY, NOBODY */
+} finder;            /* of who has entered the table of threads */
+
+#define ANY 0
+#define NOBODY UINT32_MAX
+
+static _Atomic bool wants_help; /* its own signals may not suffice */
+static _Atomic uint32_t helping;
 
 static void set_pace(uint64_t pace) {
     if (pace == finder.pace) return;
     finder.pace = pace;
+    if (sp_the_cpu.finder == SP_TICK_NONE) return;
     sp_tick_arm(sp_the_cpu.finder, pace * sp_the_cpu.plan.interval_ns, pace * sp_the_cpu.plan.interval_ns);
 }
 
-bool sp_finder_begin(void) {
+static void create_for(uint32_t target) {
     uint64_t cookie = (uint64_t)atomic_load(&sp_the_cpu.session) << 32;
-    finder.pace = finder.quiet_ticks = 0;
-    sp_the_cpu.finder = sp_tick_create_for_process(sp_the_cpu.plan.wall ? SP_TICK_WALL : SP_TICK_CPU, cookie);
-    if (sp_the_cpu.finder != SP_TICK_NONE) set_pace(1);
-    return sp_the_cpu.finder != SP_TICK_NONE;
+    sp_tick_clock clock = sp_the_cpu.plan.wall ? SP_TICK_WALL : SP_TICK_CPU;
+    if (sp_the_cpu.finder != SP_TICK_NONE) sp_tick_delete(sp_the_cpu.finder);
+    sp_the_cpu.finder = target == NOBODY ? SP_TICK_NONE : sp_tick_create_for_process(clock, target, cookie);
+    finder.target = target;
+    finder.pace = 0;
+    set_pace(1);
+    atomic_store(&wants_help, target != ANY);
+}
+
+static uint32_t choose_target(void) {
+    if (!sp_threads_any_unfit()) return ANY;
+    uint32_t fit = sp_threads_fit_one();
+    return fit != 0 ? fit : NOBODY;
+}
+
+bool sp_finder_begin(void) {
+    uint32_t target = choose_target();
+    finder.quiet_ticks = 0;
+    create_for(target);
+    return sp_the_cpu.finder != SP_TICK_NONE || target == NOBODY;
+}
+
+void sp_finder_aim(void) {
+    uint32_t target = choose_target();
+    if (!sp_the_cpu.by_thread && target != finder.target) create_for(target);
 }
 
 static uint64_t covered_by_now(void) {
@@ -56,9 +88,16 @@ static bool find_threads(void) {
 
 void sp_finder_on_tick(void) {
     if (!sp_threads_try()) return;
-    if (find_threads())
+    if (find_threads()) {
+        sp_finder_aim();
         set_pace(1);
-    else
+    } else {
         set_pace(finder.pace * 2 < SLOWEST ? finder.pace * 2 : SLOWEST);
+    }
     sp_threads_leave();
+}
+
+void sp_finder_help(void) {
+    if (!atomic_load_explicit(&wants_help, memory_order_relaxed)) return;
+    if (atomic_fetch_add_explicit(&helping, 1, memory_order_relaxed) % LIST_EVERY == 0) sp_finder_on_tick();
 }

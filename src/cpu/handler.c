@@ -91,6 +91,7 @@ static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupte
     spprof_this_thread.cpu_session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
     take_sample(slot, interrupted, &begin);
+    if (has_stack_room(interrupted)) sp_finder_help();
     atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, sp_clock_thread_cpu_ns() - begin.cpu_ns, memory_order_relaxed);
 }
 

@@ -28,7 +28,7 @@ static void send_to(uint32_t place, uint32_t session) {
     sp_thread_slot *slot = sp_threads_live_at(place);
     uint32_t thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed);
     bool waits = atomic_load_explicit(&slot->pending, memory_order_relaxed);
-    if (waits || thread_id == atomic_load(&sender.thread_id) || !has_advanced(slot, thread_id)) return;
+    if (slot->unfit || waits || thread_id == atomic_load(&sender.thread_id) || !has_advanced(slot, thread_id)) return;
     atomic_store_explicit(&slot->pending, true, memory_order_relaxed);
     uint64_t cookie = sp_threads_cookie(session, (uint32_t)(slot - sp_threads_slot(0)));
     if (!sp_tick_send(thread_id, cookie)) atomic_store_explicit(&slot->pending, false, memory_order_relaxed);

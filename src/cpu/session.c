@@ -5,6 +5,7 @@
 #include "fork.h"
 #include "log.h"
 #include "profiler.h"
+#include "signal_stacks.h"
 #include "thread.h"
 #include "threads.h"
 
@@ -30,6 +31,7 @@ static bool open_session(const spprof_cpu_plan *plan, bool has_timers) {
     cpu->plan = *plan;
     cpu->by_thread = !has_timers;
     cpu->finder = SP_TICK_NONE;
+    cpu->process_id = sp_process_id();
     cpu->sessions = session;
     cpu->start_ns = sp_clock_monotonic_ns();
     cpu->start_process_ns = sp_clock_process_cpu_ns();
@@ -47,7 +49,8 @@ static uint64_t clock_of_self(void) {
     return cpu->plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
 
-/* Before the threads take theirs, of which there may be more than the kernel grants. */
+/* After the first thread, which may have to be left alone, and before the others take their timers, of which there may
+ * be more than the kernel grants. */
 static void begin_finder(void) {
     if (!sp_finder_begin()) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }
@@ -62,9 +65,10 @@ static void go_on_in_child(void) {
     atomic_store(&cpu->at_work, 0);
     bool active = atomic_exchange(&cpu->session, 0) != 0;
     spprof_cpu_plan plan = cpu->plan;
+    sp_signal_stacks_look(true);
     if (active && !cpu->by_thread && open_session(&plan, true)) {
-        begin_finder();
         sp_threads_add_self(clock_of_self());
+        begin_finder();
         sp_threads_leave();
     }
     errno = saved_errno;
@@ -75,22 +79,24 @@ static void go_on_in_child(void) {
 static void prepare_once(void) {
     static bool done; /* under lifecycle */
     if (!done) sp_fork_call(NULL, NULL, go_on_in_child);
+    sp_signal_stacks_watch();
     done = true;
 }
 
 /* At least the two without which nothing is sampled: this thread's, and the one that finds the others. */
 static bool grants_timers(void) {
     int own = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 0);
-    int finder = sp_tick_create_for_process(SP_TICK_CPU, 0);
+    int finder = sp_tick_create_for_process(SP_TICK_CPU, 0, 0);
     if (own != SP_TICK_NONE) sp_tick_delete(own);
     if (finder != SP_TICK_NONE) sp_tick_delete(finder);
     return own != SP_TICK_NONE && finder != SP_TICK_NONE;
 }
 
 static void know_threads(void) {
-    if (!cpu->by_thread) begin_finder();
     sp_threads_add_self(clock_of_self());
+    if (!cpu->by_thread) begin_finder();
     sp_threads_list(UINT64_MAX);
+    if (!cpu->by_thread) sp_finder_aim();
     sp_threads_leave();
 }
 
@@ -99,6 +105,7 @@ static spprof_cpu_status start_locked(const spprof_cpu_plan *plan) {
     if (!sp_profiler_create()) return SPPROF_CPU_OUT_OF_MEMORY;
     if (!sp_tick_install(sp_cpu_on_tick)) return SPPROF_CPU_NO_SIGNAL;
     prepare_once();
+    sp_signal_stacks_look(false);
     if (!open_session(plan, grants_timers())) return SPPROF_CPU_OUT_OF_MEMORY;
     know_threads();
     if (!cpu->by_thread || sp_sender_begin()) return SPPROF_CPU_OK;

@@ -5,6 +5,7 @@
 #include "entropy.h"
 #include "memory.h"
 #include "options.h"
+#include "signal_stacks.h"
 #include "thread.h"
 #include "tick.h"
 
@@ -14,7 +15,7 @@ static struct {
     sp_threads_plan plan;
     sp_thread_slot *slots;
     uint32_t *live;
-    uint32_t capacity, used, live_count;
+    uint32_t capacity, used, live_count, unfit_count;
     uint32_t spent;  /* the first of the ended slots without samples, + 1 */
     uint32_t oldest; /* where to look next for an ended slot with samples */
     uint32_t listing;
@@ -56,7 +57,7 @@ bool sp_threads_begin(const sp_threads_plan *plan) {
     if (!map_table()) return false;
     if (table.used > 0) sp_memory_empty(table.slots, table.used * sizeof *table.slots);
     table.plan = *plan;
-    table.used = table.live_count = table.spent = table.oldest = 0;
+    table.used = table.live_count = table.unfit_count = table.spent = table.oldest = 0;
     atomic_store(&table.met, 0);
     table.random = sp_entropy_word() | 1;
     for (uint32_t i = 0; i < BUCKETS; i++) table.buckets[i] = 0;
@@ -139,7 +140,7 @@ static uint64_t first_tick_ns(void) {
 static bool give_timer(sp_thread_slot *slot, uint32_t thread_id) {
     uint64_t cookie = sp_threads_cookie(table.plan.session, number_of(slot));
     slot->timer = SP_TICK_NONE;
-    if (!table.plan.has_timers) return true;
+    if (!table.plan.has_timers || slot->unfit) return true;
     slot->timer = sp_tick_create(thread_id, table.plan.wall ? SP_TICK_WALL : SP_TICK_CPU, cookie);
     if (slot->timer == SP_TICK_NONE) return false;
     sp_tick_arm(slot->timer, first_tick_ns(), table.plan.interval_ns);
@@ -149,6 +150,38 @@ static bool give_timer(sp_thread_slot *slot, uint32_t thread_id) {
 static void take_timer(sp_thread_slot *slot) {
     if (slot->timer != SP_TICK_NONE) sp_tick_delete(slot->timer);
     slot->timer = SP_TICK_NONE;
+}
+
+/* ---- Threads that a tick would end ---- */
+
+static bool is_unfit(uint32_t thread_id) {
+    if (sp_signal_stacks_is_small(thread_id))
+        sp_cpu_count_drop(SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);
+    else if (sp_signal_stacks_is_thread_small(thread_id))
+        sp_cpu_count_drop(SPPROF_CPU_DROP_SMALL_STACK);
+    else
+        return false;
+    return true;
+}
+
+/* Of a live slot. */
+static void set_unfit(sp_thread_slot *slot, bool unfit) {
+    if (slot->unfit != unfit) table.unfit_count += unfit ? 1 : (uint32_t)-1;
+    slot->unfit = unfit;
+}
+
+bool sp_threads_any_unfit(void) {
+    return table.unfit_count > 0;
+}
+
+uint32_t sp_threads_fit_one(void) {
+    uint32_t found = 0, first = sp_process_id();
+    for (uint32_t place = 0; place < table.live_count && found != first; place++) {
+        const sp_thread_slot *slot = &table.slots[table.live[place]];
+        uint32_t thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed);
+        if (!slot->unfit && (found == 0 || thread_id == first)) found = thread_id;
+    }
+    return found;
 }
 
 /* ---- Threads ---- */
@@ -165,6 +198,7 @@ static void fill_in(sp_thread_slot *slot, uint32_t thread_id, uint64_t covered_n
     atomic_store_explicit(&slot->covered_ns, covered_ns, memory_order_relaxed);
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
     atomic_store_explicit(&slot->ended, false, memory_order_relaxed);
+    slot->unfit = false;
     atomic_store_explicit(&slot->thread_id, thread_id, memory_order_release);
     sp_task_name(thread_id, slot->name);
 }
@@ -182,17 +216,21 @@ bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns) {
         return false;
     }
     fill_in(slot, thread_id, covered_ns);
+    bool unfit = is_unfit(thread_id);
+    slot->unfit = unfit;
     if (!give_timer(slot, thread_id)) {
         give_up(slot);
         count_refusal(thread_id);
         return false;
     }
     make_live(slot, thread_id);
+    table.unfit_count += unfit;
     atomic_fetch_add_explicit(&table.met, 1, memory_order_relaxed);
     return true;
 }
 
 static void end(sp_thread_slot *slot) {
+    set_unfit(slot, false);
     take_timer(slot);
     take_from_bucket(slot);
     uint32_t last = table.live[--table.live_count];
@@ -220,6 +258,25 @@ void sp_threads_add_self(uint64_t covered_ns) {
         renew(known, thread_id, table.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns());
     else
         sp_threads_add(thread_id, covered_ns);
+}
+
+void sp_threads_leave_out_self(uint64_t covered_ns) {
+    uint32_t thread_id = sp_thread_kernel_id();
+    sp_thread_slot *known = find(thread_id);
+    if (!known) {
+        sp_threads_add(thread_id, covered_ns);
+        return;
+    }
+    if (!known->unfit) sp_cpu_count_drop(SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);
+    take_timer(known);
+    set_unfit(known, true);
+}
+
+void sp_threads_take_in_self(uint64_t covered_ns) {
+    sp_thread_slot *known = find(sp_thread_kernel_id());
+    if (!known || is_unfit(sp_thread_kernel_id())) return;
+    set_unfit(known, false);
+    renew(known, sp_thread_kernel_id(), covered_ns);
 }
 
 /* ---- Listing ---- */

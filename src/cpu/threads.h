@@ -28,6 +28,7 @@ typedef struct sp_thread_slot {
     int timer;
     _Atomic bool ended;
     _Atomic bool pending;        /* a signal that was sent to it has not come yet */
+    bool unfit;                  /* a tick does not fit its stack: it gets none */
     bool blocked;                /* whether it blocked our signal when the session ended */
     uint64_t uncovered_ns;       /* what its clock showed beyond covered_ns then */
     _Atomic uint64_t covered_ns; /* of its clock */
@@ -59,6 +60,15 @@ uint64_t sp_threads_cookie(uint32_t session, uint32_t number);
 /* Gives a thread that is not known a slot and a timer; its samples will cover its clock from `covered_ns` on. Counts
  * the drop where that fails, and returns false. */
 bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns);
+
+/* The calling thread's ticks end, or may begin again: what fits its signal stack has changed. */
+void sp_threads_leave_out_self(uint64_t covered_ns);
+void sp_threads_take_in_self(uint64_t covered_ns);
+
+/* Whether there is a live thread that must get no tick; and one that may, the first of the program rather than another,
+ * 0: none. */
+bool sp_threads_any_unfit(void);
+uint32_t sp_threads_fit_one(void);
 
 /* The calling thread has no timer of its own in this session, for all it knows: it gets one. */
 void sp_threads_add_self(uint64_t covered_ns);

@@ -34,6 +34,8 @@ bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object);
 /* The address of the function that this object defines under `name`; 0: none. An undefined symbol with an address (a
  * program's PLT entry), one without a size and an indirect function are no definitions. */
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name);
+/* The same, as the object's table of symbols has it. NULL: none. */
+const ElfW(Sym) * sp_elf_object_find_symbol(const sp_elf_object *object, const char *name);
 
 /* This library itself. */
 bool sp_elf_object_is_ours(const sp_elf_object *object);

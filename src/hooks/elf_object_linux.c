@@ -103,33 +103,41 @@ static uint32_t gnu_hash(const char *name) {
     return hash;
 }
 
+static uintptr_t address_of(const sp_elf_object *object, const ElfW(Sym) * symbol) {
+    return symbol ? object->base + symbol->st_value : 0;
+}
+
 /* [ buckets | first symbol | bloom words | bloom shift ] bloom… buckets… chain: bit 0 set ends a chain. */
-static uintptr_t find_by_gnu_hash(const sp_elf_object *object, const char *name) {
+static const ElfW(Sym) * find_by_gnu_hash(const sp_elf_object *object, const char *name) {
     const uint32_t *table = object->gnu_hash;
     uint32_t bucket_count = table[0], first = table[1], bloom_words = table[2];
     const uint32_t *buckets = table + 4 + bloom_words * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
     const uint32_t *chain = buckets + bucket_count;
     uint32_t hash = gnu_hash(name);
     uint32_t index = bucket_count ? buckets[hash % bucket_count] : 0;
-    if (index < first) return 0;
+    if (index < first) return NULL;
     for (;; index++) {
         uint32_t entry = chain[index - first];
         if ((entry | 1) == (hash | 1) && is_definition(object, &object->symbols[index], name))
-            return object->base + object->symbols[index].st_value;
-        if (entry & 1) return 0;
+            return &object->symbols[index];
+        if (entry & 1) return NULL;
     }
 }
 
 /* [ buckets | chains ] buckets… chains…; the number of chains is that of the symbols. */
-static uintptr_t find_among_all(const sp_elf_object *object, const char *name) {
+static const ElfW(Sym) * find_among_all(const sp_elf_object *object, const char *name) {
     for (uint32_t index = 1; index < object->sysv_hash[1]; index++)
-        if (is_definition(object, &object->symbols[index], name)) return object->base + object->symbols[index].st_value;
-    return 0;
+        if (is_definition(object, &object->symbols[index], name)) return &object->symbols[index];
+    return NULL;
+}
+
+const ElfW(Sym) * sp_elf_object_find_symbol(const sp_elf_object *object, const char *name) {
+    if (object->gnu_hash) return find_by_gnu_hash(object, name);
+    return object->sysv_hash ? find_among_all(object, name) : NULL;
 }
 
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name) {
-    if (object->gnu_hash) return find_by_gnu_hash(object, name);
-    return object->sysv_hash ? find_among_all(object, name) : 0;
+    return address_of(object, sp_elf_object_find_symbol(object, name));
 }
 
 /* ---- Which stay as they are ---- */

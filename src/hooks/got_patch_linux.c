@@ -45,9 +45,13 @@ static uintptr_t program_plt_start, program_plt_end;
 static const char *uncovered[UNCOVERED_MAX];
 static _Atomic size_t uncovered_count;
 
+/* Not of the malloc family, and patched for itself: a CPU profile alone patches nothing else. */
+static hooked_function signal_stacks = {.name = "sigaltstack", .hook = (uintptr_t)sp_hook_sigaltstack};
+
 typedef struct scan {
     sp_page_protections protections;
-    size_t index, first; /* of the object at hand; of the first one to look at */
+    hooked_function *only; /* NULL: all of the malloc family */
+    size_t index, first;   /* of the object at hand; of the first one to look at */
     uint64_t adds, subs;
     bool incomplete; /* met an object that the loader has not finished */
 } scan;
@@ -75,6 +79,11 @@ static hooked_function *find_hooked(const char *name) {
     return NULL;
 }
 
+static hooked_function *find_wanted(const scan *scan, const char *name) {
+    if (scan->only) return strcmp(name, scan->only->name) == 0 ? scan->only : NULL;
+    return find_hooked(name);
+}
+
 typedef enum slot_state {
     SLOT_OURS,
     SLOT_ORIGINAL,   /* or unbound: to be patched */
@@ -96,22 +105,28 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
+static void store_hook(scan *scan, const sp_elf_object *object, const hooked_function *function, uintptr_t *slot) {
+    bool stored = sp_page_protections_store(&scan->protections, slot, function->hook);
+    if (scan->only) return;
+    if (stored)
+        atomic_fetch_add(&patched_slots, 1);
+    else
+        note_uncovered(object);
+}
+
 /* What stands in `data`, a pointer with an initial value, the object may long since have changed by itself. */
 static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_function *function, uint32_t type,
                        uintptr_t *slot) {
     bool is_jump_slot = type == SP_RELOCATION_JUMP_SLOT, is_data = type == SP_RELOCATION_ABSOLUTE;
     switch (classify(object, function, is_jump_slot, __atomic_load_n(slot, __ATOMIC_RELAXED))) {
     case SLOT_ORIGINAL:
-        if (sp_page_protections_store(&scan->protections, slot, function->hook))
-            atomic_fetch_add(&patched_slots, 1);
-        else
-            note_uncovered(object);
+        store_hook(scan, object, function, slot);
         break;
     case SLOT_UNFINISHED:
         scan->incomplete = true;
         break;
     case SLOT_FOREIGN:
-        if (!is_data) note_uncovered(object);
+        if (!is_data && !scan->only) note_uncovered(object);
         break;
     case SLOT_OURS:
     case SLOT_INDIRECT:
@@ -128,7 +143,7 @@ static void visit_relocation(scan *scan, const sp_elf_object *object, const ElfW
     bool is_address = type == SP_RELOCATION_GLOB_DAT || type == SP_RELOCATION_ABSOLUTE;
     if (!is_jump_slot && !(is_address && relocation->r_addend == 0)) return;
     const ElfW(Sym) *symbol = &object->symbols[ELF64_R_SYM(relocation->r_info)];
-    const hooked_function *function = find_hooked(object->strings + symbol->st_name);
+    const hooked_function *function = find_wanted(scan, object->strings + symbol->st_name);
     uintptr_t *slot = (uintptr_t *)(object->base + relocation->r_offset);
     if (function && (uintptr_t)slot % sizeof *slot == 0) visit_slot(scan, object, function, type, slot);
 }
@@ -155,7 +170,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     if (skip || sp_elf_object_is_apart(&object)) return 0;
     learn_program(&object);
     visit_object(scan, &object);
-    if (!scan->incomplete) seen_objects = scan->index;
+    if (!scan->incomplete && !scan->only) seen_objects = scan->index;
     return 0;
 }
 
@@ -279,6 +294,41 @@ void spprof_refresh_objects(void) {
     if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
         watch_forks_once();
         sp_capture_refresh_objects();
+        leave_loader();
+    }
+    spprof_resume();
+    errno = saved_errno;
+}
+
+/* Who looks the name up from now on (dlsym, an object that is loaded later) finds the hook: libc's own symbol says so.
+ * The table is what the loader reads; files and debuggers have their own. */
+static int lead_symbol(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    scan *scan = data;
+    sp_elf_object object;
+    if (!sp_elf_object_read(info, &object) || sp_elf_object_is_apart(&object)) return 0;
+    const ElfW(Sym) *symbol = sp_elf_object_find_symbol(&object, signal_stacks.name);
+    if (!symbol || object.base + symbol->st_value != signal_stacks.original) return 0;
+    uintptr_t *value = (uintptr_t *)(uintptr_t)&symbol->st_value;
+    sp_page_protections_store(&scan->protections, value, signal_stacks.hook - object.base);
+    return 1;
+}
+
+static void follow_signal_stacks(void) {
+    scan scan = {.only = &signal_stacks};
+    signal_stacks.original = sp_hook_original_sigaltstack();
+    if (signal_stacks.original == 0) return;
+    dl_iterate_phdr(visit_listed, &scan);
+    dl_iterate_phdr(lead_symbol, &scan);
+    sp_page_protections_forget(&scan.protections);
+}
+
+void spprof_follow_signal_stacks(void) {
+    int saved_errno = errno;
+    spprof_pause();
+    if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
+        watch_forks_once();
+        follow_signal_stacks();
         leave_loader();
     }
     spprof_resume();

@@ -2,7 +2,9 @@
 #ifndef SP_HOOKS_H
 #define SP_HOOKS_H
 
+#include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SP_HOOK __attribute__((visibility("hidden")))
 
@@ -19,5 +21,9 @@ SP_HOOK void *sp_hook_memalign(size_t alignment, size_t size);
 SP_HOOK void *sp_hook_valloc(size_t size);
 SP_HOOK void *sp_hook_pvalloc(size_t size);
 SP_HOOK int sp_hook_dlclose(void *handle);
+SP_HOOK int sp_hook_sigaltstack(const stack_t *new_stack, stack_t *old_stack);
+
+/* What that one calls: libc's symbol may lead to the hook (spprof_follow_signal_stacks). 0: the kernel. */
+SP_HOOK uintptr_t sp_hook_original_sigaltstack(void);
 
 #endif

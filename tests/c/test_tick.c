@@ -66,7 +66,7 @@ TEST(test_a_timer_on_a_threads_clock_comes_to_that_thread_with_its_cookie) {
 
 TEST(test_a_timer_of_the_process_comes_to_one_of_its_threads) {
     assert_true(sp_tick_install(note));
-    int timer = sp_tick_create_for_process(SP_TICK_CPU, 7);
+    int timer = sp_tick_create_for_process(SP_TICK_CPU, 0, 7);
     sp_tick_arm(timer, 1000000, 1000000);
     burn_until(1);
     sp_tick_delete(timer);
@@ -139,6 +139,27 @@ TEST(test_the_room_on_an_alternate_stack_is_told) {
     assert_true(sp_tick_install(note));
     sp_tick_send(sp_thread_kernel_id(), 1);
     assert_true(seen.room > 32768 && seen.room < sizeof alternate);
+}
+
+static void note_room(uint64_t cookie, const sp_interrupted *interrupted) {
+    seen.cookie = cookie;
+    seen.room = interrupted->stack_room;
+    seen.count++;
+}
+
+/* With a page below that nobody may touch. */
+TEST(test_a_signal_stack_of_the_stated_size_suffices) {
+    assert_true(sp_tick_install(note_room));
+    assert_int_equal(seen.count, 0); /* measuring is none of the handler's */
+    size_t size = sp_tick_stack_bytes();
+    assert_in_range(size, 1024, 65536);
+    char *low = mmap(NULL, 65536 + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_int_equal(mprotect(low, 4096, PROT_NONE), 0);
+    stack_t stack = {.ss_sp = low + 4096, .ss_size = size};
+    assert_int_equal(sigaltstack(&stack, NULL), 0);
+    assert_true(sp_tick_send(sp_thread_kernel_id(), 1));
+    assert_int_equal(seen.count, 1);
+    assert_in_range(seen.room, 512, size);
 }
 
 static void handle_nothing(int number) {
@@ -316,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_what_stands_in_registers_is_told),
         cmocka_unit_test(test_a_handler_leaves_errno_as_it_was),
         cmocka_unit_test(test_the_room_on_an_alternate_stack_is_told),
+        cmocka_unit_test(test_a_signal_stack_of_the_stated_size_suffices),
         cmocka_unit_test(test_a_signal_that_has_a_handler_is_not_taken),
         cmocka_unit_test(test_a_handler_that_was_displaced_is_installed_for_another_signal),
         cmocka_unit_test(test_with_all_signals_taken_there_is_none),

@@ -205,3 +205,10 @@ def test_pythons_own_tests_end_as_without_us(child: Child, native: str) -> None:
     assert int(plain.split()[0]) > 100
     for rate in ("0", "64"):
         assert run(child, specimen("allocators/own_tests"), native, rate) == plain
+
+
+def test_what_debugmallocstats_leaves_out_is_back_after_stop(child: Child) -> None:
+    """docs/contracts/python-api.md says what helps."""
+    program = "import sys, spprof.memprof as m; m.start(); {}; sys._debugmallocstats()"
+    shown = ["Small block threshold" in child.attempt(program.format(then)).stderr for then in ("m.stop()", "0")]
+    assert shown == [True, False]

@@ -94,7 +94,7 @@ late = bytearray(1_000_200)
 snapshot = memprof.get_snapshot()
 assert sizes(snapshot) == [1_000_101]
 assert "976.7 KiB" in str(snapshot)
-assert memprof.get_stats().live_samples == snapshot.live_samples
+assert memprof.get_stats().live_samples == snapshot.live_samples + snapshot.own.live_samples
 """
     )
 

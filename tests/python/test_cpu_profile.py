@@ -19,6 +19,7 @@ from spprof.cpu_time import profile as cpu_profile
 from spprof.cpu_time import samples as cpu_samples
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import Label, Profile
+from spprof.symbolize.own_code import BOOTSTRAP, OWN
 
 MAIN = python_frame("main", 90, "/srv/app/main.py")
 LOAD = python_frame("load", 12, "/srv/app/data/load.py")
@@ -356,14 +357,12 @@ def test_the_same_profile_is_written_the_same(cpu: NaiveCpu, tmp_path: Path):
 # ---- under spprof run
 
 
-def test_time_of_our_own_thread_is_one_frame_and_frames_that_lead_to_the_program_are_cut():
-    folder = Path(spprof.__file__).parent / "cli"
-    started = python_frame("_execute", 1, str(folder / "bootstrap.py"))
-    tick = python_frame("Recorder._tick", 1, str(folder / "recorder.py"))
-    cpu = NaiveCpu({1: (PARSE, MAIN, started), 2: (LOAD, tick)}, {MAIN_ID: "MainThread"})
-    cpu.add(9 * MS, MAIN_ID, 1)
-    cpu.add(2 * MS, MAIN_ID, 2)
+def test_frames_that_lead_to_the_program_are_cut():
+    started = python_frame("_execute", 1, BOOTSTRAP)
+    cpu = NaiveCpu({1: (PARSE, MAIN, started), 2: (OWN, LOAD, started), 3: (OWN, started)}, {MAIN_ID: "MainThread"})
+    for number in (1, 2, 3):
+        cpu.add(number * MS, MAIN_ID, number)
     profile = cpu_without_own_frames(cpu.profile())
     shown = {tuple(frame.function for frame in stack.frames): stack.weight_ns for stack in profile.aggregate()}
-    assert shown == {("parse", "main"): 9 * MS, ("<spprof>",): 2 * MS}
-    assert profile.total_ns == 11 * MS
+    assert shown == {("parse", "main"): MS, ("<spprof>", "load"): 2 * MS, ("<spprof>",): 3 * MS}
+    assert profile.total_ns == 6 * MS

@@ -23,7 +23,7 @@ FLOORS = (
     {"analysis"},
     {"pprof"},
     {"symbolize"},
-    {"results", "rows"},
+    {"results", "rows", "environment"},
     {"records", "text", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""

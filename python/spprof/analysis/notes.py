@@ -28,6 +28,8 @@ class Notes(NamedTuple):
     """Estimated live bytes that another process had allocated before a fork."""
     is_merged: bool = False
     """Whether it is of several processes, of which each may hold those bytes."""
+    profiler_bytes: int = 0
+    """Estimated live bytes of the profiler's own Python code."""
     shortages: Shortages = NO_SHORTAGE
 
     def sentences(self) -> Iterator[str]:
@@ -43,16 +45,22 @@ class Notes(NamedTuple):
                 f"{held} inherited by fork: shared with the process that allocated it, but for pages written since, "
                 f"which are separate copies"
             )
+        if self.profiler_bytes:
+            yield f"the profiler itself holds {human_bytes(self.profiler_bytes)} (not included)"
         yield from shortages.sentences(self.shortages)
 
     def document(self) -> dict[str, object]:
         """The same as JSON."""
-        return {"inherited_bytes": self.inherited_bytes, "shortages": self.shortages.comments()}
+        return {
+            "inherited_bytes": self.inherited_bytes,
+            "profiler_bytes": self.profiler_bytes,
+            "shortages": self.shortages.comments(),
+        }
 
 
 def notes_of(profile: Profile) -> Notes:
     """Those of a file."""
-    return Notes(_inherited(profile), own_mark(profile) is None, shortages_of(profile))
+    return Notes(_inherited(profile), own_mark(profile) is None, profile.profiler_bytes, shortages_of(profile))
 
 
 def _inherited(profile: Profile) -> int:

@@ -9,7 +9,7 @@ Threads: one writer at a time, under a lock. A signal that comes while its own t
 it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
 is repeated until it is (src/python/signal_repeat.h). Around a fork the signals are blocked: CPython forgets those that
 reach a child before it has set itself up, and a pool that terminates its workers would wait for them forever. Our own
-code does not show (``spprof.cli.own_frames``).
+code does not show (``cli.own_frames``, ``symbolize.own_code``).
 """
 
 from __future__ import annotations

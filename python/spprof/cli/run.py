@@ -15,7 +15,7 @@ import re
 import sys
 from typing import NamedTuple
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.cli import interpreter_options
 from spprof.cli.arguments import absolute, refusal
 from spprof.cli.terminal import say
@@ -60,9 +60,14 @@ def main(words: list[str]) -> int:
     arguments = parser.parse_args(own)
     if not program:
         parser.error("name a module behind -m" if is_module else "name a script, or -m and a module")
+    if environment.is_off():
+        say(f"{environment.IS_OFF}: the program runs alone, and no file is written")
+        options = interpreter_options.options()
+        how = ["-m"] if is_module else []
+        os.execve(sys.executable, [sys.executable, *options, *how, *program], os.environ)
     _check_program(parser, program[0], is_module)
     output, cpu_output = _outputs(parser, arguments, program[0])
-    environment, preload_before = _environment(has_heap=bool(output))
+    variables, preload_before = _environment(has_heap=bool(output))
     settings = Settings(
         output=output,
         rate_kb=arguments.rate_kb,
@@ -74,7 +79,7 @@ def main(words: list[str]) -> int:
         options=interpreter_options.options(),
         preload_before=preload_before,
     )
-    os.execve(sys.executable, _command(settings, program[1:]), environment)
+    os.execve(sys.executable, _command(settings, program[1:]), variables)
 
 
 def _split(words: list[str]) -> tuple[list[str], bool, list[str]]:

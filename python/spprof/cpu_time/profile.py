@@ -20,6 +20,7 @@ from spprof.formats.source import by_thread
 from spprof.records import cached_property, dataclass
 from spprof.report.notebook import iframe
 from spprof.results import CpuStack
+from spprof.symbolize.own_code import with_own_as_one
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
@@ -120,6 +121,18 @@ class Profile(CpuSamples):
         return profile_of(self)
 
 
+class _Shown:
+    """The frames of stacks, with one for what the profiler does itself; the same tuple for the same stack."""
+
+    def __init__(self, stacks: KeptStacks) -> None:
+        self._stacks = stacks
+        self._known: dict[int, tuple[Frame, ...]] = {}
+
+    def __call__(self, number: int) -> tuple[Frame, ...]:
+        known = self._known.get(number)
+        return known or self._known.setdefault(number, with_own_as_one(self._stacks.frames(number)))
+
+
 def take(names: dict[int, str], threads_before: set[int], threads_now: set[int]) -> Profile:
     """The profile that is running, or the last one.
 
@@ -149,6 +162,6 @@ def take(names: dict[int, str], threads_before: set[int], threads_now: set[int])
         _clock_offset_ns=stats["clock_offset_ns"],
         _start_ns=stats["start_ns"],
         _end_ns=stats["end_ns"],
-        _frames_of=stacks.frames,
+        _frames_of=_Shown(stacks),
         _learn=stacks.learn,
     )

@@ -7,7 +7,7 @@ Values are whole numbers, so that their sums are the profile's own.
 
 from __future__ import annotations
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.profile import SAMPLES, THREAD, THREAD_ID, TIMES, Label, Profile, Sample
@@ -72,4 +72,5 @@ def _notes(taken: CpuSamples) -> dict[str, str]:
         "overhead_ns": str(taken.overhead_ns),
         "dropped_samples": str(taken.dropped_count),
         "short_threads": str(taken.short_threads),
+        **environment.notes(),
     }

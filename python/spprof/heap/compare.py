@@ -34,7 +34,7 @@ def compare(earlier: HeapSamples, later: HeapSamples) -> list[SiteDifference]:
 
     TypeError unless ``earlier`` is a snapshot.
     """
-    if not isinstance(earlier, HeapSamples):
+    if not hasattr(earlier, "site_key"):  # of a class that was imported anew since, it is one all the same
         raise TypeError(f"compare() takes an earlier HeapSnapshot, not {type(earlier).__name__}")
     before = {record[SERIAL] for record in earlier.records()}
     after = {record[SERIAL] for record in later.records()}

@@ -18,7 +18,7 @@ from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_fra
 from spprof.heap.unwind_quality import judge
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
-from spprof.records import cached_property, dataclass, field
+from spprof.records import NamedTuple, cached_property, dataclass, field
 from spprof.results import AllocationSample, Frame, FramePointerHealth
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
@@ -34,6 +34,9 @@ SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
 
+STACK_WORD = 5
+"""Which of a record's words of 64 bits is its stack's id."""
+
 BIRTH: Final = 15
 """Of the sums of a stack: in which process of the lineage they were born."""
 
@@ -46,6 +49,20 @@ Allocated = tuple[int, int, int]
 """Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
 
 _NOTHING: Allocated = (0, 0, 0)
+
+
+class OwnMemory(NamedTuple):
+    """What the engine has sampled of the profiler's own Python code, which a snapshot leaves out."""
+
+    live_samples: int = 0
+    total_samples: int = 0
+    fixed: int = 0
+    """Estimated live bytes, in 1/BYTES_ONE."""
+    fixed_here: int = 0
+    """What of it this process has allocated, and not one that forked it."""
+
+
+NO_OWN_MEMORY = OwnMemory()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +85,7 @@ class HeapSamples:
     """What each stack had ever allocated at the beginning of what the snapshot covers."""
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
+    own: OwnMemory = NO_OWN_MEMORY
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -86,7 +104,8 @@ class HeapSamples:
 
     @property
     def peak_heap_bytes(self) -> int:
-        """The highest estimate of live bytes since the first start, in the whole process."""
+        """The highest estimate of live bytes since the first start, in the whole process, the profiler's own included:
+        the engine keeps it as it goes, and does not tell them apart."""
         return max(self._highest_bytes, self.estimated_heap_bytes)
 
     @property
@@ -96,6 +115,12 @@ class HeapSamples:
         if last <= 0:
             return 0
         return rounded(sum(site[3] for site in self._sites if site[BIRTH] < last), _engine.BYTES_ONE)
+
+    @property
+    def profiler_bytes(self) -> int:
+        """Estimated live bytes that the profiler's own Python code has allocated in this process. They are in no other
+        number here but the peak."""
+        return rounded(self.own.fixed_here, _engine.BYTES_ONE)
 
     def heap_bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
         """(low, high): where the live bytes lie with probability ``confidence``, in bytes, rounded outwards.
@@ -138,7 +163,7 @@ class HeapSamples:
     @property
     def notes(self) -> Notes:
         """What must be known beside the numbers."""
-        return Notes(self.inherited_bytes, shortages=self.shortages)
+        return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages)
 
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""

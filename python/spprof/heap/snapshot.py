@@ -14,12 +14,13 @@ import time
 from spprof import _engine, formats
 from spprof.analysis.sites import rounded
 from spprof.heap import compare, text
-from spprof.heap.samples import RATE, SAMPLE, HeapSamples
+from spprof.heap.samples import BIRTH, RATE, SAMPLE, STACK_WORD, HeapSamples, OwnMemory
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.records import dataclass
 from spprof.report.notebook import iframe
+from spprof.symbolize.own_code import is_own
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
 
@@ -27,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from spprof._engine import Site as StackSums
     from spprof._engine import Stats
     from spprof.analysis.sites import Site, SiteKey
     from spprof.heap.samples import Allocated
@@ -118,24 +120,59 @@ def take(after_serial: int = 0, before: Mapping[int, Allocated] | None = None, t
     ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
     serial; both are left out of the totals.
     """
-    packed, sites, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
+    packed, every_site, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
+    sites, own_sites = _apart(every_site)
+    packed = _without(packed, {site[0] for site in own_sites if site[1]})
+    before = dict(before or {})
+    own = _own_memory(own_sites, before, stats["birth"])
     stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
     return HeapSnapshot(
         live_samples=len(packed) // SAMPLE.size,
-        total_samples=stats["total_samples"] - total_before,
+        total_samples=stats["total_samples"] - total_before - own.total_samples,
         sampling_rate_bytes=stats["sampling_rate_bytes"],
         timestamp_ns=time.time_ns(),
         _highest_bytes=rounded(stats["peak_bytes"], _engine.BYTES_ONE),
         _packed=packed,
         _sites=sites,
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
-        _before=before or {},
+        _before=before,
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
+        own=own,
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,
     )
+
+
+def _apart(sites: list[StackSums]) -> tuple[list[StackSums], list[StackSums]]:
+    """The stacks of the program, and those of the profiler's own Python code."""
+    own = {site[0] for site in sites if is_own(site[16])}
+    if not own:
+        return sites, []
+    return [site for site in sites if site[0] not in own], [site for site in sites if site[0] in own]
+
+
+def _own_memory(sites: list[StackSums], before: dict[int, Allocated], birth: int) -> OwnMemory:
+    """What our own stacks add up to. Takes them out of ``before``."""
+    earlier = sum(before.pop(site[0], (0, 0, 0))[0] for site in sites)
+    return OwnMemory(
+        live_samples=sum(site[1] for site in sites),
+        total_samples=sum(site[9] for site in sites) - earlier,
+        fixed=sum(site[3] for site in sites),
+        fixed_here=sum(site[3] for site in sites if site[BIRTH] == birth),
+    )
+
+
+def _without(packed: bytes, own: set[int]) -> bytes:
+    """The packed samples without those of these stacks."""
+    if not own:
+        return packed
+    words = SAMPLE.size // 8
+    stack_ids = memoryview(packed).cast("Q")[STACK_WORD::words].tolist()
+    ends = [number * SAMPLE.size for number, stack_id in enumerate(stack_ids) if stack_id in own]
+    begins = [0, *(end + SAMPLE.size for end in ends)]
+    return b"".join(packed[begin:end] for begin, end in zip(begins, [*ends, len(packed)]))
 
 
 def _shortages(stats: Stats, packed: bytes) -> Shortages:

@@ -15,14 +15,14 @@ from collections import Counter
 from itertools import accumulate, chain
 from operator import itemgetter, sub
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
 from spprof.analysis.sites import rounded
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
-from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, Label, Profile, Sample, ValueType
+from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, PROFILER_BYTES, Label, Profile, Sample, ValueType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,8 +54,10 @@ def profile_of(
         ("python", sys.version.split()[0]),
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
+        *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
+        *environment.notes().items(),
         *(notes or {}).items(),
     ]
     return Profile(

@@ -24,6 +24,7 @@ from spprof.pprof.profile import (
     BORN,
     HEAP_COLUMNS,
     PID,
+    PROFILER_BYTES,
     Label,
     Location,
     Mapping,
@@ -73,12 +74,20 @@ def merged(profiles: Sequence[Profile]) -> Profile:
 
 def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int]) -> tuple[str, ...]:
     kept = [text for text in latest.comments if all(text in profile.comments for profile in profiles)]
-    shortages = summed(map(shortages_of, profiles)).comments()
-    named = [f"{key}: {text}" for key, text in process_comments(marks.items())]
+    added: list[tuple[str, str]] = []
+    if latest.is_heap:
+        held = sum(profile.profiler_bytes for profile in profiles)
+        added += [(PROFILER_BYTES, str(held))] if held else []
+        added += [*process_comments(marks.items()), *summed(map(shortages_of, profiles)).comments().items()]
+    told = [f"{key}: {text}" for key, text in added]
+    summed_up = PROFILER_BYTES + ": "
     return (
-        *(text for text in kept if not (latest.is_heap and is_shortage(text)) and text not in named),
-        *named,
-        *(f"{key}: {text}" for key, text in shortages.items()),
+        *(
+            text
+            for text in kept
+            if not (latest.is_heap and (is_shortage(text) or text.startswith(summed_up))) and text not in told
+        ),
+        *told,
     )
 
 

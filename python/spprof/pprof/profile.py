@@ -65,6 +65,9 @@ TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nano
 THREAD, THREAD_ID = "thread", "thread_id"
 """Keys of the labels of a CPU profile: the thread's name, and the kernel's id of it."""
 
+PROFILER_BYTES = "profiler_bytes"
+"""Key of the comment that tells what the profiler itself holds, of which there are no samples."""
+
 PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
 """Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""
 
@@ -181,6 +184,12 @@ class Profile:
         """The same profile with more comments: ``key: text``."""
         added = tuple(f"{key}: {text}" for key, text in notes.items())
         return replace(self, comments=self.comments + added) if added else self
+
+    @property
+    def profiler_bytes(self) -> int:
+        """What the profiler itself held, estimated; in no value."""
+        text = self.note(PROFILER_BYTES) if self.is_heap else None
+        return int(text) if text and text.isdecimal() else 0
 
     def note(self, key: str) -> str | None:
         """The text of the comment ``key: text``, where there is one."""

@@ -59,6 +59,7 @@ PyObject *sp_cpu_start_with_gil(PyObject *module, PyObject *arguments) {
     sp_pyframes_register();
     python_threads_before = sp_pythreads_made();
     starter = sp_pyinterpreter_id_with_gil();
+    spprof_follow_signal_stacks();
     spprof_cpu_status status = spprof_cpu_start(&plan);
     if (status != SPPROF_CPU_OK) return raise_status(status);
     spprof_cpu_stats stats;

@@ -208,6 +208,23 @@ static PyObject *library_path(PyObject *module, PyObject *unused) {
     return PyUnicode_DecodeFSDefault(spprof_library_path());
 }
 
+/* A dictionary of the interpreter's. It outlives the package's modules, and this one, where a program imports them
+ * anew: what the package must know of a session that is running is in it. */
+static PyObject *kept(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    PyObject *of_interpreter = PyInterpreterState_GetDict(PyInterpreterState_Get());
+    if (!of_interpreter) return PyErr_NoMemory();
+    PyObject *key = PyUnicode_FromString("spprof");
+    PyObject *mine = key ? PyDict_GetItemWithError(of_interpreter, key) : NULL;
+    Py_XINCREF(mine);
+    if (key && !mine && !PyErr_Occurred()) {
+        mine = PyDict_New();
+        if (mine && PyDict_SetItem(of_interpreter, key, mine) < 0) Py_CLEAR(mine);
+    }
+    Py_XDECREF(key);
+    return mine;
+}
+
 /* ---- The module ---- */
 
 static PyMethodDef methods[] = {
@@ -240,6 +257,7 @@ static PyMethodDef methods[] = {
     {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
     {"repeat_signal", sp_signal_repeat_with_gil, METH_O, "repeat_signal(number)"},
     {"signal_handled", sp_signal_handled_with_gil, METH_NOARGS, "signal_handled()"},
+    {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},
     {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
     {NULL, NULL, 0, NULL},
 };
@@ -282,8 +300,8 @@ static int execute(PyObject *module) {
     return engine_is_ours() && add_constants(module) ? 0 : -1;
 }
 
-/* The module keeps no Python object, so none is seen by another interpreter or outlives its own. What is static in C
- * belongs to the process (pyinterpreter.h). */
+/* The module keeps no Python object (what kept() returns is the interpreter's), so none is seen by another interpreter
+ * or outlives its own. What is static in C belongs to the process (pyinterpreter.h). */
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #ifdef Py_mod_multiple_interpreters

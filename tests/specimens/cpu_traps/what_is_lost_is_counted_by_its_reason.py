@@ -11,6 +11,8 @@ assert set(drops()) == {
     "code_table_full",
     "threads_full",
     "timer_refused",
+    "small_signal_stack",
+    "small_stack",
 }
 assert not drops_within(), drops()
 spprof.stop()

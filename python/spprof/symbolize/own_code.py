@@ -1,0 +1,111 @@
+"""What of a stack is the profiler's own Python code, and no part of the program.
+
+    leaf ◄──────────────────────────── root
+    json.dumps ─ speedscope.write ─ save ─ app        ours: the innermost frame beside the standard library's is
+    on_signal ─ json.dumps ─ write ─ save ─ app       the program's: its handler, __del__, import hook, __repr__
+    compile ─ bootstrap._code ─ bootstrap.main        the program's: we call it there
+    load ─ json.loads ─ app                           the program's
+
+What the standard library does on our behalf is ours, what it is imported for included. It is decided by the Python
+frames alone, native ones are whose they are called by.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import Enum
+
+from spprof import _engine
+from spprof.results import Frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Owner(Enum):
+    """Whose a Python frame is."""
+
+    OURS = 1
+    """The package's."""
+    CALLER = 2
+    """The package's, where it calls the program: what happens beneath is the program's."""
+    LIBRARY = 3
+    """The standard library's: whose it is called by."""
+    PROGRAM = 4
+
+
+def _folder_of_code(file: str, levels: int) -> str:
+    for _ in range(levels):
+        file = os.path.dirname(file)
+    return file
+
+
+# By the code, as stacks name it: in a frozen program that is another path than the module's.
+PACKAGE = _folder_of_code(_folder_of_code.__code__.co_filename, 2)
+BOOTSTRAP = os.path.join(PACKAGE, "cli", "bootstrap.py")
+_CALLERS = (BOOTSTRAP, os.path.join(PACKAGE, "cpu_time", "decorator.py"))
+
+OWN = Frame("<spprof>", PACKAGE, 0, 0, True)
+"""Stands for what the profiler did itself."""
+
+_LIBRARY = os.path.join(os.path.dirname(getattr(os, "__file__", "no library/os.py")), "")
+_INSTALLED = tuple(os.path.join(_LIBRARY, name) + os.sep for name in ("site-packages", "dist-packages"))
+_MODULES: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
+_GENERATED = ("__init__", "__new__", "__eq__", "__hash__", "__create_fn__", "<lambda>", "<module>")
+"""Functions that dataclasses and named tuples make of a text."""
+
+_owner_of_code: dict[int, Owner] = {}
+"""By the engine's number of a code object, which never means another one."""
+
+
+def owner_of(function: str, file: str) -> Owner:
+    """Whose a Python frame is."""
+    if file.startswith(PACKAGE + os.sep):
+        return Owner.CALLER if file in _CALLERS else Owner.OURS
+    return Owner.LIBRARY if _is_library(function, file) else Owner.PROGRAM
+
+
+def is_own(words: bytes) -> bool:
+    """Whether what happened at a stack is ours, by its words as the engine packs them."""
+    for word in memoryview(words).cast("Q"):
+        code = word >> 32
+        if code < 1 << 31:  # native
+            continue
+        owner = _owner_of_code.get(code)
+        if owner is None:
+            owner = _owner_of_code[code] = owner_of(*_engine.code(word)[:2])
+        if owner is not Owner.LIBRARY:
+            return owner is Owner.OURS
+    return False
+
+
+def with_own_as_one(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    """The stack with ``OWN`` in the place of what is ours at its leaf; itself where it is the program's."""
+    last = _last_own(frames)
+    return frames if last < 0 else (OWN, *frames[last + 1 :])
+
+
+def _last_own(frames: Sequence[Frame]) -> int:
+    """The outermost frame of ours before the first that is the program's; -1: the stack is the program's."""
+    last = -1
+    for index, frame in enumerate(frames):
+        if not frame.is_python:
+            continue
+        owner = owner_of(frame.function, frame.file)
+        if owner is Owner.OURS:
+            last = index
+        elif owner is not Owner.LIBRARY:
+            break
+    return last
+
+
+def _is_library(function: str, file: str) -> bool:
+    if file.startswith("<frozen "):
+        return True
+    if file == "<string>":
+        return function.rpartition(".")[2] in _GENERATED
+    if os.path.isabs(file):
+        return file.startswith(_LIBRARY) and not file.startswith(_INSTALLED)
+    return file.partition(os.sep)[0].partition(".")[0] in _MODULES  # of a frozen program

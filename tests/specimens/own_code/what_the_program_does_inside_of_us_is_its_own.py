@@ -1,0 +1,75 @@
+"""The profiler calls methods, collectors' callbacks, handlers and functions of the program, which allocate."""
+
+import gc
+import os
+import signal
+import sys
+
+import spprof
+import spprof.memprof as memprof
+from of_memory import sizes
+
+kept = {}
+
+
+def keep(size):
+    """Allocate a block, once."""
+    if size not in kept:
+        kept[size] = bytearray(size)
+
+
+class Count:
+    """A number for ``top_allocators``."""
+
+    def __index__(self):
+        keep(1_000_100)
+        return 1
+
+
+class Path(os.PathLike):
+    def __fspath__(self):
+        keep(1_000_200)
+        signal.raise_signal(signal.SIGUSR1)
+        return sys.argv[1] + ".pb.gz"
+
+
+class Finder:
+    """Among the import hooks."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "spprof.report":
+            keep(1_000_300)
+
+
+def on_signal(number, frame):
+    keep(1_000_400)
+
+
+def on_collection(phase, info):
+    keep(1_000_500)
+
+
+@spprof.profile
+def profiled():
+    keep(1_000_600)
+
+
+signal.signal(signal.SIGUSR1, on_signal)
+sys.meta_path.insert(0, Finder)
+memprof.start(0)
+snapshot = memprof.get_snapshot()
+snapshot.top_allocators(Count())
+snapshot.save(Path())
+snapshot.save(sys.argv[1] + ".html")
+gc.callbacks.append(on_collection)
+gc.set_threshold(1)
+memprof.get_snapshot()
+gc.set_threshold(700, 10, 10)
+profiled()
+of_library = spprof.profile(bytes.fromhex)  # nothing but our own frame is beneath its caller's
+kept[1_000_700] = of_library("00" * 1_000_700)
+memprof.stop()
+assert len(kept) == 7, len(kept)
+found = [size for size in sizes(memprof.get_snapshot()) if size < 1_001_000]
+assert found == [1_000_101, 1_000_201, 1_000_301, 1_000_401, 1_000_501, 1_000_601, 1_000_733], found
