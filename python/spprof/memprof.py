@@ -22,7 +22,8 @@ import operator
 
 from spprof import _engine, environment
 from spprof.analysis.sites import rounded
-from spprof.heap.samples import allocated_by_stack
+from spprof.heap.estimates import HeapEstimates
+from spprof.heap.samples import PEAK_OF_WINDOW, allocated_by_stack
 from spprof.heap.snapshot import HeapSnapshot, take
 from spprof.results import (
     AllocationSample,
@@ -44,6 +45,7 @@ __all__ = [
     "AllocationSample",
     "Frame",
     "FramePointerHealth",
+    "HeapEstimates",
     "HeapSnapshot",
     "MemProfStats",
     "MemoryProfiler",
@@ -52,6 +54,7 @@ __all__ = [
     "get_snapshot",
     "get_stats",
     "is_active",
+    "reset_peak",
     "shutdown",
     "start",
     "stop",
@@ -102,6 +105,15 @@ def get_snapshot() -> HeapSnapshot:
     if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
     return take()
+
+
+def reset_peak() -> None:
+    """Begin the window of ``HeapSnapshot.window_peak`` anew, with what is live now.
+
+    ``HeapSnapshot.peak`` and ``peak_heap_bytes`` go on as before. A ``MemoryProfiler`` block begins the window, too.
+    Without effect before the first start.
+    """
+    _engine.reset_peak()
 
 
 def get_stats() -> MemProfStats:
@@ -188,13 +200,14 @@ class MemoryProfiler:
         self._serial_before = stats["last_serial"]
         self._total_before = stats["total_samples"]
         self._before = before
+        _engine.reset_peak()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            self._snapshot = take(self._serial_before, self._before, self._total_before)
+            self._snapshot = take(self._serial_before, self._before, self._total_before, PEAK_OF_WINDOW)
         finally:
             self._before = {}
             if _engine.is_active():  # else the block itself has stopped the profiler

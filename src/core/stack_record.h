@@ -7,8 +7,8 @@
  * Holders: live samples, samples between their decision and their insertion, ticks between interning and the log. A
  * record with holders stays. sp_stack_is_held names every other reason to stay.
  *
- * Threads: any. The key never changes while the record is in the table; the sums have a lock (stack_sums.h), all else is
- *          atomic.
+ * Threads: any. The key never changes while the record is in the table; the sums have a lock (stack_sums.h), all
+ *          else is atomic.
  * Signals: safe, but for the sums.
  */
 #ifndef SP_STACK_RECORD_H
