@@ -124,10 +124,10 @@ def take(
     ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
     serial; both are left out of the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW.
     """
-    return with_reserve(_take, after_serial, before, total_before)
+    return with_reserve(_take, after_serial, before, total_before, peak_of)
 
 
-def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int) -> HeapSnapshot:
+def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int, peak_of: int) -> HeapSnapshot:
     packed, every_site, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
     sites, own_sites = _apart(every_site)
     packed = _without(packed, {site[0] for site in own_sites if site[1]})
