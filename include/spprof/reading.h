@@ -29,6 +29,7 @@ typedef struct spprof_weight {
     double probability;
     uint64_t bytes;   /* in 1/SPPROF_BYTES_ONE */
     uint64_t objects; /* in 1/SPPROF_OBJECTS_ONE */
+    uint64_t size;    /* the sample's own, in bytes */
 } spprof_weight;
 SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
 
@@ -58,11 +59,12 @@ typedef struct spprof_stats {
     uint64_t unkept_samples, unkept_live_samples; /* counted as <stacks table full>: ever, and live */
     uint64_t marked_codes;                        /* how often a frame's code found no room */
     uint64_t live_bytes, live_objects;            /* estimates, in the fixed points above */
-    uint64_t peak_bytes;                          /* the highest live_bytes since the first start */
-    uint64_t live_samples_max;                    /* the live table's named maximum */
-    uint64_t thinned_samples; /* given up where the live table was full: others stand for them; among the freed */
-    uint64_t lost_bytes;      /* what samples stood for that found no room in the live table all the same */
-    uint64_t missed_frees;    /* a sample arrived at an address still listed as live */
+    uint64_t peak_bytes;        /* the highest live_bytes since the first start; in a child, since its fork */
+    uint64_t window_peak_bytes; /* the same since the last spprof_reset_peak */
+    uint64_t live_samples_max;  /* the live table's named maximum */
+    uint64_t thinned_samples;   /* given up where the live table was full: others stand for them; among the freed */
+    uint64_t lost_bytes;        /* what samples stood for that found no room in the live table all the same */
+    uint64_t missed_frees;      /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
     uint64_t forked_serial; /* the last one when this process last forked: children have those samples too; 0: never */
     uint32_t birth;         /* spprof_site.birth of what this process samples */
@@ -87,13 +89,31 @@ typedef struct spprof_site spprof_site;
 SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
                                    size_t frame_capacity, size_t *frame_count);
 
-/* What was ever sampled at one stack, in the fixed points above, and the sums from which intervals are made:
+/* What some samples add up to, in the fixed points above, and the sums from which intervals are made:
  * variance = Σ(1−p)w², skewness = Σ(1−p)²w³ with w the weight in bytes (docs/sampling.md). */
-struct spprof_site {
-    uint64_t samples, freed_samples;
-    uint64_t allocated_bytes, allocated_objects;
-    uint64_t freed_bytes, freed_objects;
+typedef struct spprof_sums {
+    uint64_t samples, size; /* size: of the sampled blocks themselves, in bytes */
+    uint64_t bytes, objects;
     double variance, skewness;
+} spprof_sums;
+
+static inline void spprof_sums_add(spprof_sums *to, const spprof_sums *other) {
+    to->samples += other->samples;
+    to->size += other->size;
+    to->bytes += other->bytes;
+    to->objects += other->objects;
+    to->variance += other->variance;
+    to->skewness += other->skewness;
+}
+
+/* Windows whose peaks are kept: since the first start (in a child: since its fork), and since spprof_reset_peak. */
+#define SPPROF_PEAK_OF_PROCESS 0
+#define SPPROF_PEAK_OF_WINDOW 1
+#define SPPROF_PEAKS 2
+
+/* What was ever sampled at one stack, what of it is live, and what was live when the heap was largest. */
+struct spprof_site {
+    spprof_sums allocated, live, at_peak[SPPROF_PEAKS];
     uint64_t stack_id;
     uint64_t first_frame;    /* in what spprof_copy_stacks copied */
     uint64_t ticks, tick_ns; /* what the CPU profiler's log had no room for: samples, weight */
@@ -104,6 +124,9 @@ struct spprof_site {
 };
 /* False: no such stack id, or not any more. */
 SPPROF_API bool spprof_site_get(uint64_t stack_id, spprof_site *site);
+
+/* The second window's peak begins anew with what is live now. Before the first start it does nothing. */
+SPPROF_API void spprof_reset_peak(void);
 
 /* A process in which samples were born. Ids are used again; the mark is drawn at random: no two processes share it. */
 typedef struct spprof_process {

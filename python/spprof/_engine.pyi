@@ -29,6 +29,7 @@ class Stats(TypedDict):
     live_bytes: int  # in 1/BYTES_ONE
     live_objects: int  # in 1/OBJECTS_ONE
     peak_bytes: int  # in 1/BYTES_ONE
+    window_peak_bytes: int  # the same since reset_peak()
     live_samples_max: int
     thinned_samples: int  # given up where the live table was full: others stand for them; among the freed
     lost_bytes: int  # in 1/BYTES_ONE: what samples stood for that found no room in the live table all the same
@@ -45,14 +46,40 @@ class Stats(TypedDict):
     dropped_samples: dict[str, int]
     uncovered_objects: list[str]  # paths of objects whose calls of malloc could not all be led to us
 
+PeakSums = tuple[int, int, int, int, float, float]
+"""As the first columns of a Site: count, bytes asked for, estimated bytes and objects, variance and skewness."""
+
 class Site(
-    tuple[int, int, int, int, int, float, float, float, float, int, int, int, float, float, int, int, bytes, bool, bool]
+    tuple[
+        int,
+        int,
+        int,
+        int,
+        int,
+        float,
+        float,
+        float,
+        float,
+        int,
+        int,
+        int,
+        float,
+        float,
+        int,
+        int,
+        bytes,
+        bool,
+        bool,
+        Optional[PeakSums],
+        Optional[PeakSums],
+    ]
 ):
     """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance
     and skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of
     all samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes; the
     label set (0: none), in which process its samples were born (0 the first, one more for each fork), its words packed
-    as 64-bit integers, whether it is depth-limited, whether it is truncated. Plain tuples at run time."""
+    as 64-bit integers, whether it is depth-limited, whether it is truncated; what was live there at the
+    peak of the process and at that of the window (None: nothing). Plain tuples at run time."""
 
 STACKS_EVICTED: int
 """The id of the stack <stacks no longer kept>, to which the totals of stacks that leave the table are added."""
@@ -75,6 +102,9 @@ def is_own() -> bool:
 def is_active() -> bool: ...
 def is_shut_down() -> bool: ...
 def stats() -> Stats: ...
+def reset_peak() -> None:
+    """The second window of peaks begins anew."""
+
 def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, and (wall clock − monotonic clock) in ns."""

@@ -23,7 +23,8 @@ import warnings
 
 from spprof import _engine, environment
 from spprof.analysis.sites import rounded
-from spprof.heap.samples import allocated_by_stack
+from spprof.heap.estimates import HeapEstimates
+from spprof.heap.samples import PEAK_OF_WINDOW, allocated_by_stack
 from spprof.heap.snapshot import HeapSnapshot, take
 from spprof.reserve import with_reserve
 from spprof.results import (
@@ -47,6 +48,7 @@ __all__ = [
     "AllocationSample",
     "Frame",
     "FramePointerHealth",
+    "HeapEstimates",
     "HeapSnapshot",
     "MemProfStats",
     "MemoryProfiler",
@@ -55,6 +57,7 @@ __all__ = [
     "get_snapshot",
     "get_stats",
     "is_active",
+    "reset_peak",
     "shutdown",
     "start",
     "stop",
@@ -110,6 +113,15 @@ def _snapshot() -> HeapSnapshot:
     if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
     return take()
+
+
+def reset_peak() -> None:
+    """Begin the window of ``HeapSnapshot.window_peak`` anew, with what is live now.
+
+    ``HeapSnapshot.peak`` and ``peak_heap_bytes`` go on as before. A ``MemoryProfiler`` block begins the window, too.
+    Without effect before the first start.
+    """
+    _engine.reset_peak()
 
 
 def get_stats() -> MemProfStats:
@@ -199,6 +211,7 @@ class MemoryProfiler:
         self._serial_before = stats["last_serial"]
         self._total_before = stats["total_samples"]
         self._before = before
+        _engine.reset_peak()
         return self
 
     def __exit__(
@@ -207,7 +220,7 @@ class MemoryProfiler:
         if self._is_torn_down():  # the profiler has been shut down
             return
         try:
-            self._snapshot = take(self._serial_before, self._before, self._total_before)
+            self._snapshot = take(self._serial_before, self._before, self._total_before, PEAK_OF_WINDOW)
         finally:
             self._before = {}
             if _engine.is_active():  # else the block itself has stopped the profiler

@@ -4,19 +4,21 @@
  *
  * Memory:  four bytes and a rank; never allocates.
  * Threads: any. Not recursive: the engine's per-thread guard keeps a thread from coming back.
- * Signals: a handler must not take one (it may have interrupted the holder).
+ * Signals: a handler may only try (it may have interrupted the holder).
  */
 #ifndef SP_LOCK_H
 #define SP_LOCK_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum sp_lock_rank {
     SP_RANK_CPU_LIFECYCLE = 1,
-    SP_RANK_LIFECYCLE = 2,  /* within the former */
-    SP_RANK_THINNING = 8,   /* before the shards, which it goes through one by one */
-    SP_RANK_LIVE_SHARD = 16 /* + the shard's number, so that all of them can be taken in order */
+    SP_RANK_LIFECYCLE = 2,   /* within the former */
+    SP_RANK_THINNING = 8,    /* before the shards, which it goes through one by one */
+    SP_RANK_LIVE_SHARD = 16, /* + the shard's number, so that all of them can be taken in order */
+    SP_RANK_STACK_SUMS = 255 /* within any of the former, one at a time */
 };
 
 typedef struct sp_lock {
@@ -24,8 +26,43 @@ typedef struct sp_lock {
     uint32_t rank;
 } sp_lock;
 
-void sp_lock_acquire(sp_lock *lock);
-void sp_lock_release(sp_lock *lock);
+#ifdef SPPROF_DEBUG
+void sp_lock_note_acquired(const sp_lock *lock);
+void sp_lock_note_released(const sp_lock *lock);
+#else
+static inline void sp_lock_note_acquired(const sp_lock *lock) {
+    (void)lock;
+}
+static inline void sp_lock_note_released(const sp_lock *lock) {
+    (void)lock;
+}
+#endif
+
+/* Where the lock is held, and where somebody waits for it. */
+void sp_lock_wait(sp_lock *lock);
+void sp_lock_wake(sp_lock *lock);
+
+static inline bool sp_lock_take(sp_lock *lock) {
+    uint32_t free = 0;
+    return atomic_compare_exchange_strong_explicit(&lock->state, &free, 1, memory_order_acquire, memory_order_relaxed);
+}
+
+static inline void sp_lock_acquire(sp_lock *lock) {
+    if (!sp_lock_take(lock)) sp_lock_wait(lock);
+    sp_lock_note_acquired(lock);
+}
+
+/* False: it is held. Safe in a handler, which may have interrupted the holder. */
+static inline bool sp_lock_try(sp_lock *lock) {
+    bool taken = sp_lock_take(lock);
+    if (taken) sp_lock_note_acquired(lock);
+    return taken;
+}
+
+static inline void sp_lock_release(sp_lock *lock) {
+    sp_lock_note_released(lock);
+    if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) sp_lock_wake(lock);
+}
 
 /* In a forked child, whose only thread holds no lock: whoever held it does not exist here. */
 void sp_lock_reset_after_fork(sp_lock *lock);

@@ -20,10 +20,11 @@ void sp_counters_take_back(spprof_weight weight) {
 }
 
 void sp_counters_reach_peak(void) {
-    uint64_t now = atomic_load(&counters->live_bytes);
-    uint64_t peak = atomic_load(&counters->peak_bytes);
-    while (now > peak && !atomic_compare_exchange_weak(&counters->peak_bytes, &peak, now)) {
-    }
+    sp_peaks_reach(atomic_load(&counters->live_bytes));
+}
+
+void spprof_reset_peak(void) {
+    sp_peak_reset(SPPROF_PEAK_OF_WINDOW, atomic_load(&counters->live_bytes));
 }
 
 void sp_counters_add_stack(int sign) {
@@ -37,7 +38,7 @@ void sp_counters_add_freed(const spprof_sample *sample) {
     atomic_fetch_add(&counters->freed_samples, 1);
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
     if (!stack) return;
-    sp_stack_add_freed(stack, weight);
+    sp_stack_sums_free(&stack->sums, &weight);
     sp_stack_release(stack);
 }
 
@@ -53,7 +54,7 @@ void sp_counters_add_lost(spprof_weight weight) {
     atomic_fetch_add_explicit(&counters->lost_bytes, weight.bytes, memory_order_relaxed);
 }
 
-void sp_counters_repair_after_fork(void) {
+static void recount(void) {
     size_t live = sp_live_table_count(&sp_the_profiler.live);
     if (live == atomic_load(&counters->total_samples) - atomic_load(&counters->freed_samples)) return;
     uint64_t bytes = 0, objects = 0;
@@ -73,16 +74,23 @@ void sp_counters_repair_after_fork(void) {
     atomic_store(&counters->freed_samples, atomic_load(&counters->total_samples) - live);
 }
 
+/* No other thread of the parent's was ever here: the child's heap was never larger than now. */
+void sp_counters_repair_after_fork(void) {
+    recount();
+    for (unsigned window = 0; window < SPPROF_PEAKS; window++)
+        sp_peak_reset(window, atomic_load(&counters->live_bytes));
+}
+
 static void read_stacks(spprof_stats *stats) {
     sp_stack_table *stacks = &sp_the_profiler.stacks;
-    spprof_site folded = sp_stack_read_site(&stacks->folded.record), unkept = sp_stack_table_sum_full(stacks);
+    sp_stack_sums folded = sp_stack_sums_read(&stacks->folded.record.sums), full = sp_stack_table_sum_full(stacks);
     stats->stacks = atomic_load(&stacks->index.count);
     stats->stacks_max = stacks->index.max;
     stats->evicted_stacks = atomic_load(&stacks->eviction.evicted);
-    stats->folded_samples = folded.samples;
-    stats->folded_bytes = folded.allocated_bytes;
-    stats->unkept_samples = unkept.samples;
-    stats->unkept_live_samples = unkept.samples - unkept.freed_samples;
+    stats->folded_samples = folded.allocated.samples;
+    stats->folded_bytes = folded.allocated.bytes;
+    stats->unkept_samples = full.allocated.samples;
+    stats->unkept_live_samples = full.live.samples;
     stats->marked_codes = atomic_load(&counters->marked_codes);
 }
 
@@ -94,14 +102,17 @@ void spprof_get_stats(spprof_stats *stats) {
     stats->live_samples = stats->total_samples - stats->freed_samples;
     stats->live_bytes = atomic_load(&counters->live_bytes);
     stats->live_objects = atomic_load(&counters->live_objects);
-    stats->peak_bytes = atomic_load(&counters->peak_bytes);
+    stats->peak_bytes = atomic_load(&sp_the_peaks[SPPROF_PEAK_OF_PROCESS].bytes);
+    stats->window_peak_bytes = atomic_load(&sp_the_peaks[SPPROF_PEAK_OF_WINDOW].bytes);
     stats->missed_frees = atomic_load(&counters->missed_frees);
     stats->last_serial = atomic_load(&counters->last_serial);
     stats->forked_serial = atomic_load(&sp_the_profiler.forked_serial);
     stats->birth = sp_the_profiler.stacks.birth;
     for (int i = 0; i < SPPROF_DROP_REASON_COUNT; i++) stats->dropped[i] = atomic_load(&counters->dropped[i]);
     stats->unique_stacks = atomic_load(&counters->sampled_stacks);
+    sp_guard_enter(&spprof_this_thread);
     read_stacks(stats);
+    sp_guard_leave(&spprof_this_thread);
     stats->live_samples_max = sp_the_profiler.live.max;
     stats->thinned_rate = atomic_load(&counters->thinned_rate);
     stats->thinnings = atomic_load(&counters->thinnings);

@@ -52,31 +52,49 @@ static bool may_retire(const sp_stack_table *table) {
 
 /* ---- One record ---- */
 
-/* Held by nobody, the record's totals are final. Whoever finds it from now on takes it for absent. */
+static void unclaim(sp_stack_table *table, sp_stack_record *record) {
+    atomic_fetch_and(&record->holders, ~SP_STACK_LEAVING);
+    table->eviction.leaving = NULL;
+}
+
+/* Whether a peak keeps the record. One that alone would fill the table does not. */
+static bool is_needed(sp_eviction *eviction, uint32_t windows) {
+    for (unsigned window = 0; window < SPPROF_PEAKS; window++)
+        if (eviction->given_up[window] == atomic_load(&sp_the_peaks[window].number))
+            windows &= ~(UINT32_C(1) << window);
+    eviction->needed |= windows & ~SP_SUMS_BUSY;
+    return windows != 0;
+}
+
+/* A record that nobody holds has final sums. Whoever finds it from now on takes it for absent. */
 static bool claim(sp_stack_table *table, sp_stack_record *record) {
     uint32_t nobody = 0;
     if (sp_stack_is_held(record, atomic_load(&table->log_round))) return false;
+    if (is_needed(&table->eviction, sp_stack_sums_needed(&record->sums))) return false;
     if (atomic_load_explicit(&record->met_again, memory_order_relaxed)) {
         atomic_store_explicit(&record->met_again, false, memory_order_relaxed);
         return false;
     }
     table->eviction.leaving = record;
     if (atomic_compare_exchange_strong(&record->holders, &nobody, SP_STACK_LEAVING)) {
-        /* Again: a tick may have held it, logged it and let it go in between, in a new round too. */
-        if (!sp_stack_is_held(record, atomic_load(&table->log_round))) return true;
-        atomic_fetch_and(&record->holders, ~SP_STACK_LEAVING);
+        /* Again: somebody may have held it and let it go in between; a tick may have logged it, in a new round too. */
+        if (!sp_stack_is_held(record, atomic_load(&table->log_round)) &&
+            !is_needed(&table->eviction, sp_stack_sums_needed(&record->sums)))
+            return true;
+        unclaim(table, record);
     }
     table->eviction.leaving = NULL;
     return false;
 }
 
-/* The evictor alone writes this record's totals, so what they come to can be written down before, and again. */
-static void fold(sp_stack_table *table, sp_stack_record *record) {
+/* What the sums come to is written down before, so that a forked child can write it again. */
+static bool fold(sp_stack_table *table, sp_stack_record *record) {
     sp_eviction *eviction = &table->eviction;
-    spprof_site leaving = sp_stack_read_site(record);
-    eviction->folded_after = sp_stack_sum(sp_stack_read_site(&table->folded.record), &leaving);
+    sp_stack_sums *folded = &table->folded.record.sums;
+    if (!sp_stack_sums_begin_fold(folded, &record->sums, &eviction->folded_after)) return false;
     atomic_store(&eviction->folding, true);
-    sp_stack_set_site(&table->folded.record, &eviction->folded_after);
+    sp_stack_sums_end_fold(folded, &eviction->folded_after);
+    return true;
 }
 
 static void finish(sp_stack_table *table, sp_stack_record *record) {
@@ -86,12 +104,29 @@ static void finish(sp_stack_table *table, sp_stack_record *record) {
     atomic_fetch_add_explicit(&table->eviction.evicted, 1, memory_order_relaxed);
 }
 
-static void look_at(sp_stack_table *table, uint32_t slot) {
+/* True: the record has left. */
+static bool look_at(sp_stack_table *table, uint32_t slot) {
     sp_stack_record *record = sp_stack_index_at(&table->index, slot);
-    if (!record || !claim(table, record)) return;
-    fold(table, record);
+    if (!record || !claim(table, record)) return false;
+    if (!fold(table, record)) {
+        unclaim(table, record);
+        return false;
+    }
     finish(table, record);
     retire(&table->eviction, record);
+    return true;
+}
+
+/* Twice around, for the second chances, and none could leave. Where peaks have kept some, new stacks matter more: until
+ * the heap has another peak, what the present one had leaves with its stack, and goes to <stacks no longer kept>. */
+static void look_on(sp_stack_table *table, bool left) {
+    sp_eviction *eviction = &table->eviction;
+    eviction->in_vain = left ? 0 : eviction->in_vain + 1;
+    if (left) eviction->needed = 0;
+    if (eviction->needed == 0 || eviction->in_vain / 2 <= atomic_load(&table->index.used)) return;
+    for (unsigned window = 0; window < SPPROF_PEAKS; window++)
+        if (eviction->needed >> window & 1) eviction->given_up[window] = atomic_load(&sp_the_peaks[window].number);
+    eviction->needed = eviction->in_vain = 0;
 }
 
 static uint32_t next_slot(sp_stack_table *table) {
@@ -103,7 +138,8 @@ static uint32_t next_slot(sp_stack_table *table) {
 void sp_eviction_sweep(sp_stack_table *table) {
     if (!is_due(table) || !try_begin(&table->eviction)) return;
     go_on_with_grace(table);
-    for (int i = 0; i < SLOTS_PER_TURN && is_due(table) && may_retire(table); i++) look_at(table, next_slot(table));
+    for (int i = 0; i < SLOTS_PER_TURN && is_due(table) && may_retire(table); i++)
+        look_on(table, look_at(table, next_slot(table)));
     end(&table->eviction);
 }
 
@@ -127,7 +163,7 @@ void sp_eviction_repair_after_fork(sp_stack_table *table) {
     sp_stack_record *record = eviction->leaving;
     bool evicting = atomic_load(&eviction->state) & SP_EVICTING;
     if (evicting && record && atomic_load(&eviction->folding)) {
-        sp_stack_set_site(&table->folded.record, &eviction->folded_after);
+        table->folded.record.sums = eviction->folded_after;
         finish(table, record);
     } else if (evicting && record) {
         atomic_fetch_and(&record->holders, ~SP_STACK_LEAVING);

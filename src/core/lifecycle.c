@@ -97,6 +97,7 @@ static void repair_after_fork(void) {
     sp_lock_reset_after_fork(&profiler->thinning);
     sp_scratch_reset_after_fork();
     if (profiler->created) {
+        sp_stack_sums_repair_after_fork();
         sp_live_table_repair_after_fork(&profiler->live);
         sp_counters_repair_after_fork();
         sp_stack_table_repair_after_fork(&profiler->stacks, inside);

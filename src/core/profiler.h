@@ -30,7 +30,7 @@ bool sp_profiler_counts_native(void);
 
 typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
-    _Atomic uint64_t live_bytes, live_objects, peak_bytes; /* fixed point, see spprof/reading.h */
+    _Atomic uint64_t live_bytes, live_objects; /* fixed point, see spprof/reading.h */
     _Atomic uint64_t missed_frees, last_serial;
     _Atomic uint64_t sampled_stacks, marked_codes;
     _Atomic uint64_t thinned_samples, lost_bytes;

@@ -28,7 +28,9 @@ static spprof_site read_site(sp_stack_record *record, uint32_t round) {
 bool spprof_site_get(uint64_t stack_id, spprof_site *site) {
     sp_stack_record *record = sp_stack_table_get(&sp_the_profiler.stacks, stack_id);
     if (!record) return false;
+    sp_guard_enter(&spprof_this_thread);
     *site = read_site(record, atomic_load(&sp_the_profiler.stacks.log_round));
+    sp_guard_leave(&spprof_this_thread);
     return true;
 }
 
@@ -41,8 +43,8 @@ void spprof_let_stacks_go(void) {
     sp_eviction_let_in(&sp_the_profiler.stacks);
 }
 
-bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
-                        size_t frame_capacity, size_t *frame_count) {
+static void copy_stacks_guarded(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
+                                size_t frame_capacity, size_t *frame_count) {
     sp_stack_table *table = &sp_the_profiler.stacks;
     uint32_t slot = 0, round = atomic_load(&table->log_round);
     *count = *frame_count = 0;
@@ -57,6 +59,13 @@ bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t
         ++*count;
         *frame_count += record->count;
     }
+}
+
+bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
+                        size_t frame_capacity, size_t *frame_count) {
+    sp_guard_enter(&spprof_this_thread);
+    copy_stacks_guarded(logged, sites, capacity, count, frames, frame_capacity, frame_count);
+    sp_guard_leave(&spprof_this_thread);
     return *count <= capacity && *frame_count <= frame_capacity;
 }
 

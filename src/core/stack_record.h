@@ -1,30 +1,22 @@
 /* stack_record.h: one stack, with what was sampled there and who needs it.
  *
- *   record: [ id | hash | next | holders, logged | key | site and tick totals | frame frame frame … ]     leaf first
+ *   record: [ id | hash | next | holders, logged | key | sums, totals of ticks | frame frame frame … ]     leaf first
  *
  * A record is kept for each (frames, depth_limited, truncated, label set, birth process).
  *
  * Holders: live samples, samples between their decision and their insertion, ticks between interning and the log. A
  * record with holders stays. sp_stack_is_held names every other reason to stay.
  *
- * Threads: any, lock-free. Totals are atomic, each by itself; the key never changes while the record is in the table.
- * Signals: safe.
+ * Threads: any. The key never changes while the record is in the table; the sums have a lock (stack_sums.h), all
+ *          else is atomic.
+ * Signals: safe, but for the sums.
  */
 #ifndef SP_STACK_RECORD_H
 #define SP_STACK_RECORD_H
 
-#include "spprof.h"
-
-#include <stdatomic.h>
+#include "stack_sums.h"
 
 #define SP_STACK_LEAVING (UINT32_C(1) << 31) /* in `holders`: being evicted, as good as absent */
-
-typedef struct sp_stack_sums {
-    _Atomic uint64_t samples, freed_samples;
-    _Atomic uint64_t allocated_bytes, allocated_objects;
-    _Atomic uint64_t freed_bytes, freed_objects;
-    _Atomic double variance, skewness;
-} sp_stack_sums;
 
 typedef struct sp_stack_record sp_stack_record;
 struct sp_stack_record {
@@ -39,7 +31,7 @@ struct sp_stack_record {
     bool depth_limited, truncated;   /* spprof_stack */
     uint8_t size_class;              /* record_pool.h */
     _Atomic bool met_again;          /* since the clock's hand passed: it gets a second chance */
-    sp_stack_sums site;
+    sp_stack_sums sums;
     struct {
         _Atomic uint64_t samples, weight_ns;
     } ticks; /* those of the CPU profiler that its log had no room for, of the round `logged` */
@@ -69,17 +61,6 @@ static inline bool sp_stack_is_held(sp_stack_record *record, uint32_t round) {
            (logged != 0 && logged == round);
 }
 
-/* True: it is the stack's first sample. */
-bool sp_stack_add_allocated(sp_stack_record *record, spprof_weight weight);
-/* Takes back an sp_stack_add_allocated whose sample could not be kept. True: the stack has none now. */
-bool sp_stack_take_back(sp_stack_record *record, spprof_weight weight);
-void sp_stack_add_freed(sp_stack_record *record, spprof_weight weight);
-/* A live sample stands for `after` instead of `before`; `after` NULL: it was thinned out, and counts as freed. */
-void sp_stack_reweigh(sp_stack_record *record, spprof_weight before, const spprof_weight *after);
 spprof_site sp_stack_read_site(sp_stack_record *record);
-
-/* What both came to, and putting that in the place of what a record had. */
-spprof_site sp_stack_sum(spprof_site one, const spprof_site *other);
-void sp_stack_set_site(sp_stack_record *record, const spprof_site *site);
 
 #endif

@@ -29,7 +29,7 @@ static void fill(sp_stack_record *record, const sp_stack_key *key, uint64_t hash
     atomic_store_explicit(&record->holders, 1, memory_order_relaxed);
     atomic_store_explicit(&record->logged, 0, memory_order_relaxed);
     atomic_store_explicit(&record->met_again, false, memory_order_relaxed);
-    sp_stack_set_site(record, &(spprof_site){0});
+    record->sums = (sp_stack_sums){0};
     atomic_store_explicit(&record->ticks.samples, 0, memory_order_relaxed);
     atomic_store_explicit(&record->ticks.weight_ns, 0, memory_order_relaxed);
     record->hash = hash;
@@ -111,7 +111,7 @@ sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint64_t id) {
 }
 
 static bool is_used(sp_stack_record *marked) {
-    return atomic_load(&marked->site.samples) > 0 || atomic_load(&marked->logged) > 0;
+    return sp_stack_sums_read(&marked->sums).allocated.samples > 0 || atomic_load(&marked->logged) > 0;
 }
 
 sp_stack_record *sp_stack_table_next(sp_stack_table *table, uint32_t *slot) {
@@ -127,11 +127,12 @@ sp_stack_record *sp_stack_table_next(sp_stack_table *table, uint32_t *slot) {
     return NULL;
 }
 
-spprof_site sp_stack_table_sum_full(sp_stack_table *table) {
-    spprof_site sum = {0};
+sp_stack_sums sp_stack_table_sum_full(sp_stack_table *table) {
+    sp_stack_sums sum = {0};
     for (uint32_t birth = 0; birth < SP_BIRTHS_MAX; birth++) {
-        spprof_site site = sp_stack_read_site(&table->full[birth].record);
-        sum = sp_stack_sum(sum, &site);
+        sp_stack_sums marked = sp_stack_sums_read(&table->full[birth].record.sums);
+        spprof_sums_add(&sum.allocated, &marked.allocated);
+        spprof_sums_add(&sum.live, &marked.live);
     }
     return sum;
 }

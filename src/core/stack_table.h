@@ -38,8 +38,11 @@ typedef struct sp_eviction {
     uint32_t retired_count;   /* of both */
     sp_stack_record *leaving; /* for a forked child: under way; NULL: none */
     _Atomic bool folding;     /* … and `folded_after` is what <stacks no longer kept> comes to */
-    spprof_site folded_after;
+    sp_stack_sums folded_after;
     _Atomic uint64_t evicted; /* how many have left */
+    uint32_t needed;          /* windows whose peaks have kept a record since one has left (sp_stack_sums_needed) */
+    uint32_t in_vain;         /* how many slots were looked at since */
+    uint64_t given_up[SPPROF_PEAKS]; /* the number of the peak that keeps no record, as it would fill the table */
 } sp_eviction;
 
 typedef struct sp_stack_table {
@@ -69,8 +72,8 @@ sp_stack_record *sp_stack_table_get(sp_stack_table *table, uint64_t id);
  * whoever keeps the evictor out. */
 sp_stack_record *sp_stack_table_next(sp_stack_table *table, uint32_t *slot);
 
-/* What was counted under the marked records for want of room. */
-spprof_site sp_stack_table_sum_full(sp_stack_table *table);
+/* What was counted under the marked records for want of room; without peaks. */
+sp_stack_sums sp_stack_table_sum_full(sp_stack_table *table);
 
 /* In a forked child. `reading`: its thread may be inside the table, whose readers are then not reset. */
 void sp_stack_table_repair_after_fork(sp_stack_table *table, bool reading);

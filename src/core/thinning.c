@@ -11,7 +11,7 @@ bool sp_thinning_keeps(spprof_sample *sample, uint32_t rate) {
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
     bool kept = wins(after.probability / before.probability);
     sp_counters_reweigh(before, kept ? &after : NULL);
-    if (stack) sp_stack_reweigh(stack, before, kept ? &after : NULL);
+    if (stack) sp_stack_sums_reweigh(&stack->sums, &before, kept ? &after : NULL);
     if (stack && !kept) sp_stack_release(stack);
     __atomic_store_n(&sample->rate, rate, __ATOMIC_RELAXED);
     return kept;

@@ -226,7 +226,7 @@ static void insert_guarded(spprof_sample *sample) {
     sample->time_ns = sp_clock_monotonic_ns();
     sample->serial = atomic_fetch_add(&sp_the_profiler.counters.last_serial, 1) + 1;
     sp_counters_add_live(weight);
-    if (sp_stack_add_allocated(stack, weight)) count_stack(stack, 1);
+    if (sp_stack_sums_add(&stack->sums, &weight)) count_stack(stack, 1);
     spprof_sample replaced;
     sp_insert_result result = insert_thinned(sample, &replaced);
     if (result == SP_REPLACED) {
@@ -238,7 +238,7 @@ static void insert_guarded(spprof_sample *sample) {
     if (result == SP_INSERTED || result == SP_REPLACED || result == SP_TOO_FINE) return;
     weight = spprof_weigh(sample->size, sample->rate);
     sp_counters_take_back(weight);
-    if (sp_stack_take_back(stack, weight)) count_stack(stack, -1);
+    if (sp_stack_sums_take_back(&stack->sums, &weight)) count_stack(stack, -1);
     sp_stack_release(stack);
     count_lost(result, weight);
 }

@@ -96,10 +96,10 @@ static void print_estimate(uint64_t truth, const estimate *found) {
 }
 
 static estimate estimate_since(const spprof_site *earlier, const spprof_site *now) {
-    return (estimate){.bytes = now->allocated_bytes - earlier->allocated_bytes,
-                      .samples = now->samples - earlier->samples,
-                      .variance = now->variance - earlier->variance,
-                      .skewness = now->skewness - earlier->skewness};
+    return (estimate){.bytes = now->allocated.bytes - earlier->allocated.bytes,
+                      .samples = now->allocated.samples - earlier->allocated.samples,
+                      .variance = now->allocated.variance - earlier->allocated.variance,
+                      .skewness = now->allocated.skewness - earlier->allocated.skewness};
 }
 
 static void print_row(bool is_after, const reading *earlier, uint64_t true_bytes_earlier) {

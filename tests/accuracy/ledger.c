@@ -159,21 +159,15 @@ static void read_live(uint64_t line, reading *out, sums *by_slot) {
 }
 
 static void add_site(spprof_site *sum, const spprof_site *site) {
-    sum->samples += site->samples;
-    sum->freed_samples += site->freed_samples;
-    sum->allocated_bytes += site->allocated_bytes;
-    sum->allocated_objects += site->allocated_objects;
-    sum->freed_bytes += site->freed_bytes;
-    sum->freed_objects += site->freed_objects;
-    sum->variance += site->variance;
-    sum->skewness += site->skewness;
+    spprof_sums_add(&sum->allocated, &site->allocated);
+    spprof_sums_add(&sum->live, &site->live);
 }
 
 /* Each record's live totals are its live samples'; `live` is emptied, so that no sample is left over in the end. */
 static void check_record(const spprof_site *site, sums *live) {
-    equal("live samples of a stack", site->samples - site->freed_samples, live->samples);
-    equal("live bytes of a stack", site->allocated_bytes - site->freed_bytes, live->bytes);
-    equal("live objects of a stack", site->allocated_objects - site->freed_objects, live->objects);
+    equal("live samples of a stack", site->live.samples, live->samples);
+    equal("live bytes of a stack", site->live.bytes, live->bytes);
+    equal("live objects of a stack", site->live.objects, live->objects);
     *live = (sums){0};
 }
 
@@ -193,8 +187,8 @@ static uint64_t read_records(reading *out, sums *live_by_slot) {
         check_record(&sites[i], live);
         if (sites[i].stack_id != SPPROF_STACKS_EVICTED) continue;
         equal("samples that were folded while live", live->samples, 0);
-        equal("folded samples of the counters", out->stats.folded_samples, sites[i].samples);
-        equal("folded bytes of the counters", out->stats.folded_bytes, sites[i].allocated_bytes);
+        equal("folded samples of the counters", out->stats.folded_samples, sites[i].allocated.samples);
+        equal("folded bytes of the counters", out->stats.folded_bytes, sites[i].allocated.bytes);
     }
     return live_samples;
 }
@@ -202,12 +196,12 @@ static uint64_t read_records(reading *out, sums *live_by_slot) {
 static void check_books(const ledger *books, const reading *found) {
     const spprof_site *recorded = &found->recorded;
     const spprof_stats *stats = &found->stats;
-    equal("samples of all records", recorded->samples, books->allocated.samples);
-    equal("bytes of all records", recorded->allocated_bytes, books->allocated.bytes);
-    equal("objects of all records", recorded->allocated_objects, books->allocated.objects);
-    equal("freed samples of all records", recorded->freed_samples, books->freed.samples);
-    equal("freed bytes of all records", recorded->freed_bytes, books->freed.bytes);
-    equal("freed objects of all records", recorded->freed_objects, books->freed.objects);
+    equal("samples of all records", recorded->allocated.samples, books->allocated.samples);
+    equal("bytes of all records", recorded->allocated.bytes, books->allocated.bytes);
+    equal("objects of all records", recorded->allocated.objects, books->allocated.objects);
+    equal("freed samples of all records", recorded->allocated.samples - recorded->live.samples, books->freed.samples);
+    equal("freed bytes of all records", recorded->allocated.bytes - recorded->live.bytes, books->freed.bytes);
+    equal("freed objects of all records", recorded->allocated.objects - recorded->live.objects, books->freed.objects);
     equal("samples of the counters", stats->total_samples, books->allocated.samples);
     equal("freed samples of the counters", stats->freed_samples, books->freed.samples);
     equal("live bytes of the counters", stats->live_bytes, books->allocated.bytes - books->freed.bytes);

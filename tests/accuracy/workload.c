@@ -219,14 +219,8 @@ static spprof_site sum_sites(uint64_t first_id, uint64_t last_id) {
     for (uint64_t id = first_id; id <= last_id; id++) {
         spprof_site site;
         if (!spprof_site_get((uint32_t)id, &site)) continue;
-        sum.samples += site.samples;
-        sum.freed_samples += site.freed_samples;
-        sum.allocated_bytes += site.allocated_bytes;
-        sum.allocated_objects += site.allocated_objects;
-        sum.freed_bytes += site.freed_bytes;
-        sum.freed_objects += site.freed_objects;
-        sum.variance += site.variance;
-        sum.skewness += site.skewness;
+        spprof_sums_add(&sum.allocated, &site.allocated);
+        spprof_sums_add(&sum.live, &site.live);
     }
     return sum;
 }
@@ -241,9 +235,9 @@ static uint64_t check_live(const spprof_site *site, const spprof_stats *stats, c
         seen += live[i].size;
     }
     check(bytes == stats->live_bytes && objects == stats->live_objects, "the counters differ from the live table");
-    check(bytes == site->allocated_bytes - site->freed_bytes, "the site's bytes differ from the live table");
-    check(objects == site->allocated_objects - site->freed_objects, "the site's objects differ from the live table");
-    check(stats->live_samples == site->samples - site->freed_samples, "the site's samples differ from the live table");
+    check(bytes == site->live.bytes, "the site's bytes differ from the live table");
+    check(objects == site->live.objects, "the site's objects differ from the live table");
+    check(stats->live_samples == site->live.samples, "the site's samples differ from the live table");
     for (int i = 0; i < SPPROF_DROP_REASON_COUNT; i++) check(stats->dropped[i] == 0, "a sample was dropped");
     check(stats->missed_frees == 0, "a free was missed");
     return seen;
@@ -268,16 +262,16 @@ static void report(const worker *workers, uint64_t first_id) {
                                 truth.objects,
                                 truth.kept_bytes,
                                 truth.kept_objects,
-                                site.allocated_bytes,
-                                site.allocated_objects,
+                                site.allocated.bytes,
+                                site.allocated.objects,
                                 stats.live_bytes,
                                 stats.live_objects,
-                                site.samples,
+                                site.allocated.samples,
                                 stats.live_samples,
                                 seen,
                                 truth.left_out};
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) printf("%" PRIu64 " ", columns[i]);
-    printf("%.17g %.17g\n", site.variance, site.skewness);
+    printf("%.17g %.17g\n", site.allocated.variance, site.allocated.skewness);
     for (uint64_t i = 0; i < stats.live_samples; i++) release((void *)(uintptr_t)live[i].address);
     free(live);
     spprof_get_stats(&stats);

@@ -42,26 +42,40 @@ static void pass_through(uint64_t n) {
     sp_stack_release(intern(n));
 }
 
+static void add_sample(sp_stack_record *record, spprof_weight weight) {
+    sp_stack_sums_add(&record->sums, &weight);
+}
+
+static void free_sample(sp_stack_record *record, spprof_weight weight) {
+    sp_stack_sums_free(&record->sums, &weight);
+}
+
+/* With what was at each peak. */
 static spprof_site sum_of(sp_stack_table *of) {
     spprof_site sum = {0};
     uint32_t slot = 0;
     for (sp_stack_record *record; (record = sp_stack_table_next(of, &slot)) != NULL;) {
         spprof_site site = sp_stack_read_site(record);
-        sum = sp_stack_sum(sum, &site);
+        spprof_sums_add(&sum.allocated, &site.allocated);
+        spprof_sums_add(&sum.live, &site.live);
+        for (int window = 0; window < SPPROF_PEAKS; window++)
+            spprof_sums_add(&sum.at_peak[window], &site.at_peak[window]);
     }
     return sum;
 }
 
 static void assert_sums(const spprof_site *expected) {
     spprof_site sum = sum_of(&table);
-    assert_int_equal(sum.samples, expected->samples);
-    assert_int_equal(sum.freed_samples, expected->freed_samples);
-    assert_int_equal(sum.allocated_bytes, expected->allocated_bytes);
-    assert_int_equal(sum.allocated_objects, expected->allocated_objects);
-    assert_int_equal(sum.freed_bytes, expected->freed_bytes);
-    assert_int_equal(sum.freed_objects, expected->freed_objects);
-    assert_true(__builtin_fabs(sum.variance - expected->variance) <= 1e-9 * expected->variance);
-    assert_true(__builtin_fabs(sum.skewness - expected->skewness) <= 1e-9 * expected->skewness);
+    assert_int_equal(sum.allocated.samples, expected->allocated.samples);
+    assert_int_equal(sum.live.samples, expected->live.samples);
+    assert_int_equal(sum.allocated.bytes, expected->allocated.bytes);
+    assert_int_equal(sum.allocated.objects, expected->allocated.objects);
+    assert_int_equal(sum.live.bytes, expected->live.bytes);
+    assert_int_equal(sum.live.objects, expected->live.objects);
+    assert_true(__builtin_fabs(sum.allocated.variance - expected->allocated.variance) <=
+                1e-9 * expected->allocated.variance);
+    assert_true(__builtin_fabs(sum.allocated.skewness - expected->allocated.skewness) <=
+                1e-9 * expected->allocated.skewness);
 }
 
 /* ---- Against a naive model ---- */
@@ -104,10 +118,12 @@ static void model_allocate(uint64_t *random) {
         assert_never_another(record->id, n);
     else
         assert_int_equal(before, MAX); /* only a full table marks */
-    sp_stack_add_allocated(record, weight);
-    expected.samples++;
-    expected.allocated_bytes += weight.bytes, expected.allocated_objects += weight.objects;
-    expected.variance += unseen * bytes * bytes, expected.skewness += unseen * unseen * bytes * bytes * bytes;
+    add_sample(record, weight);
+    expected.allocated.samples++, expected.live.samples++;
+    expected.allocated.bytes += weight.bytes, expected.allocated.objects += weight.objects;
+    expected.live.bytes += weight.bytes, expected.live.objects += weight.objects;
+    expected.allocated.variance += unseen * bytes * bytes,
+        expected.allocated.skewness += unseen * unseen * bytes * bytes * bytes;
     held[held_count].record = record, held[held_count].n = n;
     held[held_count].id = record->id, held[held_count++].weight = weight;
 }
@@ -117,10 +133,10 @@ static void model_free(uint64_t *random) {
     sp_stack_record *record = held[i].record;
     assert_ptr_equal(sp_stack_table_get(&table, held[i].id), record);
     is_stack(record, held[i].n);
-    sp_stack_add_freed(record, held[i].weight);
+    free_sample(record, held[i].weight);
     sp_stack_release(record);
-    expected.freed_samples++;
-    expected.freed_bytes += held[i].weight.bytes, expected.freed_objects += held[i].weight.objects;
+    expected.live.samples--;
+    expected.live.bytes -= held[i].weight.bytes, expected.live.objects -= held[i].weight.objects;
     held[i] = held[--held_count];
 }
 
@@ -138,7 +154,7 @@ TEST(test_whatever_is_evicted_held_stacks_stay_and_totals_are_exact) {
     }
     assert_sums(&expected);
     assert_true(table.eviction.evicted > 10000);
-    assert_true(sp_stack_table_sum_full(&table).samples > 100);
+    assert_true(sp_stack_table_sum_full(&table).allocated.samples > 100);
     while (held_count > 0) model_free(&random);
     assert_sums(&expected);
 }
@@ -333,12 +349,12 @@ static void check_moment(uint64_t *samples_before) {
     spprof_let_stacks_go();
     for (size_t i = 0; i < live; i++) {
         const spprof_site *site = site_of(sites, count, samples[i].stack_id);
-        CHECK(site && site->samples > 0);
+        CHECK(site && site->allocated.samples > 0);
         uint64_t frame = interpreted(frames + site->first_frame, site->frame_count);
         CHECK(frame == spprof_frame_interpreted((uint32_t)samples[i].size, 0) ||
               frame == spprof_frame_interpreted(SPPROF_CODE_STACKS_FULL, 0));
     }
-    for (size_t i = 0; i < count; i++) ever += sites[i].samples;
+    for (size_t i = 0; i < count; i++) ever += sites[i].allocated.samples;
     CHECK(ever >= *samples_before); /* what is folded meanwhile is counted once */
     *samples_before = ever;
 }
@@ -358,10 +374,10 @@ static void hammer_or_look(unsigned thread, void *unused) {
 static void assert_settled(void) {
     spprof_stats now = stats();
     spprof_site sum = sum_of(&sp_the_profiler.stacks);
-    assert_int_equal(sum.samples, now.total_samples);
-    assert_int_equal(sum.freed_samples, now.freed_samples);
-    assert_int_equal(sum.allocated_bytes - sum.freed_bytes, now.live_bytes);
-    assert_int_equal(sum.allocated_objects - sum.freed_objects, now.live_objects);
+    assert_int_equal(sum.allocated.samples, now.total_samples);
+    assert_int_equal(sum.live.samples, now.live_samples);
+    assert_int_equal(sum.live.bytes, now.live_bytes);
+    assert_int_equal(sum.live.objects, now.live_objects);
 }
 
 TEST(test_snapshots_of_eight_threads_whose_stacks_are_evicted_fit_together) {
@@ -477,8 +493,8 @@ static void churn_in_child(void *unused) {
     }
     spprof_site after = sum_of(stacks);
     CHECK(stats().total_samples - before == 4000);
-    CHECK(after.samples - sum.samples == 4000 && after.freed_samples - sum.freed_samples == 4000);
-    CHECK(after.allocated_objects - sum.allocated_objects == OBJECTS(4000));
+    CHECK(after.allocated.samples - sum.allocated.samples == 4000 && after.live.samples == sum.live.samples);
+    CHECK(after.allocated.objects - sum.allocated.objects == OBJECTS(4000));
     CHECK(stacks->eviction.evicted - evicted > 3000);
 }
 
@@ -502,8 +518,8 @@ static void begin_leaving(bool folding) {
     sp_stack_table_create(&table, MAX);
     for (uint64_t n = 0; n < 10; n++) {
         sp_stack_record *record = intern(n);
-        sp_stack_add_allocated(record, spprof_weigh(100, 0));
-        sp_stack_add_freed(record, spprof_weigh(100, 0));
+        add_sample(record, spprof_weigh(100, 0));
+        free_sample(record, spprof_weigh(100, 0));
         if (n == 5) leaving = record;
         sp_stack_release(record);
     }
@@ -511,20 +527,21 @@ static void begin_leaving(bool folding) {
     table.eviction.leaving = leaving;
     leaving->holders = SP_STACK_LEAVING;
     if (!folding) return;
-    spprof_site folded = sp_stack_read_site(&table.folded.record), site = sp_stack_read_site(leaving);
-    table.eviction.folded_after = sp_stack_sum(folded, &site);
+    table.eviction.folded_after = sp_stack_sums_read(&table.folded.record.sums);
+    spprof_sums_add(&table.eviction.folded_after.allocated, &leaving->sums.allocated);
     table.eviction.folding = true;
 }
 
 static void assert_repaired(uint32_t count) {
     sp_stack_table_repair_after_fork(&table, false);
     spprof_site sum = sum_of(&table);
-    assert_int_equal(sum.samples, 10);
-    assert_int_equal(sum.freed_bytes, BYTES(1000));
+    assert_int_equal(sum.allocated.samples, 10);
+    assert_int_equal(sum.allocated.bytes, BYTES(1000));
+    assert_int_equal(sum.live.bytes, 0);
     assert_int_equal(table.index.count, count);
     for (uint64_t n = 100; n < 100 + 10 * MAX; n++) pass_through(n);
     assert_true(table.eviction.evicted > MAX);
-    assert_int_equal(sum_of(&table).samples, 10);
+    assert_int_equal(sum_of(&table).allocated.samples, 10);
 }
 
 TEST(test_a_claimed_record_stays_in_a_child) {
@@ -543,19 +560,19 @@ TEST(test_a_claimed_record_leaves_a_child_later) {
 
 TEST(test_half_a_fold_is_completed_in_a_child) {
     begin_leaving(true);
-    atomic_store(&table.folded.record.site.samples, 1); /* and nothing else yet */
+    table.folded.record.sums.allocated.samples = 1; /* and nothing else yet */
     assert_repaired(9);
 }
 
 TEST(test_a_fold_without_removal_is_completed_in_a_child) {
     begin_leaving(true);
-    sp_stack_set_site(&table.folded.record, &table.eviction.folded_after);
+    table.folded.record.sums = table.eviction.folded_after;
     assert_repaired(9);
 }
 
 TEST(test_a_whole_eviction_is_not_done_twice_in_a_child) {
     begin_leaving(true);
-    sp_stack_set_site(&table.folded.record, &table.eviction.folded_after);
+    table.folded.record.sums = table.eviction.folded_after;
     sp_stack_index_remove(&table.index, leaving);
     assert_repaired(9);
 }
@@ -572,7 +589,7 @@ TEST(test_a_childs_samples_are_born_in_it) {
     assert_true(spprof_site_get(live_sample(2).stack_id, &own));
     assert_int_equal(inherited.birth, 0);
     assert_int_equal(own.birth, 1);
-    assert_int_equal(own.samples, 1);
+    assert_int_equal(own.allocated.samples, 1);
 }
 
 int main(void) {

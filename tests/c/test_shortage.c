@@ -52,13 +52,13 @@ TEST(test_samples_beyond_live_samples_max_are_thinned) {
     assert_int_equal(now.lost_bytes, 0);
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
-    assert_int_equal(site.samples - site.freed_samples, now.live_samples);
-    assert_int_equal(site.allocated_bytes, now.live_bytes); /* none was freed by the program */
+    assert_int_equal(site.live.samples, now.live_samples);
+    assert_int_equal(site.allocated.bytes, now.live_bytes); /* none was freed by the program */
     for (uintptr_t n = 0; n < 130; n++) release(n);
     assert_live(0, 0);
     assert_true(spprof_site_get(1, &site));
-    assert_int_equal(site.allocated_bytes, site.freed_bytes);
-    assert_int_equal(site.samples, site.freed_samples);
+    assert_int_equal(site.live.bytes, 0);
+    assert_int_equal(site.live.samples, 0);
 }
 
 /* Empty blocks are sampled whatever the rate. */
@@ -76,7 +76,7 @@ TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     assert_live(100, 7);
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
-    assert_int_equal(site.samples, 101); /* what was dropped is no part of its site */
+    assert_int_equal(site.allocated.samples, 101); /* what was dropped is no part of its site */
 }
 
 /* Another thread took the room between the detaching of the old block and the failure of the realloc. */
@@ -184,8 +184,8 @@ TEST(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site) {
     assert_dropped(SPPROF_DROP_OUT_OF_MEMORY, 1001 - kept);
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
-    assert_int_equal(site.samples, kept);
-    assert_int_equal(site.allocated_bytes, BYTES(kept * 10));
+    assert_int_equal(site.allocated.samples, kept);
+    assert_int_equal(site.allocated.bytes, BYTES(kept * 10));
     assert_int_equal(stats().peak_bytes, BYTES(kept * 10));
 }
 

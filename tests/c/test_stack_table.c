@@ -100,6 +100,18 @@ TEST(test_without_memory_a_stack_is_marked_and_later_there_is_room) {
 
 /* ---- Totals of a site ---- */
 
+static void add_sample(sp_stack_record *record, spprof_weight weight) {
+    sp_stack_sums_add(&record->sums, &weight);
+}
+
+static void free_sample(sp_stack_record *record, spprof_weight weight) {
+    sp_stack_sums_free(&record->sums, &weight);
+}
+
+static void take_back(sp_stack_record *record, spprof_weight weight) {
+    sp_stack_sums_take_back(&record->sums, &weight);
+}
+
 static spprof_weight weight_of(double probability, uint64_t bytes, uint64_t objects) {
     return (spprof_weight){.probability = probability, .bytes = bytes, .objects = objects};
 }
@@ -108,35 +120,38 @@ TEST(test_a_site_sums_what_was_allocated_and_freed) {
     uint64_t frame = 1;
     sp_stack_table_create(&table, NO_LIMIT);
     sp_stack_record *record = intern(&frame, 1, false);
-    sp_stack_add_allocated(record, weight_of(0.25, 4000 * SPPROF_BYTES_ONE, 4 * SPPROF_OBJECTS_ONE));
-    sp_stack_add_allocated(record, weight_of(0.5, 3000 * SPPROF_BYTES_ONE, 2 * SPPROF_OBJECTS_ONE));
-    sp_stack_add_allocated(record, weight_of(1, 1000 * SPPROF_BYTES_ONE, SPPROF_OBJECTS_ONE));
-    sp_stack_add_freed(record, weight_of(0.5, 3000 * SPPROF_BYTES_ONE, 2 * SPPROF_OBJECTS_ONE));
+    add_sample(record, weight_of(0.25, 4000 * SPPROF_BYTES_ONE, 4 * SPPROF_OBJECTS_ONE));
+    add_sample(record, weight_of(0.5, 3000 * SPPROF_BYTES_ONE, 2 * SPPROF_OBJECTS_ONE));
+    add_sample(record, weight_of(1, 1000 * SPPROF_BYTES_ONE, SPPROF_OBJECTS_ONE));
+    free_sample(record, weight_of(0.5, 3000 * SPPROF_BYTES_ONE, 2 * SPPROF_OBJECTS_ONE));
     spprof_site site = sp_stack_read_site(record);
-    assert_int_equal(site.samples, 3);
-    assert_int_equal(site.freed_samples, 1);
-    assert_int_equal(site.allocated_bytes, 8000 * SPPROF_BYTES_ONE);
-    assert_int_equal(site.allocated_objects, 7 * SPPROF_OBJECTS_ONE);
-    assert_int_equal(site.freed_bytes, 3000 * SPPROF_BYTES_ONE);
-    assert_int_equal(site.freed_objects, 2 * SPPROF_OBJECTS_ONE);
-    assert_true(site.variance == 0.75 * 4000 * 4000 + 0.5 * 3000 * 3000);
-    assert_true(site.skewness == 0.75 * 0.75 * 4000 * 4000 * 4000 + 0.5 * 0.5 * 3000.0 * 3000 * 3000);
+    assert_int_equal(site.allocated.samples, 3);
+    assert_int_equal(site.live.samples, 2);
+    assert_int_equal(site.allocated.bytes, 8000 * SPPROF_BYTES_ONE);
+    assert_int_equal(site.allocated.objects, 7 * SPPROF_OBJECTS_ONE);
+    assert_int_equal(site.live.bytes, 5000 * SPPROF_BYTES_ONE);
+    assert_int_equal(site.live.objects, 5 * SPPROF_OBJECTS_ONE);
+    assert_true(site.live.variance == 0.75 * 4000 * 4000);
+    assert_true(site.live.skewness == 0.75 * 0.75 * 4000 * 4000 * 4000);
+    assert_true(site.allocated.variance == 0.75 * 4000 * 4000 + 0.5 * 3000 * 3000);
+    assert_true(site.allocated.skewness == 0.75 * 0.75 * 4000 * 4000 * 4000 + 0.5 * 0.5 * 3000.0 * 3000 * 3000);
 }
 
 TEST(test_what_is_taken_back_was_never_there) {
     uint64_t frame = 1;
     sp_stack_table_create(&table, NO_LIMIT);
     sp_stack_record *record = intern(&frame, 1, false);
-    sp_stack_add_allocated(record, spprof_weigh(100, 1000));
+    add_sample(record, spprof_weigh(100, 1000));
     spprof_site before = sp_stack_read_site(record);
-    sp_stack_add_allocated(record, spprof_weigh(5000, 1000));
-    sp_stack_take_back(record, spprof_weigh(5000, 1000));
+    add_sample(record, spprof_weigh(5000, 1000));
+    take_back(record, spprof_weigh(5000, 1000));
     spprof_site after = sp_stack_read_site(record);
-    assert_int_equal(after.samples, before.samples);
-    assert_int_equal(after.allocated_bytes, before.allocated_bytes);
-    assert_int_equal(after.allocated_objects, before.allocated_objects);
-    assert_true(fabs(after.variance - before.variance) <= 1e-9 * before.variance);
-    assert_true(fabs(after.skewness - before.skewness) <= 1e-9 * before.skewness);
+    assert_int_equal(after.allocated.samples, before.allocated.samples);
+    assert_int_equal(after.allocated.bytes, before.allocated.bytes);
+    assert_int_equal(after.allocated.objects, before.allocated.objects);
+    assert_true(fabs(after.allocated.variance - before.allocated.variance) <= 1e-9 * before.allocated.variance);
+    assert_true(fabs(after.allocated.skewness - before.allocated.skewness) <= 1e-9 * before.allocated.skewness);
+    assert_int_equal(after.live.samples, before.live.samples);
 }
 
 /* ---- Threads ---- */
@@ -149,8 +164,8 @@ static sp_stack_record *shared;
 static void add_to_shared(unsigned thread, void *argument) {
     (void)argument, (void)thread;
     for (int i = 0; i < ADDITIONS; i++) {
-        sp_stack_add_allocated(shared, weight_of(0.5, 512, 8192));
-        sp_stack_add_freed(shared, weight_of(0.5, 512, 8192));
+        add_sample(shared, weight_of(0.5, 512, 8192));
+        free_sample(shared, weight_of(0.5, 512, 8192));
     }
 }
 
@@ -160,12 +175,14 @@ TEST(test_eight_threads_lose_nothing_of_a_sites_totals) {
     shared = intern(&frame, 1, false);
     run_threads(THREADS, add_to_shared, NULL);
     spprof_site site = sp_stack_read_site(shared);
-    assert_int_equal(site.samples, THREADS * ADDITIONS);
-    assert_int_equal(site.freed_samples, THREADS * ADDITIONS);
-    assert_int_equal(site.allocated_bytes, UINT64_C(512) * THREADS * ADDITIONS);
-    assert_int_equal(site.freed_objects, UINT64_C(8192) * THREADS * ADDITIONS);
-    assert_true(site.variance == 0.5 * 2 * 2 * THREADS * ADDITIONS);
-    assert_true(site.skewness == 0.25 * 2 * 2 * 2 * THREADS * ADDITIONS);
+    assert_int_equal(site.allocated.samples, THREADS * ADDITIONS);
+    assert_int_equal(site.live.samples, 0);
+    assert_true(site.live.variance == 0 && site.live.skewness == 0);
+    assert_int_equal(site.allocated.bytes, UINT64_C(512) * THREADS * ADDITIONS);
+    assert_int_equal(site.allocated.objects, UINT64_C(8192) * THREADS * ADDITIONS);
+    assert_int_equal(site.live.objects, 0);
+    assert_true(site.allocated.variance == 0.5 * 2 * 2 * THREADS * ADDITIONS);
+    assert_true(site.allocated.skewness == 0.25 * 2 * 2 * 2 * THREADS * ADDITIONS);
 }
 
 static void intern_all(unsigned thread, void *argument) {

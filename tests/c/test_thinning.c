@@ -62,7 +62,7 @@ static void run(uint32_t rate, uint64_t seed, outcome *to) {
     double allocated_before = 0;
     spprof_site site;
     to->true_bytes = to->true_objects = to->true_allocated = 0;
-    if (spprof_site_get(1, &site)) allocated_before = (double)site.allocated_bytes;
+    if (spprof_site_get(1, &site)) allocated_before = (double)site.allocated.bytes;
     forget_thinning();
     assert_int_equal(spprof_start(rate, &seed), SPPROF_OK);
     for (uintptr_t n = 0; n < BLOCKS; n++) {
@@ -78,7 +78,7 @@ static void run(uint32_t rate, uint64_t seed, outcome *to) {
     assert_true(spprof_site_get(1, &site));
     add(&to->bytes, (double)stats().live_bytes / SPPROF_BYTES_ONE);
     add(&to->objects, (double)stats().live_objects / SPPROF_OBJECTS_ONE);
-    add(&to->allocated, ((double)site.allocated_bytes - allocated_before) / SPPROF_BYTES_ONE);
+    add(&to->allocated, ((double)site.allocated.bytes - allocated_before) / SPPROF_BYTES_ONE);
     add(&to->variance, estimated_variance());
     assert_true(stats().live_samples <= stats().live_samples_max);
     spprof_stop();
@@ -188,9 +188,9 @@ TEST(test_counters_samples_and_sites_agree_after_eight_threads_thinned) {
     for (uint64_t id = 1; id <= now.stacks; id++) {
         spprof_site site;
         assert_true(spprof_site_get(id, &site));
-        samples += site.samples - site.freed_samples;
-        site_bytes += site.allocated_bytes - site.freed_bytes;
-        assert_int_equal(sp_stack_table_get(&sp_the_profiler.stacks, id)->holders, site.samples - site.freed_samples);
+        samples += site.live.samples;
+        site_bytes += site.live.bytes;
+        assert_int_equal(sp_stack_table_get(&sp_the_profiler.stacks, id)->holders, site.live.samples);
     }
     assert_int_equal(samples, count);
     assert_int_equal(site_bytes, bytes);

@@ -63,10 +63,10 @@ static spprof_site sum_of_sites(void) {
     spprof_site sum = {0}, site;
     for (uint64_t id = 1; id <= stats().stacks; id++) {
         if (!spprof_site_get(id, &site)) continue;
-        sum.samples += site.samples;
-        sum.freed_samples += site.freed_samples;
-        sum.allocated_bytes += site.allocated_bytes;
-        sum.freed_bytes += site.freed_bytes;
+        sum.allocated.samples += site.allocated.samples;
+        sum.live.samples += site.live.samples;
+        sum.allocated.bytes += site.allocated.bytes;
+        sum.live.bytes += site.live.bytes;
     }
     return sum;
 }
@@ -87,9 +87,9 @@ TEST(test_counters_hold_together_while_eight_threads_hammer) {
     assert_int_equal(stats().missed_frees, 0);
     assert_true(stats().peak_bytes >= BYTES(bytes));
     spprof_site sum = sum_of_sites();
-    assert_int_equal(sum.samples, allocations);
-    assert_int_equal(sum.samples - sum.freed_samples, count);
-    assert_int_equal(sum.allocated_bytes - sum.freed_bytes, BYTES(bytes));
+    assert_int_equal(sum.allocated.samples, allocations);
+    assert_int_equal(sum.live.samples, count);
+    assert_int_equal(sum.live.bytes, BYTES(bytes));
 }
 
 /* With one block a thread, frees overtake what was read of the total whenever that was read first. */

@@ -103,12 +103,12 @@ TEST(test_sites_sum_what_their_stacks_allocated_and_freed) {
     release(1);
     spprof_site site;
     assert_true(spprof_site_get(live_sample(2).stack_id, &site));
-    assert_int_equal(site.samples, 2);
-    assert_int_equal(site.freed_samples, 1);
-    assert_int_equal(site.allocated_bytes, BYTES(150));
-    assert_int_equal(site.freed_bytes, BYTES(100));
-    assert_int_equal(site.allocated_objects, OBJECTS(2));
-    assert_int_equal(site.freed_objects, OBJECTS(1));
+    assert_int_equal(site.allocated.samples, 2);
+    assert_int_equal(site.live.samples, 1);
+    assert_int_equal(site.allocated.bytes, BYTES(150));
+    assert_int_equal(site.live.bytes, BYTES(50));
+    assert_int_equal(site.allocated.objects, OBJECTS(2));
+    assert_int_equal(site.live.objects, OBJECTS(1));
     assert_false(spprof_site_get(999, &site));
     assert_false(spprof_site_get(0, &site));
 }

@@ -10,17 +10,22 @@ from spprof.analysis.site_table import SiteTable, interval, own, own_share
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.cli.terminal import say, shell_word
 from spprof.cpu_time.text import caveats, headline
+from spprof.heap.text import peak_headline
 from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from spprof.cpu_time.profile import Profile
+    from spprof.heap.estimates import HeapEstimates
     from spprof.heap.snapshot import HeapSnapshot
 
 _TOP = 3
 _STARTED_IN = current_folder() or os.sep
 """Where the command line is, in which the user will type the next command; the program may have gone elsewhere."""
+
+_NOTABLE = 1.2
+"""How many times the heap at the end the peak must be to be shown first."""
 
 _FEW = 100
 """Samples below which an interval is wider than a fifth of the estimate on either side."""
@@ -33,19 +38,45 @@ def show(lines: Iterable[str], *, flush: bool) -> None:
 
 
 def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
-    """What is alive, of a snapshot that was written to ``path``."""
+    """What was live at the peak, if that was notably more than at the end, and what is alive, of a snapshot that was
+    written to ``path``."""
+    if taken.peak.estimated_heap_bytes >= _NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count:
+        yield from _peak_lines(taken.peak)
     yield (
         f"alive at the end: {human_bytes(taken.estimated_heap_bytes)} "
         f"({interval_text(taken.heap_bytes_interval())}, 95 %), peak {human_bytes(taken.peak_heap_bytes)}; "
         f"{amount(taken.live_samples, 'count')} of {amount(taken.total_samples, 'count')} samples alive, "
         f"{sampling_text(rate_kb * 1024)}"
     )
-    table = SiteTable((own("bytes"), interval("bytes")))
-    for key, site in taken.ranked_sites[:_TOP]:
-        yield table.numbers(site) + site_text(*key)
+    yield from _top_sites(taken)
     yield from taken.notes.sentences()
     yield from _advice(taken, rate_kb)
     yield _next_command(path)
+
+
+def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
+    highest = highest_rss()
+    yield peak_headline(peak) + (f"; RSS was {human_bytes(highest)} at its own highest" if highest else "")
+    yield from _top_sites(peak)
+
+
+def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
+    table = SiteTable((own("bytes"), interval("bytes")))
+    for key, site in estimates.ranked_sites[:_TOP]:
+        yield table.numbers(site) + site_text(*key)
+
+
+def highest_rss() -> int:
+    """The process's largest resident set so far, in bytes; 0 where the system does not tell.
+
+    Not ``ru_maxrss``, which counts what the process was before it became another program (exec).
+    """
+    try:
+        with open("/proc/self/status", "rb") as status:
+            kilobytes = next((line.split()[1] for line in status if line.startswith(b"VmHWM:")), b"0")
+    except OSError:
+        return 0
+    return int(kilobytes) * 1024
 
 
 def cpu_lines(taken: Profile, path: str) -> Iterator[str]:

@@ -14,7 +14,8 @@ import struct
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.notes import Notes
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
+from spprof.analysis.sites import SiteKey, Sums, key_of, rounded, site_frame
+from spprof.heap.estimates import HeapEstimates
 from spprof.heap.unwind_quality import judge
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
@@ -39,6 +40,10 @@ STACK_WORD = 5
 
 BIRTH: Final = 15
 """Of the sums of a stack: in which process of the lineage they were born."""
+
+PEAK: Final = 19
+PEAK_OF_WINDOW: Final = 20
+"""Of the sums of a stack: what was live there at the peak since the first start, and since ``reset_peak()``."""
 
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
@@ -66,7 +71,7 @@ NO_OWN_MEMORY = OwnMemory()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HeapSamples:
+class HeapSamples(HeapEstimates):
     """The sampled blocks that were live at one moment."""
 
     live_samples: int
@@ -86,6 +91,7 @@ class HeapSamples:
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
+    _peak_of: int = PEAK
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -93,14 +99,12 @@ class HeapSamples:
     # ---- estimates
 
     @property
-    def estimated_heap_bytes(self) -> int:
-        """Estimated live bytes, rounded to whole bytes."""
-        return self._whole.value
+    def _held(self) -> Sequence[tuple[int, Sums]]:
+        return self._live_totals
 
-    @property
-    def estimated_heap_objects(self) -> int:
-        """Estimated live blocks, rounded to whole blocks."""
-        return self._whole.objects
+    @cached_property
+    def _live_totals(self) -> list[tuple[int, Sums]]:
+        return [(site[0], _live(site)) for site in self._sites if site[1]]
 
     @property
     def peak_heap_bytes(self) -> int:
@@ -121,19 +125,6 @@ class HeapSamples:
         """Estimated live bytes that the profiler's own Python code has allocated in this process. They are in no other
         number here but the peak."""
         return rounded(self.own.fixed_here, _engine.BYTES_ONE)
-
-    def heap_bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
-        """(low, high): where the live bytes lie with probability ``confidence``, in bytes, rounded outwards.
-
-        The low end is never less than the sampled blocks themselves. The high end leaves room for blocks of which
-        none was sampled: without any sample, the interval is [0, -ln((1-confidence)/2) * sampling_rate_bytes], that
-        is [0, 3.69 rates] at 95 %. With every allocation sampled both ends are exact. The formula is
-        ``spprof.estimate``'s; docs/sampling.md derives it.
-
-        ValueError unless 0 < confidence < 1.
-        """
-        rate = max(self.sampling_rate_bytes, self.shortages.thinned_rate)
-        return self._whole.heap_interval(rate, self.shortages.lost_bytes, confidence)
 
     # ---- samples and quality
 
@@ -195,25 +186,6 @@ class HeapSamples:
         return self._site_keys[stack_id]
 
     @cached_property
-    def live_sites(self) -> dict[SiteKey, Site]:
-        """Every site that has a live sample."""
-        self._learn(site[0] for site in self._sites if site[1])
-        sites: dict[SiteKey, Site] = {}
-        for record in self._sites:
-            if record[1] == 0:
-                continue
-            frames = self._frames_of(record[0])
-            frame = site_frame(frames)
-            site = sites.setdefault(key_of(frame), Site())
-            site.add_beneath(frames[0].function if frame.is_python and frames[0] is not frame else None, _live(record))
-        return sites
-
-    @cached_property
-    def ranked_sites(self) -> list[tuple[SiteKey, Site]]:
-        """The live sites, most bytes first, then by name."""
-        return sorted(self.live_sites.items(), key=lambda item: (-item[1].fixed, item[0]))
-
-    @cached_property
     def _site_keys(self) -> dict[int, SiteKey]:
         live = [site[0] for site in self._sites if site[1]]
         self._learn(live)
@@ -231,14 +203,6 @@ class HeapSamples:
             known = before.get(place, _NOTHING)
             before[place] = known[0] + samples, known[1] + space, known[2] + objects
         return before
-
-    @cached_property
-    def _whole(self) -> Sums:
-        whole = Sums()
-        for record in self._sites:
-            if record[1]:
-                whole.add(_live(record))
-        return whole
 
 
 def allocated_by_stack(sites: Iterable[StackSums]) -> dict[int, Allocated]:

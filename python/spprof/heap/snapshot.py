@@ -7,18 +7,18 @@ samples ─► sums ─► estimates, intervals, top_allocators, print
 
 from __future__ import annotations
 
-import operator
 import os
 import time
 
 from spprof import _engine, formats
-from spprof.analysis.sites import rounded
+from spprof.analysis.sites import Sums, rounded
 from spprof.heap import compare, text
-from spprof.heap.samples import BIRTH, RATE, SAMPLE, STACK_WORD, HeapSamples, OwnMemory
+from spprof.heap.peak import HeapPeak
+from spprof.heap.samples import BIRTH, PEAK, PEAK_OF_WINDOW, RATE, SAMPLE, STACK_WORD, HeapSamples, OwnMemory
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import Shortages, dropped_of
-from spprof.records import dataclass
+from spprof.records import cached_property, dataclass
 from spprof.report.notebook import iframe
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
@@ -31,11 +31,9 @@ if TYPE_CHECKING:
 
     from spprof._engine import Site as StackSums
     from spprof._engine import Stats
-    from spprof.analysis.sites import Site, SiteKey
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference
-    from spprof.rows import TopAllocator
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,21 +44,24 @@ class HeapSnapshot(HeapSamples):
     off it may be. A snapshot does not change, whatever the program does afterwards, and may be read from any thread.
     """
 
-    def top_allocators(self, n: int = 10) -> list[TopAllocator]:
-        """The ``n`` sites that hold the most live bytes, largest first.
+    @cached_property
+    def peak(self) -> HeapPeak:
+        """The heap at its highest estimate since the first start, without the profiler's own memory. Of a
+        ``MemoryProfiler``, the highest of its block. In a forked child it begins with what was inherited.
 
-        A site is the innermost Python frame: function, file and line. Where a stack has none, it is the innermost
-        native frame, or ``"<native>"`` where nothing is known. Each row is a dict: ``function``, ``file``, ``line``,
-        ``estimated_bytes``, ``estimated_objects``, ``sample_count``, ``low_bytes`` and ``high_bytes`` (95 % interval
-        of the bytes), ``native_function`` (what allocated beneath that line, or None). A site without live samples
-        is not listed.
-
-        TypeError if ``n`` is not an integer, ValueError if it is negative.
+        While others allocate, each thread may have one sample in flight that its sites lack, or have too much.
         """
-        count = operator.index(n)
-        if count < 0:
-            raise ValueError(f"n must be 0 or more, not {count}")
-        return [_row(key, site) for key, site in self.ranked_sites[:count]]
+        return self._peak(self._peak_of)
+
+    @cached_property
+    def window_peak(self) -> HeapPeak:
+        """The same since the last ``reset_peak()``, or since a ``MemoryProfiler`` block was entered after it."""
+        return self._peak(PEAK_OF_WINDOW)
+
+    def _peak(self, window: int) -> HeapPeak:
+        peaks = ((site[0], site[window]) for site in self._sites)
+        totals = [(stack_id, Sums(*sums)) for stack_id, sums in peaks if sums]  # type: ignore[misc]
+        return HeapPeak(totals, self.sampling_rate_bytes, self.shortages, self._frames_of, self._learn)
 
     def compare(self, earlier: HeapSnapshot) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
@@ -115,16 +116,18 @@ class HeapSnapshot(HeapSamples):
         return iframe(self.to_pprof())
 
 
-def take(after_serial: int = 0, before: Mapping[int, Allocated] | None = None, total_before: int = 0) -> HeapSnapshot:
+def take(
+    after_serial: int = 0, before: Mapping[int, Allocated] | None = None, total_before: int = 0, peak_of: int = PEAK
+) -> HeapSnapshot:
     """Take a snapshot of the samples that came after ``after_serial``.
 
     ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
-    serial; both are left out of the totals.
+    serial; both are left out of the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW.
     """
-    return with_reserve(_take, after_serial, before, total_before)
+    return with_reserve(_take, after_serial, before, total_before, peak_of)
 
 
-def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int) -> HeapSnapshot:
+def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int, peak_of: int) -> HeapSnapshot:
     packed, every_site, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
     sites, own_sites = _apart(every_site)
     packed = _without(packed, {site[0] for site in own_sites if site[1]})
@@ -144,6 +147,7 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,
+        _peak_of=peak_of,
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,
@@ -201,18 +205,3 @@ def _lineage(stats: Stats) -> Lineage:
     """This process and those that forked it; nothing where there are more of them than the engine knows."""
     processes = tuple(_engine.processes()[: stats["birth"] + 1])
     return Lineage(processes, stats["forked_serial"]) if len(processes) == stats["birth"] + 1 else NO_LINEAGE
-
-
-def _row(key: SiteKey, site: Site) -> TopAllocator:
-    low, high = site.interval() or (site.value, site.value)
-    return {
-        "function": key.function,
-        "file": key.file,
-        "line": key.line,
-        "estimated_bytes": site.value,
-        "estimated_objects": site.objects,
-        "sample_count": site.samples,
-        "low_bytes": low,
-        "high_bytes": high,
-        "native_function": site.native_function,
-    }

@@ -1,4 +1,4 @@
-"""A snapshot as text, for people: the total with its interval, and the top sites."""
+"""A snapshot or a peak as text, for people: the total with its interval, and the top sites."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from spprof.text import amount, human_bytes, interval_text, sampling_text, site_
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples
 
 _ROWS = 10
@@ -15,15 +16,23 @@ _TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLE
 
 def render(samples: HeapSamples) -> str:
     """The table that ``print(snapshot)`` shows."""
-    lines = [headline(samples)]
-    rows, rest = samples.ranked_sites[:_ROWS], samples.ranked_sites[_ROWS:]
-    if rows:
-        lines.append(_TABLE.headings)
-        lines += [_TABLE.numbers(site) + site_text(*key) for key, site in rows]
+    return "\n".join([headline(samples), *_sites(samples), *samples.notes.sentences()])
+
+
+def render_peak(peak: HeapEstimates) -> str:
+    """The table that ``print(snapshot.peak)`` shows."""
+    return "\n".join([peak_headline(peak), *_sites(peak)])
+
+
+def _sites(estimates: HeapEstimates) -> list[str]:
+    rows, rest = estimates.ranked_sites[:_ROWS], estimates.ranked_sites[_ROWS:]
+    if not rows:
+        return []
+    lines = [_TABLE.headings, *(_TABLE.numbers(site) + site_text(*key) for key, site in rows)]
     if rest:
-        held = samples.estimated_heap_bytes - sum(site.value for _, site in rows)
+        held = estimates.estimated_heap_bytes - sum(site.value for _, site in rows)
         lines.append(rest_line(held, len(rest), "bytes"))
-    return "\n".join([*lines, *samples.notes.sentences()])
+    return lines
 
 
 def headline(samples: HeapSamples) -> str:
@@ -32,4 +41,13 @@ def headline(samples: HeapSamples) -> str:
         f"heap: {human_bytes(samples.estimated_heap_bytes)} ({interval_text(samples.heap_bytes_interval())}, 95 %) "
         f"in {amount(samples.estimated_heap_objects, 'count')} objects, peak {human_bytes(samples.peak_heap_bytes)}; "
         f"{amount(samples.live_samples, 'count')} live samples, {sampling_text(samples.sampling_rate_bytes)}"
+    )
+
+
+def peak_headline(peak: HeapEstimates) -> str:
+    """The whole of the peak in one line."""
+    return (
+        f"at the peak: {human_bytes(peak.estimated_heap_bytes)} ({interval_text(peak.heap_bytes_interval())}, 95 %) "
+        f"in {amount(peak.estimated_heap_objects, 'count')} objects; "
+        f"{amount(peak.sample_count, 'count')} samples, {sampling_text(peak.sampling_rate_bytes)}"
     )

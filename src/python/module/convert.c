@@ -67,6 +67,7 @@ static PyObject *convert_stats(const spprof_stats *stats, const char *native_mod
     COUNT(live_bytes)
     COUNT(live_objects)
     COUNT(peak_bytes)
+    COUNT(window_peak_bytes)
     COUNT(live_samples_max)
     COUNT(thinned_samples)
     COUNT(lost_bytes)
@@ -124,15 +125,24 @@ static void add_sample(live_sums *sums, const spprof_sample *sample) {
     sums->objects_skewness += unseen * unseen * objects * objects * objects;
 }
 
+typedef unsigned long long wide;
+
+/* None: nothing was live then. */
+static PyObject *convert_peak(const spprof_sums *sums) {
+    if (sums->samples == 0) Py_RETURN_NONE;
+    return Py_BuildValue("(KKKKdd)", (wide)sums->samples, (wide)sums->size, (wide)sums->bytes, (wide)sums->objects,
+                         sums->variance, sums->skewness);
+}
+
 static PyObject *convert_site(const live_sums *live, const spprof_site *ever, PyObject *words) {
-    typedef unsigned long long wide;
     if (!words) return NULL;
-    return Py_BuildValue("(KKKKKddddKKKddIINOO)", (wide)ever->stack_id, (wide)live->count, (wide)live->size,
-                         (wide)live->bytes, (wide)live->objects, live->bytes_variance, live->bytes_skewness,
-                         live->objects_variance, live->objects_skewness, (wide)ever->samples,
-                         (wide)ever->allocated_bytes, (wide)ever->allocated_objects, ever->variance, ever->skewness,
-                         ever->labels, ever->birth, words, ever->depth_limited ? Py_True : Py_False,
-                         ever->truncated ? Py_True : Py_False);
+    return Py_BuildValue(
+        "(KKKKKddddKKKddIINOONN)", (wide)ever->stack_id, (wide)live->count, (wide)live->size, (wide)live->bytes,
+        (wide)live->objects, live->bytes_variance, live->bytes_skewness, live->objects_variance, live->objects_skewness,
+        (wide)ever->allocated.samples, (wide)ever->allocated.bytes, (wide)ever->allocated.objects,
+        ever->allocated.variance, ever->allocated.skewness, ever->labels, ever->birth, words,
+        ever->depth_limited ? Py_True : Py_False, ever->truncated ? Py_True : Py_False,
+        convert_peak(&ever->at_peak[SPPROF_PEAK_OF_PROCESS]), convert_peak(&ever->at_peak[SPPROF_PEAK_OF_WINDOW]));
 }
 
 /* `sums` has a place for each of the stacks. */
@@ -140,7 +150,7 @@ static PyObject *convert_sites(const live_sums *sums, const sp_stacks_copy *stac
     PyObject *sites = PyList_New(0);
     for (size_t i = 0; sites && i < stacks->count; i++) {
         const spprof_site *ever = &stacks->sites[i];
-        if (ever->samples == 0 && sums[i].count == 0) continue;
+        if (ever->allocated.samples == 0 && sums[i].count == 0) continue;
         PyObject *site = convert_site(&sums[i], ever, sp_convert_words_with_gil(stacks, ever));
         if (!site || PyList_Append(sites, site) != 0) Py_CLEAR(sites);
         Py_XDECREF(site);

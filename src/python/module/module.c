@@ -159,6 +159,12 @@ static PyObject *is_shut_down(PyObject *module, PyObject *unused) {
 
 /* ---- Reading ---- */
 
+static PyObject *reset_peak(PyObject *self, PyObject *unused) {
+    (void)self, (void)unused;
+    spprof_reset_peak();
+    Py_RETURN_NONE;
+}
+
 static PyObject *stats(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return sp_convert_stats_with_gil(native_mode);
@@ -240,6 +246,7 @@ static PyMethodDef methods[] = {
     {"is_active", is_active, METH_NOARGS, "is_active() -> bool"},
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
+    {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
     {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
     {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},

@@ -1,0 +1,44 @@
+"""HeapPeak: what the heap held when it was largest, by site."""
+
+from __future__ import annotations
+
+from spprof.heap import text
+from spprof.heap.estimates import HeapEstimates
+from spprof.pprof.shortages import NO_SHORTAGE, Shortages
+from spprof.records import dataclass
+from spprof.symbolize.stacks import learn, stack_frames
+from spprof.text import sampling_text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from spprof.heap.estimates import StackTotal
+    from spprof.results import Frame
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HeapPeak(HeapEstimates):
+    """The heap when it was largest. ``HeapSnapshot.peak`` is one."""
+
+    _totals: Sequence[StackTotal]
+    sampling_rate_bytes: int
+    """Mean bytes between samples, the latest; 0 = every allocation."""
+    shortages: Shortages = NO_SHORTAGE
+    _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
+    _learn: Callable[[Iterable[int]], None] = learn
+
+    @property
+    def _held(self) -> Sequence[StackTotal]:
+        return self._totals
+
+    def __str__(self) -> str:
+        """A table of the ten top sites with their intervals, and the total."""
+        return text.render_peak(self)
+
+    def __repr__(self) -> str:
+        low, high = self.heap_bytes_interval()
+        return (
+            f"<HeapPeak: {self.estimated_heap_bytes} bytes estimated (95 %: {low} to {high}), "
+            f"{self.sample_count} samples, {sampling_text(self.sampling_rate_bytes)}>"
+        )

@@ -1,0 +1,296 @@
+/* The heap at its peak, stack by stack: against a naive model, under threads, in forked children, in a full table. */
+#include "eviction.h"
+
+#include "fake_hook.h"
+#include "profiler.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static __thread uint64_t leaf;
+
+static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) {
+    (void)capacity, (void)depth_limited;
+    frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
+    frames[1] = spprof_frame_interpreted((uint32_t)leaf, 1);
+    return 1 + leaf % 2;
+}
+
+static void start_with(const char *stacks_max, uint32_t rate) {
+    setenv("SPPROF_STACKS_MAX", stacks_max, 1);
+    spprof_set_walker(walk_leaf);
+    start(rate);
+}
+
+static uint64_t leaf_of(const sp_stack_record *record) {
+    for (uint32_t i = 0; i < record->count; i++)
+        if (record->frames[i] & SPPROF_FRAME_INTERPRETED) return record->frames[i] >> 32 & 0x7FFFFFFF;
+    CHECK(false);
+}
+
+static void assert_same(const spprof_sums *one, const spprof_sums *other) {
+    assert_int_equal(one->samples, other->samples);
+    assert_int_equal(one->size, other->size);
+    assert_int_equal(one->bytes, other->bytes);
+    assert_int_equal(one->objects, other->objects);
+    assert_true(one->variance == other->variance && one->skewness == other->skewness);
+}
+
+/* ---- Against a naive model ---- */
+
+#define LEAVES 300
+#define BLOCKS 24
+#define STEPS 100000
+
+static struct {
+    spprof_sums live[LEAVES], at_peak[SPPROF_PEAKS][LEAVES];
+    uint64_t bytes, peak[SPPROF_PEAKS];
+} model;
+
+static struct {
+    size_t size;
+    uint64_t leaf; /* 0: not sampled */
+} blocks[BLOCKS];
+
+static void model_change(uint64_t of, size_t size, int sign) {
+    spprof_sums *live = &model.live[of];
+    live->samples += (uint64_t)sign, live->size += (uint64_t)sign * size;
+    live->bytes += (uint64_t)sign * BYTES(size), live->objects += (uint64_t)sign * OBJECTS(1);
+    model.bytes += (uint64_t)sign * BYTES(size);
+}
+
+static void model_allocated(size_t i, size_t size) {
+    blocks[i].size = size, blocks[i].leaf = leaf;
+    model_change(leaf, size, 1);
+    for (int window = 0; window < SPPROF_PEAKS; window++) {
+        if (model.bytes <= model.peak[window]) continue;
+        model.peak[window] = model.bytes;
+        memcpy(model.at_peak[window], model.live, sizeof model.live);
+    }
+}
+
+static void model_freed(size_t i) {
+    if (blocks[i].leaf) model_change(blocks[i].leaf, blocks[i].size, -1);
+    blocks[i].leaf = 0;
+}
+
+static void model_reset(void) {
+    model.peak[SPPROF_PEAK_OF_WINDOW] = model.bytes;
+    memcpy(model.at_peak[SPPROF_PEAK_OF_WINDOW], model.live, sizeof model.live);
+}
+
+/* Every stack with a share in a peak has its record, unless it was folded. */
+static void assert_model(bool may_fold) {
+    static spprof_sums found[SPPROF_PEAKS][LEAVES];
+    memset(found, 0, sizeof found);
+    uint32_t slot = 0;
+    for (sp_stack_record *record; (record = sp_stack_table_next(&sp_the_profiler.stacks, &slot)) != NULL;) {
+        spprof_site site = sp_stack_read_site(record);
+        uint64_t of = leaf_of(record);
+        for (int window = 0; window < SPPROF_PEAKS; window++) {
+            if (of < LEAVES) spprof_sums_add(&found[window][of], &site.at_peak[window]);
+            if (of >= LEAVES && !may_fold) assert_int_equal(site.at_peak[window].samples, 0);
+        }
+    }
+    for (int window = 0; window < SPPROF_PEAKS; window++)
+        for (uint64_t of = 0; of < LEAVES; of++) assert_same(&found[window][of], &model.at_peak[window][of]);
+    assert_int_equal(stats().peak_bytes, model.peak[SPPROF_PEAK_OF_PROCESS]);
+    assert_int_equal(stats().window_peak_bytes, model.peak[SPPROF_PEAK_OF_WINDOW]);
+}
+
+/* By turns the heap is small and large, and ever larger. */
+static void step_at_random(uint64_t *random, int step) {
+    size_t i = random_below(random, BLOCKS), size = 1 + random_below(random, 200 + (uint64_t)step / 50);
+    bool grows = random_below(random, 100) < (step / 500 % 2 ? 70 : 25);
+    leaf = 1 + random_below(random, LEAVES - 1);
+    if (!spprof_is_active())
+        release(i), model_freed(i);
+    else if (grows && !blocks[i].leaf)
+        allocate(i, size), model_allocated(i, size);
+    else if (grows && random_below(random, 2)) {
+        reallocate(at(i), size, at(i));
+        model_freed(i), model_allocated(i, size);
+    } else if (blocks[i].leaf)
+        release(i), model_freed(i);
+}
+
+TEST(test_sites_at_the_peak_equal_a_naive_model_at_every_step) {
+    uint64_t random = 11;
+    start_with("128", 0);
+    for (int step = 0; step < STEPS; step++) {
+        uint64_t dice = random_below(&random, 3000);
+        if (dice == 0)
+            spprof_reset_peak(), model_reset();
+        else if (dice < 4)
+            spprof_is_active() ? (void)spprof_stop() : start(0);
+        else
+            step_at_random(&random, step);
+        assert_model(false);
+    }
+    assert_true(stats().evicted_stacks > 1000);
+}
+
+/* ---- A table that the peak would fill ---- */
+
+TEST(test_stacks_of_the_peak_stay_while_there_is_room) {
+    start_with("256", 0);
+    for (leaf = 1; leaf <= 100; leaf++) allocate(leaf, 10);
+    for (uintptr_t n = 1; n <= 100; n++) release(n);
+    for (leaf = 1000; leaf < 10000; leaf++) allocate(1, 1), release(1);
+    assert_true(stats().evicted_stacks > 8000);
+    uint64_t samples = 0;
+    uint32_t slot = 0;
+    for (sp_stack_record *record; (record = sp_stack_table_next(&sp_the_profiler.stacks, &slot)) != NULL;) {
+        spprof_site site = sp_stack_read_site(record);
+        if (site.at_peak[0].samples == 0) continue;
+        assert_in_range(leaf_of(record), 1, 100);
+        samples += site.at_peak[0].samples;
+    }
+    assert_int_equal(samples, 100);
+}
+
+TEST(test_a_peak_that_would_fill_the_table_gives_way_and_keeps_its_sum) {
+    start_with("256", 0);
+    for (leaf = 1; leaf <= 256; leaf++) allocate(leaf, 10);
+    for (uintptr_t n = 1; n <= 256; n++) release(n);
+    for (leaf = 1000; leaf < 10000; leaf++) allocate(1, 1), release(1);
+    assert_int_equal(stats().unkept_samples, 0);
+    assert_true(stats().evicted_stacks > 8000);
+    uint64_t bytes = 0;
+    uint32_t slot = 0;
+    for (sp_stack_record *record; (record = sp_stack_table_next(&sp_the_profiler.stacks, &slot)) != NULL;)
+        bytes += sp_stack_read_site(record).at_peak[0].bytes;
+    assert_int_equal(bytes, BYTES(2560));
+    assert_int_equal(stats().peak_bytes, BYTES(2560));
+    for (leaf = 20000; leaf < 20300; leaf++) allocate(leaf, 20); /* another peak is kept again */
+    for (leaf = 20000; leaf < 20100; leaf++) release(leaf);
+    assert_true(stats().peak_bytes == BYTES(6000));
+}
+
+/* ---- Threads and forks ---- */
+
+#define THREADS 8
+#define OWN 24
+
+static void hammer(unsigned thread, int steps) {
+    uint64_t random = thread + 1;
+    bool live[OWN] = {false};
+    for (int step = 0; step < steps; step++) {
+        uintptr_t i = random_below(&random, OWN), place = thread * OWN + i;
+        leaf = 1 + random_below(&random, 50);
+        if (live[i])
+            release(place);
+        else
+            allocate(place, leaf);
+        live[i] = !live[i];
+    }
+}
+
+/* Blocks of stack n have n bytes, so a torn record shows. */
+static spprof_sums sum_of_peak(int window) {
+    spprof_sums sum = {0};
+    uint32_t slot = 0;
+    for (sp_stack_record *record; (record = sp_stack_table_next(&sp_the_profiler.stacks, &slot)) != NULL;) {
+        spprof_site site = sp_stack_read_site(record);
+        uint64_t of = leaf_of(record);
+        const spprof_sums *each[] = {&site.allocated, &site.live, &site.at_peak[0], &site.at_peak[1]};
+        for (int i = 0; i < 4; i++) {
+            CHECK(each[i]->size == each[i]->samples * of && each[i]->bytes == BYTES(each[i]->size));
+            CHECK(each[i]->objects == OBJECTS(each[i]->samples));
+        }
+        spprof_sums_add(&sum, &site.at_peak[window]);
+    }
+    return sum;
+}
+
+/* Each of the threads may have had a sample in flight when the peak was reached. */
+static void check_sum(uint64_t of_threads) {
+    uint64_t sum = sum_of_peak(0).bytes, peak = stats().peak_bytes, slack = BYTES(50) * of_threads;
+    CHECK(sum <= peak + slack && peak <= sum + slack);
+}
+
+static void hammer_in_child(void *unused) {
+    (void)unused;
+    check_sum(THREADS);
+    uint64_t inherited = stats().peak_bytes;
+    CHECK(inherited == stats().live_bytes);
+    leaf = 50;
+    for (uintptr_t n = 0; n < 10; n++) allocate(1000 + n, leaf);
+    CHECK(stats().peak_bytes == inherited + BYTES(500));
+    for (uintptr_t n = 0; n < 10; n++) release(1000 + n);
+    check_sum(THREADS);
+}
+
+static void hammer_or_fork(unsigned thread, void *unused) {
+    (void)unused;
+    if (thread < THREADS) hammer(thread, 30000);
+    for (int i = 0; thread >= THREADS && i < 50; i++) run_in_child(hammer_in_child, NULL);
+}
+
+TEST(test_sites_add_up_to_the_peak_under_threads_and_in_forked_children) {
+    start_with("512", 0);
+    run_threads(THREADS + 1, hammer_or_fork, NULL);
+    check_sum(THREADS);
+    spprof_reset_peak();
+    assert_int_equal(sum_of_peak(1).bytes, stats().live_bytes);
+    assert_int_equal(stats().window_peak_bytes, stats().live_bytes);
+}
+
+/* What another thread of the parent had half written. */
+TEST(test_half_a_change_is_completed_in_a_child) {
+    start_with("512", 0);
+    leaf = 7;
+    allocate(1, 7);
+    sp_stack_sums *sums = &sp_stack_table_get(&sp_the_profiler.stacks, live_sample(1).stack_id)->sums;
+    sp_sums_lock *lock = sp_stack_sums_lock(sums);
+    sp_lock_acquire(&lock->lock);
+    lock->sums = sums;
+    lock->allocated = (spprof_sums){.samples = 2, .size = 14, .bytes = BYTES(14), .objects = OBJECTS(2)};
+    lock->live = lock->allocated;
+    lock->writing = true;
+    sums->allocated.samples = 2; /* and nothing else yet */
+    sp_stack_sums_repair_after_fork();
+    assert_same(&sums->allocated, &lock->allocated);
+    assert_same(&sums->live, &lock->live);
+    assert_false(lock->writing);
+    leaf = 7;
+    allocate(2, 7); /* waits for no lock */
+    assert_int_equal(sums->allocated.samples, 3);
+}
+
+/* ---- Estimates ---- */
+
+/* Of what is live one sample after the other, from the samples themselves. */
+TEST(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples) {
+    start_with("512", 1000);
+    leaf = 1;
+    for (uintptr_t n = 0; n < 5000; n++) allocate(n, 1 + n % 3000);
+    static spprof_sample live[10000];
+    size_t count = spprof_copy_live(live, 10000);
+    double variance = 0, skewness = 0;
+    for (size_t i = 0; i < count; i++) {
+        spprof_weight weight = spprof_weigh(live[i].size, live[i].rate);
+        double bytes = (double)weight.bytes / SPPROF_BYTES_ONE, unseen = 1 - weight.probability;
+        variance += unseen * bytes * bytes, skewness += unseen * unseen * bytes * bytes * bytes;
+    }
+    for (uintptr_t n = 0; n < 5000; n++) release(n);
+    assert_int_equal(stats().live_samples, 0);
+    spprof_site site;
+    assert_true(spprof_site_get(live[0].stack_id, &site));
+    assert_int_equal(site.at_peak[0].samples, count);
+    assert_true(__builtin_fabs(site.at_peak[0].variance / variance - 1) < 1e-9);
+    assert_true(__builtin_fabs(site.at_peak[0].skewness / skewness - 1) < 1e-9);
+    assert_true(site.live.variance == 0 && site.live.skewness == 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sites_at_the_peak_equal_a_naive_model_at_every_step),
+        cmocka_unit_test(test_stacks_of_the_peak_stay_while_there_is_room),
+        cmocka_unit_test(test_a_peak_that_would_fill_the_table_gives_way_and_keeps_its_sum),
+        cmocka_unit_test(test_sites_add_up_to_the_peak_under_threads_and_in_forked_children),
+        cmocka_unit_test(test_half_a_change_is_completed_in_a_child),
+        cmocka_unit_test(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
