@@ -22,10 +22,10 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof accuracy-long clean venv venv-for-all \
-    install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy run-accuracy \
-    run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python \
-    run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof
+.PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof endings accuracy-long clean venv \
+    venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c run-tidy \
+    run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons run-newest-python \
+    run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-endings
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -86,6 +86,12 @@ viewers: install-checked $(DEPS)/chromium
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
 fuzz-pprof: install-checked run-fuzz-pprof
+
+# Programs that end in every way, with and without us; the table is tests/nightly/ENDINGS.md.
+endings: install-checked run-endings
+
+run-endings:
+	$(VENV)/bin/python tests/nightly/sweep_endings.py
 
 run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py

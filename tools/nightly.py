@@ -67,6 +67,7 @@ def pieces() -> dict[str, list[str]]:
         "viewers": ["install-with-c-tests", "run-viewers"],
         "fuzz": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "record-fuzz"],
         "fuzz-pprof": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "install-with-c-tests", "record-run-fuzz-pprof"],
+        "endings": ["install-with-c-tests", "record-run-endings"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],
         "valgrind": ["run-valgrind"],

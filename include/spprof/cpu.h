@@ -33,7 +33,8 @@ typedef enum spprof_cpu_status {
     SPPROF_CPU_NOT_ACTIVE,
     SPPROF_CPU_OUT_OF_MEMORY,
     SPPROF_CPU_NO_SIGNAL, /* each real-time signal has a handler */
-    SPPROF_CPU_NO_TICKS   /* the kernel grants neither timers nor a thread */
+    SPPROF_CPU_NO_TICKS,  /* the kernel grants neither timers nor a thread that sends signals */
+    SPPROF_CPU_NO_CLOCK   /* it does not tell CPU time, which weights are made of */
 } spprof_cpu_status;
 
 /* Learns from now on which threads set themselves an alternate signal stack, by any way but a bare system call: a
@@ -106,7 +107,7 @@ typedef struct spprof_cpu_stats {
     uint64_t weight_ns;        /* of all samples */
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active the end is now */
     uint64_t process_ns;       /* CPU time of the process since the start */
-    uint64_t handler_ns;       /* CPU time spent in the handler */
+    uint64_t handler_ns;       /* CPU time spent in the handler; by the clock in wall mode */
     uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];
 } spprof_cpu_stats;
 SPPROF_API void spprof_cpu_get_stats(spprof_cpu_stats *stats);

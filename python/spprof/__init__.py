@@ -9,6 +9,20 @@ versions; nothing falls back silently to less.
 
 from __future__ import annotations
 
+from os.path import isfile as _is_file
+
+try:
+    import spprof._engine  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != "spprof._engine":
+        raise
+    remedy = (
+        "it was built for another Python; install spprof with this interpreter's own pip"
+        if _is_file(__file__)
+        else "Python cannot import it from an archive; install spprof beside the archive, or pack with a tool that "
+        "unpacks what it runs (shiv, PyInstaller)"
+    )
+    raise ImportError(f"spprof has no extension module here ({__file__}): {remedy}") from error
 from spprof import memprof
 from spprof._engine import VERSION as __version__  # noqa: N811
 from spprof.cpu import Profiler, is_active, profile, start, stats, stop

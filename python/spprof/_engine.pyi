@@ -1,6 +1,6 @@
 """The extension module: a thin C layer between the engine and `spprof.memprof`. Not a public interface."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, Optional, TypedDict
 
 VERSION: Final[str]
@@ -182,3 +182,20 @@ def repeat_signal(number: int) -> None:
 
 def signal_handled() -> None:
     """The handler has begun: no more of the signal that it was called for."""
+
+def has_default_action(number: int) -> bool:
+    """Whether neither Python nor C has set a handler, or ignores the signal. OSError: no such signal."""
+
+def call_before(function: Callable[..., Any], callback: Callable[..., object]) -> Optional[Callable[..., Any]]:
+    """What looks and works like ``function``, which is posix's ``_exit``, ``abort``, ``execv`` or ``execve``, and calls
+    ``callback`` before it, with its first argument if it has one, whose errors are forgotten. None: it is another."""
+
+def end_within(seconds: float, status: int, signal: int) -> bool:
+    """Has the process end by the signal, or with the status if ``signal`` is 0, if it is still there after that time;
+    the first call counts. False: there is no thread for it."""
+
+def take_reserve() -> None:
+    """Keeps address space for when memory runs out, unless it does: up to 48 MiB and a tenth of the process's limit."""
+
+def give_reserve_back() -> bool:
+    """Lets the program, and us, have it. False: there was none."""

@@ -28,6 +28,7 @@ from spprof.cpu_time.profile import take
 from spprof.cpu_time.thread_names import ids, python_names
 from spprof.formats import format_of
 from spprof.results import CpuStats
+from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,12 +92,12 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     child writes to the same path with its pid behind it.
 
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
-    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: the system has neither
-    timers nor threads to offer. Where it has no timers (``timer_create`` is refused by a sandbox), a RuntimeWarning
-    says so, and a thread takes the samples.
+    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: a sandbox grants neither
+    timers nor a thread that sends signals, or refuses to tell CPU time. Where it refuses only timers (``timer_create``
+    or ``timer_settime``), a RuntimeWarning says so, and a thread takes the samples.
     """
-    if _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path)) == "thread":
-        _warn_of_thread()
+    ticks = _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
+    _warn_of_limits(ticks)
 
 
 def stop() -> Profile:
@@ -144,9 +145,14 @@ class Profiler:
     It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
     ``start()``.
 
+    A block that is suspended in a generator or coroutine when the interpreter exits ends there, like a profile that is
+    never stopped: with an ``output_path`` it is saved.
+
     RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
     own GIL.
     """
+
+    _is_torn_down = staticmethod(is_torn_down)
 
     def __init__(
         self, interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None
@@ -163,8 +169,7 @@ class Profiler:
         return self._profile
 
     def __enter__(self) -> Profiler:
-        if self._begin() == "thread":
-            _warn_of_thread()
+        _warn_of_limits(self._begin())
         return self
 
     def _begin(self) -> str:
@@ -176,6 +181,8 @@ class Profiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._is_torn_down():  # the exit handler has ended it
+            return
         if _engine.cpu_is_active():  # else the block itself has stopped the profiler
             _engine.cpu_stop()
         self._profile = running()
@@ -238,23 +245,47 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
     ticks = "timer" if session.is_off else _engine.cpu_start(interval_ns, mode, native)
     kept, first = _engine.kept(), object()
     kept[_SESSION] = session
+    if not session.is_off:
+        _engine.take_reserve()
     if kept.setdefault("CPU ends at exit", first) is first:
         atexit.register(_at_exit)
     return ticks
 
 
 BY_THREAD = (
-    "the system refuses timers (timer_create), so a thread takes the samples, by the clock; "
+    "the system refuses timers (timer_create, timer_settime), so a thread takes the samples, by the clock; "
     "weights are CPU time all the same"
 )
 
 
-def _warn_of_thread() -> None:
+_UNLISTED = (
+    "the threads cannot be listed (is /proc mounted, and readable?), so only the one that starts the profile may be "
+    "sampled: make /proc/self/task readable"
+)
+
+
+def _warn_of_limits(ticks: str) -> None:
+    """Say what the system withholds, at the caller of the caller."""
+    words = [BY_THREAD] if ticks == "thread" else []
+    if not _finds_threads(ticks):
+        words.append(_UNLISTED)
+    if not words:
+        return
     try:
-        warnings.warn(BY_THREAD, RuntimeWarning, stacklevel=3)
+        for one in words:
+            warnings.warn(one, RuntimeWarning, stacklevel=3)
     except RuntimeWarning:  # made an error: nothing was started then
         _engine.cpu_stop()
         raise
+
+
+def _finds_threads(ticks: str) -> bool:
+    """Whether other threads are found: by the list, or from Linux 6.4 on by the signals of the process's timer."""
+    return bool(ids()) or (ticks == "timer" and _linux() >= (6, 4))
+
+
+def _linux() -> tuple[int, ...]:
+    return tuple(int(number) for number in os.uname().release.split("-")[0].split(".")[:2] if number.isdigit())
 
 
 _ENDED_EARLY = {

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import atexit
 import operator
+import warnings
 
 from spprof import _engine, environment
 from spprof.analysis.sites import rounded
 from spprof.heap.samples import allocated_by_stack
 from spprof.heap.snapshot import HeapSnapshot, take
+from spprof.reserve import with_reserve
 from spprof.results import (
     AllocationSample,
     Frame,
@@ -31,6 +33,7 @@ from spprof.results import (
     MemProfStats,
     SiteDifference,
 )
+from spprof.teardown import is_torn_down
 from spprof.text import percent
 
 TYPE_CHECKING = False
@@ -80,7 +83,8 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
 
     ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
     integer (a bool is none). RuntimeError: already active, shut down, the native mode is unavailable, or this is a
-    subinterpreter with its own GIL; the message says what to do.
+    subinterpreter with its own GIL; the message says what to do. If ``"auto"`` finds no malloc call that it can patch,
+    a RuntimeWarning says so, and only Python's allocators are sampled.
     """
     _start(*_checked(sampling_rate_kb, native, seed))
 
@@ -99,6 +103,10 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
+    return with_reserve(_snapshot)
+
+
+def _snapshot() -> HeapSnapshot:
     if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
     return take()
@@ -153,11 +161,14 @@ class MemoryProfiler:
         print(profiler.snapshot)
 
     ``snapshot`` shows only blocks that were allocated inside the block and live at its end. It may be used again, one
-    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``.
+    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``. A block that
+    is suspended in a generator or coroutine when the interpreter exits has no snapshot.
 
     RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
     nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL.
     """
+
+    _is_torn_down = staticmethod(is_torn_down)
 
     def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
         self._rate_bytes, self._native, self._seed = _checked(sampling_rate_kb, native, seed)
@@ -193,6 +204,8 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._is_torn_down():  # the profiler has been shut down
+            return
         try:
             self._snapshot = take(self._serial_before, self._before, self._total_before)
         finally:
@@ -205,9 +218,25 @@ def _start(rate_bytes: int, native: str, seed: int | None) -> None:
     if environment.keeps_from_starting():
         return
     _engine.start(rate_bytes, native, seed)
+    _engine.take_reserve()
+    if native == "auto" and _engine.stats()["native_mode"] == "off":
+        _warn_of_off()
     first = object()
     if _engine.kept().setdefault("heap ends at exit", first) is first:
         atexit.register(shutdown if _engine.is_main_interpreter() else _stop_own)
+
+
+def _warn_of_off() -> None:
+    words = (
+        "the heap profiler found no malloc call that it could patch (a statically linked program, or a sandbox that "
+        "refuses process_vm_writev where there is no /proc), so it samples Python's allocators only: start the program "
+        f'with LD_PRELOAD={_engine.library_path()}, or use native="off" if that is what you want'
+    )
+    try:
+        warnings.warn(words, RuntimeWarning, stacklevel=4)
+    except RuntimeWarning:  # made an error: nothing was started then
+        _engine.stop()
+        raise
 
 
 def _stop_own() -> None:

@@ -79,7 +79,8 @@ def site_text(function: str, file: str, line: int) -> str:
 def visible(name: str, forbidden: str = "") -> str:
     r"""``name`` in one line that can be encoded.
 
-    Control characters, line ends, lone surrogates and the ``forbidden`` characters become escapes: ``\n``, ``\x3b``.
+    Control characters, line ends, lone surrogates and the ``forbidden`` characters become escapes: ``\n``, ``\x3b``. A
+    byte of a file name that is no UTF-8 (PEP 383) is ``\xe9``; a character of that number would be ``\u00e9``.
     """
     if name.isprintable() and not any(character in name for character in forbidden):
         return name
@@ -87,6 +88,16 @@ def visible(name: str, forbidden: str = "") -> str:
         character if character.isprintable() and character not in forbidden else _escaped(character)
         for character in name
     )
+
+
+def spelled(path: str) -> str:
+    r"""``path`` without what ``visible`` would make of a byte: a name that has the four characters ``\xe9`` is not the
+    one that has that byte, and is ``\x5cxe9`` in files."""
+    parts = path.split("\\x")
+    for at in range(1, len(parts)):
+        is_byte = len(parts[at]) > 1 and all(digit in "0123456789abcdef" for digit in parts[at][:2])
+        parts[at] = ("\\x5cx" if is_byte else "\\x") + parts[at]
+    return "".join(parts)
 
 
 def _in_units(size: int, units: tuple[tuple[str, int], ...]) -> str:
@@ -118,5 +129,10 @@ def _without_zero(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
+    number = ord(character)
+    if 0xDC80 <= number <= 0xDCFF:
+        return f"\\x{number - 0xDC00:02x}"
+    if 0x80 <= number <= 0xFF:
+        return f"\\u{number:04x}"
     escaped = character.encode("unicode_escape").decode("ascii")
     return escaped if escaped != character else f"\\x{ord(character):02x}"

@@ -10,6 +10,8 @@ uint64_t sp_clock_monotonic_ns(void);
 
 /* CPU time of the calling thread, and of the whole process with the threads that have ended: that in microseconds. */
 uint64_t sp_clock_thread_cpu_ns(void);
+/* False: a sandbox keeps the kernel from telling. */
+bool sp_clock_tells_cpu(void);
 uint64_t sp_clock_process_cpu_ns(void);
 
 /* CPU time of a thread of this process. False: there is none of that id. Leaves errno alone. */

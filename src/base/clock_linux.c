@@ -26,6 +26,14 @@ uint64_t sp_clock_thread_cpu_ns(void) {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
+bool sp_clock_tells_cpu(void) {
+    struct timespec now;
+    int saved_errno = errno;
+    bool told = clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0;
+    errno = saved_errno;
+    return told;
+}
+
 /* The process's CPU clock itself stands still between the kernel's ticks while a timer on it runs. */
 uint64_t sp_clock_process_cpu_ns(void) {
     struct rusage usage = {0};

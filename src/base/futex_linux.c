@@ -1,6 +1,8 @@
 #include "futex.h"
 
+#include <errno.h>
 #include <linux/futex.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -12,7 +14,9 @@ void sp_futex_wait(_Atomic uint32_t *word, uint32_t value) {
 
 void sp_futex_wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ns) {
     struct timespec limit = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &limit, NULL, 0);
+    bool refused = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &limit, NULL, 0) != 0 &&
+                   (errno == ENOSYS || errno == EPERM);
+    if (refused) nanosleep(&limit, NULL); /* nobody may spin for ever */
 }
 
 void sp_futex_wake_one(_Atomic uint32_t *word) {

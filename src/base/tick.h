@@ -60,7 +60,9 @@ int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie);
 /* One for the process, on the CPU time of all its threads or on the monotonic clock. The kernel chooses the thread:
  * since 6.4 the one that runs, before rather the first; unless `thread_id` names one that is to get the signals. */
 int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t cookie);
-void sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns);
+/* False: the kernel will not. */
+bool sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns);
+/* One that the kernel keeps is disarmed. */
 void sp_tick_delete(int timer);
 
 /* The same signal without a timer. False: the thread has ended, or the kernel queues no more. */

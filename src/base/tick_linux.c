@@ -170,16 +170,17 @@ static struct timespec timespec_of(uint64_t ns) {
     return (struct timespec){.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
 }
 
-void sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns) {
+bool sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns) {
     int saved_errno = errno;
     struct itimerspec times = {.it_value = timespec_of(first_ns), .it_interval = timespec_of(interval_ns)};
-    syscall(SYS_timer_settime, timer, 0, &times, NULL);
+    bool armed = syscall(SYS_timer_settime, timer, 0, &times, NULL) == 0;
     errno = saved_errno;
+    return armed;
 }
 
 void sp_tick_delete(int timer) {
     int saved_errno = errno;
-    syscall(SYS_timer_delete, timer);
+    if (syscall(SYS_timer_delete, timer) != 0) sp_tick_arm(timer, 0, 0);
     errno = saved_errno;
 }
 

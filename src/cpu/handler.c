@@ -86,13 +86,21 @@ static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted,
         count_torn();
 }
 
+/* By the monotonic clock in wall mode. Reading a thread's CPU clock makes the kernel see whether its time slice ended.
+ * A tick by the wall comes between two of the kernel's own: the thread would be put aside there, and never be on when
+ * the kernel counts CPU time for ITIMER_PROF and RLIMIT_CPU. */
+static uint64_t work_clock_ns(void) {
+    return sp_the_cpu.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
+}
+
 static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupted) {
-    moment begin = {.monotonic_ns = sp_clock_monotonic_ns(), .cpu_ns = sp_clock_thread_cpu_ns()};
+    uint64_t work_ns = work_clock_ns();
+    moment begin = {.monotonic_ns = sp_clock_monotonic_ns(), .cpu_ns = work_ns};
     spprof_this_thread.cpu_session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
     take_sample(slot, interrupted, &begin);
     if (has_stack_room(interrupted)) sp_finder_help();
-    atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, sp_clock_thread_cpu_ns() - begin.cpu_ns, memory_order_relaxed);
+    atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, work_clock_ns() - work_ns, memory_order_relaxed);
 }
 
 /* A number that no timer has is somebody's invention. */

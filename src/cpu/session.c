@@ -84,12 +84,21 @@ static void prepare_once(void) {
 }
 
 /* At least the two without which nothing is sampled: this thread's, and the one that finds the others. */
+#define SELDOM_NS UINT64_C(1000000000000000) /* eleven days */
+
 static bool grants_timers(void) {
     int own = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 0);
     int finder = sp_tick_create_for_process(SP_TICK_CPU, 0, 0);
+    bool granted = own != SP_TICK_NONE && finder != SP_TICK_NONE && sp_tick_arm(own, SELDOM_NS, SELDOM_NS) &&
+                   sp_tick_arm(finder, SELDOM_NS, SELDOM_NS);
     if (own != SP_TICK_NONE) sp_tick_delete(own);
     if (finder != SP_TICK_NONE) sp_tick_delete(finder);
-    return own != SP_TICK_NONE && finder != SP_TICK_NONE;
+    return granted;
+}
+
+/* To this thread, in no session's name. */
+static bool grants_signals(void) {
+    return sp_tick_send(sp_thread_kernel_id(), 0);
 }
 
 static void know_threads(void) {
@@ -106,7 +115,10 @@ static spprof_cpu_status start_locked(const spprof_cpu_plan *plan) {
     if (!sp_tick_install(sp_cpu_on_tick)) return SPPROF_CPU_NO_SIGNAL;
     prepare_once();
     sp_signal_stacks_look(false);
-    if (!open_session(plan, grants_timers())) return SPPROF_CPU_OUT_OF_MEMORY;
+    if (!plan->wall && !sp_clock_tells_cpu()) return SPPROF_CPU_NO_CLOCK;
+    bool has_timers = grants_timers();
+    if (!has_timers && !grants_signals()) return SPPROF_CPU_NO_TICKS;
+    if (!open_session(plan, has_timers)) return SPPROF_CPU_OUT_OF_MEMORY;
     know_threads();
     if (!cpu->by_thread || sp_sender_begin()) return SPPROF_CPU_OK;
     close_session();

@@ -143,8 +143,10 @@ static bool give_timer(sp_thread_slot *slot, uint32_t thread_id) {
     if (!table.plan.has_timers || slot->unfit) return true;
     slot->timer = sp_tick_create(thread_id, table.plan.wall ? SP_TICK_WALL : SP_TICK_CPU, cookie);
     if (slot->timer == SP_TICK_NONE) return false;
-    sp_tick_arm(slot->timer, first_tick_ns(), table.plan.interval_ns);
-    return true;
+    if (sp_tick_arm(slot->timer, first_tick_ns(), table.plan.interval_ns)) return true;
+    sp_tick_delete(slot->timer);
+    slot->timer = SP_TICK_NONE;
+    return false;
 }
 
 static void take_timer(sp_thread_slot *slot) {

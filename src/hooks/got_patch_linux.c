@@ -168,6 +168,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     sp_elf_object object;
     bool skip = scan->index++ < scan->first || !sp_elf_object_read(info, &object);
     if (skip || sp_elf_object_is_apart(&object)) return 0;
+    sp_page_protections_of(&scan->protections, info);
     learn_program(&object);
     visit_object(scan, &object);
     if (!scan->incomplete && !scan->only) seen_objects = scan->index;
@@ -310,6 +311,7 @@ static int lead_symbol(struct dl_phdr_info *info, size_t size, void *data) {
     const ElfW(Sym) *symbol = sp_elf_object_find_symbol(&object, signal_stacks.name);
     if (!symbol || object.base + symbol->st_value != signal_stacks.original) return 0;
     uintptr_t *value = (uintptr_t *)(uintptr_t)&symbol->st_value;
+    sp_page_protections_of(&scan->protections, info);
     sp_page_protections_store(&scan->protections, value, signal_stacks.hook - object.base);
     return 1;
 }

@@ -2,9 +2,12 @@
 
 #include "memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define FIRST_CAPACITY (256 * 1024) /* about 2500 mappings */
@@ -25,14 +28,16 @@ static size_t read_whole(int file, char *text, size_t capacity) {
     return length;
 }
 
+/* False: there is none, or it is empty. */
 static bool read_list(sp_page_protections *protections) {
+    const struct dl_phdr_info *object = protections->object;
     for (size_t capacity = FIRST_CAPACITY;; capacity *= 2) {
         int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
         char *text = file >= 0 ? sp_memory_map(capacity) : NULL;
         size_t length = text ? read_whole(file, text, capacity) : 0;
         if (file >= 0) close(file);
-        *protections = (sp_page_protections){.text = text, .length = length, .capacity = capacity};
-        if (!text) return false;
+        *protections = (sp_page_protections){.text = text, .length = length, .capacity = capacity, .object = object};
+        if (length == 0) return false;
         if (length < capacity) return true;
         sp_page_protections_forget(protections);
     }
@@ -66,9 +71,44 @@ static bool find_mapping(sp_page_protections *found, uintptr_t address) {
     return false;
 }
 
+/* ---- Without the list ---- */
+
+/* A file system without /proc, a sandbox that lets no file be opened. The slot is written over by itself: the kernel
+ * refuses that where we may not write either. 0: it will not say. */
+static int writable(uintptr_t *slot) {
+    uintptr_t value = __atomic_load_n(slot, __ATOMIC_RELAXED);
+    struct iovec here = {.iov_base = &value, .iov_len = sizeof value},
+                 there = {.iov_base = slot, .iov_len = sizeof *slot};
+    if (syscall(SYS_process_vm_writev, getpid(), &here, 1UL, &there, 1UL, 0UL) == (long)sizeof value) return PROT_WRITE;
+    return errno == EFAULT ? PROT_READ : 0;
+}
+
+/* What was made read-only once the loader was done (RELRO) is no matter of the segment's: it is tried. */
+static bool find_by_segments(sp_page_protections *found, uintptr_t *slot) {
+    const struct dl_phdr_info *info = found->object;
+    for (int i = 0; info && i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        uintptr_t start = info->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type != PT_LOAD || (uintptr_t)slot < start || (uintptr_t)slot - start >= segment->p_memsz)
+            continue;
+        int written = writable(slot);
+        found->protection = PROT_READ | written | (segment->p_flags & PF_X ? PROT_EXEC : 0);
+        return written != 0;
+    }
+    return false;
+}
+
+static bool find_protection(sp_page_protections *found, uintptr_t *slot) {
+    if (!found->text && !found->cannot_read) found->cannot_read = !read_list(found);
+    return found->cannot_read ? find_by_segments(found, slot) : find_mapping(found, (uintptr_t)slot);
+}
+
+void sp_page_protections_of(sp_page_protections *protections, const struct dl_phdr_info *object) {
+    protections->object = object;
+}
+
 bool sp_page_protections_store(sp_page_protections *protections, uintptr_t *slot, uintptr_t value) {
-    if (!protections->text && !read_list(protections)) return false;
-    if (!find_mapping(protections, (uintptr_t)slot)) return false;
+    if (!find_protection(protections, slot)) return false;
     int protection = protections->protection;
     size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
     void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned: it lies in one page */

@@ -159,8 +159,28 @@ def tick():
 
 
 CALL_NUMBERS = {
-    "timer_create": {"x86_64": 222, "aarch64": 107},
+    "clock_gettime": {"x86_64": 228, "aarch64": 113},
+    "clone": {"x86_64": 56, "aarch64": 220},
+    "clone3": {"x86_64": 435, "aarch64": 435},
+    "get_robust_list": {"x86_64": 274, "aarch64": 100},
+    "getdents64": {"x86_64": 217, "aarch64": 61},
+    "getrandom": {"x86_64": 318, "aarch64": 278},
+    "getrusage": {"x86_64": 98, "aarch64": 165},
+    "madvise": {"x86_64": 28, "aarch64": 233},
+    "mprotect": {"x86_64": 10, "aarch64": 226},
+    "openat": {"x86_64": 257, "aarch64": 56},
+    "prctl": {"x86_64": 157, "aarch64": 167},
     "process_vm_readv": {"x86_64": 310, "aarch64": 270},
+    "process_vm_writev": {"x86_64": 311, "aarch64": 271},
+    "rt_sigaction": {"x86_64": 13, "aarch64": 134},
+    "rt_sigprocmask": {"x86_64": 14, "aarch64": 135},
+    "rt_sigtimedwait": {"x86_64": 128, "aarch64": 137},
+    "rt_tgsigqueueinfo": {"x86_64": 297, "aarch64": 240},
+    "sigaltstack": {"x86_64": 131, "aarch64": 132},
+    "tgkill": {"x86_64": 234, "aarch64": 131},
+    "timer_create": {"x86_64": 222, "aarch64": 107},
+    "timer_delete": {"x86_64": 226, "aarch64": 111},
+    "timer_settime": {"x86_64": 223, "aarch64": 110},
 }
 
 

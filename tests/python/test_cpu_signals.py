@@ -50,6 +50,17 @@ def test_waits_in_python_last_as_long_and_give_the_same(spender: Spender, mode: 
     spender.run(specimen("cpu_signals/waits_in_python_last_as_long_and_give_the_same"), mode)
 
 
+@pytest.mark.parametrize("native", ["python", "native"])
+def test_ticks_by_the_wall_read_no_cpu_clock(spender: Spender, native: str):
+    """The kernel put the thread aside there, and hardly counted its CPU time for ITIMER_PROF on a busy machine.
+
+    bench/wall_itimer.py shows it.
+    """
+    said = spender.run(specimen("cpu_signals/ticks_by_the_wall_read_no_cpu_clock"), native)
+    if said:
+        pytest.skip(said)
+
+
 def test_handlers_of_python_run(spender: Spender):
     spender.run("""
         came = []

@@ -1,7 +1,9 @@
 """Samples the program and writes its files: at the end, when a signal ends it, and every so often.
 
     start ─► the program ─┬─ ends, raises, sys.exit ─► atexit ────────────┐
-                          ├─ SIGTERM, SIGHUP (unless it handles them) ────┼─► finish: the files, a summary on stderr
+                          ├─ os._exit, os.abort ──────────────────────────┤
+                          ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
+                          ├─ os.execv, os.execve ─► the files, as that may fail
                           ├─ every SECONDS, on a thread ─► the files      │
                           └─ forks ─► the child: the same for FILE.<pid> ─┘   (a child says nothing)
 
@@ -10,19 +12,22 @@ it. One that comes just before the program waits in C would only be looked at wh
 is repeated until it is (src/python/signal_repeat.h). Around a fork the signals are blocked: CPython forgets those that
 reach a child before it has set itself up, and a pool that terminates its workers would wait for them forever. Our own
 code does not show (``cli.own_frames``, ``symbolize.own_code``).
+
+Status: as without us, always. Whatever holds finishing up, a thread of C ends the process after a while
+(src/python/module/endings.h). A thread that ends the process by os._exit never lets another thread's end pass.
 """
 
 from __future__ import annotations
 
-import _thread
 import atexit
 import fcntl
 import os
 import signal
 import stat
 import sys
+from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
 from spprof.cli import recordings, summary
@@ -30,17 +35,35 @@ from spprof.cli.terminal import say
 from spprof.text import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from spprof.cli.recordings import Recording
     from spprof.cli.run import Settings
 
-_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGABRT,
+    signal.SIGALRM,
+    signal.SIGVTALRM,
+    signal.SIGXCPU,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""Those that end a process by default, and that people and systems send for it. Left out: SIGINT, of which Python makes
+an exception; faults, in which no Python can run, and SIGKILL; those that profilers, timers and garbage collectors use
+(SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTRAP, SIGSYS, the real-time ones); SIGPIPE and SIGXFSZ, which Python ignores."""
+
 _RESERVE_FROM = 40
 """The least number of a reserved descriptor: programs may count on the low ones being free."""
 
 _CALLS_KEPT = 500
 """How many calls deep finishing may go where a signal strikes at the recursion limit."""
+
+_PATIENCE_SECONDS = 30.0
+"""How long finishing may hold up a signal's or os._exit's end."""
 
 _LAST_OF_ALL = -1_000_000
 """Priority among what a worker of multiprocessing does at its end."""
@@ -59,12 +82,17 @@ class Recorder:
 
     def _begin(self) -> None:
         """The state of a process that has written nothing yet."""
-        self._writing = _thread.allocate_lock()
+        self._writing = allocate_lock()
         self._writer = 0
-        self._ending_signal = 0
-        self._is_finishing = False
+        self._finishing = allocate_lock()
+        self._finisher = 0
         self._finished = False
+        self._ending_signal = 0
+        self._flushes = True
+        self._said = ""
+        self._ends_at_once = 0
         self._masks: dict[int, set[signal.Signals | int]] = {}
+        self._samples_before: dict[Recording, int] = {}
 
     def _path(self, recording: Recording) -> str:
         """Where this process writes."""
@@ -77,10 +105,14 @@ class Recorder:
         for recording in self._recordings:
             recording.start()
         atexit.register(self.finish)  # after start, which registers the shutdown: this runs before it
-        for number in _ENDING_SIGNALS:
-            if signal.getsignal(number) is signal.SIG_DFL:
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) is signal.SIG_DFL and _engine.has_default_action(number):
                 signal.signal(number, self._on_signal)
                 _engine.repeat_signal(number)
+        _put_before("_exit", self._before_exit)
+        _put_before("abort", self._before_abort)
+        _put_before("execv", self._before_exec)
+        _put_before("execve", self._before_exec)
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
         )
@@ -88,50 +120,114 @@ class Recorder:
 
     def finish(self) -> None:
         """Writes the files for the last time. In the first process also says so."""
-        if self._finished or self._is_finishing:
-            return
-        self._is_finishing = True
         try:
-            self._finish()
-        except Exception as error:  # whatever it is, it is not the program's
-            say(f"the profile is incomplete: {error!r}")
+            self._finish_once()
         finally:
-            self._finished = True
-            self._is_finishing = False
             if self._ending_signal:
                 self._die()
+            if self._ends_at_once not in (0, get_ident()):
+                _wait_forever()
 
-    def _finish(self) -> None:
+    def _finish_once(self, *, ends_process: bool = False, only_own: bool = False) -> None:
+        """Finishes, unless this was done, or this very thread is at it. Another thread's finishing is waited for.
+
+        ``ends_process``: the caller ends the process when this returns, and no other thread may do so before.
+        """
+        if self._finisher == get_ident():
+            return
+        self._finishing.acquire()
+        self._finisher = get_ident()
+        try:
+            if not self._finished:
+                self._finish(only_own)
+        except Exception as error:  # whatever it is, it is not the program's
+            self._say_failure("the profile is incomplete", error)
+        finally:
+            self._finished = True
+            if not ends_process:
+                self._finisher = 0
+                self._finishing.release()
+
+    def _finish(self, only_own: bool) -> None:
         _give_back(self._reserve)
+        _engine.give_reserve_back()
         for recording in reversed(self._recordings):
             recording.stop()
-        wrote = self._write(is_last=True)
+        self._show(self._write(is_last=True, only_own=only_own))
+
+    def _show(self, wrote: list[Recording]) -> None:
         if os.getpid() == self._first_pid:
             for recording in wrote:
-                summary.show(recording.lines(self._path(recording)))
+                summary.show(recording.lines(self._path(recording)), flush=self._flushes)
 
-    def _write(self, *, is_last: bool) -> list[Recording]:
+    def _say_failure(self, what: str, error: Exception) -> None:
+        """Says it, unless that was the last to be said: under --every the same may happen again and again."""
+        with suppress(Exception):  # where memory has run out
+            text = f"{what}: {getattr(error, 'strerror', None) or repr(error)}"
+            if text != self._said:
+                say(text, flush=self._flushes)
+                self._said = text
+
+    def _write(self, *, is_last: bool, only_own: bool = False) -> list[Recording]:
         """Writes the files and returns what was written: nothing where another write is at work in this thread."""
-        if self._writer == _thread.get_ident():
+        if self._writer == get_ident():
             return []
         with self._writing:
-            if (self._finished or self._is_finishing) and not is_last:
+            if (self._finished or self._finisher) and not is_last:
                 return []
-            self._writer = _thread.get_ident()
+            self._writer = get_ident()
             try:
-                return [recording for recording in self._recordings if self._write_locked(recording)]
+                wanted = [one for one in self._recordings if not only_own or self._has_own(one)]
+                return [recording for recording in wanted if self._write_locked(recording)]
             finally:
                 self._writer = 0
 
     def _write_locked(self, recording: Recording) -> bool:
         """Writes one file. False: it failed, which was said."""
-        path = self._path(recording)
+        path = recording.output
         try:
+            path = self._path(recording)
             recording.write(path, self._notes)
         except Exception as error:  # whatever it is, it is not the program's
-            say(f"{visible(path)}: {getattr(error, 'strerror', None) or repr(error)}")
+            self._say_failure(visible(path), error)
             return False
         return True
+
+    # ---- what ends the process at once, or replaces it
+
+    def _has_own(self, recording: Recording) -> bool:
+        """Whether this process has sampled anything itself. Children that have not, and end at once or become another
+        program, are helpers of the program's on their way to that: they leave no file, and take no time for it."""
+        return recording.samples() != self._samples_before.get(recording, -1)
+
+    def _before_exit(self, status: int) -> None:
+        self._before_end(status, 0)
+
+    def _before_abort(self) -> None:
+        self._before_end(0, signal.SIGABRT)
+
+    def _before_end(self, status: int, number: int) -> None:
+        if self._finished or not any(map(self._has_own, self._recordings)):
+            return
+        self._ends_at_once = get_ident()
+        _engine.end_within(_PATIENCE_SECONDS, status, number)
+        self._flushes = False
+        self._finish_once(ends_process=True, only_own=True)
+
+    def _before_exec(self, path: Any) -> None:
+        """The profile so far: the program may be refused, and this one goes on."""
+        with suppress(TypeError):  # a descriptor
+            if not os.access(path, os.X_OK):
+                return  # most often one of the folders of PATH
+        if not any(map(self._has_own, self._recordings)):
+            return
+        self._flushes = False
+        try:
+            self._show(self._write(is_last=False, only_own=True))
+        finally:
+            self._flushes = True
+        if self._ending_signal:  # which came before
+            _wait_forever()
 
     # ---- signals
 
@@ -140,10 +236,12 @@ class Recorder:
         sys.setrecursionlimit(sys.getrecursionlimit() + _CALLS_KEPT)  # the process ends: it is not set back
         _engine.signal_handled()
         self._ending_signal = number
-        if self._is_finishing:
+        _engine.end_within(_PATIENCE_SECONDS, 0, number)
+        self._flushes = False
+        if self._finisher == get_ident():
             return  # interrupted: it ends the process when it is through
         try:
-            self.finish()
+            self._finish_once(ends_process=True)
         finally:
             self._die()
 
@@ -155,14 +253,15 @@ class Recorder:
     # ---- forks and ticks
 
     def _before_fork(self) -> None:
-        self._masks[_thread.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING_SIGNALS)
+        self._masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
 
     def _after_fork_in_parent(self) -> None:
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(_thread.get_ident()))
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(get_ident()))
 
     def _after_fork(self) -> None:
-        mask = self._masks.pop(_thread.get_ident())
+        mask = self._masks.pop(get_ident())
         self._begin()
+        self._samples_before = {recording: recording.samples() for recording in self._recordings}
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
         util = sys.modules.get("multiprocessing.util")
@@ -170,16 +269,40 @@ class Recorder:
             util.register_after_fork(self, _finish_with_worker)
 
     def _start_ticking(self) -> None:
-        if self._settings.every:
-            _thread.start_new_thread(self._tick, ())
+        if not self._settings.every:
+            return
+        try:
+            start_new_thread(self._tick, ())
+        except (RuntimeError, MemoryError) as error:
+            self._say_failure("--every: the file is only written at the end", error)
 
     def _tick(self) -> None:
-        waiting = _thread.allocate_lock()
+        waiting = allocate_lock()
         waiting.acquire()
         while not self._finished:
             waiting.acquire(timeout=self._settings.every)
             if not self._finished:
-                self._write(is_last=False)
+                with suppress(MemoryError):  # there may be some again
+                    self._write(is_last=False)
+
+
+def _wait_forever() -> None:
+    """Another thread ends the process."""
+    lock = allocate_lock()
+    lock.acquire()
+    lock.acquire()
+
+
+def _put_before(name: str, callback: Callable[..., object]) -> None:
+    """Has a function of ``os`` call back first, unless another tool has replaced it."""
+    posix = sys.modules["posix"]
+    original = getattr(posix, name, None)
+    if original is None or getattr(os, name, None) is not original:
+        return
+    wrapper = _engine.call_before(original, callback)
+    if wrapper is not None:
+        setattr(posix, name, wrapper)
+        setattr(os, name, wrapper)
 
 
 def _reserved_descriptors() -> dict[int, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from spprof import cpu, memprof
+from spprof import _engine, cpu, memprof
 from spprof.cli import summary
 from spprof.cli.arguments import format_of_output
 from spprof.cli.own_frames import cpu_without_own_frames, heap_without_own_frames
@@ -42,6 +42,10 @@ class Recording(ABC):
         """What was recorded so far."""
 
     @abstractmethod
+    def samples(self) -> int:
+        """How many samples there were so far."""
+
+    @abstractmethod
     def lines(self, path: str) -> Iterable[str]:
         """The summary of what was last written, to ``path``."""
 
@@ -70,6 +74,9 @@ class HeapRecording(Recording):
     def take(self) -> HeapSnapshot:
         return heap_without_own_frames(snapshot.take())
 
+    def samples(self) -> int:
+        return _engine.stats()["total_samples"]
+
     def lines(self, path: str) -> Iterable[str]:
         return summary.heap_lines(self._last, path, self._rate_kb)
 
@@ -93,6 +100,9 @@ class CpuRecording(Recording):
 
     def take(self) -> Profile:
         return cpu_without_own_frames(self._stopped or cpu.running())
+
+    def samples(self) -> int:
+        return _engine.cpu_stats()["samples"]
 
     def lines(self, path: str) -> Iterable[str]:
         return summary.cpu_lines(self._last, path)

@@ -57,6 +57,8 @@ def main(words: list[str]) -> int:
     """Replaces this process by the program. Returns only if that fails; exit status 2 for bad usage."""
     own, is_module, program = _split(words)
     parser = _parser()
+    if getattr(sys, "frozen", False):
+        parser.error("this program is frozen and has no interpreter to run another with; use python -m spprof run")
     arguments = parser.parse_args(own)
     if not program:
         parser.error("name a module behind -m" if is_module else "name a script, or -m and a module")

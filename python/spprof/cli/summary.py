@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.site_table import SiteTable, interval, own, own_share
 from spprof.cli.arguments import current_folder, format_of_output
-from spprof.cli.terminal import say
+from spprof.cli.terminal import say, shell_word
 from spprof.cpu_time.text import caveats, headline
 from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
 
@@ -27,10 +26,10 @@ _FEW = 100
 """Samples below which an interval is wider than a fifth of the estimate on either side."""
 
 
-def show(lines: Iterable[str]) -> None:
+def show(lines: Iterable[str], *, flush: bool) -> None:
     """Prints the lines of a summary. Whatever became of stderr, the program's end is not disturbed."""
     for line in lines:
-        say(line)
+        say(line, flush=flush)
 
 
 def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
@@ -63,7 +62,8 @@ def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
 
 
 def _next_command(path: str) -> str:
-    name = shlex.quote(path[len(_STARTED_IN) + 1 :] if path.startswith(_STARTED_IN + os.sep) else path)
+    short = path[len(_STARTED_IN) + 1 :] if path.startswith(_STARTED_IN + os.sep) else path
+    name = shell_word(f"./{short}" if short.startswith("-") else short)
     return f"wrote {name}" + (f"; look at it: spprof table {name}" if format_of_output(path) == "pprof" else "")
 
 

@@ -6,6 +6,7 @@ Nothing is cut short and nothing coloured unless a person sees it; progress goes
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import textwrap
@@ -59,9 +60,10 @@ class Terminal:
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
 
 
-def say(text: str) -> None:
+def say(text: str, *, flush: bool = True) -> None:
     """One line on the process's own stderr; nothing where it has none, or cannot be written to.
 
+    ``flush``: what the program has in the stream's buffer goes before it; not where the process ends without that.
     Not through the stream's buffer: what stayed there the interpreter would try again at the end, and change the exit
     status of a program that had closed its stderr.
     """
@@ -69,8 +71,33 @@ def say(text: str) -> None:
     if stream is None or stream.closed:
         return
     with suppress(OSError, ValueError):
-        stream.flush()  # what the program said stands before
+        if flush:
+            stream.flush()
         os.write(stream.fileno(), f"spprof: {text}\n".encode(stream.encoding or "ascii", "backslashreplace"))
+
+
+def shell_word(name: str) -> str:
+    r"""``name`` as a shell takes it, in one line that stderr can hold: ``'a b'``, ``"$(printf 'a\351')"``.
+
+    ``printf`` is in every POSIX shell, ``$'a\xe9'`` is not. It would lose line ends at the end of a name.
+    """
+    encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
+    try:
+        name.encode(encoding)
+        is_plain = name.isprintable()
+    except UnicodeEncodeError:
+        is_plain = False
+    if is_plain:
+        return shlex.quote(name)
+    octal = "".join(_octal(byte) for byte in os.fsencode(name))
+    return f"$'{octal.replace('%%', '%')}'" if name.endswith("\n") else f"\"$(printf '{octal}')\""
+
+
+def _octal(byte: int) -> str:
+    character = chr(byte)
+    if character == "%":
+        return "%%"
+    return character if character.isascii() and character.isprintable() and character not in "\\'!" else f"\\{byte:03o}"
 
 
 def progress(what: str) -> Callable[[float], None] | None:

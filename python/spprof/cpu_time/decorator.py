@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from spprof import _engine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from typing import Any, Protocol
 
     from spprof.cpu_time.profile import Profile
@@ -81,17 +81,11 @@ class _Calls:
         self._by_thread = by_thread
         self._has_warned = False
 
-    @contextmanager
-    def measured(self, profiled: Any) -> Iterator[None]:
+    def measured(self, profiled: Any) -> _Call:
         """One call, whose profile becomes an attribute of ``profiled``; nothing if a profile is being made already."""
-        profiler = self._begin()
-        try:
-            yield
-        finally:
-            if profiler is not None:
-                profiled.profile = self._end(profiler) or profiled.profile
+        return _Call(self, profiled)
 
-    def _begin(self) -> Profiler | None:
+    def begin(self) -> Profiler | None:
         """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
         if _engine.cpu_is_active():
             return None
@@ -105,7 +99,7 @@ class _Calls:
             return None
         return profiler
 
-    def _end(self, profiler: Profiler) -> Profile | None:
+    def end(self, profiler: Profiler) -> Profile | None:
         """Return the call's profile; None if it cannot be made."""
         try:
             profiler.__exit__(None, None, None)
@@ -120,7 +114,23 @@ class _Calls:
             return
         self._has_warned = True
         with suppress(Exception):
-            warnings.warn(words, RuntimeWarning, stacklevel=6)
+            warnings.warn(words, RuntimeWarning, stacklevel=5)
+
+
+class _Call:
+    """One call. It is not made of a generator, as ``contextlib`` would have it: when the interpreter ends, a call that
+    is suspended is left with no names but its own."""
+
+    def __init__(self, calls: _Calls, profiled: Any) -> None:
+        self._calls = calls
+        self._profiled = profiled
+
+    def __enter__(self) -> None:
+        self._profiler = self._calls.begin()
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if self._profiler is not None:
+            self._profiled.profile = self._calls.end(self._profiler) or self._profiled.profile
 
 
 def _copied(profiler: Profiler) -> Profiler:

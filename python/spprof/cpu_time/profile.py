@@ -19,6 +19,7 @@ from spprof.formats.profile_stacks import ProfileStacks
 from spprof.formats.source import by_thread
 from spprof.records import cached_property, dataclass
 from spprof.report.notebook import iframe
+from spprof.reserve import with_reserve
 from spprof.results import CpuStack
 from spprof.symbolize.own_code import with_own_as_one
 from spprof.symbolize.stacks import KeptStacks
@@ -74,7 +75,7 @@ class Profile(CpuSamples):
 
     def __str__(self) -> str:
         """A table of the ten lines that used the most, and the total."""
-        return text.render(self, self.to_pprof())
+        return with_reserve(lambda: text.render(self, self.to_pprof()))
 
     def __repr__(self) -> str:
         return (
@@ -118,7 +119,7 @@ class Profile(CpuSamples):
 
     @cached_property
     def _pprof(self) -> PprofProfile:
-        return profile_of(self)
+        return with_reserve(profile_of, self)
 
 
 class _Shown:
@@ -139,6 +140,10 @@ def take(names: dict[int, str], threads_before: set[int], threads_now: set[int])
     ``names``: what Python calls its threads. ``threads_before``, ``threads_now``: the ids of those that were there at
     the start, and that are there now. Others came and went, and those without a sample were too short.
     """
+    return with_reserve(_take, names, threads_before, threads_now)
+
+
+def _take(names: dict[int, str], threads_before: set[int], threads_now: set[int]) -> Profile:
     packed, overflow, threads, stats, of_session = _engine.cpu_profile()
     stacks = KeptStacks({number: rest for number, *rest in of_session})
     accounted = threads_now | {thread_id for thread_id, _, samples, _, _ in threads if samples}

@@ -9,9 +9,11 @@ A format is a module with ``write(profile, timeline)``, which yields the file in
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from spprof.formats import collapsed, html, pprof, speedscope
-from spprof.formats.atomic_file import write_file
+from spprof.formats.atomic_file import is_written_directly, write_file
+from spprof.reserve import with_reserve, without_reserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +48,16 @@ def save(
     before is still there.
     """
     target = os.fsdecode(path)
-    write_file(target, FORMATS[format_of(target, format)].write(profile, timeline))
+    module = FORMATS[format_of(target, format)]
+    write = without_reserve if _is_written_directly(target) else with_reserve
+    write(lambda: write_file(target, module.write(profile, timeline)))
+
+
+def _is_written_directly(path: str) -> bool:
+    """Whether what is written cannot be taken back. Where that cannot be told, writing fails and says why."""
+    with suppress(OSError):
+        return is_written_directly(path)
+    return False
 
 
 def format_of(path: str, format: str | None = None) -> str:

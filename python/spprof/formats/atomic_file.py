@@ -17,6 +17,7 @@ from contextlib import suppress
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from io import BufferedWriter
     from typing import NoReturn
 
 _ASIDE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -69,12 +70,21 @@ def _replace(path: str, chunks: Iterable[bytes]) -> None:
 
 
 def _write_and_close(descriptor: int, chunks: Iterable[bytes], *, sync: bool) -> None:
-    with open(descriptor, "wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
+    try:
+        with _file_of(descriptor) as file:
+            for chunk in chunks:
+                file.write(chunk)
         if sync:
-            file.flush()
             os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _file_of(descriptor: int) -> BufferedWriter:
+    try:
+        return open(descriptor, "wb", closefd=False)
+    except RuntimeError as error:  # so it says that there is no memory for its lock
+        raise MemoryError(str(error)) from None
 
 
 def _sync_folder(folder: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spprof.report.build import report_of
-from spprof.report.page import written
+from spprof.report.page import read_parts, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,5 +14,9 @@ if TYPE_CHECKING:
 
 
 def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
-    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
-    yield from written(report_of(profile))
+    """Return the file in pieces. Deterministic: equal profiles give the same bytes. The format has no order in time.
+
+    OSError: the page's own files are missing. It is raised before a file is begun.
+    """
+    read_parts()
+    return written(report_of(profile))

@@ -20,6 +20,7 @@ from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.records import dataclass
 from spprof.report.notebook import iframe
+from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
 from spprof.symbolize.stacks import KeptStacks
 from spprof.text import sampling_text
@@ -96,11 +97,11 @@ class HeapSnapshot(HeapSamples):
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> Profile:
         """Return the snapshot as the profile that a pprof file holds. ``notes`` become comments."""
-        return profile_of(self, notes)
+        return with_reserve(profile_of, self, notes)
 
     def __str__(self) -> str:
         """A table of the ten top sites with their intervals, and the total."""
-        return text.render(self)
+        return with_reserve(text.render, self)
 
     def __repr__(self) -> str:
         low, high = self.heap_bytes_interval()
@@ -120,6 +121,10 @@ def take(after_serial: int = 0, before: Mapping[int, Allocated] | None = None, t
     ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
     serial; both are left out of the totals.
     """
+    return with_reserve(_take, after_serial, before, total_before)
+
+
+def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int) -> HeapSnapshot:
     packed, every_site, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
     sites, own_sites = _apart(every_site)
     packed = _without(packed, {site[0] for site in own_sites if site[1]})

@@ -8,6 +8,8 @@ from __future__ import annotations
 from array import array
 
 from spprof.pprof.profile import Location
+from spprof.records import replace
+from spprof.text import spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class Locations:
 
     def _location(self, frame: Frame) -> Location:
         """A native frame's address is that of its return; the call stands before it."""
+        if "\\x" in frame.file:
+            frame = replace(frame, file=spelled(frame.file))
         if frame.address == 0:
             return Location((frame,), -1, 0)
         return Location((frame,), self._mappings.index_of(frame.address - 1), frame.address - 1)

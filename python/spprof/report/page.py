@@ -72,8 +72,8 @@ def _read(name: str) -> str:
     if name not in _assets:
         raise OSError(
             errno.ENOENT,
-            "spprof was installed or frozen without the files of its HTML page; add the package's data to the "
-            "program (--collect-data spprof, --include-package-data=spprof), or save as .pb.gz",
+            "this program was frozen without the files of spprof's HTML page; add them (PyInstaller: --collect-data "
+            "spprof; Nuitka: --include-package-data=spprof), or save as .pb.gz",
             name,
         )
     return _assets[name].decode("utf-8")

@@ -57,8 +57,11 @@ class Modules:
 
     def latest_at(self, address: int) -> Module | None:
         """The module that came last to ``address``."""
-        found = (self._at(generation, address) for generation in self._latest_first)
-        return next(filter(None, found), None)
+        for generation in self._latest_first:
+            found = self._at(generation, address)
+            if found is not None:
+                return found
+        return None
 
     def _at(self, generation: int, address: int) -> Module | None:
         index = bisect_right(self._starts.get(generation, ()), address) - 1

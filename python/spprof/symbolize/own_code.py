@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import Enum
 
 from spprof import _engine
 from spprof.results import Frame
@@ -23,17 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
-class Owner(Enum):
-    """Whose a Python frame is."""
-
-    OURS = 1
-    """The package's."""
-    CALLER = 2
-    """The package's, where it calls the program: what happens beneath is the program's."""
-    LIBRARY = 3
-    """The standard library's: whose it is called by."""
-    PROGRAM = 4
+OURS, CALLER, LIBRARY, PROGRAM = range(4)
+"""Whose a Python frame is: the package's; the package's, where it calls the program, and what happens beneath is the
+program's; the standard library's, and so whose it is called by; the program's."""
 
 
 def _folder_of_code(file: str, levels: int) -> str:
@@ -56,15 +47,15 @@ _MODULES: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
 _GENERATED = ("__init__", "__new__", "__eq__", "__hash__", "__create_fn__", "<lambda>", "<module>")
 """Functions that dataclasses and named tuples make of a text."""
 
-_owner_of_code: dict[int, Owner] = {}
+_owner_of_code: dict[int, int] = {}
 """By the engine's number of a code object, which never means another one."""
 
 
-def owner_of(function: str, file: str) -> Owner:
+def owner_of(function: str, file: str) -> int:
     """Whose a Python frame is."""
     if file.startswith(PACKAGE + os.sep):
-        return Owner.CALLER if file in _CALLERS else Owner.OURS
-    return Owner.LIBRARY if _is_library(function, file) else Owner.PROGRAM
+        return CALLER if file in _CALLERS else OURS
+    return LIBRARY if _is_library(function, file) else PROGRAM
 
 
 def is_own(words: bytes) -> bool:
@@ -76,8 +67,8 @@ def is_own(words: bytes) -> bool:
         owner = _owner_of_code.get(code)
         if owner is None:
             owner = _owner_of_code[code] = owner_of(*_engine.code(word)[:2])
-        if owner is not Owner.LIBRARY:
-            return owner is Owner.OURS
+        if owner != LIBRARY:
+            return owner == OURS
     return False
 
 
@@ -94,9 +85,9 @@ def _last_own(frames: Sequence[Frame]) -> int:
         if not frame.is_python:
             continue
         owner = owner_of(frame.function, frame.file)
-        if owner is Owner.OURS:
+        if owner == OURS:
             last = index
-        elif owner is not Owner.LIBRARY:
+        elif owner != LIBRARY:
             break
     return last
 

@@ -11,8 +11,6 @@
 #define ENCODED_MAX 1024
 #define ASCII_MAX 65535
 
-#define REPLACEMENT 0xFFFDu /* for surrogates, which UTF-8 cannot express */
-
 /* A name as UTF-8: in the unicode object itself, or in the buffer. */
 typedef struct name {
     const char *bytes;
@@ -20,8 +18,9 @@ typedef struct name {
     char buffer[ENCODED_MAX];
 } name;
 
-static bool is_surrogate(Py_UCS4 character) {
-    return character >= 0xD800 && character <= 0xDFFF;
+/* What PEP 383 makes of a byte that is no UTF-8. It becomes that byte again, so that names stay apart. */
+static bool is_escaped_byte(Py_UCS4 character) {
+    return character >= 0xDC80 && character <= 0xDCFF;
 }
 
 static char *put_continuation(char *out, Py_UCS4 character, unsigned shift) {
@@ -31,8 +30,7 @@ static char *put_continuation(char *out, Py_UCS4 character, unsigned shift) {
 
 /* Writes at most four bytes and returns where the next character goes. */
 static char *put_utf8(char *out, Py_UCS4 character) {
-    if (is_surrogate(character)) character = REPLACEMENT;
-    if (character < 0x80) {
+    if (character < 0x80 || is_escaped_byte(character)) {
         *out = (char)character;
         return out + 1;
     }

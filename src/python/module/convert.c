@@ -330,8 +330,8 @@ PyObject *sp_convert_code_with_gil(uint64_t word) {
     spprof_code code;
     if (!(word & SPPROF_FRAME_INTERPRETED) || !spprof_code_get((uint32_t)(word >> 32 & 0x7FFFFFFF), &code))
         return PyErr_Format(PyExc_KeyError, "no code object was recorded for that word");
-    PyObject *function = PyUnicode_DecodeUTF8(code.function, code.function_length, "replace");
-    PyObject *file = PyUnicode_DecodeUTF8(code.file, code.file_length, "replace");
+    PyObject *function = PyUnicode_DecodeUTF8(code.function, code.function_length, "backslashreplace");
+    PyObject *file = PyUnicode_DecodeUTF8(code.file, code.file_length, "surrogateescape");
     int line = code.lines ? sp_pyframes_line(&code, (uint32_t)word) : 0; /* a mark has none */
     PyObject *converted = function && file ? Py_BuildValue("(OOi)", function, file, line) : NULL;
     Py_XDECREF(function);

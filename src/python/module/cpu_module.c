@@ -33,12 +33,19 @@ static PyObject *raise_status(spprof_cpu_status status) {
     case SPPROF_CPU_NO_SIGNAL:
         PyErr_SetString(PyExc_OSError,
                         "the CPU profiler needs a real-time signal, and the program has a handler for each "
-                        "of them: start the profiler before those handlers are installed");
+                        "of them: start the profiler before those handlers are installed (or a sandbox refuses "
+                        "rt_sigaction: allow it)");
         return NULL;
     case SPPROF_CPU_NO_TICKS:
         PyErr_SetString(PyExc_OSError,
-                        "the CPU profiler needs a timer or a thread, and the kernel grants neither: allow "
-                        "timer_create in the sandbox's rules");
+                        "the CPU profiler needs timers, or a thread that sends signals, and the system grants neither: "
+                        "allow timer_create and timer_settime in the sandbox's rules, or else rt_tgsigqueueinfo and "
+                        "another thread");
+        return NULL;
+    case SPPROF_CPU_NO_CLOCK:
+        PyErr_SetString(PyExc_OSError,
+                        "the CPU profiler cannot read CPU time: allow clock_gettime in the sandbox's rules, or use "
+                        "mode=\"wall\"");
         return NULL;
     default:
         return PyErr_NoMemory();
@@ -170,7 +177,7 @@ static PyObject *convert_stacks(const sp_stacks_copy *stacks) {
 
 static PyObject *convert_thread(const spprof_cpu_thread *thread) {
     typedef unsigned long long wide;
-    PyObject *name = PyUnicode_DecodeUTF8(thread->name, (Py_ssize_t)strlen(thread->name), "replace");
+    PyObject *name = PyUnicode_DecodeUTF8(thread->name, (Py_ssize_t)strlen(thread->name), "backslashreplace");
     if (!name) return NULL;
     return Py_BuildValue("(INKKO)", thread->thread_id, name, (wide)thread->samples, (wide)thread->uncovered_ns,
                          thread->blocked ? Py_True : Py_False);

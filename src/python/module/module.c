@@ -6,11 +6,13 @@
 #include "cpu_module.h"
 #include "debug_lines.h"
 #include "demangle.h"
+#include "endings.h"
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
 #include "pymem_hook.h"
 #include "pysymbols.h"
+#include "reserve.h"
 #include "signal_repeat.h"
 #include "spprof.h"
 
@@ -257,6 +259,12 @@ static PyMethodDef methods[] = {
     {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
     {"repeat_signal", sp_signal_repeat_with_gil, METH_O, "repeat_signal(number)"},
     {"signal_handled", sp_signal_handled_with_gil, METH_NOARGS, "signal_handled()"},
+    {"has_default_action", sp_signal_has_default_action_with_gil, METH_O, "has_default_action(number) -> bool"},
+    {"call_before", sp_endings_call_before_with_gil, METH_VARARGS,
+     "call_before(function, callback) -> function or None"},
+    {"end_within", sp_endings_end_within_with_gil, METH_VARARGS, "end_within(seconds, status, signal) -> bool"},
+    {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
+    {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},
     {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
     {NULL, NULL, 0, NULL},

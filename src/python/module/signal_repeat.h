@@ -20,6 +20,9 @@
 /* repeat_signal(number): repeats it from now on, until the program sets another handler. OSError. */
 PyObject *sp_signal_repeat_with_gil(PyObject *module, PyObject *number);
 
+/* has_default_action(number): whether neither Python nor C code has set a handler, or ignores the signal. OSError. */
+PyObject *sp_signal_has_default_action_with_gil(PyObject *module, PyObject *number);
+
 /* signal_handled(): the handler runs; no more of the signal that it was called for. */
 PyObject *sp_signal_handled_with_gil(PyObject *module, PyObject *unused);
 

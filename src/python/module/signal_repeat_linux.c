@@ -82,6 +82,15 @@ PyObject *sp_signal_repeat_with_gil(PyObject *module, PyObject *argument) {
     Py_RETURN_NONE;
 }
 
+PyObject *sp_signal_has_default_action_with_gil(PyObject *module, PyObject *argument) {
+    (void)module;
+    struct sigaction action;
+    long number = PyLong_AsLong(argument);
+    if (number == -1 && PyErr_Occurred()) return NULL;
+    if (sigaction((int)number, NULL, &action) != 0) return PyErr_SetFromErrno(PyExc_OSError);
+    return PyBool_FromLong(action.sa_handler == SIG_DFL);
+}
+
 PyObject *sp_signal_handled_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     if (repeating == getpid()) {

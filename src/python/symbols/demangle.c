@@ -47,7 +47,8 @@ PyObject *sp_demangle_with_gil(PyObject *module, PyObject *name) {
     int status;
     int64_t countdown = sp_aside_begin();
     char *readable = demangle(mangled, NULL, NULL, &status);
-    PyObject *result = readable ? PyUnicode_DecodeUTF8(readable, (Py_ssize_t)strlen(readable), "replace") : Py_None;
+    PyObject *result =
+        readable ? PyUnicode_DecodeUTF8(readable, (Py_ssize_t)strlen(readable), "backslashreplace") : Py_None;
     if (!readable) Py_INCREF(result);
     free(readable);
     sp_aside_end(countdown);

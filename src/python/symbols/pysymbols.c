@@ -74,7 +74,7 @@ static bool ask(const spprof_symbols_query *query, spprof_symbols *symbols, sppr
 static PyObject *convert_symbol(const spprof_symbol *symbol, const spprof_symbols *symbols) {
     bool is_told = symbol->length > 0 && symbol->name + (size_t)symbol->length <= symbols->names_capacity;
     if (!is_told) Py_RETURN_NONE;
-    PyObject *name = PyUnicode_DecodeUTF8(symbols->names + symbol->name, symbol->length, "replace");
+    PyObject *name = PyUnicode_DecodeUTF8(symbols->names + symbol->name, symbol->length, "backslashreplace");
     return name ? Py_BuildValue("(NK)", name, (unsigned long long)symbol->start) : NULL;
 }
 

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 
 import spprof
 import spprof.memprof as memprof
@@ -39,7 +40,7 @@ class Finder:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name == "spprof.report":
+        if name == "dataclasses":
             keep(1_000_300)
 
 
@@ -62,7 +63,9 @@ memprof.start(0)
 snapshot = memprof.get_snapshot()
 snapshot.top_allocators(Count())
 snapshot.save(Path())
-snapshot.save(sys.argv[1] + ".html")
+sys.modules.pop("dataclasses", None)
+with suppress(AttributeError):
+    snapshot.live_samples = 0  # imports the error that dataclasses raise
 gc.callbacks.append(on_collection)
 gc.set_threshold(1)
 memprof.get_snapshot()

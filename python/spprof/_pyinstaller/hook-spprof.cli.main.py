@@ -1,0 +1,6 @@
+# ruff: noqa: N999
+"""The verbs of the command line, which are imported by their names."""
+
+from PyInstaller.utils.hooks import collect_submodules
+
+hiddenimports = collect_submodules("spprof.cli")

@@ -1,0 +1,164 @@
+"""Programs that end in every way, in every place, with and without us: what each leaves, as rows of a table."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from place import SPPROF, theirs
+from specimens import specimen
+from spprof.pprof.file import read_profile
+
+TIMEOUT_SECONDS = 120
+
+SIGNALS = tuple(
+    f"SIG{name}"
+    for name in "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT XCPU XFSZ VTALRM PROF IO "
+    "PWR SYS RTMIN".split()
+)
+"""All whose default action is to end the process, of the real-time ones the first."""
+
+ENDINGS = (
+    "return",
+    "exception",
+    "sys.exit(None)",
+    "sys.exit(7)",
+    "sys.exit('text')",
+    "os._exit(0)",
+    "os._exit(7)",
+    "os._exit at exit",
+    "os.abort",
+    "abort in C",
+    "fault",
+    "MemoryError",
+    "recursion limit",
+    "full disk",
+    "no descriptors",
+    "folder gone",
+    "descriptors closed",
+    "streams closed",
+    "execv",
+    "execvp fails",
+    *SIGNALS,
+)
+
+PLACES = ("script", "-m", "child", "thread")
+
+OUTPUTS = ("pb.gz", "html", "--cpu", "--every")
+
+LEAVE_NONE = {
+    "abort in C",
+    "fault",
+    *(f"SIG{name}" for name in "ILL TRAP BUS FPE KILL SEGV STKFLT PROF IO PWR SYS RTMIN".split()),
+}
+"""At these no Python can run, or none of ours: docs/cli.md names them. With --every the last file is there."""
+
+TOLD = {"full disk": "raise its limit (ulimit -f)"}
+"""Why there is no file, as it is said."""
+
+
+@dataclass
+class Outcome:
+    """What a program left."""
+
+    status: int
+    stdout: str
+    stderr: str
+    files: dict[str, bool] = field(default_factory=dict)
+    """Whether each is whole, by its name, with "N" for the number of a child."""
+
+
+def command(place: str, ending: str, output: str, file: Path | None) -> list[str]:
+    program = ["-m", "program"] if place == "-m" else ["program.py"]
+    inside = place if place in ("child", "thread") else "main"
+    words = [*program, ending, inside]
+    if file is None:
+        return [sys.executable, *words]
+    options = {"--cpu": ["--cpu", "1"], "--every": ["--every", "0.02"]}.get(output, [])
+    waited_for = [str(file)] if output == "--every" else []
+    return [*SPPROF, "run", "-f", "-o", str(file), *options, *words, *waited_for]
+
+
+def run(folder: Path, place: str, ending: str, output: str, *, with_us: bool) -> Outcome:
+    """Runs it in a folder that does not exist yet."""
+    folder.mkdir(parents=True)
+    (folder / "program.py").write_text(specimen("endings/program").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "files").mkdir()
+    file = folder / "files" / ("out.html" if output == "html" else "out.pb.gz") if with_us else None
+    finished = subprocess.run(
+        command(place, ending, output, file),
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+        preexec_fn=_prepare,
+    )
+    outcome = Outcome(finished.returncode, finished.stdout, finished.stderr.replace(str(folder), "."))
+    for path in sorted((folder / "files").iterdir()):
+        if path.name.startswith(".") and ending in LEAVE_NONE:
+            continue  # what was being written when the program was killed
+        outcome.files[re.sub(r"\.\d+$", ".N", path.name)] = is_whole(path)
+    return outcome
+
+
+def _prepare() -> None:
+    """No core files; and what nohup has tests ignore their children would, too."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def is_whole(path: Path) -> bool:
+    data = path.read_bytes()
+    if data.startswith(b"<"):
+        return data.rstrip().endswith(b"</html>")
+    return len(read_profile(str(path)).samples) > 0
+
+
+def expected_files(place: str, ending: str, output: str) -> set[str]:
+    """Names of the files that there should be."""
+    first = "out.html" if output == "html" else "out.pb.gz"
+    firsts = {first, "out.cpu.pb.gz"} if output == "--cpu" else {first}
+    children = {f"{name}.N" for name in firsts} if place == "child" else set()
+    ends_with_none = output != "--every" and (ending in TOLD or ending in LEAVE_NONE)
+    if ends_with_none and place == "child":
+        return firsts
+    return set() if ends_with_none else firsts | children
+
+
+def _comparable(stderr: str, ending: str) -> str:
+    """What the program wrote. A traceback has source lines only where there is memory to read them; and a few of the
+    calls that the recursion limit allows are ours."""
+    text = theirs(stderr)
+    if ending == "MemoryError":
+        text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("    "))
+    return re.sub(r"repeated \d+ more times", "repeated", text)
+
+
+def faults(place: str, ending: str, output: str, plain: Outcome, profiled: Outcome) -> list[str]:
+    """What is not as without us, or missing."""
+    found = []
+    if profiled.status != plain.status:
+        found.append(f"status {profiled.status}, not {plain.status}")
+    if profiled.stdout != plain.stdout:
+        found.append(f"stdout {profiled.stdout!r}, not {plain.stdout!r}")
+    written, wanted_text = (_comparable(one.stderr, ending) for one in (profiled, plain))
+    if written != wanted_text:
+        found.append(f"stderr {written!r}, not {wanted_text!r}")
+    wanted = expected_files(place, ending, output)
+    if set(profiled.files) != wanted:
+        found.append(f"files {sorted(profiled.files)}, not {sorted(wanted)}")
+    found += [f"{name} is broken" for name, whole in profiled.files.items() if not whole]
+    said = TOLD.get(ending)
+    if said and said not in profiled.stderr:
+        found.append(f"nothing was said of {said!r}")
+    return found

@@ -1,0 +1,75 @@
+"""Ends programs in every way, in every place, with every kind of output, with us and without, and writes the table.
+
+python tests/nightly/sweep_endings.py [ENDING...]     all endings unless some are named, for which no table is written
+
+The table, tests/nightly/ENDINGS.md, has a row for each ending and place: the status, which is the same with us, and for
+each kind of output what was left. The exit status is 1 where a run differed from one without us, or left less.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import platform
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "helpers"))
+import endings  # noqa: E402
+
+TABLE = ROOT / "tests" / "nightly" / "ENDINGS.md"
+
+HEAD = """# Results of the sweep of endings
+
+`make endings` writes this table: programs that end in every way under `spprof run`, beside the same ones without it.
+Status, stdout and stderr were the same in every row that has no fault (of a child, its parent prints the status, which
+is compared too). Cells: the files that were left, whole; *says why*: a line on stderr; *none*: the reason is in
+[docs/cli.md](../../docs/cli.md#run).
+
+"""
+
+
+def cell(ending: str, place: str, output: str, folder: Path, plain: endings.Outcome) -> tuple[str, list[str]]:
+    """What stands in the table, and what is wrong."""
+    profiled = endings.run(folder / output, place, ending, output, with_us=True)
+    wrong = endings.faults(place, ending, output, plain, profiled)
+    files = len(profiled.files)
+    left = f"{files} file{'s' if files > 1 else ''}" if files else ("says why" if ending in endings.TOLD else "none")
+    if files and ending in endings.TOLD:
+        left += ", says why"
+    if place == "child" and ending in endings.LEAVE_NONE and output != "--every":
+        left += ", of the child none"
+    return left + (": FAULT" if wrong else ""), [f"{ending}, {place}, {output}: {one}" for one in wrong]
+
+
+def row(ending: str, place: str) -> tuple[list[str], list[str]]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        plain = endings.run(folder / "plain", place, ending, "", with_us=False)
+        cells = [cell(ending, place, output, folder, plain) for output in endings.OUTPUTS]
+    status = str(plain.status) if place != "child" else f"{plain.status} (child {plain.stdout.split()[-1]})"
+    return [ending, place, status, *(text for text, _ in cells)], [one for _, wrong in cells for one in wrong]
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or endings.ENDINGS
+    cases = [(ending, place) for ending in chosen for place in endings.PLACES]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = list(pool.map(lambda case: row(*case), cases))
+    columns = ["ends by", "place", "status", *endings.OUTPUTS]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines += [f"| {' | '.join(cells)} |" for cells, _ in done]
+    wrong = [one for _, some in done for one in some]
+    when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
+    of = f"{when}: {len(done)} rows, {len(wrong)} faults.\n\n"
+    print(of + "\n".join([*lines, "", *wrong]))
+    if not sys.argv[1:]:
+        TABLE.write_text(HEAD + of + "\n".join(lines) + "\n", encoding="utf-8")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Under --every: three snapshots find no memory, the next ones do. Killed when there is a file."""
+
+import os
+import signal
+import sys
+
+snapshot = sys.modules["spprof.heap.snapshot"]
+take, failures = snapshot.take, []
+
+
+def fails():
+    failures.append(1)
+    raise MemoryError
+
+
+snapshot.take = fails
+while len(failures) < 3:
+    pass
+snapshot.take = take
+while not os.path.exists(sys.argv[1]):
+    pass
+os.kill(os.getpid(), signal.SIGKILL)
