@@ -55,6 +55,8 @@ void sp_finder_help(void);
 
 /* Ticks keep away from threads whose stacks have no room for them, from now on. */
 void sp_signal_stacks_watch(void);
+/* In a handler on the thread's own stack. True: that is too small, the sample is not to be taken, and its ticks end. */
+bool sp_cpu_leaves_out_self(void);
 
 /* The thread that sends signals where the kernel grants no timers. False: none can be started. */
 bool sp_sender_begin(void);

@@ -93,10 +93,19 @@ static uint64_t work_clock_ns(void) {
     return sp_the_cpu.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
 
+/* At its first tick. A thread that is listed while it is being made is not known to have a small stack; before it lets
+ * signals in, it is. */
+static bool is_left_out(const sp_interrupted *interrupted, uint32_t session) {
+    bool on_its_own_stack = interrupted->stack_room == SIZE_MAX;
+    return on_its_own_stack && spprof_this_thread.cpu_session != session && sp_cpu_leaves_out_self();
+}
+
 static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupted) {
+    uint32_t session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
+    if (is_left_out(interrupted, session)) return;
     uint64_t work_ns = work_clock_ns();
     moment begin = {.monotonic_ns = sp_clock_monotonic_ns(), .cpu_ns = work_ns};
-    spprof_this_thread.cpu_session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
+    spprof_this_thread.cpu_session = session;
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
     take_sample(slot, interrupted, &begin);
     if (has_stack_room(interrupted)) sp_finder_help();

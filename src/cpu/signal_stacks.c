@@ -29,7 +29,7 @@ static uint64_t clock_of_self(void) {
 static bool leave(void) {
     if (!is_at_work()) return true;
     if (!enter_table()) return false;
-    sp_threads_leave_out_self(clock_of_self());
+    sp_threads_leave_out_self(clock_of_self(), SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);
     sp_finder_aim();
     sp_threads_leave();
     return true;
@@ -40,6 +40,15 @@ static void come_back(void) {
     sp_threads_take_in_self(clock_of_self());
     sp_finder_aim();
     sp_threads_leave();
+}
+
+bool sp_cpu_leaves_out_self(void) {
+    if (!sp_signal_stacks_is_thread_small(sp_thread_kernel_id())) return false;
+    if (!sp_threads_try()) return true;
+    sp_threads_leave_out_self(clock_of_self(), SPPROF_CPU_DROP_SMALL_STACK);
+    sp_finder_aim();
+    sp_threads_leave();
+    return true;
 }
 
 void sp_signal_stacks_watch(void) {

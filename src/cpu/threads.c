@@ -262,14 +262,14 @@ void sp_threads_add_self(uint64_t covered_ns) {
         sp_threads_add(thread_id, covered_ns);
 }
 
-void sp_threads_leave_out_self(uint64_t covered_ns) {
+void sp_threads_leave_out_self(uint64_t covered_ns, spprof_cpu_drop_reason reason) {
     uint32_t thread_id = sp_thread_kernel_id();
     sp_thread_slot *known = find(thread_id);
     if (!known) {
         sp_threads_add(thread_id, covered_ns);
         return;
     }
-    if (!known->unfit) sp_cpu_count_drop(SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);
+    if (!known->unfit) sp_cpu_count_drop(reason);
     take_timer(known);
     set_unfit(known, true);
 }

@@ -61,8 +61,9 @@ uint64_t sp_threads_cookie(uint32_t session, uint32_t number);
  * the drop where that fails, and returns false. */
 bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns);
 
-/* The calling thread's ticks end, or may begin again: what fits its signal stack has changed. */
-void sp_threads_leave_out_self(uint64_t covered_ns);
+/* The calling thread's ticks end, for a reason that is counted, or may begin again: what fits its signal stack has
+ * changed. */
+void sp_threads_leave_out_self(uint64_t covered_ns, spprof_cpu_drop_reason reason);
 void sp_threads_take_in_self(uint64_t covered_ns);
 
 /* Whether there is a live thread that must get no tick; and one that may, the first of the program rather than another,
