@@ -30,10 +30,11 @@ class HeapEstimates:
     off it may be. Estimates do not change, whatever the program does afterwards, and may be read from any thread.
     """
 
-    sampling_rate_bytes: int
-    shortages: Shortages
-    _frames_of: Callable[[int], tuple[Frame, ...]]
-    _learn: Callable[[Iterable[int]], None]
+    if TYPE_CHECKING:
+        sampling_rate_bytes: int
+        shortages: Shortages
+        _frames_of: Callable[[int], tuple[Frame, ...]]
+        _learn: Callable[[Iterable[int]], None]
 
     @property
     def _held(self) -> Sequence[StackTotal]:
