@@ -11,6 +11,7 @@ BYTES_ONE: Final[int]
 OBJECTS_ONE: Final[int]
 """Estimated objects are integers in units of 1/OBJECTS_ONE."""
 SAMPLE_FORMAT: Final[str]
+PEAK_FORMAT: Final[str]
 """struct format of one sample: address, size, time_ns (monotonic), serial, rate, thread_id, stack_id."""
 
 class Stats(TypedDict):
@@ -46,9 +47,6 @@ class Stats(TypedDict):
     dropped_samples: dict[str, int]
     uncovered_objects: list[str]  # paths of objects whose calls of malloc could not all be led to us
 
-PeakSums = tuple[int, int, int, int, float, float]
-"""As the first columns of a Site: count, bytes asked for, estimated bytes and objects, variance and skewness."""
-
 class Site(
     tuple[
         int,
@@ -70,16 +68,13 @@ class Site(
         bytes,
         bool,
         bool,
-        Optional[PeakSums],
-        Optional[PeakSums],
     ]
 ):
     """One stack: stack_id; of the live samples: count, bytes asked for, estimated bytes, estimated objects, variance
     and skewness of the bytes (Σ(1−p)w², Σ(1−p)²w³), variance and skewness of the objects (the same with w = 1/p); of
     all samples ever taken there: count, estimated bytes, estimated objects, variance and skewness of the bytes; the
     label set (0: none), in which process its samples were born (0 the first, one more for each fork), its words packed
-    as 64-bit integers, whether it is depth-limited, whether it is truncated; what was live there at the
-    peak of the process and at that of the window (None: nothing). Plain tuples at run time."""
+    as 64-bit integers, whether it is depth-limited, whether it is truncated. Plain tuples at run time."""
 
 STACKS_EVICTED: int
 """The id of the stack <stacks no longer kept>, to which the totals of stacks that leave the table are added."""
@@ -105,9 +100,14 @@ def stats() -> Stats: ...
 def reset_peak() -> None:
     """The second window of peaks begins anew."""
 
-def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int]:
+def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int, bytes]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
-    allocated columns count every sample ever taken there), the counters, and (wall clock − monotonic clock) in ns."""
+    allocated columns count every sample ever taken there), the counters, (wall clock − monotonic clock) in ns, and what
+    was live at the peaks (packed, PEAK_FORMAT each: stack id; for the process's peak and for the window's count, bytes
+    asked for, estimated bytes and objects, variance and skewness), stacks with a part of either."""
+
+def samples_without(samples: bytes, stack_ids: bytes) -> bytes:
+    """Packed samples without those of these stacks of the same snapshot, packed as 64-bit integers."""
 
 def processes() -> list[tuple[int, int]]:
     """The processes in which samples were born, this one and those that forked it, in the order of ``Site``'s births:

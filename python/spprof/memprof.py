@@ -203,7 +203,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sites, stats, _ = _engine.snapshot(_AFTER_ALL)
+        _, sites, stats, _, _ = _engine.snapshot(_AFTER_ALL)
         before = allocated_by_stack(sites)
         del sites
         _start(self._rate_bytes, self._native, self._seed)

@@ -83,7 +83,8 @@ SPECIMENS = {
 def test_the_runner_sees(build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, counted_as: str):
     (tmp_path / "specimens").mkdir()
     (tmp_path / "specimens" / "of_test.py").write_text(PREAMBLE + text)
-    (tmp_path / "rounds.py").write_bytes((runner.HERE / "rounds.py").read_bytes())
+    for module in (runner.HERE / "rounds.py", runner.HERE.parent / "helpers" / "asked_for.py"):
+        (tmp_path / module.name).write_bytes(module.read_bytes())
     monkeypatch.setattr(runner, "HERE", tmp_path)
     # Python's start takes some of it; only what is to hang is not given long.
     monkeypatch.setattr(runner, "ROUND_LIMIT_SECONDS", 3 if counted_as == "hangs" else 300)

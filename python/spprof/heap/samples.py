@@ -35,15 +35,13 @@ SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
 
-STACK_WORD = 5
-"""Which of a record's words of 64 bits is its stack's id."""
-
 BIRTH: Final = 15
 """Of the sums of a stack: in which process of the lineage they were born."""
 
-PEAK: Final = 19
-PEAK_OF_WINDOW: Final = 20
-"""Of the sums of a stack: what was live there at the peak since the first start, and since ``reset_peak()``."""
+PEAK_RECORD = struct.Struct(_engine.PEAK_FORMAT)
+PEAK: Final = 1
+PEAK_OF_WINDOW: Final = 7
+"""Where in a record the six sums of its stack begin: at the peak since the first start, and since ``reset_peak()``."""
 
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
@@ -91,6 +89,8 @@ class HeapSamples(HeapEstimates):
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
+    _peaks: bytes = b""
+    """PEAK_RECORD each: what was live at the peaks, the profiler's own stacks among them."""
     _peak_of: int = PEAK
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part

@@ -8,13 +8,23 @@ samples ─► sums ─► estimates, intervals, top_allocators, print
 from __future__ import annotations
 
 import os
+import struct
 import time
 
 from spprof import _engine, formats
 from spprof.analysis.sites import Sums, rounded
 from spprof.heap import compare, text
 from spprof.heap.peak import HeapPeak
-from spprof.heap.samples import BIRTH, PEAK, PEAK_OF_WINDOW, RATE, SAMPLE, STACK_WORD, HeapSamples, OwnMemory
+from spprof.heap.samples import (
+    BIRTH,
+    PEAK,
+    PEAK_OF_WINDOW,
+    PEAK_RECORD,
+    RATE,
+    SAMPLE,
+    HeapSamples,
+    OwnMemory,
+)
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import Shortages, dropped_of
@@ -58,9 +68,13 @@ class HeapSnapshot(HeapSamples):
         """The same since the last ``reset_peak()``, or since a ``MemoryProfiler`` block was entered after it."""
         return self._peak(PEAK_OF_WINDOW)
 
-    def _peak(self, window: int) -> HeapPeak:
-        peaks = ((site[0], site[window]) for site in self._sites)
-        totals = [(stack_id, Sums(*sums)) for stack_id, sums in peaks if sums]  # type: ignore[misc]
+    def _peak(self, begin: int) -> HeapPeak:
+        known = {site[0] for site in self._sites}
+        totals = [
+            (record[0], Sums(*record[begin : begin + 6]))
+            for record in PEAK_RECORD.iter_unpack(self._peaks)
+            if record[begin] and record[0] in known
+        ]
         return HeapPeak(totals, self.sampling_rate_bytes, self.shortages, self._frames_of, self._learn)
 
     def compare(self, earlier: HeapSnapshot) -> list[SiteDifference]:
@@ -128,9 +142,11 @@ def take(
 
 
 def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int, peak_of: int) -> HeapSnapshot:
-    packed, every_site, stats, wall_minus_monotonic_ns = _engine.snapshot(after_serial)
+    packed, every_site, stats, wall_minus_monotonic_ns, peaks = _engine.snapshot(after_serial)
     sites, own_sites = _apart(every_site)
-    packed = _without(packed, {site[0] for site in own_sites if site[1]})
+    if own_sites:
+        own_ids = [site[0] for site in own_sites]
+        packed = _engine.samples_without(packed, struct.pack(f"={len(own_ids)}Q", *own_ids))
     before = dict(before or {})
     own = _own_memory(own_sites, before, stats["birth"])
     stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
@@ -147,6 +163,7 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,
+        _peaks=peaks,
         _peak_of=peak_of,
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
@@ -154,9 +171,19 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
     )
 
 
+_whose: dict[int, bool] = {}
+"""Of stacks that were in a snapshot: whether they are the profiler's own. An id never means another stack."""
+_FORGOTTEN_FROM = 10_000
+
+
 def _apart(sites: list[StackSums]) -> tuple[list[StackSums], list[StackSums]]:
     """The stacks of the program, and those of the profiler's own Python code."""
-    own = {site[0] for site in sites if is_own(site[16])}
+    _whose.update({site[0]: is_own(site[16]) for site in sites if site[0] not in _whose})
+    own = {site[0] for site in sites if _whose[site[0]]}
+    if len(_whose) > 2 * len(sites) + _FORGOTTEN_FROM:
+        here = {site[0] for site in sites}
+        for stack_id in [stack_id for stack_id in _whose.copy() if stack_id not in here]:
+            _whose.pop(stack_id, None)
     if not own:
         return sites, []
     return [site for site in sites if site[0] not in own], [site for site in sites if site[0] in own]
@@ -171,17 +198,6 @@ def _own_memory(sites: list[StackSums], before: dict[int, Allocated], birth: int
         fixed=sum(site[3] for site in sites),
         fixed_here=sum(site[3] for site in sites if site[BIRTH] == birth),
     )
-
-
-def _without(packed: bytes, own: set[int]) -> bytes:
-    """The packed samples without those of these stacks."""
-    if not own:
-        return packed
-    words = SAMPLE.size // 8
-    stack_ids = memoryview(packed).cast("Q")[STACK_WORD::words].tolist()
-    ends = [number * SAMPLE.size for number, stack_id in enumerate(stack_ids) if stack_id in own]
-    begins = [0, *(end + SAMPLE.size for end in ends)]
-    return b"".join(packed[begin:end] for begin, end in zip(begins, [*ends, len(packed)]))
 
 
 def _shortages(stats: Stats, packed: bytes) -> Shortages:

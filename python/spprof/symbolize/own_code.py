@@ -47,7 +47,7 @@ _MODULES: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
 _GENERATED = ("__init__", "__new__", "__eq__", "__hash__", "__create_fn__", "<lambda>", "<module>")
 """Functions that dataclasses and named tuples make of a text."""
 
-_owner_of_code: dict[int, int] = {}
+_owner_of_code: dict[bytes, int] = {}
 """By the engine's number of a code object, which never means another one."""
 
 
@@ -60,12 +60,13 @@ def owner_of(function: str, file: str) -> int:
 
 def is_own(words: bytes) -> bool:
     """Whether what happened at a stack is ours, by its words as the engine packs them."""
-    for word in memoryview(words).cast("Q"):
-        code = word >> 32
-        if code < 1 << 31:  # native
+    for last in range(7, len(words), 8):  # the upper half has the code; little objects, which may all be sampled
+        if words[last] < 128:  # native
             continue
+        code = words[last - 3 : last + 1]
         owner = _owner_of_code.get(code)
         if owner is None:
+            word = int.from_bytes(words[last - 7 : last + 1], "little")
             owner = _owner_of_code[code] = owner_of(*_engine.code(word)[:2])
         if owner != LIBRARY:
             return owner == OURS

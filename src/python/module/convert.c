@@ -127,22 +127,14 @@ static void add_sample(live_sums *sums, const spprof_sample *sample) {
 
 typedef unsigned long long wide;
 
-/* None: nothing was live then. */
-static PyObject *convert_peak(const spprof_sums *sums) {
-    if (sums->samples == 0) Py_RETURN_NONE;
-    return Py_BuildValue("(KKKKdd)", (wide)sums->samples, (wide)sums->size, (wide)sums->bytes, (wide)sums->objects,
-                         sums->variance, sums->skewness);
-}
-
 static PyObject *convert_site(const live_sums *live, const spprof_site *ever, PyObject *words) {
     if (!words) return NULL;
-    return Py_BuildValue(
-        "(KKKKKddddKKKddIINOONN)", (wide)ever->stack_id, (wide)live->count, (wide)live->size, (wide)live->bytes,
-        (wide)live->objects, live->bytes_variance, live->bytes_skewness, live->objects_variance, live->objects_skewness,
-        (wide)ever->allocated.samples, (wide)ever->allocated.bytes, (wide)ever->allocated.objects,
-        ever->allocated.variance, ever->allocated.skewness, ever->labels, ever->birth, words,
-        ever->depth_limited ? Py_True : Py_False, ever->truncated ? Py_True : Py_False,
-        convert_peak(&ever->at_peak[SPPROF_PEAK_OF_PROCESS]), convert_peak(&ever->at_peak[SPPROF_PEAK_OF_WINDOW]));
+    return Py_BuildValue("(KKKKKddddKKKddIINOO)", (wide)ever->stack_id, (wide)live->count, (wide)live->size,
+                         (wide)live->bytes, (wide)live->objects, live->bytes_variance, live->bytes_skewness,
+                         live->objects_variance, live->objects_skewness, (wide)ever->allocated.samples,
+                         (wide)ever->allocated.bytes, (wide)ever->allocated.objects, ever->allocated.variance,
+                         ever->allocated.skewness, ever->labels, ever->birth, words,
+                         ever->depth_limited ? Py_True : Py_False, ever->truncated ? Py_True : Py_False);
 }
 
 /* `sums` has a place for each of the stacks. */
@@ -156,6 +148,37 @@ static PyObject *convert_sites(const live_sums *sums, const sp_stacks_copy *stac
         Py_XDECREF(site);
     }
     return sites;
+}
+
+/* ---- Peaks ---- */
+
+typedef struct packed_peak {
+    uint64_t stack_id;
+    spprof_sums at_peak[SPPROF_PEAKS];
+} packed_peak;
+_Static_assert(sizeof(packed_peak) == 8 + 2 * (4 * 8 + 2 * 8), "SP_PEAK_FORMAT");
+
+static bool has_part(const spprof_site *site) {
+    return site->at_peak[SPPROF_PEAK_OF_PROCESS].samples > 0 || site->at_peak[SPPROF_PEAK_OF_WINDOW].samples > 0;
+}
+
+/* The stacks with a part of a peak. Packed: an object for each number would cost more than all the rest. */
+static PyObject *pack_peaks(const sp_stacks_copy *stacks) {
+    size_t count = 0;
+    for (size_t i = 0; i < stacks->count; i++) count += has_part(&stacks->sites[i]);
+    spprof_pause(); /* as the copy of the samples */
+    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(packed_peak)));
+    spprof_resume();
+    if (!bytes) return NULL;
+    char *at = PyBytes_AS_STRING(bytes);
+    for (size_t i = 0; i < stacks->count; i++) {
+        if (!has_part(&stacks->sites[i])) continue;
+        packed_peak peak = {.stack_id = stacks->sites[i].stack_id};
+        memcpy(peak.at_peak, stacks->sites[i].at_peak, sizeof peak.at_peak);
+        memcpy(at, &peak, sizeof peak);
+        at += sizeof peak;
+    }
+    return bytes;
 }
 
 /* ---- Samples ---- */
@@ -240,7 +263,9 @@ static PyObject *convert_copied(const copied *all, const spprof_stats *stats, co
     PyObject *sites = sum_sites(samples, all->count, &all->stacks);
     PyObject *counters = sites ? convert_stats(stats, native_mode) : NULL;
     PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
-    PyObject *result = offset ? PyTuple_Pack(4, all->samples, sites, counters, offset) : NULL;
+    PyObject *peaks = offset ? pack_peaks(&all->stacks) : NULL;
+    PyObject *result = peaks ? PyTuple_Pack(5, all->samples, sites, counters, offset, peaks) : NULL;
+    Py_XDECREF(peaks);
     Py_XDECREF(offset);
     Py_XDECREF(counters);
     Py_XDECREF(sites);
@@ -256,6 +281,35 @@ PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native
     sp_stacks_copy_free(&all.stacks);
     Py_XDECREF(all.samples);
     return result;
+}
+
+/* Of one snapshot: no two of its stacks share a slot. */
+static size_t copy_without(const spprof_sample *samples, size_t count, const uint8_t *left_out, spprof_sample *kept) {
+    size_t copied = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t slot = spprof_stack_slot(samples[i].stack_id);
+        if (!(left_out[slot / 8] >> slot % 8 & 1)) kept[copied++] = samples[i];
+    }
+    return copied;
+}
+
+PyObject *sp_convert_without_with_gil(PyObject *packed, PyObject *stack_ids) {
+    size_t count = (size_t)PyBytes_GET_SIZE(packed) / sizeof(spprof_sample);
+    size_t ids = (size_t)PyBytes_GET_SIZE(stack_ids) / sizeof(uint64_t);
+    const uint64_t *id = (const uint64_t *)PyBytes_AS_STRING(stack_ids);
+    spprof_pause(); /* as the copy of the samples */
+    uint8_t *left_out = PyMem_RawCalloc((size_t)1 << (SPPROF_STACK_SLOT_BITS - 3), 1);
+    PyObject *kept = left_out ? PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(packed)) : PyErr_NoMemory();
+    if (kept) {
+        for (size_t i = 0; i < ids; i++)
+            left_out[spprof_stack_slot(id[i]) / 8] |= (uint8_t)(1 << spprof_stack_slot(id[i]) % 8);
+        size_t copied = copy_without((const spprof_sample *)PyBytes_AS_STRING(packed), count, left_out,
+                                     (spprof_sample *)PyBytes_AS_STRING(kept));
+        _PyBytes_Resize(&kept, (Py_ssize_t)(copied * sizeof(spprof_sample)));
+    }
+    PyMem_RawFree(left_out);
+    spprof_resume();
+    return kept;
 }
 
 /* ---- Stacks ---- */

@@ -186,6 +186,12 @@ static PyObject *snapshot(PyObject *module, PyObject *argument) {
     return sp_convert_snapshot_with_gil(after_serial, native_mode);
 }
 
+static PyObject *samples_without(PyObject *self, PyObject *args) {
+    PyObject *packed, *stack_ids;
+    (void)self;
+    return PyArg_ParseTuple(args, "SS", &packed, &stack_ids) ? sp_convert_without_with_gil(packed, stack_ids) : NULL;
+}
+
 static PyObject *processes(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     return sp_convert_processes_with_gil();
@@ -247,7 +253,8 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
-    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns)"},
+    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks)"},
+    {"samples_without", samples_without, METH_VARARGS, "samples_without(samples, stack_ids) -> bytes"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
     {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
     {"native_part", native_part, METH_VARARGS, "native_part(words, truncated) -> (depth, truncated, outermost word)"},
@@ -309,6 +316,7 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "OBJECTS_ONE", SPPROF_OBJECTS_ONE) == 0 &&
            PyModule_AddIntConstant(module, "STACKS_EVICTED", SPPROF_STACKS_EVICTED) == 0 &&
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "PEAK_FORMAT", SP_PEAK_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }
 
