@@ -20,6 +20,7 @@ FROM_THE_STANDARD_LIBRARY = {
     *("sre_compile", "sre_constants", "sre_parse", "types", "warnings", "zlib"),
     *("_abc", "_bisect", "_collections", "_functools", "_json", "_operator", "_sha2", "_sha256", "_sre", "_struct"),
     *("_typing", "_tracemalloc", "time", "_py_warnings", "heapq", "_heapq", "_locale"),
+    *("_contextvars", "_math_integer", "_types"),
 }
 """All of it small; most of it any program has. What loads OpenSSL, starts threads or compiles classes is not here."""
 
