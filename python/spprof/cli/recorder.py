@@ -27,6 +27,7 @@ import stat
 import sys
 from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
 from contextlib import suppress
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
@@ -62,6 +63,9 @@ _RESERVE_FROM = 40
 _CALLS_KEPT = 500
 """How many calls deep finishing may go where a signal strikes at the recursion limit."""
 
+_EXEC_SECONDS = 1.0
+"""How long no file is written because of ``--every`` once a program is about to replace this one."""
+
 _PATIENCE_SECONDS = 30.0
 """How long finishing may hold up a signal's or os._exit's end."""
 
@@ -88,6 +92,7 @@ class Recorder:
         self._finisher = 0
         self._finished = False
         self._ending_signal = 0
+        self._quiet_until = 0.0
         self._flushes = True
         self._said = ""
         self._ends_at_once = 0
@@ -175,6 +180,8 @@ class Recorder:
         with self._writing:
             if (self._finished or self._finisher) and not is_last:
                 return []
+            if not is_last and not only_own and monotonic() < self._quiet_until:
+                return []
             self._writer = get_ident()
             try:
                 wanted = [one for one in self._recordings if not only_own or self._has_own(one)]
@@ -222,6 +229,7 @@ class Recorder:
         if not any(map(self._has_own, self._recordings)):
             return
         self._flushes = False
+        self._quiet_until = monotonic() + _EXEC_SECONDS  # a write that exec ends would leave half a file beside
         try:
             self._show(self._write(is_last=False, only_own=True))
         finally:
