@@ -2,6 +2,7 @@
 #include "eviction.h"
 
 #include "fake_hook.h"
+#include "leaf_walker.h"
 #include "memory.h"
 #include "profiler.h"
 
@@ -292,15 +293,6 @@ TEST(test_records_of_all_sizes_do_not_overlap) {
 
 #define THREADS 8
 #define OWN 24 /* blocks that a thread holds at most */
-
-static __thread uint64_t leaf;
-
-static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) {
-    (void)capacity, (void)depth_limited;
-    frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
-    frames[1] = spprof_frame_interpreted((uint32_t)leaf, 1);
-    return 1 + leaf % 2;
-}
 
 static void start_small(const char *stacks_max) {
     setenv("SPPROF_STACKS_MAX", stacks_max, 1);

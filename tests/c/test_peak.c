@@ -2,19 +2,11 @@
 #include "eviction.h"
 
 #include "fake_hook.h"
+#include "leaf_walker.h"
 #include "profiler.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static __thread uint64_t leaf;
-
-static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) {
-    (void)capacity, (void)depth_limited;
-    frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
-    frames[1] = spprof_frame_interpreted((uint32_t)leaf, 1);
-    return 1 + leaf % 2;
-}
 
 static void start_with(const char *stacks_max, uint32_t rate) {
     setenv("SPPROF_STACKS_MAX", stacks_max, 1);
