@@ -1,11 +1,15 @@
-"""What a sample of a heap profile was before it was scaled up: so many blocks of one size, drawn at one rate.
+"""What the samples of a profile add to the sums of a sample type, with their spread where that is known.
 
-    values (scaled up) + label "bytes" (block size) + label "rate" or the period ─► Drawn(count, size, rate)
-                                                                                      └─► weights, V, S: exact
+    bytes in use     values (scaled up) + label "bytes" (block size) + label "rate" or the period
+                       ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
+    at the peak      values + moments: V, S as they were written
+    times            values + number of samples behind them
+    anything else    values alone
 
-Values in a file are whole numbers; the count behind them is recovered from them, and everything is worked out anew from
-it, so that estimates and intervals are those of the snapshot. A sample without a block size, or whose values are no
-multiple of what one block stands for, was not drawn as we draw: it has values and no interval. Go draws as we do.
+Values in a file are whole numbers; the count of blocks behind those in use is recovered from them, and everything is
+worked out anew from it, so that estimates and intervals are those of the snapshot. A sample without a block size, or
+whose values are no multiple of what one block stands for, was not drawn as we draw: it has values and no interval. Go
+draws as we do.
 """
 
 from __future__ import annotations
@@ -15,14 +19,17 @@ import math
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.sites import Sums
-from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE
+from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE, PEAK_OBJECTS, PEAK_SPACE, SAMPLES
 from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Optional
 
-    from spprof.pprof.profile import Label, Profile, Sample
+    from spprof.pprof.profile import Label, Profile, Sample, ValueType
+
+    Add = Callable[[Sample, Sums], None]
 
 _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
@@ -33,6 +40,10 @@ EVERY_ALLOCATION = 1
 _TOLERANCE = 2.0
 _TOLERANCE_SHARE = 1 / 64
 """How far a value may be from a multiple of one block's weight: by rounding, also that of many files summed up."""
+
+
+_OBJECTS_BESIDE = {INUSE_SPACE: INUSE_OBJECTS, PEAK_SPACE: PEAK_OBJECTS}
+"""The sample types with intervals, and the one that must be beside each."""
 
 
 class Weight(NamedTuple):
@@ -63,6 +74,54 @@ def weight(size: int, rate: int) -> Weight:
         *estimate.spread(size, rate),
     )
     return Weight(estimated_bytes, objects, sums)
+
+
+def adder(profile: Profile, index: int) -> Add:
+    """What adds a sample's value of the sample type at ``index`` to some sums, with all that is known of it."""
+    value_type, types = profile.sample_types[index], profile.sample_types
+    if has_interval(profile, value_type):
+        return _in_use(profile, index) if value_type == INUSE_SPACE else _at_the_peak(types.index(PEAK_OBJECTS), index)
+    if index == profile.time_index and profile.has_counts:
+        return _timed(types.index(SAMPLES), index)
+    return lambda sample, sums: sums.add_value(sample.values[index]) if sample.values[index] else None
+
+
+def has_interval(profile: Profile, value_type: ValueType) -> bool:
+    """Whether it may be known of the values how they were sampled."""
+    return _OBJECTS_BESIDE.get(value_type) in profile.sample_types
+
+
+def _in_use(profile: Profile, index: int) -> Add:
+    drawing = Drawing(profile)
+
+    def add(sample: Sample, sums: Sums) -> None:
+        drawn = drawing.of(sample)
+        if drawn:
+            sums.add(drawn.weight.sums, drawn.blocks)
+        elif sample.values[index]:
+            sums.add_value(sample.values[index])
+
+    return add
+
+
+def _at_the_peak(objects_at: int, index: int) -> Add:
+    def add(sample: Sample, sums: Sums) -> None:
+        moments, values = sample.moments, sample.values
+        if moments:
+            fixed, objects = values[index] * _BYTES_ONE, values[objects_at] * _OBJECTS_ONE
+            sums.add(Sums(moments.samples, moments.seen, fixed, objects, moments.variance, moments.skewness))
+        elif values[index]:
+            sums.add_value(values[index])
+
+    return add
+
+
+def _timed(counts_at: int, index: int) -> Add:
+    def add(sample: Sample, sums: Sums) -> None:
+        if sample.values[index]:
+            sums.add_timed(sample.values[index], sample.values[counts_at])
+
+    return add
 
 
 class Drawing:

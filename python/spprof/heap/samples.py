@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from spprof._engine import NativePart
     from spprof._engine import Site as StackSums
+    from spprof.heap.estimates import StackTotal
 
 SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
@@ -156,6 +157,11 @@ class HeapSamples(HeapEstimates):
         """What must be known beside the numbers."""
         return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages)
 
+    @property
+    def by_serial(self) -> HeapSamples:
+        """Itself: each sample is known by its serial number."""
+        return self
+
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
@@ -173,6 +179,19 @@ class HeapSamples(HeapEstimates):
             _, earlier_bytes, earlier_objects = before.get(site[0], _NOTHING)
             totals.append((site[0], site[3], site[4], site[10] - earlier_bytes, site[11] - earlier_objects))
         return totals
+
+    def peak_totals(self, begin: int) -> list[StackTotal]:
+        """What each stack held at a peak, of those that held anything. ``begin``: PEAK or PEAK_OF_WINDOW."""
+        known = {site[0] for site in self._sites}
+        return [
+            (record[0], Sums(*record[begin : begin + 6]))
+            for record in PEAK_RECORD.iter_unpack(self._peaks)
+            if record[begin] and record[0] in known
+        ]
+
+    def peak_of_this(self) -> list[StackTotal]:
+        """The same at the peak of what this snapshot covers."""
+        return self.peak_totals(self._peak_of)
 
     def births(self) -> dict[int, int]:
         """For each stack the process of the lineage in which its samples were born; none where nobody else can hold

@@ -1,7 +1,8 @@
 """A snapshot as a profile: the heap profile that is written to pprof files.
 
     live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
-    site totals  ─► what else was ever allocated at the stack  ─► a sample without block size, in use 0
+    site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
+    peak         ─► what was live at the stack at the peak     ─┘  and its moments
     forked       ─► grouped also by who allocated              ─► labels pid, born; serials of blocks that are shared
 
 Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
@@ -17,16 +18,28 @@ from operator import itemgetter, sub
 
 from spprof import _engine, environment
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
-from spprof.analysis.sites import rounded
+from spprof.analysis.sites import Sums, rounded
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
-from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, PROFILER_BYTES, Label, Profile, Sample, ValueType
+from spprof.pprof.profile import (
+    BEFORE_FORK,
+    BORN,
+    HEAP_TYPES,
+    INUSE_SPACE,
+    PEAK_TYPES,
+    PROFILER_BYTES,
+    Label,
+    Moments,
+    Profile,
+    Sample,
+    ValueType,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from spprof.analysis.sample_weights import Weight
     from spprof.heap.samples import HeapSamples, SiteTotals
@@ -36,6 +49,8 @@ if TYPE_CHECKING:
 _GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
 _NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
+PERIOD_TYPE = ValueType("space", "bytes")
+_NO_PEAK = 0, 0
 
 
 def profile_of(
@@ -49,28 +64,48 @@ def profile_of(
     locations = Locations(mappings)
     totals = samples.site_totals()
     number_of = {site[0]: locations.stack_number(samples.frames(site[0])) for site in totals}
-    every_note = [
-        ("spprof", _engine.VERSION),
-        ("python", sys.version.split()[0]),
+    told = [
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
         *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
-        *environment.notes().items(),
-        *(notes or {}).items(),
     ]
     return Profile(
-        sample_types=HEAP_TYPES,
+        sample_types=HEAP_TYPES + PEAK_TYPES,
         locations=locations.rows,
         samples=_Samples(samples, totals, number_of, locations.stacks).rows(),
         mappings=mappings.rows,
-        default_type="inuse_space",
-        period_type=ValueType("space", "bytes"),
+        default_type=INUSE_SPACE.type,
+        period_type=PERIOD_TYPE,
         period=samples.sampling_rate_bytes or EVERY_ALLOCATION,
         time_ns=samples.timestamp_ns,
-        comments=tuple(f"{key}: {text}" for key, text in every_note),
+        comments=comments(told, notes),
     )
+
+
+def comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = None) -> tuple[str, ...]:
+    """Those that every profile has around ``told`` and ``notes``, as ``key: text``."""
+    every_note = [
+        ("spprof", _engine.VERSION),
+        ("python", sys.version.split()[0]),
+        *told,
+        *environment.notes().items(),
+        *(notes or {}).items(),
+    ]
+    return tuple(f"{key}: {text}" for key, text in every_note)
+
+
+def moments_of(sums: Sums) -> Moments:
+    """What a file keeps of the samples behind some sums."""
+    return Moments(sums.samples, sums.seen, sums.variance, sums.skewness)
+
+
+def rounded_columns(several: Iterable[Sums]) -> list[tuple[int, int]]:
+    """Objects and bytes of each, as whole numbers."""
+    listed = list(several)
+    objects = _whole([sums.fixed_objects for sums in listed], _engine.OBJECTS_ONE)
+    return list(zip(objects, _whole([sums.fixed for sums in listed], _engine.BYTES_ONE)))
 
 
 def _whole(fixed: Sequence[int], one: int) -> list[int]:
@@ -126,7 +161,7 @@ class _Samples:
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
         places: list[int] = []
         rows: list[Sample] = []
-        for number, row in chain(live, self._freed_rows(live)):
+        for number, row in chain(live, self._other_rows(live)):
             places.append(place[number])
             rows.append(row)
         return [rows[index] for index in sorted(range(len(rows)), key=places.__getitem__)]
@@ -163,11 +198,13 @@ class _Samples:
             number, birth, thread, size, rate, _ = group
             marks = self._marks(birth, thread, size, rate)
             serials = tuple(sorted(self._serials.get(group, ())))
-            yield number, Sample(self._stacks[number], (*values, *values), marks, serials)
+            yield number, Sample(self._stacks[number], (*values, *values, *_NO_PEAK), marks, serials)
 
-    def _freed_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
-        """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
+    def _other_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
+        """What was allocated beyond that which is live: the sum of both is what was ever allocated. And the peak."""
         allocated = self._allocated_by_stack()
+        peaks = self._peak_by_stack()
+        values_of = dict(zip(peaks, rounded_columns(peaks.values())))
         columns = []
         for column, one in enumerate(_ONES):
             exact = [pair[column] for pair in allocated.values()]
@@ -175,9 +212,20 @@ class _Samples:
             for group, (_, row) in zip(self._groups, live):
                 written[group[:2]] += row.values[1 - column]  # objects come first
             columns.append(_freed(exact, one, list(written.values())))
-        for (number, birth), space, objects in zip(allocated, *columns):
-            if space or objects:
-                yield number, Sample(self._stacks[number], (objects, space, 0, 0), self._owners[birth][:1])
+        for place, space, objects in zip(allocated, *columns):
+            number, birth = place
+            if space or objects or place in peaks:
+                values = (objects, space, 0, 0, *values_of.get(place, _NO_PEAK))
+                moments = moments_of(peaks[place]) if place in peaks else None
+                yield number, Sample(self._stacks[number], values, self._owners[birth][:1], (), moments)
+
+    def _peak_by_stack(self) -> dict[tuple[int, int], Sums]:
+        """What was live at the peak, by the number of the stack and by birth, in their order."""
+        peaks: dict[tuple[int, int], Sums] = {}
+        for stack_id, sums in self._taken.peak_of_this():
+            place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
+            peaks.setdefault(place, Sums()).add(sums)
+        return dict(sorted(peaks.items()))
 
     def _allocated_by_stack(self) -> dict[tuple[int, int], tuple[int, int]]:
         """Bytes and objects ever allocated, fixed-point, by the number of the stack and by birth, in their order."""
