@@ -10,8 +10,9 @@ Of a heap a sample is a stack with a block size (label ``bytes``), a thread (lab
 where it is not the period, a sampling rate (label ``rate``; 1 = every allocation). Its values stand for all live blocks
 of which those of that size were sampled; its allocated columns are the same. What else was allocated at a stack and is
 freed by now, and what was live there at the peak, is one more sample of that stack, without a block size, in use 0. So
-the allocated columns sum up to all that was ever allocated, and intervals can be worked out from block sizes and rates
-(``spprof.analysis.sample_weights``); those of the peak from its moments, a field of our own. The period is the mean bytes between samples, the latest; 1 = every allocation.
+the allocated columns sum up to all that was ever allocated, and intervals can be worked out: of what is in use from
+block sizes and rates, of the peak from its moments, a field of our own (``spprof.analysis.sample_weights``). The period
+is the mean bytes between samples, the latest; 1 = every allocation.
 
 Of a CPU profile a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
 the period is the interval in nanoseconds.
