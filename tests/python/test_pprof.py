@@ -113,7 +113,7 @@ def test_files_from_before_there_were_peaks_are_read_and_added(heap: NaiveHeap):
 def test_moments_that_cannot_be_are_refused(packed: bytes, monkeypatch: pytest.MonkeyPatch):
     profile = Profile(PEAK_TYPES, [Location((MAIN,), -1, 0)], [Sample((0,), (1, 10), moments=Moments(1, 10, 2.0, 3.0))])
     assert read_bytes(b"".join(written(profile))).samples == profile.samples
-    monkeypatch.setattr(encode, "_moments", lambda _: bytes_field(1001, packed))
+    monkeypatch.setattr(encode, "_moments", lambda *_: bytes_field(1001, packed))
     with pytest.raises(WireError, match=r"moments|number"):
         read_bytes(b"".join(written(profile)))
 
@@ -166,8 +166,22 @@ def test_what_was_freed_stands_in_the_allocated_columns_only(tmp_path: Path):
     freed = heap.add(30, 0, 1)
     freed.live = freed.at_peak = False
     rows = sorted((sample.values, sample.labels) for sample in read_back(heap, tmp_path).samples)
-    assert [values for values, _ in rows] == [(1, 30, 0, 0, 1, 1000), (1, 1000, 1, 1000, 0, 0)]
+    assert [values for values, _ in rows] == [(1, 30, 0, 0, 0, 0), (1, 1000, 1, 1000, 1, 1000)]
     assert rows[0][1] == ()
+
+
+def test_a_stack_that_holds_something_else_than_at_the_peak_has_a_sample_for_that(tmp_path: Path):
+    heap = NaiveHeap({1: (LOAD, MAIN), 2: (PARSE, MAIN)})
+    for stack_id in (1, 2):
+        heap.add(1000, 4096, stack_id)
+    later, gone = heap.add(30, 4096, 1), heap.add(70, 4096, 1)
+    later.at_peak = gone.live = False
+    snapshot, profile = heap.snapshot(), read_back(heap, tmp_path)
+    moments_of = {sample.values[4:]: sample.moments for sample in profile.samples if any(sample.values[4:])}
+    still, both = (5, 4616), (63, 8748)  # p = 0.2166 and 0.0169
+    assert moments_of.keys() == {still, both}
+    assert (moments_of[still], moments_of[both] and moments_of[both][:2]) == (None, (2, 1070))
+    assert Tally(profile, 5).whole_interval() == snapshot.peak.heap_bytes_interval()
 
 
 def test_native_frames_lie_in_their_objects():

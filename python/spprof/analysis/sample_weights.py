@@ -2,7 +2,7 @@
 
     bytes in use     values (scaled up) + label "bytes" (block size) + label "rate" or the period
                        ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
-    at the peak      values + moments: V, S as they were written
+    at the peak      values + moments: V, S as they were written; of blocks that are still in use as in use
     times            values + number of samples behind them
     anything else    values alone
 
@@ -80,7 +80,7 @@ def adder(profile: Profile, index: int) -> Add:
     """What adds a sample's value of the sample type at ``index`` to some sums, with all that is known of it."""
     value_type, types = profile.sample_types[index], profile.sample_types
     if has_interval(profile, value_type):
-        return _in_use(profile, index) if value_type == INUSE_SPACE else _at_the_peak(types.index(PEAK_OBJECTS), index)
+        return _drawn(profile, index, types.index(_OBJECTS_BESIDE[value_type]))
     if index == profile.time_index and profile.has_counts:
         return _timed(types.index(SAMPLES), index)
     return lambda sample, sums: sums.add_value(sample.values[index]) if sample.values[index] else None
@@ -91,25 +91,19 @@ def has_interval(profile: Profile, value_type: ValueType) -> bool:
     return _OBJECTS_BESIDE.get(value_type) in profile.sample_types
 
 
-def _in_use(profile: Profile, index: int) -> Add:
-    drawing = Drawing(profile)
+def _drawn(profile: Profile, index: int, objects_at: int) -> Add:
+    drawing = Drawing(profile, index, objects_at)
+    is_peak = profile.sample_types[index] == PEAK_SPACE
 
     def add(sample: Sample, sums: Sums) -> None:
+        moments, values = sample.moments, sample.values
+        if moments and is_peak:
+            fixed, objects = values[index] * _BYTES_ONE, values[objects_at] * _OBJECTS_ONE
+            sums.add(Sums(moments.samples, moments.seen, fixed, objects, moments.variance, moments.skewness))
+            return
         drawn = drawing.of(sample)
         if drawn:
             sums.add(drawn.weight.sums, drawn.blocks)
-        elif sample.values[index]:
-            sums.add_value(sample.values[index])
-
-    return add
-
-
-def _at_the_peak(objects_at: int, index: int) -> Add:
-    def add(sample: Sample, sums: Sums) -> None:
-        moments, values = sample.moments, sample.values
-        if moments:
-            fixed, objects = values[index] * _BYTES_ONE, values[objects_at] * _OBJECTS_ONE
-            sums.add(Sums(moments.samples, moments.seen, fixed, objects, moments.variance, moments.skewness))
         elif values[index]:
             sums.add_value(values[index])
 
@@ -125,23 +119,24 @@ def _timed(counts_at: int, index: int) -> Add:
 
 
 class Drawing:
-    """Recovers the counts of a profile's samples that are in use."""
+    """Recovers how many blocks stand behind a profile's samples. ``bytes_at`` and ``objects_at``: where their sample
+    types stand."""
 
-    def __init__(self, profile: Profile) -> None:
-        self._bytes_at = profile.sample_types.index(INUSE_SPACE)
-        self._objects_at = profile.sample_types.index(INUSE_OBJECTS)
+    def __init__(self, profile: Profile, bytes_at: int, objects_at: int) -> None:
+        self._bytes_at = bytes_at
+        self._objects_at = objects_at
         self._period = profile.period
         self._weights: dict[tuple[Label, ...], Optional[Weight]] = {}
 
     def of(self, sample: Sample) -> Drawn | None:
-        """The blocks of ``sample`` that are in use, or None where that cannot be told."""
+        """The blocks of ``sample``, or None where that cannot be told."""
         labels = sample.labels
         found = self._weights[labels] if labels in self._weights else self._weight_slow(labels)
         if found is None:
             return None
-        in_use, objects = sample.values[self._bytes_at], sample.values[self._objects_at]
-        count = round(in_use / found.bytes if found.bytes else objects / found.objects)
-        if count < 0 or not _near(in_use, count * found.bytes, found.bytes):
+        space, objects = sample.values[self._bytes_at], sample.values[self._objects_at]
+        count = round(space / found.bytes if found.bytes else objects / found.objects)
+        if count < 0 or not _near(space, count * found.bytes, found.bytes):
             return None
         return Drawn(count, found) if _near(objects, count * found.objects, found.objects) else None
 

@@ -11,10 +11,10 @@ from spprof.analysis.sample_weights import EVERY_ALLOCATION
 from spprof.analysis.sites import Sums
 from spprof.heap import text
 from spprof.heap.estimates import HeapEstimates
-from spprof.heap.to_pprof import PERIOD_TYPE, comments, moments_of, rounded_columns
+from spprof.heap.to_pprof import PERIOD_TYPE, comments, rounded_columns
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
-from spprof.pprof.profile import PEAK_SPACE, PEAK_TYPES, Profile, Sample
+from spprof.pprof.profile import PEAK_SPACE, PEAK_TYPES, Moments, Profile, Sample
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.records import dataclass
 from spprof.reserve import with_reserve
@@ -73,9 +73,10 @@ def _profile_of(peak: HeapPeak) -> Profile:
     by_stack: dict[int, Sums] = {}
     for frames, sums in peak.named_totals():
         by_stack.setdefault(locations.stack_number(frames), Sums()).add(sums)
+    columns = rounded_columns((sums.fixed, sums.fixed_objects) for sums in by_stack.values())
     rows = {
-        number: Sample(locations.stacks[number], values, moments=moments_of(sums))
-        for (number, sums), values in zip(by_stack.items(), rounded_columns(by_stack.values()))
+        number: Sample(locations.stacks[number], values, moments=_moments(sums))
+        for (number, sums), values in zip(by_stack.items(), columns)
     }
     return Profile(
         sample_types=PEAK_TYPES,
@@ -88,3 +89,7 @@ def _profile_of(peak: HeapPeak) -> Profile:
         time_ns=peak.timestamp_ns,
         comments=comments(peak.shortages.comments().items()),
     )
+
+
+def _moments(sums: Sums) -> Moments:
+    return Moments(sums.samples, sums.seen, sums.variance, sums.skewness)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from spprof._engine import NativePart
     from spprof._engine import Site as StackSums
-    from spprof.heap.estimates import StackTotal
 
 SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
@@ -43,6 +42,9 @@ PEAK_RECORD = struct.Struct(_engine.PEAK_FORMAT)
 PEAK: Final = 1
 PEAK_OF_WINDOW: Final = 7
 """Where in a record the six sums of its stack begin: at the peak since the first start, and since ``reset_peak()``."""
+
+PeakSums = tuple[int, int, int, int, float, float]
+"""Samples, bytes of the sampled blocks, estimated bytes and objects (fixed-point), V and S: as ``Sums`` takes them."""
 
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
@@ -180,18 +182,16 @@ class HeapSamples(HeapEstimates):
             totals.append((site[0], site[3], site[4], site[10] - earlier_bytes, site[11] - earlier_objects))
         return totals
 
-    def peak_totals(self, begin: int) -> list[StackTotal]:
-        """What each stack held at a peak, of those that held anything. ``begin``: PEAK or PEAK_OF_WINDOW."""
-        known = {site[0] for site in self._sites}
-        return [
-            (record[0], Sums(*record[begin : begin + 6]))
-            for record in PEAK_RECORD.iter_unpack(self._peaks)
-            if record[begin] and record[0] in known
-        ]
+    def peak_totals(self, begin: int | None = None) -> list[tuple[int, PeakSums]]:
+        """What each stack held at a peak, of those that held anything.
 
-    def peak_of_this(self) -> list[StackTotal]:
-        """The same at the peak of what this snapshot covers."""
-        return self.peak_totals(self._peak_of)
+        ``begin``: PEAK or PEAK_OF_WINDOW; None: the one of what this snapshot covers.
+        """
+        begin = self._peak_of if begin is None else begin
+        end = begin + 6
+        known = {site[0] for site in self._sites}
+        records = PEAK_RECORD.iter_unpack(self._peaks)
+        return [(record[0], record[begin:end]) for record in records if record[begin] and record[0] in known]
 
     def births(self) -> dict[int, int]:
         """For each stack the process of the lineage in which its samples were born; none where nobody else can hold

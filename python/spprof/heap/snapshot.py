@@ -12,7 +12,7 @@ import struct
 import time
 
 from spprof import _engine, formats
-from spprof.analysis.sites import rounded
+from spprof.analysis.sites import Sums, rounded
 from spprof.heap import compare, text
 from spprof.heap.peak import HeapPeak
 from spprof.heap.samples import (
@@ -69,7 +69,7 @@ class HeapSnapshot(HeapSamples):
         return self._peak(PEAK_OF_WINDOW)
 
     def _peak(self, begin: int) -> HeapPeak:
-        totals = self.peak_totals(begin)
+        totals = [(stack_id, Sums(*sums)) for stack_id, sums in self.peak_totals(begin)]
         rate, time_ns = self.sampling_rate_bytes, self.timestamp_ns
         return HeapPeak(totals, rate, time_ns, self.shortages, self._frames_of, self._learn)
 

@@ -2,7 +2,8 @@
 
     live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
     site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
-    peak         ─► what was live at the stack at the peak     ─┘  and its moments
+    peak         ─► what was live at the stack at the peak     ─┘  and its moments; of a stack that holds the same
+                                                                   now, the live samples have it
     forked       ─► grouped also by who allocated              ─► labels pid, born; serials of blocks that are shared
 
 Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
@@ -14,11 +15,11 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from itertools import accumulate, chain
-from operator import itemgetter, sub
+from operator import add, itemgetter, sub
 
 from spprof import _engine, environment
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
-from spprof.analysis.sites import Sums, rounded
+from spprof.analysis.sites import rounded
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from spprof.analysis.sample_weights import Weight
-    from spprof.heap.samples import HeapSamples, SiteTotals
+    from spprof.heap.samples import HeapSamples, PeakSums, SiteTotals
     from spprof.pprof.locations import Stack
     from spprof.pprof.mappings import ModuleRecord
 
@@ -96,22 +97,22 @@ def comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = Non
     return tuple(f"{key}: {text}" for key, text in every_note)
 
 
-def moments_of(sums: Sums) -> Moments:
-    """What a file keeps of the samples behind some sums."""
-    return Moments(sums.samples, sums.seen, sums.variance, sums.skewness)
-
-
-def rounded_columns(several: Iterable[Sums]) -> list[tuple[int, int]]:
-    """Objects and bytes of each, as whole numbers."""
-    listed = list(several)
-    objects = _whole([sums.fixed_objects for sums in listed], _engine.OBJECTS_ONE)
-    return list(zip(objects, _whole([sums.fixed for sums in listed], _engine.BYTES_ONE)))
+def rounded_columns(several: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Objects and bytes as whole numbers, of fixed-point bytes and objects each."""
+    columns = [list(column) for column in zip(*several)] or [[], []]
+    space, objects = (_whole(fixed, one) for fixed, one in zip(columns, _ONES))
+    return list(zip(objects, space))
 
 
 def _whole(fixed: Sequence[int], one: int) -> list[int]:
     """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each."""
     totals = [rounded(total, one) for total in accumulate(fixed, initial=0)]
     return list(map(sub, totals[1:], totals))
+
+
+def _added(one: PeakSums, other: PeakSums) -> PeakSums:
+    samples, seen, space, objects, variance, skewness = map(add, one, other)
+    return int(samples), int(seen), int(space), int(objects), variance, skewness
 
 
 def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]:
@@ -136,6 +137,10 @@ Group = tuple[int, int, int, int, int, bool]
 them."""
 
 
+Place = tuple[int, int]
+"""Number of a stack, and birth."""
+
+
 class _Samples:
     """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
@@ -153,6 +158,8 @@ class _Samples:
         self._serials: dict[Group, list[int]] = {}
         self._groups = self._live_groups()
         self._live = self._live_columns()
+        self._peaks = self._peak_by_stack()
+        self._live_at_peak, self._others_at_peak = self._peak_columns()
 
     def rows(self) -> list[Sample]:
         """All samples; those of one stack stand together. One flat list: lists for each stack would keep the garbage
@@ -194,17 +201,15 @@ class _Samples:
     def _live_rows(self) -> Iterator[tuple[int, Sample]]:
         """Each with the number of its stack."""
         in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
-        for group, *values in zip(self._groups, objects, in_use):
+        for group, at_peak, *values in zip(self._groups, self._live_at_peak, objects, in_use):
             number, birth, thread, size, rate, _ = group
             marks = self._marks(birth, thread, size, rate)
             serials = tuple(sorted(self._serials.get(group, ())))
-            yield number, Sample(self._stacks[number], (*values, *values, *_NO_PEAK), marks, serials)
+            yield number, Sample(self._stacks[number], (*values, *values, *at_peak), marks, serials)
 
     def _other_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated. And the peak."""
         allocated = self._allocated_by_stack()
-        peaks = self._peak_by_stack()
-        values_of = dict(zip(peaks, rounded_columns(peaks.values())))
         columns = []
         for column, one in enumerate(_ONES):
             exact = [pair[column] for pair in allocated.values()]
@@ -214,22 +219,42 @@ class _Samples:
             columns.append(_freed(exact, one, list(written.values())))
         for place, space, objects in zip(allocated, *columns):
             number, birth = place
-            if space or objects or place in peaks:
-                values = (objects, space, 0, 0, *values_of.get(place, _NO_PEAK))
-                moments = moments_of(peaks[place]) if place in peaks else None
+            at_peak = self._others_at_peak.get(place)
+            if space or objects or at_peak:
+                values = (objects, space, 0, 0, *(at_peak or _NO_PEAK))
+                moments = None
+                if at_peak:
+                    samples, seen, _, _, variance, skewness = self._peaks[place]
+                    moments = Moments(samples, seen, variance, skewness)
                 yield number, Sample(self._stacks[number], values, self._owners[birth][:1], (), moments)
 
-    def _peak_by_stack(self) -> dict[tuple[int, int], Sums]:
-        """What was live at the peak, by the number of the stack and by birth, in their order."""
-        peaks: dict[tuple[int, int], Sums] = {}
-        for stack_id, sums in self._taken.peak_of_this():
+    def _peak_by_stack(self) -> dict[Place, PeakSums]:
+        """What was live at the peak, by stack and birth."""
+        peaks: dict[Place, PeakSums] = {}
+        for stack_id, sums in self._taken.peak_totals():
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
-            peaks.setdefault(place, Sums()).add(sums)
+            known = peaks.get(place)
+            peaks[place] = sums if known is None else _added(known, sums)
         return dict(sorted(peaks.items()))
 
-    def _allocated_by_stack(self) -> dict[tuple[int, int], tuple[int, int]]:
+    def _peak_columns(self) -> tuple[list[tuple[int, int]], dict[Place, tuple[int, int]]]:
+        """Objects and bytes at the peak: of each group of live samples whose stack holds now what it held then, and of
+        every other stack that held something."""
+        live: dict[Place, tuple[int, int, int]] = {}
+        for group, count, space, objects in zip(self._groups, self._groups.values(), *self._live):
+            known = live.get(group[:2], (0, 0, 0))
+            live[group[:2]] = known[0] + count, known[1] + space, known[2] + objects
+        peaks = self._peaks.items()
+        still = {place for place, sums in peaks if live.get(place) == (sums[0], sums[2], sums[3])}
+        groups = zip(self._groups, *self._live)
+        of_groups = [(space, objects) if group[:2] in still else _NO_PEAK for group, space, objects in groups]
+        others = {place: (sums[2], sums[3]) for place, sums in peaks if place not in still}
+        columns = rounded_columns([*of_groups, *others.values()])
+        return columns[: len(of_groups)], dict(zip(others, columns[len(of_groups) :]))
+
+    def _allocated_by_stack(self) -> dict[Place, tuple[int, int]]:
         """Bytes and objects ever allocated, fixed-point, by the number of the stack and by birth, in their order."""
-        allocated: dict[tuple[int, int], tuple[int, int]] = {}
+        allocated: dict[Place, tuple[int, int]] = {}
         for stack_id, _, _, space, objects in self._totals:
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
             known = allocated.get(place, (0, 0))

@@ -35,6 +35,7 @@ _SAMPLE_TAG = varint(ProfileField.SAMPLE << 3 | 2)
 _STACK_TAG = varint(SampleField.LOCATION << 3 | 2)
 _VALUES_TAG = varint(SampleField.VALUE << 3 | 2)
 _SERIALS_TAG = varint(SampleField.SERIALS << 3 | 2)
+_two_floats = struct.Struct("<2d").pack
 _MOMENTS_TAG = varint(SampleField.MOMENTS << 3 | 2)
 
 
@@ -112,7 +113,7 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
         if sample.serials:
             marks += _serials(sample.serials)
         if sample.moments:
-            marks += _moments(sample.moments)
+            marks += _moments(sample.moments, numbers)
         length = len(stack_bytes) + len(_VALUES_TAG) + len(count) + len(values) + len(marks)
         yield b"".join((_SAMPLE_TAG, numbers[length], stack_bytes, _VALUES_TAG, count, values, marks))
 
@@ -124,10 +125,11 @@ def _serials(serials: tuple[int, ...]) -> bytes:
     return _SERIALS_TAG + varint(len(steps)) + steps
 
 
-def _moments(moments: Moments) -> bytes:
+def _moments(moments: Moments, numbers: Varints) -> bytes:
     """Two varints and two 64-bit floats, lowest byte first."""
-    content = varint(moments.samples) + varint(moments.seen) + struct.pack("<2d", moments.variance, moments.skewness)
-    return _MOMENTS_TAG + varint(len(content)) + content
+    samples, seen, variance, skewness = moments
+    content = b"".join((numbers[samples], numbers[seen], _two_floats(variance, skewness)))
+    return b"".join((_MOMENTS_TAG, numbers[len(content)], content))
 
 
 def _label(label: Label, strings: _Strings) -> bytes:

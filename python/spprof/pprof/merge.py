@@ -130,27 +130,41 @@ class _Place(NamedTuple):
     labels: Labels
 
 
+class _Held(NamedTuple):
+    """What was live at a peak, of one set of labels."""
+
+    values: tuple[int, ...]
+    """Objects and bytes."""
+    moments: Moments | None
+
+
 class _Peak:
     """What was live at a stack at the peaks of some processes."""
 
     __slots__ = ("_by_holder",)
 
     def __init__(self) -> None:
-        self._by_holder: dict[int, tuple[list[int], Moments | None]] = {}
+        self._by_holder: dict[int, dict[Labels, _Held]] = {}
 
-    def meet(self, holder: int, values: Sequence[int], moments: Moments | None) -> None:
+    def meet(self, holder: int, labels: Labels, held: _Held) -> None:
         """A file of the process ``holder`` has that."""
-        known = self._by_holder.get(holder)
-        if known is None:
-            self._by_holder[holder] = list(values), moments
-        else:
-            both = known[1] and moments and Moments(*map(add, known[1], moments))
-            self._by_holder[holder] = list(map(add, known[0], values)), both
+        rows = self._by_holder.setdefault(holder, {})
+        known = rows.get(labels)
+        if known is not None:
+            moments = known.moments and held.moments and Moments(*map(add, known.moments, held.moments))
+            held = _Held(tuple(map(add, known.values, held.values)), moments)
+        rows[labels] = held
 
     @property
-    def largest(self) -> tuple[list[int], Moments | None]:
-        """Values and moments of the process that held most."""
-        return max(self._by_holder.values(), key=lambda held: (held[0][::-1], held[1] or ()))
+    def largest(self) -> dict[Labels, _Held]:
+        """What the process held that held most."""
+        several = list(self._by_holder.values())
+        return several[0] if len(several) == 1 else max(several, key=_by_bytes)
+
+
+def _by_bytes(rows: dict[Labels, _Held]) -> tuple[int, list[str]]:
+    """Of equal ones always the same, in whichever order files come."""
+    return sum(held.values[-1] for held in rows.values()), sorted(map(str, rows.items()))
 
 
 class _Block:
@@ -184,7 +198,8 @@ class _Sums:
         self._at_peak = [index for index, one in enumerate(latest.sample_types) if one in PEAK_TYPES]
         self._types = len(latest.sample_types)
         self._values: dict[_Place, list[int]] = {}
-        self._peaks: dict[_Place, _Peak] = {}
+        self._peaks: dict[tuple[Stack, str | None], _Peak] = {}
+        """By the process that allocated, where its mark is known."""
         self._blocks: dict[tuple[int, int], _Block] = {}
         """By the mark of the process that allocated them, and serial."""
         self._ever: dict[tuple[Stack, str], dict[int, list[int]]] = {}
@@ -220,9 +235,9 @@ class _Sums:
 
     def _add_sample(self, sample: Sample, place: _Place, name: str | None, holder: int) -> None:
         """``name``: of the process that allocated it, where its mark is known."""
-        at_peak = [sample.values[index] for index in self._at_peak]
+        at_peak = tuple(sample.values[index] for index in self._at_peak)
         if any(at_peak):
-            self._peaks.setdefault(place, _Peak()).meet(0 if name is None else holder, at_peak, sample.moments)
+            self._meet_peak(place, name, holder, _Held(at_peak, sample.moments))
             rest = tuple(0 if index in self._at_peak else value for index, value in enumerate(sample.values))
             sample = sample._replace(values=rest, moments=None)
             if not any(rest):
@@ -237,6 +252,11 @@ class _Sums:
                 return  # what is freed by now is worked out anew
         known = self._values.setdefault(place, [0] * len(sample.values))
         known[:] = map(add, known, sample.values)
+
+    def _meet_peak(self, place: _Place, name: str | None, holder: int, held: _Held) -> None:
+        peak = self._peaks.setdefault((place.stack, name), _Peak())
+        kept = tuple(label for label in place.labels if label.key != BORN)
+        peak.meet(0 if name is None else holder, kept, held)
 
     def _meet_blocks(self, sample: Sample, place: _Place, mark: int, holder: int) -> None:
         values = tuple(value / len(sample.serials) for value in sample.values)
@@ -264,12 +284,12 @@ class _Sums:
 
     def _peak_rows(self) -> list[Sample]:
         rows = []
-        for place, peak in self._peaks.items():
-            at_peak, moments = peak.largest
-            values = [0] * self._types
-            for index, value in zip(self._at_peak, at_peak):
-                values[index] = value
-            rows.append(Sample(place.stack, tuple(values), place.labels, (), moments))
+        for (stack, _), peak in self._peaks.items():
+            for labels, held in peak.largest.items():
+                values = [0] * self._types
+                for index, value in zip(self._at_peak, held.values):
+                    values[index] = value
+                rows.append(Sample(stack, tuple(values), labels, (), held.moments))
         return rows
 
     def _freed_rows(self, live: list[Sample]) -> list[Sample]:
