@@ -181,7 +181,7 @@ def test_a_stack_that_holds_something_else_than_at_the_peak_has_a_sample_for_tha
     still, both = (5, 4616), (63, 8748)  # p = 0.2166 and 0.0169
     assert moments_of.keys() == {still, both}
     assert (moments_of[still], moments_of[both] and moments_of[both][:2]) == (None, (2, 1070))
-    assert Tally(profile, 5).whole_interval() == snapshot.peak.heap_bytes_interval()
+    assert Tally(profile, 5).whole_interval() == pytest.approx(snapshot.peak.heap_bytes_interval(), abs=1)
 
 
 def test_native_frames_lie_in_their_objects():
