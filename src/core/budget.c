@@ -56,6 +56,20 @@ uint32_t sp_budget_next_rate(uint32_t rate, uint32_t base_rate, uint32_t share_p
     return next < SPPROF_RATE_MAX ? (uint32_t)next : SPPROF_RATE_MAX;
 }
 
+void sp_budget_note_rate(uint32_t rate) {
+    _Atomic uint32_t *longest = &sp_the_profiler.counters.longest_rate;
+    uint32_t known = atomic_load(longest);
+    while (rate > known && !atomic_compare_exchange_weak(longest, &known, rate)) {
+    }
+}
+
+/* Of a start or stop meanwhile, whose plan is another, nothing is changed. */
+static void change_rate(sp_plan plan, uint32_t rate) {
+    uint64_t expected = sp_plan_pack(plan);
+    plan.rate = rate;
+    if (atomic_compare_exchange_strong(&sp_the_profiler.plan, &expected, sp_plan_pack(plan))) sp_budget_note_rate(rate);
+}
+
 static void end_window(uint32_t share_ppm, uint64_t elapsed_ns) {
     uint64_t spent = atomic_exchange(&budget->window_spent_ns, 0);
     atomic_store(&budget->window_parts, 0);
@@ -63,7 +77,7 @@ static void end_window(uint32_t share_ppm, uint64_t elapsed_ns) {
     if (!plan.active) return;
     uint32_t base = atomic_load(&budget->base_rate);
     uint32_t rate = sp_budget_next_rate(plan.rate, base, share_ppm, spent, elapsed_ns);
-    if (rate != plan.rate) sp_profiler_change_rate(plan, rate);
+    if (rate != plan.rate) change_rate(plan, rate);
 }
 
 void sp_budget_spend_since(uint64_t began_ns) {

@@ -30,6 +30,9 @@ extern sp_budget sp_the_budget;
 /* For a start at `base_rate`, under the lifecycle lock. */
 void sp_budget_start(uint32_t base_rate);
 
+/* Blocks may be live of which none was sampled at this rate. */
+void sp_budget_note_rate(uint32_t rate);
+
 uint32_t sp_budget_share(void);
 uint64_t sp_budget_spent_ns(void);
 
@@ -46,8 +49,8 @@ static inline void sp_budget_spend(uint64_t began_ns) {
     if (__builtin_expect(began_ns != 0, 0)) sp_budget_spend_since(began_ns);
 }
 
-/* The rate for the next window: `rate`, at which `spent_ns` were spent in `elapsed_ns`, times spent over allowed, within
- * [base_rate, SPPROF_RATE_MAX], at most a 16th and at least half of what it was. */
+/* The rate for the next window: `rate`, at which `spent_ns` were spent in `elapsed_ns`, times spent over allowed, in
+ * [base_rate, SPPROF_RATE_MAX], at most 16 times and at least half of what it was. */
 uint32_t sp_budget_next_rate(uint32_t rate, uint32_t base_rate, uint32_t share_ppm, uint64_t spent_ns,
                              uint64_t elapsed_ns);
 

@@ -70,11 +70,6 @@ static inline sp_plan sp_profiler_plan(void) {
     return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));
 }
 
-/* Countdowns that are drawn from now on have that rate. False: `plan` is no longer the plan, and nothing changes. */
-bool sp_profiler_change_rate(sp_plan plan, uint32_t rate);
-/* Blocks may be live of which none was sampled at this rate. */
-void sp_profiler_note_rate(uint32_t rate);
-
 /* The guard: while it is up, hooks on this thread pass through. A handler on this thread sees it at once. */
 static inline void sp_guard_enter(spprof_thread *self) {
     self->guard++;

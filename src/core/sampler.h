@@ -43,8 +43,8 @@ int64_t sp_plan_gate(sp_plan plan);
 /* The sequence from which threads are seeded; at each seeded start, or once. Under the lifecycle lock. */
 void sp_sampler_seed(uint64_t seed);
 
-/* The sample decision about `size` bytes, already counted down. True: a sample, of the thread's `drawn_rate`; the caller
- * draws a new countdown. False: where one was due, it is drawn. */
+/* The sample decision about `size` bytes, already counted down. True: a sample, of the thread's `drawn_rate`; the
+ * caller draws a new countdown. False: where one was due, it is drawn. */
 bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size);
 
 /* Draws a new countdown. */

@@ -1,4 +1,4 @@
-/* A budget lengthens the interval while samples cost too much, and every sample keeps the interval it was drawn under. */
+/* A budget lengthens the interval while samples cost too much; each sample keeps the interval it was drawn under. */
 #include "budget.h"
 
 #include "clock.h"

@@ -14,7 +14,7 @@ from __future__ import annotations
 from spprof import _engine
 from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
-from spprof.pprof.shortages import shortages_of
+from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.records import cached_property
 
 TYPE_CHECKING = False
@@ -57,9 +57,7 @@ class Tally:
         whole, profile = self.whole, self.profile
         if not (whole.is_drawn and has_interval(profile, self.value_type) and profile.period > 0):
             return None
-        shortages = shortages_of(profile)
-        rate = max(profile.period if profile.period > 1 else 0, shortages.thinned_rate)
-        return whole.heap_interval(rate, shortages.lost_bytes, confidence)
+        return whole.heap_interval(unseen_rate(profile), shortages_of(profile).lost_bytes, confidence)
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:

@@ -49,10 +49,12 @@ def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
         f"alive at the end: {human_bytes(taken.estimated_heap_bytes)} "
         f"({interval_text(taken.heap_bytes_interval())}, 95 %), peak {human_bytes(taken.peak_heap_bytes)}; "
         f"{amount(taken.live_samples, 'count')} of {amount(taken.total_samples, 'count')} samples alive, "
-        f"{sampling_text(rate_kb * 1024)}"
+        f"{sampling_text(taken.sampling_rate_bytes)}"
     )
     yield from _top_sites(taken)
     yield from taken.notes.sentences()
+    if taken.longest_rate_bytes > rate_kb * 1024:
+        yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
     yield from _advice(taken, rate_kb)
     yield _next_command(path, "--view peak " if is_peak_shown else "")
 

@@ -38,6 +38,7 @@ class HeapEstimates:
 
     if TYPE_CHECKING:
         sampling_rate_bytes: int
+        longest_rate_bytes: int
         shortages: Shortages
         _frames_of: Callable[[int], tuple[Frame, ...]]
         _learn: Callable[[Iterable[int]], None]
@@ -67,12 +68,12 @@ class HeapEstimates:
 
         The low end is never less than the sampled blocks themselves. The high end leaves room for blocks of which
         none was sampled: without any sample, the interval is [0, -ln((1-confidence)/2) * sampling_rate_bytes], that
-        is [0, 3.69 rates] at 95 %. With every allocation sampled both ends are exact. The formula is
-        ``spprof.estimate``'s; docs/sampling.md derives it.
+        is [0, 3.69 rates] at 95 %, of the longest rate that was in force. With every allocation sampled both ends are
+        exact. The formula is ``spprof.estimate``'s; docs/sampling.md derives it.
 
         ValueError unless 0 < confidence < 1.
         """
-        rate = max(self.sampling_rate_bytes, self.shortages.thinned_rate)
+        rate = max(self.sampling_rate_bytes, self.longest_rate_bytes, self.shortages.thinned_rate)
         return self._whole.heap_interval(rate, self.shortages.lost_bytes, confidence)
 
     def top_allocators(self, n: int = 10) -> list[TopAllocator]:

@@ -11,7 +11,7 @@ from spprof.analysis.sample_weights import EVERY_ALLOCATION
 from spprof.analysis.sites import Sums
 from spprof.heap import text
 from spprof.heap.estimates import HeapEstimates
-from spprof.heap.to_pprof import PERIOD_TYPE, comments, rounded_columns
+from spprof.heap.to_pprof import PERIOD_TYPE, comments, longest_rate_note, rounded_columns
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.profile import PEAK_SPACE, PEAK_TYPES, Moments, Profile, Sample
@@ -38,6 +38,8 @@ class HeapPeak(HeapEstimates):
     """Mean bytes between samples, the latest; 0 = every allocation."""
     timestamp_ns: int
     """When the snapshot was taken that it is of: wall clock, nanoseconds since the epoch."""
+    longest_rate_bytes: int = 0
+    """The longest mean bytes between samples until then."""
     shortages: Shortages = NO_SHORTAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _learn: Callable[[Iterable[int]], None] = learn
@@ -87,7 +89,7 @@ def _profile_of(peak: HeapPeak) -> Profile:
         period_type=PERIOD_TYPE,
         period=peak.sampling_rate_bytes or EVERY_ALLOCATION,
         time_ns=peak.timestamp_ns,
-        comments=comments(peak.shortages.comments().items()),
+        comments=comments([*longest_rate_note(peak), *peak.shortages.comments().items()]),
     )
 
 

@@ -89,6 +89,8 @@ class HeapSamples(HeapEstimates):
     _wall_minus_monotonic_ns: int
     _before: Mapping[int, Allocated] = field(default_factory=dict)
     """What each stack had ever allocated at the beginning of what the snapshot covers."""
+    longest_rate_bytes: int = 0
+    """The longest mean bytes between samples so far: blocks may be live that were missed at it."""
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY

@@ -71,7 +71,7 @@ class HeapSnapshot(HeapSamples):
     def _peak(self, begin: int) -> HeapPeak:
         totals = [(stack_id, Sums(*sums)) for stack_id, sums in self.peak_totals(begin)]
         rate, time_ns = self.sampling_rate_bytes, self.timestamp_ns
-        return HeapPeak(totals, rate, time_ns, self.shortages, self._frames_of, self._learn)
+        return HeapPeak(totals, rate, time_ns, self.longest_rate_bytes, self.shortages, self._frames_of, self._learn)
 
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
@@ -146,6 +146,7 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         _sites=sites,
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
         _before=before,
+        longest_rate_bytes=stats["longest_rate"],
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,

@@ -29,6 +29,7 @@ from spprof.pprof.profile import (
     BORN,
     HEAP_TYPES,
     INUSE_SPACE,
+    LONGEST_RATE,
     PEAK_TYPES,
     PROFILER_BYTES,
     Label,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from spprof.analysis.sample_weights import Weight
+    from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples, PeakSums, SiteTotals
     from spprof.pprof.locations import Stack
     from spprof.pprof.mappings import ModuleRecord
@@ -69,6 +71,7 @@ def profile_of(
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
         *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
+        *longest_rate_note(samples),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
     ]
@@ -83,6 +86,12 @@ def profile_of(
         time_ns=samples.timestamp_ns,
         comments=comments(told, notes),
     )
+
+
+def longest_rate_note(estimates: HeapEstimates) -> list[tuple[str, str]]:
+    """The comment that tells of a rate longer than the latest; none where there was no longer one."""
+    longest = estimates.longest_rate_bytes
+    return [(LONGEST_RATE, str(longest))] if longest > max(estimates.sampling_rate_bytes, EVERY_ALLOCATION) else []
 
 
 def comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = None) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from spprof.pprof.profile import (
     BEFORE_FORK,
     BORN,
     HEAP_COLUMNS,
+    LONGEST_RATE,
     PEAK_SPACE,
     PEAK_TYPES,
     PID,
@@ -110,14 +111,16 @@ def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int
     if latest.is_heap:
         held = sum(profile.profiler_bytes for profile in profiles)
         added += [(PROFILER_BYTES, str(held))] if held else []
+        longest = max(profile.longest_rate for profile in profiles)
+        added += [(LONGEST_RATE, str(longest))] if longest > max(latest.period, 1) else []
         added += [*process_comments(marks.items()), *summed(map(shortages_of, profiles)).comments().items()]
     told = [f"{key}: {text}" for key, text in added]
-    summed_up = PROFILER_BYTES + ": "
+    worked_out = tuple(f"{key}: " for key in (PROFILER_BYTES, LONGEST_RATE))
     return (
         *(
             text
             for text in kept
-            if not (latest.is_heap and (is_shortage(text) or text.startswith(summed_up))) and text not in told
+            if not (latest.is_heap and (is_shortage(text) or text.startswith(worked_out))) and text not in told
         ),
         *told,
     )

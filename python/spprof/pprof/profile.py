@@ -81,6 +81,9 @@ THREAD, THREAD_ID = "thread", "thread_id"
 PROFILER_BYTES = "profiler_bytes"
 """Key of the comment that tells what the profiler itself holds, of which there are no samples."""
 
+LONGEST_RATE = "longest_rate"
+"""Key of the comment that tells the longest mean bytes between samples, where that is not the period."""
+
 PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
 """Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""
 
@@ -219,6 +222,13 @@ class Profile:
         """What the profiler itself held, estimated; in no value."""
         text = self.note(PROFILER_BYTES) if self.is_heap else None
         return int(text) if text and text.isdecimal() else 0
+
+    @property
+    def longest_rate(self) -> int:
+        """Of a heap profile the longest mean bytes between samples that was in force; 0: every allocation, always."""
+        text = self.note(LONGEST_RATE) if self.is_heap else None
+        noted = int(text) if text and text.isdecimal() else 0
+        return max(noted, self.period if self.period > 1 else 0)
 
     def note(self, key: str) -> str | None:
         """The text of the comment ``key: text``, where there is one."""

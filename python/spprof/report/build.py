@@ -12,7 +12,7 @@ from spprof.analysis.folding import with_folding_of
 from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Sums
 from spprof.pprof.profile import INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
-from spprof.pprof.shortages import shortages_of
+from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Report, Side, Spread
 from spprof.report.places import Places
@@ -197,6 +197,6 @@ def _agree(one: Path, other: Path) -> int:
 
 
 def _unseen(profile: Profile) -> int:
-    if not profile.is_heap or profile.period <= 1:
+    if not profile.is_heap or unseen_rate(profile) <= 1:
         return 0
-    return round(estimate.unseen_bytes(max(profile.period, shortages_of(profile).thinned_rate)))
+    return round(estimate.unseen_bytes(unseen_rate(profile)))
