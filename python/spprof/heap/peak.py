@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapPeak(HeapEstimates):
-    """The heap when it was largest. ``HeapSnapshot.peak`` is one."""
+    """The heap when it was largest. ``HeapSnapshot.peak`` is one.
+
+    The highest of many estimates is too high in the mean. Where blocks were replaced by others, so that there were
+    many, the low ends of the intervals reach further down (docs/sampling.md, "The peak").
+    """
 
     _totals: Sequence[StackTotal]
     sampling_rate_bytes: int

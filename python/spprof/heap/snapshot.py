@@ -12,7 +12,7 @@ import struct
 import time
 
 from spprof import _engine, formats
-from spprof.analysis.sites import Sums, rounded
+from spprof.analysis.sites import Sums, note_choice, rounded
 from spprof.heap import compare, text
 from spprof.heap.peak import HeapPeak
 from spprof.heap.samples import (
@@ -32,7 +32,7 @@ from spprof.records import cached_property, dataclass
 from spprof.report.notebook import iframe
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
-from spprof.symbolize.stacks import KeptStacks
+from spprof.symbolize.stacks import KeptStacks, innermost_code
 from spprof.text import sampling_text
 
 TYPE_CHECKING = False
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from spprof._engine import Site as StackSums
     from spprof._engine import Stats
+    from spprof.heap.estimates import StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference
@@ -75,7 +76,20 @@ class HeapSnapshot(HeapSamples):
             for record in PEAK_RECORD.iter_unpack(self._peaks)
             if record[begin] and record[0] in known
         ]
+        self._note_choice(totals)
         return HeapPeak(totals, self.sampling_rate_bytes, self.shortages, self._frames_of, self._learn)
+
+    def _note_choice(self, totals: list[StackTotal]) -> None:
+        """Sites are told apart by the innermost word of code, which needs no names."""
+        before = self._before_by_stack
+        words = {site[0]: innermost_code(site[16]) for site in self._sites}
+        allocated = dict.fromkeys(words.values(), 0)
+        for site in self._sites:
+            allocated[words[site[0]]] += site[10] - before.get(site[0], (0, 0, 0))[1]
+        parts: dict[bytes, list[Sums]] = {}
+        for stack_id, sums in totals:
+            parts.setdefault(words[stack_id], []).append(sums)
+        note_choice([(sums, allocated[word]) for word, sums in parts.items()])
 
     def compare(self, earlier: HeapSnapshot) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
