@@ -23,7 +23,7 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof endings accuracy-long clean venv \
-    venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
+    peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
     run-cpython-suite run-endings
@@ -149,6 +149,10 @@ run-accuracy:
 # Functions with known shares of 90 CPU seconds each.
 accuracy-long:
 	$(VENV)/bin/python tests/accuracy/test_cpu_shares.py
+
+# A thousand runs of each program with a known peak; the table is tests/nightly/PEAKS.md.
+peak-coverage:
+	$(VENV)/bin/python tests/accuracy/test_peak_coverage.py
 
 run-python:
 	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)

@@ -114,8 +114,8 @@ void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, con
 }
 
 /* Large blocks have next to no variance. Where only they are left, rounding errors of what was taken away remain: a
- * variance below 0, or a third moment out of all proportion. Of real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w²
- * times the largest (1−p)w, and that is at most √V. */
+ * variance below 0, or a third moment out of all proportion. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w²
+ * times the largest (1−p)w, which is at most √V. */
 static void mend_rounding(spprof_sums *sums) {
     if (!(sums->variance > 0)) sums->variance = sums->skewness = 0;
     double most = sums->variance * sqrt(sums->variance);

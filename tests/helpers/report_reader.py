@@ -83,13 +83,15 @@ def read(document: bytes) -> Read:
     places = [(texts[row[0]], texts[row[1]], row[2], texts[row[3]], row[4]) for row in zip(*columns)]
     ups, node_places, steps, threads = (numbers(streams.pop(0)) for _ in range(4))
     values, spreads = [], []
-    for _ in header["sides"]:
+    for side in header["sides"]:
         values.append([[zigzag(number) for number in numbers(streams.pop(0))] for _ in header["columns"]])
         spreads.append([])
-        for _ in header["spread"]:
+        for choice in side["choices"]:
             samples, seen = map(zigzag, numbers(streams.pop(0))), numbers(streams.pop(0))
             variance, lean = floats(streams.pop(0)), floats(streams.pop(0))
             spreads[-1].append(list(zip(samples, seen, variance, lean)))
+            if choice:
+                floats(streams.pop(0))
     assert streams == []
     nodes = [sum(steps[: at + 1]) for at in range(len(steps))]
     return Read(header, places, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads)

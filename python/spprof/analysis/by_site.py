@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from spprof import _engine
 from spprof.analysis.sample_weights import adder, has_interval
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, note_choice, rounded, site_frame
+from spprof.pprof.profile import ALLOC_SPACE, PEAK_SPACE
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.records import cached_property
 
@@ -42,7 +43,24 @@ class Tally:
             if amount is None:
                 amount = stacks[sample.stack] = Sums()
             add(sample, amount)
-        return {stack: amount for stack, amount in stacks.items() if not amount.is_nothing}
+        held = {stack: amount for stack, amount in stacks.items() if not amount.is_nothing}
+        if self.value_type == PEAK_SPACE and ALLOC_SPACE in self.profile.sample_types:
+            self._note_choice(held, self.profile.sample_types.index(ALLOC_SPACE))
+        return held
+
+    def _note_choice(self, held: dict[tuple[int, ...], Sums], allocated_at: int) -> None:
+        keys = self.keys
+        site_of: dict[tuple[int, ...], SiteKey] = {}
+        allocated: dict[SiteKey, int] = {}
+        for sample in self.profile.samples:
+            key = site_of.get(sample.stack)
+            if key is None:
+                key = site_of[sample.stack] = self._site_of(sample.stack, keys)
+            allocated[key] = allocated.get(key, 0) + sample.values[allocated_at]
+        parts: dict[SiteKey, list[Sums]] = {}
+        for stack, sums in held.items():
+            parts.setdefault(site_of[stack], []).append(sums)
+        note_choice([(sums, allocated[key] * _BYTES_ONE) for key, sums in parts.items()])
 
     @cached_property
     def whole(self) -> Sums:

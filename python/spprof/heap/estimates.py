@@ -116,7 +116,7 @@ class HeapEstimates:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
         page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
         a FIFO or a device is written directly. A snapshot's file holds what is live, what was ever allocated and the
-        peak; a peak's file the peak alone.
+        peak; a peak's file lacks what is live.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """

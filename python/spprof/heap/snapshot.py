@@ -12,7 +12,7 @@ import struct
 import time
 
 from spprof import _engine, formats
-from spprof.analysis.sites import Sums, rounded
+from spprof.analysis.sites import Sums, key_of, note_choice, rounded, site_frame
 from spprof.heap import compare, text
 from spprof.heap.peak import HeapPeak
 from spprof.heap.samples import (
@@ -26,8 +26,9 @@ from spprof.heap.samples import (
 )
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.processes import NO_LINEAGE, Lineage
+from spprof.pprof.profile import ALLOC_TYPES, PEAK_SPACE, PEAK_TYPES
 from spprof.pprof.shortages import Shortages, dropped_of
-from spprof.records import cached_property, dataclass
+from spprof.records import cached_property, dataclass, replace
 from spprof.report.notebook import iframe
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 
     from spprof._engine import Site as StackSums
     from spprof._engine import Stats
-    from spprof.heap.estimates import HeapEstimates
+    from spprof.analysis.sites import SiteKey
+    from spprof.heap.estimates import HeapEstimates, StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference
@@ -70,8 +72,31 @@ class HeapSnapshot(HeapSamples):
 
     def _peak(self, begin: int) -> HeapPeak:
         totals = [(stack_id, Sums(*sums)) for stack_id, sums in self.peak_totals(begin)]
-        rate, time_ns = self.sampling_rate_bytes, self.timestamp_ns
-        return HeapPeak(totals, rate, time_ns, self.longest_rate_bytes, self.shortages, self._frames_of, self._learn)
+        self._note_choice(totals)
+        return HeapPeak(
+            totals,
+            self.sampling_rate_bytes,
+            lambda: self._profile_of_peak(begin),
+            self.longest_rate_bytes,
+            self.shortages,
+            self._frames_of,
+            self._learn,
+        )
+
+    def _profile_of_peak(self, begin: int) -> Profile:
+        of_that = self if begin == self._peak_of else replace(self, _peak_of=begin)
+        return profile_of(of_that).with_types((*ALLOC_TYPES, *PEAK_TYPES), PEAK_SPACE.type)
+
+    def _note_choice(self, totals: list[StackTotal]) -> None:
+        allocated: dict[SiteKey, int] = {}
+        keys: dict[int, SiteKey] = {}
+        for stack_id, _, _, space, _ in self.site_totals():
+            key = keys[stack_id] = key_of(site_frame(self._frames_of(stack_id)))
+            allocated[key] = allocated.get(key, 0) + space
+        parts: dict[SiteKey, list[Sums]] = {}
+        for stack_id, sums in totals:
+            parts.setdefault(keys[stack_id], []).append(sums)
+        note_choice([(sums, allocated[key]) for key, sums in parts.items()])
 
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
 _NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
-PERIOD_TYPE = ValueType("space", "bytes")
+_PERIOD_TYPE = ValueType("space", "bytes")
 _NO_PEAK = 0, 0
 
 
@@ -71,7 +71,7 @@ def profile_of(
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
         *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
-        *longest_rate_note(samples),
+        *_longest_rate_note(samples),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
     ]
@@ -81,20 +81,20 @@ def profile_of(
         samples=_Samples(samples, totals, number_of, locations.stacks).rows(),
         mappings=mappings.rows,
         default_type=INUSE_SPACE.type,
-        period_type=PERIOD_TYPE,
+        period_type=_PERIOD_TYPE,
         period=samples.sampling_rate_bytes or EVERY_ALLOCATION,
         time_ns=samples.timestamp_ns,
-        comments=comments(told, notes),
+        comments=_comments(told, notes),
     )
 
 
-def longest_rate_note(estimates: HeapEstimates) -> list[tuple[str, str]]:
+def _longest_rate_note(estimates: HeapEstimates) -> list[tuple[str, str]]:
     """The comment that tells of a rate longer than the latest; none where there was no longer one."""
     longest = estimates.longest_rate_bytes
     return [(LONGEST_RATE, str(longest))] if longest > max(estimates.sampling_rate_bytes, EVERY_ALLOCATION) else []
 
 
-def comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = None) -> tuple[str, ...]:
+def _comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = None) -> tuple[str, ...]:
     """Those that every profile has around ``told`` and ``notes``, as ``key: text``."""
     every_note = [
         ("spprof", _engine.VERSION),
@@ -106,7 +106,7 @@ def comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = Non
     return tuple(f"{key}: {text}" for key, text in every_note)
 
 
-def rounded_columns(several: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def _rounded_columns(several: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Objects and bytes as whole numbers, of fixed-point bytes and objects each."""
     columns = [list(column) for column in zip(*several)] or [[], []]
     space, objects = (_whole(fixed, one) for fixed, one in zip(columns, _ONES))
@@ -258,7 +258,7 @@ class _Samples:
         groups = zip(self._groups, *self._live)
         of_groups = [(space, objects) if group[:2] in still else _NO_PEAK for group, space, objects in groups]
         others = {place: (sums[2], sums[3]) for place, sums in peaks if place not in still}
-        columns = rounded_columns([*of_groups, *others.values()])
+        columns = _rounded_columns([*of_groups, *others.values()])
         return columns[: len(of_groups)], dict(zip(others, columns[len(of_groups) :]))
 
     def _allocated_by_stack(self) -> dict[Place, tuple[int, int]]:

@@ -24,11 +24,10 @@ from operator import add
 
 from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments
 from spprof.pprof.profile import (
+    ALLOC_TYPES,
     BEFORE_FORK,
     BORN,
-    HEAP_COLUMNS,
     LONGEST_RATE,
-    PEAK_SPACE,
     PEAK_TYPES,
     PID,
     PROFILER_BYTES,
@@ -41,18 +40,14 @@ from spprof.pprof.profile import (
     Sample,
 )
 from spprof.pprof.shortages import is_shortage, shortages_of, summed
-from spprof.records import NamedTuple, replace
+from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spprof.pprof.profile import ValueType
-
     Stack = tuple[int, ...]
     Labels = tuple[Label, ...]
-
-_ALLOCATED = [value_type for value_type, column in HEAP_COLUMNS.items() if column.group == "allocated"]
 
 
 def merged(profiles: Sequence[Profile]) -> Profile:
@@ -89,20 +84,7 @@ def _of_like_types(profiles: Sequence[Profile]) -> Sequence[Profile]:
         is_like = latest.is_heap and profile.is_heap and shared
         if profile.sample_types != latest.sample_types and not is_like:
             raise ProfileError(f"file {number} of {len(profiles)} has other sample types; only like profiles add up")
-    return [_with_types(profile, tuple(shared)) for profile in profiles]
-
-
-def _with_types(profile: Profile, types: tuple[ValueType, ...]) -> Profile:
-    if profile.sample_types == types:
-        return profile
-    places = [profile.sample_types.index(one) for one in types]
-    keeps_moments = PEAK_SPACE in types
-    samples = []
-    for sample in profile.samples:
-        values = tuple(map(sample.values.__getitem__, places))
-        if any(values):
-            samples.append(sample._replace(values=values, moments=sample.moments if keeps_moments else None))
-    return replace(profile, sample_types=types, samples=samples)
+    return [profile.with_types(shared, profile.default_type) for profile in profiles]
 
 
 def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int]) -> tuple[str, ...]:
@@ -197,7 +179,7 @@ class _Sums:
 
     def __init__(self, latest: Profile) -> None:
         self._period = latest.period
-        self._allocated = [index for index, one in enumerate(latest.sample_types) if one in _ALLOCATED]
+        self._allocated = [index for index, one in enumerate(latest.sample_types) if one in ALLOC_TYPES]
         self._at_peak = [index for index, one in enumerate(latest.sample_types) if one in PEAK_TYPES]
         self._types = len(latest.sample_types)
         self._values: dict[_Place, list[int]] = {}

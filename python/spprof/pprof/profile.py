@@ -17,6 +17,10 @@ from itertools import chain
 from spprof.records import NamedTuple, cached_property, dataclass, field, replace
 from spprof.results import Frame
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class ProfileError(Exception):
     """A file that is no profile, or not one that can be read. The message is one line and names the file."""
@@ -52,11 +56,12 @@ INUSE_OBJECTS = ValueType("inuse_objects", "count")
 PEAK_SPACE = ValueType("peak_space", "bytes")
 PEAK_OBJECTS = ValueType("peak_objects", "count")
 
-HEAP_TYPES = (ALLOC_OBJECTS, ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE)
+ALLOC_TYPES = (ALLOC_OBJECTS, ALLOC_SPACE)
+HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
 """The sample types of a heap profile, in the order in which Go writes them."""
 
 PEAK_TYPES = (PEAK_OBJECTS, PEAK_SPACE)
-"""Those of the heap when it was largest, behind the others or by themselves."""
+"""Those of the heap when it was largest, behind the others; behind ALLOC_TYPES alone in a file of a peak."""
 
 HEAP_COLUMNS = {
     ALLOC_OBJECTS: Column("allocated", "objects", "count"),
@@ -211,6 +216,19 @@ class Profile:
     def frames(self, stack: tuple[int, ...]) -> tuple[Frame, ...]:
         """The frames of a stack, leaf first."""
         return tuple(chain.from_iterable(map(self.frames_by_location.__getitem__, stack)))
+
+    def with_types(self, types: Sequence[ValueType], default_type: str) -> Profile:
+        """The same profile with those of its sample types alone, and the samples that have values of them."""
+        if self.sample_types == tuple(types):
+            return self
+        places = [self.sample_types.index(value_type) for value_type in types]
+        keeps_moments = PEAK_SPACE in types
+        samples = []
+        for sample in self.samples:
+            values = tuple(map(sample.values.__getitem__, places))
+            if any(values):
+                samples.append(sample._replace(values=values, moments=sample.moments if keeps_moments else None))
+        return replace(self, sample_types=tuple(types), samples=samples, default_type=default_type)
 
     def with_notes(self, notes: dict[str, str]) -> Profile:
         """The same profile with more comments: ``key: text``."""

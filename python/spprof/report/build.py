@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from itertools import chain
 
+from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.folding import with_folding_of
 from spprof.analysis.sample_weights import adder, has_interval
-from spprof.analysis.sites import Sums
-from spprof.pprof.profile import INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
+from spprof.analysis.sites import Sums, note_choice
+from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Report, Side, Spread
@@ -88,6 +89,8 @@ class _Cell:
             spread.seen.append(sums.seen)
             spread.variance.append(sums.variance)
             spread.lean.append(sums.skewness / sums.variance if sums.variance else 0.0)
+            spread.renewed.append(sums.renewed)
+            spread.choice = spread.choice or sums.chosen_among
 
 
 class _Builder:
@@ -111,6 +114,8 @@ class _Builder:
 
     def report(self, title: str, facts: list[tuple[str, str]], first: ValueType) -> Report:
         cells = [self._cells(profile) for profile in self._profiles]
+        for of_side in cells:
+            self._note_choice(of_side)
         report = Report(
             title=title,
             facts=facts,
@@ -144,6 +149,23 @@ class _Builder:
             for add, sums in zip(adders, cell.sums):
                 add(sample, sums)
         return cells
+
+    def _note_choice(self, cells: dict[Key, _Cell]) -> None:
+        """As ``Tally`` does: what is charged to one place is one site."""
+        if PEAK_SPACE not in self._types or ALLOC_SPACE not in self._types:
+            return
+        column, allocated_at = self._types.index(PEAK_SPACE), self._types.index(ALLOC_SPACE)
+        if column not in self._spread_columns:
+            return
+        at = self._spread_columns.index(column)
+        is_python = [place.is_python for place in self._places.rows]
+        parts: dict[int, list[Sums]] = {}
+        allocated: dict[int, int] = {}
+        for (path, _), cell in cells.items():
+            site = next((place for place in reversed(path) if is_python[place]), path[-1] if path else -1)
+            parts.setdefault(site, []).append(cell.sums[at])
+            allocated[site] = allocated.get(site, 0) + cell.values[allocated_at]
+        note_choice([(sums, allocated[site] * _engine.BYTES_ONE) for site, sums in parts.items()])
 
     def _add_entries(self, report: Report, cells: list[dict[Key, _Cell]]) -> None:
         nothing = _Cell(len(self._types), len(self._spread_columns))

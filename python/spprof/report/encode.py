@@ -7,7 +7,8 @@ moments:   32-bit floats, lowest byte first
 streams:   place: function, file, line, package, flags        indexes into the JSON's texts; flags 1 Python, 2 library
            node: up, place                                    preorder
            entry: node less the node before, thread
-           each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean
+           each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean,
+           and of a peak that was chosen among others also renewed
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import struct
 import zlib
 
+from spprof.analysis import estimate
 from spprof.pprof.wire import Varints, varint
 
 TYPE_CHECKING = False
@@ -53,12 +55,20 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "first": report.first_column,
         "spread": report.spread_columns,
         "threads": report.threads,
-        "sides": [{"name": side.name, "unseen": side.unseen_bytes, "lost": side.lost_bytes} for side in report.sides],
+        "sides": list(map(_side_header, report.sides)),
         "places": len(report.places),
         "nodes": len(report.ups) + 1,
         "entries": len(report.entry_nodes),
         "texts": list(texts.number),
     }
+
+
+def _side_header(side: Side) -> dict[str, object]:
+    choices = [
+        spread.choice and [*estimate.highest_ends(spread.choice.renewals), spread.choice.renewed]
+        for spread in side.spreads
+    ]
+    return {"name": side.name, "unseen": side.unseen_bytes, "lost": side.lost_bytes, "choices": choices}
 
 
 class _Texts:
@@ -95,6 +105,8 @@ def _side_streams(side: Side) -> Iterator[bytes]:
         yield _numbers(spread.seen)
         yield _floats(spread.variance)
         yield _floats(spread.lean)
+        if spread.choice:
+            yield _floats(spread.renewed)
 
 
 def _numbers(numbers: Iterable[int]) -> bytes:

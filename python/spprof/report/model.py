@@ -15,6 +15,7 @@ from spprof.records import NamedTuple, dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.analysis.sites import Choice
     from spprof.pprof.profile import Column
 
 
@@ -42,6 +43,10 @@ class Spread:
     """V, in the column's unit squared."""
     lean: list[float] = field(default_factory=list)
     """S / V, in the column's unit; 0 where V is 0."""
+    renewed: list[float] = field(default_factory=list)
+    """At a peak what of V is of blocks that were replaced."""
+    choice: Choice | None = None
+    """Among what a peak was chosen; None: it was not, or nothing is known of it."""
 
 
 @dataclass

@@ -117,10 +117,12 @@ function entries(streams, header) {
 
 function readSide(streams, side, header) {
   const count = header.entries, values = header.columns.map(() => streams.signed(count));
-  return { ...side, values, spreads: header.spread.map(() => readSpread(streams, count)) };
+  return { ...side, values, spreads: header.spread.map((_, at) => readSpread(streams, count, side.choices[at])) };
 }
 
-function readSpread(streams, count) {
+/** `choice`: of a peak that was chosen among others [median, upper end, renewed variance], else null. */
+function readSpread(streams, count, choice) {
   const samples = streams.signed(count), seen = streams.numbers(count, Float64Array);
-  return { samples, seen, variance: streams.floats(count), lean: streams.floats(count) };
+  const variance = streams.floats(count), lean = streams.floats(count);
+  return { samples, seen, variance, lean, choice, renewed: choice && streams.floats(count) };
 }
