@@ -1,4 +1,5 @@
 /* lifecycle.c: start, stop, shutdown, fork. */
+#include "budget.h"
 #include "capture.h"
 #include "check.h"
 #include "entropy.h"
@@ -41,6 +42,20 @@ static void set_gate(int64_t threshold) {
 
 static void set_plan(sp_plan plan) {
     atomic_store_explicit(&profiler->plan, sp_plan_pack(plan), memory_order_release);
+}
+
+void sp_profiler_note_rate(uint32_t rate) {
+    uint32_t known = atomic_load(&profiler->counters.longest_rate);
+    while (rate > known && !atomic_compare_exchange_weak(&profiler->counters.longest_rate, &known, rate)) {
+    }
+}
+
+bool sp_profiler_change_rate(sp_plan plan, uint32_t rate) {
+    uint64_t expected = sp_plan_pack(plan);
+    plan.rate = rate;
+    if (!atomic_compare_exchange_strong(&profiler->plan, &expected, sp_plan_pack(plan))) return false;
+    sp_profiler_note_rate(rate);
+    return true;
 }
 
 /* A handler on the lifecycle's own thread would find its lock held: the guard keeps it out. */
@@ -136,7 +151,9 @@ static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
     if (!create_locked()) return SPPROF_OUT_OF_MEMORY;
     sp_sampler_seed(seed ? *seed : sp_entropy_word());
     plan = (sp_plan){.rate = rate, .epoch = plan.epoch + 1, .active = true, .seeded = seed != NULL};
+    sp_budget_start(rate);
     set_plan(plan);
+    sp_profiler_note_rate(rate);
     set_gate(sp_plan_gate(plan)); /* last: a thread below the new gate finds the new plan */
     return SPPROF_OK;
 }

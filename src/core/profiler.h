@@ -35,13 +35,14 @@ typedef struct sp_counters {
     _Atomic uint64_t sampled_stacks, marked_codes;
     _Atomic uint64_t thinned_samples, lost_bytes;
     _Atomic uint32_t thinned_rate, thinnings; /* written under `thinning` */
+    _Atomic uint32_t longest_rate;            /* of all plans so far */
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
 
 #define SP_BIRTH_PROCESSES 64
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, its rate by the budget, too */
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
     _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
@@ -68,6 +69,11 @@ bool sp_profiler_create(void);
 static inline sp_plan sp_profiler_plan(void) {
     return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));
 }
+
+/* Countdowns that are drawn from now on have that rate. False: `plan` is no longer the plan, and nothing changes. */
+bool sp_profiler_change_rate(sp_plan plan, uint32_t rate);
+/* Blocks may be live of which none was sampled at this rate. */
+void sp_profiler_note_rate(uint32_t rate);
 
 /* The guard: while it is up, hooks on this thread pass through. A handler on this thread sees it at once. */
 static inline void sp_guard_enter(spprof_thread *self) {

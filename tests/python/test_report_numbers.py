@@ -19,12 +19,12 @@ from spprof.text import amount, share_text
 
 SCRIPT = Path(spprof.report.__file__).parent / "assets" / "numbers.js"
 
-# The page gets its sums from the file as Side has them: one entry of samples, seen, variance, lean.
+# The page gets its sums from the file as Spread has them: one entry of samples, seen, variance, lean.
 ASK = """
 const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
 const sum = ({ value, samples, seen, variance, lean }) => {
-  const made = new Sum(), side = { samples: [samples], seen: [seen], variance: [variance], lean: [lean] };
-  made.add(side, [value], 0, true);
+  const made = new Sum(), spread = { samples: [samples], seen: [seen], variance: [variance], lean: [lean] };
+  made.add(spread, [value], 0);
   return made;
 };
 process.stdout.write(JSON.stringify({

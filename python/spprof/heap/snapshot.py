@@ -19,7 +19,6 @@ from spprof.heap.samples import (
     BIRTH,
     PEAK,
     PEAK_OF_WINDOW,
-    PEAK_RECORD,
     RATE,
     SAMPLE,
     HeapSamples,
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
 
     from spprof._engine import Site as StackSums
     from spprof._engine import Stats
+    from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference
@@ -69,36 +69,22 @@ class HeapSnapshot(HeapSamples):
         return self._peak(PEAK_OF_WINDOW)
 
     def _peak(self, begin: int) -> HeapPeak:
-        known = {site[0] for site in self._sites}
-        totals = [
-            (record[0], Sums(*record[begin : begin + 6]))
-            for record in PEAK_RECORD.iter_unpack(self._peaks)
-            if record[begin] and record[0] in known
-        ]
-        return HeapPeak(totals, self.sampling_rate_bytes, self.shortages, self._frames_of, self._learn)
+        totals = [(stack_id, Sums(*sums)) for stack_id, sums in self.peak_totals(begin)]
+        rate, time_ns = self.sampling_rate_bytes, self.timestamp_ns
+        return HeapPeak(totals, rate, time_ns, self.shortages, self._frames_of, self._learn)
 
-    def compare(self, earlier: HeapSnapshot) -> list[SiteDifference]:
+    def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
 
         Only the samples that one of the two snapshots holds and the other does not make the difference, and the
         width of its 95 % interval: what lived through both cancels exactly. A site where no sample came or went is
-        not listed.
+        not listed. Compared with a peak, whose samples are no longer known one by one, the two are taken as
+        independent, and the interval is wider.
 
-        TypeError if ``earlier`` is not a HeapSnapshot.
+        TypeError if ``earlier`` is not a HeapEstimates.
         """
-        return compare.compare(earlier, self)
-
-    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
-        """Write the snapshot to ``path``, readable by its owner only (mode 0600).
-
-        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
-        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
-        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
-        a FIFO or a device is written directly.
-
-        ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
-        """
-        self.save_with_notes(path, format)
+        samples: HeapSamples | None = getattr(earlier, "by_serial", None)
+        return super().compare(earlier) if samples is None else compare.compare(samples, self)
 
     def save_with_notes(
         self,
@@ -106,7 +92,7 @@ class HeapSnapshot(HeapSamples):
         format: str | None,
         notes: dict[str, str] | None = None,
     ) -> None:
-        """The same for the package's own use: ``notes`` become comments."""
+        """``save`` for the package's own use: ``notes`` become comments."""
         known_format = formats.format_of(os.fsdecode(path), format)
         formats.save(self.to_pprof(notes), path, known_format)
 

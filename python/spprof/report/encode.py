@@ -7,7 +7,7 @@ moments:   32-bit floats, lowest byte first
 streams:   place: function, file, line, package, flags        indexes into the JSON's texts; flags 1 Python, 2 library
            node: up, place                                    preorder
            entry: node less the node before, thread
-           each side: each column's values (signed); with intervals also samples (signed), seen, variance, lean
+           each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _pieces(report: Report) -> Iterator[bytes]:
     texts = _Texts()
     streams = [*_place_streams(report.places, texts), *_entry_streams(report)]
     for side in report.sides:
-        streams += _side_streams(side, has_spread=report.spread_column >= 0)
+        streams += _side_streams(side)
     header = json.dumps(_header(report, texts), separators=(",", ":")).encode("ascii")
     for content in (header, *streams):
         yield varint(len(content))
@@ -51,7 +51,7 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "facts": report.facts,
         "columns": report.columns,
         "first": report.first_column,
-        "spread": report.spread_column,
+        "spread": report.spread_columns,
         "threads": report.threads,
         "sides": [{"name": side.name, "unseen": side.unseen_bytes, "lost": side.lost_bytes} for side in report.sides],
         "places": len(report.places),
@@ -87,14 +87,14 @@ def _entry_streams(report: Report) -> Iterator[bytes]:
     yield _numbers(report.entry_threads)
 
 
-def _side_streams(side: Side, has_spread: bool) -> Iterator[bytes]:
+def _side_streams(side: Side) -> Iterator[bytes]:
     for column in side.values:
         yield _signed(column)
-    if has_spread:
-        yield _signed(side.spread.samples)
-        yield _numbers(side.spread.seen)
-        yield _floats(side.spread.variance)
-        yield _floats(side.spread.lean)
+    for spread in side.spreads:
+        yield _signed(spread.samples)
+        yield _numbers(spread.seen)
+        yield _floats(spread.variance)
+        yield _floats(spread.lean)
 
 
 def _numbers(numbers: Iterable[int]) -> bytes:

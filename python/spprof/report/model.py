@@ -55,7 +55,8 @@ class Side:
     """What lost samples stood for: the upper end of the whole lies that much higher."""
     values: list[list[int]] = field(default_factory=list)
     """For each column, entry by entry."""
-    spread: Spread = field(default_factory=Spread)
+    spreads: list[Spread] = field(default_factory=list)
+    """For each of the report's ``spread_columns``."""
 
 
 @dataclass
@@ -68,8 +69,8 @@ class Report:
     columns: list[Column]
     first_column: int
     """Which is shown first."""
-    spread_column: int
-    """Which has intervals; -1: none."""
+    spread_columns: list[int]
+    """Which have intervals."""
     threads: list[str]
     """Names; entries refer to them."""
     places: list[Place]

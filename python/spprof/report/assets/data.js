@@ -117,7 +117,10 @@ function entries(streams, header) {
 
 function readSide(streams, side, header) {
   const count = header.entries, values = header.columns.map(() => streams.signed(count));
-  if (header.spread < 0) return { ...side, values };
+  return { ...side, values, spreads: header.spread.map(() => readSpread(streams, count)) };
+}
+
+function readSpread(streams, count) {
   const samples = streams.signed(count), seen = streams.numbers(count, Float64Array);
-  return { ...side, values, samples, seen, variance: streams.floats(count), lean: streams.floats(count) };
+  return { samples, seen, variance: streams.floats(count), lean: streams.floats(count) };
 }

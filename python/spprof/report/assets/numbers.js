@@ -9,17 +9,18 @@ class Sum {
     this.isKnown = true;
   }
 
-  add(side, values, entry, hasSpread) {
+  /** `spread`: what the intervals of the column are made of; undefined where it has none. */
+  add(spread, values, entry) {
     const value = values[entry];
     if (value === 0) return;
     this.value += value;
-    if (!hasSpread) return;
-    if (side.samples[entry] < 0) this.isKnown = false;
-    const variance = side.variance[entry];
-    this.samples += Math.max(side.samples[entry], 0);
-    this.seen += side.seen[entry];
+    if (!spread) return;
+    if (spread.samples[entry] < 0) this.isKnown = false;
+    const variance = spread.variance[entry];
+    this.samples += Math.max(spread.samples[entry], 0);
+    this.seen += spread.seen[entry];
     this.variance += variance;
-    this.skewness += variance * side.lean[entry];
+    this.skewness += variance * spread.lean[entry];
   }
 
   /** [low, high] at 95 %. Of a whole side: `unseen` may be there without a sample, `lost` is of lost samples. */
