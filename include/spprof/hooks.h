@@ -34,10 +34,10 @@
 typedef struct spprof_thread {
     int64_t countdown; /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start */
     uint64_t random;   /* state of this thread's generator, 0 = not seeded yet */
-    uintptr_t already_counted; /* address whose small realloc was decided one level up, 0 = none */
+    uintptr_t already_counted; /* address whose small realloc was decided one level up last, 0 = none */
     uint32_t epoch;            /* the start for which `random` was seeded */
     uint32_t thread_id;        /* the kernel's id, 0 = not asked yet */
-    uint16_t handoff_size;     /* size of the sample that spprof_handoff_begin announced, valid while handoff_armed */
+    uint16_t handoff_size;     /* size of the sample that a handoff announced, valid while handoff_armed */
     uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
     uint8_t expecting;         /* > 0: objects may have been loaded; look for them at this many further slow calls */
@@ -70,6 +70,22 @@ typedef struct spprof_gate {
 
 SPPROF_API extern spprof_gate spprof_the_gate;
 
+/* The engine's own name for it, which its hooks read without the table by which objects find each other's data. */
+#if defined(SPPROF_BUILDING_ENGINE)
+extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
+#define SPPROF_GATE spprof_own_gate
+#else
+#define SPPROF_GATE spprof_the_gate
+#endif
+
+/* Words that others write are read plainly, that is, by the very instruction that compares or adds: aligned, they are
+ * read whole, and a hook reads each once. For the thread sanitizer they are atomic. */
+#if defined(__SANITIZE_THREAD__)
+#define SPPROF_READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#else
+#define SPPROF_READ(word) (word)
+#endif
+
 /* Counts an allocation of `size` bytes. True: not sampled, call the original. False: call spprof_begin.
  * A size above PTRDIFF_MAX can only fail and is not counted. A countdown that falls below 0 takes the slow path, which
  * lifts it: so it never wraps, whatever impossible sizes are asked for. */
@@ -78,7 +94,15 @@ static inline bool spprof_passes(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     int64_t left = (int64_t)((uint64_t)self->countdown - (uint64_t)size);
     self->countdown = left;
-    return __builtin_expect(left >= __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED), 1);
+    return __builtin_expect(left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
+}
+
+/* The same for what is known to be a few bytes. */
+static inline bool spprof_passes_small(size_t size) {
+    spprof_thread *self = &spprof_this_thread;
+    int64_t left = self->countdown - (int64_t)size;
+    self->countdown = left;
+    return __builtin_expect(left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
 /* Fibonacci hashing; the low four bits of a malloc address carry nothing. */
@@ -100,9 +124,9 @@ static inline uint64_t spprof_filter_index(const spprof_filter *filter, uintptr_
 
 /* False: `address` was certainly not sampled. True: it may have been, call spprof_forget before freeing it. */
 static inline bool spprof_may_be_live(const void *address) {
-    const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
+    const spprof_filter *filter = __atomic_load_n(&SPPROF_GATE.filter, __ATOMIC_ACQUIRE);
     uint64_t index = spprof_filter_index(filter, (uintptr_t)address);
-    return __builtin_expect(__atomic_load_n(&filter->counters[index], __ATOMIC_RELAXED) != 0, 0);
+    return __builtin_expect(SPPROF_READ(filter->counters[index]) != 0, 0);
 }
 
 /* ---- The slow path: one call of an allocator that may become a sample ------------------------------------------- */
@@ -146,23 +170,7 @@ SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
  * thread may receive the address, and its sample would be erased. */
 SPPROF_API void spprof_forget(void *address);
 
-/* ---- Samples of pools that free through a lower level ----------------------------------------------------------- */
-
-/* The smallest request that a pool for up to 512 bytes hands down, and what debug layers may make of it. */
-#define SPPROF_HANDOFF_MIN 513
-#define SPPROF_HANDOFF_MAX 609
-
-/* Decides whether a pool's allocation of `size` <= 512 bytes that did not pass becomes a sample. True: it does. Ask the
- * pool for SPPROF_HANDOFF_MIN bytes, which it hands down to the malloc-level hook, and call spprof_handoff_end
- * afterwards. */
-SPPROF_API bool spprof_handoff_begin(size_t size);
-/* True if the lower hook completed the sample. False: the sample is lost, and the loss is counted. */
-SPPROF_API bool spprof_handoff_end(void);
-
-/* Around a pool's small realloc that is already counted and decided: if the block is malloc's own, the lower hook moves
- * it without a second decision. Returns the countdown to hand to spprof_already_counted_end. */
-SPPROF_API int64_t spprof_already_counted_begin(void *address);
-SPPROF_API void spprof_already_counted_end(int64_t countdown);
+/* ---- Probes ------------------------------------------------------------------------------------------------------ */
 
 /* Asks whether an allocator reaches a hook. spprof_probe_begin sets this thread aside: nothing is sampled until
  * spprof_probe_end, which returns how many bytes were counted since. */

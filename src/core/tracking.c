@@ -1,6 +1,7 @@
 /* tracking.c: one allocation or free, from the hook's call to the tables. */
 #include "capture.h"
 #include "clock.h"
+#include "pool.h"
 #include "profiler.h"
 #include "thinning.h"
 #include "thread.h"
@@ -106,7 +107,7 @@ static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size,
 
 /* Whether this request is the one that a pool announced; if so, the handoff is complete. */
 static bool take_handoff(spprof_thread *self, size_t size) {
-    if (!self->handoff_armed || size < SPPROF_HANDOFF_MIN || size > SPPROF_HANDOFF_MAX) return false;
+    if (!self->handoff_armed || size < SP_HANDOFF_MIN || size > SP_HANDOFF_MAX) return false;
     self->handoff_armed = 0;
     return true;
 }
@@ -157,13 +158,6 @@ void spprof_begin_uncounted(spprof_ticket *ticket, size_t size) {
 
 /* ---- Reallocations ---- */
 
-/* Debug layers put up to this many bytes before the block that the caller knows. */
-#define ALREADY_COUNTED_REACH 64
-
-static bool is_already_counted(const spprof_thread *self, const void *address) {
-    return self->already_counted != 0 && self->already_counted - (uintptr_t)address <= ALREADY_COUNTED_REACH;
-}
-
 static void detach(spprof_thread *self, spprof_ticket *ticket, void *address) {
     sp_guard_enter(self);
     drain_pending_guarded();
@@ -184,7 +178,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
     bool due = self->countdown < __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED);
-    if (due && !is_already_counted(self, old))
+    if (due)
         decide(self, ticket, size, counted);
     else
         skip_decision(self);

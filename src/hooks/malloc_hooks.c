@@ -5,6 +5,7 @@
  * through their PLT, and would be counted twice. errno is as the real call left it. */
 #include "hooks.h"
 #include "originals.h"
+#include "pool.h"
 #include "profiler.h"
 #include "spprof.h"
 
@@ -82,7 +83,14 @@ SLOW void *realloc_slow(void *old, size_t size, bool counted) {
     return spprof_end(&ticket, sp_originals.realloc(old, size));
 }
 
+/* By a pool's hook. */
+SLOW void *realloc_already_counted(void *old, size_t size) {
+    sp_already_counted_end();
+    return realloc_slow(old, size, false);
+}
+
 HOOK void *realloc(void *old, size_t size) {
+    if (sp_is_already_counted(old)) return realloc_already_counted(old, size);
     bool passes = spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return sp_originals.realloc(old, size);
     return realloc_slow(old, size, !passes);
