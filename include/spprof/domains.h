@@ -1,7 +1,7 @@
 /* domains.h: hooks for an interpreter's allocator domains. Each domain has four functions that share a context.
  *
- *   pool:    a small request ─► counted here ─► the original     a sample is asked for as 513 bytes, which the pool hands
- *            a larger one ────► the original                     down to a lower hook; its free comes there, too
+ *   pool:    a small request ─► counted here ─► the original     a sample is asked for as 513 bytes, which the pool
+ *            a larger one ────► the original                     hands down to a lower hook; its free comes there, too
  *   direct:  every request and every free, as of malloc itself
  *
  * They are the engine's because they run at each allocation: here they find the gate and each other without the tables
