@@ -52,9 +52,9 @@ _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc 
 SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
 
 /* One 8-bit counter for each hash of addresses: zero means "certainly not sampled". Replaced as a whole when it grows
- * and never unmapped, so shift and counters always belong together. */
+ * and never unmapped, so the mask and the counters always belong together. */
 typedef struct spprof_filter {
-    uint32_t shift; /* 64 − log2 of the number of counters: spprof_filter_index */
+    uint32_t last; /* the index of the last counter, which is all ones */
     uint8_t unused[60];
     uint8_t counters[]; /* on cache lines of their own */
 } spprof_filter;
@@ -87,14 +87,14 @@ extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
 #endif
 
 /* Counts an allocation of `size` bytes. True: not sampled, call the original. False: call spprof_begin.
- * A size above PTRDIFF_MAX can only fail and is not counted. A countdown that falls below 0 takes the slow path, which
- * lifts it: so it never wraps, whatever impossible sizes are asked for. */
+ * A countdown that falls below 0 takes the slow path, which lifts it; so does a larger size than it, whatever is left
+ * then. A size above PTRDIFF_MAX can only fail, and is given back there: no countdown wraps. */
 static inline bool spprof_passes(size_t size) {
-    if (__builtin_expect((int64_t)size < 0, 0)) return true;
     spprof_thread *self = &spprof_this_thread;
-    int64_t left = (int64_t)((uint64_t)self->countdown - (uint64_t)size);
-    self->countdown = left;
-    return __builtin_expect(left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
+    uint64_t left;
+    bool borrows = __builtin_sub_overflow((uint64_t)self->countdown, (uint64_t)size, &left);
+    self->countdown = (int64_t)left;
+    return __builtin_expect(!borrows && (int64_t)left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
 /* The same for what is known to be a few bytes. */
@@ -110,22 +110,22 @@ static inline uint64_t spprof_hash_address(uintptr_t address) {
     return (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
 }
 
-/* The same for the kilobyte in which an address lies. Its top bits choose the shard of the live table, further ones the
- * filter's cache line, so that a counter belongs to one shard's lock, and neighbours in memory share a line. */
-static inline uint64_t spprof_hash_region(uintptr_t address) {
-    return (uint64_t)(address >> 10) * UINT64_C(0x9E3779B97F4A7C15);
+/* Where an address counts in a filter without end: 1.118 counters for each 16 bytes, so that blocks beside each other
+ * count beside each other, but not at the same one, and blocks at a distance that a power of two divides are scattered.
+ * (2³⁰ times half the square root of 5, an odd number that is one operand of a multiplication.) Its last bits choose the
+ * shard of the live table, so that a counter belongs to one shard's lock, however large the filter. */
+static inline uint32_t spprof_filter_place(uintptr_t address) {
+    return (uint32_t)((uint64_t)address * UINT64_C(0x478DDE6F) >> 34);
 }
 
-/* Where `address` counts: its place among the 64 of its kilobyte, turned by the region's hash, since blocks of one size
- * often stand at one place. */
-static inline uint64_t spprof_filter_index(const spprof_filter *filter, uintptr_t address) {
-    return spprof_hash_region(address) >> filter->shift ^ (address >> 4 & 63);
+static inline uint32_t spprof_filter_index(const spprof_filter *filter, uintptr_t address) {
+    return spprof_filter_place(address) & filter->last;
 }
 
 /* False: `address` was certainly not sampled. True: it may have been, call spprof_forget before freeing it. */
 static inline bool spprof_may_be_live(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&SPPROF_GATE.filter, __ATOMIC_ACQUIRE);
-    uint64_t index = spprof_filter_index(filter, (uintptr_t)address);
+    uint32_t index = spprof_filter_index(filter, (uintptr_t)address);
     return __builtin_expect(SPPROF_READ(filter->counters[index]) != 0, 0);
 }
 

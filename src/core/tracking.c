@@ -135,10 +135,23 @@ static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
+/* It can only fail, and must not have been counted: the countdown may have wrapped. */
+static bool is_impossible(size_t size) {
+    return __builtin_expect(size > PTRDIFF_MAX, 0);
+}
+
+static void give_back(spprof_thread *self, size_t size) {
+    self->countdown = (int64_t)((uint64_t)self->countdown + (uint64_t)size);
+}
+
 static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
+    if (is_impossible(size)) {
+        give_back(self, size);
+        return;
+    }
     if (self->guard) {
         skip_decision(self);
         return;
@@ -170,6 +183,10 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
     bool listed = old && is_listed(old);
+    if (is_impossible(size)) {
+        give_back(self, size);
+        counted = false;
+    }
     if (self->guard) {
         skip_decision(self);
         if (listed) leave_pending((uintptr_t)old);
