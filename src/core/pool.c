@@ -39,6 +39,7 @@ static int64_t probe_countdown(void) {
 }
 
 void spprof_probe_begin(void) {
+    sp_profiler_use();
     sp_guard_enter(&spprof_this_thread);
     spprof_this_thread.countdown = probe_countdown();
 }

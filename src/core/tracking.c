@@ -17,6 +17,19 @@ void spprof_resume(void) {
     sp_guard_leave(&spprof_this_thread);
 }
 
+/* ---- The first use ---- */
+
+void sp_profiler_use(void) {
+    atomic_store(&sp_the_profiler.used, true);
+    sp_waker *waker = atomic_load(&sp_the_profiler.waker);
+    if (waker) waker();
+}
+
+void sp_profiler_call_when_used(sp_waker *waker) {
+    atomic_store(&sp_the_profiler.waker, waker);
+    if (atomic_load(&sp_the_profiler.used)) waker();
+}
+
 /* ---- Frees ---- */
 
 static void forget_guarded(uintptr_t address) {
