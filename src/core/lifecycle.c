@@ -169,6 +169,7 @@ void spprof_set_generated_code(spprof_generated_code *is_generated) {
 }
 
 spprof_status spprof_start(uint32_t rate, const uint64_t *seed) {
+    sp_profiler_use();
     prepare_stacks();
     enter_lifecycle();
     spprof_status status = start_locked(rate, seed);

@@ -22,6 +22,13 @@ typedef void sp_object_follower(void);
 /* `follower` is called when a thread expects new objects. */
 void sp_profiler_follow_objects(sp_object_follower *follower);
 
+/* `waker` is called before the first start or probe, once or more; at once, if either has been. */
+typedef void sp_waker(void);
+void sp_profiler_call_when_used(sp_waker *waker);
+
+/* A start or a probe comes. */
+void sp_profiler_use(void);
+
 /* One of the slow calls at which this thread expects new objects. */
 void sp_profiler_meet_expected(spprof_thread *self);
 
@@ -46,6 +53,8 @@ typedef struct sp_profiler {
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
     _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
+    _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
+    _Atomic bool used;                         /* was started or probed */
     _Atomic bool native;                       /* whether the native hooks decide about samples */
     _Atomic bool shut_down;
     _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */

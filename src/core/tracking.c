@@ -2,6 +2,7 @@
 #include "budget.h"
 #include "capture.h"
 #include "clock.h"
+#include "pool.h"
 #include "profiler.h"
 #include "thinning.h"
 #include "thread.h"
@@ -15,6 +16,19 @@ void spprof_pause(void) {
 /* What was counted meanwhile may have used the countdown up: it is then drawn anew, which memorylessness allows. */
 void spprof_resume(void) {
     sp_guard_leave(&spprof_this_thread);
+}
+
+/* ---- The first use ---- */
+
+void sp_profiler_use(void) {
+    atomic_store(&sp_the_profiler.used, true);
+    sp_waker *waker = atomic_load(&sp_the_profiler.waker);
+    if (waker) waker();
+}
+
+void sp_profiler_call_when_used(sp_waker *waker) {
+    atomic_store(&sp_the_profiler.waker, waker);
+    if (atomic_load(&sp_the_profiler.used)) waker();
 }
 
 /* ---- Frees ---- */
@@ -111,7 +125,7 @@ static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size,
 
 /* Whether this request is the one that a pool announced; if so, the handoff is complete. */
 static bool take_handoff(spprof_thread *self, size_t size) {
-    if (!self->handoff_armed || size < SPPROF_HANDOFF_MIN || size > SPPROF_HANDOFF_MAX) return false;
+    if (!self->handoff_armed || size < SP_HANDOFF_MIN || size > SP_HANDOFF_MAX) return false;
     self->handoff_armed = 0;
     return true;
 }
@@ -142,10 +156,23 @@ static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
+/* It can only fail, and must not have been counted: the countdown may have wrapped. */
+static bool is_impossible(size_t size) {
+    return __builtin_expect(size > PTRDIFF_MAX, 0);
+}
+
+static void give_back(spprof_thread *self, size_t size) {
+    self->countdown = (int64_t)((uint64_t)self->countdown + (uint64_t)size);
+}
+
 static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
+    if (is_impossible(size)) {
+        give_back(self, size);
+        return;
+    }
     if (self->guard) {
         skip_decision(self);
         return;
@@ -165,13 +192,6 @@ void spprof_begin_uncounted(spprof_ticket *ticket, size_t size) {
 
 /* ---- Reallocations ---- */
 
-/* Debug layers put up to this many bytes before the block that the caller knows. */
-#define ALREADY_COUNTED_REACH 64
-
-static bool is_already_counted(const spprof_thread *self, const void *address) {
-    return self->already_counted != 0 && self->already_counted - (uintptr_t)address <= ALREADY_COUNTED_REACH;
-}
-
 static void detach(spprof_thread *self, spprof_ticket *ticket, void *address) {
     sp_guard_enter(self);
     drain_pending_guarded();
@@ -184,6 +204,10 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
     bool listed = old && is_listed(old);
+    if (is_impossible(size)) {
+        give_back(self, size);
+        counted = false;
+    }
     if (self->guard) {
         skip_decision(self);
         if (listed) leave_pending((uintptr_t)old);
@@ -192,7 +216,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
     bool due = self->countdown < __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED);
-    if (due && !is_already_counted(self, old))
+    if (due)
         decide(self, ticket, size, counted);
     else
         skip_decision(self);

@@ -9,6 +9,7 @@
 #include "elf_object.h"
 #include "fork.h"
 #include "hooks.h"
+#include "malloc_entries.h"
 #include "memory.h"
 #include "objects.h"
 #include "originals.h"
@@ -96,7 +97,7 @@ typedef enum slot_state {
  * mean that. A slot without the base added, or empty, is not relocated yet. */
 static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
                            uintptr_t value) {
-    if (value == function->hook) return SLOT_OURS;
+    if (value == function->hook || sp_malloc_entries_contain(value)) return SLOT_OURS;
     if (value == function->original) return SLOT_ORIGINAL;
     if (is_jump_slot && sp_elf_object_contains(object, value) && !sp_elf_object_find_function(object, function->name))
         return SLOT_ORIGINAL;
