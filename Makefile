@@ -173,6 +173,7 @@ $(CHECKED_ENGINE): $(SOURCES)
 # On another Python: without the tests marked long, unless LONG is set.
 NOT_LONG = $(if $(LONG),,and not long)
 run-python-again:
+	$(if $(LONG),,@echo "left out on Python $(VERSION): tests marked long, to save time; make nightly runs them")
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
 
@@ -183,11 +184,13 @@ run-cpython-suite:
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
-	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" \
+	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" \
 	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" run-python-again </dev/null; \
 	done
 
+# The newest one has all tests, so that those marked long meet two Pythons and two C libraries in .ci/run.
 run-newest-python: ONLY = --newest
+run-newest-python: LONG = 1
 run-newest-but-one-python: ONLY = --newest-but-one
 run-newest-python run-newest-but-one-python: run-other-pythons
 

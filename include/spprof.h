@@ -1,6 +1,7 @@
 /* spprof.h: the engine of libspprof_alloc.so, as its hooks and the Python extension see it: all of include/spprof.
  *
  *   hooks.h       an allocation or a free, from an allocator's hook
+ *   domains.h     the hooks of an interpreter's allocator domains
  *   lifecycle.h   start, stop, shutdown
  *   stacks.h      frames and those who read them
  *   reading.h     what the heap profiler has recorded
@@ -22,6 +23,7 @@
 #define SPPROF_H
 
 #include "spprof/cpu.h"
+#include "spprof/domains.h"
 #include "spprof/hooks.h"
 #include "spprof/lifecycle.h"
 #include "spprof/reading.h"

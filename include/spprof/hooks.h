@@ -34,17 +34,17 @@
 typedef struct spprof_thread {
     int64_t countdown; /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier start */
     uint64_t random;   /* state of this thread's generator, 0 = not seeded yet */
-    uintptr_t already_counted; /* address whose small realloc was decided one level up, 0 = none */
+    uintptr_t already_counted; /* address whose small realloc was decided one level up last, 0 = none */
     uint32_t epoch;            /* the start for which `random` was seeded */
     uint32_t thread_id;        /* the kernel's id, 0 = not asked yet */
-    uint16_t handoff_size;     /* size of the sample that spprof_handoff_begin announced, valid while handoff_armed */
+    uint16_t handoff_size;     /* size of the sample that a handoff announced, valid while handoff_armed */
     uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
     uint8_t expecting;         /* > 0: objects may have been loaded; look for them at this many further slow calls */
     uint8_t unused[3];
     uintptr_t stack_low, stack_high; /* what is known of the thread's own stack, 0 = not asked yet */
     uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
-    uint32_t unused_too;
+    uint32_t drawn_rate;             /* mean bytes between samples under which `countdown` was drawn */
 } spprof_thread;
 
 _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");
@@ -52,9 +52,9 @@ _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc 
 SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
 
 /* One 8-bit counter for each hash of addresses: zero means "certainly not sampled". Replaced as a whole when it grows
- * and never unmapped, so shift and counters always belong together. */
+ * and never unmapped, so the mask and the counters always belong together. */
 typedef struct spprof_filter {
-    uint32_t shift; /* 64 − log2 of the number of counters: spprof_filter_index */
+    uint32_t last; /* the index of the last counter, which is all ones */
     uint8_t unused[60];
     uint8_t counters[]; /* on cache lines of their own */
 } spprof_filter;
@@ -70,15 +70,39 @@ typedef struct spprof_gate {
 
 SPPROF_API extern spprof_gate spprof_the_gate;
 
+/* The engine's own name for it, which its hooks read without the table by which objects find each other's data. */
+#if defined(SPPROF_BUILDING_ENGINE)
+extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
+#define SPPROF_GATE spprof_own_gate
+#else
+#define SPPROF_GATE spprof_the_gate
+#endif
+
+/* Words that others write are read plainly, that is, by the very instruction that compares or adds: aligned, they are
+ * read whole, and a hook reads each once. For the thread sanitizer they are atomic. */
+#if defined(__SANITIZE_THREAD__)
+#define SPPROF_READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
+#else
+#define SPPROF_READ(word) (word)
+#endif
+
 /* Counts an allocation of `size` bytes. True: not sampled, call the original. False: call spprof_begin.
- * A size above PTRDIFF_MAX can only fail and is not counted. A countdown that falls below 0 takes the slow path, which
- * lifts it: so it never wraps, whatever impossible sizes are asked for. */
+ * A countdown that falls below 0 takes the slow path, which lifts it; so does a larger size than it, whatever is left
+ * then. A size above PTRDIFF_MAX can only fail, and is given back there: no countdown wraps. */
 static inline bool spprof_passes(size_t size) {
-    if (__builtin_expect((int64_t)size < 0, 0)) return true;
     spprof_thread *self = &spprof_this_thread;
-    int64_t left = (int64_t)((uint64_t)self->countdown - (uint64_t)size);
+    uint64_t left;
+    bool borrows = __builtin_sub_overflow((uint64_t)self->countdown, (uint64_t)size, &left);
+    self->countdown = (int64_t)left;
+    return __builtin_expect(!borrows && (int64_t)left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
+}
+
+/* The same for what is known to be a few bytes. */
+static inline bool spprof_passes_small(size_t size) {
+    spprof_thread *self = &spprof_this_thread;
+    int64_t left = self->countdown - (int64_t)size;
     self->countdown = left;
-    return __builtin_expect(left >= __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED), 1);
+    return __builtin_expect(left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
 /* Fibonacci hashing; the low four bits of a malloc address carry nothing. */
@@ -86,23 +110,23 @@ static inline uint64_t spprof_hash_address(uintptr_t address) {
     return (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
 }
 
-/* The same for the kilobyte in which an address lies. Its top bits choose the shard of the live table, further ones the
- * filter's cache line, so that a counter belongs to one shard's lock, and neighbours in memory share a line. */
-static inline uint64_t spprof_hash_region(uintptr_t address) {
-    return (uint64_t)(address >> 10) * UINT64_C(0x9E3779B97F4A7C15);
+/* Where an address counts in a filter without end: 1.118 counters for each 16 bytes, so that blocks beside each other
+ * count beside each other, but not at the same one, and blocks at a distance that a power of two divides are scattered.
+ * (2³⁰ times half the square root of 5, an odd number that is one operand of a multiplication.) Its last bits choose the
+ * shard of the live table, so that a counter belongs to one shard's lock, however large the filter. */
+static inline uint32_t spprof_filter_place(uintptr_t address) {
+    return (uint32_t)((uint64_t)address * UINT64_C(0x478DDE6F) >> 34);
 }
 
-/* Where `address` counts: its place among the 64 of its kilobyte, turned by the region's hash, since blocks of one size
- * often stand at one place. */
-static inline uint64_t spprof_filter_index(const spprof_filter *filter, uintptr_t address) {
-    return spprof_hash_region(address) >> filter->shift ^ (address >> 4 & 63);
+static inline uint32_t spprof_filter_index(const spprof_filter *filter, uintptr_t address) {
+    return spprof_filter_place(address) & filter->last;
 }
 
 /* False: `address` was certainly not sampled. True: it may have been, call spprof_forget before freeing it. */
 static inline bool spprof_may_be_live(const void *address) {
-    const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
-    uint64_t index = spprof_filter_index(filter, (uintptr_t)address);
-    return __builtin_expect(__atomic_load_n(&filter->counters[index], __ATOMIC_RELAXED) != 0, 0);
+    const spprof_filter *filter = __atomic_load_n(&SPPROF_GATE.filter, __ATOMIC_ACQUIRE);
+    uint32_t index = spprof_filter_index(filter, (uintptr_t)address);
+    return __builtin_expect(SPPROF_READ(filter->counters[index]) != 0, 0);
 }
 
 /* ---- The slow path: one call of an allocator that may become a sample ------------------------------------------- */
@@ -146,23 +170,7 @@ SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
  * thread may receive the address, and its sample would be erased. */
 SPPROF_API void spprof_forget(void *address);
 
-/* ---- Samples of pools that free through a lower level ----------------------------------------------------------- */
-
-/* The smallest request that a pool for up to 512 bytes hands down, and what debug layers may make of it. */
-#define SPPROF_HANDOFF_MIN 513
-#define SPPROF_HANDOFF_MAX 609
-
-/* Decides whether a pool's allocation of `size` <= 512 bytes that did not pass becomes a sample. True: it does. Ask the
- * pool for SPPROF_HANDOFF_MIN bytes, which it hands down to the malloc-level hook, and call spprof_handoff_end
- * afterwards. */
-SPPROF_API bool spprof_handoff_begin(size_t size);
-/* True if the lower hook completed the sample. False: the sample is lost, and the loss is counted. */
-SPPROF_API bool spprof_handoff_end(void);
-
-/* Around a pool's small realloc that is already counted and decided: if the block is malloc's own, the lower hook moves
- * it without a second decision. Returns the countdown to hand to spprof_already_counted_end. */
-SPPROF_API int64_t spprof_already_counted_begin(void *address);
-SPPROF_API void spprof_already_counted_end(int64_t countdown);
+/* ---- Probes ------------------------------------------------------------------------------------------------------ */
 
 /* Asks whether an allocator reaches a hook. spprof_probe_begin sets this thread aside: nothing is sampled until
  * spprof_probe_end, which returns how many bytes were counted since. */

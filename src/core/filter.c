@@ -7,19 +7,22 @@
 #define STUCK 255
 
 #define EMPTY_COUNTERS (1 << SP_SHARD_BITS)
-const spprof_filter sp_filter_empty = {.shift = 64 - SP_SHARD_BITS, .counters = {[EMPTY_COUNTERS - 1] = 0}};
+const spprof_filter sp_filter_empty = {.last = EMPTY_COUNTERS - 1, .counters = {[EMPTY_COUNTERS - 1] = 0}};
 
 spprof_filter *sp_filter_create(unsigned bits) {
     spprof_filter *filter = sp_memory_map_dense(sizeof *filter + ((size_t)1 << bits));
-    if (filter) filter->shift = 64 - bits;
+    if (filter) filter->last = (UINT32_C(1) << bits) - 1;
     return filter;
+}
+
+unsigned sp_filter_bits(const spprof_filter *filter) {
+    return (unsigned)__builtin_popcount(filter->last);
 }
 
 uint64_t sp_filter_second_index(const spprof_filter *filter, uintptr_t address) {
     uint64_t hash = spprof_hash_address(address);
     uint64_t again = (hash ^ hash >> 29) * UINT64_C(0xBF58476D1CE4E5B9);
-    uint64_t shard = spprof_hash_region(address) >> (64 - SP_SHARD_BITS) << (64 - SP_SHARD_BITS);
-    return (shard | again >> SP_SHARD_BITS) >> filter->shift;
+    return (again >> 32 << SP_SHARD_BITS | sp_filter_shard(address)) & filter->last;
 }
 
 static uint8_t *first_counter(const spprof_filter *filter, uintptr_t address) {
@@ -56,5 +59,5 @@ bool sp_filter_holds(const spprof_filter *filter, uintptr_t address) {
 }
 
 void sp_filter_clear(const spprof_filter *filter) {
-    memset((uint8_t *)filter->counters, 0, (size_t)1 << (64 - filter->shift));
+    memset((uint8_t *)filter->counters, 0, (size_t)filter->last + 1);
 }

@@ -1,6 +1,6 @@
 /* filter.h: one byte for each hash of addresses, so that free can tell "certainly not sampled" with one load.
  *
- *   index: [ shard | cache line, by the hash of the kilobyte | place among the kilobyte's 64, turned by that hash ]
+ *   index: [ 1.118 for each 16 bytes of the address, cut to the filter's size … | its last 6 bits: the shard ]
  *
  * Each live sample counts at two indices of its shard. A free reads the first (spprof_may_be_live); only where that is
  * not zero does the second, of an independent hash, settle whether the table's lock is worth taking. A counter that
@@ -26,7 +26,13 @@ extern const spprof_filter sp_filter_empty;
 spprof_filter *sp_filter_create(unsigned bits);
 void sp_filter_add(const spprof_filter *filter, uintptr_t address);
 void sp_filter_remove(const spprof_filter *filter, uintptr_t address);
-/* The other counter of an address: the shard's bits stay, below them stand those of another hash. */
+/* log2 of the number of counters. */
+unsigned sp_filter_bits(const spprof_filter *filter);
+/* Which shard of the live table an address belongs to. */
+static inline unsigned sp_filter_shard(uintptr_t address) {
+    return spprof_filter_place(address) & ((1 << SP_SHARD_BITS) - 1);
+}
+/* The other counter of an address: the shard's bits stay, above them stand those of another hash. */
 uint64_t sp_filter_second_index(const spprof_filter *filter, uintptr_t address);
 
 /* False: certainly not in. Any thread, without a lock. */

@@ -29,11 +29,10 @@ static void destroy_slots(sp_live_slots *slots) {
 }
 
 static sp_live_shard *shard_of(sp_live_table *table, uintptr_t address) {
-    return &table->shards[spprof_hash_region(address) >> (64 - SP_SHARD_BITS)];
+    return &table->shards[sp_filter_shard(address)];
 }
 
-/* By the address itself: neighbours, which share a shard, stand apart. From the top, which multiplication mixes
- * best. */
+/* From the top of the hash, which multiplication mixes best. */
 static uint64_t home(const sp_live_slots *slots, uint64_t address) {
     return spprof_hash_address(address) >> slots->shift;
 }
@@ -155,7 +154,7 @@ static void publish_filter(sp_live_table *table, const spprof_filter *filter) {
 }
 
 static bool filter_is_small(sp_live_table *table) {
-    unsigned bits = 64 - __atomic_load_n(table->filter, __ATOMIC_ACQUIRE)->shift;
+    unsigned bits = sp_filter_bits(__atomic_load_n(table->filter, __ATOMIC_ACQUIRE));
     return bits >= SP_FILTER_BITS_MIN && bits < SP_FILTER_BITS_MAX &&
            sp_live_table_count(table) > ((size_t)1 << bits) / FILTER_COUNTERS_PER_SAMPLE;
 }
@@ -165,7 +164,7 @@ static bool filter_is_small(sp_live_table *table) {
 static void grow_filter(sp_live_table *table) {
     lock_all(table);
     if (!table->closed && filter_is_small(table)) {
-        spprof_filter *grown = sp_filter_create(64 - (*table->filter)->shift + 1);
+        spprof_filter *grown = sp_filter_create(sp_filter_bits(*table->filter) + 1);
         if (grown) {
             count_into(table, grown);
             publish_filter(table, grown);

@@ -1,6 +1,6 @@
 /* live_table.h: sampled allocations that are still alive, by address.
  *
- *   hash of the kilobyte: [ 6 bits: shard | … ]      hash of the address: [ bits: slot | … ]
+ *   place in the filter: [ … | 6 bits: shard ]      hash of the address: [ bits: slot | … ]
  *   shard: lock | sequence | slots ──► [ sample | sample | … ]   linear probing, 2^n slots, address 0 = empty
  *
  * Removal shifts the following entries back, so there are no tombstones and cost does not grow with age.

@@ -1,4 +1,5 @@
-/* pool.c: samples of pools that hand large requests down to malloc and keep small ones to themselves. */
+#include "pool.h"
+
 #include "profiler.h"
 
 static bool decide(spprof_thread *self, sp_plan plan, size_t size) {
@@ -8,7 +9,7 @@ static bool decide(spprof_thread *self, sp_plan plan, size_t size) {
     return false;
 }
 
-bool spprof_handoff_begin(size_t size) {
+bool sp_handoff_begin(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     sp_plan plan = sp_profiler_plan();
     if (self->guard || !plan.active || !decide(self, plan, size)) {
@@ -21,7 +22,7 @@ bool spprof_handoff_begin(size_t size) {
     return true;
 }
 
-bool spprof_handoff_end(void) {
+bool sp_handoff_end(void) {
     spprof_thread *self = &spprof_this_thread;
     bool taken = !self->handoff_armed;
     self->handoff_armed = 0;
@@ -32,25 +33,13 @@ bool spprof_handoff_end(void) {
     return taken;
 }
 
-int64_t spprof_already_counted_begin(void *address) {
-    spprof_thread *self = &spprof_this_thread;
-    int64_t countdown = self->countdown;
-    self->already_counted = (uintptr_t)address;
-    self->countdown = SP_COUNTDOWN_DUE; /* so that the lower hook takes its slow path, where it sees this */
-    return countdown;
-}
-
-void spprof_already_counted_end(int64_t countdown) {
-    spprof_this_thread.already_counted = 0;
-    spprof_this_thread.countdown = countdown;
-}
-
 /* Half the distance between two gates: no probe of a few hundred bytes comes below the present one. */
 static int64_t probe_countdown(void) {
     return sp_plan_gate(sp_profiler_plan()) + (INT64_C(1) << (SP_EPOCH_SHIFT - 1));
 }
 
 void spprof_probe_begin(void) {
+    sp_profiler_use();
     sp_guard_enter(&spprof_this_thread);
     spprof_this_thread.countdown = probe_countdown();
 }

@@ -22,6 +22,13 @@ typedef void sp_object_follower(void);
 /* `follower` is called when a thread expects new objects. */
 void sp_profiler_follow_objects(sp_object_follower *follower);
 
+/* `waker` is called before the first start or probe, once or more; at once, if either has been. */
+typedef void sp_waker(void);
+void sp_profiler_call_when_used(sp_waker *waker);
+
+/* A start or a probe comes. */
+void sp_profiler_use(void);
+
 /* One of the slow calls at which this thread expects new objects. */
 void sp_profiler_meet_expected(spprof_thread *self);
 
@@ -35,16 +42,19 @@ typedef struct sp_counters {
     _Atomic uint64_t sampled_stacks, marked_codes;
     _Atomic uint64_t thinned_samples, lost_bytes;
     _Atomic uint32_t thinned_rate, thinnings; /* written under `thinning` */
+    _Atomic uint32_t longest_rate;            /* of all plans so far */
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
 
 #define SP_BIRTH_PROCESSES 64
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, its rate by the budget, too */
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
     _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
+    _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
+    _Atomic bool used;                         /* was started or probed */
     _Atomic bool native;                       /* whether the native hooks decide about samples */
     _Atomic bool shut_down;
     _Atomic bool broken; /* an invariant did not hold: nothing is sampled any more */

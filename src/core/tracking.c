@@ -1,6 +1,8 @@
 /* tracking.c: one allocation or free, from the hook's call to the tables. */
+#include "budget.h"
 #include "capture.h"
 #include "clock.h"
+#include "pool.h"
 #include "profiler.h"
 #include "thinning.h"
 #include "thread.h"
@@ -14,6 +16,19 @@ void spprof_pause(void) {
 /* What was counted meanwhile may have used the countdown up: it is then drawn anew, which memorylessness allows. */
 void spprof_resume(void) {
     sp_guard_leave(&spprof_this_thread);
+}
+
+/* ---- The first use ---- */
+
+void sp_profiler_use(void) {
+    atomic_store(&sp_the_profiler.used, true);
+    sp_waker *waker = atomic_load(&sp_the_profiler.waker);
+    if (waker) waker();
+}
+
+void sp_profiler_call_when_used(sp_waker *waker) {
+    atomic_store(&sp_the_profiler.waker, waker);
+    if (atomic_load(&sp_the_profiler.used)) waker();
 }
 
 /* ---- Frees ---- */
@@ -57,8 +72,10 @@ void spprof_forget(void *address) {
     if (!listed && sp_pending_is_empty(&sp_the_profiler.pending)) return;
     int saved_errno = errno;
     sp_guard_enter(self);
+    uint64_t began = sp_budget_begin();
     drain_pending_guarded();
     forget_guarded((uintptr_t)address);
+    sp_budget_spend(began);
     sp_guard_leave(self);
     errno = saved_errno;
 }
@@ -94,7 +111,9 @@ static uint32_t thread_id(spprof_thread *self) {
 /* Fills in the ticket's sample, which holds its stack, and stays inside the guard. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
+    uint64_t began = sp_budget_begin();
     sp_stack_record *stack = sp_capture_stack();
+    sp_budget_spend(began);
     ticket->sampled = true;
     ticket->sample = (spprof_sample){
         .size = size,
@@ -106,7 +125,7 @@ static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size,
 
 /* Whether this request is the one that a pool announced; if so, the handoff is complete. */
 static bool take_handoff(spprof_thread *self, size_t size) {
-    if (!self->handoff_armed || size < SPPROF_HANDOFF_MIN || size > SPPROF_HANDOFF_MAX) return false;
+    if (!self->handoff_armed || size < SP_HANDOFF_MIN || size > SP_HANDOFF_MAX) return false;
     self->handoff_armed = 0;
     return true;
 }
@@ -114,12 +133,15 @@ static bool take_handoff(spprof_thread *self, size_t size) {
 /* A hook that does not count draws anew instead of deciding: else it would come here each time until one that does. */
 static void decide_while_active(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
     if (self->expecting) sp_profiler_meet_expected(self);
-    if (take_handoff(self, size))
-        take_sample(self, ticket, self->handoff_size, plan.rate);
-    else if (!counted)
+    if (take_handoff(self, size)) {
+        take_sample(self, ticket, self->handoff_size, self->drawn_rate);
+    } else if (!counted) {
         sp_sampler_redraw(self, plan);
-    else if (sp_sampler_decide(self, plan, size))
-        take_sample(self, ticket, size, plan.rate);
+    } else if (sp_sampler_decide(self, plan, size)) {
+        uint32_t rate = self->drawn_rate;
+        sp_sampler_redraw(self, plan);
+        take_sample(self, ticket, size, rate);
+    }
     if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
 }
 
@@ -134,10 +156,23 @@ static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
+/* It can only fail, and must not have been counted: the countdown may have wrapped. */
+static bool is_impossible(size_t size) {
+    return __builtin_expect(size > PTRDIFF_MAX, 0);
+}
+
+static void give_back(spprof_thread *self, size_t size) {
+    self->countdown = (int64_t)((uint64_t)self->countdown + (uint64_t)size);
+}
+
 static void begin(spprof_ticket *ticket, size_t size, bool counted) {
     spprof_thread *self = &spprof_this_thread;
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
+    if (is_impossible(size)) {
+        give_back(self, size);
+        return;
+    }
     if (self->guard) {
         skip_decision(self);
         return;
@@ -157,13 +192,6 @@ void spprof_begin_uncounted(spprof_ticket *ticket, size_t size) {
 
 /* ---- Reallocations ---- */
 
-/* Debug layers put up to this many bytes before the block that the caller knows. */
-#define ALREADY_COUNTED_REACH 64
-
-static bool is_already_counted(const spprof_thread *self, const void *address) {
-    return self->already_counted != 0 && self->already_counted - (uintptr_t)address <= ALREADY_COUNTED_REACH;
-}
-
 static void detach(spprof_thread *self, spprof_ticket *ticket, void *address) {
     sp_guard_enter(self);
     drain_pending_guarded();
@@ -176,6 +204,10 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     ticket->sampled = ticket->detached = false;
     ticket->size = size;
     bool listed = old && is_listed(old);
+    if (is_impossible(size)) {
+        give_back(self, size);
+        counted = false;
+    }
     if (self->guard) {
         skip_decision(self);
         if (listed) leave_pending((uintptr_t)old);
@@ -184,7 +216,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     int saved_errno = errno;
     if (listed) detach(self, ticket, old);
     bool due = self->countdown < __atomic_load_n(&spprof_the_gate.threshold, __ATOMIC_RELAXED);
-    if (due && !is_already_counted(self, old))
+    if (due)
         decide(self, ticket, size, counted);
     else
         skip_decision(self);
@@ -264,12 +296,14 @@ void *spprof_end(spprof_ticket *ticket, void *result) {
     spprof_thread *self = &spprof_this_thread;
     int saved_errno = errno;
     sp_guard_enter(self);
+    uint64_t began = sp_budget_begin();
     drain_pending_guarded();
     if (ticket->detached) settle_detached_guarded(ticket, result);
     ticket->sample.address = (uintptr_t)result;
     if (ticket->sampled && result) insert_guarded(&ticket->sample);
     if (ticket->sampled && !result)
         sp_stack_release(sp_stack_table_get(&sp_the_profiler.stacks, ticket->sample.stack_id));
+    sp_budget_spend(began);
     sp_guard_leave(self);
     if (ticket->sampled) sp_guard_leave(self); /* entered by take_sample */
     errno = saved_errno;

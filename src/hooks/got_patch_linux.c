@@ -9,6 +9,7 @@
 #include "elf_object.h"
 #include "fork.h"
 #include "hooks.h"
+#include "malloc_entries.h"
 #include "memory.h"
 #include "objects.h"
 #include "originals.h"
@@ -53,7 +54,7 @@ typedef struct scan {
     hooked_function *only; /* NULL: all of the malloc family */
     size_t index, first;   /* of the object at hand; of the first one to look at */
     uint64_t adds, subs;
-    bool incomplete; /* met an object that the loader has not finished */
+    bool incomplete; /* met an object that the loader may not have finished */
 } scan;
 
 /* ---- Which objects ---- */
@@ -96,7 +97,7 @@ typedef enum slot_state {
  * mean that. A slot without the base added, or empty, is not relocated yet. */
 static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
                            uintptr_t value) {
-    if (value == function->hook) return SLOT_OURS;
+    if (value == function->hook || sp_malloc_entries_contain(value)) return SLOT_OURS;
     if (value == function->original) return SLOT_ORIGINAL;
     if (is_jump_slot && sp_elf_object_contains(object, value) && !sp_elf_object_find_function(object, function->name))
         return SLOT_ORIGINAL;
@@ -160,6 +161,12 @@ static void learn_program(const sp_elf_object *object) {
     program_plt_end = object->end;
 }
 
+/* Before the loader relocates an object, its slots hold addresses without the base. At base 0, nothing tells whether it
+ * has: it may yet overwrite what is stored now, so later scans look again. */
+static bool may_be_relocated_later(const sp_elf_object *object) {
+    return object->base == 0 && object->name[0] != '\0';
+}
+
 static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     scan *scan = data;
@@ -171,6 +178,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     sp_page_protections_of(&scan->protections, info);
     learn_program(&object);
     visit_object(scan, &object);
+    if (may_be_relocated_later(&object)) scan->incomplete = true;
     if (!scan->incomplete && !scan->only) seen_objects = scan->index;
     return 0;
 }

@@ -1,10 +1,12 @@
-/* malloc_hooks.c: the hooks of the malloc family, under its own names for LD_PRELOAD, and where patched slots lead to.
+/* malloc_hooks.c: the hooks of the malloc family, where patched slots lead to, and malloc_entries.c; those without an
+ * entry also under their own names, for LD_PRELOAD.
  * Each calls the real one and tells the engine.
  *
  * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them
  * through their PLT, and would be counted twice. errno is as the real call left it. */
 #include "hooks.h"
 #include "originals.h"
+#include "pool.h"
 #include "profiler.h"
 #include "spprof.h"
 
@@ -32,7 +34,7 @@ SLOW void *malloc_slow(size_t size) {
     return spprof_end(&ticket, sp_originals.malloc(size));
 }
 
-HOOK void *malloc(size_t size) {
+void *sp_hook_malloc(size_t size) {
     return spprof_passes(size) ? sp_originals.malloc(size) : malloc_slow(size);
 }
 
@@ -43,7 +45,7 @@ SLOW void *calloc_slow(size_t count, size_t size) {
 }
 
 /* A product that overflows can only fail. */
-HOOK void *calloc(size_t count, size_t size) {
+void *sp_hook_calloc(size_t count, size_t size) {
     size_t bytes;
     bool passes = __builtin_mul_overflow(count, size, &bytes) || spprof_passes(bytes);
     return passes ? sp_originals.calloc(count, size) : calloc_slow(count, size);
@@ -57,7 +59,7 @@ SLOW void free_slow(void *address) {
     sp_originals.free(address);
 }
 
-HOOK void free(void *address) {
+void sp_hook_free(void *address) {
     if (spprof_may_be_live(address))
         free_slow(address);
     else
@@ -82,7 +84,14 @@ SLOW void *realloc_slow(void *old, size_t size, bool counted) {
     return spprof_end(&ticket, sp_originals.realloc(old, size));
 }
 
-HOOK void *realloc(void *old, size_t size) {
+/* By a pool's hook. */
+SLOW void *realloc_already_counted(void *old, size_t size) {
+    sp_already_counted_end();
+    return realloc_slow(old, size, false);
+}
+
+void *sp_hook_realloc(void *old, size_t size) {
+    if (sp_is_already_counted(old)) return realloc_already_counted(old, size);
     bool passes = spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return sp_originals.realloc(old, size);
     return realloc_slow(old, size, !passes);
@@ -134,11 +143,7 @@ ALIGNED_HOOK(pvalloc, (size_t size), (size))
 #endif
 #define ALIAS(name) __typeof__(name) sp_hook_##name __attribute__((alias(#name), visibility("hidden")))
 
-ALIAS(malloc);
-ALIAS(calloc);
-ALIAS(realloc);
 ALIAS(reallocarray);
-ALIAS(free);
 ALIAS(free_sized);
 ALIAS(free_aligned_sized);
 ALIAS(posix_memalign);

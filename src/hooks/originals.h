@@ -31,7 +31,7 @@ typedef struct sp_originals_table {
     void (*free)(void *address);
 } sp_originals_table;
 
-extern sp_originals_table sp_originals;
+extern sp_originals_table sp_originals __attribute__((visibility("hidden")));
 
 /* The function `name` that a hook calls on; 0: none. It is looked up in the order in which objects were loaded, other
  * copies of this library left out:

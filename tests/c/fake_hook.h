@@ -2,6 +2,7 @@
 #ifndef FAKE_HOOK_H
 #define FAKE_HOOK_H
 
+#include "pool.h"
 #include "spprof.h"
 #include "support.h"
 
@@ -33,7 +34,9 @@ static inline void release(uintptr_t n) {
 }
 
 static inline void *reallocate(void *old, size_t size, void *result) {
-    bool passes = spprof_passes(size);
+    bool counted = sp_is_already_counted(old);
+    if (counted) sp_already_counted_end();
+    bool passes = counted || spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return result;
     spprof_ticket ticket;
     spprof_begin_realloc(&ticket, old, size, !passes);

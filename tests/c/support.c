@@ -114,7 +114,7 @@ static uint64_t inverse_of(uint64_t odd) {
 }
 
 /* Hashing drops the low four bits of an address and multiplies: one hash in sixteen belongs to an address. The shard is
- * that of the kilobyte, which one address in 64 has. Each n has its own range of 65536 to look through. */
+ * that of the filter's place, which one address in 64 has. Each n has its own range of 65536 to look through. */
 uintptr_t address_with_hash(uint64_t top, unsigned bits, uint64_t n) {
     uint64_t inverse = inverse_of(GOLDEN);
     unsigned shard_bits = bits < SP_SHARD_BITS ? bits : SP_SHARD_BITS, home_bits = bits - shard_bits;
@@ -123,7 +123,7 @@ uintptr_t address_with_hash(uint64_t top, unsigned bits, uint64_t n) {
         uint64_t spread = rest * UINT64_C(0xD1342543DE82EF95) >> home_bits; /* not all alike in the bits that follow */
         uint64_t shifted = ((home_bits ? home << (64 - home_bits) : 0) | spread) * inverse;
         if (shifted >> 60 != 0 || shifted == 0) continue;
-        if (spprof_hash_region(shifted << 4) >> (64 - shard_bits) == shard) return shifted << 4;
+        if (sp_filter_shard(shifted << 4) >> (SP_SHARD_BITS - shard_bits) == shard) return shifted << 4;
     }
 }
 

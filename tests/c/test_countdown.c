@@ -1,5 +1,6 @@
 /* Countdowns that must not wrap, whatever sizes are asked for. */
 #include "fake_hook.h"
+#include "pool.h"
 #include "spprof.h"
 #include "support.h"
 
@@ -12,8 +13,8 @@ static void ask_for_the_impossible(void) {
         assert_true(spprof_this_thread.countdown >= 0);
         assert_null(reallocate(at(1), impossible[i % 5], NULL));
         assert_true(spprof_this_thread.countdown >= 0);
-        if (impossible[i % 5] <= PTRDIFF_MAX && !spprof_passes(impossible[i % 5]) && spprof_handoff_begin(48))
-            spprof_handoff_end();
+        if (impossible[i % 5] <= PTRDIFF_MAX && !spprof_passes(impossible[i % 5]) && sp_handoff_begin(48))
+            sp_handoff_end();
         assert_true(spprof_this_thread.countdown >= 0);
     }
 }

@@ -97,7 +97,7 @@ static void assert_agreement(void) {
 /* The counters are those of a filter filled from nothing. */
 static void assert_filter_is_a_recount(void) {
     const spprof_filter *filter = spprof_the_gate.filter;
-    size_t counters = (size_t)1 << (64 - filter->shift);
+    size_t counters = (size_t)filter->last + 1;
     uint16_t *expected = calloc(counters, sizeof *expected);
     for (size_t i = 0; i < pool.size; i++) {
         if (!pool.serials[i]) continue;
@@ -135,7 +135,7 @@ static void fill_pool_at_random(size_t size, uint64_t seed) {
 }
 
 static unsigned filter_bits(void) {
-    return 64 - spprof_the_gate.filter->shift;
+    return sp_filter_bits(spprof_the_gate.filter);
 }
 
 /* ---- Against the model ---- */
@@ -279,10 +279,31 @@ TEST(test_a_replaced_filter_still_knows_what_was_live_then) {
         assert_int_not_equal(first->counters[spprof_filter_index(first, pool.addresses[i])], 0);
 }
 
+/* Blocks at any distance that a power of two divides: none of 2000 shares a counter with more than a few others. */
+TEST(test_blocks_at_regular_distances_are_spread_over_shards_and_counters) {
+    create(NO_LIMIT);
+    static unsigned at_counter[1 << SP_FILTER_BITS_MIN];
+    for (unsigned bits = 4; bits < 35; bits++) {
+        for (uint64_t times = 1; times <= 5; times += 2) {
+            unsigned at_shard[SP_SHARDS] = {0}, shared = 0;
+            memset(at_counter, 0, sizeof at_counter);
+            for (uint64_t n = 0; n < 2000; n++) {
+                uintptr_t address = UINT64_C(0x7F0012345010) + n * (times << bits);
+                at_shard[sp_filter_shard(address)]++;
+                shared += at_counter[spprof_filter_index(spprof_the_gate.filter, address)]++ != 0;
+            }
+            for (int i = 0; i < SP_SHARDS; i++) assert_in_range(at_shard[i], 1, 80); /* 31 on average */
+            assert_in_range(shared, 0, 30);                                          /* 15 at random */
+        }
+    }
+}
+
 TEST(test_a_counter_sticks_at_255_until_the_filter_grows) {
     create(NO_LIMIT);
+    const spprof_filter *filter = spprof_the_gate.filter;
     for (uint64_t address = 16; pool.size < 300; address += 16)
-        if (spprof_filter_index(spprof_the_gate.filter, address) == 0xABCD) pool.addresses[pool.size++] = address;
+        if (spprof_filter_index(filter, address) == 0xABCD && sp_filter_second_index(filter, address) != 0xABCD)
+            pool.addresses[pool.size++] = address;
     for (size_t i = 0; i < 254; i++) insert_one(i);
     assert_int_equal(spprof_the_gate.filter->counters[0xABCD], 254);
     remove_one(0);
@@ -532,6 +553,7 @@ int main(void) {
         cmocka_unit_test(test_an_empty_filter_passes_everything),
         cmocka_unit_test(test_the_filter_doubles_with_the_table),
         cmocka_unit_test(test_a_replaced_filter_still_knows_what_was_live_then),
+        cmocka_unit_test(test_blocks_at_regular_distances_are_spread_over_shards_and_counters),
         cmocka_unit_test(test_a_counter_sticks_at_255_until_the_filter_grows),
         cmocka_unit_test(test_max_is_reached_exactly),
         cmocka_unit_test(test_create_without_memory_says_so),

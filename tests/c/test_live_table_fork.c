@@ -65,14 +65,14 @@ static void begin_by_another_thread(void) {
 static void assert_filter_is_a_recount(void) {
     const spprof_filter *filter = spprof_the_gate.filter;
     static uint8_t expected[1 << 20];
-    assert_true(64 - filter->shift <= 20);
+    assert_true(sp_filter_bits(filter) <= 20);
     memset(expected, 0, sizeof expected);
     size_t count = sp_live_table_copy(&table, copied, 1 << 16);
     for (size_t i = 0; i < count; i++) {
         expected[spprof_filter_index(filter, copied[i].address)]++;
         expected[sp_filter_second_index(filter, copied[i].address)]++;
     }
-    assert_memory_equal(expected, filter->counters, (size_t)1 << (64 - filter->shift));
+    assert_memory_equal(expected, filter->counters, (size_t)filter->last + 1);
 }
 
 /* Exactly the first `count` entries, but for `missing`; each is found, and whole. */
@@ -290,7 +290,7 @@ static void check_child(void *argument) {
     CHECK(sp_live_table_count(&table) == 0);
     CHECK(sp_live_table_copy(&table, copied, 1 << 16) == 0);
     const spprof_filter *filter = spprof_the_gate.filter;
-    for (size_t i = 0; i < (size_t)1 << (64 - filter->shift); i++) CHECK(filter->counters[i] == 0);
+    for (size_t i = 0; i < (size_t)filter->last + 1; i++) CHECK(filter->counters[i] == 0);
 }
 
 static void fork_often(void) {

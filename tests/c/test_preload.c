@@ -2,6 +2,7 @@
 #include "spprof.h"
 #include "support.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
@@ -46,6 +47,25 @@ TEST(test_the_library_is_preloaded_and_sleeps_until_it_is_started) {
     assert_false(spprof_is_active());
     free(malloc(opaque(100)));
     assert_int_equal(stats().total_samples, 0);
+}
+
+/* Its entries lead to the originals until then: nothing is counted. */
+TEST(test_a_library_that_nobody_uses_counts_nothing) {
+    /* This program is not linked with the library, and would read a word of its own by that name. */
+    const spprof_thread *self = dlsym(RTLD_DEFAULT, "spprof_this_thread");
+    int64_t before = self->countdown;
+    void *block = realloc(malloc(opaque(100)), opaque(200));
+    free(calloc(opaque(1), 300));
+    free(block);
+    assert_true(self->countdown == before);
+}
+
+TEST(test_a_probe_wakes_the_library_before_the_first_start) {
+    spprof_probe_begin();
+    void *block = realloc(malloc(opaque(100)), opaque(200));
+    free(calloc(opaque(1), 300));
+    free(block);
+    assert_int_equal(spprof_probe_end(), 600);
 }
 
 /* ---- Each member of the family ---- */
@@ -403,9 +423,32 @@ static void churn(unsigned thread, void *argument) {
     CHECK(rate == 0 ? total == THREADS * STEPS : total > THREADS * STEPS / 5);
 }
 
+/* The first start comes while others call what has led to the originals until then. */
+static void churn_through_the_start(unsigned thread, void *argument) {
+    uint64_t seed = thread + 1;
+    (void)argument;
+    pthread_barrier_wait(&together);
+    for (int i = 0; i < STEPS; i++) {
+        if (thread == 0 && i == STEPS / 2) CHECK(spprof_start(0, NULL) == SPPROF_OK);
+        void **block = &blocks[random_below(&seed, THREADS)][random_below(&seed, 64)];
+        void *old = __atomic_exchange_n(block, NULL, __ATOMIC_ACQ_REL);
+        old = i % 2 ? realloc(old, 1 + random_below(&seed, 4000)) : (free(old), malloc(opaque(100)));
+        free(__atomic_exchange_n(block, old, __ATOMIC_ACQ_REL));
+    }
+    stop_together(thread);
+    for (int j = 0; j < 64; j++) free(blocks[thread][j]);
+    pthread_barrier_wait(&together);
+    check_nothing_is_left(thread);
+    CHECK(stats().total_samples >= STEPS / 2);
+}
+
 static void run_together(thread_body *body, uint32_t rate) {
     pthread_barrier_init(&together, NULL, THREADS);
     run_threads(THREADS, body, &rate);
+}
+
+TEST(test_the_first_start_amid_calls_of_other_threads_misses_no_free) {
+    run_together(churn_through_the_start, 0);
 }
 
 TEST(test_frees_from_other_threads_end_their_samples) {
@@ -443,6 +486,8 @@ TEST(test_a_forked_child_goes_on_by_itself) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_library_is_preloaded_and_sleeps_until_it_is_started),
+        cmocka_unit_test(test_a_library_that_nobody_uses_counts_nothing),
+        cmocka_unit_test(test_a_probe_wakes_the_library_before_the_first_start),
         cmocka_unit_test(test_each_member_of_the_family_is_counted_once_with_its_size),
         cmocka_unit_test(test_sized_frees_end_their_samples),
         cmocka_unit_test(test_freeing_nothing_does_nothing),
@@ -458,6 +503,7 @@ int main(void) {
         cmocka_unit_test(test_frees_after_stop_are_followed_and_allocations_are_not),
         cmocka_unit_test(test_a_program_goes_on_after_shutdown),
         cmocka_unit_test(test_what_was_allocated_before_the_start_is_freed_without_harm),
+        cmocka_unit_test(test_the_first_start_amid_calls_of_other_threads_misses_no_free),
         cmocka_unit_test(test_frees_from_other_threads_end_their_samples),
         cmocka_unit_test(test_frees_from_other_threads_end_their_samples_at_a_rate),
         cmocka_unit_test(test_eight_threads_that_allocate_move_and_free_leave_nothing_behind),

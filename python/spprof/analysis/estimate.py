@@ -108,14 +108,16 @@ def low_reach(renewals: float, share: float, confidence: float = 0.95) -> float:
     z = normal_quantile(confidence)
     if renewals <= 0.0 or share <= 0.0:
         return z
-    middle, top = _highest_quantiles(renewals, confidence)
+    middle, top = highest_ends(renewals, confidence)
     return share * middle + math.sqrt((1.0 - share**2) * z**2 + share**2 * (top - middle) ** 2)
 
 
 _known_quantiles: dict[tuple[float, float], tuple[float, float]] = {}
 
 
-def _highest_quantiles(renewals: float, confidence: float) -> tuple[float, float]:
+def highest_ends(renewals: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The median of the highest of many errors, and what it exceeds as rarely as one end of an interval may miss, in
+    standard errors; ``renewals`` as ``highest_quantile`` has it."""
     known = _known_quantiles.get((renewals, confidence))
     if known is None:
         known = highest_quantile(renewals, 0.5), highest_quantile(renewals, (1.0 + confidence) / 2.0)

@@ -122,6 +122,11 @@ class Sums:
         self.is_drawn = False
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether nothing was added."""
+        return not (self.samples or self.fixed) and self.is_drawn
+
+    @property
     def value(self) -> int:
         """The estimate, or the sum of plain values, in the unit of the sample type, rounded."""
         return rounded(self.fixed, _BYTES_ONE)

@@ -108,14 +108,6 @@ def native_part(stack_id: int) -> NativePart:
     return _engine.native_part(struct.pack(f"={len(words)}Q", *words), truncated)
 
 
-def innermost_code(words: bytes) -> bytes:
-    """Of a stack's packed words: the innermost of interpreted code; all of them where there is none."""
-    for last in range(7, len(words), 8):  # little-endian, as all that is supported
-        if words[last] >= 128:
-            return words[last - 7 : last + 1]
-    return words
-
-
 def _unpacked(kept: Kept) -> tuple[tuple[int, ...], bool, bool]:
     return tuple(memoryview(kept[1]).cast("Q")), kept[2], kept[3]
 

@@ -118,7 +118,7 @@ size_t holdings_mapped(void) {
 /* The filter in which a free looks: how many counters it has, are not zero, and stick. */
 void holdings_filter(const spprof_gate *gate, size_t *counters, size_t *used, size_t *stuck) {
     const spprof_filter *filter = __atomic_load_n(&gate->filter, __ATOMIC_ACQUIRE);
-    *counters = (size_t)1 << (64 - filter->shift);
+    *counters = (size_t)filter->last + 1;
     *used = *stuck = 0;
     for (size_t i = 0; i < *counters; i++) {
         *used += filter->counters[i] != 0;

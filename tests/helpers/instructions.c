@@ -1,0 +1,59 @@
+/* instructions.c: loops over one call each, whose instructions callgrind counts (instructions.py). Each case is counted
+ * after a hundred turns that are not: the first countdown, pools and lists are settled by then. */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdlib.h>
+#include <valgrind/callgrind.h>
+
+/* Volatile: the compiler must not see that the blocks are never used. */
+#define CASE(name, begin, turn, end)                                                                                   \
+    static __attribute__((noinline)) void name(long turns) {                                                           \
+        void *volatile block = NULL;                                                                                   \
+        begin;                                                                                                         \
+        for (long i = 0; i < turns; i++) {                                                                             \
+            turn;                                                                                                      \
+        }                                                                                                              \
+        end;                                                                                                           \
+    }
+
+CASE(nothing, , block = (void *)i, )
+CASE(malloc_free, , block = malloc(64); free(block), )
+CASE(calloc_free, , block = calloc(1, 64); free(block), )
+CASE(realloc_in_place, block = malloc(1000), block = realloc(block, 1000 + (size_t)(i & 1) * 8), free(block))
+CASE(object_malloc_free, , block = PyObject_Malloc(64); PyObject_Free(block), )
+CASE(object_calloc_free, , block = PyObject_Calloc(1, 64); PyObject_Free(block), )
+CASE(object_realloc, block = PyObject_Malloc(60), block = PyObject_Realloc(block, 60 + (size_t)(i & 1)),
+     PyObject_Free(block))
+
+/* Leaves pools of each size with blocks both used and free, whatever was there: else each pair would take a pool out of
+ * its list and put it back, or not, by chance. */
+static void settle_pools(void) {
+    static void *blocks[512];
+    for (size_t size = 16; size <= 512; size += 16) {
+        for (int i = 0; i < 512; i++) blocks[i] = PyObject_Malloc(size);
+        for (int i = 0; i < 512; i += 2) PyObject_Free(blocks[i]);
+    }
+}
+
+/* Once and twice as many turns: their difference is free of what happens once. */
+#define COUNT(name)                                                                                                    \
+    do {                                                                                                               \
+        name(100);                                                                                                     \
+        CALLGRIND_DUMP_STATS_AT("before " #name);                                                                      \
+        name(turns);                                                                                                   \
+        CALLGRIND_DUMP_STATS_AT("once " #name);                                                                        \
+        name(2 * turns);                                                                                               \
+        CALLGRIND_DUMP_STATS_AT("twice " #name);                                                                       \
+    } while (0)
+
+void count_all(long turns) {
+    settle_pools();
+    COUNT(nothing);
+    COUNT(malloc_free);
+    COUNT(calloc_free);
+    COUNT(realloc_in_place);
+    COUNT(object_malloc_free);
+    COUNT(object_calloc_free);
+    COUNT(object_realloc);
+}
