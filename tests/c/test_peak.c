@@ -5,9 +5,16 @@
 #include "leaf_walker.h"
 #include "profiler.h"
 
+#include <limits.h>
+#include <linux/futex.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void start_with(const char *stacks_max, uint32_t rate) {
     setenv("SPPROF_STACKS_MAX", stacks_max, 1);
@@ -251,6 +258,108 @@ TEST(test_half_a_change_is_completed_in_a_child) {
     assert_int_equal(sums->allocated.samples, 3);
 }
 
+/* ---- A thread that is stopped between two stores ---- */
+
+/* Sums on the border of two pages, one of which cannot be written: the first store to it stops the thread. */
+static struct {
+    char *pages;
+    size_t page_size;
+    sp_stack_sums *sums;
+    pid_t process;
+    _Atomic int stopped, resumed;
+} border;
+
+static void wait_while(_Atomic int *word, int is) {
+    while (atomic_load(word) == is) syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, is, NULL, NULL, 0);
+}
+
+static void set_and_wake(_Atomic int *word, int to) {
+    atomic_store(word, to);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+static void let_write(void) {
+    CHECK(mprotect(border.pages, 2 * border.page_size, PROT_READ | PROT_WRITE) == 0);
+}
+
+/* In a child it is the repair that writes. */
+static void stop_at_the_border(int signal) {
+    (void)signal;
+    if (getpid() == border.process) {
+        set_and_wake(&border.stopped, 1);
+        wait_while(&border.resumed, 0);
+    }
+    let_write();
+}
+
+static void *add_in_thread(void *unused) {
+    (void)unused;
+    spprof_weight weight = spprof_weigh(7, 0);
+    sp_stack_sums_add(border.sums, &weight);
+    set_and_wake(&border.stopped, 2);
+    return NULL;
+}
+
+static spprof_sums blocks_of_7(uint64_t samples) {
+    return (spprof_sums){
+        .samples = samples, .size = 7 * samples, .bytes = BYTES(7 * samples), .objects = OBJECTS(samples)};
+}
+
+static bool is_of_7(const spprof_sums *sums, uint64_t samples) {
+    spprof_sums whole = blocks_of_7(samples);
+    return memcmp(sums, &whole, sizeof whole) == 0;
+}
+
+/* The peak of the child begins with what is live. */
+static void check_whole_in_child(void *is_writing) {
+    uint64_t samples = *(bool *)is_writing ? 3 : 2;
+    sp_stack_sums sums = sp_stack_sums_read(border.sums);
+    CHECK(is_of_7(&sums.allocated, samples) && is_of_7(&sums.live, samples));
+    CHECK(is_of_7(&sums.at_peak[0], samples) && is_of_7(&sums.at_peak[1], samples));
+    spprof_weight weight = spprof_weigh(7, 0);
+    sp_stack_sums_free(border.sums, &weight); /* waits for no lock */
+    sums = sp_stack_sums_read(border.sums);
+    CHECK(is_of_7(&sums.live, samples - 1) && is_of_7(&sums.at_peak[0], samples));
+}
+
+/* `before`: bytes of the sums before the border. Returns whether half of a change was written. */
+static bool stop_and_fork(size_t before, bool lower_is_closed, bool is_new_peak) {
+    border.sums = (sp_stack_sums *)(border.pages + border.page_size - before);
+    *border.sums = (sp_stack_sums){.allocated = blocks_of_7(2), .live = blocks_of_7(2)};
+    for (int window = 0; window < SPPROF_PEAKS; window++)
+        border.sums->number[window] = sp_the_peaks[window].number - is_new_peak;
+    border.stopped = border.resumed = 0;
+    char *closed = border.pages + (lower_is_closed ? 0 : border.page_size);
+    assert_int_equal(mprotect(closed, border.page_size, PROT_READ), 0);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, add_in_thread, NULL), 0);
+    wait_while(&border.stopped, 0);
+    bool writing = sp_stack_sums_lock(border.sums)->writing;
+    bool half = writing && !(is_of_7(&border.sums->allocated, 3) && is_of_7(&border.sums->live, 3)) &&
+                !(is_of_7(&border.sums->allocated, 2) && is_of_7(&border.sums->live, 2));
+    if (border.stopped == 1) run_in_child(check_whole_in_child, &writing);
+    set_and_wake(&border.resumed, 1);
+    pthread_join(thread, NULL);
+    let_write();
+    sp_stack_sums sums = sp_stack_sums_read(border.sums);
+    assert_true(is_of_7(&sums.allocated, 3) && is_of_7(&sums.live, 3));
+    assert_true(!is_new_peak || is_of_7(&sums.at_peak[0], 2));
+    return half;
+}
+
+TEST(test_no_record_stays_torn_in_a_child_between_whichever_stores_a_thread_was) {
+    start_with("512", 0);
+    border.page_size = (size_t)sysconf(_SC_PAGESIZE);
+    border.process = getpid();
+    border.pages = mmap(NULL, 2 * border.page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(border.pages != MAP_FAILED);
+    signal(SIGSEGV, stop_at_the_border);
+    int half_written = 0;
+    for (size_t before = 8; before < sizeof(sp_stack_sums); before += 8)
+        for (int way = 0; way < 4; way++) half_written += stop_and_fork(before, way & 1, way & 2);
+    assert_true(half_written >= 4); /* as compilers order stores; else nothing was tested */
+}
+
 /* ---- Estimates ---- */
 
 /* Of what is live one sample after the other, from the samples themselves. */
@@ -306,6 +415,7 @@ int main(void) {
         cmocka_unit_test(test_a_peak_that_would_fill_the_table_gives_way_and_keeps_its_sum),
         cmocka_unit_test(test_sites_add_up_to_the_peak_under_threads_and_in_forked_children),
         cmocka_unit_test(test_half_a_change_is_completed_in_a_child),
+        cmocka_unit_test(test_no_record_stays_torn_in_a_child_between_whichever_stores_a_thread_was),
         cmocka_unit_test(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples),
         cmocka_unit_test(test_a_large_block_that_is_left_has_no_variance),
     };

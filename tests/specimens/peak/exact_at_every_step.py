@@ -1,0 +1,153 @@
+"""Every allocation is sampled: at each of many steps both peaks have the sites and bytes of a naive model.
+
+Only the steps themselves are sampled; all else runs while the profiler pauses. A step makes at most a kilobyte of small
+objects beside its block, so the model leaves out steps at whose end the heap would be as large as a peak.
+"""
+
+import collections
+import ctypes
+import os
+import random
+import sys
+
+from spprof import _engine, memprof
+
+STEPS = int(sys.argv[1])
+SITES = 300
+BLOCKS = 24
+CLOSE = 2048
+HEADER = sys.getsizeof(bytearray())
+
+engine = ctypes.CDLL(_engine.library_path())
+text = "".join(
+    f"def make_{number}(size):\n    return bytearray(size)\n"
+    f"def grow_{number}(block, more):\n    block.extend(more)\n"
+    f"def shrink_{number}(block, size):\n    del block[size:]\n"
+    for number in range(SITES)
+)
+made = {}
+exec(compile(text, "generated.py", "exec"), made)
+
+
+class Block:
+    """A bytearray, and the functions that its object and its bytes are charged to; None: they were not sampled."""
+
+    def __init__(self, held, function):
+        self.held = held
+        self.header = self.data = function
+        self.size = held.__alloc__()
+
+
+blocks = []
+peaks = {"peak": collections.Counter(), "window_peak": collections.Counter()}
+active = True
+chance = random.Random(int(sys.argv[2]))
+
+
+def now():
+    live = collections.Counter()
+    for block in blocks:
+        if block.header:
+            live[block.header] += HEADER
+        if block.data:
+            live[block.data] += block.size
+    return live
+
+
+def call(function, *arguments):
+    """Sampled."""
+    engine.spprof_resume()
+    result = function(*arguments)
+    engine.spprof_pause()
+    return result
+
+
+def too_close(added):
+    total = sum(now().values()) + added
+    return any(abs(total - sum(peak.values())) < CLOSE for peak in peaks.values())
+
+
+def keep_peaks():
+    live = now()
+    for name, peak in peaks.items():
+        if sum(live.values()) > sum(peak.values()):
+            peaks[name] = live
+
+
+def make():
+    size = chance.randrange(5_000, 200_000)
+    if len(blocks) == BLOCKS or too_close(size + 1 + HEADER):
+        return
+    function = f"make_{chance.randrange(SITES)}"
+    held = call(made[function], size)
+    blocks.append(Block(held, function if active else None))
+
+
+def free():
+    if blocks:
+        block = blocks.pop(chance.randrange(len(blocks)))
+        held = [block.held]
+        del block.held
+        call(held.clear)
+
+
+def change(function, block, argument):
+    held = block.held
+    call(made[function], held, argument)
+    if held.__alloc__() != block.size:
+        block.size = held.__alloc__()
+        block.data = function if active else None
+
+
+def grow():
+    if not blocks:
+        return
+    block = chance.choice(blocks)
+    more = bytes(chance.randrange(1000, 50_000))
+    length = len(block.held) + len(more)
+    if any(too_close(size - block.size) for size in (length, length + (length >> 3) + 6, length + 1)):
+        return
+    change(f"grow_{chance.randrange(SITES)}", block, more)
+
+
+def shrink():
+    if blocks:
+        block = chance.choice(blocks)
+        change(f"shrink_{chance.randrange(SITES)}", block, len(block.held) // 3)
+
+
+def switch():
+    global active
+    if active:
+        memprof.stop()
+    else:
+        memprof.start(0, native="off")
+    active = not active
+
+
+def reset():
+    memprof.reset_peak()
+    peaks["window_peak"] = now()
+
+
+def told(peak):
+    sites = peak.live_sites.items()
+    return {key.function: site.value for key, site in sites if key.file == "generated.py"}
+
+
+memprof.start(0, native="off")
+engine.spprof_pause()
+for step in range(STEPS):
+    growing = step // 60 % 2
+    kinds = {make: 60 if growing else 15, free: 20 if growing else 60, grow: 20, shrink: 10, switch: 2, reset: 1}
+    chance.choices(list(kinds), list(kinds.values()))[0]()
+    keep_peaks()
+    snapshot = memprof.get_snapshot()
+    for name, peak in peaks.items():
+        assert told(getattr(snapshot, name)) == dict(+peak), (step, name, told(getattr(snapshot, name)), peak)
+    live = {key.function: site.value for key, site in snapshot.live_sites.items() if key.file == "generated.py"}
+    assert live == dict(+now()), (step, live, now())
+stats = memprof.get_stats()
+assert not any(stats.dropped_samples.values()), stats
+assert stats.evicted_stacks > 0 or "SPPROF_STACKS_MAX" not in os.environ, stats
+print(stats.evicted_stacks, sum(peaks["peak"].values()))
