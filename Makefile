@@ -23,7 +23,7 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof endings accuracy-long clean venv \
-    venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
+    peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
     run-cpython-suite run-endings
@@ -150,6 +150,10 @@ run-accuracy:
 accuracy-long:
 	$(VENV)/bin/python tests/accuracy/test_cpu_shares.py
 
+# A thousand runs of each program with a known peak; the table is tests/nightly/PEAKS.md.
+peak-coverage:
+	$(VENV)/bin/python tests/accuracy/test_peak_coverage.py
+
 run-python:
 	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)
 
@@ -169,6 +173,7 @@ $(CHECKED_ENGINE): $(SOURCES)
 # On another Python: without the tests marked long, unless LONG is set.
 NOT_LONG = $(if $(LONG),,and not long)
 run-python-again:
+	$(if $(LONG),,@echo "left out on Python $(VERSION): tests marked long, to save time; make nightly runs them")
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
 
@@ -179,11 +184,13 @@ run-cpython-suite:
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
-	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" \
+	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" \
 	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" run-python-again </dev/null; \
 	done
 
+# The newest one has all tests, so that those marked long meet two Pythons and two C libraries in .ci/run.
 run-newest-python: ONLY = --newest
+run-newest-python: LONG = 1
 run-newest-but-one-python: ONLY = --newest-but-one
 run-newest-python run-newest-but-one-python: run-other-pythons
 

@@ -64,6 +64,10 @@ def move_python_home(folder: Path, home: Path) -> None:
     move_python.move(folder / "usr", home.name, home / "usr")
 
 
+def compile_python(home: Path) -> None:
+    move_python.compile_modules(home, home.name)
+
+
 @dataclass(frozen=True)
 class Dependency:
     """Packages that bring it: the first of the alternatives that is available."""
@@ -75,6 +79,8 @@ class Dependency:
     suite: str = ""
     finish: Callable[[Path, Path], None] = lambda _folder, _home: None
     """What is done in the folder before it gets its name."""
+    at_home: Callable[[Path], None] = lambda _home: None
+    """What is done when it has its name."""
 
 
 LIBFUZZERS = tuple(f"libfuzzer-{version}-dev" for version in (19, 18, 14))
@@ -103,7 +109,14 @@ def row(name: str) -> Dependency | None:
     if re.fullmatch(r"python3\.\d+", name) is None:
         return TABLE.get(name)
     packages = f"{name}-dev {name}-venv"
-    return Dependency((packages,), required=True, with_what_they_need=True, suite="sid", finish=move_python_home)
+    return Dependency(
+        (packages,),
+        required=True,
+        with_what_they_need=True,
+        suite="sid",
+        finish=move_python_home,
+        at_home=compile_python,
+    )
 
 
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
@@ -134,6 +147,7 @@ def provide(dependency: Dependency, home: Path) -> None:
         print(f"{unavailable}. What needs it is left out.", file=sys.stderr)
     partial.mkdir(parents=True, exist_ok=True)
     partial.replace(home)
+    dependency.at_home(home)
 
 
 def main() -> None:

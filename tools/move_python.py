@@ -5,6 +5,7 @@ Needs patchelf. tools/dependencies.py calls it.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -28,3 +29,12 @@ def move(system: Path, name: str, home: Path) -> None:
     headers = system / "include" / name / library.name
     if not headers.exists():
         headers.symlink_to(Path("..") / library.name)
+
+
+def compile_modules(home: Path, name: str) -> None:
+    """Its standard library, as Debian does when it installs one: else each program compiles what it imports, wherever
+    PYTHONDONTWRITEBYTECODE is set. Needs it to be at its place."""
+    modules = home / "usr" / "lib" / name
+    workers = str(os.cpu_count() or 1)
+    command = [str(home / "usr" / "bin" / name), "-m", "compileall", "-q", "-j", workers, str(modules)]
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)

@@ -43,8 +43,8 @@ def install(version: str, path: str) -> Path:
 
 
 def row(version: str, python: Path, allocator: str, jit: str) -> str:
-    environment = {**os.environ, "PYTHONMALLOC": allocator, "PYTHON_JIT": str(int(jit == "on"))}
-    command = [str(python), "-m", "pytest", "--quiet", "--numprocesses=auto", *SPECIMENS]
+    environment = {**os.environ, "PYTHONMALLOC": allocator}
+    command = [str(python), "-m", "pytest", "--quiet", "--numprocesses=auto", "-k", f"jit-{jit}", *SPECIMENS]
     told = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False).stdout
     counts = {word: int(number) for number, word in COUNT.findall(told.splitlines()[-1] if told else "")}
     failed = counts.get("failed", 0) + counts.get("error", 0)

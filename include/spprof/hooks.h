@@ -44,7 +44,7 @@ typedef struct spprof_thread {
     uint8_t unused[3];
     uintptr_t stack_low, stack_high; /* what is known of the thread's own stack, 0 = not asked yet */
     uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
-    uint32_t unused_too;
+    uint32_t drawn_rate;             /* mean bytes between samples under which `countdown` was drawn */
 } spprof_thread;
 
 _Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");

@@ -38,6 +38,10 @@ typedef enum spprof_status {
 /* Begins sampling, on the average one sample each `rate` bytes; 0 samples every allocation. `seed` not NULL: each
  * thread draws from a sequence fixed by it and by the order in which threads allocate. Accumulates over stop. */
 SPPROF_API spprof_status spprof_start(uint32_t rate, const uint64_t *seed);
+/* Of the starts that follow: where samples cost more than so many millionths of one core, the rate grows, up to
+ * SPPROF_RATE_MAX, and comes back to that of the start when they cost less. 0: it stays. Without effect while every
+ * allocation is sampled. What is sampled then depends on the clock, too, whatever the seed. */
+SPPROF_API void spprof_set_budget(uint32_t share_ppm);
 /* No new samples; frees are still followed. */
 SPPROF_API spprof_status spprof_stop(void);
 /* One way: allocations and frees pass by; what was recorded stays readable. Idempotent. */

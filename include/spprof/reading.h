@@ -71,9 +71,11 @@ typedef struct spprof_stats {
     uint64_t mapped_bytes;  /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
     uint32_t thinned_rate,
-        thinnings;   /* the least rate of samples since the last thinning, 0: none; how many there were */
-    uint32_t rate;   /* the latest */
-    uint32_t epochs; /* starts so far */
+        thinnings;               /* the least rate of samples since the last thinning, 0: none; how many there were */
+    uint32_t rate, longest_rate; /* the latest, and the longest of all so far */
+    uint32_t budget_ppm;         /* of the latest start; 0: none */
+    uint64_t spent_ns; /* what samples have cost since the first start with a budget, as far as it was measured */
+    uint32_t epochs;   /* starts so far */
 } spprof_stats;
 SPPROF_API void spprof_get_stats(spprof_stats *stats);
 

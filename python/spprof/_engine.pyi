@@ -36,6 +36,9 @@ class Stats(TypedDict):
     lost_bytes: int  # in 1/BYTES_ONE: what samples stood for that found no room in the live table all the same
     thinned_rate: int  # the least mean bytes between samples since the last thinning; 0: never thinned
     thinnings: int
+    longest_rate: int  # the longest mean bytes between samples of all plans so far
+    budget_ppm: int  # millionths of a core that samples may cost; 0: no budget
+    spent_ns: int  # what samples have cost since the first start with a budget
     missed_frees: int
     last_serial: int
     forked_serial: int  # the last one when this process last forked: children have those samples too; 0: never
@@ -79,9 +82,10 @@ class Site(
 STACKS_EVICTED: int
 """The id of the stack <stacks no longer kept>, to which the totals of stacks that leave the table are added."""
 
-def start(rate_bytes: int, native: str, seed: Optional[int]) -> None:
+def start(rate_bytes: int, native: str, seed: Optional[int], budget_ppm: int) -> None:
     """Install the hooks and begin sampling. RuntimeError: already active, shut down, native mode unavailable; this and
-    the next two: in a subinterpreter with its own GIL."""
+    the next two: in a subinterpreter with its own GIL. ``budget_ppm``: millionths of a core that samples may cost, 0
+    for whatever they do."""
 
 def stop() -> None:
     """RuntimeError when not active."""

@@ -3,7 +3,9 @@
 from spprof.analysis.estimate import (
     difference_interval,
     heap_interval,
+    highest_quantile,
     interval,
+    low_reach,
     normal_quantile,
     runs_difference_interval,
     spread,
@@ -14,7 +16,9 @@ from spprof.analysis.estimate import (
 __all__ = [
     "difference_interval",
     "heap_interval",
+    "highest_quantile",
     "interval",
+    "low_reach",
     "normal_quantile",
     "runs_difference_interval",
     "spread",

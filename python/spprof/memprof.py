@@ -66,12 +66,19 @@ __all__ = [
 _NATIVE_MODES = ("auto", "preload", "patch", "off")
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 _SEED_MAX = 2**64 - 1
+_PPM_OF_PERCENT = 10_000
 
 _AFTER_ALL = 2**64 - 1
 """The serial number after which there is no sample."""
 
 
-def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
+def start(
+    sampling_rate_kb: int = 512,
+    *,
+    native: str = "auto",
+    seed: int | None = None,
+    sampling_budget_percent: float | None = None,
+) -> None:
     """Start sampling. Starting again after ``stop()`` adds to what is already recorded.
 
     ``sampling_rate_kb``: mean KiB between samples, 512 by default, at most 1048576 (1 GiB). Fewer is more accurate and
@@ -84,12 +91,18 @@ def start(sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None
 
     ``seed``: 0 to 2**64 - 1 makes the random sequence of each thread the same in each run; None seeds it anew.
 
-    ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed out of range. TypeError: rate or seed not an
-    integer (a bool is none). RuntimeError: already active, shut down, the native mode is unavailable, or this is a
-    subinterpreter with its own GIL; the message says what to do. If ``"auto"`` finds no malloc call that it can patch,
-    a RuntimeWarning says so, and only Python's allocators are sampled.
+    ``sampling_budget_percent``: percent of one core that taking samples may cost, above 0 and at most 100. Where they
+    cost more, the interval between samples grows, and comes back to ``sampling_rate_kb`` when they cost less; each
+    sample keeps the interval it was drawn under, and estimates stay unbiased. It bounds samples, not the few
+    instructions of every allocation. None: no bound, and nothing is measured.
+
+    ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed or budget out of range, a budget at rate 0.
+    TypeError: rate or seed not an integer, budget not a number (a bool is neither). RuntimeError: already active, shut
+    down, the native mode is unavailable, or this is a subinterpreter with its own GIL; the message says what to do. If
+    ``"auto"`` finds no malloc call that it can patch, a RuntimeWarning says so, and only Python's allocators are
+    sampled.
     """
-    _start(*_checked(sampling_rate_kb, native, seed))
+    _start(*_checked(sampling_rate_kb, native, seed, sampling_budget_percent))
 
 
 def stop() -> None:
@@ -146,6 +159,8 @@ def get_stats() -> MemProfStats:
         thinned_samples=stats["thinned_samples"],
         thinned_rate_bytes=stats["thinned_rate"],
         lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
+        sampling_budget_percent=stats["budget_ppm"] / _PPM_OF_PERCENT or None,
+        sampling_cost_ns=stats["spent_ns"],
         uncovered_objects=tuple(stats["uncovered_objects"]),
     )
 
@@ -182,8 +197,15 @@ class MemoryProfiler:
 
     _is_torn_down = staticmethod(is_torn_down)
 
-    def __init__(self, sampling_rate_kb: int = 512, *, native: str = "auto", seed: int | None = None) -> None:
-        self._rate_bytes, self._native, self._seed = _checked(sampling_rate_kb, native, seed)
+    def __init__(
+        self,
+        sampling_rate_kb: int = 512,
+        *,
+        native: str = "auto",
+        seed: int | None = None,
+        sampling_budget_percent: float | None = None,
+    ) -> None:
+        self._how = _checked(sampling_rate_kb, native, seed, sampling_budget_percent)
         self._snapshot: HeapSnapshot | None = None
         self._serial_before = 0
         self._total_before = 0
@@ -206,7 +228,7 @@ class MemoryProfiler:
         _, sites, stats, _, _ = _engine.snapshot(_AFTER_ALL)
         before = allocated_by_stack(sites)
         del sites
-        _start(self._rate_bytes, self._native, self._seed)
+        _start(*self._how)
         self._snapshot = None
         self._serial_before = stats["last_serial"]
         self._total_before = stats["total_samples"]
@@ -227,10 +249,10 @@ class MemoryProfiler:
                 stop()
 
 
-def _start(rate_bytes: int, native: str, seed: int | None) -> None:
+def _start(rate_bytes: int, native: str, seed: int | None, budget_ppm: int) -> None:
     if environment.keeps_from_starting():
         return
-    _engine.start(rate_bytes, native, seed)
+    _engine.start(rate_bytes, native, seed, budget_ppm)
     _engine.take_reserve()
     if native == "auto" and _engine.stats()["native_mode"] == "off":
         _warn_of_off()
@@ -258,8 +280,11 @@ def _stop_own() -> None:
         stop()
 
 
-def _checked(sampling_rate_kb: int, native: str, seed: int | None) -> tuple[int, str, int | None]:
-    """The arguments of ``start()`` as the engine takes them: (mean bytes between samples, native mode, seed)."""
+def _checked(
+    sampling_rate_kb: int, native: str, seed: int | None, budget_percent: float | None
+) -> tuple[int, str, int | None, int]:
+    """The arguments of ``start()`` as the engine takes them: mean bytes between samples, native mode, seed, and the
+    budget in millionths, 0 for none."""
     rate_kb = _integer("sampling_rate_kb", sampling_rate_kb)
     if not 0 <= rate_kb <= _RATE_MAX_KB:
         raise ValueError(
@@ -272,7 +297,19 @@ def _checked(sampling_rate_kb: int, native: str, seed: int | None) -> tuple[int,
         seed = _integer("seed", seed)
         if not 0 <= seed <= _SEED_MAX:
             raise ValueError(f"seed must lie between 0 and 2**64 - 1, not {seed}; None seeds at random")
-    return rate_kb * 1024, native, seed
+    return rate_kb * 1024, native, seed, _budget_ppm(budget_percent, rate_kb)
+
+
+def _budget_ppm(percent: float | None, rate_kb: int) -> int:
+    if percent is None:
+        return 0
+    if isinstance(percent, bool) or not isinstance(percent, (int, float)):
+        raise TypeError(f"sampling_budget_percent must be a number or None, not {type(percent).__name__}")
+    if not 0 < percent <= 100:
+        raise ValueError(f"sampling_budget_percent must be above 0 and at most 100, not {percent}; 0.1 is a good start")
+    if rate_kb == 0:
+        raise ValueError("sampling_rate_kb=0 samples every allocation, which no budget can bound; give a rate")
+    return max(round(percent * _PPM_OF_PERCENT), 1)
 
 
 def _integer(name: str, value: int) -> int:

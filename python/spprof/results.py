@@ -111,6 +111,10 @@ class MemProfStats:
     """Mean bytes between samples, at least, since the table of live samples was full; 0: it never was."""
     lost_bytes: int = 0
     """Estimated bytes that lost samples stood for: they may be live, and are in no estimate."""
+    sampling_budget_percent: float | None = None
+    """Percent of one core that samples may cost, of the latest start; None: there is no budget."""
+    sampling_cost_ns: int = 0
+    """Nanoseconds that samples have cost in starts with a budget; without one it is not measured."""
     uncovered_objects: tuple[str, ...] = ()
     """Loaded objects whose native allocations cannot all be followed by patching: they call an allocator of their own,
     or their slots could not be written."""

@@ -1,3 +1,4 @@
+#include "budget.h"
 #include "memory.h"
 #include "profiler.h"
 
@@ -121,5 +122,8 @@ void spprof_get_stats(spprof_stats *stats) {
     stats->mapped_bytes = sp_memory_mapped();
     sp_plan plan = sp_profiler_plan();
     stats->rate = plan.rate;
+    stats->longest_rate = atomic_load(&counters->longest_rate);
+    stats->budget_ppm = sp_budget_share();
+    stats->spent_ns = sp_budget_spent_ns();
     stats->epochs = plan.epoch;
 }

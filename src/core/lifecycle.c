@@ -1,4 +1,5 @@
 /* lifecycle.c: start, stop, shutdown, fork. */
+#include "budget.h"
 #include "capture.h"
 #include "check.h"
 #include "entropy.h"
@@ -136,7 +137,9 @@ static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
     if (!create_locked()) return SPPROF_OUT_OF_MEMORY;
     sp_sampler_seed(seed ? *seed : sp_entropy_word());
     plan = (sp_plan){.rate = rate, .epoch = plan.epoch + 1, .active = true, .seeded = seed != NULL};
+    sp_budget_start(rate);
     set_plan(plan);
+    sp_budget_note_rate(rate);
     set_gate(sp_plan_gate(plan)); /* last: a thread below the new gate finds the new plan */
     return SPPROF_OK;
 }

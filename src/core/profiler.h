@@ -42,13 +42,14 @@ typedef struct sp_counters {
     _Atomic uint64_t sampled_stacks, marked_codes;
     _Atomic uint64_t thinned_samples, lost_bytes;
     _Atomic uint32_t thinned_rate, thinnings; /* written under `thinning` */
+    _Atomic uint32_t longest_rate;            /* of all plans so far */
     _Atomic uint64_t dropped[SPPROF_DROP_REASON_COUNT];
 } sp_counters;
 
 #define SP_BIRTH_PROCESSES 64
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, read by anyone */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under lifecycle, its rate by the budget, too */
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
     _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */

@@ -71,6 +71,7 @@ static int64_t draw(spprof_thread *self, sp_plan plan) {
 }
 
 void sp_sampler_redraw(spprof_thread *self, sp_plan plan) {
+    self->drawn_rate = plan.rate;
     self->countdown = plan.rate == 0 ? SP_COUNTDOWN_DUE : sp_plan_gate(plan) + draw(self, plan);
 }
 
@@ -80,7 +81,7 @@ void sp_sampler_lift(spprof_thread *self, sp_plan plan) {
 
 bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size) {
     if (plan.rate == 0) {
-        sp_sampler_redraw(self, plan);
+        self->drawn_rate = 0;
         return true;
     }
     int64_t gate = sp_plan_gate(plan);
@@ -89,11 +90,11 @@ bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size) {
     if (after >= gate) return false;
     if (before < gate) { /* of an earlier start: draw first, then try */
         int64_t left = draw(self, plan);
+        self->drawn_rate = plan.rate;
         if ((uint64_t)left >= size) {
             self->countdown = gate + left - (int64_t)size;
             return false;
         }
     }
-    sp_sampler_redraw(self, plan);
     return true;
 }

@@ -7,6 +7,9 @@
  * before. A countdown below the gate *before* the allocation belongs to an earlier start (or to a new thread, or was
  * used up inside the engine): it is drawn anew, then the allocation is decided on its own.
  *
+ * The rate may change while sampling goes on. A countdown keeps the rate it was drawn under, `drawn_rate`, and so does
+ * the sample that it ends in.
+ *
  * Memory:  the caller's thread state.
  * Threads: each its own state; the plan is one atomic word.
  */
@@ -27,7 +30,7 @@
 
 /* What a start decided. Packed into one word, so that no thread pairs one start's rate with another's gate. */
 typedef struct sp_plan {
-    uint32_t rate;  /* 0 = every allocation */
+    uint32_t rate;  /* 0 = every allocation; of countdowns that are drawn from now on */
     uint32_t epoch; /* 1, 2, … */
     bool active;
     bool seeded;
@@ -40,8 +43,8 @@ int64_t sp_plan_gate(sp_plan plan);
 /* The sequence from which threads are seeded; at each seeded start, or once. Under the lifecycle lock. */
 void sp_sampler_seed(uint64_t seed);
 
-/* The sample decision about `size` bytes, already counted down; true: a sample. Draws a new countdown where one is
- * due. */
+/* The sample decision about `size` bytes, already counted down. True: a sample, of the thread's `drawn_rate`; the
+ * caller draws a new countdown. False: where one was due, it is drawn. */
 bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size);
 
 /* Draws a new countdown. */

@@ -1,5 +1,7 @@
 #include "stack_sums.h"
 
+#include <math.h>
+
 /* ---- Peaks ---- */
 
 sp_peak sp_the_peaks[SPPROF_PEAKS];
@@ -111,11 +113,24 @@ void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, con
     change(sums, &allocated, &live);
 }
 
+/* Large blocks have next to no variance. Where only they are left, rounding errors of what was taken away remain: a
+ * variance below 0, or a third moment out of all proportion. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w²
+ * times the largest (1−p)w, which is at most √V. */
+static void mend_rounding(spprof_sums *sums) {
+    if (!(sums->variance > 0)) sums->variance = sums->skewness = 0;
+    double most = sums->variance * sqrt(sums->variance);
+    if (sums->skewness < 0) sums->skewness = 0;
+    if (sums->skewness > most) sums->skewness = most;
+}
+
 sp_stack_sums sp_stack_sums_read(sp_stack_sums *sums) {
     sp_sums_lock *lock = acquire(sums);
     sp_stack_sums copy = *sums;
     sp_lock_release(&lock->lock);
     keep_peaks_locked(&copy);
+    mend_rounding(&copy.allocated);
+    mend_rounding(&copy.live);
+    for (unsigned window = 0; window < SPPROF_PEAKS; window++) mend_rounding(&copy.at_peak[window]);
     return copy;
 }
 

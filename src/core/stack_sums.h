@@ -51,7 +51,7 @@ void sp_stack_sums_free(sp_stack_sums *sums, const spprof_weight *weight);
 /* A live sample stands for `after` instead of `before`; `after` NULL: it was thinned out, and counts as freed. */
 void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, const spprof_weight *after);
 
-/* A whole and consistent copy, `at_peak` of the windows' present peaks. */
+/* A whole and consistent copy, `at_peak` of the windows' present peaks, without rounding errors of what was freed. */
 sp_stack_sums sp_stack_sums_read(sp_stack_sums *sums);
 
 /* ---- For the evictor. No live sample is left in the sums that leave, and nobody adds any. ---- */

@@ -1,4 +1,5 @@
 /* tracking.c: one allocation or free, from the hook's call to the tables. */
+#include "budget.h"
 #include "capture.h"
 #include "clock.h"
 #include "pool.h"
@@ -71,8 +72,10 @@ void spprof_forget(void *address) {
     if (!listed && sp_pending_is_empty(&sp_the_profiler.pending)) return;
     int saved_errno = errno;
     sp_guard_enter(self);
+    uint64_t began = sp_budget_begin();
     drain_pending_guarded();
     forget_guarded((uintptr_t)address);
+    sp_budget_spend(began);
     sp_guard_leave(self);
     errno = saved_errno;
 }
@@ -108,7 +111,9 @@ static uint32_t thread_id(spprof_thread *self) {
 /* Fills in the ticket's sample, which holds its stack, and stays inside the guard. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
+    uint64_t began = sp_budget_begin();
     sp_stack_record *stack = sp_capture_stack();
+    sp_budget_spend(began);
     ticket->sampled = true;
     ticket->sample = (spprof_sample){
         .size = size,
@@ -128,12 +133,15 @@ static bool take_handoff(spprof_thread *self, size_t size) {
 /* A hook that does not count draws anew instead of deciding: else it would come here each time until one that does. */
 static void decide_while_active(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
     if (self->expecting) sp_profiler_meet_expected(self);
-    if (take_handoff(self, size))
-        take_sample(self, ticket, self->handoff_size, plan.rate);
-    else if (!counted)
+    if (take_handoff(self, size)) {
+        take_sample(self, ticket, self->handoff_size, self->drawn_rate);
+    } else if (!counted) {
         sp_sampler_redraw(self, plan);
-    else if (sp_sampler_decide(self, plan, size))
-        take_sample(self, ticket, size, plan.rate);
+    } else if (sp_sampler_decide(self, plan, size)) {
+        uint32_t rate = self->drawn_rate;
+        sp_sampler_redraw(self, plan);
+        take_sample(self, ticket, size, rate);
+    }
     if (self->expecting) self->countdown = SP_COUNTDOWN_DUE;
 }
 
@@ -288,12 +296,14 @@ void *spprof_end(spprof_ticket *ticket, void *result) {
     spprof_thread *self = &spprof_this_thread;
     int saved_errno = errno;
     sp_guard_enter(self);
+    uint64_t began = sp_budget_begin();
     drain_pending_guarded();
     if (ticket->detached) settle_detached_guarded(ticket, result);
     ticket->sample.address = (uintptr_t)result;
     if (ticket->sampled && result) insert_guarded(&ticket->sample);
     if (ticket->sampled && !result)
         sp_stack_release(sp_stack_table_get(&sp_the_profiler.stacks, ticket->sample.stack_id));
+    sp_budget_spend(began);
     sp_guard_leave(self);
     if (ticket->sampled) sp_guard_leave(self); /* entered by take_sample */
     errno = saved_errno;

@@ -54,7 +54,7 @@ typedef struct scan {
     hooked_function *only; /* NULL: all of the malloc family */
     size_t index, first;   /* of the object at hand; of the first one to look at */
     uint64_t adds, subs;
-    bool incomplete; /* met an object that the loader has not finished */
+    bool incomplete; /* met an object that the loader may not have finished */
 } scan;
 
 /* ---- Which objects ---- */
@@ -161,6 +161,12 @@ static void learn_program(const sp_elf_object *object) {
     program_plt_end = object->end;
 }
 
+/* Before the loader relocates an object, its slots hold addresses without the base. At base 0, nothing tells whether it
+ * has: it may yet overwrite what is stored now, so later scans look again. */
+static bool may_be_relocated_later(const sp_elf_object *object) {
+    return object->base == 0 && object->name[0] != '\0';
+}
+
 static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     scan *scan = data;
@@ -172,6 +178,7 @@ static int visit_listed(struct dl_phdr_info *info, size_t size, void *data) {
     sp_page_protections_of(&scan->protections, info);
     learn_program(&object);
     visit_object(scan, &object);
+    if (may_be_relocated_later(&object)) scan->incomplete = true;
     if (!scan->incomplete && !scan->only) seen_objects = scan->index;
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "leaf_walker.h"
 #include "profiler.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,6 +276,29 @@ TEST(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples) {
     assert_true(site.live.variance == 0 && site.live.skewness == 0);
 }
 
+/* Small blocks come and go beside a large one, which has next to no variance: what rounding leaves of theirs is no
+ * variance, and no third moment that an interval would be made of. */
+TEST(test_a_large_block_that_is_left_has_no_variance) {
+    start_with("512", 1000);
+    leaf = 1;
+    uint64_t random = 5;
+    for (uintptr_t n = 0; n < 300; n++) allocate(n, 1 + random_below(&random, 3000));
+    allocate(5000, 400000);
+    uint32_t id = (uint32_t)live_sample(5000).stack_id;
+    spprof_site site;
+    for (uintptr_t n = 0; n < 300; n++) {
+        release(n);
+        spprof_reset_peak();
+        assert_true(spprof_site_get(id, &site));
+        const spprof_sums *at_peak = &site.at_peak[SPPROF_PEAK_OF_WINDOW];
+        assert_true(at_peak->variance >= 0 && at_peak->skewness >= 0);
+        assert_true(at_peak->skewness <= at_peak->variance * sqrt(at_peak->variance));
+    }
+    assert_int_equal(site.at_peak[SPPROF_PEAK_OF_WINDOW].samples, 1);
+    assert_true(site.at_peak[SPPROF_PEAK_OF_WINDOW].variance < 1);
+    assert_true(site.at_peak[SPPROF_PEAK_OF_WINDOW].skewness < 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sites_at_the_peak_equal_a_naive_model_at_every_step),
@@ -283,6 +307,7 @@ int main(void) {
         cmocka_unit_test(test_sites_add_up_to_the_peak_under_threads_and_in_forked_children),
         cmocka_unit_test(test_half_a_change_is_completed_in_a_child),
         cmocka_unit_test(test_the_peak_carries_the_variance_and_the_third_moment_of_its_samples),
+        cmocka_unit_test(test_a_large_block_that_is_left_has_no_variance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,10 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Counts `size` down as a hook does; true: a sample. */
+static uint32_t rate_of_sample;
+
+/* Counts `size` down as a hook does; true: a sample, of `rate_of_sample`. */
 static bool allocate(spprof_thread *thread, sp_plan plan, size_t size) {
     thread->countdown = (int64_t)((uint64_t)thread->countdown - size);
-    return thread->countdown < sp_plan_gate(plan) && sp_sampler_decide(thread, plan, size);
+    if (thread->countdown >= sp_plan_gate(plan) || !sp_sampler_decide(thread, plan, size)) return false;
+    rate_of_sample = thread->drawn_rate;
+    sp_sampler_redraw(thread, plan);
+    return true;
 }
 
 static sp_plan seeded_plan(uint32_t rate, uint32_t epoch) {
@@ -176,6 +181,43 @@ TEST(test_weighted_samples_estimate_the_bytes_in_any_chunking) {
     }
 }
 
+/* ---- A rate that changes ---- */
+
+TEST(test_a_countdown_keeps_the_rate_it_was_drawn_under) {
+    sp_plan plan = seeded_plan(1000, 1), later = seeded_plan(64000, 1);
+    spprof_thread thread = {0};
+    sp_sampler_seed(9);
+    sp_sampler_redraw(&thread, plan);
+    assert_int_equal(thread.drawn_rate, 1000);
+    while (!allocate(&thread, later, 10)) assert_int_equal(thread.drawn_rate, 1000);
+    assert_int_equal(thread.drawn_rate, 64000);
+    assert_true(allocate(&thread, seeded_plan(0, 2), 10));
+    assert_int_equal(thread.drawn_rate, 0);
+}
+
+/* The rate follows what was sampled before, more harshly than any budget would. The weights' sum less the bytes is a
+ * martingale, whose variance is known step by step. */
+TEST(test_weights_are_unbiased_whatever_the_rate_made_of_earlier_samples) {
+    enum { STEPS = 2000000 };
+    static const size_t sizes[] = {16, 100, 700, 3000, 16, 48, 20000};
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        spprof_thread thread = {0};
+        sp_sampler_seed(seed);
+        double off = 0, variance = 0;
+        uint32_t rate = 512;
+        sp_sampler_redraw(&thread, seeded_plan(rate, 1));
+        for (int step = 0; step < STEPS; step++) {
+            double size = (double)sizes[step % 7];
+            double p = -expm1(-size / thread.drawn_rate);
+            bool sampled = allocate(&thread, seeded_plan(rate, 1), sizes[step % 7]);
+            off += (sampled ? size / -expm1(-size / rate_of_sample) : 0) - size;
+            variance += size * size * (1 - p) / p;
+            if (sampled) rate = rate == 512 ? 1 << 15 : 512;
+        }
+        if (fabs(off) > 5 * sqrt(variance)) fail_msg("seed %lu: off by %f standard errors", seed, off / sqrt(variance));
+    }
+}
+
 /* ---- Seeds ---- */
 
 static void draw_gaps(spprof_thread *thread, sp_plan plan, int64_t *gaps, int count) {
@@ -254,6 +296,8 @@ int main(void) {
         cmocka_unit_test(test_an_allocation_is_sampled_with_the_probability_of_its_size),
         cmocka_unit_test(test_an_allocations_chance_does_not_depend_on_those_before),
         cmocka_unit_test(test_weighted_samples_estimate_the_bytes_in_any_chunking),
+        cmocka_unit_test(test_a_countdown_keeps_the_rate_it_was_drawn_under),
+        cmocka_unit_test(test_weights_are_unbiased_whatever_the_rate_made_of_earlier_samples),
         cmocka_unit_test(test_a_seed_fixes_the_sequence_of_each_thread_by_its_place),
         cmocka_unit_test(test_sequences_of_neighbouring_threads_and_seeds_share_no_draws),
         cmocka_unit_test(test_draws_are_exponential),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import random
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from spprof import _engine
@@ -25,6 +26,8 @@ class Block:
     rate: int
     stack_id: int
     live: bool = True
+    at_peak: bool = True
+    """Whether it was live when the heap was largest."""
 
     @property
     def probability(self) -> float:
@@ -60,6 +63,9 @@ class NaiveHeap:
     def live(self) -> list[Block]:
         return [block for block in self.blocks if block.live]
 
+    def at_peak(self) -> list[Block]:
+        return [block for block in self.blocks if block.at_peak]
+
     def snapshot(self, rate: int = 4096, before: tuple[tuple[int, ...], ...] = ()) -> HeapSnapshot:
         live = self.live()
         return HeapSnapshot(
@@ -72,6 +78,7 @@ class NaiveHeap:
             _sites=self.sites(),
             _wall_minus_monotonic_ns=WALL_MINUS_MONOTONIC_NS,
             _before=allocated_by_stack(before),  # type: ignore[arg-type]
+            _peaks=b"".join(self.packed_peaks()),
             _frames_of=self.stacks.__getitem__,
             _native_part=self.native_part,
             _learn=self.learned.extend,
@@ -81,6 +88,13 @@ class NaiveHeap:
         """All of them whole."""
         native = [frame.address for frame in self.stacks[stack_id] if frame.address]
         return len(native), False, native[-1] if native else 0
+
+    def packed_peaks(self) -> Iterator[bytes]:
+        """One record a stack, as the extension packs them; the window's peak is that of the process."""
+        for stack_id in self.stacks:
+            held = [block for block in self.at_peak() if block.stack_id == stack_id]
+            sums = len(held), sum(block.size for block in held), *_sums(held), *moments(held)
+            yield struct.pack(_engine.PEAK_FORMAT, stack_id, *sums, *sums)
 
     def sites(self):  # type: ignore[no-untyped-def]
         """One tuple a stack, as the extension gives them."""

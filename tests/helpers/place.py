@@ -61,7 +61,7 @@ class Place:
 SEEDED = """
     from spprof import _engine
     start = _engine.start
-    _engine.start = lambda rate, native, _: start(rate, native, 1)
+    _engine.start = lambda rate, native, _, budget: start(rate, native, 1, budget)
 """
 
 

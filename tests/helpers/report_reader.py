@@ -53,8 +53,8 @@ class Read:
     """Node and thread."""
     values: list[list[list[int]]]
     """By side and column, entry by entry."""
-    spreads: list[list[tuple[int, int, float, float]]]
-    """By side, entry by entry: samples, seen, variance, lean."""
+    spreads: list[list[list[tuple[int, int, float, float]]]]
+    """By side and column with intervals, entry by entry: samples, seen, variance, lean."""
 
     def by_stack(self, side: int = 0) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
         """Values by stack, as functions and lines from the root on, and thread."""
@@ -83,12 +83,15 @@ def read(document: bytes) -> Read:
     places = [(texts[row[0]], texts[row[1]], row[2], texts[row[3]], row[4]) for row in zip(*columns)]
     ups, node_places, steps, threads = (numbers(streams.pop(0)) for _ in range(4))
     values, spreads = [], []
-    for _ in header["sides"]:
+    for side in header["sides"]:
         values.append([[zigzag(number) for number in numbers(streams.pop(0))] for _ in header["columns"]])
-        if header["spread"] >= 0:
+        spreads.append([])
+        for choice in side["choices"]:
             samples, seen = map(zigzag, numbers(streams.pop(0))), numbers(streams.pop(0))
             variance, lean = floats(streams.pop(0)), floats(streams.pop(0))
-            spreads.append(list(zip(samples, seen, variance, lean)))
+            spreads[-1].append(list(zip(samples, seen, variance, lean)))
+            if choice:
+                floats(streams.pop(0))
     assert streams == []
     nodes = [sum(steps[: at + 1]) for at in range(len(steps))]
     return Read(header, places, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import jit
 import pytest
 from child import Child, Spender
 from native import burners_environment
@@ -35,6 +36,13 @@ def spender(child: Child, burners: dict[str, str]) -> Spender:
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
+
+
+@pytest.fixture(params=jit.ENVIRONMENTS)
+def with_and_without_jit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs a test's programs with the JIT off, then on where there is one."""
+    for name, value in jit.ENVIRONMENTS[request.param].items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.cli import terminal
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile, written
-from spprof.pprof.profile import HEAP_TYPES, Location, Profile, Sample, ValueType
+from spprof.pprof.profile import HEAP_TYPES, PEAK_TYPES, Location, Profile, Sample, ValueType
 from spprof.pprof.wire import bytes_field, varint
 
 pytestmark = pytest.mark.long  # the same whichever Python runs it
@@ -117,7 +117,7 @@ def test_tree_of_a_very_deep_stack_is_printed(tmp_path: Path):
 
 def test_stats_tell_every_type_and_the_notes(heap: NaiveHeap, file: Path):
     stats = document("stats", file)
-    assert [one["type"] for one in stats["sample_types"]] == [one.type for one in HEAP_TYPES]
+    assert [one["type"] for one in stats["sample_types"]] == [one.type for one in HEAP_TYPES + PEAK_TYPES]
     assert stats["sample_types"][3]["value"] == heap.snapshot().estimated_heap_bytes
     assert (stats["default_sample_type"], stats["period"], stats["stacks"]) == ("inuse_space", 4096, 3)
     assert "total_samples               400" in printed("stats", file).replace(
@@ -130,8 +130,57 @@ def test_another_sample_type_is_shown_by_name(file: Path):
     wrong = spprof("table", file, "--sample-type", "nope")
     assert wrong.returncode == 1
     assert wrong.stderr.endswith(
-        "there is no sample type 'nope'; it has alloc_objects, alloc_space, inuse_objects, inuse_space\n"
+        "there is no sample type 'nope'; it has alloc_objects, alloc_space, inuse_objects, inuse_space, peak_objects, "
+        "peak_space\n"
     )
+
+
+@pytest.mark.parametrize("verb", ["table", "tree"])
+def test_a_view_is_shown_with_its_interval(heap: NaiveHeap, file: Path, verb: str):
+    snapshot = heap.snapshot()
+    low, high = snapshot.peak.heap_bytes_interval()
+    shown = document(verb, file, "--view", "peak")
+    assert (shown["sample_type"], shown["value"]) == ("peak_space", snapshot.peak.estimated_heap_bytes)
+    assert (shown["low"], shown["high"]) == pytest.approx((low, high), abs=1)
+    assert shown["value"] > snapshot.estimated_heap_bytes
+    assert document(verb, file, "--view", "live")["value"] == snapshot.estimated_heap_bytes
+    assert document(verb, file, "--view", "allocated")["sample_type"] == "alloc_space"
+    assert " live samples" not in printed(verb, file, "--view", "peak")
+
+
+def test_a_view_that_a_file_lacks_is_named_with_those_it_has(file: Path):
+    go = spprof("table", PROFILES / "go-heap.pb.gz", "--view", "peak")
+    assert go.returncode == 1
+    assert go.stderr.endswith(
+        "there is no view 'peak'; it has live, allocated (other tools and earlier versions of spprof do not note the "
+        "peak)\n"
+    )
+    cpu = spprof("tree", PROFILES / "go-cpu.pb.gz", "--view", "live")
+    assert cpu.returncode == 1
+    assert cpu.stderr.endswith("it is no heap profile; it has samples, cpu (--sample-type)\n")
+    both = spprof("table", file, "--view", "peak", "--sample-type", "peak_space")
+    assert both.returncode == 2
+    assert "not allowed with" in both.stderr
+
+
+def test_an_empty_table_leads_to_the_peak(heap: NaiveHeap, tmp_path: Path):
+    for block in heap.blocks:
+        block.live = False
+    heap.snapshot().save(tmp_path / "freed.pb.gz")
+    assert "What was live at the peak is there: --view peak." in printed("table", tmp_path / "freed.pb.gz")
+
+
+def test_diff_compares_peaks(heap: NaiveHeap, file: Path, tmp_path: Path):
+    later = random_heap(4, STACKS)
+    later.snapshot().save(tmp_path / "later.pb.gz")
+    shown = document("diff", file, tmp_path / "later.pb.gz", "--view", "peak", "--all")
+    old, new = heap.snapshot().peak, later.snapshot().peak
+    assert (shown["sample_type"], shown["old"], shown["new"]) == (
+        "peak_space", old.estimated_heap_bytes, new.estimated_heap_bytes,
+    )  # fmt: skip
+    assert shown["low"] < shown["delta"] < shown["high"]
+    told = {one.line: one.delta_bytes for one in new.compare(old)}
+    assert {site["line"]: site["delta"] for site in shown["sites"]} == pytest.approx(told, abs=4)
 
 
 @pytest.mark.parametrize("name", ["go-heap", "go-cpu", "pprof-format", "ddtrace"])
@@ -295,7 +344,7 @@ def test_converted_files_are_those_of_the_snapshot(heap: NaiveHeap, file: Path, 
         assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 a sample
     ours, theirs = (json.loads((tmp_path / name).read_bytes()) for name in ("x.json", "direct-x.json"))
     assert [profile["name"] for profile in ours["profiles"]] == [profile["name"] for profile in theirs["profiles"]]
-    assert [profile["unit"] for profile in ours["profiles"]] == ["bytes", "none", "bytes", "none"]
+    assert [profile["unit"] for profile in ours["profiles"]] == ["bytes", "none"] * 3
     assert ours["profiles"][0]["endValue"] == heap.snapshot().estimated_heap_bytes
 
 

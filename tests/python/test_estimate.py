@@ -46,6 +46,56 @@ def test_the_ends_are_the_values_the_observation_does_not_reject(confidence: flo
     assert low < y < high
 
 
+@pytest.mark.parametrize("level", [0.05, 0.5, 0.975])
+def test_the_highest_of_one_error_is_a_standard_normal(level: float):
+    assert estimate.highest_quantile(0, level) == pytest.approx(NormalDist().inv_cdf(level), abs=1e-12)
+
+
+def highest_errors(renewals: int, runs: int, steps: int = 60) -> list[float]:
+    """The highest error of an estimate whose blocks live for times of the exponential distribution, in naive steps."""
+    chance = random.Random(renewals)
+    stays = math.exp(-1 / steps)
+    new = math.sqrt(1 - stays**2)
+    found = []
+    for _ in range(runs):
+        highest = error = chance.gauss(0, 1)
+        for _ in range(renewals * steps):
+            error = stays * error + new * chance.gauss(0, 1)
+            highest = max(highest, error)
+        found.append(highest)
+    return sorted(found)
+
+
+@pytest.mark.parametrize(("renewals", "runs"), [(1, 4000), (10, 1000), (30, 400)])
+def test_the_highest_of_many_errors_is_that_of_a_simulation(renewals: int, runs: int):
+    """Steps miss what is between them, some 0.1. The formula is an approximation from above where intervals need it."""
+    found = highest_errors(renewals, runs)
+    for level, near in [(0.5, 0.25), (0.9, 0.25), (0.975, 0.35)]:
+        assert estimate.highest_quantile(renewals, level) == pytest.approx(found[round(level * runs)], abs=near)
+    beyond = sum(highest > estimate.highest_quantile(renewals, 0.975) for highest in found) / runs
+    assert beyond <= 0.025
+
+
+def test_the_low_end_reaches_as_far_as_what_was_replaced_may_have_chosen():
+    z = NormalDist().inv_cdf(0.975)
+    assert estimate.low_reach(0, 1) == estimate.low_reach(100, 0) == pytest.approx(z)
+    assert estimate.low_reach(1e-9, 1) == pytest.approx(z, abs=1e-4)
+    assert estimate.low_reach(100, 1) == pytest.approx(estimate.highest_quantile(100, 0.975))
+    reaches = [estimate.low_reach(renewals, 0.5) for renewals in (0.1, 1, 10, 1e3, 1e6, 1e12)]
+    assert reaches == sorted(reaches)
+    shares = [estimate.low_reach(100, share / 10) for share in range(11)]
+    assert shares == sorted(shares)
+
+
+def test_a_choice_lowers_the_low_end_alone():
+    numbers = 50_000.0, 9e7, 3e11, 1000.0
+    low, high = estimate.interval(*numbers)
+    chosen_low, chosen_high = estimate.interval(*numbers, renewals=20, share=0.7)
+    assert chosen_low < low
+    assert chosen_high == high
+    assert estimate.heap_interval(*numbers, RATE, renewals=20, share=0.7) == (chosen_low, high)
+
+
 def test_without_variance_both_ends_are_the_estimate():
     assert estimate.interval(800.0, 0.0, 0.0, 800.0) == (800.0, 800.0)
 
@@ -82,6 +132,8 @@ def test_the_usual_quantile_is_the_exact_one():
 def test_a_confidence_outside_its_range_is_refused(confidence: float):
     for refuses in (
         lambda: estimate.interval(1.0, 1.0, 1.0, 0.0, confidence),
+        lambda: estimate.low_reach(1.0, 1.0, confidence),
+        lambda: estimate.highest_quantile(1.0, confidence),
         lambda: estimate.heap_interval(0.0, 0.0, 0.0, 0.0, RATE, confidence),
         lambda: estimate.difference_interval(1.0, (1.0, 1.0), (0.0, 0.0), confidence),
         lambda: estimate.unseen_bytes(RATE, confidence),

@@ -9,17 +9,18 @@ from collections import Counter
 
 import pytest
 from child import Child
-from naive_heap import moments
+from naive_heap import moments, random_heap
 from naive_processes import STACKS, Process, fixed
 from place import SPPROF, Place
 from specimens import specimen
 from spprof.analysis.by_site import Tally
 from spprof.analysis.notes import notes_of
+from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_bytes, written
 from spprof.pprof.merge import merged
 from spprof.pprof.profile import Label, Profile
 
-ALLOCATED, IN_USE = 1, 3
+ALLOCATED, IN_USE, AT_PEAK = 1, 3, 5
 
 
 def through_a_file(profile: Profile) -> Profile:
@@ -98,7 +99,7 @@ def test_merging_has_no_order_and_may_go_by_steps(seed: int):
         sums: dict[object, list[int]] = {}
         for sample in profile.samples:
             key = profile.frames(sample.stack), sample.labels
-            sums[key] = [a + b for a, b in zip(sums.get(key, [0] * 4), sample.values)]
+            sums[key] = [a + b for a, b in zip(sums.get(key, [0] * 6), sample.values)]
         return sums
 
     whole = rows(merged(files))
@@ -106,6 +107,36 @@ def test_merging_has_no_order_and_may_go_by_steps(seed: int):
     assert rows(merged([through_a_file(merged(files[:2])), *files[2:]])) == whole
     assert rows(merged([files[0], through_a_file(merged(files[1:]))])) == whole
     assert rows(merged([merged(files)])) == whole
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_peaks_are_added_and_what_was_inherited_counts_once(seed: int):
+    family = random_family(seed, [0])
+    for process in family:
+        for block in process.heap.blocks:
+            block.at_peak = block.serial % 5 > 0
+    chosen = random.Random(seed).sample(family, 3)
+    largest: dict[tuple[int, int], int] = {}
+    for process in chosen:
+        sums: Counter[tuple[int, int]] = Counter()
+        for block in process.heap.at_peak():
+            birth, stack = divmod(block.stack_id, 1000)
+            sums[process.lineage[birth][1], stack] += block.size
+        largest = {key: max(largest.get(key, 0), sums[key]) for key in {**largest, **sums}}
+    assert total(through_a_file(merged([process.profile(rate=0) for process in chosen])), AT_PEAK) == sum(
+        largest.values()
+    )
+
+
+def test_moments_of_peaks_are_added():
+    files = [random_heap(seed, {1: STACKS[1]}).snapshot() for seed in (1, 2)]
+    both = through_a_file(merged([profile_of(file) for file in files]))
+    sums = Tally(both, AT_PEAK).whole
+    of_each = [Tally(profile_of(file), AT_PEAK).whole for file in files]
+    assert (sums.samples, sums.value) == (800, sum(one.value for one in of_each))
+    for name in ("variance", "skewness", "seen"):
+        assert getattr(sums, name) == pytest.approx(sum(getattr(one, name) for one in of_each))
+    assert sums.is_drawn
 
 
 def test_workers_that_keep_different_blocks_of_their_parent_hold_all_of_them():
@@ -207,7 +238,7 @@ def test_serials_are_written_and_read():
         process.allocate(size, 0, 1)
     process.fork(2, 12)
     process.allocate(8, 0, 1)
-    samples = through_a_file(process.profile(rate=0)).samples
+    samples = [sample for sample in through_a_file(process.profile(rate=0)).samples if sample.values[IN_USE]]
     assert sorted(sample.serials for sample in samples) == [(), (1, 3, 4), (2,)]
     assert all(Label("pid", None, 1) in sample.labels for sample in samples)
 

@@ -62,6 +62,8 @@ def test_speedscope_has_what_the_schema_requires(heap: NaiveHeap, tmp_path: Path
         ("in use: objects", "none"),
         ("allocated: bytes", "bytes"),
         ("allocated: objects", "none"),
+        ("at the peak: bytes", "bytes"),
+        ("at the peak: objects", "none"),
     ]
     frames = document["shared"]["frames"]
     for profile in document["profiles"]:
@@ -116,7 +118,7 @@ def test_what_was_allocated_before_a_block_is_left_out_of_its_totals(tmp_path: P
 
 def test_speedscope_of_an_empty_snapshot_is_still_a_document(tmp_path: Path):
     document = speedscope(NaiveHeap({}), tmp_path)
-    assert [(profile["samples"], profile["endValue"]) for profile in document["profiles"]] == [([], 0)] * 4
+    assert [(profile["samples"], profile["endValue"]) for profile in document["profiles"]] == [([], 0)] * 6
 
 
 def test_names_that_no_encoding_holds_are_escaped(tmp_path: Path):

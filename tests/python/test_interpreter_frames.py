@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from child import HELPERS, Child
+from embedded import with_shared_library
 from native import compile_text
 from specimens import specimen
 from spprof import _engine
@@ -243,16 +244,14 @@ int main(int count, char **arguments) {
 
 
 def test_a_program_that_embeds_python_keeps_its_own_frames(tmp_path: Path) -> None:
-    variables = sysconfig.get_config_vars()
-    if not variables.get("Py_ENABLE_SHARED"):
-        pytest.skip("there is no shared libpython to embed")
+    linked = with_shared_library()
+    if linked is None:
+        pytest.skip("this Python has no shared library to embed")
     source, program = tmp_path / "embedder.c", tmp_path / "embedder"
     source.write_text(EMBEDDER, encoding="utf-8")
-    libraries = f"-L{variables['LIBDIR']} -Wl,-rpath,{variables['LIBDIR']} -lpython{variables['LDVERSION']}"
-    command = [*shlex.split(os.environ.get("CC", "cc")), "-O2", f"-I{sysconfig.get_path('include')}", str(source)]
-    built = subprocess.run([*command, "-o", str(program), *libraries.split()], capture_output=True, text=True)
-    if built.returncode != 0:
-        pytest.skip(f"an embedding program cannot be built here: {built.stderr.splitlines()[-1]}")
+    compiler = shlex.split(os.environ.get("CC", "cc"))
+    headers = f"-I{sysconfig.get_path('include')}"
+    subprocess.run([*compiler, "-O2", headers, str(source), "-o", str(program), *linked], check=True)
     text = "import show; show.memprof.start(0); keep = bytearray(70001); show.show(70001)"
     environment = {"PYTHONHOME": sys.base_prefix, "PYTHONPATH": os.pathsep.join([str(HELPERS), *sys.path])}
     told = subprocess.run(

@@ -6,16 +6,15 @@ import json
 import platform
 import sys
 
+import jit
 import pytest
 from child import Child
+from jit import EAGER, OFF, ON
 from specimens import specimen
 
-JIT = getattr(sys, "_jit", None)
 pytestmark = pytest.mark.skipif(
-    JIT is None or not JIT.is_available(), reason="this Python was built without a JIT that stacks could meet"
+    not jit.IS_AVAILABLE, reason="this Python was built without a JIT that stacks could meet"
 )
-
-OFF, ON = {"PYTHON_JIT": "0"}, {"PYTHON_JIT": "1"}
 
 
 def has_no_faults(faults: dict[str, int]) -> bool:
@@ -25,7 +24,7 @@ def has_no_faults(faults: dict[str, int]) -> bool:
 
 def test_blocks_are_held_by_the_same_functions_with_the_jit_as_without(child: Child) -> None:
     program = specimen("jit/stacks_of_blocks")
-    without, with_jit = (json.loads(child.run(program, environment=jit)) for jit in (OFF, ON))
+    without, with_jit = (json.loads(child.run(program, environment=environment)) for environment in (OFF, ON))
     assert without[0] == []
     assert {"texts", "pairs", "keyed"} <= set(with_jit[0])
     assert dict(with_jit[1]) == dict(without[1])
@@ -34,10 +33,17 @@ def test_blocks_are_held_by_the_same_functions_with_the_jit_as_without(child: Ch
 
 
 def test_ticks_in_generated_code_have_whole_stacks_without_it(child: Child) -> None:
-    for jit, is_generated in ((OFF, False), (ON, True)):
-        was_generated, torn, faults = json.loads(child.run(specimen("jit/stacks_of_ticks"), environment=jit))
+    for environment, is_generated in ((OFF, False), (ON, True)):
+        was_generated, torn, faults = json.loads(child.run(specimen("jit/stacks_of_ticks"), environment=environment))
         assert (was_generated, torn) == (is_generated, 0)
         assert has_no_faults(faults)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="before CPython 3.15 nothing makes its JIT eager")
+@pytest.mark.parametrize(("environment", "is_generated"), [(ON, False), (EAGER, True)])
+def test_stack_specimens_run_as_generated_code(child: Child, environment: dict[str, str], is_generated: bool) -> None:
+    output = child.run(specimen("jit/runs_a_few_times"), environment=environment)
+    assert output == f"{is_generated}\n"
 
 
 def test_generated_code_may_come_and_go_while_samples_are_taken(child: Child) -> None:

@@ -15,6 +15,8 @@ from specimens import specimen
 from test_code_ranges import ROOT, SOURCES
 from whole_stacks import CALLBACK, CTYPES, LEAF, VERSION, Teller, build_libraries, name
 
+pytestmark = pytest.mark.usefixtures("with_and_without_jit")
+
 
 @pytest.fixture
 def teller(child: Child, tmp_path_factory: pytest.TempPathFactory) -> Teller:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from child import HELPERS, Child
+from embedded import with_shared_library
 from native import compile_library, compile_text
 from specimens import specimen
 
@@ -220,14 +221,14 @@ int main(int count, char **arguments) { return Py_BytesMain(count, arguments); }
 
 def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(child: Child) -> None:
     """Linked with -rdynamic, the program's malloc is everybody's: the original is that one, not libc's."""
-    folder, name = (sysconfig.get_config_var(key) for key in ("LIBDIR", "LDLIBRARY"))
-    if not name.endswith(".so"):
-        pytest.skip(f"this Python has no shared library to embed, only {name}")
+    linked = with_shared_library()
+    if linked is None:
+        pytest.skip("this Python has no shared library to embed")
     source, program = child.folder / "embedding.c", child.folder / "embedding"
     source.write_text(EMBEDDING, encoding="utf-8")
     headers = sysconfig.get_path("include")
     compile_program = ["cc", "-O2", "-fno-builtin", "-rdynamic", f"-I{headers}", str(source), "-o", str(program)]
-    subprocess.run([*compile_program, f"{folder}/{name}", f"-Wl,-rpath,{folder}"], check=True)
+    subprocess.run([*compile_program, *linked], check=True)
     library = build(child.folder, "bound at load, full RELRO")
     child.script.write_text(f"{PREAMBLE}\nlibrary = load({str(library)!r})\nmemprof.start(0)\n{USE_ALL}")
     environment = {

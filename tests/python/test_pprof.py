@@ -10,9 +10,22 @@ from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.analysis.by_site import Tally
 from spprof.analysis.sites import SiteKey
 from spprof.heap.to_pprof import profile_of
+from spprof.pprof import encode
 from spprof.pprof.file import read_bytes, read_profile, written
 from spprof.pprof.merge import merged
-from spprof.pprof.profile import HEAP_TYPES, Label, Location, Mapping, Profile, Sample, ValueType
+from spprof.pprof.profile import (
+    ALLOC_TYPES,
+    HEAP_TYPES,
+    PEAK_TYPES,
+    Label,
+    Location,
+    Mapping,
+    Moments,
+    Profile,
+    Sample,
+    ValueType,
+)
+from spprof.pprof.wire import WireError, bytes_field
 
 PROFILES = Path(__file__).parent / "profiles"
 
@@ -72,11 +85,56 @@ def test_estimates_and_intervals_of_a_file_are_those_of_the_snapshot(heap: Naive
     }
 
 
+def test_the_peak_of_a_file_is_that_of_the_snapshot(heap: NaiveHeap, tmp_path: Path):
+    for block in heap.blocks:
+        block.at_peak = block.serial % 3 > 0
+    peak, profile = heap.snapshot().peak, read_back(heap, tmp_path)
+    assert peak.sample_count == len(heap.at_peak()) > 200
+    peak.save(tmp_path / "peak.pb.gz")
+    alone = read_profile(str(tmp_path / "peak.pb.gz"))
+    assert (profile.sample_types, alone.sample_types) == (HEAP_TYPES + PEAK_TYPES, ALLOC_TYPES + PEAK_TYPES)
+    assert (alone.is_heap, alone.default_type, alone.period) == (True, "peak_space", profile.period)
+    for tally in (Tally(profile, 5), Tally(alone, 3)):
+        assert (tally.whole.value, tally.whole.samples) == (peak.estimated_heap_bytes, peak.sample_count)
+        assert tally.whole.objects == peak.estimated_heap_objects
+        assert tally.whole_interval() == pytest.approx(peak.heap_bytes_interval(), abs=1)
+        rows = {SiteKey(row["function"], row["file"], row["line"]): row for row in peak.top_allocators(100)}
+        assert tally.own.keys() == rows.keys()
+        for key, own in tally.own.items():
+            row = rows[key]
+            assert (own.value, own.samples) == (pytest.approx(row["estimated_bytes"], abs=3), row["sample_count"])
+            assert own.interval() == pytest.approx((row["low_bytes"], row["high_bytes"]), abs=4)
+            assert own.native_function == row["native_function"]
+
+
+def test_files_from_before_there_were_peaks_are_read_and_added(heap: NaiveHeap):
+    new = profile_of(heap.snapshot())
+    old = Profile(HEAP_TYPES, new.locations, [
+        Sample(sample.stack, sample.values[:4], sample.labels) for sample in new.samples if any(sample.values[:4])
+    ], new.mappings, period=new.period)  # fmt: skip
+    both = merged([old, new])
+    assert both.sample_types == HEAP_TYPES
+    assert Tally(both, IN_USE).whole.fixed == 2 * Tally(new, IN_USE).whole.fixed
+    assert Tally(both, IN_USE).whole.samples == 2 * len(heap.live())
+
+
+@pytest.mark.parametrize(
+    "packed", [b"", b"\x01\x01", b"\x01\x01" + 15 * b"\0", b"\x01\x01" + 17 * b"\0", b"\x01\x01" + 16 * b"\xff"]
+)
+def test_moments_that_cannot_be_are_refused(packed: bytes, monkeypatch: pytest.MonkeyPatch):
+    profile = Profile(PEAK_TYPES, [Location((MAIN,), -1, 0)], [Sample((0,), (1, 10), moments=Moments(1, 10, 2.0, 3.0))])
+    assert read_bytes(b"".join(written(profile))).samples == profile.samples
+    monkeypatch.setattr(encode, "_moments", lambda *_: bytes_field(1001, packed))
+    with pytest.raises(WireError, match=r"moments|number"):
+        read_bytes(b"".join(written(profile)))
+
+
 def test_values_add_up_to_the_estimates(heap: NaiveHeap, tmp_path: Path):
     snapshot = heap.snapshot()
     sums = [sum(column) for column in zip(*(sample.values for sample in read_back(heap, tmp_path).samples))]
     every = sum(block.weight for block in heap.blocks)
-    assert sums[2:] == [snapshot.estimated_heap_objects, snapshot.estimated_heap_bytes]
+    assert sums[2:4] == [snapshot.estimated_heap_objects, snapshot.estimated_heap_bytes]
+    assert sums[4:] == [snapshot.peak.estimated_heap_objects, snapshot.peak.estimated_heap_bytes]
     assert sums[1] == pytest.approx(every, abs=1 + len(heap.blocks) / 256)
     assert sums[0] == pytest.approx(sum(1 / block.probability for block in heap.blocks), abs=2)
 
@@ -104,7 +162,7 @@ def test_a_sample_tells_thread_block_size_and_a_rate_that_is_not_the_period(tmp_
     heap.add(100, 4096, 1)
     heap.add(100, 512, 1)
     heap.add(100, 0, 1)
-    labels = {sample.labels for sample in read_back(heap, tmp_path).samples}
+    labels = {sample.labels for sample in read_back(heap, tmp_path).samples if sample.values[IN_USE]}
     size, thread = Label("bytes", None, 100, "bytes"), Label("thread", "77")
     assert labels == {
         (size, thread),
@@ -116,10 +174,25 @@ def test_a_sample_tells_thread_block_size_and_a_rate_that_is_not_the_period(tmp_
 def test_what_was_freed_stands_in_the_allocated_columns_only(tmp_path: Path):
     heap = NaiveHeap({1: (LOAD, MAIN)})
     heap.add(1000, 0, 1)
-    heap.add(30, 0, 1).live = False
+    freed = heap.add(30, 0, 1)
+    freed.live = freed.at_peak = False
     rows = sorted((sample.values, sample.labels) for sample in read_back(heap, tmp_path).samples)
-    assert [values for values, _ in rows] == [(1, 30, 0, 0), (1, 1000, 1, 1000)]
+    assert [values for values, _ in rows] == [(1, 30, 0, 0, 0, 0), (1, 1000, 1, 1000, 1, 1000)]
     assert rows[0][1] == ()
+
+
+def test_a_stack_that_holds_something_else_than_at_the_peak_has_a_sample_for_that(tmp_path: Path):
+    heap = NaiveHeap({1: (LOAD, MAIN), 2: (PARSE, MAIN)})
+    for stack_id in (1, 2):
+        heap.add(1000, 4096, stack_id)
+    later, gone = heap.add(30, 4096, 1), heap.add(70, 4096, 1)
+    later.at_peak = gone.live = False
+    snapshot, profile = heap.snapshot(), read_back(heap, tmp_path)
+    moments_of = {sample.values[4:]: sample.moments for sample in profile.samples if any(sample.values[4:])}
+    still, both = (5, 4616), (63, 8748)  # p = 0.2166 and 0.0169
+    assert moments_of.keys() == {still, both}
+    assert (moments_of[still], moments_of[both] and moments_of[both][:2]) == (None, (2, 1070))
+    assert Tally(profile, 5).whole_interval() == pytest.approx(snapshot.peak.heap_bytes_interval(), abs=1)
 
 
 def test_native_frames_lie_in_their_objects():

@@ -81,7 +81,9 @@ def test_every_stack_and_thread_is_there_with_its_values(heap: NaiveHeap, file: 
     found = read_page(tmp_path / "x.html")
     assert found.by_stack() == values_by_stack(read_profile(str(file)))
     sums = [sum(column) for column in found.values[0]]
-    assert sums[2:] == [heap.snapshot().estimated_heap_objects, heap.snapshot().estimated_heap_bytes]
+    snapshot = heap.snapshot()
+    assert sums[2:4] == [snapshot.estimated_heap_objects, snapshot.estimated_heap_bytes]
+    assert sums[4:] == [snapshot.peak.estimated_heap_objects, snapshot.peak.estimated_heap_bytes]
 
 
 def test_columns_have_names_and_units_and_the_default_comes_first(file: Path):
@@ -91,8 +93,19 @@ def test_columns_have_names_and_units_and_the_default_comes_first(file: Path):
         ["allocated", "bytes", "bytes"],
         ["in use", "objects", "count"],
         ["in use", "bytes", "bytes"],
+        ["at the peak", "objects", "count"],
+        ["at the peak", "bytes", "bytes"],
     ]
-    assert (found.header["first"], found.header["spread"]) == (3, 3)
+    assert (found.header["first"], found.header["spread"]) == (3, [3, 5])
+
+
+def test_a_page_opens_on_the_peak_where_nothing_is_live_any_more(heap: NaiveHeap):
+    for block in heap.blocks:
+        block.live = False
+    found = read(unpacked(report_of(profile_of(heap.snapshot()))))
+    assert found.header["columns"][found.header["first"]] == ["at the peak", "bytes", "bytes"]
+    asked = read(unpacked(report_of(profile_of(heap.snapshot()), "inuse_space")))
+    assert asked.header["columns"][asked.header["first"]] == ["in use", "bytes", "bytes"]
 
 
 def unpacked(report: Report) -> bytes:
@@ -101,11 +114,12 @@ def unpacked(report: Report) -> bytes:
 
 def test_what_intervals_are_made_of_is_that_of_the_snapshot(heap: NaiveHeap):
     found = read(unpacked(report_of(profile_of(heap.snapshot()))))
-    assert sum(row[0] for row in found.spreads[0]) == len(heap.live())
-    assert sum(row[1] for row in found.spreads[0]) == sum(block.size for block in heap.live())
-    variance, skewness = moments(heap.live())
-    assert sum(row[2] for row in found.spreads[0]) == pytest.approx(variance, rel=1e-6)
-    assert sum(row[2] * row[3] for row in found.spreads[0]) == pytest.approx(skewness, rel=1e-6)
+    for spread, blocks in zip(found.spreads[0], (heap.live(), heap.at_peak())):
+        assert sum(row[0] for row in spread) == len(blocks)
+        assert sum(row[1] for row in spread) == sum(block.size for block in blocks)
+        variance, skewness = moments(blocks)
+        assert sum(row[2] for row in spread) == pytest.approx(variance, rel=1e-6)
+        assert sum(row[2] * row[3] for row in spread) == pytest.approx(skewness, rel=1e-6)
 
 
 def test_values_that_were_not_drawn_have_no_samples():
@@ -113,7 +127,7 @@ def test_values_that_were_not_drawn_have_no_samples():
     samples = [Sample((0,), (1, 700, 1, 700)), Sample((0,), (2, 9, 0, 0))]
     profile = Profile(HEAP_TYPES, [location], samples, default_type="inuse_space", period=512)
     found = read(unpacked(report_of(profile)))
-    assert found.spreads[0] == [(-1, 0, 0.0, 0.0)]
+    assert found.spreads[0] == [[(-1, 0, 0.0, 0.0)]]
     assert found.by_stack() == {((("load", 12),), "no thread noted"): (3, 709, 1, 700)}
 
 
@@ -159,18 +173,22 @@ def test_a_difference_has_both_sides_entry_by_entry():
     assert [side["name"] for side in found.header["sides"]] == ["a", "b"]
     for side, profile in enumerate(profiles):
         assert {key: row for key, row in found.by_stack(side).items() if any(row)} == values_by_stack(profile)
-    assert [sum(row[0] for row in spread) for spread in found.spreads] == [old.live_samples, new.live_samples]
+    assert [[sum(row[0] for row in spread) for spread in side] for side in found.spreads] == [
+        [old.live_samples, old.peak.sample_count],
+        [new.live_samples, new.peak.sample_count],
+    ]
 
 
 def test_a_difference_of_times_has_what_runs_differ_by():
     profile = read_profile(str(PROFILES / "go-cpu.pb.gz"))
-    assert report_of(profile).spread_column == -1
+    assert report_of(profile).spread_columns == []
     found = read(unpacked(difference_of(profile, profile, ["a", "b"])))
     tally = Tally(profile, 1)
-    assert found.header["spread"] == 1
-    assert sum(row[0] for row in found.spreads[1]) == tally.whole.samples == 26
-    assert sum(row[2] for row in found.spreads[1]) == pytest.approx(tally.whole.variance, rel=1e-6)
-    assert sum(row[2] * row[3] for row in found.spreads[1]) == pytest.approx(tally.whole.skewness, rel=1e-6)
+    assert found.header["spread"] == [1]
+    spread = found.spreads[1][0]
+    assert sum(row[0] for row in spread) == tally.whole.samples == 26
+    assert sum(row[2] for row in spread) == pytest.approx(tally.whole.variance, rel=1e-6)
+    assert sum(row[2] * row[3] for row in spread) == pytest.approx(tally.whole.skewness, rel=1e-6)
 
 
 def test_a_difference_needs_a_type_in_common(file: Path):
@@ -181,7 +199,7 @@ def test_a_difference_needs_a_type_in_common(file: Path):
 def test_profiles_of_other_tools_keep_their_units():
     found = report_of(read_profile(str(PROFILES / "go-cpu.pb.gz")))
     assert [(column.measure, column.unit) for column in found.columns] == [("samples", "count"), ("cpu", "nanoseconds")]
-    assert (found.spread_column, found.title) == (-1, "CPU profile")
+    assert (found.spread_columns, found.title) == ([], "CPU profile")
     assert dict(found.facts)["duration"] == "1.28 s"
 
 

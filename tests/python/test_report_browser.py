@@ -126,11 +126,13 @@ def test_the_page_shows_the_whole_and_its_calls(show: Shown):
     assert rows(tab)[3][3:] == ["7.0 MiB", "main /srv/app/main.py:10"]
 
 
-def test_intervals_are_those_of_the_estimator(show: Shown):
+@pytest.mark.parametrize(("group", "column"), [("in use", 3), ("at the peak", 5)])
+def test_intervals_are_those_of_the_estimator(show: Shown, group: str, column: int):
     snapshot = random_heap(3, STACKS).snapshot()
     profile = profile_of(snapshot)
     tab = opened(show, report_of(profile))
-    tally = Tally(profile, 3)
+    tab.click_on(f"#groups label:has([value='{group}']) span")
+    tally = Tally(profile, column)
     shown = tab.run("report.sites.map((row) => [row.place, row.own[0].value, ...row.own[0].interval(), row.total[0]])")
     places = report_of(profile).places
     for place, value, low, high, total in shown:
@@ -142,8 +144,9 @@ def test_intervals_are_those_of_the_estimator(show: Shown):
             assert (value, low, high) == pytest.approx(
                 (tally.own[key].value, *ends), abs=len(profile.samples), rel=1e-4
             )
-    whole = tab.run("report.chosen.whole[0].interval(report.report.sides[0].unseen)")
+    whole = tab.run("report.chosen.whole[0].interval(report.report.sides[0])")
     assert whole == pytest.approx(tally.whole_interval(), rel=1e-4)
+    assert (tab.run("report.choice.column"), group in text(tab, "#whole")) == (column, True)
     assert len(shown) == len(tally.total)
 
 

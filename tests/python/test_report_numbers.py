@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 import shutil
 import subprocess
@@ -13,18 +14,20 @@ import pytest
 import spprof.report
 from spprof import estimate
 from spprof.analysis.diff import change
+from spprof.analysis.estimate import highest_ends
 from spprof.analysis.sample_weights import weight
-from spprof.analysis.sites import Sums
+from spprof.analysis.sites import Choice, Sums
 from spprof.text import amount, share_text
 
 SCRIPT = Path(spprof.report.__file__).parent / "assets" / "numbers.js"
 
-# The page gets its sums from the file as Side has them: one entry of samples, seen, variance, lean.
+# The page gets its sums from the file as Spread has them: one entry of samples, seen, variance, lean.
 ASK = """
 const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const sum = ({ value, samples, seen, variance, lean }) => {
-  const made = new Sum(), side = { samples: [samples], seen: [seen], variance: [variance], lean: [lean] };
-  made.add(side, [value], 0, true);
+const sum = ({ value, samples, seen, variance, lean, renewed, choice }) => {
+  const made = new Sum(), spread = { samples: [samples], seen: [seen], variance: [variance], lean: [lean] };
+  Object.assign(spread, { renewed: [renewed], choice });
+  made.add(spread, [value], 0);
   return made;
 };
 process.stdout.write(JSON.stringify({
@@ -59,8 +62,18 @@ def random_sums(chance: random.Random) -> Sums:
     return sums
 
 
-def as_entry(sums: Sums) -> dict[str, float]:
+def at_a_peak(chance: random.Random, sums: Sums) -> Sums:
+    """The same as part of a peak that was chosen among others."""
+    sums.renewed = chance.random() * sums.variance
+    sums.chosen_among = Choice(chance.choice((0.3, 5.0, 1000.0)), sums.renewed * chance.uniform(1.0, 4.0) + 1.0)
+    return sums
+
+
+def as_entry(sums: Sums) -> dict[str, object]:
+    choice = sums.chosen_among
     return {
+        "renewed": sums.renewed,
+        "choice": choice and [*highest_ends(choice.renewals), choice.renewed],
         "value": sums.value,
         "samples": sums.samples,
         "seen": sums.seen,
@@ -69,13 +82,26 @@ def as_entry(sums: Sums) -> dict[str, float]:
     }
 
 
+def share_of(sums: Sums) -> float:
+    choice = sums.chosen_among
+    if choice is None or not sums.renewed:
+        return 0.0
+    return min(float(sums.renewed / math.sqrt(sums.variance * choice.renewed)), 1.0)
+
+
 def test_intervals_are_the_same() -> None:
     chance = random.Random(14)
     cases = [(random_sums(chance), chance.choice((0, 65536))) for _ in range(500)]
+    cases += [(at_a_peak(chance, random_sums(chance)), chance.choice((0, 65536))) for _ in range(500)]
     told = answers(sums=[(as_entry(sums), rate and estimate.unseen_bytes(rate)) for sums, rate in cases])["intervals"]
     for (sums, rate), ends in zip(cases, told):
         inputs = sums.value, sums.variance, sums.skewness, sums.seen
-        expected = estimate.heap_interval(*inputs, rate) if rate else estimate.interval(*inputs)
+        low_end = (sums.chosen_among.renewals, share_of(sums)) if sums.chosen_among else (0.0, 0.0)
+        expected = (
+            estimate.heap_interval(*inputs, rate, 0.95, *low_end)
+            if rate
+            else estimate.interval(*inputs, 0.95, *low_end)
+        )
         assert ends == pytest.approx(expected, rel=1e-9, abs=1e-6)
 
 

@@ -6,6 +6,7 @@ import dataclasses
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from naive_heap import (
@@ -283,9 +284,42 @@ def test_a_snapshot_does_not_differ_from_itself(heap: NaiveHeap):
     assert snapshot.compare(snapshot) == []
 
 
-def test_only_snapshots_can_be_compared(heap: NaiveHeap):
-    with pytest.raises(TypeError, match="not dict"):
-        heap.snapshot().compare({})  # type: ignore[arg-type]
+def test_only_estimates_can_be_compared(heap: NaiveHeap):
+    for estimates in (heap.snapshot(), heap.snapshot().peak):
+        with pytest.raises(TypeError, match="not dict"):
+            estimates.compare({})  # type: ignore[arg-type]
+
+
+def test_a_difference_from_the_peak_is_that_of_independent_estimates(heap: NaiveHeap):
+    for block in heap.blocks[::3]:
+        block.live = False
+    snapshot = heap.snapshot()
+    old = {(row["function"], row["file"], row["line"]): row for row in snapshot.peak.top_allocators(100)}
+    new = {(row["function"], row["file"], row["line"]): row for row in snapshot.top_allocators(100)}
+    for differences, sign in ((snapshot.compare(snapshot.peak), 1), (snapshot.peak.compare(snapshot), -1)):
+        assert {(one.function, one.file, one.line) for one in differences} == {*old, *new}
+        assert [abs(one.delta_bytes) for one in differences] == sorted(
+            (abs(one.delta_bytes) for one in differences), reverse=True
+        )
+        for one in differences:
+            key = one.function, one.file, one.line
+            assert one.delta_bytes == sign * (new[key]["estimated_bytes"] - old[key]["estimated_bytes"])
+            assert one.delta_objects == sign * (new[key]["estimated_objects"] - old[key]["estimated_objects"])
+            assert one.low_bytes <= one.delta_bytes <= one.high_bytes
+            assert one.significant == (one.low_bytes > 0 or one.high_bytes < 0)
+    assert snapshot.peak.compare(heap.snapshot().peak) == []
+
+
+@pytest.mark.parametrize("suffix", [".pb.gz", ".json", ".txt", ".html"])
+def test_a_peak_is_saved_in_every_format(heap: NaiveHeap, suffix: str, tmp_path: Path):
+    path = tmp_path / f"peak{suffix}"
+    heap.snapshot().peak.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    if suffix == ".txt":
+        weights = [int(line.rpartition(" ")[2]) for line in path.read_text().splitlines()]
+        assert sum(weights) == heap.snapshot().peak.estimated_heap_bytes
+    with pytest.raises(ValueError, match="names no format"):
+        heap.snapshot().peak.save(tmp_path / "peak.nothing")
 
 
 # ---- Text

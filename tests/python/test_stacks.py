@@ -12,6 +12,8 @@ from child import Child
 from held_stacks import HAS_INLINED_COMPREHENSIONS, held_stacks, name
 from specimens import specimen
 
+pytestmark = pytest.mark.usefixtures("with_and_without_jit")
+
 ASCII_NAME_MAX = 65535
 ENCODED_NAME_MAX = 1024
 

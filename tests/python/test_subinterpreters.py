@@ -119,6 +119,17 @@ def test_cpu_time_of_interpreters_has_their_own_stacks(child: Child) -> None:
     run(child, "profiled", "cpu_names()")
 
 
+@own_gil
+def test_blocks_of_all_interpreters_are_seen_while_one_of_them_profiles(child: Child) -> None:
+    run(child, "profiled", "heap_of_all_under_another()")
+
+
+@own_gil
+@kinds
+def test_stacks_keep_their_names_when_their_interpreter_has_ended(child: Child, kind: str) -> None:
+    run(child, "profiled", f"names_of_ended_interpreters({kind!r})")
+
+
 @kinds
 def test_a_snapshot_can_be_taken_in_any_interpreter(child: Child, kind: str) -> None:
     run(child, "profiled", f"read_there({kind!r})")

@@ -35,11 +35,12 @@ def cpu() -> NaiveCpu:
 
 
 def sums(snapshot: HeapSnapshot) -> list[int]:
-    """The totals in the order of the file: allocated objects and bytes, objects and bytes in use."""
+    """The totals in the order of the file, each objects and bytes: allocated, in use, at the peak."""
     totals = snapshot.site_totals()
     fixed_bytes, fixed_objects = sum(site[3] for site in totals), sum(site[4] for site in totals)
     allocated = [round(fixed_objects / 4096), round(fixed_bytes / 256)]
-    return [*allocated, snapshot.estimated_heap_objects, snapshot.estimated_heap_bytes]
+    held = (snapshot, snapshot.peak)
+    return allocated + [one for each in held for one in (each.estimated_heap_objects, each.estimated_heap_bytes)]
 
 
 # ---- go tool pprof
@@ -55,12 +56,12 @@ def total_shown(top: str) -> int:
     return int(found[1] or found[2])
 
 
-@pytest.mark.parametrize("which", ["alloc_space", "inuse_space"])
+@pytest.mark.parametrize("which", ["alloc_space", "inuse_space", "peak_space"])
 def test_go_tool_pprof_shows_our_totals(snapshot: HeapSnapshot, tmp_path: Path, which: str):
     snapshot.save(tmp_path / "heap.pb.gz")
     top = pprof("-top", "-unit=B", "-nodefraction=0", f"-sample_index={which}", tmp_path / "heap.pb.gz")
     assert f"Type: {which}" in top
-    assert total_shown(top) == sums(snapshot)[{"alloc_space": 1, "inuse_space": 3}[which]]
+    assert total_shown(top) == sums(snapshot)[{"alloc_space": 1, "inuse_space": 3, "peak_space": 5}[which]]
     assert {"load", "Parser.parse", "inflate", "<module>"} == {line.split()[-1] for line in top.splitlines()[-4:]}
 
 
@@ -73,8 +74,8 @@ def test_go_tool_pprof_reads_every_value_and_label(snapshot: HeapSnapshot, tmp_p
     snapshot.save(tmp_path / "heap.pb.gz")
     raw = pprof("-raw", tmp_path / "heap.pb.gz")
     assert "PeriodType: space bytes\nPeriod: 4096\n" in raw
-    assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes[dflt]" in raw
-    rows = re.findall(r"^ +(\d+) +(\d+) +(\d+) +(\d+): ", raw, re.MULTILINE)
+    assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes[dflt] peak_objects/count" in raw
+    rows = re.findall(r"^" + r" +(\d+)" * 6 + ": ", raw, re.MULTILINE)
     assert [sum(map(int, column)) for column in zip(*rows)] == sums(snapshot)
     assert "bytes:[" in raw
     assert "thread:[77]" in raw
@@ -86,7 +87,7 @@ def test_go_tool_pprof_subtracts_our_files(snapshot: HeapSnapshot, tmp_path: Pat
     before.save(tmp_path / "old.pb.gz")
     snapshot.save(tmp_path / "new.pb.gz")
     raw = pprof("-raw", "-diff_base", tmp_path / "old.pb.gz", tmp_path / "new.pb.gz")
-    rows = re.findall(r"^ +(-?\d+) +(-?\d+) +(-?\d+) +(-?\d+): ", raw, re.MULTILINE)
+    rows = re.findall(r"^" + r" +(-?\d+)" * 6 + ": ", raw, re.MULTILINE)
     differences = [new - old for new, old in zip(sums(snapshot), sums(before))]
     assert [sum(map(int, column)) for column in zip(*rows)] == differences
 
@@ -141,6 +142,8 @@ def test_pprof_format_decodes_our_files(snapshot: HeapSnapshot, tmp_path: Path, 
         ["alloc_space", "bytes"],
         ["inuse_objects", "count"],
         ["inuse_space", "bytes"],
+        ["peak_objects", "count"],
+        ["peak_space", "bytes"],
     ]
     assert decoded["sums"] == sums(snapshot)
     assert ["Parser.parse", "/app/module.py"] in decoded["functions"]

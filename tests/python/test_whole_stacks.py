@@ -25,6 +25,8 @@ from whole_stacks import (
     since,
 )
 
+pytestmark = pytest.mark.usefixtures("with_and_without_jit")
+
 
 @pytest.fixture
 def teller(child: Child, tmp_path_factory: pytest.TempPathFactory) -> Teller:

@@ -64,6 +64,27 @@ def test_a_python_is_fetched_whole_or_not_at_all() -> None:
     assert [dependencies.row(name) for name in ("python3", "python3.15t", "python2.7", "pythons")] == [None] * 4
 
 
+def test_the_library_of_a_fetched_python_is_compiled_where_it_is_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "python3.15"
+
+    def unpack(_dependency: object, folder: Path, _home: Path) -> bool:
+        system = folder / "usr"
+        (system / "lib" / name).mkdir(parents=True)
+        (system / "lib" / name / "module.py").write_text("answer = 42\n", encoding="utf-8")
+        (system / "bin").mkdir()
+        (system / "bin" / name).write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
+        (system / "bin" / name).chmod(0o755)
+        return True
+
+    monkeypatch.setattr(dependencies, "unpack", unpack)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    dependencies.provide(dependencies.row(name), tmp_path / name)  # type: ignore[arg-type]
+    (compiled,) = (tmp_path / name).rglob("module.*.pyc")
+    assert str(tmp_path / name / "usr" / "lib" / name / "module.py").encode() in compiled.read_bytes()
+
+
 def test_what_was_fetched_is_among_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     python = tmp_path / f"python{NEWEST}" / "usr" / "bin" / f"python{NEWEST}"
     asked = []

@@ -4,18 +4,18 @@
               │ own: the innermost Python frame (the innermost frame of all where there is none)
               └─ total: every different site of the stack, once
 
-Values of in-use bytes are exact where the samples can be taken apart (``spprof.analysis.sample_weights``) and
-have intervals then. Of times it is known how many samples stand behind them, and so how far two runs may differ by
-chance.
+Values of bytes in use are exact where the samples can be taken apart (``spprof.analysis.sample_weights``) and
+have intervals then, as those at the peak have. Of times it is known how many samples stand behind them, and so how far
+two runs may differ by chance.
 """
 
 from __future__ import annotations
 
 from spprof import _engine
-from spprof.analysis.sample_weights import Drawing
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, rounded, site_frame
-from spprof.pprof.profile import INUSE_SPACE, SAMPLES
-from spprof.pprof.shortages import shortages_of
+from spprof.analysis.sample_weights import adder, has_interval
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, note_choice, rounded, site_frame
+from spprof.pprof.profile import ALLOC_SPACE, PEAK_SPACE
+from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.records import cached_property
 
 TYPE_CHECKING = False
@@ -36,25 +36,31 @@ class Tally:
 
     def _by_stack(self) -> dict[tuple[int, ...], Sums]:
         """Every stack with a value."""
-        profile, index = self.profile, self.index
-        drawing = Drawing(profile) if profile.is_heap and self.value_type == INUSE_SPACE else None
-        counts = profile.sample_types.index(SAMPLES) if index == profile.time_index and profile.has_counts else None
+        add = adder(self.profile, self.index)
         stacks: dict[tuple[int, ...], Sums] = {}
-        for sample in profile.samples:
-            value = sample.values[index]
-            drawn = drawing.of(sample) if drawing else None
-            if not (drawn.blocks if drawn else value):
-                continue
+        for sample in self.profile.samples:
             amount = stacks.get(sample.stack)
             if amount is None:
                 amount = stacks[sample.stack] = Sums()
-            if drawn:
-                amount.add(drawn.weight.sums, drawn.blocks)
-            elif counts is not None:
-                amount.add_timed(value, sample.values[counts])
-            else:
-                amount.add_value(value)
-        return stacks
+            add(sample, amount)
+        held = {stack: amount for stack, amount in stacks.items() if not amount.is_nothing}
+        if self.value_type == PEAK_SPACE and ALLOC_SPACE in self.profile.sample_types:
+            self._note_choice(held, self.profile.sample_types.index(ALLOC_SPACE))
+        return held
+
+    def _note_choice(self, held: dict[tuple[int, ...], Sums], allocated_at: int) -> None:
+        keys = self.keys
+        site_of: dict[tuple[int, ...], SiteKey] = {}
+        allocated: dict[SiteKey, int] = {}
+        for sample in self.profile.samples:
+            key = site_of.get(sample.stack)
+            if key is None:
+                key = site_of[sample.stack] = self._site_of(sample.stack, keys)
+            allocated[key] = allocated.get(key, 0) + sample.values[allocated_at]
+        parts: dict[SiteKey, list[Sums]] = {}
+        for stack, sums in held.items():
+            parts.setdefault(site_of[stack], []).append(sums)
+        note_choice([(sums, allocated[key] * _BYTES_ONE) for key, sums in parts.items()])
 
     @cached_property
     def whole(self) -> Sums:
@@ -67,11 +73,9 @@ class Tally:
     def whole_interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
         """Where the whole lies, with room for what was never sampled; None where nothing is known of that."""
         whole, profile = self.whole, self.profile
-        if not (whole.is_drawn and profile.is_heap and self.value_type == INUSE_SPACE and profile.period > 0):
+        if not (whole.is_drawn and has_interval(profile, self.value_type) and profile.period > 0):
             return None
-        shortages = shortages_of(profile)
-        rate = max(profile.period if profile.period > 1 else 0, shortages.thinned_rate)
-        return whole.heap_interval(rate, shortages.lost_bytes, confidence)
+        return whole.heap_interval(unseen_rate(profile), shortages_of(profile).lost_bytes, confidence)
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:

@@ -19,8 +19,9 @@ from __future__ import annotations
 import math
 
 _Z_95 = 1.959963984540054
-_Z_MAX = 40.0
 """Normal quantile of 0.975, spelled out because ``statistics`` costs more to import than the rest of the package."""
+_Z_MAX = 40.0
+_RATE_AT_0 = math.sqrt(math.pi / 2.0)
 
 
 def weigh(size: int, rate: int) -> tuple[float, float, float]:
@@ -66,6 +67,65 @@ def _within(z: float) -> float:
     return math.erf(z / math.sqrt(2.0))
 
 
+def highest_quantile(renewals: float, level: float) -> float:
+    """Below which the highest of many errors of an estimate lies with probability ``level``, in standard errors.
+
+    ``renewals``: how often, on the average, each sampled block was replaced by another while the estimate was watched;
+    0: one error, a standard normal. ValueError unless 0 < level < 1.
+    """
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie between 0 and 1, not {level!r}")
+    below, above = -_Z_MAX, _Z_MAX
+    while True:
+        u = (below + above) / 2.0
+        if u in (below, above):
+            return u
+        if _highest_below(u, renewals) < level:
+            below = u
+        else:
+            above = u
+
+
+def _highest_below(u: float, renewals: float) -> float:
+    """How probable it is that the highest error is less than ``u``."""
+    below = math.erfc(-u / math.sqrt(2.0)) / 2.0
+    if below == 0.0:
+        return 0.0
+    density = math.exp(-u * u / 2.0) / math.sqrt(2.0 * math.pi)
+    return below * math.exp(-renewals * density / below * max(u, _RATE_AT_0))
+
+
+def low_reach(renewals: float, share: float, confidence: float = 0.95) -> float:
+    """How many standard errors below an estimate the low end of its interval is, if the moment was chosen as that at
+    which a sum of many estimates, this one among them, was highest.
+
+    ``renewals``: see ``highest_quantile``. ``share``: the correlation of this estimate's error with that of the sum, of
+    which only what was replaced counts: 1 where it is the sum itself, 0 where nothing of it was replaced. Without
+    either it is ``normal_quantile(confidence)``.
+
+    ValueError unless 0 < confidence < 1.
+    """
+    z = normal_quantile(confidence)
+    if renewals <= 0.0 or share <= 0.0:
+        return z
+    middle, top = highest_ends(renewals, confidence)
+    return share * middle + math.sqrt((1.0 - share**2) * z**2 + share**2 * (top - middle) ** 2)
+
+
+_known_quantiles: dict[tuple[float, float], tuple[float, float]] = {}
+
+
+def highest_ends(renewals: float, confidence: float = 0.95) -> tuple[float, float]:
+    """The median of the highest of many errors, and what it exceeds as rarely as one end of an interval may miss, in
+    standard errors; ``renewals`` as ``highest_quantile`` has it."""
+    known = _known_quantiles.get((renewals, confidence))
+    if known is None:
+        known = highest_quantile(renewals, 0.5), highest_quantile(renewals, (1.0 + confidence) / 2.0)
+        _known_quantiles.clear()  # the sites of one peak, one after the other, have the same
+        _known_quantiles[renewals, confidence] = known
+    return known
+
+
 def unseen_bytes(rate: int, confidence: float = 0.95) -> float:
     """How many bytes may lie in blocks of which none was sampled: ``-ln((1-confidence)/2) * rate``, 3.69 R at 95 %.
 
@@ -79,23 +139,37 @@ def unseen_bytes(rate: int, confidence: float = 0.95) -> float:
 
 
 def interval(
-    estimate: float, variance: float, skewness: float, seen: float, confidence: float = 0.95
+    estimate: float,
+    variance: float,
+    skewness: float,
+    seen: float,
+    confidence: float = 0.95,
+    renewals: float = 0.0,
+    share: float = 0.0,
 ) -> tuple[float, float]:
     """(low, high) in bytes for a site of which there are samples.
 
     ``estimate``: Y. ``variance``: V. ``skewness``: S. ``seen``: bytes of the sampled blocks themselves, which were
-    certainly there. Where every sample was certain (V = 0) both ends are the estimate.
+    certainly there. Where every sample was certain (V = 0) both ends are the estimate. ``renewals`` and ``share``: see
+    ``low_reach``, for an estimate at the moment at which the heap's was highest.
 
     ValueError unless 0 < confidence < 1.
     """
-    z = normal_quantile(confidence)
-    bend = _bend(z, variance, skewness)
-    above = _reach(z, variance, bend)
-    return max(estimate + bend - above, seen), estimate + above
+    z, low_z = normal_quantile(confidence), low_reach(renewals, share, confidence)
+    low_bend = _bend(low_z, variance, skewness)
+    low = estimate + low_bend - _reach(low_z, variance, low_bend)
+    return max(low, seen), estimate + _reach(z, variance, _bend(z, variance, skewness))
 
 
 def heap_interval(
-    estimate: float, variance: float, skewness: float, seen: float, rate: int, confidence: float = 0.95
+    estimate: float,
+    variance: float,
+    skewness: float,
+    seen: float,
+    rate: int,
+    confidence: float = 0.95,
+    renewals: float = 0.0,
+    share: float = 0.0,
 ) -> tuple[float, float]:
     """(low, high) in bytes for the whole heap, which may also hold sites without any sample.
 
@@ -104,7 +178,7 @@ def heap_interval(
 
     ValueError unless 0 < confidence < 1.
     """
-    low, high = interval(estimate, variance, skewness, seen, confidence)
+    low, high = interval(estimate, variance, skewness, seen, confidence, renewals, share)
     return low, max(high, seen + unseen_bytes(rate, confidence))
 
 

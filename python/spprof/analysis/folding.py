@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from operator import add, sub
 
-from spprof.pprof.profile import HEAP_COLUMNS, Location, Sample
+from spprof.pprof.profile import ALLOC_TYPES, Location, Sample
 from spprof.pprof.shortages import STACKS_EVICTED, shortages_of
 from spprof.records import NamedTuple, replace
 from spprof.results import Frame
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     Names = tuple[tuple[str, str, int], ...]
 
-_ALLOCATED = [value_type for value_type, column in HEAP_COLUMNS.items() if column.group == "allocated"]
 _MARKED = Frame(STACKS_EVICTED, "", 0, 0, True)
 _MARKED_NAMES = ((STACKS_EVICTED, "", 0),)
 
@@ -41,7 +40,7 @@ def with_folding_of(old: Profile, new: Profile) -> Profile:
 
     ``old`` itself where ``new`` has no such stacks, or where they hold less than that: these are two runs.
     """
-    columns = [one for one in _ALLOCATED if one in old.sample_types and one in new.sample_types]
+    columns = [one for one in ALLOC_TYPES if one in old.sample_types and one in new.sample_types]
     if not (columns and old.is_heap and new.is_heap and shortages_of(new).evicted_stacks):
         return old
     before, after = _by_names(old, columns), _by_names(new, columns)

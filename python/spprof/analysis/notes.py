@@ -64,7 +64,7 @@ def notes_of(profile: Profile) -> Notes:
 
 
 def _inherited(profile: Profile) -> int:
-    if not profile.is_heap:
+    if INUSE_SPACE not in profile.sample_types:
         return 0
     at = profile.sample_types.index(INUSE_SPACE)
     return sum(sample.values[at] for sample in profile.samples if any(one.key == BORN for one in sample.labels))

@@ -1,11 +1,15 @@
-"""What a sample of a heap profile was before it was scaled up: so many blocks of one size, drawn at one rate.
+"""What the samples of a profile add to the sums of a sample type, with their spread where that is known.
 
-    values (scaled up) + label "bytes" (block size) + label "rate" or the period ─► Drawn(count, size, rate)
-                                                                                      └─► weights, V, S: exact
+    bytes in use     values (scaled up) + label "bytes" (block size) + label "rate" or the period
+                       ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
+    at the peak      values + moments: V, S as they were written; of blocks that are still in use as in use
+    times            values + number of samples behind them
+    anything else    values alone
 
-Values in a file are whole numbers; the count behind them is recovered from them, and everything is worked out anew from
-it, so that estimates and intervals are those of the snapshot. A sample without a block size, or whose values are no
-multiple of what one block stands for, was not drawn as we draw: it has values and no interval. Go draws as we do.
+Values in a file are whole numbers; the count of blocks behind those in use is recovered from them, and everything is
+worked out anew from it, so that estimates and intervals are those of the snapshot. A sample without a block size, or
+whose values are no multiple of what one block stands for, was not drawn as we draw: it has values and no interval. Go
+draws as we do.
 """
 
 from __future__ import annotations
@@ -15,14 +19,17 @@ import math
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.sites import Sums
-from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE
+from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE, PEAK_OBJECTS, PEAK_SPACE, SAMPLES
 from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Optional
 
-    from spprof.pprof.profile import Label, Profile, Sample
+    from spprof.pprof.profile import Label, Profile, Sample, ValueType
+
+    Add = Callable[[Sample, Sums], None]
 
 _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
@@ -33,6 +40,10 @@ EVERY_ALLOCATION = 1
 _TOLERANCE = 2.0
 _TOLERANCE_SHARE = 1 / 64
 """How far a value may be from a multiple of one block's weight: by rounding, also that of many files summed up."""
+
+
+_OBJECTS_BESIDE = {INUSE_SPACE: INUSE_OBJECTS, PEAK_SPACE: PEAK_OBJECTS}
+"""The sample types with intervals, and the one that must be beside each."""
 
 
 class Weight(NamedTuple):
@@ -65,24 +76,67 @@ def weight(size: int, rate: int) -> Weight:
     return Weight(estimated_bytes, objects, sums)
 
 
-class Drawing:
-    """Recovers the counts of a profile's samples that are in use."""
+def adder(profile: Profile, index: int) -> Add:
+    """What adds a sample's value of the sample type at ``index`` to some sums, with all that is known of it."""
+    value_type, types = profile.sample_types[index], profile.sample_types
+    if has_interval(profile, value_type):
+        return _drawn(profile, index, types.index(_OBJECTS_BESIDE[value_type]))
+    if index == profile.time_index and profile.has_counts:
+        return _timed(types.index(SAMPLES), index)
+    return lambda sample, sums: sums.add_value(sample.values[index]) if sample.values[index] else None
 
-    def __init__(self, profile: Profile) -> None:
-        self._bytes_at = profile.sample_types.index(INUSE_SPACE)
-        self._objects_at = profile.sample_types.index(INUSE_OBJECTS)
+
+def has_interval(profile: Profile, value_type: ValueType) -> bool:
+    """Whether it may be known of the values how they were sampled."""
+    return _OBJECTS_BESIDE.get(value_type) in profile.sample_types
+
+
+def _drawn(profile: Profile, index: int, objects_at: int) -> Add:
+    drawing = Drawing(profile, index, objects_at)
+    is_peak = profile.sample_types[index] == PEAK_SPACE
+
+    def add(sample: Sample, sums: Sums) -> None:
+        moments, values = sample.moments, sample.values
+        if moments and is_peak:
+            fixed, objects = values[index] * _BYTES_ONE, values[objects_at] * _OBJECTS_ONE
+            sums.add(Sums(moments.samples, moments.seen, fixed, objects, moments.variance, moments.skewness))
+            return
+        drawn = drawing.of(sample)
+        if drawn:
+            sums.add(drawn.weight.sums, drawn.blocks)
+        elif values[index]:
+            sums.add_value(values[index])
+
+    return add
+
+
+def _timed(counts_at: int, index: int) -> Add:
+    def add(sample: Sample, sums: Sums) -> None:
+        if sample.values[index]:
+            sums.add_timed(sample.values[index], sample.values[counts_at])
+
+    return add
+
+
+class Drawing:
+    """Recovers how many blocks stand behind a profile's samples. ``bytes_at`` and ``objects_at``: where their sample
+    types stand."""
+
+    def __init__(self, profile: Profile, bytes_at: int, objects_at: int) -> None:
+        self._bytes_at = bytes_at
+        self._objects_at = objects_at
         self._period = profile.period
         self._weights: dict[tuple[Label, ...], Optional[Weight]] = {}
 
     def of(self, sample: Sample) -> Drawn | None:
-        """The blocks of ``sample`` that are in use, or None where that cannot be told."""
+        """The blocks of ``sample``, or None where that cannot be told."""
         labels = sample.labels
         found = self._weights[labels] if labels in self._weights else self._weight_slow(labels)
         if found is None:
             return None
-        in_use, objects = sample.values[self._bytes_at], sample.values[self._objects_at]
-        count = round(in_use / found.bytes if found.bytes else objects / found.objects)
-        if count < 0 or not _near(in_use, count * found.bytes, found.bytes):
+        space, objects = sample.values[self._bytes_at], sample.values[self._objects_at]
+        count = round(space / found.bytes if found.bytes else objects / found.objects)
+        if count < 0 or not _near(space, count * found.bytes, found.bytes):
             return None
         return Drawn(count, found) if _near(objects, count * found.objects, found.objects) else None
 

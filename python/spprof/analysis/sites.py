@@ -16,7 +16,7 @@ from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from spprof.results import Frame
 
@@ -37,6 +37,13 @@ def key_of(frame: Frame) -> SiteKey:
     return SiteKey(frame.function, frame.file, frame.line)
 
 
+class Choice(NamedTuple):
+    """Among what a peak was chosen: how often its blocks were replaced, and the variance of those that were."""
+
+    renewals: float
+    renewed: float
+
+
 class Sums:
     """What some samples add up to, of one sample type.
 
@@ -44,7 +51,18 @@ class Sums:
     and S of ``spprof.estimate``, in the sample type's unit squared and cubed.
     """
 
-    __slots__ = ("fixed", "fixed_objects", "has_spread", "is_drawn", "samples", "seen", "skewness", "variance")
+    __slots__ = (
+        "chosen_among",
+        "fixed",
+        "fixed_objects",
+        "has_spread",
+        "is_drawn",
+        "renewed",
+        "samples",
+        "seen",
+        "skewness",
+        "variance",
+    )
 
     def __init__(
         self,
@@ -68,6 +86,10 @@ class Sums:
         """Whether the sampling probability of every sample is known, so that there is an interval."""
         self.has_spread = True
         """Whether the variance is known, so that two runs can be compared."""
+        self.renewed = 0.0
+        """At a peak: the part of the variance that is of blocks which were replaced, see ``note_choice``."""
+        self.chosen_among: Choice | None = None
+        """At a peak: among what it was chosen."""
 
     def add(self, other: Sums, times: int = 1) -> None:
         """Add ``other``, scaled by ``times``: so many samples that are each what ``other`` is."""
@@ -79,6 +101,8 @@ class Sums:
         self.skewness += times * other.skewness
         self.is_drawn &= other.is_drawn
         self.has_spread &= other.has_spread
+        self.renewed += times * other.renewed
+        self.chosen_among = self.chosen_among or other.chosen_among
 
     def add_value(self, value: int) -> None:
         """Add a value of which nothing else is known."""
@@ -96,6 +120,11 @@ class Sums:
             self.variance += value**2 / samples
             self.skewness += value**3 / samples**2
         self.is_drawn = False
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing was added."""
+        return not (self.samples or self.fixed) and self.is_drawn
 
     @property
     def value(self) -> int:
@@ -117,7 +146,8 @@ class Sums:
         if not self.is_drawn:
             return None
         exact = self.fixed / _BYTES_ONE
-        return outwards(estimate.interval(exact, self.variance, self.skewness, self.seen, confidence))
+        spread = self.variance, self.skewness
+        return outwards(estimate.interval(exact, *spread, self.seen, confidence, *self._lean()))
 
     def heap_interval(self, rate: int, lost: int = 0, confidence: float = 0.95) -> tuple[int, int]:
         """The same for a whole heap sampled at ``rate``, which may also hold sites without any sample.
@@ -125,8 +155,16 @@ class Sums:
         ``lost``: bytes that lost samples stood for; they may be live, and the upper end lies that much higher.
         """
         exact = self.fixed / _BYTES_ONE
-        low, high = estimate.heap_interval(exact, self.variance, self.skewness, self.seen, rate, confidence)
+        spread = self.variance, self.skewness
+        low, high = estimate.heap_interval(exact, *spread, self.seen, rate, confidence, *self._lean())
         return outwards((low, high + lost))
+
+    def _lean(self) -> tuple[float, float]:
+        """``renewals`` and ``share``, as ``estimate.low_reach`` takes them."""
+        choice = self.chosen_among
+        if choice is None or self.renewed <= 0.0:
+            return 0.0, 0.0
+        return choice.renewals, min(self.renewed / math.sqrt(self.variance * choice.renewed), 1.0)
 
 
 class Site(Sums):
@@ -161,6 +199,29 @@ def site_frame(frames: Iterable[Frame]) -> Frame:
         innermost = innermost or frame
     assert innermost is not None, "a stack is never empty"
     return innermost
+
+
+def note_choice(parts: Iterable[tuple[Sequence[Sums], int]]) -> None:
+    """Note among what a peak was chosen, so that its intervals reach low enough (docs/sampling.md, "The peak").
+
+    ``parts``: all sums of the peak, those of one site together, each site with the bytes that it ever allocated, in
+    1/BYTES_ONE.
+    """
+    renewals = renewed = 0.0
+    known: list[Sums] = []
+    for sums, allocated in parts:
+        held = sum(one.fixed for one in sums)
+        known += sums
+        if not 0 < held < allocated:
+            continue
+        for one in sums:
+            one.renewed = (1.0 - held / allocated) * one.variance
+            renewed += one.renewed
+            renewals += (allocated / held - 1.0) * one.variance
+    if renewed > 0.0:
+        choice = Choice(renewals / renewed, renewed)
+        for one in known:
+            one.chosen_among = choice
 
 
 def rounded(fixed: int, one: int) -> int:

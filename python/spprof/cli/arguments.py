@@ -12,7 +12,7 @@ from spprof.analysis.diff import type_names
 from spprof.cli.terminal import progress
 from spprof.formats.atomic_file import is_written_directly
 from spprof.pprof.file import read_profile
-from spprof.pprof.profile import ProfileError
+from spprof.pprof.profile import VIEWS, ProfileError
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -22,12 +22,19 @@ if TYPE_CHECKING:
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
-    """--sample-type, -n and --json."""
-    parser.add_argument("--sample-type", metavar="TYPE", help="which values (default: the file's own default)")
+    """--view, --sample-type, -n and --json."""
+    add_view_arguments(parser, "which values")
     parser.add_argument(
         "-n", "--rows", type=row_count, default=rows, metavar="N", help=f"rows at most (default {rows})"
     )
     add_json_argument(parser)
+
+
+def add_view_arguments(parser: argparse.ArgumentParser, what: str) -> None:
+    """--view and --sample-type, of which one may be given."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--view", choices=tuple(VIEWS), help=f"{what} of a heap profile (default live)")
+    either.add_argument("--sample-type", metavar="TYPE", help="the same by name (default: the file's own default)")
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
@@ -56,14 +63,26 @@ def read(path: str) -> Profile:
     return profile
 
 
-def sample_type_index(profile: Profile, path: str, wanted: str | None) -> int:
-    """Where the sample type stands. ProfileError: the file has none of that name."""
-    if wanted is None:
+def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> int:
+    """Where the sample type stands that --view or --sample-type names, else the file's default. ProfileError: it has
+    none of that name."""
+    wanted, view = arguments.sample_type, arguments.view
+    if wanted is None and view is None:
         return profile.default_index
+    name = VIEWS[view].type if view else wanted
     for index, value_type in enumerate(profile.sample_types):
-        if value_type.type == wanted:
+        if value_type.type == name:
             return index
-    raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {type_names(profile)}")
+    views = [view for view, value_type in VIEWS.items() if value_type in profile.sample_types]
+    if view is None:
+        raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {type_names(profile)}")
+    if views:
+        raise ProfileError(f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_since(view)}")
+    raise ProfileError(f"{visible(path)}: it is no heap profile; it has {type_names(profile)} (--sample-type)")
+
+
+def _since(view: str) -> str:
+    return " (other tools and earlier versions of spprof do not note the peak)" if view == "peak" else ""
 
 
 def current_folder() -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_site import Tally
 from spprof.analysis.diff import change, changes, same_type
 from spprof.analysis.folding import with_folding_of
-from spprof.cli.arguments import add_report_arguments, print_json, read, refusal, sample_type_index
+from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, read, refusal
 from spprof.cli.table import tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, site_text, visible
@@ -41,8 +41,7 @@ def main(arguments: argparse.Namespace) -> int:
         return _write_page(arguments)
     old, new = read(arguments.old), read(arguments.new)
     old = with_folding_of(old, new)
-    wanted = old.sample_types[sample_type_index(old, arguments.old, arguments.sample_type)]
-    first, second = same_type(old, new, wanted)
+    first, second = same_type(old, new, old.sample_types[chosen_type(old, arguments.old, arguments)])
     before, after = Tally(old, first), Tally(new, second)
     rows = changes(before, after)
     shown = [row for row in rows if arguments.all or row[1].is_significant is not False]
@@ -58,14 +57,16 @@ def _write_page(arguments: argparse.Namespace) -> int:
     if reason:
         arguments.parser.error(reason)
     old, new = read(arguments.old), read(arguments.new)
-    if arguments.sample_type is not None:
-        same_type(old, new, old.sample_types[sample_type_index(old, arguments.old, arguments.sample_type)])
+    chosen = old.sample_types[chosen_type(old, arguments.old, arguments)]
+    is_named = arguments.sample_type is not None or arguments.view is not None
+    if is_named:
+        same_type(old, new, chosen)
     from spprof.formats.atomic_file import write_file
     from spprof.report.build import difference_of
     from spprof.report.page import written
 
     names = [os.path.basename(path) for path in (arguments.old, arguments.new)]
-    write_file(arguments.html, written(difference_of(old, new, names, arguments.sample_type)))
+    write_file(arguments.html, written(difference_of(old, new, names, chosen.type if is_named else None)))
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from spprof.cli.arguments import add_output_arguments, read, refusal, sample_type_index
+from spprof.cli.arguments import add_output_arguments, add_view_arguments, chosen_type, read, refusal
 
 if TYPE_CHECKING:
     import argparse
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
-    parser.add_argument("--sample-type", metavar="TYPE", help="which values to show first (default: the file's own)")
+    add_view_arguments(parser, "which values to show first")
     add_output_arguments(parser)
     parser.set_defaults(parser=parser)
 
@@ -22,10 +22,11 @@ def main(arguments: argparse.Namespace) -> int:
     if reason:
         arguments.parser.error(reason)
     profile = read(arguments.file)
-    sample_type_index(profile, arguments.file, arguments.sample_type)
+    chosen = profile.sample_types[chosen_type(profile, arguments.file, arguments)].type
+    is_named = arguments.sample_type is not None or arguments.view is not None
     from spprof.formats.atomic_file import write_file
     from spprof.report.build import report_of
     from spprof.report.page import written
 
-    write_file(arguments.output, written(report_of(profile, arguments.sample_type)))
+    write_file(arguments.output, written(report_of(profile, chosen if is_named else None)))
     return 0

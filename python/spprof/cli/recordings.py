@@ -60,12 +60,13 @@ class HeapRecording(Recording):
 
     _last: HeapSnapshot
 
-    def __init__(self, output: str, rate_kb: int) -> None:
+    def __init__(self, output: str, rate_kb: int, budget_percent: float | None) -> None:
         super().__init__(output)
         self._rate_kb = rate_kb
+        self._budget_percent = budget_percent
 
     def start(self) -> None:
-        memprof.start(self._rate_kb)
+        memprof.start(self._rate_kb, sampling_budget_percent=self._budget_percent)
 
     def stop(self) -> None:
         if memprof.is_active():
@@ -112,7 +113,7 @@ def of(settings: Settings) -> list[Recording]:
     """What was asked for. The CPU profiler comes last, and is stopped first."""
     recordings: list[Recording] = []
     if settings.output:
-        recordings.append(HeapRecording(settings.output, settings.rate_kb))
+        recordings.append(HeapRecording(settings.output, settings.rate_kb, settings.budget_percent))
     if settings.cpu_output:
         recordings.append(CpuRecording(settings.cpu_output, settings.interval_ms))
     return recordings

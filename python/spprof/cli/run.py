@@ -22,7 +22,7 @@ from spprof.cli.terminal import say
 from spprof.text import visible
 
 USAGE = (
-    "spprof run [-o FILE] [-f] [--rate-kb N] [--every SECONDS] [--cpu [MS]] [--no-heap] "
+    "spprof run [-o FILE] [-f] [--rate-kb N] [--budget PERCENT] [--every SECONDS] [--cpu [MS]] [--no-heap] "
     "(script.py | -m module) [args...]"
 )
 
@@ -30,7 +30,7 @@ _START = (
     "import sys; sys.path[:{skipped}] = []; sys.path.append({folder!r}); "
     "from spprof.cli.bootstrap import main; sys.path.remove({folder!r}); main()"
 )
-_WITH_VALUE = ("-o", "--output", "--rate-kb", "--every")
+_WITH_VALUE = ("-o", "--output", "--rate-kb", "--budget", "--every")
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     output: str
     """Of the heap profile; "": there is none."""
     rate_kb: int
+    budget_percent: float | None
+    """What samples may cost of one core; None: whatever they do."""
     cpu_output: str
     """Of the CPU profile; "": there is none."""
     interval_ms: float
@@ -67,12 +69,15 @@ def main(words: list[str]) -> int:
         options = interpreter_options.options()
         how = ["-m"] if is_module else []
         os.execve(sys.executable, [sys.executable, *options, *how, *program], os.environ)
+    if arguments.budget is not None and arguments.rate_kb == 0:
+        parser.error("--rate-kb 0 samples every allocation, which no --budget can bound")
     _check_program(parser, program[0], is_module)
     output, cpu_output = _outputs(parser, arguments, program[0])
     variables, preload_before = _environment(has_heap=bool(output))
     settings = Settings(
         output=output,
         rate_kb=arguments.rate_kb,
+        budget_percent=arguments.budget,
         cpu_output=cpu_output,
         interval_ms=arguments.cpu or 0.0,
         every=arguments.every,
@@ -120,6 +125,12 @@ def _parser() -> argparse.ArgumentParser:
         "--rate-kb", type=_rate, default=512, metavar="N", help="mean KiB between samples (512); 0: every allocation"
     )
     parser.add_argument(
+        "--budget",
+        type=_percent,
+        metavar="PERCENT",
+        help="of one core that heap samples may cost, such as 0.1: where they cost more, they become rarer",
+    )
+    parser.add_argument(
         "--every", type=_seconds, default=0.0, metavar="SECONDS", help="write the file that often as the program goes"
     )
     parser.add_argument(
@@ -133,6 +144,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-heap", action="store_true", help="no heap profile: FILE is that of --cpu")
     return parser
+
+
+def _percent(text: str) -> float:
+    percent = float(text)
+    if not 0 < percent <= 100:
+        raise argparse.ArgumentTypeError("must be above 0 and at most 100")
+    return percent
 
 
 def _milliseconds(text: str) -> float:

@@ -40,18 +40,23 @@ def show(lines: Iterable[str], *, flush: bool) -> None:
 def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     """What was live at the peak, if that was notably more than at the end, and what is alive, of a snapshot that was
     written to ``path``."""
-    if taken.peak.estimated_heap_bytes >= _NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count:
+    is_peak_shown = (
+        taken.peak.estimated_heap_bytes >= _NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
+    )
+    if is_peak_shown:
         yield from _peak_lines(taken.peak)
     yield (
         f"alive at the end: {human_bytes(taken.estimated_heap_bytes)} "
         f"({interval_text(taken.heap_bytes_interval())}, 95 %), peak {human_bytes(taken.peak_heap_bytes)}; "
         f"{amount(taken.live_samples, 'count')} of {amount(taken.total_samples, 'count')} samples alive, "
-        f"{sampling_text(rate_kb * 1024)}"
+        f"{sampling_text(taken.sampling_rate_bytes)}"
     )
     yield from _top_sites(taken)
     yield from taken.notes.sentences()
+    if taken.longest_rate_bytes > rate_kb * 1024:
+        yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
     yield from _advice(taken, rate_kb)
-    yield _next_command(path)
+    yield _next_command(path, "--view peak " if is_peak_shown else "")
 
 
 def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
@@ -92,10 +97,12 @@ def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
     yield _next_command(path)
 
 
-def _next_command(path: str) -> str:
+def _next_command(path: str, options: str = "") -> str:
     short = path[len(_STARTED_IN) + 1 :] if path.startswith(_STARTED_IN + os.sep) else path
     name = shell_word(f"./{short}" if short.startswith("-") else short)
-    return f"wrote {name}" + (f"; look at it: spprof table {name}" if format_of_output(path) == "pprof" else "")
+    return f"wrote {name}" + (
+        f"; look at it: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""
+    )
 
 
 def _advice(taken: HeapSnapshot, rate_kb: int) -> Iterator[str]:
@@ -103,8 +110,8 @@ def _advice(taken: HeapSnapshot, rate_kb: int) -> Iterator[str]:
         yield "nothing was sampled: the program allocated little" + _lower(rate_kb)
     elif taken.live_samples == 0:
         yield (
-            "nothing that is alive was sampled: the program has freed nearly all; the file still shows what it "
-            "allocated (--sample-type alloc_space)" + _lower(rate_kb)
+            "nothing that is alive was sampled: the program has freed nearly all; the file shows what was live at the "
+            "peak (--view peak) and what was ever allocated (--view allocated)" + _lower(rate_kb)
         )
     elif taken.live_samples < _FEW and rate_kb:
         yield "few samples make wide intervals" + _lower(rate_kb)

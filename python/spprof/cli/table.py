@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.notes import notes_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, total, total_share
-from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
+from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, read
 from spprof.cli.terminal import Terminal
+from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE
 from spprof.text import amount, interval_text, sampling_text, site_text, visible
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     profile = read(arguments.file)
-    tally = Tally(profile, sample_type_index(profile, arguments.file, arguments.sample_type))
+    tally = Tally(profile, chosen_type(profile, arguments.file, arguments))
     rows = ranked(tally, arguments.sort)
     if arguments.json:
         print_json(_document(tally, rows[: arguments.rows], len(rows)))
@@ -45,7 +46,8 @@ def headline(tally: Tally) -> str:
     ends = tally.whole_interval()
     if ends:
         how = sampling_text(profile.period if profile.period > 1 else 0)
-        return f"{text} ({interval_text(ends, unit)}, 95 %); {amount(samples, 'count')} live samples, {how}"
+        which = "live samples" if tally.value_type == INUSE_SPACE else "samples"
+        return f"{text} ({interval_text(ends, unit)}, 95 %); {amount(samples, 'count')} {which}, {how}"
     how = sampling_text(profile.period, profile.period_type.unit)
     return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
 
@@ -89,10 +91,12 @@ def explanation(tally: Tally) -> str:
     ends = tally.whole_interval()
     if ends is None:
         return f"No sample has a value of {visible(name)}."
-    others = [tally.profile.sample_types[index].type for index in tally.profile.valued_types]
+    others = [tally.profile.sample_types[index] for index in tally.profile.valued_types]
     text = f"Nothing that was live was sampled: less than {amount(ends[1], 'bytes')} was alive (97.5 %)."
-    if others:
-        text += f" What was allocated and freed again is there: --sample-type {visible(others[-1])}."
+    if PEAK_SPACE in others:
+        text += " What was live at the peak is there: --view peak."
+    elif ALLOC_SPACE in others:
+        text += " What was allocated and freed again is there: --view allocated."
     return f"{text} A lower --rate-kb sees more."
 
 

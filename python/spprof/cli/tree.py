@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from spprof import _engine
 from spprof.analysis.by_site import Tally
 from spprof.analysis.sites import SiteKey, rounded
-from spprof.cli.arguments import add_report_arguments, print_json, read, sample_type_index
+from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, read
 from spprof.cli.table import explanation, headline, tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, share_text, site_text
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     profile = read(arguments.file)
-    tally = Tally(profile, sample_type_index(profile, arguments.file, arguments.sample_type))
+    tally = Tally(profile, chosen_type(profile, arguments.file, arguments))
     root = grown(tally)
     least = abs(root.fixed) * arguments.min_percent / 100.0
     rows, left_out = _rows(root, least, arguments.rows)

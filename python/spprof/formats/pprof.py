@@ -2,15 +2,17 @@
 
     alloc_objects/count  alloc_space/bytes  inuse_objects/count  inuse_space/bytes      as Go's heap profiles
          all that was ever allocated             what is live (shown first)             estimates, scaled up
+    peak_objects/count  peak_space/bytes         what was live when the heap was largest, behind those
 
     samples/count  cpu/nanoseconds (shown first), of mode "wall" wall/nanoseconds       as Go's CPU profiles
 
 Of a heap a sample is a stack with a block size (label ``bytes``), a thread (label ``thread``, the kernel's id) and,
 where it is not the period, a sampling rate (label ``rate``; 1 = every allocation). Its values stand for all live blocks
 of which those of that size were sampled; its allocated columns are the same. What else was allocated at a stack and is
-freed by now is one more sample of that stack, without a block size, in use 0. So the allocated columns sum up to all
-that was ever allocated, and intervals can be worked out from block sizes and rates
-(``spprof.analysis.sample_weights``). The period is the mean bytes between samples, the latest; 1 = every allocation.
+freed by now, and what was live there at the peak, is one more sample of that stack, without a block size, in use 0. So
+the allocated columns sum up to all that was ever allocated, and intervals can be worked out: of what is in use from
+block sizes and rates, of the peak from its moments, a field of our own (``spprof.analysis.sample_weights``). The period
+is the mean bytes between samples, the latest; 1 = every allocation.
 
 Of a CPU profile a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
 the period is the interval in nanoseconds.

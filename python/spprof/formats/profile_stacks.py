@@ -1,9 +1,11 @@
 """A profile as the writers see it: every stack once, with a weight for each sample type.
 
-    columns: default sample type, then the others from the last to the first        weights: in the same order
+    columns: default sample type, then the others from the last to the first, those of the peak behind all
+    weights: in the same order
     charts:  a CPU profile's threads, else the columns
 
-For a heap profile the columns are bytes in use, objects in use, bytes allocated, objects allocated.
+For a heap profile the columns are bytes in use, objects in use, bytes allocated, objects allocated, bytes and objects
+at the peak.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from itertools import chain
 from operator import add
 
 from spprof.formats.source import StackTotals, by_column, by_thread
-from spprof.pprof.profile import THREAD, THREAD_ID, column_of
+from spprof.pprof.profile import PEAK_TYPES, THREAD, THREAD_ID, column_of
 from spprof.results import Frame
 
 TYPE_CHECKING = False
@@ -29,6 +31,7 @@ class ProfileStacks:
     def __init__(self, profile: Profile) -> None:
         first = profile.default_index
         others = [index for index in reversed(range(len(profile.sample_types))) if index != first]
+        others.sort(key=lambda index: profile.sample_types[index] in PEAK_TYPES)
         self._profile = profile
         self._order = [first, *others]
 

@@ -1,20 +1,26 @@
 """HeapEstimates: what the heap held at one moment, by site. A snapshot is one, and so is the peak.
 
 sums for each stack ─┬─► of the whole ─► estimates and intervals
-                     └─► of each site ─► top_allocators, print
+                     ├─► of each site ─► top_allocators, print, compare
+                     └─► to_pprof ─► pprof.Profile ─► formats ─► the file
 """
 
 from __future__ import annotations
 
 import operator
+import os
 
+from spprof import formats
+from spprof.analysis.diff import change
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
 from spprof.records import cached_property
+from spprof.results import SiteDifference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from spprof.pprof.profile import Profile
     from spprof.pprof.shortages import Shortages
     from spprof.results import Frame
     from spprof.rows import TopAllocator
@@ -32,6 +38,7 @@ class HeapEstimates:
 
     if TYPE_CHECKING:
         sampling_rate_bytes: int
+        longest_rate_bytes: int
         shortages: Shortages
         _frames_of: Callable[[int], tuple[Frame, ...]]
         _learn: Callable[[Iterable[int]], None]
@@ -61,12 +68,12 @@ class HeapEstimates:
 
         The low end is never less than the sampled blocks themselves. The high end leaves room for blocks of which
         none was sampled: without any sample, the interval is [0, -ln((1-confidence)/2) * sampling_rate_bytes], that
-        is [0, 3.69 rates] at 95 %. With every allocation sampled both ends are exact. The formula is
-        ``spprof.estimate``'s; docs/sampling.md derives it.
+        is [0, 3.69 rates] at 95 %, of the longest rate that was in force. With every allocation sampled both ends are
+        exact. The formula is ``spprof.estimate``'s; docs/sampling.md derives it.
 
         ValueError unless 0 < confidence < 1.
         """
-        rate = max(self.sampling_rate_bytes, self.shortages.thinned_rate)
+        rate = max(self.sampling_rate_bytes, self.longest_rate_bytes, self.shortages.thinned_rate)
         return self._whole.heap_interval(rate, self.shortages.lost_bytes, confidence)
 
     def top_allocators(self, n: int = 10) -> list[TopAllocator]:
@@ -85,7 +92,42 @@ class HeapEstimates:
             raise ValueError(f"n must be 0 or more, not {count}")
         return [_row(key, site) for key, site in self.ranked_sites[:count]]
 
+    def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
+        """What changed since ``earlier``: another peak, a snapshot; largest absolute change of bytes first.
+
+        The two are taken as independent, as two runs are. Of one process they share samples, and the 95 % interval is
+        wider than it need be: what is called significant is. (Two snapshots of one process are compared sample by
+        sample.) A site that holds the same in both is not listed.
+
+        TypeError if ``earlier`` is not a HeapEstimates.
+        """
+        if not hasattr(earlier, "live_sites"):  # of a class that was imported anew since, it is one all the same
+            raise TypeError(f"compare() takes an earlier HeapEstimates, not {type(earlier).__name__}")
+        nothing = Site()
+        keys = {**earlier.live_sites, **self.live_sites}
+        pairs = [(key, earlier.live_sites.get(key, nothing), self.live_sites.get(key, nothing)) for key in keys]
+        differences = [_difference(key, old, new) for key, old, new in pairs if old.fixed != new.fixed]
+        return sorted(differences, key=lambda one: (-abs(one.delta_bytes), one.function, one.file, one.line))
+
+    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
+        """Write it to ``path``, readable by its owner only (mode 0600).
+
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
+        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
+        a FIFO or a device is written directly. A snapshot's file holds what is live, what was ever allocated and the
+        peak; a peak's file lacks what is live.
+
+        ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
+        """
+        known_format = formats.format_of(os.fsdecode(path), format)
+        formats.save(self.to_pprof(), path, known_format)
+
     # ---- for the package's own use
+
+    def to_pprof(self) -> Profile:
+        """The profile that a pprof file of it holds."""
+        raise NotImplementedError
 
     @cached_property
     def live_sites(self) -> dict[SiteKey, Site]:
@@ -110,6 +152,23 @@ class HeapEstimates:
         for _, sums in self._held:
             whole.add(sums)
         return whole
+
+
+def _difference(key: SiteKey, old: Site, new: Site) -> SiteDifference:
+    found = change(old, new)
+    low, high = found.interval or (found.delta, found.delta)
+    return SiteDifference(
+        function=key.function,
+        file=key.file,
+        line=key.line,
+        delta_bytes=found.delta,
+        low_bytes=low,
+        high_bytes=high,
+        delta_objects=new.objects - old.objects,
+        significant=bool(found.is_significant),
+        old_bytes=found.old,
+        new_bytes=found.new,
+    )
 
 
 def _row(key: SiteKey, site: Site) -> TopAllocator:

@@ -1,4 +1,8 @@
-"""HeapPeak: what the heap held when it was largest, by site."""
+"""HeapPeak: what the heap held when it was largest, by site.
+
+sums for each stack ─► estimates (as of a snapshot)
+the snapshot's profile ─► the file, without what is in use
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from spprof.heap import text
 from spprof.heap.estimates import HeapEstimates
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.records import dataclass
+from spprof.reserve import with_reserve
 from spprof.symbolize.stacks import learn, stack_frames
 from spprof.text import sampling_text
 
@@ -14,16 +19,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from spprof.heap.estimates import StackTotal
+    from spprof.pprof.profile import Profile
     from spprof.results import Frame
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapPeak(HeapEstimates):
-    """The heap when it was largest. ``HeapSnapshot.peak`` is one."""
+    """The heap when it was largest. ``HeapSnapshot.peak`` is one.
+
+    The highest of many estimates is too high in the mean. Where blocks were replaced by others, so that there were
+    many, the low ends of the intervals reach further down (docs/sampling.md, "The peak").
+    """
 
     _totals: Sequence[StackTotal]
     sampling_rate_bytes: int
     """Mean bytes between samples, the latest; 0 = every allocation."""
+    _profile: Callable[[], Profile]
+    longest_rate_bytes: int = 0
+    """The longest mean bytes between samples until then."""
     shortages: Shortages = NO_SHORTAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _learn: Callable[[Iterable[int]], None] = learn
@@ -31,6 +44,10 @@ class HeapPeak(HeapEstimates):
     @property
     def _held(self) -> Sequence[StackTotal]:
         return self._totals
+
+    def to_pprof(self) -> Profile:
+        """The profile of what was live at the peak and of what was ever allocated."""
+        return with_reserve(self._profile)
 
     def __str__(self) -> str:
         """A table of the ten top sites with their intervals, and the total."""

@@ -43,6 +43,9 @@ PEAK: Final = 1
 PEAK_OF_WINDOW: Final = 7
 """Where in a record the six sums of its stack begin: at the peak since the first start, and since ``reset_peak()``."""
 
+PeakSums = tuple[int, int, int, int, float, float]
+"""Samples, bytes of the sampled blocks, estimated bytes and objects (fixed-point), V and S: as ``Sums`` takes them."""
+
 SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
 1/OBJECTS_ONE."""
@@ -86,6 +89,8 @@ class HeapSamples(HeapEstimates):
     _wall_minus_monotonic_ns: int
     _before: Mapping[int, Allocated] = field(default_factory=dict)
     """What each stack had ever allocated at the beginning of what the snapshot covers."""
+    longest_rate_bytes: int = 0
+    """The longest mean bytes between samples so far: blocks may be live that were missed at it."""
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
@@ -156,6 +161,11 @@ class HeapSamples(HeapEstimates):
         """What must be known beside the numbers."""
         return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages)
 
+    @property
+    def by_serial(self) -> HeapSamples:
+        """Itself: each sample is known by its serial number."""
+        return self
+
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
@@ -173,6 +183,17 @@ class HeapSamples(HeapEstimates):
             _, earlier_bytes, earlier_objects = before.get(site[0], _NOTHING)
             totals.append((site[0], site[3], site[4], site[10] - earlier_bytes, site[11] - earlier_objects))
         return totals
+
+    def peak_totals(self, begin: int | None = None) -> list[tuple[int, PeakSums]]:
+        """What each stack held at a peak, of those that held anything.
+
+        ``begin``: PEAK or PEAK_OF_WINDOW; None: the one of what this snapshot covers.
+        """
+        begin = self._peak_of if begin is None else begin
+        end = begin + 6
+        known = {site[0] for site in self._sites}
+        records = PEAK_RECORD.iter_unpack(self._peaks)
+        return [(record[0], record[begin:end]) for record in records if record[begin] and record[0] in known]
 
     def births(self) -> dict[int, int]:
         """For each stack the process of the lineage in which its samples were born; none where nobody else can hold

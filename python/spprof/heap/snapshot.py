@@ -12,14 +12,13 @@ import struct
 import time
 
 from spprof import _engine, formats
-from spprof.analysis.sites import Sums, rounded
+from spprof.analysis.sites import Sums, key_of, note_choice, rounded, site_frame
 from spprof.heap import compare, text
 from spprof.heap.peak import HeapPeak
 from spprof.heap.samples import (
     BIRTH,
     PEAK,
     PEAK_OF_WINDOW,
-    PEAK_RECORD,
     RATE,
     SAMPLE,
     HeapSamples,
@@ -27,8 +26,9 @@ from spprof.heap.samples import (
 )
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.processes import NO_LINEAGE, Lineage
+from spprof.pprof.profile import ALLOC_TYPES, PEAK_SPACE, PEAK_TYPES
 from spprof.pprof.shortages import Shortages, dropped_of
-from spprof.records import cached_property, dataclass
+from spprof.records import cached_property, dataclass, replace
 from spprof.report.notebook import iframe
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
     from spprof._engine import Site as StackSums
     from spprof._engine import Stats
+    from spprof.analysis.sites import SiteKey
+    from spprof.heap.estimates import HeapEstimates, StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.results import SiteDifference
@@ -69,36 +71,45 @@ class HeapSnapshot(HeapSamples):
         return self._peak(PEAK_OF_WINDOW)
 
     def _peak(self, begin: int) -> HeapPeak:
-        known = {site[0] for site in self._sites}
-        totals = [
-            (record[0], Sums(*record[begin : begin + 6]))
-            for record in PEAK_RECORD.iter_unpack(self._peaks)
-            if record[begin] and record[0] in known
-        ]
-        return HeapPeak(totals, self.sampling_rate_bytes, self.shortages, self._frames_of, self._learn)
+        totals = [(stack_id, Sums(*sums)) for stack_id, sums in self.peak_totals(begin)]
+        self._note_choice(totals)
+        return HeapPeak(
+            totals,
+            self.sampling_rate_bytes,
+            lambda: self._profile_of_peak(begin),
+            self.longest_rate_bytes,
+            self.shortages,
+            self._frames_of,
+            self._learn,
+        )
 
-    def compare(self, earlier: HeapSnapshot) -> list[SiteDifference]:
+    def _profile_of_peak(self, begin: int) -> Profile:
+        of_that = self if begin == self._peak_of else replace(self, _peak_of=begin)
+        return profile_of(of_that).with_types((*ALLOC_TYPES, *PEAK_TYPES), PEAK_SPACE.type)
+
+    def _note_choice(self, totals: list[StackTotal]) -> None:
+        allocated: dict[SiteKey, int] = {}
+        keys: dict[int, SiteKey] = {}
+        for stack_id, _, _, space, _ in self.site_totals():
+            key = keys[stack_id] = key_of(site_frame(self._frames_of(stack_id)))
+            allocated[key] = allocated.get(key, 0) + space
+        parts: dict[SiteKey, list[Sums]] = {}
+        for stack_id, sums in totals:
+            parts.setdefault(keys[stack_id], []).append(sums)
+        note_choice([(sums, allocated[key]) for key, sums in parts.items()])
+
+    def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
 
         Only the samples that one of the two snapshots holds and the other does not make the difference, and the
         width of its 95 % interval: what lived through both cancels exactly. A site where no sample came or went is
-        not listed.
+        not listed. Compared with a peak, whose samples are no longer known one by one, the two are taken as
+        independent, and the interval is wider.
 
-        TypeError if ``earlier`` is not a HeapSnapshot.
+        TypeError if ``earlier`` is not a HeapEstimates.
         """
-        return compare.compare(earlier, self)
-
-    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
-        """Write the snapshot to ``path``, readable by its owner only (mode 0600).
-
-        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
-        ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
-        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
-        a FIFO or a device is written directly.
-
-        ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
-        """
-        self.save_with_notes(path, format)
+        samples: HeapSamples | None = getattr(earlier, "by_serial", None)
+        return super().compare(earlier) if samples is None else compare.compare(samples, self)
 
     def save_with_notes(
         self,
@@ -106,7 +117,7 @@ class HeapSnapshot(HeapSamples):
         format: str | None,
         notes: dict[str, str] | None = None,
     ) -> None:
-        """The same for the package's own use: ``notes`` become comments."""
+        """``save`` for the package's own use: ``notes`` become comments."""
         known_format = formats.format_of(os.fsdecode(path), format)
         formats.save(self.to_pprof(notes), path, known_format)
 
@@ -160,6 +171,7 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         _sites=sites,
         _wall_minus_monotonic_ns=wall_minus_monotonic_ns,
         _before=before,
+        longest_rate_bytes=stats["longest_rate"],
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,

@@ -1,7 +1,9 @@
 """A snapshot as a profile: the heap profile that is written to pprof files.
 
     live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
-    site totals  ─► what else was ever allocated at the stack  ─► a sample without block size, in use 0
+    site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
+    peak         ─► what was live at the stack at the peak     ─┘  and its moments; of a stack that holds the same
+                                                                   now, the live samples have it
     forked       ─► grouped also by who allocated              ─► labels pid, born; serials of blocks that are shared
 
 Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
@@ -13,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from itertools import accumulate, chain
-from operator import itemgetter, sub
+from operator import add, itemgetter, sub
 
 from spprof import _engine, environment
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
@@ -22,20 +24,36 @@ from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
-from spprof.pprof.profile import BEFORE_FORK, BORN, HEAP_TYPES, PROFILER_BYTES, Label, Profile, Sample, ValueType
+from spprof.pprof.profile import (
+    BEFORE_FORK,
+    BORN,
+    HEAP_TYPES,
+    INUSE_SPACE,
+    LONGEST_RATE,
+    PEAK_TYPES,
+    PROFILER_BYTES,
+    Label,
+    Moments,
+    Profile,
+    Sample,
+    ValueType,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from spprof.analysis.sample_weights import Weight
-    from spprof.heap.samples import HeapSamples, SiteTotals
+    from spprof.heap.estimates import HeapEstimates
+    from spprof.heap.samples import HeapSamples, PeakSums, SiteTotals
     from spprof.pprof.locations import Stack
     from spprof.pprof.mappings import ModuleRecord
 
 _GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
 _NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
+_PERIOD_TYPE = ValueType("space", "bytes")
+_NO_PEAK = 0, 0
 
 
 def profile_of(
@@ -49,34 +67,61 @@ def profile_of(
     locations = Locations(mappings)
     totals = samples.site_totals()
     number_of = {site[0]: locations.stack_number(samples.frames(site[0])) for site in totals}
-    every_note = [
-        ("spprof", _engine.VERSION),
-        ("python", sys.version.split()[0]),
+    told = [
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
         *([(PROFILER_BYTES, str(samples.profiler_bytes))] if samples.profiler_bytes else []),
+        *_longest_rate_note(samples),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
-        *environment.notes().items(),
-        *(notes or {}).items(),
     ]
     return Profile(
-        sample_types=HEAP_TYPES,
+        sample_types=HEAP_TYPES + PEAK_TYPES,
         locations=locations.rows,
         samples=_Samples(samples, totals, number_of, locations.stacks).rows(),
         mappings=mappings.rows,
-        default_type="inuse_space",
-        period_type=ValueType("space", "bytes"),
+        default_type=INUSE_SPACE.type,
+        period_type=_PERIOD_TYPE,
         period=samples.sampling_rate_bytes or EVERY_ALLOCATION,
         time_ns=samples.timestamp_ns,
-        comments=tuple(f"{key}: {text}" for key, text in every_note),
+        comments=_comments(told, notes),
     )
+
+
+def _longest_rate_note(estimates: HeapEstimates) -> list[tuple[str, str]]:
+    """The comment that tells of a rate longer than the latest; none where there was no longer one."""
+    longest = estimates.longest_rate_bytes
+    return [(LONGEST_RATE, str(longest))] if longest > max(estimates.sampling_rate_bytes, EVERY_ALLOCATION) else []
+
+
+def _comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = None) -> tuple[str, ...]:
+    """Those that every profile has around ``told`` and ``notes``, as ``key: text``."""
+    every_note = [
+        ("spprof", _engine.VERSION),
+        ("python", sys.version.split()[0]),
+        *told,
+        *environment.notes().items(),
+        *(notes or {}).items(),
+    ]
+    return tuple(f"{key}: {text}" for key, text in every_note)
+
+
+def _rounded_columns(several: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Objects and bytes as whole numbers, of fixed-point bytes and objects each."""
+    columns = [list(column) for column in zip(*several)] or [[], []]
+    space, objects = (_whole(fixed, one) for fixed, one in zip(columns, _ONES))
+    return list(zip(objects, space))
 
 
 def _whole(fixed: Sequence[int], one: int) -> list[int]:
     """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each."""
     totals = [rounded(total, one) for total in accumulate(fixed, initial=0)]
     return list(map(sub, totals[1:], totals))
+
+
+def _added(one: PeakSums, other: PeakSums) -> PeakSums:
+    samples, seen, space, objects, variance, skewness = map(add, one, other)
+    return int(samples), int(seen), int(space), int(objects), variance, skewness
 
 
 def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]:
@@ -101,6 +146,10 @@ Group = tuple[int, int, int, int, int, bool]
 them."""
 
 
+Place = tuple[int, int]
+"""Number of a stack, and birth."""
+
+
 class _Samples:
     """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
@@ -118,6 +167,8 @@ class _Samples:
         self._serials: dict[Group, list[int]] = {}
         self._groups = self._live_groups()
         self._live = self._live_columns()
+        self._peaks = self._peak_by_stack()
+        self._live_at_peak, self._others_at_peak = self._peak_columns()
 
     def rows(self) -> list[Sample]:
         """All samples; those of one stack stand together. One flat list: lists for each stack would keep the garbage
@@ -126,7 +177,7 @@ class _Samples:
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
         places: list[int] = []
         rows: list[Sample] = []
-        for number, row in chain(live, self._freed_rows(live)):
+        for number, row in chain(live, self._other_rows(live)):
             places.append(place[number])
             rows.append(row)
         return [rows[index] for index in sorted(range(len(rows)), key=places.__getitem__)]
@@ -159,14 +210,14 @@ class _Samples:
     def _live_rows(self) -> Iterator[tuple[int, Sample]]:
         """Each with the number of its stack."""
         in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
-        for group, *values in zip(self._groups, objects, in_use):
+        for group, at_peak, *values in zip(self._groups, self._live_at_peak, objects, in_use):
             number, birth, thread, size, rate, _ = group
             marks = self._marks(birth, thread, size, rate)
             serials = tuple(sorted(self._serials.get(group, ())))
-            yield number, Sample(self._stacks[number], (*values, *values), marks, serials)
+            yield number, Sample(self._stacks[number], (*values, *values, *at_peak), marks, serials)
 
-    def _freed_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
-        """What was allocated beyond that which is live: the sum of both is what was ever allocated."""
+    def _other_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
+        """What was allocated beyond that which is live: the sum of both is what was ever allocated. And the peak."""
         allocated = self._allocated_by_stack()
         columns = []
         for column, one in enumerate(_ONES):
@@ -175,13 +226,44 @@ class _Samples:
             for group, (_, row) in zip(self._groups, live):
                 written[group[:2]] += row.values[1 - column]  # objects come first
             columns.append(_freed(exact, one, list(written.values())))
-        for (number, birth), space, objects in zip(allocated, *columns):
-            if space or objects:
-                yield number, Sample(self._stacks[number], (objects, space, 0, 0), self._owners[birth][:1])
+        for place, space, objects in zip(allocated, *columns):
+            number, birth = place
+            at_peak = self._others_at_peak.get(place)
+            if space or objects or at_peak:
+                values = (objects, space, 0, 0, *(at_peak or _NO_PEAK))
+                moments = None
+                if at_peak:
+                    samples, seen, _, _, variance, skewness = self._peaks[place]
+                    moments = Moments(samples, seen, variance, skewness)
+                yield number, Sample(self._stacks[number], values, self._owners[birth][:1], (), moments)
 
-    def _allocated_by_stack(self) -> dict[tuple[int, int], tuple[int, int]]:
+    def _peak_by_stack(self) -> dict[Place, PeakSums]:
+        """What was live at the peak, by stack and birth."""
+        peaks: dict[Place, PeakSums] = {}
+        for stack_id, sums in self._taken.peak_totals():
+            place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
+            known = peaks.get(place)
+            peaks[place] = sums if known is None else _added(known, sums)
+        return dict(sorted(peaks.items()))
+
+    def _peak_columns(self) -> tuple[list[tuple[int, int]], dict[Place, tuple[int, int]]]:
+        """Objects and bytes at the peak: of each group of live samples whose stack holds now what it held then, and of
+        every other stack that held something."""
+        live: dict[Place, tuple[int, int, int]] = {}
+        for group, count, space, objects in zip(self._groups, self._groups.values(), *self._live):
+            known = live.get(group[:2], (0, 0, 0))
+            live[group[:2]] = known[0] + count, known[1] + space, known[2] + objects
+        peaks = self._peaks.items()
+        still = {place for place, sums in peaks if live.get(place) == (sums[0], sums[2], sums[3])}
+        groups = zip(self._groups, *self._live)
+        of_groups = [(space, objects) if group[:2] in still else _NO_PEAK for group, space, objects in groups]
+        others = {place: (sums[2], sums[3]) for place, sums in peaks if place not in still}
+        columns = _rounded_columns([*of_groups, *others.values()])
+        return columns[: len(of_groups)], dict(zip(others, columns[len(of_groups) :]))
+
+    def _allocated_by_stack(self) -> dict[Place, tuple[int, int]]:
         """Bytes and objects ever allocated, fixed-point, by the number of the stack and by birth, in their order."""
-        allocated: dict[tuple[int, int], tuple[int, int]] = {}
+        allocated: dict[Place, tuple[int, int]] = {}
         for stack_id, _, _, space, objects in self._totals:
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
             known = allocated.get(place, (0, 0))

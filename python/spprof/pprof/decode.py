@@ -11,8 +11,10 @@ each different one is looked up once.
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import struct
 from itertools import accumulate
 
 from spprof.pprof.fields import (
@@ -25,7 +27,7 @@ from spprof.pprof.fields import (
     SampleField,
     TypeField,
 )
-from spprof.pprof.profile import Label, Location, Mapping, Profile, Sample, ValueType
+from spprof.pprof.profile import Label, Location, Mapping, Moments, Profile, Sample, ValueType
 from spprof.pprof.wire import WireError, read_bytes, read_fields, read_varint, signed
 from spprof.results import Frame
 
@@ -50,6 +52,7 @@ _PACKED_FORM = {SampleField.LOCATION << 3: _PACKED_STACK, SampleField.VALUE << 3
 """Repeated integers may also stand one by one."""
 
 _PROGRESS_STEP = 4096
+_TWO_FLOATS = struct.Struct("<2d")
 
 
 def decode(data: bytes, progress: Progress | None = None) -> Profile:
@@ -300,6 +303,7 @@ class _Samples:
             self._values.get(values) or self._values_slow(values),
             self._labels.get(labels) or self._labels_slow(labels),
             self._serials(others[SampleField.SERIALS]) if SampleField.SERIALS in others else (),
+            _moments(_message(others[SampleField.MOMENTS])) if SampleField.MOMENTS in others else None,
         )
 
     def _serials(self, packed: int | bytes) -> tuple[int, ...]:
@@ -336,6 +340,17 @@ class _Samples:
                 labels.append(Label(key, None, signed(_integer(fields, LabelField.NUMBER)), unit))
         known = self._labels[packed] = tuple(labels)
         return known
+
+
+def _moments(packed: bytes) -> Moments:
+    samples, at = read_varint(packed, 0)
+    seen, at = read_varint(packed, at)
+    if len(packed) - at != _TWO_FLOATS.size:
+        raise WireError("the moments of a sample are cut short or too long")
+    moments = Moments(samples, seen, *_TWO_FLOATS.unpack_from(packed, at))
+    if not (0 <= moments.variance < math.inf and 0 <= moments.skewness < math.inf):
+        raise WireError("the moments of a sample are no numbers that can be")
+    return moments
 
 
 def _numbers(packed: bytes) -> list[bytes]:

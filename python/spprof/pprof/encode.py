@@ -9,6 +9,8 @@ Names that no line or encoding could hold are written with escapes, as in all ou
 
 from __future__ import annotations
 
+import struct
+
 from spprof.pprof.fields import (
     FunctionField,
     LabelField,
@@ -26,13 +28,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spprof.pprof.profile import Label, Location, Mapping, Profile, ValueType
+    from spprof.pprof.profile import Label, Location, Mapping, Moments, Profile, ValueType
     from spprof.results import Frame
 
 _SAMPLE_TAG = varint(ProfileField.SAMPLE << 3 | 2)
 _STACK_TAG = varint(SampleField.LOCATION << 3 | 2)
 _VALUES_TAG = varint(SampleField.VALUE << 3 | 2)
 _SERIALS_TAG = varint(SampleField.SERIALS << 3 | 2)
+_two_floats = struct.Struct("<2d").pack
+_MOMENTS_TAG = varint(SampleField.MOMENTS << 3 | 2)
 
 
 def encode(profile: Profile) -> Iterator[bytes]:
@@ -108,6 +112,8 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
         count = numbers[len(values)]
         if sample.serials:
             marks += _serials(sample.serials)
+        if sample.moments:
+            marks += _moments(sample.moments, numbers)
         length = len(stack_bytes) + len(_VALUES_TAG) + len(count) + len(values) + len(marks)
         yield b"".join((_SAMPLE_TAG, numbers[length], stack_bytes, _VALUES_TAG, count, values, marks))
 
@@ -117,6 +123,13 @@ def _serials(serials: tuple[int, ...]) -> bytes:
     ordered = sorted(serials)
     steps = b"".join(varint(serial - before) for before, serial in zip([0, *ordered], ordered))
     return _SERIALS_TAG + varint(len(steps)) + steps
+
+
+def _moments(moments: Moments, numbers: Varints) -> bytes:
+    """Two varints and two 64-bit floats, lowest byte first."""
+    samples, seen, variance, skewness = moments
+    content = b"".join((numbers[samples], numbers[seen], _two_floats(variance, skewness)))
+    return b"".join((_MOMENTS_TAG, numbers[len(content)], content))
 
 
 def _label(label: Label, strings: _Strings) -> bytes:

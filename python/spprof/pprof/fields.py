@@ -20,8 +20,8 @@ class SampleField:
     """Fields of a Sample."""
 
     LOCATION, VALUE, LABEL = 1, 2, 3
-    SERIALS = 1000
-    """Ours: profile.proto has no such field, and readers skip those that they do not know."""
+    SERIALS, MOMENTS = 1000, 1001
+    """Ours: profile.proto has no such fields, and readers skip those that they do not know."""
 
 
 class LabelField:

@@ -3,12 +3,16 @@
     file 1, file 2, … ─► same sample types ─► locations and mappings made one by what they say
                             │
       sample without serials├─► (stack, labels): values added
-      sample with serials   └─► each block by (process that allocated it, serial): in how many processes it is, is one
+      sample with serials   ├─► each block by (process that allocated it, serial): in how many processes it is, is one
+      values at the peak    └─► (stack, process that allocated): of several processes' the largest
 
 A block that was allocated before a fork is in the parent and in the children, as the same sample. Each that any of the
 files has is counted once: the union of what is live somewhere. What was ever allocated at a stack only grows, and a
 child keeps what its parent had come to at the fork: of several files' totals for one process the largest is the latest.
-Files of one process add up among themselves, as those of several runs do.
+Files of one process add up among themselves, as those of several runs do. Peaks are added though each process has its
+own moment; what a child inherited is in its peak and in its parent's, and counts once, as the largest of them.
+
+Heap profiles that differ in their sample types, as those of before there were peaks do, add up in those that all have.
 
 A sample that was drawn at its file's period gets that as its ``rate`` where the files' periods differ, so that
 intervals can still be worked out.
@@ -20,14 +24,17 @@ from operator import add
 
 from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments
 from spprof.pprof.profile import (
+    ALLOC_TYPES,
     BEFORE_FORK,
     BORN,
-    HEAP_COLUMNS,
+    LONGEST_RATE,
+    PEAK_TYPES,
     PID,
     PROFILER_BYTES,
     Label,
     Location,
     Mapping,
+    Moments,
     Profile,
     ProfileError,
     Sample,
@@ -42,8 +49,6 @@ if TYPE_CHECKING:
     Stack = tuple[int, ...]
     Labels = tuple[Label, ...]
 
-_ALLOCATED = [value_type for value_type, column in HEAP_COLUMNS.items() if column.group == "allocated"]
-
 
 def merged(profiles: Sequence[Profile]) -> Profile:
     """The sum of one or more profiles. Time and period are the latest's, comments those that all have; what full tables
@@ -51,11 +56,10 @@ def merged(profiles: Sequence[Profile]) -> Profile:
 
     ProfileError: their sample types differ.
     """
+    profiles = _of_like_types(profiles)
     latest = max(profiles, key=lambda profile: profile.time_ns)
     sums = _Sums(latest)
     for number, profile in enumerate(profiles, 1):
-        if profile.sample_types != latest.sample_types:
-            raise ProfileError(f"file {number} of {len(profiles)} has other sample types; only like profiles add up")
         sums.add(profile, number)
     samples = sums.samples()
     return Profile(
@@ -72,20 +76,33 @@ def merged(profiles: Sequence[Profile]) -> Profile:
     )
 
 
+def _of_like_types(profiles: Sequence[Profile]) -> Sequence[Profile]:
+    """The profiles, with the sample types that all of them have."""
+    latest = max(profiles, key=lambda profile: profile.time_ns)
+    shared = [one for one in latest.sample_types if all(one in profile.sample_types for profile in profiles)]
+    for number, profile in enumerate(profiles, 1):
+        is_like = latest.is_heap and profile.is_heap and shared
+        if profile.sample_types != latest.sample_types and not is_like:
+            raise ProfileError(f"file {number} of {len(profiles)} has other sample types; only like profiles add up")
+    return [profile.with_types(shared, profile.default_type) for profile in profiles]
+
+
 def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int]) -> tuple[str, ...]:
     kept = [text for text in latest.comments if all(text in profile.comments for profile in profiles)]
     added: list[tuple[str, str]] = []
     if latest.is_heap:
         held = sum(profile.profiler_bytes for profile in profiles)
         added += [(PROFILER_BYTES, str(held))] if held else []
+        longest = max(profile.longest_rate for profile in profiles)
+        added += [(LONGEST_RATE, str(longest))] if longest > max(latest.period, 1) else []
         added += [*process_comments(marks.items()), *summed(map(shortages_of, profiles)).comments().items()]
     told = [f"{key}: {text}" for key, text in added]
-    summed_up = PROFILER_BYTES + ": "
+    worked_out = tuple(f"{key}: " for key in (PROFILER_BYTES, LONGEST_RATE))
     return (
         *(
             text
             for text in kept
-            if not (latest.is_heap and (is_shortage(text) or text.startswith(summed_up))) and text not in told
+            if not (latest.is_heap and (is_shortage(text) or text.startswith(worked_out))) and text not in told
         ),
         *told,
     )
@@ -96,6 +113,43 @@ class _Place(NamedTuple):
 
     stack: Stack
     labels: Labels
+
+
+class _Held(NamedTuple):
+    """What was live at a peak, of one set of labels."""
+
+    values: tuple[int, ...]
+    """Objects and bytes."""
+    moments: Moments | None
+
+
+class _Peak:
+    """What was live at a stack at the peaks of some processes."""
+
+    __slots__ = ("_by_holder",)
+
+    def __init__(self) -> None:
+        self._by_holder: dict[int, dict[Labels, _Held]] = {}
+
+    def meet(self, holder: int, labels: Labels, held: _Held) -> None:
+        """A file of the process ``holder`` has that."""
+        rows = self._by_holder.setdefault(holder, {})
+        known = rows.get(labels)
+        if known is not None:
+            moments = known.moments and held.moments and Moments(*map(add, known.moments, held.moments))
+            held = _Held(tuple(map(add, known.values, held.values)), moments)
+        rows[labels] = held
+
+    @property
+    def largest(self) -> dict[Labels, _Held]:
+        """What the process held that held most."""
+        several = list(self._by_holder.values())
+        return several[0] if len(several) == 1 else max(several, key=_by_bytes)
+
+
+def _by_bytes(rows: dict[Labels, _Held]) -> tuple[int, list[str]]:
+    """Of equal ones always the same, in whichever order files come."""
+    return sum(held.values[-1] for held in rows.values()), sorted(map(str, rows.items()))
 
 
 class _Block:
@@ -125,8 +179,12 @@ class _Sums:
 
     def __init__(self, latest: Profile) -> None:
         self._period = latest.period
-        self._allocated = [index for index, one in enumerate(latest.sample_types) if one in _ALLOCATED]
+        self._allocated = [index for index, one in enumerate(latest.sample_types) if one in ALLOC_TYPES]
+        self._at_peak = [index for index, one in enumerate(latest.sample_types) if one in PEAK_TYPES]
+        self._types = len(latest.sample_types)
         self._values: dict[_Place, list[int]] = {}
+        self._peaks: dict[tuple[Stack, str | None], _Peak] = {}
+        """By the process that allocated, where its mark is known."""
         self._blocks: dict[tuple[int, int], _Block] = {}
         """By the mark of the process that allocated them, and serial."""
         self._ever: dict[tuple[Stack, str], dict[int, list[int]]] = {}
@@ -158,10 +216,17 @@ class _Sums:
         """Those without serials first."""
         rows = [Sample(place.stack, tuple(values), place.labels) for place, values in self._values.items()]
         shared = self._shared_rows()
-        return rows + shared + self._freed_rows(rows + shared)
+        return rows + shared + self._freed_rows(rows + shared) + self._peak_rows()
 
     def _add_sample(self, sample: Sample, place: _Place, name: str | None, holder: int) -> None:
         """``name``: of the process that allocated it, where its mark is known."""
+        at_peak = tuple(sample.values[index] for index in self._at_peak)
+        if any(at_peak):
+            self._meet_peak(place, name, holder, _Held(at_peak, sample.moments))
+            rest = tuple(0 if index in self._at_peak else value for index, value in enumerate(sample.values))
+            sample = sample._replace(values=rest, moments=None)
+            if not any(rest):
+                return
         if name is not None:
             ever = self._ever.setdefault((place.stack, name), {}).setdefault(holder, [0] * len(sample.values))
             ever[:] = map(add, ever, sample.values)
@@ -172,6 +237,11 @@ class _Sums:
                 return  # what is freed by now is worked out anew
         known = self._values.setdefault(place, [0] * len(sample.values))
         known[:] = map(add, known, sample.values)
+
+    def _meet_peak(self, place: _Place, name: str | None, holder: int, held: _Held) -> None:
+        peak = self._peaks.setdefault((place.stack, name), _Peak())
+        kept = tuple(label for label in place.labels if label.key != BORN)
+        peak.meet(0 if name is None else holder, kept, held)
 
     def _meet_blocks(self, sample: Sample, place: _Place, mark: int, holder: int) -> None:
         values = tuple(value / len(sample.serials) for value in sample.values)
@@ -196,6 +266,16 @@ class _Sums:
             Sample(place.stack, tuple(map(round, values)), place.labels, tuple(sorted(serials)))
             for place, (values, serials) in sums.items()
         ]
+
+    def _peak_rows(self) -> list[Sample]:
+        rows = []
+        for (stack, _), peak in self._peaks.items():
+            for labels, held in peak.largest.items():
+                values = [0] * self._types
+                for index, value in zip(self._at_peak, held.values):
+                    values[index] = value
+                rows.append(Sample(stack, tuple(values), labels, (), held.moments))
+        return rows
 
     def _freed_rows(self, live: list[Sample]) -> list[Sample]:
         """What labelled processes have allocated beyond what is live: at each stack the most that any process tells."""

@@ -5,9 +5,9 @@
       ├──► values: one for each sample type
       └──► labels: thread, bytes (block size), rate, whatever a tool adds
 
-Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the four sample types
-of HEAP_COLUMNS; their values are estimates, already scaled up from what was sampled. CPU profiles have SAMPLES and one
-of TIMES.
+Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the sample types of
+HEAP_COLUMNS, other tools' those of HEAP_TYPES alone; their values are estimates, already scaled up from what was
+sampled. CPU profiles have SAMPLES and one of TIMES.
 """
 
 from __future__ import annotations
@@ -16,6 +16,10 @@ from itertools import chain
 
 from spprof.records import NamedTuple, cached_property, dataclass, field, replace
 from spprof.results import Frame
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class ProfileError(Exception):
@@ -45,18 +49,32 @@ class Column(NamedTuple):
         return f"{self.group}: {self.measure}" if self.group else self.measure
 
 
+ALLOC_SPACE = ValueType("alloc_space", "bytes")
+ALLOC_OBJECTS = ValueType("alloc_objects", "count")
 INUSE_SPACE = ValueType("inuse_space", "bytes")
 INUSE_OBJECTS = ValueType("inuse_objects", "count")
+PEAK_SPACE = ValueType("peak_space", "bytes")
+PEAK_OBJECTS = ValueType("peak_objects", "count")
+
+ALLOC_TYPES = (ALLOC_OBJECTS, ALLOC_SPACE)
+HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
+"""The sample types of a heap profile, in the order in which Go writes them."""
+
+PEAK_TYPES = (PEAK_OBJECTS, PEAK_SPACE)
+"""Those of the heap when it was largest, behind the others; behind ALLOC_TYPES alone in a file of a peak."""
 
 HEAP_COLUMNS = {
-    ValueType("alloc_objects", "count"): Column("allocated", "objects", "count"),
-    ValueType("alloc_space", "bytes"): Column("allocated", "bytes", "bytes"),
+    ALLOC_OBJECTS: Column("allocated", "objects", "count"),
+    ALLOC_SPACE: Column("allocated", "bytes", "bytes"),
     INUSE_OBJECTS: Column("in use", "objects", "count"),
     INUSE_SPACE: Column("in use", "bytes", "bytes"),
+    PEAK_OBJECTS: Column("at the peak", "objects", "count"),
+    PEAK_SPACE: Column("at the peak", "bytes", "bytes"),
 }
-"""The sample types of a heap profile, in the order in which Go writes them, and how reports name them."""
+"""How reports name the sample types of a heap profile."""
 
-HEAP_TYPES = tuple(HEAP_COLUMNS)
+VIEWS = {"live": INUSE_SPACE, "peak": PEAK_SPACE, "allocated": ALLOC_SPACE}
+"""What users call a heap profile's sample types of bytes."""
 
 SAMPLES = ValueType("samples", "count")
 TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nanoseconds")}
@@ -67,6 +85,9 @@ THREAD, THREAD_ID = "thread", "thread_id"
 
 PROFILER_BYTES = "profiler_bytes"
 """Key of the comment that tells what the profiler itself holds, of which there are no samples."""
+
+LONGEST_RATE = "longest_rate"
+"""Key of the comment that tells the longest mean bytes between samples, where that is not the period."""
 
 PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
 """Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""
@@ -111,6 +132,19 @@ class Label(NamedTuple):
     unit: str = ""
 
 
+class Moments(NamedTuple):
+    """Of the values at the peak, which many samples add up to that are no longer known one by one."""
+
+    samples: int
+    """How many there were."""
+    seen: int
+    """Bytes of the sampled blocks themselves."""
+    variance: float
+    """V of ``spprof.estimate``, in bytes squared."""
+    skewness: float
+    """S, in bytes cubed."""
+
+
 class Sample(NamedTuple):
     """Values of one stack, for one set of labels."""
 
@@ -121,6 +155,8 @@ class Sample(NamedTuple):
     labels: tuple[Label, ...] = ()
     serials: tuple[int, ...] = ()
     """Of each block that another process may hold too, its number in the process that allocated it."""
+    moments: Moments | None = None
+    """Of the values at the peak; None where there are none, or nothing is known of how they were sampled."""
 
 
 @dataclass(eq=False)
@@ -157,8 +193,9 @@ class Profile:
 
     @property
     def is_heap(self) -> bool:
-        """Whether the values are those of a heap profile, with in-use bytes and objects."""
-        return INUSE_SPACE in self.sample_types and INUSE_OBJECTS in self.sample_types
+        """Whether the values are those of a heap profile, with bytes and objects in use or at the peak."""
+        types = self.sample_types
+        return (INUSE_SPACE in types and INUSE_OBJECTS in types) or (PEAK_SPACE in types and PEAK_OBJECTS in types)
 
     @cached_property
     def time_index(self) -> int:
@@ -180,6 +217,19 @@ class Profile:
         """The frames of a stack, leaf first."""
         return tuple(chain.from_iterable(map(self.frames_by_location.__getitem__, stack)))
 
+    def with_types(self, types: Sequence[ValueType], default_type: str) -> Profile:
+        """The same profile with those of its sample types alone, and the samples that have values of them."""
+        if self.sample_types == tuple(types):
+            return self
+        places = [self.sample_types.index(value_type) for value_type in types]
+        keeps_moments = PEAK_SPACE in types
+        samples = []
+        for sample in self.samples:
+            values = tuple(map(sample.values.__getitem__, places))
+            if any(values):
+                samples.append(sample._replace(values=values, moments=sample.moments if keeps_moments else None))
+        return replace(self, sample_types=tuple(types), samples=samples, default_type=default_type)
+
     def with_notes(self, notes: dict[str, str]) -> Profile:
         """The same profile with more comments: ``key: text``."""
         added = tuple(f"{key}: {text}" for key, text in notes.items())
@@ -190,6 +240,13 @@ class Profile:
         """What the profiler itself held, estimated; in no value."""
         text = self.note(PROFILER_BYTES) if self.is_heap else None
         return int(text) if text and text.isdecimal() else 0
+
+    @property
+    def longest_rate(self) -> int:
+        """Of a heap profile the longest mean bytes between samples that was in force; 0: every allocation, always."""
+        text = self.note(LONGEST_RATE) if self.is_heap else None
+        noted = int(text) if text and text.isdecimal() else 0
+        return max(noted, self.period if self.period > 1 else 0)
 
     def note(self, key: str) -> str | None:
         """The text of the comment ``key: text``, where there is one."""

@@ -72,6 +72,12 @@ def shortages_of(profile: Profile) -> Shortages:
     return Shortages(**found, dropped=dropped_of(dropped))
 
 
+def unseen_rate(profile: Profile) -> int:
+    """Mean bytes between samples, at most, under which blocks may be live in a heap profile of which none was
+    sampled."""
+    return max(profile.longest_rate, shortages_of(profile).thinned_rate)
+
+
 def summed(several: Iterable[Shortages]) -> Shortages:
     """Those of profiles that are merged: numbers add up, the largest interval counts for all."""
     total = dict.fromkeys(_NUMBERS, 0)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from itertools import chain
 
+from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.folding import with_folding_of
-from spprof.analysis.sample_weights import Drawing
-from spprof.analysis.sites import Sums
-from spprof.pprof.profile import INUSE_SPACE, SAMPLES, Column, ProfileError, ValueType, column_of
-from spprof.pprof.shortages import shortages_of
+from spprof.analysis.sample_weights import adder, has_interval
+from spprof.analysis.sites import Sums, note_choice
+from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
+from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, title_of
-from spprof.report.model import Report, Side
+from spprof.report.model import Report, Side, Spread
 from spprof.report.places import Places
 from spprof.report.threads import Threads
 from spprof.text import visible
@@ -52,10 +53,16 @@ def difference_of(old: Profile, new: Profile, names: Sequence[str], sample_type:
 
 
 def _first(profile: Profile, sample_type: str | None) -> ValueType:
-    for value_type in profile.sample_types:
+    """What the page opens on: where nothing is live any more, the peak."""
+    types = profile.sample_types
+    for value_type in types:
         if value_type.type == sample_type:
             return value_type
-    return profile.sample_types[profile.default_index]
+    if types[profile.default_index] == INUSE_SPACE and PEAK_SPACE in types:
+        valued = profile.valued_types
+        if profile.default_index not in valued and types.index(PEAK_SPACE) in valued:
+            return PEAK_SPACE
+    return types[profile.default_index]
 
 
 class _Cell:
@@ -63,27 +70,27 @@ class _Cell:
 
     __slots__ = ("sums", "values")
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, spreads: int) -> None:
         self.values = [0] * columns
-        self.sums = Sums()
-        """Of the column with intervals."""
+        self.sums = [Sums() for _ in range(spreads)]
+        """Of each column with intervals."""
 
     def add(self, values: tuple[int, ...], order: list[int]) -> None:
         """Add a sample's values, in the order of the columns."""
         for at, index in enumerate(order):
             self.values[at] += values[index]
 
-    def append_to(self, side: Side, spread_column: int) -> None:
+    def append_to(self, side: Side) -> None:
         """Write the sums behind those of the entries before."""
         for column, value in zip(side.values, self.values):
             column.append(value)
-        if spread_column < 0:
-            return
-        sums, spread = self.sums, side.spread
-        spread.samples.append(sums.samples if sums.has_spread else -1)
-        spread.seen.append(sums.seen)
-        spread.variance.append(sums.variance)
-        spread.lean.append(sums.skewness / sums.variance if sums.variance else 0.0)
+        for spread, sums in zip(side.spreads, self.sums):
+            spread.samples.append(sums.samples if sums.has_spread else -1)
+            spread.seen.append(sums.seen)
+            spread.variance.append(sums.variance)
+            spread.lean.append(sums.skewness / sums.variance if sums.variance else 0.0)
+            spread.renewed.append(sums.renewed)
+            spread.choice = spread.choice or sums.chosen_among
 
 
 class _Builder:
@@ -97,19 +104,24 @@ class _Builder:
         )
         self._places = Places(has_python)
         self._threads = Threads()
-        self._spread_column = _spread_column(profiles, types)
-        self.sides = [
-            Side("", _unseen(profile), shortages_of(profile).lost_bytes, [[] for _ in types]) for profile in profiles
-        ]
+        self._spread_columns = _spread_columns(profiles, types)
+        self.sides = [self._side(profile) for profile in profiles]
+
+    def _side(self, profile: Profile) -> Side:
+        values: list[list[int]] = [[] for _ in self._types]
+        spreads = [Spread() for _ in self._spread_columns]
+        return Side("", _unseen(profile), shortages_of(profile).lost_bytes, values, spreads)
 
     def report(self, title: str, facts: list[tuple[str, str]], first: ValueType) -> Report:
         cells = [self._cells(profile) for profile in self._profiles]
+        for of_side in cells:
+            self._note_choice(of_side)
         report = Report(
             title=title,
             facts=facts,
             columns=[Column(*map(visible, column_of(value_type))) for value_type in self._types],
             first_column=self._types.index(first) if first in self._types else 0,
-            spread_column=self._spread_column,
+            spread_columns=self._spread_columns,
             threads=self._threads.names,
             places=self._places.rows,
             sides=self.sides,
@@ -119,9 +131,7 @@ class _Builder:
 
     def _cells(self, profile: Profile) -> dict[Key, _Cell]:
         order = [profile.sample_types.index(value_type) for value_type in self._types]
-        spread = order[self._spread_column] if self._spread_column >= 0 else -1
-        drawing = Drawing(profile) if spread >= 0 and profile.is_heap else None
-        counts = profile.sample_types.index(SAMPLES) if spread >= 0 and not profile.is_heap else -1
+        adders = [adder(profile, order[column]) for column in self._spread_columns]
         parts = [self._places.path(frames) for frames in profile.frames_by_location]
         paths: dict[Path, Path] = {}
         cells: dict[Key, _Cell] = {}
@@ -134,26 +144,37 @@ class _Builder:
             key = path, self._threads.number(sample.labels)
             cell = cells.get(key)
             if cell is None:
-                cell = cells[key] = _Cell(len(order))
+                cell = cells[key] = _Cell(len(order), len(adders))
             cell.add(sample.values, order)
-            if drawing:
-                drawn = drawing.of(sample)
-                if drawn:
-                    cell.sums.add(drawn.weight.sums, drawn.blocks)
-                elif sample.values[spread]:
-                    cell.sums.add_value(sample.values[spread])
-            elif counts >= 0:
-                cell.sums.add_timed(sample.values[spread], sample.values[counts])
+            for add, sums in zip(adders, cell.sums):
+                add(sample, sums)
         return cells
 
+    def _note_choice(self, cells: dict[Key, _Cell]) -> None:
+        """As ``Tally`` does: what is charged to one place is one site."""
+        if PEAK_SPACE not in self._types or ALLOC_SPACE not in self._types:
+            return
+        column, allocated_at = self._types.index(PEAK_SPACE), self._types.index(ALLOC_SPACE)
+        if column not in self._spread_columns:
+            return
+        at = self._spread_columns.index(column)
+        is_python = [place.is_python for place in self._places.rows]
+        parts: dict[int, list[Sums]] = {}
+        allocated: dict[int, int] = {}
+        for (path, _), cell in cells.items():
+            site = next((place for place in reversed(path) if is_python[place]), path[-1] if path else -1)
+            parts.setdefault(site, []).append(cell.sums[at])
+            allocated[site] = allocated.get(site, 0) + cell.values[allocated_at]
+        note_choice([(sums, allocated[site] * _engine.BYTES_ONE) for site, sums in parts.items()])
+
     def _add_entries(self, report: Report, cells: list[dict[Key, _Cell]]) -> None:
-        nothing = _Cell(len(self._types))
+        nothing = _Cell(len(self._types), len(self._spread_columns))
         nodes = _Nodes(report)
         for key in sorted({key for side in cells for key in side}):
             report.entry_nodes.append(nodes.of(key[0]))
             report.entry_threads.append(key[1])
             for side, of in zip(self.sides, cells):
-                of.get(key, nothing).append_to(side, self._spread_column)
+                of.get(key, nothing).append_to(side)
 
 
 class _Nodes:
@@ -177,15 +198,16 @@ class _Nodes:
         return self._open[-1]
 
 
-def _spread_column(profiles: Sequence[Profile], types: Sequence[ValueType]) -> int:
-    """Bytes in use have intervals. Of times it is known how far two runs differ by chance, not how far one is off."""
-    if INUSE_SPACE in types and all(profile.is_heap for profile in profiles):
-        return types.index(INUSE_SPACE)
+def _spread_columns(profiles: Sequence[Profile], types: Sequence[ValueType]) -> list[int]:
+    """Bytes in use and at the peak have intervals. Of times it is known how far two runs differ by chance, not how far
+    one is off."""
+    found = [
+        at for at, value_type in enumerate(types) if all(has_interval(profile, value_type) for profile in profiles)
+    ]
     times = {profile.sample_types[profile.time_index] for profile in profiles if profile.time_index >= 0}
     if len(profiles) > 1 and len(times) == 1 and all(profile.has_counts for profile in profiles):
-        time = times.pop()
-        return types.index(time) if time in types else -1
-    return -1
+        found += [at for at, value_type in enumerate(types) if value_type in times]
+    return found
 
 
 def _agree(one: Path, other: Path) -> int:
@@ -197,6 +219,6 @@ def _agree(one: Path, other: Path) -> int:
 
 
 def _unseen(profile: Profile) -> int:
-    if not profile.is_heap or profile.period <= 1:
+    if not profile.is_heap or unseen_rate(profile) <= 1:
         return 0
-    return round(estimate.unseen_bytes(max(profile.period, shortages_of(profile).thinned_rate)))
+    return round(estimate.unseen_bytes(unseen_rate(profile)))

@@ -7,7 +7,8 @@ moments:   32-bit floats, lowest byte first
 streams:   place: function, file, line, package, flags        indexes into the JSON's texts; flags 1 Python, 2 library
            node: up, place                                    preorder
            entry: node less the node before, thread
-           each side: each column's values (signed); with intervals also samples (signed), seen, variance, lean
+           each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean,
+           and of a peak that was chosen among others also renewed
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import struct
 import zlib
 
+from spprof.analysis import estimate
 from spprof.pprof.wire import Varints, varint
 
 TYPE_CHECKING = False
@@ -38,7 +40,7 @@ def _pieces(report: Report) -> Iterator[bytes]:
     texts = _Texts()
     streams = [*_place_streams(report.places, texts), *_entry_streams(report)]
     for side in report.sides:
-        streams += _side_streams(side, has_spread=report.spread_column >= 0)
+        streams += _side_streams(side)
     header = json.dumps(_header(report, texts), separators=(",", ":")).encode("ascii")
     for content in (header, *streams):
         yield varint(len(content))
@@ -51,14 +53,22 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "facts": report.facts,
         "columns": report.columns,
         "first": report.first_column,
-        "spread": report.spread_column,
+        "spread": report.spread_columns,
         "threads": report.threads,
-        "sides": [{"name": side.name, "unseen": side.unseen_bytes, "lost": side.lost_bytes} for side in report.sides],
+        "sides": list(map(_side_header, report.sides)),
         "places": len(report.places),
         "nodes": len(report.ups) + 1,
         "entries": len(report.entry_nodes),
         "texts": list(texts.number),
     }
+
+
+def _side_header(side: Side) -> dict[str, object]:
+    choices = [
+        spread.choice and [*estimate.highest_ends(spread.choice.renewals), spread.choice.renewed]
+        for spread in side.spreads
+    ]
+    return {"name": side.name, "unseen": side.unseen_bytes, "lost": side.lost_bytes, "choices": choices}
 
 
 class _Texts:
@@ -87,14 +97,16 @@ def _entry_streams(report: Report) -> Iterator[bytes]:
     yield _numbers(report.entry_threads)
 
 
-def _side_streams(side: Side, has_spread: bool) -> Iterator[bytes]:
+def _side_streams(side: Side) -> Iterator[bytes]:
     for column in side.values:
         yield _signed(column)
-    if has_spread:
-        yield _signed(side.spread.samples)
-        yield _numbers(side.spread.seen)
-        yield _floats(side.spread.variance)
-        yield _floats(side.spread.lean)
+    for spread in side.spreads:
+        yield _signed(spread.samples)
+        yield _numbers(spread.seen)
+        yield _floats(spread.variance)
+        yield _floats(spread.lean)
+        if spread.choice:
+            yield _floats(spread.renewed)
 
 
 def _numbers(numbers: Iterable[int]) -> bytes:

@@ -15,6 +15,7 @@ from spprof.records import NamedTuple, dataclass, field
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.analysis.sites import Choice
     from spprof.pprof.profile import Column
 
 
@@ -42,6 +43,10 @@ class Spread:
     """V, in the column's unit squared."""
     lean: list[float] = field(default_factory=list)
     """S / V, in the column's unit; 0 where V is 0."""
+    renewed: list[float] = field(default_factory=list)
+    """At a peak what of V is of blocks that were replaced."""
+    choice: Choice | None = None
+    """Among what a peak was chosen; None: it was not, or nothing is known of it."""
 
 
 @dataclass
@@ -55,7 +60,8 @@ class Side:
     """What lost samples stood for: the upper end of the whole lies that much higher."""
     values: list[list[int]] = field(default_factory=list)
     """For each column, entry by entry."""
-    spread: Spread = field(default_factory=Spread)
+    spreads: list[Spread] = field(default_factory=list)
+    """For each of the report's ``spread_columns``."""
 
 
 @dataclass
@@ -68,8 +74,8 @@ class Report:
     columns: list[Column]
     first_column: int
     """Which is shown first."""
-    spread_column: int
-    """Which has intervals; -1: none."""
+    spread_columns: list[int]
+    """Which have intervals."""
     threads: list[str]
     """Names; entries refer to them."""
     places: list[Place]

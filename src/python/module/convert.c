@@ -78,6 +78,9 @@ static PyObject *convert_stats(const spprof_stats *stats, const char *native_mod
     COUNT(forked_serial)
     COUNT(birth)
     COUNT(mapped_bytes)
+    COUNT(longest_rate)
+    COUNT(budget_ppm)
+    COUNT(spent_ns)
     COUNT(epochs)
 #undef COUNT
     whole = whole && put_count(dict, "sampling_rate_bytes", stats->rate);

@@ -81,11 +81,12 @@ static const char *enter_native_mode(const char *wanted) {
 
 /* ---- Lifecycle ---- */
 
-static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *mode) {
+static PyObject *start_engine(uint32_t rate, uint32_t budget_ppm, const uint64_t *seed, const char *mode) {
     sp_pycode_watch_with_gil();
     sp_pyframes_register();
     sp_pymem_hook_install_with_gil(strcmp(mode, "off") != 0);
     spprof_set_native(strcmp(mode, "off") != 0);
+    spprof_set_budget(budget_ppm);
     spprof_status status = spprof_start(rate, seed);
     if (status == SPPROF_OK) {
         native_mode = mode;
@@ -99,10 +100,11 @@ static PyObject *start_engine(uint32_t rate, const uint64_t *seed, const char *m
 static PyObject *start(PyObject *module, PyObject *arguments) {
     (void)module;
     unsigned long rate;
+    unsigned int budget_ppm;
     const char *wanted;
     PyObject *seed_object;
     if (!sp_pyinterpreter_controls_with_gil("heap", "start")) return NULL;
-    if (!PyArg_ParseTuple(arguments, "ksO:start", &rate, &wanted, &seed_object)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "ksOI:start", &rate, &wanted, &seed_object, &budget_ppm)) return NULL;
     uint64_t seed = 0;
     if (seed_object != Py_None) {
         seed = PyLong_AsUnsignedLongLongMask(seed_object);
@@ -112,7 +114,7 @@ static PyObject *start(PyObject *module, PyObject *arguments) {
     if (spprof_is_active()) return raise_status(SPPROF_ALREADY_ACTIVE);
     if (rate > SPPROF_RATE_MAX) return raise_status(SPPROF_BAD_RATE);
     const char *mode = enter_native_mode(wanted);
-    return mode ? start_engine((uint32_t)rate, seed_object == Py_None ? NULL : &seed, mode) : NULL;
+    return mode ? start_engine((uint32_t)rate, budget_ppm, seed_object == Py_None ? NULL : &seed, mode) : NULL;
 }
 
 static PyObject *stop(PyObject *module, PyObject *unused) {
@@ -243,7 +245,7 @@ static PyObject *kept(PyObject *module, PyObject *unused) {
 /* ---- The module ---- */
 
 static PyMethodDef methods[] = {
-    {"start", start, METH_VARARGS, "start(rate_bytes, native, seed)"},
+    {"start", start, METH_VARARGS, "start(rate_bytes, native, seed, budget_ppm)"},
     {"stop", stop, METH_NOARGS, "stop()"},
     {"shutdown", shut_down, METH_NOARGS, "shutdown()"},
     {"is_main_interpreter", is_main_interpreter, METH_NOARGS, "is_main_interpreter() -> bool"},

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+import textwrap
 
 import spprof
 from asked_for import bytearray_size
@@ -156,6 +157,58 @@ def cpu_names():
         others = {f"spins_{other}" for other in range(3)} - {f"spins_{number}"}
         assert not [stack for stack in stacks if others & set(stack)], stacks
     assert {thread.name for thread in profile.threads} >= {f"runs {number}" for number in range(3)}, profile.threads
+
+
+def heap_of_all_under_another():
+    """An interpreter that is not the main one profiles."""
+    with Interpreter("legacy") as one, Interpreter("legacy") as two, Interpreter("isolated") as three:
+        one.run(f"from spprof import memprof\nmemprof.start({RATE_KB})")
+        scope = {}
+        exec(textwrap.dedent(KEEPS.format(0)), scope)
+        for number, interpreter in enumerate((one, two, three), 1):
+            interpreter.run(KEEPS.format(number))
+        snapshot = memprof.get_snapshot()
+        for number in range(4):
+            (stack,) = stacks_of(BIG + number, snapshot)
+            assert stack[:2] == [(f"keeps_{number}", 3), ("<module>", 5)], stack
+        one.run("memprof.stop()")
+
+
+LEAVES = """
+    import os
+
+    def leaves_{0}():
+        os.environb[b"LEFT_{0}"] = b"x" * {1}
+
+    leaves_{0}()
+"""
+LEFT = 6_000_000
+
+
+def names_of_ended_interpreters(kind):
+    """Blocks of the C library's, which nobody frees, and CPU time: their stacks keep their names, whatever comes to lie
+    where the interpreter's code was."""
+
+    def leave(number):
+        with Interpreter(kind) as one:
+            one.run(LEAVES.format(number, LEFT + number))
+            one.run(SPINS.format(number))
+        with Interpreter(kind) as one:
+            one.run(LEAVES.format(number + 50, 10))
+            one.run(MAKES.format(number))
+
+    memprof.start(RATE_KB, native="auto")
+    spprof.start(interval_ms=1)
+    in_threads(leave, range(3 if kind == "isolated" else 1))
+    snapshot, profile = memprof.get_snapshot(), spprof.stop()
+    for number in range(3 if kind == "isolated" else 1):
+        size = len(f"LEFT_{number}=") + LEFT + number + 1
+        (stack,) = [python_frames(sample) for sample in snapshot.samples if sample.size == size]
+        assert stack[-2:] == [(f"leaves_{number}", 5), ("<module>", 7)], stack
+        spun = [functions(sample) for sample in profile.samples if f"spins_{number}" in functions(sample)]
+        assert len(spun) >= 5, profile.samples
+        assert {stack[stack.index(f"spins_{number}") + 1] for stack in spun} == {"<module>"}, spun
+    memprof.stop()
 
 
 WORKS = """

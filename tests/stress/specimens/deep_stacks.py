@@ -4,6 +4,7 @@ import functools
 import sys
 import threading
 
+from asked_for import bytearray_size
 from rounds import SHORT, check, check_counters, count_live, finish, rounds, start_anew
 
 DEPTH = 2_000 if SHORT else 20_000
@@ -34,10 +35,10 @@ def go_deep(rate, errors):
     try:
         held = []
         descend(DEPTH, held)
-        seen = count_live(1001)
+        seen = count_live(bytearray_size(1000))
         check(rate or seen == DEPTH + 1, f"{seen} of {DEPTH + 1} blocks are seen")
         held.clear()
-        check(count_live(1001) == 0, "freed blocks are listed as live")
+        check(count_live(bytearray_size(1000)) == 0, "freed blocks are listed as live")
         sorted([Compared(200), Compared(0)])
         sys.setrecursionlimit(900)
         try:

@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 
 from asked_for import bytearray_size
+from embedded import with_shared_library, with_static_library
 from rounds import MODE, check, compiled, finish, rounds, run_program
 
 TIMES = 10
@@ -49,20 +50,7 @@ elif cycle > {first}:
 """
 
 
-def python_library():
-    """What to link to embed this Python; None: it has nothing for that."""
-    variables = sysconfig.get_config_vars()
-    shared = Path(variables["LIBDIR"]) / variables["LDLIBRARY"]
-    if shared.suffix == ".so" and shared.exists():
-        return [str(shared), f"-Wl,-rpath,{variables['LIBDIR']}"]
-    static = Path(variables["LIBPL"]) / variables["LIBRARY"]
-    if not static.exists():
-        return None
-    others = f"{variables['LIBS']} {variables['SYSLIBS']}".split()
-    return ["-Wl,-export-dynamic", "-Wl,--whole-archive", str(static), "-Wl,--no-whole-archive", *others]
-
-
-linked = python_library()
+linked = with_shared_library() or with_static_library()
 lives = 0
 if linked is None:
     print("left out: this Python has no library to embed", flush=True)

@@ -117,7 +117,12 @@ function entries(streams, header) {
 
 function readSide(streams, side, header) {
   const count = header.entries, values = header.columns.map(() => streams.signed(count));
-  if (header.spread < 0) return { ...side, values };
+  return { ...side, values, spreads: header.spread.map((_, at) => readSpread(streams, count, side.choices[at])) };
+}
+
+/** `choice`: of a peak that was chosen among others [median, upper end, renewed variance], else null. */
+function readSpread(streams, count, choice) {
   const samples = streams.signed(count), seen = streams.numbers(count, Float64Array);
-  return { ...side, values, samples, seen, variance: streams.floats(count), lean: streams.floats(count) };
+  const variance = streams.floats(count), lean = streams.floats(count);
+  return { samples, seen, variance, lean, choice, renewed: choice && streams.floats(count) };
 }

@@ -5,37 +5,51 @@ const Z = 1.959963984540054; // normal quantile of 0.975
 /** Sums over entries of one side, as `Sums` in analysis/sites.py; its interval is that of analysis/estimate.py. */
 class Sum {
   constructor() {
-    this.value = this.samples = this.seen = this.variance = this.skewness = 0;
+    this.value = this.samples = this.seen = this.variance = this.skewness = this.renewed = 0;
     this.isKnown = true;
+    this.choice = null;
   }
 
-  add(side, values, entry, hasSpread) {
+  /** `spread`: what the intervals of the column are made of; undefined where it has none. */
+  add(spread, values, entry) {
     const value = values[entry];
     if (value === 0) return;
     this.value += value;
-    if (!hasSpread) return;
-    if (side.samples[entry] < 0) this.isKnown = false;
-    const variance = side.variance[entry];
-    this.samples += Math.max(side.samples[entry], 0);
-    this.seen += side.seen[entry];
+    if (!spread) return;
+    if (spread.samples[entry] < 0) this.isKnown = false;
+    const variance = spread.variance[entry];
+    this.samples += Math.max(spread.samples[entry], 0);
+    this.seen += spread.seen[entry];
     this.variance += variance;
-    this.skewness += variance * side.lean[entry];
+    this.skewness += variance * spread.lean[entry];
+    if (!spread.choice) return;
+    this.choice = spread.choice;
+    this.renewed += spread.renewed[entry];
   }
 
   /** [low, high] at 95 %. Of a whole side: `unseen` may be there without a sample, `lost` is of lost samples. */
   interval({ unseen = 0, lost = 0 } = {}) {
-    const bend = leaning(this.variance, this.skewness), above = reach(this.variance, bend);
-    const low = Math.max(this.value + bend - above, this.seen);
-    return [low, Math.max(this.value + above, unseen && this.seen + unseen) + lost];
+    const { value, variance, skewness, seen } = this, z = this.lowReach();
+    const bend = leaning(variance, skewness, z), above = reach(variance, leaning(variance, skewness));
+    const low = Math.max(value + bend - reach(variance, bend, z), seen);
+    return [low, Math.max(value + above, unseen && seen + unseen) + lost];
+  }
+
+  /** How many standard errors the low end is below: of a peak that was chosen among others more than Z. */
+  lowReach() {
+    if (!this.choice || this.renewed <= 0) return Z;
+    const [middle, top, renewed] = this.choice;
+    const share = Math.min(this.renewed / Math.sqrt(this.variance * renewed), 1);
+    return share * middle + Math.hypot(Math.sqrt(1 - share * share) * Z, share * (top - middle));
   }
 }
 
-function leaning(variance, skewness) {
-  return variance > 0 ? Z * Z * skewness / variance : 0;
+function leaning(variance, skewness, z = Z) {
+  return variance > 0 ? z * z * skewness / variance : 0;
 }
 
-function reach(variance, bend) {
-  return bend / 2 + Math.sqrt(Z * Z * variance + bend * bend / 4);
+function reach(variance, bend, z = Z) {
+  return bend / 2 + Math.sqrt(z * z * variance + bend * bend / 4);
 }
 
 /** [low, high] of new less old, two runs with no sample in common. */

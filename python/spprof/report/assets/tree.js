@@ -5,7 +5,9 @@ class Chosen {
   constructor(report, column, thread) {
     this.report = report;
     this.column = report.columns[column];
-    this.hasSpread = column === report.spread;
+    const spread = report.spread.indexOf(column);
+    this.hasSpread = spread >= 0;
+    this.spreads = report.sides.map((side) => side.spreads[spread]);
     this.isDifference = report.sides.length > 1;
     this.values = report.sides.map((side) => filtered(side.values[column], report.entryThread, thread));
     this.widths = this.values.length === 1 ? this.values[0] : larger(...this.values);
@@ -26,7 +28,7 @@ class Chosen {
 
   add(sums, entry) {
     for (let side = 0; side < sums.length; side++) {
-      sums[side].add(this.report.sides[side], this.values[side], entry, this.hasSpread);
+      sums[side].add(this.spreads[side], this.values[side], entry);
     }
   }
 
