@@ -105,7 +105,7 @@ def run(folder: Path, place: str, ending: str, output: str, *, with_us: bool) ->
     for path in sorted((folder / "files").iterdir()):
         if path.name.startswith(".") and ending in LEAVE_NONE:
             continue  # what was being written when the program was killed
-        outcome.files[re.sub(r"\.\d+$", ".N", path.name)] = is_whole(path)
+        outcome.files[re.sub(r"^out\.\d+\.", "out.N.", path.name)] = is_whole(path)
     return outcome
 
 
@@ -128,7 +128,7 @@ def expected_files(place: str, ending: str, output: str) -> set[str]:
     """Names of the files that there should be."""
     first = "out.html" if output == "html" else "out.pb.gz"
     firsts = {first, "out.cpu.pb.gz"} if output == "--cpu" else {first}
-    children = {f"{name}.N" for name in firsts} if place == "child" else set()
+    children = {name.replace("out.", "out.N.", 1) for name in firsts} if place == "child" else set()
     ends_with_none = output != "--every" and (ending in TOLD or ending in LEAVE_NONE)
     if ends_with_none and place == "child":
         return firsts

@@ -120,5 +120,4 @@ def refusal(path: str, force: bool) -> str | None:
 
 def format_of_output(path: str) -> str:
     """The format of a file of that name: pprof, unless its suffix means another."""
-    known = path.lower().endswith(tuple(formats.SUFFIXES))
-    return formats.format_of(path) if known else "pprof"
+    return formats.format_of(path) if formats.suffix_of(path) else "pprof"

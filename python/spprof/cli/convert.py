@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     output = arguments.output
-    if not output.lower().endswith(tuple(formats.SUFFIXES)):
+    if not formats.suffix_of(output):
         arguments.parser.error(f"the suffix of {visible(output)} names no format; use {', '.join(formats.SUFFIXES)}")
     reason = refusal(output, arguments.force)
     if reason:

@@ -5,7 +5,7 @@
                           ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
                           ├─ os.execv, os.execve ─► the files, as that may fail
                           ├─ every SECONDS, on a thread ─► the files      │
-                          └─ forks ─► the child: the same for FILE.<pid> ─┘   (a child says nothing)
+                          └─ forks ─► the child: the same for x.<pid>.… ──┘   (a child says nothing)
 
 Threads: one writer at a time, under a lock. A signal that comes while its own thread is writing waits for the end of
 it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
 from spprof.cli import recordings, summary
+from spprof.cli.outputs import of_process
 from spprof.cli.terminal import say
 from spprof.text import visible
 
@@ -101,8 +102,7 @@ class Recorder:
 
     def _path(self, recording: Recording) -> str:
         """Where this process writes."""
-        output = recording.output
-        return output if os.getpid() == self._first_pid else f"{output}.{os.getpid()}"
+        return of_process(recording.output, os.getpid(), self._first_pid)
 
     def start(self) -> None:
         """Begins to sample, and arranges for the files to be written."""

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from spprof import _engine, environment
 from spprof.cli import interpreter_options
-from spprof.cli.arguments import absolute, refusal
+from spprof.cli.arguments import refusal
+from spprof.cli.outputs import beside, output_of
 from spprof.cli.terminal import say
 from spprof.text import visible
 
@@ -119,7 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The file is for: spprof table, tree, stats, diff; go tool pprof; Pyroscope, Parca, Grafana.",
         allow_abbrev=False,
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (spprof-<script>.<pid>.pb.gz)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE|DIR/",
+        help="where to write (spprof-<program>.<pid>.pb.gz), or a folder for such names, made if missing",
+    )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
     parser.add_argument(
         "--rate-kb", type=_rate, default=512, metavar="N", help="mean KiB between samples (512); 0: every allocation"
@@ -194,15 +200,18 @@ def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, pro
         parser.error("--no-heap leaves nothing to record; add --cpu")
     name = os.path.basename(program.rstrip(os.sep)) or "program"
     try:
-        output = absolute(arguments.output or f"spprof-{name}.{os.getpid()}.pb.gz")
+        output = output_of(arguments.output, name, os.getpid())
     except FileNotFoundError:
         parser.error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
+    except OSError as error:
+        parser.error(f"cannot make the folder {visible(arguments.output)}: {error.strerror}")
+    is_named = arguments.output and not arguments.output.endswith(os.sep)
     if arguments.cpu is None:
         outputs = output, ""
     elif arguments.no_heap:
-        outputs = "", output if arguments.output else _beside(output)
+        outputs = "", output if is_named else beside(output)
     else:
-        outputs = output, _beside(output)
+        outputs = output, beside(output)
         if is_written_directly(output):
             parser.error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
     for path in filter(None, outputs):
@@ -212,15 +221,6 @@ def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, pro
         if arguments.every and is_written_directly(path):
             parser.error(f"--every rewrites the file, and {visible(path)} cannot be; use a regular file")
     return outputs
-
-
-def _beside(output: str) -> str:
-    """The name of the CPU profile beside that of the heap."""
-    from spprof.formats import SUFFIXES
-
-    suffix = next((suffix for suffix in SUFFIXES if output.lower().endswith(suffix)), "")
-    end = len(output) - len(suffix)
-    return f"{output[:end]}.cpu{output[end:]}"
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:

@@ -60,6 +60,13 @@ def _is_written_directly(path: str) -> bool:
     return False
 
 
+def suffix_of(path: str) -> str:
+    """The end of the path's name that means a format, as it is written there; "" where there is none."""
+    lowered = path.lower()
+    length = next((len(suffix) for suffix in SUFFIXES if lowered.endswith(suffix)), 0)
+    return path[len(path) - length :]
+
+
 def format_of(path: str, format: str | None = None) -> str:
     """The name of the format, or of the one that the suffix of ``path`` means. ValueError: neither is known."""
     known = ", ".join(map(repr, FORMATS))
@@ -67,10 +74,9 @@ def format_of(path: str, format: str | None = None) -> str:
         if format not in FORMATS:
             raise ValueError(f"unknown format {format!r}; this version writes {known}")
         return format
-    lowered = path.lower()
-    for suffix, name in SUFFIXES.items():
-        if lowered.endswith(suffix):
-            return name
+    suffix = suffix_of(path).lower()
+    if suffix:
+        return SUFFIXES[suffix]
     raise ValueError(
         f"the suffix of {path!r} names no format; pass format= with one of {known}, "
         f"or use one of the suffixes {', '.join(SUFFIXES)}"
