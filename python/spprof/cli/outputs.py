@@ -1,8 +1,8 @@
 """Where a run writes: names of files by program, process and kind.
 
-    -o x.pb.gz     x.pb.gz, of CPU time x.cpu.pb.gz             other processes: x.<pid>.pb.gz, x.<pid>.cpu.pb.gz
-    -o DIR/        DIR/spprof-<program>.<pid>.pb.gz             the same, each with its own pid
-    nothing        spprof-<program>.<pid>.pb.gz                 the same
+-o x.pb.gz     x.pb.gz, of CPU time x.cpu.pb.gz             other processes: x.<pid>.pb.gz, x.<pid>.cpu.pb.gz
+-o DIR/        DIR/spprof-<program>.<pid>.pb.gz             the same, each with its own pid
+nothing        spprof-<program>.<pid>.pb.gz                 the same
 """
 
 from __future__ import annotations
