@@ -481,7 +481,7 @@ BAD_FILES = {
     "text": (b"hello, world\n" * 10, "not a pprof profile"),
     "program": (b"\x7fELF" + bytes(100), "it is a program or library"),
     "zip": (b"PK\x03\x04" + bytes(100), "it is a zip archive"),
-    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd -d"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"),
     "zeros": (bytes(1000), "not a pprof profile"),
     "zip bomb": (bomb(1 << 30), "it unpacks to more than 256 MiB"),
     "many members": (packed(b"") * 100_000, "gzip members"),
