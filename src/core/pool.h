@@ -38,9 +38,9 @@ static inline void sp_already_counted_begin(const void *old) {
 
 /* Whether the lower realloc of `old` to `size` is that one. */
 static inline bool sp_is_already_counted(const void *old, size_t size) {
+    if (size > SP_HANDOFF_MAX) return false;
     uintptr_t counted = spprof_this_thread.already_counted;
-    bool reached = __builtin_expect(counted - (uintptr_t)old <= SP_ALREADY_COUNTED_REACH, 0);
-    return reached && counted != 0 && size <= SP_HANDOFF_MAX;
+    return __builtin_expect(counted - (uintptr_t)old <= SP_ALREADY_COUNTED_REACH, 0) && counted != 0;
 }
 
 /* The lower hook that counts has seen it. */
