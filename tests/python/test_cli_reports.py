@@ -394,7 +394,7 @@ def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
     assert printed("table", cpu).splitlines() == [
         "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "        own                 total           site",
-        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12)",
+        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12) in inflate",
         "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (/srv/app/" + "long/" * 40 + "evil.py:3)",
     ]
     table = document("table", cpu)
