@@ -23,9 +23,9 @@ COMPILER = "GCC: (Debian 12.2.0"
 # the same of PyObject_*.
 EXACT = {
     "preloaded, never started": ("never", True, [2, 2, 1, 0, 0, 0]),
-    "patched": ("started", False, [15, 18, 20, 9, 14, 11]),
-    "patched, stopped": ("stopped", False, [15, 18, 20, 0, 0, 0]),
-    "preloaded": ("started", True, [17, 20, 21, 9, 14, 11]),
+    "patched": ("started", False, [15, 18, 17, 9, 14, 11]),
+    "patched, stopped": ("stopped", False, [15, 18, 17, 0, 0, 0]),
+    "preloaded": ("started", True, [17, 20, 18, 9, 14, 11]),
 }
 A_SAMPLE_AT_MOST = 5200
 """With its free, below three Python frames: some 4300 to 5000."""

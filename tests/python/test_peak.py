@@ -17,7 +17,7 @@ def test_sites_of_the_peak_are_what_was_live_then(child: Child):
 
 def test_both_peaks_are_exact_at_every_step(child: Child):
     """Of allocations, frees, reallocs, stops, starts and resets, in a table of stacks that evicts."""
-    few = {"SPPROF_STACKS_MAX": "512"}
+    few = {"SPPROF_STACKS_MAX": "256"}
     child.run(specimen("peak/exact_at_every_step"), "2000", "1", environment=few)
 
 

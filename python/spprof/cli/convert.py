@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof import formats
-from spprof.cli.arguments import add_output_arguments, read, refusal
+from spprof.cli.arguments import add_output_arguments, refusal
+from spprof.cli.inputs import read
 from spprof.text import visible
 
 if TYPE_CHECKING:

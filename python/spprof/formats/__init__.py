@@ -18,10 +18,18 @@ from spprof.reserve import with_reserve, without_reserve
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Protocol
+    from typing import Protocol, Union
 
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile
+
+    class BinaryFile(Protocol):
+        """An open file that takes bytes."""
+
+        def write(self, data: bytes, /) -> object:
+            """Takes all of ``data``."""
+
+    Target = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], BinaryFile]
 
     class Format(Protocol):
         """A module that writes a format."""
@@ -38,15 +46,19 @@ SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed",
 
 def save(
     profile: Profile,
-    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    path: Target,
     format: str | None = None,
     timeline: Sequence[Chart] | None = None,
 ) -> None:
-    """Write ``profile`` to ``path`` in ``format``, or in that of the suffix where it is None.
+    """Write ``profile`` to ``path`` in ``format``, or in that which ``format_for`` tells where it is None.
 
     ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
-    before is still there.
+    before is still there. Of a file object whatever its ``write`` raises.
     """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        for chunk in FORMATS[format_for(path, format)].write(profile, timeline):
+            path.write(chunk)
+        return
     target = os.fsdecode(path)
     module = FORMATS[format_of(target, format)]
     write = without_reserve if _is_written_directly(target) else with_reserve
@@ -58,6 +70,15 @@ def _is_written_directly(path: str) -> bool:
     with suppress(OSError):
         return is_written_directly(path)
     return False
+
+
+def format_for(path: Target, format: str | None) -> str:
+    """The same for whatever can be saved to: a file object without a format means pprof. ValueError as there."""
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return format_of(os.fsdecode(path), format)
+    if not callable(getattr(path, "write", None)):
+        raise TypeError(f"save() takes a path or a binary file object, not {type(path).__name__}")
+    return format_of("", format or "pprof")
 
 
 def suffix_of(path: str) -> str:
