@@ -171,6 +171,12 @@ def test_a_view_that_a_file_lacks_is_named_with_those_it_has(file: Path):
     assert "not allowed with" in both.stderr
 
 
+def test_views_know_the_names_of_other_tools():
+    shown = document("table", PROFILES / "ddtrace.pb.gz", "--view", "live")
+    assert shown["sample_type"] == "heap-space"
+    assert document("tree", PROFILES / "ddtrace.pb.gz", "--view", "allocated")["sample_type"] == "alloc-space"
+
+
 def test_an_empty_table_leads_to_the_peak(heap: NaiveHeap, tmp_path: Path):
     for block in heap.blocks:
         block.live = False
