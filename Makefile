@@ -127,14 +127,14 @@ REQUIREMENTS = $(foreach of,build test packaging pythons lint,tools/requirements
 venv-for-all:
 	@$(PYTHON) tools/venv.py $(VENV) $(REQUIREMENTS)
 
-dependencies: $(foreach name,allocators libunwind chromium libfuzzer,$(DEPS)/$(name))
+dependencies: $(foreach name,allocators libunwind chromium libfuzzer valgrind,$(DEPS)/$(name))
 
 fresh-results:
 	@rm -rf $(RESULTS)
 
 # ---- Suites, each recorded. What they need is installed before: see run-tests.
 
-run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind run-c run-tidy run-accuracy run-python
+run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind run-c run-tidy run-accuracy run-python
 
 run-c:
 	$(call record-meson,c,$(VENV)/build-checked,testlog)

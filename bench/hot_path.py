@@ -61,7 +61,7 @@ def malloc_variants(folder: Path) -> list[Variant]:
     return [
         Variant("nothing", loop, []),
         Variant("empty pass-through", loop, [], empty),
-        Variant("spprof, stopped", loop, [], ours),
+        Variant("spprof, never started", loop, [], ours),
         Variant("spprof, 512 KiB", loop, [str(RATE)], ours),
     ]
 

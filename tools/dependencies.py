@@ -98,7 +98,8 @@ TABLE = {
     ),
     # Its archive alone; without one tests/fuzz/driver.c does the work.
     "libfuzzer": Dependency(LIBFUZZERS),
-    "valgrind": Dependency(("valgrind",), lambda: has_program("valgrind"), required=True),
+    # With its headers, by which a program tells callgrind what to count.
+    "valgrind": Dependency(("valgrind",), lambda: has_program("valgrind") and has_header("valgrind/callgrind.h")),
 }
 
 

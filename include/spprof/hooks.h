@@ -112,8 +112,8 @@ static inline uint64_t spprof_hash_address(uintptr_t address) {
 
 /* Where an address counts in a filter without end: 1.118 counters for each 16 bytes, so that blocks beside each other
  * count beside each other, but not at the same one, and blocks at a distance that a power of two divides are scattered.
- * (2³⁰ times half the square root of 5, an odd number that is one operand of a multiplication.) Its last bits choose the
- * shard of the live table, so that a counter belongs to one shard's lock, however large the filter. */
+ * (2³⁰ times half the square root of 5, an odd number that is one operand of a multiplication.) Its last bits choose
+ * the shard of the live table, so that a counter belongs to one shard's lock, however large the filter. */
 static inline uint32_t spprof_filter_place(uintptr_t address) {
     return (uint32_t)((uint64_t)address * UINT64_C(0x478DDE6F) >> 34);
 }

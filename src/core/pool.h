@@ -7,8 +7,8 @@
  * That a realloc is already counted is not taken back when the pool does not hand it down, so that the pool's hook can
  * end in the call of the original. The address is the pool's then, and no lower hook is given it before another such
  * realloc of this thread has taken the place. (Unless its arena is unmapped, and malloc, given the same memory, hands
- * out a block at that very address, which this thread reallocates without a small realloc in between. Then one decision
- * is missed.)
+ * out a block at that very address, which this thread reallocates to a small size without a small realloc of the pool's
+ * in between. Then one decision about a small block is missed.)
  *
  * Threads: each its own words (spprof_thread).
  * Signals: a handler that reallocates between hook and lower hook takes the place, and the realloc is counted again.
@@ -36,8 +36,9 @@ static inline void sp_already_counted_begin(const void *old) {
     spprof_this_thread.already_counted = (uintptr_t)old;
 }
 
-/* Whether the lower realloc of `old` is that one. */
-static inline bool sp_is_already_counted(const void *old) {
+/* Whether the lower realloc of `old` to `size` is that one. */
+static inline bool sp_is_already_counted(const void *old, size_t size) {
+    if (size > SP_HANDOFF_MAX) return false;
     uintptr_t counted = spprof_this_thread.already_counted;
     return __builtin_expect(counted - (uintptr_t)old <= SP_ALREADY_COUNTED_REACH, 0) && counted != 0;
 }

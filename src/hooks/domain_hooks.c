@@ -115,7 +115,7 @@ SLOW void *direct_realloc_already_counted(const domain *domain, void *ctx, void 
 }
 
 static inline void *direct_realloc(const domain *domain, void *ctx, void *old, size_t size) {
-    if (sp_is_already_counted(old)) return direct_realloc_already_counted(domain, ctx, old, size);
+    if (sp_is_already_counted(old, size)) return direct_realloc_already_counted(domain, ctx, old, size);
     bool passes = spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return domain->original.realloc(ctx, old, size);
     return direct_realloc_slow(domain, ctx, old, size, !passes);

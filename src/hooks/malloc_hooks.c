@@ -91,7 +91,7 @@ SLOW void *realloc_already_counted(void *old, size_t size) {
 }
 
 void *sp_hook_realloc(void *old, size_t size) {
-    if (sp_is_already_counted(old)) return realloc_already_counted(old, size);
+    if (sp_is_already_counted(old, size)) return realloc_already_counted(old, size);
     bool passes = spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return sp_originals.realloc(old, size);
     return realloc_slow(old, size, !passes);

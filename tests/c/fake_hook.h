@@ -34,7 +34,7 @@ static inline void release(uintptr_t n) {
 }
 
 static inline void *reallocate(void *old, size_t size, void *result) {
-    bool counted = sp_is_already_counted(old);
+    bool counted = sp_is_already_counted(old, size);
     if (counted) sp_already_counted_end();
     bool passes = counted || spprof_passes(size);
     if (passes && !spprof_may_be_live(old)) return result;

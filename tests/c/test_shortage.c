@@ -337,6 +337,17 @@ TEST(test_already_counted_is_one_realloc) {
     assert_live(1, 50);
 }
 
+/* Malloc may have been given the memory of an arena, and the block at that address grow. */
+TEST(test_a_realloc_to_a_size_of_no_pool_is_not_already_counted) {
+    start(0);
+    sp_already_counted_begin(at(10));
+    reallocate(at(10), 610, at(10));
+    assert_live(1, 610);
+    sp_already_counted_begin(at(10));
+    reallocate(at(10), 609, at(10));
+    assert_live(0, 0);
+}
+
 TEST(test_already_counted_reaches_no_other_block) {
     start(0);
     allocate(10, 100);
@@ -410,6 +421,7 @@ int main(void) {
         cmocka_unit_test(test_a_handed_off_sample_weighs_by_its_own_size),
         cmocka_unit_test(test_an_already_counted_realloc_is_moved_without_a_decision),
         cmocka_unit_test(test_already_counted_is_one_realloc),
+        cmocka_unit_test(test_a_realloc_to_a_size_of_no_pool_is_not_already_counted),
         cmocka_unit_test(test_already_counted_reaches_no_other_block),
         cmocka_unit_test(test_a_realloc_within_one_that_is_already_counted_is_decided),
         cmocka_unit_test(test_already_counted_leaves_the_countdown),

@@ -20,6 +20,7 @@ from specimens import specimen
 from spprof import _engine
 from spprof.analysis.sites import SiteKey
 from spprof.cli import run as run_verb
+from spprof.cli.outputs import of_process
 
 BYTES = 10_000_000
 
@@ -76,11 +77,11 @@ def test_forked_children_write_files_of_their_own(place: Place):
     place.write(specimen("cli_files/forked_children_write_files_of_their_own"))
     worker, child = place.run("program.py", str(BYTES), environment=seeded(place)).stdout.split()
     assert sorted(path.name for path in place.folder.glob("out*")) == sorted(
-        ["out.pb.gz", f"out.pb.gz.{worker}", f"out.pb.gz.{child}"]
+        ["out.pb.gz", f"out.{worker}.pb.gz", f"out.{child}.pb.gz"]
     )
     # The object itself is another block on that line, which may be sampled too.
-    in_worker = place.sites(f"out.pb.gz.{worker}")[SiteKey("work", str(place.script), 10)]
-    in_child = place.sites(f"out.pb.gz.{child}")[SiteKey("<module>", str(place.script), 18)]
+    in_worker = place.sites(f"out.{worker}.pb.gz")[SiteKey("work", str(place.script), 10)]
+    in_child = place.sites(f"out.{child}.pb.gz")[SiteKey("<module>", str(place.script), 18)]
     assert BYTES < in_worker < 1.2 * BYTES
     assert 2 * BYTES < in_child < 2.4 * BYTES
     assert max(place.sites().values(), default=0) < BYTES
@@ -184,6 +185,38 @@ def test_the_file_is_named_after_the_script_and_is_ours_alone(place: Place):
     (file,) = place.folder.glob("*.pb.gz")
     assert file.name == f"spprof-program.py.{ours.stdout.strip()}.pb.gz"
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("output", "of_child"),
+    [
+        ("x.pb.gz", "x.7.pb.gz"),
+        ("/a.b/x.html", "/a.b/x.7.html"),
+        ("x.cpu.pb.gz", "x.7.cpu.pb.gz"),
+        ("spprof-app.py.4711.pb.gz", "spprof-app.py.7.pb.gz"),
+        ("spprof-app.py.4711.cpu.pb.gz", "spprof-app.py.7.cpu.pb.gz"),
+        ("x.prof", "x.7.prof"),
+        ("/a.b/x", "/a.b/x.7"),
+        ("x.JSON", "x.7.JSON"),
+    ],
+)
+def test_the_id_of_another_process_stands_before_the_suffix(output: str, of_child: str):
+    assert of_process(output, 7, 4711) == of_child
+    assert of_process(output, 4711, 4711) == output
+
+
+def test_a_slash_makes_a_folder_for_files_of_the_usual_names(place: Place):
+    place.write("import os; print(os.getpid(), flush=True); os.fork() or print(os.getpid())")
+    command = [*SPPROF, "run", "--rate-kb", "1", "--cpu", "-o", "new/folder/", "program.py"]
+    finished = place.call(command)
+    assert finished.returncode == 0, finished.stderr
+    first, child = finished.stdout.split()
+    names = [f"spprof-program.py.{pid}.{kind}" for pid in (first, child) for kind in ("pb.gz", "cpu.pb.gz")]
+    assert sorted(path.name for path in (place.folder / "new" / "folder").iterdir()) == sorted(names)
+    assert place.call(command).returncode == 0, "the folder may be there"
+    (place.folder / "file").write_text("")
+    refused = place.call([*SPPROF, "run", "-o", "file/", "program.py"])
+    assert (refused.returncode, "cannot make the folder" in refused.stderr) == (2, True)
 
 
 def test_a_fifo_is_written_to(place: Place):

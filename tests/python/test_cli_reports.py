@@ -11,16 +11,19 @@ import re
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from child import TIMEOUT_SECONDS
-from naive_cpu import MAIN_ID, NaiveCpu
+from naive_cpu import MAIN_ID, NaiveCpu, random_cpu
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
+from spprof.analysis.by_site import Tally
 from spprof.cli import terminal
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile, written
+from spprof.pprof.processes import Lineage
 from spprof.pprof.profile import HEAP_TYPES, PEAK_TYPES, Location, Profile, Sample, ValueType
 from spprof.pprof.wire import bytes_field, varint
 
@@ -58,6 +61,11 @@ def document(*words: str | Path) -> dict[str, Any]:
 @pytest.fixture
 def heap() -> NaiveHeap:
     return random_heap(3, STACKS)
+
+
+@pytest.fixture
+def ticks() -> NaiveCpu:
+    return random_cpu(11, STACKS)
 
 
 @pytest.fixture
@@ -330,7 +338,8 @@ def test_merge_adds_files_up(file: Path, tmp_path: Path):
 def test_merge_of_unlike_files_is_an_error(file: Path, tmp_path: Path):
     finished = spprof("merge", file, PROFILES / "go-cpu.pb.gz", "-o", tmp_path / "out.pb.gz")
     assert (finished.returncode, finished.stdout) == (1, "")
-    assert "other sample types" in finished.stderr
+    assert "only like profiles add up" in finished.stderr
+    assert finished.stderr.count(".pb.gz") == 2, "both files are named"
     assert not (tmp_path / "out.pb.gz").exists()
 
 
@@ -385,7 +394,7 @@ def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
     assert printed("table", cpu).splitlines() == [
         "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "        own                 total           site",
-        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12)",
+        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12) in inflate",
         "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (/srv/app/" + "long/" * 40 + "evil.py:3)",
     ]
     table = document("table", cpu)
@@ -472,7 +481,7 @@ BAD_FILES = {
     "text": (b"hello, world\n" * 10, "not a pprof profile"),
     "program": (b"\x7fELF" + bytes(100), "it is a program or library"),
     "zip": (b"PK\x03\x04" + bytes(100), "it is a zip archive"),
-    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd -d"),
+    "zstd": (b"\x28\xb5\x2f\xfd" + bytes(100), "zstd"),
     "zeros": (bytes(1000), "not a pprof profile"),
     "zip bomb": (bomb(1 << 30), "it unpacks to more than 256 MiB"),
     "many members": (packed(b"") * 100_000, "gzip members"),
@@ -530,7 +539,7 @@ def test_a_file_that_is_not_there_is_named_by_every_verb(tmp_path: Path, verb: s
 
 
 def test_a_folder_is_no_file(tmp_path: Path):
-    finished = spprof("table", tmp_path)
+    finished = spprof("convert", tmp_path, "-o", tmp_path / "x.json")
     assert (finished.returncode, finished.stderr) == (1, f"spprof: {tmp_path}: Is a directory\n")
 
 
@@ -547,7 +556,7 @@ def test_help_and_version_and_bad_usage():
     assert "preload-path" in printed("--help")
     assert printed("--version").startswith("spprof 0.")
     assert os.path.isfile(printed("preload-path").strip())
-    for words in ([], ["nope"], ["table"], ["table", "--nope", "x"], ["flamegraph", "x"], ["table", "x", "-n", "-1"]):
+    for words in ([], ["nope"], ["table"], ["table", "--nope", "x"], ["flamegraph"], ["table", "x", "-n", "-1"]):
         finished = spprof(*words)
         assert finished.returncode == 2, words
         assert finished.stderr.startswith("usage: "), words
@@ -555,3 +564,80 @@ def test_help_and_version_and_bad_usage():
 
 def test_reading_and_tabling_leave_the_profiler_alone(file: Path):
     assert read_profile(str(file)).is_heap
+
+
+# ---- Several files
+
+
+@pytest.fixture
+def folder(heap: NaiveHeap, ticks: NaiveCpu, tmp_path: Path) -> Path:
+    """Two heap profiles of processes without relatives, a CPU profile, and a page."""
+    folder = tmp_path / "profiles"
+    folder.mkdir()
+    for number, one in enumerate((heap, random_heap(4, STACKS)), 4711):
+        snapshot = replace(one.snapshot(), lineage=Lineage(((number, number),)))
+        snapshot.save(folder / f"app.{number}.pb.gz")
+    ticks.profile().save(folder / "app.cpu.pb.gz")
+    heap.snapshot().save(folder / "app.html")
+    return folder
+
+
+@pytest.mark.parametrize("verb", ["table", "tree"])
+def test_heap_profiles_of_a_folder_are_added_up(verb: str, heap: NaiveHeap, folder: Path):
+    whole = heap.snapshot().estimated_heap_bytes + random_heap(4, STACKS).snapshot().estimated_heap_bytes
+    assert document(verb, folder)["value"] == pytest.approx(whole, abs=1)
+    names = [str(folder / f"app.{number}.pb.gz") for number in (4711, 4712)]
+    assert document(verb, *names)["value"] == pytest.approx(whole, abs=1)
+    assert document(verb, *names, folder / "app.cpu.pb.gz") == document(verb, folder)
+
+
+def test_cpu_profiles_are_chosen_by_what_they_hold(ticks: NaiveCpu, folder: Path):
+    assert document("table", "--cpu", folder)["value"] == ticks.sampled_ns
+    assert [one["type"] for one in document("stats", "--cpu", folder)["sample_types"]] == ["samples", "cpu"]
+    for path in folder.glob("app.471*"):
+        path.unlink()
+    assert document("table", folder)["unit"] == "nanoseconds", "where there are no others they are meant"
+
+
+def test_folders_and_files_without_what_is_wanted_are_named(folder: Path, tmp_path: Path):
+    (tmp_path / "empty").mkdir()
+    empty = spprof("table", tmp_path / "empty")
+    assert (empty.returncode, empty.stderr) == (1, f"spprof: {tmp_path / 'empty'}: the folder has no .pb.gz files\n")
+    none = spprof("table", "--cpu", folder / "app.4711.pb.gz")
+    assert (none.returncode, none.stderr.endswith("app.4711.pb.gz: there is no CPU profile\n")) == (1, True)
+
+
+def test_a_table_by_process_says_which_one_holds_how_much(heap: NaiveHeap, folder: Path):
+    groups = document("table", "--by", "process", folder)["groups"]
+    other = random_heap(4, STACKS).snapshot()
+    ends = heap.snapshot(), other
+    told = {group["name"]: (group["own"], group["own_low"], group["own_high"]) for group in groups}
+    expected = {
+        f"process {number}": (one.estimated_heap_bytes, *(Tally(profile_of(one), 3).whole.interval() or ()))
+        for number, one in enumerate(ends, 4711)
+    }
+    assert told.keys() == expected.keys()
+    for name, numbers in expected.items():
+        assert told[name] == pytest.approx(numbers, abs=2)
+    lines = printed("table", "--by", "process", folder).splitlines()
+    assert lines[1].endswith("process")
+    assert {line.split()[-1] for line in lines[2:4]} == {"4711", "4712"}
+
+
+def test_a_table_by_thread(folder: Path, ticks: NaiveCpu):
+    groups = document("table", "--cpu", "--by", "thread", folder)["groups"]
+    spent: dict[int, int] = {}
+    for tick in ticks.ticks:
+        spent[tick.thread_id] = spent.get(tick.thread_id, 0) + tick.weight_ns
+    assert {int(group["name"].rpartition("(")[2].strip(")")): group["own"] for group in groups} == spent
+    assert sum(group["name"].startswith("MainThread (") for group in groups) == 1
+
+
+def test_flamegraph_has_a_name_for_its_page(folder: Path):
+    shown = spprof("flamegraph", folder / "app.4711.pb.gz")
+    assert (shown.returncode, (folder / "app.4711.html").exists()) == (0, True), shown.stderr
+    assert shown.stderr.endswith("app.4711.html\n")
+    again = spprof("flamegraph", folder / "app.4711.pb.gz")
+    assert (again.returncode, "-f overwrites it" in again.stderr) == (2, True)
+    assert spprof("flamegraph", f"{folder}/").returncode == 0
+    assert folder.with_suffix(".html").exists()

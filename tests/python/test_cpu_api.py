@@ -76,11 +76,11 @@ def test_wall_mode_sees_threads_that_wait(child: Child):
         PRELUDE
         + """
 def wait():
+    spprof.start(1, mode="wall")
     while spprof.stats().collected_samples < 10:
         time.sleep(0.01)
-spprof.start(1, mode="wall")
-wait()
-profile = spprof.stop()
+    return spprof.stop()
+profile = wait()
 assert count(profile, "wait") >= 10
 assert profile.total_ns > profile.process_ns
 assert profile.mode == "wall" and str(profile).startswith("wall: ")

@@ -339,3 +339,16 @@ def test_merging_files_of_different_periods_keeps_each_rate():
     tally = Tally(both, IN_USE)
     assert tally.whole.is_drawn
     assert tally.whole.value == pytest.approx(heaps[0].blocks[0].weight + heaps[1].blocks[0].weight, abs=1)
+
+
+def test_files_that_zstd_has_packed_are_read_where_python_can(heap: NaiveHeap):
+    zstd = pytest.importorskip("compression.zstd", reason="Python reads zstd from 3.14 on")
+    profile = profile_of(heap.snapshot())
+    plain = gzip.decompress(b"".join(written(profile)))
+    for packed in (zstd.compress(plain), zstd.compress(plain[:500]) + zstd.compress(plain[500:])):
+        assert read_bytes(packed).samples == profile.samples
+    for damaged in (packed[:-5], packed[:100] + bytes(50) + packed[150:]):
+        with pytest.raises(WireError, match=r"zstd data"):
+            read_bytes(damaged)
+    with pytest.raises(WireError, match="unpacks to more than 256 MiB"):
+        read_bytes(zstd.compress(bytes(300 << 20)))

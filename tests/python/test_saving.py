@@ -4,6 +4,7 @@ test_formats.py."""
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from child import Child
+from naive_cpu import random_cpu
 from naive_heap import NaiveHeap, python_frame, random_heap
 from specimens import specimen
 
@@ -109,3 +111,28 @@ def test_a_fifo_whose_reader_goes_away_is_an_error(tmp_path: Path):
 
 def test_an_unwritable_folder_is_an_error_and_stays_as_it_is(child: Child):
     child.run(specimen("saving/unwritable"))
+
+
+@pytest.mark.parametrize("format", ["pprof", "speedscope", "collapsed", "html", None])
+def test_a_file_object_takes_what_a_file_would_have(tmp_path: Path, format: str | None):
+    for saved in (heap_of("f").snapshot(), heap_of("f").snapshot().peak, random_cpu(3, heap_of("f").stacks).profile()):
+        written, path = io.BytesIO(), tmp_path / "x"
+        saved.save(written, format)
+        saved.save(path, format or "pprof")
+        assert written.getvalue() == path.read_bytes()
+
+
+def test_what_is_neither_path_nor_file_is_refused():
+    with pytest.raises(TypeError, match="a path or a binary file object, not int"):
+        heap_of("f").snapshot().save(1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown format 'x'"):
+        heap_of("f").snapshot().save(io.BytesIO(), "x")
+
+
+def test_what_a_file_object_raises_is_raised():
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "no room")
+
+    with pytest.raises(OSError, match="no room"):
+        heap_of("f").snapshot().save(Full())

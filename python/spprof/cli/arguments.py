@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 from spprof import formats
 from spprof.analysis.diff import type_names
-from spprof.cli.terminal import progress
 from spprof.formats.atomic_file import is_written_directly
-from spprof.pprof.file import read_profile
 from spprof.pprof.profile import VIEWS, ProfileError
 from spprof.text import visible
 
@@ -52,15 +50,6 @@ def row_count(text: str) -> int:
     if count < 0:
         raise ValueError(text)
     return count
-
-
-def read(path: str) -> Profile:
-    """The profile in the file, with progress for a person who waits. ProfileError names the file."""
-    show = progress(path)
-    profile = read_profile(path, show)
-    if show:
-        show(1.0)
-    return profile
 
 
 def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> int:
@@ -120,5 +109,4 @@ def refusal(path: str, force: bool) -> str | None:
 
 def format_of_output(path: str) -> str:
     """The format of a file of that name: pprof, unless its suffix means another."""
-    known = path.lower().endswith(tuple(formats.SUFFIXES))
-    return formats.format_of(path) if known else "pprof"
+    return formats.format_of(path) if formats.suffix_of(path) else "pprof"

@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spprof.cli.interpreter_options import has_safe_path
+from spprof.cli.program import CODE, MODULE, SCRIPT, STDIN, Program
 from spprof.cli.recorder import Recorder
 from spprof.cli.run import Settings
 
@@ -32,14 +34,18 @@ def main() -> None:
     for name in ("sys", "main"):
         module.pop(name, None)
     recorder.start()
+    program = _Program(settings, module)
     try:
-        _execute(settings, module)
+        program.run()
     except SystemExit:
         raise
     except BaseException:
         if hasattr(sys, "excepthook"):
             sys.excepthook = _without_our_frames(sys.excepthook)
         raise
+    finally:
+        if not program.has_begun:
+            recorder.forget()
 
 
 def _restore_preload(settings: Settings) -> None:
@@ -53,17 +59,20 @@ def _restore_preload(settings: Settings) -> None:
 def _dress_interpreter(settings: Settings) -> None:
     """``sys.argv`` and ``sys.path`` as the interpreter sets them for a script or for -m."""
     program, arguments = settings.program, sys.argv[2:]
-    sys.argv[:] = ["-m" if settings.is_module else program, *arguments]
+    words = Program(settings.kind, program).words
+    sys.argv[:] = [words[0], *arguments]
     if hasattr(sys, "orig_argv"):
-        how = ["-m", program] if settings.is_module else [program]
-        sys.orig_argv[:] = [sys.orig_argv[0], *settings.options, *how, *arguments]
-    if settings.is_module:
+        sys.orig_argv[:] = [sys.orig_argv[0], *settings.options, *words, *arguments]
+    is_importable = settings.kind == SCRIPT and _is_importable(program)
+    if settings.kind == MODULE:
         folder = os.getcwd()
-    elif _is_importable(program):
+    elif settings.kind in (CODE, STDIN):
+        folder = ""
+    elif is_importable:
         folder = _absolute(program)
     else:
         folder = os.path.dirname(os.path.realpath(program))
-    if not has_safe_path() or (not settings.is_module and _is_importable(program)):
+    if not has_safe_path() or is_importable:
         sys.path.insert(0, folder)
 
 
@@ -79,18 +88,57 @@ def _absolute(path: str) -> str:
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
-def _execute(settings: Settings, module: dict[str, Any]) -> None:
-    if settings.is_module or _is_importable(settings.program):
-        import runpy
+class _Program:
+    """The program, in the module that is ``__main__``."""
 
-        # What "python -m" itself calls; its frames belong to the traceback.
-        run: Callable[..., None] = runpy._run_module_as_main  # type: ignore[attr-defined]
-        if settings.is_module:
-            run(settings.program)
+    def __init__(self, settings: Settings, module: dict[str, Any]) -> None:
+        self._kind, self._name = settings.kind, settings.program
+        self._module = module
+        self._has_code = False
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of it has run: it was found, read and compiled."""
+        return self._has_code or self._module.get("__spec__") is not None
+
+    def run(self) -> None:
+        if self._kind == MODULE or (self._kind == SCRIPT and _is_importable(self._name)):
+            import runpy
+
+            # What "python -m" itself calls; its frames belong to the traceback.
+            run: Callable[..., None] = runpy._run_module_as_main  # type: ignore[attr-defined]
+            if self._kind == MODULE:
+                run(self._name)
+            else:
+                run("__main__", False)
+            return
+        if self._kind == SCRIPT:
+            code = _code(self._name, self._module)
         else:
-            run("__main__", False)
-    else:
-        exec(_code(settings.program, module), module)
+            code = _piped_code(self._module) if self._kind == STDIN else _text_code(self._name)
+        self._has_code = True
+        exec(code, self._module)
+
+
+def _piped_code(module: dict[str, Any]) -> CodeType:
+    """The code that standard input has, which is a file by that name."""
+    module["__file__"] = "<stdin>"
+    if sys.version_info < (3, 15):
+        module["__cached__"] = None
+    return compile(sys.stdin.buffer.read(), "<stdin>", "exec", dont_inherit=True)
+
+
+def _text_code(text: str) -> CodeType:
+    """The code of -c."""
+    code = compile(text, "<string>", "exec", dont_inherit=True)
+    if sys.version_info >= (3, 13):  # since when tracebacks have the lines of -c
+        import linecache
+
+        register = getattr(linecache, "_register_code", None)
+        if register is not None:
+            with suppress(Exception):
+                register(code, text, "<string>")
+    return code
 
 
 def _code(program: str, module: dict[str, Any]) -> CodeType:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof import formats
-from spprof.cli.arguments import add_output_arguments, read, refusal
+from spprof.cli.arguments import add_output_arguments, refusal
+from spprof.cli.inputs import read
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> int:
     output = arguments.output
-    if not output.lower().endswith(tuple(formats.SUFFIXES)):
+    if not formats.suffix_of(output):
         arguments.parser.error(f"the suffix of {visible(output)} names no format; use {', '.join(formats.SUFFIXES)}")
     reason = refusal(output, arguments.force)
     if reason:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_site import Tally
 from spprof.analysis.diff import change, changes, same_type
 from spprof.analysis.folding import with_folding_of
-from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, read, refusal
+from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, refusal
+from spprof.cli.inputs import read
 from spprof.cli.table import tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, site_text, visible

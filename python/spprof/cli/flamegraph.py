@@ -1,32 +1,46 @@
-"""``spprof flamegraph FILE -o OUT``: the file as a page that any browser opens."""
+"""``spprof flamegraph FILE…``: a page that any browser opens."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from spprof.cli.arguments import add_output_arguments, add_view_arguments, chosen_type, read, refusal
+from spprof.cli.arguments import add_view_arguments, chosen_type, refusal
+from spprof.cli.inputs import add_file_arguments, read_sum
+from spprof.cli.terminal import say, shell_word
+from spprof.formats import suffix_of
 
 if TYPE_CHECKING:
     import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    add_file_arguments(parser)
     add_view_arguments(parser, "which values to show first")
-    add_output_arguments(parser)
+    parser.add_argument("-o", "--output", metavar="OUT", help="where to write (the first FILE's name, with .html)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT")
     parser.set_defaults(parser=parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    reason = refusal(arguments.output, arguments.force)
+    output = arguments.output or _beside(arguments.files[0])
+    reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    profile = read(arguments.file)
-    chosen = profile.sample_types[chosen_type(profile, arguments.file, arguments)].type
+    profile = read_sum(arguments)
+    chosen = profile.sample_types[chosen_type(profile, arguments.files[0], arguments)].type
     is_named = arguments.sample_type is not None or arguments.view is not None
     from spprof.formats.atomic_file import write_file
     from spprof.report.build import report_of
     from spprof.report.page import written
 
-    write_file(arguments.output, written(report_of(profile, chosen if is_named else None)))
+    write_file(output, written(report_of(profile, chosen if is_named else None)))
+    if not arguments.output:
+        say(f"wrote {shell_word(output)}")
     return 0
+
+
+def _beside(path: str) -> str:
+    """``heap.html`` for ``heap.pb.gz``, ``profiles.html`` for the folder ``profiles/``."""
+    path = path.rstrip(os.sep) or path
+    return f"{path[: len(path) - len(suffix_of(path))]}.html"

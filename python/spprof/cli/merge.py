@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spprof import formats
-from spprof.cli.arguments import add_output_arguments, read, refusal
+from spprof.cli.arguments import add_output_arguments, refusal
+from spprof.cli.inputs import read
 from spprof.pprof.merge import merged
+from spprof.text import visible
 
 if TYPE_CHECKING:
     import argparse
@@ -22,5 +24,6 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(arguments.output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    formats.save(merged([read(path) for path in arguments.files]), arguments.output, "pprof")
+    profiles = [read(path) for path in arguments.files]
+    formats.save(merged(profiles, list(map(visible, arguments.files))), arguments.output, "pprof")
     return 0

@@ -5,7 +5,7 @@
                           ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
                           ├─ os.execv, os.execve ─► the files, as that may fail
                           ├─ every SECONDS, on a thread ─► the files      │
-                          └─ forks ─► the child: the same for FILE.<pid> ─┘   (a child says nothing)
+                          └─ forks ─► the child: the same for x.<pid>.… ──┘   (a child says nothing)
 
 Threads: one writer at a time, under a lock. A signal that comes while its own thread is writing waits for the end of
 it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
 from spprof.cli import recordings, summary
+from spprof.cli.outputs import of_process
 from spprof.cli.terminal import say
 from spprof.text import visible
 
@@ -79,9 +80,11 @@ class Recorder:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._recordings = recordings.of(settings)
-        self._notes = {"script": os.path.basename(os.path.abspath(settings.program))}
+        self._notes = {"script": settings.title}
         self._first_pid = os.getpid()
         self._reserve: dict[int, int] = {}
+        self._is_recording = False
+        self._begins_at = 0.0
         self._begin()
 
     def _begin(self) -> None:
@@ -101,15 +104,15 @@ class Recorder:
 
     def _path(self, recording: Recording) -> str:
         """Where this process writes."""
-        output = recording.output
-        return output if os.getpid() == self._first_pid else f"{output}.{os.getpid()}"
+        return of_process(recording.output, os.getpid(), self._first_pid)
 
     def start(self) -> None:
         """Begins to sample, and arranges for the files to be written."""
         self._reserve = _reserved_descriptors()
-        for recording in self._recordings:
-            recording.start()
-        atexit.register(self.finish)  # after start, which registers the shutdown: this runs before it
+        self._begins_at = monotonic() + self._settings.after
+        if not self._settings.after:
+            self._start_recordings()
+        atexit.register(self.finish)
         for number in ENDING_SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL and _engine.has_default_action(number):
                 signal.signal(number, self._on_signal)
@@ -122,6 +125,19 @@ class Recorder:
             before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
         )
         self._start_ticking()
+        self._start_timing()
+
+    def forget(self) -> None:
+        """Nothing is written: the program could not be started."""
+        self._finished = True
+
+    def _start_recordings(self) -> None:
+        """Begins to sample. The starts register a shutdown, before which ``finish`` must run."""
+        atexit.unregister(self.finish)
+        for recording in self._recordings:
+            recording.start()
+        self._is_recording = True
+        atexit.register(self.finish)
 
     def finish(self) -> None:
         """Writes the files for the last time. In the first process also says so."""
@@ -156,6 +172,10 @@ class Recorder:
     def _finish(self, only_own: bool) -> None:
         _give_back(self._reserve)
         _engine.give_reserve_back()
+        if not self._is_recording:
+            if os.getpid() == self._first_pid:
+                say("the program ended before --after had passed; nothing was recorded", flush=self._flushes)
+            return
         for recording in reversed(self._recordings):
             recording.stop()
         self._show(self._write(is_last=True, only_own=only_own))
@@ -179,6 +199,8 @@ class Recorder:
             return []
         with self._writing:
             if (self._finished or self._finisher) and not is_last:
+                return []
+            if not self._is_recording:
                 return []
             if not is_last and not only_own and monotonic() < self._quiet_until:
                 return []
@@ -272,6 +294,7 @@ class Recorder:
         self._samples_before = {recording: recording.samples() for recording in self._recordings}
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
+        self._start_timing()
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its workers end by os._exit, after their finalizers
             util.register_after_fork(self, _finish_with_worker)
@@ -283,6 +306,31 @@ class Recorder:
             start_new_thread(self._tick, ())
         except (RuntimeError, MemoryError) as error:
             self._say_failure("--every: the file is only written at the end", error)
+
+    def _start_timing(self) -> None:
+        """For --after and --for; of a forked child the same moments as of its parent."""
+        if not (self._settings.after or self._settings.duration) or self._finished:
+            return
+        try:
+            start_new_thread(self._keep_time, ())
+        except (RuntimeError, MemoryError) as error:
+            self._say_failure("--after and --for: there is no thread to keep the time", error)
+
+    def _keep_time(self) -> None:
+        waiting = allocate_lock()
+        waiting.acquire()
+        if not self._is_recording:
+            waiting.acquire(timeout=max(self._begins_at - monotonic(), 0))
+            if self._finished:
+                return
+            try:
+                self._start_recordings()
+            except Exception as error:
+                self._say_failure("--after: sampling could not begin", error)
+                return
+        if self._settings.duration:
+            waiting.acquire(timeout=max(self._begins_at + self._settings.duration - monotonic(), 0))
+            self._finish_once()
 
     def _tick(self) -> None:
         waiting = allocate_lock()

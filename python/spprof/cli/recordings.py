@@ -87,13 +87,15 @@ class CpuRecording(Recording):
 
     _last: Profile
 
-    def __init__(self, output: str, interval_ms: float) -> None:
+    def __init__(self, output: str, interval_ms: float, mode: str, is_native: bool) -> None:
         super().__init__(output)
         self._interval_ms = interval_ms
+        self._mode = mode
+        self._is_native = is_native
         self._stopped: Profile | None = None
 
     def start(self) -> None:
-        cpu.start(self._interval_ms)
+        cpu.start(self._interval_ms, mode=self._mode, native=self._is_native)
 
     def stop(self) -> None:
         if cpu.is_active():
@@ -115,5 +117,6 @@ def of(settings: Settings) -> list[Recording]:
     if settings.output:
         recordings.append(HeapRecording(settings.output, settings.rate_kb, settings.budget_percent))
     if settings.cpu_output:
-        recordings.append(CpuRecording(settings.cpu_output, settings.interval_ms))
+        how = settings.interval_ms, settings.mode, settings.is_native
+        recordings.append(CpuRecording(settings.cpu_output, *how))
     return recordings

@@ -17,20 +17,25 @@ from typing import NamedTuple
 
 from spprof import _engine, environment
 from spprof.cli import interpreter_options
-from spprof.cli.arguments import absolute, refusal
+from spprof.cli import program as program_of
+from spprof.cli.arguments import refusal
+from spprof.cli.outputs import beside, output_of
+from spprof.cli.program import Program, ProgramError
 from spprof.cli.terminal import say
 from spprof.text import visible
 
 USAGE = (
-    "spprof run [-o FILE] [-f] [--rate-kb N] [--budget PERCENT] [--every SECONDS] [--cpu [MS]] [--no-heap] "
-    "(script.py | -m module) [args...]"
+    "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
+    "[--every SECONDS] [--for SECONDS] [--after SECONDS] "
+    "(script.py | -m module | -c code | - | installed-command) [args...]"
 )
 
 _START = (
     "import sys; sys.path[:{skipped}] = []; sys.path.append({folder!r}); "
     "from spprof.cli.bootstrap import main; sys.path.remove({folder!r}); main()"
 )
-_WITH_VALUE = ("-o", "--output", "--rate-kb", "--budget", "--every")
+_WITH_VALUE = ("-o", "--output", "--rate-kb", "--budget", "--every", "--for", "--after")
+_INTERVAL_MS = 10.0
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
@@ -45,10 +50,20 @@ class Settings(NamedTuple):
     cpu_output: str
     """Of the CPU profile; "": there is none."""
     interval_ms: float
+    mode: str
+    """``"cpu"`` or ``"wall"``."""
+    is_native: bool
+    """Whether stacks of the CPU profile have native frames."""
     every: float
     """Seconds between files; 0: only at the end."""
-    is_module: bool
+    after: float
+    """Seconds until sampling begins."""
+    duration: float
+    """Seconds for which it goes on; 0: to the end."""
+    kind: str
     program: str
+    title: str
+    """What is noted of the program."""
     options: list[str]
     """The interpreter's."""
     preload_before: str | None
@@ -57,22 +72,18 @@ class Settings(NamedTuple):
 
 def main(words: list[str]) -> int:
     """Replaces this process by the program. Returns only if that fails; exit status 2 for bad usage."""
-    own, is_module, program = _split(words)
+    own, following = _split(words)
     parser = _parser()
     if getattr(sys, "frozen", False):
         parser.error("this program is frozen and has no interpreter to run another with; use python -m spprof run")
     arguments = parser.parse_args(own)
-    if not program:
-        parser.error("name a module behind -m" if is_module else "name a script, or -m and a module")
+    program, rest = _program(parser, following)
     if environment.is_off():
         say(f"{environment.IS_OFF}: the program runs alone, and no file is written")
-        options = interpreter_options.options()
-        how = ["-m"] if is_module else []
-        os.execve(sys.executable, [sys.executable, *options, *how, *program], os.environ)
-    if arguments.budget is not None and arguments.rate_kb == 0:
-        parser.error("--rate-kb 0 samples every allocation, which no --budget can bound")
-    _check_program(parser, program[0], is_module)
-    output, cpu_output = _outputs(parser, arguments, program[0])
+        words = [sys.executable, *interpreter_options.options(), *program.words, *rest]
+        os.execve(sys.executable, words, os.environ)
+    _complete(parser, arguments)
+    output, cpu_output = _outputs(parser, arguments, program.title)
     variables, preload_before = _environment(has_heap=bool(output))
     settings = Settings(
         output=output,
@@ -80,30 +91,56 @@ def main(words: list[str]) -> int:
         budget_percent=arguments.budget,
         cpu_output=cpu_output,
         interval_ms=arguments.cpu or 0.0,
+        mode="wall" if arguments.wall else "cpu",
+        is_native=arguments.native,
         every=arguments.every,
-        is_module=is_module,
-        program=program[0],
+        after=arguments.after,
+        duration=arguments.duration,
+        kind=program.kind,
+        program=program.name,
+        title=program.title,
         options=interpreter_options.options(),
         preload_before=preload_before,
     )
-    os.execve(sys.executable, _command(settings, program[1:]), variables)
+    os.execve(sys.executable, _command(settings, rest), variables)
 
 
-def _split(words: list[str]) -> tuple[list[str], bool, list[str]]:
-    """Our own options, whether -m is there, and the program with its arguments, which are not ours to understand."""
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Our own options; and what names the program, with its arguments, which are not ours to understand."""
     at = 0
     while at < len(words):
         word = words[at]
-        if word.startswith("-m") and word != "--":
-            attached = [word[2:]] if len(word) > 2 else []
-            return words[:at], True, attached + words[at + 1 :]
         if word == "--":
-            return words[:at], False, words[at + 1 :]
-        if not word.startswith("-"):
-            return words[:at], False, words[at:]
+            return words[:at], words[at + 1 :]
+        if word == "-" or not word.startswith("-") or program_of.is_option_of_kind(word):
+            return words[:at], words[at:]
         has_value = word in _WITH_VALUE or (word == "--cpu" and _is_number(words[at + 1 : at + 2]))
         at += 2 if has_value else 1
-    return words, False, []
+    return words, []
+
+
+def _program(parser: argparse.ArgumentParser, words: list[str]) -> tuple[Program, list[str]]:
+    if not words:
+        parser.error("name a script or a command, -m and a module, -c and code, or - for standard input")
+    if program_of.is_option_of_kind(words[0]):
+        program, rest = program_of.of_option(words[0], words[1:])
+        if program is None:
+            parser.error("name a module behind -m" if words[0] == "-m" else "put the code behind -c")
+        return program, rest
+    try:
+        return program_of.named(words[0]), words[1:]
+    except ProgramError as error:
+        parser.error(str(error))
+
+
+def _complete(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+    """What options mean for each other."""
+    if arguments.budget is not None and arguments.rate_kb == 0:
+        parser.error("--rate-kb 0 samples every allocation, which no --budget can bound")
+    if arguments.wall and arguments.cpu is None:
+        arguments.cpu = _INTERVAL_MS
+    if arguments.native and arguments.cpu is None:
+        parser.error("--native is for --cpu and --wall; heap profiles have native frames always")
 
 
 def _is_number(words: list[str]) -> bool:
@@ -119,7 +156,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="The file is for: spprof table, tree, stats, diff; go tool pprof; Pyroscope, Parca, Grafana.",
         allow_abbrev=False,
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="where to write (spprof-<script>.<pid>.pb.gz)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE|DIR/",
+        help="where to write (spprof-<program>.<pid>.pb.gz), or a folder for such names, made if missing",
+    )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
     parser.add_argument(
         "--rate-kb", type=_rate, default=512, metavar="N", help="mean KiB between samples (512); 0: every allocation"
@@ -137,12 +179,25 @@ def _parser() -> argparse.ArgumentParser:
         "--cpu",
         nargs="?",
         type=_milliseconds,
-        const=10.0,
+        const=_INTERVAL_MS,
         metavar="MS",
         help="also profile CPU time, a sample of each thread each MS milliseconds (10), into FILE with .cpu before its "
         "suffix",
     )
+    parser.add_argument("--wall", action="store_true", help="time by the clock instead, of threads that wait as well")
+    parser.add_argument("--native", action="store_true", help="native frames in the stacks of --cpu and --wall")
     parser.add_argument("--no-heap", action="store_true", help="no heap profile: FILE is that of --cpu")
+    parser.add_argument(
+        "--after", type=_seconds, default=0.0, metavar="SECONDS", help="begin to sample so long after the start"
+    )
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="sample for so long, and write the files then; the program goes on",
+    )
     return parser
 
 
@@ -174,35 +229,25 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _check_program(parser: argparse.ArgumentParser, program: str, is_module: bool) -> None:
-    if is_module:
-        return  # the interpreter looks for it, and says it as ever
-    try:
-        with open(program, "rb"):
-            pass
-    except IsADirectoryError:
-        pass
-    except OSError as error:
-        parser.error(f"can't open file {visible(program)}: {error.strerror}")
-
-
 def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, program: str) -> tuple[str, str]:
     """Where the files of heap and CPU will be, "" for none, as absolute paths: the program may change the folder."""
     from spprof.formats.atomic_file import is_written_directly
 
     if arguments.no_heap and arguments.cpu is None:
-        parser.error("--no-heap leaves nothing to record; add --cpu")
-    name = os.path.basename(program.rstrip(os.sep)) or "program"
+        parser.error("--no-heap leaves nothing to record; add --cpu or --wall")
     try:
-        output = absolute(arguments.output or f"spprof-{name}.{os.getpid()}.pb.gz")
+        output = output_of(arguments.output, program, os.getpid())
     except FileNotFoundError:
         parser.error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
+    except OSError as error:
+        parser.error(f"cannot make the folder {visible(arguments.output)}: {error.strerror}")
+    is_named = arguments.output and not arguments.output.endswith(os.sep)
     if arguments.cpu is None:
         outputs = output, ""
     elif arguments.no_heap:
-        outputs = "", output if arguments.output else _beside(output)
+        outputs = "", output if is_named else beside(output)
     else:
-        outputs = output, _beside(output)
+        outputs = output, beside(output)
         if is_written_directly(output):
             parser.error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
     for path in filter(None, outputs):
@@ -212,15 +257,6 @@ def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, pro
         if arguments.every and is_written_directly(path):
             parser.error(f"--every rewrites the file, and {visible(path)} cannot be; use a regular file")
     return outputs
-
-
-def _beside(output: str) -> str:
-    """The name of the CPU profile beside that of the heap."""
-    from spprof.formats import SUFFIXES
-
-    suffix = next((suffix for suffix in SUFFIXES if output.lower().endswith(suffix)), "")
-    end = len(output) - len(suffix)
-    return f"{output[:end]}.cpu{output[end:]}"
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally
 from spprof.analysis.notes import notes_of
-from spprof.cli.arguments import add_json_argument, print_json, read
+from spprof.cli.arguments import add_json_argument, print_json
+from spprof.cli.inputs import add_file_arguments, read_sum
 from spprof.cli.table import tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.report.facts import period_text
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    add_file_arguments(parser)
     add_json_argument(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read(arguments.file)
+    profile = read_sum(arguments)
     document = _document(profile)
     if arguments.json:
         print_json(document)

@@ -4,39 +4,76 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.notes import notes_of
-from spprof.analysis.site_table import SiteTable, interval, own, own_share, total, total_share
-from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, read
+from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site, total, total_share
+from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
+from spprof.cli.inputs import add_file_arguments, read_sum
 from spprof.cli.terminal import Terminal
+from spprof.pprof.processes import name_of_process
 from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE
-from spprof.text import amount, interval_text, sampling_text, site_text, visible
+from spprof.report.threads import name_of_thread
+from spprof.text import amount, interval_text, sampling_text, visible
 
 if TYPE_CHECKING:
     import argparse
 
     from spprof.analysis.by_site import Row
-    from spprof.analysis.sites import Site, SiteKey
+    from spprof.analysis.sites import Site, SiteKey, Sums
     from spprof.pprof.profile import Profile
 
 _ROWS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    add_file_arguments(parser)
     parser.add_argument("--sort", choices=("own", "total"), default="own", help="by which column (default own)")
+    parser.add_argument(
+        "--by", choices=("site", "process", "thread"), default="site", help="a row for each of what (default site)"
+    )
     add_report_arguments(parser, _ROWS)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read(arguments.file)
-    tally = Tally(profile, chosen_type(profile, arguments.file, arguments))
+    profile = read_sum(arguments, tells_processes=arguments.by == "process")
+    tally = Tally(profile, chosen_type(profile, arguments.files[0], arguments))
+    if arguments.by != "site":
+        return _by_label(tally, arguments)
     rows = ranked(tally, arguments.sort)
     if arguments.json:
         print_json(_document(tally, rows[: arguments.rows], len(rows)))
     else:
         _print(tally, rows, arguments.rows)
     return 0
+
+
+def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
+    """A row for each process or thread."""
+    groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
+    rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
+    if arguments.json:
+        print_json({**_whole_document(tally), "by": arguments.by, "groups": [
+            _group_document(name, sums) for name, sums in rows[: arguments.rows]
+        ]})  # fmt: skip
+        return 0
+    terminal = Terminal()
+    terminal.line(headline(tally))
+    unit, whole = tally.value_type.unit, tally.whole
+    table = SiteTable((own(unit), interval(unit) if whole.is_drawn else own_share(whole.value)))
+    if rows:
+        terminal.line(table.headings.replace("site", arguments.by), "bold")
+    for name, sums in rows[: arguments.rows]:
+        terminal.line(table.numbers(sums) + terminal.fitted(visible(name), table.width))
+    if len(rows) > arguments.rows:
+        terminal.line(f"{len(rows) - arguments.rows} more; -n {len(rows)} shows all", "faint")
+    tell_notes(terminal, tally.profile)
+    return 0
+
+
+def _group_document(name: str, sums: Sums) -> dict[str, object]:
+    ends = sums.interval() or (None, None)
+    return {"name": name, "own": sums.value, "own_low": ends[0], "own_high": ends[1]}
 
 
 def headline(tally: Tally) -> str:
@@ -67,7 +104,8 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     table = _table(tally, terminal)
     terminal.line(table.headings, "bold")
     for key, sums, with_calls in rows[:count]:
-        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(site_text(*key), table.width))
+        native = f" in {visible(sums.native_function)}" if sums.native_function else ""
+        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(told_site(key, sums) + native, table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
     tell_notes(terminal, tally.profile)
@@ -100,7 +138,7 @@ def explanation(tally: Tally) -> str:
     return f"{text} A lower --rate-kb sees more."
 
 
-def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
+def _whole_document(tally: Tally) -> dict[str, object]:
     ends = tally.whole_interval() or (None, None)
     return {
         "schema": "spprof-table-1",
@@ -109,8 +147,14 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
         "value": tally.whole.value,
         "low": ends[0],
         "high": ends[1],
-        "sites_in_file": count,
         **notes_of(tally.profile).document(),
+    }
+
+
+def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
+    return {
+        **_whole_document(tally),
+        "sites_in_file": count,
         "sites": [site_document(*row) for row in shown],
     }
 
@@ -128,4 +172,5 @@ def site_document(key: SiteKey, site: Site, with_calls: int) -> dict[str, object
         "total": with_calls,
         "samples": site.samples if site.has_spread else None,
         "native_function": site.native_function,
+        "your_line": site.your_line and site.your_line._asdict(),
     }

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from spprof import _engine
 from spprof.analysis.by_site import Tally
 from spprof.analysis.sites import SiteKey, rounded
-from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, read
+from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
+from spprof.cli.inputs import add_file_arguments, read_sum
 from spprof.cli.table import explanation, headline, tell_notes
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, share_text, site_text
@@ -39,7 +40,7 @@ class Node:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    add_file_arguments(parser)
     parser.add_argument(
         "--min-percent", type=float, default=1.0, metavar="P", help="leave out calls below P %% (default 1)"
     )
@@ -47,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read(arguments.file)
-    tally = Tally(profile, chosen_type(profile, arguments.file, arguments))
+    profile = read_sum(arguments)
+    tally = Tally(profile, chosen_type(profile, arguments.files[0], arguments))
     root = grown(tally)
     least = abs(root.fixed) * arguments.min_percent / 100.0
     rows, left_out = _rows(root, least, arguments.rows)

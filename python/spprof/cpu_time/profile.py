@@ -27,6 +27,7 @@ from spprof.text import sampling_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.formats import Target
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile as PprofProfile
     from spprof.results import Frame
@@ -61,13 +62,13 @@ class Profile(CpuSamples):
 
     # ---- output
 
-    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
+    def save(self, path: Target, format: str | None = None) -> None:
         """Write the profile to ``path``, readable by its owner only (mode 0600).
 
         ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
         page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
-        a FIFO or a device is written directly.
+        a FIFO or a device is written directly. ``path`` may be a binary file object, too; None means pprof there.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
@@ -91,12 +92,12 @@ class Profile(CpuSamples):
 
     def save_with_notes(
         self,
-        path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+        path: Target,
         format: str | None,
         notes: dict[str, str] | None = None,
     ) -> None:
         """The same as ``save``; ``notes`` become comments."""
-        known_format = formats.format_of(os.fsdecode(path), format)
+        known_format = formats.format_for(path, format)
         timeline = self.timeline() if known_format == "speedscope" else None
         formats.save(self.to_pprof(notes), path, known_format, timeline)
 

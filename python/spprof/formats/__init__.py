@@ -18,10 +18,18 @@ from spprof.reserve import with_reserve, without_reserve
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Protocol
+    from typing import Protocol, Union
 
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile
+
+    class BinaryFile(Protocol):
+        """An open file that takes bytes."""
+
+        def write(self, data: bytes, /) -> object:
+            """Takes all of ``data``."""
+
+    Target = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], BinaryFile]
 
     class Format(Protocol):
         """A module that writes a format."""
@@ -38,15 +46,19 @@ SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed",
 
 def save(
     profile: Profile,
-    path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+    path: Target,
     format: str | None = None,
     timeline: Sequence[Chart] | None = None,
 ) -> None:
-    """Write ``profile`` to ``path`` in ``format``, or in that of the suffix where it is None.
+    """Write ``profile`` to ``path`` in ``format``, or in that which ``format_for`` tells where it is None.
 
     ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
-    before is still there.
+    before is still there. Of a file object whatever its ``write`` raises.
     """
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        for chunk in FORMATS[format_for(path, format)].write(profile, timeline):
+            path.write(chunk)
+        return
     target = os.fsdecode(path)
     module = FORMATS[format_of(target, format)]
     write = without_reserve if _is_written_directly(target) else with_reserve
@@ -60,6 +72,22 @@ def _is_written_directly(path: str) -> bool:
     return False
 
 
+def format_for(path: Target, format: str | None) -> str:
+    """The same for whatever can be saved to: a file object without a format means pprof. ValueError as there."""
+    if isinstance(path, (str, bytes, os.PathLike)):
+        return format_of(os.fsdecode(path), format)
+    if not callable(getattr(path, "write", None)):
+        raise TypeError(f"save() takes a path or a binary file object, not {type(path).__name__}")
+    return format_of("", format or "pprof")
+
+
+def suffix_of(path: str) -> str:
+    """The end of the path's name that means a format, as it is written there; "" where there is none."""
+    lowered = path.lower()
+    length = next((len(suffix) for suffix in SUFFIXES if lowered.endswith(suffix)), 0)
+    return path[len(path) - length :]
+
+
 def format_of(path: str, format: str | None = None) -> str:
     """The name of the format, or of the one that the suffix of ``path`` means. ValueError: neither is known."""
     known = ", ".join(map(repr, FORMATS))
@@ -67,10 +95,9 @@ def format_of(path: str, format: str | None = None) -> str:
         if format not in FORMATS:
             raise ValueError(f"unknown format {format!r}; this version writes {known}")
         return format
-    lowered = path.lower()
-    for suffix, name in SUFFIXES.items():
-        if lowered.endswith(suffix):
-            return name
+    suffix = suffix_of(path).lower()
+    if suffix:
+        return SUFFIXES[suffix]
     raise ValueError(
         f"the suffix of {path!r} names no format; pass format= with one of {known}, "
         f"or use one of the suffixes {', '.join(SUFFIXES)}"

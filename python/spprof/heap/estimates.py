@@ -8,11 +8,10 @@ sums for each stack ─┬─► of the whole ─► estimates and intervals
 from __future__ import annotations
 
 import operator
-import os
 
 from spprof import formats
 from spprof.analysis.diff import change
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, native_beneath, site_frame, your_line
 from spprof.records import cached_property
 from spprof.results import SiteDifference
 
@@ -20,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from spprof.formats import Target
     from spprof.pprof.profile import Profile
     from spprof.pprof.shortages import Shortages
     from spprof.results import Frame
@@ -109,18 +109,18 @@ class HeapEstimates:
         differences = [_difference(key, old, new) for key, old, new in pairs if old.fixed != new.fixed]
         return sorted(differences, key=lambda one: (-abs(one.delta_bytes), one.function, one.file, one.line))
 
-    def save(self, path: str | bytes | os.PathLike[str] | os.PathLike[bytes], format: str | None = None) -> None:
+    def save(self, path: Target, format: str | None = None) -> None:
         """Write it to ``path``, readable by its owner only (mode 0600).
 
         ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
         page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
-        a FIFO or a device is written directly. A snapshot's file holds what is live, what was ever allocated and the
-        peak; a peak's file lacks what is live.
+        a FIFO or a device is written directly. ``path`` may be a binary file object, too; None means pprof there. A
+        snapshot's file holds what is live, what was ever allocated and the peak; a peak's file lacks what is live.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
-        known_format = formats.format_of(os.fsdecode(path), format)
+        known_format = formats.format_for(path, format)
         formats.save(self.to_pprof(), path, known_format)
 
     # ---- for the package's own use
@@ -136,9 +136,8 @@ class HeapEstimates:
         sites: dict[SiteKey, Site] = {}
         for stack_id, sums in self._held:
             frames = self._frames_of(stack_id)
-            frame = site_frame(frames)
-            site = sites.setdefault(key_of(frame), Site())
-            site.add_beneath(frames[0].function if frame.is_python and frames[0] is not frame else None, sums)
+            site = sites.setdefault(key_of(site_frame(frames)), Site())
+            site.add_stack(native_beneath(frames), your_line(frames), sums)
         return sites
 
     @cached_property

@@ -7,7 +7,6 @@ samples ─► sums ─► estimates, intervals, top_allocators, print
 
 from __future__ import annotations
 
-import os
 import struct
 import time
 
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from spprof._engine import Site as StackSums
     from spprof._engine import Stats
     from spprof.analysis.sites import SiteKey
+    from spprof.formats import Target
     from spprof.heap.estimates import HeapEstimates, StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
@@ -113,12 +113,12 @@ class HeapSnapshot(HeapSamples):
 
     def save_with_notes(
         self,
-        path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+        path: Target,
         format: str | None,
         notes: dict[str, str] | None = None,
     ) -> None:
         """``save`` for the package's own use: ``notes`` become comments."""
-        known_format = formats.format_of(os.fsdecode(path), format)
+        known_format = formats.format_for(path, format)
         formats.save(self.to_pprof(notes), path, known_format)
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> Profile:

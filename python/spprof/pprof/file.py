@@ -21,8 +21,8 @@ BYTES_MAX = 1 << 28
 """256 MiB: the most that a file may have, packed and unpacked. A profile of a million stacks has half of it."""
 
 _GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
 _OTHER_KINDS = {
-    b"\x28\xb5\x2f\xfd": "it is compressed with zstd; unpack it first: zstd -d",
     b"\x04\x22\x4d\x18": "it is compressed with lz4; unpack it first: lz4 -d",
     b"PK\x03\x04": "it is a zip archive",
     b"\x7fELF": "it is a program or library",
@@ -59,6 +59,8 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None) -> 
         raise WireError(f"it is larger than {BYTES_MAX >> 20} MiB")
     if data.startswith(_GZIP):
         data = _unpacked(data)
+    elif data.startswith(_ZSTD):
+        data = _unpacked_zstd(data)
     for magic, kind in _OTHER_KINDS.items():
         if data.startswith(magic):
             raise WireError(kind)
@@ -108,6 +110,33 @@ def _unpacked(data: bytes) -> bytes:
         if not data:
             return b"".join(pieces)
     raise WireError(f"it has more than {_MEMBERS_MAX} gzip members")
+
+
+def _unpacked_zstd(data: bytes) -> bytes:
+    """Of as many frames as there are. Never makes more than BYTES_MAX."""
+    try:
+        from compression.zstd import ZstdDecompressor, ZstdError  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        raise WireError(
+            "it is compressed with zstd, which Python reads from 3.14 on; unpack it first: zstd -d"
+        ) from None
+    pieces, size = [], 0
+    for _ in range(_MEMBERS_MAX):
+        unpacker = ZstdDecompressor()
+        try:
+            piece = unpacker.decompress(data, BYTES_MAX + 1 - size)
+        except ZstdError as error:
+            raise WireError(f"its zstd data is damaged ({error})") from error
+        size += len(piece)
+        if size > BYTES_MAX:
+            raise WireError(f"it unpacks to more than {BYTES_MAX >> 20} MiB")
+        if not unpacker.eof:
+            raise WireError("it ends within its zstd data")
+        pieces.append(piece)
+        data = unpacker.unused_data
+        if not data:
+            return b"".join(pieces)
+    raise WireError(f"it has more than {_MEMBERS_MAX} zstd frames")
 
 
 def _what_json_it_is(data: bytes) -> str:

@@ -50,13 +50,13 @@ if TYPE_CHECKING:
     Labels = tuple[Label, ...]
 
 
-def merged(profiles: Sequence[Profile]) -> Profile:
+def merged(profiles: Sequence[Profile], names: Sequence[str] = ()) -> Profile:
     """The sum of one or more profiles. Time and period are the latest's, comments those that all have; what full tables
-    did is summed up.
+    did is summed up. ``names``: of their files, for errors.
 
     ProfileError: their sample types differ.
     """
-    profiles = _of_like_types(profiles)
+    profiles = _of_like_types(profiles, names)
     latest = max(profiles, key=lambda profile: profile.time_ns)
     sums = _Sums(latest)
     for number, profile in enumerate(profiles, 1):
@@ -76,15 +76,24 @@ def merged(profiles: Sequence[Profile]) -> Profile:
     )
 
 
-def _of_like_types(profiles: Sequence[Profile]) -> Sequence[Profile]:
+def _of_like_types(profiles: Sequence[Profile], names: Sequence[str]) -> Sequence[Profile]:
     """The profiles, with the sample types that all of them have."""
     latest = max(profiles, key=lambda profile: profile.time_ns)
     shared = [one for one in latest.sample_types if all(one in profile.sample_types for profile in profiles)]
     for number, profile in enumerate(profiles, 1):
         is_like = latest.is_heap and profile.is_heap and shared
         if profile.sample_types != latest.sample_types and not is_like:
-            raise ProfileError(f"file {number} of {len(profiles)} has other sample types; only like profiles add up")
+            name = names[number - 1] if names else f"file {number} of {len(profiles)}"
+            other = names[profiles.index(latest)] if names else "the latest"
+            raise ProfileError(
+                f"{name}: only like profiles add up, and its sample types ({_type_names(profile)}) are not those of "
+                f"{other} ({_type_names(latest)})"
+            )
     return [profile.with_types(shared, profile.default_type) for profile in profiles]
+
+
+def _type_names(profile: Profile) -> str:
+    return ", ".join(value_type.type for value_type in profile.sample_types)
 
 
 def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int]) -> tuple[str, ...]:

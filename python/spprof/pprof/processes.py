@@ -11,7 +11,7 @@ serials   7, 12                     which of the blocks that 4711 allocated thes
 from __future__ import annotations
 
 from spprof.pprof.profile import PID, Label
-from spprof.records import NamedTuple
+from spprof.records import NamedTuple, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +71,12 @@ def name_in(labels: Iterable[Label]) -> str | None:
     return next((label.text or str(label.number) for label in labels if label.key == PID), None)
 
 
+def name_of_process(labels: Iterable[Label]) -> str:
+    """The same in words for any sample."""
+    name = name_in(labels)
+    return "process not noted" if name is None else f"process {name}"
+
+
 def process_comments(known: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
     """The comments that tell the marks of processes."""
     return [(_PROCESS, f"{name} {mark:016x}") for name, mark in known]
@@ -88,6 +94,19 @@ def marks_of(profile: Profile) -> dict[str, int]:
             except ValueError:
                 continue
     return marks
+
+
+def with_own_process(profile: Profile) -> Profile:
+    """The profile with each sample labelled with its process: those without that label are of whose file it is."""
+    own = profile.note(_OWN)
+    if own is None:
+        return profile
+    label = pid_label(own)
+    samples = [
+        sample if name_in(sample.labels) else sample._replace(labels=(*sample.labels, label))
+        for sample in profile.samples
+    ]
+    return replace(profile, samples=samples)
 
 
 def own_mark(profile: Profile) -> int | None:

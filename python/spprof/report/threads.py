@@ -26,7 +26,7 @@ class Threads:
         """The thread of a sample with these labels."""
         known = self._known.get(labels)
         if known is None:
-            name = _name(labels)
+            name = name_of_thread(labels)
             known = self._number.setdefault(name, len(self.names))
             if known == len(self.names):
                 self.names.append(name)
@@ -34,7 +34,8 @@ class Threads:
         return known
 
 
-def _name(labels: tuple[Label, ...]) -> str:
+def name_of_thread(labels: tuple[Label, ...]) -> str:
+    """What a reader sees of the thread of a sample with these labels."""
     texts = {label.key: label.text if label.text is not None else str(label.number) for label in labels}
     name = next((texts[key] for key in _NAME_KEYS if texts.get(key)), "")
     number = next((texts[key] for key in _ID_KEYS if texts.get(key)), "")

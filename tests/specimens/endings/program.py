@@ -159,7 +159,8 @@ def in_child(end):
         kept = kept, hold()
         use_time()
         if output:
-            wait_for_file(f"{output}.{os.getpid()}")
+            folder, name = os.path.split(output)
+            wait_for_file(os.path.join(folder, name.replace("out.", f"out.{os.getpid()}.")))
         print("child", flush=True)
         end()
         sys.exit(0)

@@ -2,11 +2,11 @@
 
 
 def load():
-    return [bytearray(1000) for _ in range(15_000)]
+    return list(map(bytearray, [1000] * 15_000))
 
 
 def transform(rows):
-    return [bytes(row) for row in rows]
+    return list(map(bytes, rows))
 
 
 def main():

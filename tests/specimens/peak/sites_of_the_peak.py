@@ -4,15 +4,21 @@ from spprof import memprof
 
 
 def load():
-    return [bytearray(100_000 + number) for number in range(50)]
+    rows = []
+    for number in range(50):
+        rows.append(bytearray(100_000 + number))
+    return rows
 
 
 def transform(rows):
-    return [bytes(row) for row in rows]
+    out = []
+    for row in rows:
+        out.append(bytes(row))
+    return out
 
 
 def later():
-    return [bytearray(300_000) for _ in range(3)]
+    return [bytearray(300_000), bytearray(300_000), bytearray(300_000)]
 
 
 def held_by(estimates, function):

@@ -1,0 +1,77 @@
+"""The files that a report is of: one, or the sum of several and of what folders hold.
+
+FILE                  as it is
+FILE… DIR…            heap profiles, or with --cpu CPU profiles, whatever else is among them; added up
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from spprof.cli.terminal import progress
+from spprof.pprof.file import read_profile
+from spprof.pprof.merge import merged
+from spprof.pprof.processes import with_own_process
+from spprof.pprof.profile import ProfileError
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    import argparse
+
+    from spprof.pprof.profile import Profile
+
+_SUFFIX = ".pb.gz"
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """FILE… and --cpu."""
+    parser.add_argument(
+        "files",
+        metavar="FILE",
+        nargs="+",
+        help="pprof files, ours or another tool's; several, and those in a folder, are added up",
+    )
+    parser.add_argument("--cpu", action="store_true", help="of several files the CPU profiles (default: of heaps)")
+
+
+def read(path: str) -> Profile:
+    """The profile in the file, with progress for a person who waits. ProfileError names the file."""
+    show = progress(path)
+    profile = read_profile(path, show)
+    if show:
+        show(1.0)
+    return profile
+
+
+def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
+    """The profile that the files add up to. ``tells_processes``: each sample is labelled with its process, where that
+    is known.
+
+    ProfileError: a file cannot be read, a folder has none, or they do not add up.
+    """
+    paths = [path for given in arguments.files for path in _files_of(given)]
+    named = [(path, read(path)) for path in paths]
+    if len(named) > 1 or arguments.cpu:
+        named = _of_one_kind(named, is_cpu=arguments.cpu)
+    profiles = [profile for _, profile in named]
+    if tells_processes:
+        profiles = list(map(with_own_process, profiles))
+    return profiles[0] if len(profiles) == 1 else merged(profiles, [visible(path) for path, _ in named])
+
+
+def _files_of(path: str) -> list[str]:
+    if not os.path.isdir(path):
+        return [path]
+    found = sorted(name for name in os.listdir(path) if name.endswith(_SUFFIX))
+    if not found:
+        raise ProfileError(f"{visible(path)}: the folder has no {_SUFFIX} files")
+    return [os.path.join(path, name) for name in found]
+
+
+def _of_one_kind(named: list[tuple[str, Profile]], is_cpu: bool) -> list[tuple[str, Profile]]:
+    """The CPU profiles, or the others. Where there are none but CPU profiles, those are meant."""
+    wanted = [one for one in named if (one[1].time_index >= 0) == is_cpu]
+    if not wanted and is_cpu:
+        raise ProfileError(f"{visible(named[0][0])}{' …' if len(named) > 1 else ''}: there is no CPU profile")
+    return wanted or named

@@ -1,0 +1,117 @@
+"""What ``spprof run`` runs: a script, a module, code, standard input, or a command that an environment installed.
+
+script.py  folder/  archive.zip     script     as a path, or else the Python script of that name beside the
+gunicorn                            script     interpreter or in PATH, as pip installs them for console_scripts
+-m module                           module
+-c CODE                             code
+-                                   stdin
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from typing import NamedTuple
+
+from spprof.text import visible
+
+SCRIPT, MODULE, CODE, STDIN = "script", "module", "code", "stdin"
+
+_FIRST_BYTES = 4096
+_INTERPRETER = re.compile(rb"#!\s*(/\S*python[\d.]*)\s")
+_ANY_PYTHON = re.compile(rb"#!\s*\S*/env\s+(-S\s+)?python")
+_LONG_PATH = re.compile(rb"#!/bin/sh\n'''exec' \"?(/[^\"\n]*python[\d.]*)\"?\s")
+
+
+class Program(NamedTuple):
+    """One that can be run."""
+
+    kind: str
+    name: str
+    """A path, a module's name, the code, or "-"."""
+
+    @property
+    def title(self) -> str:
+        """What files are named after, and what is noted in them; never what may hold secrets."""
+        if self.kind in (CODE, STDIN):
+            return "command" if self.kind == CODE else "stdin"
+        return os.path.basename(os.path.abspath(self.name)) or "program"
+
+    @property
+    def words(self) -> list[str]:
+        """How the interpreter's command line names it."""
+        return {MODULE: ["-m", self.name], CODE: ["-c", self.name]}.get(self.kind, [self.name])
+
+
+class ProgramError(Exception):
+    """There is no such program, or none that this interpreter can run. The message is a sentence."""
+
+
+def is_option_of_kind(word: str) -> bool:
+    """Whether a word says which kind of program follows, and not how to profile it."""
+    return word.startswith(("-m", "-c")) and not word.startswith("--")
+
+
+def of_option(word: str, following: list[str]) -> tuple[Program | None, list[str]]:
+    """The program that -m or -c names, in the same word or in the next, and its arguments. None: nothing follows."""
+    kind = MODULE if word.startswith("-m") else CODE
+    rest = [word[2:], *following] if len(word) > 2 else following
+    return (Program(kind, rest[0]), rest[1:]) if rest else (None, [])
+
+
+def named(name: str) -> Program:
+    """The program of a word that is no option. ProgramError: it cannot be opened, or is not Python's."""
+    if name == "-":
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise ProgramError("- runs what is piped in, and standard input is a terminal")
+        return Program(STDIN, name)
+    is_command = os.sep not in name and (not os.path.exists(name) or _is_plain_folder(name))
+    command = _command(name) if is_command else None
+    if command is not None:
+        return Program(SCRIPT, command)
+    try:
+        with open(name, "rb"):
+            pass
+    except IsADirectoryError:
+        pass
+    except OSError as error:
+        raise ProgramError(f"can't open file {visible(name)}: {error.strerror}") from error
+    return Program(SCRIPT, name)
+
+
+def _is_plain_folder(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.exists(os.path.join(path, "__main__.py"))
+
+
+def _command(name: str) -> str | None:
+    """The path of an installed command that is a Python script for this interpreter; None: there is no such command."""
+    beside = os.path.join(os.path.dirname(sys.executable), name)
+    path = beside if os.access(beside, os.X_OK) and os.path.isfile(beside) else shutil.which(name)
+    if path is None:
+        return None
+    with open(path, "rb") as file:
+        first = file.read(_FIRST_BYTES)
+    if _ANY_PYTHON.match(first):
+        return path
+    interpreter = _INTERPRETER.match(first) or _LONG_PATH.match(first)
+    if interpreter is None:
+        raise ProgramError(f"{visible(path)} is not a Python program; run takes those alone")
+    theirs = os.fsdecode(interpreter[1])
+    if os.path.dirname(theirs) != os.path.dirname(sys.executable) and not _is_ours(theirs):
+        raise ProgramError(
+            f"{visible(path)} belongs to another Python; install spprof there, and use {visible(theirs)} -m spprof run"
+        )
+    return path
+
+
+def _is_ours(interpreter: str) -> bool:
+    """Whether it is this interpreter under another name. In a virtual environment there may be several links to one
+    program, of which each means other packages."""
+    try:
+        is_same = os.path.samefile(interpreter, sys.executable)
+    except OSError:
+        return False
+    settings = os.path.join(os.path.dirname(os.path.dirname(interpreter)), "pyvenv.cfg")
+    return is_same and sys.prefix == sys.base_prefix and not os.path.exists(settings)
