@@ -35,7 +35,7 @@ function largest(sums) {
   return found;
 }
 
-/** For each node the place of the innermost Python call that is no library's, its own or above it; -1: there is none. */
+/** For each node the place of the innermost Python call on its way that is no library's; -1: there is none. */
 function yourPlaces(report) {
   if (report.yourPlaces) return report.yourPlaces;
   const { nodeCount, parent, nodePlace, place } = report, yours = new Int32Array(nodeCount).fill(-1);

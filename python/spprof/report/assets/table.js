@@ -161,8 +161,8 @@ class Table {
 
   /** The line of the program's own that led there. */
   fromWords(at) {
-    const words = element("span", "from", "from ", named(this.place.functions[at], "", 100), ...this.fileWords(at, 120));
-    return [" ", words];
+    const name = named(this.place.functions[at], "", 100);
+    return [" ", element("span", "from", "from ", name, ...this.fileWords(at, 120))];
   }
 }
 
