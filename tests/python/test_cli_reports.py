@@ -171,6 +171,12 @@ def test_a_view_that_a_file_lacks_is_named_with_those_it_has(file: Path):
     assert "not allowed with" in both.stderr
 
 
+def test_views_know_the_names_of_other_tools():
+    shown = document("table", PROFILES / "ddtrace.pb.gz", "--view", "live")
+    assert shown["sample_type"] == "heap-space"
+    assert document("tree", PROFILES / "ddtrace.pb.gz", "--view", "allocated")["sample_type"] == "alloc-space"
+
+
 def test_an_empty_table_leads_to_the_peak(heap: NaiveHeap, tmp_path: Path):
     for block in heap.blocks:
         block.live = False
@@ -394,7 +400,7 @@ def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
     assert printed("table", cpu).splitlines() == [
         "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "        own                 total           site",
-        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12)",
+        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12) in inflate",
         "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (/srv/app/" + "long/" * 40 + "evil.py:3)",
     ]
     table = document("table", cpu)

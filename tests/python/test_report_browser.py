@@ -126,6 +126,16 @@ def test_the_page_shows_the_whole_and_its_calls(show: Shown):
     assert rows(tab)[3][3:] == ["7.0 MiB", "main /srv/app/main.py:10"]
 
 
+def test_a_librarys_line_shows_the_line_of_mine_that_led_there(show: Shown):
+    profile = heap(sample((3, 2, 0), 4, "main"), sample((3, 1, 0), 5, "main"), sample((1,), 2, "worker"))
+    tab = opened(show, report_of(profile))
+    cells = {row[-1].split(" ")[0]: row[-1] for row in rows(tab)}
+    assert cells["decode"] == "decode /usr/lib/python3.11/json/decoder.py:40 from serve /srv/app/serve.py:20"
+    assert cells["serve"] == "serve /srv/app/serve.py:20"
+    tab.run("(() => { threads.value = '1'; threads.dispatchEvent(new Event('change')); })()")
+    assert [row[-1] for row in rows(tab)] == ["serve /srv/app/serve.py:20"]
+
+
 @pytest.mark.parametrize(("group", "column"), [("in use", 3), ("at the peak", 5)])
 def test_intervals_are_those_of_the_estimator(show: Shown, group: str, column: int):
     snapshot = random_heap(3, STACKS).snapshot()

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from spprof import _engine
 from spprof.analysis.sample_weights import adder, has_interval
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, note_choice, rounded, site_frame
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, native_beneath, note_choice, rounded, your_line
 from spprof.pprof.profile import ALLOC_SPACE, PEAK_SPACE
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.records import cached_property
@@ -87,7 +87,8 @@ class Tally:
             site = own.get(key)
             if site is None:
                 site = own[key] = Site()
-            site.add_beneath(self._native_beneath(stack), amount)
+            frames = self.profile.frames(stack)
+            site.add_stack(native_beneath(frames), your_line(frames), amount)
         return own
 
     @cached_property
@@ -140,13 +141,6 @@ class Tally:
             if key is not None:
                 return key
         return keys[stack[0]][0] if stack else _NOWHERE
-
-    def _native_beneath(self, stack: tuple[int, ...]) -> str | None:
-        """The innermost function beneath the innermost Python line of the stack; None: there is none."""
-        if not stack or self._own_site[stack[0]] is not None:
-            return None
-        frames = self.profile.frames(stack)
-        return frames[0].function if site_frame(frames).is_python else None
 
 
 _NOWHERE = SiteKey("<no stack>", "", 0)

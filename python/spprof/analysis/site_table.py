@@ -8,13 +8,13 @@ What surrounds the table (the headline, the rest in one line, colours) belongs t
 from __future__ import annotations
 
 from spprof.records import NamedTuple
-from spprof.text import amount, interval_text, share_text
+from spprof.text import amount, interval_text, share_text, site_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spprof.analysis.sites import Sums
+    from spprof.analysis.sites import Site, SiteKey, Sums
 
 
 class Column(NamedTuple):
@@ -77,6 +77,12 @@ class SiteTable:
     def numbers(self, sums: Sums, whole: int = 0) -> str:
         """What stands before the site: its sums, and ``whole``, its total."""
         return "".join(column.cell(column.text(sums, whole)) for column in self._columns)
+
+
+def told_site(key: SiteKey, site: Site) -> str:
+    """The site, and of a library's line the line of the program's own that led there."""
+    text, yours = site_text(*key), site.your_line
+    return text if yours is None else f"{text}, from {site_text(*yours)}"
 
 
 def rest_line(value: int, sites: int, unit: str) -> str:

@@ -9,9 +9,11 @@ script mirrors it (``report/assets/numbers.js``); a test gives both the same num
 from __future__ import annotations
 
 import math
+import re
 
 from spprof import _engine
 from spprof.analysis import estimate
+from spprof.analysis.libraries import is_library
 from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from spprof.results import Frame
+
+_HANDS_ON = re.compile(r"alloc|^operator new|GC_New|UserNEW|^__rust_|strn?dup", re.IGNORECASE)
+"""Functions of allocators, and those that are one step above them."""
 
 _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
@@ -168,26 +173,39 @@ class Sums:
 
 
 class Site(Sums):
-    """The sums of one site, and which native functions allocated beneath its line."""
+    """The sums of one site, which native functions allocated beneath its line, and from which lines of the program's
+    own it was called."""
 
-    __slots__ = ("natives",)
+    __slots__ = ("callers", "natives")
 
     def __init__(self) -> None:
         super().__init__()
         self.natives: dict[str, int] = {}
         """Native function to the bytes that it allocated, in 1/BYTES_ONE."""
+        self.callers: dict[SiteKey, int] = {}
+        """Of a library's line: the program's line that led there to those bytes."""
 
-    def add_beneath(self, native: str | None, sums: Sums) -> None:
-        """Add the sums of a stack, in which ``native`` is the innermost function beneath the site's line, if any."""
+    def add_stack(self, native: str | None, caller: SiteKey | None, sums: Sums) -> None:
+        """Add the sums of a stack, in which ``native`` allocated beneath the site's line, and ``caller`` is the line of
+        the program's own that led there, if there are any."""
         self.add(sums)
         if native is not None:
             self.natives[native] = self.natives.get(native, 0) + sums.fixed
+        if caller is not None:
+            self.callers[caller] = self.callers.get(caller, 0) + sums.fixed
 
     @property
     def native_function(self) -> str | None:
         """The native function that allocated most beneath the line; None where the line itself allocated."""
         natives = self.natives
         return max(natives, key=lambda name: (natives[name], name)) if natives else None
+
+    @property
+    def your_line(self) -> SiteKey | None:
+        """Of a site in a library the program's line that led there to most; None where the site itself is the
+        program's, or nothing of it called."""
+        callers = self.callers
+        return max(callers, key=lambda key: (callers[key], key)) if callers else None
 
 
 def site_frame(frames: Iterable[Frame]) -> Frame:
@@ -199,6 +217,22 @@ def site_frame(frames: Iterable[Frame]) -> Frame:
         innermost = innermost or frame
     assert innermost is not None, "a stack is never empty"
     return innermost
+
+
+def native_beneath(frames: Sequence[Frame]) -> str | None:
+    """The native function that allocated beneath the innermost Python line: the innermost one that only hands requests
+    on to an allocator is passed over, where there is another. None: the line itself allocated, or there is none."""
+    innermost = next((at for at, frame in enumerate(frames) if frame.is_python), 0)
+    names = [frame.function for frame in frames[:innermost]]
+    return next((name for name in names if not _HANDS_ON.search(name)), names[-1]) if names else None
+
+
+def your_line(frames: Sequence[Frame]) -> SiteKey | None:
+    """The innermost line of the program's own where the innermost Python line is a library's; None else."""
+    python = [frame for frame in frames if frame.is_python]
+    if not python or not is_library(python[0].file):
+        return None
+    return next((key_of(frame) for frame in python if not is_library(frame.file)), None)
 
 
 def note_choice(parts: Iterable[tuple[Sequence[Sums], int]]) -> None:

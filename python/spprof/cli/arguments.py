@@ -58,11 +58,11 @@ def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> i
     wanted, view = arguments.sample_type, arguments.view
     if wanted is None and view is None:
         return profile.default_index
-    name = VIEWS[view].type if view else wanted
+    names = [value_type.type for value_type in VIEWS[view]] if view else [wanted]
     for index, value_type in enumerate(profile.sample_types):
-        if value_type.type == name:
+        if value_type.type in names:
             return index
-    views = [view for view, value_type in VIEWS.items() if value_type in profile.sample_types]
+    views = [view for view, types in VIEWS.items() if any(one in profile.sample_types for one in types)]
     if view is None:
         raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {type_names(profile)}")
     if views:

@@ -6,12 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.site_table import SiteTable, interval, own, own_share
+from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.cli.terminal import say, shell_word
 from spprof.cpu_time.text import caveats, headline
 from spprof.heap.text import peak_headline
-from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
+from spprof.text import amount, human_bytes, interval_text, sampling_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,7 +68,7 @@ def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
 def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
     table = SiteTable((own("bytes"), interval("bytes")))
     for key, site in estimates.ranked_sites[:_TOP]:
-        yield table.numbers(site) + site_text(*key)
+        yield table.numbers(site) + told_site(key, site)
 
 
 def highest_rss() -> int:
@@ -90,7 +90,7 @@ def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
     profile = taken.to_pprof()
     table = SiteTable((own("nanoseconds"), own_share(taken.total_ns)))
     for key, sums, _ in ranked(Tally(profile, profile.time_index), "own")[:_TOP]:
-        yield table.numbers(sums) + site_text(*key)
+        yield table.numbers(sums) + told_site(key, sums)
     yield from caveats(taken)
     if taken.sample_count < _FEW and taken.interval_ms > 1:
         yield "few samples make shares uncertain; --cpu 1 takes more"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.notes import notes_of
-from spprof.analysis.site_table import SiteTable, interval, own, own_share, total, total_share
+from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, read_sum
 from spprof.cli.terminal import Terminal
 from spprof.pprof.processes import name_of_process
 from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE
 from spprof.report.threads import name_of_thread
-from spprof.text import amount, interval_text, sampling_text, site_text, visible
+from spprof.text import amount, interval_text, sampling_text, visible
 
 if TYPE_CHECKING:
     import argparse
@@ -104,7 +104,8 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     table = _table(tally, terminal)
     terminal.line(table.headings, "bold")
     for key, sums, with_calls in rows[:count]:
-        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(site_text(*key), table.width))
+        native = f" in {visible(sums.native_function)}" if sums.native_function else ""
+        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(told_site(key, sums) + native, table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
     tell_notes(terminal, tally.profile)
@@ -171,4 +172,5 @@ def site_document(key: SiteKey, site: Site, with_calls: int) -> dict[str, object
         "total": with_calls,
         "samples": site.samples if site.has_spread else None,
         "native_function": site.native_function,
+        "your_line": site.your_line and site.your_line._asdict(),
     }

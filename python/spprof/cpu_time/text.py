@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.site_table import SiteTable, own, own_share, rest_line, total, total_share
+from spprof.analysis.site_table import SiteTable, own, own_share, rest_line, told_site, total, total_share
 from spprof.pprof.shortages import STACKS_FULL
-from spprof.text import amount, sampling_text, site_text, visible
+from spprof.text import amount, sampling_text, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def render(samples: CpuSamples, profile: Profile) -> str:
     lines = [headline(samples)]
     if rows:
         lines.append(table.headings)
-        lines += [table.numbers(sums, with_calls) + site_text(*key) for key, sums, with_calls in rows[:_ROWS]]
+        lines += [table.numbers(sums, with_calls) + told_site(key, sums) for key, sums, with_calls in rows[:_ROWS]]
     rest = rows[_ROWS:]
     if rest:
         lines.append(rest_line(sum(sums.value for _, sums, _ in rest), len(rest), _NS))

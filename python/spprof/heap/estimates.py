@@ -11,7 +11,7 @@ import operator
 
 from spprof import formats
 from spprof.analysis.diff import change
-from spprof.analysis.sites import Site, SiteKey, Sums, key_of, site_frame
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, native_beneath, site_frame, your_line
 from spprof.records import cached_property
 from spprof.results import SiteDifference
 
@@ -136,9 +136,8 @@ class HeapEstimates:
         sites: dict[SiteKey, Site] = {}
         for stack_id, sums in self._held:
             frames = self._frames_of(stack_id)
-            frame = site_frame(frames)
-            site = sites.setdefault(key_of(frame), Site())
-            site.add_beneath(frames[0].function if frame.is_python and frames[0] is not frame else None, sums)
+            site = sites.setdefault(key_of(site_frame(frames)), Site())
+            site.add_stack(native_beneath(frames), your_line(frames), sums)
         return sites
 
     @cached_property

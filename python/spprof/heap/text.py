@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line
-from spprof.text import amount, human_bytes, interval_text, sampling_text, site_text
+from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line, told_site
+from spprof.text import amount, human_bytes, interval_text, sampling_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _sites(estimates: HeapEstimates) -> list[str]:
     rows, rest = estimates.ranked_sites[:_ROWS], estimates.ranked_sites[_ROWS:]
     if not rows:
         return []
-    lines = [_TABLE.headings, *(_TABLE.numbers(site) + site_text(*key) for key, site in rows)]
+    lines = [_TABLE.headings, *(_TABLE.numbers(site) + told_site(key, site) for key, site in rows)]
     if rest:
         held = estimates.estimated_heap_bytes - sum(site.value for _, site in rows)
         lines.append(rest_line(held, len(rest), "bytes"))

@@ -73,8 +73,12 @@ HEAP_COLUMNS = {
 }
 """How reports name the sample types of a heap profile."""
 
-VIEWS = {"live": INUSE_SPACE, "peak": PEAK_SPACE, "allocated": ALLOC_SPACE}
-"""What users call a heap profile's sample types of bytes."""
+VIEWS = {
+    "live": (INUSE_SPACE, ValueType("heap-space", "bytes")),
+    "peak": (PEAK_SPACE,),
+    "allocated": (ALLOC_SPACE, ValueType("alloc-space", "bytes")),
+}
+"""What users call a heap profile's sample types of bytes: ours, which are Go's, and those of ddtrace."""
 
 SAMPLES = ValueType("samples", "count")
 TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nanoseconds")}

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from os.path import splitext
 
+from spprof.analysis.libraries import INSTALLED, STANDARD, is_library
 from spprof.report.model import Place
 from spprof.text import visible
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 STANDARD_LIBRARY = "standard library"
 
-_INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
-_STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/|^<frozen |/usr/local/go/src/|/lib/rustlib/")
-_FOREIGN = re.compile(r"^/usr/|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
 _VERSION = re.compile(r"[\d.]*")
 
 
@@ -62,18 +60,13 @@ class Places:
 
 def package_of(file: str) -> str:
     """What a file belongs to: the installed package, the library, or else its folder."""
-    installed = _INSTALLED.search(file)
+    installed = INSTALLED.search(file)
     if installed:
         return splitext(installed[1])[0]
-    if _STANDARD.search(file):
+    if STANDARD.search(file):
         return STANDARD_LIBRARY
     folder, _, name = file.rpartition("/")
     library, found, version = name.partition(".so")
     if found and _VERSION.fullmatch(version):
         return library.partition(".cpython-")[0].partition(".abi3")[0]
     return folder.rpartition("/")[2] or splitext(name)[0]
-
-
-def is_library(file: str) -> bool:
-    """Whether a file is of a library and not of the program itself."""
-    return bool(_INSTALLED.search(file) or _STANDARD.search(file) or _FOREIGN.search(file))

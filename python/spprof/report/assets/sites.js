@@ -3,23 +3,47 @@
 /**
  * A row for each visible place that holds something: `own` sums and `total` values, for each side. Own is what the
  * innermost visible Python call of a stack holds (the innermost visible call of all where there is none): `owner` by
- * node.
+ * node. Of a library's place `from` is the place of the program's own that led there to most; else -1.
  */
 function sitesOf(chosen, hidden, owner) {
-  const { entryCount, entryNode, place } = chosen.report;
-  const own = new Array(place.count), total = totals(chosen, hidden);
+  const { entryCount, entryNode, place } = chosen.report, yours = yourPlaces(chosen.report);
+  const own = new Array(place.count), led = new Array(place.count), total = totals(chosen, hidden);
   for (let entry = 0; entry < entryCount; entry++) {
-    const site = owner[entryNode[entry]];
-    if (site >= 0) chosen.add(own[site] ??= chosen.newSums(), entry);
+    const site = owner[entryNode[entry]], from = yours[entryNode[entry]];
+    if (site < 0) continue;
+    chosen.add(own[site] ??= chosen.newSums(), entry);
+    if (from < 0 || !(place.flags[site] & IS_LIBRARY)) continue;
+    const sums = (led[site] ??= new Map());
+    sums.set(from, (sums.get(from) ?? 0) + chosen.widths[entry]);
   }
   const rows = [];
   for (let site = 0; site < place.count; site++) {
     const totalValues = total.map((values) => values[site]);
     if (own[site]?.some((sum) => sum.value !== 0) || totalValues.some((value) => value !== 0)) {
-      rows.push({ place: site, own: own[site] ?? chosen.newSums(), total: totalValues });
+      rows.push({ place: site, own: own[site] ?? chosen.newSums(), total: totalValues, from: largest(led[site]) });
     }
   }
   return rows;
+}
+
+/** The key with the largest value; -1: there is none. */
+function largest(sums) {
+  let found = -1, most = 0;
+  for (const [key, value] of sums ?? []) {
+    if (value > most) [found, most] = [key, value];
+  }
+  return found;
+}
+
+/** For each node the place of the innermost Python call that is no library's, its own or above it; -1: there is none. */
+function yourPlaces(report) {
+  if (report.yourPlaces) return report.yourPlaces;
+  const { nodeCount, parent, nodePlace, place } = report, yours = new Int32Array(nodeCount).fill(-1);
+  for (let node = 1; node < nodeCount; node++) {
+    const own = nodePlace[node], isYours = (place.flags[own] & (IS_PYTHON | IS_LIBRARY)) === IS_PYTHON;
+    yours[node] = isYours ? own : yours[parent[node]];
+  }
+  return (report.yourPlaces = yours);
 }
 
 /** For each node the place that is charged with what stands there; -1: none is visible. */

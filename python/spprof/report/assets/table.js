@@ -151,8 +151,18 @@ class Table {
     name.type = "button";
     name.title = "Find it in the graph";
     name.addEventListener("click", () => this.onSite(at));
-    const file = fileOf(place, at);
-    return element("td", "site", name, ...(file ? [" ", named(file, "place", 200)] : []));
+    return element("td", "site", name, ...this.fileWords(at, 200), ...(row.from < 0 ? [] : this.fromWords(row.from)));
+  }
+
+  fileWords(at, most) {
+    const file = fileOf(this.place, at);
+    return file ? [" ", named(file, "place", most)] : [];
+  }
+
+  /** The line of the program's own that led there. */
+  fromWords(at) {
+    const words = element("span", "from", "from ", named(this.place.functions[at], "", 100), ...this.fileWords(at, 120));
+    return [" ", words];
   }
 }
 

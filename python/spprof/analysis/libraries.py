@@ -1,0 +1,19 @@
+"""Which code is a library's and which the program's own, by where its file lies.
+
+/app/shop/cart.py                      the program's own
+/usr/lib/python3.11/json/decoder.py    the standard library
+…/site-packages/numpy/core/_a.py       installed
+"""
+
+from __future__ import annotations
+
+import re
+
+INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
+STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/|^<frozen |/usr/local/go/src/|/lib/rustlib/")
+_FOREIGN = re.compile(r"^/usr/|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
+
+
+def is_library(file: str) -> bool:
+    """Whether a file is of a library and not of the program itself."""
+    return bool(INSTALLED.search(file) or STANDARD.search(file) or _FOREIGN.search(file))
