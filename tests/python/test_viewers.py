@@ -197,6 +197,8 @@ def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_pat
         "in use: objects",
         "allocated: bytes",
         "allocated: objects",
+        "at the peak: bytes",
+        "at the peak: objects",
     ]
     objects = int(rows[1][1].replace(",", ""))
     assert abs(objects - snapshot.estimated_heap_objects) <= len(STACKS)
