@@ -61,7 +61,9 @@ def test_a_run_says_how_rare_its_budget_made_samples(tmp_path: Path):
     program = specimen("budget/allocates_until_samples_are_rare")
     finished = run(tmp_path, "--rate-kb", "1", "--budget", "0.001", program)
     assert finished.returncode == 0, finished.stderr
-    assert re.search(r"--budget made samples as rare as 1 per [\d.,]+ [KMG]iB; estimates stay unbiased", finished.stderr)
+    assert re.search(
+        r"--budget made samples as rare as 1 per [\d.,]+ [KMG]iB; estimates stay unbiased", finished.stderr
+    )
 
 
 @pytest.mark.parametrize(

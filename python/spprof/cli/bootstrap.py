@@ -137,7 +137,7 @@ def _text_code(text: str) -> CodeType:
         register = getattr(linecache, "_register_code", None)
         if register is not None:
             with suppress(Exception):
-                register(code, text, "<string>")
+                register(code if hasattr(linecache, "_interactive_cache") else "<string>", text, "<string>")
     return code
 
 

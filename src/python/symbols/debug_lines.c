@@ -8,12 +8,16 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Sections of debug information are read whole. Larger files would take more memory, for a moment, than a profiler
  * should. */
 #define FILE_SIZE_MAX (128 << 20)
+
+/* Where libdw finds no memory it ends the process. What it takes for a file of some size is less than that. */
+#define MEMORY_OF(file_size) (4 * (size_t)(file_size) + (16 << 20))
 
 /* ---- libdw: what is used of its interface, which has been the same since its first versions ---- */
 
@@ -101,11 +105,18 @@ static void close_file(debug_file *file) {
     if (file->descriptor >= 0) close(file->descriptor);
 }
 
+/* Whether the process may have so much memory more: a limit would refuse this, too. */
+static bool has_room(size_t size) {
+    void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return room != MAP_FAILED && munmap(room, size) == 0;
+}
+
 static bool open_file(debug_file *file, const char *path) {
     struct stat status;
     *file = (debug_file){.descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
     if (file->descriptor < 0 || fstat(file->descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return false;
     if (status.st_size == 0 || status.st_size > FILE_SIZE_MAX) return false;
+    if (!has_room(MEMORY_OF(status.st_size))) return false;
     file->elf = dw.elf_begin(file->descriptor, ELF_READ, NULL);
     if (file->elf) file->debug = dw.dwarf_begin_elf(file->elf, DWARF_READ, NULL);
     return file->debug != NULL;

@@ -3,7 +3,8 @@
  * libdw is what perf and systemtap read debug information with: all versions of DWARF, compressed sections, partial
  * units. It is looked for at run time and only when a file has line numbers; without it there are no lines. Nothing
  * here ever asks a network: files are handed over as open descriptors. They are read, not mapped, so that a file which
- * is truncated meanwhile cannot end the process.
+ * is truncated meanwhile cannot end the process. Where a limit leaves little memory there are no lines: libdw, when it
+ * finds none, ends the process.
  */
 #ifndef SP_DEBUG_LINES_H
 #define SP_DEBUG_LINES_H
