@@ -18,6 +18,10 @@ from __future__ import annotations
 
 import math
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _Z_95 = 1.959963984540054
 """Normal quantile of 0.975, spelled out because ``statistics`` costs more to import than the rest of the package."""
 _Z_MAX = 40.0
@@ -51,15 +55,20 @@ def normal_quantile(confidence: float) -> float:
     _check_confidence(confidence)
     if confidence == 0.95:
         return _Z_95
-    below, above = 0.0, _Z_MAX
-    while True:  # ``statistics`` has this, and imports fractions, decimal and random
-        z = (below + above) / 2.0
-        if z in (below, above):
-            return z
-        if _within(z) < confidence:
-            below = z
+    return _where(_within, confidence, 0.0)  # ``statistics`` has this, and imports fractions, decimal and random
+
+
+def _where(rising: Callable[[float], float], level: float, below: float) -> float:
+    """Where a function that rises from ``below`` to ``_Z_MAX`` comes to ``level``, to the last bit."""
+    above = _Z_MAX
+    while True:
+        middle = (below + above) / 2.0
+        if middle in (below, above):
+            return middle
+        if rising(middle) < level:
+            below = middle
         else:
-            above = z
+            above = middle
 
 
 def _within(z: float) -> float:
@@ -75,15 +84,7 @@ def highest_quantile(renewals: float, level: float) -> float:
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1, not {level!r}")
-    below, above = -_Z_MAX, _Z_MAX
-    while True:
-        u = (below + above) / 2.0
-        if u in (below, above):
-            return u
-        if _highest_below(u, renewals) < level:
-            below = u
-        else:
-            above = u
+    return _where(lambda u: _highest_below(u, renewals), level, -_Z_MAX)
 
 
 def _highest_below(u: float, renewals: float) -> float:

@@ -16,6 +16,7 @@ from spprof.text import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
 BYTES_MAX = 1 << 28
 """256 MiB: the most that a file may have, packed and unpacked. A profile of a million stacks has half of it."""
@@ -58,7 +59,7 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None) -> 
     if len(data) > BYTES_MAX:
         raise WireError(f"it is larger than {BYTES_MAX >> 20} MiB")
     if data.startswith(_GZIP):
-        data = _unpacked(data)
+        data = _gunzipped(data)
     elif data.startswith(_ZSTD):
         data = _unpacked_zstd(data)
     for magic, kind in _OTHER_KINDS.items():
@@ -91,52 +92,39 @@ def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield b"".join(kept)
 
 
-def _unpacked(data: bytes) -> bytes:
-    """gunzip, also of several members in a row. Never makes more than BYTES_MAX, whatever the file claims."""
-    pieces, size = [], 0
-    for _ in range(_MEMBERS_MAX):
-        unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        try:
-            piece = unpacker.decompress(data, BYTES_MAX + 1 - size)
-        except zlib.error as error:
-            raise WireError(f"its gzip data is damaged ({error})") from error
-        size += len(piece)
-        if size > BYTES_MAX:
-            raise WireError(f"it unpacks to more than {BYTES_MAX >> 20} MiB")
-        if not unpacker.eof:
-            raise WireError("it ends within its gzip data")
-        pieces.append(piece)
-        data = unpacker.unused_data.lstrip(b"\0")
-        if not data:
-            return b"".join(pieces)
-    raise WireError(f"it has more than {_MEMBERS_MAX} gzip members")
+def _gunzipped(data: bytes) -> bytes:
+    return _unpacked(data, lambda: zlib.decompressobj(16 + zlib.MAX_WBITS), zlib.error, "gzip")
 
 
 def _unpacked_zstd(data: bytes) -> bytes:
-    """Of as many frames as there are. Never makes more than BYTES_MAX."""
     try:
         from compression.zstd import ZstdDecompressor, ZstdError  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise WireError(
             "it is compressed with zstd, which Python reads from 3.14 on; unpack it first: zstd -d"
         ) from None
+    return _unpacked(data, ZstdDecompressor, ZstdError, "zstd")
+
+
+def _unpacked(data: bytes, unpacker_of: Callable[[], Any], error: type[Exception], name: str) -> bytes:
+    """All members, one behind the other. Never makes more than BYTES_MAX, whatever the file claims."""
     pieces, size = [], 0
     for _ in range(_MEMBERS_MAX):
-        unpacker = ZstdDecompressor()
+        unpacker = unpacker_of()
         try:
-            piece = unpacker.decompress(data, BYTES_MAX + 1 - size)
-        except ZstdError as error:
-            raise WireError(f"its zstd data is damaged ({error})") from error
+            piece: bytes = unpacker.decompress(data, BYTES_MAX + 1 - size)
+        except error as damage:
+            raise WireError(f"its {name} data is damaged ({damage})") from damage
         size += len(piece)
         if size > BYTES_MAX:
             raise WireError(f"it unpacks to more than {BYTES_MAX >> 20} MiB")
         if not unpacker.eof:
-            raise WireError("it ends within its zstd data")
+            raise WireError(f"it ends within its {name} data")
         pieces.append(piece)
-        data = unpacker.unused_data
+        data = unpacker.unused_data.lstrip(b"\0")
         if not data:
             return b"".join(pieces)
-    raise WireError(f"it has more than {_MEMBERS_MAX} zstd frames")
+    raise WireError(f"it has more than {_MEMBERS_MAX} {name} members")
 
 
 def _what_json_it_is(data: bytes) -> str:
