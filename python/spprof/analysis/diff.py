@@ -62,10 +62,5 @@ def same_type(old: Profile, new: Profile, wanted: ValueType) -> tuple[int, int]:
     """Where the sample type stands in either. ProfileError: one of them lacks it."""
     for which, profile in (("first", old), ("second", new)):
         if wanted not in profile.sample_types:
-            raise ProfileError(f"the {which} file has no {wanted.type} in {wanted.unit}; it has {type_names(profile)}")
+            raise ProfileError(f"the {which} file has no {wanted.type} in {wanted.unit}; it has {profile.type_names}")
     return old.sample_types.index(wanted), new.sample_types.index(wanted)
-
-
-def type_names(profile: Profile) -> str:
-    """The sample types of a profile, in a sentence."""
-    return ", ".join(value_type.type for value_type in profile.sample_types)

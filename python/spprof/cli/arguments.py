@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from spprof import formats
-from spprof.analysis.diff import type_names
 from spprof.formats.atomic_file import is_written_directly
 from spprof.pprof.profile import VIEWS, ProfileError
 from spprof.text import visible
@@ -64,10 +63,10 @@ def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> i
             return index
     views = [view for view, types in VIEWS.items() if any(one in profile.sample_types for one in types)]
     if view is None:
-        raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {type_names(profile)}")
+        raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {profile.type_names}")
     if views:
         raise ProfileError(f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_since(view)}")
-    raise ProfileError(f"{visible(path)}: it is no heap profile; it has {type_names(profile)} (--sample-type)")
+    raise ProfileError(f"{visible(path)}: it is no heap profile; it has {profile.type_names} (--sample-type)")
 
 
 def _since(view: str) -> str:

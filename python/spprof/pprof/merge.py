@@ -86,14 +86,10 @@ def _of_like_types(profiles: Sequence[Profile], names: Sequence[str]) -> Sequenc
             name = names[number - 1] if names else f"file {number} of {len(profiles)}"
             other = names[profiles.index(latest)] if names else "the latest"
             raise ProfileError(
-                f"{name}: only like profiles add up, and its sample types ({_type_names(profile)}) are not those of "
-                f"{other} ({_type_names(latest)})"
+                f"{name}: only like profiles add up, and its sample types ({profile.type_names}) are not those of "
+                f"{other} ({latest.type_names})"
             )
     return [profile.with_types(shared, profile.default_type) for profile in profiles]
-
-
-def _type_names(profile: Profile) -> str:
-    return ", ".join(value_type.type for value_type in profile.sample_types)
 
 
 def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int]) -> tuple[str, ...]:

@@ -196,6 +196,11 @@ class Profile:
         ]
 
     @property
+    def type_names(self) -> str:
+        """The sample types, in a sentence."""
+        return ", ".join(value_type.type for value_type in self.sample_types)
+
+    @property
     def is_heap(self) -> bool:
         """Whether the values are those of a heap profile, with bytes and objects in use or at the peak."""
         types = self.sample_types
