@@ -28,12 +28,13 @@ except ModuleNotFoundError as error:
 
 from spprof import memprof
 from spprof._engine import VERSION as __version__  # noqa: N811
-from spprof.cpu import Profiler, is_active, profile, start, stats, stop
-from spprof.cpu_time.profile import Profile
-from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
+from spprof.on_demand import load as _load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.cpu import Profiler, is_active, profile, start, stats, stop
+    from spprof.cpu_time.profile import Profile
+    from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
 
 __all__ = [
@@ -55,11 +56,21 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
+    _HOMES = {
+        "Profile": "spprof.cpu_time.profile",
+        "TopFunction": "spprof.rows",
+        **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
+        **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),
+    }
 
-    def __getattr__(name: str) -> object:
-        """The type of a row, which only type checkers need, imported when asked for."""
-        if name != "TopFunction":
+    def __getattr__(name):
+        """What is exported of another module, which runs when it is asked for."""
+        if name == "cpu":
+            return _load("spprof.cpu")
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof.rows import TopFunction
+        found = globals()[name] = getattr(_load(_HOMES[name]), name)
+        return found
 
-        return TopFunction
+    def __dir__():
+        return sorted({*globals(), *__all__})

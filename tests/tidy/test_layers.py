@@ -24,7 +24,8 @@ FLOORS = (
     {"pprof"},
     {"symbolize", "reserve"},
     {"results", "rows", "environment"},
-    {"records", "text", "teardown", "_engine"},
+    {"json_text", "records", "text", "teardown", "_engine"},
+    {"on_demand"},
 )
 """From the top down. What shares a floor does not import each other."""
 

@@ -7,15 +7,66 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
-STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/|^<frozen |/usr/local/go/src/|/lib/rustlib/")
-_FOREIGN = re.compile(r"^/usr/|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_PYTHON = ("/lib/python3.", "/lib64/python3.")
+_OTHER_STANDARD = ("/usr/local/go/src/", "/lib/rustlib/")
+_FOREIGN = ("/pkg/mod/", "/vendor/", "/.cargo/registry/", "/node_modules/")
+_FOREIGN_BEGINNINGS = ("/usr/", "/lib")
+_KEPT = 4096
+
+_answers: dict[str, bool] = {}
+"""Of the files that were last asked for: every frame of every stack asks, of few files."""
 
 
-@lru_cache(maxsize=4096)  # asked for every frame of every stack, of few files
 def is_library(file: str) -> bool:
     """Whether a file is of a library and not of the program itself."""
-    return bool(INSTALLED.search(file) or STANDARD.search(file) or _FOREIGN.search(file))
+    known = _answers.get(file)
+    if known is None:
+        if len(_answers) >= _KEPT:
+            _answers.clear()
+        known = _answers[file] = _is_library(file)
+    return known
+
+
+def _is_library(file: str) -> bool:
+    return (
+        installed_part(file) is not None
+        or is_standard(file)
+        or file.startswith(_FOREIGN_BEGINNINGS)
+        or any(part in file for part in _FOREIGN)
+    )
+
+
+def installed_part(file: str) -> str | None:
+    """The first part of the path below the folder of installed packages; None: it is in none."""
+    parts = (rest.partition("/")[0] for rest in _behind_each(file, _INSTALLED))
+    return next((part for part in parts if part), None)
+
+
+def is_standard(file: str) -> bool:
+    """Whether a file is of a language's standard library."""
+    return (
+        file.startswith("<frozen ")
+        or any(_is_version(rest.partition("/")) for rest in _behind_each(file, _PYTHON))
+        or any(part in file for part in _OTHER_STANDARD)
+    )
+
+
+def _is_version(parts: tuple[str, str, str]) -> bool:
+    return parts[0].isdecimal() and parts[1] == "/"
+
+
+def _behind_each(file: str, marks: tuple[str, ...]) -> Iterator[str]:
+    """What comes behind each of the marks, in the order of the path."""
+    at = 0
+    while True:
+        found = [(place, len(mark)) for mark in marks if (place := file.find(mark, at)) >= 0]
+        if not found:
+            return
+        place, length = min(found)
+        yield file[place + length :]
+        at = place + 1

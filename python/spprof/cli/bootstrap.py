@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from spprof.cli.interpreter_options import has_safe_path
 from spprof.cli.program import CODE, MODULE, SCRIPT, STDIN, Program
 from spprof.cli.recorder import Recorder
 from spprof.cli.run import Settings
+from spprof.records import suppress
 
 if TYPE_CHECKING:
     from collections.abc import Callable

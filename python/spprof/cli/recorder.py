@@ -26,7 +26,6 @@ import signal
 import stat
 import sys
 from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,7 @@ from spprof import _engine
 from spprof.cli import recordings, summary
 from spprof.cli.outputs import of_process
 from spprof.cli.terminal import say
+from spprof.records import suppress
 from spprof.text import visible
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import shutil
 import sys
 import textwrap
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
+from spprof.records import suppress
 from spprof.text import visible
 
 if TYPE_CHECKING:

@@ -5,16 +5,17 @@
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
 stands in an element that is not run; base64 has no character by which it could end early.
 
-The page's own files are read when this module is imported: later the program may have changed its root, have no
+The page's own files are read with the package (``on_demand``): later the program may have changed its root, have no
 descriptor left, or another version of this package on disk.
 """
 
 from __future__ import annotations
 
 import errno
-import os
+import sys
 from binascii import b2a_base64
 
+from spprof.on_demand import asset
 from spprof.records import NamedTuple
 from spprof.report.encode import encode
 
@@ -40,7 +41,7 @@ class _Parts(NamedTuple):
 def written(report: Report) -> Iterator[bytes]:
     """The file in pieces, UTF-8. Deterministic: the same report gives the same bytes.
 
-    OSError: the page's own files were not there when this module was imported.
+    OSError: the page's own files were not there when the package was imported.
     """
     parts = read_parts()
     head, tail = parts.template.split("{data}")
@@ -69,36 +70,15 @@ def read_parts() -> _Parts:
 
 
 def _read(name: str) -> str:
-    if name not in _assets:
+    content = asset(name)
+    if content is None:
         raise OSError(
             errno.ENOENT,
             "this program was frozen without the files of spprof's HTML page; add them (PyInstaller: --collect-data "
             "spprof; Nuitka: --include-package-data=spprof), or save as .pb.gz",
             name,
         )
-    return _assets[name].decode("utf-8")
-
-
-def _asset(name: str) -> bytes:
-    """A file of the package, wherever it was imported from. OSError: it is not there."""
-    get_data = getattr(__spec__.loader, "get_data", None)
-    if get_data is not None:  # of files, archives and frozen programs
-        data: bytes = get_data(os.path.join(os.path.dirname(__file__), "assets", name))
-        return data
-    from importlib import resources
-
-    return resources.files("spprof.report").joinpath("assets").joinpath(name).read_bytes()
-
-
-def _read_assets() -> dict[str, bytes]:
-    """The page's own files; none where one is missing: whatever else the package does needs none."""
-    try:
-        return {name: _asset(name) for name in ("page.html", "report.css", *SCRIPTS)}
-    except Exception:
-        return {}
-
-
-_assets = _read_assets()
+    return content.decode("utf-8")
 
 
 def _source(text: str) -> str:
@@ -112,9 +92,9 @@ def _sha256(content: bytes) -> bytes:
 
 
 try:  # the interpreter's own, which loads no library of cryptography
-    from _sha2 import sha256 as _hash  # type: ignore[import-not-found]
-except ImportError:
-    try:
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256 as _hash
+    else:
         from _sha256 import sha256 as _hash  # type: ignore[import-not-found]
-    except ImportError:
-        from hashlib import sha256 as _hash
+except ImportError:
+    from hashlib import sha256 as _hash
