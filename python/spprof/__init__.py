@@ -26,12 +26,16 @@ except ModuleNotFoundError as error:
     )
     raise ImportError(f"spprof has no extension module here ({__file__}): {remedy}") from error
 
-from spprof import memprof
+from spprof import on_demand as _on_demand
 from spprof._engine import VERSION as __version__  # noqa: N811
-from spprof.on_demand import load as _load
+
+if not _on_demand.is_command():
+    _on_demand.keep_all()
+    from spprof import memprof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof import memprof
     from spprof.cpu import Profiler, is_active, profile, start, stats, stop
     from spprof.cpu_time.profile import Profile
     from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
@@ -65,11 +69,11 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """What is exported of another module, which runs when it is asked for."""
-        if name == "cpu":
-            return _load("spprof.cpu")
+        if name in ("cpu", "memprof"):
+            return _on_demand.load(f"spprof.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = globals()[name] = getattr(_load(_HOMES[name]), name)
+        found = globals()[name] = getattr(_on_demand.load(_HOMES[name]), name)
         return found
 
     def __dir__():

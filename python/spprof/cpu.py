@@ -24,7 +24,7 @@ import warnings
 
 from spprof import _engine, environment
 from spprof.cpu_time.thread_names import ids, python_names
-from spprof.on_demand import module
+from spprof.on_demand import keep_all, module
 from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
@@ -245,6 +245,7 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
     """Begin a session, and return what gives the ticks: "timer" or "thread"."""
+    keep_all()
     session = _Session(output, environment.keeps_from_starting())
     ticks = "timer" if session.is_off else _engine.cpu_start(interval_ns, mode, native)
     kept, first = _engine.kept(), object()

@@ -22,14 +22,15 @@ import warnings
 from _operator import index
 
 from spprof import _engine, environment
-from spprof.on_demand import load, module
+from spprof.on_demand import keep_all, load, module, run_all
+from spprof.reserve import with_reserve
 from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from spprof import reserve, results, text
+    from spprof import results, text
     from spprof.analysis import sites
     from spprof.heap import samples, snapshot
     from spprof.heap.estimates import HeapEstimates
@@ -38,9 +39,7 @@ if TYPE_CHECKING:
     from spprof.results import AllocationSample, Frame, FramePointerHealth, MemProfStats, SiteDifference
     from spprof.rows import TopAllocator
 else:
-    reserve, results, sites, text = map(
-        module, ("spprof.reserve", "spprof.results", "spprof.analysis.sites", "spprof.text")
-    )
+    results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
     samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
 
 __all__ = [
@@ -89,6 +88,10 @@ _NATIVE_MODES = ("auto", "preload", "patch", "off")
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 _SEED_MAX = 2**64 - 1
 _PPM_OF_PERCENT = 10_000
+
+_FINE_BYTES = 64 * 1024
+"""Below this rate the modules that a snapshot will need run before sampling begins: there would be many samples of what
+they allocate, some 3 MiB, to leave out."""
 
 _AFTER_ALL = 2**64 - 1
 """The serial number after which there is no sample."""
@@ -141,7 +144,7 @@ def get_snapshot() -> HeapSnapshot:
 
     RuntimeError: nothing was ever started.
     """
-    return reserve.with_reserve(_snapshot)
+    return with_reserve(_snapshot)
 
 
 def _snapshot() -> HeapSnapshot:
@@ -276,6 +279,9 @@ class MemoryProfiler:
 def _start(rate_bytes: int, native: str, seed: int | None, budget_ppm: int) -> None:
     if environment.keeps_from_starting():
         return
+    keep_all()
+    if rate_bytes < _FINE_BYTES:
+        run_all()
     _engine.start(rate_bytes, native, seed, budget_ppm)
     _engine.take_reserve()
     if native == "auto" and _engine.stats()["native_mode"] == "off":

@@ -15,31 +15,19 @@ module that it has interrupted runs it itself; the first copy that is complete i
 from __future__ import annotations
 import __future__
 
-import _bisect
-import _collections  # type: ignore[import-not-found]
-import _collections_abc
-import _functools  # type: ignore[import-not-found]
-import _json
-import _operator
-import _struct
-import atexit
-import binascii
 import builtins
-import errno
-import itertools
-import math
 import os
 import stat
 import sys
 import time
-import warnings
-import zlib
 from _frozen_importlib import _find_spec, module_from_spec  # type: ignore[attr-defined]
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader, cache_from_source, spec_from_file_location
 from _imp import _fix_co_filename  # type: ignore[attr-defined]
 from _io import FileIO
 from _thread import RLock
 from marshal import loads
+
+from spprof.reserve import with_reserve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,50 +36,23 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROOMS = {
-    "": "cpu json_text records reserve results text",
+    "": "cpu json_text records results text",
     "analysis": "by_label by_site diff estimate folding libraries notes sample_weights shortages site_table sites",
     "cpu_time": "decorator functions profile samples text thread_names to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "compare estimates peak samples snapshot text to_pprof unwind_quality",
-    "pprof": "decode encode fields file locations mappings merge processes profile shortages wire",
+    "pprof": "encode fields file locations mappings merge processes profile shortages wire",
     "report": "build encode facts model notebook page places threads",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks",
 }
-"""The modules that are kept, by folder."""
+"""The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
 
 ASSETS = "page.html report.css data.js numbers.js tree.js sites.js graph.js words.js table.js page.js".split()
 """The files of the HTML page."""
 
-STANDARD: dict[str, ModuleType] = {
-    "__future__": __future__,
-    "_collections": _collections,
-    "_json": _json,
-    "atexit": atexit,
-    "binascii": binascii,
-    "bisect": _bisect,
-    "collections.abc": _collections_abc,
-    "errno": errno,
-    "functools": _functools,
-    "itertools": itertools,
-    "math": math,
-    "operator": _operator,
-    "os": os,
-    "os.path": os.path,
-    "stat": stat,
-    "struct": _struct,
-    "sys": sys,
-    "time": time,
-    "warnings": warnings,
-    "zlib": zlib,
-}
+STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
 """What kept modules import of others, by its name there. Of some that is the part in C, and all that is used of them:
 the rest imports a good deal."""
-
-_HASHES = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
-try:  # the interpreter's own, which loads no library of cryptography
-    STANDARD[_HASHES] = __import__(_HASHES)
-except ImportError:
-    STANDARD["hashlib"] = __import__("hashlib")
 
 _package = sys.modules["spprof"]
 _folder = os.path.dirname(__file__)
@@ -241,6 +202,16 @@ def load(name: str) -> ModuleType:
     found = _loaded.get(name)
     if found is not None:
         return found
+    return with_reserve(_load, name)
+
+
+def run_all() -> None:
+    """Run every module that is kept: where each allocation is sampled, later all of theirs would be."""
+    for name in _kept:
+        load(name)
+
+
+def _load(name: str) -> ModuleType:
     with _lock:
         return _present(name) or _run(name)
 
@@ -288,6 +259,64 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
 
 _builtins = {**vars(builtins), "__import__": _import}
 
-for _room, _names in ROOMS.items():
-    keep(_room, [*(["__init__"] if _room else []), *_names.split()])
-_keep_assets()
+
+# ---- All of it
+
+
+def is_command() -> bool:
+    """Whether this is the process of the command ``spprof``, which watches no program and shall start fast. One that is
+    only called so has its modules kept when it starts a profiler."""
+    words = getattr(sys, "argv", None) or [""]
+    return bool(os.path.basename(words[0]) == "spprof")
+
+
+def keep_all() -> None:
+    """Bring into memory all that is needed later, unless it has been."""
+    if _kept:
+        return
+    _import_standard()
+    for room, names in ROOMS.items():
+        keep(room, [*(["__init__"] if room else []), *names.split()])
+    _keep_assets()
+
+
+def _import_standard() -> None:
+    import _bisect
+    import _collections  # type: ignore[import-not-found]
+    import _collections_abc
+    import _functools  # type: ignore[import-not-found]
+    import _json
+    import _operator
+    import _struct
+    import atexit
+    import binascii
+    import errno
+    import itertools
+    import math
+    import warnings
+    import zlib
+
+    STANDARD.update(
+        {
+            "__future__": __future__,
+            "_collections": _collections,
+            "_json": _json,
+            "atexit": atexit,
+            "binascii": binascii,
+            "bisect": _bisect,
+            "collections.abc": _collections_abc,
+            "errno": errno,
+            "functools": _functools,
+            "itertools": itertools,
+            "math": math,
+            "operator": _operator,
+            "struct": _struct,
+            "warnings": warnings,
+            "zlib": zlib,
+        }
+    )
+    hashes = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+    try:  # the interpreter's own, which loads no library of cryptography
+        STANDARD[hashes] = __import__(hashes)
+    except ImportError:
+        STANDARD["hashlib"] = __import__("hashlib")

@@ -178,7 +178,9 @@ class _NamedTupleType(type):
 def _new_of(names: tuple[str, ...], defaults: dict[str, Any]) -> Any:
     """``__new__`` with a parameter for each field: compiled, since unpacking named arguments takes longer each time."""
     fields = ", ".join(names)
-    new: Any = eval(f"lambda _cls, {fields}: _new(_cls, ({fields},))", {"_new": tuple.__new__, "__builtins__": {}})
+    text = f"lambda _cls, {fields}: _new(_cls, ({fields},))"
+    # Not eval(text): the interpreter would then forget that an interrupt has ended the program (PyRun_String).
+    new: Any = eval(compile(text, "<string>", "eval"), {"_new": tuple.__new__, "__builtins__": {}})
     new.__name__ = "__new__"
     new.__defaults__ = tuple(defaults.values()) or None
     return new

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import spprof
 from child import Child
+from place import Place
 from specimens import FOLDER, specimen
 
 IMPORTS = FOLDER / "imports"
@@ -22,8 +25,19 @@ FROM_THE_STANDARD_LIBRARY = {
 """All that is imported of it where a plain Python has not: in C, but for ``__future__`` and ``warnings``. What
 ``warnings`` imports by itself is here, too."""
 
-RUN_BY_A_START = {f"spprof{name}" for name in ("", "._engine", ".environment", ".memprof", ".on_demand")}
+RUN_BY_A_START = {f"spprof{name}" for name in ("", "._engine", ".environment", ".memprof", ".on_demand", ".reserve")}
 RUN_BY_A_START |= {"spprof.supported", "spprof.teardown"}
+
+
+RUN_BY_THE_COMMAND = {"spprof", "spprof.cli", "spprof.formats"}
+RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("_engine", "environment", "on_demand", "records", "reserve")}
+RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("formats.atomic_file", "supported", "text")}
+RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("arguments", "interpreter_options", "main", "outputs")}
+RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("program", "run", "settings", "terminal")}
+
+RUN_BEFORE_A_PROGRAM = {"spprof.cli", "spprof.records", "spprof.text"}
+RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("arguments", "bootstrap", "interpreter_options", "outputs")}
+RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("program", "recorder", "recordings", "settings", "terminal")}
 
 
 def test_starting_imports_little_and_runs_little_of_the_package(child: Child) -> None:
@@ -44,7 +58,7 @@ def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
     package = Path(spprof.__file__).parent
     names = {".".join(("spprof", *file.relative_to(package).with_suffix("").parts)) for file in package.rglob("*.py")}
     names = {name.removesuffix(".__init__") for name in names}
-    apart = ("spprof.cli", "spprof._pyinstaller", "spprof.__main__", "spprof.rows", "spprof.estimate")
+    apart = tuple(f"spprof.{name}" for name in ("cli", "_pyinstaller", "__main__", "rows", "estimate", "pprof.decode"))
     told = child.run("import spprof; print(*spprof.on_demand._kept)")
     assert set(told.split()) == {name for name in names if not name.startswith(apart)} - RUN_BY_A_START
 
@@ -96,6 +110,53 @@ def test_the_package_may_be_taken_from_disk_while_the_program_runs(child: Child,
 
 def test_children_forked_during_the_first_start_go_on(child: Child) -> None:
     assert child.run(specimen("imports/forked_at_every_call"), "400") == "all children ended\n"
+
+
+def test_a_fork_waits_for_a_module_that_runs_for_the_first_time(child: Child) -> None:
+    assert child.run(specimen("imports/forked_while_a_module_runs")) == "the child went on\n"
+
+
+def test_a_handler_may_need_the_module_that_it_interrupts(child: Child) -> None:
+    assert child.run(specimen("imports/interrupted_at_every_call"), "97") == "all went on\n"
+
+
+def test_a_module_that_fails_is_run_again(child: Child) -> None:
+    child.run(specimen("imports/fails_at_first"))
+
+
+def test_modules_of_the_programs_own_names_are_not_taken_for_ours(child: Child) -> None:
+    """Nor for the standard library's: names that what runs later imports."""
+    names = ("math", "zlib", "struct", "json", "re", "errno", "spprof", "spprof.records", "spprof.heap", "warnings")
+    child.run(f"""
+        import sys, types
+        from spprof import memprof
+        memprof.start()
+        for name in {names!r}:
+            sys.modules[name] = types.ModuleType(name)
+        kept = bytearray(100_000_000)
+        for suffix in ("pb.gz", "json", "txt", "html"):
+            memprof.get_snapshot().save("x." + suffix)
+        assert not [name for name in {names!r} if vars(sys.modules[name]).get("__file__")]
+        """)
+
+
+def test_a_run_imports_little(place: Place) -> None:
+    """In both of its processes, to the end."""
+    place.write("pass")
+    tells = {"PYTHONPROFILEIMPORTTIME": "1"}
+    command = str(Path(sys.executable).parent / "spprof")
+    told = place.call([command, "run", "-o", "x.pb.gz", "program.py"], environment=tells).stderr
+    alone = place.call([sys.executable, "program.py"], environment=tells).stderr
+    assert "spprof: wrote x.pb.gz" in told
+    first, second = told.split("imported package\n")[1:]
+    assert imported(first) - imported(alone) <= FROM_THE_STANDARD_LIBRARY | {"operator"} | RUN_BY_THE_COMMAND
+    new = imported(second) - imported(alone)
+    assert new <= FROM_THE_STANDARD_LIBRARY | {"fcntl", "operator"} | RUN_BY_A_START | RUN_BEFORE_A_PROGRAM
+
+
+def imported(told: str) -> set[str]:
+    """The modules in what ``-X importtime`` prints."""
+    return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", told, re.MULTILINE))
 
 
 def test_results_are_dataclasses_for_who_asks(child: Child) -> None:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from spprof import json_text, records
 from spprof.analysis import libraries, sites
+from spprof.cli import run
+from spprof.cli.settings import Settings, settings_of
 from spprof.cpu_time import decorator
 from spprof.symbolize import cplusplus, demangle, interpreter_frames, rust
 
@@ -122,6 +124,46 @@ def test_rust_is_read_as_patterns_have_it() -> None:
         assert rust._unescaped(part) == escape.sub(meaning, plain), part
     for part in made_of(["h", "0123456789abcde", "f", "g", "F"], 3, 10):
         assert rust._is_hash(part) == bool(re.fullmatch(r"h[0-9a-f]{16}", part)), part
+
+
+# ---- Options
+
+WRITTEN = "-o --output -f --force --rate-kb --rate-kb=64 --budget --budget=0.1 --every --cpu --cpu=5 --wall".split()
+WRITTEN += "--native --no-heap --after --for --for=1 x.gz 10 5. 0.5 -1 nan x --help --out -of --rate -- =".split()
+WRITTEN += "1_0 --wall=1 --output=".split()
+
+
+def test_options_are_read_as_argparse_reads_them(capsys: pytest.CaptureFixture[str]) -> None:
+    draw = random.Random(11)
+    plain = 0
+    for _ in range(3000):
+        words, _ = run._split(draw.choices(WRITTEN, k=draw.randint(0, 5)))
+        found = run._plainly_parsed(words)
+        if found is not None:
+            plain += 1
+            assert vars(found) == vars(run._parser().parse_args(words, run.Arguments())), words
+    assert plain > 300
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "",
+        "-f -o x.pb.gz --rate-kb 64 --budget 0.1 --every 1",
+        "--output=x.html --force --cpu --native",
+        "--cpu 5 --no-heap --after 1 --for=2 --wall",
+    ],
+)
+def test_usual_options_need_no_argparse(words: str) -> None:
+    assert run._plainly_parsed(words.split()) is not None
+
+
+def test_settings_come_through_as_they_are() -> None:
+    odd = "a b'\"\n\udce9é\U0001f600\\"
+    settings = Settings(odd, 512, None, "", 0.1, "cpu", False, 1e6, 0.01, 0.0, "code", odd, odd, ["-X", odd], odd)
+    assert settings.argument.isascii()
+    assert settings_of(settings.argument) == settings
 
 
 # ---- Records

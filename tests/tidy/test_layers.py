@@ -22,10 +22,10 @@ FLOORS = (
     {"report"},
     {"analysis"},
     {"pprof"},
-    {"symbolize", "reserve"},
-    {"results", "rows", "environment"},
-    {"json_text", "records", "text", "teardown", "_engine"},
+    {"symbolize"},
     {"on_demand"},
+    {"results", "reserve", "rows", "environment"},
+    {"json_text", "records", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""
 
