@@ -120,7 +120,7 @@ def test_tree_of_a_very_deep_stack_is_printed(tmp_path: Path):
     (tmp_path / "deep.pb.gz").write_bytes(b"".join(written(deep)))
     lines = printed("tree", tmp_path / "deep.pb.gz", "-n", "6000").splitlines()
     assert len(lines) == 5002
-    assert "[4999] f0 (/app/module.py:1)" in lines[-1]
+    assert "[4999] f0 (module.py:1)" in lines[-1]
 
 
 def test_stats_tell_every_type_and_the_notes(heap: NaiveHeap, file: Path):
@@ -400,8 +400,8 @@ def test_table_of_a_cpu_profile_has_times_and_shares(cpu: Path):
     assert printed("table", cpu).splitlines() == [
         "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "        own                 total           site",
-        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (/srv/app/data/load.py:12) in inflate",
-        "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (/srv/app/" + "long/" * 40 + "evil.py:3)",
+        "   990.0 ms   99.0 %     990.0 ms   99.0 %  load (data/load.py:12) in inflate",
+        "    10.0 ms    1.0 %      10.0 ms    1.0 %  evil\\x1b[31m\\n (" + "long/" * 40 + "evil.py:3)",
     ]
     table = document("table", cpu)
     assert (table["sample_type"], table["unit"], table["value"], table["low"]) == ("cpu", "nanoseconds", 10**9, None)
@@ -417,7 +417,7 @@ def test_tree_and_stats_of_a_cpu_profile_have_its_units(cpu: Path):
     assert printed("tree", cpu).splitlines()[:3] == [
         "cpu: 1.00 s; 100 samples, 1 per 10 ms",
         "  share        total  call",
-        "  100 %       1.00 s  main (/srv/app/main.py:90)",
+        "  100 %       1.00 s  main (main.py:90)",
     ]
     stats = printed("stats", cpu)
     for line in (

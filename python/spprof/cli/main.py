@@ -19,6 +19,7 @@ VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
     "table": "the sites that hold or use the most",
     "tree": "the calls that lead there",
+    "imports": "what each import costs, by itself and with all that it imports",
     "flamegraph": "a page with both, for a browser",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
