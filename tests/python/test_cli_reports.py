@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import io
 import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 import zlib
@@ -20,7 +22,8 @@ from child import TIMEOUT_SECONDS
 from naive_cpu import MAIN_ID, NaiveCpu, random_cpu
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from spprof.analysis.by_site import Tally
-from spprof.cli import terminal
+from spprof.cli import run, terminal
+from spprof.cli.main import VERBS, parser_of
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile, written
 from spprof.pprof.processes import Lineage
@@ -647,3 +650,23 @@ def test_flamegraph_has_a_name_for_its_page(folder: Path):
     assert (again.returncode, "-f overwrites it" in again.stderr) == (2, True)
     assert spprof("flamegraph", f"{folder}/").returncode == 0
     assert folder.with_suffix(".html").exists()
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_ends_with_three_examples_that_are_understood(verb: str):
+    module = importlib.import_module("spprof.cli." + verb.replace("-", "_"))
+    assert len(module.EXAMPLES) == 3
+    shown = printed(verb, "--help")
+    for command, what in module.EXAMPLES:
+        assert f"  {command}\n      {what}\n" in shown
+        assert len(command) <= 76
+        words = shlex.split(command.replace("$(spprof preload-path)", "x"))
+        if verb == "preload-path":
+            continue
+        assert words[:2] == ["spprof", verb]
+        if verb == "run":
+            own, following = run._split(words[2:])
+            run._parser().parse_args(own)
+            assert following
+        else:
+            parser_of(verb, module).parse_args(words[2:])

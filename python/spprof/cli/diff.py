@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
     Row = tuple[SiteKey, Change]
 
+EXAMPLES = (
+    ("spprof diff old.pb.gz new.pb.gz", "what grew and shrank, without what is noise"),
+    ("spprof diff --all old.pb.gz new.pb.gz", "what is noise as well"),
+    ("spprof diff --html change.html old.pb.gz new.pb.gz", "the same as a page"),
+)
+
 _ROWS = 20
 _HEADINGS = ("change", "95 % interval", "old", "new")
 _WIDTHS = (11, 25, 11, 11)

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     import argparse
 
 
+EXAMPLES = (
+    ("spprof flamegraph heap.pb.gz", "writes heap.html"),
+    ("spprof flamegraph --view peak heap.pb.gz -o peak.html", "opens with what was live at the peak"),
+    ("spprof flamegraph --no-native profiles/ -o all.html", "all workers in one page, without native frames"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)

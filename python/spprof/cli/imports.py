@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
     from spprof.analysis.by_import import Import
 
+EXAMPLES = (
+    ("spprof imports heap.pb.gz", "what each imported module holds now"),
+    ("spprof imports --view allocated heap.pb.gz", "what it ever allocated, freed or not"),
+    ("spprof imports --sort own -n 50 app.cpu.pb.gz", "the time that modules take by themselves"),
+)
+
 _ROWS = 20
 
 

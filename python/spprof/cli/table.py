@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import Site, SiteKey, Sums
     from spprof.pprof.profile import Profile
 
+EXAMPLES = (
+    ("spprof table heap.pb.gz", "the lines that hold the most memory"),
+    ("spprof table --view peak -n 50 heap.pb.gz", "the fifty that held the most at the peak"),
+    ("spprof table --by process profiles/", "what each worker holds, of a folder of files"),
+)
+
 _ROWS = 20
 
 

@@ -25,6 +25,12 @@ from spprof.text import amount, share_text
 if TYPE_CHECKING:
     import argparse
 
+EXAMPLES = (
+    ("spprof tree heap.pb.gz", "calls from the root on, with what is held beneath them"),
+    ("spprof tree --no-native --min-percent 5 heap.pb.gz", "Python frames alone, and large calls alone"),
+    ("spprof tree --cpu profiles/", "where the workers' CPU time goes"),
+)
+
 _ROWS = 60
 _INDENT_MAX = 40
 _BYTES_ONE = _engine.BYTES_ONE
