@@ -14,6 +14,7 @@ MAIN = python_frame("main", 90, "/srv/app/main.py")
 TOTAL = python_frame("total", 12, "/srv/app/orders.py")
 PARSE = python_frame("parse", 7, "/usr/lib/python3.11/json/decoder.py")
 RANDN = python_frame("randn", 5, "/v/lib/python3.12/site-packages/numpy/random.py")
+COMMAND = python_frame("<module>", 5, "/srv/env/bin/gunicorn")
 FROZEN = python_frame("_call", 9, "<frozen importlib._bootstrap>")
 
 
@@ -24,6 +25,7 @@ FROZEN = python_frame("_call", 9, "<frozen importlib._bootstrap>")
         ((RANDN, TOTAL, MAIN), TOTAL),
         ((native_frame("f"), PARSE, RANDN, FROZEN, MAIN), MAIN),
         ((PARSE, FROZEN), None),
+        ((PARSE, COMMAND), None),
         ((native_frame("f"),), None),
     ],
 )
