@@ -158,11 +158,10 @@ class _Builder:
         if column not in self._spread_columns:
             return
         at = self._spread_columns.index(column)
-        is_python = [place.is_python for place in self._places.rows]
         parts: dict[int, list[Sums]] = {}
         allocated: dict[int, int] = {}
         for (path, _), cell in cells.items():
-            site = next((place for place in reversed(path) if is_python[place]), path[-1] if path else -1)
+            site = self._places.site_of(path)
             parts.setdefault(site, []).append(cell.sums[at])
             allocated[site] = allocated.get(site, 0) + cell.values[allocated_at]
         note_choice([(sums, allocated[site] * _engine.BYTES_ONE) for site, sums in parts.items()])
@@ -173,6 +172,7 @@ class _Builder:
         for key in sorted({key for side in cells for key in side}):
             report.entry_nodes.append(nodes.of(key[0]))
             report.entry_threads.append(key[1])
+            report.entry_sites.append(self._places.site_of(key[0]))
             for side, of in zip(self.sides, cells):
                 of.get(key, nothing).append_to(side)
 

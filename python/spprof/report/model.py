@@ -86,3 +86,5 @@ class Report:
     entry_nodes: list[int] = field(default_factory=list)
     """Never descending. Node 0 is "all"; node n + 1 has ``ups[n]``."""
     entry_threads: list[int] = field(default_factory=list)
+    entry_sites: list[int] = field(default_factory=list)
+    """Places: the stack's innermost Python call, else its innermost call; -1: it has none. Not in the file."""

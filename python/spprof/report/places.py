@@ -38,6 +38,11 @@ class Places:
         """The numbers of the frames, root first."""
         return tuple(self._number_of(frame) for frame in leaf_first)[::-1]
 
+    def site_of(self, path: tuple[int, ...]) -> int:
+        """The place that a stack is charged to: its innermost Python call, else its innermost call; -1: it has none."""
+        rows = self.rows
+        return next((place for place in reversed(path) if rows[place].is_python), path[-1] if path else -1)
+
     def _number_of(self, frame: Frame) -> int:
         key = (frame.function, frame.file, frame.line, frame.is_python)
         number = self._number.get(key)

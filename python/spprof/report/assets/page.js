@@ -56,7 +56,7 @@ class Page {
     this.choice = fromAddress(location.hash.slice(1), report);
     this.fillControls();
     this.listen();
-    for (const id of ["controls", "graph-section", "sites-section"]) get(id).hidden = false;
+    for (const id of ["theme", "controls", "graph-section", "sites-section"]) get(id).hidden = false;
     get("waiting").remove();
     this.apply();
   }
@@ -65,8 +65,7 @@ class Page {
 
   fillControls() {
     const { report } = this;
-    get("title").replaceChildren(named(report.title));
-    get("facts").append(...report.facts.map(([key, text]) => {
+    get("facts").replaceChildren(...report.facts.map(([key, text]) => {
       return element("div", "", element("dt", "", named(key)), element("dd", "", named(text)));
     }));
     this.fillChoices("groups", "group");
@@ -397,8 +396,9 @@ class Page {
   }
 }
 
-readReport(get("data")).then((report) => {
-  window.report = new Page(report);
-}, (error) => {
-  get("waiting").textContent = `The report cannot be read: ${error.message}`;
-});
+try {
+  window.report = new Page(readReport(get("data")));
+} catch (error) {
+  get("unread").textContent = `The report cannot be read: ${error.message}. This is a table of the largest sites.`;
+  throw error;
+}
