@@ -80,7 +80,7 @@ def click_box(tab: chromium.Tab, name: str, button: str = "click") -> None:
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
         f"const box = graph.rows.flat().find((box) => box.call && nameOfBox(box) === {json.dumps(name)}); "
-        "return [at.x + (box.left + box.right) / 2, at.y + box.call.depth * 21 + 10 - graph.frame.scrollTop]; })()"
+        "return [at.x + (box.left + box.right) / 2, at.y + graph.topOf(box.call.row) + 10 - graph.frame.scrollTop]; })()"
     )
     getattr(tab, button)(*place)
 

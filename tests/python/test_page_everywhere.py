@@ -98,7 +98,7 @@ def test_a_damaged_file_says_so_and_keeps_the_table(browser: chromium.Chromium, 
         damaged = page[: start + at] + ("A" if page[start + at] != "A" else "B") + page[start + at + 1 :]
         (tmp_path / "x.html").write_text(damaged)
         tab = chromium.Tab(browser, 800, 600)
-        tab.open(f"file://{tmp_path}/x.html", "unread.textContent.includes('cannot be read')")
+        tab.open(f"file://{tmp_path}/x.html", "unread.textContent.includes('cannot be shown')")
         assert "4.0 MiB" in text(tab, "#waiting table")
         tab.close()
 

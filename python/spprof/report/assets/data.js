@@ -9,6 +9,7 @@ function readReport(element) {
   const report = { ...header, place: places(streams, header), ...nodes(streams, header.nodes) };
   report.columns = header.columns.map(([group, measure, unit]) => ({ group, measure, unit }));
   Object.assign(report, entries(streams, header));
+  report.sources = new Map(header.sources.map(([place, first, text]) => [place, { first, lines: text.split("\n") }]));
   report.sides = header.sides.map((side) => readSide(streams, side, header));
   element.remove(); // its text is as long as the file
   return report;
