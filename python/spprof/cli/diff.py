@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", metavar="NEW", help="another, of a later moment or another run")
     parser.add_argument("--html", metavar="FILE", help="write a page for a browser, instead of the table")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite the page")
+    parser.add_argument("--no-source", action="store_true", help="leave source lines out of the page")
     parser.add_argument("--all", action="store_true", help="also the changes that chance explains")
     add_stack_arguments(parser)
     add_report_arguments(parser, _ROWS)
@@ -77,7 +78,8 @@ def _write_page(arguments: argparse.Namespace) -> int:
     from spprof.report.page import written
 
     names = [os.path.basename(path) for path in (arguments.old, arguments.new)]
-    write_file(arguments.html, written(difference_of(old, new, names, chosen.type if is_named else None)))
+    first = chosen.type if is_named else None
+    write_file(arguments.html, written(difference_of(old, new, names, first, not arguments.no_source)))
     return 0
 
 

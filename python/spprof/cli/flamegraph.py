@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_view_arguments(parser, "which values to show first")
     parser.add_argument("-o", "--output", metavar="OUT", help="where to write (the first FILE's name, with .html)")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT")
+    parser.add_argument("--no-source", action="store_true", help="leave the source lines of the largest sites out")
     parser.set_defaults(parser=parser)
 
 
@@ -42,7 +43,7 @@ def main(arguments: argparse.Namespace) -> int:
     from spprof.report.build import report_of
     from spprof.report.page import written
 
-    write_file(output, written(report_of(profile, chosen if is_named else None)))
+    write_file(output, written(report_of(profile, chosen if is_named else None, not arguments.no_source)))
     if not arguments.output:
         say(f"wrote {shell_word(output)}")
     return 0
