@@ -37,22 +37,27 @@ if TYPE_CHECKING:
 
 ROOMS = {
     "": "cpu json_text records results text",
-    "analysis": "by_label by_site diff estimate folding libraries notes sample_weights shortages site_table sites",
+    "analysis": "by_import by_label by_site diff estimate explanation folding imports libraries native notes paths "
+    "sample_weights shortages site_table sites",
     "cpu_time": "decorator functions profile samples text thread_names to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "compare estimates peak samples snapshot text to_pprof unwind_quality",
     "pprof": "encode fields file locations mappings merge processes profile shortages wire",
-    "report": "build encode facts model notebook page places threads",
+    "report": "build encode facts leading model notebook page places sources threads",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks",
 }
 """The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
 
-ASSETS = "page.html report.css data.js numbers.js tree.js sites.js graph.js words.js table.js page.js".split()
-"""The files of the HTML page."""
+SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js page.js".split()
+ASSETS = ["page.html", "report.css", *SCRIPTS]
+"""The files of the HTML page, its scripts in the order in which they are joined: each uses what stands before it."""
 
 STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
 """What kept modules import of others, by its name there. Of some that is the part in C, and all that is used of them:
 the rest imports a good deal."""
+
+IMPORTED_NS = time.time_ns()
+"""When the package was imported, in a process that watches a program."""
 
 _package = sys.modules["spprof"]
 _folder = os.path.dirname(__file__)

@@ -36,7 +36,8 @@ RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("arguments", "interpret
 RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("program", "run", "settings", "terminal")}
 
 RUN_BEFORE_A_PROGRAM = {"spprof.cli", "spprof.records", "spprof.text"}
-RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("arguments", "bootstrap", "interpreter_options", "outputs")}
+RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("arguments", "bootstrap", "family", "outputs")}
+RUN_BEFORE_A_PROGRAM |= {"spprof.cli.interpreter_options"}
 RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("program", "recorder", "recordings", "settings", "terminal")}
 
 
@@ -152,7 +153,10 @@ def test_a_run_imports_little(place: Place) -> None:
     first, second = told.split("imported package\n")[1:]
     assert imported(first) - alone <= FROM_THE_STANDARD_LIBRARY | {"operator"} | RUN_BY_THE_COMMAND
     new = imported(second) - alone
-    assert new <= FROM_THE_STANDARD_LIBRARY | {"fcntl", "operator"} | RUN_BY_A_START | RUN_BEFORE_A_PROGRAM
+    assert (
+        new
+        <= FROM_THE_STANDARD_LIBRARY | {"_posixsubprocess", "fcntl", "operator"} | RUN_BY_A_START | RUN_BEFORE_A_PROGRAM
+    )
 
 
 def imported(told: str) -> set[str]:

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 import pytest
 from spprof import json_text, records
-from spprof.analysis import libraries, sites
+from spprof.analysis import imports, libraries, paths, sites
 from spprof.cli import run
 from spprof.cli.settings import Settings, settings_of
 from spprof.cpu_time import decorator
+from spprof.pprof.profile import Profile
+from spprof.report import sources
 from spprof.symbolize import cplusplus, demangle, interpreter_frames, rust
 
 ROUNDS = 20_000
@@ -30,18 +32,97 @@ def made_of(pieces: list[str], most: int, seed: int) -> list[str]:
 # ---- Patterns
 
 FOLDERS = "/ /usr /lib /lib64 /site-packages/ /dist-packages/ /python3. 11 1 x / <frozen /usr/local/go/src/".split(" ")
-FOLDERS += [" ", "/lib/rustlib/", "/pkg/mod/", "/vendor/", "/.cargo/registry/", "/node_modules/", "site-packages", "."]
+FOLDERS += [
+    " ",
+    "/bin/",
+    "/lib/rustlib/",
+    "/pkg/mod/",
+    "/vendor/",
+    "/.cargo/registry/",
+    "/node_modules/",
+    "site-packages",
+    ".",
+]
 INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
 STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/|^<frozen |/usr/local/go/src/|/lib/rustlib/")
-FOREIGN = re.compile(r"^/usr/|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
+FOREIGN = re.compile(r"^/usr/|/bin/[^/.]+$|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
+MACHINERY = re.compile(
+    r"^<frozen importlib\._bootstrap(?:_external)?>$|/importlib/(?:_bootstrap(?:_external)?|__init__)\.py$"
+)
+EXTENSION = re.compile(r"^(.*?)(?:\.cpython-3\d+[^/]*|\.abi3)?\.so$")
+SHORTENED = (
+    re.compile(r"^.*/lib(?:64)?/(?=python3\.\d+/)"),
+    re.compile(r"^.*/(?=(?:Include|Modules|Objects|Parser|Programs|Python)/(?:[\w-]+/)*[\w.-]+\.[ch]$)"),
+)
 
 
 def test_files_are_of_libraries_as_patterns_have_it() -> None:
     for file in [*made_of(FOLDERS, 6, 1), "/lib/python3.11x/a", "/site-packages//site-packages/b"]:
         installed = INSTALLED.search(file)
         assert libraries.installed_part(file) == (installed and installed[1]), file
+        assert bool(libraries.installed_paths(file)) == bool(installed), file
         assert libraries.is_standard(file) == bool(STANDARD.search(file)), file
         assert libraries.is_library(file) == bool(installed or STANDARD.search(file) or FOREIGN.search(file)), file
+
+
+def test_paths_are_shortened_as_patterns_have_it() -> None:
+    pieces = [
+        "/lib/",
+        "/lib64/",
+        "python3.",
+        "11/",
+        "/Objects/",
+        "Modules/",
+        "Python/",
+        "a-b/",
+        "x.c",
+        ".h",
+        "a",
+        "/",
+        ".",
+    ]
+    for file in made_of([*pieces, "Include", " ", "é", ".c"], 8, 12):
+        expected = next((file[found.end() :] for one in SHORTENED if (found := one.match(file))), file)
+        assert paths.ShortPaths([]).of(file) == expected, file
+
+
+def test_imports_are_named_as_patterns_have_it() -> None:
+    pieces = [
+        "<frozen ",
+        "importlib._bootstrap",
+        "_external",
+        ">",
+        "/",
+        "importlib",
+        "__init__",
+        ".py",
+        "a",
+        "/importlib/",
+    ]
+    for file in made_of(pieces, 6, 13):
+        assert imports._is_machinery(file) == bool(MACHINERY.search(file)), file
+    for path in made_of(["a", "/", ".cpython-3", "11", "-x", ".abi3", ".", "b"], 6, 14):
+        found = EXTENSION.match(f"{path}.so")
+        if found and not re.search(r"\.cpython-3(?!\d)", path) and "cpython" not in path.rpartition("/")[0]:
+            assert imports._without_tag(path) == found[1], path
+    names = {
+        "/usr/lib/python3.11/lib-dynload/_json.cpython-311-x86_64-linux-gnu.so": "_json",
+        "/usr/lib/python3.11/json/__init__.py": "json",
+        "/x/site-packages/a/site-packages/b/c.abi3.so": "b.c",
+        "/x/app.pyz/y/z.py": "y.z",
+        "/x/a.zip/b.egg/c.py": "c",
+        "<frozen zipimport>": "zipimport",
+        "/home/me/own.py": "own",
+    }
+    folding = imports._Folding(Profile(sample_types=()))
+    assert {file: folding._name_of(file) for file in names} == names
+
+
+def test_encodings_are_declared_as_a_pattern_has_it() -> None:
+    pattern = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+    for line in made_of(["#", " ", "\t", "coding", ":", "=", "latin-1", "x", "_8.", "!"], 8, 15):
+        found = pattern.match(line.encode())
+        assert sources._coding_of(line.encode()) == (found[1].decode() if found else ""), line
 
 
 def test_more_files_than_are_kept_are_told_apart() -> None:

@@ -3,6 +3,7 @@
 /app/shop/cart.py                      the program's own
 /usr/lib/python3.11/json/decoder.py    the standard library
 …/site-packages/numpy/core/_a.py       installed
+/srv/env/bin/gunicorn                  an installed command: a script in bin without a suffix
 """
 
 from __future__ import annotations
@@ -38,26 +39,34 @@ def _is_library(file: str) -> bool:
         or is_standard(file)
         or file.startswith(_FOREIGN_BEGINNINGS)
         or any(part in file for part in _FOREIGN)
+        or _is_program(*file.rpartition("/"))
     )
+
+
+def _is_program(folder: str, _: str, name: str) -> bool:
+    """A file such as ``/opt/bin/ruby``."""
+    return folder.endswith("/bin") and bool(name) and "." not in name
 
 
 def installed_part(file: str) -> str | None:
     """The first part of the path below the folder of installed packages; None: it is in none."""
-    parts = (rest.partition("/")[0] for rest in _behind_each(file, _INSTALLED))
-    return next((part for part in parts if part), None)
+    return next((path.partition("/")[0] for path in installed_paths(file)), None)
+
+
+def installed_paths(file: str) -> list[str]:
+    """The path below each folder of installed packages that the file is in, the outermost first."""
+    return [rest for rest in _behind_each(file, _INSTALLED) if not rest.startswith("/") and rest]
 
 
 def is_standard(file: str) -> bool:
     """Whether a file is of a language's standard library."""
-    return (
-        file.startswith("<frozen ")
-        or any(_is_version(rest.partition("/")) for rest in _behind_each(file, _PYTHON))
-        or any(part in file for part in _OTHER_STANDARD)
-    )
+    return file.startswith("<frozen ") or bool(standard_paths(file)) or any(part in file for part in _OTHER_STANDARD)
 
 
-def _is_version(parts: tuple[str, str, str]) -> bool:
-    return parts[0].isdecimal() and parts[1] == "/"
+def standard_paths(file: str) -> list[str]:
+    """The path below each folder of Python's own library that the file is in, the outermost first."""
+    parts = (rest.partition("/") for rest in _behind_each(file, _PYTHON))
+    return [below for version, slash, below in parts if version.isdecimal() and slash]
 
 
 def _behind_each(file: str, marks: tuple[str, ...]) -> Iterator[str]:

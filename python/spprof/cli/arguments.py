@@ -11,6 +11,7 @@ from spprof.text import visible
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from spprof import formats
     from spprof.formats import atomic_file
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 else:
     atomic_file, formats = module("spprof.formats.atomic_file"), module("spprof.formats")
     profiles = module("spprof.pprof.profile")
+
+
+def told_examples(examples: Iterable[tuple[str, str]]) -> str:
+    """The end of a verb's help: commands, each with what it does."""
+    return "examples:\n" + "".join(f"  {command}\n      {what}\n" for command, what in examples)
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:

@@ -9,13 +9,20 @@ import os
 import sys
 
 from spprof import __version__
+from spprof.cli.arguments import told_examples
 from spprof.cli.terminal import say
 from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
 
 VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
     "table": "the sites that hold or use the most",
     "tree": "the calls that lead there",
+    "imports": "what each import costs, by itself and with all that it imports",
     "flamegraph": "a page with both, for a browser",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
@@ -59,20 +66,32 @@ def _verb(words: list[str]) -> int:
 
 def _report(verb: str, words: list[str]) -> int:
     """Runs a verb that reads files. ``run`` does without what they all import."""
-    import argparse
     from importlib import import_module
 
     from spprof.pprof.profile import ProfileError
 
     module = import_module("spprof.cli." + verb.replace("-", "_"))
-    parser = argparse.ArgumentParser(prog=f"spprof {verb}", description=VERBS[verb], allow_abbrev=False)
-    module.add_arguments(parser)
     try:
-        status: int = module.main(parser.parse_args(words))
+        status: int = module.main(parser_of(verb, module).parse_args(words))
     except ProfileError as error:
         return _failed(str(error))
     sys.stdout.flush()
     return status
+
+
+def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
+    """The parser of a verb, which ``module`` implements."""
+    import argparse
+
+    parser = argparse.ArgumentParser(
+        prog=f"spprof {verb}",
+        description=VERBS[verb],
+        epilog=told_examples(module.EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return parser
 
 
 def _without_verb(words: list[str]) -> int:

@@ -1,6 +1,7 @@
 """The HTML file: the page's own code, the report's data, and a policy that lets nothing else run.
 
-    page.html   with the title, the policy, report.css, the scripts joined in order, and the data as base64
+    page.html   with the title, the policy, report.css, the scripts joined in order, the data as base64, and for where
+                no script runs the largest sites (leading.py)
 
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
 stands in an element that is not run; base64 has no character by which it could end early.
@@ -15,18 +16,17 @@ import errno
 import sys
 from binascii import b2a_base64
 
-from spprof.on_demand import asset
+from spprof.on_demand import SCRIPTS, asset
 from spprof.records import NamedTuple
+from spprof.report import leading
 from spprof.report.encode import encode
+from spprof.report.leading import escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from spprof.report.model import Report
-
-SCRIPTS = ("data.js", "numbers.js", "tree.js", "sites.js", "graph.js", "words.js", "table.js", "page.js")
-"""In the order in which they are joined: each uses what stands before it."""
 
 
 class _Parts(NamedTuple):
@@ -44,18 +44,28 @@ def written(report: Report) -> Iterator[bytes]:
     OSError: the page's own files were not there when the package was imported.
     """
     parts = read_parts()
-    head, tail = parts.template.split("{data}")
-    head = head.replace("{policy}", parts.policy).replace("{style}", parts.style)
-    yield head.replace("{title}", escaped(report.title)).encode("utf-8", "backslashreplace")
-    yield b2a_base64(encode(report), newline=False)
-    yield tail.replace("{script}", parts.script).encode()
+    contents: dict[str, Callable[[], str]] = {
+        "policy": lambda: parts.policy,
+        "style": lambda: parts.style,
+        "script": lambda: parts.script,
+        "title": lambda: escaped(report.title),
+        "whole": lambda: leading.whole(report),
+        "facts": lambda: leading.facts(report),
+        "table": lambda: leading.table(report),
+        "data": lambda: b2a_base64(encode(report), newline=False).decode(),
+    }
+    for text, name in _pieces(parts.template, contents):
+        yield (text + contents[name]() if name else text).encode("utf-8", "backslashreplace")
 
 
-def escaped(text: str) -> str:
-    """``text`` as it stands in HTML, in attributes too; ``html`` has this, and imports a table of all entities."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
-        text = text.replace(character, entity)
-    return text
+def _pieces(template: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What stands before each ``{name}`` of the template, with that name; what stands behind the last has none."""
+    found = sorted((template.index(f"{{{name}}}"), name) for name in names)
+    at = 0
+    for place, name in found:
+        yield template[at:place], name
+        at = place + len(name) + 2
+    yield template[at:], ""
 
 
 def read_parts() -> _Parts:
