@@ -446,7 +446,7 @@ class Page {
   }
 
   /** A site with its source lines; of a library's site those of the program's own line that led there. */
-  aboutSite(title, row) {
+  aboutSite(what, row) {
     if (!row) return [];
     const { report, chosen } = this, { place, from } = row, numbers = element("dl", "numbers");
     const yours = from >= 0 && report.sources.has(from) ? from : place;
@@ -454,7 +454,7 @@ class Page {
       return element("div", "", element("dt", "", key), element("dd", "", text));
     }));
     const parts = [
-      this.lead(element("div", "name", `${title}: `, named(report.place.functions[place])), place),
+      this.lead(element("div", "name", `${what}: `, named(report.place.functions[place])), place),
       element("div", "file", named(fileOf(report.place, place))), numbers,
     ];
     if (from >= 0) parts.splice(2, 0, element("div", "file", ...this.table.fromWords(from)));
