@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     import argparse
 
 
+EXAMPLES = (
+    ("spprof convert heap.pb.gz -o heap.json", "for speedscope"),
+    ("spprof convert heap.pb.gz -o heap.collapsed", "for flamegraph.pl and its kin"),
+    ("spprof convert ddtrace.pb.gz -o heap.html", "another tool's file as our page"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
     add_output_arguments(parser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spprof.analysis.imports import with_imports_folded
 from spprof.report.build import report_of
 from spprof.report.page import read_parts, written
 
@@ -20,4 +21,4 @@ def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source
     OSError: the page's own files are missing. It is raised before a file is begun.
     """
     read_parts()
-    return written(report_of(profile, with_source=with_source))
+    return written(report_of(with_imports_folded(profile), with_source=with_source))
