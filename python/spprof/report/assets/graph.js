@@ -313,10 +313,10 @@ function foldedWords({ root }, call) {
   return `${count} frames common to ${isOfAll ? "all stacks" : `${percent(call.width, root.width)} of all`}`;
 }
 
-/** The first and the last of a run. */
+/** The first and the last of a run; a module's code, whose name tells nothing, is passed over at its begin. */
 function foldedNames({ report }, { run }) {
-  const [first, last] = [run[0], run[run.length - 1]].map(({ place }) => report.place.functions[place].slice(0, 100));
-  return `${first} … ${last}`;
+  const names = run.map(({ place }) => report.place.functions[place].slice(0, 100));
+  return `${names.find((name) => name !== "<module>") ?? names[0]} … ${names[names.length - 1]}`;
 }
 
 /** Whether a call is shown for those that all stacks have in common. */
