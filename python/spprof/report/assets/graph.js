@@ -321,7 +321,7 @@ function foldedNames({ report }, { run }) {
 
 /** Whether a call is shown for those that all stacks have in common. */
 function isCommon(call) {
-  return call.run?.length > 0 && !call.above.above && call.width >= RUN_SHARE * call.above.width;
+  return call.run?.length > 0 && call.above.place < 0 && call.width >= RUN_SHARE * call.above.width;
 }
 
 /** How much of the graph's width a call takes: a run as much as its first. */

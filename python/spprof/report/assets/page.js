@@ -209,13 +209,15 @@ class Page {
 
   /** Folds runs of calls, but for one that a link leads into. Inverted they are not in the way. */
   fold() {
-    const { choice, tree, graph } = this, canFold = !choice.invert || this.isAround;
-    tree.folds = canFold;
+    const { choice, shownGraphs } = this, canFold = !choice.invert || this.isAround;
+    for (const { tree } of shownGraphs) tree.folds = canFold;
     get("fold").checked = choice.fold;
-    get("fold").closest("label").hidden = !tree.hasRuns;
-    tree.folds = canFold && choice.fold;
-    if (!tree.folds) tree.forget();
-    tree.show(graph.zoomed);
+    get("fold").closest("label").hidden = !shownGraphs.some(({ tree }) => tree.hasRuns);
+    for (const { tree, zoomed } of shownGraphs) {
+      tree.folds = canFold && choice.fold;
+      if (!tree.folds) tree.forget();
+      tree.show(zoomed);
+    }
   }
 
   unfold(graph, call) {
