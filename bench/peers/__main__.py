@@ -1,0 +1,122 @@
+"""What spprof costs and finds beside ddtrace, Pyroscope, memray, tracemalloc and scalene.
+
+make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [GENERATIONS=N] [VARIANTS="a;b"]
+
+    steady      extra CPU, in % of a core, beside services that allocate 100 MB a second
+    worst       loops that do nearly nothing but allocate, on 1, 2 and 8 threads
+    programs    pyperformance's programs, and their geometric mean
+
+Every finished unit (a workload in one generation of fresh processes) is a line in build/bench/peers/PART.jsonl and is
+not measured again for the same sources. The tables go into docs/benchmarks.md, the charts beside it. A peer that does
+not install or fails in a workload is a line that says why.
+
+CPU time of workers that take turns (rounds.py), beside the mean of two without a profiler: what "none again" has is the
+method's own error, and nothing smaller is to be believed. Intervals are by bootstrap over processes, then rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from common.machine import describe, load_per_core
+
+from peers import install, tables
+from peers.costs import PROGRAMS_PART, WORST_PART
+from peers.kept import about
+from peers.places import BUILD, PAGE
+from peers.run import Run
+from peers.steady import STEADY_PART
+
+MOST_LOAD = 0.5
+"""Of a core, on average over the last minute."""
+PATIENCE_SECONDS = 180
+"""In which the load of building and installing leaves the average."""
+
+
+class Part(Protocol):
+    """What one table needs."""
+
+    @property
+    def name(self) -> str: ...
+
+    def measure(self, run: Run) -> None: ...
+
+    def table(self, run: Run) -> str:
+        """Empty where nothing was measured."""
+
+
+PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART)
+
+
+def wait_for_quiet() -> None:
+    """SystemExit: the machine does something else."""
+    latest = time.monotonic() + PATIENCE_SECONDS
+    while load_per_core() > MOST_LOAD:
+        if time.monotonic() > latest:
+            sys.exit(f"the load average is {load_per_core():.2f} a core: measure below {MOST_LOAD}, or with ANYWAY=1")
+        print(f"waiting: the load average is {load_per_core():.2f} a core", flush=True)
+        time.sleep(10)
+
+
+def asked_for(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("parts", nargs="*", help="all of them unless some are named")
+    parser.add_argument("--again", action="store_true", help="measure what has a result for these sources, too")
+    parser.add_argument("--quick", action="store_true", help="try everything; nothing goes into docs")
+    parser.add_argument("--anyway", action="store_true", help="measure on a busy machine")
+    parser.add_argument("--tables", action="store_true", help="measure nothing, write the tables of what is kept")
+    parser.add_argument("--generations", type=int, default=0, help="fresh processes of each variant and workload")
+    parser.add_argument("--variants", default="", help="names with ; between, instead of each part's own")
+    parser.add_argument("--results", type=Path, default=BUILD / "peers", help="the folder of what is kept")
+    return parser.parse_args(words)
+
+
+def run_of(asked: argparse.Namespace) -> Run:
+    results: Path = asked.results / "quick" if asked.quick else asked.results
+    page = PAGE
+    if asked.quick:
+        results.mkdir(parents=True, exist_ok=True)
+        page = results / PAGE.name
+        page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    return Run(
+        results=results,
+        page=page,
+        charts=page.parent,
+        about=about(),
+        is_quick=asked.quick,
+        again=asked.again,
+        generations=asked.generations,
+        variants=[name.strip() for name in asked.variants.split(";") if name.strip()],
+        uninstalled={} if asked.tables else install.install(),
+    )
+
+
+def main(words: Sequence[str]) -> None:
+    asked = asked_for(words)
+    unknown = set(asked.parts) - {part.name for part in PARTS}
+    if unknown:
+        sys.exit(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(part.name for part in PARTS)}")
+    run = run_of(asked)
+    if not (asked.anyway or asked.quick or asked.tables):
+        wait_for_quiet()
+    print(describe(), flush=True)
+    if load_per_core() > MOST_LOAD and not asked.tables:
+        print("THE MACHINE IS BUSY: these figures show that everything works, and nothing else", flush=True)
+    for part in PARTS:
+        if asked.parts and part.name not in asked.parts:
+            continue
+        if not asked.tables:
+            part.measure(run)
+        table = part.table(run)
+        if table:
+            print(f"\n{table}\n", flush=True)
+            tables.write_between(run.page, part.name, table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
