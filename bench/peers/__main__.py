@@ -5,6 +5,7 @@ make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [G
     steady      extra CPU, in % of a core, beside services that allocate 100 MB a second
     worst       loops that do nearly nothing but allocate, on 1, 2 and 8 threads
     programs    pyperformance's programs, and their geometric mean
+    truth       which site holds how much, by each profiler, beside memray's full trace
 
 Every finished unit (a workload in one generation of fresh processes) is a line in build/bench/peers/PART.jsonl and is
 not measured again for the same sources. The tables go into docs/benchmarks.md, the charts beside it. A peer that does
@@ -31,6 +32,7 @@ from peers.kept import about
 from peers.places import BUILD, PAGE
 from peers.run import Run
 from peers.steady import STEADY_PART
+from peers.truth import TRUTH_PART
 
 MOST_LOAD = 0.5
 """Of a core, on average over the last minute."""
@@ -50,7 +52,7 @@ class Part(Protocol):
         """Empty where nothing was measured."""
 
 
-PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART)
+PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART)
 
 
 def wait_for_quiet() -> None:

@@ -1,4 +1,4 @@
-/* loops.c: malloc and free from C, on one thread or several, paced or not.
+/* loops.c: malloc and free from C, on one thread or several, paced or not, and one block.
  *
  * Sizes are spread evenly over 1 ... 2 * mean, so a profiler's fast path cannot be predicted from the last call; `live`
  * blocks are alive at a time, and the oldest is freed.
@@ -81,3 +81,5 @@ void paced_loop(long milliseconds, long per_second, long mean, long live) {
     }
     close_ring(&ring);
 }
+
+void *allocate(size_t size) { return malloc(size); }

@@ -9,6 +9,7 @@ from typing import Callable
 from common.serve import FOLDER
 
 KIB = 1024
+SERVER = "BENCH_PYROSCOPE_SERVER"
 CLOSED_PORT = "http://127.0.0.1:9"
 
 kept: list[object] = []
@@ -47,17 +48,19 @@ def ddtrace(interval_kib: int) -> None:
     kept.append(collector)
 
 
-def pyroscope(interval_kib: int, server: str = CLOSED_PORT, upload_seconds: int = 3600) -> None:
-    """Its heap profiler alone."""
+def pyroscope(interval_kib: int) -> None:
+    """Its heap profiler alone. Where there is no server for it, it would upload after the program's end."""
     import pyroscope
+
+    server = os.environ.get(SERVER, "")
 
     started = pyroscope.configure(
         application_name="bench",
-        server_address=server,
+        server_address=server or CLOSED_PORT,
         mem_enabled=True,
         cpu_enabled=False,
         mem_heap_sample_size=interval_kib * KIB,
-        upload_interval=upload_seconds,
+        upload_interval=1 if server else 3600,
     )
     if started is False:
         raise RuntimeError("pyroscope.configure() returned False")
@@ -70,4 +73,33 @@ STARTS: dict[str, Callable[[int], None]] = {
     "tracemalloc": tracemalloc,
     "ddtrace": ddtrace,
     "pyroscope": pyroscope,
+}
+
+
+# ---- What they found
+
+
+def write_nothing(_: str) -> None:
+    """It writes by itself."""
+
+
+def spprof_found(out: str) -> None:
+    import spprof.memprof
+
+    spprof.memprof.get_snapshot().save(f"{out}.pb.gz")
+
+
+def ddtrace_found(out: str) -> None:
+    """Into a file beside the one that it was configured with, its name behind a number."""
+    from ddtrace.internal.datadog.profiling import ddup
+
+    for collector in kept:
+        collector.snapshot()  # type: ignore[attr-defined]
+    ddup.upload()
+
+
+FINISHES: dict[str, Callable[[str], None]] = {
+    **dict.fromkeys(STARTS, write_nothing),
+    "spprof": spprof_found,
+    "ddtrace": ddtrace_found,
 }
