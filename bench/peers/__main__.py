@@ -27,6 +27,7 @@ from typing import Protocol
 from common.machine import describe, load_per_core
 
 from peers import install, tables
+from peers.charts import Chart, svg
 from peers.costs import PROGRAMS_PART, WORST_PART
 from peers.kept import about
 from peers.places import BUILD, PAGE
@@ -50,6 +51,8 @@ class Part(Protocol):
 
     def table(self, run: Run) -> str:
         """Empty where nothing was measured."""
+
+    def chart(self, run: Run) -> Chart | None: ...
 
 
 PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART)
@@ -114,10 +117,20 @@ def main(words: Sequence[str]) -> None:
             continue
         if not asked.tables:
             part.measure(run)
-        table = part.table(run)
-        if table:
-            print(f"\n{table}\n", flush=True)
-            tables.write_between(run.page, part.name, table)
+        show(part, run)
+
+
+def show(part: Part, run: Run) -> None:
+    """What is kept of it, on the screen and on the page."""
+    table, chart = part.table(run), part.chart(run)
+    if not table:
+        return
+    print(f"\n{table}\n", flush=True)
+    if chart:
+        name = f"bench-{part.name}.svg"
+        (run.charts / name).write_text(svg(chart), encoding="utf-8")
+        table = f"![{chart.title}]({name})\n\n{table}"
+    tables.write_between(run.page, part.name, table)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from common.intervals import Interval, bootstrap, bootstrap_geometric
 
+from peers.charts import Chart, Row
 from peers.kept import Kept, Unit
 from peers.programs import PROGRAMS
 from peers.rounds import BaselineError, Plan, generation, ratios
@@ -20,6 +21,7 @@ Ratios = list[list[float]]
 """Of each generation, those of its rounds."""
 QUICK = Plan(slice_ms=5, loops=0, rounds=2, least_rounds=2, seconds=1)
 OURS = "spprof 512, patched"
+DRAWN = (OURS, "ddtrace 512", "Pyroscope 512")
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,26 @@ class Costs:
             source_line(self.name, units, run),
         ]
         return "\n".join(text)
+
+    def chart(self, run: Run) -> Chart | None:
+        """Of programs alone."""
+        kept = run.kept(self.name)
+        groups = {workload: groups_of(kept, workload) for workload in self.workloads}
+        groups = {workload: found for workload, found in groups.items() if found}
+        if not groups or not self.has_mean:
+            return None
+        every = [[found[name] for found in groups.values() if name in found] for name in DRAWN]
+        mean = Row(
+            "geometric mean", [percent(bootstrap_geometric(rows)) if rows else None for rows in every], is_strong=True
+        )
+        rows = [
+            Row(workload, [percent(bootstrap(found[name])) if name in found else None for name in DRAWN])
+            for workload, found in groups.items()
+        ]
+        note = "CPU time, % more than without a profiler, with 95 % intervals; each samples every 512 KiB."
+        return Chart(
+            "What a heap profiler costs pyperformance's programs", note, "% more CPU time", DRAWN, [mean, *rows]
+        )
 
     def judgement(self, groups: Mapping[str, Mapping[str, Ratios]]) -> list[str]:
         """What the bars say of ours, by the lower ends of the intervals."""
@@ -140,6 +162,10 @@ def judge_worst(table: Mapping[str, Mapping[str, Ratios]]) -> Iterator[str]:
     for workload, bar in BARS.items():
         if OURS in table.get(workload, {}):
             yield f"{OURS}, `{workload}` at most +{bar:g} %: {verdict(bootstrap(table[workload][OURS]), bar)}."
+
+
+def percent(ratio: Interval) -> Interval:
+    return Interval(*[100 * (value - 1) for value in ratio])
 
 
 def lower_end(ratio: Interval) -> float:

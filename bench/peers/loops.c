@@ -82,4 +82,6 @@ void paced_loop(long milliseconds, long per_second, long mean, long live) {
     close_ring(&ring);
 }
 
-void *allocate(size_t size) { return malloc(size); }
+void *allocate(size_t size) {
+    return malloc(size);
+}

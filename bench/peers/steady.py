@@ -91,6 +91,9 @@ class Steady:
             ]
         )
 
+    def chart(self, run: Run) -> None:
+        """It has none."""
+
 
 def percents(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:
     """Round by round. Of the load's own length: a late wake-up does not make it cheaper."""

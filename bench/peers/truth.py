@@ -13,10 +13,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from common.intervals import Interval
 from common.orders import reason
 from spprof.pprof.file import read_bytes
 from spprof.pprof.profile import VIEWS, Profile
 
+from peers.charts import Chart, Row
 from peers.kept import Unit
 from peers.places import HERE
 from peers.push_server import PushServer
@@ -29,6 +31,7 @@ PROGRAM = HERE / "truth_program.py"
 KNOWN, REFEREE = "known", "memray"
 OURS = ("spprof 64, patched", "spprof 512, patched")
 SAMPLED = (*OURS, "ddtrace 512", "Pyroscope 512", "scalene")
+DRAWN = ("spprof 512, patched", "ddtrace 512", "Pyroscope 512", "scalene")
 WORKLOAD = "sites"
 MIB = 1 << 20
 PATIENCE_SECONDS = 120
@@ -78,8 +81,8 @@ class Truth:
         return "\n".join(
             [
                 "MiB held at the end by the site that allocated them, and the site's share in % of what the profiler "
-                f"found at all sites; means of {len(units)} runs. Misplaced: what would have to move to another site for the "
-                "shares of memray's full trace, half the sum of the differences; the mean run, and the range.",
+                f"found at all sites; means of {len(units)} runs. Misplaced: what would have to move to another site "
+                "for the shares of memray's full trace, half the sum of the differences; the mean run, and the range.",
                 "",
                 markdown(["", "known", *names], rows),
                 "",
@@ -89,6 +92,30 @@ class Truth:
                 source_line(self.name, units, run),
             ]
         )
+
+    def chart(self, run: Run) -> Chart | None:
+        runs = runs_by_name(run.kept(self.name).units())
+        if KNOWN not in runs:
+            return None
+        truth = reference(runs)
+        rows = [
+            Row(site, [range_of(runs.get(name, []), site) for name in DRAWN], shares(truth)[site]) for site in truth
+        ]
+        note = "Share of what each profiler found; the mean and the range of its runs."
+        return Chart(
+            "Who holds the memory: shares by site", note, "% of the memory", DRAWN, rows, "memray, every allocation"
+        )
+
+
+def shares(sites: Sites) -> Sites:
+    """In %."""
+    total = sum(sites.values()) or 1
+    return {site: 100 * size / total for site, size in sites.items()}
+
+
+def range_of(runs: Sequence[Sites], site: str) -> Interval | None:
+    found = [shares(run)[site] for run in runs]
+    return Interval(fmean(found), min(found), max(found)) if found else None
 
 
 def mib(size: float) -> str:
