@@ -92,10 +92,10 @@ class Ordered:
         self.close()
 
 
-def reason(error: OSError | subprocess.CalledProcessError) -> str:
-    """What was said last of why something cannot run."""
-    if isinstance(error, OSError):
-        return str(error)
+def reason(error: Exception) -> str:
+    """Why something cannot run: of a program what it said last."""
+    if not isinstance(error, subprocess.CalledProcessError):
+        return str(error) or repr(error)
     said = error.stderr or error.stdout or b""
     text = said.decode(errors="replace") if isinstance(said, bytes) else said
     lines = text.strip().splitlines()

@@ -6,6 +6,9 @@ make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [G
     worst       loops that do nearly nothing but allocate, on 1, 2 and 8 threads
     programs    pyperformance's programs, and their geometric mean
     truth       which site holds how much, by each profiler, beside memray's full trace
+    live        malloc and free beside 10³ … 10⁷ live samples
+    startup     CPU time of starting, by each profiler's own runner
+    files       writing and reading a large snapshot (bench/files.py)
 
 Every finished unit (a workload in one generation of fresh processes) is a line in build/bench/peers/PART.jsonl and is
 not measured again for the same sources. The tables go into docs/benchmarks.md, the charts beside it. A peer that does
@@ -29,9 +32,12 @@ from common.machine import describe, load_per_core
 from peers import install, tables
 from peers.charts import Chart, svg
 from peers.costs import PROGRAMS_PART, WORST_PART
+from peers.files import FILES_PART
 from peers.kept import about
+from peers.live import LIVE_PART
 from peers.places import BUILD, PAGE
 from peers.run import Run
+from peers.startup import STARTUP_PART
 from peers.steady import STEADY_PART
 from peers.truth import TRUTH_PART
 
@@ -55,7 +61,7 @@ class Part(Protocol):
     def chart(self, run: Run) -> Chart | None: ...
 
 
-PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART)
+PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART, LIVE_PART, STARTUP_PART, FILES_PART)
 
 
 def wait_for_quiet() -> None:

@@ -174,9 +174,7 @@ def measure_unit(number: int, names: Sequence[str], uninstalled: Mapping[str, st
         try:
             unit.measured[KNOWN], unit.measured[name] = sites_by(variant)
         except (OSError, ValueError, LookupError, subprocess.CalledProcessError) as error:
-            unit.failed[name] = (
-                reason(error) if isinstance(error, (OSError, subprocess.CalledProcessError)) else repr(error)
-            )
+            unit.failed[name] = reason(error)
     return unit
 
 

@@ -21,7 +21,24 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "bench"))
 from common import intervals
 from common.intervals import Interval
 from common.orders import Ordered
-from peers import charts, costs, derived, install, programs, push_server, rounds, run, steady, tables, truth, variants
+from peers import (
+    charts,
+    costs,
+    derived,
+    files,
+    install,
+    live,
+    programs,
+    push_server,
+    rounds,
+    run,
+    startup,
+    steady,
+    tables,
+    truth,
+    variants,
+)
+from peers.__main__ import PARTS
 from peers.kept import Kept, Unit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +110,7 @@ def test_a_table_replaces_what_is_between_its_marks_and_nothing_else(tmp_path: P
 
 def test_the_page_has_a_place_for_each_part() -> None:
     page = (ROOT / "docs" / "benchmarks.md").read_text()
-    for part in (steady.STEADY_PART, costs.PROGRAMS_PART, costs.WORST_PART, truth.TRUTH_PART):
+    for part in PARTS:
         assert tables.beginning(part.name) in page
 
 
@@ -222,6 +239,33 @@ def test_what_is_misplaced_is_half_the_sum_of_differences() -> None:
         iter([("<listcomp>", "truth_program.py"), ("pairs.<locals>.f", "/x/truth_program.py")]), ["pairs"]
     )
     assert truth.site_of(iter([("pairs", "another.py")]), ["pairs"]) is None
+
+
+def test_live_samples_are_compared_slice_by_slice(tmp_path: Path) -> None:
+    asked = run_in(tmp_path)
+    few, many = [[8.0, 6.0], [80.0, 60.0]], [[9.0, 6.4], [90.0, 64.0]]
+    asked.kept("live").add(unit(live.WORKLOAD, 0, **{"1000": few, "10000000": many}))
+    text = live.LIVE_PART.table(asked)
+    assert "| 1,000 | 44.00 | 33.00 |  |" in text
+    assert "| 10,000,000 | 49.50 | 35.20 | +10.0 (10.0 – 10.0) |" in text
+
+
+def test_starting_is_compared_with_plain_python_of_the_same_round(tmp_path: Path) -> None:
+    asked = run_in(tmp_path)
+    for number in range(3):
+        plain, ours = [10.0 + number, 20.0], [50.0 + number, 90.0]
+        asked.kept("startup").add(unit(startup.WORKLOAD, number, **{startup.PLAIN: plain, "spprof run empty.py": ours}))
+    text = startup.STARTUP_PART.table(asked)
+    assert "| `spprof run empty.py` | +40.0 (40.0 – 40.0) | 90 |" in text
+    assert f"| `{startup.PLAIN}` | 11.0 by itself | 20 |" in text
+    assert "| `scalene run empty.py` | fails |  |" in text
+
+
+def test_lines_of_another_benchmark_become_rows() -> None:
+    printed = (
+        "pprof written                   0.96 s (0.90 s CPU)\nmemray table                unavailable: no wheel\n\n"
+    )
+    assert files.lines_of(printed) == {"pprof written": "0.96 s (0.90 s CPU)", "memray table": "unavailable: no wheel"}
 
 
 # ---- Workers
@@ -397,7 +441,7 @@ def test_everything_runs() -> None:
     assert "fails" not in ran.stdout
     written = ROOT / "build" / "bench" / "peers" / "quick"
     page = (written / "benchmarks.md").read_text()
-    for part in (steady.STEADY_PART, costs.PROGRAMS_PART, costs.WORST_PART, truth.TRUTH_PART):
+    for part in PARTS:
         assert f"PARTS={part.name} QUICK=1" in page
         assert all(json.loads(line) for line in (written / f"{part.name}.jsonl").read_text().splitlines())
     for chart in ("programs", "truth"):
