@@ -37,7 +37,10 @@ record-pytest = $(RECORD) $(1) --pytest $(RESULTS)/$(1).xml "env $(3) $(PYTEST) 
 meson-test = env $(6) $(VENV)/bin/meson test -C $(2) --no-rebuild --print-errorlogs $(4)
 record-meson = $(RECORD) $(1) --meson $(2)/meson-logs/$(3).junit.xml '$(meson-test)' -- $(meson-test) $(5)
 
-demo: install
+# No more than the demonstration needs, and compiled when it is used: it is for somebody who waits.
+demo:
+	@$(PYTHON) tools/venv.py --no-compile $(VENV) tools/requirements-build.txt tools/requirements-demo.txt
+	$(INSTALL) --no-compile -Cbuild-dir=$(VENV)/build .
 	preload="$$($(VENV)/bin/python -c 'from spprof import _engine; print(_engine.library_path())')" && \
 	    LD_PRELOAD="$$preload" $(VENV)/bin/python examples/demo.py
 

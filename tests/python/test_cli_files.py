@@ -164,7 +164,7 @@ def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     # A small block that happens to be sampled stands for half a mebibyte more.
     told = r"spprof: alive at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
     assert re.match(told, lines[0]), lines[0]
-    assert lines[1].endswith(f"<module> ({place.script}:1)")
+    assert lines[1].endswith("<module> (program.py:1)")
     assert lines[-2] == "spprof: few samples make wide intervals; --rate-kb 64 sees 8 times as much"
     assert lines[-1] == "spprof: wrote out.pb.gz; look at it: spprof table out.pb.gz"
 

@@ -345,7 +345,7 @@ def test_the_table_shows_total_intervals_and_sites():
         "1",
         "1",
         "site_12",
-        "(/app/module.py:12)",
+        "(module.py:12)",
     ]
     assert lines[-1].split() == ["3.0", "MiB", "in", "2", "more", "sites"]
     assert len(lines) == 13
@@ -366,7 +366,7 @@ def test_a_native_site_without_a_line_has_none_in_the_table():
 def test_a_name_cannot_break_the_table():
     heap = NaiveHeap({1: (python_frame("evil\nname\x1b[2J"),)})
     heap.add(1, 0, 1)
-    assert str(heap.snapshot(rate=0)).splitlines()[-1].endswith(r"evil\nname\x1b[2J (/app/module.py:1)")
+    assert str(heap.snapshot(rate=0)).splitlines()[-1].endswith(r"evil\nname\x1b[2J (module.py:1)")
 
 
 def test_the_representation_is_one_line_with_the_interval(heap: NaiveHeap):

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.imports import with_imports_folded
+from spprof.analysis.paths import paths_of, paths_of_sites
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.cli.terminal import say, shell_word
@@ -67,8 +69,9 @@ def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
 
 def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
     table = SiteTable((own("bytes"), interval("bytes")))
+    paths = paths_of_sites(estimates.ranked_sites)
     for key, site in estimates.ranked_sites[:_TOP]:
-        yield table.numbers(site) + told_site(key, site)
+        yield table.numbers(site) + told_site(key, site, paths)
 
 
 def highest_rss() -> int:
@@ -87,10 +90,11 @@ def highest_rss() -> int:
 def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
     """What used the time, of a profile that was written to ``path``."""
     yield headline(taken)
-    profile = taken.to_pprof()
+    profile = with_imports_folded(taken.to_pprof())
+    paths = paths_of(profile)
     table = SiteTable((own("nanoseconds"), own_share(taken.total_ns)))
     for key, sums, _ in ranked(Tally(profile, profile.time_index), "own")[:_TOP]:
-        yield table.numbers(sums) + told_site(key, sums)
+        yield table.numbers(sums) + told_site(key, sums, paths)
     yield from caveats(taken)
     if taken.sample_count < _FEW and taken.interval_ms > 1:
         yield "few samples make shares uncertain; --cpu 1 takes more"

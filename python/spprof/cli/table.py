@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.notes import notes_of
+from spprof.analysis.paths import paths_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
-from spprof.cli.inputs import add_file_arguments, read_sum
+from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import Terminal
 from spprof.pprof.processes import name_of_process
 from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE
@@ -23,11 +24,18 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import Site, SiteKey, Sums
     from spprof.pprof.profile import Profile
 
+EXAMPLES = (
+    ("spprof table heap.pb.gz", "the lines that hold the most memory"),
+    ("spprof table --view peak -n 50 heap.pb.gz", "the fifty that held the most at the peak"),
+    ("spprof table --by process profiles/", "what each worker holds, of a folder of files"),
+)
+
 _ROWS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
+    add_stack_arguments(parser)
     parser.add_argument("--sort", choices=("own", "total"), default="own", help="by which column (default own)")
     parser.add_argument(
         "--by", choices=("site", "process", "thread"), default="site", help="a row for each of what (default site)"
@@ -36,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read_sum(arguments, tells_processes=arguments.by == "process")
+    profile = read_shown(arguments, tells_processes=arguments.by == "process")
     tally = Tally(profile, chosen_type(profile, arguments.files[0], arguments))
     if arguments.by != "site":
         return _by_label(tally, arguments)
@@ -53,7 +61,7 @@ def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
     groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
     rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
     if arguments.json:
-        print_json({**_whole_document(tally), "by": arguments.by, "groups": [
+        print_json({**whole_document(tally), "by": arguments.by, "groups": [
             _group_document(name, sums) for name, sums in rows[: arguments.rows]
         ]})  # fmt: skip
         return 0
@@ -101,11 +109,12 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     if not rows:
         terminal.line(explanation(tally))
         return
-    table = _table(tally, terminal)
+    table, paths = _table(tally, terminal), paths_of(tally.profile)
     terminal.line(table.headings, "bold")
     for key, sums, with_calls in rows[:count]:
         native = f" in {visible(sums.native_function)}" if sums.native_function else ""
-        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(told_site(key, sums) + native, table.width))
+        text = told_site(key, sums, paths) + native
+        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(text, table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
     tell_notes(terminal, tally.profile)
@@ -138,7 +147,8 @@ def explanation(tally: Tally) -> str:
     return f"{text} A lower --rate-kb sees more."
 
 
-def _whole_document(tally: Tally) -> dict[str, object]:
+def whole_document(tally: Tally) -> dict[str, object]:
+    """What every document of a report begins with."""
     ends = tally.whole_interval() or (None, None)
     return {
         "schema": "spprof-table-1",
@@ -153,7 +163,7 @@ def _whole_document(tally: Tally) -> dict[str, object]:
 
 def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
     return {
-        **_whole_document(tally),
+        **whole_document(tally),
         "sites_in_file": count,
         "sites": [site_document(*row) for row in shown],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spprof.analysis.paths import paths_of_sites
 from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line, told_site
 from spprof.text import amount, human_bytes, interval_text, sampling_text
 
@@ -28,7 +29,8 @@ def _sites(estimates: HeapEstimates) -> list[str]:
     rows, rest = estimates.ranked_sites[:_ROWS], estimates.ranked_sites[_ROWS:]
     if not rows:
         return []
-    lines = [_TABLE.headings, *(_TABLE.numbers(site) + told_site(key, site) for key, site in rows)]
+    paths = paths_of_sites(estimates.ranked_sites)
+    lines = [_TABLE.headings, *(_TABLE.numbers(site) + told_site(key, site, paths) for key, site in rows)]
     if rest:
         held = estimates.estimated_heap_bytes - sum(site.value for _, site in rows)
         lines.append(rest_line(held, len(rest), "bytes"))

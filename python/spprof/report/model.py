@@ -31,6 +31,15 @@ class Place(NamedTuple):
     is_library: bool
 
 
+class Excerpt(NamedTuple):
+    """Some lines of a place's file."""
+
+    place: int
+    first: int
+    """The number of the first line."""
+    lines: list[str]
+
+
 @dataclass
 class Spread:
     """What the intervals of one side are made of, entry by entry; ``spprof.estimate`` has the formula."""
@@ -86,3 +95,9 @@ class Report:
     entry_nodes: list[int] = field(default_factory=list)
     """Never descending. Node 0 is "all"; node n + 1 has ``ups[n]``."""
     entry_threads: list[int] = field(default_factory=list)
+    entry_sites: list[int] = field(default_factory=list)
+    """Places: the stack's innermost Python call, else its innermost call; -1: it has none. Not in the file."""
+    entry_yours: list[int] = field(default_factory=list)
+    """Places: the stack's innermost call of the program's own; -1: it has none. Not in the file."""
+    excerpts: list[Excerpt] = field(default_factory=list)
+    """Source lines of some places."""
