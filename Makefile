@@ -86,14 +86,15 @@ bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 
 # What spprof costs and finds beside its peers, part by part; taken up where it was interrupted. PARTS chooses ("steady
 # programs"), AGAIN=1 repeats, QUICK=1 tries everything in a minute or two without writing docs/benchmarks.md, ANYWAY=1
-# measures on a busy machine, GENERATIONS=N adds fresh processes, VARIANTS="a;b" chooses what is compared.
+# measures on a busy machine, GENERATIONS=N adds fresh processes, VARIANTS="a;b" chooses what is compared, WORKLOADS="a;b" beside what.
 BENCH_VENV = build/bench/venv
 bench-peers: $(DEPS)/valgrind
 	@$(PYTHON) tools/venv.py $(BENCH_VENV) tools/requirements-build.txt
 	PATH="$(abspath $(BENCH_VENV))/bin:$$PATH" pip --disable-pip-version-check install --quiet --no-build-isolation \
 	    --no-deps -Cbuild-dir=build/bench/build .
-	PYTHONPATH=bench $(BENCH_VENV)/bin/python -m peers $(PARTS) $(if $(AGAIN),--again) $(if $(QUICK),--quick) \
-	    $(if $(ANYWAY),--anyway) $(if $(GENERATIONS),--generations $(GENERATIONS)) $(if $(VARIANTS),--variants "$(VARIANTS)")
+	@PYTHONPATH=bench $(BENCH_VENV)/bin/python -m peers $(PARTS) $(if $(AGAIN),--again) $(if $(QUICK),--quick) \
+	    $(if $(ANYWAY),--anyway) $(if $(GENERATIONS),--generations $(GENERATIONS)) $(if $(VARIANTS),--variants "$(VARIANTS)") \
+	    $(if $(WORKLOADS),--workloads "$(WORKLOADS)")
 
 # Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
 viewers: install-checked $(DEPS)/chromium

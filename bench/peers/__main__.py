@@ -1,6 +1,7 @@
 """What spprof costs and finds beside ddtrace, Pyroscope, memray, tracemalloc and scalene.
 
-make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [GENERATIONS=N] [VARIANTS="a;b"]
+make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [GENERATIONS=N]
+                 [VARIANTS="a;b"] [WORKLOADS="a;b"]
 
     steady      extra CPU, in % of a core, beside services that allocate 100 MB a second
     worst       loops that do nearly nothing but allocate, on 1, 2 and 8 threads
@@ -83,14 +84,21 @@ def asked_for(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--tables", action="store_true", help="measure nothing, write the tables of what is kept")
     parser.add_argument("--generations", type=int, default=0, help="fresh processes of each variant and workload")
     parser.add_argument("--variants", default="", help="names with ; between, instead of each part's own")
-    parser.add_argument("--results", type=Path, default=BUILD / "peers", help="the folder of what is kept")
+    parser.add_argument("--workloads", default="", help="names with ; between, of those parts that have several")
+    parser.add_argument(
+        "--results", type=Path, default=BUILD / "peers", help="the folder of what is kept; docs stay as they are"
+    )
     return parser.parse_args(words)
+
+
+def names_in(text: str) -> list[str]:
+    return [name.strip() for name in text.split(";") if name.strip()]
 
 
 def run_of(asked: argparse.Namespace) -> Run:
     results: Path = asked.results / "quick" if asked.quick else asked.results
     page = PAGE
-    if asked.quick:
+    if asked.quick or results != BUILD / "peers":
         results.mkdir(parents=True, exist_ok=True)
         page = results / PAGE.name
         page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
@@ -102,7 +110,8 @@ def run_of(asked: argparse.Namespace) -> Run:
         is_quick=asked.quick,
         again=asked.again,
         generations=asked.generations,
-        variants=[name.strip() for name in asked.variants.split(";") if name.strip()],
+        variants=names_in(asked.variants),
+        chosen=names_in(asked.workloads),
         uninstalled={} if asked.tables else install.install(),
     )
 

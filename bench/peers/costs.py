@@ -180,7 +180,7 @@ PROGRAMS_PART = Costs(
     "programs",
     list(PROGRAMS),
     COSTS,
-    Plan(slice_ms=25, loops=0, rounds=8, least_rounds=3, seconds=4),
+    Plan(slice_ms=25, loops=0, rounds=8, least_rounds=3, seconds=3.5),
     generations=5,
     has_mean=True,
 )
@@ -188,6 +188,6 @@ WORST_PART = Costs(
     "worst",
     list(WORST_LOADS),
     WORST_VARIANTS,
-    Plan(slice_ms=20, loops=0, rounds=8, least_rounds=4, seconds=4),
+    Plan(slice_ms=20, loops=0, rounds=6, least_rounds=4, seconds=3),
     generations=3,
 )

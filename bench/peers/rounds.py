@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Callable
+from typing import Any, Callable, NamedTuple
 
 from common.orders import Ordered, reason
 
@@ -28,6 +28,7 @@ NS_A_MS = 1_000_000
 MOST_LOOPS = 1 << 20
 SLOWEST = 3
 """A variant whose slice takes so many times as long does fewer loops."""
+ROUNDS_OF_SLOW = 2
 Slice = list[int]
 """CPU and wall nanoseconds of a loop."""
 
@@ -53,6 +54,13 @@ class Generation:
     measured: dict[str, list[Slice]]
     failed: dict[str, str]
     loops: int
+
+
+class Loops(NamedTuple):
+    """Of a slice."""
+
+    number: int
+    is_slow: bool = False
 
 
 class BaselineError(Exception):
@@ -109,20 +117,20 @@ def generation(variants: Sequence[Variant], workload: str, plan: Plan, uninstall
         workers.start([variant for variant in variants if variant.name not in workers.failed], workload)
         loops = loops_by_name(workers, plan)
         taken = take_rounds(workers, loops, plan)
-    return Generation(taken, workers.failed, loops[NONE])
+    return Generation(taken, workers.failed, loops[NONE].number)
 
 
-def take_rounds(workers: Workers, loops: Mapping[str, int], plan: Plan) -> dict[str, list[Slice]]:
-    """Whole rounds: those of a variant that fails in one of them are left out."""
+def take_rounds(workers: Workers, loops: Mapping[str, Loops], plan: Plan) -> dict[str, list[Slice]]:
+    """Those of a variant that fails in one of them are left out."""
     taken: dict[str, list[Slice]] = {name: [] for name in loops}
     began = time.monotonic()
     for number in range(plan.rounds):
         if number >= plan.least_rounds and time.monotonic() > began + plan.seconds:
             break
-        names = workers.names()
+        names = [name for name in workers.names() if number < ROUNDS_OF_SLOW or not loops[name].is_slow]
         random.shuffle(names)
         for name in names:
-            measured = workers.slice(name, loops[name])
+            measured = workers.slice(name, loops[name].number)
             if measured is None:
                 del taken[name]
                 assert_baseline(workers)
@@ -131,19 +139,24 @@ def take_rounds(workers: Workers, loops: Mapping[str, int], plan: Plan) -> dict[
     return taken
 
 
-def loops_by_name(workers: Workers, plan: Plan) -> dict[str, int]:
+def loops_by_name(workers: Workers, plan: Plan) -> dict[str, Loops]:
     """How many make a slice, after one slice that is not counted. A variant that is many times slower does fewer."""
     for name in workers.names():
         workers.slice(name, 1)
     assert_baseline(workers)
-    loops = plan.loops or loops_of_slice(workers, plan.slice_ms)
+    if plan.loops:
+        return {name: Loops(plan.loops) for name in workers.names()}
+    loops = loops_of_slice(workers, plan.slice_ms)
     first = {name: workers.slice(name, loops) for name in workers.names()}
     assert_baseline(workers)
     cpu = {name: measured[0] for name, measured in first.items() if measured}
-    if plan.loops:
-        return dict.fromkeys(cpu, loops)
     longest = SLOWEST * (cpu[NONE] + cpu[NONE_AGAIN]) / 2
-    return {name: loops if ns <= longest else max(1, round(loops * longest / ns)) for name, ns in cpu.items()}
+    return {name: Loops(loops) if ns <= longest else fewer(loops * longest / ns) for name, ns in cpu.items()}
+
+
+def fewer(loops: float) -> Loops:
+    """Where one is already too long, it takes part in the first rounds alone."""
+    return Loops(max(1, round(loops)), is_slow=loops < 0.5)
 
 
 def loops_of_slice(workers: Workers, slice_ms: float) -> int:

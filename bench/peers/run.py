@@ -23,6 +23,8 @@ class Run:
     """0: as many as the part takes."""
     variants: Sequence[str]
     """Empty: those of the part."""
+    chosen: Sequence[str]
+    """Workloads; empty: all of the part."""
     uninstalled: dict[str, str]
 
     _kept: dict[str, Kept] = field(default_factory=dict)
@@ -40,6 +42,8 @@ class Run:
 
     def workloads(self, of_part: Sequence[str]) -> Sequence[str]:
         """Two of them will do to see that everything works."""
+        if self.chosen:
+            return [workload for workload in of_part if workload in self.chosen]
         return of_part[:2] if self.is_quick else of_part
 
 

@@ -168,7 +168,7 @@ def test_a_ratio_is_to_the_mean_of_the_two_without_a_profiler_in_its_round() -> 
 
 
 def run_in(folder: Path) -> run.Run:
-    return run.Run(folder, folder / "page.md", folder, {}, False, False, 0, [], {})
+    return run.Run(folder, folder / "page.md", folder, {}, False, False, 0, [], [], {})
 
 
 def cost_unit(workload: str, generation: int, **ratio: float) -> Unit:
@@ -316,7 +316,7 @@ def test_a_workload_that_fails_by_itself_is_a_row() -> None:
 
 
 def test_a_variant_that_is_slower_does_fewer_loops() -> None:
-    cost = {NONE: 100_000, AGAIN: 100_000, "slow": 1_000_000, "fast": 120_000}
+    cost = {NONE: 100_000, AGAIN: 100_000, "slow": 1_000_000, "slowest": 100_000_000, "fast": 120_000}
 
     class Fake(rounds.Workers):
         def names(self) -> list[str]:
@@ -326,7 +326,23 @@ def test_a_variant_that_is_slower_does_fewer_loops() -> None:
             return [cost[name], cost[name]]
 
     plan = rounds.Plan(slice_ms=10, loops=0, rounds=1, least_rounds=1, seconds=0)
-    assert rounds.loops_by_name(Fake(), plan) == {NONE: 100, AGAIN: 100, "slow": 30, "fast": 100}
+    found = {name: tuple(loops) for name, loops in rounds.loops_by_name(Fake(), plan).items()}
+    whole = (100, False)
+    assert found == {NONE: whole, AGAIN: whole, "slow": (30, False), "slowest": (1, True), "fast": whole}
+
+
+def test_a_variant_whose_one_loop_is_too_long_takes_part_in_the_first_rounds() -> None:
+    class Fake(rounds.Workers):
+        def names(self) -> list[str]:
+            return [NONE, AGAIN, "slowest"]
+
+        def slice(self, name: str, loops: int) -> rounds.Slice:
+            return [loops, loops]
+
+    loops = {NONE: rounds.Loops(2), AGAIN: rounds.Loops(2), "slowest": rounds.Loops(1, is_slow=True)}
+    taken = rounds.take_rounds(Fake(), loops, rounds.Plan(10, 0, rounds=5, least_rounds=5, seconds=0))
+    assert {name: len(slices) for name, slices in taken.items()} == {NONE: 5, AGAIN: 5, "slowest": 2}
+    assert rounds.ratios(taken, "slowest") == [0.5, 0.5]
 
 
 def test_what_a_program_said_last_is_why_it_ended() -> None:
