@@ -224,7 +224,7 @@ def test_threads_without_a_sample_are_a_word_only_where_their_time_is_missing():
     cpu.unseen_ns = 0
     assert "too short" not in str(cpu.profile(short_threads=3))
     assert "3 threads were too short to sample" in str(cpu.profile(mode="wall", short_threads=3))
-    cpu.unseen_ns = cpu.sampled_ns // 50
+    cpu.unseen_ns = 2 * MS
     assert "3 threads were too short to sample" in str(cpu.profile(short_threads=3))
 
 
