@@ -34,10 +34,11 @@
 static struct {
     uint64_t pace; /* in intervals */
     uint32_t quiet_ticks;
-    uint32_t target;        /* the thread that gets the signals; ANY, NOBODY */
-    uint64_t next_point_ns; /* of the process's clock */
-    uint64_t mean_ns;       /* the mean distance under which that was drawn */
-    uint64_t pool_ns;       /* what points stand for that have been passed, and fallen to no tick yet */
+    uint32_t calm, patience; /* quiet ticks in a row, and how many it takes to slow down */
+    uint32_t target;         /* the thread that gets the signals; ANY, NOBODY */
+    uint64_t next_point_ns;  /* of the process's clock */
+    uint64_t mean_ns;        /* the mean distance under which that was drawn */
+    uint64_t pool_ns;        /* what points stand for that have been passed, and fallen to no tick yet */
     uint64_t pool_points;
     uint64_t random;
 } finder; /* of who has entered the table of threads */
@@ -147,6 +148,7 @@ static void create_for(uint32_t target) {
     sp_the_cpu.finder = target == NOBODY ? SP_TICK_NONE : sp_tick_create_for_process(clock, target, cookie);
     finder.target = target;
     finder.pace = finder.pool_ns = finder.pool_points = 0;
+    finder.calm = finder.patience = 0;
     bool proportional = !sp_the_cpu.plan.wall && target == ANY && sp_tick_comes_to_running_thread();
     atomic_store(&sp_the_cpu.estimates, proportional && sp_the_cpu.finder != SP_TICK_NONE);
     finder.random = sp_entropy_word() | 1;
@@ -181,14 +183,29 @@ static bool is_list_due(void) {
     return count != 0;
 }
 
+#define PATIENCE 8
+
+/* Since young threads were met, only several quiet ticks in a row make it slower: one in ten would hardly be sampled. */
+static void slow_down(void) {
+    if (++finder.calm < finder.patience) return;
+    finder.calm = 0;
+    set_pace(finder.pace * 2 < SLOWEST ? finder.pace * 2 : SLOWEST);
+    if (finder.pace >= SLOWEST) finder.patience = 0;
+}
+
 static bool list_threads(void) {
     bool changed = is_list_due() && sp_threads_list(sp_the_cpu.start_process_ns);
-    set_pace(changed ? 1 : finder.pace * 2 < SLOWEST ? finder.pace * 2 : SLOWEST);
+    if (changed)
+        set_pace(1);
+    else
+        slow_down();
     return changed;
 }
 
 /* Now and then also while each tick meets a young one: those that ended are to give their slots back. */
 static bool list_now_and_then(void) {
+    finder.calm = 0;
+    finder.patience = PATIENCE;
     set_pace(1);
     return ++finder.quiet_ticks % LIST_EVERY == 0 && sp_threads_list(sp_the_cpu.start_process_ns);
 }

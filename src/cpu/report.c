@@ -37,20 +37,26 @@ static uint64_t all_uncovered_ns(void) {
     return sum;
 }
 
-/* Estimates may add up to more than there was. By what part they are to be less, so that the whole is the process's
+/* Estimates may add up to more than there was. By how much they are to be less, so that the whole is the process's
  * time. */
-static double excess_part(void) {
+static uint64_t excess_ns(void) {
     uint64_t estimated_ns = atomic_load(&cpu->estimated_ns);
     if (cpu->plan.wall || estimated_ns == 0) return 0;
     uint64_t told_ns = atomic_load(&cpu->weight_ns) + all_uncovered_ns(), whole_ns = process_ns();
     if (told_ns <= whole_ns) return 0;
-    return told_ns - whole_ns < estimated_ns ? (double)(told_ns - whole_ns) / (double)estimated_ns : 1;
+    return told_ns - whole_ns < estimated_ns ? told_ns - whole_ns : estimated_ns;
+}
+
+/* What is left of each estimate. */
+static double part_that_counts(void) {
+    uint64_t excess = excess_ns();
+    return excess == 0 ? 1 : 1 - (double)excess / (double)atomic_load(&cpu->estimated_ns);
 }
 
 size_t spprof_cpu_copy(spprof_cpu_sample *out, size_t capacity) {
     if (cpu->sessions == 0) return 0;
     size_t count = sp_log_copy(out, capacity);
-    double part = capacity > 0 ? 1 - excess_part() : 1;
+    double part = capacity > 0 ? part_that_counts() : 1;
     for (size_t i = 0; i < count && i < capacity; i++) {
         if (!(out[i].thread_id & SP_LOG_ESTIMATED)) continue;
         out[i].thread_id &= ~SP_LOG_ESTIMATED;
@@ -71,7 +77,7 @@ void spprof_cpu_get_stats(spprof_cpu_stats *stats) {
                                 .by_thread = cpu->by_thread,
                                 .threads = sp_threads_met(),
                                 .samples = atomic_load(&cpu->samples),
-                                .weight_ns = atomic_load(&cpu->weight_ns),
+                                .weight_ns = atomic_load(&cpu->weight_ns) - excess_ns(),
                                 .start_ns = cpu->start_ns,
                                 .end_ns = active ? sp_clock_monotonic_ns() : cpu->end_ns,
                                 .handler_ns = atomic_load(&cpu->handler_ns)};
