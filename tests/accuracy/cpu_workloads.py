@@ -261,19 +261,54 @@ def threading_server(cpu_seconds: float, truth: Truth) -> None:
     """The standard library's server, of which Django's development server is made: a thread for each connection."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     server.daemon_threads = False
+    ask(server, cpu_seconds, Page.truths, truth)
+
+
+def ask(server: http.server.HTTPServer, cpu_seconds: float, truths: list[Truth], truth: Truth) -> None:
+    """One connection after the other, until its threads have used so much."""
     threading.Thread(target=server.serve_forever, name="server").start()
-    while spent_ns(Page.truths) < cpu_seconds * 1e9:
+    while spent_ns(truths) < cpu_seconds * 1e9:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"done"
         connection.close()
     server.shutdown()
     server.server_close()
-    for own in Page.truths:
+    for own in truths:
         truth.update(own)
 
 
-SHORT_THREADS = (thread_per_request, short_pools, threading_server)
+def django_server(cpu_seconds: float, truth: Truth) -> None:
+    """Django's development server, as ``manage.py runserver --noreload`` makes it."""
+    import django
+    from django.conf import settings
+    from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpResponse
+    from django.urls import path
+
+    truths: list[Truth] = []
+
+    def view(_: object) -> HttpResponse:
+        own = Truth()
+        for _ in range(Page.chance.choice([1, 1, 2, 20])):
+            request(own, Page.chance)
+        truths.append(own)
+        return HttpResponse("done")
+
+    class Handler(WSGIRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    settings.configure(ROOT_URLCONF=(path("", view),), ALLOWED_HOSTS=["*"], SECRET_KEY="none", LOGGING_CONFIG=None)
+    django.setup()
+    server = ThreadedWSGIServer(("127.0.0.1", 0), Handler, ipv6=False)
+    server.daemon_threads = False
+    server.set_app(get_wsgi_application())
+    ask(server, cpu_seconds, truths, truth)
+
+
+SHORT_THREADS = (thread_per_request, short_pools, threading_server, django_server)
 KINDS = {
     function.__name__: function
     for function in (functions, threads, recursion, generators, in_zlib, in_numpy, *SHORT_THREADS)
