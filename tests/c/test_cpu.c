@@ -458,9 +458,6 @@ TEST(test_threads_that_ended_give_their_timers_back) {
 
 static void work_blocked(unsigned index, void *unused) {
     (void)unused;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
     worker_ids[index] = sp_thread_kernel_id();
     burn(60 * MS);
     pthread_barrier_wait(&barrier);
@@ -485,6 +482,9 @@ TEST(test_threads_that_block_the_signal_are_known_as_such) {
     start(MS, false);
     pthread_create(&looker, NULL, look_at_the_blocked, NULL);
     burn(10 * MS);
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* from their birth on: they have it from here */
     run_threads(2, work_blocked, NULL);
     pthread_join(looker, NULL);
     spprof_cpu_stop();
