@@ -151,12 +151,13 @@ TEST(test_threads_of_before_the_start_are_not_young_and_those_that_were_born_sin
     sp_threads_list(UINT64_MAX);
     assert_false(sp_threads_self()->young);
     sp_threads_begin(&(sp_threads_plan){.session = 1, .interval_ns = INTERVAL});
-    sp_threads_list(0);
+    uint64_t long_ago_ns = sp_clock_process_cpu_ns() - 1000000 * MS;
+    sp_threads_list(long_ago_ns);
     assert_true(sp_threads_self()->young);
     assert_int_equal(atomic_load(&sp_threads_self()->covered_ns), 0);
     while (sp_clock_thread_cpu_ns() < GROWN_UP) {
     }
-    sp_threads_list(0);
+    sp_threads_list(long_ago_ns);
     assert_false(sp_threads_self()->young);
 }
 
