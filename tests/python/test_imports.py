@@ -159,6 +159,13 @@ def test_a_run_imports_little(place: Place) -> None:
     )
 
 
+@pytest.mark.parametrize("starts", ["spprof.memprof.start()", "spprof.start()"])
+def test_a_program_that_is_called_as_the_command_is_keeps_all_at_its_start(place: Place, starts: str) -> None:
+    (place.folder / "spprof").write_text(f"import spprof; {starts}; print(*spprof.on_demand._kept)")
+    finished = place.call([sys.executable, "spprof"])
+    assert {"spprof.heap.snapshot", "spprof.cpu_time.profile"} < set(finished.stdout.split()), finished.stderr
+
+
 def imported(told: str) -> set[str]:
     """The modules in what ``-X importtime`` prints."""
     return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", told, re.MULTILINE))
