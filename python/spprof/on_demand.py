@@ -149,7 +149,8 @@ def _keep_slowly(name: str, path: str) -> None:
         code = SourceFileLoader(name, path).get_code(name)
         spec = None
     except OSError:
-        spec = _find_spec(name, [os.path.dirname(path)])
+        folder = os.path.dirname(path.removesuffix(f"{os.sep}__init__.py"))
+        spec = _find_spec(name, [folder])
         get_code = getattr(spec and spec.loader, "get_code", None)
         code = get_code(name) if get_code else None
     if code is not None:
@@ -257,7 +258,7 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
         return _import_elsewhere(name, globals, locals, fromlist, level)
     found = load(name)
     for attribute in fromlist or ():
-        if not hasattr(found, attribute) and f"{name}.{attribute}" in _kept:
+        if not hasattr(found, attribute):
             load(f"{name}.{attribute}")
     return found if fromlist else _package
 
