@@ -199,7 +199,10 @@ def module(name: str) -> Any:
 
 
 def asset(name: str) -> bytes | None:
-    """Return a file of the HTML page; None: the program was frozen without it."""
+    """Return a file of the HTML page; None: the program was frozen without it. The command, which keeps nothing ahead,
+    reads it now."""
+    if not _assets:
+        _keep_assets()
     return _assets.get(name)
 
 

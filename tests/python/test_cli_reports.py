@@ -670,3 +670,35 @@ def test_help_ends_with_three_examples_that_are_understood(verb: str):
             assert following
         else:
             parser_of(verb, module).parse_args(words[2:])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("flamegraph", "heap.pb.gz", "-o", "out.html"),
+        ("convert", "heap.pb.gz", "-o", "out.html"),
+        ("convert", "heap.pb.gz", "-o", "out.json"),
+        ("convert", "heap.pb.gz", "-o", "out.collapsed"),
+        ("diff", "heap.pb.gz", "heap.pb.gz", "--html", "out.html"),
+        ("merge", "heap.pb.gz", "heap.pb.gz", "-o", "out.pb.gz"),
+        ("table", "heap.pb.gz"),
+        ("tree", "heap.pb.gz"),
+        ("imports", "heap.pb.gz"),
+        ("stats", "heap.pb.gz"),
+    ],
+    ids="-".join,
+)
+def test_the_installed_command_does_what_the_module_does(heap: NaiveHeap, tmp_path: Path, words: tuple[str, ...]):
+    """A process that is called spprof keeps nothing of the package ahead."""
+    said = []
+    for number, command in enumerate(([sys.executable, "-m", "spprof"], [Path(sys.executable).parent / "spprof"])):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        heap.snapshot().save(folder / "heap.pb.gz")
+        finished = subprocess.run(
+            [*command, *words], cwd=folder, capture_output=True, timeout=TIMEOUT_SECONDS, check=False
+        )
+        written_files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        said.append((finished.returncode, finished.stdout, finished.stderr, written_files))
+    assert said[0] == said[1]
+    assert said[0][0] == 0

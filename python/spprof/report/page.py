@@ -24,7 +24,7 @@ from spprof.report.leading import escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterator
 
     from spprof.report.model import Report
 
@@ -58,14 +58,18 @@ def written(report: Report) -> Iterator[bytes]:
         yield (text + contents[name]() if name else text).encode("utf-8", "backslashreplace")
 
 
-def _pieces(template: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+def _pieces(template: str, names: Container[str]) -> Iterator[tuple[str, str]]:
     """What stands before each ``{name}`` of the template, with that name; what stands behind the last has none."""
-    found = sorted((template.index(f"{{{name}}}"), name) for name in names)
-    at = 0
-    for place, name in found:
-        yield template[at:place], name
-        at = place + len(name) + 2
-    yield template[at:], ""
+    first, *others = template.split("{")
+    text = first
+    for piece in others:
+        name, found, behind = piece.partition("}")
+        if found and name in names:
+            yield text, name
+            text = behind
+        else:
+            text += "{" + piece
+    yield text, ""
 
 
 def read_parts() -> _Parts:
