@@ -161,7 +161,7 @@ def click_box(tab: chromium.Tab) -> None:
 def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
     """memray's flame graph."""
     try:
-        python, capture = files.memray_capture(folder)
+        python, capture = files.memray_capture(folder, stacks.STACKS)
     except OSError as error:
         yield "unavailable", str(error)
         return

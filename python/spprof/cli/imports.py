@@ -11,7 +11,7 @@ from spprof.analysis.paths import paths_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_key, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, read_sum
-from spprof.cli.table import explanation, headline, tell_notes, whole_document
+from spprof.cli.table import headline, tell_notes, tell_reasons, whole_document
 from spprof.cli.terminal import Terminal
 from spprof.text import visible
 
@@ -52,7 +52,9 @@ def _print(tally: Tally, rows: list[Import], count: int) -> None:
     terminal = Terminal()
     terminal.line(headline(tally))
     if not rows:
-        terminal.line("No sample was taken in an import." if tally.stacks else explanation(tally))
+        if tally.stacks:
+            terminal.line("no sample was taken in an import")
+        tell_reasons(terminal, tally)
         return
     unit, whole, paths = tally.value_type.unit, tally.whole, paths_of(tally.profile)
     columns = (own(unit), interval(unit), total(unit)) if whole.is_drawn else (

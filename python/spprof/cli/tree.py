@@ -18,7 +18,7 @@ from spprof.analysis.site_table import told_key
 from spprof.analysis.sites import SiteKey, rounded
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
-from spprof.cli.table import explanation, headline, tell_notes
+from spprof.cli.table import headline, tell_notes, tell_reasons
 from spprof.cli.terminal import Terminal
 from spprof.text import amount, share_text
 
@@ -110,7 +110,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
     terminal, unit, paths = Terminal(), tally.value_type.unit, paths_of(tally.profile)
     terminal.line(headline(tally))
     if not tally.stacks:
-        terminal.line(explanation(tally))
+        tell_reasons(terminal, tally)
         return
     terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
     for depth, node in rows:

@@ -142,6 +142,12 @@ class HeapEstimates:
         return sites
 
     @cached_property
+    def has_python(self) -> bool:
+        """Whether any live stack has a Python frame."""
+        self._learn(stack_id for stack_id, _ in self._held)
+        return any(frame.is_python for stack_id, _ in self._held for frame in self._frames_of(stack_id))
+
+    @cached_property
     def ranked_sites(self) -> list[tuple[SiteKey, Site]]:
         """The live sites, most bytes first, then by name."""
         return sorted(self.live_sites.items(), key=lambda item: (-item[1].fixed, item[0]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from spprof.analysis.explanation import IN_PYTHON, explanation
 from spprof.analysis.paths import paths_of_sites
 from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line, told_site
 from spprof.text import amount, human_bytes, interval_text, sampling_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples
 
@@ -17,12 +20,23 @@ _TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLE
 
 def render(samples: HeapSamples) -> str:
     """The table that ``print(snapshot)`` shows."""
-    return "\n".join([headline(samples), *_sites(samples), *samples.notes.sentences()])
+    return "\n".join([headline(samples), *_sites(samples), *_reasons(samples), *samples.notes.sentences()])
 
 
 def render_peak(peak: HeapEstimates) -> str:
     """The table that ``print(snapshot.peak)`` shows."""
     return "\n".join([peak_headline(peak), *_sites(peak)])
+
+
+def _reasons(samples: HeapSamples) -> Iterable[str]:
+    return explanation(
+        live=samples.live_samples,
+        was_sampled=samples.total_samples > 0,
+        has_python=samples.has_python,
+        rate=samples.sampling_rate_bytes,
+        unseen=samples.heap_bytes_interval()[1],
+        remedies=IN_PYTHON,
+    )
 
 
 def _sites(estimates: HeapEstimates) -> list[str]:
