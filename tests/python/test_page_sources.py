@@ -161,6 +161,26 @@ def test_cells_of_a_notebook_are_those_that_linecache_keeps(monkeypatch: pytest.
     assert shown(report_of(profile((cell, 2), (lazy, 1)))) == {"f0": (1, ["a = 1", "b = [0] * 9"])}
 
 
+def test_lines_that_linecache_keeps_of_a_file_are_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = written(tmp_path, "\n".join(LINES))
+    monkeypatch.setitem(linecache.cache, file, (9, 1.5, ["old\n"] * 20, file))
+    assert shown(report_of(profile((file, 1)))) == {"f0": (1, LINES[:4])}
+
+
+def test_what_holds_most_comes_before_the_programs_other_lines(tmp_path: Path):
+    """Two sites of libraries below three hundred calls of the program's own."""
+    file, library = written(tmp_path, "x\n" * 400), written(tmp_path, "y\n" * 400, "site.py")
+    installed = tmp_path / "site-packages" / "other"
+    installed.mkdir(parents=True)
+    os.replace(library, installed / "site.py")
+    found = profile(*((file, line) for line in range(1, 301)), (str(installed / "site.py"), 7))
+    found.samples = [Sample((300, *range(300)), (1, MIB, 1, MIB))]
+    report = report_of(found)
+    first = [report.places[one.place] for one in report.excerpts[:2]]
+    assert [(place.is_library, place.line) for place in first] == [(True, 7), (False, 1)]
+    assert len(report.excerpts) == 200
+
+
 def test_a_difference_has_lines_unchanged_since_the_older_one(tmp_path: Path):
     file = written(tmp_path, "\n".join(LINES))
     changed = os.stat(file).st_ctime_ns

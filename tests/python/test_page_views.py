@@ -104,6 +104,8 @@ def test_not_folding_is_kept_in_the_address(show: Shown):
     assert (len(names(tab)), tab.run("fold.checked")) == (14, False)
     tab.click_on("#fold")
     assert (len(names(tab)), tab.run("location.hash")) == (4, "")
+    tab.click_on("#fold")
+    assert (len(names(tab)), tab.run("location.hash")) == (14, "#f=0")
 
 
 def test_a_link_into_a_folded_row_unfolds_it(show: Shown):
@@ -126,6 +128,13 @@ def test_what_half_a_percent_does_not_share_is_still_called_common(show: Shown):
     tab.close()
     tab = opened(show, report_of(profile), before=WATCH)
     assert not [text for text in shown_texts(tab) if "common" in text]
+
+
+def test_a_folded_row_is_as_wide_as_the_first_of_its_calls(show: Shown):
+    left = sample((14, *range(5, -1, -1)), 3, "main")
+    tab = opened(show, report_of(served(sample((13, *ALL_STEPS), 400, "main"), sample(ALL_STEPS, 597, "main"), left)))
+    widths = tab.run("report.graph.rows.map(([box]) => Math.round(1000 * (box.right - box.left) / report.graph.width))")
+    assert widths == [1000, 1000, 997, 400]
 
 
 def test_a_run_of_library_calls_is_one_row_wherever_it_is(show: Shown):
@@ -271,6 +280,19 @@ def test_runs_of_library_calls_fold_on_both_sides_of_a_function(show: Shown):
     assert {"▸ step11 … step0", "12 library frames", "▸ step8 … decode"} <= set(shown_texts(tab))
     tab.click_on("#fold")
     assert len(halves(tab)[0]) == 14
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        ("decode", [["decode", "load", "serve", "main", "serve", "main"], ["decode"]]),
+        ("main", [["main"], ["main", "serve", "main", "serve", "load", "decode"]]),
+    ],
+)
+def test_calls_of_my_own_around_a_function_stay_to_be_seen(show: Shown, function: str, wanted: list[list[str]]):
+    profile = heap(sample((3, 2, 1, 0, 1, 0), 4, "main"))
+    tab = opened(show, report_of(profile), fragment=f"w={places(profile).index(function):x}")
+    assert [[row[0] for row in half] for half in halves(tab)] == wanted
 
 
 def test_a_search_leads_to_callers_and_callees(show: Shown):
