@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import itertools
 import json
 import os
@@ -355,6 +356,21 @@ def test_what_a_program_said_last_is_why_it_ended() -> None:
 
 
 # ---- The rest
+
+
+def test_a_busy_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = importlib.import_module("peers.__main__")
+    monkeypatch.setattr(main, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(main, "load_per_core", lambda: main.MOST_LOAD)
+    main.wait_for_quiet()
+    monkeypatch.setattr(main, "load_per_core", lambda: main.MOST_LOAD + 0.01)
+    with pytest.raises(SystemExit, match="ANYWAY=1"):
+        main.wait_for_quiet()
+
+
+def test_a_part_that_is_not_known_is_named() -> None:
+    with pytest.raises(SystemExit, match="no part is called stedy; there are steady, programs"):
+        importlib.import_module("peers.__main__").main(["stedy"])
 
 
 def test_requirements_are_exact_and_each_says_why() -> None:
