@@ -161,7 +161,7 @@ run-tidy:
 run-accuracy:
 	$(call record-pytest,accuracy,tests/accuracy,$(OF_BUILD))
 
-# Functions with known shares of 90 CPU seconds each.
+# Functions with known shares of 90 CPU seconds each; the table is tests/nightly/SHARES.md.
 accuracy-long:
 	$(VENV)/bin/python tests/accuracy/test_cpu_shares.py
 

@@ -1,10 +1,11 @@
 /* cpu.h: the CPU profiler.
  *
  *   timer of a thread ── its interval of CPU time is over ──► signal on that thread ──► stack, weight ──► log
- *   timer of the process ──► signal on a thread that runs ──► it has no timer yet: gets one. Threads ended: theirs go.
+ *   timer of the process ──► signal on a thread that runs ──► it is young: a sample. Threads ended: their timers go.
  *
  * A sample weighs what its thread's clock advanced since the thread's last sample. So weights add up to the CPU time
- * that was spent, whatever the kernel's tick. A sample that is dropped loses none: the next weighs more.
+ * that was spent, whatever the kernel's tick. A sample that is dropped loses none: the next weighs more. Threads that
+ * have just begun have no timer: samples of the process's stand for what they use, all together.
  *
  * Memory:  the log and the table of threads are mapped at the first start, and stay.
  * Threads: any. One lock, for start and stop; handlers never wait.
@@ -51,7 +52,7 @@ SPPROF_API bool spprof_cpu_is_active(void);
 
 typedef struct spprof_cpu_sample {
     uint64_t time_ns;   /* CLOCK_MONOTONIC */
-    uint64_t weight_ns; /* CPU time, or wall time, since the thread's last sample */
+    uint64_t weight_ns; /* CPU time, or wall time, since the thread's last sample; of a young thread an estimate */
     uint32_t thread_id; /* the kernel's */
     uint32_t stack;     /* the slot of its stack's id, which no other has until the next session (spprof_copy_stacks) */
 } spprof_cpu_sample;
@@ -64,7 +65,7 @@ typedef struct spprof_cpu_thread {
     uint32_t thread_id;
     char name[16]; /* the kernel's, when it was met */
     uint64_t samples;
-    uint64_t uncovered_ns; /* of its clock, since its last sample; 0 if it has ended */
+    uint64_t uncovered_ns; /* of its clock, since its last sample; 0 if it has ended, or is young and lets signals in */
     bool blocked;          /* it blocks our signal */
 } spprof_cpu_thread;
 /* Copies them, up to `capacity`, and returns how many there are. Of threads that ended without a sample none is

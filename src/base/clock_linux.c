@@ -43,6 +43,10 @@ uint64_t sp_clock_process_cpu_ns(void) {
     return seconds * UINT64_C(1000000000) + microseconds * 1000;
 }
 
+uint64_t sp_clock_process_timers_ns(void) {
+    return read_clock(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 bool sp_clock_cpu_ns_of(uint32_t thread_id, uint64_t *ns) {
     struct timespec now;
     int saved_errno = errno;

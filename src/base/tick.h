@@ -51,6 +51,10 @@ void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values);
 #define SP_TICK_WORDS_MAX 49
 size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words);
 
+/* Whether the signal found the thread asleep in a system call that it ended, or begins again. Nearly always right: a
+ * thread that was just about to sleep is taken for one that did. */
+bool sp_tick_has_woken(const sp_interrupted *interrupted);
+
 typedef enum sp_tick_clock { SP_TICK_CPU, SP_TICK_WALL } sp_tick_clock;
 
 #define SP_TICK_NONE (-1)
@@ -60,6 +64,8 @@ int sp_tick_create(uint32_t thread_id, sp_tick_clock clock, uint64_t cookie);
 /* One for the process, on the CPU time of all its threads or on the monotonic clock. The kernel chooses the thread:
  * since 6.4 the one that runs, before rather the first; unless `thread_id` names one that is to get the signals. */
 int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t cookie);
+/* Whether this kernel chooses the one that runs. */
+bool sp_tick_comes_to_running_thread(void);
 /* False: the kernel will not. */
 bool sp_tick_arm(int timer, uint64_t first_ns, uint64_t interval_ns);
 /* One that the kernel keeps is disarmed. */

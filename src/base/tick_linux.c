@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -164,6 +165,22 @@ int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t
     struct sigevent event = {.sigev_notify = thread_id == 0 ? SIGEV_SIGNAL : SIGEV_THREAD_ID};
     if (thread_id != 0) event._sigev_un._tid = (pid_t)thread_id;
     return create(clock == SP_TICK_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &event, cookie);
+}
+
+/* "6.18.44-generic"; what cannot be read is an old one. */
+static bool is_release_since(const char *release, unsigned major, unsigned minor) {
+    unsigned found[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        for (; *release >= '0' && *release <= '9' && found[i] < 10000; release++)
+            found[i] = found[i] * 10 + (unsigned)(*release - '0');
+        if (*release == '.') release++;
+    }
+    return found[0] > major || (found[0] == major && found[1] >= minor);
+}
+
+bool sp_tick_comes_to_running_thread(void) {
+    struct utsname system;
+    return uname(&system) == 0 && is_release_since(system.release, 6, 4);
 }
 
 static struct timespec timespec_of(uint64_t ns) {

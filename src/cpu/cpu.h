@@ -27,6 +27,10 @@ typedef struct sp_cpu {
     uint32_t process_id;
     int finder; /* the timer of the process; SP_TICK_NONE: none */
 
+    /* Whether its ticks are samples of young threads: the kernel chooses the thread that runs, and no thread is kept
+     * from them. Written by who has entered the table of threads. */
+    _Atomic bool estimates;
+
     /* Under lifecycle. */
     uint32_t sessions;
     uint64_t end_ns, end_process_ns;
@@ -34,24 +38,36 @@ typedef struct sp_cpu {
 
     _Atomic bool gave_up; /* no stack is taken any more, see SPPROF_CPU_HOPELESS_TORN */
     _Atomic uint64_t samples, weight_ns, handler_ns;
+    _Atomic uint64_t estimated_ns; /* of weight_ns, what is an estimate */
     _Atomic uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];
 } sp_cpu;
 
 extern sp_cpu sp_the_cpu;
 
 void sp_cpu_count_drop(spprof_cpu_drop_reason reason);
+/* One that is in the log. */
+void sp_cpu_count_sample(const spprof_cpu_sample *sample);
 
 /* An sp_tick_handler. */
 void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted);
 
 /* The process's timer for finding threads begins, with the quick pace of a session's start. */
 bool sp_finder_begin(void);
-/* Its signal came. */
-void sp_finder_on_tick(void);
+/* What a tick of the process's timer is to the thread that it came to: a sample with this weight, or nothing. */
+typedef struct sp_finding {
+    struct sp_thread_slot *slot; /* NULL: nothing */
+    uint64_t weight_ns;
+} sp_finding;
+
+/* Its signal came, while the thread's clock, or in wall mode the monotonic one, showed `own_ns`. `has_woken`: the
+ * thread was asleep, the one that ran could not be signalled. */
+sp_finding sp_finder_on_tick(uint64_t own_ns, bool has_woken);
+/* A finding gave no sample: the next one weighs more. */
+void sp_finder_give_back(uint64_t weight_ns);
 /* The table of threads has been changed by who has entered it: the timer's signals go where they do no harm. */
 void sp_finder_aim(void);
 /* A thread's own tick came. */
-void sp_finder_help(void);
+void sp_finder_help(uint64_t own_ns);
 
 /* Ticks keep away from threads whose stacks have no room for them, from now on. */
 void sp_signal_stacks_watch(void);

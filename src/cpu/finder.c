@@ -1,19 +1,32 @@
-/* finder.c: finds the threads that a session does not know yet, and those that have ended.
+/* finder.c: finds the threads that a session does not know yet, and those that have ended; and samples the young.
  *
- *   CPU time of the process ──► its timer ──► signal on a thread that runs ─┬─ it has no timer: it gets one
- *                                                                          └─ else, now and then: the list of threads
+ *   CPU time of the process ──► its timer ──► signal on the thread that runs ─┬─ it is new or young: a sample
+ *                                                                             ├─ it has grown up: it gets a timer
+ *                                                                             └─ now and then: the list of threads
  *
- * A thread that uses CPU time is met within an interval or so of it, and its first sample covers all since its birth.
- * While nothing changes the timer slows down. Before Linux 6.4 the signal goes to the program's first thread, if it
- * does not block it; there threads are found by the list alone.
+ * The timer expires at random points of the process's CPU time, in the mean one an interval. A point that falls to a
+ * young thread stands for an interval of young threads' time (docs/sampling.md derives it). So threads that end before
+ * a timer of their own would expire are sampled as well. While nothing changes points are further apart, and stand for
+ * more.
+ *
+ * Before Linux 6.4 the signal goes to the program's first thread, if it does not block it, and in wall mode time is not
+ * the process's. There the timer is periodic, no thread is young, and a thread's first sample covers all since its
+ * birth.
+ *
+ * The kernel hands a signal on that its thread blocks, in the handler of its own tick for instance, to a thread that
+ * may be asleep. What it interrupts there is no sample.
  *
  * The kernel may choose a thread whose stack has no room for a signal. While there is one, all signals go to one other
  * thread, and the ticks of all others look at the list as well.
  */
 #include "clock.h"
 #include "cpu.h"
+#include "entropy.h"
 #include "tasks.h"
+#include "thread.h"
 #include "threads.h"
+
+#include <math.h>
 
 #define SLOWEST 16   /* intervals */
 #define LIST_EVERY 8 /* ticks without a change in number */
@@ -21,20 +34,111 @@
 static struct {
     uint64_t pace; /* in intervals */
     uint32_t quiet_ticks;
-    uint32_t target; /* the thread that gets the signals; ANY, NOBODY */
-} finder;            /* of who has entered the table of threads */
+    uint32_t calm, patience; /* quiet ticks in a row, and how many it takes to slow down */
+    uint32_t target;         /* the thread that gets the signals; ANY, NOBODY */
+    uint64_t next_point_ns;  /* of the process's clock */
+    uint64_t mean_ns;        /* the mean distance under which that was drawn */
+    uint64_t pool_ns;        /* what points stand for that have been passed, and fallen to no tick yet */
+    uint64_t pool_points;
+    uint64_t random;
+} finder; /* of who has entered the table of threads */
 
 #define ANY 0
 #define NOBODY UINT32_MAX
 
 static _Atomic bool wants_help; /* its own signals may not suffice */
 static _Atomic uint32_t helping;
+static _Atomic uint64_t given_back_ns;
+
+/* ---- Points ---- */
+
+static bool estimates(void) {
+    return atomic_load_explicit(&sp_the_cpu.estimates, memory_order_relaxed);
+}
+
+static uint64_t next_random(void) {
+    finder.random ^= finder.random << 13;
+    finder.random ^= finder.random >> 7;
+    finder.random ^= finder.random << 17;
+    return finder.random;
+}
+
+/* Exponential: what is still to come does not depend on what came, so the line may be drawn anew at any moment. */
+static uint64_t next_distance_ns(void) {
+    return (uint64_t)(-log((double)((next_random() >> 11) + 1) * 0x1p-53) * (double)finder.mean_ns);
+}
+
+/* While points wait, at the kernel's next tick. The period is for a tick that finds the table entered. */
+static void arm(uint64_t now_ns) {
+    uint64_t first_ns = finder.pool_points > 0 ? 1 : finder.next_point_ns - now_ns + 1;
+    sp_tick_arm(sp_the_cpu.finder, first_ns, finder.mean_ns);
+}
+
+static void draw_points(uint64_t mean_ns) {
+    uint64_t now_ns = sp_clock_process_timers_ns();
+    finder.mean_ns = mean_ns;
+    finder.next_point_ns = now_ns + next_distance_ns();
+    arm(now_ns);
+}
+
+/* Where nobody could be signalled for long, each would take its time: they are as many as they are in the mean. */
+#define POINTS_MAX 1000
+
+/* Those since the last tick. */
+static void pass_points(uint64_t now_ns) {
+    if (finder.next_point_ns + POINTS_MAX * finder.mean_ns <= now_ns) {
+        finder.pool_ns += now_ns - finder.next_point_ns;
+        finder.pool_points += (now_ns - finder.next_point_ns) / finder.mean_ns;
+        finder.next_point_ns = now_ns + next_distance_ns();
+    }
+    for (; finder.next_point_ns <= now_ns; finder.pool_points++) {
+        finder.next_point_ns += next_distance_ns();
+        finder.pool_ns += finder.mean_ns;
+    }
+}
+
+#define WAIT_TICKS 4 /* in the mean */
+
+static uint64_t take_from_pool_ns(uint64_t points) {
+    uint64_t taken_ns = points == 0 ? 0 : finder.pool_ns / finder.pool_points * points;
+    finder.pool_points -= points;
+    finder.pool_ns -= taken_ns;
+    return taken_ns;
+}
+
+static uint64_t draw_from_pool_ns(void) {
+    uint64_t points = 0;
+    for (uint64_t i = 0; i < finder.pool_points; i++) points += next_random() >> 32 < (UINT64_C(1) << 32) / WAIT_TICKS;
+    return take_from_pool_ns(points);
+}
+
+/* What this tick stands for: points that wait since an earlier one. How many came since the kernel's last tick tells
+ * how long the thread had been running, and so what it was at: were they this tick's, the end of what a thread does
+ * would weigh more than its beginning. Where hardly a thread is young that does not matter, and one signal for a point
+ * will do. */
+static uint64_t take_due_ns(void) {
+    uint64_t now_ns = sp_clock_process_timers_ns(), due_ns = draw_from_pool_ns();
+    pass_points(now_ns);
+    if (finder.pace >= SLOWEST) due_ns += take_from_pool_ns(finder.pool_points);
+    arm(now_ns);
+    return due_ns;
+}
+
+void sp_finder_give_back(uint64_t weight_ns) {
+    atomic_fetch_add_explicit(&given_back_ns, weight_ns, memory_order_relaxed);
+}
+
+/* ---- The timer ---- */
 
 static void set_pace(uint64_t pace) {
     if (pace == finder.pace) return;
     finder.pace = pace;
     if (sp_the_cpu.finder == SP_TICK_NONE) return;
-    sp_tick_arm(sp_the_cpu.finder, pace * sp_the_cpu.plan.interval_ns, pace * sp_the_cpu.plan.interval_ns);
+    uint64_t period_ns = pace * sp_the_cpu.plan.interval_ns;
+    if (estimates())
+        draw_points(period_ns);
+    else
+        sp_tick_arm(sp_the_cpu.finder, period_ns, period_ns);
 }
 
 static void create_for(uint32_t target) {
@@ -43,7 +147,12 @@ static void create_for(uint32_t target) {
     if (sp_the_cpu.finder != SP_TICK_NONE) sp_tick_delete(sp_the_cpu.finder);
     sp_the_cpu.finder = target == NOBODY ? SP_TICK_NONE : sp_tick_create_for_process(clock, target, cookie);
     finder.target = target;
-    finder.pace = 0;
+    finder.pace = finder.pool_ns = finder.pool_points = 0;
+    finder.calm = finder.patience = 0;
+    bool proportional = !sp_the_cpu.plan.wall && target == ANY && sp_tick_comes_to_running_thread();
+    atomic_store(&sp_the_cpu.estimates, proportional && sp_the_cpu.finder != SP_TICK_NONE);
+    finder.random = sp_entropy_word() | 1;
+    atomic_store(&given_back_ns, 0);
     set_pace(1);
     atomic_store(&wants_help, target != ANY);
 }
@@ -66,10 +175,7 @@ void sp_finder_aim(void) {
     if (!sp_the_cpu.by_thread && target != finder.target) create_for(target);
 }
 
-static uint64_t covered_by_now(void) {
-    if (sp_the_cpu.plan.wall) return sp_clock_monotonic_ns();
-    return sp_threads_clock_at_start(sp_clock_thread_cpu_ns(), sp_the_cpu.start_process_ns);
-}
+/* ---- Ticks ---- */
 
 static bool is_list_due(void) {
     uint32_t count = sp_tasks_count();
@@ -77,27 +183,76 @@ static bool is_list_due(void) {
     return count != 0;
 }
 
-static bool find_threads(void) {
-    spprof_thread *self = &spprof_this_thread;
-    if (self->cpu_session != atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed)) {
-        sp_threads_add_self(covered_by_now());
-        return true;
-    }
-    return is_list_due() && sp_threads_list(sp_the_cpu.start_process_ns);
+#define PATIENCE 8
+
+/* Since young threads were met, only several quiet ticks in a row make it slower: one in ten would hardly be sampled. */
+static void slow_down(void) {
+    if (++finder.calm < finder.patience) return;
+    finder.calm = 0;
+    set_pace(finder.pace * 2 < SLOWEST ? finder.pace * 2 : SLOWEST);
+    if (finder.pace >= SLOWEST) finder.patience = 0;
 }
 
-void sp_finder_on_tick(void) {
-    if (!sp_threads_try()) return;
-    if (find_threads()) {
-        sp_finder_aim();
+static bool list_threads(void) {
+    bool changed = is_list_due() && sp_threads_list(sp_the_cpu.start_process_ns);
+    if (changed)
         set_pace(1);
-    } else {
-        set_pace(finder.pace * 2 < SLOWEST ? finder.pace * 2 : SLOWEST);
-    }
-    sp_threads_leave();
+    else
+        slow_down();
+    return changed;
 }
 
-void sp_finder_help(void) {
+/* Now and then also while each tick meets a young one: those that ended are to give their slots back. */
+static bool list_now_and_then(void) {
+    finder.calm = 0;
+    finder.patience = PATIENCE;
+    set_pace(1);
+    return ++finder.quiet_ticks % LIST_EVERY == 0 && sp_threads_list(sp_the_cpu.start_process_ns);
+}
+
+static void add_self(uint64_t own_ns) {
+    bool wall = sp_the_cpu.plan.wall;
+    uint64_t covered_ns = wall ? own_ns : sp_threads_clock_at_start(own_ns, sp_the_cpu.start_process_ns);
+    sp_threads_add_self(covered_ns, own_ns < sp_threads_grown_up_ns());
+}
+
+static bool is_new(void) {
+    return spprof_this_thread.cpu_session != atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
+}
+
+/* The calling thread's slot, if its time is sampled here. */
+static sp_thread_slot *find_young(uint64_t own_ns) {
+    sp_thread_slot *slot = sp_threads_self();
+    if (!slot || slot->unfit || !slot->young) return NULL;
+    if (own_ns < sp_threads_grown_up_ns()) return slot;
+    sp_threads_grow_up(slot);
+    return NULL;
+}
+
+/* Of who has entered the table. */
+static sp_finding find(uint64_t own_ns, bool has_woken) {
+    uint64_t due_ns = estimates() ? take_due_ns() : 0;
+    bool is_here = !estimates() || !has_woken, met = is_here && is_new();
+    if (met) add_self(own_ns);
+    sp_thread_slot *slot = is_here ? find_young(own_ns) : NULL;
+    bool is_quiet_look = !estimates() || due_ns > 0;
+    bool changed = slot || met ? list_now_and_then() : is_quiet_look && list_threads();
+    if (changed || met) sp_finder_aim();
+    if (!slot || due_ns == 0) return (sp_finding){0};
+    due_ns += atomic_exchange_explicit(&given_back_ns, 0, memory_order_relaxed);
+    return (sp_finding){.slot = slot, .weight_ns = due_ns};
+}
+
+sp_finding sp_finder_on_tick(uint64_t own_ns, bool has_woken) {
+    sp_finding found = {0};
+    if (!sp_threads_try()) return found;
+    found = find(own_ns, has_woken);
+    sp_threads_leave();
+    return found;
+}
+
+void sp_finder_help(uint64_t own_ns) {
     if (!atomic_load_explicit(&wants_help, memory_order_relaxed)) return;
-    if (atomic_fetch_add_explicit(&helping, 1, memory_order_relaxed) % LIST_EVERY == 0) sp_finder_on_tick();
+    if (atomic_fetch_add_explicit(&helping, 1, memory_order_relaxed) % LIST_EVERY != 0) return;
+    sp_finder_on_tick(own_ns, false);
 }

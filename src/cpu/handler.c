@@ -37,26 +37,23 @@ static sp_stack_record *capture(const sp_interrupted *interrupted) {
 }
 
 typedef struct moment {
-    uint64_t monotonic_ns, cpu_ns;
+    uint64_t monotonic_ns;
+    uint64_t work_ns; /* of the thread's CPU clock; in wall mode the same */
 } moment;
 
-/* What the thread's clock has advanced since its last sample. */
-static uint64_t cover(sp_thread_slot *slot, const moment *at) {
-    uint64_t now = sp_the_cpu.plan.wall ? at->monotonic_ns : at->cpu_ns;
-    uint64_t before = atomic_exchange_explicit(&slot->covered_ns, now, memory_order_relaxed);
-    return now > before ? now - before : 0;
-}
-
 /* In the log the stack stays until the next session: the handler's hold may end. */
-static void keep(sp_thread_slot *slot, sp_stack_record *stack, const moment *at) {
+static void keep(const sp_finding *found, sp_stack_record *stack, const moment *at) {
+    sp_thread_slot *slot = found->slot;
+    bool is_estimated = found->weight_ns > 0;
+    uint32_t thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed);
     spprof_cpu_sample sample = {.time_ns = at->monotonic_ns,
-                                .weight_ns = cover(slot, at),
-                                .thread_id = atomic_load_explicit(&slot->thread_id, memory_order_relaxed)};
+                                .weight_ns = is_estimated ? found->weight_ns : sp_threads_cover(slot, at->work_ns),
+                                .thread_id = is_estimated ? thread_id | SP_LOG_ESTIMATED : thread_id};
+    if (is_estimated) sp_threads_cover_more(slot, found->weight_ns);
     atomic_fetch_add_explicit(&slot->samples, 1, memory_order_relaxed);
     sp_log_append(&sample, stack);
     sp_stack_release(stack);
-    atomic_fetch_add_explicit(&sp_the_cpu.samples, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&sp_the_cpu.weight_ns, sample.weight_ns, memory_order_relaxed);
+    sp_cpu_count_sample(&sample);
 }
 
 /* What the deepest ways through the engine take (gcc -fstack-usage adds up to 3.3 and 4.5 KB), and some more. */
@@ -67,23 +64,25 @@ static bool has_stack_room(const sp_interrupted *interrupted) {
     return interrupted->stack_room >= (sp_the_cpu.plan.native ? STACK_ROOM_NATIVE : STACK_ROOM_PYTHON);
 }
 
-static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted, const moment *at) {
+/* False: none was taken. `found` without a weight is a thread's own tick. */
+static bool take_sample(const sp_finding *found, const sp_interrupted *interrupted, const moment *at) {
     spprof_thread *self = &spprof_this_thread;
     if (self->guard) {
         sp_cpu_count_drop(SPPROF_CPU_DROP_IN_ENGINE);
-        return;
+        return false;
     }
     if (!has_stack_room(interrupted)) {
         sp_cpu_count_drop(SPPROF_CPU_DROP_NO_STACK_ROOM);
-        return;
+        return false;
     }
     sp_guard_enter(self);
     sp_stack_record *stack = capture(interrupted);
     sp_guard_leave(self);
     if (stack)
-        keep(slot, stack, at);
+        keep(found, stack, at);
     else
         count_torn();
+    return stack != NULL;
 }
 
 /* By the monotonic clock in wall mode. Reading a thread's CPU clock makes the kernel see whether its time slice ended.
@@ -91,6 +90,15 @@ static void take_sample(sp_thread_slot *slot, const sp_interrupted *interrupted,
  * the kernel counts CPU time for ITIMER_PROF and RLIMIT_CPU. */
 static uint64_t work_clock_ns(void) {
     return sp_the_cpu.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
+}
+
+static moment begin_work(void) {
+    uint64_t work_ns = work_clock_ns();
+    return (moment){.monotonic_ns = sp_clock_monotonic_ns(), .work_ns = work_ns};
+}
+
+static void end_work(const moment *begin) {
+    atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, work_clock_ns() - begin->work_ns, memory_order_relaxed);
 }
 
 /* At its first tick. A thread that is listed while it is being made is not known to have a small stack; before it lets
@@ -103,13 +111,21 @@ static bool is_left_out(const sp_interrupted *interrupted, uint32_t session) {
 static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupted) {
     uint32_t session = atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
     if (is_left_out(interrupted, session)) return;
-    uint64_t work_ns = work_clock_ns();
-    moment begin = {.monotonic_ns = sp_clock_monotonic_ns(), .cpu_ns = work_ns};
+    moment begin = begin_work();
     spprof_this_thread.cpu_session = session;
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
-    take_sample(slot, interrupted, &begin);
-    if (has_stack_room(interrupted)) sp_finder_help();
-    atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, work_clock_ns() - work_ns, memory_order_relaxed);
+    if (sp_threads_is_beyond_estimates(slot, begin.work_ns))
+        take_sample(&(sp_finding){.slot = slot}, interrupted, &begin);
+    if (has_stack_room(interrupted)) sp_finder_help(begin.work_ns);
+    end_work(&begin);
+}
+
+static void act_on_process(const sp_interrupted *interrupted) {
+    if (is_left_out(interrupted, atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed))) return;
+    moment begin = begin_work();
+    sp_finding found = sp_finder_on_tick(begin.work_ns, sp_tick_has_woken(interrupted));
+    if (found.slot && !take_sample(&found, interrupted, &begin)) sp_finder_give_back(found.weight_ns);
+    end_work(&begin);
 }
 
 /* A number that no timer has is somebody's invention. */
@@ -118,7 +134,7 @@ static void act(uint32_t number, const sp_interrupted *interrupted) {
     if (slot && atomic_load_explicit(&slot->thread_id, memory_order_relaxed) != 0)
         act_on_thread(slot, interrupted);
     else if (number == 0 && has_stack_room(interrupted))
-        sp_finder_on_tick();
+        act_on_process(interrupted);
 }
 
 /* Counted before the session is looked at: who ends a session sees every handler that still believes in it. */

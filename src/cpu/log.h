@@ -22,7 +22,10 @@ bool sp_log_begin(void);
 /* `stack` is held, and is what the sample's `stack` will be. */
 void sp_log_append(const spprof_cpu_sample *sample, sp_stack_record *stack);
 
-/* See spprof_cpu_copy. */
+/* A sample whose weight is an estimate has this bit in its thread_id: no kernel's thread id has it. */
+#define SP_LOG_ESTIMATED (UINT32_C(1) << 31)
+
+/* See spprof_cpu_copy; with SP_LOG_ESTIMATED where it applies. */
 size_t sp_log_copy(spprof_cpu_sample *out, size_t capacity);
 
 #endif

@@ -18,6 +18,8 @@ static void empty_counters(void) {
     atomic_store(&cpu->samples, 0);
     atomic_store(&cpu->weight_ns, 0);
     atomic_store(&cpu->handler_ns, 0);
+    atomic_store(&cpu->estimated_ns, 0);
+    atomic_store(&cpu->estimates, false);
     for (int i = 0; i < SPPROF_CPU_DROP_REASON_COUNT; i++) atomic_store(&cpu->dropped[i], 0);
 }
 
@@ -67,7 +69,7 @@ static void go_on_in_child(void) {
     spprof_cpu_plan plan = cpu->plan;
     sp_signal_stacks_look(true);
     if (active && !cpu->by_thread && open_session(&plan, true)) {
-        sp_threads_add_self(clock_of_self());
+        sp_threads_add_self(clock_of_self(), false);
         begin_finder();
         sp_threads_leave();
     }
@@ -102,7 +104,7 @@ static bool grants_signals(void) {
 }
 
 static void know_threads(void) {
-    sp_threads_add_self(clock_of_self());
+    sp_threads_add_self(clock_of_self(), false);
     if (!cpu->by_thread) begin_finder();
     sp_threads_list(UINT64_MAX);
     if (!cpu->by_thread) sp_finder_aim();

@@ -140,7 +140,7 @@ static uint64_t first_tick_ns(void) {
 static bool give_timer(sp_thread_slot *slot, uint32_t thread_id) {
     uint64_t cookie = sp_threads_cookie(table.plan.session, number_of(slot));
     slot->timer = SP_TICK_NONE;
-    if (!table.plan.has_timers || slot->unfit) return true;
+    if (!table.plan.has_timers || slot->unfit || slot->young) return true;
     slot->timer = sp_tick_create(thread_id, table.plan.wall ? SP_TICK_WALL : SP_TICK_CPU, cookie);
     if (slot->timer == SP_TICK_NONE) return false;
     if (sp_tick_arm(slot->timer, first_tick_ns(), table.plan.interval_ns)) return true;
@@ -200,7 +200,7 @@ static void fill_in(sp_thread_slot *slot, uint32_t thread_id, uint64_t covered_n
     atomic_store_explicit(&slot->covered_ns, covered_ns, memory_order_relaxed);
     atomic_store_explicit(&slot->pending, false, memory_order_relaxed);
     atomic_store_explicit(&slot->ended, false, memory_order_relaxed);
-    slot->unfit = false;
+    slot->unfit = slot->young = false;
     atomic_store_explicit(&slot->thread_id, thread_id, memory_order_release);
     sp_task_name(thread_id, slot->name);
 }
@@ -211,7 +211,7 @@ static void count_refusal(uint32_t thread_id) {
     if (sp_clock_cpu_ns_of(thread_id, &unused)) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }
 
-bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns) {
+bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns, bool young) {
     sp_thread_slot *slot = take_slot();
     if (!slot) {
         sp_cpu_count_drop(SPPROF_CPU_DROP_THREADS_FULL);
@@ -220,6 +220,7 @@ bool sp_threads_add(uint32_t thread_id, uint64_t covered_ns) {
     fill_in(slot, thread_id, covered_ns);
     bool unfit = is_unfit(thread_id);
     slot->unfit = unfit;
+    slot->young = young;
     if (!give_timer(slot, thread_id)) {
         give_up(slot);
         count_refusal(thread_id);
@@ -241,32 +242,54 @@ static void end(sp_thread_slot *slot) {
     give_up(slot);
 }
 
-/* Its slot is another's who had the same id, or its own and it has not had a tick yet: a new timer is right for
- * both. */
-static void renew(sp_thread_slot *slot, uint32_t thread_id, uint64_t now_ns) {
-    if (atomic_load(&slot->covered_ns) > now_ns) atomic_store(&slot->covered_ns, now_ns);
+static void replace_timer(sp_thread_slot *slot, uint32_t thread_id) {
     take_timer(slot);
     if (give_timer(slot, thread_id)) return;
     end(slot);
     sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }
 
-void sp_threads_add_self(uint64_t covered_ns) {
+/* Its slot is another's who had the same id, or its own and it has not had a tick yet: a new timer is right for
+ * both. */
+static void renew(sp_thread_slot *slot, uint32_t thread_id, uint64_t now_ns) {
+    if (atomic_load(&slot->covered_ns) > now_ns) atomic_store(&slot->covered_ns, now_ns);
+    replace_timer(slot, thread_id);
+}
+
+void sp_threads_grow_up(sp_thread_slot *slot) {
+    slot->young = false;
+    replace_timer(slot, atomic_load_explicit(&slot->thread_id, memory_order_relaxed));
+}
+
+sp_thread_slot *sp_threads_self(void) {
+    return find(sp_thread_kernel_id());
+}
+
+static uint64_t clock_of_self(void) {
+    return table.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
+}
+
+void sp_threads_add_self(uint64_t covered_ns, bool young) {
     spprof_thread *self = &spprof_this_thread;
-    uint32_t thread_id = sp_thread_kernel_id();
-    sp_thread_slot *known = find(thread_id);
+    sp_thread_slot *known = sp_threads_self();
     self->cpu_session = table.plan.session;
-    if (known)
-        renew(known, thread_id, table.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns());
-    else
-        sp_threads_add(thread_id, covered_ns);
+    if (!known) {
+        sp_threads_add(sp_thread_kernel_id(), covered_ns, young);
+        return;
+    }
+    uint64_t now_ns = clock_of_self();
+    if (known->young || atomic_load(&known->covered_ns) > now_ns) { /* listed, or another's who had the same id */
+        atomic_store(&known->covered_ns, covered_ns);
+        known->young = young;
+    }
+    renew(known, sp_thread_kernel_id(), now_ns);
 }
 
 void sp_threads_leave_out_self(uint64_t covered_ns, spprof_cpu_drop_reason reason) {
     uint32_t thread_id = sp_thread_kernel_id();
     sp_thread_slot *known = find(thread_id);
     if (!known) {
-        sp_threads_add(thread_id, covered_ns);
+        sp_threads_add(thread_id, covered_ns, false);
         return;
     }
     if (!known->unfit) sp_cpu_count_drop(reason);
@@ -293,22 +316,43 @@ uint64_t sp_threads_clock_at_start(uint64_t own_ns, uint64_t start_process_ns) {
     return own_ns > born ? own_ns - born : 0;
 }
 
-static uint64_t covered_by(const listing *at, uint32_t thread_id) {
-    uint64_t own = 0;
-    if (table.plan.wall) return sp_clock_monotonic_ns();
-    sp_clock_cpu_ns_of(thread_id, &own);
-    return at->start_process_ns == UINT64_MAX ? own : sp_threads_clock_at_start(own, at->start_process_ns);
+/* What a thread uses after its last own sample is lost, half an interval in the mean: of so many, 2.5 %. */
+#define YOUNG_INTERVALS 20
+#define SHORTEST_INTERVAL_NS 5000000 /* where the kernel's tick makes shorter ones longer */
+
+uint64_t sp_threads_grown_up_ns(void) {
+    uint64_t interval_ns = table.plan.interval_ns;
+    if (!atomic_load_explicit(&sp_the_cpu.estimates, memory_order_relaxed)) return 0;
+    return YOUNG_INTERVALS * (interval_ns > SHORTEST_INTERVAL_NS ? interval_ns : SHORTEST_INTERVAL_NS);
+}
+
+static void see(sp_thread_slot *slot, uint32_t thread_id) {
+    uint64_t now_ns;
+    slot->seen = table.listing;
+    if (!slot->young || !sp_clock_cpu_ns_of(thread_id, &now_ns) || now_ns < sp_threads_grown_up_ns()) return;
+    sp_threads_grow_up(slot);
+}
+
+static void meet_new(uint32_t thread_id, listing *at) {
+    uint64_t now_ns = 0, covered_ns;
+    sp_clock_cpu_ns_of(thread_id, &now_ns);
+    if (table.plan.wall)
+        covered_ns = sp_clock_monotonic_ns();
+    else if (at->start_process_ns == UINT64_MAX)
+        covered_ns = now_ns;
+    else
+        covered_ns = sp_threads_clock_at_start(now_ns, at->start_process_ns);
+    bool young = at->start_process_ns != UINT64_MAX && now_ns < sp_threads_grown_up_ns();
+    sp_threads_add(thread_id, covered_ns, young);
+    at->changed = true;
 }
 
 static void meet(uint32_t thread_id, void *data) {
-    listing *at = data;
     sp_thread_slot *known = find(thread_id);
-    if (known) {
-        known->seen = table.listing;
-        return;
-    }
-    sp_threads_add(thread_id, covered_by(at, thread_id));
-    at->changed = true;
+    if (known)
+        see(known, thread_id);
+    else
+        meet_new(thread_id, data);
 }
 
 static bool end_unseen(void) {
@@ -328,6 +372,23 @@ bool sp_threads_list(uint64_t start_process_ns) {
     if (sp_tasks_each(meet, &at)) at.changed |= end_unseen();
     return at.changed;
 }
+
+/* ---- Samples ---- */
+
+uint64_t sp_threads_cover(sp_thread_slot *slot, uint64_t now_ns) {
+    uint64_t before = atomic_exchange_explicit(&slot->covered_ns, now_ns, memory_order_relaxed);
+    return now_ns > before ? now_ns - before : 0;
+}
+
+void sp_threads_cover_more(sp_thread_slot *slot, uint64_t weight_ns) {
+    atomic_fetch_add_explicit(&slot->covered_ns, weight_ns, memory_order_relaxed);
+}
+
+bool sp_threads_is_beyond_estimates(const sp_thread_slot *slot, uint64_t now_ns) {
+    return atomic_load_explicit(&slot->covered_ns, memory_order_relaxed) <= now_ns;
+}
+
+/* ---- Sums ---- */
 
 uint64_t sp_threads_uncovered_ns(const sp_thread_slot *slot) {
     uint64_t covered = atomic_load(&slot->covered_ns), now = covered;

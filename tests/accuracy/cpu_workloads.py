@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import http.client
+import http.server
 import json
 import random
 import resource
+import signal
 import sys
 import threading
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import spprof
 
@@ -178,7 +183,136 @@ def in_numpy(cpu_seconds: float, truth: Truth) -> None:
     run_bursts(cpu_seconds, {sorting: 3, looping: 1}, truth)
 
 
-KINDS = {function.__name__: function for function in (functions, threads, recursion, generators, in_zlib, in_numpy)}
+# ---- In threads that are gone before their timer expires
+
+REQUEST_NS = 1_000_000
+TIMER_SECONDS = 0.004
+AT_ONCE = 4
+
+
+def request(own: Truth, chance: random.Random) -> None:
+    """What a thread does before it ends: two functions, a millisecond or so."""
+    first, second = chance.choice([(ninety, nine), (nine, one), (one, ninety)])
+    first(round(REQUEST_NS * chance.uniform(0.1, 1.0)), own)
+    second(round(REQUEST_NS * chance.uniform(0.1, 1.0)), own)
+
+
+def spent_ns(truths: list[Truth]) -> int:
+    return sum(own.total() if hasattr(own, "total") else sum(own.values()) for own in truths)
+
+
+def run_requests(cpu_seconds: float, truth: Truth, wait: Callable[[], object]) -> None:
+    """A thread for each request, some at once, each time that ``wait`` returns."""
+    chance, used_ns = random.Random(3), 0
+    while used_ns < cpu_seconds * 1e9:
+        wait()
+        truths = [Truth() for _ in range(chance.randint(1, AT_ONCE))]
+        started = [threading.Thread(target=request, args=(own, random.Random(chance.random()))) for own in truths]
+        for thread in started:
+            thread.start()
+        for thread in started:
+            thread.join()
+        used_ns += spent_ns(truths)
+        for own in truths:
+            truth.update(own)
+
+
+def thread_per_request(cpu_seconds: float, truth: Truth) -> None:
+    """Woken by a timer of 4 ms, which is in step with the ticks of a kernel of 250 Hz."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    signal.setitimer(signal.ITIMER_REAL, TIMER_SECONDS, TIMER_SECONDS)
+    run_requests(cpu_seconds, truth, lambda: signal.sigwait([signal.SIGALRM]))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def short_pools(cpu_seconds: float, truth: Truth) -> None:
+    """Pools that are gone after a few tasks of a millisecond."""
+    chance, used_ns = random.Random(4), 0
+    while used_ns < cpu_seconds * 1e9:
+        truths = [Truth() for _ in range(2 * AT_ONCE)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for own in truths:
+                pool.submit(request, own, random.Random(chance.random()))
+        used_ns += spent_ns(truths)
+        for own in truths:
+            truth.update(own)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    """Requests of 1 to 20 ms, as those of a development server."""
+
+    truths: ClassVar[list[Truth]] = []
+    chance = random.Random(5)
+
+    def do_GET(self) -> None:
+        own = Truth()
+        for _ in range(self.chance.choice([1, 1, 2, 20])):
+            request(own, self.chance)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"done")
+        self.truths.append(own)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass
+
+
+def threading_server(cpu_seconds: float, truth: Truth) -> None:
+    """The standard library's server, of which Django's development server is made: a thread for each connection."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    server.daemon_threads = False
+    ask(server, cpu_seconds, Page.truths, truth)
+
+
+def ask(server: http.server.HTTPServer, cpu_seconds: float, truths: list[Truth], truth: Truth) -> None:
+    """One connection after the other, until its threads have used so much."""
+    threading.Thread(target=server.serve_forever, name="server").start()
+    while spent_ns(truths) < cpu_seconds * 1e9:
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"done"
+        connection.close()
+    server.shutdown()
+    server.server_close()
+    for own in truths:
+        truth.update(own)
+
+
+def django_server(cpu_seconds: float, truth: Truth) -> None:
+    """Django's development server, as ``manage.py runserver --noreload`` makes it."""
+    import django
+    from django.conf import settings
+    from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpResponse
+    from django.urls import path
+
+    truths: list[Truth] = []
+
+    def view(_: object) -> HttpResponse:
+        own = Truth()
+        for _ in range(Page.chance.choice([1, 1, 2, 20])):
+            request(own, Page.chance)
+        truths.append(own)
+        return HttpResponse("done")
+
+    class Handler(WSGIRequestHandler):
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    settings.configure(ROOT_URLCONF=(path("", view),), ALLOWED_HOSTS=["*"], SECRET_KEY="none", LOGGING_CONFIG=None)
+    django.setup()
+    server = ThreadedWSGIServer(("127.0.0.1", 0), Handler, ipv6=False)
+    server.daemon_threads = False
+    server.set_app(get_wsgi_application())
+    ask(server, cpu_seconds, truths, truth)
+
+
+SHORT_THREADS = (thread_per_request, short_pools, threading_server, django_server)
+KINDS = {
+    function.__name__: function
+    for function in (functions, threads, recursion, generators, in_zlib, in_numpy, *SHORT_THREADS)
+}
 
 
 # ---- What a profile says
@@ -198,6 +332,10 @@ def divided(profile: spprof.Profile, names: set[str]) -> dict[str, int]:
     return dict(by_name)
 
 
+def unattributed_ns(profile: spprof.Profile) -> int:
+    return sum(s.weight_ns for s in profile.samples if s.frames[0].function == "<threads too short to sample>")
+
+
 def main() -> None:
     kind, cpu_seconds, interval_ms = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
     truth: Truth = Truth()
@@ -214,6 +352,7 @@ def main() -> None:
         "longest_ns": max(weights),
         "squares": sum(weight**2 for weight in weights),
         "total_ns": profile.total_ns,
+        "unattributed_ns": unattributed_ns(profile),
         "used_ns": used_ns,
         "dropped": profile.dropped_count,
     }

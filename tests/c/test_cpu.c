@@ -1,5 +1,7 @@
 /* Sessions of the CPU profiler: which threads are sampled, what samples weigh, and what does no harm. */
 #include "clock.h"
+#include "cpu.h"
+#include "log.h"
 #include "profiler.h"
 #include "spprof.h"
 #include "support.h"
@@ -326,16 +328,113 @@ static void work(unsigned index, void *unused) {
     (void)unused;
     worker_ids[index] = sp_thread_kernel_id();
     burn_until_sampled(3);
-    check_own_weight(0, 0);
+}
+
+static bool is_told_what_it_used(uint32_t thread_id) {
+    uint64_t before = sp_clock_thread_cpu_ns();
+    uint64_t told = totals_of(thread_id).weight_ns + thread_of(thread_id).uncovered_ns;
+    return told >= before && told <= sp_clock_thread_cpu_ns();
+}
+
+/* While it is young its time is estimated; its first own samples make that good. */
+static void work_long(unsigned index, void *unused) {
+    (void)unused;
+    worker_ids[index] = sp_thread_kernel_id();
+    burn_until_sampled(3);
+    while (!is_told_what_it_used(sp_thread_kernel_id())) burn(MS);
 }
 
 TEST(test_threads_that_start_later_are_sampled_from_their_birth_on) {
     start(MS, false);
     burn(50 * MS); /* threads may have used as much as the process did, not more */
-    run_threads(4, work, NULL);
+    run_threads(4, work_long, NULL);
     spprof_cpu_stop();
     for (unsigned i = 0; i < 4; i++) assert_true(totals_of(worker_ids[i]).samples >= 3);
     assert_true(stats().threads >= 5);
+}
+
+/* ---- Threads that end before their timer expires ---- */
+
+static __attribute__((noinline)) void burn_shortly(void) {
+    burn(MS);
+}
+
+static _Atomic uint64_t shortly_ns;
+
+static void work_shortly(unsigned index, void *unused) {
+    (void)index, (void)unused;
+    burn_shortly();
+    atomic_fetch_add(&shortly_ns, sp_clock_thread_cpu_ns());
+}
+
+static uint64_t weight_without(uint32_t thread_id) {
+    size_t count = spprof_cpu_copy(NULL, 0);
+    spprof_cpu_sample *samples = calloc(count + 1, sizeof *samples);
+    uint64_t weight_ns = 0;
+    count = spprof_cpu_copy(samples, count);
+    for (size_t i = 0; i < count; i++) weight_ns += samples[i].thread_id != thread_id ? samples[i].weight_ns : 0;
+    free(samples);
+    return weight_ns;
+}
+
+/* At an interval of 10 ms, a thousand threads of 1 ms: of a hundred points less than thirty fall to them once in 10^19,
+ * and those that came before the kernel looked count with its next look. */
+TEST(test_threads_that_are_too_short_for_a_tick_of_their_own_are_sampled) {
+    if (!sp_tick_comes_to_running_thread()) return;
+    start(10 * MS, false);
+    for (int i = 0; i < 1000; i++) run_threads(1, work_shortly, NULL);
+    spprof_cpu_stop();
+    uint64_t told = weight_without(sp_thread_kernel_id());
+    assert_true(told >= atomic_load(&shortly_ns) * 3 / 10);
+    assert_true(told + totals_of(sp_thread_kernel_id()).weight_ns <= stats().process_ns);
+}
+
+/* What the kernel did not choose to signal, it does not choose here: the tick comes to a thread that sleeps. */
+static void *sleep_till_the_end(void *unused) {
+    sigset_t none, unblocked;
+    sigfillset(&none);
+    sigemptyset(&unblocked);
+    pthread_sigmask(SIG_SETMASK, &unblocked, &none);
+    pthread_barrier_wait(&barrier);
+    pthread_barrier_wait(&barrier);
+    return unused;
+}
+
+TEST(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it) {
+    if (!sp_tick_comes_to_running_thread()) return;
+    pthread_t sleeper;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_barrier_init(&barrier, NULL, 2);
+    start(MS, false);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the process's signals are the sleeper's */
+    pthread_create(&sleeper, NULL, sleep_till_the_end, NULL);
+    pthread_barrier_wait(&barrier);
+    burn(300 * MS);
+    assert_int_equal(weight_without(sp_thread_kernel_id()), 0);
+    pthread_barrier_wait(&barrier);
+    pthread_join(sleeper, NULL);
+    spprof_cpu_stop();
+}
+
+/* Ten times what there was: the whole is what there was. */
+TEST(test_estimates_are_no_more_than_the_process_used) {
+    start(SELDOM, false);
+    burn(20 * MS);
+    run_threads(1, work_shortly, NULL);
+    spprof_cpu_stop();
+    uint64_t frame = 1, known_ns = thread_of(sp_thread_kernel_id()).uncovered_ns;
+    sp_stack_key key = {.frames = &frame, .count = 1};
+    for (uint32_t i = 1; i <= 10; i++) {
+        sp_stack_record *stack = sp_stack_table_intern(&sp_the_profiler.stacks, &key);
+        spprof_cpu_sample sample = {.weight_ns = i * 20 * MS, .thread_id = 7 | SP_LOG_ESTIMATED};
+        sp_log_append(&sample, stack);
+        sp_cpu_count_sample(&sample);
+        sp_stack_release(stack);
+    }
+    uint64_t told = totals_of(7).weight_ns;
+    assert_int_equal(totals_of(7).samples, 10);
+    assert_in_range(told + known_ns, stats().process_ns - MS, stats().process_ns + MS);
 }
 
 static unsigned with_timer(void) {
@@ -359,9 +458,6 @@ TEST(test_threads_that_ended_give_their_timers_back) {
 
 static void work_blocked(unsigned index, void *unused) {
     (void)unused;
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL);
     worker_ids[index] = sp_thread_kernel_id();
     burn(60 * MS);
     pthread_barrier_wait(&barrier);
@@ -386,6 +482,9 @@ TEST(test_threads_that_block_the_signal_are_known_as_such) {
     start(MS, false);
     pthread_create(&looker, NULL, look_at_the_blocked, NULL);
     burn(10 * MS);
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* from their birth on: they have it from here */
     run_threads(2, work_blocked, NULL);
     pthread_join(looker, NULL);
     spprof_cpu_stop();
@@ -529,6 +628,9 @@ int main(void) {
         cmocka_unit_test(test_in_wall_mode_a_sleeping_thread_is_sampled),
         cmocka_unit_test(test_threads_that_were_there_before_are_sampled),
         cmocka_unit_test(test_threads_that_start_later_are_sampled_from_their_birth_on),
+        cmocka_unit_test(test_threads_that_are_too_short_for_a_tick_of_their_own_are_sampled),
+        cmocka_unit_test(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it),
+        cmocka_unit_test(test_estimates_are_no_more_than_the_process_used),
         cmocka_unit_test(test_threads_that_ended_give_their_timers_back),
         cmocka_unit_test(test_threads_that_block_the_signal_are_known_as_such),
         cmocka_unit_test(test_a_forked_child_goes_on_with_an_empty_session),

@@ -80,7 +80,8 @@ def click_box(tab: chromium.Tab, name: str, button: str = "click") -> None:
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
         f"const box = graph.rows.flat().find((box) => box.call && nameOfBox(box) === {json.dumps(name)}); "
-        "return [at.x + (box.left + box.right) / 2, at.y + graph.topOf(box.call.row) + 10 - graph.frame.scrollTop]; })()"
+        "const y = at.y + graph.topOf(box.call.row) + 10 - graph.frame.scrollTop; "
+        "return [at.x + (box.left + box.right) / 2, y]; })()"
     )
     getattr(tab, button)(*place)
 

@@ -207,7 +207,9 @@ def test_the_table_ends_after_ten_lines():
 
 
 def test_the_table_says_what_must_be_known():
-    profile = one_of_each().profile(short_threads=3, ticks="thread", dropped={"torn": 2, "no_memory": 0}, interval_ms=1)
+    cpu = one_of_each()
+    cpu.unseen_ns = 5 * MS
+    profile = cpu.profile(short_threads=3, ticks="thread", dropped={"torn": 2, "no_memory": 0}, interval_ms=1)
     lines = str(profile).splitlines()
     assert lines[0].endswith("1 per 7.6 ms, where 1 ms was asked for")
     assert lines[-3:] == [
@@ -215,6 +217,15 @@ def test_the_table_says_what_must_be_known():
         "the system refused timers; a thread took the samples, by the clock",
         "2 samples not taken: torn 2; their time went to the next ones",
     ]
+
+
+def test_threads_without_a_sample_are_a_word_only_where_their_time_is_missing():
+    cpu = one_of_each()
+    cpu.unseen_ns = 0
+    assert "too short" not in str(cpu.profile(short_threads=3))
+    assert "3 threads were too short to sample" in str(cpu.profile(mode="wall", short_threads=3))
+    cpu.unseen_ns = 2 * MS
+    assert "3 threads were too short to sample" in str(cpu.profile(short_threads=3))
 
 
 # ---- pprof

@@ -263,6 +263,16 @@ def test_callers_and_callees_are_reached_and_left_by_keyboard(show: Shown):
     assert text_of(tab, "#graph-title") == "Flame graph"
 
 
+def test_runs_of_library_calls_fold_on_both_sides_of_a_function(show: Shown):
+    profile = served(sample((14, *ALL_STEPS, 12), 3, "main"), sample((15, 11, 10, 9, 8, 14, *ALL_STEPS, 12), 2, "main"))
+    at = [place.function for place in report_of(profile).places].index("load")
+    tab = opened(show, report_of(profile), fragment=f"w={at:x}", before=WATCH)
+    assert [[row[0] for row in half] for half in halves(tab)] == [["load", "step0", "main"], ["load", "decode"]]
+    assert {"▸ step11 … step0", "12 library frames", "▸ step8 … decode"} <= set(shown_texts(tab))
+    tab.click_on("#fold")
+    assert len(halves(tab)[0]) == 14
+
+
 def test_a_search_leads_to_callers_and_callees(show: Shown):
     tab = opened(show, report_of(AROUND), fragment="q=serve")
     assert text_of(tab, "#around") == "Callers and callees of serve"

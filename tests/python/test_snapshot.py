@@ -480,8 +480,8 @@ def test_the_stacks_of_a_snapshot_are_looked_up_together(heap: NaiveHeap):
 
 
 def test_a_snapshot_with_little_in_it_says_why():
-    def said(heap: NaiveHeap, **options: Any) -> list[str]:
-        lines = str(heap.snapshot(**options)).splitlines()
+    def said(heap: NaiveHeap, rate: int) -> list[str]:
+        lines = str(heap.snapshot(rate=rate)).splitlines()
         return [line for line in lines if not line.startswith(("heap:", " "))]
 
     rate = 512 << 10
@@ -495,8 +495,8 @@ def test_a_snapshot_with_little_in_it_says_why():
     ]
     empty.add(1 << 20, rate, 1).live = False
     assert said(empty, rate=rate) == [
-        "all that was sampled has been freed: less than 1.8 MiB is alive (97.5 %); snapshot.peak shows what was live at "
-        "the peak, snapshot.save() all that was ever allocated; sampling_rate_kb=64 sees 8 times as much"
+        "all that was sampled has been freed: less than 1.8 MiB is alive (97.5 %); snapshot.peak shows what was live "
+        "at the peak, snapshot.save() all that was ever allocated; sampling_rate_kb=64 sees 8 times as much"
     ]
     native = NaiveHeap({2: (native_frame("work"),)})
     few = "few samples make wide intervals; sampling_rate_kb=64 sees 8 times as much"
@@ -504,7 +504,7 @@ def test_a_snapshot_with_little_in_it_says_why():
     alone = "no stack has a Python frame: native code allocated this, in threads of its own or before Python ran"
     assert said(native, rate=rate) == [few, alone]
     many = NaiveHeap({1: (python_frame("load"),)})
-    for number in range(99):
+    for _ in range(99):
         many.add(1 << 20, rate, 1)
     assert said(many, rate=rate) == [few]
     assert said(many, rate=4 << 10) == [few.replace("=64 sees 8 times as much", "=0 sees every allocation")]

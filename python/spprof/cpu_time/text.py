@@ -5,6 +5,7 @@ from __future__ import annotations
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.paths import paths_of_sites
 from spprof.analysis.site_table import SiteTable, own, own_share, rest_line, told_site, total, total_share
+from spprof.cpu_time.samples import SHORT
 from spprof.pprof.shortages import STACKS_FULL
 from spprof.text import amount, sampling_text, visible
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 _ROWS = 10
 _NS = "nanoseconds"
+_UNTOLD = 0.01
+"""Time of threads without a sample that is less of the whole is not worth a word, either."""
+
 _AS_ASKED = 0.25
 """A mean weight that differs less from the interval is not worth a word."""
 
@@ -60,9 +64,15 @@ def _how_often(samples: CpuSamples) -> str:
     return f"{sampling_text(round(mean), _NS)}, where {samples.interval_ms:g} ms was asked for"
 
 
+def _is_worth_a_word(samples: CpuSamples) -> bool:
+    """Whether threads without a sample leave time untold: samples of others like them may stand for it."""
+    untold = sum(part.weight_ns for part in samples.parts() if part.frames == SHORT)
+    return samples.mode != "cpu" or untold > _UNTOLD * samples.total_ns
+
+
 def caveats(samples: CpuSamples) -> Iterator[str]:
     """What a reader must know who trusts the numbers, one line each; nothing where all is well."""
-    if samples.short_threads:
+    if samples.short_threads and _is_worth_a_word(samples):
         threads = "1 thread was" if samples.short_threads == 1 else f"{samples.short_threads} threads were"
         yield f"{threads} too short to sample"
     for thread in samples.threads:

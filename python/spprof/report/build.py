@@ -10,6 +10,7 @@ from itertools import chain
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.folding import with_folding_of
+from spprof.analysis.paths import paths_of
 from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Sums, note_choice
 from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
@@ -105,7 +106,7 @@ class _Builder:
         has_python = any(
             frame.is_python for profile in profiles for location in profile.locations for frame in location.frames
         )
-        self._places = Places(has_python)
+        self._places = Places(has_python, paths_of(*profiles))
         self._threads = Threads()
         self._spread_columns = _spread_columns(profiles, types)
         self.sides = [self._side(profile) for profile in profiles]

@@ -110,7 +110,7 @@ def _site(report: Report, site: int) -> str:
     if site < 0:
         return "no stack"
     found = report.places[site]
-    file = f' <bdi class="place">{_short(place(found.file, found.line))}</bdi>' if found.file else ""
+    file = f' <bdi class="place">{_short(place(found.short_file, found.line))}</bdi>' if found.file else ""
     return f"<bdi>{_short(found.function)}</bdi>{file}"
 
 

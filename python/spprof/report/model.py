@@ -24,6 +24,8 @@ class Place(NamedTuple):
 
     function: str
     file: str
+    short_file: str
+    """As tables show it."""
     line: int
     package: str
     """What it is coloured by."""

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spprof.analysis.paths import ShortPaths
     from spprof.results import Frame
 
 STANDARD_LIBRARY = "standard library"
@@ -29,8 +30,9 @@ _VERSION = re.compile(r"[\d.]*")
 class Places:
     """Numbers the places of some profiles by what a reader sees of them."""
 
-    def __init__(self, has_python: bool) -> None:
+    def __init__(self, has_python: bool, paths: ShortPaths) -> None:
         self._has_python = has_python
+        self._paths = paths
         self.rows: list[Place] = []
         self.files: list[str] = []
         """Their files as Python knows them."""
@@ -64,6 +66,7 @@ class Places:
         return Place(
             visible(frame.function) or "?",
             visible(frame.file),
+            visible(self._paths.of(frame.file)),
             frame.line,
             visible(package_of(file)),
             frame.is_python,

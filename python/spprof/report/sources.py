@@ -2,7 +2,8 @@
 
     which:     the largest sites of each column, and the program's lines that led there to most; then its other lines
     from:      linecache's entries of code that has no file (a notebook's cells), else the file itself
-    not shown: files that were changed after the profile began, as far as their times tell; files other than `.py`
+    not shown: files changed after the profile was taken (of CPU time: begun), as far as their times tell; other files
+               than `.py`
 
 Nothing here raises, and what cannot be read is left out. A file is opened without waiting and only if it is a regular
 one: a profile may come from anywhere, and name anything.
@@ -41,7 +42,7 @@ _IMPORTED_NS = time.time_ns()
 
 def excerpts_of(report: Report, files: Sequence[str], profiles: Sequence[Profile]) -> list[Excerpt]:
     """The lines around the report's places; ``files`` has the name of each place's file as Python knows it."""
-    before_ns = min(_IMPORTED_NS, *(profile.time_ns - profile.duration_ns for profile in profiles))
+    before_ns = min(_IMPORTED_NS, *(profile.time_ns for profile in profiles))
     chosen = _chosen(report)
     of_file: dict[str, list[int]] = {}
     for place in chosen:

@@ -1,5 +1,7 @@
 #include "tick.h"
 
+#include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -29,4 +31,15 @@ size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
     if (!machine->fpregs) return GENERAL;
     memcpy(words + GENERAL, machine->fpregs->_xmm, VECTOR_BYTES);
     return SP_TICK_WORDS_MAX;
+}
+
+/* A call that begins again has its instruction before it, one that failed has it behind. Of a page that may not be
+ * there nothing is read. */
+bool sp_tick_has_woken(const sp_interrupted *interrupted) {
+    static const uint8_t system_call[2] = {0x0F, 0x05};
+    const mcontext_t *machine = machine_of(interrupted->context);
+    uintptr_t at = (uintptr_t)machine->gregs[REG_RIP];
+    if (machine->gregs[REG_RAX] == -EINTR) at -= sizeof system_call;
+    bool is_in_one_page = at % 4096 <= 4096 - sizeof system_call && (at ^ (uintptr_t)machine->gregs[REG_RIP]) < 4096;
+    return is_in_one_page && memcmp((const void *)at, system_call, sizeof system_call) == 0;
 }

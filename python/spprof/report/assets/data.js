@@ -78,6 +78,7 @@ function places(streams, header) {
     count,
     functions: Array.from(streams.numbers(count), text),
     files: Array.from(streams.numbers(count), text),
+    shortFiles: Array.from(streams.numbers(count), text),
     lines: streams.numbers(count),
     packages: Array.from(streams.numbers(count), text),
     flags: streams.numbers(count, Uint8Array),

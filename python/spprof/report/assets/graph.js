@@ -313,15 +313,15 @@ function foldedWords({ root }, call) {
   return `${count} frames common to ${isOfAll ? "all stacks" : `${percent(call.width, root.width)} of all`}`;
 }
 
-/** The first and the last of a run. */
+/** The first and the last of a run; a module's code, whose name tells nothing, is passed over at its begin. */
 function foldedNames({ report }, { run }) {
-  const [first, last] = [run[0], run[run.length - 1]].map(({ place }) => report.place.functions[place].slice(0, 100));
-  return `${first} … ${last}`;
+  const names = run.map(({ place }) => report.place.functions[place].slice(0, 100));
+  return `${names.find((name) => name !== "<module>") ?? names[0]} … ${names[names.length - 1]}`;
 }
 
 /** Whether a call is shown for those that all stacks have in common. */
 function isCommon(call) {
-  return call.run?.length > 0 && !call.above.above && call.width >= RUN_SHARE * call.above.width;
+  return call.run?.length > 0 && call.above.place < 0 && call.width >= RUN_SHARE * call.above.width;
 }
 
 /** How much of the graph's width a call takes: a run as much as its first. */

@@ -209,13 +209,15 @@ class Page {
 
   /** Folds runs of calls, but for one that a link leads into. Inverted they are not in the way. */
   fold() {
-    const { choice, tree, graph } = this, canFold = !choice.invert || this.isAround;
-    tree.folds = canFold;
+    const { choice, shownGraphs } = this, canFold = !choice.invert || this.isAround;
+    for (const { tree } of shownGraphs) tree.folds = canFold;
     get("fold").checked = choice.fold;
-    get("fold").closest("label").hidden = !tree.hasRuns;
-    tree.folds = canFold && choice.fold;
-    if (!tree.folds) tree.forget();
-    tree.show(graph.zoomed);
+    get("fold").closest("label").hidden = !shownGraphs.some(({ tree }) => tree.hasRuns);
+    for (const { tree, zoomed } of shownGraphs) {
+      tree.folds = canFold && choice.fold;
+      if (!tree.folds) tree.forget();
+      tree.show(zoomed);
+    }
   }
 
   unfold(graph, call) {
@@ -446,7 +448,7 @@ class Page {
   }
 
   /** A site with its source lines; of a library's site those of the program's own line that led there. */
-  aboutSite(title, row) {
+  aboutSite(what, row) {
     if (!row) return [];
     const { report, chosen } = this, { place, from } = row, numbers = element("dl", "numbers");
     const yours = from >= 0 && report.sources.has(from) ? from : place;
@@ -454,7 +456,7 @@ class Page {
       return element("div", "", element("dt", "", key), element("dd", "", text));
     }));
     const parts = [
-      this.lead(element("div", "name", `${title}: `, named(report.place.functions[place])), place),
+      this.lead(element("div", "name", `${what}: `, named(report.place.functions[place])), place),
       element("div", "file", named(fileOf(report.place, place))), numbers,
     ];
     if (from >= 0) parts.splice(2, 0, element("div", "file", ...this.table.fromWords(from)));

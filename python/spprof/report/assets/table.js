@@ -163,8 +163,11 @@ class Table {
   }
 
   fileWords(at, most) {
-    const file = fileOf(this.place, at);
-    return file ? [" ", named(file, "place", most)] : [];
+    const file = fileOf(this.place, at, this.place.shortFiles);
+    if (!file) return [];
+    const shown = named(file, "place", most);
+    shown.title = fileOf(this.place, at).slice(0, 400);
+    return [" ", shown];
   }
 
   /** The line of the program's own that led there. */

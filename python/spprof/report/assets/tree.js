@@ -134,7 +134,7 @@ class Tree {
   }
 
   runFrom(first, above) {
-    const isCommon = above === this.root && first.width >= RUN_SHARE * above.width, run = [];
+    const isCommon = above.place < 0 && first.width >= RUN_SHARE * above.width, run = [];
     for (let call = first; call && (isCommon || this.isLibrary(call)); [call] = this.children(call)) {
       if (call.width < RUN_SHARE * (isCommon ? above : first).width) break;
       run.push(call);

@@ -12,9 +12,10 @@ function named(text, className, most = 400) {
   return element("bdi", className, text.length > most ? `${text.slice(0, most)}…` : text);
 }
 
-function fileOf(place, at) {
-  if (at < 0 || !place.files[at]) return "";
-  return place.lines[at] > 0 ? `${place.files[at]}:${place.lines[at]}` : place.files[at];
+/** `files`: all of them, as they are or as tables show them. */
+function fileOf(place, at, files = place.files) {
+  if (at < 0 || !files[at]) return "";
+  return place.lines[at] > 0 ? `${files[at]}:${place.lines[at]}` : files[at];
 }
 
 function between([low, high], unit, write = amount) {
