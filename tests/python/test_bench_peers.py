@@ -261,6 +261,7 @@ def test_starting_is_compared_with_plain_python_of_the_same_round(tmp_path: Path
     assert "| `spprof run empty.py` | +40.0 (40.0 – 40.0) | 90 |" in text
     assert f"| `{startup.PLAIN}` | 11.0 by itself | 20 |" in text
     assert "| `scalene run empty.py` | fails |  |" in text
+    assert "`spprof run empty.py` at most 40 ms: holds, +40.0 (40.0 – 40.0)." in text
 
 
 def test_lines_of_another_benchmark_become_rows() -> None:
