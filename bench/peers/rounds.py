@@ -140,14 +140,14 @@ def take_rounds(workers: Workers, loops: Mapping[str, Loops], plan: Plan) -> dic
 
 
 def loops_by_name(workers: Workers, plan: Plan) -> dict[str, Loops]:
-    """How many make a slice, after one slice that is not counted. A variant that is many times slower does fewer."""
-    for name in workers.names():
-        workers.slice(name, 1)
+    """How many make a slice, after one or two that are not counted. A variant that is many times slower does fewer."""
+    first = {name: workers.slice(name, 1) for name in workers.names()}
     assert_baseline(workers)
     if plan.loops:
         return {name: Loops(plan.loops) for name in workers.names()}
     loops = loops_of_slice(workers, plan.slice_ms)
-    first = {name: workers.slice(name, loops) for name in workers.names()}
+    if loops > 1:
+        first = {name: workers.slice(name, loops) for name in workers.names()}
     assert_baseline(workers)
     cpu = {name: measured[0] for name, measured in first.items() if measured}
     longest = SLOWEST * (cpu[NONE] + cpu[NONE_AGAIN]) / 2

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from common.intervals import interval_of
+from common.intervals import Interval, interval_of
 from common.orders import reason
 
 from peers.kept import Unit
@@ -62,6 +62,9 @@ STARTS = {
     "scalene run empty.py": Start(["bin/scalene", "run", "-o", "scalene.json", "empty.py"], "scalene"),
 }
 
+BARS = {"python -c 'import spprof.memprof; spprof.memprof.start()'": 15.0, "spprof run empty.py": 40.0}
+"""CPU milliseconds."""
+
 
 @dataclass(frozen=True)
 class Startup:
@@ -84,15 +87,14 @@ class Startup:
             return ""
         rows = []
         for name in STARTS:
-            both = [(unit.measured[name], unit.measured[PLAIN]) for unit in rounds if name in unit.measured]
-            if not both:
+            more = more_than_plain(rounds, name)
+            if more is None:
                 rows.append([f"`{name}`", "fails", ""])
                 continue
-            wall = f"{median(one[1] for one, _ in both):.0f}"
-            if name == PLAIN:
-                rows.append([f"`{name}`", f"{median(one[0] for one, _ in both):.1f} by itself", wall])
-            else:
-                rows.append([f"`{name}`", signed(interval_of([one[0] - plain[0] for one, plain in both]), 1), wall])
+            cpu, wall = (
+                median(unit.measured[name][which] for unit in rounds if name in unit.measured) for which in (0, 1)
+            )
+            rows.append([f"`{name}`", f"{cpu:.1f} by itself" if name == PLAIN else signed(more, 1), f"{wall:.0f}"])
         return "\n".join(
             [
                 "CPU milliseconds, user and system, of whole processes and their children: more than plain Python's in "
@@ -101,6 +103,7 @@ class Startup:
                 markdown(["", "CPU ms more", "wall ms"], rows),
                 "",
                 *failures(units),
+                *(f"- {line}" for line in judge(rounds)),
                 "",
                 source_line(self.name, units, run),
             ]
@@ -108,6 +111,19 @@ class Startup:
 
     def chart(self, run: Run) -> None:
         """It has none."""
+
+
+def more_than_plain(rounds: Sequence[Unit], name: str) -> Interval | None:
+    """CPU milliseconds."""
+    found = [unit.measured[name][0] - unit.measured[PLAIN][0] for unit in rounds if name in unit.measured]
+    return interval_of(found) if found else None
+
+
+def judge(rounds: Sequence[Unit]) -> Iterator[str]:
+    for name, bar in BARS.items():
+        more = more_than_plain(rounds, name)
+        if more:
+            yield f"`{name}` at most {bar:g} ms: {'holds' if more.low <= bar else 'missed'}, {signed(more, 1)}."
 
 
 def measure_unit(number: int, uninstalled: dict[str, str]) -> Unit:

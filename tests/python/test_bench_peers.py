@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import itertools
 import json
 import os
@@ -79,7 +80,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(monkeypatch: pytest
 
 
 def test_equal_measurements_give_equal_intervals() -> None:
-    groups = [[1.0, 1.2, 1.1], [1.3, 1.0, 1.2]]
+    chance = random.Random(3)
+    groups = [noisy(chance, 1.0) for _ in range(4)]
     assert intervals.bootstrap(groups) == intervals.bootstrap(groups)
     assert intervals.bootstrap([[1.5, 1.5], [1.5]]) == Interval(1.5, 1.5, 1.5)
     assert intervals.bootstrap_geometric([[[2.0]], [[8.0]]]) == pytest.approx(Interval(4, 4, 4))
@@ -259,6 +261,7 @@ def test_starting_is_compared_with_plain_python_of_the_same_round(tmp_path: Path
     assert "| `spprof run empty.py` | +40.0 (40.0 – 40.0) | 90 |" in text
     assert f"| `{startup.PLAIN}` | 11.0 by itself | 20 |" in text
     assert "| `scalene run empty.py` | fails |  |" in text
+    assert "`spprof run empty.py` at most 40 ms: holds, +40.0 (40.0 – 40.0)." in text
 
 
 def test_lines_of_another_benchmark_become_rows() -> None:
@@ -309,10 +312,9 @@ sys.exit("out of orders")
 
 @pytest.mark.usefixtures("without_compiler")
 def test_a_workload_that_fails_by_itself_is_a_row() -> None:
-    found = costs.measure_unit("worst", "no such", 0, [], PLAN, {})
+    found = costs.measure_unit("worst", "no such", 0, ["empty preload"], PLAN, {})
     assert found.measured == {}
-    assert rounds.BaselineError is not None
-    assert all("the workload itself fails" in why for why in found.failed.values())
+    assert found.failed == {"empty preload": "the workload itself fails: none: KeyError: 'no such'"}
 
 
 def test_a_variant_that_is_slower_does_fewer_loops() -> None:
@@ -355,6 +357,24 @@ def test_what_a_program_said_last_is_why_it_ended() -> None:
 
 
 # ---- The rest
+
+
+def test_a_busy_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = importlib.import_module("peers.__main__")
+    monkeypatch.setattr(main, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(main, "load_per_core", lambda: main.MOST_LOAD)
+    main.wait_for_quiet()
+    monkeypatch.setattr(main, "load_per_core", lambda: main.MOST_LOAD + 0.01)
+    with pytest.raises(SystemExit, match="ANYWAY=1"):
+        main.wait_for_quiet()
+
+
+def test_a_part_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    main = importlib.import_module("peers.__main__")
+    monkeypatch.setattr(main, "PARTS", [costs.PROGRAMS_PART])
+    monkeypatch.setattr(main, "run_of", lambda _: pytest.fail("it began"))
+    with pytest.raises(SystemExit, match="no part is called stedy; there are programs"):
+        main.main(["stedy"])
 
 
 def test_requirements_are_exact_and_each_says_why() -> None:
