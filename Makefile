@@ -22,7 +22,7 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly platforms lint format bench viewers fuzz-pprof endings accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings accuracy-long clean venv \
     peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
@@ -37,7 +37,10 @@ record-pytest = $(RECORD) $(1) --pytest $(RESULTS)/$(1).xml "env $(3) $(PYTEST) 
 meson-test = env $(6) $(VENV)/bin/meson test -C $(2) --no-rebuild --print-errorlogs $(4)
 record-meson = $(RECORD) $(1) --meson $(2)/meson-logs/$(3).junit.xml '$(meson-test)' -- $(meson-test) $(5)
 
-demo: install
+# No more than the demonstration needs, and compiled when it is used: it is for somebody who waits.
+demo:
+	@$(PYTHON) tools/venv.py --no-compile $(VENV) tools/requirements-build.txt tools/requirements-demo.txt
+	$(INSTALL) --no-compile -Cbuild-dir=$(VENV)/build .
 	preload="$$($(VENV)/bin/python -c 'from spprof import _engine; print(_engine.library_path())')" && \
 	    LD_PRELOAD="$$preload" $(VENV)/bin/python examples/demo.py
 
@@ -80,6 +83,18 @@ bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 	    case "$$bench" in *.py) set -- $(VENV)/bin/python "$$bench";; *) set -- "$$bench";; esac; \
 	    $(IN_VENV) "$$@" || exit 1; \
 	done
+
+# What spprof costs and finds beside its peers, part by part; taken up where it was interrupted. PARTS chooses ("steady
+# programs"), AGAIN=1 repeats, QUICK=1 tries everything in a minute or two without writing docs/benchmarks.md, ANYWAY=1
+# measures on a busy machine, GENERATIONS=N adds fresh processes, VARIANTS="a;b" chooses what is compared, WORKLOADS="a;b" beside what.
+BENCH_VENV = build/bench/venv
+bench-peers: $(DEPS)/valgrind
+	@$(PYTHON) tools/venv.py $(BENCH_VENV) tools/requirements-build.txt
+	PATH="$(abspath $(BENCH_VENV))/bin:$$PATH" pip --disable-pip-version-check install --quiet --no-build-isolation \
+	    --no-deps -Cbuild-dir=build/bench/build .
+	@PYTHONPATH=bench $(BENCH_VENV)/bin/python -m peers $(PARTS) $(if $(AGAIN),--again) $(if $(QUICK),--quick) \
+	    $(if $(ANYWAY),--anyway) $(if $(GENERATIONS),--generations $(GENERATIONS)) $(if $(VARIANTS),--variants "$(VARIANTS)") \
+	    $(if $(WORKLOADS),--workloads "$(WORKLOADS)")
 
 # Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
 viewers: install-checked $(DEPS)/chromium

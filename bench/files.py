@@ -1,10 +1,10 @@
 """Files: writing a large snapshot as pprof, its size, and reading it back into a table, beside memray's `table`.
 
-python bench/files.py
+python bench/files.py [STACKS]
 
-50 000 unique stacks of 40 frames (bench/stacks.py). memray traces a program that allocates one block at each of as many
-stacks; it is installed into an environment of its own, and where it cannot be had its line says so. Wall time and CPU
-time, the best of ROUNDS each; those of reading are of whole commands.
+50 000 unique stacks of 40 frames (bench/stacks.py), unless STACKS says how many. memray traces a program that allocates
+one block at each of as many stacks; it is installed into an environment of its own, and where it cannot be had its line
+says so. Wall time and CPU time, the best of ROUNDS each; those of reading are of whole commands.
 """
 
 from __future__ import annotations
@@ -66,22 +66,22 @@ def best_of_command(command: list[str | Path], rounds: int = ROUNDS) -> str:
     )
 
 
-def written(folder: Path) -> tuple[str, Path]:
+def written(folder: Path, count: int) -> tuple[str, Path]:
     """The time of writing the snapshot, and the file."""
     import stacks
 
-    snapshot = stacks.snapshot_of(stacks.tree_of_stacks())
+    snapshot = stacks.snapshot_of(stacks.tree_of_stacks(stacks=count))
     path = folder / "heap.pb.gz"
     return best(resource.RUSAGE_SELF, lambda: snapshot.save(path)), path
 
 
-def memray_capture(folder: Path) -> tuple[Path, Path]:
+def memray_capture(folder: Path, count: int) -> tuple[Path, Path]:
     """A Python that has memray, and its file of the program. OSError: it cannot be had."""
     import stacks
 
     python = folder / "memray" / "bin" / "python"
     program = folder / "program.py"
-    sizes = {"functions": stacks.FUNCTIONS, "files": stacks.FILES, "stacks": stacks.STACKS, "depth": stacks.DEPTH}
+    sizes = {"functions": stacks.FUNCTIONS, "files": stacks.FILES, "stacks": count, "depth": stacks.DEPTH}
     program.write_text(PROGRAM.format(**sizes))
     try:
         subprocess.run([sys.executable, "-m", "venv", folder / "memray"], check=True, capture_output=True)
@@ -93,10 +93,10 @@ def memray_capture(folder: Path) -> tuple[Path, Path]:
     return python, capture
 
 
-def memray_table(folder: Path) -> str:
+def memray_table(folder: Path, count: int) -> str:
     """Size of memray's file and seconds of its table, or why there is none."""
     try:
-        python, capture = memray_capture(folder)
+        python, capture = memray_capture(folder, count)
     except OSError as error:
         return f"unavailable: {error}"
     taken = best_of_command([python, "-m", "memray", "table", "-f", "-o", folder / "table.html", capture])
@@ -104,13 +104,16 @@ def memray_table(folder: Path) -> str:
 
 
 def main() -> None:
+    import stacks
+
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else stacks.STACKS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        taken, path = written(folder)
+        taken, path = written(folder, count)
         print(f"{'pprof written':<28}{taken}")
         print(f"{'its size':<28}{human_bytes(path.stat().st_size)}")
         print(f"{'read and tabled':<28}{best_of_command([sys.executable, '-m', 'spprof', 'table', path])}")
-        print(f"{'memray table':<28}{memray_table(folder)}")
+        print(f"{'memray table':<28}{memray_table(folder, count)}")
 
 
 if __name__ == "__main__":

@@ -136,7 +136,7 @@ class ManyLive:
             [str(program), str(live)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=preloading(),
+            env={**preloading(), "SPPROF_LIVE_SAMPLES_MAX": str(1 << 24)},
             text=True,
         )
 

@@ -135,6 +135,8 @@ def our_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, st
         "zoom, inverted": click_box,
         "inverted back": click_on("#invert"),
         "allocated": click_on("#groups label:nth-of-type(2) span"),
+        "callers and callees": click_on("#rows .around"),
+        "back": click_on("#leave"),
         "objects": click_on("#measures label:nth-of-type(2) span"),
         "sort by total": click_on("#columns [data-key=total]"),
         "100 more rows": click_on("#more"),
@@ -149,9 +151,9 @@ def click_box(tab: chromium.Tab) -> None:
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
         "const box = (graph.rows.find((row) => row.length > 1) ?? graph.rows.at(-1))[0]; "
-        "const depth = (box.call ?? box.widest).depth; "
-        "graph.frame.scrollTop = Math.max(0, depth * 21 - 100); "
-        "return [at.x + (box.left + box.right) / 2, at.y + depth * 21 + 10 - graph.frame.scrollTop]; })()"
+        "const row = graph.rows.findIndex((row) => row.includes(box)); "
+        "graph.frame.scrollTop = Math.max(0, row * 21 - 100); "
+        "return [at.x + (box.left + box.right) / 2, at.y + row * 21 + 10 - graph.frame.scrollTop]; })()"
     )
     tab.click(*place)
 
@@ -159,7 +161,7 @@ def click_box(tab: chromium.Tab) -> None:
 def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
     """memray's flame graph."""
     try:
-        python, capture = files.memray_capture(folder)
+        python, capture = files.memray_capture(folder, stacks.STACKS)
     except OSError as error:
         yield "unavailable", str(error)
         return

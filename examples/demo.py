@@ -6,6 +6,7 @@ session it ever saw, which is not: `remember_session` is the leak. The profile m
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from spprof.text import human_bytes
 
 THREADS = 4
 REQUESTS_PER_THREAD = 40_000
-OUTPUT = Path("spprof-demo.json")
+PAGE, PROFILE = Path("spprof-demo.html"), Path("spprof-demo.pb.gz")
 
 sessions_never_dropped: list[bytes] = []
 
@@ -100,8 +101,10 @@ def main() -> None:
     print_comparison(snapshot, model, resident_growth)
     print()
     print_stats()
-    snapshot.save(OUTPUT)
-    print(f"\nThe leak is remember_session(). To look around: open {OUTPUT} at https://www.speedscope.app")
+    snapshot.save(PAGE)
+    snapshot.save(PROFILE)
+    print(f"\nThe leak is remember_session(). To look around: open {PAGE} in a browser, or")
+    print(f"{os.path.relpath(Path(sys.executable).parent)}/spprof tree {PROFILE}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import os
 import platform
 import subprocess
@@ -21,6 +20,7 @@ from pathlib import Path
 
 import find_pythons
 from results import read_records
+from tree import commit, digest
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "nightly" / "RESULTS.md"
@@ -108,7 +108,7 @@ def run(piece: str, words: list[str]) -> Row:
     return Row(
         datetime.date.today().isoformat(),
         commit(),
-        sources(),
+        digest(),
         piece,
         version,
         # A command without tests counts as one.
@@ -118,27 +118,6 @@ def run(piece: str, words: list[str]) -> Row:
         sum(len(record.skipped) for record in records),
         seconds,
     )
-
-
-# ---- For which sources
-
-
-def git(*words: str) -> list[str]:
-    asked = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
-    return asked.stdout.split("\0")
-
-
-def commit() -> str:
-    return git("rev-parse", "--short=10", "HEAD")[0].strip() or "unknown"
-
-
-def sources() -> str:
-    """A hash of every file of the repository but its documents, as they are on the disk."""
-    digest = hashlib.sha256()
-    for name in sorted(git("ls-files", "-z", "--cached", "--others", "--exclude-standard")):
-        if name and not name.endswith(".md") and (ROOT / name).is_file():
-            digest.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
-    return digest.hexdigest()[:10]
 
 
 # ---- The table
@@ -181,7 +160,7 @@ def main() -> None:
         sys.exit(f"no piece is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     good = True
     for piece in asked.pieces or known:
-        if not asked.again and is_done(read_table().get(piece), sources()):
+        if not asked.again and is_done(read_table().get(piece), digest()):
             print(f"{piece}: has a result for these sources")
             continue
         print(f"\n==== {piece}", flush=True)

@@ -1,6 +1,8 @@
 """Makes a virtual environment of the Python that runs this, or brings the one that is there up to date.
 
-python3 tools/venv.py DIRECTORY REQUIREMENTS_FILE...
+python3 tools/venv.py [--no-compile] DIRECTORY REQUIREMENTS_FILE...
+
+--no-compile: leaves it to the first import of each module to write its bytecode.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ def missing_prerequisite() -> str | None:
     return None
 
 
-def install(directory: Path, requirements: list[Path]) -> None:
+def install(directory: Path, requirements: list[Path], options: list[str]) -> None:
     """Installs what is not installed yet; a copy of each file in the environment tells what is."""
     stale = [r for r in requirements if not copy_in(directory, r).exists() or differ(copy_in(directory, r), r)]
     if not stale:
         return
     files = [argument for file in stale for argument in ("-r", str(file))]
     pip = [str(directory / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-    subprocess.run([*pip, *files], check=True)
+    subprocess.run([*pip, *options, *files], check=True)
     for file in stale:
         shutil.copyfile(file, copy_in(directory, file))
 
@@ -51,7 +53,8 @@ def differ(one: Path, other: Path) -> bool:
 
 
 def main() -> None:
-    directory, requirements = Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]]
+    options = [word for word in sys.argv[1:] if word == "--no-compile"]
+    directory, *requirements = (Path(name) for name in sys.argv[1 + len(options) :])
     missing = missing_prerequisite()
     if missing:
         sys.exit(missing)
@@ -61,7 +64,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(directory)], check=True)
         made_for.write_text(interpreter)
     try:
-        install(directory, requirements)
+        install(directory, requirements, options)
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)
 

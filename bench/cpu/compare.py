@@ -34,11 +34,14 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
 
-from intervals import interval_of
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from common.intervals import interval_of
+from common.orders import reason
 from kept import Kept, write_tables
-from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handler, install, reason
+from profilers import INTERVALS_MS, OTHERS, OURS, Profiler, compile_empty_handler, install
 from programs import PROGRAMS
 from ticks import cost_ns, ticks_of
 from turns import beginning_ms, pairs_of

@@ -6,8 +6,13 @@ import datetime
 import json
 import os
 import platform
-import subprocess
+import sys
 from pathlib import Path
+
+from common.machine import processor
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # behind the standard library: it has a venv.py
+from tree import commit, digest
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -21,28 +26,12 @@ Measured = dict[str, list[list[float]]]
 """By what was measured: of each round, a few figures."""
 
 
-def git(*words: str) -> str:
-    asked = subprocess.run(["git", "-C", str(HERE), *words], capture_output=True, text=True, check=False)
-    return asked.stdout.strip()
-
-
-def sources() -> str:
-    """Tells whether the profiler's own sources are still those of a kept file."""
-    trees = git("rev-parse", "HEAD:src", "HEAD:include", "HEAD:python").split()
-    return "-".join(tree[:6] for tree in trees) or "unknown"
-
-
-def processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
-
-
 class Kept:
     """One file. ``measured`` is written out after each round."""
 
     def __init__(self, folder: Path = RESULTS) -> None:
         self.about: dict[str, object] = {
-            "sources": sources(),
+            "sources": digest("src", "include", "python"),
             "method": METHOD,
             "python": platform.python_version(),
             "kernel": platform.release(),
@@ -59,8 +48,7 @@ class Kept:
             if kept["about"] == self.about:
                 self.measured = kept["measured"]
                 return path
-        commit = git("rev-parse", "--short=10", "HEAD") or "unknown"
-        return folder / f"{datetime.date.today().isoformat()}-{self.about['python']}-{commit}.json"
+        return folder / f"{datetime.date.today().isoformat()}-{self.about['python']}-{commit()}.json"
 
     def of(self, name: str) -> list[list[float]]:
         """The figures of each round so far."""

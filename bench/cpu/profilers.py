@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 PEERS = HERE.parents[1] / "build" / "bench-cpu-peers" / f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -42,23 +42,14 @@ class Profiler(NamedTuple):
     has_twin: bool = False
     """What it does to the process's memory stays when it is switched off: it is compared with another process."""
 
-    def start(
-        self, interval_ms: int, program: str, slice_ns: int, folder: Path, said: IO[bytes]
-    ) -> subprocess.Popen[bytes]:
-        """Starts a program under it, which takes its orders from the folder."""
+    def command_of(self, interval_ms: int, program: str, slice_ns: int) -> tuple[list[str], dict[str, str]]:
+        """What runs a program under it, which takes orders, and its environment."""
         numbers = {"seconds": interval_ms / 1000, "hertz": 1000 // interval_ms, "us": interval_ms * 1000}
-        words = [word.format(**numbers, out=folder / "profile.out") for word in self.command]
-        variables = {**environment(), "CPU_TURNS": str(folder)}
+        words = [word.format(**numbers, out="{folder}/profile.out") for word in self.command]
+        variables = environment()
         if self.is_outside:
             variables["CPU_FROM_OUTSIDE"] = "1"
-        return subprocess.Popen(
-            [*words, str(HERE / "watched.py"), program, self.switch, str(interval_ms), str(slice_ns)],
-            env=variables,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-        )
+        return [*words, str(HERE / "watched.py"), program, self.switch, str(interval_ms), str(slice_ns)], variables
 
 
 PYTHON = sys.executable
@@ -96,11 +87,3 @@ def install() -> None:
         command = [*pip, "--target", str(PEERS / name), "--upgrade", version]
         if subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0:
             mark.write_text(version)
-
-
-def reason(error: OSError | subprocess.CalledProcessError) -> str:
-    """What was said last of why it cannot run."""
-    if isinstance(error, OSError):
-        return str(error)
-    lines = (error.stderr or error.stdout).decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else f"status {error.returncode}"

@@ -10,18 +10,14 @@ A profiler inside the process is switched by an order; one outside of it, by sto
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import select
 import signal
-import subprocess
-import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+from common.orders import Ordered
 from profilers import NOTHING, Profiler
 
 ANSWER_SECONDS = 120
@@ -39,18 +35,11 @@ class Taker:
     """One program under one profiler, from its start to its end. OSError, CalledProcessError: it cannot run."""
 
     def __init__(self, profiler: Profiler, interval_ms: int, program: str, slice_ns: int) -> None:
-        self._folder = tempfile.TemporaryDirectory()
-        folder = Path(self._folder.name)
-        for name in ("orders", "answers"):
-            os.mkfifo(folder / name)
-        self._orders = os.open(folder / "orders", os.O_RDWR)  # a writer alone would wait for its reader
-        self._answers = os.open(folder / "answers", os.O_RDONLY | os.O_NONBLOCK)
-        self._text = b""
-        self._said = (folder / "said").open("wb+")
+        command, variables = profiler.command_of(interval_ms, program, slice_ns)
+        self._ordered = Ordered(command, variables, ANSWER_SECONDS)
         self._is_outside = profiler.is_outside
         self._beginning_ms = beginning_ms(interval_ms)
-        self._process = profiler.start(interval_ms, program, slice_ns, folder, self._said)
-        self._watched = int(self._answer())
+        self._watched = int(self._ordered.answer())
         if self._is_outside:
             self._get_to_know_each_other()
             self.switch(False)
@@ -62,9 +51,9 @@ class Taker:
 
     def switch(self, is_on: bool) -> None:
         if not self._is_outside:
-            self._tell("begin" if is_on else "end")
+            self._ordered.tell("begin" if is_on else "end")
         elif is_on:
-            self._process.send_signal(signal.SIGCONT)
+            self._ordered.process.send_signal(signal.SIGCONT)
         else:
             self._stop_outside()
 
@@ -77,57 +66,31 @@ class Taker:
     def _stop_outside(self) -> None:
         """Not in a moment in which it holds the program."""
         while True:
-            self._process.send_signal(signal.SIGSTOP)
-            while not is_stopped(self._process.pid):
+            self._ordered.process.send_signal(signal.SIGSTOP)
+            while not is_stopped(self._ordered.process.pid):
                 time.sleep(0.0001)
             if not is_held(self._watched):
                 return
-            self._process.send_signal(signal.SIGCONT)
+            self._ordered.process.send_signal(signal.SIGCONT)
             time.sleep(0.001)
 
     def settle(self, least_ms: float) -> None:
         """Work that is not measured."""
-        self._tell(f"settle {round(least_ms * 1_000_000)}")
+        self._ordered.tell(f"settle {round(least_ms * 1_000_000)}")
 
     def slice(self) -> list[int]:
         """What watched.py answers."""
-        measured: list[int] = json.loads(self._tell("slice"))
+        measured: list[int] = self._ordered.tell("slice")
         return measured
-
-    def _tell(self, order: str) -> bytes:
-        os.write(self._orders, f"{order}\n".encode())
-        return self._answer()
-
-    def _answer(self) -> bytes:
-        latest = time.monotonic() + ANSWER_SECONDS
-        while b"\n" not in self._text:
-            if select.select([self._answers], [], [], 1)[0]:
-                self._text += os.read(self._answers, 4096)
-            if self._process.poll() is not None or time.monotonic() > latest:
-                raise self._failure()
-        line, _, self._text = self._text.partition(b"\n")
-        return line
-
-    def _failure(self) -> subprocess.CalledProcessError:
-        self._said.seek(0)
-        return subprocess.CalledProcessError(self._process.poll() or 1, self._process.args, stderr=self._said.read())
 
     def __enter__(self) -> Taker:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        """It finds no more orders and ends; its profiler writes what it writes."""
-        os.close(self._orders)
+        self._ordered.dismiss()
         if self._is_outside:
             self.switch(True)
-        try:
-            self._process.wait(ANSWER_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        os.close(self._answers)
-        self._said.close()
-        self._folder.cleanup()
+        self._ordered.close()
 
 
 def statuses(process: int) -> list[dict[str, str]]:

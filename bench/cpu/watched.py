@@ -1,8 +1,6 @@
 """The process that is profiled: it does a program's work when it is told to, and times it.
 
-python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     orders and answers are in the folder CPU_TURNS
-
-Orders, a line each, each answered by a line of JSON:
+python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     takes orders (bench/common/orders.py)
 
     begin, end      switches the profiler that runs inside this process on and off
     settle NS       at least NS of work
@@ -11,7 +9,6 @@ Orders, a line each, each answered by a line of JSON:
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -19,6 +16,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(1, str(Path(__file__).resolve().parents[1]))
+from common.serve import serve
 from programs import PROGRAMS, Work
 from switches import SWITCHES
 
@@ -69,14 +68,8 @@ def orders_of(program: str, switch: str, interval_ms: int, slice_ns: int) -> dic
 
 
 def main() -> None:
-    folder = Path(os.environ["CPU_TURNS"])
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    orders = orders_of(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
-    with open(folder / "answers", "w", buffering=1) as answers, open(folder / "orders") as asked:
-        answers.write(f"{os.getpid()}\n")
-        for line in asked:
-            order, *arguments = line.split()
-            answers.write(json.dumps(orders[order](*arguments)) + "\n")
+    serve(orders_of(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
 
 
 if __name__ == "__main__":

@@ -221,12 +221,26 @@ def has_default_action(number: int) -> bool:
     """Whether neither Python nor C has set a handler, or ignores the signal. OSError: no such signal."""
 
 def call_before(function: Callable[..., Any], callback: Callable[..., object]) -> Optional[Callable[..., Any]]:
-    """What looks and works like ``function``, which is posix's ``_exit``, ``abort``, ``execv`` or ``execve``, and calls
-    ``callback`` before it, with its first argument if it has one, whose errors are forgotten. None: it is another."""
+    """What looks and works like ``function``, which is posix's ``_exit``, ``abort``, ``execv``, ``execve``,
+    ``posix_spawn`` or ``posix_spawnp``, or _posixsubprocess's ``fork_exec``, and calls ``callback`` before it: with the
+    status of ``_exit``, with nothing of ``abort``, with the program and the words of its command of the others. Errors
+    of it are forgotten. None: it is another."""
 
 def end_within(seconds: float, status: int, signal: int) -> bool:
     """Has the process end by the signal, or with the status if ``signal`` is 0, if it is still there after that time;
     the first call counts. False: there is no thread for it."""
+
+def family_open() -> bool:
+    """Makes the memory that processes share by fork, once. False: it cannot be mapped."""
+
+def family_add(state: int, value: int, text: bytes) -> int:
+    """A record of this process, of a state from 1 to 255; its number, or -1 where there is no room."""
+
+def family_set(number: int, state: int, value: int) -> None:
+    """Changes a record; nothing happens for -1."""
+
+def family_records() -> tuple[list[tuple[int, int, int, bytes]], int]:
+    """(pid, state, value, text) of each record, in order, and how many found no room."""
 
 def take_reserve() -> None:
     """Keeps address space for when memory runs out, unless it does: up to 48 MiB and a tenth of the process's limit."""

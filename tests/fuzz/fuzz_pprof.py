@@ -110,7 +110,7 @@ def use(profile: Profile) -> None:
         for own in tally.own.values():
             own.interval()
         table.headline(tally)
-        table.explanation(tally)
+        table.reasons(tally)
     tally = Tally(profile, profile.default_index)
     ranked(tally, "total")
     tree.grown(tally)

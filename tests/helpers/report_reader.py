@@ -47,6 +47,7 @@ class Read:
     header: dict[str, Any]
     places: list[tuple[str, str, int, str, int]]
     """Function, file, line, package, flags."""
+    short_files: list[str]
     paths: list[tuple[int, ...]]
     """Of each node the places, root first."""
     entries: list[tuple[int, int]]
@@ -78,9 +79,10 @@ def read(document: bytes) -> Read:
     """The report in a document that is unpacked."""
     streams = list(cut(document))
     header = json.loads(streams.pop(0))
-    columns = [numbers(streams.pop(0)) for _ in range(5)]
+    columns = [numbers(streams.pop(0)) for _ in range(6)]
     texts = header["texts"]
-    places = [(texts[row[0]], texts[row[1]], row[2], texts[row[3]], row[4]) for row in zip(*columns)]
+    places = [(texts[row[0]], texts[row[1]], row[3], texts[row[4]], row[5]) for row in zip(*columns)]
+    short_files = [texts[number] for number in columns[2]]
     ups, node_places, steps, threads = (numbers(streams.pop(0)) for _ in range(4))
     values, spreads = [], []
     for side in header["sides"]:
@@ -94,7 +96,7 @@ def read(document: bytes) -> Read:
                 floats(streams.pop(0))
     assert streams == []
     nodes = [sum(steps[: at + 1]) for at in range(len(steps))]
-    return Read(header, places, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads)
+    return Read(header, places, short_files, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads)
 
 
 def cut(document: bytes) -> Iterator[bytes]:

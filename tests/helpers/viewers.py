@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+NBCONVERT = "nbconvert==7.17.2"
 PACKAGES = ("pprof-format@2.3.2", "speedscope@1.25.0", "ajv@8.17.1", "axe-core@4.14.1")
 TIMEOUT_SECONDS = 600
 
@@ -64,3 +65,17 @@ def installed_packages() -> Path:
             pytest.skip(f"npm could not install {', '.join(PACKAGES)}: {finished.stderr.strip()[-300:]}")
         stamp.write_text(wanted)
     return folder / "node_modules"
+
+
+def installed_nbconvert() -> Path:
+    """Jupyter's nbconvert in an environment of its own, installed once; skips the test where it cannot be."""
+    folder = ROOT / "build" / "viewers" / "nbconvert"
+    found, stamp = folder / "bin" / "jupyter-nbconvert", folder / "installed"
+    if not stamp.exists() or stamp.read_text() != NBCONVERT:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        command = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", NBCONVERT]
+        finished = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+        if finished.returncode:
+            pytest.skip(f"pip could not install {NBCONVERT}: {finished.stderr.strip()[-300:]}")
+        stamp.write_text(NBCONVERT)
+    return found

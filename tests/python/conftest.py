@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jit
 import pytest
 from child import Child, Spender
 from native import burners_environment
 from place import Place
+
+if TYPE_CHECKING:
+    from pages import Shown
+    from viewers import chromium
 
 # What nohup has tests ignore their children would, too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -51,3 +57,23 @@ def node_modules() -> Path:
     from viewers import installed_packages
 
     return installed_packages()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[chromium.Chromium]:
+    from viewers import browser_program, chromium
+
+    with chromium.started(*browser_program()) as browser:
+        yield browser
+
+
+@pytest.fixture
+def show(browser: chromium.Chromium, tmp_path: Path) -> Iterator[Shown]:
+    """Shows reports. Whatever a test does, the page complains of nothing and asks nobody for anything."""
+    from pages import Shown
+
+    shown = Shown(browser, tmp_path / "x.html")
+    yield shown
+    assert [line for line in shown.tab.complaints() if "willReadFrequently" not in line] == []  # of our own looking
+    assert {address.partition("#")[0] for address in shown.tab.requests()} == {f"file://{shown.path}"}
+    shown.tab.close()

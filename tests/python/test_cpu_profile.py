@@ -191,7 +191,7 @@ def test_the_table_shows_own_and_total_of_each_line():
         "CPU: 38.0 ms in 2.00 s by the clock; 5 samples of 2 threads, 1 per 10 ms",
         "        own                 total           site",
         "    25.0 ms   65.8 %      25.0 ms   65.8 %  parse (parse.py:40)",
-        "    10.0 ms   26.3 %      30.0 ms   78.9 %  load (/srv/app/data/load.py:12)",
+        "    10.0 ms   26.3 %      30.0 ms   78.9 %  load (load.py:12)",
         "     3.0 ms    7.9 %       3.0 ms    7.9 %  <native>",
     ]
     assert repr(cpu.profile()) == "<Profile: 38000000 ns of cpu time, 5 samples, 1 per 10 ms>"

@@ -196,6 +196,16 @@ def test_a_difference_needs_a_type_in_common(file: Path):
         difference_of(read_profile(str(file)), read_profile(str(PROFILES / "go-cpu.pb.gz")), ["a", "b"])
 
 
+def test_places_have_the_short_paths_of_the_command_line(heap: NaiveHeap):
+    found = read(unpacked(report_of(profile_of(heap.snapshot()))))
+    assert {place[1]: short for place, short in zip(found.places, found.short_files)} == {
+        "/srv/app/main.py": "main.py",
+        "/srv/app/data/load.py": "data/load.py",
+        "/usr/lib/python3.11/json/decoder.py": "python3.11/json/decoder.py",
+        **{place[1]: place[1] for place in found.places if not place[1].endswith(".py")},
+    }
+
+
 def test_profiles_of_other_tools_keep_their_units():
     found = report_of(read_profile(str(PROFILES / "go-cpu.pb.gz")))
     assert [(column.measure, column.unit) for column in found.columns] == [("samples", "count"), ("cpu", "nanoseconds")]

@@ -10,6 +10,7 @@ from conftest import ROOT
 
 sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
 import nightly
+import tree
 
 
 def row(piece: str, sources: str = "now", failed: int = 0, seconds: int = 1) -> nightly.Row:
@@ -19,7 +20,7 @@ def row(piece: str, sources: str = "now", failed: int = 0, seconds: int = 1) -> 
 @pytest.fixture
 def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(nightly, "TABLE", tmp_path / "nightly" / "RESULTS.md")
-    monkeypatch.setattr(nightly, "sources", lambda: "now")
+    monkeypatch.setattr(nightly, "digest", lambda: "now")
     monkeypatch.setattr(nightly, "pieces", lambda: {name: [] for name in ("done", "failed", "old", "new")})
     nightly.write_table(
         {one.piece: one for one in (row("done"), row("failed", failed=1), row("old", sources="before"))}
@@ -63,14 +64,30 @@ def test_pieces_are_chosen_and_repeated_when_asked(table: Path, monkeypatch: pyt
 
 
 def test_sources_are_those_on_the_disk_without_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nightly, "ROOT", tmp_path)
-    nightly.git("init", "--quiet")
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
+    tree.git("init", "--quiet")
     (tmp_path / "a.py").write_text("1")
-    first = nightly.sources()
+    first = tree.digest()
     (tmp_path / "RESULTS.md").write_text("a table")
-    assert nightly.sources() == first
+    assert tree.digest() == first
     (tmp_path / "a.py").write_text("2")
-    assert nightly.sources() != first
+    assert tree.digest() != first
+
+
+def test_the_digest_of_some_folders_does_not_change_with_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "ROOT", tmp_path)
+    tree.git("init", "--quiet")
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("1")
+    first, whole = tree.digest("one"), tree.digest()
+    (tmp_path / "other" / "a.py").write_text("2")
+    assert tree.digest("one") == first
+    assert tree.digest() != whole
+    (tmp_path / "one" / "a.py").write_text("2")
+    assert tree.digest("one") != first
 
 
 def test_cpythons_suite_is_run_by_the_newest_python_that_carries_it(monkeypatch: pytest.MonkeyPatch) -> None:

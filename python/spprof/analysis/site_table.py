@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from spprof.analysis.paths import ShortPaths
     from spprof.analysis.sites import Site, SiteKey, Sums
 
 
@@ -79,10 +80,15 @@ class SiteTable:
         return "".join(column.cell(column.text(sums, whole)) for column in self._columns)
 
 
-def told_site(key: SiteKey, site: Site) -> str:
+def told_key(key: SiteKey, paths: ShortPaths) -> str:
+    """The place, with its path as short as it may be."""
+    return site_text(key.function, paths.of(key.file), key.line)
+
+
+def told_site(key: SiteKey, site: Site, paths: ShortPaths) -> str:
     """The site, and of a library's line the line of the program's own that led there."""
-    text, yours = site_text(*key), site.your_line
-    return text if yours is None else f"{text}, from {site_text(*yours)}"
+    text, yours = told_key(key, paths), site.your_line
+    return text if yours is None else f"{text}, from {told_key(yours, paths)}"
 
 
 def rest_line(value: int, sites: int, unit: str) -> str:

@@ -14,8 +14,14 @@ from spprof.text import visible
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from spprof.pprof.profile import Profile
+
+
+def told_examples(examples: Iterable[tuple[str, str]]) -> str:
+    """The end of a verb's help: commands, each with what it does."""
+    return "examples:\n" + "".join(f"  {command}\n      {what}\n" for command, what in examples)
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:

@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_site import Tally
 from spprof.analysis.diff import change, changes, same_type
 from spprof.analysis.folding import with_folding_of
+from spprof.analysis.paths import paths_of
+from spprof.analysis.site_table import told_key
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, refusal
-from spprof.cli.inputs import read
+from spprof.cli.inputs import add_stack_arguments, read, shown
 from spprof.cli.table import tell_notes
 from spprof.cli.terminal import Terminal
-from spprof.text import amount, site_text, visible
+from spprof.text import amount, visible
 
 if TYPE_CHECKING:
     import argparse
 
     from spprof.analysis.diff import Change
     from spprof.analysis.sites import SiteKey
+    from spprof.pprof.profile import Profile
 
     Row = tuple[SiteKey, Change]
+
+EXAMPLES = (
+    ("spprof diff old.pb.gz new.pb.gz", "what grew and shrank, without what is noise"),
+    ("spprof diff --all old.pb.gz new.pb.gz", "what is noise as well"),
+    ("spprof diff --html change.html old.pb.gz new.pb.gz", "the same as a page"),
+)
 
 _ROWS = 20
 _HEADINGS = ("change", "95 % interval", "old", "new")
@@ -32,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("new", metavar="NEW", help="another, of a later moment or another run")
     parser.add_argument("--html", metavar="FILE", help="write a page for a browser, instead of the table")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite the page")
+    parser.add_argument("--no-source", action="store_true", help="leave source lines out of the page")
     parser.add_argument("--all", action="store_true", help="also the changes that chance explains")
+    add_stack_arguments(parser)
     add_report_arguments(parser, _ROWS)
     parser.set_defaults(parser=parser)
 
@@ -40,16 +51,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         return _write_page(arguments)
-    old, new = read(arguments.old), read(arguments.new)
+    old, new = _read_both(arguments)
     old = with_folding_of(old, new)
     first, second = same_type(old, new, old.sample_types[chosen_type(old, arguments.old, arguments)])
     before, after = Tally(old, first), Tally(new, second)
     rows = changes(before, after)
-    shown = [row for row in rows if arguments.all or row[1].is_significant is not False]
+    notable = [row for row in rows if arguments.all or row[1].is_significant is not False]
     if arguments.json:
-        print_json(_document(before, after, shown[: arguments.rows], rows))
+        print_json(_document(before, after, notable[: arguments.rows], rows))
     else:
-        _print(before, after, shown, rows, arguments.rows)
+        _print(before, after, notable, rows, arguments.rows)
     return 0
 
 
@@ -57,7 +68,7 @@ def _write_page(arguments: argparse.Namespace) -> int:
     reason = refusal(arguments.html, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    old, new = read(arguments.old), read(arguments.new)
+    old, new = _read_both(arguments)
     chosen = old.sample_types[chosen_type(old, arguments.old, arguments)]
     is_named = arguments.sample_type is not None or arguments.view is not None
     if is_named:
@@ -67,13 +78,18 @@ def _write_page(arguments: argparse.Namespace) -> int:
     from spprof.report.page import written
 
     names = [os.path.basename(path) for path in (arguments.old, arguments.new)]
-    write_file(arguments.html, written(difference_of(old, new, names, chosen.type if is_named else None)))
+    first = chosen.type if is_named else None
+    write_file(arguments.html, written(difference_of(old, new, names, first, not arguments.no_source)))
     return 0
+
+
+def _read_both(arguments: argparse.Namespace) -> tuple[Profile, Profile]:
+    return shown(read(arguments.old), arguments), shown(read(arguments.new), arguments)
 
 
 def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count: int) -> None:
     terminal, unit = Terminal(), after.value_type.unit
-    whole = change(before.whole, after.whole)
+    whole, paths = change(before.whole, after.whole), paths_of(before.profile, after.profile)
     terminal.line(
         f"{visible(after.value_type.type)}: {amount(whole.old, unit)} -> {amount(whole.new, unit)}, "
         f"{_plus(whole.delta, unit)}{_between(whole, unit)}{_verdict(whole)}"
@@ -86,7 +102,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
         cells = (_plus(one.delta, unit), ends, amount(one.old, unit), amount(one.new, unit))
         numbers = _columns(cells, columns)
         style = "" if one.is_significant is False else "red" if one.delta > 0 else "green"
-        terminal.line(numbers + terminal.fitted(site_text(*key), len(numbers)), style)
+        terminal.line(numbers + terminal.fitted(told_key(key, paths), len(numbers)), style)
     if len(shown) > count:
         terminal.line(f"{len(shown) - count} more; -n {len(shown)} shows all", "faint")
     hidden = len(rows) - len(shown)

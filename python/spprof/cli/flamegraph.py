@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from spprof.cli.arguments import add_view_arguments, chosen_type, refusal
-from spprof.cli.inputs import add_file_arguments, read_sum
+from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import say, shell_word
 from spprof.formats import suffix_of
 
@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     import argparse
 
 
+EXAMPLES = (
+    ("spprof flamegraph heap.pb.gz", "writes heap.html"),
+    ("spprof flamegraph --view peak heap.pb.gz -o peak.html", "opens with what was live at the peak"),
+    ("spprof flamegraph --no-native profiles/ -o all.html", "all workers in one page, without native frames"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
+    add_stack_arguments(parser)
     add_view_arguments(parser, "which values to show first")
     parser.add_argument("-o", "--output", metavar="OUT", help="where to write (the first FILE's name, with .html)")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT")
+    parser.add_argument("--no-source", action="store_true", help="leave the source lines of the largest sites out")
     parser.set_defaults(parser=parser)
 
 
@@ -27,14 +36,14 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    profile = read_sum(arguments)
+    profile = read_shown(arguments)
     chosen = profile.sample_types[chosen_type(profile, arguments.files[0], arguments)].type
     is_named = arguments.sample_type is not None or arguments.view is not None
     from spprof.formats.atomic_file import write_file
     from spprof.report.build import report_of
     from spprof.report.page import written
 
-    write_file(output, written(report_of(profile, chosen if is_named else None)))
+    write_file(output, written(report_of(profile, chosen if is_named else None, not arguments.no_source)))
     if not arguments.output:
         say(f"wrote {shell_word(output)}")
     return 0

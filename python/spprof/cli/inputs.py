@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from spprof.analysis.imports import with_imports_folded
+from spprof.analysis.native import without_native
 from spprof.cli.terminal import progress
 from spprof.pprof.file import read_profile
 from spprof.pprof.merge import merged
@@ -35,6 +37,13 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cpu", action="store_true", help="of several files the CPU profiles (default: of heaps)")
 
 
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """--no-native."""
+    parser.add_argument(
+        "--no-native", action="store_true", help="leave native frames out: their lines of Python hold it all"
+    )
+
+
 def read(path: str) -> Profile:
     """The profile in the file, with progress for a person who waits. ProfileError names the file."""
     show = progress(path)
@@ -58,6 +67,17 @@ def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) ->
     if tells_processes:
         profiles = list(map(with_own_process, profiles))
     return profiles[0] if len(profiles) == 1 else merged(profiles, [visible(path) for path, _ in named])
+
+
+def read_shown(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
+    """As ``read_sum``, with stacks as a reader wants them: ``shown``."""
+    return shown(read_sum(arguments, tells_processes=tells_processes), arguments)
+
+
+def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
+    """``profile`` with each import as one frame, and with --no-native without native frames."""
+    profile = with_imports_folded(profile)
+    return without_native(profile) if arguments.no_native else profile
 
 
 def _files_of(path: str) -> list[str]:

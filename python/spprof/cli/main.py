@@ -9,8 +9,10 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 from spprof import __version__
+from spprof.cli.arguments import told_examples
 from spprof.cli.terminal import say
 from spprof.pprof.profile import ProfileError
 from spprof.text import visible
@@ -19,6 +21,7 @@ VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
     "table": "the sites that hold or use the most",
     "tree": "the calls that lead there",
+    "imports": "what each import costs, by itself and with all that it imports",
     "flamegraph": "a page with both, for a browser",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
@@ -60,11 +63,22 @@ def _verb(words: list[str]) -> int:
     if verb not in VERBS:
         return _without_verb(words)
     module = import_module("spprof.cli." + verb.replace("-", "_"))
-    parser = argparse.ArgumentParser(prog=f"spprof {verb}", description=VERBS[verb], allow_abbrev=False)
-    module.add_arguments(parser)
-    status: int = module.main(parser.parse_args(words[1:]))
+    status: int = module.main(parser_of(verb, module).parse_args(words[1:]))
     sys.stdout.flush()
     return status
+
+
+def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
+    """The parser of a verb, which ``module`` implements."""
+    parser = argparse.ArgumentParser(
+        prog=f"spprof {verb}",
+        description=VERBS[verb],
+        epilog=told_examples(module.EXAMPLES),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(parser)
+    return parser
 
 
 def _without_verb(words: list[str]) -> int:

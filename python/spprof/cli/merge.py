@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     import argparse
 
 
+EXAMPLES = (
+    ("spprof merge app.*.pb.gz -o all.pb.gz", "the workers of a program as one file"),
+    ("spprof merge monday.pb.gz tuesday.pb.gz -o both.pb.gz", "two runs added up"),
+    ("spprof merge -f app.pb.gz app.*.pb.gz -o all.pb.gz", "overwrites all.pb.gz"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", metavar="FILE", nargs="+", help="pprof files with the same sample types")
     add_output_arguments(parser)

@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     import argparse
 
 
+EXAMPLES = (
+    ("spprof preload-path", "prints where the library is"),
+    ("LD_PRELOAD=$(spprof preload-path) python app.py", "an app.py that calls memprof.start() itself"),
+    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "the same for a command"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     del parser  # it takes none
 

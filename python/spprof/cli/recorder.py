@@ -31,7 +31,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
-from spprof.cli import recordings, summary
+from spprof.cli import family, recordings, summary
 from spprof.cli.outputs import of_process
 from spprof.cli.terminal import say
 from spprof.text import visible
@@ -82,6 +82,7 @@ class Recorder:
         self._recordings = recordings.of(settings)
         self._notes = {"script": settings.title}
         self._first_pid = os.getpid()
+        self._family = family.Family()
         self._reserve: dict[int, int] = {}
         self._is_recording = False
         self._begins_at = 0.0
@@ -121,6 +122,9 @@ class Recorder:
         _put_before("abort", self._before_abort)
         _put_before("execv", self._before_exec)
         _put_before("execve", self._before_exec)
+        _put_before("posix_spawn", self._family.starts)
+        _put_before("posix_spawnp", self._family.starts)
+        _put_before_fork_exec(self._family.starts)
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
         )
@@ -179,6 +183,22 @@ class Recorder:
         for recording in reversed(self._recordings):
             recording.stop()
         self._show(self._write(is_last=True, only_own=only_own))
+        if os.getpid() == self._first_pid:
+            self._show_family()
+
+    def _show_family(self) -> None:
+        """The other processes, with their files."""
+        first = self._recordings[0]
+        summary.show(
+            family.lines(
+                first.written_value,
+                self._path(first),
+                lambda pid: of_process(first.output, pid, self._first_pid),
+                family.read(),
+                first.unit,
+            ),
+            flush=self._flushes,
+        )
 
     def _show(self, wrote: list[Recording]) -> None:
         if os.getpid() == self._first_pid:
@@ -207,6 +227,8 @@ class Recorder:
             self._writer = get_ident()
             try:
                 wanted = [one for one in self._recordings if not only_own or self._has_own(one)]
+                if not wanted:
+                    self._family.is_idle()
                 return [recording for recording in wanted if self._write_locked(recording)]
             finally:
                 self._writer = 0
@@ -217,8 +239,11 @@ class Recorder:
         try:
             path = self._path(recording)
             recording.write(path, self._notes)
+            if recording is self._recordings[0]:
+                self._family.wrote(recording.written_value)
         except Exception as error:  # whatever it is, it is not the program's
             self._say_failure(visible(path), error)
+            self._family.failed()
             return False
         return True
 
@@ -236,20 +261,25 @@ class Recorder:
         self._before_end(0, signal.SIGABRT)
 
     def _before_end(self, status: int, number: int) -> None:
-        if self._finished or not any(map(self._has_own, self._recordings)):
+        if self._finished:
+            return
+        if not any(map(self._has_own, self._recordings)):
+            self._family.is_idle()
             return
         self._ends_at_once = get_ident()
         _engine.end_within(_PATIENCE_SECONDS, status, number)
         self._flushes = False
         self._finish_once(ends_process=True, only_own=True)
 
-    def _before_exec(self, path: Any) -> None:
+    def _before_exec(self, path: Any, words: Any) -> None:
         """The profile so far: the program may be refused, and this one goes on."""
         with suppress(TypeError):  # a descriptor
             if not os.access(path, os.X_OK):
                 return  # most often one of the folders of PATH
         if not any(map(self._has_own, self._recordings)):
+            self._family.becomes(path, words)
             return
+        self._family.starts(path, words)
         self._flushes = False
         self._quiet_until = monotonic() + _EXEC_SECONDS  # a write that exec ends would leave half a file beside
         try:
@@ -291,6 +321,7 @@ class Recorder:
     def _after_fork(self) -> None:
         mask = self._masks.pop(get_ident())
         self._begin()
+        self._family.born()
         self._samples_before = {recording: recording.samples() for recording in self._recordings}
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
@@ -359,6 +390,21 @@ def _put_before(name: str, callback: Callable[..., object]) -> None:
     if wrapper is not None:
         setattr(posix, name, wrapper)
         setattr(os, name, wrapper)
+
+
+def _put_before_fork_exec(callback: Callable[..., object]) -> None:
+    """Has what ``subprocess`` and ``multiprocessing`` start programs by call back first."""
+    with suppress(ImportError, AttributeError):
+        import _posixsubprocess
+
+        original = _posixsubprocess.fork_exec
+        wrapper = _engine.call_before(original, callback)
+        if wrapper is None:
+            return
+        _posixsubprocess.fork_exec = wrapper
+        subprocess: Any = sys.modules.get("subprocess")
+        if getattr(subprocess, "_fork_exec", None) is original:
+            subprocess._fork_exec = wrapper
 
 
 def _reserved_descriptors() -> dict[int, int]:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 class Recording(ABC):
     """One of the two profilers, with its file."""
 
+    unit: str
+
     def __init__(self, output: str) -> None:
         self.output = output
         """Of the first process."""
@@ -45,6 +47,11 @@ class Recording(ABC):
     def samples(self) -> int:
         """How many samples there were so far."""
 
+    @property
+    @abstractmethod
+    def written_value(self) -> int:
+        """What was last written amounts to, in ``unit``."""
+
     @abstractmethod
     def lines(self, path: str) -> Iterable[str]:
         """The summary of what was last written, to ``path``."""
@@ -58,6 +65,7 @@ class Recording(ABC):
 class HeapRecording(Recording):
     """The heap profiler."""
 
+    unit = "bytes"
     _last: HeapSnapshot
 
     def __init__(self, output: str, rate_kb: int, budget_percent: float | None) -> None:
@@ -78,6 +86,10 @@ class HeapRecording(Recording):
     def samples(self) -> int:
         return _engine.stats()["total_samples"]
 
+    @property
+    def written_value(self) -> int:
+        return self._last.estimated_heap_bytes
+
     def lines(self, path: str) -> Iterable[str]:
         return summary.heap_lines(self._last, path, self._rate_kb)
 
@@ -85,6 +97,7 @@ class HeapRecording(Recording):
 class CpuRecording(Recording):
     """The CPU profiler."""
 
+    unit = "nanoseconds"
     _last: Profile
 
     def __init__(self, output: str, interval_ms: float, mode: str, is_native: bool) -> None:
@@ -106,6 +119,10 @@ class CpuRecording(Recording):
 
     def samples(self) -> int:
         return _engine.cpu_stats()["samples"]
+
+    @property
+    def written_value(self) -> int:
+        return self._last.total_ns
 
     def lines(self, path: str) -> Iterable[str]:
         return summary.cpu_lines(self._last, path)

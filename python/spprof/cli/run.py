@@ -18,7 +18,7 @@ from typing import NamedTuple
 from spprof import _engine, environment
 from spprof.cli import interpreter_options
 from spprof.cli import program as program_of
-from spprof.cli.arguments import refusal
+from spprof.cli.arguments import refusal, told_examples
 from spprof.cli.outputs import beside, output_of
 from spprof.cli.program import Program, ProgramError
 from spprof.cli.terminal import say
@@ -28,6 +28,12 @@ USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
     "[--every SECONDS] [--for SECONDS] [--after SECONDS] "
     "(script.py | -m module | -c code | - | installed-command) [args...]"
+)
+
+EXAMPLES = (
+    ("spprof run app.py --port 80", "writes spprof-app.py.<pid>.pb.gz when app.py ends"),
+    ("spprof run --cpu -o app.pb.gz -m app", "memory into app.pb.gz, CPU time into app.cpu.pb.gz"),
+    ("spprof run --every 60 -o profiles/ gunicorn app:app", "a file for each worker, written anew each minute"),
 )
 
 _START = (
@@ -153,7 +159,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="spprof run",
         usage=USAGE,
         description="Runs a program as python would, and writes what its heap held at the end and what used its time.",
-        epilog="The file is for: spprof table, tree, stats, diff; go tool pprof; Pyroscope, Parca, Grafana.",
+        epilog=told_examples(EXAMPLES)
+        + "\nThe file is for: spprof table, tree, imports, flamegraph, stats, diff; go tool pprof; Pyroscope, Parca,\n"
+        "Grafana.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 
+EXAMPLES = (
+    ("spprof stats heap.pb.gz", "totals, counts, the time and the notes of a file"),
+    ("spprof stats profiles/", "the same of what a folder's files add up to"),
+    ("spprof stats --json heap.pb.gz", "for a script"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_json_argument(parser)

@@ -6,6 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.explanation import FEW, IN_FILES, explanation
+from spprof.analysis.imports import with_imports_folded
+from spprof.analysis.paths import paths_of, paths_of_sites
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.cli.terminal import say, shell_word
@@ -26,9 +29,6 @@ _STARTED_IN = current_folder() or os.sep
 
 _NOTABLE = 1.2
 """How many times the heap at the end the peak must be to be shown first."""
-
-_FEW = 100
-"""Samples below which an interval is wider than a fifth of the estimate on either side."""
 
 
 def show(lines: Iterable[str], *, flush: bool) -> None:
@@ -55,7 +55,7 @@ def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     yield from taken.notes.sentences()
     if taken.longest_rate_bytes > rate_kb * 1024:
         yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
-    yield from _advice(taken, rate_kb)
+    yield from _advice(taken)
     yield _next_command(path, "--view peak " if is_peak_shown else "")
 
 
@@ -67,8 +67,9 @@ def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
 
 def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
     table = SiteTable((own("bytes"), interval("bytes")))
+    paths = paths_of_sites(estimates.ranked_sites)
     for key, site in estimates.ranked_sites[:_TOP]:
-        yield table.numbers(site) + told_site(key, site)
+        yield table.numbers(site) + told_site(key, site, paths)
 
 
 def highest_rss() -> int:
@@ -87,12 +88,13 @@ def highest_rss() -> int:
 def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
     """What used the time, of a profile that was written to ``path``."""
     yield headline(taken)
-    profile = taken.to_pprof()
+    profile = with_imports_folded(taken.to_pprof())
+    paths = paths_of(profile)
     table = SiteTable((own("nanoseconds"), own_share(taken.total_ns)))
     for key, sums, _ in ranked(Tally(profile, profile.time_index), "own")[:_TOP]:
-        yield table.numbers(sums) + told_site(key, sums)
+        yield table.numbers(sums) + told_site(key, sums, paths)
     yield from caveats(taken)
-    if taken.sample_count < _FEW and taken.interval_ms > 1:
+    if taken.sample_count < FEW and taken.interval_ms > 1:
         yield "few samples make shares uncertain; --cpu 1 takes more"
     yield _next_command(path)
 
@@ -105,20 +107,12 @@ def _next_command(path: str, options: str = "") -> str:
     )
 
 
-def _advice(taken: HeapSnapshot, rate_kb: int) -> Iterator[str]:
-    if taken.total_samples == 0:
-        yield "nothing was sampled: the program allocated little" + _lower(rate_kb)
-    elif taken.live_samples == 0:
-        yield (
-            "nothing that is alive was sampled: the program has freed nearly all; the file shows what was live at the "
-            "peak (--view peak) and what was ever allocated (--view allocated)" + _lower(rate_kb)
-        )
-    elif taken.live_samples < _FEW and rate_kb:
-        yield "few samples make wide intervals" + _lower(rate_kb)
-
-
-def _lower(rate_kb: int) -> str:
-    if rate_kb == 0:
-        return ""
-    lower = rate_kb // 8
-    return f"; --rate-kb {lower} sees {'8 times as much' if lower else 'every allocation'}"
+def _advice(taken: HeapSnapshot) -> Iterator[str]:
+    return explanation(
+        live=taken.live_samples,
+        was_sampled=taken.total_samples > 0,
+        has_python=taken.has_python,
+        rate=taken.sampling_rate_bytes,
+        unseen=taken.heap_bytes_interval()[1],
+        remedies=IN_FILES,
+    )

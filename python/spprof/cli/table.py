@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.explanation import IN_FILES, explanation
 from spprof.analysis.notes import notes_of
+from spprof.analysis.paths import paths_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
-from spprof.cli.inputs import add_file_arguments, read_sum
+from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import Terminal
 from spprof.pprof.processes import name_of_process
-from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE
+from spprof.pprof.profile import INUSE_SPACE
 from spprof.report.threads import name_of_thread
 from spprof.text import amount, interval_text, sampling_text, visible
 
@@ -23,11 +25,18 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import Site, SiteKey, Sums
     from spprof.pprof.profile import Profile
 
+EXAMPLES = (
+    ("spprof table heap.pb.gz", "the lines that hold the most memory"),
+    ("spprof table --view peak -n 50 heap.pb.gz", "the fifty that held the most at the peak"),
+    ("spprof table --by process profiles/", "what each worker holds, of a folder of files"),
+)
+
 _ROWS = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
+    add_stack_arguments(parser)
     parser.add_argument("--sort", choices=("own", "total"), default="own", help="by which column (default own)")
     parser.add_argument(
         "--by", choices=("site", "process", "thread"), default="site", help="a row for each of what (default site)"
@@ -36,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read_sum(arguments, tells_processes=arguments.by == "process")
+    profile = read_shown(arguments, tells_processes=arguments.by == "process")
     tally = Tally(profile, chosen_type(profile, arguments.files[0], arguments))
     if arguments.by != "site":
         return _by_label(tally, arguments)
@@ -53,7 +62,7 @@ def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
     groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
     rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
     if arguments.json:
-        print_json({**_whole_document(tally), "by": arguments.by, "groups": [
+        print_json({**whole_document(tally), "by": arguments.by, "groups": [
             _group_document(name, sums) for name, sums in rows[: arguments.rows]
         ]})  # fmt: skip
         return 0
@@ -95,19 +104,27 @@ def tell_notes(terminal: Terminal, profile: Profile) -> None:
         terminal.paragraph(sentence)
 
 
+def tell_reasons(terminal: Terminal, tally: Tally) -> None:
+    """Why there is little or nothing to show, a line each."""
+    for sentence in reasons(tally):
+        terminal.paragraph(sentence)
+
+
 def _print(tally: Tally, rows: list[Row], count: int) -> None:
     terminal = Terminal()
     terminal.line(headline(tally))
     if not rows:
-        terminal.line(explanation(tally))
+        tell_reasons(terminal, tally)
         return
-    table = _table(tally, terminal)
+    table, paths = _table(tally, terminal), paths_of(tally.profile)
     terminal.line(table.headings, "bold")
     for key, sums, with_calls in rows[:count]:
         native = f" in {visible(sums.native_function)}" if sums.native_function else ""
-        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(told_site(key, sums) + native, table.width))
+        text = told_site(key, sums, paths) + native
+        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(text, table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
+    tell_reasons(terminal, tally)
     tell_notes(terminal, tally.profile)
 
 
@@ -123,22 +140,27 @@ def _table(tally: Tally, terminal: Terminal) -> SiteTable:
     return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
 
 
-def explanation(tally: Tally) -> str:
-    """Why there is nothing to show, and what to do."""
-    name = tally.value_type.type
-    ends = tally.whole_interval()
+def reasons(tally: Tally) -> list[str]:
+    """Why there is nothing to show, or little, and what to do: a sentence each."""
+    name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
     if ends is None:
-        return f"No sample has a value of {visible(name)}."
-    others = [tally.profile.sample_types[index] for index in tally.profile.valued_types]
-    text = f"Nothing that was live was sampled: less than {amount(ends[1], 'bytes')} was alive (97.5 %)."
-    if PEAK_SPACE in others:
-        text += " What was live at the peak is there: --view peak."
-    elif ALLOC_SPACE in others:
-        text += " What was allocated and freed again is there: --view allocated."
-    return f"{text} A lower --rate-kb sees more."
+        return [] if tally.stacks else [f"no sample has a value of {visible(name)}"]
+    is_ours = profile.note("python") is not None
+    frames = (frame for location in profile.locations for frame in location.frames)
+    return list(
+        explanation(
+            live=tally.whole.samples,
+            was_sampled=bool(profile.valued_types),
+            has_python=not is_ours or any(frame.is_python for frame in frames),
+            rate=profile.period,
+            unseen=ends[1],
+            remedies=IN_FILES,
+        )
+    )
 
 
-def _whole_document(tally: Tally) -> dict[str, object]:
+def whole_document(tally: Tally) -> dict[str, object]:
+    """What every document of a report begins with."""
     ends = tally.whole_interval() or (None, None)
     return {
         "schema": "spprof-table-1",
@@ -153,7 +175,7 @@ def _whole_document(tally: Tally) -> dict[str, object]:
 
 def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
     return {
-        **_whole_document(tally),
+        **whole_document(tally),
         "sites_in_file": count,
         "sites": [site_document(*row) for row in shown],
     }

@@ -13,15 +13,23 @@ from typing import TYPE_CHECKING
 
 from spprof import _engine
 from spprof.analysis.by_site import Tally
+from spprof.analysis.paths import paths_of
+from spprof.analysis.site_table import told_key
 from spprof.analysis.sites import SiteKey, rounded
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
-from spprof.cli.inputs import add_file_arguments, read_sum
-from spprof.cli.table import explanation, headline, tell_notes
+from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
+from spprof.cli.table import headline, tell_notes, tell_reasons
 from spprof.cli.terminal import Terminal
-from spprof.text import amount, share_text, site_text
+from spprof.text import amount, share_text
 
 if TYPE_CHECKING:
     import argparse
+
+EXAMPLES = (
+    ("spprof tree heap.pb.gz", "calls from the root on, with what is held beneath them"),
+    ("spprof tree --no-native --min-percent 5 heap.pb.gz", "Python frames alone, and large calls alone"),
+    ("spprof tree --cpu profiles/", "where the workers' CPU time goes"),
+)
 
 _ROWS = 60
 _INDENT_MAX = 40
@@ -41,6 +49,7 @@ class Node:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
+    add_stack_arguments(parser)
     parser.add_argument(
         "--min-percent", type=float, default=1.0, metavar="P", help="leave out calls below P %% (default 1)"
     )
@@ -48,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read_sum(arguments)
+    profile = read_shown(arguments)
     tally = Tally(profile, chosen_type(profile, arguments.files[0], arguments))
     root = grown(tally)
     least = abs(root.fixed) * arguments.min_percent / 100.0
@@ -98,10 +107,10 @@ def _smallest_first(node: Node, least: float) -> list[Node]:
 
 
 def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int) -> None:
-    terminal, unit = Terminal(), tally.value_type.unit
+    terminal, unit, paths = Terminal(), tally.value_type.unit, paths_of(tally.profile)
     terminal.line(headline(tally))
     if not tally.stacks:
-        terminal.line(explanation(tally))
+        tell_reasons(terminal, tally)
         return
     terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
     for depth, node in rows:
@@ -111,7 +120,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         numbers = (
             f"{share_text(node.fixed, root.fixed):>7}  {amount(rounded(node.fixed, _BYTES_ONE), unit):>11}  {indent}"
         )
-        terminal.line(numbers + terminal.fitted(site_text(*node.key), len(numbers)))
+        terminal.line(numbers + terminal.fitted(told_key(node.key, paths), len(numbers)))
     if left_out:
         terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")
     tell_notes(terminal, tally.profile)

@@ -62,17 +62,18 @@ class Profile(CpuSamples):
 
     # ---- output
 
-    def save(self, path: Target, format: str | None = None) -> None:
+    def save(self, path: Target, format: str | None = None, *, source: bool = True) -> None:
         """Write the profile to ``path``, readable by its owner only (mode 0600).
 
         ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
         page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
         a FIFO or a device is written directly. ``path`` may be a binary file object, too; None means pprof there.
+        ``source``: whether html has source lines around the lines that used the most.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
-        self.save_with_notes(path, format)
+        self.save_with_notes(path, format, source=source)
 
     def __str__(self) -> str:
         """A table of the ten lines that used the most, and the total."""
@@ -95,11 +96,12 @@ class Profile(CpuSamples):
         path: Target,
         format: str | None,
         notes: dict[str, str] | None = None,
+        source: bool = True,
     ) -> None:
         """The same as ``save``; ``notes`` become comments."""
         known_format = formats.format_for(path, format)
         timeline = self.timeline() if known_format == "speedscope" else None
-        formats.save(self.to_pprof(notes), path, known_format, timeline)
+        formats.save(self.to_pprof(notes), path, known_format, timeline, source)
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> PprofProfile:
         """Return the profile that a pprof file holds. ``notes`` become comments."""

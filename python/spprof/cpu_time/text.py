@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from spprof.analysis.by_site import Tally, ranked
+from spprof.analysis.paths import paths_of_sites
 from spprof.analysis.site_table import SiteTable, own, own_share, rest_line, told_site, total, total_share
 from spprof.cpu_time.samples import SHORT
 from spprof.pprof.shortages import STACKS_FULL
@@ -32,7 +33,9 @@ def render(samples: CpuSamples, profile: Profile) -> str:
     lines = [headline(samples)]
     if rows:
         lines.append(table.headings)
-        lines += [table.numbers(sums, with_calls) + told_site(key, sums) for key, sums, with_calls in rows[:_ROWS]]
+        paths = paths_of_sites((key, site) for key, site, _ in rows)
+        for key, site, with_calls in rows[:_ROWS]:
+            lines.append(table.numbers(site, with_calls) + told_site(key, site, paths))
     rest = rows[_ROWS:]
     if rest:
         lines.append(rest_line(sum(sums.value for _, sums, _ in rest), len(rest), _NS))

@@ -2,8 +2,9 @@
 
     format or suffix ─► the format's module ─► chunks of bytes ─► atomic_file ─► path
 
-A format is a module with ``write(profile, timeline)``, which yields the file in chunks of bytes, and a line of FORMATS.
-``timeline`` is what a profile does not hold, the order of a CPU profile's samples in time: charts, or None.
+A format is a module with ``write(profile, timeline, with_source)``, which yields the file in chunks of bytes, and a
+line of FORMATS. ``timeline`` is what a profile does not hold, the order of a CPU profile's samples in time: charts, or
+None.
 """
 
 from __future__ import annotations
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
     class Format(Protocol):
         """A module that writes a format."""
 
-        def write(self, profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterable[bytes]:
-            """The file in chunks. Deterministic: equal profiles give the same bytes."""
+        def write(
+            self, profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True
+        ) -> Iterable[bytes]:
+            """The file in chunks. Deterministic: equal profiles give the same bytes. ``with_source``: with source
+            lines, where the format has any."""
 
 
 FORMATS: dict[str, Format] = {"pprof": pprof, "speedscope": speedscope, "collapsed": collapsed, "html": html}
@@ -49,6 +53,7 @@ def save(
     path: Target,
     format: str | None = None,
     timeline: Sequence[Chart] | None = None,
+    with_source: bool = True,
 ) -> None:
     """Write ``profile`` to ``path`` in ``format``, or in that which ``format_for`` tells where it is None.
 
@@ -56,13 +61,13 @@ def save(
     before is still there. Of a file object whatever its ``write`` raises.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
-        for chunk in FORMATS[format_for(path, format)].write(profile, timeline):
+        for chunk in FORMATS[format_for(path, format)].write(profile, timeline, with_source):
             path.write(chunk)
         return
     target = os.fsdecode(path)
     module = FORMATS[format_of(target, format)]
     write = without_reserve if _is_written_directly(target) else with_reserve
-    write(lambda: write_file(target, module.write(profile, timeline)))
+    write(lambda: write_file(target, module.write(profile, timeline, with_source)))
 
 
 def _is_written_directly(path: str) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spprof.results import Frame
 
 
-def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
     """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
     weight_of: dict[str, int] = {}
     texts = PerFrame(_text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spprof.analysis.imports import with_imports_folded
 from spprof.report.build import report_of
 from spprof.report.page import read_parts, written
 
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 
-def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
-    """Return the file in pieces. Deterministic: equal profiles give the same bytes. The format has no order in time.
+def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
+    """Return the file in pieces. Deterministic: equal profiles and source files give the same bytes. The format has no
+    order in time.
 
     OSError: the page's own files are missing. It is raised before a file is begun.
     """
     read_parts()
-    return written(report_of(profile))
+    return written(report_of(with_imports_folded(profile), with_source=with_source))

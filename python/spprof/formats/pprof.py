@@ -33,6 +33,6 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 
-def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
     """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
     yield from written(profile)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _TIME_UNITS = ("nanoseconds", "microseconds", "milliseconds", "seconds")
 
 
-def write(profile: Profile, timeline: Sequence[Chart] | None = None) -> Iterator[bytes]:
+def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
     """Yield the file. Deterministic: equal profiles give the same bytes.
 
     ``timeline``: a chart for each thread with its stacks in the order of time; None: every stack once.

@@ -109,7 +109,7 @@ class HeapEstimates:
         differences = [_difference(key, old, new) for key, old, new in pairs if old.fixed != new.fixed]
         return sorted(differences, key=lambda one: (-abs(one.delta_bytes), one.function, one.file, one.line))
 
-    def save(self, path: Target, format: str | None = None) -> None:
+    def save(self, path: Target, format: str | None = None, *, source: bool = True) -> None:
         """Write it to ``path``, readable by its owner only (mode 0600).
 
         ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
@@ -117,11 +117,12 @@ class HeapEstimates:
         page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
         a FIFO or a device is written directly. ``path`` may be a binary file object, too; None means pprof there. A
         snapshot's file holds what is live, what was ever allocated and the peak; a peak's file lacks what is live.
+        ``source``: whether html has source lines around the largest sites.
 
         ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
         """
         known_format = formats.format_for(path, format)
-        formats.save(self.to_pprof(), path, known_format)
+        formats.save(self.to_pprof(), path, known_format, with_source=source)
 
     # ---- for the package's own use
 
@@ -139,6 +140,12 @@ class HeapEstimates:
             site = sites.setdefault(key_of(site_frame(frames)), Site())
             site.add_stack(native_beneath(frames), your_line(frames), sums)
         return sites
+
+    @cached_property
+    def has_python(self) -> bool:
+        """Whether any live stack has a Python frame."""
+        self._learn(stack_id for stack_id, _ in self._held)
+        return any(frame.is_python for stack_id, _ in self._held for frame in self._frames_of(stack_id))
 
     @cached_property
     def ranked_sites(self) -> list[tuple[SiteKey, Site]]:

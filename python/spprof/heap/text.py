@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from spprof.analysis.explanation import IN_PYTHON, explanation
+from spprof.analysis.paths import paths_of_sites
 from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line, told_site
 from spprof.text import amount, human_bytes, interval_text, sampling_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples
 
@@ -16,7 +20,7 @@ _TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLE
 
 def render(samples: HeapSamples) -> str:
     """The table that ``print(snapshot)`` shows."""
-    return "\n".join([headline(samples), *_sites(samples), *samples.notes.sentences()])
+    return "\n".join([headline(samples), *_sites(samples), *_reasons(samples), *samples.notes.sentences()])
 
 
 def render_peak(peak: HeapEstimates) -> str:
@@ -24,11 +28,23 @@ def render_peak(peak: HeapEstimates) -> str:
     return "\n".join([peak_headline(peak), *_sites(peak)])
 
 
+def _reasons(samples: HeapSamples) -> Iterable[str]:
+    return explanation(
+        live=samples.live_samples,
+        was_sampled=samples.total_samples > 0,
+        has_python=samples.has_python,
+        rate=samples.sampling_rate_bytes,
+        unseen=samples.heap_bytes_interval()[1],
+        remedies=IN_PYTHON,
+    )
+
+
 def _sites(estimates: HeapEstimates) -> list[str]:
     rows, rest = estimates.ranked_sites[:_ROWS], estimates.ranked_sites[_ROWS:]
     if not rows:
         return []
-    lines = [_TABLE.headings, *(_TABLE.numbers(site) + told_site(key, site) for key, site in rows)]
+    paths = paths_of_sites(estimates.ranked_sites)
+    lines = [_TABLE.headings, *(_TABLE.numbers(site) + told_site(key, site, paths) for key, site in rows)]
     if rest:
         held = estimates.estimated_heap_bytes - sum(site.value for _, site in rows)
         lines.append(rest_line(held, len(rest), "bytes"))

@@ -10,6 +10,7 @@ from itertools import chain
 from spprof import _engine
 from spprof.analysis import estimate
 from spprof.analysis.folding import with_folding_of
+from spprof.analysis.paths import paths_of
 from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Sums, note_choice
 from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
@@ -17,6 +18,7 @@ from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Report, Side, Spread
 from spprof.report.places import Places
+from spprof.report.sources import excerpts_of
 from spprof.report.threads import Threads
 from spprof.text import visible
 
@@ -30,14 +32,16 @@ if TYPE_CHECKING:
     Key = tuple[Path, int]
 
 
-def report_of(profile: Profile, sample_type: str | None = None) -> Report:
+def report_of(profile: Profile, sample_type: str | None = None, with_source: bool = True) -> Report:
     """The report of one profile. ``sample_type``: which to show first, where it has one of that name."""
     return _Builder([profile], profile.sample_types).report(
-        title_of([profile]), facts_of(profile), _first(profile, sample_type)
+        title_of([profile]), facts_of(profile), _first(profile, sample_type), with_source
     )
 
 
-def difference_of(old: Profile, new: Profile, names: Sequence[str], sample_type: str | None = None) -> Report:
+def difference_of(
+    old: Profile, new: Profile, names: Sequence[str], sample_type: str | None = None, with_source: bool = True
+) -> Report:
     """The report of what changed. ``names``: what the old and the new one are called.
 
     ProfileError: they have no sample type in common.
@@ -49,7 +53,7 @@ def difference_of(old: Profile, new: Profile, names: Sequence[str], sample_type:
     for side, name in zip(builder.sides, names):
         side.name = visible(name)
     facts = [("files", " → ".join(side.name for side in builder.sides)), *facts_of_both(old, new)]
-    return builder.report(title_of([old, new]), facts, _first(new, sample_type))
+    return builder.report(title_of([old, new]), facts, _first(new, sample_type), with_source)
 
 
 def _first(profile: Profile, sample_type: str | None) -> ValueType:
@@ -102,7 +106,7 @@ class _Builder:
         has_python = any(
             frame.is_python for profile in profiles for location in profile.locations for frame in location.frames
         )
-        self._places = Places(has_python)
+        self._places = Places(has_python, paths_of(*profiles))
         self._threads = Threads()
         self._spread_columns = _spread_columns(profiles, types)
         self.sides = [self._side(profile) for profile in profiles]
@@ -112,7 +116,7 @@ class _Builder:
         spreads = [Spread() for _ in self._spread_columns]
         return Side("", _unseen(profile), shortages_of(profile).lost_bytes, values, spreads)
 
-    def report(self, title: str, facts: list[tuple[str, str]], first: ValueType) -> Report:
+    def report(self, title: str, facts: list[tuple[str, str]], first: ValueType, with_source: bool) -> Report:
         cells = [self._cells(profile) for profile in self._profiles]
         for of_side in cells:
             self._note_choice(of_side)
@@ -127,6 +131,8 @@ class _Builder:
             sides=self.sides,
         )
         self._add_entries(report, cells)
+        if with_source:
+            report.excerpts = excerpts_of(report, self._places.files, self._profiles)
         return report
 
     def _cells(self, profile: Profile) -> dict[Key, _Cell]:
@@ -158,11 +164,10 @@ class _Builder:
         if column not in self._spread_columns:
             return
         at = self._spread_columns.index(column)
-        is_python = [place.is_python for place in self._places.rows]
         parts: dict[int, list[Sums]] = {}
         allocated: dict[int, int] = {}
         for (path, _), cell in cells.items():
-            site = next((place for place in reversed(path) if is_python[place]), path[-1] if path else -1)
+            site = self._places.site_of(path)
             parts.setdefault(site, []).append(cell.sums[at])
             allocated[site] = allocated.get(site, 0) + cell.values[allocated_at]
         note_choice([(sums, allocated[site] * _engine.BYTES_ONE) for site, sums in parts.items()])
@@ -173,6 +178,8 @@ class _Builder:
         for key in sorted({key for side in cells for key in side}):
             report.entry_nodes.append(nodes.of(key[0]))
             report.entry_threads.append(key[1])
+            report.entry_sites.append(self._places.site_of(key[0]))
+            report.entry_yours.append(self._places.yours_of(key[0]))
             for side, of in zip(self.sides, cells):
                 of.get(key, nothing).append_to(side)
 

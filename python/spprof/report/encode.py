@@ -4,7 +4,8 @@ document:  length  JSON (title, columns, names, …)  then the streams, each: le
 numbers:   varints, 7 bits a byte, lowest first; signed ones zigzag (0, -1, 1, -2 as 0, 1, 2, 3)
 moments:   32-bit floats, lowest byte first
 
-streams:   place: function, file, line, package, flags        indexes into the JSON's texts; flags 1 Python, 2 library
+streams:   place: function, file, short file, line, package, flags      indexes into the JSON's texts; flags 1 Python,
+                                                                        2 library
            node: up, place                                    preorder
            entry: node less the node before, thread
            each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean,
@@ -59,6 +60,7 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "places": len(report.places),
         "nodes": len(report.ups) + 1,
         "entries": len(report.entry_nodes),
+        "sources": [(place, first, "\n".join(lines)) for place, first, lines in report.excerpts],
         "texts": list(texts.number),
     }
 
@@ -84,6 +86,7 @@ class _Texts:
 def _place_streams(places: list[Place], texts: _Texts) -> Iterator[bytes]:
     yield _numbers(texts(place.function) for place in places)
     yield _numbers(texts(place.file) for place in places)
+    yield _numbers(texts(place.short_file) for place in places)
     yield _numbers(place.line for place in places)
     yield _numbers(texts(place.package) for place in places)
     yield _numbers(IS_PYTHON * place.is_python + IS_LIBRARY * place.is_library for place in places)

@@ -24,11 +24,22 @@ class Place(NamedTuple):
 
     function: str
     file: str
+    short_file: str
+    """As tables show it."""
     line: int
     package: str
     """What it is coloured by."""
     is_python: bool
     is_library: bool
+
+
+class Excerpt(NamedTuple):
+    """Some lines of a place's file."""
+
+    place: int
+    first: int
+    """The number of the first line."""
+    lines: list[str]
 
 
 @dataclass
@@ -86,3 +97,9 @@ class Report:
     entry_nodes: list[int] = field(default_factory=list)
     """Never descending. Node 0 is "all"; node n + 1 has ``ups[n]``."""
     entry_threads: list[int] = field(default_factory=list)
+    entry_sites: list[int] = field(default_factory=list)
+    """Places: the stack's innermost Python call, else its innermost call; -1: it has none. Not in the file."""
+    entry_yours: list[int] = field(default_factory=list)
+    """Places: the stack's innermost call of the program's own; -1: it has none. Not in the file."""
+    excerpts: list[Excerpt] = field(default_factory=list)
+    """Source lines of some places."""

@@ -7,7 +7,8 @@ style does not reach it.
 from __future__ import annotations
 
 from spprof.report.build import report_of
-from spprof.report.page import escaped, written
+from spprof.report.leading import escaped
+from spprof.report.page import written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

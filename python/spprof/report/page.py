@@ -1,6 +1,7 @@
 """The HTML file: the page's own code, the report's data, and a policy that lets nothing else run.
 
-    page.html   with the title, the policy, report.css, the scripts joined in order, and the data as base64
+    page.html   with the title, the policy, report.css, the scripts joined in order, the data as base64, and for where
+                no script runs the largest sites (leading.py)
 
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
 stands in an element that is not run; base64 has no character by which it could end early.
@@ -13,18 +14,21 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from binascii import b2a_base64
 
 from spprof.records import NamedTuple
+from spprof.report import leading
 from spprof.report.encode import encode
+from spprof.report.leading import escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from spprof.report.model import Report
 
-SCRIPTS = ("data.js", "numbers.js", "tree.js", "sites.js", "graph.js", "words.js", "table.js", "page.js")
+SCRIPTS = ("inflate.js", "data.js", "numbers.js", "tree.js", "sites.js", "graph.js", "words.js", "table.js", "page.js")
 """In the order in which they are joined: each uses what stands before it."""
 
 
@@ -43,18 +47,18 @@ def written(report: Report) -> Iterator[bytes]:
     OSError: the page's own files were not there when this module was imported.
     """
     parts = read_parts()
-    head, tail = parts.template.split("{data}")
-    head = head.replace("{policy}", parts.policy).replace("{style}", parts.style)
-    yield head.replace("{title}", escaped(report.title)).encode("utf-8", "backslashreplace")
-    yield b2a_base64(encode(report), newline=False)
-    yield tail.replace("{script}", parts.script).encode()
-
-
-def escaped(text: str) -> str:
-    """``text`` as it stands in HTML, in attributes too; ``html`` has this, and imports a table of all entities."""
-    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
-        text = text.replace(character, entity)
-    return text
+    contents: dict[str, Callable[[], str]] = {
+        "policy": lambda: parts.policy,
+        "style": lambda: parts.style,
+        "script": lambda: parts.script,
+        "title": lambda: escaped(report.title),
+        "whole": lambda: leading.whole(report),
+        "facts": lambda: leading.facts(report),
+        "table": lambda: leading.table(report),
+        "data": lambda: b2a_base64(encode(report), newline=False).decode(),
+    }
+    for at, piece in enumerate(re.split(r"\{(\w+)\}", parts.template)):
+        yield (contents[piece]() if at % 2 else piece).encode("utf-8", "backslashreplace")
 
 
 def read_parts() -> _Parts:

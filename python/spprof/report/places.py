@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spprof.analysis.paths import ShortPaths
     from spprof.results import Frame
 
 STANDARD_LIBRARY = "standard library"
@@ -29,14 +30,27 @@ _VERSION = re.compile(r"[\d.]*")
 class Places:
     """Numbers the places of some profiles by what a reader sees of them."""
 
-    def __init__(self, has_python: bool) -> None:
+    def __init__(self, has_python: bool, paths: ShortPaths) -> None:
         self._has_python = has_python
+        self._paths = paths
         self.rows: list[Place] = []
+        self.files: list[str] = []
+        """Their files as Python knows them."""
         self._number: dict[tuple[str, str, int, bool], int] = {}
 
     def path(self, leaf_first: Iterable[Frame]) -> tuple[int, ...]:
         """The numbers of the frames, root first."""
         return tuple(self._number_of(frame) for frame in leaf_first)[::-1]
+
+    def site_of(self, path: tuple[int, ...]) -> int:
+        """The place that a stack is charged to: its innermost Python call, else its innermost call; -1: it has none."""
+        rows = self.rows
+        return next((place for place in reversed(path) if rows[place].is_python), path[-1] if path else -1)
+
+    def yours_of(self, path: tuple[int, ...]) -> int:
+        """The innermost place of the program's own Python code; -1: there is none."""
+        rows = self.rows
+        return next((place for place in reversed(path) if rows[place].is_python and not rows[place].is_library), -1)
 
     def _number_of(self, frame: Frame) -> int:
         key = (frame.function, frame.file, frame.line, frame.is_python)
@@ -44,6 +58,7 @@ class Places:
         if number is None:
             number = self._number[key] = len(self.rows)
             self.rows.append(self._place(frame))
+            self.files.append(frame.file)
         return number
 
     def _place(self, frame: Frame) -> Place:
@@ -51,6 +66,7 @@ class Places:
         return Place(
             visible(frame.function) or "?",
             visible(frame.file),
+            visible(self._paths.of(frame.file)),
             frame.line,
             visible(package_of(file)),
             frame.is_python,

@@ -67,10 +67,19 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 #include "pyframes_anchored.h"
 #include "pyframes_walk.h"
 
-/* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
+/* A throw() that was passed on has returned: CPython clears the outer generator's f_back before it takes the frame out
+ * of the chain. Its callers are unknown for these few instructions. */
+static bool has_just_lost_callers(const frame *at) {
+    return at->f_back == NULL && at->f_gen != NULL && at->f_state != FRAME_EXECUTING;
+}
+
+/* A frame is whole before it is linked, and unlinked before it is released: elsewhere a signal finds a chain that is
+ * true. */
 size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
                              bool *depth_limited) {
     (void)interrupted;
+    PyThreadState *own = sp_pytstate_own();
+    if (own != NULL && own->frame != NULL && has_just_lost_callers(own->frame)) return SPPROF_WALK_TORN;
     return sp_pyframes_walk(words, capacity, depth_limited);
 }
 

@@ -16,10 +16,14 @@ typedef PyObject *(*Plain)(PyObject *, PyObject *);
 typedef PyObject *(*Fast)(PyObject *, PyObject *const *, Py_ssize_t);
 typedef PyObject *(*FastWithNames)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
 
-enum ending { EXIT, ABORT, EXECV, EXECVE, ENDINGS };
+enum ending { EXIT, ABORT, EXECV, EXECVE, SPAWN, SPAWNP, FORK_EXEC, FORK_EXEC_FAST, ENDINGS };
 
-static const char *const names[ENDINGS] = {"_exit", "abort", "execv", "execve"};
-static const char *const keys[ENDINGS] = {"spprof._exit", "spprof.abort", "spprof.execv", "spprof.execve"};
+/* fork_exec is called in another way since 3.12. */
+static const char *const names[ENDINGS] = {"_exit",       "abort",        "execv",     "execve",
+                                           "posix_spawn", "posix_spawnp", "fork_exec", "fork_exec"};
+static const char *const keys[ENDINGS] = {"spprof._exit",     "spprof.abort",       "spprof.execv",
+                                          "spprof.execve",    "spprof.posix_spawn", "spprof.posix_spawnp",
+                                          "spprof.fork_exec", "spprof.fork_exec"};
 
 /* Written once, with the main GIL. They are C's, and so the same in each interpreter. */
 static PyCFunction originals[ENDINGS];
@@ -41,13 +45,13 @@ static bool keep_callback(enum ending ending, PyObject *callback) {
     return kept && PyDict_SetItemString(kept, keys[ending], callback) == 0;
 }
 
-/* Calls it; whatever it raises is not the program's. `argument`: NULL for none. */
-static void call_first(enum ending ending, PyObject *argument) {
+/* Calls it; whatever it raises is not the program's. `one`, `other`: NULL for none. */
+static void call_first(enum ending ending, PyObject *one, PyObject *other) {
     PyObject *callback = callback_of(ending);
     if (!callback) return;
     int limit = Py_GetRecursionLimit();
     Py_SetRecursionLimit(limit > INT_MAX - CALLS_KEPT ? limit : limit + CALLS_KEPT);
-    PyObject *result = PyObject_CallFunctionObjArgs(callback, argument, NULL);
+    PyObject *result = PyObject_CallFunctionObjArgs(callback, one, other, NULL);
     if (!result) PyErr_Clear();
     Py_XDECREF(result);
     Py_SetRecursionLimit(limit);
@@ -73,23 +77,45 @@ static PyObject *exit_(PyObject *self, PyObject *const *arguments, Py_ssize_t co
     FastWithNames original = (FastWithNames)(void (*)(void))originals[EXIT];
     PyObject *status = status_of(arguments, count, keywords);
     if (!status) return original(self, arguments, count, keywords);
-    call_first(EXIT, status);
+    call_first(EXIT, status, NULL);
     return original(self, &status, 1, NULL);
 }
 
 static PyObject *abort_(PyObject *self, PyObject *unused) {
-    call_first(ABORT, NULL);
+    call_first(ABORT, NULL, NULL);
     return ((Plain)originals[ABORT])(self, unused);
 }
 
 static PyObject *execv_(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
-    if (count == 2) call_first(EXECV, arguments[0]);
+    if (count == 2) call_first(EXECV, arguments[0], arguments[1]);
     return ((Fast)(void (*)(void))originals[EXECV])(self, arguments, count);
 }
 
 static PyObject *execve_(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
-    if (count == 3) call_first(EXECVE, arguments[0]);
+    if (count == 3) call_first(EXECVE, arguments[0], arguments[1]);
     return ((FastWithNames)(void (*)(void))originals[EXECVE])(self, arguments, count, keywords);
+}
+
+static PyObject *spawn(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
+    if (count >= 2) call_first(SPAWN, arguments[0], arguments[1]);
+    return ((FastWithNames)(void (*)(void))originals[SPAWN])(self, arguments, count, keywords);
+}
+
+static PyObject *spawnp(PyObject *self, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
+    if (count >= 2) call_first(SPAWNP, arguments[0], arguments[1]);
+    return ((FastWithNames)(void (*)(void))originals[SPAWNP])(self, arguments, count, keywords);
+}
+
+/* Its arguments are the words of the command, and then where the program may be. */
+static PyObject *fork_exec(PyObject *self, PyObject *arguments) {
+    if (PyTuple_GET_SIZE(arguments) >= 2)
+        call_first(FORK_EXEC, PyTuple_GET_ITEM(arguments, 1), PyTuple_GET_ITEM(arguments, 0));
+    return ((Plain)originals[FORK_EXEC])(self, arguments);
+}
+
+static PyObject *fork_exec_fast(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
+    if (count >= 2) call_first(FORK_EXEC_FAST, arguments[1], arguments[0]);
+    return ((Fast)(void (*)(void))originals[FORK_EXEC_FAST])(self, arguments, count);
 }
 
 static const struct {
@@ -100,6 +126,10 @@ static const struct {
     {METH_NOARGS, abort_},
     {METH_FASTCALL, (PyCFunction)(void (*)(void))execv_},
     {METH_FASTCALL | METH_KEYWORDS, (PyCFunction)(void (*)(void))execve_},
+    {METH_FASTCALL | METH_KEYWORDS, (PyCFunction)(void (*)(void))spawn},
+    {METH_FASTCALL | METH_KEYWORDS, (PyCFunction)(void (*)(void))spawnp},
+    {METH_VARARGS, fork_exec},
+    {METH_FASTCALL, (PyCFunction)(void (*)(void))fork_exec_fast},
 };
 
 /* ENDINGS: it is none of those that are known, or is called in another way. */
@@ -107,8 +137,8 @@ static enum ending ending_of(PyObject *function) {
     if (!PyCFunction_CheckExact(function)) return ENDINGS;
     const PyMethodDef *definition = ((PyCFunctionObject *)function)->m_ml;
     for (enum ending ending = EXIT; ending < ENDINGS; ending++)
-        if (strcmp(definition->ml_name, names[ending]) == 0)
-            return definition->ml_flags == wrappers[ending].flags ? ending : ENDINGS;
+        if (strcmp(definition->ml_name, names[ending]) == 0 && definition->ml_flags == wrappers[ending].flags)
+            return ending;
     return ENDINGS;
 }
 

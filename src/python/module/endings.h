@@ -1,4 +1,4 @@
-/* endings.h: what Python can end or replace the process with, and a call of ours before it.
+/* endings.h: what Python can end or replace the process with, or start another by, and a call of ours before it.
  *
  *   os._exit(3) ──► wrapper ──► callback(3): writes files ──► the original ──► the process ends with 3
  *                      │            └ raises: it is forgotten
@@ -19,8 +19,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* call_before(function, callback): the wrapper of posix's _exit, abort, execv or execve; None: it is none of these, or
- * another tool has replaced it. callback gets the first argument, if there is one: _exit's as an int. */
+/* call_before(function, callback): the wrapper of posix's _exit, abort, execv, execve, posix_spawn or posix_spawnp, or
+ * of _posixsubprocess's fork_exec; None: it is none of these, or another tool has replaced it. callback gets _exit's
+ * status as an int, nothing of abort, and of the others the program and the words of its command; fork_exec's program
+ * is a sequence of paths of which the first that is one is taken. */
 PyObject *sp_endings_call_before_with_gil(PyObject *module, PyObject *arguments);
 
 /* end_within(seconds, status, signal): if the process is still there after that time, ends it by the signal, or with

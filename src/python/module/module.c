@@ -7,6 +7,7 @@
 #include "debug_lines.h"
 #include "demangle.h"
 #include "endings.h"
+#include "family.h"
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
@@ -280,6 +281,10 @@ static PyMethodDef methods[] = {
     {"call_before", sp_endings_call_before_with_gil, METH_VARARGS,
      "call_before(function, callback) -> function or None"},
     {"end_within", sp_endings_end_within_with_gil, METH_VARARGS, "end_within(seconds, status, signal) -> bool"},
+    {"family_open", sp_family_open_with_gil, METH_NOARGS, "family_open() -> bool"},
+    {"family_add", sp_family_add_with_gil, METH_VARARGS, "family_add(state, value, text) -> int"},
+    {"family_set", sp_family_set_with_gil, METH_VARARGS, "family_set(number, state, value)"},
+    {"family_records", sp_family_records_with_gil, METH_NOARGS, "family_records() -> (list, int)"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},

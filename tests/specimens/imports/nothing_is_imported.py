@@ -1,4 +1,7 @@
-"""Prints what was opened, and what was imported, after the import: two empty lists."""
+"""Prints what was opened, and what was imported, after the import: two empty lists.
+
+The program's own source, of which a page shows lines, may be read where it can.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,10 @@ log = []
 
 
 def hook(event, arguments):
-    if event == "import" or (event == "open" and not str(arguments[0]).startswith((os.getcwd(), "/proc/"))):
-        log.append((event, str(arguments[0])))
+    name = str(arguments[0])
+    is_source = name.endswith(".py") and "/spprof/" not in name
+    if event == "import" or (event == "open" and not is_source and not name.startswith((os.getcwd(), "/proc/"))):
+        log.append((event, name))
 
 
 sys.addaudithook(hook)

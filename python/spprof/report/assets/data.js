@@ -3,13 +3,13 @@
 const IS_PYTHON = 1, IS_LIBRARY = 2;
 
 /** The report that stands in `element`. Throws where it cannot be read. */
-async function readReport(element) {
-  const bytes = await inflated(fromBase64(element.textContent));
-  const streams = new Streams(bytes);
+function readReport(element) {
+  const streams = new Streams(inflated(fromBase64(element.textContent)));
   const header = JSON.parse(new TextDecoder().decode(streams.next()));
   const report = { ...header, place: places(streams, header), ...nodes(streams, header.nodes) };
   report.columns = header.columns.map(([group, measure, unit]) => ({ group, measure, unit }));
   Object.assign(report, entries(streams, header));
+  report.sources = new Map(header.sources.map(([place, first, text]) => [place, { first, lines: text.split("\n") }]));
   report.sides = header.sides.map((side) => readSide(streams, side, header));
   element.remove(); // its text is as long as the file
   return report;
@@ -20,11 +20,6 @@ function fromBase64(text) {
   const bytes = new Uint8Array(characters.length);
   for (let at = 0; at < bytes.length; at++) bytes[at] = characters.charCodeAt(at);
   return bytes;
-}
-
-async function inflated(bytes) {
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** Hands out one stream of bytes after the other. */
@@ -83,6 +78,7 @@ function places(streams, header) {
     count,
     functions: Array.from(streams.numbers(count), text),
     files: Array.from(streams.numbers(count), text),
+    shortFiles: Array.from(streams.numbers(count), text),
     lines: streams.numbers(count),
     packages: Array.from(streams.numbers(count), text),
     flags: streams.numbers(count, Uint8Array),

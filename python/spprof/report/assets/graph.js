@@ -35,10 +35,15 @@ function gamma(part) {
   return part <= 0.0031308 ? 12.92 * part : 1.055 * part ** (1 / 2.4) - 0.055;
 }
 
-/** Draws `tree` from the call `zoomed` on, beneath its callers, which are as wide as the frame. */
+/**
+ * Draws `tree` from the call `zoomed` on, beneath its callers, which are as wide as the frame; `isUpward` turns it
+ * upside down. The frame has at least `least` rows.
+ */
 class Graph {
-  constructor(frame, canvas, spacer) {
-    Object.assign(this, { frame, canvas, spacer, rows: [], found: null, hovered: null, selected: null });
+  constructor(frame, isUpward = false) {
+    const canvas = frame.querySelector("canvas"), spacer = frame.querySelector(".spacer");
+    Object.assign(this, { frame, canvas, spacer, isUpward, least: ROWS_LEAST, tallest: 0, rows: [] });
+    Object.assign(this, { found: null, hovered: null, selected: null });
     this.pen = canvas.getContext("2d");
     this.colours = LIGHT;
     this.fills = new Map();
@@ -51,17 +56,23 @@ class Graph {
     this.colours = colours;
   }
 
-  show(tree, zoomed) {
-    Object.assign(this, { tree, zoomed, hovered: null });
+  /** Takes another tree; nothing is drawn yet. */
+  plant(tree, least) {
+    Object.assign(this, { tree, least, tallest: 0, hovered: null, selected: tree.root, zoomed: tree.root });
     this.place = tree.report.place;
+  }
+
+  show() {
+    this.hovered = null;
     this.fit();
+    if (this.isUpward) this.frame.scrollTop = this.fullHeight;
   }
 
   /** Lays out for the frame's width, makes the frame as high as that needs, and draws. */
   fit() {
     this.width = this.frame.clientWidth;
     this.layOut();
-    this.tallest = Math.max(this.tallest, this.rows.length, ROWS_LEAST);
+    this.tallest = Math.max(this.tallest, this.rows.length, this.least);
     // The style sheet has the most; it shrinks only with a new tree.
     this.frame.style.height = `${this.tallest * ROW + 2}px`;
     this.height = this.frame.clientHeight;
@@ -84,10 +95,9 @@ class Graph {
 
   layOut() {
     this.rows = [];
-    for (let call = this.zoomed; call; call = call.parent) {
-      this.rows[call.depth] = [{ call, left: 0, right: this.width }];
-    }
-    const pending = [this.rows[this.zoomed.depth][0]];
+    for (let call = this.zoomed; call; call = call.above) this.rows.unshift([{ call, left: 0, right: this.width }]);
+    this.rows.forEach(([{ call }], row) => { call.row = row; });
+    const pending = [...this.rows[this.zoomed.row]];
     while (pending.length) {
       const added = this.layOutChildren(pending.pop());
       for (let at = added.length - 1; at >= 0; at--) pending.push(added[at]);
@@ -96,12 +106,14 @@ class Graph {
 
   /** Places the calls of a box that are wide enough to be seen; one box without a call stands for the rest. */
   layOutChildren(box) {
-    const scale = (box.right - box.left) / box.call.width, children = this.tree.children(box.call), added = [];
+    const { tree } = this, scale = (box.right - box.left) / shownWidth(box.call), added = [];
+    const children = tree.beneath(box.call);
     if (!children.length) return added;
-    const row = (this.rows[box.call.depth + 1] ??= []);
+    const row = (this.rows[box.call.row + 1] ??= []);
     let left = box.left, at = 0;
-    for (; at < children.length && children[at].width * scale >= NARROWEST; at++) {
-      added.push({ call: children[at], left, right: left + children[at].width * scale });
+    for (; at < children.length && shownWidth(children[at]) * scale >= NARROWEST; at++) {
+      added.push({ call: children[at], left, right: left + shownWidth(children[at]) * scale });
+      children[at].row = box.call.row + 1;
       left = added[at].right;
     }
     row.push(...added);
@@ -111,7 +123,7 @@ class Graph {
 
   layOutRest(row, box, children, from, left, scale) {
     let width = 0;
-    for (let at = from; at < children.length; at++) width += children[at].width;
+    for (let at = from; at < children.length; at++) width += shownWidth(children[at]);
     if (width * scale >= NARROWEST) {
       const right = left + width * scale;
       row.push({ call: null, widest: children[from], count: children.length - from, width, left, right });
@@ -119,7 +131,8 @@ class Graph {
   }
 
   boxAt(x, y) {
-    const row = this.rows[Math.floor((y + this.frame.scrollTop) / ROW)] ?? [];
+    const down = y + this.frame.scrollTop;
+    const row = this.rows[Math.floor((this.isUpward ? this.fullHeight - down : down) / ROW)] ?? [];
     let low = 0, high = row.length;
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -130,12 +143,21 @@ class Graph {
   }
 
   boxOf(call) {
-    return this.rows[call.depth]?.find((box) => box.call === call) ?? null;
+    return this.rows[call.row]?.find((box) => box.call === call) ?? null;
+  }
+
+  /** How high all rows are; what is higher than they is the frame. */
+  get fullHeight() {
+    return Math.max(this.rows.length * ROW, this.height);
+  }
+
+  topOf(row) {
+    return this.isUpward ? this.fullHeight - (row + 1) * ROW : row * ROW;
   }
 
   /** Scrolls so that the row of a call is seen. */
   reveal(call) {
-    const top = call.depth * ROW, { frame } = this;
+    const top = this.topOf(call.row), { frame } = this;
     if (top < frame.scrollTop) frame.scrollTop = top;
     else if (top + ROW > frame.scrollTop + this.height) frame.scrollTop = top + ROW - this.height;
   }
@@ -150,9 +172,10 @@ class Graph {
     pen.font = FONT;
     pen.textBaseline = "middle";
     this.letter = pen.measureText("m").width;
-    const last = Math.min(rows.length, Math.ceil((top + this.height) / ROW));
-    for (let depth = Math.floor(top / ROW); depth < last; depth++) {
-      for (const box of rows[depth] ?? []) this.drawBox(box, depth * ROW - top);
+    const seen = Math.ceil(this.height / ROW) + 1;
+    const first = Math.max(0, Math.floor((this.isUpward ? this.fullHeight - top - this.height : top) / ROW));
+    for (let row = first; row < Math.min(rows.length, first + seen); row++) {
+      for (const box of rows[row] ?? []) this.drawBox(box, this.topOf(row) - top);
     }
     this.drawOutline(this.hovered, this.colours.ink, 1);
     if (document.activeElement === frame) this.drawOutline(this.selected, this.colours.focus, 2.5);
@@ -162,7 +185,7 @@ class Graph {
     const { pen } = this, width = box.right - box.left, gap = width > 3 ? GAP : 0;
     pen.fillStyle = box.call ? this.fill(box.call) : this.colours.rest;
     pen.fillRect(box.left, y, width - gap, ROW - GAP);
-    if (box.call && box.call.depth < this.zoomed.depth) this.fade(box, y);
+    if (box.call && box.call.row < this.zoomed.row) this.fade(box, y);
     if (box.call && this.isMarked(box.call)) this.drawMark(box, y, width);
     if (width >= TEXT_FROM) this.drawText(box, y, width);
   }
@@ -175,11 +198,12 @@ class Graph {
   }
 
   fill(call) {
-    if (this.found?.[call.place]) return this.colours.found;
+    const calls = this.tree.isFolded(call) ? call.run : [call], [{ place }] = calls;
+    if (this.found && calls.some((one) => this.found[one.place])) return this.colours.found;
     if (this.tree.chosen.isDifference) return this.changeFill(call);
-    if (call.place < 0) return this.colours.root;
+    if (place < 0 || isCommon(call)) return this.colours.root;
     if (this.found) return this.colours.still;
-    return this.packageFill(this.place.packages[call.place], this.place.flags[call.place] & IS_PYTHON);
+    return this.packageFill(this.place.packages[place], this.place.flags[place] & IS_PYTHON);
   }
 
   packageFill(name, isPython) {
@@ -216,14 +240,20 @@ class Graph {
     const name = this.fitted(this.sign(box.call) + nameOf(this.tree, box.call), room);
     pen.fillStyle = this.colours.ink;
     pen.fillText(name, box.left + PADDING, middle);
-    const used = this.widthOf(name) + 2 * this.letter, file = shortFile(this.place, box.call.place);
+    const used = this.widthOf(name) + 2 * this.letter, file = this.besides(box.call);
     if (file && room - used > 8 * this.letter && !name.endsWith("…")) {
       if (!this.found?.[box.call.place]) pen.fillStyle = this.colours.faint;
       pen.fillText(this.fitted(file, room - used), box.left + PADDING + used, middle);
     }
   }
 
+  /** What is written behind the name. */
+  besides(call) {
+    return this.tree.isFolded(call) ? foldedDetail(this.tree, call) : shortFile(this.place, call.place);
+  }
+
   sign(call) {
+    if (this.tree.isFolded(call)) return "▸ ";
     if (!this.isMarked(call)) return "";
     return call.values[1] > call.values[0] ? "▲ " : "▼ ";
   }
@@ -245,7 +275,7 @@ class Graph {
   drawOutline(call, colour, width) {
     const box = call && this.boxOf(call);
     if (!box) return;
-    const y = call.depth * ROW - this.frame.scrollTop;
+    const y = this.topOf(call.row) - this.frame.scrollTop;
     this.pen.strokeStyle = colour;
     this.pen.lineWidth = width;
     this.pen.strokeRect(
@@ -268,7 +298,35 @@ function isSignificant([old, now]) {
 }
 
 function nameOf(tree, call) {
-  return call.place < 0 ? "all" : tree.report.place.functions[call.place];
+  if (!tree.isFolded(call)) return call.place < 0 ? "all" : tree.report.place.functions[call.place];
+  return isCommon(call) ? foldedWords(tree, call) : foldedNames(tree, call);
+}
+
+/** What a run of calls is called besides its name. */
+function foldedDetail(tree, call) {
+  return isCommon(call) ? foldedNames(tree, call) : foldedWords(tree, call);
+}
+
+function foldedWords({ root }, call) {
+  const count = GROUPED.format(call.run.length), isOfAll = call.width >= root.width;
+  if (!isCommon(call)) return `${count} library frames`;
+  return `${count} frames common to ${isOfAll ? "all stacks" : `${percent(call.width, root.width)} of all`}`;
+}
+
+/** The first and the last of a run; a module's code, whose name tells nothing, is passed over at its begin. */
+function foldedNames({ report }, { run }) {
+  const names = run.map(({ place }) => report.place.functions[place].slice(0, 100));
+  return `${names.find((name) => name !== "<module>") ?? names[0]} … ${names[names.length - 1]}`;
+}
+
+/** Whether a call is shown for those that all stacks have in common. */
+function isCommon(call) {
+  return call.run?.length > 0 && call.above.place < 0 && call.width >= RUN_SHARE * call.above.width;
+}
+
+/** How much of the graph's width a call takes: a run as much as its first. */
+function shownWidth(call) {
+  return call.run?.length ? call.run[0].width : call.width;
 }
 
 function shortFile(place, at) {

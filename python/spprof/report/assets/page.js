@@ -2,11 +2,13 @@
 
 const get = (id) => document.getElementById(id);
 const BUTTONS_MOST = 4;
+const SECTIONS = ["theme", "controls", "graph-section", "sites-section"];
 const THEMES = ["system", "light", "dark"];
 
-/** What is chosen, as the address has it: #c=1&t=0&i=1&h=1&q=load&s=total&z=0.4.17 */
+/** What is chosen, as the address has it: #c=1&t=0&i=1&h=1&f=0&q=load&s=total&w=5&z=0.4.17 */
 const NOTHING_CHOSEN = {
-  column: -1, thread: -1, invert: false, hide: false, search: "", sort: "own", ascending: false, zoom: [],
+  column: -1, thread: -1, invert: false, hide: false, fold: true, search: "", sort: "own", ascending: false, around: -1,
+  zoom: [],
   theme: "system",
 };
 
@@ -16,9 +18,11 @@ function toAddress(choice, first) {
   if (choice.thread >= 0) pairs.push(["t", choice.thread]);
   if (choice.invert) pairs.push(["i", 1]);
   if (choice.hide) pairs.push(["h", 1]);
+  if (!choice.fold) pairs.push(["f", 0]);
   if (choice.search) pairs.push(["q", choice.search]);
   if (choice.sort !== "own" || choice.ascending) pairs.push(["s", (choice.ascending ? "-" : "") + choice.sort]);
   if (choice.theme !== "system") pairs.push(["theme", choice.theme]);
+  if (choice.around >= 0) pairs.push(["w", choice.around.toString(36)]);
   if (choice.zoom.length) pairs.push(["z", choice.zoom.map((place) => place.toString(36)).join(".")]);
   return new URLSearchParams(pairs).toString();
 }
@@ -32,12 +36,19 @@ function fromAddress(text, report) {
     thread: numberBelow(given.get("t"), report.threads.length, -1),
     invert: given.get("i") === "1",
     hide: given.get("h") === "1",
+    fold: given.get("f") !== "0",
     search: given.get("q") ?? "",
     sort: sort.replace(/^-/, ""),
     ascending: sort.startsWith("-"),
+    around: placeBelow(given.get("w"), report.place.count),
     theme: THEMES.includes(theme) ? theme : "system",
     zoom: (given.get("z") ?? "").split(".").filter(Boolean).map((place) => parseInt(place, 36)),
   };
+}
+
+function placeBelow(text, limit) {
+  const place = /^[0-9a-z]{1,8}$/.test(text ?? "") ? parseInt(text, 36) : -1;
+  return place < limit ? place : -1;
 }
 
 function numberBelow(text, limit, otherwise) {
@@ -50,23 +61,27 @@ class Page {
     this.keptBefore = {};
     this.nothingHidden = new Uint8Array(report.place.count);
     this.libraries = report.place.flags.map((flags) => Number((flags & IS_LIBRARY) > 0));
-    this.graph = new Graph(get("graph"), get("canvas"), get("spacer"));
-    const parts = ["columns", "rows", "more", "count"].map(get);
-    this.table = new Table(...parts, () => this.sorted(), (place) => this.searchFor(place));
+    this.graph = new Graph(get("graph"));
+    this.upper = new Graph(get("callers"), true);
+    this.table = new Table(...["columns", "rows", "more", "count"].map(get), {
+      onSort: () => this.sorted(),
+      onSite: (place) => this.searchFor(place),
+      onAround: (place) => this.lookAround(place),
+    });
+    this.table.place = report.place;
     this.choice = fromAddress(location.hash.slice(1), report);
     this.fillControls();
     this.listen();
-    for (const id of ["controls", "graph-section", "sites-section"]) get(id).hidden = false;
-    get("waiting").remove();
+    for (const id of SECTIONS) get(id).hidden = false;
     this.apply();
+    get("waiting").remove();
   }
 
   // ---- What does not change
 
   fillControls() {
     const { report } = this;
-    get("title").replaceChildren(named(report.title));
-    get("facts").append(...report.facts.map(([key, text]) => {
+    get("facts").replaceChildren(...report.facts.map(([key, text]) => {
       return element("div", "", element("dt", "", named(key)), element("dd", "", named(text)));
     }));
     this.fillChoices("groups", "group");
@@ -96,29 +111,37 @@ class Page {
   }
 
   listen() {
-    const { graph } = this, frame = get("graph"), on = (id, type, does) => get(id).addEventListener(type, does);
+    const on = (id, type, does) => get(id).addEventListener(type, does);
     get("controls").addEventListener("submit", (event) => event.preventDefault());
     for (const id of ["groups", "measures"]) on(id, "change", () => this.choose({ column: this.columnOf(id) }));
     on("threads", "change", () => this.choose({ thread: Number(get("threads").value) }));
     on("invert", "change", () => this.choose({ invert: get("invert").checked, zoom: [] }));
     on("hide", "change", () => this.choose({ hide: get("hide").checked, zoom: [] }));
+    on("fold", "change", () => this.choose({ fold: get("fold").checked, zoom: [] }));
     on("search", "input", () => this.search(get("search").value));
-    on("reset", "click", () => this.zoom(this.tree.root));
+    on("reset", "click", () => this.reset());
     on("theme", "click", () => this.setTheme(THEMES[(THEMES.indexOf(this.choice.theme) + 1) % THEMES.length]));
-    on("canvas", "click", (event) => this.click(event));
-    on("canvas", "pointermove", (event) => this.hover(event));
-    on("canvas", "pointerleave", () => this.unhover());
-    frame.addEventListener("keydown", (event) => this.key(event));
-    frame.addEventListener("focus", () => graph.draw());
-    frame.addEventListener("blur", () => graph.draw());
-    frame.addEventListener("scroll", () => this.unhover(), { passive: true });
+    on("leave", "click", () => this.choose({ around: -1, zoom: [] }));
+    on("around", "click", () => this.lookAround(this.foundPlace));
+    for (const graph of [this.graph, this.upper]) this.listenTo(graph);
     document.addEventListener("keydown", (event) => this.anyKey(event));
     window.addEventListener("hashchange", () => {
       this.choice = fromAddress(location.hash.slice(1), this.report);
       this.apply();
     });
-    window.addEventListener("resize", () => graph.fit());
+    window.addEventListener("resize", () => this.shownGraphs.forEach((graph) => graph.fit()));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.setTheme(this.choice.theme));
+  }
+
+  listenTo(graph) {
+    const { frame, canvas } = graph;
+    canvas.addEventListener("click", (event) => this.click(graph, event));
+    canvas.addEventListener("pointermove", (event) => this.hover(graph, event));
+    canvas.addEventListener("pointerleave", () => this.unhover());
+    frame.addEventListener("keydown", (event) => this.key(graph, event));
+    frame.addEventListener("focus", () => graph.draw());
+    frame.addEventListener("blur", () => graph.draw());
+    frame.addEventListener("scroll", () => this.unhover(), { passive: true });
   }
 
   // ---- What is chosen
@@ -145,17 +168,65 @@ class Page {
     this.chosen = this.kept("chosen", [column, thread], () => new Chosen(report, column, thread));
     this.owner = this.kept("owner", [this.hidden], () => owners(report, this.hidden));
     this.sites = this.kept("sites", [this.chosen, this.hidden], () => sitesOf(this.chosen, this.hidden, this.owner));
-    this.tree = new (choice.invert ? CalledFirst : CallersFirst)(this.chosen, this.hidden);
-    this.graph.tree = this.tree;
-    this.graph.tallest = 0;
-    this.graph.selected = this.graph.zoomed = this.tree.follow(choice.zoom);
+    this.plant();
     Object.assign(this.table, { sort: choice.sort, ascending: choice.ascending });
     this.showControls();
     this.showWhole();
-    this.graph.found = this.found = this.find();
+    this.showWhere();
+    this.found = this.find();
     this.paint();
+    this.shownGraphs.forEach((graph) => graph.show());
     this.zoom(this.graph.zoomed);
     this.showFound();
+  }
+
+  /** Makes the trees that the graphs show: all, or what is around a function. */
+  plant() {
+    const { choice, chosen, hidden, graph, upper } = this, { around } = choice;
+    const nodes = around >= 0 && callsOf(this.report, around);
+    this.shownGraphs = nodes ? [upper, graph] : [graph];
+    if (nodes) upper.plant(new CalledFirst(chosen, hidden, around, nodes), 2);
+    graph.plant(nodes ? new CallersFirst(chosen, hidden, around, nodes)
+      : new (choice.invert ? CalledFirst : CallersFirst)(chosen, hidden), nodes ? 2 : ROWS_LEAST);
+    graph.selected = graph.zoomed = this.tree.follow(choice.zoom);
+    this.fold();
+  }
+
+  get tree() {
+    return this.graph.tree;
+  }
+
+  get isAround() {
+    return this.choice.around >= 0;
+  }
+
+  lookAround(place) {
+    this.choose({ around: place, zoom: [] });
+    get("graph-section").scrollIntoView({ block: "nearest" });
+    get("graph").focus({ preventScroll: true });
+    get("spoken").textContent = `Callers and callees. ${spoken(this.tree, this.tree.root)}`;
+  }
+
+  /** Folds runs of calls, but for one that a link leads into. Inverted they are not in the way. */
+  fold() {
+    const { choice, shownGraphs } = this, canFold = !choice.invert || this.isAround;
+    for (const { tree } of shownGraphs) tree.folds = canFold;
+    get("fold").checked = choice.fold;
+    get("fold").closest("label").hidden = !shownGraphs.some(({ tree }) => tree.hasRuns);
+    for (const { tree, zoomed } of shownGraphs) {
+      tree.folds = canFold && choice.fold;
+      if (!tree.folds) tree.forget();
+      tree.show(zoomed);
+    }
+  }
+
+  unfold(graph, call) {
+    const { above, run } = call;
+    graph.tree.unfold(call);
+    if (graph.zoomed.row > above.row) this.zoom(above, graph);
+    graph.fit();
+    this.select(run[0], graph);
+    get("spoken").textContent = `Unfolded. ${get("spoken").textContent}`;
   }
 
   /** What `make` made the last time, if it was made of the same. */
@@ -176,12 +247,21 @@ class Page {
     get("threads").value = choice.thread;
     get("invert").checked = choice.invert;
     get("hide").checked = choice.hide;
+    get("invert").closest("label").hidden = this.isAround;
     get("legend").textContent = this.legend();
     if (get("search").value !== choice.search) get("search").value = choice.search;
   }
 
+  /** What the graph is of: all, or a function. */
+  showWhere() {
+    const { around } = this.choice, name = this.isAround ? this.report.place.functions[around] : "";
+    get("graph-title").replaceChildren(...(name ? ["Callers and callees of ", named(name, "", 200)] : ["Flame graph"]));
+    get("callers").hidden = get("leave").hidden = !this.isAround;
+  }
+
   legend() {
-    const order = this.choice.invert ? "Callers are beneath what they call." : "Callers are above what they call.";
+    const isInverted = this.choice.invert && !this.isAround;
+    const order = isInverted ? "Callers are beneath what they call." : "Callers are above what they call.";
     if (!this.chosen.isDifference) return `${order} Coloured by package.`;
     const words = "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)";
     const marks = this.chosen.hasSpread ? words : "";
@@ -208,15 +288,23 @@ class Page {
 
   search(text) {
     this.choice.search = text;
-    this.graph.found = this.found = this.find();
-    this.graph.draw();
+    this.found = this.find();
+    this.drawAll();
     this.showFound();
     this.keepAddress();
+  }
+
+  drawAll() {
+    for (const graph of this.shownGraphs) {
+      graph.found = this.found;
+      graph.draw();
+    }
   }
 
   searchFor(place) {
     get("search").value = this.report.place.functions[place].slice(0, 200);
     this.search(get("search").value);
+    get("details").replaceChildren(...this.aboutSite("Site", this.sites.find((row) => row.place === place)));
     get("graph-section").scrollIntoView({ block: "nearest" });
   }
 
@@ -231,6 +319,21 @@ class Page {
     const show = () => this.table.show(this.chosen, this.sites, this.found);
     this.kept("table", [this.sites, search, sort, ascending], show);
     get("found").textContent = this.found ? this.foundWords(this.found) : "";
+    this.foundPlace = this.found ? this.largestFound() : -1;
+    get("around").hidden = this.foundPlace < 0;
+    if (this.foundPlace >= 0) get("around").replaceChildren("Callers and callees of ", this.nameOf(this.foundPlace));
+  }
+
+  nameOf(place) {
+    return named(this.report.place.functions[place], "", 80);
+  }
+
+  largestFound() {
+    let found = -1, most = 0;
+    for (const { place, total } of this.sites) {
+      if (this.found[place] && Math.max(...total) > most) [found, most] = [place, Math.max(...total)];
+    }
+    return found;
   }
 
   foundWords(found) {
@@ -249,39 +352,48 @@ class Page {
 
   // ---- The graph
 
-  zoom(call) {
-    this.choice.zoom = pathOf(call);
-    this.graph.selected = call;
-    this.graph.show(this.tree, call);
-    this.graph.reveal(call);
-    get("reset").disabled = call === this.tree.root;
-    this.showDetails(call);
+  zoom(call, graph = this.graph) {
+    if (graph === this.graph) this.choice.zoom = pathOf(call);
+    graph.selected = graph.zoomed = call;
+    graph.found = this.found;
+    graph.show();
+    graph.reveal(call);
+    get("reset").disabled = this.shownGraphs.every(({ zoomed, tree }) => zoomed === tree.root);
+    this.showDetails(call, graph);
     this.keepAddress();
     performance.mark("spprof:drawn");
   }
 
-  select(call) {
-    this.graph.selected = call;
-    this.graph.reveal(call);
-    this.graph.draw();
-    this.showDetails(call);
-    get("spoken").textContent = spoken(this.tree, call);
+  reset() {
+    for (const graph of this.shownGraphs) this.zoom(graph.tree.root, graph);
   }
 
-  click(event) {
-    const box = this.graph.boxAt(event.offsetX, event.offsetY);
+  select(call, graph = this.graph) {
+    graph.selected = call;
+    graph.reveal(call);
+    graph.draw();
+    this.showDetails(call, graph);
+    get("spoken").textContent = spoken(graph.tree, call);
+  }
+
+  click(graph, event) {
+    const box = graph.boxAt(event.offsetX, event.offsetY);
     if (!box) return;
     this.unhover();
-    this.zoom(box.call ?? box.widest);
-    get("graph").focus({ preventScroll: true });
+    const call = box.call ?? box.widest;
+    if (graph.tree.isFolded(call)) this.unfold(graph, call);
+    else this.zoom(call, graph);
+    graph.frame.focus({ preventScroll: true });
   }
 
-  hover(event) {
-    const box = event.pointerType === "touch" ? null : this.graph.boxAt(event.offsetX, event.offsetY);
+  hover(graph, event) {
+    const box = event.pointerType === "touch" ? null : graph.boxAt(event.offsetX, event.offsetY);
     if (box !== this.hoveredBox) {
+      this.unhover();
       this.hoveredBox = box;
-      this.graph.hovered = box?.call ?? null;
-      this.graph.draw();
+      this.hoveredGraph = graph;
+      graph.hovered = box?.call ?? null;
+      graph.draw();
       this.fillTip(box);
     }
     if (box) this.placeTip(event.clientX, event.clientY);
@@ -289,16 +401,16 @@ class Page {
 
   unhover() {
     if (!this.hoveredBox) return;
-    this.hoveredBox = this.graph.hovered = null;
+    this.hoveredBox = this.hoveredGraph.hovered = null;
     get("tip").hidden = true;
-    this.graph.draw();
+    this.hoveredGraph.draw();
   }
 
   fillTip(box) {
     get("tip").hidden = !box;
     if (!box) return;
     if (box.call) {
-      get("tip").replaceChildren(...this.about(box.call));
+      get("tip").replaceChildren(...this.about(box.call, this.hoveredGraph.tree));
     } else {
       const { unit } = this.chosen.column, text = `${GROUPED.format(box.count)} calls too narrow to draw`;
       const words = `${amount(box.width, unit)}. A click leads to the widest of them.`;
@@ -313,56 +425,97 @@ class Page {
     tip.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
   }
 
-  showDetails(call) {
-    get("details").replaceChildren(...this.about(call));
+  /** Of all what holds the most is told, since the head tells of all. */
+  showDetails(call, { tree }) {
+    const { place } = call, isCall = place >= 0 && !tree.isFolded(call), largest = place < 0 && this.largestSite();
+    if (largest) return get("details").replaceChildren(...this.aboutSite("Largest site", largest));
+    const parts = this.about(call, tree);
+    if (isCall) parts[0] = this.lead(parts[0], place);
+    get("details").replaceChildren(element("div", "about", ...parts), ...(isCall ? sourceOf(this.report, place) : []));
   }
 
-  about(call) {
-    const { tree, report, chosen } = this, numbers = element("dl", "numbers"), sums = tree.sums(call);
+  /** A name with a button behind it. */
+  lead(name, place) {
+    const button = element("button", "", "Callers and callees");
+    button.type = "button";
+    button.addEventListener("click", () => this.lookAround(place));
+    return element("div", "lead", name, ...(this.choice.around === place ? [] : [button]));
+  }
+
+  largestSite() {
+    const size = ({ own }) => (own.length > 1 ? Math.abs(own[1].value - own[0].value) : own[0].value);
+    return this.sites.reduce((most, row) => (size(row) > (most ? size(most) : 0) ? row : most), null);
+  }
+
+  /** A site with its source lines; of a library's site those of the program's own line that led there. */
+  aboutSite(what, row) {
+    if (!row) return [];
+    const { report, chosen } = this, { place, from } = row, numbers = element("dl", "numbers");
+    const yours = from >= 0 && report.sources.has(from) ? from : place;
+    numbers.append(...describeSite(chosen, row).map(([key, text]) => {
+      return element("div", "", element("dt", "", key), element("dd", "", text));
+    }));
+    const parts = [
+      this.lead(element("div", "name", `${what}: `, named(report.place.functions[place])), place),
+      element("div", "file", named(fileOf(report.place, place))), numbers,
+    ];
+    if (from >= 0) parts.splice(2, 0, element("div", "file", ...this.table.fromWords(from)));
+    if (chosen.hasSpread && row.own.length === 1 && row.own[0].isKnown) {
+      parts.push(errorBar(row.own[0], row.own[0].interval(), Math.max(chosen.whole[0].value, 1)));
+    }
+    return [element("div", "about", ...parts), ...sourceOf(report, yours)];
+  }
+
+  about(call, tree) {
+    const { report, chosen } = this, numbers = element("dl", "numbers"), sums = tree.sums(call);
     const row = ([key, text]) => element("div", "", element("dt", "", key), element("dd", "", text));
     numbers.append(...describe(tree, call).map(row));
-    const parts = [element("div", "name", named(nameOf(tree, call)))], file = fileOf(report.place, call.place);
+    const parts = [element("div", "name", named(nameOf(tree, call)))];
+    const file = tree.isFolded(call) ? foldedDetail(tree, call) : fileOf(report.place, call.place);
     if (file) parts.push(element("div", "file", named(file)));
     parts.push(numbers);
     if (chosen.hasSpread && sums.length === 1 && sums[0].isKnown) {
       const [side] = report.sides, most = Math.max(chosen.whole[0].interval(side)[1], 1);
-      parts.push(errorBar(sums[0], sums[0].interval(call === tree.root ? side : {}), most));
+      parts.push(errorBar(sums[0], sums[0].interval(call.place < 0 ? side : {}), most));
     }
     return parts;
   }
 
   // ---- Keys
 
-  key(event) {
-    const { tree } = this, call = this.graph.selected, siblings = call.parent ? tree.children(call.parent) : [call];
+  key(graph, event) {
+    const { tree } = graph, call = graph.selected, siblings = call.above ? tree.beneath(call.above) : [call];
     const at = siblings.indexOf(call);
+    const [deeper, back] = graph.isUpward ? ["ArrowUp", "ArrowDown"] : ["ArrowDown", "ArrowUp"];
     const next = {
-      ArrowDown: () => tree.children(call)[0],
-      ArrowUp: () => call.parent,
+      [deeper]: () => tree.beneath(call)[0],
+      [back]: () => call.above,
       ArrowLeft: () => siblings[at - 1],
       ArrowRight: () => siblings[at + 1],
       Home: () => siblings[0],
       End: () => siblings[siblings.length - 1],
     }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "Enter" || event.key === " ") this.zoomTo(call);
-    else if (next) this.move(next());
+    if (event.key === "Enter" || event.key === " ") this.zoomTo(call, graph);
+    else if (event.key === "c" && call.place >= 0 && !tree.isFolded(call)) this.lookAround(call.place);
+    else if (next) this.move(next(), graph);
     else return;
     event.preventDefault();
   }
 
   /** Selects a call; where it is not drawn, zooms out or in until it is. */
-  move(call) {
+  move(call, graph) {
     if (!call) return;
-    if (call.depth < this.graph.zoomed.depth) return this.select(call);
-    if (!this.graph.boxOf(call)) this.zoom(call.parent);
-    if (!this.graph.boxOf(call)) this.zoom(call);
-    this.select(call);
+    if (call.depth < graph.zoomed.depth) return this.select(call, graph);
+    if (!graph.boxOf(call)) this.zoom(call.above, graph);
+    if (!graph.boxOf(call)) this.zoom(call, graph);
+    this.select(call, graph);
   }
 
-  zoomTo(call) {
-    this.zoom(call);
-    get("spoken").textContent = `Zoomed. ${spoken(this.tree, call)}`;
+  zoomTo(call, graph) {
+    if (graph.tree.isFolded(call)) return this.unfold(graph, call);
+    this.zoom(call, graph);
+    get("spoken").textContent = `Zoomed. ${spoken(graph.tree, call)}`;
   }
 
   anyKey(event) {
@@ -375,7 +528,9 @@ class Page {
       this.search("");
     } else if (event.key === "Escape") {
       this.unhover();
-      this.zoomTo(this.tree.root);
+      if (this.isAround && get("reset").disabled) this.choose({ around: -1, zoom: [] });
+      else this.reset();
+      get("spoken").textContent = spoken(this.tree, this.tree.root);
     }
   }
 
@@ -384,7 +539,7 @@ class Page {
   setTheme(theme) {
     this.choice.theme = theme;
     this.paint();
-    this.graph.draw();
+    this.drawAll();
     this.keepAddress();
   }
 
@@ -393,12 +548,16 @@ class Page {
     if (theme === "system") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = theme;
     get("theme").textContent = `Theme: ${theme}`;
-    this.graph.paint(theme === "dark" || (theme === "system" && prefersDark) ? DARK : LIGHT);
+    for (const graph of [this.graph, this.upper]) {
+      graph.paint(theme === "dark" || (theme === "system" && prefersDark) ? DARK : LIGHT);
+    }
   }
 }
 
-readReport(get("data")).then((report) => {
-  window.report = new Page(report);
-}, (error) => {
-  get("waiting").textContent = `The report cannot be read: ${error.message}`;
-});
+try {
+  window.report = new Page(readReport(get("data")));
+} catch (error) {
+  for (const id of SECTIONS) get(id).hidden = true;
+  get("unread").textContent = `The report cannot be shown: ${error.message}. This is a table of the largest sites.`;
+  throw error;
+}

@@ -23,10 +23,10 @@ function change(row) {
   return row.own[1].value - row.own[0].value;
 }
 
-/** Shows rows of `sitesOf`, sorted; `onSite(place)` is called when one is chosen. */
+/** Shows rows of `sitesOf`, sorted; `onSite(place)` and `onAround(place)` are called when one is chosen. */
 class Table {
-  constructor(columns, body, more, count, onSort, onSite) {
-    Object.assign(this, { columns, body, count, more, onSort, onSite });
+  constructor(columns, body, more, count, { onSort, onSite, onAround }) {
+    Object.assign(this, { columns, body, count, more, onSort, onSite, onAround });
     Object.assign(this, { sort: "own", ascending: false, shown: ROWS_AT_ONCE });
     more.addEventListener("click", () => {
       this.append(this.shown, (this.shown += ROWS_AT_ONCE));
@@ -35,7 +35,6 @@ class Table {
 
   show(chosen, rows, found) {
     this.chosen = chosen;
-    this.place = chosen.report.place;
     this.kinds = (chosen.isDifference ? CHANGE_COLUMNS : PLAIN_COLUMNS).filter(({ key }) => {
       return chosen.hasSpread || (key !== "interval" && key !== "bar");
     });
@@ -151,12 +150,24 @@ class Table {
     name.type = "button";
     name.title = "Find it in the graph";
     name.addEventListener("click", () => this.onSite(at));
-    return element("td", "site", name, ...this.fileWords(at, 200), ...(row.from < 0 ? [] : this.fromWords(row.from)));
+    const from = row.from < 0 ? [] : this.fromWords(row.from);
+    return element("td", "site", this.aroundButton(at), name, ...this.fileWords(at, 200), ...from);
+  }
+
+  aroundButton(at) {
+    const button = element("button", "around");
+    Object.assign(button, { type: "button", title: "Callers and callees" });
+    button.ariaLabel = `Callers and callees of ${this.place.functions[at].slice(0, 200)}`;
+    button.addEventListener("click", () => this.onAround(at));
+    return button;
   }
 
   fileWords(at, most) {
-    const file = fileOf(this.place, at);
-    return file ? [" ", named(file, "place", most)] : [];
+    const file = fileOf(this.place, at, this.place.shortFiles);
+    if (!file) return [];
+    const shown = named(file, "place", most);
+    shown.title = fileOf(this.place, at).slice(0, 400);
+    return [" ", shown];
   }
 
   /** The line of the program's own that led there. */

@@ -78,14 +78,21 @@ class Groups {
   }
 }
 
+/** How much of a call's comes through each of a run that is folded, and how few are not worth it. */
+const RUN_SHARE = 0.995, FOLDED_LEAST = 3;
+/** How many calls common to all stay to be seen where they lead on to others, and where they lead to nothing else. */
+const KEPT_WITH_CALLS = 6, KEPT_ALONE = 12;
+
 /**
  * A tree to look at, worked out as far as it is looked at. A call has `place`, `parent`, `width`, `values` (one for
  * each side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is
- * the caller's.
+ * the caller's. Where `folds`, a run of calls, each the caller of the next, is shown as one, as the last of them: `run`
+ * has them, `above` is the call that is shown as its caller.
  */
 class Tree {
   constructor(chosen, hidden) {
     this.chosen = chosen;
+    this.folds = false;
     this.report = chosen.report;
     this.hidden = hidden;
     this.groups = new Groups(this.report.place.count);
@@ -101,7 +108,7 @@ class Tree {
   }
 
   sums(call) {
-    if (call === this.root) return this.chosen.whole;
+    if (call.place < 0) return this.chosen.whole;
     if (!call.sums) {
       call.sums = this.chosen.newSums();
       this.addTo(call, call.sums);
@@ -114,6 +121,80 @@ class Tree {
     return call.values.map((value, side) => {
       return this.children(call).reduce((rest, child) => rest - child.values[side], value);
     });
+  }
+
+  // ---- As it is shown, with runs of calls folded
+
+  /** The calls that are shown beneath one that is shown. */
+  beneath(call) {
+    return (call.beneath ??= this.children(call).map((child) => {
+      const run = this.folds && !child.isUnfolded ? this.runFrom(child, call) : [];
+      return Object.assign(run[run.length - 1] ?? child, { run, above: call });
+    }));
+  }
+
+  runFrom(first, above) {
+    const isCommon = above.place < 0 && first.width >= RUN_SHARE * above.width, run = [];
+    for (let call = first; call && (isCommon || this.isLibrary(call)); [call] = this.children(call)) {
+      if (call.width < RUN_SHARE * (isCommon ? above : first).width) break;
+      run.push(call);
+    }
+    if (isCommon && run.length) run.length -= this.keptOf(run);
+    return run.length < FOLDED_LEAST ? [] : run;
+  }
+
+  /** How many of the calls common to all stay: from the program's own innermost one on, where that is near. */
+  keptOf(calls) {
+    const hasCalls = this.children(calls[calls.length - 1]).length > 0;
+    const kept = calls.length - calls.findLastIndex((call) => !this.isLibrary(call));
+    const most = hasCalls ? KEPT_WITH_CALLS : KEPT_ALONE;
+    return Math.min(calls.length, kept <= most ? kept : hasCalls ? 1 : most);
+  }
+
+  isLibrary({ place }) {
+    return (this.report.place.flags[place] & (IS_PYTHON | IS_LIBRARY)) !== IS_PYTHON;
+  }
+
+  isFolded(call) {
+    return call.run?.length > 0;
+  }
+
+  /** Whether anything is folded, among what is wide. */
+  get hasRuns() {
+    const pending = [this.root];
+    for (let call; (call = pending.pop());) {
+      if (this.isFolded(call)) return true;
+      for (const child of this.beneath(call)) if (child.width >= this.root.width / 50) pending.push(child);
+    }
+    return false;
+  }
+
+  /** Forgets what was folded to see whether there is something. */
+  forget() {
+    const pending = [this.root];
+    for (let call; (call = pending.pop());) {
+      for (const child of call.beneath ?? []) pending.push(child);
+      call.beneath = undefined;
+      call.run = [];
+    }
+  }
+
+  /** Unfolds the run that is shown as `call`. */
+  unfold(call) {
+    for (const one of call.run) one.isUnfolded = true;
+    call.above.beneath = undefined;
+  }
+
+  /** Makes a call one that is shown: unfolds the run that it is in. */
+  show(call) {
+    const path = [];
+    for (let at = call; at.parent; at = at.parent) path.push(at);
+    for (let at = this.root; at !== call;) {
+      const { index } = path[path.length - 1 - at.depth], shown = this.beneath(at)[index];
+      if (shown.run.includes(call)) this.unfold(shown);
+      else at = shown;
+    }
+    return call;
   }
 
   /** The call at the end of a path of places from the root on, or as far as there is one. */
@@ -134,11 +215,11 @@ function pathOf(call) {
   return path.reverse();
 }
 
-/** Callers above what they call. */
+/** Callers above what they call: all, or what a function calls, whose outermost calls are `nodes`. */
 class CallersFirst extends Tree {
-  constructor(chosen, hidden) {
+  constructor(chosen, hidden, place = -1, nodes = [0]) {
     super(chosen, hidden);
-    this.root = this.call(-1, null, [0]);
+    this.root = this.call(place, null, nodes);
   }
 
   call(place, parent, nodes) {
@@ -173,14 +254,26 @@ class CallersFirst extends Tree {
 /**
  * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes of its callers; both
  * are worked out when a call is looked into, from `indexes`, their places in those of the call above.
+ * Of a function it has the callers, from its outermost calls on, which are `nodes`.
  */
 class CalledFirst extends Tree {
-  constructor(chosen, hidden) {
+  constructor(chosen, hidden, place = -1, nodes = null) {
     super(chosen, hidden);
-    const { entryCount, entryNode } = this.report, entries = [];
-    for (let entry = 0; entry < entryCount; entry++) if (chosen.widths[entry] > 0) entries.push(entry);
-    this.root = this.call(-1, null, [...entries.keys()], entries);
-    Object.assign(this.root, { entries, next: entries.map((entry) => this.visible(entryNode[entry])) });
+    const { entryNode, parent, end } = this.report, entries = [], next = [];
+    for (const node of nodes ?? [0]) {
+      this.addEntries(node, end[node], entries, next, nodes && this.visible(parent[node]));
+    }
+    this.root = this.call(place, null, [...entries.keys()], entries);
+    Object.assign(this.root, { entries, next: nodes ? next : entries.map((entry) => this.visible(entryNode[entry])) });
+  }
+
+  addEntries(from, end, entries, next, caller) {
+    const { firstEntry } = this.report;
+    for (let entry = firstEntry[from]; entry < firstEntry[end]; entry++) {
+      if (this.chosen.widths[entry] <= 0) continue;
+      entries.push(entry);
+      next.push(caller);
+    }
   }
 
   call(place, parent, indexes, entries) {
@@ -222,4 +315,15 @@ class CalledFirst extends Tree {
   addTo(call, sums) {
     for (const entry of this.opened(call).entries) this.chosen.add(sums, entry);
   }
+}
+
+/** The outermost calls of the function that a place is in, whatever their lines. */
+function callsOf(report, at) {
+  const { place: { functions, files }, nodeCount, nodePlace, end } = report, nodes = [];
+  const isOf = functions.map((name, other) => name === functions[at] && files[other] === files[at]);
+  for (let node = 1; node < nodeCount;) {
+    if (isOf[nodePlace[node]]) nodes.push(node);
+    node = isOf[nodePlace[node]] ? end[node] : node + 1;
+  }
+  return nodes;
 }

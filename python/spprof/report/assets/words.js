@@ -12,9 +12,10 @@ function named(text, className, most = 400) {
   return element("bdi", className, text.length > most ? `${text.slice(0, most)}…` : text);
 }
 
-function fileOf(place, at) {
-  if (at < 0 || !place.files[at]) return "";
-  return place.lines[at] > 0 ? `${place.files[at]}:${place.lines[at]}` : place.files[at];
+/** `files`: all of them, as they are or as tables show them. */
+function fileOf(place, at, files = place.files) {
+  if (at < 0 || !files[at]) return "";
+  return place.lines[at] > 0 ? `${files[at]}:${place.lines[at]}` : files[at];
 }
 
 function between([low, high], unit, write = amount) {
@@ -56,27 +57,55 @@ function errorBar(sum, ends, most) {
 
 /** Rows of [name, text] that describe a call. */
 function describe(tree, call) {
-  const { chosen } = tree, { unit } = chosen.column, sums = tree.sums(call), whole = tree.root;
-  const [main, detail] = amountWords(chosen, sums, call === whole ? tree.report.sides : []), rows = [["total", main]];
+  const { chosen, root } = tree, { unit } = chosen.column, sums = tree.sums(call), isAll = call.place < 0;
+  const [main, detail] = amountWords(chosen, sums, isAll ? tree.report.sides : []), rows = [["total", main]];
   if (detail) rows.push([sums.length > 1 ? "" : "interval", detail]);
-  const own = tree.own(call);
-  rows.push(["own", own.length > 1 ? signedAmount(own[1] - own[0], unit) : amount(own[0], unit)]);
-  if (call !== whole) {
-    rows.push([chosen.isDifference ? "width" : "share", `${percent(call.width, whole.width)} of all`]);
-    if (call.parent !== whole) rows.push(["", `${percent(call.width, call.parent.width)} of the call above`]);
+  const own = tree.own(call), isCaller = root.place >= 0 && tree instanceof CalledFirst;
+  if (!isCaller) rows.push(["own", own.length > 1 ? signedAmount(own[1] - own[0], unit) : amount(own[0], unit)]);
+  if (!isAll) {
+    rows.push([chosen.isDifference ? "width" : "share", `${percent(call.width, chosen.nodeWidths[0])} of all`]);
+    const { above } = call;
+    const name = above === root ? nameOf(tree, root).slice(0, 100) : "the call before";
+    if (above && above.place >= 0) rows.push(["", `${percent(call.width, above.width)} of ${name}`]);
   }
   const samples = sums.reduce((total, sum) => total + sum.samples, 0);
   if (chosen.hasSpread && samples) rows.push(["samples", amount(samples, "count")]);
   return rows;
 }
 
+/** Rows of [name, text] that describe a site. */
+function describeSite(chosen, { own, total }) {
+  const { unit } = chosen.column, [main, detail] = amountWords(chosen, own), last = own.length - 1;
+  const rows = [["own", main]];
+  if (detail) rows.push([own.length > 1 ? "" : "interval", detail]);
+  const share = percent(own[last].value, chosen.whole[last].value);
+  if (share) rows.push(["share", `${share} of all`]);
+  rows.push(["total", total.length > 1 ? signedAmount(total[1] - total[0], unit) : amount(total[0], unit)]);
+  return rows;
+}
+
+/** The source lines around a place, its own marked; nothing where the file has none. */
+function sourceOf(report, at) {
+  const found = report.sources.get(at), { lines, files } = report.place;
+  if (!found) return [];
+  const code = element("code", "", ...found.lines.map((text, index) => {
+    const number = found.first + index, line = element("span", "", element("span", "number", `${number}`), `${text}\n`);
+    if (number === lines[at]) line.setAttribute("aria-current", "true");
+    return line;
+  }));
+  const frame = element("pre", "source", code);
+  Object.assign(frame, { tabIndex: 0, role: "region", ariaLabel: `Source lines of ${files[at].slice(-100)}` });
+  return [frame];
+}
+
 /** What is announced of a call. */
 function spoken(tree, call) {
-  const place = tree.report.place, file = shortFile(place, call.place), count = tree.children(call).length;
+  const { place } = tree.report, isFolded = tree.isFolded(call), count = tree.beneath(call).length;
   const [main, detail] = amountWords(tree.chosen, tree.sums(call));
+  const file = isFolded ? foldedDetail(tree, call) : shortFile(place, call.place);
   const name = `${nameOf(tree, call).slice(0, 200)}${file ? `, ${file.slice(0, 200)}` : ""}`;
   return [
-    name, main, detail, percent(call.width, tree.root.width),
-    `level ${call.depth}`, count === 1 ? "1 call" : `${count} calls`,
+    name, main, detail, percent(call.width, tree.chosen.nodeWidths[0]),
+    `level ${call.row ?? call.depth}`, count === 1 ? "1 call" : `${count} calls`,
   ].filter(Boolean).join("; ");
 }

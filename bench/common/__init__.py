@@ -1,0 +1,1 @@
+"""What benchmarks share: intervals, processes that take orders, and the machine."""

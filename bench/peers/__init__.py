@@ -1,0 +1,1 @@
+"""What spprof costs and finds beside its peers: see __main__.py."""

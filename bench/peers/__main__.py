@@ -1,0 +1,152 @@
+"""What spprof costs and finds beside ddtrace, Pyroscope, memray, tracemalloc and scalene.
+
+make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [GENERATIONS=N]
+                 [VARIANTS="a;b"] [WORKLOADS="a;b"]
+
+    steady      extra CPU, in % of a core, beside services that allocate 100 MB a second
+    worst       loops that do nearly nothing but allocate, on 1, 2 and 8 threads
+    programs    pyperformance's programs, and their geometric mean
+    truth       which site holds how much, by each profiler, beside memray's full trace
+    live        malloc and free beside 10³ … 10⁷ live samples
+    startup     CPU time of starting, by each profiler's own runner
+    files       writing and reading a large snapshot (bench/files.py)
+
+Every finished unit (a workload in one generation of fresh processes) is a line in build/bench/peers/PART.jsonl and is
+not measured again for the same sources. The tables go into docs/benchmarks.md, the charts beside it. A peer that does
+not install or fails in a workload is a line that says why.
+
+CPU time of workers that take turns (rounds.py), beside the mean of two without a profiler: what "none again" has is the
+method's own error, and nothing smaller is to be believed. Intervals are by bootstrap over processes, then rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from common.machine import describe, load_per_core
+
+from peers import install, tables
+from peers.charts import Chart, svg
+from peers.costs import PROGRAMS_PART, WORST_PART
+from peers.files import FILES_PART
+from peers.kept import about
+from peers.live import LIVE_PART
+from peers.places import BUILD, PAGE
+from peers.run import Run
+from peers.startup import STARTUP_PART
+from peers.steady import STEADY_PART
+from peers.truth import TRUTH_PART
+
+MOST_LOAD = 0.5
+"""Of a core, on average over the last minute."""
+PATIENCE_SECONDS = 180
+"""In which the load of building and installing leaves the average."""
+
+
+class Part(Protocol):
+    """What one table needs."""
+
+    @property
+    def name(self) -> str: ...
+
+    def measure(self, run: Run) -> None: ...
+
+    def table(self, run: Run) -> str:
+        """Empty where nothing was measured."""
+
+    def chart(self, run: Run) -> Chart | None: ...
+
+
+PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART, LIVE_PART, STARTUP_PART, FILES_PART)
+
+
+def wait_for_quiet() -> None:
+    """SystemExit: the machine does something else."""
+    latest = time.monotonic() + PATIENCE_SECONDS
+    while load_per_core() > MOST_LOAD:
+        if time.monotonic() > latest:
+            sys.exit(f"the load average is {load_per_core():.2f} a core: measure below {MOST_LOAD}, or with ANYWAY=1")
+        print(f"waiting: the load average is {load_per_core():.2f} a core", flush=True)
+        time.sleep(10)
+
+
+def asked_for(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__.split("\n", 1)[0])
+    parser.add_argument("parts", nargs="*", help="all of them unless some are named")
+    parser.add_argument("--again", action="store_true", help="measure what has a result for these sources, too")
+    parser.add_argument("--quick", action="store_true", help="try everything; nothing goes into docs")
+    parser.add_argument("--anyway", action="store_true", help="measure on a busy machine")
+    parser.add_argument("--tables", action="store_true", help="measure nothing, write the tables of what is kept")
+    parser.add_argument("--generations", type=int, default=0, help="fresh processes of each variant and workload")
+    parser.add_argument("--variants", default="", help="names with ; between, instead of each part's own")
+    parser.add_argument("--workloads", default="", help="names with ; between, of those parts that have several")
+    parser.add_argument(
+        "--results", type=Path, default=BUILD / "peers", help="the folder of what is kept; docs stay as they are"
+    )
+    return parser.parse_args(words)
+
+
+def names_in(text: str) -> list[str]:
+    return [name.strip() for name in text.split(";") if name.strip()]
+
+
+def run_of(asked: argparse.Namespace) -> Run:
+    results: Path = asked.results / "quick" if asked.quick else asked.results
+    page = PAGE
+    if asked.quick or results != BUILD / "peers":
+        results.mkdir(parents=True, exist_ok=True)
+        page = results / PAGE.name
+        page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    return Run(
+        results=results,
+        page=page,
+        charts=page.parent,
+        about=about(),
+        is_quick=asked.quick,
+        again=asked.again,
+        generations=asked.generations,
+        variants=names_in(asked.variants),
+        chosen=names_in(asked.workloads),
+        uninstalled={} if asked.tables else install.install(),
+    )
+
+
+def main(words: Sequence[str]) -> None:
+    asked = asked_for(words)
+    unknown = set(asked.parts) - {part.name for part in PARTS}
+    if unknown:
+        sys.exit(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(part.name for part in PARTS)}")
+    run = run_of(asked)
+    if not (asked.anyway or asked.quick or asked.tables):
+        wait_for_quiet()
+    print(describe(), flush=True)
+    if load_per_core() > MOST_LOAD and not asked.tables:
+        print("THE MACHINE IS BUSY: these figures show that everything works, and nothing else", flush=True)
+    for part in PARTS:
+        if asked.parts and part.name not in asked.parts:
+            continue
+        if not asked.tables:
+            part.measure(run)
+        show(part, run)
+
+
+def show(part: Part, run: Run) -> None:
+    """What is kept of it, on the screen and on the page."""
+    table, chart = part.table(run), part.chart(run)
+    if not table:
+        return
+    print(f"\n{table}\n", flush=True)
+    if chart:
+        name = f"bench-{part.name}.svg"
+        (run.charts / name).write_text(svg(chart), encoding="utf-8")
+        table = f"![{chart.title}]({name})\n\n{table}"
+    tables.write_between(run.page, part.name, table)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,110 @@
+"""What steady loads must cost, from what was counted and timed elsewhere:
+
+    calls a second × instructions a call × time of an instruction  +  samples a second × time of a sample
+
+Instructions are callgrind's (bench/instructions.py). The time of one is that of malloc and free without us, divided by
+its instructions. The time of a sample with its free is taken in place: one after each millisecond of other work.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from peers.kept import Unit
+from peers.places import BENCH, HERE, ROOT, compile_shared
+from peers.variants import compiled
+
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))  # before bench, which has a program of the same name
+import instructions
+
+NAME = "derived"
+STATES = {"patched": "patched", "preloaded": "preloaded"}
+
+
+class Basis(NamedTuple):
+    """What the derivation starts from."""
+
+    malloc_free: dict[str, float]
+    """Instructions more than none, by "patched", "preloaded" and "empty preload"."""
+    object_malloc_free: dict[str, float]
+    ns_an_instruction: float
+    us_a_sample: float
+
+
+def measure(is_quick: bool) -> Unit:
+    """A unit of its own; without valgrind it says why there is none."""
+    valgrind = instructions.find_valgrind()
+    if valgrind is None:
+        return Unit(NAME, 0, {}, {NAME: "valgrind is missing: make build/deps/valgrind, or apt-get install valgrind"})
+    try:
+        return Unit(NAME, 0, {NAME: basis_of(valgrind, is_quick)._asdict()})
+    except subprocess.CalledProcessError as error:
+        return Unit(NAME, 0, {}, {NAME: f"cannot count: {error}"})
+
+
+def basis_of(valgrind: instructions.Valgrind, is_quick: bool) -> Basis:
+    with tempfile.TemporaryDirectory() as name:
+        loops = instructions.compile_loops(valgrind, Path(name))
+        counted = {
+            variant.name: instructions.count(valgrind, variant, loops, 100 if is_quick else instructions.TURNS)
+            for variant in instructions.variants(compiled().engine, compiled().empty_preload)
+            if variant.name in ("none", "empty preload", *STATES)
+        }
+    none = counted.pop("none")
+    timed = times(100 if is_quick else 2000)
+    return Basis(
+        {name: counts["malloc_free"].total - none["malloc_free"].total for name, counts in counted.items()},
+        {
+            name: counts["object_malloc_free"].total - none["object_malloc_free"].total
+            for name, counts in counted.items()
+        },
+        timed["pair_ns"] / none["malloc_free"].total,
+        timed["sample_us"],
+    )
+
+
+def times(repeats: int) -> dict[str, float]:
+    """Of a pair without us, back to back, and of a sample in place."""
+    engine = Path(compiled().engine)
+    options = ["-std=gnu11", f"-iquote{ROOT / 'include'}", str(engine), f"-Wl,-rpath,{engine.parent}"]
+    library = compile_shared(BENCH / "specimens" / "forced_sample.c", *options)
+    command = [sys.executable, str(HERE / "sample_in_place.py"), str(library), str(repeats)]
+    found: dict[str, float] = json.loads(subprocess.check_output(command, encoding="utf-8"))
+    return found
+
+
+def newest(units: Sequence[Unit]) -> Basis | None:
+    found = [unit.measured[NAME] for unit in units if NAME in unit.measured]
+    return Basis(**found[-1]) if found else None
+
+
+def percent_of(basis: Basis | None, variant: str, calls: int, bytes_a_second: int, is_python: bool) -> float | None:
+    """% of a core; None for what has no derivation."""
+    if basis is None:
+        return None
+    if variant == "empty preload":
+        return 100 * calls * basis.malloc_free[variant] * basis.ns_an_instruction / 1e9
+    kind, _, state = variant.partition(", ")
+    words = kind.split()
+    if words[0] != "spprof" or len(words) != 2:
+        return None
+    a_call = basis.malloc_free[state] + (basis.object_malloc_free[state] if is_python else 0)
+    samples = bytes_a_second / (int(words[1]) * 1024)
+    return 100 * (calls * a_call * basis.ns_an_instruction / 1e9 + samples * basis.us_a_sample / 1e6)
+
+
+def explain(basis: Basis | None) -> str:
+    if basis is None:
+        return "Derived: not measured."
+    added = ", ".join(f"{name} {count:+.1f}" for name, count in basis.malloc_free.items())
+    return (
+        f"Derived: instructions a malloc and free (`python bench/instructions.py`: {added}; in Python those of the "
+        f"hooks on top) × calls a second × {basis.ns_an_instruction:.3f} ns, and samples a second × "
+        f"{basis.us_a_sample:.2f} µs, which a sample and its free take after a millisecond of other work."
+    )

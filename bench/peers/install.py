@@ -1,0 +1,43 @@
+"""Installs the programs and the peers, one by one: what does not install is a row of the tables, not the end."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from peers.places import REQUIREMENTS
+
+
+def requirements(text: str) -> dict[str, str]:
+    """Requirements by the name of the project, in lower case; comments are left out."""
+    lines = [line.partition("#")[0].strip() for line in text.splitlines()]
+    return {re.split(r"[=<>~!\[; ]", line)[0].lower(): line for line in lines if line}
+
+
+def install(file: Path = REQUIREMENTS) -> dict[str, str]:
+    """Why a project could not be installed, by its name; an installed one costs nothing."""
+    failed = {}
+    marks = Path(sys.prefix) / "installed-by-one"
+    marks.mkdir(exist_ok=True)
+    for name, requirement in requirements(file.read_text(encoding="utf-8")).items():
+        mark = marks / name
+        if mark.exists() and mark.read_text() == requirement:
+            continue
+        print(f"installing {requirement}", flush=True)
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-input"]
+        ran = subprocess.run(
+            [*pip, "--constraint", str(file), requirement], capture_output=True, encoding="utf-8", check=False
+        )
+        if ran.returncode == 0:
+            mark.write_text(requirement)
+        else:
+            failed[name] = reason_of_pip(ran.stderr)
+    return failed
+
+
+def reason_of_pip(said: str) -> str:
+    """Its first error, which names the cause; the last line is often advice."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "pip said nothing")

@@ -1,0 +1,44 @@
+"""What a sample and its free take after a millisecond of other work, and a malloc and free without us back to back.
+
+python bench/peers/sample_in_place.py LIBRARY REPEATS     LIBRARY: bench/specimens/forced_sample.c
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import statistics
+import sys
+
+BACK_TO_BACK = 100_000
+KIB = 1024
+OTHER = bytearray(2 * KIB * KIB)
+"""More than a core's caches hold of it beside the rest."""
+
+
+def other_work() -> int:
+    """A millisecond or so."""
+    names = {number: str(number) for number in range(2000)}
+    return OTHER.count(0) + len(names)
+
+
+def main() -> None:
+    library = ctypes.CDLL(sys.argv[1])
+    library.pair_nanoseconds.restype = ctypes.c_double
+    library.pair_nanoseconds.argtypes = [ctypes.c_bool, ctypes.c_long]
+    pair_ns = min(library.pair_nanoseconds(False, BACK_TO_BACK) for _ in range(20))
+    import spprof.memprof
+
+    spprof.memprof.start(sampling_rate_kb=KIB * KIB)
+    samples, others = [], []
+    for _ in range(int(sys.argv[2])):
+        other_work()
+        samples.append(library.pair_nanoseconds(True, 1))
+        other_work()
+        others.append(library.pair_nanoseconds(False, 1))
+    sample_us = (statistics.median(samples) - statistics.median(others)) / 1000
+    print(json.dumps({"pair_ns": pair_ns, "sample_us": sample_us}))
+
+
+if __name__ == "__main__":
+    main()

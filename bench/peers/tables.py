@@ -1,0 +1,54 @@
+"""Numbers as the tables show them, and where on the page the tables go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from common.intervals import Interval
+
+END = "<!-- end -->"
+
+
+def percent_more(ratio: Interval) -> str:
+    """+1.8 (1.4 – 2.1), or where it is more than twice as much ×2.4 (2.3 – 2.6)."""
+    if ratio.middle >= 2:
+        return f"×{ratio.middle:.1f} ({ratio.low:.1f} – {ratio.high:.1f})"
+    middle, low, high = (100 * (value - 1) for value in ratio)
+    return signed(Interval(middle, low, high), 1)
+
+
+def signed(value: Interval, digits: int) -> str:
+    middle, low, high = f"{value.middle:+.{digits}f}", f"{value.low:.{digits}f}", f"{value.high:.{digits}f}"
+    return f"{minus(middle)} ({minus(low)} – {minus(high)})"
+
+
+def minus(number: str) -> str:
+    """With a minus of a digit's width; zero has none."""
+    if not number.strip("+-0."):
+        number = number.lstrip("+-")
+    return number.replace("-", "−")
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    return "\n".join([*lines, *(f"| {' | '.join(cell(text) for text in row)} |" for row in rows)])
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def write_between(page: Path, part: str, text: str) -> None:
+    """Puts it between the part's marks; everything else stays. LookupError: the page has no such marks."""
+    before, mark, behind = page.read_text(encoding="utf-8").partition(beginning(part))
+    _, end, after = behind.partition(END)
+    if not mark or not end:
+        raise LookupError(f"{page} has no {beginning(part)} with an {END} behind it")
+    aside = page.with_suffix(".partial")
+    aside.write_text(f"{before}{mark}\n\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
+    aside.replace(page)
+
+
+def beginning(part: str) -> str:
+    return f"<!-- bench-peers: {part} -->"

@@ -1,0 +1,150 @@
+"""What a run says at its end of its other processes: the files, largest first; who left none, and why; which Python
+programs were started and not profiled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from child import TIMEOUT_SECONDS
+from spprof import _engine
+from spprof.cli import family
+from spprof.cli.family import FAILED, IDLE, LEFT_OUT, REPLACED, RUNS, WROTE, Process
+
+SPECIMENS = Path(__file__).parent.parent / "specimens" / "cli_family"
+GONE = 2**22 + 1
+"""No process: above the kernel's largest pid."""
+
+
+def told(*processes: Process, lost: int = 0, own: int = 5 << 20) -> list[str]:
+    return list(family.lines(own, "/x/a.pb.gz", lambda pid: f"/x/a.{pid}.pb.gz", ([*processes], lost), "bytes"))
+
+
+def wrote(pid: int, mebibytes: int) -> Process:
+    return Process(pid, WROTE, mebibytes << 20, "")
+
+
+def test_nothing_is_said_where_there_were_no_other_processes():
+    assert told() == []
+
+
+def test_files_are_told_largest_first_with_the_next_command():
+    assert told(wrote(7, 3), wrote(8, 40)) == [
+        "3 processes wrote files, the largest first:",
+        "   40.0 MiB  /x/a.8.pb.gz",
+        "    5.0 MiB  /x/a.pb.gz",
+        "    3.0 MiB  /x/a.7.pb.gz",
+        "the largest: spprof table /x/a.8.pb.gz",
+    ]
+    many = told(*(wrote(pid, 1) for pid in range(100, 120)))
+    assert many[0] == "21 processes wrote files, the largest first:"
+    assert many[1] == "    5.0 MiB  /x/a.pb.gz"
+    assert many[-2:] == ["   16.0 MiB  in 16 more", "the largest: spprof table /x/a.pb.gz"]
+
+
+def test_who_left_no_file_is_told_with_the_reason():
+    assert told(
+        Process(os.getpid(), RUNS, 0, ""),
+        Process(GONE, RUNS, 0, ""),
+        Process(3, FAILED, 0, ""),
+        *(Process(pid, IDLE, 0, "") for pid in range(10, 17)),
+        Process(4, REPLACED, 0, ""),
+        lost=2,
+    ) == [
+        f"1 process left no file: still running, to write when they end ({os.getpid()})",
+        f"1 process left no file: ended without Python's own end (killed, or os._exit in native code) ({GONE})",
+        "1 process left no file: could not write (3)",
+        "1 process left no file: became another program, and nothing was sampled (4)",
+        "7 processes left no file: allocated too little to be sampled (10, 11, 12, 13, 14, …)",
+        "2 more processes or programs are not listed",
+    ]
+
+
+def test_python_programs_that_were_not_profiled_are_counted():
+    programs = ["python -m app"] * 3 + ["gunicorn\n"] + [f"python {letter}.py" for letter in "abcdef"]
+    assert told(*(Process(1, LEFT_OUT, 0, text) for text in programs)) == [
+        "10 Python programs were started and not profiled: python -m app (3 times); gunicorn\\n; python a.py; "
+        "python b.py; python c.py; and 3 more"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "expected"),
+    [
+        (sys.executable, ["python", "-X", "dev", "/srv/app.py", "a"], "python app.py a"),
+        (sys.executable.encode(), ["python", "-m", "celery", "worker"], "python -m celery"),
+        ([b"/nowhere/python3", sys.executable.encode()], [b"python", b"-c", b"a\nb"], "python -c a"),
+        (sys.executable, ["python"], "python"),
+        (sys.executable, ["p", "-c", "from multiprocessing.resource_tracker import main"], None),
+        (sys.executable, ["p", "-c", "from multiprocessing.forkserver import main"],
+         "the fork server of multiprocessing, with all its workers"),
+        (sys.executable, ["p", "-c", "from multiprocessing.spawn import spawn_main", "--fork"],
+         "a worker of multiprocessing (spawn)"),
+        ("/bin/sh", ["sh", "-c", "python x.py"], None),
+        ("/dev/null", ["x"], None),
+        ("/nowhere/at/all", ["x"], None),
+    ],
+)  # fmt: skip
+def test_python_programs_are_known_by_what_starts_them(program, words, expected):  # type: ignore[no-untyped-def]
+    assert family._told_python(program, words) == expected
+
+
+def test_a_script_of_python_is_known_by_its_first_line(tmp_path: Path):
+    for name, first, expected in (
+        ("gunicorn", "#!/usr/bin/env python3", "gunicorn"),
+        ("tool", "#!/bin/sh", None),
+        ("data", "python", None),
+        ("n" * 100, "#!/venv/bin/python", "n" * 59 + "…"),
+    ):
+        script = tmp_path / name
+        script.write_text(f"{first}\n")
+        assert family._told_python(script, [name]) == expected
+    os.mkfifo(tmp_path / "fifo")
+    assert family._told_python(tmp_path / "fifo", ["fifo"]) is None  # and nothing waits
+
+
+def test_a_run_ends_with_its_processes(tmp_path: Path):
+    finished = subprocess.run(
+        [sys.executable, "-m", "spprof", "run", "--rate-kb", "64", "-o", "a.pb.gz", str(SPECIMENS / "workers.py")],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_SECONDS,
+        check=True,
+    )
+    pids = dict(pair.split("=") for pair in finished.stdout.split())
+    text = finished.stderr.replace("spprof: ", "")
+    files = {name: f"a.{pid}.pb.gz" for name, pid in pids.items() if (tmp_path / f"a.{pid}.pb.gz").exists()}
+    assert {"small", "middle", "large"} <= set(files) <= {"small", "middle", "large", "idle", "became"}
+    said = text[text.index(f"{len(files) + 1} processes wrote files, the largest first:\n") :].splitlines()
+    told_files = [line.split()[-1] for line in said[1:4]]
+    assert told_files == [files["large"], files["middle"], files["small"]]
+    assert f"the largest: spprof table {files['large']}" in said
+    ended = "ended without Python's own end (killed, or os._exit in native code)"
+    became = "became another program, and nothing was sampled"
+    for name, why in (("killed", ended), ("became", became), ("idle", "allocated too little to be sampled")):
+        # With a small chance these sample something themselves, and then leave a file.
+        assert (f"1 process left no file: {why} ({pids[name]})" in said) is (name not in files)
+    programs = "python -c pass (2 times); python -m this (2 times); command"
+    assert said[-1] == f"5 Python programs were started and not profiled: {programs}"
+
+
+def test_records_beyond_the_table_are_counted(tmp_path: Path):
+    code = (
+        "from spprof import _engine\n"
+        "assert _engine.family_records() == ([], 0) and _engine.family_add(1, 2, b'') == -1\n"
+        "assert _engine.family_open() and _engine.family_open()\n"
+        "numbers = [_engine.family_add(1, at, b'x' * at) for at in range(5000)]\n"
+        "assert numbers == [*range(4096), *[-1] * 904], numbers[-1]\n"
+        "_engine.family_set(4095, 7, 2**64 - 1); _engine.family_set(-1, 7, 1); _engine.family_set(4096, 7, 1)\n"
+        "records, lost = _engine.family_records()\n"
+        "import os\n"
+        "assert lost == 904 and records[0] == (os.getpid(), 1, 0, b'') and len(records[200][3]) == 104\n"
+        "assert records[4095][1:3] == (7, 2**64 - 1)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=TIMEOUT_SECONDS, check=True)
+    assert _engine.family_records() == ([], 0)

@@ -1,0 +1,28 @@
+"""Which state of the repository's files a result is for."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def git(*words: str) -> list[str]:
+    """What git prints, split at zero bytes. Nothing where there is no git or no repository."""
+    asked = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
+    return asked.stdout.split("\0")
+
+
+def commit() -> str:
+    return git("rev-parse", "--short=10", "HEAD")[0].strip() or "unknown"
+
+
+def digest(*below: str) -> str:
+    """A hash of the repository's files but its documents, as they are on the disk: all of them, or those ``below``."""
+    hashed = hashlib.sha256()
+    for name in sorted(git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *below)):
+        if name and not name.endswith(".md") and (ROOT / name).is_file():
+            hashed.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return hashed.hexdigest()[:10]
