@@ -1,7 +1,13 @@
-"""What starting costs where much is loaded: milliseconds of start, restart, a snapshot's rescan, and a later dlopen.
+"""What starting costs: an empty program's CPU time more than plain Python's; and where much is loaded, milliseconds of
+start, restart, a snapshot's rescan, and a later dlopen.
 
-    make bench                          or      .venv/bin/python bench/start.py
+    make bench                          or      .venv/bin/python bench/start.py [ROUNDS]
 
+First: fresh processes of all variants take turns; the CPU time (user and system) of each and its children, less that of
+the plain Python of the same round. Medians, and where the true ones lie with 95 % (of the order of the differences, no
+shape assumed). Below it the modules that each imports and plain Python does not, as ``-X importtime`` lists them.
+
+Second: where much is loaded.
 Each process loads 300 small libraries that call malloc, realloc and free, then starts and patches all of them. Medians
 of many processes, with the middle half in brackets. The rescan is a snapshot beside one of a process without native
 following; dlopen is of a library not loaded before, beside the same in a process that never started.
@@ -10,12 +16,16 @@ following; dlopen is of a library not loaded before, beside the same in a proces
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
+import resource
 import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 SPECIMEN = Path(__file__).parent / "specimens" / "small_library.c"
@@ -39,13 +49,12 @@ def milliseconds(call):
 
 times = {}
 if mode != "none":
-    import spprof.memprof as memprof
-
-    times["imports"] = milliseconds(lambda: __import__("spprof.heap.snapshot"))
+    times["imports"] = milliseconds(lambda: __import__("spprof.memprof"))
+    from spprof import memprof
     times["start"] = milliseconds(lambda: memprof.start(native=mode))
     if mode == "patch":
         assert memprof.get_stats().native_mode == "patch", memprof.get_stats()
-    memprof.get_snapshot()
+    times["first snapshot"] = milliseconds(memprof.get_snapshot)
     times["snapshot"] = milliseconds(memprof.get_snapshot)
     memprof.stop()
     times["restart"] = milliseconds(lambda: memprof.start(native=mode))
@@ -58,6 +67,7 @@ ROWS = [
     ("the imports of a first start", "patch", "imports"),
     ("start, the first, after its imports", "patch", "start"),
     ("start again after stop", "patch", "restart"),
+    ("the first get_snapshot, with its modules", "patch", "first snapshot"),
     ("get_snapshot, which looks at all objects", "patch", "snapshot"),
     ('get_snapshot with native="off"', "off", "snapshot"),
     ("dlopen of one more, sampling", "patch", "dlopen"),
@@ -83,7 +93,74 @@ def run(folder: Path, mode: str) -> dict[str, float]:
     return times
 
 
+# ---- An empty program
+
+ROUNDS = 41
+EMPTY = "empty.py"
+START = "import spprof.memprof; spprof.memprof.start()"
+COMMAND = str(Path(sys.executable).parent / "spprof")
+VARIANTS = {
+    "python empty.py, once more": [sys.executable, EMPTY],
+    "import spprof": [sys.executable, "-c", "import spprof"],
+    "memprof.start()": [sys.executable, "-c", START],
+    "start, get_snapshot, print": [sys.executable, "-c", f"{START}; print(spprof.memprof.get_snapshot())"],
+    "spprof run empty.py": [COMMAND, "run", "-f", "-o", "empty.pb.gz", EMPTY],
+    "spprof run --cpu empty.py": [COMMAND, "run", "--cpu", "-f", "-o", "empty.pb.gz", EMPTY],
+}
+
+
+def cpu_milliseconds(command: list[str], folder: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=folder, env=plain_environment(), check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e3
+
+
+def plain_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+
+
+def median_interval(values: list[float]) -> tuple[float, float]:
+    """Where the median lies with 95 %, by the ranks that a sample's values on either side of it may have."""
+    count, ordered = len(values), sorted(values)
+    reach = math.ceil(0.98 * math.sqrt(count) + 0.5)
+    return ordered[max(count // 2 - reach, 0)], ordered[min(count // 2 + reach, count - 1)]
+
+
+def imported(command: list[str], folder: Path) -> set[str]:
+    environment = {**plain_environment(), "PYTHONPROFILEIMPORTTIME": "1"}
+    told = subprocess.run(command, cwd=folder, env=environment, check=True, capture_output=True, text=True).stderr
+    return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", told, re.MULTILINE))
+
+
+def print_empty_programs(rounds: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / EMPTY).write_text("pass\n")
+        plain = [sys.executable, EMPTY]
+        more: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+        alone = []
+        for _ in range(rounds):
+            alone.append(cpu_milliseconds(plain, folder))
+            for variant, command in VARIANTS.items():
+                more[variant].append(cpu_milliseconds(command, folder) - alone[-1])
+        print(f"\n{'CPU of an empty program':<30} {'ms, median':>10}   95 %")
+        print(f"  {'python empty.py':<28} {statistics.median(alone):>10.1f}")
+        for variant, values in more.items():
+            low, high = median_interval(values)
+            print(f"  {variant:<28} {statistics.median(values):>+10.1f}   [{low:+.1f}, {high:+.1f}]")
+        known = imported(plain, folder)
+        for variant in ("memprof.start()", "spprof run empty.py"):
+            print(f"\n{variant} imports:")
+            print(textwrap.fill(" ".join(sorted(imported(VARIANTS[variant], folder) - known)), 118))
+
+
 def main() -> None:
+    print_empty_programs(int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)
+    print_loaded()
+
+
+def print_loaded() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         compile_libraries(folder)

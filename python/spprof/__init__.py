@@ -26,14 +26,19 @@ except ModuleNotFoundError as error:
     )
     raise ImportError(f"spprof has no extension module here ({__file__}): {remedy}") from error
 
-from spprof import memprof
+from spprof import on_demand as _on_demand
 from spprof._engine import VERSION as __version__  # noqa: N811
-from spprof.cpu import Profiler, is_active, profile, start, stats, stop
-from spprof.cpu_time.profile import Profile
-from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
+
+if not _on_demand.is_command():
+    _on_demand.keep_all()
+    from spprof import memprof
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof import memprof
+    from spprof.cpu import Profiler, is_active, profile, start, stats, stop
+    from spprof.cpu_time.profile import Profile
+    from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
 
 __all__ = [
@@ -55,11 +60,21 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
+    _HOMES = {
+        "Profile": "spprof.cpu_time.profile",
+        "TopFunction": "spprof.rows",
+        **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
+        **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),
+    }
 
-    def __getattr__(name: str) -> object:
-        """The type of a row, which only type checkers need, imported when asked for."""
-        if name != "TopFunction":
+    def __getattr__(name):
+        """What is exported of another module, which runs when it is asked for."""
+        if name in ("cpu", "memprof"):
+            return _on_demand.load(f"spprof.{name}")
+        if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof.rows import TopFunction
+        found = globals()[name] = getattr(_on_demand.load(_HOMES[name]), name)
+        return found
 
-        return TopFunction
+    def __dir__():
+        return sorted({*globals(), *__all__})

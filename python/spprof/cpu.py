@@ -12,8 +12,8 @@ Each thread has a timer on its own CPU clock, and is asked where it is each ``in
 weighs what the thread used since the one before. One profiler serves the whole process, all threads of it: these
 functions may be called from any thread. It may run beside the heap profiler (``spprof.memprof``).
 
-Importing this module imports all that it will ever need, of this package and of others: a profile does not show it, and
-nothing is read when the program has changed its root, used up its descriptors or been upgraded on disk.
+Importing this package brings all that it will ever need into memory (``spprof.on_demand``): nothing is read later, when
+the program has changed its root, used up its descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
@@ -23,11 +23,8 @@ import os
 import warnings
 
 from spprof import _engine, environment
-from spprof.cpu_time.decorator import decorate
-from spprof.cpu_time.profile import take
 from spprof.cpu_time.thread_names import ids, python_names
-from spprof.formats import format_of
-from spprof.results import CpuStats
+from spprof.on_demand import keep_all, module
 from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
@@ -35,9 +32,16 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Union
 
+    from spprof import formats, results
+    from spprof.cpu_time import decorator
+    from spprof.cpu_time import profile as profiles
     from spprof.cpu_time.profile import Profile
+    from spprof.results import CpuStats
 
     Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
+else:
+    decorator, profiles = map(module, ("spprof.cpu_time.decorator", "spprof.cpu_time.profile"))
+    formats, results = map(module, ("spprof.formats", "spprof.results"))
 
 _INTERVAL_MAX_MS = 1000
 _MODES = ("cpu", "wall")
@@ -48,7 +52,7 @@ class Output:
 
     def __init__(self, path: Path) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
-        self._format = format_of(self._path)
+        self._format = formats.format_of(self._path)
         self._pid = os.getpid()
 
     @property
@@ -119,7 +123,7 @@ def is_active() -> bool:
 def stats() -> CpuStats:
     """Return the profiler's counters, of the running profile or of the last. Zeros before the first start."""
     counters = _engine.cpu_stats()
-    return CpuStats(
+    return results.CpuStats(
         is_active=_engine.cpu_is_active(),
         mode=counters["mode"],
         interval_ms=counters["interval_ns"] / 1e6,
@@ -201,13 +205,13 @@ def running() -> Profile:
         raise RuntimeError("there is no profile; call spprof.start() first")
     session = _own_session()
     if session is None:
-        return take(python_names(), set(), ids())
-    return take({**session.names, **python_names()}, session.threads_before, ids())
+        return profiles.take(python_names(), set(), ids())
+    return profiles.take({**session.names, **python_names()}, session.threads_before, ids())
 
 
 def _nothing() -> Profile:
     """An empty profile, the same each time: a decorated function makes one at each call."""
-    empty: Profile = _engine.kept().get("empty profile") or take({}, set(), set())
+    empty: Profile = _engine.kept().get("empty profile") or profiles.take({}, set(), set())
     _engine.kept()["empty profile"] = empty
     return empty
 
@@ -232,8 +236,8 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
         profiler = Profiler(*given, **settings)
-        return lambda wrapped: decorate(wrapped, profiler, BY_THREAD)
-    return decorate(function, Profiler(*arguments, **settings), BY_THREAD)
+        return lambda wrapped: decorator.decorate(wrapped, profiler, BY_THREAD)
+    return decorator.decorate(function, Profiler(*arguments, **settings), BY_THREAD)
 
 
 # ---- Starting and finishing
@@ -241,6 +245,7 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
     """Begin a session, and return what gives the ticks: "timer" or "thread"."""
+    keep_all()
     session = _Session(output, environment.keeps_from_starting())
     ticks = "timer" if session.is_off else _engine.cpu_start(interval_ns, mode, native)
     kept, first = _engine.kept(), object()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import suppress
 
 from spprof import _engine
 
@@ -32,8 +31,10 @@ def keeps_from_starting() -> bool:
         return False
     said = object()
     if _engine.kept().setdefault("said that it is off", said) is said:
-        with suppress(Exception):
+        try:  # noqa: SIM105  # contextlib imports a good deal
             warnings.warn(f"{IS_OFF}: profiles and snapshots are empty", RuntimeWarning, _our_depth())
+        except Exception:
+            pass
     return True
 
 

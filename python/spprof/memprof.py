@@ -11,38 +11,36 @@ An allocation is sampled with a probability that grows with its size, one each `
 average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
 (``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
-Importing this module imports all that it will ever need, of this package and of others: a profile does not show it, and
-nothing is read when the program has changed its root, used up its descriptors or been upgraded on disk.
+Importing this module brings all that it will ever need into memory (``spprof.on_demand``), and runs what a start needs:
+nothing is read later, when the program has changed its root, used up its descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
 
 import atexit
-import operator
 import warnings
+from _operator import index
 
 from spprof import _engine, environment
-from spprof.analysis.sites import rounded
-from spprof.heap.estimates import HeapEstimates
-from spprof.heap.samples import PEAK_OF_WINDOW, allocated_by_stack
-from spprof.heap.snapshot import HeapSnapshot, take
+from spprof.on_demand import keep_all, load, module, run_all
 from spprof.reserve import with_reserve
-from spprof.results import (
-    AllocationSample,
-    Frame,
-    FramePointerHealth,
-    MemProfStats,
-    SiteDifference,
-)
 from spprof.teardown import is_torn_down
-from spprof.text import percent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from spprof import results, text
+    from spprof.analysis import sites
+    from spprof.heap import samples, snapshot
+    from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
+    from spprof.heap.snapshot import HeapSnapshot
+    from spprof.results import AllocationSample, Frame, FramePointerHealth, MemProfStats, SiteDifference
     from spprof.rows import TopAllocator
+else:
+    results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
+    samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
 
 __all__ = [
     "AllocationSample",
@@ -63,10 +61,37 @@ __all__ = [
     "stop",
 ]
 
+_TYPES = {
+    "HeapEstimates": "spprof.heap.estimates",
+    "HeapSnapshot": "spprof.heap.snapshot",
+    "TopAllocator": "spprof.rows",
+    **dict.fromkeys(
+        ("AllocationSample", "Frame", "FramePointerHealth", "MemProfStats", "SiteDifference"), "spprof.results"
+    ),
+}
+"""The modules of the types that are exported here."""
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """A type, from memory when it is asked for."""
+        if name not in _TYPES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(load(_TYPES[name]), name)
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
+
 _NATIVE_MODES = ("auto", "preload", "patch", "off")
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 _SEED_MAX = 2**64 - 1
 _PPM_OF_PERCENT = 10_000
+
+_FINE_BYTES = 64 * 1024
+"""Below this rate the modules that a snapshot will need run before sampling begins: there would be many samples of what
+they allocate, some 3 MiB, to leave out."""
 
 _AFTER_ALL = 2**64 - 1
 """The serial number after which there is no sample."""
@@ -125,7 +150,7 @@ def get_snapshot() -> HeapSnapshot:
 def _snapshot() -> HeapSnapshot:
     if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to take a snapshot of; call spprof.memprof.start() first")
-    return take()
+    return snapshot.take()
 
 
 def reset_peak() -> None:
@@ -140,7 +165,8 @@ def reset_peak() -> None:
 def get_stats() -> MemProfStats:
     """Return the profiler's counters. Never stops the program; zeros before the first start."""
     stats = _engine.stats()
-    return MemProfStats(
+    rounded, percent = sites.rounded, text.percent
+    return results.MemProfStats(
         total_samples=stats["total_samples"],
         live_samples=stats["live_samples"],
         freed_samples=stats["freed_samples"],
@@ -225,9 +251,9 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sites, stats, _, _ = _engine.snapshot(_AFTER_ALL)
-        before = allocated_by_stack(sites)
-        del sites
+        _, sums, stats, _, _ = _engine.snapshot(_AFTER_ALL)
+        before = samples.allocated_by_stack(sums)
+        del sums
         _start(*self._how)
         self._snapshot = None
         self._serial_before = stats["last_serial"]
@@ -242,7 +268,8 @@ class MemoryProfiler:
         if self._is_torn_down():  # the profiler has been shut down
             return
         try:
-            self._snapshot = take(self._serial_before, self._before, self._total_before, PEAK_OF_WINDOW)
+            begin = samples.PEAK_OF_WINDOW
+            self._snapshot = snapshot.take(self._serial_before, self._before, self._total_before, begin)
         finally:
             self._before = {}
             if _engine.is_active():  # else the block itself has stopped the profiler
@@ -252,6 +279,9 @@ class MemoryProfiler:
 def _start(rate_bytes: int, native: str, seed: int | None, budget_ppm: int) -> None:
     if environment.keeps_from_starting():
         return
+    keep_all()
+    if rate_bytes < _FINE_BYTES:
+        run_all()
     _engine.start(rate_bytes, native, seed, budget_ppm)
     _engine.take_reserve()
     if native == "auto" and _engine.stats()["native_mode"] == "off":
@@ -316,17 +346,6 @@ def _integer(name: str, value: int) -> int:
     if isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, not a bool")
     try:
-        return operator.index(value)
+        return index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {type(value).__name__}; round it first") from None
-
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> object:
-        """The type of a row, which only type checkers need, imported when asked for."""
-        if name != "TopAllocator":
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from spprof.rows import TopAllocator
-
-        return TopAllocator

@@ -1,23 +1,25 @@
-"""Records: classes that are their fields, at a tenth of what the standard library's cost to import.
+"""Stand-ins for some of the standard library, at a tenth of what it costs to import.
 
     dataclass, replace    as those of ``dataclasses``, which imports ``inspect`` and ``ast`` and compiles each class
     NamedTuple            as that of ``typing``
     cached_property       as that of ``functools``, without its lock (up to Python 3.11), which a forked child might
                           find taken for good
+    suppress              as that of ``contextlib``, which imports ``collections`` and ``functools``
 
-``import spprof`` pays for all that it will ever use, so that nothing is read later. For others the classes are
-dataclasses all the same: ``dataclasses.fields``, ``asdict`` and ``replace`` take them.
+For others the classes are dataclasses and named tuples all the same: ``dataclasses.fields``, ``asdict`` and
+``replace`` take them, and so does ``copy.replace``.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import namedtuple
+from _collections import _tuplegetter  # type: ignore[import-not-found]
 from operator import attrgetter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from contextlib import suppress as suppress
     from dataclasses import dataclass as dataclass
     from dataclasses import field as field
     from dataclasses import replace as replace
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
     from typing import NamedTuple as NamedTuple
 
-__all__ = ["NamedTuple", "cached_property", "dataclass", "field", "replace"]
+__all__ = ["NamedTuple", "cached_property", "dataclass", "field", "replace", "suppress"]
 
 _put = object.__setattr__
 
@@ -163,14 +165,54 @@ class _NamedTupleType(type):
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
         if not bases:
             return super().__new__(cls, name, bases, namespace)
-        names = namespace["__annotations__"]
-        defaults = [namespace[field] for field in names if field in namespace]
-        make: Any = namedtuple  # which mypy takes for a definition
-        made = make(name, names, defaults=defaults, module=namespace["__module__"])
-        for key, value in namespace.items():
-            if key not in names and key not in ("__module__", "__dict__", "__weakref__"):
-                setattr(made, key, value)
-        return made
+        names = tuple(namespace["__annotations__"])
+        defaults = {field: namespace.pop(field) for field in names if field in namespace}
+        own = {key: value for key, value in namespace.items() if key not in ("__dict__", "__weakref__")}
+        methods = {**_TUPLE_METHODS, "__slots__": (), "_fields": names, "_field_defaults": defaults}
+        methods.update(
+            {field: _tuplegetter(index, f"Alias for field number {index}") for index, field in enumerate(names)}
+        )
+        return type(name, (tuple,), {**methods, "__match_args__": names, "__new__": _new_of(names, defaults), **own})
+
+
+def _new_of(names: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+    """``__new__`` with a parameter for each field: compiled, since unpacking named arguments takes longer each time."""
+    fields = ", ".join(names)
+    text = f"lambda _cls, {fields}: _new(_cls, ({fields},))"
+    # Not eval(text): the interpreter would then forget that an interrupt has ended the program (PyRun_String).
+    new: Any = eval(compile(text, "<string>", "eval"), {"_new": tuple.__new__, "__builtins__": {}})
+    new.__name__ = "__new__"
+    new.__defaults__ = tuple(defaults.values()) or None
+    return new
+
+
+def _tuple_make(cls: type, values: Iterable[Any]) -> Any:
+    made: Any = tuple.__new__(cls, values)
+    if len(made) != len(made._fields):
+        raise TypeError(f"Expected {len(made._fields)} arguments, got {len(made)}")
+    return made
+
+
+def _tuple_replaced(self: Any, /, **changes: Any) -> Any:
+    made = self._make(map(changes.pop, self._fields, self))
+    if changes:
+        wrong = TypeError if sys.version_info >= (3, 13) else ValueError
+        raise wrong(f"Got unexpected field names: {list(changes)!r}")
+    return made
+
+
+def _tuple_repr(self: Any) -> str:
+    return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in zip(self._fields, self))})"
+
+
+_TUPLE_METHODS: dict[str, Any] = {
+    "_make": classmethod(_tuple_make),
+    "_replace": _tuple_replaced,
+    "__replace__": _tuple_replaced,
+    "__repr__": _tuple_repr,
+    "_asdict": lambda self: dict(zip(self._fields, self)),
+    "__getnewargs__": lambda self: tuple(self),
+}
 
 
 if not TYPE_CHECKING:
@@ -187,6 +229,16 @@ if not TYPE_CHECKING:
 
     class NamedTuple(metaclass=_NamedTupleType):
         pass
+
+    class suppress:  # noqa: N801
+        def __init__(self, *kinds):
+            self._kinds = kinds
+
+        def __enter__(self):
+            pass
+
+        def __exit__(self, kind, error, traceback):
+            return kind is not None and issubclass(kind, self._kinds)
 
     class cached_property:  # noqa: N801
         def __init__(self, work):

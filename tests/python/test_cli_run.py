@@ -223,4 +223,4 @@ def test_sampling_may_end_earlier_with_its_files(place: Place):
     ours = place.run("program.py", options=("--for", "0.05"))
     assert (ours.returncode, ours.stdout) == (0, "goes on\n"), ours.stderr
     assert ours.stderr.count("wrote out.pb.gz") == 1
-    assert max(place.sites().values()) < 15_000_000
+    assert max(place.sites().values(), default=0) < 15_000_000  # on a busy machine nothing of it, perhaps

@@ -3,43 +3,65 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 import spprof
 from child import Child
+from place import Place
 from specimens import FOLDER, specimen
 
 IMPORTS = FOLDER / "imports"
 ALL_IS_USED = {"PYTHONPATH": str(IMPORTS)}
 
 FROM_THE_STANDARD_LIBRARY = {
-    *("__future__", "_thread", "abc", "array", "atexit", "binascii", "bisect", "collections", "contextlib", "copyreg"),
-    *("enum", "errno", "functools", "itertools", "json", "keyword", "math", "operator", "re", "reprlib", "struct"),
-    *("sre_compile", "sre_constants", "sre_parse", "types", "warnings", "zlib"),
-    *("_abc", "_bisect", "_collections", "_functools", "_json", "_operator", "_sha2", "_sha256", "_sre", "_struct"),
-    *("_typing", "_tracemalloc", "time", "_py_warnings", "heapq", "_heapq", "_locale"),
-    *("_contextvars", "_math_integer", "_types"),
+    *("__future__", "_bisect", "_collections", "_functools", "_json", "_operator", "_sha2", "_sha256", "_struct"),
+    *("atexit", "binascii", "errno", "itertools", "math", "warnings", "zlib"),
+    *("_py_warnings", "_contextvars", "_math_integer", "time"),
 }
-"""All of it small; most of it any program has. What loads OpenSSL, starts threads or compiles classes is not here."""
+"""All that is imported of it where a plain Python has not: in C, but for ``__future__`` and ``warnings``. What
+``warnings`` imports by itself is here, too."""
+
+RUN_BY_A_START = {f"spprof{name}" for name in ("", "._engine", ".environment", ".memprof", ".on_demand", ".reserve")}
+RUN_BY_A_START |= {"spprof.supported", "spprof.teardown"}
 
 
-def test_importing_brings_nothing_heavy_along(child: Child) -> None:
+RUN_BY_THE_COMMAND = {"spprof", "spprof.cli", "spprof.formats"}
+RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("_engine", "environment", "on_demand", "records", "reserve")}
+RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("formats.atomic_file", "supported", "text")}
+RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("arguments", "interpreter_options", "main", "outputs")}
+RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("program", "run", "settings", "terminal")}
+
+RUN_BEFORE_A_PROGRAM = {"spprof.cli", "spprof.records", "spprof.text"}
+RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("arguments", "bootstrap", "family", "outputs")}
+RUN_BEFORE_A_PROGRAM |= {"spprof.cli.interpreter_options"}
+RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("program", "recorder", "recordings", "settings", "terminal")}
+
+
+def test_starting_imports_little_and_runs_little_of_the_package(child: Child) -> None:
     told = child.run("""
         import sys
         before = set(sys.modules)
-        import spprof
-        print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+        import spprof.memprof
+        spprof.memprof.start()
+        print(*sorted(set(sys.modules) - before))
         """)
-    assert set(told.split()) - {"spprof"} <= FROM_THE_STANDARD_LIBRARY
+    new = set(told.split())
+    assert {name for name in new if name.startswith("spprof")} == RUN_BY_A_START
+    assert {name for name in new if not name.startswith("spprof")} <= FROM_THE_STANDARD_LIBRARY
 
 
-def test_importing_either_api_brings_all(child: Child) -> None:
-    for name in ("spprof", "spprof.memprof", "spprof.cpu"):
-        told = child.run(f"import sys, {name}; print(*sorted(n for n in sys.modules if n.startswith('spprof')))")
-        assert "spprof.report.notebook" in told, name
-        assert "spprof.cpu_time.decorator" in told, name
+def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
+    """But those of the command line, and those for type checkers and for who asks."""
+    package = Path(spprof.__file__).parent
+    names = {".".join(("spprof", *file.relative_to(package).with_suffix("").parts)) for file in package.rglob("*.py")}
+    names = {name.removesuffix(".__init__") for name in names}
+    apart = tuple(f"spprof.{name}" for name in ("cli", "_pyinstaller", "__main__", "rows", "estimate", "pprof.decode"))
+    told = child.run("import spprof; print(*spprof.on_demand._kept)")
+    assert set(told.split()) == {name for name in names if not name.startswith(apart)} - RUN_BY_A_START
 
 
 def test_nothing_is_imported_or_read_after_the_import(child: Child) -> None:
@@ -89,6 +111,64 @@ def test_the_package_may_be_taken_from_disk_while_the_program_runs(child: Child,
 
 def test_children_forked_during_the_first_start_go_on(child: Child) -> None:
     assert child.run(specimen("imports/forked_at_every_call"), "400") == "all children ended\n"
+
+
+def test_a_fork_waits_for_a_module_that_runs_for_the_first_time(child: Child) -> None:
+    assert child.run(specimen("imports/forked_while_a_module_runs")) == "the child went on\n"
+
+
+def test_a_handler_may_need_the_module_that_it_interrupts(child: Child) -> None:
+    assert child.run(specimen("imports/interrupted_at_every_call"), "97") == "all went on\n"
+
+
+def test_a_module_that_fails_is_run_again(child: Child) -> None:
+    child.run(specimen("imports/fails_at_first"))
+
+
+def test_modules_of_the_programs_own_names_are_not_taken_for_ours(child: Child) -> None:
+    """Nor for the standard library's: names that what runs later imports."""
+    names = ("math", "zlib", "struct", "json", "re", "errno", "spprof", "spprof.records", "spprof.heap", "warnings")
+    child.run(f"""
+        import sys, types
+        from spprof import memprof
+        memprof.start()
+        for name in {names!r}:
+            sys.modules[name] = types.ModuleType(name)
+        kept = bytearray(100_000_000)
+        for suffix in ("pb.gz", "json", "txt", "html"):
+            memprof.get_snapshot().save("x." + suffix)
+        assert not [name for name in {names!r} if vars(sys.modules[name]).get("__file__")]
+        """)
+
+
+def test_a_run_imports_little(place: Place) -> None:
+    """In both of its processes, to the end."""
+    place.write("pass")
+    tells = {"PYTHONPROFILEIMPORTTIME": "1"}
+    script = "import sys; sys.argv[0] = 'bin/spprof'; from spprof.cli.main import main; main()"  # as pip makes them
+    told = place.call([sys.executable, "-c", script, "run", "-o", "x.pb.gz", "program.py"], environment=tells).stderr
+    alone = imported(place.call([sys.executable, "program.py"], environment=tells).stderr)
+    alone |= imported(place.call([sys.executable, "-c", "pass"], environment=tells).stderr)  # so the second is started
+    assert "spprof: wrote x.pb.gz" in told
+    first, second = told.split("imported package\n")[1:]
+    assert imported(first) - alone <= FROM_THE_STANDARD_LIBRARY | {"operator"} | RUN_BY_THE_COMMAND
+    new = imported(second) - alone
+    assert (
+        new
+        <= FROM_THE_STANDARD_LIBRARY | {"_posixsubprocess", "fcntl", "operator"} | RUN_BY_A_START | RUN_BEFORE_A_PROGRAM
+    )
+
+
+@pytest.mark.parametrize("starts", ["spprof.memprof.start()", "spprof.start()"])
+def test_a_program_that_is_called_as_the_command_is_keeps_all_at_its_start(place: Place, starts: str) -> None:
+    (place.folder / "spprof").write_text(f"import spprof; {starts}; print(*spprof.on_demand._kept)")
+    finished = place.call([sys.executable, "spprof"])
+    assert {"spprof.heap.snapshot", "spprof.cpu_time.profile"} < set(finished.stdout.split()), finished.stderr
+
+
+def imported(told: str) -> set[str]:
+    """The modules in what ``-X importtime`` prints."""
+    return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", told, re.MULTILINE))
 
 
 def test_results_are_dataclasses_for_who_asks(child: Child) -> None:

@@ -6,6 +6,7 @@ Lazy imports and those for type checkers count like all others. A module that is
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 from conftest import ROOT
@@ -22,9 +23,10 @@ FLOORS = (
     {"report"},
     {"analysis"},
     {"pprof"},
-    {"symbolize", "reserve"},
-    {"results", "rows", "environment"},
-    {"records", "text", "teardown", "_engine"},
+    {"symbolize"},
+    {"on_demand"},
+    {"results", "reserve", "rows", "environment"},
+    {"json_text", "records", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""
 
@@ -112,3 +114,57 @@ def test_a_pipeline_has_one_entry() -> None:
     assert [
         module for module in below if any(room_of(target) in ("heap", "cpu_time") for target in graph[module])
     ] == []
+
+
+# ---- Modules that are in memory and run later
+
+STANDARD_NAMES = re.compile(r'"([\w.]+)": \w', re.ASCII)
+ELSEWHERE = {
+    "pprof.file": {"spprof.pprof.decode", "compression.zstd"},  # reading needs a file anyway
+    "records": {"dataclasses"},  # for who asks, else there is another way
+    "report.page": {"_sha2", "_sha256", "hashlib"},  # of which on_demand has one
+}
+"""What else they may import, when it is asked for."""
+
+
+def is_for_type_checkers(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.If) and isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING"
+    )
+
+
+def imported_at_run_time(statements: list[ast.stmt]) -> set[str]:
+    """The modules that statements import, those within functions included."""
+    found: set[str] = set()
+    for statement in statements:
+        if is_for_type_checkers(statement):
+            assert isinstance(statement, ast.If)
+            found |= imported_at_run_time(statement.orelse)
+        elif isinstance(statement, ast.Import):
+            found |= {alias.name for alias in statement.names}
+        elif isinstance(statement, ast.ImportFrom):
+            found.add(statement.module or "")
+        else:
+            for field in ("body", "orelse", "finalbody", "handlers"):
+                found |= imported_at_run_time(getattr(statement, field, []))
+    return found
+
+
+def test_what_runs_later_imports_only_what_is_kept() -> None:
+    """Else it would be read from disk, or be the program's own, when the program has run."""
+    text = (PACKAGE / "on_demand.py").read_text()
+    standard = set(STANDARD_NAMES.findall(text.partition("STANDARD: dict")[2]))
+    rooms = dict(re.findall(r'^    "(\w*)": ((?:\s*"[\w ]+"\n?)+),$', text, re.MULTILINE))
+    assert {"heap", "report", ""} < set(rooms)
+    assert "zlib" in standard
+    kept = {f"{room}.{name}".lstrip(".") for room, names in rooms.items() for name in names.replace('"', " ").split()}
+    kept |= {"cli.own_frames", "cli.summary"}  # of a run
+    wrong = []
+    for module, file in modules().items():
+        if module.removesuffix(".__init__") not in kept and module not in {f"{room}.__init__" for room in rooms}:
+            continue
+        names = imported_at_run_time(ast.parse(file.read_text()).body) - ELSEWHERE.get(module, set())
+        wrong += [
+            f"{module} imports {name}" for name in names if name not in standard and not name.startswith("spprof")
+        ]
+    assert sorted(wrong) == []

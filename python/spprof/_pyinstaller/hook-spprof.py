@@ -1,6 +1,8 @@
 # ruff: noqa: N999
-"""The files of the HTML page, which are read and not imported. PyInstaller finds the modules and the library itself."""
+"""The files of the HTML page, which are read and not imported, and the modules that are imported by their names.
+PyInstaller finds the library itself."""
 
-from PyInstaller.utils.hooks import collect_data_files
+from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
+hiddenimports = collect_submodules("spprof", filter=lambda name: "_pyinstaller" not in name and ".cli" not in name)
 datas = collect_data_files("spprof", subdir="report/assets")

@@ -14,10 +14,9 @@ in other stacks, if that is a single one, and has no name else.
 
 from __future__ import annotations
 
-import re
 from os.path import basename, dirname, splitext
 
-from spprof.analysis.libraries import INSTALLED
+from spprof.analysis.libraries import installed_paths, standard_paths
 from spprof.pprof.profile import Location
 from spprof.records import NamedTuple, replace
 from spprof.results import Frame
@@ -33,15 +32,13 @@ if TYPE_CHECKING:
 IMPORT = "import "
 """How the function of such a frame begins; the module's name follows."""
 
-_MACHINERY = re.compile(
-    r"^<frozen importlib\._bootstrap(?:_external)?>$|/importlib/(?:_bootstrap(?:_external)?|__init__)\.py$"
-)
+_MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+_MACHINERY_FILES = ("/importlib/_bootstrap.py", "/importlib/_bootstrap_external.py", "/importlib/__init__.py")
 UNKNOWN = Frame("import", "<frozen importlib._bootstrap>", 0, 0, True)
 """Stands for an import of which it is not known which module it loads."""
-_FROZEN = re.compile(r"^<frozen ([\w.]+)>$")
-_STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/(?:lib-dynload/)?")
-_ARCHIVE = re.compile(r"\.(?:zip|egg|pyz)/")
-_EXTENSION = re.compile(r"^(.*?)(?:\.cpython-3\d+[^/]*|\.abi3)?\.so$")
+_FROZEN = "<frozen "
+_ARCHIVES = (".zip/", ".egg/", ".pyz/")
+_DYNAMIC = "lib-dynload/"
 
 
 def with_imports_folded(profile: Profile) -> Profile:
@@ -74,7 +71,7 @@ class _Folding:
         self._python = [next((one for one in place.frames if one.is_python), None) for place in profile.locations]
         self._extension = [self._extension_of(place) for place in profile.locations]
         """Of a native location in an extension module the path of that; "" else."""
-        self._is_machinery = [one is not None and bool(_MACHINERY.search(one.file)) for one in self._python]
+        self._is_machinery = [one is not None and _is_machinery(one.file) for one in self._python]
         self.has_imports = any(self._is_machinery)
         self._packages = {
             dirname(one.file) for one in self._python if one is not None and basename(one.file) == "__init__.py"
@@ -161,13 +158,11 @@ class _Folding:
 
     def _name_of(self, file: str) -> str:
         """The module's name, by where its file is."""
-        frozen = _FROZEN.match(file)
-        if frozen:
-            return frozen[1]
-        for roots in (INSTALLED, _STANDARD, _ARCHIVE):
-            found = list(roots.finditer(file))
-            if found:
-                return _dotted(file[found[-1].start(1) if roots is INSTALLED else found[-1].end() :])
+        if file.startswith(_FROZEN) and file.endswith(">"):
+            return file[len(_FROZEN) : -1]
+        for paths in (installed_paths(file), standard_paths(file), _paths_in_archives(file)):
+            if paths:
+                return _dotted(paths[-1].removeprefix(_DYNAMIC))
         folder = dirname(file)
         while folder in self._packages:
             folder = dirname(folder)
@@ -185,14 +180,30 @@ class _Folding:
         return index
 
 
+def _is_machinery(file: str) -> bool:
+    return file in _MACHINERY or file.endswith(_MACHINERY_FILES)
+
+
+def _paths_in_archives(file: str) -> list[str]:
+    """The path in the innermost archive that the file is in; none where it is in none."""
+    end = max(file.rfind(ending) for ending in _ARCHIVES)
+    return [file[end + len(_ARCHIVES[0]) :]] if end >= 0 else []
+
+
 def _is_extension(path: str) -> bool:
     name = basename(path)
-    return ".cpython-3" in name or ".abi3.so" in name or (name.endswith(".so") and bool(INSTALLED.search(path)))
+    return ".cpython-3" in name or ".abi3.so" in name or (name.endswith(".so") and bool(installed_paths(path)))
 
 
 def _dotted(path: str) -> str:
     """``json.decoder`` for ``json/decoder.py``, ``json`` for ``json/__init__.py``."""
-    extension = _EXTENSION.match(path)
-    path = extension[1] if extension else splitext(path)[0]
+    path = _without_tag(path[: -len(".so")]) if path.endswith(".so") else splitext(path)[0]
     path = path[: -len("/__init__")] if path.endswith("/__init__") else path
     return path.replace("/", ".")
+
+
+def _without_tag(path: str) -> str:
+    """``a/b`` of ``a/b.cpython-311-x86_64-linux-gnu`` and ``a/b.abi3``."""
+    folder, slash, name = path.rpartition("/")
+    name = name.removesuffix(".abi3") if ".cpython-3" not in name else name.partition(".cpython-3")[0]
+    return f"{folder}{slash}{name}"

@@ -8,15 +8,74 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-INSTALLED = re.compile(r"/(?:site|dist)-packages/([^/]+)")
-STANDARD = re.compile(r"/lib(?:64)?/python3\.\d+/|^<frozen |/usr/local/go/src/|/lib/rustlib/")
-_FOREIGN = re.compile(r"^/usr/|/bin/[^/.]+$|^/lib|/pkg/mod/|/vendor/|/\.cargo/registry/|/node_modules/")
+_INSTALLED = ("/site-packages/", "/dist-packages/")
+_PYTHON = ("/lib/python3.", "/lib64/python3.")
+_OTHER_STANDARD = ("/usr/local/go/src/", "/lib/rustlib/")
+_FOREIGN = ("/pkg/mod/", "/vendor/", "/.cargo/registry/", "/node_modules/")
+_FOREIGN_BEGINNINGS = ("/usr/", "/lib")
+_KEPT = 4096
+
+_answers: dict[str, bool] = {}
+"""Of the files that were last asked for: every frame of every stack asks, of few files."""
 
 
-@lru_cache(maxsize=4096)  # asked for every frame of every stack, of few files
 def is_library(file: str) -> bool:
     """Whether a file is of a library and not of the program itself."""
-    return bool(INSTALLED.search(file) or STANDARD.search(file) or _FOREIGN.search(file))
+    known = _answers.get(file)
+    if known is None:
+        if len(_answers) >= _KEPT:
+            _answers.clear()
+        known = _answers[file] = _is_library(file)
+    return known
+
+
+def _is_library(file: str) -> bool:
+    return (
+        installed_part(file) is not None
+        or is_standard(file)
+        or file.startswith(_FOREIGN_BEGINNINGS)
+        or any(part in file for part in _FOREIGN)
+        or _is_program(*file.rpartition("/"))
+    )
+
+
+def _is_program(folder: str, _: str, name: str) -> bool:
+    """A file such as ``/opt/bin/ruby``."""
+    return folder.endswith("/bin") and bool(name) and "." not in name
+
+
+def installed_part(file: str) -> str | None:
+    """The first part of the path below the folder of installed packages; None: it is in none."""
+    return next((path.partition("/")[0] for path in installed_paths(file)), None)
+
+
+def installed_paths(file: str) -> list[str]:
+    """The path below each folder of installed packages that the file is in, the outermost first."""
+    return [rest for rest in _behind_each(file, _INSTALLED) if not rest.startswith("/") and rest]
+
+
+def is_standard(file: str) -> bool:
+    """Whether a file is of a language's standard library."""
+    return file.startswith("<frozen ") or bool(standard_paths(file)) or any(part in file for part in _OTHER_STANDARD)
+
+
+def standard_paths(file: str) -> list[str]:
+    """The path below each folder of Python's own library that the file is in, the outermost first."""
+    parts = (rest.partition("/") for rest in _behind_each(file, _PYTHON))
+    return [below for version, slash, below in parts if version.isdecimal() and slash]
+
+
+def _behind_each(file: str, marks: tuple[str, ...]) -> Iterator[str]:
+    """What comes behind each of the marks, in the order of the path."""
+    at = 0
+    while True:
+        found = [(place, len(mark)) for mark in marks if (place := file.find(mark, at)) >= 0]
+        if not found:
+            return
+        place, length = min(found)
+        yield file[place + length :]
+        at = place + 1

@@ -10,10 +10,9 @@ The program's own folder is the one that all of its files are in, libraries left
 
 from __future__ import annotations
 
-import re
 from os.path import commonpath, dirname
 
-from spprof.analysis.libraries import INSTALLED, is_library
+from spprof.analysis.libraries import installed_paths, is_library, standard_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import Site, SiteKey
     from spprof.pprof.profile import Profile
 
-_STANDARD = re.compile(r"^.*/lib(?:64)?/(?=python3\.\d+/)")
-_INTERPRETER = re.compile(r"^.*/(?=(?:Include|Modules|Objects|Parser|Programs|Python)/(?:[\w-]+/)*[\w.-]+\.[ch]$)")
+_OF_INTERPRETER = ("Include", "Modules", "Objects", "Parser", "Programs", "Python")
+"""Folders of CPython's source."""
 
 
 class ShortPaths:
@@ -42,14 +41,36 @@ class ShortPaths:
         return short
 
     def _shortened(self, file: str) -> str:
-        installed = list(INSTALLED.finditer(file))
+        installed = installed_paths(file)
         if installed:
-            return file[installed[-1].start(1) :]
-        for prefix in (_STANDARD, _INTERPRETER):
-            found = prefix.match(file)
-            if found:
-                return file[found.end() :]
+            return installed[-1]
+        standard = standard_paths(file)
+        if standard:
+            above = file[: -len(standard[-1]) - 1]
+            return file[above.rindex("/") + 1 :]
+        source = _in_interpreter(file)
+        if source:
+            return source
         return file[len(self._folder) :] if self._folder and file.startswith(self._folder) else file
+
+
+def _in_interpreter(file: str) -> str:
+    """The path in CPython's source; "": it is no file of that."""
+    if not file.endswith((".c", ".h")):
+        return ""
+    parts = file.split("/")
+    if not _is_word(parts[-1][:-2], "-_."):
+        return ""
+    for at in range(len(parts) - 2, 0, -1):
+        if parts[at] in _OF_INTERPRETER:
+            return "/".join(parts[at:])
+        if not _is_word(parts[at], "-_"):
+            return ""
+    return ""
+
+
+def _is_word(text: str, more: str) -> bool:
+    return bool(text) and all(character.isalnum() or character in more for character in text)
 
 
 def paths_of(*profiles: Profile) -> ShortPaths:

@@ -9,7 +9,6 @@ script mirrors it (``report/assets/numbers.js``); a test gives both the same num
 from __future__ import annotations
 
 import math
-import re
 
 from spprof import _engine
 from spprof.analysis import estimate
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
 
     from spprof.results import Frame
 
-_HANDS_ON = re.compile(r"alloc|^operator new|GC_New|UserNEW|^__rust_|strn?dup", re.IGNORECASE)
-"""Functions of allocators, and those that are one step above them."""
+_HANDS_ON = ("alloc", "gc_new", "usernew", "strdup", "strndup")
+_HANDS_ON_BEGINNINGS = ("operator new", "__rust_")
+"""Parts and beginnings of names, in any case: of allocators' functions, and of those one step above them."""
 
 _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
@@ -224,7 +224,12 @@ def native_beneath(frames: Sequence[Frame]) -> str | None:
     on to an allocator is passed over, where there is another. None: the line itself allocated, or there is none."""
     innermost = next((at for at, frame in enumerate(frames) if frame.is_python), 0)
     names = [frame.function for frame in frames[:innermost]]
-    return next((name for name in names if not _HANDS_ON.search(name)), names[-1]) if names else None
+    return next((name for name in names if not _hands_on(name)), names[-1]) if names else None
+
+
+def _hands_on(name: str) -> bool:
+    lowered = name.lower()
+    return lowered.startswith(_HANDS_ON_BEGINNINGS) or any(part in lowered for part in _HANDS_ON)
 
 
 def your_line(frames: Sequence[Frame]) -> SiteKey | None:

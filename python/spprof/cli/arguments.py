@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from spprof import formats
-from spprof.formats.atomic_file import is_written_directly
-from spprof.pprof.profile import VIEWS, ProfileError
+from spprof.on_demand import module
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
+    from spprof import formats
+    from spprof.formats import atomic_file
+    from spprof.pprof import profile as profiles
     from spprof.pprof.profile import Profile
+else:
+    atomic_file, formats = module("spprof.formats.atomic_file"), module("spprof.formats")
+    profiles = module("spprof.pprof.profile")
 
 
 def told_examples(examples: Iterable[tuple[str, str]]) -> str:
@@ -36,7 +39,7 @@ def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
 def add_view_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """--view and --sample-type, of which one may be given."""
     either = parser.add_mutually_exclusive_group()
-    either.add_argument("--view", choices=tuple(VIEWS), help=f"{what} of a heap profile (default live)")
+    either.add_argument("--view", choices=tuple(profiles.VIEWS), help=f"{what} of a heap profile (default live)")
     either.add_argument("--sample-type", metavar="TYPE", help="the same by name (default: the file's own default)")
 
 
@@ -63,16 +66,18 @@ def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> i
     wanted, view = arguments.sample_type, arguments.view
     if wanted is None and view is None:
         return profile.default_index
-    names = [value_type.type for value_type in VIEWS[view]] if view else [wanted]
+    names = [value_type.type for value_type in profiles.VIEWS[view]] if view else [wanted]
     for index, value_type in enumerate(profile.sample_types):
         if value_type.type in names:
             return index
-    views = [view for view, types in VIEWS.items() if any(one in profile.sample_types for one in types)]
+    views = [view for view, types in profiles.VIEWS.items() if any(one in profile.sample_types for one in types)]
     if view is None:
-        raise ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {profile.type_names}")
+        raise profiles.ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {profile.type_names}")
     if views:
-        raise ProfileError(f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_since(view)}")
-    raise ProfileError(f"{visible(path)}: it is no heap profile; it has {profile.type_names} (--sample-type)")
+        raise profiles.ProfileError(
+            f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_since(view)}"
+        )
+    raise profiles.ProfileError(f"{visible(path)}: it is no heap profile; it has {profile.type_names} (--sample-type)")
 
 
 def _since(view: str) -> str:
@@ -94,6 +99,8 @@ def absolute(path: str) -> str:
 
 def print_json(document: dict[str, object]) -> None:
     """One document on stdout. ASCII, so that any locale can hold it."""
+    import json
+
     json.dump(document, sys.stdout, indent=1)
     print()
 
@@ -103,7 +110,7 @@ def refusal(path: str, force: bool) -> str | None:
     folder = os.path.dirname(path) or "."
     if os.path.isdir(path):
         return f"{visible(path)} is a folder; add a file name"
-    if is_written_directly(path):
+    if atomic_file.is_written_directly(path):
         return None
     if not os.path.isdir(folder):
         return f"there is no folder {visible(folder)}"

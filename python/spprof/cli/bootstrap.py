@@ -8,25 +8,27 @@ tracebacks that begin with its own code.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from spprof.cli.interpreter_options import has_safe_path
 from spprof.cli.program import CODE, MODULE, SCRIPT, STDIN, Program
 from spprof.cli.recorder import Recorder
-from spprof.cli.run import Settings
+from spprof.cli.settings import settings_of
+from spprof.records import suppress
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, TracebackType
+    from typing import Any
+
+    from spprof.cli.settings import Settings
 
 
 def main() -> None:
     """Runs the program that the first argument describes. Raises whatever it raises."""
-    settings = Settings(*json.loads(sys.argv[1]))
+    settings = settings_of(sys.argv[1])
     _restore_preload(settings)
     recorder = Recorder(settings)
     _dress_interpreter(settings)
@@ -78,9 +80,13 @@ def _dress_interpreter(settings: Settings) -> None:
 
 def _is_importable(path: str) -> bool:
     """Whether ``path`` is a folder or an archive with a ``__main__`` in it."""
-    from pkgutil import get_importer
-
-    return get_importer(path) is not None
+    if path in sys.path_importer_cache:
+        return sys.path_importer_cache[path] is not None
+    for hook in sys.path_hooks:  # as pkgutil.get_importer, which is imported with much else
+        with suppress(ImportError):
+            sys.path_importer_cache.setdefault(path, hook(path))
+            return True
+    return False
 
 
 def _absolute(path: str) -> str:
@@ -143,7 +149,7 @@ def _text_code(text: str) -> CodeType:
 
 def _code(program: str, module: dict[str, Any]) -> CodeType:
     """The script's code, and ``__main__`` as the interpreter prepares it."""
-    from importlib.machinery import SourceFileLoader, SourcelessFileLoader
+    from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
 
     path = _absolute(program)
     is_compiled = path.endswith(".pyc")

@@ -12,17 +12,17 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from spprof import _engine
 from spprof.cli.arguments import current_folder
 from spprof.cli.terminal import shell_word
-from spprof.records import NamedTuple
+from spprof.records import NamedTuple, suppress
 from spprof.text import amount, visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
 RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT = range(1, 7)
 """States of a record. IDLE: the process sampled nothing itself, and leaves no file. LEFT_OUT: a Python program that was

@@ -5,17 +5,18 @@ Exit status: 0, 1 for a file that cannot be read or written, 2 for bad usage; ``
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from importlib import import_module
-from typing import Any
 
 from spprof import __version__
 from spprof.cli.arguments import told_examples
 from spprof.cli.terminal import say
-from spprof.pprof.profile import ProfileError
 from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
 
 VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
@@ -42,8 +43,6 @@ def main(words: list[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _verb(words)
-    except ProfileError as error:
-        return _failed(str(error))
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
@@ -62,14 +61,28 @@ def _verb(words: list[str]) -> int:
         return run.main(words[1:])
     if verb not in VERBS:
         return _without_verb(words)
+    return _report(verb, words[1:])
+
+
+def _report(verb: str, words: list[str]) -> int:
+    """Runs a verb that reads files. ``run`` does without what they all import."""
+    from importlib import import_module
+
+    from spprof.pprof.profile import ProfileError
+
     module = import_module("spprof.cli." + verb.replace("-", "_"))
-    status: int = module.main(parser_of(verb, module).parse_args(words[1:]))
+    try:
+        status: int = module.main(parser_of(verb, module).parse_args(words))
+    except ProfileError as error:
+        return _failed(str(error))
     sys.stdout.flush()
     return status
 
 
 def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
     """The parser of a verb, which ``module`` implements."""
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog=f"spprof {verb}",
         description=VERBS[verb],
@@ -83,6 +96,8 @@ def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
 
 def _without_verb(words: list[str]) -> int:
     """Help, the version, or an error."""
+    import argparse
+
     rows = "\n".join(f"  {verb:<14}{text}" for verb, text in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="spprof",

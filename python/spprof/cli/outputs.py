@@ -10,7 +10,13 @@ from __future__ import annotations
 import os
 
 from spprof.cli.arguments import absolute
-from spprof.formats import suffix_of
+from spprof.on_demand import module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spprof import formats
+else:
+    formats = module("spprof.formats")
 
 _CPU = ".cpu"
 
@@ -46,5 +52,5 @@ def of_process(output: str, pid: int, first_pid: int) -> str:
 
 
 def _split(path: str) -> tuple[str, str]:
-    known = suffix_of(path)
+    known = formats.suffix_of(path)
     return (path[: -len(known)], known) if known else os.path.splitext(path)

@@ -7,12 +7,11 @@ What we do ourselves is told apart by ``symbolize.own_code``, with and without `
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from spprof.records import replace
 from spprof.symbolize.own_code import BOOTSTRAP
 from spprof.symbolize.stacks import NATIVE
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.cpu_time.profile import Profile
     from spprof.heap.snapshot import HeapSnapshot

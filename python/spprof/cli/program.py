@@ -10,19 +10,17 @@ gunicorn                            script     interpreter or in PATH, as pip in
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import sys
-from typing import NamedTuple
 
+from spprof.records import NamedTuple
 from spprof.text import visible
 
 SCRIPT, MODULE, CODE, STDIN = "script", "module", "code", "stdin"
 
 _FIRST_BYTES = 4096
-_INTERPRETER = re.compile(rb"#!\s*(/\S*python[\d.]*)\s")
-_ANY_PYTHON = re.compile(rb"#!\s*\S*/env\s+(-S\s+)?python")
-_LONG_PATH = re.compile(rb"#!/bin/sh\n'''exec' \"?(/[^\"\n]*python[\d.]*)\"?\s")
+_INTERPRETER = rb"#!\s*(/\S*python[\d.]*)\s"
+_ANY_PYTHON = rb"#!\s*\S*/env\s+(-S\s+)?python"
+_LONG_PATH = rb"#!/bin/sh\n'''exec' \"?(/[^\"\n]*python[\d.]*)\"?\s"
 
 
 class Program(NamedTuple):
@@ -87,15 +85,18 @@ def _is_plain_folder(path: str) -> bool:
 
 def _command(name: str) -> str | None:
     """The path of an installed command that is a Python script for this interpreter; None: there is no such command."""
+    import re
+    import shutil
+
     beside = os.path.join(os.path.dirname(sys.executable), name)
     path = beside if os.access(beside, os.X_OK) and os.path.isfile(beside) else shutil.which(name)
     if path is None:
         return None
     with open(path, "rb") as file:
         first = file.read(_FIRST_BYTES)
-    if _ANY_PYTHON.match(first):
+    if re.match(_ANY_PYTHON, first):
         return path
-    interpreter = _INTERPRETER.match(first) or _LONG_PATH.match(first)
+    interpreter = re.match(_INTERPRETER, first) or re.match(_LONG_PATH, first)
     if interpreter is None:
         raise ProgramError(f"{visible(path)} is not a Python program; run takes those alone")
     theirs = os.fsdecode(interpreter[1])

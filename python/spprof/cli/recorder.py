@@ -22,26 +22,34 @@ from __future__ import annotations
 import atexit
 import fcntl
 import os
-import signal
 import stat
 import sys
 from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
-from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
-from spprof import _engine
-from spprof.cli import family, recordings, summary
+from spprof import _engine, on_demand
+from spprof.cli import family, recordings
 from spprof.cli.outputs import of_process
 from spprof.cli.terminal import say
+from spprof.records import suppress
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any
 
+    from spprof.cli import summary
     from spprof.cli.recordings import Recording
-    from spprof.cli.run import Settings
+    from spprof.cli.settings import Settings
+else:
+    import _signal as signal  # without its enumerations
+
+    summary = on_demand.module("spprof.cli.summary")
+
+on_demand.keep("cli", ["own_frames", "summary"])
 
 ENDING_SIGNALS = (
     signal.SIGTERM,

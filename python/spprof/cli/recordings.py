@@ -5,21 +5,26 @@ start ─► stop ─► take: what was recorded, without our own frames ─► 
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
 
-from spprof import _engine, cpu, memprof
-from spprof.cli import summary
-from spprof.cli.arguments import format_of_output
-from spprof.cli.own_frames import cpu_without_own_frames, heap_without_own_frames
-from spprof.heap import snapshot
+from spprof import _engine, memprof
+from spprof.cli.arguments import current_folder, format_of_output
+from spprof.on_demand import module
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spprof.cli.run import Settings
+    from spprof import cpu
+    from spprof.cli import own_frames, summary
+    from spprof.cli.settings import Settings
     from spprof.cpu_time.profile import Profile
+    from spprof.heap import snapshot
     from spprof.heap.snapshot import HeapSnapshot
+else:
+    cpu, snapshot = module("spprof.cpu"), module("spprof.heap.snapshot")
+    own_frames, summary = module("spprof.cli.own_frames"), module("spprof.cli.summary")
 
 
 class Recording(ABC):
@@ -30,6 +35,7 @@ class Recording(ABC):
     def __init__(self, output: str) -> None:
         self.output = output
         """Of the first process."""
+        self._started_in = current_folder() or os.sep
 
     @abstractmethod
     def start(self) -> None:
@@ -81,7 +87,7 @@ class HeapRecording(Recording):
             memprof.stop()
 
     def take(self) -> HeapSnapshot:
-        return heap_without_own_frames(snapshot.take())
+        return own_frames.heap_without_own_frames(snapshot.take())
 
     def samples(self) -> int:
         return _engine.stats()["total_samples"]
@@ -91,7 +97,7 @@ class HeapRecording(Recording):
         return self._last.estimated_heap_bytes
 
     def lines(self, path: str) -> Iterable[str]:
-        return summary.heap_lines(self._last, path, self._rate_kb)
+        return summary.heap_lines(self._last, path, self._started_in, self._rate_kb)
 
 
 class CpuRecording(Recording):
@@ -106,16 +112,17 @@ class CpuRecording(Recording):
         self._mode = mode
         self._is_native = is_native
         self._stopped: Profile | None = None
+        self._start = cpu.start  # runs the module, before the heap is sampled
 
     def start(self) -> None:
-        cpu.start(self._interval_ms, mode=self._mode, native=self._is_native)
+        self._start(self._interval_ms, mode=self._mode, native=self._is_native)
 
     def stop(self) -> None:
         if cpu.is_active():
             self._stopped = cpu.stop()  # what follows, the heap's file above all, uses time that is not the program's
 
     def take(self) -> Profile:
-        return cpu_without_own_frames(self._stopped or cpu.running())
+        return own_frames.cpu_without_own_frames(self._stopped or cpu.running())
 
     def samples(self) -> int:
         return _engine.cpu_stats()["samples"]
@@ -125,7 +132,7 @@ class CpuRecording(Recording):
         return self._last.total_ns
 
     def lines(self, path: str) -> Iterable[str]:
-        return summary.cpu_lines(self._last, path)
+        return summary.cpu_lines(self._last, path, self._started_in)
 
 
 def of(settings: Settings) -> list[Recording]:

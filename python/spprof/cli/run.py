@@ -8,12 +8,8 @@ cannot work (no such script, an output that exists) is said before, with exit st
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import re
 import sys
-from typing import NamedTuple
 
 from spprof import _engine, environment
 from spprof.cli import interpreter_options
@@ -21,8 +17,15 @@ from spprof.cli import program as program_of
 from spprof.cli.arguments import refusal, told_examples
 from spprof.cli.outputs import beside, output_of
 from spprof.cli.program import Program, ProgramError
+from spprof.cli.settings import Settings
 from spprof.cli.terminal import say
 from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import NoReturn
 
 USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
@@ -45,51 +48,19 @@ _INTERVAL_MS = 10.0
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
-class Settings(NamedTuple):
-    """What the new interpreter is told, as JSON."""
-
-    output: str
-    """Of the heap profile; "": there is none."""
-    rate_kb: int
-    budget_percent: float | None
-    """What samples may cost of one core; None: whatever they do."""
-    cpu_output: str
-    """Of the CPU profile; "": there is none."""
-    interval_ms: float
-    mode: str
-    """``"cpu"`` or ``"wall"``."""
-    is_native: bool
-    """Whether stacks of the CPU profile have native frames."""
-    every: float
-    """Seconds between files; 0: only at the end."""
-    after: float
-    """Seconds until sampling begins."""
-    duration: float
-    """Seconds for which it goes on; 0: to the end."""
-    kind: str
-    program: str
-    title: str
-    """What is noted of the program."""
-    options: list[str]
-    """The interpreter's."""
-    preload_before: str | None
-    """LD_PRELOAD as it was."""
-
-
 def main(words: list[str]) -> int:
     """Replaces this process by the program. Returns only if that fails; exit status 2 for bad usage."""
     own, following = _split(words)
-    parser = _parser()
     if getattr(sys, "frozen", False):
-        parser.error("this program is frozen and has no interpreter to run another with; use python -m spprof run")
-    arguments = parser.parse_args(own)
-    program, rest = _program(parser, following)
+        _error("this program is frozen and has no interpreter to run another with; use python -m spprof run")
+    arguments = _plainly_parsed(own) or _parser().parse_args(own, Arguments())
+    program, rest = _program(following)
     if environment.is_off():
         say(f"{environment.IS_OFF}: the program runs alone, and no file is written")
         words = [sys.executable, *interpreter_options.options(), *program.words, *rest]
         os.execve(sys.executable, words, os.environ)
-    _complete(parser, arguments)
-    output, cpu_output = _outputs(parser, arguments, program.title)
+    _complete(arguments)
+    output, cpu_output = _outputs(arguments, program.title)
     variables, preload_before = _environment(has_heap=bool(output))
     settings = Settings(
         output=output,
@@ -125,36 +96,92 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words, []
 
 
-def _program(parser: argparse.ArgumentParser, words: list[str]) -> tuple[Program, list[str]]:
+def _program(words: list[str]) -> tuple[Program, list[str]]:
     if not words:
-        parser.error("name a script or a command, -m and a module, -c and code, or - for standard input")
+        _error("name a script or a command, -m and a module, -c and code, or - for standard input")
     if program_of.is_option_of_kind(words[0]):
         program, rest = program_of.of_option(words[0], words[1:])
         if program is None:
-            parser.error("name a module behind -m" if words[0] == "-m" else "put the code behind -c")
+            _error("name a module behind -m" if words[0] == "-m" else "put the code behind -c")
         return program, rest
     try:
         return program_of.named(words[0]), words[1:]
     except ProgramError as error:
-        parser.error(str(error))
+        _error(str(error))
 
 
-def _complete(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
+def _complete(arguments: Arguments) -> None:
     """What options mean for each other."""
     if arguments.budget is not None and arguments.rate_kb == 0:
-        parser.error("--rate-kb 0 samples every allocation, which no --budget can bound")
+        _error("--rate-kb 0 samples every allocation, which no --budget can bound")
     if arguments.wall and arguments.cpu is None:
         arguments.cpu = _INTERVAL_MS
     if arguments.native and arguments.cpu is None:
-        parser.error("--native is for --cpu and --wall; heap profiles have native frames always")
+        _error("--native is for --cpu and --wall; heap profiles have native frames always")
 
 
 def _is_number(words: list[str]) -> bool:
     """Whether what follows is the interval, and not the program."""
-    return bool(words) and re.fullmatch(r"\d+(\.\d*)?", words[0]) is not None
+    whole, _, decimals = words[0].partition(".") if words else ("", "", "")
+    return whole.isdecimal() and (not decimals or decimals.isdecimal())
+
+
+class Arguments:
+    """What the options say."""
+
+    def __init__(self) -> None:
+        self.output: str | None = None
+        self.force = False
+        self.rate_kb = 512
+        self.budget: float | None = None
+        self.every = 0.0
+        self.cpu: float | None = None
+        self.wall = False
+        self.native = False
+        self.no_heap = False
+        self.after = 0.0
+        self.duration = 0.0
+
+
+_FLAGS = {"-f": "force", "--force": "force", "--wall": "wall", "--native": "native", "--no-heap": "no_heap"}
+_NAMES = {"-o": "output", "--output": "output", "--rate-kb": "rate_kb", "--budget": "budget", "--every": "every"}
+_NAMES.update({"--cpu": "cpu", "--after": "after", "--for": "duration"})
+
+
+def _plainly_parsed(words: list[str]) -> Arguments | None:
+    """The options, where they are written in the usual way and right, without what ``argparse`` costs to import.
+
+    None: argparse must look, for help or an error above all.
+    """
+    found = Arguments()
+    waiting = list(words)
+    while waiting:
+        name, equals, value = waiting.pop(0).partition("=")
+        if name in _FLAGS and not equals:
+            setattr(found, _FLAGS[name], True)
+            continue
+        if name not in _NAMES or (equals and not name.startswith("--")):
+            return None
+        if name == "--cpu" and not equals and not _is_number(waiting[:1]):
+            value = str(_INTERVAL_MS)
+        elif not equals:
+            value = waiting.pop(0) if waiting else ""
+        if not value or value.startswith("-"):
+            return None
+        try:
+            setattr(found, _NAMES[name], _TYPES[_NAMES[name]](value))
+        except Exception:
+            return None
+    return found
+
+
+def _error(message: str) -> NoReturn:
+    _parser().error(message)
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="spprof run",
         usage=USAGE,
@@ -210,46 +237,63 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _wrong(words: str) -> Exception:
+    from argparse import ArgumentTypeError
+
+    return ArgumentTypeError(words)
+
+
 def _percent(text: str) -> float:
     percent = float(text)
     if not 0 < percent <= 100:
-        raise argparse.ArgumentTypeError("must be above 0 and at most 100")
+        raise _wrong("must be above 0 and at most 100")
     return percent
 
 
 def _milliseconds(text: str) -> float:
     milliseconds = float(text)
     if not 1 <= milliseconds <= 1000:
-        raise argparse.ArgumentTypeError("must lie between 1 and 1000 milliseconds")
+        raise _wrong("must lie between 1 and 1000 milliseconds")
     return milliseconds
 
 
 def _rate(text: str) -> int:
     rate = int(text)
     if not 0 <= rate <= _RATE_MAX_KB:
-        raise argparse.ArgumentTypeError(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
+        raise _wrong(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
     return rate
 
 
 def _seconds(text: str) -> float:
     seconds = float(text)
     if not 0.01 <= seconds <= 1e6:
-        raise argparse.ArgumentTypeError("must lie between 0.01 and a million seconds")
+        raise _wrong("must lie between 0.01 and a million seconds")
     return seconds
 
 
-def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, program: str) -> tuple[str, str]:
+_TYPES: dict[str, Callable[[str], object]] = {
+    "output": str,
+    "rate_kb": _rate,
+    "budget": _percent,
+    "every": _seconds,
+    "cpu": _milliseconds,
+    "after": _seconds,
+    "duration": _seconds,
+}
+
+
+def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
     """Where the files of heap and CPU will be, "" for none, as absolute paths: the program may change the folder."""
     from spprof.formats.atomic_file import is_written_directly
 
     if arguments.no_heap and arguments.cpu is None:
-        parser.error("--no-heap leaves nothing to record; add --cpu or --wall")
+        _error("--no-heap leaves nothing to record; add --cpu or --wall")
     try:
         output = output_of(arguments.output, program, os.getpid())
     except FileNotFoundError:
-        parser.error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
+        _error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
     except OSError as error:
-        parser.error(f"cannot make the folder {visible(arguments.output)}: {error.strerror}")
+        _error(f"cannot make the folder {visible(arguments.output or '')}: {error.strerror}")
     is_named = arguments.output and not arguments.output.endswith(os.sep)
     if arguments.cpu is None:
         outputs = output, ""
@@ -258,13 +302,13 @@ def _outputs(parser: argparse.ArgumentParser, arguments: argparse.Namespace, pro
     else:
         outputs = output, beside(output)
         if is_written_directly(output):
-            parser.error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
+            _error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
     for path in filter(None, outputs):
         reason = refusal(path, arguments.force)
         if reason:
-            parser.error(reason)
+            _error(reason)
         if arguments.every and is_written_directly(path):
-            parser.error(f"--every rewrites the file, and {visible(path)} cannot be; use a regular file")
+            _error(f"--every rewrites the file, and {visible(path)} cannot be; use a regular file")
     return outputs
 
 
@@ -289,4 +333,4 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
 def _command(settings: Settings, arguments: list[str]) -> list[str]:
     folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     start = _START.format(skipped=0 if interpreter_options.has_safe_path() else 1, folder=folder)
-    return [sys.executable, *settings.options, "-c", start, json.dumps(settings), *arguments]
+    return [sys.executable, *settings.options, "-c", start, settings.argument, *arguments]

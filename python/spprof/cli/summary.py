@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.explanation import FEW, IN_FILES, explanation
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.paths import paths_of, paths_of_sites
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
-from spprof.cli.arguments import current_folder, format_of_output
+from spprof.cli.arguments import format_of_output
 from spprof.cli.terminal import say, shell_word
-from spprof.cpu_time.text import caveats, headline
-from spprof.heap.text import peak_headline
+from spprof.on_demand import module
 from spprof.text import amount, human_bytes, interval_text, sampling_text
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from spprof.cpu_time import text as cpu_text
     from spprof.cpu_time.profile import Profile
+    from spprof.heap import text as heap_text
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.snapshot import HeapSnapshot
+else:
+    cpu_text, heap_text = module("spprof.cpu_time.text"), module("spprof.heap.text")
 
 _TOP = 3
-_STARTED_IN = current_folder() or os.sep
-"""Where the command line is, in which the user will type the next command; the program may have gone elsewhere."""
-
 _NOTABLE = 1.2
 """How many times the heap at the end the peak must be to be shown first."""
 
@@ -37,9 +37,13 @@ def show(lines: Iterable[str], *, flush: bool) -> None:
         say(line, flush=flush)
 
 
-def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
+def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) -> Iterator[str]:
     """What was live at the peak, if that was notably more than at the end, and what is alive, of a snapshot that was
-    written to ``path``."""
+    written to ``path``.
+
+    ``started_in``: where the command line is, in which the user will type the next command; the program may have gone
+    elsewhere.
+    """
     is_peak_shown = (
         taken.peak.estimated_heap_bytes >= _NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
     )
@@ -56,12 +60,12 @@ def heap_lines(taken: HeapSnapshot, path: str, rate_kb: int) -> Iterator[str]:
     if taken.longest_rate_bytes > rate_kb * 1024:
         yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
     yield from _advice(taken)
-    yield _next_command(path, "--view peak " if is_peak_shown else "")
+    yield _next_command(path, started_in, "--view peak " if is_peak_shown else "")
 
 
 def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
     highest = highest_rss()
-    yield peak_headline(peak) + (f"; RSS was {human_bytes(highest)} at its own highest" if highest else "")
+    yield heap_text.peak_headline(peak) + (f"; RSS was {human_bytes(highest)} at its own highest" if highest else "")
     yield from _top_sites(peak)
 
 
@@ -85,22 +89,22 @@ def highest_rss() -> int:
     return int(kilobytes) * 1024
 
 
-def cpu_lines(taken: Profile, path: str) -> Iterator[str]:
+def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
     """What used the time, of a profile that was written to ``path``."""
-    yield headline(taken)
+    yield cpu_text.headline(taken)
     profile = with_imports_folded(taken.to_pprof())
     paths = paths_of(profile)
     table = SiteTable((own("nanoseconds"), own_share(taken.total_ns)))
     for key, sums, _ in ranked(Tally(profile, profile.time_index), "own")[:_TOP]:
         yield table.numbers(sums) + told_site(key, sums, paths)
-    yield from caveats(taken)
+    yield from cpu_text.caveats(taken)
     if taken.sample_count < FEW and taken.interval_ms > 1:
         yield "few samples make shares uncertain; --cpu 1 takes more"
-    yield _next_command(path)
+    yield _next_command(path, started_in)
 
 
-def _next_command(path: str, options: str = "") -> str:
-    short = path[len(_STARTED_IN) + 1 :] if path.startswith(_STARTED_IN + os.sep) else path
+def _next_command(path: str, started_in: str, options: str = "") -> str:
+    short = path[len(started_in) + 1 :] if path.startswith(started_in + os.sep) else path
     name = shell_word(f"./{short}" if short.startswith("-") else short)
     return f"wrote {name}" + (
         f"; look at it: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""

@@ -6,22 +6,21 @@ Nothing is cut short and nothing coloured unless a person sees it; progress goes
 from __future__ import annotations
 
 import os
-import shlex
-import shutil
 import sys
-import textwrap
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
 
+from spprof.records import suppress
 from spprof.text import visible
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
 _BOLD, _RED, _GREEN, _FAINT, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 _STYLES = {"bold": _BOLD, "red": _RED, "green": _GREEN, "faint": _FAINT}
 _PROGRESS_AFTER_SECONDS = 0.5
+_PLAIN_IN_SHELLS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
 _SITE_COLUMNS_MIN = 12
 
 
@@ -36,7 +35,11 @@ class Terminal:
     @property
     def columns(self) -> int | None:
         """Characters in a line; None where lines may be of any length."""
-        return shutil.get_terminal_size().columns if self._is_tty else None
+        if not self._is_tty:
+            return None
+        from shutil import get_terminal_size
+
+        return get_terminal_size().columns
 
     def line(self, text: str, style: str = "") -> None:
         """Writes one line, cut to the terminal's width."""
@@ -46,7 +49,11 @@ class Terminal:
 
     def paragraph(self, text: str) -> None:
         """Writes a sentence, on several lines where the terminal is narrow."""
-        print(textwrap.fill(text, self.columns) if self.columns is not None else text, file=self._stream)
+        if self.columns is not None:
+            import textwrap
+
+            text = textwrap.fill(text, self.columns)
+        print(text, file=self._stream)
 
     def leaves_room(self, used: int) -> bool:
         """Whether a name is still one behind ``used`` characters."""
@@ -88,9 +95,17 @@ def shell_word(name: str) -> str:
     except UnicodeEncodeError:
         is_plain = False
     if is_plain:
-        return shlex.quote(name)
+        return _quoted(name)
     octal = "".join(_octal(byte) for byte in os.fsencode(name))
     return f"$'{octal.replace('%%', '%')}'" if name.endswith("\n") else f"\"$(printf '{octal}')\""
+
+
+def _quoted(name: str) -> str:
+    """As ``shlex.quote``, which is imported with much else."""
+    if name and all(character in _PLAIN_IN_SHELLS for character in name):
+        return name
+    apart = "'\"'\"'"
+    return f"'{name.replace(chr(39), apart)}'"
 
 
 def _octal(byte: int) -> str:

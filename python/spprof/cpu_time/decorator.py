@@ -9,18 +9,21 @@ Plain functions, generators, coroutine functions and asynchronous generators, ea
 
 from __future__ import annotations
 
-import functools
+import sys
 import warnings
-from contextlib import suppress
+from functools import partial
 
 from spprof import _engine
+from spprof.records import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
-    from typing import Any, Protocol
+    from typing import Any, Protocol, TypeVar
 
     from spprof.cpu_time.profile import Profile
+
+    Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
 
     class Profiler(Protocol):
         """What a call needs of ``spprof.Profiler``."""
@@ -66,7 +69,7 @@ def _wrapper(function: Callable[..., Any], calls: _Calls) -> Any:
 def _flags(function: Any) -> int:
     """The flags of the code that a call of ``function`` runs, as far as methods and partials show it."""
     while True:
-        inner = getattr(function, "func" if isinstance(function, functools.partial) else "__func__", None)
+        inner = getattr(function, "func" if isinstance(function, partial) else "__func__", None)
         if inner is None:
             return int(getattr(getattr(function, "__code__", None), "co_flags", 0))
         function = inner
@@ -140,8 +143,25 @@ def _copied(profiler: Profiler) -> Profiler:
     return other
 
 
+_COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
+_ANNOTATIONS = "__annotate__" if sys.version_info >= (3, 14) else "__annotations__"
+
+
+def _wraps(function: Any) -> Callable[[Wrapper], Wrapper]:
+    """As that of ``functools``, which imports ``collections`` and ``types``."""
+
+    def dressed(wrapper: Wrapper) -> Wrapper:
+        for name in (*_COPIED, _ANNOTATIONS):
+            with suppress(AttributeError):
+                setattr(wrapper, name, getattr(function, name))
+        vars(wrapper).update(getattr(function, "__dict__", {}), __wrapped__=function)
+        return wrapper
+
+    return dressed
+
+
 def _plain(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @_wraps(function)
     def profiled(*arguments: Any, **keywords: Any) -> Any:
         with calls.measured(profiled):
             return function(*arguments, **keywords)
@@ -150,7 +170,7 @@ def _plain(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
 
 
 def _generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @_wraps(function)
     def profiled(*arguments: Any, **keywords: Any) -> Generator[Any, Any, Any]:
         with calls.measured(profiled):
             return (yield from function(*arguments, **keywords))
@@ -159,7 +179,7 @@ def _generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any
 
 
 def _coroutine(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @_wraps(function)
     async def profiled(*arguments: Any, **keywords: Any) -> Any:
         with calls.measured(profiled):
             return await function(*arguments, **keywords)
@@ -168,7 +188,7 @@ def _coroutine(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any
 
 
 def _asynchronous_generator(function: Callable[..., Any], calls: _Calls) -> Callable[..., Any]:
-    @functools.wraps(function)
+    @_wraps(function)
     async def profiled(*arguments: Any, **keywords: Any) -> AsyncGenerator[Any, Any]:
         with calls.measured(profiled):
             inner = function(*arguments, **keywords)

@@ -7,18 +7,17 @@ samples ─► to_pprof ─► pprof.Profile ─┬─► formats ─► the fil
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
+from operator import index
 
 from spprof import _engine, formats
-from spprof.cpu_time import functions, text
 from spprof.cpu_time.samples import SAMPLE, CpuSamples
 from spprof.cpu_time.to_pprof import profile_of
 from spprof.formats.profile_stacks import ProfileStacks
 from spprof.formats.source import by_thread
+from spprof.on_demand import module
 from spprof.records import cached_property, dataclass
-from spprof.report.notebook import iframe
 from spprof.reserve import with_reserve
 from spprof.results import CpuStack
 from spprof.symbolize.own_code import with_own_as_one
@@ -27,11 +26,17 @@ from spprof.text import sampling_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.cpu_time import functions, text
     from spprof.formats import Target
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Profile as PprofProfile
+    from spprof.report import notebook
     from spprof.results import Frame
     from spprof.rows import TopFunction
+else:
+    functions = module("spprof.cpu_time.functions")
+    notebook = module("spprof.report.notebook")
+    text = module("spprof.cpu_time.text")
 
 _ORDERED_MAX = 1 << 17
 """Samples beyond which files show stacks summed up, not one after the other: viewers load no file that large."""
@@ -55,7 +60,7 @@ class Profile(CpuSamples):
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
-        count = operator.index(n)
+        count = index(n)
         if count < 0:
             raise ValueError(f"n must be 0 or more, not {count}")
         return functions.top_functions(self.to_pprof())[:count]
@@ -87,7 +92,7 @@ class Profile(CpuSamples):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
-        return iframe(self.to_pprof())
+        return notebook.iframe(self.to_pprof())
 
     # ---- for the package's own use
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import struct
-from collections import Counter
 
 from spprof import _engine
 from spprof.records import NamedTuple, cached_property, dataclass
@@ -174,7 +173,9 @@ class CpuSamples:
         sums: dict[int, int] = dict.fromkeys(both, 0)
         for key, weight in zip(both, weights):
             sums[key] += weight
-        counts = Counter(both)
+        counts = dict.fromkeys(sums, 0)
+        for key in both:
+            counts[key] += 1
         return {_THREAD_AND_STACK.unpack(_WORD.pack(key))[::-1]: (counts[key], sums[key]) for key in sums}
 
     def _learn_all(self) -> None:

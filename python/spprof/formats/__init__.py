@@ -10,10 +10,10 @@ None.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
-from spprof.formats import collapsed, html, pprof, speedscope
 from spprof.formats.atomic_file import is_written_directly, write_file
+from spprof.on_demand import module
+from spprof.records import suppress
 from spprof.reserve import with_reserve, without_reserve
 
 TYPE_CHECKING = False
@@ -42,7 +42,9 @@ if TYPE_CHECKING:
             lines, where the format has any."""
 
 
-FORMATS: dict[str, Format] = {"pprof": pprof, "speedscope": speedscope, "collapsed": collapsed, "html": html}
+FORMATS: dict[str, Format] = {
+    name: module(f"spprof.formats.{name}") for name in ("pprof", "speedscope", "collapsed", "html")
+}
 """Format name to the module that writes it."""
 
 SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}

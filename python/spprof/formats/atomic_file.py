@@ -12,7 +12,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from contextlib import suppress
+
+from spprof.records import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,11 +9,10 @@ the file-format-schema.json that the "$schema" entry names.
 
 from __future__ import annotations
 
-import json
-
 from spprof._engine import VERSION
 from spprof.formats.frame_memo import PerFrame
 from spprof.formats.profile_stacks import ProfileStacks
+from spprof.json_text import encoded
 from spprof.text import visible
 
 TYPE_CHECKING = False
@@ -43,7 +42,7 @@ def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source
         "shared": {"frames": frames.rows},
         "profiles": profiles,
     }
-    yield json.dumps(document, separators=(",", ":")).encode("ascii")
+    yield encoded(document)
     yield b"\n"
 
 

@@ -7,7 +7,7 @@ sums for each stack ─┬─► of the whole ─► estimates and intervals
 
 from __future__ import annotations
 
-import operator
+from operator import index
 
 from spprof import formats
 from spprof.analysis.diff import change
@@ -87,7 +87,7 @@ class HeapEstimates:
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
-        count = operator.index(n)
+        count = index(n)
         if count < 0:
             raise ValueError(f"n must be 0 or more, not {count}")
         return [_row(key, site) for key, site in self.ranked_sites[:count]]

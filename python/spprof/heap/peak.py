@@ -6,8 +6,8 @@ the snapshot's profile ─► the file, without what is in use
 
 from __future__ import annotations
 
-from spprof.heap import text
 from spprof.heap.estimates import HeapEstimates
+from spprof.on_demand import module
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.records import dataclass
 from spprof.reserve import with_reserve
@@ -18,9 +18,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from spprof.heap import text
     from spprof.heap.estimates import StackTotal
     from spprof.pprof.profile import Profile
     from spprof.results import Frame
+else:
+    text = module("spprof.heap.text")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

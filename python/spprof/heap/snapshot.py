@@ -12,7 +12,6 @@ import time
 
 from spprof import _engine, formats
 from spprof.analysis.sites import Sums, key_of, note_choice, rounded, site_frame
-from spprof.heap import compare, text
 from spprof.heap.peak import HeapPeak
 from spprof.heap.samples import (
     BIRTH,
@@ -24,11 +23,11 @@ from spprof.heap.samples import (
     OwnMemory,
 )
 from spprof.heap.to_pprof import profile_of
+from spprof.on_demand import module
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.profile import ALLOC_TYPES, PEAK_SPACE, PEAK_TYPES
 from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.records import cached_property, dataclass, replace
-from spprof.report.notebook import iframe
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
 from spprof.symbolize.stacks import KeptStacks
@@ -42,10 +41,16 @@ if TYPE_CHECKING:
     from spprof._engine import Stats
     from spprof.analysis.sites import SiteKey
     from spprof.formats import Target
+    from spprof.heap import compare, text
     from spprof.heap.estimates import HeapEstimates, StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
+    from spprof.report import notebook
     from spprof.results import SiteDifference
+else:
+    compare = module("spprof.heap.compare")
+    notebook = module("spprof.report.notebook")
+    text = module("spprof.heap.text")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -138,7 +143,7 @@ class HeapSnapshot(HeapSamples):
 
     def _repr_html_(self) -> str:
         """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
-        return iframe(self.to_pprof())
+        return notebook.iframe(self.to_pprof())
 
 
 def take(

@@ -13,7 +13,6 @@ snapshot's estimates exactly, and each value, and each stack's sum, is less than
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from itertools import accumulate, chain
 from operator import add, itemgetter, sub
 
@@ -54,6 +53,13 @@ _NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
 _PERIOD_TYPE = ValueType("space", "bytes")
 _NO_PEAK = 0, 0
+
+
+def _counts(groups: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], int]:
+    counts: dict[tuple[int, ...], int] = {}
+    for group in groups:
+        counts[group] = counts.get(group, 0) + 1
+    return counts
 
 
 def profile_of(
@@ -189,7 +195,7 @@ class _Samples:
         if self._births:
             self._find_shared(counts)
         else:
-            for (stack_id, thread, size, rate), count in Counter(map(_GROUP, self._taken.records())).items():
+            for (stack_id, thread, size, rate), count in _counts(map(_GROUP, self._taken.records())).items():
                 group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False)
                 counts[group] = counts.get(group, 0) + count
         return dict(sorted(counts.items()))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import zlib
 
-from spprof.pprof.decode import decode
 from spprof.pprof.encode import encode
 from spprof.pprof.profile import Profile, ProfileError
 from spprof.pprof.wire import WireError
@@ -65,6 +64,8 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None) -> 
     for magic, kind in _OTHER_KINDS.items():
         if data.startswith(magic):
             raise WireError(kind)
+    from spprof.pprof.decode import decode  # imports re, which writing does without
+
     try:
         return decode(data, progress)
     except WireError as error:

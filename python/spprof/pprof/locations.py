@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from array import array
+from struct import pack
 
 from spprof.pprof.profile import Location
 from spprof.records import replace
@@ -73,5 +73,5 @@ class Locations:
 
 def by_callers(stacks: Sequence[Stack]) -> list[int]:
     """The indexes of the stacks so that those with the same callers stand together, which packs well."""
-    keys = [array("I", stack[::-1]).tobytes() for stack in stacks]
+    keys = [pack(f"{len(stack)}I", *stack[::-1]) for stack in stacks]
     return sorted(range(len(keys)), key=keys.__getitem__)

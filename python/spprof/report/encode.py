@@ -14,11 +14,11 @@ streams:   place: function, file, short file, line, package, flags      indexes 
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 
 from spprof.analysis import estimate
+from spprof.json_text import encoded
 from spprof.pprof.wire import Varints, varint
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def _pieces(report: Report) -> Iterator[bytes]:
     streams = [*_place_streams(report.places, texts), *_entry_streams(report)]
     for side in report.sides:
         streams += _side_streams(side)
-    header = json.dumps(_header(report, texts), separators=(",", ":")).encode("ascii")
+    header = encoded(_header(report, texts))
     for content in (header, *streams):
         yield varint(len(content))
         yield content

@@ -6,17 +6,17 @@
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
 stands in an element that is not run; base64 has no character by which it could end early.
 
-The page's own files are read when this module is imported: later the program may have changed its root, have no
+The page's own files are read with the package (``on_demand``): later the program may have changed its root, have no
 descriptor left, or another version of this package on disk.
 """
 
 from __future__ import annotations
 
 import errno
-import os
-import re
+import sys
 from binascii import b2a_base64
 
+from spprof.on_demand import SCRIPTS, asset
 from spprof.records import NamedTuple
 from spprof.report import leading
 from spprof.report.encode import encode
@@ -24,12 +24,9 @@ from spprof.report.leading import escaped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from spprof.report.model import Report
-
-SCRIPTS = ("inflate.js", "data.js", "numbers.js", "tree.js", "sites.js", "graph.js", "words.js", "table.js", "page.js")
-"""In the order in which they are joined: each uses what stands before it."""
 
 
 class _Parts(NamedTuple):
@@ -44,7 +41,7 @@ class _Parts(NamedTuple):
 def written(report: Report) -> Iterator[bytes]:
     """The file in pieces, UTF-8. Deterministic: the same report gives the same bytes.
 
-    OSError: the page's own files were not there when this module was imported.
+    OSError: the page's own files were not there when the package was imported.
     """
     parts = read_parts()
     contents: dict[str, Callable[[], str]] = {
@@ -57,8 +54,18 @@ def written(report: Report) -> Iterator[bytes]:
         "table": lambda: leading.table(report),
         "data": lambda: b2a_base64(encode(report), newline=False).decode(),
     }
-    for at, piece in enumerate(re.split(r"\{(\w+)\}", parts.template)):
-        yield (contents[piece]() if at % 2 else piece).encode("utf-8", "backslashreplace")
+    for text, name in _pieces(parts.template, contents):
+        yield (text + contents[name]() if name else text).encode("utf-8", "backslashreplace")
+
+
+def _pieces(template: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """What stands before each ``{name}`` of the template, with that name; what stands behind the last has none."""
+    found = sorted((template.index(f"{{{name}}}"), name) for name in names)
+    at = 0
+    for place, name in found:
+        yield template[at:place], name
+        at = place + len(name) + 2
+    yield template[at:], ""
 
 
 def read_parts() -> _Parts:
@@ -73,36 +80,15 @@ def read_parts() -> _Parts:
 
 
 def _read(name: str) -> str:
-    if name not in _assets:
+    content = asset(name)
+    if content is None:
         raise OSError(
             errno.ENOENT,
             "this program was frozen without the files of spprof's HTML page; add them (PyInstaller: --collect-data "
             "spprof; Nuitka: --include-package-data=spprof), or save as .pb.gz",
             name,
         )
-    return _assets[name].decode("utf-8")
-
-
-def _asset(name: str) -> bytes:
-    """A file of the package, wherever it was imported from. OSError: it is not there."""
-    get_data = getattr(__spec__.loader, "get_data", None)
-    if get_data is not None:  # of files, archives and frozen programs
-        data: bytes = get_data(os.path.join(os.path.dirname(__file__), "assets", name))
-        return data
-    from importlib import resources
-
-    return resources.files("spprof.report").joinpath("assets").joinpath(name).read_bytes()
-
-
-def _read_assets() -> dict[str, bytes]:
-    """The page's own files; none where one is missing: whatever else the package does needs none."""
-    try:
-        return {name: _asset(name) for name in ("page.html", "report.css", *SCRIPTS)}
-    except Exception:
-        return {}
-
-
-_assets = _read_assets()
+    return content.decode("utf-8")
 
 
 def _source(text: str) -> str:
@@ -116,9 +102,9 @@ def _sha256(content: bytes) -> bytes:
 
 
 try:  # the interpreter's own, which loads no library of cryptography
-    from _sha2 import sha256 as _hash  # type: ignore[import-not-found]
-except ImportError:
-    try:
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256 as _hash
+    else:
         from _sha256 import sha256 as _hash  # type: ignore[import-not-found]
-    except ImportError:
-        from hashlib import sha256 as _hash
+except ImportError:
+    from hashlib import sha256 as _hash

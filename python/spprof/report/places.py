@@ -8,10 +8,9 @@ a native frame of libz.so.1            libz               library, where the pro
 
 from __future__ import annotations
 
-import re
 from os.path import splitext
 
-from spprof.analysis.libraries import INSTALLED, STANDARD, is_library
+from spprof.analysis.libraries import installed_part, is_library, is_standard
 from spprof.report.model import Place
 from spprof.text import visible
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from spprof.results import Frame
 
 STANDARD_LIBRARY = "standard library"
-
-_VERSION = re.compile(r"[\d.]*")
 
 
 class Places:
@@ -76,13 +73,13 @@ class Places:
 
 def package_of(file: str) -> str:
     """What a file belongs to: the installed package, the library, or else its folder."""
-    installed = INSTALLED.search(file)
-    if installed:
-        return splitext(installed[1])[0]
-    if STANDARD.search(file):
+    installed = installed_part(file)
+    if installed is not None:
+        return splitext(installed)[0]
+    if is_standard(file):
         return STANDARD_LIBRARY
     folder, _, name = file.rpartition("/")
     library, found, version = name.partition(".so")
-    if found and _VERSION.fullmatch(version):
+    if found and (not version or version.replace(".", "0").isdecimal()):
         return library.partition(".cpython-")[0].partition(".abi3")[0]
     return folder.rpartition("/")[2] or splitext(name)[0]

@@ -12,12 +12,11 @@ one: a profile may come from anywhere, and name anything.
 from __future__ import annotations
 
 import os
-import re
 import stat
 import sys
-import time
-from contextlib import suppress
 
+from spprof.on_demand import IMPORTED_NS
+from spprof.records import suppress
 from spprof.report.model import Excerpt
 from spprof.text import visible
 
@@ -35,14 +34,14 @@ AROUND = 3
 
 _FILE_BYTES_MOST = 4 << 20
 _SUFFIXES = (".py", ".pyw")
-_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
-_IMPORTED_NS = time.time_ns()
-"""A module that was changed later may have been loaded before."""
+_CODING = b"coding"
+_OF_NAMES = b"-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def excerpts_of(report: Report, files: Sequence[str], profiles: Sequence[Profile]) -> list[Excerpt]:
     """The lines around the report's places; ``files`` has the name of each place's file as Python knows it."""
-    before_ns = min(_IMPORTED_NS, *(profile.time_ns for profile in profiles))
+    # A module that was changed since we were imported may have been loaded before.
+    before_ns = min(IMPORTED_NS, *(profile.time_ns for profile in profiles))
     chosen = _chosen(report)
     of_file: dict[str, list[int]] = {}
     for place in chosen:
@@ -121,10 +120,25 @@ def _lines_of(file: str, before_ns: int) -> list[bytes] | list[str]:
     finally:
         os.close(descriptor)
     lines: list[bytes] = content.removeprefix(b"\xef\xbb\xbf").splitlines()
-    coding = next((found[1].decode() for found in map(_CODING.match, lines[:2]) if found), "utf-8")
+    coding = next(filter(None, map(_coding_of, lines[:2])), "utf-8")
     if coding in ("utf-8", "utf8"):
         return lines
     return [line.decode(coding, "replace") for line in lines]
+
+
+def _coding_of(line: bytes) -> str:
+    """The encoding that a comment declares (PEP 263); "": it declares none."""
+    if not line.lstrip(b" \t\f").startswith(b"#"):
+        return ""
+    at = line.find(_CODING)
+    while at >= 0:
+        behind = line[at + len(_CODING) :]
+        name = behind[1:].lstrip(b" \t")
+        name = name[: len(name) - len(name.lstrip(_OF_NAMES))]
+        if behind.startswith((b":", b"=")) and name:
+            return name.decode()
+        at = line.find(_CODING, at + 1)
+    return ""
 
 
 def _excerpt(place: int, line: int, lines: Sequence[bytes | str]) -> Excerpt:

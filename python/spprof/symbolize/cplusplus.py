@@ -9,14 +9,15 @@ what is a scope's parameter list and what is the function's own, is told by what
 
 from __future__ import annotations
 
-import re
-
-_OPERATOR = re.compile(
-    r"operator(?P<sign>\(\)|\[\]|<=>|->\*?|<<=?|>>=?|&&|\|\||\+\+|--|,|[-+*/%^&|~!=<>]=?)"
-    r"|operator(?P<word> (?:new|delete)(?:\[\])?| co_await|\"\" ?\w+)"
-    r"|operator(?P<type> )"
+_OPERATOR = "operator"
+_OPERATOR_NAMES = (
+    *("->*", "<=>", "<<=", ">>=", "()", "[]", "->", "<<", ">>", "&&", "||", "++", "--", ","),
+    *(f"{sign}{behind}" for behind in ("=", "") for sign in "-+*/%^&|~!=<>"),
+    *(" new[]", " delete[]", " new", " delete", " co_await"),
 )
-_QUALIFIERS = re.compile(r"(?: const\b| volatile\b| &&?| noexcept\b| requires .*|\[abi:\w+\]| ?\[clone [^]]*\])*")
+"""The longest first where one begins as the other does."""
+
+_QUALIFIER_WORDS = (" const", " volatile", " noexcept")
 _OPENING, _CLOSING = "([{<", ")]}>"
 
 _SPELLINGS = (
@@ -38,9 +39,9 @@ def _name(text: str) -> str:
     name = ""
     at = 0
     while at < len(text):
-        operator = _OPERATOR.match(text, at) if _begins_word(text, at) else None
-        if operator is not None:
-            end = _operator_end(text, operator)
+        operator_end = _operator_end(text, at)
+        if operator_end:
+            end = _whole_operator_end(text, at, operator_end)
             name += text[at:end]
         elif text.startswith("(anonymous namespace)", at):
             end = at + len("(anonymous namespace)")
@@ -48,8 +49,8 @@ def _name(text: str) -> str:
         elif text[at] == "(":
             end = _closing(text, at)
             if text[end : end + 1] == "(" or text[at + 1 : at + 2] in ("*", "&"):
-                return _name(re.sub(r"^[^(<]*?[*&]+", "", text[at + 1 : end - 1]))  # it returns a pointer to a function
-            end = _QUALIFIERS.match(text, end).end()  # type: ignore[union-attr]
+                return _name(_behind_stars(text[at + 1 : end - 1]))  # it returns a pointer to a function
+            end = _qualifiers_end(text, end)
             if end < len(text) and not text.startswith("::", end):
                 name = ""  # decltype(…): it was the result's type
         elif text[at] == "[":
@@ -67,14 +68,60 @@ def _name(text: str) -> str:
     return name
 
 
-def _begins_word(text: str, at: int) -> bool:
-    return text.startswith("operator", at) and not (at and (text[at - 1].isalnum() or text[at - 1] == "_"))
+def _in_word(text: str, at: int) -> bool:
+    return 0 <= at < len(text) and (text[at].isalnum() or text[at] == "_")
 
 
-def _operator_end(text: str, operator: re.Match[str]) -> int:
+def _word_end(text: str, at: int) -> int:
+    while _in_word(text, at):
+        at += 1
+    return at
+
+
+def _operator_end(text: str, at: int) -> int:
+    """Where the name of the operator that begins at ``at`` ends, of a conversion behind its space; 0: there is none."""
+    if not text.startswith(_OPERATOR, at) or _in_word(text, at - 1):
+        return 0
+    at += len(_OPERATOR)
+    for name in _OPERATOR_NAMES:
+        if text.startswith(name, at):
+            return at + len(name)
+    if text.startswith('""', at):  # a literal's: operator"" _km
+        begin = at + (3 if text.startswith(" ", at + 2) else 2)
+        end = _word_end(text, begin)
+        return end if end > begin else 0
+    return at + 1 if text.startswith(" ", at) else 0
+
+
+def _behind_stars(text: str) -> str:
+    """A declaration without what stands before its first stars: ``Type::*name`` is ``name``."""
+    first = next((at for at, character in enumerate(text) if character in "*&(<"), len(text))
+    return text[first:].lstrip("*&") if text[first : first + 1] in ("*", "&") else text
+
+
+def _qualifiers_end(text: str, at: int) -> int:
+    """Behind the qualifiers that follow a parameter list."""
+    while True:
+        word = next((one for one in _QUALIFIER_WORDS if text.startswith(one, at)), "")
+        if word and not _in_word(text, at + len(word)):
+            at += len(word)
+        elif text.startswith(" &", at):
+            at += 3 if text.startswith("&", at + 2) else 2
+        elif text.startswith(" requires ", at):
+            at = len(text)
+        elif text.startswith("[abi:", at) and text.startswith("]", _word_end(text, at + 5)) and _in_word(text, at + 5):
+            at = _word_end(text, at + 5) + 1
+        else:
+            clone = at + text.startswith(" ", at)
+            end = text.find("]", clone) if text.startswith("[clone ", clone) else -1
+            if end < 0:
+                return at
+            at = end + 1
+
+
+def _whole_operator_end(text: str, at: int, end: int) -> int:
     """Where the operator's name ends, its template arguments included."""
-    end = operator.end()
-    if operator["type"]:
+    if text[at:end] == f"{_OPERATOR} ":
         end = _conversion_end(text, end)
     elif text.startswith(" <", end):
         end += 1
@@ -93,9 +140,9 @@ def _closing(text: str, start: int) -> int:
     open_brackets: list[str] = []
     at = start
     while at < len(text):
-        operator = _OPERATOR.match(text, at) if _begins_word(text, at) else None
-        if operator is not None:
-            at = operator.end()
+        operator_end = _operator_end(text, at)
+        if operator_end:
+            at = operator_end
             continue
         character = text[at]
         if character in _OPENING:

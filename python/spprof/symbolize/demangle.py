@@ -8,14 +8,17 @@ memcpy@@GLIBC_2.14                  memcpy
 
 from __future__ import annotations
 
-import re
-
 from spprof import _engine
-from spprof.symbolize import cplusplus, rust
+from spprof.on_demand import module
 
-_CLONE = re.compile(
-    r"\.(?:constprop|part|isra|cold|lto_priv|localalias|unlikely|hot|llvm|specialized|__uniq)(?:\.[0-9a-fA-F]+)*$"
-)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spprof.symbolize import cplusplus, rust
+else:
+    cplusplus = module("spprof.symbolize.cplusplus")
+    rust = module("spprof.symbolize.rust")
+
+_CLONES = "constprop part isra cold lto_priv localalias unlikely hot llvm specialized __uniq".split()
 """What compilers append to the name of a copy that they made of a function, or of a piece of one."""
 
 
@@ -35,6 +38,19 @@ def readable(name: str) -> str:
 
 
 def _without_clones(name: str) -> str:
-    while (shorter := _CLONE.sub("", name)) != name and shorter:
-        name = shorter
-    return name
+    parts = name.split(".")
+    while (kept := _without_clone(parts)) != parts and kept != [""]:
+        parts = kept
+    return ".".join(parts)
+
+
+def _without_clone(parts: list[str]) -> list[str]:
+    """The parts of a name without the last clone's word and the numbers behind it."""
+    last = len(parts) - 1
+    while last > 0 and _is_number(parts[last]):
+        last -= 1
+    return parts[:last] if last > 0 and parts[last] in _CLONES else parts
+
+
+def _is_number(text: str) -> bool:
+    return bool(text) and not text.strip("0123456789abcdefABCDEF")

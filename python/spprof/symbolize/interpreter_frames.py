@@ -22,9 +22,6 @@ inlined.
 
 from __future__ import annotations
 
-import enum
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,15 +29,12 @@ if TYPE_CHECKING:
     from spprof.results import Frame
 
 
-class Home(enum.Enum):
-    """Whose code a module is."""
+Home = str
+"""Whose code a module is."""
 
-    INTERPRETER = enum.auto()
-    LAUNCHER = enum.auto()
-    """The program python3 where the interpreter is a library: nothing but a main()."""
-    LIBC = enum.auto()
-    OTHER = enum.auto()
-
+INTERPRETER, LIBC, OTHER = "interpreter", "libc", "other"
+LAUNCHER = "launcher"
+"""The program python3 where the interpreter is a library: nothing but a main()."""
 
 Role = str
 """What becomes of a frame, in a stack that has a Python frame: one letter, so that a stack's roles are a string."""
@@ -100,9 +94,12 @@ _SLOTS = """
     richcmp_eq richcmp_ge richcmp_gt richcmp_le richcmp_lt richcmp_ne
 """
 """Between a class written in Python and the interpreter's operations on its objects: slot_tp_call calls __call__,
-wrap_init is __init__ of a class written in C. Further ones by pattern."""
+wrap_init is __init__ of a class written in C. Further ones by how they begin."""
 
-_SLOT_PATTERN = re.compile(r"(?:_Py_)?slot_(?:am|bf|mp|nb|sq|tp)_\w+|wrap_\w+")
+_SLOT_BEGINNINGS = (
+    "wrap_",
+    *(f"{py}slot_{kind}_" for py in ("", "_Py_") for kind in ("am", "bf", "mp", "nb", "sq", "tp")),
+)
 
 _OPERATIONS = """
     PyObject_GetAttr PyObject_GetAttrString _PyObject_GetAttrId _PyObject_LookupAttr _PyObject_LookupAttrId
@@ -119,9 +116,11 @@ _OPERATIONS = """
     _PyForIter_VirtualIteratorNext _PyIter_Send PyMapping_GetOptionalItem _PyMapping_GetOptionalItem2
 """
 """Operations on any object, each of which leads to the method that does it: __getattr__, __next__, a generator's body,
-list_concat. Arithmetic by pattern."""
+list_concat. Arithmetic by how it begins."""
 
-_OPERATION_PATTERN = re.compile(r"_?PyNumber_\w+")
+_OPERATION_BEGINNINGS = ("PyNumber_", "_PyNumber_")
+
+_CALLING_BEGINNINGS = _SLOT_BEGINNINGS + _OPERATION_BEGINNINGS
 
 _CALLING = frozenset((_EVALUATION + _CALLS + _SLOTS + _OPERATIONS).split())
 
@@ -161,32 +160,55 @@ _SYSTEM = frozenset(
     """.split()
 )
 
-_LAUNCHER_NAME = re.compile(r"python(?:\d+(?:\.\d+)?\w*)?")
-_LIBC_NAME = re.compile(r"(?:libc|libpthread)(?:\.so\.|-2\.)[\d.]*(?:so)?")
+_LIBC_BEGINNINGS = tuple(f"{name}{behind}" for name in ("libc", "libpthread") for behind in (".so.", "-2."))
 
 
 def home_of(module_name: str, is_interpreter: bool) -> Home:
     """Whose code a module is, by its file's name."""
     if is_interpreter:
-        return Home.INTERPRETER
-    if _LAUNCHER_NAME.fullmatch(module_name):
-        return Home.LAUNCHER
-    return Home.LIBC if _LIBC_NAME.fullmatch(module_name) else Home.OTHER
+        return INTERPRETER
+    if _is_launcher(module_name):
+        return LAUNCHER
+    return LIBC if _is_libc(module_name) else OTHER
+
+
+def _is_launcher(name: str) -> bool:
+    """``python``, ``python3``, ``python3.13``, ``python3.13d``."""
+    major, dot, minor = name.removeprefix("python").partition(".")
+    if not name.startswith("python") or not (dot or major):
+        return name == "python"
+    number = minor if dot else major
+    return number[:1].isdecimal() and _is_word(number) and (not dot or major.isdecimal())
+
+
+def _is_libc(name: str) -> bool:
+    """``libc.so.6``, ``libc-2.31.so``, and the same of libpthread."""
+    beginning = next((one for one in _LIBC_BEGINNINGS if name.startswith(one)), None)
+    return beginning is not None and not name[len(beginning) :].removesuffix("so").strip("0123456789.")
+
+
+def _is_word(text: str) -> bool:
+    return all(character.isalnum() or character == "_" for character in text)
+
+
+def _goes_by_beginning(name: str) -> bool:
+    beginning = next((one for one in _CALLING_BEGINNINGS if name.startswith(one)), name)
+    return beginning != name and _is_word(name)
 
 
 def role_of(home: Home, name: str | None) -> Role:
     """What becomes of a native frame by the name of its function; None: it has none, for the file was stripped."""
     if name == "_start":
         return ENTRY
-    if home is Home.LIBC:
+    if home is LIBC:
         return SYSTEM if name is None or name in _SYSTEM else TELLING
-    if home is Home.OTHER:
+    if home is OTHER:
         return TELLING
-    if name in _STARTING or (home is Home.LAUNCHER and name is None):
+    if name in _STARTING or (home is LAUNCHER and name is None):
         return STARTING
-    if home is Home.LAUNCHER:
+    if home is LAUNCHER:
         return TELLING
-    if name is None or name in _CALLING or _SLOT_PATTERN.fullmatch(name) or _OPERATION_PATTERN.fullmatch(name):
+    if name is None or name in _CALLING or _goes_by_beginning(name):
         return CALLING  # without a name it says only "the interpreter", as the Python line does
     return ALLOCATING if name in _ALLOCATING else TELLING
 

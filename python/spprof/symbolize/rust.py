@@ -15,8 +15,6 @@ the two is None: somebody else's name.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,38 +42,58 @@ def decoded(mangled: str) -> str | None:
 
 # ---- The older mangling
 
-_HASH = re.compile(r"h[0-9a-f]{16}")
-_ESCAPE = re.compile(r"\$(?:(SP|BP|RF|LT|GT|LP|RP|C)|u([0-9a-f]{1,6}))\$|\.\.")
+_DIGITS, _HEX_DIGITS = "0123456789", "0123456789abcdef"
+_HASH_DIGITS = 16
 _ESCAPED = {"SP": "@", "BP": "*", "RF": "&", "LT": "<", "GT": ">", "LP": "(", "RP": ")", "C": ","}
 
 
 def _legacy(rest: str) -> str | None:
     parts = []
     while not rest.startswith("E"):
-        digits = re.match(r"[1-9][0-9]{0,4}", rest)
-        if digits is None:
+        digits = _run(rest, 0, _DIGITS, 5)
+        end = len(digits) + int(digits or "0")
+        if not digits or digits.startswith("0") or end > len(rest):
             return None
-        end = digits.end() + int(digits.group())
-        if end > len(rest):
-            return None
-        parts.append(rest[digits.end() : end])
+        parts.append(rest[len(digits) : end])
         rest = rest[end:]
-    if len(parts) < 2 or not _HASH.fullmatch(parts[-1]):
+    if len(parts) < 2 or not _is_hash(parts[-1]):
         return None
     return "::".join(map(_unescaped, parts[:-1]))
 
 
 def _unescaped(part: str) -> str:
-    return _ESCAPE.sub(_meaning, part[1:] if part.startswith("_$") else part)
+    text = part[1:] if part.startswith("_$") else part
+    read, at = "", 0
+    while at < len(text):
+        meaning, length = _escape(text, at)
+        read += meaning
+        at += length
+    return read
 
 
-def _meaning(escape: re.Match[str]) -> str:
-    name, code = escape.groups()
-    if name:
-        return _ESCAPED[name]
-    if code is None:
-        return "::"
-    return chr(int(code, 16)) if int(code, 16) < 0x110000 else escape.group()
+def _escape(text: str, at: int) -> tuple[str, int]:
+    """What an escape means, and its length: ``..``, ``$LT$``, ``$u20$``; of what is none, the character."""
+    if text.startswith("..", at):
+        return "::", 2
+    end = text.find("$", at + 1) if text[at] == "$" else -1
+    name = text[at + 1 : end] if end >= 0 else ""
+    meaning = _ESCAPED.get(name)
+    if meaning is None and 1 < len(name) <= 7 and name[0] == "u" and _run(name, 1, _HEX_DIGITS) == name[1:]:
+        code = int(name[1:], 16)
+        meaning = chr(code) if code < 0x110000 else f"${name}$"
+    return (meaning, len(name) + 2) if meaning is not None else (text[at], 1)
+
+
+def _is_hash(part: str) -> bool:
+    return len(part) == 1 + _HASH_DIGITS and part[0] == "h" and _run(part, 1, _HEX_DIGITS) == part[1:]
+
+
+def _run(text: str, at: int, characters: str, most: int = 1 << 30) -> str:
+    """The longest part of ``text`` from ``at`` on that has these characters alone, ``most`` of them."""
+    end = at
+    while end < len(text) and text[end] in characters and end - at < most:
+        end += 1
+    return text[at:end]
 
 
 # ---- The newer mangling
@@ -87,8 +105,6 @@ _BASIC_TYPES = {
 }  # fmt: skip
 _ELIDED = "'_"
 _SIGNED, _UNSIGNED = "asxnli", "htmyoj"
-_DECIMAL = re.compile(r"0|[1-9][0-9]{0,5}")
-_HEXADECIMAL = re.compile(r"([0-9a-f]*)_")
 _DIGITS_62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -144,11 +160,11 @@ class _V0:
         return self._base_62() + 1 if self._took(tag) else 0
 
     def _decimal(self) -> int:
-        digits = _DECIMAL.match(self._text, self._at)
-        if digits is None:
+        digits = "0" if self._text.startswith("0", self._at) else _run(self._text, self._at, _DIGITS, 6)
+        if not digits:
             raise _NotRustError
-        self._at = digits.end()
-        return int(digits.group())
+        self._at += len(digits)
+        return int(digits)
 
     def _limited(self, text: str) -> str:
         self._length += len(text) + 1
@@ -361,11 +377,11 @@ class _V0:
         raise _NotRustError
 
     def _hex(self) -> str:
-        digits = _HEXADECIMAL.match(self._text, self._at)
-        if digits is None:
+        digits = _run(self._text, self._at, _HEX_DIGITS)
+        if not self._text.startswith("_", self._at + len(digits)):
             raise _NotRustError
-        self._at = digits.end()
-        return digits.group(1)
+        self._at += len(digits) + 1
+        return digits
 
     def _string(self) -> str:
         digits = self._hex()

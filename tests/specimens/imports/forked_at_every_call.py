@@ -11,6 +11,7 @@ import threading
 
 import spprof
 import spprof.memprof as memprof
+from spprof import on_demand
 
 EVENTS = ("call", "c_call")
 
@@ -31,7 +32,7 @@ def child() -> None:
 def fork_now(turn: threading.Semaphore, done: threading.Semaphore):
     def callback(frame, event, argument) -> None:
         del frame, argument
-        if event in EVENTS and not _imp.lock_held():  # which a fork itself waits for
+        if event in EVENTS and not _imp.lock_held() and not on_demand._lock._is_owned():  # a fork waits for both
             turn.release()
             done.acquire()
 

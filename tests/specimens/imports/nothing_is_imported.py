@@ -1,4 +1,4 @@
-"""Prints what was opened, and what was imported, after the import: two empty lists.
+"""Prints what was opened or imported after the import, and the modules that were not in memory: two empty lists.
 
 The program's own source, of which a page shows lines, may be read where it can.
 """
@@ -9,6 +9,7 @@ import os
 import sys
 
 import everything
+from spprof import on_demand
 
 log = []
 
@@ -24,4 +25,5 @@ sys.addaudithook(hook)
 before = set(sys.modules)
 everything.use(os.getcwd())
 print([entry for entry in log if not isinstance(entry[1], int) and not entry[1].isdigit()])
-print(sorted(set(sys.modules) - before))
+kept = set(on_demand._kept)
+print(sorted(set(sys.modules) - before - kept))

@@ -1,0 +1,328 @@
+"""Modules of the package that are in memory from its import on, and run when they are first needed.
+
+    import spprof ─► every module's compiled code is read, and little of it runs
+    first use     ─► module("spprof.heap.snapshot").take ─► it runs, and what it imports, from that memory
+
+Starting a profiler needs little of the package. Looking at a profile needs the rest, which takes several times as long
+to run as to read. What is kept needs no file, descriptor, folder or finder any more: the program may have changed its
+root, or this package may have been replaced on disk. Kept modules import each other, and the modules in STANDARD, from
+here, whatever ``sys.modules`` and ``sys.path`` have come to hold.
+
+Fork: waits until a module that another thread runs for the first time is complete. Signals: a handler that needs the
+module that it has interrupted runs it itself; the first copy that is complete is everybody's.
+"""
+
+from __future__ import annotations
+import __future__
+
+import builtins
+import os
+import stat
+import sys
+import time
+from _frozen_importlib import _find_spec, module_from_spec  # type: ignore[attr-defined]
+from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader, cache_from_source, spec_from_file_location
+from _imp import _fix_co_filename  # type: ignore[attr-defined]
+from _io import FileIO
+from _thread import RLock
+from marshal import loads
+
+from spprof.reserve import with_reserve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from types import CodeType, ModuleType
+    from typing import Any
+
+ROOMS = {
+    "": "cpu json_text records results text",
+    "analysis": "by_import by_label by_site diff estimate explanation folding imports libraries native notes paths "
+    "sample_weights shortages site_table sites",
+    "cpu_time": "decorator functions profile samples text thread_names to_pprof",
+    "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
+    "heap": "compare estimates peak samples snapshot text to_pprof unwind_quality",
+    "pprof": "encode fields file locations mappings merge processes profile shortages wire",
+    "report": "build encode facts leading model notebook page places sources threads",
+    "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks",
+}
+"""The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
+
+SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js page.js".split()
+ASSETS = ["page.html", "report.css", *SCRIPTS]
+"""The files of the HTML page, its scripts in the order in which they are joined: each uses what stands before it."""
+
+STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
+"""What kept modules import of others, by its name there. Of some that is the part in C, and all that is used of them:
+the rest imports a good deal."""
+
+IMPORTED_NS = time.time_ns()
+"""When the package was imported, in a process that watches a program."""
+
+_package = sys.modules["spprof"]
+_folder = os.path.dirname(__file__)
+_lock = RLock()
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+_loaded: dict[str, ModuleType] = {}
+"""The modules that have been run from here."""
+
+_running: dict[str, ModuleType] = {}
+"""Those that are being run. Only their own submodules take them for what they are."""
+
+
+class _Kept:
+    """What a module is made of."""
+
+    def __init__(self, path: str, code: bytes | CodeType, spec: ModuleSpec | None = None) -> None:
+        self._path = path
+        self._code = code
+        self._spec = spec
+
+    def run(self, name: str) -> ModuleType:
+        """Return the module. Raises what running it raises."""
+        spec = self._spec
+        if spec is None:
+            folder, file = os.path.split(self._path)
+            loader = SourceFileLoader(name, self._path)
+            below = [folder] if file == "__init__.py" else None
+            spec = spec_from_file_location(name, self._path, loader=loader, submodule_search_locations=below)
+            assert spec is not None, "it has a loader"
+        code = self._code
+        if isinstance(code, bytes):
+            code = loads(memoryview(code)[_HEADER_BYTES:])
+            _fix_co_filename(code, self._path)
+        made = module_from_spec(spec)
+        made.__dict__["__builtins__"] = _builtins
+        _running[name] = made
+        try:
+            exec(code, made.__dict__)
+        finally:
+            _running.pop(name, None)
+        return made
+
+
+_kept: dict[str, _Kept] = {}
+_assets: dict[str, bytes] = {}
+
+# ---- Keeping
+
+_HEADER_BYTES = 16
+"""Of a file of compiled code: the interpreter's mark, how it is compared with its source, and the source's time and
+length. Python/import.c and PEP 552."""
+
+
+def keep(room: str, names: list[str]) -> None:
+    """Read modules of a folder of the package; ``""`` is the package's own, whose ``__init__`` runs already."""
+    folder = os.path.join(_folder, room) if room else _folder
+    before, behind = cache_from_source(os.path.join(folder, "?.py")).split("?")
+    for name in names:
+        whole = ".".join(part for part in ("spprof", room, name) if part not in ("", "__init__"))
+        path = f"{folder}{os.sep}{name}.py"
+        code = _cached(path, f"{before}{name}{behind}")
+        if code is None:
+            _keep_slowly(whole, path)
+        else:
+            _kept[whole] = _Kept(path, code)
+
+
+def _cached(path: str, cached: str) -> bytes | None:
+    """What the interpreter has compiled of a file; None: nothing, or perhaps of another state of it."""
+    try:
+        content = _content(cached)
+        source = os.stat(path)
+    except OSError:
+        return None
+    words = (0, int(source.st_mtime), source.st_size)
+    header = MAGIC_NUMBER + b"".join((word & 0xFFFFFFFF).to_bytes(4, "little") for word in words)
+    return content if content.startswith(header) else None
+
+
+def _content(path: str) -> bytes:
+    with FileIO(path) as file:
+        return file.readall()
+
+
+def _keep_slowly(name: str, path: str) -> None:
+    """The same by the interpreter's means: compiled anew, or from where a frozen program has it."""
+    try:
+        code = SourceFileLoader(name, path).get_code(name)
+        spec = None
+    except OSError:
+        folder = os.path.dirname(path.removesuffix(f"{os.sep}__init__.py"))
+        spec = _find_spec(name, [folder])
+        get_code = getattr(spec and spec.loader, "get_code", None)
+        code = get_code(name) if get_code else None
+    if code is not None:
+        _kept[name] = _Kept(path, code, spec)
+
+
+def _keep_assets() -> None:
+    """The page's own files; none where one is missing: whatever else the package does needs none."""
+    folder = os.path.join(_folder, "report", "assets")
+    try:
+        _assets.update({name: _content(os.path.join(folder, name)) for name in ASSETS})
+    except OSError:
+        _keep_frozen_assets(folder)
+
+
+def _keep_frozen_assets(folder: str) -> None:
+    get_data = getattr(_package.__spec__ and _package.__spec__.loader, "get_data", None)
+    try:
+        if get_data is not None:
+            _assets.update({name: get_data(os.path.join(folder, name)) for name in ASSETS})
+        else:
+            from importlib import resources
+
+            files = resources.files("spprof").joinpath("report").joinpath("assets")
+            _assets.update({name: files.joinpath(name).read_bytes() for name in ASSETS})
+    except Exception:
+        _assets.clear()
+
+
+# ---- Using
+
+
+class _Module:
+    """Stands for a module until something of it is needed."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(load(self._name), attribute)
+
+
+def module(name: str) -> Any:
+    """Return what stands for the module of that dotted name: its attributes are the module's."""
+    return _Module(name)
+
+
+def asset(name: str) -> bytes | None:
+    """Return a file of the HTML page; None: the program was frozen without it."""
+    return _assets.get(name)
+
+
+def load(name: str) -> ModuleType:
+    """Return the module of that dotted name, run unless it has been. Raises what running it raises."""
+    found = _loaded.get(name)
+    if found is not None:
+        return found
+    return with_reserve(_load, name)
+
+
+def run_all() -> None:
+    """Run every module that is kept: where each allocation is sampled, later all of theirs would be."""
+    for name in _kept:
+        load(name)
+
+
+def _load(name: str) -> ModuleType:
+    with _lock:
+        return _present(name) or _run(name)
+
+
+def _present(name: str) -> ModuleType | None:
+    """A module of this package that has been imported, by us or by others. Not by ``sys.modules``: programs may have
+    imported the package anew, and this one goes on with its own."""
+    found: object = _loaded.get(name, _package)
+    if found is _package:
+        for part in name.split(".")[1:]:
+            found = vars(found).get(part)
+            if type(found) is not type(sys):
+                return None
+    return found  # type: ignore[return-value]
+
+
+def _run(name: str) -> ModuleType:
+    kept = _kept.get(name)
+    if kept is None:
+        return _import_elsewhere(name, fromlist=("*",))
+    parent, _, leaf = name.rpartition(".")
+    above = _running.get(parent) or load(parent)
+    found = _loaded.setdefault(name, kept.run(name))
+    setattr(above, leaf, found)
+    if sys.modules.get("spprof") is _package:
+        sys.modules.setdefault(name, found)
+    return found
+
+
+_import_elsewhere = builtins.__import__
+
+
+def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> ModuleType:
+    """What import statements in kept modules call."""
+    if name in STANDARD and (fromlist or "." not in name):
+        return STANDARD[name]
+    if name.partition(".")[0] != "spprof":
+        return _import_elsewhere(name, globals, locals, fromlist, level)
+    found = load(name)
+    for attribute in fromlist or ():
+        if not hasattr(found, attribute):
+            load(f"{name}.{attribute}")
+    return found if fromlist else _package
+
+
+_builtins = {**vars(builtins), "__import__": _import}
+
+
+# ---- All of it
+
+
+def is_command() -> bool:
+    """Whether this is the process of the command ``spprof``, which watches no program and shall start fast. One that is
+    only called so has its modules kept when it starts a profiler."""
+    words = getattr(sys, "argv", None) or [""]
+    return bool(os.path.basename(words[0]) == "spprof")
+
+
+def keep_all() -> None:
+    """Bring into memory all that is needed later, unless it has been."""
+    if _kept:
+        return
+    _import_standard()
+    for room, names in ROOMS.items():
+        keep(room, [*(["__init__"] if room else []), *names.split()])
+    _keep_assets()
+
+
+def _import_standard() -> None:
+    import _bisect
+    import _collections  # type: ignore[import-not-found]
+    import _collections_abc
+    import _functools  # type: ignore[import-not-found]
+    import _json
+    import _operator
+    import _struct
+    import atexit
+    import binascii
+    import errno
+    import itertools
+    import math
+    import warnings
+    import zlib
+
+    STANDARD.update(
+        {
+            "__future__": __future__,
+            "_collections": _collections,
+            "_json": _json,
+            "atexit": atexit,
+            "binascii": binascii,
+            "bisect": _bisect,
+            "collections.abc": _collections_abc,
+            "errno": errno,
+            "functools": _functools,
+            "itertools": itertools,
+            "math": math,
+            "operator": _operator,
+            "struct": _struct,
+            "warnings": warnings,
+            "zlib": zlib,
+        }
+    )
+    hashes = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
+    try:  # the interpreter's own, which loads no library of cryptography
+        STANDARD[hashes] = __import__(hashes)
+    except ImportError:
+        STANDARD["hashlib"] = __import__("hashlib")
