@@ -185,7 +185,7 @@ static bool is_list_due(void) {
 
 #define PATIENCE 8
 
-/* Since young threads were met, only several quiet ticks in a row make it slower: one in ten would hardly be sampled. */
+/* Since young threads were met, only several quiet ticks in a row make it slower: else few of them would be sampled. */
 static void slow_down(void) {
     if (++finder.calm < finder.patience) return;
     finder.calm = 0;

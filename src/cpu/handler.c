@@ -121,7 +121,6 @@ static void act_on_thread(sp_thread_slot *slot, const sp_interrupted *interrupte
 }
 
 static void act_on_process(const sp_interrupted *interrupted) {
-    if (is_left_out(interrupted, atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed))) return;
     moment begin = begin_work();
     sp_finding found = sp_finder_on_tick(begin.work_ns, sp_tick_has_woken(interrupted));
     if (found.slot && !take_sample(&found, interrupted, &begin)) sp_finder_give_back(found.weight_ns);

@@ -277,6 +277,8 @@ void sp_threads_add_self(uint64_t covered_ns, bool young) {
         sp_threads_add(sp_thread_kernel_id(), covered_ns, young);
         return;
     }
+    /* It may have been listed before that could be told. */
+    if (!known->unfit && is_unfit(sp_thread_kernel_id())) set_unfit(known, true);
     uint64_t now_ns = clock_of_self();
     if (known->young || atomic_load(&known->covered_ns) > now_ns) { /* listed, or another's who had the same id */
         atomic_store(&known->covered_ns, covered_ns);

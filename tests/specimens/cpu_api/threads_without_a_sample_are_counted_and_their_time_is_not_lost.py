@@ -22,7 +22,8 @@ profile = spprof.stop()
 used = time.process_time_ns() - before
 go.set()
 assert 14 <= profile.short_threads <= 20, profile.short_threads
-(rest,) = [sample for sample in profile.samples if sample.frames[0].function == "<threads too short to sample>"]
-assert 14 * 5_000_000 <= rest.weight_ns <= used
+told = [sample for sample in profile.samples if sample.thread_id != threading.main_thread().native_id]
+assert 14 * 5_000_000 <= sum(sample.weight_ns for sample in told) <= used, told
 assert profile.process_ns <= used
-assert f"{profile.short_threads} threads were too short to sample" in str(profile)
+if told[-1].frames[0].function == "<threads too short to sample>":  # else one was sampled, and stands for the others
+    assert f"{profile.short_threads} threads were too short to sample" in str(profile)
