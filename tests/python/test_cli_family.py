@@ -35,14 +35,25 @@ def test_files_are_told_largest_first_with_the_next_command():
     assert told(wrote(7, 3), wrote(8, 40)) == [
         "3 processes wrote files, the largest first:",
         "   40.0 MiB  /x/a.8.pb.gz",
-        "    5.0 MiB  /x/a.pb.gz",
+        "    5.0 MiB  /x/a.pb.gz (the program itself)",
         "    3.0 MiB  /x/a.7.pb.gz",
         "the largest: spprof table /x/a.8.pb.gz",
+        "each of them: spprof table --by process /x/a.pb.gz /x/a.*.pb.gz",
     ]
     many = told(*(wrote(pid, 1) for pid in range(100, 120)))
     assert many[0] == "21 processes wrote files, the largest first:"
-    assert many[1] == "    5.0 MiB  /x/a.pb.gz"
-    assert many[-2:] == ["   16.0 MiB  in 16 more", "the largest: spprof table /x/a.pb.gz"]
+    assert many[1] == "    5.0 MiB  /x/a.pb.gz (the program itself)"
+    assert many[-3:-1] == ["   16.0 MiB  in 16 more", "the largest: spprof table /x/a.pb.gz"]
+
+
+def test_the_files_of_a_run_are_named_for_a_shell():
+    for own, other, pattern in (
+        ("/d/x.pb.gz", "/d/x.7.pb.gz", "/d/x.pb.gz /d/x.*.pb.gz"),
+        ("/d/spprof-app.py.41.pb.gz", "/d/spprof-app.py.47.pb.gz", "/d/spprof-app.py.*.pb.gz"),
+        ("/d/a b.4711.pb.gz", "/d/a b.4811.pb.gz", "'/d/a b'.*.pb.gz"),
+        ("/d/x.123.pb.gz", "/d/x.45.pb.gz", "/d/x.*.pb.gz"),
+    ):
+        assert family._pattern(own, other) == pattern
 
 
 def test_who_left_no_file_is_told_with_the_reason():

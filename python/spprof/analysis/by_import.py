@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spprof.analysis.by_site import Tally
     from spprof.results import Frame
 
-SEVERAL = "<several imports on a line>"
+SEVERAL = "<one of several>"
 """Stands for modules that were being loaded when it was not known yet which of a line's they are."""
 
 _NOWHERE = SiteKey("", "", 0)

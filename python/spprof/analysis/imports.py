@@ -34,7 +34,7 @@ IMPORT = "import "
 
 _MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 _MACHINERY_FILES = ("/importlib/_bootstrap.py", "/importlib/_bootstrap_external.py", "/importlib/__init__.py")
-UNKNOWN = Frame("import", "<frozen importlib._bootstrap>", 0, 0, True)
+UNKNOWN = Frame("import <one of several>", "<frozen importlib._bootstrap>", 0, 0, True)
 """Stands for an import of which it is not known which module it loads."""
 _FROZEN = "<frozen "
 _ARCHIVES = (".zip/", ".egg/", ".pyz/")

@@ -8,7 +8,7 @@ What surrounds the table (the headline, the rest in one line, colours) belongs t
 from __future__ import annotations
 
 from spprof.records import NamedTuple
-from spprof.text import amount, interval_text, share_text, site_text
+from spprof.text import amount, interval_text, share_text, site_text, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +89,13 @@ def told_site(key: SiteKey, site: Site, paths: ShortPaths) -> str:
     """The site, and of a library's line the line of the program's own that led there."""
     text, yours = told_key(key, paths), site.your_line
     return text if yours is None else f"{text}, from {told_key(yours, paths)}"
+
+
+def told_ways(key: SiteKey, site: Site, paths: ShortPaths) -> list[str]:
+    """The site with less and less beside it: with the native function; as ``told_site``; alone."""
+    text = told_site(key, site, paths)
+    native = f" in {visible(site.native_function)}" if site.native_function else ""
+    return [text + native, text, told_key(key, paths)]
 
 
 def rest_line(value: int, sites: int, unit: str) -> str:

@@ -9,7 +9,7 @@ from spprof.analysis.by_site import Tally
 from spprof.analysis.diff import change, changes, same_type
 from spprof.analysis.folding import with_folding_of
 from spprof.analysis.paths import paths_of
-from spprof.analysis.site_table import told_key
+from spprof.analysis.site_table import told_ways
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json, refusal
 from spprof.cli.inputs import add_stack_arguments, read, shown
 from spprof.cli.table import tell_notes
@@ -94,6 +94,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
         f"{visible(after.value_type.type)}: {amount(whole.old, unit)} -> {amount(whole.new, unit)}, "
         f"{_plus(whole.delta, unit)}{_between(whole, unit)}{_verdict(whole)}"
     )
+    found = after.own
     columns = next((count for count in (4, 2) if terminal.leaves_room(len(_columns(_HEADINGS, count)))), 1)
     if shown:
         terminal.line(_columns(_HEADINGS, columns) + "site", "bold")
@@ -102,7 +103,9 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
         cells = (_plus(one.delta, unit), ends, amount(one.old, unit), amount(one.new, unit))
         numbers = _columns(cells, columns)
         style = "" if one.is_significant is False else "red" if one.delta > 0 else "green"
-        terminal.line(numbers + terminal.fitted(told_key(key, paths), len(numbers)), style)
+        terminal.line(
+            numbers + terminal.fitted_of(told_ways(key, found.get(key) or before.own[key], paths), len(numbers)), style
+        )
     if len(shown) > count:
         terminal.line(f"{len(shown) - count} more; -n {len(shown)} shows all", "faint")
     hidden = len(rows) - len(shown)

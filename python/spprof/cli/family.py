@@ -109,11 +109,12 @@ def lines(
         files = sorted([*wrote, (own_value, own_path)], key=lambda row: (-row[0], row[1]))
         yield f"{len(files)} processes wrote files, the largest first:"
         for value, path in files[:_ROWS]:
-            yield f"{amount(value, unit):>11}  {_short(path)}"
+            yield f"{amount(value, unit):>11}  {_short(path)}{' (the program itself)' if path == own_path else ''}"
         if len(files) > _ROWS:
             yield f"{amount(sum(value for value, _ in files[_ROWS:]), unit):>11}  in {len(files) - _ROWS} more"
         if own_path.endswith(".pb.gz"):
             yield f"the largest: spprof table {shell_word(_short(files[0][1]))}"
+            yield f"each of them: spprof table --by process {_pattern(own_path, wrote[0][1])}"
     yield from _without_file(processes)
     yield from _left_out(processes)
     if lost:
@@ -161,6 +162,15 @@ def _is_running(pid: int) -> bool:
             return file.read().rpartition(b") ")[2][:1] not in (b"Z", b"X", b"")
     except OSError:
         return False
+
+
+def _pattern(own_path: str, other_path: str) -> str:
+    """The files of a run, for a shell: ``x.pb.gz x.*.pb.gz``."""
+    own, other = _short(own_path), _short(other_path)
+    alike = next(at for at, (one, two) in enumerate(zip(own, other)) if one != two)
+    stem = other[: other.rindex(".", 0, alike + 1)]
+    pattern = f"{shell_word(stem)}.*.pb.gz"
+    return pattern if own[len(stem) + 1 :].partition(".")[0].isdecimal() else f"{shell_word(own)} {pattern}"
 
 
 def _short(path: str) -> str:

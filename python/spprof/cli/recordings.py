@@ -56,7 +56,7 @@ class Recording(ABC):
     @property
     @abstractmethod
     def written_value(self) -> int:
-        """What was last written amounts to, in ``unit``."""
+        """What was last written amounts to, in ``unit``, without what was inherited by fork."""
 
     @abstractmethod
     def lines(self, path: str) -> Iterable[str]:
@@ -94,7 +94,7 @@ class HeapRecording(Recording):
 
     @property
     def written_value(self) -> int:
-        return self._last.estimated_heap_bytes
+        return self._last.estimated_heap_bytes - self._last.inherited_bytes
 
     def lines(self, path: str) -> Iterable[str]:
         return summary.heap_lines(self._last, path, self._started_in, self._rate_kb)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.explanation import IN_FILES, explanation
+from spprof.analysis.explanation import FEW, IN_FILES, explanation
 from spprof.analysis.notes import notes_of
 from spprof.analysis.paths import paths_of
-from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site, total, total_share
+from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_ways, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import Terminal
+from spprof.cpu_time.text import AS_ASKED
 from spprof.pprof.processes import name_of_process
 from spprof.pprof.profile import INUSE_SPACE
 from spprof.report.threads import name_of_thread
@@ -94,8 +95,20 @@ def headline(tally: Tally) -> str:
         how = sampling_text(profile.period if profile.period > 1 else 0)
         which = "live samples" if tally.value_type == INUSE_SPACE else "samples"
         return f"{text} ({interval_text(ends, unit)}, 95 %); {amount(samples, 'count')} {which}, {how}"
-    how = sampling_text(profile.period, profile.period_type.unit)
+    how = _how_often(tally)
     return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
+
+
+def _how_often(tally: Tally) -> str:
+    """The interval between samples; of a CPU profile also what the kernel made of it."""
+    period, unit, whole = tally.profile.period, tally.profile.period_type.unit, tally.whole
+    asked = sampling_text(period, unit)
+    if tally.index != tally.profile.time_index or not whole.samples or period <= 0:
+        return asked
+    mean = whole.value / whole.samples
+    if abs(mean / period - 1) <= AS_ASKED:
+        return asked
+    return f"{sampling_text(round(mean), unit)}, where {amount(period, unit)} was asked for"
 
 
 def tell_notes(terminal: Terminal, profile: Profile) -> None:
@@ -119,9 +132,8 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     table, paths = _table(tally, terminal), paths_of(tally.profile)
     terminal.line(table.headings, "bold")
     for key, sums, with_calls in rows[:count]:
-        native = f" in {visible(sums.native_function)}" if sums.native_function else ""
-        text = told_site(key, sums, paths) + native
-        terminal.line(table.numbers(sums, with_calls) + terminal.fitted(text, table.width))
+        text = terminal.fitted_of(told_ways(key, sums, paths), table.width)
+        terminal.line(table.numbers(sums, with_calls) + text)
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
     tell_reasons(terminal, tally)
@@ -143,6 +155,8 @@ def _table(tally: Tally, terminal: Terminal) -> SiteTable:
 def reasons(tally: Tally) -> list[str]:
     """Why there is nothing to show, or little, and what to do: a sentence each."""
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
+    if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
+        return ["few samples make shares uncertain"]
     if ends is None:
         return [] if tally.stacks else [f"no sample has a value of {visible(name)}"]
     is_ours = profile.note("python") is not None

@@ -14,7 +14,7 @@ from spprof.text import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
 _BOLD, _RED, _GREEN, _FAINT, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
@@ -65,6 +65,13 @@ class Terminal:
             return name
         room = max(self.columns - used, _SITE_COLUMNS_MIN)
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
+
+    def fitted_of(self, names: Sequence[str], used: int) -> str:
+        """The first of ``names``, longest first, that fits behind ``used`` characters, or else the end of the last."""
+        for name in names:
+            if self.columns is None or used + len(name) <= self.columns:
+                return name
+        return self.fitted(names[-1], used)
 
 
 def say(text: str, *, flush: bool = True) -> None:

@@ -21,7 +21,7 @@ _NS = "nanoseconds"
 _UNTOLD = 0.01
 """Time of threads without a sample that is less of the whole is not worth a word, either."""
 
-_AS_ASKED = 0.25
+AS_ASKED = 0.25
 """A mean weight that differs less from the interval is not worth a word."""
 
 
@@ -59,7 +59,7 @@ def _how_often(samples: CpuSamples) -> str:
     if samples.sample_count == 0:
         return asked
     mean = samples.sampled_ns / samples.sample_count
-    if abs(mean / (samples.interval_ms * 1e6) - 1) <= _AS_ASKED:
+    if abs(mean / (samples.interval_ms * 1e6) - 1) <= AS_ASKED:
         return asked
     return f"{sampling_text(round(mean), _NS)}, where {samples.interval_ms:g} ms was asked for"
 

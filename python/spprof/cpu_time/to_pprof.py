@@ -7,10 +7,12 @@ Values are whole numbers, so that their sums are the profile's own.
 
 from __future__ import annotations
 
+import os
+
 from spprof import _engine, environment
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
-from spprof.pprof.profile import SAMPLES, THREAD, THREAD_ID, TIMES, Label, Profile, Sample
+from spprof.pprof.profile import PID, SAMPLES, THREAD, THREAD_ID, TIMES, Label, Profile, Sample
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,5 +74,6 @@ def _notes(taken: CpuSamples) -> dict[str, str]:
         "overhead_ns": str(taken.overhead_ns),
         "dropped_samples": str(taken.dropped_count),
         "short_threads": str(taken.short_threads),
+        PID: str(os.getpid()),
         **environment.notes(),
     }

@@ -51,7 +51,7 @@ def facts_of_both(old: Profile, new: Profile) -> list[tuple[str, str]]:
     before, after = dict(facts_of(old)), dict(facts_of(new))
     facts = []
     for key in {**before, **after}:
-        texts = before.get(key, "?"), after.get(key, "?")
+        texts = before.get(key, "none"), after.get(key, "none")
         facts.append((key, texts[0] if texts[0] == texts[1] else " → ".join(texts)))
     return facts
 

@@ -31,8 +31,8 @@ static int64_t starter = -1;
 
 static PyObject *raise_status(spprof_status status) {
     static const char *const messages[] = {
-        [SPPROF_ALREADY_ACTIVE] = "the heap profiler is already running: call spprof.memprof.stop() first, or use the "
-                                  "running one",
+        [SPPROF_ALREADY_ACTIVE] = "the heap profiler is already running: call spprof.memprof.stop() first, or take "
+                                  "snapshots of the running one and compare() them",
         [SPPROF_NOT_ACTIVE] = "the heap profiler is not running: call spprof.memprof.start() first",
         [SPPROF_SHUT_DOWN] = "the heap profiler was shut down, which is one way: start a new process to profile again "
                              "(stop(), not shutdown(), is what start() can follow)",
