@@ -63,7 +63,8 @@ def leaked_bytes() -> int:
 
 def print_row(name: str, truth: int, estimate: int, low: int, high: int) -> None:
     interval = f"({human_bytes(low)} - {human_bytes(high)})"
-    print(f"  {name:<28} {human_bytes(truth):>11}   {human_bytes(estimate):>11}   {interval}")
+    luck = "" if low <= truth <= high else "   outside, as 1 run in 20 is"
+    print(f"  {name:<28} {human_bytes(truth):>11}   {human_bytes(estimate):>11}   {interval}{luck}")
 
 
 def print_comparison(snapshot: memprof.HeapSnapshot, model: np.ndarray, resident_growth: int) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FEW = 100
 """Samples below which an interval is wider than a fifth of the estimate on either side."""
 
+NOTABLE = 1.2
+"""How many times what is live the peak must be to be shown, or pointed at, first."""
+
 _FINER = 8
 
 

@@ -35,9 +35,9 @@ def own(unit: str, heading: str = "own") -> Column:
     return Column(heading, 11, lambda sums, _: amount(sums.value, unit))
 
 
-def total(unit: str) -> Column:
+def total(unit: str, heading: str = "total") -> Column:
     """What the site holds or used with all that it calls."""
-    return Column("total", 11, lambda _, whole: amount(whole, unit))
+    return Column(heading, 11, lambda _, whole: amount(whole, unit))
 
 
 def interval(unit: str) -> Column:

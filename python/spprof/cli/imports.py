@@ -57,18 +57,20 @@ def _print(tally: Tally, rows: list[Import], count: int) -> None:
         tell_reasons(terminal, tally)
         return
     unit, whole, paths = tally.value_type.unit, tally.whole, paths_of(tally.profile)
-    columns = (own(unit), interval(unit), total(unit)) if whole.is_drawn else (
-        own(unit), own_share(whole.value), total(unit), total_share(whole.value)
+    costs, by_itself = own(unit, "total"), total(unit, "own")
+    columns = (costs, interval(unit), by_itself) if whole.is_drawn else (
+        costs, own_share(whole.value), by_itself, total_share(whole.value)
     )  # fmt: skip
     table = SiteTable(columns)
     if not terminal.leaves_room(table.width):
-        table = SiteTable((own(unit), total(unit)))
+        table = SiteTable((costs, by_itself))
     terminal.line(table.headings.replace("site", "module"), "bold")
     for one in rows[:count]:
         text = visible(one.module) + (f", from {told_key(one.importer, paths)}" if one.importer.file else "")
-        terminal.line(table.numbers(one.own, one.total.value) + terminal.fitted(text, table.width))
+        terminal.line(table.numbers(one.total, one.own.value) + terminal.fitted(text, table.width))
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
+    tell_reasons(terminal, tally)
     tell_notes(terminal, tally.profile)
 
 

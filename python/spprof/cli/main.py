@@ -23,7 +23,7 @@ VERBS = {
     "table": "the sites that hold or use the most",
     "tree": "the calls that lead there",
     "imports": "what each import costs, by itself and with all that it imports",
-    "flamegraph": "a page with both, for a browser",
+    "flamegraph": "an HTML page with a flame graph and the table",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
     "merge": "several files as one",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.explanation import FEW, IN_FILES, explanation
+from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE, explanation
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.paths import paths_of, paths_of_sites
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
@@ -27,8 +27,6 @@ else:
     cpu_text, heap_text = module("spprof.cpu_time.text"), module("spprof.heap.text")
 
 _TOP = 3
-_NOTABLE = 1.2
-"""How many times the heap at the end the peak must be to be shown first."""
 
 
 def show(lines: Iterable[str], *, flush: bool) -> None:
@@ -45,7 +43,7 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
     elsewhere.
     """
     is_peak_shown = (
-        taken.peak.estimated_heap_bytes >= _NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
+        taken.peak.estimated_heap_bytes >= NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
     )
     if is_peak_shown:
         yield from _peak_lines(taken.peak)
@@ -65,7 +63,7 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
 
 def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
     highest = highest_rss()
-    yield heap_text.peak_headline(peak) + (f"; RSS was {human_bytes(highest)} at its own highest" if highest else "")
+    yield heap_text.peak_headline(peak) + (f"; the highest RSS was {human_bytes(highest)}" if highest else "")
     yield from _top_sites(peak)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.explanation import FEW, IN_FILES, explanation
+from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE, explanation
 from spprof.analysis.notes import notes_of
 from spprof.analysis.paths import paths_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_ways, total, total_share
@@ -15,7 +15,7 @@ from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_show
 from spprof.cli.terminal import Terminal
 from spprof.cpu_time.text import AS_ASKED
 from spprof.pprof.processes import name_of_process
-from spprof.pprof.profile import INUSE_SPACE
+from spprof.pprof.profile import INUSE_SPACE, PEAK_SPACE
 from spprof.report.threads import name_of_thread
 from spprof.text import amount, interval_text, sampling_text, visible
 
@@ -137,7 +137,19 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     if len(rows) > count:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
     tell_reasons(terminal, tally)
+    _tell_peak(terminal, tally)
     tell_notes(terminal, tally.profile)
+
+
+def _tell_peak(terminal: Terminal, tally: Tally) -> None:
+    """Where much more was live at the peak, how to see it."""
+    profile = tally.profile
+    if tally.value_type != INUSE_SPACE or PEAK_SPACE not in profile.sample_types:
+        return
+    at = profile.sample_types.index(PEAK_SPACE)
+    peak = sum(sample.values[at] for sample in profile.samples)
+    if peak >= NOTABLE * tally.whole.value:
+        terminal.paragraph(f"at the peak {amount(peak, 'bytes')} was live: --view peak shows its lines")
 
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:

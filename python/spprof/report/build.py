@@ -9,6 +9,7 @@ from itertools import chain
 
 from spprof import _engine
 from spprof.analysis import estimate
+from spprof.analysis.explanation import NOTABLE
 from spprof.analysis.folding import with_folding_of
 from spprof.analysis.paths import paths_of
 from spprof.analysis.sample_weights import adder, has_interval
@@ -57,16 +58,25 @@ def difference_of(
 
 
 def _first(profile: Profile, sample_type: str | None) -> ValueType:
-    """What the page opens on: where nothing is live any more, the peak."""
+    """What the page opens on: the peak where nothing is live any more, or where a run that has ended had much more."""
     types = profile.sample_types
     for value_type in types:
         if value_type.type == sample_type:
             return value_type
     if types[profile.default_index] == INUSE_SPACE and PEAK_SPACE in types:
         valued = profile.valued_types
-        if profile.default_index not in valued and types.index(PEAK_SPACE) in valued:
+        if types.index(PEAK_SPACE) in valued and (profile.default_index not in valued or _ended_below_peak(profile)):
             return PEAK_SPACE
     return types[profile.default_index]
+
+
+def _ended_below_peak(profile: Profile) -> bool:
+    """Whether it is of a run, which is written when the program ends, and the peak was notably higher than the end."""
+    if profile.note("script") is None:
+        return False
+    live, peak = (profile.sample_types.index(value_type) for value_type in (INUSE_SPACE, PEAK_SPACE))
+    values = [sum(sample.values[at] for sample in profile.samples) for at in (live, peak)]
+    return values[1] >= NOTABLE * values[0]
 
 
 class _Cell:
