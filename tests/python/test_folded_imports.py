@@ -221,7 +221,7 @@ def test_what_an_import_costs_is_told_by_module_and_line(tmp_path: Path, options
     table = run_spprof("table", *options, "-n", "1000", out, folder=tmp_path)
     assert "<module> (costly/inner.py:3)" in table
     assert "<module> (app.py:5)" in table
-    assert "importlib" not in table.replace(f"{UNKNOWN.function} (<frozen importlib._bootstrap>)", "")
+    assert "importlib" not in table
     tree = run_spprof("tree", *options, "-n", "1000", out, folder=tmp_path)
     assert "+ import costly (costly/__init__.py)" in tree
     assert ("PyImport" in tree) is False

@@ -71,7 +71,7 @@ class _Folding:
         self._python = [next((one for one in place.frames if one.is_python), None) for place in profile.locations]
         self._extension = [self._extension_of(place) for place in profile.locations]
         """Of a native location in an extension module the path of that; "" else."""
-        self._is_machinery = [one is not None and _is_machinery(one.file) for one in self._python]
+        self._is_machinery = [one is not None and is_machinery(one.file) for one in self._python]
         self.has_imports = any(self._is_machinery)
         self._packages = {
             dirname(one.file) for one in self._python if one is not None and basename(one.file) == "__init__.py"
@@ -180,7 +180,8 @@ class _Folding:
         return index
 
 
-def _is_machinery(file: str) -> bool:
+def is_machinery(file: str) -> bool:
+    """Whether a file is of the import system itself."""
     return file in _MACHINERY or file.endswith(_MACHINERY_FILES)
 
 

@@ -7,6 +7,7 @@ What surrounds the table (the headline, the rest in one line, colours) belongs t
 
 from __future__ import annotations
 
+from spprof.analysis.imports import is_machinery
 from spprof.records import NamedTuple
 from spprof.text import amount, interval_text, share_text, site_text, visible
 
@@ -81,7 +82,9 @@ class SiteTable:
 
 
 def told_key(key: SiteKey, paths: ShortPaths) -> str:
-    """The place, with its path as short as it may be."""
+    """The place, with its path as short as it may be; of the import system's own code no more than that it is."""
+    if is_machinery(key.file):
+        return key.function if key.function.startswith("import") else "import"
     return site_text(key.function, paths.of(key.file), key.line)
 
 

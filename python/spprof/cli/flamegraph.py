@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    output = arguments.output or _beside(arguments.files[0])
+    output = arguments.output or _beside(_first_file(arguments))
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
@@ -47,6 +47,12 @@ def main(arguments: argparse.Namespace) -> int:
     if not arguments.output:
         say(f"wrote {shell_word(output)}")
     return 0
+
+
+def _first_file(arguments: argparse.Namespace) -> str:
+    """The first of the files that may be of the kind that is shown."""
+    files: list[str] = arguments.files
+    return next((path for path in files if arguments.cpu or ".cpu." not in os.path.basename(path)), files[0])
 
 
 def _beside(path: str) -> str:

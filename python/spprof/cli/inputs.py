@@ -40,7 +40,9 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     """--no-native."""
     parser.add_argument(
-        "--no-native", action="store_true", help="leave native frames out: their lines of Python hold it all"
+        "--no-native",
+        action="store_true",
+        help="leave native frames out; what they hold counts for the Python line above",
     )
 
 

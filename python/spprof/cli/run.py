@@ -200,7 +200,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
     parser.add_argument(
-        "--rate-kb", type=_rate, default=512, metavar="N", help="mean KiB between samples (512); 0: every allocation"
+        "--rate-kb",
+        type=_rate,
+        default=512,
+        metavar="N",
+        help="mean KiB between samples (512); 0: every allocation, which may be a hundred times slower",
     )
     parser.add_argument(
         "--budget",

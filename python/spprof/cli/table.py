@@ -40,7 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stack_arguments(parser)
     parser.add_argument("--sort", choices=("own", "total"), default="own", help="by which column (default own)")
     parser.add_argument(
-        "--by", choices=("site", "process", "thread"), default="site", help="a row for each of what (default site)"
+        "--by",
+        choices=("site", "process", "thread"),
+        default="site",
+        help="a row for each site, process or thread",
     )
     add_report_arguments(parser, _ROWS)
 
