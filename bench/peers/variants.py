@@ -71,6 +71,8 @@ WORKER = str(HERE / "worker.py")
 MEMRAY = ("-m", "memray", "run", "--quiet", "--force", "--no-compress", "--output", "{folder}/memray.bin")
 SCALENE = ("-m", "scalene", "run", "--outfile", "{folder}/scalene.json")
 INTERVALS_KIB = (64, 256, 512, 1024)
+RARELY_KIB = 1 << 20
+"""1 GiB: a sample a second at the most, so that what is left is the hooks'."""
 
 
 def all_variants() -> list[Variant]:
@@ -83,6 +85,7 @@ def all_variants() -> list[Variant]:
         *[Variant(f"spprof {kib}, patched", f"spprof:{kib}") for kib in INTERVALS_KIB],
         *[Variant(f"spprof {kib}, preloaded", f"spprof:{kib}", preload=ours) for kib in INTERVALS_KIB],
         Variant("spprof, preloaded, never started", preload=ours),
+        Variant("spprof, hooks alone", f"spprof:{RARELY_KIB}"),
         Variant("ddtrace 512", "ddtrace:512", project="ddtrace"),
         Variant("Pyroscope 512", "pyroscope:512", project="pyroscope-io"),
         Variant("tracemalloc", "tracemalloc:1"),
