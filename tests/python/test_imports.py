@@ -20,7 +20,7 @@ ALL_IS_USED = {"PYTHONPATH": str(IMPORTS)}
 FROM_THE_STANDARD_LIBRARY = {
     *("__future__", "_bisect", "_collections", "_functools", "_json", "_operator", "_sha2", "_sha256", "_struct"),
     *("atexit", "binascii", "errno", "itertools", "math", "warnings", "zlib"),
-    *("_py_warnings", "_contextvars", "_math_integer", "time"),
+    *("_py_warnings", "_contextvars", "_math_integer", "math.integer", "time"),
 }
 """All that is imported of it where a plain Python has not: in C, but for ``__future__`` and ``warnings``. What
 ``warnings`` imports by itself is here, too."""

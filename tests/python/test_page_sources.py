@@ -24,7 +24,7 @@ LINES = [f"line_{number} = {number}" for number in range(1, 21)]
 @pytest.fixture(autouse=True)
 def imported_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the program had been loaded after the test wrote its files."""
-    monkeypatch.setattr(sources, "_IMPORTED_NS", time.time_ns() + 10**15)
+    monkeypatch.setattr(sources, "IMPORTED_NS", time.time_ns() + 10**15)
 
 
 def profile(*sites: tuple[str, int], time_ns: int = 0, blocks: int = 4) -> Profile:
@@ -79,7 +79,7 @@ def test_a_file_put_in_the_place_of_an_older_one_shows_nothing(tmp_path: Path):
 
 def test_a_file_changed_after_this_program_was_loaded_shows_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     file = written(tmp_path, "\n".join(LINES))
-    monkeypatch.setattr(sources, "_IMPORTED_NS", os.stat(file).st_ctime_ns - 1)
+    monkeypatch.setattr(sources, "IMPORTED_NS", os.stat(file).st_ctime_ns - 1)
     assert shown(report_of(profile((file, 10)))) == {}
 
 

@@ -100,7 +100,7 @@ def test_imports_are_named_as_patterns_have_it() -> None:
         "/importlib/",
     ]
     for file in made_of(pieces, 6, 13):
-        assert imports._is_machinery(file) == bool(MACHINERY.search(file)), file
+        assert imports.is_machinery(file) == bool(MACHINERY.search(file)), file
     for path in made_of(["a", "/", ".cpython-3", "11", "-x", ".abi3", ".", "b"], 6, 14):
         found = EXTENSION.match(f"{path}.so")
         if found and not re.search(r"\.cpython-3(?!\d)", path) and "cpython" not in path.rpartition("/")[0]:

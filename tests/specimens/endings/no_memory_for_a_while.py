@@ -4,7 +4,9 @@ import os
 import signal
 import sys
 
-snapshot = sys.modules["spprof.heap.snapshot"]
+from spprof.on_demand import load
+
+snapshot = load("spprof.heap.snapshot")
 take, failures = snapshot.take, []
 
 
