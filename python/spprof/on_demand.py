@@ -254,7 +254,13 @@ _import_elsewhere = builtins.__import__
 
 
 def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> ModuleType:
-    """What import statements in kept modules call."""
+    """What import statements in kept modules call, at the top of them.
+
+    Each module begins with one of ``__future__``. From then on its functions are made with the interpreter's own
+    builtins, as all others are: the JIT of 3.14 fails in functions that have others.
+    """
+    if name == "__future__":
+        globals["__builtins__"] = vars(builtins)
     if name in STANDARD and (fromlist or "." not in name):
         return STANDARD[name]
     if name.partition(".")[0] != "spprof":
