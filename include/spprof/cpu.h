@@ -63,7 +63,7 @@ SPPROF_API size_t spprof_cpu_copy(spprof_cpu_sample *out, size_t capacity);
 /* A thread that was met in the session. */
 typedef struct spprof_cpu_thread {
     uint32_t thread_id;
-    char name[16]; /* the kernel's, when it was met */
+    char name[16]; /* the kernel's, when it was met, or else when the session ended */
     uint64_t samples;
     uint64_t uncovered_ns; /* of its clock, since its last sample; 0 if it has ended, or is young and lets signals in */
     bool blocked;          /* it blocks our signal */

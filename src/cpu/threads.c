@@ -6,8 +6,11 @@
 #include "memory.h"
 #include "options.h"
 #include "signal_stacks.h"
+#include "tasks.h"
 #include "thread.h"
 #include "tick.h"
+
+#include <string.h>
 
 #define BUCKETS 4096
 
@@ -401,7 +404,15 @@ uint64_t sp_threads_uncovered_ns(const sp_thread_slot *slot) {
     return now > covered ? now - covered : 0;
 }
 
+/* A thread may have been met before it gave itself a name; one that has ended has none any more. */
+static void take_latest_name(sp_thread_slot *slot) {
+    char name[SP_TASK_NAME_SIZE];
+    sp_task_name(atomic_load(&slot->thread_id), name);
+    if (name[0] != '\0') memcpy(slot->name, name, sizeof slot->name);
+}
+
 static void write_down(sp_thread_slot *slot) {
+    take_latest_name(slot);
     slot->uncovered_ns = sp_threads_uncovered_ns(slot);
     slot->blocked = sp_task_blocks(atomic_load(&slot->thread_id), sp_tick_signal());
 }

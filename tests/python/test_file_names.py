@@ -13,7 +13,7 @@ import pytest
 from child import Child
 from naive_heap import NaiveHeap, random_heap
 from place import SPPROF, Place
-from specimens import FOLDER
+from specimens import FOLDER, specimen
 from spprof import formats
 from spprof.cli.terminal import shell_word
 from spprof.pprof.file import read_profile
@@ -101,6 +101,10 @@ def test_the_suggested_command_names_the_file(place: Place, name: str, locale: d
     shown = subprocess.run([b"sh", b"-c", script], cwd=place.folder, capture_output=True, check=False)
     assert shown.returncode == 0, shown.stderr
     assert b"inuse_space" in shown.stdout
+
+
+def test_a_thread_may_take_its_name_late(child: Child) -> None:
+    assert child.run(specimen("file_names/named_late")) == "late\n"
 
 
 def test_a_thread_may_have_any_name(child: Child) -> None:
