@@ -66,19 +66,7 @@ def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
 
 def test_functions_of_kept_modules_have_the_builtins_of_all_others(child: Child) -> None:
     """Where they have others, CPython 3.14's JIT watches types before it has said how."""
-    told = child.run("""
-        import builtins, types
-        from spprof import on_demand
-        on_demand.run_all()
-        functions = []
-        for module in on_demand._loaded.values():
-            held = [*vars(module).values()]
-            held += [one for kind in held if isinstance(kind, type) for one in vars(kind).values()]
-            own = module.__name__
-            functions += [one for one in held if isinstance(one, types.FunctionType) and one.__module__ == own]
-        print(len(functions) > 500, {function.__globals__["__builtins__"] is vars(builtins) for function in functions})
-        print({getattr(function, "__builtins__", vars(builtins)) is vars(builtins) for function in functions})
-        """)
+    told = child.run(specimen("imports/builtins_of_functions"))
     assert told == "True {True}\n{True}\n"
 
 
