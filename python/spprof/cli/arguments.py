@@ -92,6 +92,11 @@ def current_folder() -> str | None:
         return None
 
 
+def seen_from(folder: str, path: str) -> str:
+    """``path`` as one in ``folder`` types it."""
+    return path[len(folder) + 1 :] if path.startswith(folder + os.sep) else path
+
+
 def absolute(path: str) -> str:
     """``path`` from the root. FileNotFoundError: it is relative, and the current folder has been removed."""
     return os.path.normpath(path) if os.path.isabs(path) else os.path.abspath(path)

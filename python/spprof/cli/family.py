@@ -14,7 +14,7 @@ import stat
 import sys
 
 from spprof import _engine
-from spprof.cli.arguments import current_folder
+from spprof.cli.arguments import current_folder, seen_from
 from spprof.cli.terminal import shell_word
 from spprof.records import NamedTuple, suppress
 from spprof.text import amount, visible
@@ -174,7 +174,7 @@ def _pattern(own_path: str, other_path: str) -> str:
 
 
 def _short(path: str) -> str:
-    return path[len(_STARTED_IN) + 1 :] if path.startswith(_STARTED_IN + os.sep) else path
+    return seen_from(_STARTED_IN, path)
 
 
 def _told_python(program: Any, words: Any) -> str | None:

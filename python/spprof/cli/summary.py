@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 from spprof.analysis.by_site import Tally, ranked
-from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE, explanation
+from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.paths import paths_of, paths_of_sites
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
-from spprof.cli.arguments import format_of_output
+from spprof.cli.arguments import format_of_output, seen_from
 from spprof.cli.terminal import say, shell_word
 from spprof.on_demand import module
 from spprof.text import amount, human_bytes, interval_text, sampling_text
@@ -57,7 +55,7 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
     yield from taken.notes.sentences()
     if taken.longest_rate_bytes > rate_kb * 1024:
         yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
-    yield from _advice(taken)
+    yield from heap_text.reasons(taken, IN_FILES)
     yield _next_command(path, started_in, "--view peak " if is_peak_shown else "")
 
 
@@ -102,19 +100,8 @@ def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
 
 
 def _next_command(path: str, started_in: str, options: str = "") -> str:
-    short = path[len(started_in) + 1 :] if path.startswith(started_in + os.sep) else path
+    short = seen_from(started_in, path)
     name = shell_word(f"./{short}" if short.startswith("-") else short)
     return f"wrote {name}" + (
         f"; look at it: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""
-    )
-
-
-def _advice(taken: HeapSnapshot) -> Iterator[str]:
-    return explanation(
-        live=taken.live_samples,
-        was_sampled=taken.total_samples > 0,
-        has_python=taken.has_python,
-        rate=taken.sampling_rate_bytes,
-        unseen=taken.heap_bytes_interval()[1],
-        remedies=IN_FILES,
     )

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from spprof.analysis.explanation import Remedies
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples
 
@@ -20,7 +21,7 @@ _TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLE
 
 def render(samples: HeapSamples) -> str:
     """The table that ``print(snapshot)`` shows."""
-    return "\n".join([headline(samples), *_sites(samples), *_reasons(samples), *samples.notes.sentences()])
+    return "\n".join([headline(samples), *_sites(samples), *reasons(samples, IN_PYTHON), *samples.notes.sentences()])
 
 
 def render_peak(peak: HeapEstimates) -> str:
@@ -28,14 +29,15 @@ def render_peak(peak: HeapEstimates) -> str:
     return "\n".join([peak_headline(peak), *_sites(peak)])
 
 
-def _reasons(samples: HeapSamples) -> Iterable[str]:
+def reasons(samples: HeapSamples, remedies: Remedies) -> Iterable[str]:
+    """Why there is little or nothing to show, in the words of where it is read."""
     return explanation(
         live=samples.live_samples,
         was_sampled=samples.total_samples > 0,
         has_python=samples.has_python,
         rate=samples.sampling_rate_bytes,
         unseen=samples.heap_bytes_interval()[1],
-        remedies=IN_PYTHON,
+        remedies=remedies,
     )
 
 
