@@ -22,7 +22,7 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings accuracy-long clean venv \
+.PHONY: many-children demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings accuracy-long clean venv \
     peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
@@ -108,6 +108,12 @@ endings: install-checked run-endings
 
 run-endings:
 	$(VENV)/bin/python tests/nightly/sweep_endings.py
+
+# Ten thousand interpreters under run; the table is tests/nightly/CHILDREN.md.
+many-children: install-checked run-many-children
+
+run-many-children:
+	$(VENV)/bin/python tests/nightly/many_children.py
 
 run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py
