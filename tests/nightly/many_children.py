@@ -2,9 +2,9 @@
 
 python tests/nightly/many_children.py [COUNT]
 
-The table is tests/nightly/CHILDREN.md. Empty ones, which must leave no file; and a quarter as many that hold 8 MB each, of whose files the folder keeps some.
-Then the folder is read. CPU time (user and system) is that of all processes; the exit status is 1 where an empty one
-left a file, or reading took more than two seconds.
+The table is tests/nightly/CHILDREN.md. Empty ones, which must leave no file; and a quarter as many that hold 8 MB each,
+of whose files the folder keeps some. Then the folder is read. CPU time (user and system) is that of all processes; the
+exit status is 1 where an empty one left a file, or reading took more than two seconds.
 """
 
 from __future__ import annotations
