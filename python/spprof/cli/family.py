@@ -189,12 +189,13 @@ def lines(
 
 
 def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
-    gone = [one for one in processes if one.state == RUNS]
+    programs = {one.pid for one in processes if one.parent}
+    gone = [one for one in processes if one.state == RUNS and (one.parent or one.pid not in programs)]
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
         (running, "still running, to write when they end"),
-        (ended, "ended without Python's own end (killed, or os._exit in native code)"),
+        (ended, "ended without Python's own end (killed, or ended or replaced in native code)"),
         ([one.pid for one in processes if one.state == FAILED], "could not write"),
         ([one.pid for one in processes if one.state == REPLACED], "became another program, and nothing was sampled"),
         ([one.pid for one in processes if one.state == IDLE], _too_few(min_samples)),
