@@ -43,8 +43,8 @@ class Case:
     kind: str = "program"
     """``program`` prints the pid and ends; a ``server`` is asked over HTTP; ``celery`` by a client."""
     ends_by: signal.Signals = signal.SIGTERM
-    group: bool = False
-    """Whether the signal goes to all its processes, as Ctrl-C of a terminal does."""
+    ends_the_leaker: bool = False
+    """Whether the signal goes to the process that leaks, upon whose end the others end."""
 
 
 def _pools() -> Iterator[Case]:
@@ -80,8 +80,9 @@ OF_PACKAGES = [
     _gunicorn("-k", "gthread", "--threads", "2", "--preload"),
     Case("uvicorn --workers 2", ("uvicorn", "--workers", "2", "--fd", _DOOR, "--log-level", "warning", "web:asgi"),
          ("uvicorn",), kind="server"),
+    # At Ctrl-C its parent gives it a quarter of a second, and kills it: subprocess.run does.
     Case("Django runserver with its reloader", ("django_site.py", "runserver", "127.0.0.1:{port}"), ("django",),
-         kind="server", ends_by=signal.SIGINT, group=True),
+         kind="server", ends_by=signal.SIGINT, ends_the_leaker=True),
     Case("celery prefork", _CELERY, ("celery",), kind="celery"),
     Case("loky", ("of_packages.py", "loky"), ("loky",)),
     Case("Dask LocalCluster", ("of_packages.py", "dask"), ("dask", "distributed")),
@@ -180,7 +181,7 @@ def _run_to_its_end(case: Case, folder: Path, run: list[str], output: IO[str]) -
         )  # fmt: skip
         try:
             pid = _with_celery(run[0], folder, variables) if case.kind == "celery" else _over_http(port, server)
-            (os.killpg if case.group else os.kill)(server.pid, case.ends_by)
+            os.kill(pid if case.ends_the_leaker else server.pid, case.ends_by)
             server.wait(TIMEOUT_SECONDS)
         finally:
             with contextlib.suppress(ProcessLookupError):
