@@ -23,7 +23,7 @@ from pathlib import Path
 from start import median_interval
 
 ROUNDS = 400
-LINE = Path(__file__).resolve().parents[1] / "python" / "spprof.pth"
+OURS = [Path(__file__).resolve().parents[1] / "python" / name for name in ("spprof.pth", "_spprof_start.py")]
 PLAIN, WITH_LINE, OFF = "without the file", "with it, SPPROF unset", "with it, SPPROF=off"
 
 
@@ -48,7 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         plain, with_line = environment(Path(name) / "plain"), environment(Path(name) / "line")
         packages = next((Path(name) / "line" / "lib").glob("python*/site-packages"))
-        shutil.copy(LINE, packages)
+        for file in OURS:
+            shutil.copy(file, packages)
         starts = {
             PLAIN: (plain, variables),
             WITH_LINE: (with_line, variables),
