@@ -76,6 +76,19 @@ def test_who_left_no_file_is_told_with_the_reason():
     ]
 
 
+def test_a_process_that_became_other_programs_is_told_once():
+    assert told(
+        *(Process(3, state, 0, "") for state in (RUNS, REPLACED, HELPER)),
+        *(Process(GONE, state, 0, "") for state in (REPLACED, RUNS)),
+        *(Process(4, state, 0, "") for state in (REPLACED, RUNS, IDLE)),
+    ) == [
+        f"1 process left no file: ended without Python's own end (killed, or os._exit in native code) ({GONE})",
+        "1 process left no file: fewer than 5 samples of their own (--children-min-samples) (4)",
+    ]
+    said = told(Process(5, REPLACED, 0, ""), wrote(5, 40), Process(5, RUNS, 0, ""), Process(5, IDLE, 0, ""))
+    assert not any("left no file" in line for line in said)
+
+
 def test_python_programs_that_were_not_profiled_are_counted():
     programs = ["python -m app"] * 3 + ["gunicorn\n"] + [f"python {letter}.py" for letter in "abcdef"]
     assert told(*(Process(1, LEFT_OUT, 0, text) for text in programs)) == [
@@ -113,6 +126,7 @@ def test_the_files_of_several_programs_are_named_one_by_one_or_by_their_folder()
         ([b"/nowhere/python3", sys.executable.encode()], [b"python", b"-c", b"a\nb"], "python -c a"),
         (sys.executable, ["python"], "python"),
         (sys.executable, ["p", "-c", "from multiprocessing.resource_tracker import main"], None),
+        (sys.executable, ["p", "-c", "from loky.backend.resource_tracker import main; main(3)"], None),
         (sys.executable, ["p", "-c", "from multiprocessing.forkserver import main"],
          "the fork server of multiprocessing, with all its workers"),
         (sys.executable, ["p", "-c", "from multiprocessing.spawn import spawn_main", "--fork"],
@@ -163,9 +177,15 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     became = "became another program, and nothing was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
+<<<<<<< HEAD
         # With a small chance these sample enough themselves, and then leave a file.
         told = [line for line in said if f" left no file: {why} (" in line and pids[name] in line]
         assert len(told) == (name not in files)
+=======
+        # With a small chance these sample enough themselves, and then leave a file; and others may not.
+        reason = next((line for line in said if f"left no file: {why} (" in line), "")
+        assert (pids[name] in reason) is (name not in files)
+>>>>>>> procs
     assert said[-2] == "2 Python programs were started and not profiled: python -S -c pass (2 times)"
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _VALUE_OPTIONS = ("-X", "-W", "--check-hash-based-pycs")
 _MULTIPROCESSING = "--multiprocessing-fork"
-_RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 
 
 def main() -> None:
@@ -40,11 +39,10 @@ def main() -> None:
     if _engine.kept().setdefault("started by SPPROF", first) is not first:
         return  # there is a second spprof.pth
     words = _words()
-    helper = family.helper_of(words)
-    if _is_our_command(words) or helper == _RESOURCE_TRACKER:
+    if _is_our_command(words) or family.is_tracker(words):
         return
     try:
-        _start(variable.wanted_of(text), words, is_helper=helper is not None)
+        _start(variable.wanted_of(text), words, is_helper=family.helper_of(words) is not None)
     except variable.VariableError as error:
         say(f"SPPROF starts nothing here: {error}")
     except OSError as error:
