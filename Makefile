@@ -22,11 +22,11 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: many-children demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes accuracy-long clean venv \
     peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
-    run-cpython-suite run-endings run-processes
+    run-cpython-suite run-endings run-processes many-children run-many-children
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.

@@ -100,8 +100,9 @@ class Family:
         if descriptor >= 0:
             with suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
-        text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
-        _engine.family_add(WROTE, max(value, 0), text)
+        if self._number < 0:  # else this program has joined, and its note has the path
+            text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
+            self._number = _engine.family_add(WROTE, max(value, 0), text)
 
     def born(self) -> None:
         """This process was forked."""
@@ -189,30 +190,17 @@ def lines(
 
 
 def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
-<<<<<<< HEAD
-    programs = {one.pid for one in processes if one.parent}
-    gone = [one for one in processes if one.state == RUNS and (one.parent or one.pid not in programs)]
-=======
     lasting = _without_what_they_became(processes)
     gone = [one for one in lasting if one.state == RUNS]
->>>>>>> procs
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
         (running, "still running, to write when they end"),
-<<<<<<< HEAD
-        (ended, "ended without Python's own end (killed, or ended or replaced in native code)"),
-        ([one.pid for one in processes if one.state == FAILED], "could not write"),
-        ([one.pid for one in processes if one.state == REPLACED], "became another program, and nothing was sampled"),
-        ([one.pid for one in processes if one.state == IDLE], _too_few(min_samples)),
-        ([one.pid for one in processes if one.state == CROWDED], "there are many files, and these were small"),
-=======
-        (ended, "ended without Python's own end (killed, or os._exit in native code)"),
+        (ended, "ended without Python's own end (killed, or by native code)"),
         ([one.pid for one in lasting if one.state == FAILED], "could not write"),
         ([one.pid for one in lasting if one.state == REPLACED], "became another program, and nothing was sampled"),
         ([one.pid for one in lasting if one.state == IDLE], _too_few(min_samples)),
         ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these were small"),
->>>>>>> procs
     ):
         if pids:
             which = ", ".join(map(str, pids[:_ROWS])) + (", …" if len(pids) > _ROWS else "")
