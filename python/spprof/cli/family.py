@@ -100,8 +100,9 @@ class Family:
         if descriptor >= 0:
             with suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
-        text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
-        _engine.family_add(WROTE, max(value, 0), text)
+        if self._number < 0:  # else this program has joined, and its note has the path
+            text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
+            self._number = _engine.family_add(WROTE, max(value, 0), text)
 
     def born(self) -> None:
         """This process was forked."""
