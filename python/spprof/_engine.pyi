@@ -252,6 +252,10 @@ def family_set(number: int, state: int, value: int) -> None:
 def family_records() -> tuple[list[tuple[int, int, int, bytes]], int]:
     """(pid, state, value, text) of each record, in order, and how many found no room."""
 
+def pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, int] | None:
+    """Python's pools of small blocks within ``ranges``: how many pools and arenas, bytes of the blocks in use, and bytes
+    of the arenas that are in memory. None: small blocks are in no pools."""
+
 def take_reserve() -> None:
     """Keeps address space for when memory runs out, unless it does: up to 48 MiB and a tenth of the process's limit."""
 

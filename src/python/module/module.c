@@ -8,6 +8,7 @@
 #include "demangle.h"
 #include "endings.h"
 #include "family.h"
+#include "pools.h"
 #include "privileges.h"
 #include "pycode.h"
 #include "pyframes.h"
@@ -289,6 +290,7 @@ static PyMethodDef methods[] = {
     {"family_add", sp_family_add_with_gil, METH_VARARGS, "family_add(state, value, text) -> int"},
     {"family_set", sp_family_set_with_gil, METH_VARARGS, "family_set(number, state, value)"},
     {"family_records", sp_family_records_with_gil, METH_NOARGS, "family_records() -> (list, int)"},
+    {"pools", sp_pools_with_gil, METH_O, "pools(ranges) -> (pools, arenas, used, resident) or None"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},

@@ -1,0 +1,159 @@
+#include "pools.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define BLOCK_ALIGNMENT 16
+#define CLASSES 32 /* of sizes, up to 512 bytes */
+#define ARENA_INDEX_MAX (1u << 24)
+#define BATCH 512      /* headers that are read at a time */
+#define WINDOW 4096    /* pages that are looked at at a time */
+#define PAGE ((uintptr_t)4096)
+
+typedef struct pool_header {
+    uint64_t count; /* a union of an unsigned int with a pointer */
+    uintptr_t free_block;
+    uintptr_t next, previous;
+    uint32_t arena, size_class, next_offset, max_next_offset;
+} pool_header;
+_Static_assert(sizeof(pool_header) == 48, "struct pool_header");
+
+typedef struct layout {
+    size_t pool_bytes, arena_bytes;
+} layout;
+
+static const layout layouts[] = {{4096, 256 * 1024}, {16384, 1024 * 1024}};
+
+typedef struct sums {
+    layout layout;
+    uint64_t pools, arenas, used, resident;
+    uintptr_t arena_start, arena_end; /* the one that was met last */
+    uint32_t arena_index;
+} sums;
+
+/* ---- What a pool is ---- */
+
+static bool is_block_of(uintptr_t block, uintptr_t pool, const layout *layout) {
+    return block >= pool + sizeof(pool_header) && block < pool + layout->pool_bytes && block % BLOCK_ALIGNMENT == 0;
+}
+
+static bool is_pool(const pool_header *header, uintptr_t address, const layout *layout) {
+    uint32_t count = (uint32_t)header->count;
+    size_t size = (header->size_class + (size_t)1) * BLOCK_ALIGNMENT;
+    if (header->size_class >= CLASSES || header->arena >= ARENA_INDEX_MAX) return false;
+    if (header->max_next_offset != layout->pool_bytes - size || header->next_offset % BLOCK_ALIGNMENT != 0) return false;
+    if (header->next_offset < sizeof(pool_header) || header->next_offset > layout->pool_bytes) return false;
+    if (count > (layout->pool_bytes - sizeof(pool_header)) / size) return false;
+    return header->free_block == 0 || is_block_of(header->free_block, address, layout);
+}
+
+/* ---- Reading ---- */
+
+/* How many of the headers could be read, from the first on. */
+static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t count) {
+    struct iovec remote[BATCH];
+    struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
+    for (size_t i = 0; i < count; i++) remote[i] = (struct iovec){(void *)at[i], sizeof *headers};
+    ssize_t got = process_vm_readv(getpid(), &local, 1, remote, count, 0);
+    return got < 0 ? 0 : (size_t)got / sizeof *headers;
+}
+
+/* ---- Adding up ---- */
+
+static uint64_t resident_of(uintptr_t start, uintptr_t end) {
+    unsigned char pages[1024 * 1024 / PAGE + 1];
+    uint64_t bytes = 0;
+    if ((end - start) / PAGE > sizeof pages || mincore((void *)start, end - start, pages) != 0) return 0;
+    for (size_t i = 0; i < (end - start) / PAGE; i++) bytes += pages[i] & 1 ? PAGE : 0;
+    return bytes;
+}
+
+/* Its first pool is used first, at the first multiple of a pool's size. Ranges end where the mapping does. */
+static void begin_arena(sums *sums, uintptr_t pool, uint32_t index, uintptr_t end) {
+    uintptr_t arena_end = pool + sums->layout.arena_bytes;
+    sums->arena_start = pool;
+    sums->arena_end = arena_end < end ? arena_end : end;
+    sums->arena_index = index;
+    sums->arenas++;
+    sums->resident += resident_of(sums->arena_start, sums->arena_end);
+}
+
+static void add_pool(sums *sums, uintptr_t address, const pool_header *header, uintptr_t end) {
+    if (address >= sums->arena_end || header->arena != sums->arena_index) begin_arena(sums, address, header->arena, end);
+    sums->pools++;
+    sums->used += (uint32_t)header->count * (header->size_class + (uint64_t)1) * BLOCK_ALIGNMENT;
+}
+
+static void add_batch(sums *sums, const uintptr_t *at, size_t count, uintptr_t end) {
+    pool_header headers[BATCH];
+    for (size_t done = 0; done < count;) {
+        size_t got = read_headers(at + done, headers, count - done);
+        for (size_t i = 0; i < got; i++)
+            if (is_pool(&headers[i], at[done + i], &sums->layout)) add_pool(sums, at[done + i], &headers[i], end);
+        done += got + 1; /* what could not be read is gone */
+    }
+}
+
+static void add_range(sums *sums, uintptr_t start, uintptr_t end) {
+    unsigned char pages[WINDOW];
+    uintptr_t at[BATCH];
+    size_t count = 0, step = sums->layout.pool_bytes;
+    for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
+        uintptr_t window_end = end - window > WINDOW * PAGE ? window + WINDOW * PAGE : end;
+        if (mincore((void *)window, window_end - window, pages) != 0) continue; /* it has gone */
+        for (uintptr_t pool = (window + step - 1) / step * step; pool < window_end; pool += step) {
+            if (!(pages[(pool - window) / PAGE] & 1)) continue;
+            at[count++] = pool;
+            if (count == BATCH) add_batch(sums, at, count, end), count = 0;
+        }
+    }
+    add_batch(sums, at, count, end);
+}
+
+/* ---- Which layout, if any ---- */
+
+static bool has_layout(uintptr_t block, const layout *layout) {
+    uintptr_t pool = block / layout->pool_bytes * layout->pool_bytes;
+    pool_header header;
+    return read_headers(&pool, &header, 1) == 1 && is_pool(&header, pool, layout) && header.count > 0 &&
+           is_block_of(block, pool, layout);
+}
+
+/* By a block that is in a pool if any is. */
+static bool find_layout(layout *found) {
+    void *block = PyObject_Malloc(64);
+    bool is_found = false;
+    for (size_t i = 0; block && !is_found && i < sizeof layouts / sizeof *layouts; i++) {
+        is_found = has_layout((uintptr_t)block, &layouts[i]);
+        if (is_found) *found = layouts[i];
+    }
+    PyObject_Free(block);
+    return is_found;
+}
+
+/* A sample's block is in no pool. */
+static bool find_layout_at_last(layout *found) {
+    for (int tries = 0; tries < 8; tries++)
+        if (find_layout(found)) return true;
+    return false;
+}
+
+PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges) {
+    (void)module;
+    sums sums = {.pools = 0};
+    if (!PyList_Check(ranges)) return PyErr_Format(PyExc_TypeError, "ranges must be a list");
+    if (!find_layout_at_last(&sums.layout)) Py_RETURN_NONE;
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ranges); i++) {
+        unsigned long long start, end;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:pools", &start, &end)) return NULL;
+        Py_BEGIN_ALLOW_THREADS /* reading is safe whatever becomes of the memory */
+        add_range(&sums, (uintptr_t)start, (uintptr_t)end);
+        Py_END_ALLOW_THREADS
+    }
+    return Py_BuildValue("KKKK", (unsigned long long)sums.pools, (unsigned long long)sums.arenas,
+                         (unsigned long long)sums.used, (unsigned long long)sums.resident);
+}
