@@ -251,7 +251,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sums, stats, _, _ = _engine.snapshot(_AFTER_ALL)
+        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL)
         before = samples.allocated_by_stack(sums)
         del sums
         _start(*self._how)

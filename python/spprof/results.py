@@ -48,6 +48,9 @@ class AllocationSample:
     """The kernel's id of the allocating thread (``threading.get_native_id()``)."""
     stack: tuple[Frame, ...]
     """Leaf first, never empty. Samples of one stack share one tuple."""
+    resident_bytes: int | None = None
+    """How much of a block of 128 KiB or more was in memory: bytes of its pages that were written to and are not in the
+    swap. None for smaller blocks, and where the kernel does not tell (no ``/proc``, or no right to read it)."""
 
 
 @dataclass(frozen=True)

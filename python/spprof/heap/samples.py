@@ -51,6 +51,9 @@ SiteTotals = tuple[int, int, int, int, int]
 1/OBJECTS_ONE."""
 
 
+RESIDENT_RECORD = struct.Struct(_engine.RESIDENT_FORMAT)
+_NOT_KNOWN: Final = 2**64 - 1
+
 Allocated = tuple[int, int, int]
 """Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
 
@@ -97,6 +100,8 @@ class HeapSamples(HeapEstimates):
     _peaks: bytes = b""
     """PEAK_RECORD each: what was live at the peaks, the profiler's own stacks among them."""
     _peak_of: int = PEAK
+    _blocks: bytes | None = b""
+    """RESIDENT_RECORD of each large block, also of the profiler's own; None: it could not be told."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -140,12 +145,12 @@ class HeapSamples(HeapEstimates):
         weights: dict[tuple[int, int], tuple[float, float, float]] = {}
         offset = self._wall_minus_monotonic_ns
         built = []
-        for address, size, time_ns, _, rate, thread_id, stack_id in sorted(self.records(), key=_by_serial):
+        resident = self.resident_by_serial.get
+        for address, size, time_ns, serial, rate, thread, stack_id in sorted(self.records(), key=_by_serial):
             weight = weights.get((size, rate)) or weights.setdefault((size, rate), estimate.weigh(size, rate))
-            stack = self._frames_of(stack_id)
-            built.append(
-                AllocationSample(address, size, weight[1], weight[2], rate, time_ns + offset, thread_id, stack)
-            )
+            stack, made = self._frames_of(stack_id), time_ns + offset
+            sample = AllocationSample(address, size, weight[1], weight[2], rate, made, thread, stack, resident(serial))
+            built.append(sample)
         return tuple(built)
 
     @property
@@ -169,6 +174,12 @@ class HeapSamples(HeapEstimates):
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
+
+    @cached_property
+    def resident_by_serial(self) -> dict[int, int]:
+        """Bytes in memory of each large block of which they are known."""
+        records = RESIDENT_RECORD.iter_unpack(self._blocks or b"")
+        return {serial: resident for serial, resident, _ in records if resident != _NOT_KNOWN}
 
     def frames(self, stack_id: int) -> tuple[Frame, ...]:
         """The frames of a stack, leaf first, never empty."""

@@ -158,7 +158,7 @@ def take(
 
 
 def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int, peak_of: int) -> HeapSnapshot:
-    packed, every_site, stats, wall_minus_monotonic_ns, peaks = _engine.snapshot(after_serial)
+    packed, every_site, stats, wall_minus_monotonic_ns, peaks, blocks = _engine.snapshot(after_serial)
     sites, own_sites = _apart(every_site)
     if own_sites:
         own_ids = [site[0] for site in own_sites]
@@ -182,6 +182,7 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         own=own,
         _peaks=peaks,
         _peak_of=peak_of,
+        _blocks=blocks,
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,

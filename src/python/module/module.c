@@ -15,6 +15,7 @@
 #include "pymem_hook.h"
 #include "pysymbols.h"
 #include "reserve.h"
+#include "resident.h"
 #include "signal_repeat.h"
 #include "spprof.h"
 
@@ -256,7 +257,8 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
-    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks)"},
+    {"snapshot", snapshot, METH_O,
+     "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks)"},
     {"samples_without", samples_without, METH_VARARGS, "samples_without(samples, stack_ids) -> bytes"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
     {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
@@ -324,6 +326,8 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "STACKS_EVICTED", SPPROF_STACKS_EVICTED) == 0 &&
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "PEAK_FORMAT", SP_PEAK_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "RESIDENT_FORMAT", SP_RESIDENT_FORMAT) == 0 &&
+           PyModule_AddIntConstant(module, "LARGE_BLOCK", SPPROF_LARGE_BLOCK) == 0 &&
            PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }
 
