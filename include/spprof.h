@@ -27,6 +27,7 @@
 #include "spprof/domains.h"
 #include "spprof/hooks.h"
 #include "spprof/lifecycle.h"
+#include "spprof/mappings.h"
 #include "spprof/reading.h"
 #include "spprof/resident.h"
 #include "spprof/stacks.h"
