@@ -1,4 +1,4 @@
-/* resident.h: how much of what the program has asked for is in memory.
+/* resident.h: how much of what the program has asked for is in memory, and which files that is of.
  *
  *   [ touched | zeros that were only read | swapped | never touched ]
  *     resident   in nobody's RSS            swapped   nothing
@@ -32,5 +32,22 @@ typedef struct spprof_extent {
 
 /* Measures extents, ascending by their start. False: nothing is known of any. */
 SPPROF_API bool spprof_measure_resident(spprof_extent *extents, size_t count);
+
+/* A mapping of a file, or of shared memory that has a name, as the kernel lists it. */
+typedef struct spprof_file_map {
+    uint64_t start, end;
+    const char *path; /* as the kernel writes it; until the visitor returns */
+    bool is_shared, is_writable;
+    bool is_code; /* of a file that is mapped to be executed, too: a library, the program */
+} spprof_file_map;
+
+/* By ascending address. False: the list cannot be read to its end. */
+typedef void spprof_file_visitor(const spprof_file_map *map, void *data);
+SPPROF_API bool spprof_each_file(spprof_file_visitor *visit, void *data);
+
+#define SPPROF_THREAD_NAME_SIZE 16
+
+/* The name that the thread has for the kernel, terminated; "" if it has ended, or cannot be asked. */
+SPPROF_API void spprof_thread_name(uint32_t thread_id, char name[SPPROF_THREAD_NAME_SIZE]);
 
 #endif

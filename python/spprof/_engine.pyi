@@ -141,6 +141,19 @@ class MappingStats(TypedDict):
     vanished: int  # taken away by a way that no hook sees, and noticed later
 
 def mapping_stats() -> MappingStats: ...
+
+MAPPED_FORMAT: Final[str]
+"""A mapping with what the kernel tells of it: address, size, resident and swapped bytes (2**64 - 1: not known), stack
+id (0: none, of a file that the program has mapped before the start or unseen), monotonic time in ns, probability,
+thread id, kind, index of its path (2**32 - 1: none)."""
+
+def measured(mappings: bytes) -> tuple[bytes, list[str]]:
+    """Packed mappings with what the kernel tells of them (packed, MAPPED_FORMAT each), files that are none of those
+    among them, and paths."""
+
+def thread_name(thread_id: int) -> str:
+    """The kernel's; "" where it has ended, or cannot be asked."""
+
 def samples_without(samples: bytes, stack_ids: bytes) -> bytes:
     """Packed samples without those of these stacks of the same snapshot, packed as 64-bit integers."""
 

@@ -13,7 +13,7 @@
 
 typedef struct sp_map {
     uintptr_t start, end;
-    bool is_executable, is_shared;
+    bool is_writable, is_executable, is_shared;
     uint64_t inode;   /* 0: no file */
     const char *path; /* as the kernel writes it, "" for none; until the visitor returns */
     /* Measured only, in bytes: the pages that are there; those of them that others have too; those in the swap. */

@@ -36,6 +36,7 @@ static bool read_head(const char *line, sp_map *map) {
     if (!skip(&line, '-')) return false;
     map->end = (uintptr_t)number(&line, 16);
     if (!skip(&line, ' ') || strlen(line) < 5) return false;
+    map->is_writable = line[1] == 'w';
     map->is_executable = line[2] == 'x';
     map->is_shared = line[3] == 's';
     line += 5;

@@ -14,20 +14,20 @@ import os
 import struct
 
 from spprof import _engine
-from spprof.records import NamedTuple, cached_property
+from spprof.records import NamedTuple, cached_property, dataclass, field
 from spprof.results import Frame, Mapping
 from spprof.symbolize.modules import Modules
-from spprof.symbolize.stacks import KeptStacks
+from spprof.symbolize.own_code import is_own
+from spprof.symbolize.stacks import KeptStacks, learn, stack_frames
+from spprof.symbolize.thread_names import python_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Mapping as Table
     from typing import Final
 
-    from spprof._engine import Mapped
-
-RECORD = struct.Struct(_engine.MAPPING_FORMAT)
+RECORD = struct.Struct(_engine.MAPPED_FORMAT)
 _NOT_KNOWN: Final = 2**64 - 1
 _NO_PATH: Final = 2**32 - 1
 
@@ -40,6 +40,9 @@ _KINDS = (_ANONYMOUS, _ANONYMOUS, _FILE, _SHARED)
 
 _SHARED_MEMORY = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero")
 """How the kernel names what is in no folder of files."""
+
+_NAMELESS = "/dev/zero"
+_DELETED = " (deleted)"
 
 _HANDING_ON = ("libc.so", "libc-", "ld-linux", "ld-", "libstdc++.so", "libpthread", "libspprof_alloc")
 """Beginnings of the names of libraries that map for others."""
@@ -61,28 +64,23 @@ class Range(NamedTuple):
     path: int
 
 
+def _as_they_are(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    return frames
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class MappedMemory:
     """The mappings of one snapshot."""
 
-    def __init__(
-        self,
-        mapped: Mapped,
-        wall_minus_monotonic_ns: int = 0,
-        since_ns: int = 0,
-        thread_names: Table[int, str] | None = None,
-        is_own: Callable[[bytes], bool] | None = None,
-    ) -> None:
-        """``since_ns``: those that were made later by the monotonic clock; 0: all. ``thread_names``: those that Python
-        knows. ``is_own``: whether a stack of these
-        words is the profiler's own, whose mappings are left out."""
-        packed, self._paths, stacks, kernels_names = mapped
-        own = {stack[0] for stack in stacks if is_own and is_own(stack[1])}
-        every = map(Range._make, RECORD.iter_unpack(packed))
-        self.ranges = [one for one in every if one.time_ns >= since_ns and (not one.stack_id or one.stack_id not in own)]
-        self._stacks = KeptStacks({stack[0]: stack for stack in stacks})
-        self._offset = wall_minus_monotonic_ns
-        self._names = dict(kernels_names)
-        self._names.update((thread, name) for thread, name in (thread_names or {}).items() if thread in self._names)
+    ranges: Sequence[Range]
+    """By ascending address."""
+    _paths: Sequence[str] = ()
+    _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
+    _learn: Callable[[Iterable[int]], None] = learn
+    _wall_minus_monotonic_ns: int = 0
+    _thread_names: Table[int, str] = field(default_factory=dict)
+    shown: Callable[[tuple[Frame, ...]], tuple[Frame, ...]] = _as_they_are
+    """What is shown of a stack that has a Python frame."""
 
     @property
     def is_resident_known(self) -> bool:
@@ -92,22 +90,23 @@ class MappedMemory:
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
         """By ascending address."""
-        self._stacks.learn({one.stack_id for one in self.ranges if one.stack_id})
+        self._learn({one.stack_id for one in self.ranges if one.stack_id})
         libraries = Modules(_engine.modules())
         return tuple(self._mapping(one, libraries) for one in self.ranges)
 
     def _mapping(self, one: Range, libraries: Modules) -> Mapping:
-        path = self._paths[one.path] if one.path != _NO_PATH else ""
-        name = self._names.get(one.thread_id, "")
+        listed = self._paths[one.path] if one.path != _NO_PATH else ""
+        path = _name(listed)
+        name = self._thread_names.get(one.thread_id, "")
         return Mapping(
             one.address,
             one.size,
             None if one.resident == _NOT_KNOWN else one.resident,
-            one.time_ns + self._offset if one.stack_id else 0,
+            one.time_ns + self._wall_minus_monotonic_ns if one.stack_id else 0,
             one.thread_id,
             name,
             self._stack(one, path, name, libraries),
-            _kind(one.kind, path),
+            _kind(one.kind, listed),
             path,
             None if one.swapped == _NOT_KNOWN else one.swapped,
             one.probability,
@@ -116,12 +115,26 @@ class MappedMemory:
     def _stack(self, one: Range, path: str, thread_name: str, libraries: Modules) -> tuple[Frame, ...]:
         if not one.stack_id:
             return (Frame(BEFORE_START, path, 0, 0, False),)
-        frames = self._stacks.frames(one.stack_id)
+        frames = self._frames_of(one.stack_id)
         if any(frame.is_python for frame in frames):
-            return frames
+            return self.shown(frames)
         library = _library(frames, libraries)
         what = os.path.basename(library) or "<native>"
         return (Frame(f"{what}, thread {thread_name or one.thread_id}", library, 0, 0, False), *frames)
+
+
+def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
+    """What is mapped now. ``since_ns``: that alone which was made later by the monotonic clock; 0: all."""
+    packed, stacks = _engine.mappings()
+    packed, paths = _engine.measured(packed)
+    own = {stack_id for stack_id, stack in stacks.items() if is_own(stack[0])}
+    every = map(Range._make, RECORD.iter_unpack(packed))
+    ranges = [one for one in every if one.time_ns >= since_ns and one.stack_id not in own]
+    kept = KeptStacks({stack_id: (stack_id, *stack) for stack_id, stack in stacks.items()})
+    names = python_names()
+    threads = {one.thread_id for one in ranges if one.thread_id}
+    names = {thread: names.get(thread) or _engine.thread_name(thread) for thread in threads}
+    return MappedMemory(ranges, paths, kept.frames, kept.learn, wall_minus_monotonic_ns, names)
 
 
 def drawn_at(mapping: Mapping) -> int:
@@ -129,6 +142,13 @@ def drawn_at(mapping: Mapping) -> int:
     if mapping.probability >= 1.0:
         return 0
     return max(round(-mapping.size / math.log1p(-mapping.probability)), 1)
+
+
+def _name(path: str) -> str:
+    """A path without what the kernel writes behind that of a file without a name; "" for memory without any."""
+    if path.startswith(_NAMELESS):
+        return ""
+    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
 
 
 def _kind(number: int, path: str) -> str:

@@ -1,70 +1,77 @@
-"""The mappings of a snapshot, summed up by site."""
+"""The mappings of a snapshot, summed up by site.
+
+Mapping ─► a block of its size, of which so much is in memory ─► Site ─► rows for users, lines of text
+"""
 
 from __future__ import annotations
 
-from spprof.analysis.sites import SiteKey, key_of, native_beneath, site_frame
+from spprof.analysis.notes import NOTABLE_BYTES
+from spprof.analysis.sample_weights import absent_of, weight
+from spprof.analysis.site_table import RESIDENT, SiteTable, own, told_site
+from spprof.analysis.sites import Site, SiteKey, Sums, key_of, native_beneath, site_frame, your_line
+from spprof.heap.mapped import drawn_at
+from spprof.text import amount, human_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
+    from spprof.analysis.paths import ShortPaths
+    from spprof.heap.mapped import MappedMemory
     from spprof.results import Mapping
     from spprof.rows import TopMapping
 
-
-class MappedSite:
-    """What one site has mapped. What is listed with a probability stands for more of its like."""
-
-    def __init__(self) -> None:
-        self.bytes = 0.0
-        self.resident: float | None = 0.0
-        """None: it is not known of all."""
-        self.count = 0.0
-        self._natives: dict[str, float] = {}
-
-    def add(self, mapping: Mapping) -> None:
-        self.bytes += mapping.size / mapping.probability
-        self.count += 1.0 / mapping.probability
-        if mapping.resident_bytes is None:
-            self.resident = None
-        elif self.resident is not None:
-            self.resident += mapping.resident_bytes / mapping.probability
-        native = native_beneath(mapping.stack)
-        if native is not None:
-            self._natives[native] = self._natives.get(native, 0.0) + mapping.size
-
-    @property
-    def native_function(self) -> str | None:
-        """The native function that mapped most beneath the line; None where the line itself did."""
-        natives = self._natives
-        return max(natives, key=lambda name: (natives[name], name)) if natives else None
-
-    @property
-    def held(self) -> float:
-        """By which sites are compared: what is in memory, if it is known."""
-        return self.bytes if self.resident is None else self.resident
+    Row = tuple[SiteKey, Site]
 
 
-def by_site(mappings: Iterable[Mapping]) -> list[tuple[SiteKey, MappedSite]]:
-    """Every site that has mapped memory, the largest first, then by name."""
-    sites: dict[SiteKey, MappedSite] = {}
-    for mapping in mappings:
-        sites.setdefault(key_of(site_frame(mapping.stack)), MappedSite()).add(mapping)
-    return sorted(sites.items(), key=lambda item: (-item[1].held, -item[1].bytes, item[0]))
+def sums_of(mapping: Mapping) -> Sums:
+    """A mapping as one block. Where it is not known how much of it is in memory, all is taken to be."""
+    found = weight(mapping.size, drawn_at(mapping))
+    if mapping.resident_bytes is not None:
+        found.sums.absent = absent_of(found, mapping.size, mapping.resident_bytes)
+    return found.sums
 
 
-def top(mappings: Iterable[Mapping]) -> list[TopMapping]:
-    """The same as rows for users."""
+def ranked(mapped: MappedMemory | None) -> list[Row]:
+    """Every site that has mapped memory: those that hold most of it in memory first, then by name."""
+    sites: dict[SiteKey, Site] = {}
+    for one in mapped.mappings if mapped else ():
+        site = sites.setdefault(key_of(site_frame(one.stack)), Site())
+        site.add_stack(native_beneath(one.stack), your_line(one.stack), sums_of(one))
+    return sorted(sites.items(), key=lambda item: (-item[1].resident, -item[1].value, item[0]))
+
+
+def top(mapped: MappedMemory | None, count: int) -> list[TopMapping]:
+    """The first ones as rows for users."""
     return [
         {
             "kind": "mapped",
             "function": key.function,
             "file": key.file,
             "line": key.line,
-            "mapped_bytes": round(site.bytes),
-            "resident_bytes": None if site.resident is None else round(site.resident),
-            "mapping_count": round(site.count),
+            "mapped_bytes": site.value,
+            "resident_bytes": site.resident if mapped and mapped.is_resident_known else None,
+            "mapping_count": site.objects,
             "native_function": site.native_function,
         }
-        for key, site in by_site(mappings)
+        for key, site in ranked(mapped)[:count]
     ]
+
+
+def lines(mapped: MappedMemory, rows: list[Row], paths: ShortPaths, count: int) -> Iterator[str]:
+    """What is mapped in one line, and the first sites; nothing where it is little."""
+    whole = Sums()
+    for _, site in rows:
+        whole.add(site)
+    knows = mapped.is_resident_known
+    if whole.resident < NOTABLE_BYTES:
+        return
+    there = f", {human_bytes(whole.resident)} of it in memory" if knows else ""
+    yield (
+        f"mapped beside the heap: {human_bytes(whole.value)} in {amount(whole.objects, 'count')} "
+        f"{'mapping' if whole.objects == 1 else 'mappings'}{there}"
+    )
+    table = SiteTable((own("bytes", "mapped"), RESIDENT) if knows else (own("bytes", "mapped"),))
+    yield table.headings
+    for key, site in rows[:count]:
+        yield table.numbers(site) + told_site(key, site, paths)

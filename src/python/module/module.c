@@ -262,6 +262,8 @@ static PyMethodDef methods[] = {
     {"snapshot", snapshot, METH_O,
      "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks)"},
     {"mappings", sp_mappings_with_gil, METH_NOARGS, "mappings() -> (mappings, stacks)"},
+    {"measured", sp_resident_mappings_with_gil, METH_O, "measured(mappings) -> (mappings, paths)"},
+    {"thread_name", sp_resident_thread_name_with_gil, METH_O, "thread_name(thread_id) -> str"},
     {"mapping_stats", sp_mapping_stats_with_gil, METH_NOARGS, "mapping_stats() -> dict"},
     {"samples_without", samples_without, METH_VARARGS, "samples_without(samples, stack_ids) -> bytes"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
@@ -331,6 +333,7 @@ static bool add_constants(PyObject *module) {
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "PEAK_FORMAT", SP_PEAK_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "RESIDENT_FORMAT", SP_RESIDENT_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "MAPPED_FORMAT", SP_MAPPED_FORMAT) == 0 &&
            PyModule_AddIntConstant(module, "LARGE_BLOCK", SPPROF_LARGE_BLOCK) == 0 &&
            PyModule_AddStringConstant(module, "MAPPING_FORMAT", SP_MAPPING_FORMAT) == 0 &&
            PyModule_AddIntConstant(module, "MAPPING_UNKNOWN", SPPROF_MAPPING_UNKNOWN) == 0 &&
