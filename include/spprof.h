@@ -6,6 +6,7 @@
  *   stacks.h      frames and those who read them
  *   reading.h     what the heap profiler has recorded
  *   resident.h    how much of it is in memory
+ *   malloc_sums.h what malloc has in use, and keeps
  *   cpu.h         the CPU profiler
  *   symbols.h     names of native functions
  *
@@ -27,6 +28,7 @@
 #include "spprof/domains.h"
 #include "spprof/hooks.h"
 #include "spprof/lifecycle.h"
+#include "spprof/malloc_sums.h"
 #include "spprof/mappings.h"
 #include "spprof/reading.h"
 #include "spprof/resident.h"

@@ -27,6 +27,16 @@ MAPPING_ANONYMOUS: Final[int]
 MAPPING_FILE: Final[int]
 MAPPING_SHARED: Final[int]
 
+class MallocSums(TypedDict):
+    heaps: int
+    heap_resident: int
+    free_bytes: int
+    free_resident: int
+    returnable: int
+    mapped: int
+    mapped_resident: int
+    is_estimate: bool
+
 class Stats(TypedDict):
     total_samples: int
     live_samples: int
@@ -296,9 +306,21 @@ def family_set(number: int, state: int, value: int) -> None:
 def family_records() -> tuple[list[tuple[int, int, int, bytes]], int]:
     """(pid, state, value, text) of each record, in order, and how many found no room."""
 
-def pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, int] | None:
-    """Python's pools of small blocks within ``ranges``: how many pools and arenas, bytes of the blocks in use, and bytes
-    of the arenas that are in memory. None: small blocks are in no pools."""
+def malloc_sums(places: list[tuple[int, int, bool]]) -> MallocSums | None:
+    """What malloc keeps within ``places`` (start, size, whether it is the kernel's heap). None: it is not glibc's."""
+
+def own_extents() -> list[tuple[int, int, int]]:
+    """Start, size and resident bytes of each mapping of the engine's own, ascending; empty where that is not known."""
+
+def resident_bytes(start: int, size: int) -> int:
+    """How much of a stretch is in memory; 0 where that is not known."""
+
+def trim_malloc() -> None:
+    """Has glibc's malloc give back the whole pages that it keeps free."""
+
+def pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, bytes] | None:
+    """Python's pools of small blocks within ``ranges``: how many pools, bytes of the blocks in use, bytes of the arenas
+    that are in memory, and of each arena two words of 64 bits, where it starts and ends. None: there are no pools."""
 
 def take_reserve() -> None:
     """Keeps address space for when memory runs out, unless it does: up to 48 MiB and a tenth of the process's limit."""

@@ -5,7 +5,8 @@ Sizes are in bytes, times in nanoseconds since the epoch (comparable with ``time
 
 from __future__ import annotations
 
-from spprof.records import dataclass
+from spprof.records import NamedTuple, dataclass
+from spprof.text import human_bytes
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,48 @@ class Mapping:
     """How much of it was in the swap. None where the kernel does not tell."""
     probability: float = 1.0
     """With which it is listed: 1 for large ones, less for some of few pages, of which each stands for 1/p like it."""
+
+
+class ResidentPart(NamedTuple):
+    """A part of the process's memory."""
+
+    name: str
+    """``python_objects``: small blocks of Python's (pymalloc) that are in use. ``native_blocks``: blocks of malloc that
+    are in use, Python's larger ones among them, with malloc's rounding and headers. ``mapped``: what the program mapped
+    itself. ``malloc_free``, ``pymalloc_free``: free and kept by malloc and by Python's pools. ``thread_stacks``.
+    ``files``: code and data of files, as far as they are in the process's memory. ``profiler``: the engine's own."""
+    bytes: int
+    """In memory: of the pages that the process has."""
+    remedy: str | None
+    """What gives it back; None: nothing is to be said."""
+
+
+@dataclass(frozen=True)
+class ResidentMemory:
+    """What of the process is in memory, part by part. Bytes; None where the kernel does not tell."""
+
+    rss_bytes: int
+    """VmRSS: the pages that are mapped in the process and in memory."""
+    pss_bytes: int
+    """The same, with each page that several processes share divided among them."""
+    swap_bytes: int
+    cgroup_bytes: int | None
+    """What the process's control group uses, of all its processes and with the cache of files."""
+    cgroup_limit_bytes: int | None
+    parts: tuple[ResidentPart, ...]
+    """The largest first."""
+    unexplained_bytes: int
+    """``rss_bytes`` less all parts; below 0 where parts count pages that are not in memory."""
+
+    def __str__(self) -> str:
+        """A line for each part, with what gives it back."""
+        rows = [(part.name, part.bytes, part.remedy) for part in self.parts if part.bytes]
+        rows.append(("unexplained", self.unexplained_bytes, None))
+        lines = [f"in memory (RSS): {human_bytes(self.rss_bytes)}"]
+        for name, size, remedy in rows:
+            share = 100 * size / self.rss_bytes if self.rss_bytes else 0
+            lines.append(f"{human_bytes(size):>12} {share:>6.1f} %  {name}" + (f": {remedy}" if remedy else ""))
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)

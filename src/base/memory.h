@@ -37,4 +37,13 @@ size_t sp_memory_page_bytes(void);
 /* Bytes mapped now. */
 size_t sp_memory_mapped(void);
 
+/* Where they are: up to `capacity` starts and sizes, in no order; returns how many were written. Of more than
+ * SP_MEMORY_LISTED some are not listed. */
+#define SP_MEMORY_LISTED 1024
+typedef struct sp_own_pages {
+    uintptr_t start;
+    size_t size;
+} sp_own_pages;
+size_t sp_memory_list(sp_own_pages *out, size_t capacity);
+
 #endif

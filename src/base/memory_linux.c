@@ -34,13 +34,59 @@ static bool unmap_pages(void *address, size_t bytes) {
     return syscall(SYS_munmap, address, bytes) == 0;
 }
 
+/* ---- Where our own pages are ---- */
+
+/* A place belongs to whoever mapped what is in it, and nobody else changes it. */
+static struct {
+    _Atomic uintptr_t start; /* 0: free. Written last */
+    _Atomic size_t size;
+} own_pages[SP_MEMORY_LISTED];
+
+static void list_own(uintptr_t start, size_t size) {
+    for (int i = 0; i < SP_MEMORY_LISTED; i++) {
+        size_t free = 0;
+        if (!atomic_compare_exchange_strong(&own_pages[i].size, &free, size)) continue;
+        atomic_store(&own_pages[i].start, start);
+        return;
+    }
+}
+
+/* All of a mapping, its first pages or its last. */
+static void unlist_own(uintptr_t start, size_t size) {
+    for (int i = 0; i < SP_MEMORY_LISTED; i++) {
+        uintptr_t first = atomic_load(&own_pages[i].start);
+        size_t listed = atomic_load(&own_pages[i].size);
+        if (first == 0 || start < first || start + size > first + listed) continue;
+        if (listed == size)
+            atomic_store(&own_pages[i].start, 0);
+        else if (start == first)
+            atomic_store(&own_pages[i].start, first + size);
+        atomic_store(&own_pages[i].size, listed - size);
+        return;
+    }
+}
+
+size_t sp_memory_list(sp_own_pages *out, size_t capacity) {
+    size_t count = 0;
+    for (int i = 0; i < SP_MEMORY_LISTED && count < capacity; i++) {
+        uintptr_t start = atomic_load(&own_pages[i].start);
+        if (start) out[count++] = (sp_own_pages){start, atomic_load(&own_pages[i].size)};
+    }
+    return count;
+}
+
+/* ---- Pages ---- */
+
 void *sp_memory_map(size_t bytes) {
     if (bytes == 0 || bytes > SIZE_MAX / 2) return NULL;
     size_t pages = whole_pages(bytes);
     size_t before = atomic_fetch_add(&mapped_bytes, pages);
     void *address = MAP_FAILED;
     if (before + pages <= sp_options.engine_bytes_max) address = map_pages(pages, PROT_READ | PROT_WRITE);
-    if (address != MAP_FAILED) return address;
+    if (address != MAP_FAILED) {
+        list_own((uintptr_t)address, pages);
+        return address;
+    }
     atomic_fetch_sub(&mapped_bytes, pages);
     return NULL;
 }
@@ -62,6 +108,7 @@ void *sp_memory_map_dense(size_t bytes) {
 }
 
 void sp_memory_unmap(void *address, size_t bytes) {
+    unlist_own((uintptr_t)address, whole_pages(bytes)); /* before another thread may be given the place */
     if (unmap_pages(address, whole_pages(bytes))) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
 }
 

@@ -5,6 +5,7 @@
 #include "spprof.h"
 #include "tasks.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(SPPROF_NOT_KNOWN == SP_NOT_KNOWN, "passed on as it is");
@@ -27,6 +28,22 @@ bool spprof_measure_resident(spprof_extent *extents, size_t count) {
     bool known = measure(extents, count, room);
     sp_memory_unmap(room, bytes);
     return known;
+}
+
+static int by_start(const void *one, const void *other) {
+    uint64_t first = ((const spprof_extent *)one)->start, second = ((const spprof_extent *)other)->start;
+    return first < second ? -1 : first > second;
+}
+
+size_t spprof_own_extents(spprof_extent *extents, size_t capacity) {
+    size_t bytes = SP_MEMORY_LISTED * sizeof(sp_own_pages);
+    sp_own_pages *pages = sp_memory_map(bytes);
+    if (!pages) return 0;
+    size_t count = sp_memory_list(pages, capacity < SP_MEMORY_LISTED ? capacity : SP_MEMORY_LISTED);
+    for (size_t i = 0; i < count; i++) extents[i] = (spprof_extent){.start = pages[i].start, .size = pages[i].size};
+    sp_memory_unmap(pages, bytes);
+    qsort(extents, count, sizeof *extents, by_start);
+    return spprof_measure_resident(extents, count) ? count : 0;
 }
 
 #define PATH_SIZE 4096

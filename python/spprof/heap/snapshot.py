@@ -43,16 +43,18 @@ if TYPE_CHECKING:
     from spprof._engine import Stats
     from spprof.analysis.sites import SiteKey
     from spprof.formats import Target
-    from spprof.heap import compare, mapped_sites, text
+    from spprof.heap import compare, mapped_sites, resident_memory, text
     from spprof.heap.estimates import HeapEstimates, StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.report import notebook
     from spprof.results import Mapping as MemoryMapping
+    from spprof.results import ResidentMemory
     from spprof.results import SiteDifference
     from spprof.rows import TopMapping
 else:
     mapped_sites = module("spprof.heap.mapped_sites")
+    resident_memory = module("spprof.heap.resident_memory")
     compare = module("spprof.heap.compare")
     notebook = module("spprof.report.notebook")
     text = module("spprof.heap.text")
@@ -113,6 +115,18 @@ class HeapSnapshot(HeapSamples):
         """What the program had mapped itself, by address: ``mmap``, shared memory, ``numpy.memmap``, the memory of
         libraries with an allocator of their own. In no number of the heap. Empty with ``native="off"``."""
         return self.mapped.mappings if self.mapped else ()
+
+    @property
+    def resident(self) -> ResidentMemory | None:
+        """What of the process is in memory (RSS), part by part: used, free and kept, mapped, stacks, files; and the rest.
+
+        Measured when it is first asked for, so ask soon. None where the kernel does not tell (no ``/proc``).
+        """
+        return self._resident
+
+    @cached_property
+    def _resident(self) -> ResidentMemory | None:
+        return with_reserve(resident_memory.measure, self.mapped)
 
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
         """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.

@@ -33,6 +33,8 @@ typedef struct sums {
     uint64_t pools, arenas, used, resident;
     uintptr_t arena_start, arena_end; /* the one that was met last */
     uint32_t arena_index;
+    uint64_t *places; /* of arenas, from PyMem_RawMalloc: start and end of each */
+    size_t room;
 } sums;
 
 /* ---- What a pool is ---- */
@@ -72,13 +74,26 @@ static uint64_t resident_of(uintptr_t start, uintptr_t end) {
     return bytes;
 }
 
+/* Where there is no memory for it, it is not told. */
+static void note_arena(sums *sums) {
+    if (2 * sums->arenas + 2 > sums->room) {
+        size_t room = 2 * sums->room + 256;
+        uint64_t *larger = PyMem_RawRealloc(sums->places, room * sizeof *larger);
+        if (!larger) return;
+        sums->places = larger;
+        sums->room = room;
+    }
+    sums->places[2 * sums->arenas] = sums->arena_start;
+    sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
+}
+
 /* Its first pool is used first, at the first multiple of a pool's size. Ranges end where the mapping does. */
 static void begin_arena(sums *sums, uintptr_t pool, uint32_t index, uintptr_t end) {
     uintptr_t arena_end = pool + sums->layout.arena_bytes;
     sums->arena_start = pool;
     sums->arena_end = arena_end < end ? arena_end : end;
     sums->arena_index = index;
-    sums->arenas++;
+    note_arena(sums);
     sums->resident += resident_of(sums->arena_start, sums->arena_end);
 }
 
@@ -149,11 +164,17 @@ PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges) {
     if (!find_layout_at_last(&sums.layout)) Py_RETURN_NONE;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ranges); i++) {
         unsigned long long start, end;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:pools", &start, &end)) return NULL;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:pools", &start, &end)) {
+            PyMem_RawFree(sums.places);
+            return NULL;
+        }
         Py_BEGIN_ALLOW_THREADS /* reading is safe whatever becomes of the memory */
         add_range(&sums, (uintptr_t)start, (uintptr_t)end);
         Py_END_ALLOW_THREADS
     }
-    return Py_BuildValue("KKKK", (unsigned long long)sums.pools, (unsigned long long)sums.arenas,
-                         (unsigned long long)sums.used, (unsigned long long)sums.resident);
+    PyObject *places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(2 * sums.arenas * sizeof(uint64_t)));
+    PyMem_RawFree(sums.places);
+    if (!places) return NULL;
+    return Py_BuildValue("KKKN", (unsigned long long)sums.pools, (unsigned long long)sums.used,
+                         (unsigned long long)sums.resident, places);
 }

@@ -8,6 +8,7 @@
 #include "demangle.h"
 #include "endings.h"
 #include "family.h"
+#include "malloc_sums.h"
 #include "pools.h"
 #include "mappings.h"
 #include "privileges.h"
@@ -298,7 +299,11 @@ static PyMethodDef methods[] = {
     {"family_add", sp_family_add_with_gil, METH_VARARGS, "family_add(state, value, text) -> int"},
     {"family_set", sp_family_set_with_gil, METH_VARARGS, "family_set(number, state, value)"},
     {"family_records", sp_family_records_with_gil, METH_NOARGS, "family_records() -> (list, int)"},
-    {"pools", sp_pools_with_gil, METH_O, "pools(ranges) -> (pools, arenas, used, resident) or None"},
+    {"malloc_sums", sp_malloc_sums_with_gil, METH_O, "malloc_sums(places) -> dict or None"},
+    {"own_extents", sp_own_extents_with_gil, METH_NOARGS, "own_extents() -> list"},
+    {"resident_bytes", sp_resident_bytes_with_gil, METH_VARARGS, "resident_bytes(start, size) -> int"},
+    {"trim_malloc", sp_trim_malloc_with_gil, METH_NOARGS, "trim_malloc()"},
+    {"pools", sp_pools_with_gil, METH_O, "pools(ranges) -> (pools, used, resident, arenas) or None"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},

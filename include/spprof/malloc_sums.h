@@ -1,0 +1,52 @@
+/* malloc_sums.h: what libc's malloc has in use, and what of its memory is free and kept.
+ *
+ *   heap:    [ chunk in use | free | in use | … | free | top ]      each begins with its size, and with whether the one
+ *   mapped:  [ chunk ]                                              before it is in use; large ones have a mapping each
+ *
+ * The chunks are read as they lie, without malloc's locks: no thread waits. What changes meanwhile makes the sums differ
+ * by as much. Beyond 256 MiB of heaps a part is read, and the sums are estimates.
+ *
+ * Memory:  two buffers on the C stack, 12 KiB.
+ * Threads: any; memory that is unmapped meanwhile is not there. Signals: not in a handler. Fork: nothing is kept.
+ */
+#ifndef SPPROF_MALLOC_SUMS_H
+#define SPPROF_MALLOC_SUMS_H
+
+#include "spprof/api.h"
+#include "spprof/resident.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct spprof_malloc_sums {
+    uint64_t heaps;           /* how many there are */
+    uint64_t heap_resident;   /* bytes of them in memory */
+    uint64_t free_bytes;      /* of free chunks in them. Those that malloc keeps for the next request of their size
+                                 (tcache, fast bins) count as in use */
+    uint64_t free_resident;   /* of those, in memory */
+    uint64_t returnable;      /* of those, whole pages: what malloc_trim(0) gives back */
+    uint64_t mapped;          /* bytes of chunks with a mapping of their own */
+    uint64_t mapped_resident; /* of those, in memory */
+    bool is_estimate;         /* a part of the heaps was read */
+} spprof_malloc_sums;
+
+/* Where a heap or a large chunk may lie: [start, start + size), ascending, anonymous and writable; is_heap: the kernel's
+ * [heap], which has one from its first byte on. */
+typedef struct spprof_malloc_place {
+    uint64_t start, size;
+    bool is_heap;
+} spprof_malloc_place;
+
+/* False: malloc is not glibc's. */
+SPPROF_API bool spprof_malloc_is_glibc(void);
+/* Where the engine's own memory is, measured (spprof_extent): up to `capacity`, ascending; returns how many. */
+#define SPPROF_OWN_EXTENTS 1024
+SPPROF_API size_t spprof_own_extents(spprof_extent *extents, size_t capacity);
+
+/* As malloc_trim(0), where malloc is glibc's. */
+SPPROF_API void spprof_trim_malloc(void);
+
+SPPROF_API void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums);
+
+#endif

@@ -1,0 +1,294 @@
+"""What of the process is in memory, part by part: from the kernel's list, the allocators' own words, and the mappings
+that the program made.
+
+    /proc/self/smaps ─► regions ─┬─ of files, [stack], [heap] ────────────────┐
+    pools, heaps, own pages ─────┼─ taken out of the nameless regions ────────┼─► parts ─► unexplained: the rest, signed
+    mappings of the program ─────┴─ by address, files among them ─────────────┘
+
+A region's pages belong to one part. Where two would claim them, the one that stands first here has them: the profiler,
+pools, mappings of the program, stacks, malloc.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from bisect import bisect_right
+
+from spprof import _engine
+from spprof.records import NamedTuple, suppress
+from spprof.results import ResidentMemory, ResidentPart
+from spprof.text import human_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from spprof.heap.mapped import MappedMemory
+
+_PAGE = 4096
+_STACK_TAIL = 4096
+"""Bytes above a thread's own address (``pthread_self()``) that are its stack's, too: libc's record of the thread."""
+_GUARD_MAX = 1 << 20
+_HEAP, _STACK = "[heap]", "[stack]"
+_WORDS = struct.Struct("=QQ")
+_NOTABLE = 16 << 20
+"""Bytes from which a part is worth a remedy."""
+_HEAPS_USUAL = 4
+
+
+class Region(NamedTuple):
+    """One of the kernel's list: bytes."""
+
+    start: int
+    end: int
+    permissions: str
+    path: str
+    rss: int
+    pss: int
+    swap: int
+    lazy_free: int
+
+    @property
+    def is_nameless(self) -> bool:
+        """Private memory without a file."""
+        return not self.path and self.permissions.startswith("rw-p")
+
+
+def regions() -> list[Region]:
+    """The kernel's list, by address; empty where it cannot be read."""
+    with suppress(OSError), open("/proc/self/smaps", "rb") as file:
+        return list(_regions(file.read().decode("utf-8", "surrogateescape").split("\n")))
+    return []
+
+
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
+
+
+def _regions(lines: list[str]) -> Iterable[Region]:
+    head: list[str] = []
+    found: dict[str, int] = {}
+    for line in lines:
+        name, colon, rest = line.partition(":")
+        if colon and name in _FIELDS:
+            found[name] = int(rest.split()[0]) * 1024
+        elif not (colon and name.isalpha()) and "-" in name.partition(" ")[0]:
+            if head:
+                yield _region(head, found)
+            head, found = line.split(None, 5), {}
+    if head:
+        yield _region(head, found)
+
+
+def _region(head: list[str], found: dict[str, int]) -> Region:
+    start, _, end = head[0].partition("-")
+    path = head[5] if len(head) > 5 else ""
+    return Region(int(start, 16), int(end, 16), head[1], path, *(found.get(name, 0) for name in _FIELDS))
+
+
+class _Taken:
+    """Stretches of addresses that belong to a part already, by address."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, start: int, end: int) -> None:
+        """Takes a stretch that nobody has; what is out of order is put where it belongs."""
+        at = bisect_right(self._starts, start)
+        self._starts.insert(at, start)
+        self._ends.insert(at, end)
+
+    def left_of(self, start: int, end: int) -> Iterable[tuple[int, int]]:
+        """What of [start, end) nobody has."""
+        at = max(bisect_right(self._starts, start) - 1, 0)
+        while at < len(self._starts) and self._starts[at] < end:
+            if self._ends[at] > start:
+                if self._starts[at] > start:
+                    yield start, self._starts[at]
+                start = self._ends[at]
+            at += 1
+        if start < end:
+            yield start, end
+
+
+def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
+    """What is in memory now. ``mapped``: the mappings of the program. None: the kernel does not tell."""
+    every = regions()
+    if not every:
+        return None
+    taken = _Taken()
+    parts: dict[str, int] = {}
+    parts["profiler"] = _own(taken)
+    nameless = list(_joined(one for one in every if one.is_nameless))
+    pools = _engine.pools([stretch for one in nameless for stretch in taken.left_of(*one)])
+    if pools is not None:
+        _, parts["python_objects"], resident, arenas = pools
+        parts["pymalloc_free"] = resident - parts["python_objects"]
+        for start, end in _WORDS.iter_unpack(arenas):
+            taken.add(start, end)
+    files = [one for one in every if one.path.startswith("/")]
+    parts["mapped"] = _mapped(mapped, taken)
+    parts["files"] = sum(one.rss for one in files) - _mapped_of_files(mapped, files)
+    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
+    sums = _engine.malloc_sums(
+        [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
+        + [(one.start, one.end - one.start, True) for one in every if one.path == _HEAP]
+    )
+    if sums is not None:
+        parts["native_blocks"] = sums["heap_resident"] - sums["free_resident"] + sums["mapped_resident"]
+        parts["malloc_free"] = sums["free_resident"]
+    rss = _status_bytes("VmRSS") or sum(one.rss for one in every)
+    remedies = _remedies(parts, sums)
+    found = tuple(ResidentPart(name, size, remedies.get(name)) for name, size in parts.items())
+    used, limit = _cgroup()
+    return ResidentMemory(
+        rss,
+        sum(one.pss for one in every),
+        sum(one.swap for one in every),
+        used,
+        limit,
+        tuple(sorted(found, key=lambda part: -part.bytes)),
+        rss - sum(parts.values()),
+    )
+
+
+def _joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
+    """Stretches of neighbours: the kernel lists one mapping as several where parts of it were advised otherwise."""
+    start = end = 0
+    for one in found:
+        if one.start != end:
+            if end:
+                yield start, end
+            start = one.start
+        end = one.end
+    if end:
+        yield start, end
+
+
+def _own(taken: _Taken) -> int:
+    own = _engine.own_extents()
+    for start, size, _ in own:
+        taken.add(start, start + size)
+    return sum(resident for _, _, resident in own)
+
+
+# ---- Mappings of the program
+
+
+def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
+    """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
+    total = 0.0
+    for one in mapped.mappings if mapped else ():
+        total += (one.resident_bytes or 0) / one.probability
+        if not one.path:
+            taken.add(one.address, one.address + one.size)
+    return round(total)
+
+
+def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
+    """What of the regions of files is the program's own mappings."""
+    starts = [one.start for one in files]
+    total = 0
+    for one in mapped.mappings if mapped else ():
+        at = bisect_right(starts, one.address) - 1
+        if at >= 0 and one.address < files[at].end:
+            total += one.resident_bytes or 0
+    return total
+
+
+# ---- Stacks of threads
+
+
+def _stacks(every: Sequence[Region], taken: _Taken) -> int:
+    """Bytes in memory of the stacks of all threads but the first: nameless regions above a guard, with the thread's own
+    address in them."""
+    total = 0
+    anchors = sorted(sys._current_frames())
+    for before, one in zip(every, every[1:]):
+        is_guarded = before.permissions.startswith("---p") and before.end == one.start and not before.path
+        if not (is_guarded and one.is_nameless and before.end - before.start <= _GUARD_MAX):
+            continue
+        at = bisect_right(anchors, one.start)
+        anchor = anchors[at] if at < len(anchors) and anchors[at] < one.end else _anchor_in(one)
+        if anchor is None:
+            continue
+        end = min((anchor + _STACK_TAIL + _PAGE - 1) & -_PAGE, one.end)
+        total += one.rss if end == one.end else _resident(one.start, end)
+        taken.add(one.start, end)
+    return total
+
+
+def _anchor_in(region: Region) -> int | None:
+    """The address of a thread that Python does not know: its record, near the end of its stack, begins with it."""
+    size = min(16 * _PAGE, region.end - region.start)
+    with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
+        start = region.end - size
+        words = memoryview(os.pread(memory.fileno(), size, start)).cast("Q")
+        for at in range(0, len(words) - 2, 8):
+            address = start + 8 * at
+            if words[at] == address == words[at + 2]:
+                return address
+    return None
+
+
+def _resident(start: int, end: int) -> int:
+    return _engine.resident_bytes(start, end - start)
+
+
+# ---- What gives memory back
+
+
+def _remedies(parts: dict[str, int], sums: _engine.MallocSums | None) -> dict[str, str]:
+    remedies: dict[str, str] = {}
+    if sums is not None and parts["malloc_free"] >= _NOTABLE:
+        back = human_bytes(sums["returnable"])
+        remedies["malloc_free"] = f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {back}"
+        if sums["heaps"] > _HEAPS_USUAL:
+            remedies["malloc_free"] += f"; MALLOC_ARENA_MAX=2 keeps {sums['heaps']} heaps from coming into being"
+    if parts.get("pymalloc_free", 0) >= _NOTABLE:
+        remedies["pymalloc_free"] = (
+            "nothing gives it back while a block of each arena is in use; new small objects of Python use it first"
+        )
+    return remedies
+
+
+def trim() -> int:
+    """Has malloc give back what it keeps; returns by how many bytes the process has become smaller, 0 or more."""
+    before = _status_bytes("VmRSS")
+    _engine.trim_malloc()
+    return max(before - _status_bytes("VmRSS"), 0)
+
+
+# ---- Words of the kernel's
+
+
+def _status_bytes(name: str) -> int:
+    with suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            key, _, value = line.partition(":")
+            if key == name:
+                return int(value.split()[0]) * 1024
+    return 0
+
+
+def _cgroup() -> tuple[int | None, int | None]:
+    """What the control group uses, and its limit, in bytes; None where there is none, or it is not known."""
+    with suppress(OSError), open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            number, controllers, path = line.rstrip("\n").split(":", 2)
+            if number == "0":
+                folder = "/sys/fs/cgroup" + path
+                return _number(f"{folder}/memory.current"), _number(f"{folder}/memory.max")
+            if "memory" in controllers.split(","):
+                folder = "/sys/fs/cgroup/memory" + path
+                limit = _number(f"{folder}/memory.limit_in_bytes")
+                return _number(f"{folder}/memory.usage_in_bytes"), None if limit and limit > 1 << 60 else limit
+    return None, None
+
+
+def _number(path: str) -> int | None:
+    with suppress(OSError, ValueError), open(path, encoding="ascii") as file:
+        return int(file.read())
+    return None

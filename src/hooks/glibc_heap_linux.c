@@ -1,0 +1,275 @@
+/* glibc_heap_linux.c: the chunks of glibc's malloc, read as they lie. As in malloc/malloc.c and malloc/arena.c of glibc
+ * 2.17 to 2.42, on 64 bits. */
+#include "memory.h"
+#include "objects.h"
+#include "originals.h"
+#include "spprof.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define PAGE ((uintptr_t)4096)
+#define HEAP_MAX ((uintptr_t)64 << 20) /* heaps of further arenas begin at multiples of it */
+#define HEADER ((uintptr_t)16)         /* of a chunk: what the one before has as its last word, and the size */
+#define SMALLEST ((uintptr_t)32)
+#define LARGE ((uintptr_t)128 << 10)   /* the least that has a mapping of its own, unless the program says otherwise */
+
+#define PREVIOUS_IN_USE 1u
+#define IS_MAPPED 2u
+#define OF_OTHER_ARENA 4u
+#define FLAGS 7u
+
+#define READ_MAX ((uint64_t)256 << 20) /* bytes of heaps */
+#define STRETCH ((uintptr_t)1 << 20)   /* read at a time where not all is */
+#define BELIEVED 64                    /* chunks in a row that fit: it is no coincidence */
+
+typedef struct chunk {
+    uint64_t previous_size, size_and_flags;
+} chunk;
+
+typedef struct reader {
+    uintptr_t page; /* of which the bytes are held; 0: none */
+    unsigned char bytes[4096];
+} reader;
+
+static uint64_t size_of(const chunk *chunk) {
+    return chunk->size_and_flags & ~(uint64_t)FLAGS;
+}
+
+/* Reads within the chunk's own page, which is in memory. */
+static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
+    uintptr_t page = at & ~(PAGE - 1);
+    if (page != reader->page) {
+        reader->page = 0;
+        if (!sp_memory_copy(reader->bytes, page, PAGE)) return false;
+        reader->page = page;
+    }
+    memcpy(chunk, reader->bytes + (at - page), sizeof *chunk);
+    return true;
+}
+
+/* ---- What is in memory ---- */
+
+#define WINDOW 2048 /* pages */
+
+typedef struct resident_window {
+    uintptr_t start, end;
+    unsigned char pages[WINDOW];
+} resident_window;
+
+static uint64_t resident_in(uintptr_t start, uintptr_t end) {
+    unsigned char pages[WINDOW];
+    uint64_t count = 0;
+    for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
+        size_t size = end - window > WINDOW * PAGE ? WINDOW * PAGE : end - window;
+        if (mincore((void *)window, size, pages) != 0) continue;
+        for (size_t i = 0; i < (size + PAGE - 1) / PAGE; i++) count += pages[i] & 1;
+    }
+    return count * PAGE;
+}
+
+/* ---- A heap ---- */
+
+typedef struct heap {
+    uintptr_t start, end;
+    uint64_t flags; /* which may be set: OF_OTHER_ARENA, in chunks that are in use, or none */
+} heap;
+
+static bool is_chunk(const heap *heap, uintptr_t at, const chunk *chunk) {
+    uint64_t size = size_of(chunk);
+    return size >= SMALLEST && size % HEADER == 0 && size <= heap->end - at &&
+           !(chunk->size_and_flags & (IS_MAPPED | OF_OTHER_ARENA) & ~heap->flags);
+}
+
+/* Its own pages, and what it shares with others, which are in memory since those are. */
+static void add_free(spprof_malloc_sums *sums, uintptr_t at, uint64_t size) {
+    uintptr_t first = (at + SMALLEST + PAGE - 1) & ~(PAGE - 1), end = (at + size) & ~(PAGE - 1);
+    sums->free_bytes += size;
+    if (first >= end) {
+        sums->free_resident += size;
+        return;
+    }
+    uint64_t inner = resident_in(first, end);
+    sums->free_resident += size - (end - first) + inner;
+    sums->returnable += inner;
+}
+
+/* Whether a chunk is in use stands in the next; the last one is free. Returns where it could not go on. */
+static uintptr_t walk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until, spprof_malloc_sums *sums) {
+    chunk chunk, next;
+    if (!read_chunk(reader, at, &chunk) || !is_chunk(heap, at, &chunk)) return at;
+    while (at < until) {
+        uint64_t size = size_of(&chunk);
+        if (size == heap->end - at) {
+            add_free(sums, at, size);
+            return heap->end;
+        }
+        if (heap->end - at - size < HEADER || !read_chunk(reader, at + size, &next) ||
+            !is_chunk(heap, at + size, &next))
+            return at;
+        if (!(next.size_and_flags & PREVIOUS_IN_USE)) {
+            if (next.previous_size != size) return at;
+            add_free(sums, at, size);
+        }
+        at += size;
+        chunk = next;
+    }
+    return at;
+}
+
+static bool fits(reader *reader, const heap *heap, uintptr_t at) {
+    chunk chunk;
+    for (int i = 0; i < BELIEVED; i++) {
+        if (!read_chunk(reader, at, &chunk) || !is_chunk(heap, at, &chunk)) return false;
+        at += size_of(&chunk);
+        if (at == heap->end) return true;
+        if (heap->end - at < HEADER) return false;
+    }
+    return true;
+}
+
+/* The first chunk from `at` on, up to `until`; `until`: none. */
+static uintptr_t find_chunk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until) {
+    for (at = (at + HEADER - 1) & ~(HEADER - 1); at < until; at += HEADER)
+        if (fits(reader, heap, at)) return at;
+    return until;
+}
+
+/* What cannot be read, as another thread is just changing it, is passed over. */
+static void walk_stretch(reader *reader, const heap *heap, uintptr_t start, uintptr_t end, spprof_malloc_sums *sums) {
+    for (uintptr_t at = start; at < end;) {
+        reader->page = 0; /* as it is now */
+        at = find_chunk(reader, heap, at, at + 4 * PAGE < end ? at + 4 * PAGE : end);
+        uintptr_t reached = walk(reader, heap, at, end, sums);
+        at = reached > at ? reached : at + HEADER;
+    }
+}
+
+static void scale(spprof_malloc_sums *part, spprof_malloc_sums *sums, double by) {
+    sums->free_bytes += (uint64_t)((double)part->free_bytes * by);
+    sums->free_resident += (uint64_t)((double)part->free_resident * by);
+    sums->returnable += (uint64_t)((double)part->returnable * by);
+}
+
+/* `share`: how much of it is read, from 0 to 1. The last stretch, with the chunk that is free last, always is. */
+static void measure_heap(const heap *heap, double share, spprof_malloc_sums *sums) {
+    reader reader = {.page = 0};
+    spprof_malloc_sums part = {.heaps = 0};
+    sums->heaps++;
+    sums->heap_resident += resident_in(heap->start & ~(PAGE - 1), heap->end);
+    if (share >= 1) {
+        walk_stretch(&reader, heap, heap->start, heap->end, sums);
+        return;
+    }
+    uintptr_t step = (uintptr_t)((double)STRETCH / share), last = heap->end - STRETCH, read = 0;
+    for (uintptr_t at = heap->start; at + STRETCH < last; at += step, read += STRETCH)
+        walk_stretch(&reader, heap, at, at + STRETCH, &part);
+    if (read > 0) scale(&part, sums, (double)(last - heap->start) / (double)read);
+    walk_stretch(&reader, heap, last, heap->end, sums);
+    sums->is_estimate = true;
+}
+
+/* ---- Where they are ---- */
+
+/* struct heap_info: which arena it is of, the heap before it, and how far it reaches. */
+typedef struct heap_info {
+    uint64_t arena, previous, size, writable_size;
+} heap_info;
+
+static bool is_heap_info(uintptr_t at, uintptr_t end, const heap_info *info) {
+    return info->arena >= HEAP_MAX && info->arena % HEADER == 0 && info->arena % HEAP_MAX < 4 * PAGE &&
+           info->previous % HEAP_MAX == 0 && info->size % PAGE == 0 && info->size > 0 && info->size <= end - at &&
+           info->writable_size >= info->size && info->writable_size <= HEAP_MAX;
+}
+
+/* A large chunk has its size at the beginning of its pages. */
+static bool is_mapped_chunk(uintptr_t at, uintptr_t end, const chunk *chunk) {
+    uint64_t size = size_of(chunk);
+    return chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED && size % PAGE == 0 &&
+           size >= LARGE && size <= end - at;
+}
+
+typedef struct search {
+    uint64_t heap_bytes;       /* found so far */
+    double share;              /* to read; 0: only look */
+    spprof_malloc_sums *sums;
+} search;
+
+static void found_heap(search *search, uintptr_t start, uintptr_t end, uint64_t flags) {
+    heap heap = {.start = start, .end = end, .flags = flags};
+    search->heap_bytes += end - start;
+    if (search->share > 0) measure_heap(&heap, search->share, search->sums);
+}
+
+/* Where the next resident page begins, from `at` on. */
+static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t end) {
+    for (; at < end; at += PAGE) {
+        if (at < window->start || at >= window->end) {
+            window->start = at;
+            window->end = end - at > WINDOW * PAGE ? at + WINDOW * PAGE : end;
+            if (mincore((void *)at, window->end - at, window->pages) != 0) return end; /* it has gone */
+        }
+        if (window->pages[(at - window->start) / PAGE] & 1) return at;
+    }
+    return end;
+}
+
+/* Returns where to go on. */
+static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
+    heap_info info;
+    chunk chunk;
+    if (!sp_memory_copy(&info, at, sizeof info)) return at + PAGE;
+    memcpy(&chunk, &info, sizeof chunk);
+    if (at % HEAP_MAX == 0 && is_heap_info(at, end, &info)) {
+        found_heap(search, at + sizeof info, at + info.size, OF_OTHER_ARENA);
+        return at + info.size;
+    }
+    if (!is_mapped_chunk(at, end, &chunk)) return at + PAGE;
+    if (search->share > 0) {
+        search->sums->mapped += size_of(&chunk);
+        search->sums->mapped_resident += resident_in(at, at + size_of(&chunk));
+    }
+    return at + size_of(&chunk);
+}
+
+static void search_place(search *search, const spprof_malloc_place *place) {
+    resident_window window = {.start = 0};
+    uintptr_t end = place->start + place->size;
+    for (uintptr_t at = next_resident(&window, place->start, end); at < end; at = next_resident(&window, at, end))
+        at = look_at(search, at, end);
+}
+
+static void search_places(search *search, const spprof_malloc_place *places, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (places[i].is_heap)
+            found_heap(search, places[i].start, places[i].start + places[i].size, 0);
+        else
+            search_place(search, &places[i]);
+}
+
+/* ---- The contract ---- */
+
+bool spprof_malloc_is_glibc(void) {
+    sp_object object;
+    sp_objects_prepare(true);
+    if (!sp_objects_find(sp_originals_find("malloc"), &object)) return false;
+    const char *name = strrchr(object.path, '/');
+    name = name ? name + 1 : object.path;
+    return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0;
+}
+
+void spprof_trim_malloc(void) {
+    if (spprof_malloc_is_glibc()) malloc_trim(0);
+}
+
+void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums) {
+    int saved_errno = errno;
+    search search = {.sums = sums};
+    *sums = (spprof_malloc_sums){.heaps = 0};
+    search_places(&search, places, count);
+    search.share = search.heap_bytes > READ_MAX ? (double)READ_MAX / (double)search.heap_bytes : 1;
+    search_places(&search, places, count);
+    errno = saved_errno;
+}

@@ -1,0 +1,76 @@
+#include "malloc_sums.h"
+
+#include "spprof.h"
+
+static bool read_places(PyObject *list, spprof_malloc_place *places) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        unsigned long long start, size;
+        int is_heap;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "KKp:malloc_sums", &start, &size, &is_heap)) return false;
+        places[i] = (spprof_malloc_place){.start = start, .size = size, .is_heap = is_heap};
+    }
+    return true;
+}
+
+static PyObject *convert(const spprof_malloc_sums *sums) {
+    typedef unsigned long long wide;
+    return Py_BuildValue("{sKsKsKsKsKsKsKsO}", "heaps", (wide)sums->heaps, "heap_resident", (wide)sums->heap_resident,
+                         "free_bytes", (wide)sums->free_bytes, "free_resident", (wide)sums->free_resident, "returnable",
+                         (wide)sums->returnable, "mapped", (wide)sums->mapped, "mapped_resident",
+                         (wide)sums->mapped_resident, "is_estimate", sums->is_estimate ? Py_True : Py_False);
+}
+
+PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *list) {
+    (void)module;
+    if (!PyList_Check(list)) return PyErr_Format(PyExc_TypeError, "places must be a list");
+    if (!spprof_malloc_is_glibc()) Py_RETURN_NONE;
+    size_t count = (size_t)PyList_GET_SIZE(list);
+    spprof_malloc_place *places = PyMem_RawCalloc(count + 1, sizeof *places);
+    if (!places) return PyErr_NoMemory();
+    spprof_malloc_sums sums;
+    bool is_read = read_places(list, places);
+    if (is_read) {
+        Py_BEGIN_ALLOW_THREADS
+        spprof_measure_malloc(places, count, &sums);
+        Py_END_ALLOW_THREADS
+    }
+    PyMem_RawFree(places);
+    return is_read ? convert(&sums) : NULL;
+}
+
+static PyObject *convert_extents(const spprof_extent *extents, size_t count) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
+        PyObject *one = Py_BuildValue("KKK", (unsigned long long)extents[i].start, (unsigned long long)extents[i].size,
+                                      (unsigned long long)extents[i].resident);
+        if (!one) Py_CLEAR(list);
+        if (one) PyList_SET_ITEM(list, (Py_ssize_t)i, one);
+    }
+    return list;
+}
+
+PyObject *sp_own_extents_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    spprof_extent *extents = PyMem_RawCalloc(SPPROF_OWN_EXTENTS, sizeof *extents);
+    if (!extents) return PyErr_NoMemory();
+    PyObject *list = convert_extents(extents, spprof_own_extents(extents, SPPROF_OWN_EXTENTS));
+    PyMem_RawFree(extents);
+    return list;
+}
+
+PyObject *sp_trim_malloc_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    Py_BEGIN_ALLOW_THREADS
+    spprof_trim_malloc();
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
+PyObject *sp_resident_bytes_with_gil(PyObject *module, PyObject *arguments) {
+    (void)module;
+    unsigned long long start, size;
+    if (!PyArg_ParseTuple(arguments, "KK:resident_bytes", &start, &size)) return NULL;
+    spprof_extent extent = {.start = start, .size = size};
+    bool known = spprof_measure_resident(&extent, 1);
+    return PyLong_FromUnsignedLongLong(known && extent.resident != SPPROF_NOT_KNOWN ? extent.resident : 0);
+}

@@ -1,0 +1,20 @@
+/* malloc_sums.h: what malloc keeps, for Python. */
+#ifndef SP_MALLOC_SUMS_H
+#define SP_MALLOC_SUMS_H
+
+#include <Python.h>
+
+/* malloc_sums(places) -> dict or None: where malloc is not glibc's. places: a list of (start, size, whether it is the
+ * kernel's heap), ascending. Keys and units: spprof_malloc_sums. The GIL is let go meanwhile. */
+PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *places);
+
+/* own_extents() -> a list of (start, size, resident bytes) of the engine's own memory, ascending. */
+PyObject *sp_own_extents_with_gil(PyObject *module, PyObject *unused);
+
+/* resident_bytes(start, size) -> int: how much of it is in memory; 0 where that is not known. */
+PyObject *sp_resident_bytes_with_gil(PyObject *module, PyObject *arguments);
+
+/* trim_malloc(): as malloc_trim(0). The GIL is let go meanwhile. */
+PyObject *sp_trim_malloc_with_gil(PyObject *module, PyObject *unused);
+
+#endif
