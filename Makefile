@@ -26,7 +26,7 @@ C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
     peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
-    run-cpython-suite run-endings run-processes
+    run-cpython-suite run-endings run-processes many-children run-many-children
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -108,6 +108,12 @@ endings: install-checked run-endings
 
 run-endings:
 	$(VENV)/bin/python tests/nightly/sweep_endings.py
+
+# Ten thousand interpreters under run; the table is tests/nightly/CHILDREN.md.
+many-children: install-checked run-many-children
+
+run-many-children:
+	$(VENV)/bin/python tests/nightly/many_children.py
 
 # Servers and pools of which one worker leaks, with real packages; the table is tests/nightly/PROCESSES.md.
 processes: install-checked run-processes

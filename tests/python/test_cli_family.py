@@ -67,7 +67,7 @@ def test_who_left_no_file_is_told_with_the_reason():
         lost=2,
     ) == [
         f"1 process left no file: still running, to write when they end ({os.getpid()})",
-        f"1 process left no file: ended without Python's own end (killed, or os._exit in native code) ({GONE})",
+        f"1 process left no file: ended without Python's own end (killed, or by native code) ({GONE})",
         "1 process left no file: could not write (3)",
         "1 process left no file: became another program, and nothing was sampled (4)",
         "7 processes left no file: fewer than 5 samples of their own (--children-min-samples) (10, 11, 12, 13, 14, …)",
@@ -82,7 +82,7 @@ def test_a_process_that_became_other_programs_is_told_once():
         *(Process(GONE, state, 0, "") for state in (REPLACED, RUNS)),
         *(Process(4, state, 0, "") for state in (REPLACED, RUNS, IDLE)),
     ) == [
-        f"1 process left no file: ended without Python's own end (killed, or os._exit in native code) ({GONE})",
+        f"1 process left no file: ended without Python's own end (killed, or by native code) ({GONE})",
         "1 process left no file: fewer than 5 samples of their own (--children-min-samples) (4)",
     ]
     said = told(Process(5, REPLACED, 0, ""), wrote(5, 40), Process(5, RUNS, 0, ""), Process(5, IDLE, 0, ""))
@@ -173,7 +173,7 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     told_files = [line.split()[-1] for line in said[1:4]]
     assert told_files == [files["large"], files["middle"], files["small"]]
     assert f"the largest: spprof table {files['large']}" in said
-    ended = "ended without Python's own end (killed, or os._exit in native code)"
+    ended = "ended without Python's own end (killed, or by native code)"
     became = "became another program, and nothing was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):

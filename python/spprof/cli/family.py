@@ -196,7 +196,7 @@ def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
         (running, "still running, to write when they end"),
-        (ended, "ended without Python's own end (killed, or os._exit in native code)"),
+        (ended, "ended without Python's own end (killed, or by native code)"),
         ([one.pid for one in lasting if one.state == FAILED], "could not write"),
         ([one.pid for one in lasting if one.state == REPLACED], "became another program, and nothing was sampled"),
         ([one.pid for one in lasting if one.state == IDLE], _too_few(min_samples)),
