@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from specimens import specimen
 from spprof.pprof.file import read_profile
 from under_variable import HOLDS, environment, files, plain_environment, run
 
@@ -262,27 +263,12 @@ def test_a_package_that_is_gone_or_broken_is_said_in_one_line(tmp_path: Path):
     assert finished.stderr == "spprof: SPPROF starts nothing here: a b\nerr\n"
 
 
-SUBINTERPRETERS = """
-try:
-    import _interpreters as interpreters
-except ImportError:
-    import _xxsubinterpreters as interpreters
-import sys
-for kind in ("legacy", "isolated") if sys.version_info >= (3, 13) else (False, True):
-    for _ in range(3):
-        made = interpreters.create(kind) if sys.version_info >= (3, 13) else interpreters.create(isolated=kind)
-        (getattr(interpreters, "run_string", None) or interpreters.exec)(made, "kept = [b'x' * 1_000_000] * 3")
-        interpreters.destroy(made)
-print("done")
-"""
-
-
 def test_subinterpreters_start_nothing_more(tmp_path: Path):
-    finished = run(tmp_path, HOLDS + SUBINTERPRETERS, "heap,cpu=1,out=files/,min-samples=0")
+    finished = run(tmp_path, specimen("every_process/subinterpreters"), "heap,cpu=1,out=files/,min-samples=0")
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "done\n", "")
     assert [re.sub(r"\d+", "N", name) for name in files(tmp_path / "files")] == [
-        "spprof-program.py.N.cpu.pb.gz",
-        "spprof-program.py.N.pb.gz",
+        "spprof-subinterpreters.py.N.cpu.pb.gz",
+        "spprof-subinterpreters.py.N.pb.gz",
     ]
 
 

@@ -69,24 +69,8 @@ def test_another_kind_of_profile_is_the_programs_own(tmp_path: Path):
     assert (finished.stdout, finished.stderr) == ("True False True\n", "")
 
 
-OVER = """
-import os, sys
-from spprof import joining, memprof
-while joining.is_joined("heap") or len(os.listdir("/proc/self/task")) > 1: pass
-memprof.start(64)
-kept = [b"x" * 1_000_000 for _ in range(30)]
-if os.fork() == 0:
-    print("child", memprof.is_active(), len(os.listdir("/proc/self/task")), flush=True)
-    sys.exit()
-os.wait()
-memprof.stop()
-print(memprof.is_active(), memprof.get_snapshot().live_samples > 10)
-"""
-
-
 def test_after_the_time_of_a_run_starts_are_the_programs_own(tmp_path: Path):
-    (tmp_path / "program.py").write_text(OVER)
-    finished = under_run(tmp_path, "program.py", options=("--for", "0.05"))
+    finished = under_run(tmp_path, str(specimen("joining/after_the_time")), options=("--for", "0.05"))
     assert finished.stdout == "child True 1\nFalse True\n", finished.stderr
     assert SAYS not in finished.stderr
     assert files(tmp_path) == ["a.pb.gz"]
@@ -112,40 +96,4 @@ def test_a_place_of_the_programs_own_that_is_gone_costs_the_run_nothing(tmp_path
 
 def test_a_child_of_a_thread_has_blocks_of_its_own(tmp_path: Path):
     """A block that another thread was in when the process forked never ends in the child."""
-    program = """
-        import os, sys, threading
-        import spprof
-
-        def spend():
-            number = 2_000_000
-            while number:
-                number -= 1
-
-        is_inside, may_end = threading.Event(), threading.Event()
-
-        @spprof.profile
-        def waits():
-            is_inside.set()
-            may_end.wait()
-
-        @spprof.profile
-        def works():
-            spend()
-
-        thread = threading.Thread(target=waits)
-        thread.start()
-        is_inside.wait()
-        child = os.fork()
-        if child == 0:
-            works()
-            print(works.profile is not None, flush=True)
-            os._exit(0)
-        os.waitpid(child, 0)
-        works()
-        print(works.profile)
-        may_end.set()
-        thread.join()
-        works()
-        print(works.profile is not None)
-        """
-    assert run(tmp_path, program, "cpu=1").stdout == "True\nNone\nTrue\n"
+    assert run(tmp_path, specimen("joining/fork_beside_a_block"), "cpu=1").stdout == "True\nNone\nTrue\n"
