@@ -10,6 +10,7 @@
 #include "fork.h"
 #include "hooks.h"
 #include "malloc_entries.h"
+#include "map_hooks.h"
 #include "memory.h"
 #include "objects.h"
 #include "originals.h"
@@ -97,7 +98,7 @@ typedef enum slot_state {
  * mean that. A slot without the base added, or empty, is not relocated yet. */
 static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
                            uintptr_t value) {
-    if (value == function->hook || sp_malloc_entries_contain(value)) return SLOT_OURS;
+    if (value == function->hook || sp_malloc_entries_contain(value) || sp_map_hooks_contain(value)) return SLOT_OURS;
     if (value == function->original) return SLOT_ORIGINAL;
     if (is_jump_slot && sp_elf_object_contains(object, value) && !sp_elf_object_find_function(object, function->name))
         return SLOT_ORIGINAL;
@@ -106,9 +107,14 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
+/* Of the malloc family alone: somebody's own mmap is no allocator that we would miss. */
+static bool reports_uncovered(const scan *scan, const hooked_function *function) {
+    return !scan->only && !sp_map_hooks_contain(function->hook);
+}
+
 static void store_hook(scan *scan, const sp_elf_object *object, const hooked_function *function, uintptr_t *slot) {
     bool stored = sp_page_protections_store(&scan->protections, slot, function->hook);
-    if (scan->only) return;
+    if (!reports_uncovered(scan, function)) return;
     if (stored)
         atomic_fetch_add(&patched_slots, 1);
     else
@@ -127,7 +133,7 @@ static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_fun
         scan->incomplete = true;
         break;
     case SLOT_FOREIGN:
-        if (!is_data && !scan->only) note_uncovered(object);
+        if (!is_data && reports_uncovered(scan, function)) note_uncovered(object);
         break;
     case SLOT_OURS:
     case SLOT_INDIRECT:
@@ -265,6 +271,7 @@ static void find_originals(void) {
     for (size_t i = 0; i < FUNCTION_COUNT; i++) {
         if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_original_dlopen = (void *)functions[i].original;
         if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_original_dlmopen = (void *)functions[i].original;
+        sp_map_hooks_lead_to(functions[i].hook, functions[i].original);
     }
 }
 
