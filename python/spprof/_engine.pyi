@@ -141,7 +141,7 @@ class MappingStats(TypedDict):
     bytes: int  # of them, virtual, without regard to their probability
     made: int  # ever listed
     dropped: int  # found no room
-    vanished: int  # taken away by a way that no hook sees, and noticed later
+    vanished: int  # gone when a copy asked the kernel: unmapped by a way that no hook sees, or just then
 
 def mapping_stats() -> MappingStats: ...
 

@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "arena_hook.h"
 #include "convert.h"
 #include "cpu_module.h"
 #include "debug_lines.h"
@@ -89,6 +90,7 @@ static PyObject *start_engine(uint32_t rate, uint32_t budget_ppm, const uint64_t
     sp_pycode_watch_with_gil();
     sp_pyframes_register();
     sp_pymem_hook_install_with_gil(strcmp(mode, "off") != 0);
+    if (strcmp(mode, "off") != 0) sp_arena_hook_install_with_gil();
     spprof_set_native(strcmp(mode, "off") != 0);
     spprof_leave_out_mappings_of((const void *)(uintptr_t)start_engine);
     spprof_set_budget(budget_ppm);
@@ -136,6 +138,7 @@ static PyObject *shut_down(PyObject *module, PyObject *unused) {
     if (!sp_pyinterpreter_controls_with_gil("heap", "shutdown")) return NULL;
     spprof_shutdown();
     sp_pymem_hook_remove_with_gil();
+    sp_arena_hook_remove_with_gil();
     Py_RETURN_NONE;
 }
 
@@ -183,6 +186,7 @@ static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     spprof_refresh_objects();
     sp_pymem_hook_install_with_gil(strcmp(native_mode, "off") != 0);
+    if (strcmp(native_mode, "off") != 0) sp_arena_hook_install_with_gil();
 }
 
 static PyObject *snapshot(PyObject *module, PyObject *argument) {
