@@ -92,6 +92,9 @@ def stop() -> None:
 
 def shutdown() -> None: ...
 def is_main_interpreter() -> bool: ...
+def is_privileged() -> bool:
+    """Whether the program has rights that its user has not: set-uid, set-gid, capabilities."""
+
 def has_main_gil() -> bool:
     """Whether the calling interpreter is the main one, or shares its GIL."""
 
@@ -230,8 +233,15 @@ def end_within(seconds: float, status: int, signal: int) -> bool:
     """Has the process end by the signal, or with the status if ``signal`` is 0, if it is still there after that time;
     the first call counts. False: there is no thread for it."""
 
-def family_open() -> bool:
-    """Makes the memory that processes share by fork, once. False: it cannot be mapped."""
+def family_open(mark: int) -> bool:
+    """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it
+    is known. False: it cannot be mapped."""
+
+def family_door() -> tuple[int, int]:
+    """Where other programs find the memory that this process has made: a descriptor, -1 for none, and the mark."""
+
+def family_join(pid: int, descriptor: int, mark: int) -> bool:
+    """Has the memory of that process, unless this one has some. False: there is none of that mark."""
 
 def family_add(state: int, value: int, text: bytes) -> int:
     """A record of this process, of a state from 1 to 255; its number, or -1 where there is no room."""

@@ -22,7 +22,7 @@ import atexit
 import os
 import warnings
 
-from spprof import _engine, environment
+from spprof import _engine, environment, joining
 from spprof.cpu_time.thread_names import ids, python_names
 from spprof.on_demand import keep_all, module
 from spprof.teardown import is_torn_down
@@ -33,14 +33,15 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     from spprof import formats, results
-    from spprof.cpu_time import decorator
+    from spprof.cpu_time import block, decorator
     from spprof.cpu_time import profile as profiles
     from spprof.cpu_time.profile import Profile
     from spprof.results import CpuStats
 
     Path = Union[str, bytes, os.PathLike[str], os.PathLike[bytes]]
 else:
-    decorator, profiles = map(module, ("spprof.cpu_time.decorator", "spprof.cpu_time.profile"))
+    block, decorator = map(module, ("spprof.cpu_time.block", "spprof.cpu_time.decorator"))
+    profiles = module("spprof.cpu_time.profile")
     formats, results = map(module, ("spprof.formats", "spprof.results"))
 
 _INTERVAL_MAX_MS = 1000
@@ -98,18 +99,33 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
     ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
     types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: a sandbox grants neither
     timers nor a thread that sends signals, or refuses to tell CPU time. Where it refuses only timers (``timer_create``
-    or ``timer_settime``), a RuntimeWarning says so, and a thread takes the samples.
+    or ``timer_settime``), a RuntimeWarning says so, and a thread takes the samples. Under ``spprof run --cpu``, or
+    where SPPROF has started the profiler, the call joins that profile, and one warning says so.
     """
-    ticks = _start(*_checked(interval_ms, mode, native), None if output_path is None else Output(output_path))
-    _warn_of_limits(ticks)
+    checked = _checked(interval_ms, mode, native)
+    output = None if output_path is None else Output(output_path)
+    if joining.joins(joining.CPU, "spprof.start()"):
+        _kept_output(output)
+    else:
+        _warn_of_limits(_start(*checked, output))
+
+
+def _kept_output(output: Output | None) -> None:
+    """The profile that is running is saved there, too, at the program's stop."""
+    session = _own_session()
+    if session is not None:
+        session.output = output
 
 
 def stop() -> Profile:
     """Stop the profile and return it; with an ``output_path`` also save it there.
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
-    profiler has stopped nevertheless.
+    profiler has stopped nevertheless. Under ``spprof run --cpu``, or where SPPROF has started the profiler, it goes on,
+    and the profile is of all that it has recorded.
     """
+    if joining.is_joined(joining.CPU):
+        return _finished()
     if _engine.cpu_is_active() or not environment.is_off():
         _engine.cpu_stop()
     return _finished()
@@ -153,7 +169,8 @@ class Profiler:
     never stopped: with an ``output_path`` it is saved.
 
     RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
-    own GIL.
+    own GIL. Under ``spprof run --cpu``, or where SPPROF has started the profiler, a block is a part of that profile,
+    with its settings.
     """
 
     _is_torn_down = staticmethod(is_torn_down)
@@ -164,6 +181,7 @@ class Profiler:
         self._settings = _checked(interval_ms, mode, native)
         self._output = None if output_path is None else Output(output_path)
         self._profile: Profile | None = None
+        self._joined: dict[str, Any] | None = None
 
     @property
     def profile(self) -> Profile:
@@ -178,13 +196,24 @@ class Profiler:
 
     def _begin(self) -> str:
         """Enter without a warning, and return what gives the ticks."""
-        ticks = _start(*self._settings, self._output)
+        if joining.begins_block(joining.CPU):
+            self._joined = block.begin()
+            ticks = "timer"
+        else:
+            ticks = _start(*self._settings, self._output)
         self._profile = None
         return ticks
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._joined is not None:
+            before, self._joined = self._joined, None
+            joining.ends_block(joining.CPU)
+            self._profile = block.profile_since(before, python_names())
+            if self._output:
+                self._output.save(self._profile)
+            return
         if self._is_torn_down():  # the exit handler has ended it
             return
         if _engine.cpu_is_active():  # else the block itself has stopped the profiler

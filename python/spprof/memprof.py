@@ -21,7 +21,7 @@ import atexit
 import warnings
 from _operator import index
 
-from spprof import _engine, environment
+from spprof import _engine, environment, joining
 from spprof.on_demand import keep_all, load, module, run_all
 from spprof.reserve import with_reserve
 from spprof.teardown import is_torn_down
@@ -123,18 +123,25 @@ def start(
 
     ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed or budget out of range, a budget at rate 0.
     TypeError: rate or seed not an integer, budget not a number (a bool is neither). RuntimeError: already active, shut
-    down, the native mode is unavailable, or this is a subinterpreter with its own GIL; the message says what to do. If
-    ``"auto"`` finds no malloc call that it can patch, a RuntimeWarning says so, and only Python's allocators are
+    down, the native mode is unavailable, or this is a subinterpreter with its own GIL; the message says what to do.
+    Under ``spprof run``, or where SPPROF has started the profiler, the call joins that profile, and one warning says
+    so. If ``"auto"`` finds no malloc call that it can patch, a RuntimeWarning says so, and only Python's allocators are
     sampled.
     """
-    _start(*_checked(sampling_rate_kb, native, seed, sampling_budget_percent))
+    checked = _checked(sampling_rate_kb, native, seed, sampling_budget_percent)
+    if not joining.joins(joining.HEAP, "memprof.start()"):
+        _start(*checked)
 
 
 def stop() -> None:
     """Stop sampling. Frees are still followed, so nothing looks leaked afterwards; all data stays readable.
 
+    Under ``spprof run``, or where SPPROF has started the profiler, it goes on.
+
     RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
+    if joining.is_joined(joining.HEAP):
+        return
     if _engine.is_active() or not environment.is_off():
         _engine.stop()
 
@@ -201,9 +208,10 @@ def shutdown() -> None:
 
     What is recorded stays readable; its memory is left to the operating system. Runs by itself when the interpreter
     exits. Calling it again changes nothing, starting again is a RuntimeError. So is a call in a subinterpreter with its
-    own GIL.
+    own GIL. Like ``stop()`` it leaves a profiler running that the program has not started.
     """
-    _engine.shutdown()
+    if not joining.is_joined(joining.HEAP):
+        _engine.shutdown()
 
 
 class MemoryProfiler:
@@ -218,7 +226,8 @@ class MemoryProfiler:
     is suspended in a generator or coroutine when the interpreter exits has no snapshot.
 
     RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
-    nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL.
+    nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL. Under ``spprof
+    run``, or where SPPROF has started the profiler, a block is a part of that profile, with its settings.
     """
 
     _is_torn_down = staticmethod(is_torn_down)
@@ -254,7 +263,8 @@ class MemoryProfiler:
         _, sums, stats, _, _ = _engine.snapshot(_AFTER_ALL)
         before = samples.allocated_by_stack(sums)
         del sums
-        _start(*self._how)
+        if not joining.is_joined(joining.HEAP):
+            _start(*self._how)
         self._snapshot = None
         self._serial_before = stats["last_serial"]
         self._total_before = stats["total_samples"]

@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROOMS = {
-    "": "cpu json_text records results text",
+    "": "cpu joining json_text records results text warn_once",
     "analysis": "by_import by_label by_site diff estimate explanation folding imports libraries native notes paths "
     "sample_weights shortages site_table sites",
-    "cpu_time": "decorator functions profile samples text thread_names to_pprof",
+    "cpu_time": "block decorator functions profile samples text thread_names to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "compare estimates peak samples snapshot text to_pprof unwind_quality",
     "pprof": "encode fields file locations mappings merge processes profile shortages wire",

@@ -81,7 +81,8 @@ def command(place: str, ending: str, output: str, file: Path | None) -> list[str
         return [sys.executable, *words]
     options = {"--cpu": ["--cpu", "1"], "--every": ["--every", "0.02"]}.get(output, [])
     waited_for = [str(file)] if output == "--every" else []
-    return [*SPPROF, "run", "-f", "-o", str(file), *options, *words, *waited_for]
+    every_child = ["--children-min-samples", "0"]
+    return [*SPPROF, "run", "-f", "-o", str(file), *every_child, *options, *words, *waited_for]
 
 
 def run(folder: Path, place: str, ending: str, output: str, *, with_us: bool) -> Outcome:

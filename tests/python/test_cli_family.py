@@ -12,7 +12,7 @@ import pytest
 from child import TIMEOUT_SECONDS
 from spprof import _engine
 from spprof.cli import family
-from spprof.cli.family import FAILED, IDLE, LEFT_OUT, REPLACED, RUNS, WROTE, Process
+from spprof.cli.family import CROWDED, FAILED, HELPER, IDLE, LEFT_OUT, REPLACED, RUNS, WROTE, Process
 
 SPECIMENS = Path(__file__).parent.parent / "specimens" / "cli_family"
 GONE = 2**22 + 1
@@ -20,7 +20,7 @@ GONE = 2**22 + 1
 
 
 def told(*processes: Process, lost: int = 0, own: int = 5 << 20) -> list[str]:
-    return list(family.lines(own, "/x/a.pb.gz", lambda pid: f"/x/a.{pid}.pb.gz", ([*processes], lost), "bytes"))
+    return list(family.lines(own, "/x/a.pb.gz", lambda pid: f"/x/a.{pid}.pb.gz", ([*processes], lost), "bytes", 5))
 
 
 def wrote(pid: int, mebibytes: int) -> Process:
@@ -53,7 +53,7 @@ def test_the_files_of_a_run_are_named_for_a_shell():
         ("/d/a b.4711.pb.gz", "/d/a b.4811.pb.gz", "'/d/a b'.*.pb.gz"),
         ("/d/x.123.pb.gz", "/d/x.45.pb.gz", "/d/x.*.pb.gz"),
     ):
-        assert family._pattern(own, other) == pattern
+        assert family._pattern(own, [other]) == pattern
 
 
 def test_who_left_no_file_is_told_with_the_reason():
@@ -63,13 +63,15 @@ def test_who_left_no_file_is_told_with_the_reason():
         Process(3, FAILED, 0, ""),
         *(Process(pid, IDLE, 0, "") for pid in range(10, 17)),
         Process(4, REPLACED, 0, ""),
+        Process(5, CROWDED, 0, ""),
         lost=2,
     ) == [
         f"1 process left no file: still running, to write when they end ({os.getpid()})",
         f"1 process left no file: ended without Python's own end (killed, or os._exit in native code) ({GONE})",
         "1 process left no file: could not write (3)",
         "1 process left no file: became another program, and nothing was sampled (4)",
-        "7 processes left no file: allocated too little to be sampled (10, 11, 12, 13, 14, …)",
+        "7 processes left no file: fewer than 5 samples of their own (--children-min-samples) (10, 11, 12, 13, 14, …)",
+        "1 process left no file: there are many files, and these were small (5)",
         "2 more processes or programs are not listed",
     ]
 
@@ -78,8 +80,29 @@ def test_python_programs_that_were_not_profiled_are_counted():
     programs = ["python -m app"] * 3 + ["gunicorn\n"] + [f"python {letter}.py" for letter in "abcdef"]
     assert told(*(Process(1, LEFT_OUT, 0, text) for text in programs)) == [
         "10 Python programs were started and not profiled: python -m app (3 times); gunicorn\\n; python a.py; "
-        "python b.py; python c.py; and 3 more"
+        "python b.py; python c.py; and 3 more",
+        "(such a program runs with -S, without SPPROF, or in an environment that has no spprof)",
     ]
+
+
+def test_programs_that_joined_are_not_told_as_left_out():
+    started = [Process(7, LEFT_OUT, 0, text) for text in ("python -m app", "python -m app", "gunicorn", "python x.py")]
+    joined = [
+        Process(8, WROTE, 1 << 20, "python -m app", 7, "/x/b.8.pb.gz"),
+        Process(9, HELPER, 0, "python gunicorn -w", 7, "/x/b.9.pb.gz"),
+        Process(7, RUNS, 0, "python x.py", 6, "/x/b.7.pb.gz"),  # became another program itself
+        Process(10, IDLE, 0, "python -m app", 5, "/x/b.10.pb.gz"),  # another one's
+    ]
+    said = told(*started, *joined)
+    assert "    1.0 MiB  /x/b.8.pb.gz" in said
+    assert "1 Python program was started and not profiled: python -m app" in said
+
+
+def test_the_files_of_several_programs_are_named_one_by_one_or_by_their_folder():
+    others = ["/d/spprof-b.42.pb.gz", "/d/spprof-a.43.pb.gz"]
+    assert family._pattern("/d/spprof-a.41.pb.gz", others) == " ".join(["/d/spprof-a.41.pb.gz", *others])
+    many = [f"/d/spprof-b.{pid}.pb.gz" for pid in range(50, 60)]
+    assert family._pattern("/d/spprof-a.41.pb.gz", many) == "/d/"
 
 
 @pytest.mark.parametrize(
@@ -131,31 +154,32 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     text = finished.stderr.replace("spprof: ", "")
     files = {name: f"a.{pid}.pb.gz" for name, pid in pids.items() if (tmp_path / f"a.{pid}.pb.gz").exists()}
     assert {"small", "middle", "large"} <= set(files) <= {"small", "middle", "large", "idle", "became"}
-    said = text[text.index(f"{len(files) + 1} processes wrote files, the largest first:\n") :].splitlines()
+    written = len(list(tmp_path.glob("a*.pb.gz")))  # those of the programs that were started, too
+    said = text[text.index(f"{written} processes wrote files, the largest first:\n") :].splitlines()
     told_files = [line.split()[-1] for line in said[1:4]]
     assert told_files == [files["large"], files["middle"], files["small"]]
     assert f"the largest: spprof table {files['large']}" in said
     ended = "ended without Python's own end (killed, or os._exit in native code)"
     became = "became another program, and nothing was sampled"
-    for name, why in (("killed", ended), ("became", became), ("idle", "allocated too little to be sampled")):
-        # With a small chance these sample something themselves, and then leave a file.
+    too_few = "fewer than 5 samples of their own (--children-min-samples)"
+    for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
+        # With a small chance these sample enough themselves, and then leave a file.
         assert (f"1 process left no file: {why} ({pids[name]})" in said) is (name not in files)
-    programs = "python -c pass (2 times); python -m this (2 times); command"
-    assert said[-1] == f"5 Python programs were started and not profiled: {programs}"
+    assert said[-2] == "2 Python programs were started and not profiled: python -S -c pass (2 times)"
 
 
 def test_records_beyond_the_table_are_counted(tmp_path: Path):
     code = (
         "from spprof import _engine\n"
         "assert _engine.family_records() == ([], 0) and _engine.family_add(1, 2, b'') == -1\n"
-        "assert _engine.family_open() and _engine.family_open()\n"
-        "numbers = [_engine.family_add(1, at, b'x' * at) for at in range(5000)]\n"
-        "assert numbers == [*range(4096), *[-1] * 904], numbers[-1]\n"
-        "_engine.family_set(4095, 7, 2**64 - 1); _engine.family_set(-1, 7, 1); _engine.family_set(4096, 7, 1)\n"
+        "assert _engine.family_open(1) and _engine.family_open(2) and _engine.family_door()[1] == 1\n"
+        "numbers = [_engine.family_add(1, at, b'x' * at) for at in range(33000)]\n"
+        "assert numbers == [*range(32768), *[-1] * 232], numbers[-1]\n"
+        "_engine.family_set(32767, 7, 2**64 - 1); _engine.family_set(-1, 7, 1); _engine.family_set(32768, 7, 1)\n"
         "records, lost = _engine.family_records()\n"
         "import os\n"
-        "assert lost == 904 and records[0] == (os.getpid(), 1, 0, b'') and len(records[200][3]) == 104\n"
-        "assert records[4095][1:3] == (7, 2**64 - 1)\n"
+        "assert lost == 232 and records[0] == (os.getpid(), 1, 0, b'') and len(records[500][3]) == 487\n"
+        "assert records[32767][1:3] == (7, 2**64 - 1)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=TIMEOUT_SECONDS, check=True)
     assert _engine.family_records() == ([], 0)

@@ -208,7 +208,8 @@ def test_the_id_of_another_process_stands_before_the_suffix(output: str, of_chil
 
 def test_a_slash_makes_a_folder_for_files_of_the_usual_names(place: Place):
     place.write("import os; print(os.getpid(), flush=True); os.fork() or print(os.getpid())")
-    command = [*SPPROF, "run", "--rate-kb", "1", "--cpu", "-o", "new/folder/", "program.py"]
+    every_child = ["--children-min-samples", "0"]
+    command = [*SPPROF, "run", "--rate-kb", "1", "--cpu", *every_child, "-o", "new/folder/", "program.py"]
     finished = place.call(command)
     assert finished.returncode == 0, finished.stderr
     first, child = finished.stdout.split()

@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import sys
 
+from spprof import environment
 from spprof.cli.interpreter_options import has_safe_path
 from spprof.cli.program import CODE, MODULE, SCRIPT, STDIN, Program
 from spprof.cli.recorder import Recorder
-from spprof.cli.settings import settings_of
+from spprof.cli.settings import Settings, launch_of
 from spprof.records import suppress
 
 TYPE_CHECKING = False
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any
 
-    from spprof.cli.settings import Settings
+    from spprof.cli.settings import Launch
 
 
 def main() -> None:
     """Runs the program that the first argument describes. Raises whatever it raises."""
-    settings = settings_of(sys.argv[1])
-    _restore_preload(settings)
-    recorder = Recorder(settings)
-    _dress_interpreter(settings)
+    launch = launch_of(sys.argv[1])
+    recorder = Recorder(Settings(*launch.settings))  # type: ignore[arg-type]
+    _restore_environment(launch, recorder)
+    _dress_interpreter(launch)
     module = sys.modules["__main__"].__dict__
     for name in ("sys", "main"):
         module.pop(name, None)
     recorder.start()
-    program = _Program(settings, module)
+    program = _Program(launch, module)
     try:
         program.run()
     except SystemExit:
@@ -50,25 +51,29 @@ def main() -> None:
             recorder.forget()
 
 
-def _restore_preload(settings: Settings) -> None:
-    """Programs that this one starts are not followed, and see the environment as it was."""
-    if settings.preload_before is None:
+def _restore_environment(launch: Launch, recorder: Recorder) -> None:
+    """What programs that this one starts see: LD_PRELOAD as it was, unless they are preloaded too, and SPPROF."""
+    if launch.children:
+        os.environ[environment.VARIABLE] = recorder.opened_to_programs(launch.children)
+    if launch.preloads_children:
+        return
+    if launch.preload_before is None:
         os.environ.pop("LD_PRELOAD", None)
     else:
-        os.environ["LD_PRELOAD"] = settings.preload_before
+        os.environ["LD_PRELOAD"] = launch.preload_before
 
 
-def _dress_interpreter(settings: Settings) -> None:
+def _dress_interpreter(launch: Launch) -> None:
     """``sys.argv`` and ``sys.path`` as the interpreter sets them for a script or for -m."""
-    program, arguments = settings.program, sys.argv[2:]
-    words = Program(settings.kind, program).words
+    program, arguments = launch.program, sys.argv[2:]
+    words = Program(launch.kind, program).words
     sys.argv[:] = [words[0], *arguments]
     if hasattr(sys, "orig_argv"):
-        sys.orig_argv[:] = [sys.orig_argv[0], *settings.options, *words, *arguments]
-    is_importable = settings.kind == SCRIPT and _is_importable(program)
-    if settings.kind == MODULE:
+        sys.orig_argv[:] = [sys.orig_argv[0], *launch.options, *words, *arguments]
+    is_importable = launch.kind == SCRIPT and _is_importable(program)
+    if launch.kind == MODULE:
         folder = os.getcwd()
-    elif settings.kind in (CODE, STDIN):
+    elif launch.kind in (CODE, STDIN):
         folder = ""
     elif is_importable:
         folder = _absolute(program)
@@ -97,8 +102,8 @@ def _absolute(path: str) -> str:
 class _Program:
     """The program, in the module that is ``__main__``."""
 
-    def __init__(self, settings: Settings, module: dict[str, Any]) -> None:
-        self._kind, self._name = settings.kind, settings.program
+    def __init__(self, launch: Launch, module: dict[str, Any]) -> None:
+        self._kind, self._name = launch.kind, launch.program
         self._module = module
         self._has_code = False
 

@@ -2,13 +2,15 @@
 
     fork ──► born ──► wrote | idle | failed | replaced            each process notes what becomes of it
     subprocess, os.posix_spawn, exec of a Python ──► left_out     the process that starts it notes that
+                                             └──► joined ──► …    the program notes that it is profiled after all
 
-The notes are in memory that the processes share by fork (``src/python/module/family.h``); the first process reads them
-when it ends.
+The notes are in memory that the processes share (``src/python/module/family.h``), by fork or by a door: words in SPPROF
+by which a program finds it. The first process reads them when it ends.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import sys
@@ -24,15 +26,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT = range(1, 7)
-"""States of a record. IDLE: the process sampled nothing itself, and leaves no file. LEFT_OUT: a Python program that was
-started and is not profiled."""
+RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT, HELPER, CROWDED = range(1, 9)
+"""States of a record. IDLE: the process sampled too little itself, and leaves no file. LEFT_OUT: a Python program that
+was started; it is not profiled unless it says so itself. HELPER: one of the standard library's, which is not told.
+CROWDED: no file, since there are many and this process is one of the smaller ones."""
 
 _ROWS = 5
 _TEXT_MAX = 60
 _STARTED_IN = current_folder() or os.sep
 _SHEBANG_BYTES = 128
-_HELPERS = ("multiprocessing.resource_tracker",)
+_TRACKER = "multiprocessing.resource_tracker"
+_HELPERS = (_TRACKER, "multiprocessing.forkserver")
 """Helpers of the standard library's, which hold nothing of the program's."""
 
 _WORKERS = {
@@ -49,6 +53,10 @@ class Process(NamedTuple):
     value: int
     """Of WROTE the estimate: bytes of a heap, or nanoseconds."""
     text: str
+    parent: int = 0
+    """Of a program that has joined; 0: it was forked, or is left out."""
+    path: str = ""
+    """Its file, where that does not follow from the first process's."""
 
 
 class Family:
@@ -56,7 +64,44 @@ class Family:
 
     def __init__(self) -> None:
         self._number = -1
-        _engine.family_open()
+        self._is_shared = False
+
+    def open(self) -> str:
+        """Makes the memory, and returns the door for SPPROF; "": programs cannot find it."""
+        self._is_shared = _engine.family_open(int.from_bytes(os.urandom(8), "little"))
+        descriptor, mark = _engine.family_door()
+        return f"{os.getpid()}:{descriptor}:{mark:x}" if descriptor >= 0 else ""
+
+    def join(self, door: str, path: str, is_helper: bool) -> bool:
+        """This process is a program that another one started, found the door in SPPROF, and writes to ``path``. False:
+        the first process has ended, or is another user's."""
+        first, _, rest = door.partition(":")
+        descriptor, _, mark = rest.partition(":")
+        try:
+            is_found = _engine.family_join(int(first), int(descriptor), int(mark, 16))
+        except (ValueError, OverflowError):
+            is_found = False
+        if not is_found:
+            return False
+        self._is_shared = True
+        told = _told_python(sys.executable, _words_of_process()) or ""
+        text = "\t".join((str(os.getppid()), told, path)).encode("utf-8", "surrogateescape")
+        self._number = _engine.family_add(HELPER if is_helper else RUNS, 0, text)
+        return True
+
+    @staticmethod
+    def is_of_this_process(door: str) -> bool:
+        """Whether the first process is this one, before it became another program."""
+        return door.partition(":")[0] == str(os.getpid())
+
+    def hands_over(self, value: int, path: str) -> None:
+        """The first process has written, and becomes another program, which reads the notes in its place."""
+        descriptor, _ = _engine.family_door()
+        if descriptor >= 0:
+            with suppress(OSError):
+                fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
+        text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
+        _engine.family_add(WROTE, max(value, 0), text)
 
     def born(self) -> None:
         """This process was forked."""
@@ -67,8 +112,12 @@ class Family:
         self._set(WROTE, value)
 
     def is_idle(self) -> None:
-        """This process ends without a file, as it sampled nothing itself."""
+        """This process ends without a file, as it sampled too little itself."""
         self._set(IDLE, 0)
+
+    def is_crowded_out(self) -> None:
+        """This process leaves no file, as there are many and it is a small one."""
+        self._set(CROWDED, 0)
 
     def failed(self) -> None:
         """The file of this process could not be written, which was said."""
@@ -79,6 +128,8 @@ class Family:
 
     def starts(self, program: Any, words: Any) -> None:
         """This process starts another program, or becomes one. Whatever is amiss is for the original to say."""
+        if not self._is_shared:
+            return
         with suppress(Exception):
             told = _told_python(program, words)
             if told is not None:
@@ -93,18 +144,34 @@ class Family:
 def read() -> tuple[list[Process], int]:
     """All notes, and how many found no room."""
     records, lost = _engine.family_records()
-    return [Process(*row[:3], row[3].decode("utf-8", "replace")) for row in records], lost
+    return [_process(*record) for record in records], lost
+
+
+def _process(pid: int, state: int, value: int, text: bytes) -> Process:
+    told = text.decode("utf-8", "surrogateescape")
+    parent, tab, rest = told.partition("\t")
+    if not tab:
+        return Process(pid, state, value, told)
+    told, _, path = rest.partition("\t")
+    return Process(pid, state, value, told, int(parent), path)
 
 
 def lines(
-    own_value: int, own_path: str, path_of: Callable[[int], str], told: tuple[list[Process], int], unit: str
+    own_value: int,
+    own_path: str,
+    path_of: Callable[[int], str],
+    told: tuple[list[Process], int],
+    unit: str,
+    min_samples: int,
 ) -> Iterator[str]:
     """The paragraph that a run ends with where there were other processes; nothing where there were none.
 
-    ``own_value``: the estimate of the first process, in ``unit``. ``path_of``: of a process its file.
+    ``own_value``: the estimate of the first process, in ``unit``. ``path_of``: of a forked process its file.
+    ``min_samples``: fewer are too few for a file.
     """
     processes, lost = told
-    wrote = [(one.value, path_of(one.pid)) for one in processes if one.state == WROTE]
+    wrote = [(one.value, one.path or path_of(one.pid)) for one in processes if one.state == WROTE]
+    wrote = [row for row in wrote if row[1] != own_path]
     if wrote:
         files = sorted([*wrote, (own_value, own_path)], key=lambda row: (-row[0], row[1]))
         yield f"{len(files)} processes wrote files, the largest first:"
@@ -114,14 +181,14 @@ def lines(
             yield f"{amount(sum(value for value, _ in files[_ROWS:]), unit):>11}  in {len(files) - _ROWS} more"
         if own_path.endswith(".pb.gz"):
             yield f"the largest: spprof table {shell_word(_short(files[0][1]))}"
-            yield f"each of them: spprof table --by process {_pattern(own_path, wrote[0][1])}"
-    yield from _without_file(processes)
+            yield f"each of them: spprof table --by process {_pattern(own_path, [path for _, path in wrote])}"
+    yield from _without_file(processes, min_samples)
     yield from _left_out(processes)
     if lost:
         yield f"{lost} more processes or programs are not listed"
 
 
-def _without_file(processes: list[Process]) -> Iterator[str]:
+def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
     gone = [one for one in processes if one.state == RUNS]
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
@@ -130,18 +197,22 @@ def _without_file(processes: list[Process]) -> Iterator[str]:
         (ended, "ended without Python's own end (killed, or os._exit in native code)"),
         ([one.pid for one in processes if one.state == FAILED], "could not write"),
         ([one.pid for one in processes if one.state == REPLACED], "became another program, and nothing was sampled"),
-        ([one.pid for one in processes if one.state == IDLE], "allocated too little to be sampled"),
+        ([one.pid for one in processes if one.state == IDLE], _too_few(min_samples)),
+        ([one.pid for one in processes if one.state == CROWDED], "there are many files, and these were small"),
     ):
         if pids:
             which = ", ".join(map(str, pids[:_ROWS])) + (", …" if len(pids) > _ROWS else "")
             yield f"{len(pids)} {_processes(len(pids))} left no file: {why} ({which})"
 
 
+def _too_few(min_samples: int) -> str:
+    if min_samples <= 1:
+        return "allocated too little to be sampled"
+    return f"fewer than {min_samples} samples of their own (--children-min-samples)"
+
+
 def _left_out(processes: list[Process]) -> Iterator[str]:
-    counts: dict[str, int] = {}
-    for one in processes:
-        if one.state == LEFT_OUT:
-            counts[one.text] = counts.get(one.text, 0) + 1
+    counts = _never_joined(processes)
     total = sum(counts.values())
     if total:
         rows = sorted(counts.items(), key=lambda row: (-row[1], row[0]))
@@ -149,6 +220,32 @@ def _left_out(processes: list[Process]) -> Iterator[str]:
         more = f"; and {len(rows) - _ROWS} more" if len(rows) > _ROWS else ""
         programs = "1 Python program was" if total == 1 else f"{total} Python programs were"
         yield f"{programs} started and not profiled: {'; '.join(names)}{more}"
+        yield "(such a program runs with -S, without SPPROF, or in an environment that has no spprof)"
+
+
+def _never_joined(processes: list[Process]) -> dict[str, int]:
+    """How often programs were started that did not say that they are profiled, by how they are told."""
+    joined = [one for one in processes if one.parent]
+    counts: dict[str, int] = {}
+    for one in processes:
+        if one.state != LEFT_OUT:
+            continue
+        own = next((other for other in joined if _is_start_of(other, one)), None)
+        if own is None:
+            counts[one.text] = counts.get(one.text, 0) + 1
+        else:
+            joined.remove(own)
+    return counts
+
+
+def _is_start_of(program: Process, start: Process) -> bool:
+    """Whether ``start``, noted by the process that started a program or became one, may be that of ``program``."""
+    return start.pid in (program.parent, program.pid) and start.text in (program.text, _script_of(program.text))
+
+
+def _script_of(told: str) -> str:
+    """The script that "python script argument" runs: its parent may have started it by its name alone."""
+    return told.partition(" ")[2].partition(" ")[0]
 
 
 def _processes(count: int) -> str:
@@ -164,13 +261,23 @@ def _is_running(pid: int) -> bool:
         return False
 
 
-def _pattern(own_path: str, other_path: str) -> str:
-    """The files of a run, for a shell: ``x.pb.gz x.*.pb.gz``."""
-    own, other = _short(own_path), _short(other_path)
-    alike = next(at for at, (one, two) in enumerate(zip(own, other)) if one != two)
-    stem = other[: other.rindex(".", 0, alike + 1)]
-    pattern = f"{shell_word(stem)}.*.pb.gz"
-    return pattern if own[len(stem) + 1 :].partition(".")[0].isdecimal() else f"{shell_word(own)} {pattern}"
+def _pattern(own_path: str, others: list[str]) -> str:
+    """The files of a run, for a shell: ``x.pb.gz x.*.pb.gz``, one by one, or the folder."""
+    own = _short(own_path)
+    stems = {_stem(own, _short(path)) for path in others}
+    stem = stems.pop()
+    if not stems and stem:
+        pattern = f"{shell_word(stem)}.*.pb.gz"
+        return pattern if own[len(stem) + 1 :].partition(".")[0].isdecimal() else f"{shell_word(own)} {pattern}"
+    if len(others) < _ROWS:
+        return " ".join(shell_word(_short(path)) for path in (own_path, *others))
+    return shell_word(os.path.join(os.path.dirname(own), "")) if os.path.dirname(own) else "."
+
+
+def _stem(own: str, other: str) -> str:
+    """What two files of one program have in common before their pids; "": they are of two programs."""
+    stem = other.removesuffix(".pb.gz").rpartition(".")[0]
+    return stem if own == f"{stem}.pb.gz" or own.rpartition(".pb.gz")[0].rpartition(".")[0] == stem else ""
 
 
 def _short(path: str) -> str:
@@ -187,21 +294,35 @@ def _told_python(program: Any, words: Any) -> str | None:
         return _cut(os.path.basename(path))
     if not os.path.basename(path).startswith("python") and path != sys.executable:
         return None
-    for module in _HELPERS:
-        if any(module in word for word in script):
-            return None
+    if helper_of(script) == _TRACKER:
+        return None
     for module, told in _WORKERS.items():
         if any(module in word for word in script):
             return told
     return _cut(" ".join(["python", *_named(script)]).split("\n")[0])
 
 
+def helper_of(words: list[str]) -> str | None:
+    """The module of the standard library's that these words of a command run, which holds nothing of the program's."""
+    return next((module for module in _HELPERS if any(module in word for word in words)), None)
+
+
+def _words_of_process() -> list[str]:
+    """The command of this process, a script's as its first line has it; as far as it can be read."""
+    with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
+        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
+    return [sys.executable, *sys.argv]
+
+
 def _named(words: list[str]) -> list[str]:
-    """Of the words behind ``python`` those that tell which program it is."""
+    """Of the words behind ``python`` those that tell which program it is, and -S, which keeps SPPROF from working."""
     at = 0
+    has_no_site = False
     while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-c", "-"):
+        has_no_site |= "S" in words[at] and not words[at].startswith(("--", "-X", "-W"))
         at += 2 if words[at] in ("-X", "-W") else 1
-    return [os.path.basename(word) for word in words[at : at + 2]]
+    named = [os.path.basename(word) for word in words[at : at + 2]]
+    return ["-S", *named] if has_no_site else named
 
 
 def _path_of(program: Any) -> str:

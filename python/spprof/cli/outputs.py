@@ -3,6 +3,9 @@
 -o x.pb.gz     x.pb.gz, of CPU time x.cpu.pb.gz             other processes: x.<pid>.pb.gz, x.<pid>.cpu.pb.gz
 -o DIR/        DIR/spprof-<program>.<pid>.pb.gz             the same, each with its own pid
 nothing        spprof-<program>.<pid>.pb.gz                 the same
+
+Processes that were started as programs of their own, by SPPROF, write x.<pid>.pb.gz, or into DIR/ under their own
+program's name; where that file is there already, of a process with the same pid before, x.<pid>-2.pb.gz.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import os
 
 from spprof.cli.arguments import absolute
 from spprof.on_demand import module
+from spprof.records import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ else:
     formats = module("spprof.formats")
 
 _CPU = ".cpu"
+_NOBODY = -1
+_COUNTED_MAX = 4096
 
 
 def output_of(wanted: str | None, program: str, pid: int) -> str:
@@ -38,6 +44,45 @@ def beside(output: str) -> str:
     """The path of the CPU profile beside that of the heap."""
     stem, suffix = _split(output)
     return f"{stem}{_CPU}{suffix}"
+
+
+def pair(output: str, *, has_heap: bool, has_cpu: bool, is_named: bool) -> tuple[str, str]:
+    """The paths of the heap profile and of the CPU profile, "" for none.
+
+    ``is_named``: ``output`` is what was asked for, not a name in a folder, and so the path of whichever there is.
+    """
+    if has_heap:
+        return output, beside(output) if has_cpu else ""
+    return "", output if is_named else beside(output)
+
+
+def of_new_program(wanted: str, program: str, pid: int, *, has_heap: bool, has_cpu: bool) -> tuple[str, str]:
+    """The same of a process that was started as a program of its own, for ``out=wanted``: paths where nothing is.
+
+    OSError: as ``output_of``.
+    """
+    is_named = bool(wanted) and not wanted.endswith(os.sep)
+    output = of_process(absolute(wanted), pid, _NOBODY) if is_named else output_of(wanted, program, pid)
+    number = 1
+    while True:
+        stem, suffix = _split(output)
+        free = output if number == 1 else f"{stem}-{number}{suffix}"
+        found = pair(free, has_heap=has_heap, has_cpu=has_cpu, is_named=is_named)
+        if not any(os.path.lexists(path) for path in found if path):
+            return found
+        number += 1
+
+
+def count_beside(path: str) -> int:
+    """How many profiles the folder of ``path`` holds, as far as they are counted: up to some thousands."""
+    suffix = _split(path)[1]
+    found = 0
+    with suppress(OSError), os.scandir(os.path.dirname(path)) as entries:
+        for entry in entries:
+            found += entry.name.endswith(suffix)
+            if found >= _COUNTED_MAX:
+                break
+    return found
 
 
 def of_process(output: str, pid: int, first_pid: int) -> str:

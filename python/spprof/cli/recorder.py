@@ -7,6 +7,9 @@
                           ├─ every SECONDS, on a thread ─► the files      │
                           └─ forks ─► the child: the same for x.<pid>.… ──┘   (a child says nothing)
 
+The program is that of ``spprof run``, or one that found SPPROF in its environment (``cli.startup``). Processes other
+than the first of ``run`` leave a file where they have taken enough samples for one.
+
 Threads: one writer at a time, under a lock. A signal that comes while its own thread is writing waits for the end of
 it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
 is repeated until it is (src/python/signal_repeat.h). Around a fork the signals are blocked: CPython forgets those that
@@ -29,7 +32,7 @@ from time import monotonic
 
 from spprof import _engine, on_demand
 from spprof.cli import family, recordings
-from spprof.cli.outputs import of_process
+from spprof.cli.outputs import count_beside, of_process
 from spprof.cli.terminal import say
 from spprof.records import suppress
 from spprof.text import visible
@@ -72,6 +75,9 @@ _RESERVE_FROM = 40
 _CALLS_KEPT = 500
 """How many calls deep finishing may go where a signal strikes at the recursion limit."""
 
+_CROWD = 256
+"""Files in a folder, for each of which a process needs twice the samples to leave another one."""
+
 _EXEC_SECONDS = 1.0
 """How long no file is written because of ``--every`` once a program is about to replace this one."""
 
@@ -85,11 +91,14 @@ _LAST_OF_ALL = -1_000_000
 class Recorder:
     """The one recorder of a process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_first: bool = True, is_helper: bool = False) -> None:
+        """``is_first``: the process is the first one of ``spprof run``, which always leaves a file, and tells of it and
+        of all others at its end. ``is_helper``: it leaves none, and only what it forks does."""
         self._settings = settings
         self._recordings = recordings.of(settings)
-        self._notes = {"script": settings.title}
         self._first_pid = os.getpid()
+        self._is_first = is_first
+        self._is_helper = is_helper
         self._family = family.Family()
         self._reserve: dict[int, int] = {}
         self._is_recording = False
@@ -109,7 +118,19 @@ class Recorder:
         self._said = ""
         self._ends_at_once = 0
         self._masks: dict[int, set[signal.Signals | int]] = {}
-        self._samples_before: dict[Recording, int] = {}
+        self._states_before: dict[Recording, recordings.State] = {}
+        self._has_written: set[Recording] = set()
+        self._notes = {"script": self._settings.title, "parent_pid": str(os.getppid())}
+
+    def opened_to_programs(self, variable: str) -> str:
+        """SPPROF for programs that this one starts, in which they find this one's notes."""
+        door = self._family.open()
+        return f"{variable},run={door}" if door else variable
+
+    def join(self, door: str) -> None:
+        """Joins the processes of a run, of which this may be the first one, in another program."""
+        is_joined = self._family.join(door, self._path(self._recordings[0]), self._is_helper)
+        self._is_first = is_joined and self._family.is_of_this_process(door)
 
     def _path(self, recording: Recording) -> str:
         """Where this process writes."""
@@ -130,9 +151,10 @@ class Recorder:
         _put_before("abort", self._before_abort)
         _put_before("execv", self._before_exec)
         _put_before("execve", self._before_exec)
-        _put_before("posix_spawn", self._family.starts)
-        _put_before("posix_spawnp", self._family.starts)
-        _put_before_fork_exec(self._family.starts)
+        if self._settings.follows_children:
+            _put_before("posix_spawn", self._family.starts)
+            _put_before("posix_spawnp", self._family.starts)
+            _put_before_fork_exec(self._family.starts)
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork
         )
@@ -150,6 +172,10 @@ class Recorder:
             recording.start()
         self._is_recording = True
         atexit.register(self.finish)
+
+    def _stop_recordings(self) -> None:
+        for recording in reversed(self._recordings):
+            recording.stop()
 
     def finish(self) -> None:
         """Writes the files for the last time. In the first process also says so."""
@@ -185,13 +211,12 @@ class Recorder:
         _give_back(self._reserve)
         _engine.give_reserve_back()
         if not self._is_recording:
-            if os.getpid() == self._first_pid:
+            if self._is_first:
                 say("the program ended before --after had passed; nothing was recorded", flush=self._flushes)
             return
-        for recording in reversed(self._recordings):
-            recording.stop()
+        self._stop_recordings()
         self._show(self._write(is_last=True, only_own=only_own))
-        if os.getpid() == self._first_pid:
+        if self._is_first:
             self._show_family()
 
     def _show_family(self) -> None:
@@ -199,17 +224,18 @@ class Recorder:
         first = self._recordings[0]
         summary.show(
             family.lines(
-                first.written_value,
+                first.written_value if first in self._has_written else 0,
                 self._path(first),
                 lambda pid: of_process(first.output, pid, self._first_pid),
                 family.read(),
                 first.unit,
+                self._settings.min_samples,
             ),
             flush=self._flushes,
         )
 
     def _show(self, wrote: list[Recording]) -> None:
-        if os.getpid() == self._first_pid:
+        if self._is_first:
             for recording in wrote:
                 summary.show(recording.lines(self._path(recording)), flush=self._flushes)
 
@@ -234,10 +260,10 @@ class Recorder:
                 return []
             self._writer = get_ident()
             try:
-                wanted = [one for one in self._recordings if not only_own or self._has_own(one)]
-                if not wanted:
+                if not self._has_own():
                     self._family.is_idle()
-                return [recording for recording in wanted if self._write_locked(recording)]
+                    return []
+                return [recording for recording in self._recordings if self._write_locked(recording)]
             finally:
                 self._writer = 0
 
@@ -246,7 +272,11 @@ class Recorder:
         path = recording.output
         try:
             path = self._path(recording)
+            if not self._has_room(recording, path):
+                self._family.is_crowded_out()
+                return False
             recording.write(path, self._notes)
+            self._has_written.add(recording)
             if recording is self._recordings[0]:
                 self._family.wrote(recording.written_value)
         except Exception as error:  # whatever it is, it is not the program's
@@ -257,10 +287,21 @@ class Recorder:
 
     # ---- what ends the process at once, or replaces it
 
-    def _has_own(self, recording: Recording) -> bool:
-        """Whether this process has sampled anything itself. Children that have not, and end at once or become another
-        program, are helpers of the program's on their way to that: they leave no file, and take no time for it."""
-        return recording.samples() != self._samples_before.get(recording, -1)
+    def _has_own(self) -> bool:
+        """Whether this process has sampled enough itself. Those that have not leave no file, and take no time for it:
+        most are helpers of the program's, which end at once or become another program."""
+        return self._is_first or (not self._is_helper and self._own_worth() >= self._settings.min_samples)
+
+    def _own_worth(self) -> float:
+        """In samples, of the recording that has most."""
+        nothing = recordings.State()
+        return max(one.worth(self._states_before.get(one, nothing)) for one in self._recordings)
+
+    def _has_room(self, recording: Recording, path: str) -> bool:
+        """Whether a folder that has many files already takes one more: the more there are, the larger it must be."""
+        if self._is_first or recording in self._has_written or not self._settings.min_samples:
+            return True
+        return self._own_worth() >= self._settings.min_samples << count_beside(path) // _CROWD
 
     def _before_exit(self, status: int) -> None:
         self._before_end(status, 0)
@@ -271,7 +312,7 @@ class Recorder:
     def _before_end(self, status: int, number: int) -> None:
         if self._finished:
             return
-        if not any(map(self._has_own, self._recordings)):
+        if not self._has_own():
             self._family.is_idle()
             return
         self._ends_at_once = get_ident()
@@ -284,14 +325,17 @@ class Recorder:
         with suppress(TypeError):  # a descriptor
             if not os.access(path, os.X_OK):
                 return  # most often one of the folders of PATH
-        if not any(map(self._has_own, self._recordings)):
+        if not self._has_own():
             self._family.becomes(path, words)
             return
         self._family.starts(path, words)
         self._flushes = False
         self._quiet_until = monotonic() + _EXEC_SECONDS  # a write that exec ends would leave half a file beside
         try:
-            self._show(self._write(is_last=False, only_own=True))
+            wrote = self._write(is_last=False, only_own=True)
+            self._show(wrote)
+            if self._is_first and self._recordings[0] in wrote:
+                self._family.hands_over(self._recordings[0].written_value, self._path(self._recordings[0]))
         finally:
             self._flushes = True
         if self._ending_signal:  # which came before
@@ -329,8 +373,15 @@ class Recorder:
     def _after_fork(self) -> None:
         mask = self._masks.pop(get_ident())
         self._begin()
+        self._is_first = self._is_helper = False
+        if not self._settings.follows_children:
+            self._finished = True
+            with suppress(Exception):
+                self._stop_recordings()
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            return
         self._family.born()
-        self._samples_before = {recording: recording.samples() for recording in self._recordings}
+        self._states_before = {recording: recording.state() for recording in self._recordings}
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
         self._start_timing()
@@ -339,7 +390,7 @@ class Recorder:
             util.register_after_fork(self, _finish_with_worker)
 
     def _start_ticking(self) -> None:
-        if not self._settings.every:
+        if not self._settings.every or self._is_helper:
             return
         try:
             start_new_thread(self._tick, ())

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 
-from spprof import _engine, memprof
+from spprof import _engine, joining, memprof
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.on_demand import module
+from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 else:
     cpu, snapshot = module("spprof.cpu"), module("spprof.heap.snapshot")
     own_frames, summary = module("spprof.cli.own_frames"), module("spprof.cli.summary")
+
+
+class State(NamedTuple):
+    """What there was at a moment."""
+
+    samples: int = 0
+    live_bytes: float = 0.0
+    peak_bytes: float = 0.0
 
 
 class Recording(ABC):
@@ -50,8 +59,12 @@ class Recording(ABC):
         """What was recorded so far."""
 
     @abstractmethod
-    def samples(self) -> int:
-        """How many samples there were so far."""
+    def state(self) -> State:
+        """What there was so far."""
+
+    @abstractmethod
+    def worth(self, before: State) -> float:
+        """How many samples what came after ``before`` is worth. A large block is one sample, and worth many."""
 
     @property
     @abstractmethod
@@ -81,16 +94,25 @@ class HeapRecording(Recording):
 
     def start(self) -> None:
         memprof.start(self._rate_kb, sampling_budget_percent=self._budget_percent)
+        joining.begins(joining.HEAP)
 
     def stop(self) -> None:
+        joining.ends(joining.HEAP)
         if memprof.is_active():
             memprof.stop()
 
     def take(self) -> HeapSnapshot:
         return own_frames.heap_without_own_frames(snapshot.take())
 
-    def samples(self) -> int:
-        return _engine.stats()["total_samples"]
+    def state(self) -> State:
+        stats = _engine.stats()
+        live, peak = stats["live_bytes"] / _engine.BYTES_ONE, stats["peak_bytes"] / _engine.BYTES_ONE
+        return State(stats["total_samples"], live, peak)
+
+    def worth(self, before: State) -> float:
+        now = self.state()
+        highest = now.peak_bytes if now.peak_bytes > before.peak_bytes else now.live_bytes
+        return max(now.samples - before.samples, (highest - before.live_bytes) / max(self._rate_kb * 1024, 1))
 
     @property
     def written_value(self) -> int:
@@ -116,16 +138,21 @@ class CpuRecording(Recording):
 
     def start(self) -> None:
         self._start(self._interval_ms, mode=self._mode, native=self._is_native)
+        joining.begins(joining.CPU)
 
     def stop(self) -> None:
+        joining.ends(joining.CPU)
         if cpu.is_active():
             self._stopped = cpu.stop()  # what follows, the heap's file above all, uses time that is not the program's
 
     def take(self) -> Profile:
         return own_frames.cpu_without_own_frames(self._stopped or cpu.running())
 
-    def samples(self) -> int:
-        return _engine.cpu_stats()["samples"]
+    def state(self) -> State:
+        return State(_engine.cpu_stats()["samples"])
+
+    def worth(self, before: State) -> float:
+        return self.state().samples - before.samples
 
     @property
     def written_value(self) -> int:

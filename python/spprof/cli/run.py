@@ -1,6 +1,6 @@
 """``spprof run``: a program in an interpreter of its own, with the library preloaded.
 
-    spprof run … script.py a b ── exec ──► python … -c START {settings} script.py a b ──► bootstrap ──► the program
+    spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
 
 The process stays the same one: signals, standard input, the terminal and the exit status are the program's own. What
 cannot work (no such script, an output that exists) is said before, with exit status 2.
@@ -12,13 +12,15 @@ import os
 import sys
 
 from spprof import _engine, environment
-from spprof.cli import interpreter_options
+from spprof.cli import interpreter_options, values, variable
 from spprof.cli import program as program_of
 from spprof.cli.arguments import refusal, told_examples
-from spprof.cli.outputs import beside, output_of
+from spprof.cli.outputs import output_of, pair
 from spprof.cli.program import Program, ProgramError
-from spprof.cli.settings import Settings
+from spprof.cli.settings import Launch, Settings
 from spprof.cli.terminal import say
+from spprof.cli.variable import Wanted
+from spprof.environment import VARIABLE
 from spprof.text import visible
 
 TYPE_CHECKING = False
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
-    "[--every SECONDS] [--for SECONDS] [--after SECONDS] "
+    "[--every SECONDS] [--for SECONDS] [--after SECONDS] [--no-children] [--preload-children] "
+    "[--children-min-samples N] "
     "(script.py | -m module | -c code | - | installed-command) [args...]"
 )
 
@@ -43,9 +46,7 @@ _START = (
     "import sys; sys.path[:{skipped}] = []; sys.path.append({folder!r}); "
     "from spprof.cli.bootstrap import main; sys.path.remove({folder!r}); main()"
 )
-_WITH_VALUE = ("-o", "--output", "--rate-kb", "--budget", "--every", "--for", "--after")
-_INTERVAL_MS = 10.0
-_RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
+_WITH_VALUE = ("-o", "--output", "--rate-kb", "--budget", "--every", "--for", "--after", "--children-min-samples")
 
 
 def main(words: list[str]) -> int:
@@ -73,13 +74,20 @@ def main(words: list[str]) -> int:
         every=arguments.every,
         after=arguments.after,
         duration=arguments.duration,
+        title=program.title,
+        min_samples=arguments.min_samples,
+        follows_children=not arguments.no_children,
+    )
+    launch = Launch(
+        settings=tuple(settings),
         kind=program.kind,
         program=program.name,
-        title=program.title,
         options=interpreter_options.options(),
         preload_before=preload_before,
+        preloads_children=arguments.preload_children,
+        children=_of_children(settings, arguments),
     )
-    os.execve(sys.executable, _command(settings, rest), variables)
+    os.execve(sys.executable, _command(launch, rest), variables)
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -115,7 +123,7 @@ def _complete(arguments: Arguments) -> None:
     if arguments.budget is not None and arguments.rate_kb == 0:
         _error("--rate-kb 0 samples every allocation, which no --budget can bound")
     if arguments.wall and arguments.cpu is None:
-        arguments.cpu = _INTERVAL_MS
+        arguments.cpu = values.INTERVAL_MS
     if arguments.native and arguments.cpu is None:
         _error("--native is for --cpu and --wall; heap profiles have native frames always")
 
@@ -132,7 +140,7 @@ class Arguments:
     def __init__(self) -> None:
         self.output: str | None = None
         self.force = False
-        self.rate_kb = 512
+        self.rate_kb = values.RATE_KB
         self.budget: float | None = None
         self.every = 0.0
         self.cpu: float | None = None
@@ -141,11 +149,15 @@ class Arguments:
         self.no_heap = False
         self.after = 0.0
         self.duration = 0.0
+        self.no_children = False
+        self.preload_children = False
+        self.min_samples = variable.MIN_SAMPLES
 
 
 _FLAGS = {"-f": "force", "--force": "force", "--wall": "wall", "--native": "native", "--no-heap": "no_heap"}
+_FLAGS.update({"--no-children": "no_children", "--preload-children": "preload_children"})
 _NAMES = {"-o": "output", "--output": "output", "--rate-kb": "rate_kb", "--budget": "budget", "--every": "every"}
-_NAMES.update({"--cpu": "cpu", "--after": "after", "--for": "duration"})
+_NAMES.update({"--cpu": "cpu", "--after": "after", "--for": "duration", "--children-min-samples": "min_samples"})
 
 
 def _plainly_parsed(words: list[str]) -> Arguments | None:
@@ -163,7 +175,7 @@ def _plainly_parsed(words: list[str]) -> Arguments | None:
         if name not in _NAMES or (equals and not name.startswith("--")):
             return None
         if name == "--cpu" and not equals and not _is_number(waiting[:1]):
-            value = str(_INTERVAL_MS)
+            value = str(values.INTERVAL_MS)
         elif not equals:
             value = waiting.pop(0) if waiting else ""
         if not value or value.startswith("-"):
@@ -202,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rate-kb",
         type=_rate,
-        default=512,
+        default=values.RATE_KB,
         metavar="N",
         help="mean KiB between samples (512); 0: every allocation, which may be a hundred times slower",
     )
@@ -219,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
         "--cpu",
         nargs="?",
         type=_milliseconds,
-        const=_INTERVAL_MS,
+        const=values.INTERVAL_MS,
         metavar="MS",
         help="also profile CPU time, a sample of each thread each MS milliseconds (10), into FILE with .cpu before its "
         "suffix",
@@ -238,43 +250,44 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="sample for so long, and write the files then; the program goes on",
     )
+    parser.add_argument(
+        "--no-children",
+        action="store_true",
+        help="this process alone: neither those it forks nor the Python programs it starts",
+    )
+    parser.add_argument(
+        "--preload-children",
+        action="store_true",
+        help="programs it starts find the library in LD_PRELOAD, too; others than Python then load it as well",
+    )
+    parser.add_argument(
+        "--children-min-samples",
+        dest="min_samples",
+        type=_count,
+        default=variable.MIN_SAMPLES,
+        metavar="N",
+        help=f"other processes with fewer samples leave no file ({variable.MIN_SAMPLES})",
+    )
     return parser
 
 
-def _wrong(words: str) -> Exception:
-    from argparse import ArgumentTypeError
+def _told(read: Callable[[str], object]) -> Callable[[str], object]:
+    """``read`` for argparse, which shows the sentence of errors of its own alone."""
 
-    return ArgumentTypeError(words)
+    def told(text: str) -> object:
+        try:
+            return read(text)
+        except values.OutOfRangeError as error:
+            from argparse import ArgumentTypeError
 
+            raise ArgumentTypeError(str(error)) from None
 
-def _percent(text: str) -> float:
-    percent = float(text)
-    if not 0 < percent <= 100:
-        raise _wrong("must be above 0 and at most 100")
-    return percent
-
-
-def _milliseconds(text: str) -> float:
-    milliseconds = float(text)
-    if not 1 <= milliseconds <= 1000:
-        raise _wrong("must lie between 1 and 1000 milliseconds")
-    return milliseconds
+    told.__name__ = read.__name__
+    return told
 
 
-def _rate(text: str) -> int:
-    rate = int(text)
-    if not 0 <= rate <= _RATE_MAX_KB:
-        raise _wrong(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
-    return rate
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0.01 <= seconds <= 1e6:
-        raise _wrong("must lie between 0.01 and a million seconds")
-    return seconds
-
-
+_rate, _percent, _seconds = _told(values.rate), _told(values.percent), _told(values.seconds)
+_milliseconds, _count = _told(values.milliseconds), _told(values.count)
 _TYPES: dict[str, Callable[[str], object]] = {
     "output": str,
     "rate_kb": _rate,
@@ -283,6 +296,7 @@ _TYPES: dict[str, Callable[[str], object]] = {
     "cpu": _milliseconds,
     "after": _seconds,
     "duration": _seconds,
+    "min_samples": _count,
 }
 
 
@@ -298,15 +312,10 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
         _error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
     except OSError as error:
         _error(f"cannot make the folder {visible(arguments.output or '')}: {error.strerror}")
-    is_named = arguments.output and not arguments.output.endswith(os.sep)
-    if arguments.cpu is None:
-        outputs = output, ""
-    elif arguments.no_heap:
-        outputs = "", output if is_named else beside(output)
-    else:
-        outputs = output, beside(output)
-        if is_written_directly(output):
-            _error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
+    is_named = bool(arguments.output) and not str(arguments.output).endswith(os.sep)
+    outputs = pair(output, has_heap=not arguments.no_heap, has_cpu=arguments.cpu is not None, is_named=is_named)
+    if all(outputs) and is_written_directly(output):
+        _error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
     for path in filter(None, outputs):
         reason = refusal(path, arguments.force)
         if reason:
@@ -320,6 +329,7 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
     """The environment, with the library preloaded where the heap is recorded, and LD_PRELOAD as it was."""
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
+    environment.pop(VARIABLE, None)  # it is the program that is profiled, not this interpreter's start
     if not has_heap:
         return environment, before
     library = _engine.library_path()
@@ -334,7 +344,31 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
     return environment, before
 
 
-def _command(settings: Settings, arguments: list[str]) -> list[str]:
+def _of_children(settings: Settings, arguments: Arguments) -> str:
+    """SPPROF for the programs that this one starts; "": they are not profiled."""
+    from spprof.formats.atomic_file import is_written_directly
+
+    first = settings.output or settings.cpu_output
+    if arguments.no_children or is_written_directly(first):
+        return ""
+    is_named = arguments.output and not arguments.output.endswith(os.sep)
+    wanted = Wanted(
+        rate_kb=settings.rate_kb if settings.output else None,
+        budget_percent=settings.budget_percent if settings.output else None,
+        interval_ms=settings.interval_ms,
+        mode=settings.mode,
+        is_native=settings.is_native,
+        out=first if is_named else os.path.join(os.path.dirname(first), ""),
+        every=settings.every,
+        after=settings.after,
+        duration=settings.duration,
+        min_samples=settings.min_samples,
+        program=settings.title,
+    )
+    return variable.text_of(wanted)
+
+
+def _command(launch: Launch, arguments: list[str]) -> list[str]:
     folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     start = _START.format(skipped=0 if interpreter_options.has_safe_path() else 1, folder=folder)
-    return [sys.executable, *settings.options, "-c", start, settings.argument, *arguments]
+    return [sys.executable, *launch.options, "-c", start, launch.argument, *arguments]

@@ -1,4 +1,4 @@
-"""What ``spprof run`` tells the interpreter that it starts, in one argument."""
+"""What a recorder is told: what to record and where, and which process it is in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from spprof.records import NamedTuple
 
 
 class Settings(NamedTuple):
-    """What the new interpreter is told."""
+    """What is recorded, and where it goes."""
 
     output: str
     """Of the heap profile; "": there is none."""
@@ -26,14 +26,28 @@ class Settings(NamedTuple):
     """Seconds until sampling begins."""
     duration: float
     """Seconds for which it goes on; 0: to the end."""
-    kind: str
-    program: str
     title: str
     """What is noted of the program."""
+    min_samples: int
+    """A process with fewer leaves no file; the first one always leaves its own."""
+    follows_children: bool
+    """Whether forked processes go on recording."""
+
+
+class Launch(NamedTuple):
+    """What ``spprof run`` tells the interpreter that it starts, in one argument."""
+
+    settings: tuple[object, ...]
+    kind: str
+    program: str
     options: list[str]
     """The interpreter's."""
     preload_before: str | None
     """LD_PRELOAD as it was."""
+    preloads_children: bool
+    """Whether programs that this one starts are preloaded, too."""
+    children: str
+    """SPPROF for programs that this one starts; "": they are not profiled."""
 
     @property
     def argument(self) -> str:
@@ -41,6 +55,6 @@ class Settings(NamedTuple):
         return ascii(tuple(self))
 
 
-def settings_of(argument: str) -> Settings:
-    """The settings that an argument has. It is evaluated: only our own command line may be."""
-    return Settings(*eval(argument, {"__builtins__": {}}))
+def launch_of(argument: str) -> Launch:
+    """What an argument tells. It is evaluated: only our own command line may be."""
+    return Launch(*eval(argument, {"__builtins__": {}}))

@@ -13,7 +13,7 @@ import sys
 import warnings
 from functools import partial
 
-from spprof import _engine
+from spprof import _engine, joining
 from spprof.records import suppress
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ class _Calls:
 
     def begin(self) -> Profiler | None:
         """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
-        if _engine.cpu_is_active():
+        if _engine.cpu_is_active() and not joining.may_begin_block(joining.CPU):
             return None
         profiler = _copied(self._profiler)
         try:

@@ -130,7 +130,7 @@ class Profile(CpuSamples):
         return with_reserve(profile_of, self)
 
 
-class _Shown:
+class Shown:
     """The frames of stacks, with one for what the profiler does itself; the same tuple for the same stack."""
 
     def __init__(self, stacks: KeptStacks) -> None:
@@ -175,6 +175,6 @@ def _take(names: dict[int, str], threads_before: set[int], threads_now: set[int]
         _clock_offset_ns=stats["clock_offset_ns"],
         _start_ns=stats["start_ns"],
         _end_ns=stats["end_ns"],
-        _frames_of=_Shown(stacks),
+        _frames_of=Shown(stacks),
         _learn=stacks.learn,
     )

@@ -1,36 +1,115 @@
 #include "family.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define FAMILY_RECORDS 4096
-#define FAMILY_TEXT 104
+#define FAMILY_RECORDS 32768
+#define FAMILY_TEXT 487
+#define NAME "spprof-family"
+#define DESCRIPTOR_FROM 40 /* programs may count on the low ones being free */
+
+#ifndef MFD_CLOEXEC
+#define MFD_CLOEXEC 1U
+#define MFD_ALLOW_SEALING 2U
+#endif
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_SEAL_SEAL 1
+#define F_SEAL_SHRINK 2
+#endif
 
 typedef struct record {
     _Atomic uint32_t state; /* 0: it is being written. Stored last (release), loaded first (acquire) */
     uint32_t pid;
     _Atomic uint64_t value; /* relaxed: a reader may see one of another state of the same process */
-    uint8_t length;
+    uint8_t length[2];      /* low byte first */
     char text[FAMILY_TEXT];
 } record;
 
 typedef struct family {
-    _Atomic uint64_t added; /* relaxed: only a number is taken; may exceed the records */
+    uint64_t mark, record_bytes; /* written before another process can find them; the second for other versions */
+    _Atomic uint64_t added;      /* relaxed: only a number is taken; may exceed the records */
     record records[FAMILY_RECORDS];
 } family;
 
-static family *shared; /* written once, with the GIL, before there is another process */
+static family *shared;      /* written once, with the GIL */
+static int descriptor = -1; /* of the memory; -1 also where this process has joined */
 
-PyObject *sp_family_open_with_gil(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
+/* Of an empty file in memory, of the family's size; -1: there is none. */
+static int memory_file(void) {
+    int low = (int)syscall(SYS_memfd_create, NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (low < 0) return -1;
+    int high = fcntl(low, F_DUPFD_CLOEXEC, DESCRIPTOR_FROM);
+    close(low);
+    if (high < 0) return -1;
+    if (ftruncate(high, sizeof(family)) == 0 && fcntl(high, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) == 0) return high;
+    close(high);
+    return -1;
+}
+
+static family *mapped(int file) {
+    int kind = file < 0 ? MAP_ANONYMOUS | MAP_NORESERVE : 0;
+    void *address = mmap(NULL, sizeof(family), PROT_READ | PROT_WRITE, MAP_SHARED | kind, file, 0);
+    return address == MAP_FAILED ? NULL : address;
+}
+
+PyObject *sp_family_open_with_gil(PyObject *module, PyObject *mark) {
+    (void)module;
+    unsigned long long value = PyLong_AsUnsignedLongLongMask(mark);
+    if (PyErr_Occurred()) return NULL;
     if (shared) Py_RETURN_TRUE;
-    int flags = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
-    void *address = mmap(NULL, sizeof(family), PROT_READ | PROT_WRITE, flags, -1, 0);
-    if (address != MAP_FAILED) shared = address;
+    descriptor = memory_file();
+    shared = mapped(descriptor);
+    if (shared) shared->mark = value, shared->record_bytes = sizeof(record);
+    return PyBool_FromLong(shared != NULL);
+}
+
+PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return Py_BuildValue("iK", shared ? descriptor : -1, shared ? (unsigned long long)shared->mark : 0);
+}
+
+/* Whether the file behind a path of /proc is memory of ours: opening another could block, or mean something to it. */
+static bool is_memory_of_ours(const char *path) {
+    char target[sizeof "/memfd:" NAME " (deleted)"];
+    ssize_t length = readlink(path, target, sizeof target);
+    return length == sizeof target - 1 && memcmp(target, "/memfd:" NAME " (deleted)", (size_t)length) == 0;
+}
+
+static family *of_file(int file, unsigned long long mark) {
+    struct stat status;
+    if (fstat(file, &status) != 0 || status.st_size != sizeof(family)) return NULL;
+    family *found = mapped(file);
+    if (!found || (found->mark == mark && found->record_bytes == sizeof(record))) return found;
+    munmap(found, sizeof(family));
+    return NULL;
+}
+
+PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments) {
+    (void)module;
+    int pid, file;
+    unsigned long long mark;
+    if (!PyArg_ParseTuple(arguments, "iiK:family_join", &pid, &file, &mark)) return NULL;
+    if (shared) Py_RETURN_TRUE;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/fd/%d", pid, file);
+    if (!is_memory_of_ours(path)) Py_RETURN_FALSE;
+    int opened = open(path, O_RDWR | O_CLOEXEC);
+    if (opened < 0) Py_RETURN_FALSE;
+    shared = of_file(opened, mark);
+    close(opened);
+    if (shared && pid == getpid()) { /* this was the first process before it became another program */
+        descriptor = file;
+        fcntl(file, F_SETFD, FD_CLOEXEC);
+    }
     return PyBool_FromLong(shared != NULL);
 }
 
@@ -51,8 +130,9 @@ PyObject *sp_family_add_with_gil(PyObject *module, PyObject *arguments) {
     if (number >= FAMILY_RECORDS) return PyLong_FromLong(-1);
     record *own = &shared->records[number];
     own->pid = (uint32_t)getpid();
-    own->length = (uint8_t)(length < FAMILY_TEXT ? length : FAMILY_TEXT);
-    memcpy(own->text, text, own->length);
+    size_t kept = length < FAMILY_TEXT ? (size_t)length : FAMILY_TEXT;
+    own->length[0] = kept & 0xFF, own->length[1] = (uint8_t)(kept >> 8);
+    memcpy(own->text, text, kept);
     change(own, state, value);
     return PyLong_FromUnsignedLongLong(number);
 }
@@ -68,7 +148,9 @@ PyObject *sp_family_set_with_gil(PyObject *module, PyObject *arguments) {
 
 static PyObject *converted(const record *one, uint32_t state) {
     uint64_t value = atomic_load_explicit(&one->value, memory_order_relaxed);
-    return Py_BuildValue("IIKy#", one->pid, state, (unsigned long long)value, one->text, (Py_ssize_t)one->length);
+    Py_ssize_t length = one->length[0] | one->length[1] << 8;
+    if (length > FAMILY_TEXT) length = FAMILY_TEXT; /* another process's word */
+    return Py_BuildValue("IIKy#", one->pid, state, (unsigned long long)value, one->text, length);
 }
 
 /* A reference to `list`, or NULL, and then it is gone. */

@@ -8,6 +8,7 @@
 #include "demangle.h"
 #include "endings.h"
 #include "family.h"
+#include "privileges.h"
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyinterpreter.h"
@@ -250,6 +251,7 @@ static PyMethodDef methods[] = {
     {"stop", stop, METH_NOARGS, "stop()"},
     {"shutdown", shut_down, METH_NOARGS, "shutdown()"},
     {"is_main_interpreter", is_main_interpreter, METH_NOARGS, "is_main_interpreter() -> bool"},
+    {"is_privileged", sp_is_privileged_with_gil, METH_NOARGS, "is_privileged() -> bool"},
     {"has_main_gil", has_main_gil, METH_NOARGS, "has_main_gil() -> bool"},
     {"is_own", is_own, METH_NOARGS, "is_own() -> bool"},
     {"is_active", is_active, METH_NOARGS, "is_active() -> bool"},
@@ -281,7 +283,9 @@ static PyMethodDef methods[] = {
     {"call_before", sp_endings_call_before_with_gil, METH_VARARGS,
      "call_before(function, callback) -> function or None"},
     {"end_within", sp_endings_end_within_with_gil, METH_VARARGS, "end_within(seconds, status, signal) -> bool"},
-    {"family_open", sp_family_open_with_gil, METH_NOARGS, "family_open() -> bool"},
+    {"family_open", sp_family_open_with_gil, METH_O, "family_open(mark) -> bool"},
+    {"family_door", sp_family_door_with_gil, METH_NOARGS, "family_door() -> (int, int)"},
+    {"family_join", sp_family_join_with_gil, METH_VARARGS, "family_join(pid, descriptor, mark) -> bool"},
     {"family_add", sp_family_add_with_gil, METH_VARARGS, "family_add(state, value, text) -> int"},
     {"family_set", sp_family_set_with_gil, METH_VARARGS, "family_set(number, state, value)"},
     {"family_records", sp_family_records_with_gil, METH_NOARGS, "family_records() -> (list, int)"},

@@ -1,0 +1,142 @@
+"""What SPPROF starts in an interpreter that finds it in its environment, before anything of the program runs.
+
+    site ─► spprof.pth ─► main ─► recorder started, SPPROF rewritten for the programs that this one starts
+
+Nothing here stops the program: what is wrong with SPPROF, or with what it asks for, is said in one line, and the
+program runs alone. Programs with rights of their own (set-uid, capabilities) run alone in any case: the variable is
+their user's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from spprof import _engine, environment
+from spprof.cli import family, variable
+from spprof.cli.arguments import absolute
+from spprof.cli.outputs import of_new_program
+from spprof.cli.settings import Settings
+from spprof.cli.terminal import say
+from spprof.on_demand import is_command
+from spprof.records import suppress
+from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spprof.cli.variable import Wanted
+
+_VALUE_OPTIONS = ("-X", "-W", "--check-hash-based-pycs")
+_MULTIPROCESSING = "--multiprocessing-fork"
+_RESOURCE_TRACKER = "multiprocessing.resource_tracker"
+
+
+def main() -> None:
+    """Starts what SPPROF asks for, once in a process."""
+    text = os.environ.get(environment.VARIABLE, "")
+    if not text or environment.is_off() or not _engine.is_main_interpreter() or _engine.is_privileged():
+        return
+    first = object()
+    if _engine.kept().setdefault("started by SPPROF", first) is not first:
+        return  # there is a second spprof.pth
+    words = _words()
+    helper = family.helper_of(words)
+    if _is_our_command(words) or helper == _RESOURCE_TRACKER:
+        return
+    try:
+        _start(variable.wanted_of(text), words, is_helper=helper is not None)
+    except variable.VariableError as error:
+        say(f"SPPROF starts nothing here: {error}")
+    except OSError as error:
+        where = visible(os.fsdecode(error.filename)) if error.filename else "its files"
+        say(f"SPPROF starts nothing here: cannot write to {where}: {error.strerror}")
+
+
+def _start(wanted: Wanted, words: list[str], *, is_helper: bool) -> None:
+    from spprof.cli.recorder import Recorder
+
+    title = _title(words, wanted.program)
+    out = wanted.out or os.path.join(absolute("."), "")
+    wanted = wanted._replace(out=os.path.join(absolute(out), "") if out.endswith(os.sep) else absolute(out))
+    has_heap, has_cpu = wanted.rate_kb is not None, bool(wanted.interval_ms)
+    output, cpu_output = of_new_program(wanted.out, title, os.getpid(), has_heap=has_heap, has_cpu=has_cpu)
+    _check_folder(output or cpu_output)
+    settings = Settings(
+        output=output,
+        rate_kb=wanted.rate_kb or 0,
+        budget_percent=wanted.budget_percent,
+        cpu_output=cpu_output,
+        interval_ms=wanted.interval_ms,
+        mode=wanted.mode,
+        is_native=wanted.is_native,
+        every=wanted.every,
+        after=wanted.after,
+        duration=wanted.duration,
+        title=title,
+        min_samples=wanted.min_samples,
+        follows_children=True,
+    )
+    recorder = Recorder(settings, is_first=False, is_helper=is_helper)
+    if wanted.run:
+        recorder.join(wanted.run)
+    os.environ[environment.VARIABLE] = variable.text_of(wanted._replace(program=title))
+    _start_quietly(recorder)
+
+
+def _start_quietly(recorder: object) -> None:
+    """Starts the recorder; what it warns of becomes lines of ours, as nothing of the program's has run."""
+    import warnings
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        recorder.start()  # type: ignore[attr-defined]
+    for one in caught:
+        say(str(one.message))
+
+
+def _check_folder(path: str) -> None:
+    """OSError: nothing can be written there."""
+    folder = os.path.dirname(path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        os.listdir(folder)  # says why where it is missing
+        raise PermissionError(13, "the folder is not writable", folder)
+
+
+# ---- The program
+
+
+def _words() -> list[str]:
+    """The command of this process behind the interpreter, as far as it can be read."""
+    with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
+        return [os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]]
+    return list(getattr(sys, "orig_argv", ["", *sys.argv]))[1:]
+
+
+def _named(words: list[str]) -> list[str]:
+    """The words from the one on that names the program, without the interpreter's options: ["-m", "app"]."""
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] != "-":
+        for option in ("-m", "-c"):
+            letters = words[at][1:]
+            if option[1] in letters and not words[at].startswith(("--", "-X", "-W")):
+                name = letters.partition(option[1])[2]
+                return [option, *([name] if name else words[at + 1 : at + 2])]
+        at += 2 if words[at] in _VALUE_OPTIONS else 1
+    return words[at : at + 1]
+
+
+def _title(words: list[str], of_parent: str) -> str:
+    """What files are named after, and what is noted in them; never what may hold secrets."""
+    named = _named(words)
+    if named[:1] == ["-m"] and len(named) > 1:
+        return named[1]
+    if named[:1] == ["-c"] or named == ["-"]:
+        is_worker = _MULTIPROCESSING in words or family.helper_of(words)
+        return (of_parent if is_worker else "") or ("command" if named[:1] == ["-c"] else "stdin")
+    return os.path.basename(os.path.abspath(named[0])) if named else "python"
+
+
+def _is_our_command(words: list[str]) -> bool:
+    """Whether this is ``spprof``: it watches no program, or becomes the one that it watches."""
+    named = _named(words)
+    return is_command() or named[:2] == ["-m", "spprof"] or [os.path.basename(word) for word in named] == ["spprof"]

@@ -1,0 +1,56 @@
+"""The numbers that options of ``spprof run`` and words of SPPROF take, from text.
+
+Each function raises ValueError for what is no number, and ``OutOfRangeError``, which is one too, for a number that
+means nothing, with a sentence.
+"""
+
+from __future__ import annotations
+
+from spprof import _engine
+
+INTERVAL_MS = 10.0
+"""Between CPU samples, where nothing else is said."""
+
+RATE_KB = 512
+"""Between heap samples, where nothing else is said."""
+
+_RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
+
+
+class OutOfRangeError(ValueError):
+    """A number, and none that means anything here. The message says which do."""
+
+
+def percent(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 100:
+        raise OutOfRangeError("must be above 0 and at most 100")
+    return value
+
+
+def milliseconds(text: str) -> float:
+    value = float(text)
+    if not 1 <= value <= 1000:
+        raise OutOfRangeError("must lie between 1 and 1000 milliseconds")
+    return value
+
+
+def rate(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= _RATE_MAX_KB:
+        raise OutOfRangeError(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
+    return value
+
+
+def seconds(text: str) -> float:
+    value = float(text)
+    if not 0.01 <= value <= 1e6:
+        raise OutOfRangeError("must lie between 0.01 and a million seconds")
+    return value
+
+
+def count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise OutOfRangeError("must be 0 or more")
+    return value

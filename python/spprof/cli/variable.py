@@ -1,0 +1,152 @@
+r"""What SPPROF in the environment asks for, and the text of it.
+
+    SPPROF="heap=512,cpu=10,out=profiles/,every=60"
+
+Words are separated by commas; a comma or a backslash in a path has a backslash before it.
+
+heap[=KB]      mean KiB between samples (512)          cpu[=MS], wall[=MS]   milliseconds between samples (10)
+native         native frames in the stacks of cpu      budget=PERCENT        of a core, for heap samples
+out=FILE|DIR/  where to write                          every=S               writes the files that often
+after=S        begins to sample so long after          for=S                 samples for so long
+min-samples=N  processes with fewer leave no file      off                   nothing starts (alone)
+
+With neither heap, cpu nor wall it is the heap. Two more words are ours, for the processes of one run: ``run`` is how to
+find the first one's notes, ``program`` what the process that starts others is called.
+"""
+
+from __future__ import annotations
+
+from spprof.cli import values
+from spprof.records import NamedTuple
+from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MIN_SAMPLES = 5
+"""A process with fewer samples leaves no file, unless it is the first one of ``spprof run``: interpreters that were
+started for a moment, which hold next to nothing."""
+
+
+class VariableError(Exception):
+    """The text means nothing. The message is a sentence that names the word."""
+
+
+class Wanted(NamedTuple):
+    """What is asked for."""
+
+    rate_kb: int | None = None
+    """None: no heap profile."""
+    budget_percent: float | None = None
+    interval_ms: float = 0.0
+    """0: no CPU profile."""
+    mode: str = "cpu"
+    is_native: bool = False
+    out: str = ""
+    """As it is written; "": the current folder."""
+    every: float = 0.0
+    after: float = 0.0
+    duration: float = 0.0
+    min_samples: int = MIN_SAMPLES
+    run: str = ""
+    program: str = ""
+
+
+def _text(text: str) -> str:
+    return text
+
+
+_VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
+    "heap": ("rate_kb", values.rate, "heap=512"),
+    "cpu": ("interval_ms", values.milliseconds, "cpu=10"),
+    "wall": ("interval_ms", values.milliseconds, "wall=10"),
+    "budget": ("budget_percent", values.percent, "budget=0.1"),
+    "out": ("out", _text, "out=profiles/"),
+    "every": ("every", values.seconds, "every=60"),
+    "after": ("after", values.seconds, "after=10"),
+    "for": ("duration", values.seconds, "for=60"),
+    "min-samples": ("min_samples", values.count, f"min-samples={MIN_SAMPLES}"),
+    "run": ("run", _text, "run=…"),
+    "program": ("program", _text, "program=app.py"),
+}
+"""By word: the field, how its value is read, an example."""
+
+_ALONE: dict[str, object] = {"heap": values.RATE_KB, "cpu": values.INTERVAL_MS, "wall": values.INTERVAL_MS}
+"""Words that need no value, with the one that is meant."""
+
+
+def wanted_of(text: str) -> Wanted:
+    """What a text asks for. VariableError: some word of it means nothing."""
+    found: dict[str, object] = {}
+    for word in _words(text):
+        name, equals, value = word.partition("=")
+        name = name.strip().lower()
+        if name == "native" and not equals:
+            found["is_native"] = True
+        elif name in _VALUES:
+            field = _VALUES[name][0]
+            if field in found:
+                is_pair = found.get("mode", name) != name
+                raise VariableError("cpu and wall exclude each other" if is_pair else f"{name} is said twice")
+            found[field] = _value(name, equals, value.strip())
+            found.update({"mode": name} if field == "interval_ms" else {})
+        elif name or equals:
+            known = ", ".join([*list(_VALUES)[:-2], "native"])
+            raise VariableError(f"{visible(word.strip())} means nothing; the words are {known}, or off alone")
+    return _complete(found)
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words between commas, without backslashes before what is meant literally."""
+    word, characters = "", iter(text)
+    for character in characters:
+        if character == ",":
+            yield word
+            word = ""
+        else:
+            word += next(characters, "") if character == "\\" else character
+    yield word
+
+
+def _value(name: str, equals: str, text: str) -> object:
+    _, read, example = _VALUES[name]
+    if not text:
+        if name in _ALONE and not equals:
+            return _ALONE[name]
+        raise VariableError(f"{name} needs a value, as in {example}")
+    try:
+        return read(text)
+    except values.OutOfRangeError as error:
+        raise VariableError(f"{name}={visible(text)}: it {error}") from None
+    except ValueError:
+        raise VariableError(f"{name}={visible(text)}: that is no number; {example} is one") from None
+
+
+def _complete(found: dict[str, object]) -> Wanted:
+    if not {"rate_kb", "interval_ms"} & found.keys():
+        found["rate_kb"] = values.RATE_KB
+    wanted = Wanted(**found)  # type: ignore[arg-type]
+    if wanted.is_native and not wanted.interval_ms:
+        raise VariableError("native is for cpu and wall; heap profiles have native frames always")
+    if wanted.budget_percent is not None and not wanted.rate_kb:
+        raise VariableError("budget is for heap, at an interval above 0")
+    return wanted
+
+
+def text_of(wanted: Wanted) -> str:
+    """The text that asks for it."""
+    words = [] if wanted.rate_kb is None else [f"heap={wanted.rate_kb}"]
+    words += [f"{wanted.mode}={wanted.interval_ms:g}"] if wanted.interval_ms else []
+    words += ["native"] if wanted.is_native else []
+    words += [] if wanted.budget_percent is None else [f"budget={wanted.budget_percent:g}"]
+    for name in ("out", "every", "after", "for", "run", "program"):
+        value = getattr(wanted, _VALUES[name][0])
+        if value:
+            words.append(f"{name}={_escaped(value) if isinstance(value, str) else f'{value:g}'}")
+    words += [] if wanted.min_samples == MIN_SAMPLES else [f"min-samples={wanted.min_samples}"]
+    return ",".join(words)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(",", "\\,")

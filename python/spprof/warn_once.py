@@ -1,0 +1,30 @@
+"""A warning that a process gives once, at the line of the program's that called us."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+from spprof import _engine
+
+
+def warn_once(key: str, words: str) -> None:
+    """Gives the RuntimeWarning, unless one of that key was given.
+
+    Where a filter makes errors of warnings nothing is said: the program is to go on.
+    """
+    first = object()
+    if _engine.kept().setdefault(key, first) is not first:
+        return
+    try:  # noqa: SIM105  # contextlib imports a good deal
+        warnings.warn(words, RuntimeWarning, _our_depth())
+    except Exception:
+        pass
+
+
+def _our_depth() -> int:
+    """How many functions of this package called each other, as ``stacklevel`` of the caller counts."""
+    depth, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("spprof."):
+        depth, frame = depth + 1, frame.f_back
+    return depth
