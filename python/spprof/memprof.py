@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
     from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import AllocationSample, Frame, FramePointerHealth, MemProfStats, SiteDifference
+    from spprof.results import AllocationSample, Frame, FramePointerHealth, MemoryPool, MemProfStats, SiteDifference
     from spprof.rows import TopAllocator
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
@@ -49,6 +49,7 @@ __all__ = [
     "HeapEstimates",
     "HeapSnapshot",
     "MemProfStats",
+    "MemoryPool",
     "MemoryProfiler",
     "SiteDifference",
     "TopAllocator",
@@ -66,7 +67,8 @@ _TYPES = {
     "HeapSnapshot": "spprof.heap.snapshot",
     "TopAllocator": "spprof.rows",
     **dict.fromkeys(
-        ("AllocationSample", "Frame", "FramePointerHealth", "MemProfStats", "SiteDifference"), "spprof.results"
+        ("AllocationSample", "Frame", "FramePointerHealth", "MemoryPool", "MemProfStats", "SiteDifference"),
+        "spprof.results",
     ),
 }
 """The modules of the types that are exported here."""

@@ -13,6 +13,7 @@ import time
 from spprof import _engine, formats
 from spprof.analysis.sites import Sums, key_of, note_choice, rounded, site_frame
 from spprof.heap.peak import HeapPeak
+from spprof.heap.pools import pools
 from spprof.heap.samples import (
     BIRTH,
     PEAK,
@@ -180,6 +181,7 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,
+        pools=pools(),
         _peaks=peaks,
         _peak_of=peak_of,
         _frames_of=stacks.frames,
