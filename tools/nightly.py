@@ -69,6 +69,8 @@ def pieces() -> dict[str, list[str]]:
         "fuzz": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "record-fuzz"],
         "fuzz-pprof": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "install-with-c-tests", "record-run-fuzz-pprof"],
         "endings": ["install-with-c-tests", "record-run-endings"],
+        "many-children": ["install-with-c-tests", "record-run-many-children"],
+        "processes": ["install-with-c-tests", "record-run-processes"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],
         "valgrind": ["run-valgrind"],

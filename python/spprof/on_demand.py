@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROOMS = {
-    "": "cpu joining json_text records results text warn_once",
+    "": "cpu json_text records results text",
     "analysis": "by_import by_label by_site diff estimate explanation folding imports libraries native notes paths "
     "sample_weights shortages site_table sites",
     "cpu_time": "block decorator functions profile samples text thread_names to_pprof",

@@ -26,14 +26,16 @@ FROM_THE_STANDARD_LIBRARY = {
 ``warnings`` imports by itself is here, too."""
 
 RUN_BY_A_START = {f"spprof{name}" for name in ("", "._engine", ".environment", ".memprof", ".on_demand", ".reserve")}
-RUN_BY_A_START |= {"spprof.supported", "spprof.teardown"}
+RUN_BY_A_START |= {"spprof.joining", "spprof.supported", "spprof.teardown", "spprof.warn_once"}
 
 
 RUN_BY_THE_COMMAND = {"spprof", "spprof.cli", "spprof.formats"}
 RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("_engine", "environment", "on_demand", "records", "reserve")}
-RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("formats.atomic_file", "supported", "text")}
+RUN_BY_THE_COMMAND |= {f"spprof.{name}" for name in ("formats.atomic_file", "supported", "text", "warn_once")}
 RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("arguments", "interpreter_options", "main", "outputs")}
-RUN_BY_THE_COMMAND |= {f"spprof.cli.{name}" for name in ("program", "run", "settings", "terminal")}
+RUN_BY_THE_COMMAND |= {
+    f"spprof.cli.{name}" for name in ("program", "run", "settings", "terminal", "values", "variable")
+}
 
 RUN_BEFORE_A_PROGRAM = {"spprof.cli", "spprof.records", "spprof.text"}
 RUN_BEFORE_A_PROGRAM |= {f"spprof.cli.{name}" for name in ("arguments", "bootstrap", "family", "outputs")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from types import ModuleType, SimpleNamespace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from child import Child
@@ -57,9 +57,9 @@ def refuse() -> NoReturn:
         SimpleNamespace(mimalloc_memory_pool=lambda: SimpleNamespace(bytes_allocated=lambda: -1)),
     ],
 )
-def test_a_library_that_does_not_tell_has_no_pool(monkeypatch: pytest.MonkeyPatch, module: object) -> None:
+def test_a_library_that_does_not_tell_has_no_pool(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
     """Not loaded, half imported, built without it, something else of that name."""
-    monkeypatch.setitem(sys.modules, "pyarrow.lib", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pyarrow.lib", module)
     assert pools() == ()
 
 
@@ -69,7 +69,8 @@ def test_where_memory_has_run_out_the_question_is_not_answered_with_nothing(monk
     def fail() -> NoReturn:
         raise MemoryError
 
-    monkeypatch.setitem(sys.modules, "pyarrow.lib", SimpleNamespace(mimalloc_memory_pool=fail))  # type: ignore[arg-type]
+    module: Any = SimpleNamespace(mimalloc_memory_pool=fail)
+    monkeypatch.setitem(sys.modules, "pyarrow.lib", module)
     with pytest.raises(MemoryError):
         pools()
 

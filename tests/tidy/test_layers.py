@@ -25,7 +25,8 @@ FLOORS = (
     {"pprof"},
     {"symbolize"},
     {"on_demand"},
-    {"results", "reserve", "rows", "environment"},
+    {"results", "reserve", "rows", "environment", "joining"},
+    {"warn_once"},
     {"json_text", "records", "text", "teardown", "_engine"},
 )
 """From the top down. What shares a floor does not import each other."""

@@ -52,8 +52,8 @@ def test_every_c_test_is_compiled(compile_commands: dict[Path, list[str]]) -> No
 def test_every_python_file_is_installed(build_dir: Path) -> None:
     plan = json.loads((build_dir / "meson-info/intro-install_plan.json").read_text())
     installed = {Path(file).relative_to(ROOT) for file in plan["python"]}
-    patterns = ("*.py", "*.pyi", "*.js", "*.css", "*.html", "py.typed")
-    package = {file for pattern in patterns for file in sources("python/spprof", pattern=pattern)}
+    patterns = ("*.py", "*.pyi", "*.js", "*.css", "*.html", "*.pth", "py.typed")
+    package = {file for pattern in patterns for file in sources("python", pattern=pattern)}
     assert sorted(map(str, installed)) == sorted(map(str, package))
 
 

@@ -35,9 +35,9 @@ _ROWS = 5
 _TEXT_MAX = 60
 _STARTED_IN = current_folder() or os.sep
 _SHEBANG_BYTES = 128
-_TRACKER = "multiprocessing.resource_tracker"
+_TRACKER = "resource_tracker import main"
 _HELPERS = (_TRACKER, "multiprocessing.forkserver")
-"""Helpers of the standard library's, which hold nothing of the program's."""
+"""Helpers of the standard library's, and of loky's, which hold nothing of the program's: words of their commands."""
 
 _WORKERS = {
     "multiprocessing.spawn": "a worker of multiprocessing (spawn)",
@@ -100,8 +100,9 @@ class Family:
         if descriptor >= 0:
             with suppress(OSError):
                 fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
-        text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
-        _engine.family_add(WROTE, max(value, 0), text)
+        if self._number < 0:  # else this program has joined, and its note has the path
+            text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
+            self._number = _engine.family_add(WROTE, max(value, 0), text)
 
     def born(self) -> None:
         """This process was forked."""
@@ -189,20 +190,31 @@ def lines(
 
 
 def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
-    gone = [one for one in processes if one.state == RUNS]
+    lasting = _without_what_they_became(processes)
+    gone = [one for one in lasting if one.state == RUNS]
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
         (running, "still running, to write when they end"),
-        (ended, "ended without Python's own end (killed, or os._exit in native code)"),
-        ([one.pid for one in processes if one.state == FAILED], "could not write"),
-        ([one.pid for one in processes if one.state == REPLACED], "became another program, and nothing was sampled"),
-        ([one.pid for one in processes if one.state == IDLE], _too_few(min_samples)),
-        ([one.pid for one in processes if one.state == CROWDED], "there are many files, and these were small"),
+        (ended, "ended without Python's own end (killed, or by native code)"),
+        ([one.pid for one in lasting if one.state == FAILED], "could not write"),
+        ([one.pid for one in lasting if one.state == REPLACED], "became another program, and nothing was sampled"),
+        ([one.pid for one in lasting if one.state == IDLE], _too_few(min_samples)),
+        ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these were small"),
     ):
         if pids:
             which = ", ".join(map(str, pids[:_ROWS])) + (", …" if len(pids) > _ROWS else "")
             yield f"{len(pids)} {_processes(len(pids))} left no file: {why} ({which})"
+
+
+def _without_what_they_became(processes: list[Process]) -> list[Process]:
+    """Of each process the last note: a worker that becomes another program is noted once for each. A file counts
+    whichever left it."""
+    last: dict[int, Process] = {}
+    for one in processes:
+        if one.state != LEFT_OUT and (one.pid not in last or last[one.pid].state != WROTE):
+            last[one.pid] = one
+    return list(last.values())
 
 
 def _too_few(min_samples: int) -> str:
@@ -294,7 +306,7 @@ def _told_python(program: Any, words: Any) -> str | None:
         return _cut(os.path.basename(path))
     if not os.path.basename(path).startswith("python") and path != sys.executable:
         return None
-    if helper_of(script) == _TRACKER:
+    if is_tracker(script):
         return None
     for module, told in _WORKERS.items():
         if any(module in word for word in script):
@@ -303,8 +315,13 @@ def _told_python(program: Any, words: Any) -> str | None:
 
 
 def helper_of(words: list[str]) -> str | None:
-    """The module of the standard library's that these words of a command run, which holds nothing of the program's."""
-    return next((module for module in _HELPERS if any(module in word for word in words)), None)
+    """Which of the helpers these words of a command run, which hold nothing of the program's; None: none of them."""
+    return next((helper for helper in _HELPERS if any(helper in word for word in words)), None)
+
+
+def is_tracker(words: list[str]) -> bool:
+    """Whether the helper is one that runs no code of the program's, ever."""
+    return helper_of(words) == _TRACKER
 
 
 def _words_of_process() -> list[str]:

@@ -8,6 +8,7 @@ from spprof import formats
 from spprof.cli.arguments import add_output_arguments, refusal
 from spprof.cli.inputs import read
 from spprof.pprof.merge import merged
+from spprof.pprof.processes import with_processes_apart
 from spprof.text import visible
 
 if TYPE_CHECKING:
@@ -31,6 +32,6 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(arguments.output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    profiles = [read(path) for path in arguments.files]
+    profiles = with_processes_apart([read(path) for path in arguments.files])
     formats.save(merged(profiles, list(map(visible, arguments.files))), arguments.output, "pprof")
     return 0

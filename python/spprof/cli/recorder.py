@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from spprof.cli import summary
     from spprof.cli.recordings import Recording
     from spprof.cli.settings import Settings
+    from spprof.pprof import processes
 else:
     import _signal as signal  # without its enumerations
 
-    summary = on_demand.module("spprof.cli.summary")
+    processes, summary = map(on_demand.module, ("spprof.pprof.processes", "spprof.cli.summary"))
 
 on_demand.keep("cli", ["own_frames", "summary"])
 
@@ -120,7 +121,7 @@ class Recorder:
         self._masks: dict[int, set[signal.Signals | int]] = {}
         self._states_before: dict[Recording, recordings.State] = {}
         self._has_written: set[Recording] = set()
-        self._notes = {"script": self._settings.title, "parent_pid": str(os.getppid())}
+        self._parent = os.getppid()
 
     def opened_to_programs(self, variable: str) -> str:
         """SPPROF for programs that this one starts, in which they find this one's notes."""
@@ -275,7 +276,9 @@ class Recorder:
             if not self._has_room(recording, path):
                 self._family.is_crowded_out()
                 return False
-            recording.write(path, self._notes)
+            title = self._settings.title
+            program = processes.program_note(os.getpid(), self._parent, title)
+            recording.write(path, {"script": title, **program})
             self._has_written.add(recording)
             if recording is self._recordings[0]:
                 self._family.wrote(recording.written_value)

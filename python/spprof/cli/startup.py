@@ -18,6 +18,7 @@ from spprof.cli.arguments import absolute
 from spprof.cli.outputs import of_new_program
 from spprof.cli.settings import Settings
 from spprof.cli.terminal import say
+from spprof.formats.atomic_file import is_written_directly
 from spprof.on_demand import is_command
 from spprof.records import suppress
 from spprof.text import visible
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _VALUE_OPTIONS = ("-X", "-W", "--check-hash-based-pycs")
 _MULTIPROCESSING = "--multiprocessing-fork"
-_RESOURCE_TRACKER = "multiprocessing.resource_tracker"
 
 
 def main() -> None:
@@ -40,11 +40,10 @@ def main() -> None:
     if _engine.kept().setdefault("started by SPPROF", first) is not first:
         return  # there is a second spprof.pth
     words = _words()
-    helper = family.helper_of(words)
-    if _is_our_command(words) or helper == _RESOURCE_TRACKER:
+    if _is_our_command(words) or family.is_tracker(words):
         return
     try:
-        _start(variable.wanted_of(text), words, is_helper=helper is not None)
+        _start(variable.wanted_of(text), words, is_helper=family.helper_of(words) is not None)
     except variable.VariableError as error:
         say(f"SPPROF starts nothing here: {error}")
     except OSError as error:
@@ -56,8 +55,7 @@ def _start(wanted: Wanted, words: list[str], *, is_helper: bool) -> None:
     from spprof.cli.recorder import Recorder
 
     title = _title(words, wanted.program)
-    out = wanted.out or os.path.join(absolute("."), "")
-    wanted = wanted._replace(out=os.path.join(absolute(out), "") if out.endswith(os.sep) else absolute(out))
+    wanted = wanted._replace(out=_place(wanted.out))
     has_heap, has_cpu = wanted.rate_kb is not None, bool(wanted.interval_ms)
     output, cpu_output = of_new_program(wanted.out, title, os.getpid(), has_heap=has_heap, has_cpu=has_cpu)
     _check_folder(output or cpu_output)
@@ -92,6 +90,18 @@ def _start_quietly(recorder: object) -> None:
         recorder.start()  # type: ignore[attr-defined]
     for one in caught:
         say(str(one.message))
+
+
+def _place(out: str) -> str:
+    """Where to write, from the root; a folder has a slash at its end. VariableError: that is no place for files."""
+    path = absolute(out or ".")
+    if not out or out.endswith(os.sep) or os.path.isdir(path):
+        return os.path.join(path, "")
+    if is_written_directly(path):
+        raise variable.VariableError(
+            f"out={visible(out)}: that is no regular file; each process writes its own, as in out=profiles/"
+        )
+    return path
 
 
 def _check_folder(path: str) -> None:

@@ -14,7 +14,7 @@ from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import Terminal
 from spprof.cpu_time.text import AS_ASKED
-from spprof.pprof.processes import name_of_process
+from spprof.pprof.processes import name_of_process, programs_of
 from spprof.pprof.profile import INUSE_SPACE, PEAK_SPACE
 from spprof.report.threads import name_of_thread
 from spprof.text import amount, interval_text, sampling_text, visible
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from spprof.analysis.by_site import Row
     from spprof.analysis.sites import Site, SiteKey, Sums
+    from spprof.pprof.processes import Program
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
@@ -64,10 +65,11 @@ def main(arguments: argparse.Namespace) -> int:
 def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
     """A row for each process or thread."""
     groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
+    programs = programs_of(tally.profile) if arguments.by == "process" else {}
     rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
     if arguments.json:
         print_json({**whole_document(tally), "by": arguments.by, "groups": [
-            _group_document(name, sums) for name, sums in rows[: arguments.rows]
+            _group_document(name, sums, programs) for name, sums in rows[: arguments.rows]
         ]})  # fmt: skip
         return 0
     terminal = Terminal()
@@ -77,16 +79,25 @@ def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
     if rows:
         terminal.line(table.headings.replace("site", arguments.by), "bold")
     for name, sums in rows[: arguments.rows]:
-        terminal.line(table.numbers(sums) + terminal.fitted(visible(name), table.width))
+        program = programs.get(_pid_of(name))
+        told = f"{name} ({program})" if program else name
+        terminal.line(table.numbers(sums) + terminal.fitted(visible(told), table.width))
     if len(rows) > arguments.rows:
         terminal.line(f"{len(rows) - arguments.rows} more; -n {len(rows)} shows all", "faint")
     tell_notes(terminal, tally.profile)
     return 0
 
 
-def _group_document(name: str, sums: Sums) -> dict[str, object]:
+def _group_document(name: str, sums: Sums, programs: dict[str, Program]) -> dict[str, object]:
     ends = sums.interval() or (None, None)
-    return {"name": name, "own": sums.value, "own_low": ends[0], "own_high": ends[1]}
+    known = programs.get(_pid_of(name))
+    more = {"program": known.name, "parent_pid": known.parent} if known else {}
+    return {"name": name, "own": sums.value, "own_low": ends[0], "own_high": ends[1], **more}
+
+
+def _pid_of(name: str) -> str:
+    """Of a process as it is told."""
+    return name.rpartition(" ")[2]
 
 
 def headline(tally: Tally) -> str:

@@ -54,6 +54,7 @@ class Wanted(NamedTuple):
 
 
 def _text(text: str) -> str:
+    """A path is meant as it stands, with its spaces. Numbers may have some around them."""
     return text
 
 
@@ -89,7 +90,7 @@ def wanted_of(text: str) -> Wanted:
             if field in found:
                 is_pair = found.get("mode", name) != name
                 raise VariableError("cpu and wall exclude each other" if is_pair else f"{name} is said twice")
-            found[field] = _value(name, equals, value.strip())
+            found[field] = _value(name, equals, value)
             found.update({"mode": name} if field == "interval_ms" else {})
         elif name or equals:
             known = ", ".join([*list(_VALUES)[:-2], "native"])
@@ -111,7 +112,7 @@ def _words(text: str) -> Iterator[str]:
 
 def _value(name: str, equals: str, text: str) -> object:
     _, read, example = _VALUES[name]
-    if not text:
+    if not text.strip():
         if name in _ALONE and not equals:
             return _ALONE[name]
         raise VariableError(f"{name} needs a value, as in {example}")
@@ -137,15 +138,20 @@ def _complete(found: dict[str, object]) -> Wanted:
 def text_of(wanted: Wanted) -> str:
     """The text that asks for it."""
     words = [] if wanted.rate_kb is None else [f"heap={wanted.rate_kb}"]
-    words += [f"{wanted.mode}={wanted.interval_ms:g}"] if wanted.interval_ms else []
+    words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
     words += ["native"] if wanted.is_native else []
-    words += [] if wanted.budget_percent is None else [f"budget={wanted.budget_percent:g}"]
+    words += [] if wanted.budget_percent is None else [f"budget={_number(wanted.budget_percent)}"]
     for name in ("out", "every", "after", "for", "run", "program"):
         value = getattr(wanted, _VALUES[name][0])
         if value:
-            words.append(f"{name}={_escaped(value) if isinstance(value, str) else f'{value:g}'}")
+            words.append(f"{name}={_escaped(value) if isinstance(value, str) else _number(value)}")
     words += [] if wanted.min_samples == MIN_SAMPLES else [f"min-samples={wanted.min_samples}"]
     return ",".join(words)
+
+
+def _number(value: float) -> str:
+    """With all its digits."""
+    return repr(value).removesuffix(".0")
 
 
 def _escaped(text: str) -> str:

@@ -23,7 +23,7 @@ from __future__ import annotations
 from operator import add
 
 from spprof.pprof import pools
-from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments
+from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments, program_comments
 from spprof.pprof.profile import (
     ALLOC_TYPES,
     BEFORE_FORK,
@@ -103,6 +103,7 @@ def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int
         added += [(LONGEST_RATE, str(longest))] if longest > max(latest.period, 1) else []
         added += [*process_comments(marks.items()), *summed(map(shortages_of, profiles)).comments().items()]
         added += pools.comments(pools.summed(map(pools.pools_of, profiles))).items()
+    added += program_comments(profiles)
     told = [f"{key}: {text}" for key, text in added]
     worked_out = tuple(f"{key}: " for key in (PROFILER_BYTES, LONGEST_RATE))
     return (

@@ -3,7 +3,9 @@
 comments  pid: 4712                 whose file it is; of several processes' there is none
           process: 4711 9c0e…       a process that samples are of, and the mark by which it is known: ids are used
           process: 4712 17d3…       again, marks are drawn at random
+          program: 4712 4711 a.py   which process started it, and what it ran; of several processes' one for each
 labels    pid = 4711                who allocated; none: whose file it is
+          parent_pid = 4700         which process started that one, beside the pid of a file's own process
           born = before fork        inherited
 serials   7, 12                     which of the blocks that 4711 allocated these are
 """
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
     from spprof.pprof.profile import Profile
 
-_OWN, _PROCESS = "pid", "process"
+_OWN, _PROCESS, _PROGRAM = "pid", "process", "program"
+_PARENT = "parent_pid"
 
 
 class Lineage(NamedTuple):
@@ -77,6 +80,41 @@ def name_of_process(labels: Iterable[Label]) -> str:
     return "process not noted" if name is None else f"process {name}"
 
 
+class Program(NamedTuple):
+    """What is known of a process beside its id."""
+
+    parent: int
+    """The process that started or forked it."""
+    name: str
+    """What it ran: a script, a module."""
+
+    def __str__(self) -> str:
+        return f"{self.name}, started by {self.parent}"
+
+
+def program_note(pid: int, parent: int, name: str) -> dict[str, str]:
+    """A comment for the file of a process."""
+    return {_PROGRAM: f"{pid} {parent} {name}"}
+
+
+def program_comments(profiles: Iterable[Profile]) -> list[tuple[str, str]]:
+    """The comments that tell the programs of several files."""
+    start = f"{_PROGRAM}: "
+    texts = {text[len(start) :]: None for one in profiles for text in one.comments if text.startswith(start)}
+    return [(_PROGRAM, text) for text in texts]
+
+
+def programs_of(profile: Profile) -> dict[str, Program]:
+    """What is known of each process, by its id; of one whose id was used again nothing."""
+    found: dict[str, list[Program]] = {}
+    for _, text in program_comments([profile]):
+        pid, _, rest = text.partition(" ")
+        parent, _, name = rest.partition(" ")
+        if parent.isdecimal():
+            found.setdefault(pid, []).append(Program(int(parent), name))
+    return {pid: programs[0] for pid, programs in found.items() if len(programs) == 1}
+
+
 def process_comments(known: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
     """The comments that tell the marks of processes."""
     return [(_PROCESS, f"{name} {mark:016x}") for name, mark in known]
@@ -101,12 +139,19 @@ def with_own_process(profile: Profile) -> Profile:
     own = profile.note(_OWN)
     if own is None:
         return profile
-    label = pid_label(own)
+    known = programs_of(profile).get(own)
+    labels = (pid_label(own), *([Label(_PARENT, None, known.parent)] if known else []))
     samples = [
-        sample if name_in(sample.labels) else sample._replace(labels=(*sample.labels, label))
+        sample if name_in(sample.labels) else sample._replace(labels=(*sample.labels, *labels))
         for sample in profile.samples
     ]
     return replace(profile, samples=samples)
+
+
+def with_processes_apart(profiles: list[Profile]) -> list[Profile]:
+    """The profiles, labelled so where they are of several processes: added up they still tell who allocated."""
+    owners = {profile.note(_OWN) for profile in profiles}
+    return list(map(with_own_process, profiles)) if len(owners) > 1 else profiles
 
 
 def own_mark(profile: Profile) -> int | None:

@@ -23,8 +23,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* family_open(mark) -> bool: makes the memory, unless this process has some; False: there is none to be mapped. mark: an
- * int, of which 64 bits are kept, drawn at random. */
+/* family_open(mark) -> bool: makes the memory, unless this process has some; False: there is none to be mapped. mark:
+ * an int, of which 64 bits are kept, drawn at random. */
 PyObject *sp_family_open_with_gil(PyObject *module, PyObject *mark);
 
 /* family_door() -> (descriptor, mark): where other programs find the memory of this process, which family_open made.

@@ -1,0 +1,72 @@
+"""What the line that SPPROF needs (spprof.pth) costs an interpreter's start while the variable is unset.
+
+    .venv/bin/python bench/start_line.py [ROUNDS]
+
+Two environments of the same interpreter, with the file and without, start in turns, in random order. Printed is the
+median of the differences of a pair, of wall clock and of CPU time (user and system), and where the true one lies with
+95 %. The third row has the file too, and SPPROF=off.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from start import median_interval
+
+ROUNDS = 400
+OURS = [Path(__file__).resolve().parents[1] / "python" / name for name in ("spprof.pth", "_spprof_start.py")]
+PLAIN, WITH_LINE, OFF = "without the file", "with it, SPPROF unset", "with it, SPPROF=off"
+
+
+def environment(folder: Path) -> Path:
+    """The interpreter of a new environment."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    return folder / "bin" / "python"
+
+
+def milliseconds(python: Path, variables: dict[str, str]) -> tuple[float, float]:
+    """Wall clock and CPU time of one start."""
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter_ns()
+    subprocess.run([str(python), "-c", "pass"], env=variables, check=True)
+    end, after = time.perf_counter_ns(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return (end - begin) / 1e6, cpu * 1e3
+
+
+def main() -> None:
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    variables = {name: value for name, value in os.environ.items() if name not in ("SPPROF", "LD_PRELOAD")}
+    with tempfile.TemporaryDirectory() as name:
+        plain, with_line = environment(Path(name) / "plain"), environment(Path(name) / "line")
+        packages = next((Path(name) / "line" / "lib").glob("python*/site-packages"))
+        for file in OURS:
+            shutil.copy(file, packages)
+        starts = {
+            PLAIN: (plain, variables),
+            WITH_LINE: (with_line, variables),
+            OFF: (with_line, {**variables, "SPPROF": "off"}),
+        }
+        times: dict[str, list[tuple[float, float]]] = {title: [] for title in starts}
+        for _ in range(rounds):
+            for title in random.sample(list(starts), len(starts)):
+                times[title].append(milliseconds(*starts[title]))
+    print(f"\nan interpreter's start, {rounds} rounds: ms more than without the file (95 %)")
+    for title in (WITH_LINE, OFF):
+        for what, column in (("wall", 0), ("CPU", 1)):
+            differences = [one[column] - alone[column] for one, alone in zip(times[title], times[PLAIN])]
+            low, high = median_interval(differences)
+            print(f"  {title:<24} {what:<5} {statistics.median(differences):>+8.3f}   [{low:+.3f}, {high:+.3f}]")
+    print(f"  {PLAIN:<24} wall  {statistics.median(wall for wall, _ in times[PLAIN]):>8.1f}")
+
+
+if __name__ == "__main__":
+    main()

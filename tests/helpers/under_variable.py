@@ -1,0 +1,67 @@
+"""Programs with SPPROF in their environment, and the same ones without it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import spprof
+
+TIMEOUT_SECONDS = 600
+HOLDS = 'kept = [b"x" * 1_000_000 for _ in range(30)]\n'
+"""A program that is sampled: by chance fewer than five times in one run of 10¹⁴."""
+
+
+def plain_environment() -> dict[str, str]:
+    """Our own environment, without what profiles."""
+    return {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
+
+
+def run(
+    folder: Path,
+    program: str | Path,
+    variable: str | bytes | None,
+    *arguments: str,
+    options: tuple[str, ...] = (),
+    python: str | Path = sys.executable,
+    **how: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program, which is put where the tests look for it, with or without SPPROF."""
+    script = folder / "program.py"
+    if isinstance(program, Path):
+        script = program
+    else:
+        script.write_text(textwrap.dedent(program), encoding="utf-8")
+    variables: dict[Any, Any] = {**plain_environment(), **how.pop("environment", {})}
+    if variable is not None:
+        variables["SPPROF"] = variable
+    how = {"stdin": subprocess.DEVNULL, "capture_output": True, "encoding": "utf-8", "errors": "surrogateescape", **how}
+    return subprocess.run(
+        [str(python), *options, str(script), *arguments],
+        cwd=folder, env=variables, timeout=TIMEOUT_SECONDS, check=False, **how,
+    )  # fmt: skip
+
+
+def files(folder: Path) -> list[str]:
+    """Names of the profiles, in order. Nothing else of ours is there, such as a file that was begun."""
+    names = sorted(os.listdir(folder))
+    assert not [name for name in names if name.startswith(".")], names
+    return [name for name in names if ".pb.gz" in name]
+
+
+def environment(folder: Path, *start_up: str, python: str | Path = sys.executable) -> Path:
+    """The interpreter of a new environment that finds our package by a path, with our start-up line in files of these
+    names."""
+    subprocess.run([str(python), "-m", "venv", "--without-pip", "--copies", str(folder)], check=True)
+    purelib = folder / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
+    ours = Path(spprof.__file__).parents[1]
+    (purelib / "a-path.pth").write_text(f"{ours}\n")  # by its name before the others
+    for name in start_up:
+        shutil.copy(ours / "spprof.pth", purelib / name)
+    return folder / "bin" / "python"
