@@ -26,6 +26,7 @@
 #include "spprof/domains.h"
 #include "spprof/hooks.h"
 #include "spprof/lifecycle.h"
+#include "spprof/mappings.h"
 #include "spprof/reading.h"
 #include "spprof/stacks.h"
 #include "spprof/symbols.h"

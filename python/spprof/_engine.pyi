@@ -14,6 +14,14 @@ SAMPLE_FORMAT: Final[str]
 PEAK_FORMAT: Final[str]
 """struct format of one sample: address, size, time_ns (monotonic), serial, rate, thread_id, stack_id."""
 
+MAPPING_FORMAT: Final[str]
+"""One mapping: address, size, stack_id, time_ns (monotonic), probability with which it is listed, thread_id, kind."""
+MAPPING_UNKNOWN: Final[int]
+"""Kinds: grew out of one from before the start; private; of a file; shared and anonymous, or of System V."""
+MAPPING_ANONYMOUS: Final[int]
+MAPPING_FILE: Final[int]
+MAPPING_SHARED: Final[int]
+
 class Stats(TypedDict):
     total_samples: int
     live_samples: int
@@ -113,6 +121,22 @@ def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int, bytes]:
     was live at the peaks (packed, PEAK_FORMAT each: stack id; for the process's peak and for the window's count, bytes
     asked for, estimated bytes and objects, variance and skewness), stacks with a part of either."""
 
+MappingStack = tuple[bytes, bool, bool]
+"""A stack's words, packed as 64-bit integers, whether it is depth-limited, whether it is truncated."""
+
+def mappings() -> tuple[bytes, dict[int, MappingStack]]:
+    """What the program itself has mapped since the start and not unmapped (packed, MAPPING_FORMAT each, in the order of
+    addresses), and the stacks by id."""
+
+class MappingStats(TypedDict):
+    ranges: int  # listed now
+    ranges_max: int
+    bytes: int  # of them, virtual, without regard to their probability
+    made: int  # ever listed
+    dropped: int  # found no room
+    vanished: int  # gone when a copy asked the kernel: unmapped by a way that no hook sees, or just then
+
+def mapping_stats() -> MappingStats: ...
 def samples_without(samples: bytes, stack_ids: bytes) -> bytes:
     """Packed samples without those of these stacks of the same snapshot, packed as 64-bit integers."""
 

@@ -10,6 +10,7 @@
 #include "fork.h"
 #include "hooks.h"
 #include "malloc_entries.h"
+#include "map_hooks.h"
 #include "memory.h"
 #include "objects.h"
 #include "originals.h"
@@ -45,11 +46,6 @@ static size_t seen_objects;           /* objects at the head of its list that ar
 static uintptr_t program_plt_start, program_plt_end;
 static const char *uncovered[UNCOVERED_MAX];
 static _Atomic size_t uncovered_count;
-
-/* What leads elsewhere of these is no allocator: the loader's. */
-static bool is_the_loaders(const hooked_function *function) {
-    return function->name[0] == 'd' && function->name[1] == 'l';
-}
 
 /* Not of the malloc family, and patched for itself: a CPU profile alone patches nothing else. */
 static hooked_function signal_stacks = {.name = "sigaltstack", .hook = (uintptr_t)sp_hook_sigaltstack};
@@ -102,7 +98,7 @@ typedef enum slot_state {
  * mean that. A slot without the base added, or empty, is not relocated yet. */
 static slot_state classify(const sp_elf_object *object, const hooked_function *function, bool is_jump_slot,
                            uintptr_t value) {
-    if (value == function->hook || sp_malloc_entries_contain(value)) return SLOT_OURS;
+    if (value == function->hook || sp_malloc_entries_contain(value) || sp_map_hooks_contain(value)) return SLOT_OURS;
     if (value == function->original) return SLOT_ORIGINAL;
     if (is_jump_slot && sp_elf_object_contains(object, value) && !sp_elf_object_find_function(object, function->name))
         return SLOT_ORIGINAL;
@@ -111,12 +107,18 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
+/* Of the malloc family alone: somebody's own mmap or dlsym is no allocator that we would miss. */
+static bool reports_uncovered(const scan *scan, const hooked_function *function) {
+    bool is_the_loaders = strncmp(function->name, "dl", 2) == 0;
+    return !scan->only && !is_the_loaders && !sp_map_hooks_contain(function->hook);
+}
+
 static void store_hook(scan *scan, const sp_elf_object *object, const hooked_function *function, uintptr_t *slot) {
     bool stored = sp_page_protections_store(&scan->protections, slot, function->hook);
-    if (scan->only) return;
+    if (!reports_uncovered(scan, function)) return;
     if (stored)
         atomic_fetch_add(&patched_slots, 1);
-    else if (!is_the_loaders(function))
+    else
         note_uncovered(object);
 }
 
@@ -132,7 +134,7 @@ static void visit_slot(scan *scan, const sp_elf_object *object, const hooked_fun
         scan->incomplete = true;
         break;
     case SLOT_FOREIGN:
-        if (!is_data && !scan->only && !is_the_loaders(function)) note_uncovered(object);
+        if (!is_data && reports_uncovered(scan, function)) note_uncovered(object);
         break;
     case SLOT_OURS:
     case SLOT_INDIRECT:
@@ -310,6 +312,7 @@ static void *find_original(const char *name) {
 static void find_originals(void) {
     if (!sp_originals_patch_callers()) return;
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) sp_map_hooks_lead_to(functions[i].hook, functions[i].original);
     sp_dl_original_dlopen = find_original("dlopen");
     sp_dl_original_dlmopen = find_original("dlmopen");
     sp_dl_original_dlsym = find_original("dlsym");
