@@ -27,7 +27,9 @@ from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_l
 from spprof.pprof.profile import (
     ALLOC_TYPES,
     BEFORE_FORK,
+    BLOCK_SIZE,
     BORN,
+    DRAWN_AT,
     LONGEST_RATE,
     PEAK_TYPES,
     PID,
@@ -255,7 +257,7 @@ class _Sums:
     def _meet_blocks(self, sample: Sample, place: _Place, mark: int, holder: int) -> None:
         values = tuple(value / len(sample.serials) for value in sample.values)
         kept = tuple(label for label in place.labels if label.key != BORN)
-        rate = next((label.number for label in kept if label.key == "rate"), self._period)
+        rate = next((label.number for label in kept if label.key == DRAWN_AT), self._period)
         for serial in sample.serials:
             block = self._blocks.setdefault((mark, serial), _Block())
             block.is_inherited |= len(kept) < len(place.labels)
@@ -311,9 +313,9 @@ class _Sums:
     def _labels(self, labels: Labels, profile: Profile) -> Labels:
         """The labels, with the rate that the period told so far."""
         keys = {label.key for label in labels}
-        if profile.period == self._period or not profile.is_heap or "bytes" not in keys or "rate" in keys:
+        if profile.period == self._period or not profile.is_heap or BLOCK_SIZE not in keys or DRAWN_AT in keys:
             return labels
-        return (*labels, Label("rate", None, profile.period, "bytes"))
+        return (*labels, Label(DRAWN_AT, None, profile.period, "bytes"))
 
 
 def _renamed(labels: Labels, names: dict[str, str]) -> tuple[Labels, str | None]:
