@@ -96,8 +96,8 @@ def _pool_sentence(pool: MemoryPool) -> str:
     """Every pool that is known so far is Arrow's."""
     return (
         f"Arrow's memory pool ({pool.allocator}) holds {human_bytes(pool.bytes)} by its own count, outside the heap. "
-        f"It is one mapping, so its lines are not known; with ARROW_DEFAULT_MEMORY_POOL=system "
-        f"(spprof run --arrow-malloc) Arrow calls malloc, and they are"
+        f"It is one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
+        f"(spprof run --arrow-malloc) Arrow calls malloc, and each line is known"
     )
 
 
