@@ -53,7 +53,7 @@ typedef struct spprof_mapping_stats {
     uint64_t bytes;              /* of them, virtual, without regard to their probability */
     uint64_t made;               /* ever listed, by a call that made or grew one */
     uint64_t dropped;            /* found no room */
-    uint64_t vanished;           /* taken away by a way that no hook sees, and noticed later */
+    uint64_t vanished; /* gone when a copy asked the kernel: unmapped by a way that no hook sees, or just then */
 } spprof_mapping_stats;
 SPPROF_API void spprof_get_mapping_stats(spprof_mapping_stats *stats);
 
@@ -64,5 +64,6 @@ SPPROF_API void spprof_leave_out_mappings_of(const void *code);
  * whose blocks are counted by themselves. Calls nest. Signals: safe. */
 SPPROF_API void spprof_begin_arena(void);
 SPPROF_API void spprof_end_arena(void);
+SPPROF_API bool spprof_in_arena(void);
 
 #endif

@@ -151,7 +151,7 @@ class MappingStats(TypedDict):
     bytes: int  # of them, virtual, without regard to their probability
     made: int  # ever listed
     dropped: int  # found no room
-    vanished: int  # taken away by a way that no hook sees, and noticed later
+    vanished: int  # gone when a copy asked the kernel: unmapped by a way that no hook sees, or just then
 
 def mapping_stats() -> MappingStats: ...
 
@@ -318,7 +318,7 @@ def resident_bytes(start: int, size: int) -> int:
 def trim_malloc() -> None:
     """Has glibc's malloc give back the whole pages that it keeps free."""
 
-def pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, bytes] | None:
+def python_pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, bytes] | None:
     """Python's pools of small blocks within ``ranges``: how many pools, bytes of the blocks in use, bytes of the arenas
     that are in memory, and of each arena two words of 64 bits, where it starts and ends. None: there are no pools."""
 

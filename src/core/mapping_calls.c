@@ -2,6 +2,7 @@
 
 #include "budget.h"
 #include "capture.h"
+#include "check.h"
 #include "clock.h"
 #include "mapped_list.h"
 #include "memory.h"
@@ -26,6 +27,7 @@ static struct {
     _Atomic uint32_t process_id; /* in whose calls there is anything to follow */
     _Atomic uint64_t last_serial;
     _Atomic uint64_t made, dropped, vanished;
+    _Atomic uint64_t moves_begun, moves; /* calls of mremap: ever, and at work */
     sp_lock lock;
     _Atomic(spprof_thread *) holder; /* of the lock */
     sp_range_table table;
@@ -69,6 +71,10 @@ void spprof_end_arena(void) {
     spprof_this_thread.arenas--;
 }
 
+bool spprof_in_arena(void) {
+    return spprof_this_thread.arenas > 0;
+}
+
 /* ---- Before the call ---- */
 
 static bool is_active(void) {
@@ -92,6 +98,7 @@ sp_map_call sp_map_call_begin(const void *caller) {
     bool active = is_active();
     if (!(active || is_any_listed()) || !is_own_process()) return call;
     call.last_serial = atomic_load(&mappings.last_serial);
+    call.process_id = atomic_load(&mappings.process_id);
     call.is_followed = true;
     call.is_listed = active && spprof_this_thread.arenas == 0 && !is_left_out((uintptr_t)caller);
     return call;
@@ -116,14 +123,19 @@ static void drop(const sp_range *range) {
     atomic_fetch_add(&mappings.dropped, 1);
 }
 
-static void put_in_locked(sp_range range) {
-    if (sp_range_table_replace(&mappings.table, range.start, range.end, UINT64_MAX, &range)) return;
-    sp_range_table_replace(&mappings.table, range.start, range.end, UINT64_MAX, NULL);
-    drop(&range);
+/* Where there is no room to cut a range in two, its second half is given up. */
+static void take_out_locked(uintptr_t start, uintptr_t end, uint64_t last_serial) {
+    sp_range cut;
+    if (sp_range_table_replace(&mappings.table, start, end, last_serial, NULL)) return;
+    if (sp_range_table_next(&mappings.table, end - 1, &cut) && cut.start < end) end = cut.end;
+    atomic_fetch_add(&mappings.dropped, 1);
+    SP_ASSERT(sp_range_table_replace(&mappings.table, start, end, last_serial, NULL));
 }
 
-static void take_out_locked(uintptr_t start, uintptr_t end, uint64_t last_serial) {
-    sp_range_table_replace(&mappings.table, start, end, last_serial, NULL);
+static void put_in_locked(sp_range range) {
+    if (sp_range_table_replace(&mappings.table, range.start, range.end, UINT64_MAX, &range)) return;
+    take_out_locked(range.start, range.end, UINT64_MAX);
+    drop(&range);
 }
 
 static void make_locked(const sp_map_change *change) {
@@ -135,7 +147,7 @@ static void make_locked(const sp_map_change *change) {
 
 /* The first one that lies, at least in part, in [start, end) and came in up to `last_serial`; cut to it. */
 static bool next_within_locked(uintptr_t start, uintptr_t end, uint64_t last_serial, sp_range *out) {
-    while (sp_range_table_next(&mappings.table, start, out) && out->start < end) {
+    while (start < end && sp_range_table_next(&mappings.table, start, out) && out->start < end) {
         if (out->serial <= last_serial) {
             if (out->start < start) out->start = start;
             if (out->end > end) out->end = end;
@@ -162,7 +174,7 @@ static void move_part_locked(sp_range part, const sp_map_change *change) {
 static void move_parts_locked(const sp_map_change *change) {
     uintptr_t at = change->old_start, size = change->end - change->start, end = change->old_start + size;
     sp_range part;
-    take_out_locked(change->start, change->end, change->last_serial);
+    if (!change->has_gaps) take_out_locked(change->start, change->end, change->last_serial);
     while (next_within_locked(at, end, change->last_serial, &part)) {
         at = part.end;
         move_part_locked(part, change);
@@ -179,7 +191,8 @@ static bool is_told_locked(const sp_map_change *change) {
 /* It is made anew, as a block by realloc. */
 static void grow_locked(const sp_map_change *change) {
     sp_range old, made = change->made;
-    bool found = next_within_locked(change->old_start, change->old_end, change->last_serial, &old);
+    bool found = next_within_locked(change->old_start, change->old_end + (change->old_end == change->old_start),
+                                    change->last_serial, &old);
     if (!found && is_told_locked(change)) {
         if (change->is_listed) hold(made.stack_id, -1);
         return;
@@ -327,21 +340,37 @@ void sp_map_call_unmade(const sp_map_call *call, uintptr_t start, size_t size) {
     errno = saved_errno;
 }
 
-void sp_map_call_moved(const sp_map_call *call, uintptr_t old, size_t old_size, uintptr_t start, size_t size,
-                       bool keeps_old) {
+sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool is_fixed) {
+    sp_map_call call = sp_map_call_begin(caller);
+    if (!call.is_followed) return call;
+    atomic_fetch_add(&mappings.moves_begun, 1);
+    atomic_fetch_add(&mappings.moves, 1);
+    move->has_gaps = is_fixed && is_any_listed() && move->old_size > 0 &&
+                     !sp_mapped_list_has(move->old, whole_pages(move->old_size));
+    return call;
+}
+
+/* In a child that was forked by a handler in between nobody counts it. */
+static void end_move(const sp_map_call *call) {
+    if (call->process_id == atomic_load(&mappings.process_id)) atomic_fetch_sub(&mappings.moves, 1);
+}
+
+void sp_map_call_moved(const sp_map_call *call, const sp_map_move *move) {
     if (!call->is_followed) return;
     int saved_errno = errno;
     sp_map_change change = {.kind = SP_MAP_MOVED,
-                            .start = start,
-                            .end = start + whole_pages(size),
-                            .old_start = old,
-                            .old_end = old + whole_pages(old_size),
+                            .start = move->start,
+                            .end = move->start + whole_pages(move->size),
+                            .old_start = move->old,
+                            .old_end = move->old + whole_pages(move->old_size),
                             .last_serial = call->last_serial,
-                            .keeps_old = keeps_old || old_size == 0};
+                            .keeps_old = move->keeps_old || move->old_size == 0,
+                            .has_gaps = move->has_gaps};
     change.made = (sp_range){.start = change.start, .end = change.end, .kind = SPPROF_MAPPING_UNKNOWN};
     bool grows = change.end - change.start > change.old_end - change.old_start;
     change.is_listed = grows && call->is_listed && list(&change.made);
     tell(&change);
+    end_move(call);
     errno = saved_errno;
 }
 
@@ -354,59 +383,99 @@ void sp_map_call_detached(const sp_map_call *call, uintptr_t start) {
 
 /* ---- What has vanished ---- */
 
-/* Of a call that fails all of the range is still mapped, or nothing. */
-void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size) {
-    if (!call->is_followed || !is_any_listed() || size == 0) return;
-    int saved_errno = errno;
-    sp_map_change change = {
-        .kind = SP_MAP_UNMADE, .start = start, .end = start + whole_pages(size), .last_serial = call->last_serial};
-    if (!sp_mapped_list_has(change.start, change.end - change.start)) tell(&change);
-    errno = saved_errno;
-}
-
-/* Gaps between the kernel's mappings are taken out, one by one: what came in since is not. */
+/* A walk along the kernel's list, for gaps in which something is listed that came in up to `last_serial`. */
 typedef struct gaps {
-    uintptr_t behind_last;
+    uintptr_t at, end;
     uint64_t last_serial;
+    uintptr_t distance; /* not 0: what is gone may have been moved so far, modulo 2⁶⁴ */
+    uint64_t moves_begun;
+    bool is_vanished; /* nobody knows how, or how soon a call of mremap will tell of it */
+    uint64_t found;
 } gaps;
 
-static void take_out_gap(gaps *gaps, uintptr_t end) {
-    sp_range range;
-    uintptr_t start = gaps->behind_last;
-    while (start < end && next_within_locked(start, end, gaps->last_serial, &range)) {
-        take_out_locked(range.start, range.end, gaps->last_serial);
-        atomic_fetch_add(&mappings.vanished, 1);
-        start = range.end;
-    }
+/* What mremap has just moved is not where it is listed, and not gone. True: none was at work since. */
+static bool nothing_moves(uint64_t moves_begun) {
+    return atomic_load(&mappings.moves) == 0 && atomic_load(&mappings.moves_begun) == moves_begun;
+}
+
+static void settle_gone_locked(const gaps *gaps, sp_range part) {
+    bool moved = gaps->distance != 0 && sp_mapped_list_has(part.start + gaps->distance, part.end - part.start);
+    if (moved)
+        move_part_locked(part, &(sp_map_change){.start = part.start + gaps->distance,
+                                                .old_start = part.start,
+                                                .made = {.serial = next_serial()}});
+    else
+        take_out_locked(part.start, part.end, gaps->last_serial);
+}
+
+static void settle_gap(gaps *gaps, uintptr_t end) {
+    spprof_thread *self = &spprof_this_thread;
+    sp_range part;
+    enter(self);
+    bool known = !gaps->is_vanished || nothing_moves(gaps->moves_begun);
+    for (; known && next_within_locked(gaps->at, end, gaps->last_serial, &part); gaps->at = part.end, gaps->found++)
+        settle_gone_locked(gaps, part);
+    leave(self);
 }
 
 static void visit_mapped(void *data, uintptr_t start, uintptr_t end) {
     gaps *gaps = data;
-    spprof_thread *self = &spprof_this_thread;
-    enter(self);
-    take_out_gap(gaps, start);
-    leave(self);
-    gaps->behind_last = end;
+    if (start > gaps->end) start = gaps->end;
+    if (gaps->at < start) settle_gap(gaps, start);
+    if (gaps->at < end) gaps->at = end;
 }
 
-static void take_out_vanished(uint64_t last_serial) {
-    gaps gaps = {.behind_last = 0, .last_serial = last_serial};
-    if (!sp_mapped_list_visit(visit_mapped, &gaps)) return;
-    visit_mapped(&gaps, UINTPTR_MAX, UINTPTR_MAX);
+/* Returns how many were gone. */
+static uint64_t settle_gaps(gaps gaps) {
+    if (sp_mapped_list_visit(visit_mapped, &gaps)) visit_mapped(&gaps, UINTPTR_MAX, UINTPTR_MAX);
+    return gaps.found;
+}
+
+/* In a handler that interrupted the engine there is nobody to ask for what is listed: it is found to have vanished
+ * later. */
+static void settle_failed(const sp_map_call *call, uintptr_t start, size_t size, uintptr_t distance) {
+    if (!call->is_followed || !is_any_listed() || size == 0 || spprof_this_thread.guard > 0) return;
+    int saved_errno = errno;
+    size = whole_pages(size);
+    if (!sp_mapped_list_has(start, size))
+        settle_gaps((gaps){.at = start, .end = start + size, .last_serial = call->last_serial, .distance = distance});
+    errno = saved_errno;
+}
+
+void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size) {
+    settle_failed(call, start, size, 0);
+}
+
+/* From Linux 6.17 on a move may take several of the kernel's mappings along, and fail in between. Where it leaves the
+ * old ones mapped, too, what it made until then is not listed. */
+void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed) {
+    if (!call->is_followed) return;
+    if (is_fixed) settle_failed(call, move->start, move->size, 0);
+    if (is_fixed) settle_failed(call, move->old, move->old_size, move->start - move->old);
+    end_move(call);
 }
 
 /* Asked of the kernel range by range, which is cheaper than its list where all are there. */
 static bool is_any_gone(uint64_t last_serial) {
     spprof_thread *self = &spprof_this_thread;
     sp_range range = {.end = 0};
-    bool found = true;
-    while (found) {
+    for (;;) {
         enter(self);
-        found = next_within_locked(range.end, UINTPTR_MAX, last_serial, &range);
+        bool found = next_within_locked(range.end, UINTPTR_MAX, last_serial, &range);
         leave(self);
-        if (found && !sp_mapped_list_has(range.start, range.end - range.start)) return true;
+        if (!found) return false;
+        if (!sp_mapped_list_has(range.start, range.end - range.start)) return true;
     }
-    return false;
+}
+
+/* Where something moves all the time, another snapshot will find what is gone. */
+static void take_out_vanished(void) {
+    uint64_t last_serial = atomic_load(&mappings.last_serial), moves_begun = atomic_load(&mappings.moves_begun);
+    if (nothing_moves(moves_begun) && is_any_gone(last_serial))
+        atomic_fetch_add(
+            &mappings.vanished,
+            settle_gaps((gaps){
+                .end = UINTPTR_MAX, .last_serial = last_serial, .moves_begun = moves_begun, .is_vanished = true}));
 }
 
 /* ---- Reading ---- */
@@ -433,8 +502,7 @@ size_t spprof_copy_mappings(spprof_mapping *out, size_t capacity) {
     if (!atomic_load_explicit(&mappings.created, memory_order_acquire) || !is_own_process()) return 0;
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
-    uint64_t last_serial = atomic_load(&mappings.last_serial);
-    if (is_any_gone(last_serial)) take_out_vanished(last_serial);
+    take_out_vanished();
     enter(self);
     size_t count = copy_locked(out, capacity);
     leave(self);
@@ -464,6 +532,7 @@ bool sp_map_calls_create(void) {
 void sp_map_calls_repair_after_fork(void) {
     spprof_thread *self = &spprof_this_thread;
     atomic_store(&mappings.process_id, sp_process_id());
+    atomic_store(&mappings.moves, 0);
     sp_pending_changes_repair_after_fork(&mappings.pending, self->guard > 1);
     if (atomic_load(&mappings.holder) == self) return;
     atomic_store(&mappings.holder, NULL);

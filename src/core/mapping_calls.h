@@ -20,6 +20,7 @@
 
 typedef struct sp_map_call {
     uint64_t last_serial;
+    uint32_t process_id;
     bool is_followed; /* something is listed, or may be */
     bool is_listed;   /* what it makes is listed, if the sample decision wants it */
 } sp_map_call;
@@ -38,9 +39,17 @@ void sp_map_call_made(const sp_map_call *call, const sp_map_result *result);
 
 void sp_map_call_unmade(const sp_map_call *call, uintptr_t start, size_t size);
 
-/* mremap. `keeps_old`: the old range is still mapped, or was none (an old size of 0). */
-void sp_map_call_moved(const sp_map_call *call, uintptr_t old, size_t old_size, uintptr_t start, size_t size,
-                       bool keeps_old);
+/* mremap. */
+typedef struct sp_map_move {
+    uintptr_t old, start;
+    size_t old_size, size;
+    bool keeps_old; /* the old range is still mapped */
+    bool has_gaps;  /* the old range had, and where they come to lie everything stays (from Linux 6.17 on) */
+} sp_map_move;
+/* Of its old range and size. Each such call ends with one of the other two. */
+sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool is_fixed);
+void sp_map_call_moved(const sp_map_call *call, const sp_map_move *move);
+void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed);
 
 /* shmdt of what was attached at `start`. */
 void sp_map_call_detached(const sp_map_call *call, uintptr_t start);

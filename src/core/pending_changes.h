@@ -31,6 +31,7 @@ typedef struct sp_map_change {
     uintptr_t old_start, old_end;
     uint64_t last_serial; /* the last one when the call began: what came in since is not what it took away */
     bool keeps_old;       /* of a move: the old range is still mapped */
+    bool has_gaps;        /* of a move: the old range had, and what is there in the new one stays */
     bool is_listed;       /* `made` is filled in, and holds its stack */
     sp_range made;        /* of a move: what the range is if it has grown */
 } sp_map_change;

@@ -128,15 +128,15 @@ int sp_hook_munmap(void *address, size_t size) {
 
 static void *do_mremap(const way *way, const void *caller, void *old, size_t old_size, size_t size, int flags,
                        void *new_address) {
-    sp_map_call call = sp_map_call_begin(caller);
+    sp_map_move move = {
+        .old = (uintptr_t)old, .old_size = old_size, .size = size, .keeps_old = flags & MREMAP_DONTUNMAP};
+    sp_map_call call = sp_map_call_begin_move(caller, &move, flags & MREMAP_FIXED);
     void *result = way->mremap(old, old_size, size, flags, new_address);
-    if (!call.is_followed) return result;
-    if (result != MAP_FAILED) {
-        sp_map_call_moved(&call, (uintptr_t)old, old_size, (uintptr_t)result, size, flags & MREMAP_DONTUNMAP);
-    } else if (flags & MREMAP_FIXED) {
-        sp_map_call_failed(&call, (uintptr_t)new_address, size);
-        if (size < old_size) sp_map_call_failed(&call, (uintptr_t)old + size, old_size - size);
-    }
+    move.start = (uintptr_t)(result != MAP_FAILED ? result : new_address);
+    if (result != MAP_FAILED)
+        sp_map_call_moved(&call, &move);
+    else
+        sp_map_call_move_failed(&call, &move, flags & MREMAP_FIXED);
     return result;
 }
 

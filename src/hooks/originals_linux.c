@@ -97,12 +97,13 @@ static void answer_with_libc(sp_originals_table *table) {
     table->free = __libc_free;
 }
 
-/* What the allocator maps is counted as the blocks that it makes of it. */
+/* What the allocator maps is counted as the blocks that it makes of it. Libc's own calls come to no hook, and a call
+ * that seems to be from there is a function's that libc calls, and that ends with it. */
 static int leave_out_allocator(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
     sp_elf_object object;
     bool found = sp_elf_object_read(info, &object) && sp_elf_object_contains(&object, (uintptr_t)sp_originals.malloc);
-    if (found) sp_map_calls_leave_out(object.start, object.end);
+    if (found && !sp_elf_object_is_libc(&object)) sp_map_calls_leave_out(object.start, object.end);
     return found;
 }
 

@@ -122,7 +122,7 @@ def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
     parts: dict[str, int] = {}
     parts["profiler"] = _own(taken)
     nameless = list(_joined(one for one in every if one.is_nameless))
-    pools = _engine.pools([stretch for one in nameless for stretch in taken.left_of(*one)])
+    pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)])
     if pools is not None:
         _, parts["python_objects"], resident, arenas = pools
         parts["pymalloc_free"] = resident - parts["python_objects"]

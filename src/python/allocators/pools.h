@@ -18,7 +18,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* pools(ranges) -> (pools, used bytes, resident bytes, arenas) or None.
+/* python_pools(ranges) -> (pools, used bytes, resident bytes, arenas) or None.
  *
  * ranges: a list of (start, end), ascending, the anonymous mappings in which arenas may lie. used bytes: of blocks that
  * are in use, as pymalloc rounds them. resident bytes: of the arenas, in memory. arenas: bytes, two words of 64 bits for

@@ -164,7 +164,7 @@ PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges) {
     if (!find_layout_at_last(&sums.layout)) Py_RETURN_NONE;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ranges); i++) {
         unsigned long long start, end;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:pools", &start, &end)) {
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:python_pools", &start, &end)) {
             PyMem_RawFree(sums.places);
             return NULL;
         }

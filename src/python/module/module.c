@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "arena_hook.h"
 #include "convert.h"
 #include "cpu_module.h"
 #include "debug_lines.h"
@@ -91,6 +92,7 @@ static PyObject *start_engine(uint32_t rate, uint32_t budget_ppm, const uint64_t
     sp_pycode_watch_with_gil();
     sp_pyframes_register();
     sp_pymem_hook_install_with_gil(strcmp(mode, "off") != 0);
+    if (strcmp(mode, "off") != 0) sp_arena_hook_install_with_gil();
     spprof_set_native(strcmp(mode, "off") != 0);
     spprof_leave_out_mappings_of((const void *)(uintptr_t)start_engine);
     spprof_set_budget(budget_ppm);
@@ -138,6 +140,7 @@ static PyObject *shut_down(PyObject *module, PyObject *unused) {
     if (!sp_pyinterpreter_controls_with_gil("heap", "shutdown")) return NULL;
     spprof_shutdown();
     sp_pymem_hook_remove_with_gil();
+    sp_arena_hook_remove_with_gil();
     Py_RETURN_NONE;
 }
 
@@ -185,6 +188,7 @@ static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     spprof_refresh_objects();
     sp_pymem_hook_install_with_gil(strcmp(native_mode, "off") != 0);
+    if (strcmp(native_mode, "off") != 0) sp_arena_hook_install_with_gil();
 }
 
 static PyObject *snapshot(PyObject *module, PyObject *argument) {
@@ -303,7 +307,7 @@ static PyMethodDef methods[] = {
     {"own_extents", sp_own_extents_with_gil, METH_NOARGS, "own_extents() -> list"},
     {"resident_bytes", sp_resident_bytes_with_gil, METH_VARARGS, "resident_bytes(start, size) -> int"},
     {"trim_malloc", sp_trim_malloc_with_gil, METH_NOARGS, "trim_malloc()"},
-    {"pools", sp_pools_with_gil, METH_O, "pools(ranges) -> (pools, used, resident, arenas) or None"},
+    {"python_pools", sp_pools_with_gil, METH_O, "python_pools(ranges) -> (pools, used, resident, arenas) or None"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},
