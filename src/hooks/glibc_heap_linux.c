@@ -14,7 +14,7 @@
 #define HEAP_MAX ((uintptr_t)64 << 20) /* heaps of further arenas begin at multiples of it */
 #define HEADER ((uintptr_t)16)         /* of a chunk: what the one before has as its last word, and the size */
 #define SMALLEST ((uintptr_t)32)
-#define LARGE ((uintptr_t)128 << 10)   /* the least that has a mapping of its own, unless the program says otherwise */
+#define LARGE ((uintptr_t)128 << 10) /* the least that has a mapping of its own, unless the program says otherwise */
 
 #define PREVIOUS_IN_USE 1u
 #define IS_MAPPED 2u
@@ -192,8 +192,8 @@ static bool is_mapped_chunk(uintptr_t at, uintptr_t end, const chunk *chunk) {
 }
 
 typedef struct search {
-    uint64_t heap_bytes;       /* found so far */
-    double share;              /* to read; 0: only look */
+    uint64_t heap_bytes; /* found so far */
+    double share;        /* to read; 0: only look */
     spprof_malloc_sums *sums;
 } search;
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 RECORD = struct.Struct(_engine.MAPPED_FORMAT)
-_NOT_KNOWN: Final = 2**64 - 1
+NOT_KNOWN: Final = 2**64 - 1
 _NO_PATH: Final = 2**32 - 1
 
 BEFORE_START = "<mapped before the start>"
@@ -85,7 +85,7 @@ class MappedMemory:
     @property
     def is_resident_known(self) -> bool:
         """Of every one how much is in memory."""
-        return all(one.resident != _NOT_KNOWN for one in self.ranges)
+        return all(one.resident != NOT_KNOWN for one in self.ranges)
 
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
@@ -101,14 +101,14 @@ class MappedMemory:
         return Mapping(
             one.address,
             one.size,
-            None if one.resident == _NOT_KNOWN else one.resident,
+            None if one.resident == NOT_KNOWN else one.resident,
             one.time_ns + self._wall_minus_monotonic_ns if one.stack_id else 0,
             one.thread_id,
             name,
             self._stack(one, path, name, libraries),
             _kind(one.kind, listed),
             path,
-            None if one.swapped == _NOT_KNOWN else one.swapped,
+            None if one.swapped == NOT_KNOWN else one.swapped,
             one.probability,
         )
 

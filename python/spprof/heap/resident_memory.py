@@ -17,6 +17,7 @@ import sys
 from bisect import bisect_right
 
 from spprof import _engine
+from spprof.heap.mapped import NOT_KNOWN
 from spprof.records import NamedTuple, suppress
 from spprof.results import ResidentMemory, ResidentPart
 from spprof.text import human_bytes
@@ -25,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.mapped import MappedMemory
+    from spprof.heap.mapped import MappedMemory, Range
 
 _PAGE = 4096
 _STACK_TAIL = 4096
@@ -136,10 +137,10 @@ def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
         + [(one.start, one.end - one.start, True) for one in every if one.path == _HEAP]
     )
+    rss = _status_bytes("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     if sums is not None:
         parts["native_blocks"] = sums["heap_resident"] - sums["free_resident"] + sums["mapped_resident"]
         parts["malloc_free"] = sums["free_resident"]
-    rss = _status_bytes("VmRSS") or sum(one.rss for one in every)
     remedies = _remedies(parts, sums)
     found = tuple(ResidentPart(name, size, remedies.get(name)) for name, size in parts.items())
     used, limit = _cgroup()
@@ -180,21 +181,24 @@ def _own(taken: _Taken) -> int:
 def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped.mappings if mapped else ():
-        total += (one.resident_bytes or 0) / one.probability
-        if not one.path:
-            taken.add(one.address, one.address + one.size)
+    for one in mapped.ranges if mapped else ():
+        total += _in_memory(one) / one.probability
+        taken.add(one.address, one.address + one.size)
     return round(total)
+
+
+def _in_memory(one: Range) -> int:
+    return 0 if one.resident == NOT_KNOWN else one.resident
 
 
 def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped.mappings if mapped else ():
+    for one in mapped.ranges if mapped else ():
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
-            total += one.resident_bytes or 0
+            total += _in_memory(one)
     return total
 
 

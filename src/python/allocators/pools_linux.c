@@ -10,8 +10,8 @@
 #define BLOCK_ALIGNMENT 16
 #define CLASSES 32 /* of sizes, up to 512 bytes */
 #define ARENA_INDEX_MAX (1u << 24)
-#define BATCH 512      /* headers that are read at a time */
-#define WINDOW 4096    /* pages that are looked at at a time */
+#define BATCH 512   /* headers that are read at a time */
+#define WINDOW 4096 /* pages that are looked at at a time */
 #define PAGE ((uintptr_t)4096)
 
 typedef struct pool_header {
@@ -47,7 +47,8 @@ static bool is_pool(const pool_header *header, uintptr_t address, const layout *
     uint32_t count = (uint32_t)header->count;
     size_t size = (header->size_class + (size_t)1) * BLOCK_ALIGNMENT;
     if (header->size_class >= CLASSES || header->arena >= ARENA_INDEX_MAX) return false;
-    if (header->max_next_offset != layout->pool_bytes - size || header->next_offset % BLOCK_ALIGNMENT != 0) return false;
+    if (header->max_next_offset != layout->pool_bytes - size || header->next_offset % BLOCK_ALIGNMENT != 0)
+        return false;
     if (header->next_offset < sizeof(pool_header) || header->next_offset > layout->pool_bytes) return false;
     if (count > (layout->pool_bytes - sizeof(pool_header)) / size) return false;
     return header->free_block == 0 || is_block_of(header->free_block, address, layout);
@@ -98,7 +99,8 @@ static void begin_arena(sums *sums, uintptr_t pool, uint32_t index, uintptr_t en
 }
 
 static void add_pool(sums *sums, uintptr_t address, const pool_header *header, uintptr_t end) {
-    if (address >= sums->arena_end || header->arena != sums->arena_index) begin_arena(sums, address, header->arena, end);
+    if (address >= sums->arena_end || header->arena != sums->arena_index)
+        begin_arena(sums, address, header->arena, end);
     sums->pools++;
     sums->used += (uint32_t)header->count * (header->size_class + (uint64_t)1) * BLOCK_ALIGNMENT;
 }
