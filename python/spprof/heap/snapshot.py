@@ -50,8 +50,7 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
     from spprof.report import notebook
     from spprof.results import Mapping as MemoryMapping
-    from spprof.results import ResidentMemory
-    from spprof.results import SiteDifference
+    from spprof.results import ResidentMemory, SiteDifference
     from spprof.rows import TopMapping
 else:
     mapped_sites = module("spprof.heap.mapped_sites")
@@ -119,7 +118,7 @@ class HeapSnapshot(HeapSamples):
 
     @property
     def resident(self) -> ResidentMemory | None:
-        """What of the process is in memory (RSS), part by part: used, free and kept, mapped, stacks, files; and the rest.
+        """What of the process is in memory (RSS), part by part: in use, free and kept, mapped, stacks, files, the rest.
 
         Measured when it is first asked for, so ask soon. None where the kernel does not tell (no ``/proc``).
         """
