@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from spprof import results, text
     from spprof.analysis import sites
-    from spprof.heap import samples, snapshot
+    from spprof.heap import resident_memory, samples, snapshot
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
     from spprof.heap.snapshot import HeapSnapshot
@@ -44,12 +44,16 @@ if TYPE_CHECKING:
         Mapping,
         MemoryPool,
         MemProfStats,
+        ResidentMemory,
+        ResidentPart,
         SiteDifference,
+        UnclaimedMemory,
     )
     from spprof.rows import TopAllocator, TopMapping
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
     samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
+    resident_memory = module("spprof.heap.resident_memory")
 
 __all__ = [
     "AllocationSample",
@@ -61,9 +65,12 @@ __all__ = [
     "MemProfStats",
     "MemoryPool",
     "MemoryProfiler",
+    "ResidentMemory",
+    "ResidentPart",
     "SiteDifference",
     "TopAllocator",
     "TopMapping",
+    "UnclaimedMemory",
     "get_snapshot",
     "get_stats",
     "is_active",
@@ -71,6 +78,7 @@ __all__ = [
     "shutdown",
     "start",
     "stop",
+    "trim",
 ]
 
 _TYPES = {
@@ -79,7 +87,18 @@ _TYPES = {
     "TopAllocator": "spprof.rows",
     "TopMapping": "spprof.rows",
     **dict.fromkeys(
-        ("AllocationSample", "Frame", "FramePointerHealth", "Mapping", "MemoryPool", "MemProfStats", "SiteDifference"),
+        (
+            "AllocationSample",
+            "Frame",
+            "FramePointerHealth",
+            "Mapping",
+            "MemoryPool",
+            "MemProfStats",
+            "ResidentMemory",
+            "ResidentPart",
+            "SiteDifference",
+            "UnclaimedMemory",
+        ),
         "spprof.results",
     ),
 }
@@ -181,6 +200,17 @@ def reset_peak() -> None:
     Without effect before the first start.
     """
     _engine.reset_peak()
+
+
+def trim() -> int:
+    """Have malloc give back to the system the whole pages that it keeps free; return by how many bytes the process has
+    become smaller, 0 or more, other threads' doings included.
+
+    glibc's ``malloc_trim(0)``: threads that allocate wait while it goes through the memory of their arena, some 0.4 s
+    for each GiB that is given back, and pages that are needed again later are asked for anew. Where another malloc
+    serves the program, or there is no ``/proc``, nothing is done or measured: 0. Needs no start.
+    """
+    return with_reserve(resident_memory.trim)
 
 
 def get_stats() -> MemProfStats:

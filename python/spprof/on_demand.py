@@ -38,12 +38,12 @@ if TYPE_CHECKING:
 ROOMS = {
     "": "cpu json_text records results text",
     "analysis": "by_import by_label by_site diff estimate explanation folding imports libraries native notes paths "
-    "sample_weights shortages site_table sites",
+    "residency sample_weights shortages site_table sites",
     "cpu_time": "block decorator functions profile samples text to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "compare estimates mapped mapped_sites peak pools resident_memory samples snapshot text to_pprof "
     "unwind_quality",
-    "pprof": "encode fields file locations mappings merge pools processes profile shortages wire",
+    "pprof": "encode fields file locations mappings merge pools processes profile resident shortages wire",
     "report": "build encode facts leading model notebook page places sources threads",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }

@@ -6,7 +6,7 @@ Sizes are in bytes, times in nanoseconds since the epoch (comparable with ``time
 from __future__ import annotations
 
 from spprof.records import NamedTuple, dataclass
-from spprof.text import human_bytes
+from spprof.text import human_bytes, share_text
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,30 @@ class ResidentPart(NamedTuple):
     """What gives it back; None: nothing is to be said."""
 
 
+class UnclaimedMemory(NamedTuple):
+    """A region of the process's memory that no part claims."""
+
+    name: str
+    """As the kernel lists it; ``anonymous`` and its permissions where it has no name."""
+    bytes: int
+    """In memory."""
+
+
+PART_TEXTS = {
+    "python_objects": "Python's small blocks in use (pymalloc)",
+    "native_blocks": "malloc's blocks in use, Python's larger ones among them",
+    "mapped": "mapped by the program: mmap, shared memory, libraries' own allocators",
+    "malloc_free": "free, kept by malloc",
+    "pymalloc_free": "free, kept in Python's pools (pymalloc)",
+    "thread_stacks": "stacks of threads",
+    "files": "code and data of the program and its libraries",
+    "profiler": "the profiler's own tables",
+}
+"""What the parts are, for people; a part that is not listed is called by its name."""
+
+UNEXPLAINED = "unexplained"
+
+
 @dataclass(frozen=True)
 class ResidentMemory:
     """What of the process is in memory, part by part. Bytes; None where the kernel does not tell."""
@@ -114,16 +138,97 @@ class ResidentMemory:
     """The largest first."""
     unexplained_bytes: int
     """``rss_bytes`` less all parts; below 0 where parts count pages that are not in memory."""
+    returnable_bytes: int = 0
+    """What ``spprof.memprof.trim()`` would give back: whole pages that malloc keeps free."""
+    lazy_free_bytes: int = 0
+    """Given up with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages."""
+    anonymous_bytes: int = 0
+    """What of ``rss_bytes`` is of no file."""
+    threads: int = 0
+    malloc_heaps: int = 0
+    """How many malloc has made: one, and more where threads allocate."""
+    unclaimed: tuple[UnclaimedMemory, ...] = ()
+    """Where more is unexplained than a tenth of ``anonymous_bytes``: the largest regions that no part claims."""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether what is unexplained, or counted too often, is at most a tenth of the anonymous memory."""
+        return abs(self.unexplained_bytes) * 10 <= self.anonymous_bytes
+
+    def part(self, name: str) -> int:
+        """The bytes of a part; 0 where there is none of that name."""
+        return sum(part.bytes for part in self.parts if part.name == name)
 
     def __str__(self) -> str:
         """A line for each part, with what gives it back."""
-        rows = [(part.name, part.bytes, part.remedy) for part in self.parts if part.bytes]
-        rows.append(("unexplained", self.unexplained_bytes, None))
-        lines = [f"in memory (RSS): {human_bytes(self.rss_bytes)}"]
-        for name, size, remedy in rows:
-            share = 100 * size / self.rss_bytes if self.rss_bytes else 0
-            lines.append(f"{human_bytes(size):>12} {share:>6.1f} %  {name}" + (f": {remedy}" if remedy else ""))
-        return "\n".join(lines)
+        return "\n".join([self.headline(), *self.rows(), *self.sentences()])
+
+    def document(self) -> dict[str, object]:
+        """The same as JSON."""
+        return {
+            "rss": self.rss_bytes,
+            "pss": self.pss_bytes,
+            "swap": self.swap_bytes,
+            "cgroup": self.cgroup_bytes,
+            "cgroup_limit": self.cgroup_limit_bytes,
+            "parts": [{"name": one.name, "bytes": one.bytes, "remedy": one.remedy} for one in self.parts],
+            "unexplained": self.unexplained_bytes,
+            "returnable": self.returnable_bytes,
+            "lazy_free": self.lazy_free_bytes,
+            "anonymous": self.anonymous_bytes,
+            "threads": self.threads,
+            "malloc_heaps": self.malloc_heaps,
+            "unclaimed": [{"name": one.name, "bytes": one.bytes} for one in self.unclaimed],
+        }
+
+    def headline(self) -> str:
+        """The whole in one line."""
+        told = [f"PSS {human_bytes(self.pss_bytes)}", f"swap {human_bytes(self.swap_bytes)}"]
+        if self.cgroup_bytes is not None:
+            limit = self.cgroup_limit_bytes
+            of = "no limit" if limit is None else f"limit {human_bytes(limit)}"
+            told.append(f"control group {human_bytes(self.cgroup_bytes)}, {of}")
+        return f"in memory (RSS): {human_bytes(self.rss_bytes)}; {'; '.join(told)}"
+
+    def rows(self) -> list[str]:
+        """A line for each part that is there, with its remedy beneath it, and for the rest."""
+        lines = []
+        for part in self.parts:
+            if part.bytes:
+                lines.append(self._row(part.name, part.bytes, PART_TEXTS.get(part.name, "")))
+                if part.remedy:
+                    lines.append(" " * TEXT_AT + part.remedy)
+        lines.append(self._row(UNEXPLAINED, self.unexplained_bytes, "RSS less all parts"))
+        return lines
+
+    def _row(self, name: str, size: int, what: str) -> str:
+        line = f"{human_bytes(size):>12} {share_text(size, self.rss_bytes):>9}  {name:<{_NAME_WIDTH}}  {what}"
+        return line.rstrip()
+
+    def sentences(self) -> list[str]:
+        """What must be known beside the parts."""
+        told = []
+        if self.lazy_free_bytes:
+            told.append(
+                f"{human_bytes(self.lazy_free_bytes)} were given up with MADV_FREE: the kernel takes these pages when "
+                f"memory is short, and until then they count as in memory"
+            )
+        if not self.is_explained:
+            told.append(self._known_of_rest())
+        return told
+
+    def _known_of_rest(self) -> str:
+        if self.unexplained_bytes < 0:
+            begin = f"the parts come to {human_bytes(-self.unexplained_bytes)} more than RSS"
+        else:
+            begin = f"no part claims {human_bytes(self.unexplained_bytes)}"
+        found = "".join(f"; {human_bytes(one.bytes)} are in a region called {one.name}" for one in self.unclaimed)
+        return f"{begin}{found}; the process has {self.threads} threads"
+
+
+_NAME_WIDTH = max(map(len, PART_TEXTS))
+TEXT_AT = 12 + 1 + 9 + 2 + _NAME_WIDTH + 2
+"""Where in a row it says what the part is."""
 
 
 @dataclass(frozen=True)

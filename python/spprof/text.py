@@ -8,6 +8,7 @@ from __future__ import annotations
 
 _SIZES = (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40))
 _TIMES = (("ns", 1), ("µs", 10**3), ("ms", 10**6), ("s", 10**9))
+_DIGITS_MOST = 18
 _NANOSECONDS = {"nanoseconds": 1, "microseconds": 10**3, "milliseconds": 10**6, "seconds": 10**9}
 
 
@@ -59,6 +60,15 @@ def share_text(part: int, whole: int) -> str:
         return "< 0.1 %"
     text = f"{tenths / 10:.1f}" if tenths < 1000 else str(_rounded(100 * abs(part), whole))
     return f"{_sign(part)}{text} %"
+
+
+def whole_number(text: str | None) -> int | None:
+    """The number that a text of a file is, digits with a sign or without; None: it is none, or one of more digits than
+    any counter has: files come from anybody, and Python refuses to read numbers of thousands."""
+    if text is None or len(text) > _DIGITS_MOST:
+        return None
+    digits = text[text.startswith("-") :]
+    return int(text) if digits.isascii() and digits.isdecimal() else None
 
 
 def percent(part: int, whole: int) -> float:

@@ -697,6 +697,7 @@ def test_help_ends_with_three_examples_that_are_understood(verb: str):
         ("table", "heap.pb.gz"),
         ("tree", "heap.pb.gz"),
         ("imports", "heap.pb.gz"),
+        ("rss", "heap.pb.gz"),
         ("stats", "heap.pb.gz"),
     ],
     ids="-".join,
@@ -704,10 +705,11 @@ def test_help_ends_with_three_examples_that_are_understood(verb: str):
 def test_the_installed_command_does_what_the_module_does(heap: NaiveHeap, tmp_path: Path, words: tuple[str, ...]):
     """A process that is called spprof keeps nothing of the package ahead."""
     said = []
+    snapshot = heap.snapshot()
     for number, command in enumerate(([sys.executable, "-m", "spprof"], [Path(sys.executable).parent / "spprof"])):
         folder = tmp_path / str(number)
         folder.mkdir()
-        heap.snapshot().save(folder / "heap.pb.gz")
+        snapshot.save(folder / "heap.pb.gz")
         finished = subprocess.run(
             [*command, *words], cwd=folder, capture_output=True, timeout=TIMEOUT_SECONDS, check=False
         )

@@ -6,6 +6,8 @@ from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.paths import paths_of, paths_of_sites
+from spprof.analysis.residency import IN_FILES as BY_VERB
+from spprof.analysis.residency import lines_of
 from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_site
 from spprof.cli.arguments import format_of_output, seen_from
 from spprof.cli.terminal import say, shell_word
@@ -53,6 +55,7 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
     )
     yield from _top_sites(taken)
     yield from heap_text.mapped_lines(taken, _TOP)
+    yield from lines_of(taken.resident, BY_VERB)
     yield from taken.notes.sentences()
     if taken.longest_rate_bytes > rate_kb * 1024:
         yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"

@@ -9,6 +9,7 @@ from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE, explanation
 from spprof.analysis.notes import NOTABLE_BYTES, is_notable, notes_of
 from spprof.analysis.paths import paths_of
+from spprof.analysis.residency import lines_of_file
 from spprof.analysis.site_table import RESIDENT, SiteTable, interval, own, own_share, told_ways, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
@@ -86,6 +87,7 @@ def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
         terminal.line(table.numbers(sums) + terminal.fitted(visible(told), table.width))
     if len(rows) > arguments.rows:
         terminal.line(f"{len(rows) - arguments.rows} more; -n {len(rows)} shows all", "faint")
+    _tell_size(terminal, tally)
     tell_notes(terminal, tally.profile)
     return 0
 
@@ -145,6 +147,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     if not rows:
         tell_reasons(terminal, tally)
         _tell_mapped(terminal, tally)
+        _tell_size(terminal, tally)
         tell_notes(terminal, tally.profile)
         return
     table, paths = _table(tally, terminal), paths_of(tally.profile)
@@ -157,7 +160,15 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     tell_reasons(terminal, tally)
     _tell_peak(terminal, tally)
     _tell_mapped(terminal, tally)
+    _tell_size(terminal, tally)
     tell_notes(terminal, tally.profile)
+
+
+def _tell_size(terminal: Terminal, tally: Tally) -> None:
+    """Beside what is held when the file was written, how large the process was."""
+    if tally.value_type in _SAMPLES:
+        for line in lines_of_file(tally.profile):
+            terminal.paragraph(line)
 
 
 def _tell_peak(terminal: Terminal, tally: Tally) -> None:

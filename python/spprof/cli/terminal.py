@@ -47,13 +47,23 @@ class Terminal:
             text = text[: self.columns]
         print(f"{_STYLES[style]}{text}{_PLAIN}" if style and self._has_colour else text, file=self._stream)
 
-    def paragraph(self, text: str) -> None:
-        """Writes a sentence, on several lines where the terminal is narrow."""
+    def paragraph(self, text: str, indent: int = 0) -> None:
+        """Writes a sentence, on several lines where the terminal is narrow; those behind the first begin ``indent``
+        characters further right where that leaves room."""
         if self.columns is not None:
             import textwrap
 
-            text = textwrap.fill(text, self.columns)
+            further = indent if self.columns - indent >= _SITE_COLUMNS_MIN else 0
+            text = textwrap.fill(text, self.columns, subsequent_indent=" " * further)
         print(text, file=self._stream)
+
+    def can_write(self, text: str) -> bool:
+        """Whether the reader's encoding has these characters."""
+        try:
+            text.encode(self._stream.encoding or "ascii")
+        except (UnicodeEncodeError, LookupError):
+            return False
+        return True
 
     def leaves_room(self, used: int) -> bool:
         """Whether a name is still one behind ``used`` characters."""

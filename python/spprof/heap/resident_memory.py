@@ -18,9 +18,9 @@ from bisect import bisect_right
 
 from spprof import _engine
 from spprof.heap.mapped import NOT_KNOWN
-from spprof.records import NamedTuple, suppress
-from spprof.results import ResidentMemory, ResidentPart
-from spprof.text import human_bytes
+from spprof.pprof.resident import parts_of
+from spprof.records import NamedTuple, replace, suppress
+from spprof.results import ResidentMemory, UnclaimedMemory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ _STACK_TAIL = 4096
 """Bytes above a thread's own address (``pthread_self()``) that are its stack's, too: libc's record of the thread."""
 _GUARD_MAX = 1 << 20
 _HEAP, _STACK = "[heap]", "[stack]"
+_NAMED = "[anon:"
 _WORDS = struct.Struct("=QQ")
-_NOTABLE = 16 << 20
-"""Bytes from which a part is worth a remedy."""
-_HEAPS_USUAL = 4
+_UNCLAIMED_TOLD = 5
+_UNCLAIMED_TRIED = 32
+"""Of the largest regions that are left it is worked out what malloc has in them."""
 
 
 class Region(NamedTuple):
@@ -53,8 +54,18 @@ class Region(NamedTuple):
 
     @property
     def is_nameless(self) -> bool:
-        """Private memory without a file."""
-        return not self.path and self.permissions.startswith("rw-p")
+        """Private memory without a file. Programs may give it names, as CPython 3.15 does with its arenas."""
+        return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Memory of no kind that a part is made of: of code that was made at run time, of drivers."""
+        return not (self.is_nameless or self.path.startswith("/") or self.path in (_HEAP, _STACK))
+
+    @property
+    def called(self) -> str:
+        """Its name for people."""
+        return self.path or f"anonymous, {self.permissions}"
 
 
 def regions() -> list[Region]:
@@ -137,22 +148,47 @@ def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
         + [(one.start, one.end - one.start, True) for one in every if one.path == _HEAP]
     )
-    rss = _status_bytes("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     if sums is not None:
         parts["native_blocks"] = sums["heap_resident"] - sums["free_resident"] + sums["mapped_resident"]
         parts["malloc_free"] = sums["free_resident"]
-    remedies = _remedies(parts, sums)
-    found = tuple(ResidentPart(name, size, remedies.get(name)) for name, size in parts.items())
+    numbers = _status()
+    rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
+    unexplained = rss - sum(parts.values())
     used, limit = _cgroup()
-    return ResidentMemory(
+    found = ResidentMemory(
         rss,
         sum(one.pss for one in every),
         sum(one.swap for one in every),
         used,
         limit,
-        tuple(sorted(found, key=lambda part: -part.bytes)),
-        rss - sum(parts.values()),
+        parts_of(parts, sums["returnable"] if sums else 0, sums["heaps"] if sums else 0),
+        unexplained,
+        sums["returnable"] if sums else 0,
+        sum(one.lazy_free for one in every),
+        numbers.get("RssAnon") or sum(one.rss for one in every if not one.path.startswith("/")),
+        numbers.get("Threads", 0),
+        sums["heaps"] if sums else 0,
     )
+    return found if found.is_explained else replace(found, unclaimed=_unclaimed(every, nameless, taken))
+
+
+def _unclaimed(
+    every: Sequence[Region], nameless: Sequence[tuple[int, int]], taken: _Taken
+) -> tuple[UnclaimedMemory, ...]:
+    """The largest regions, or what is left of them, that neither malloc nor a part before it has."""
+    left = [UnclaimedMemory(one.called, one.rss) for one in every if one.is_unclaimed and one.rss]
+    stretches = [(_resident(start, end), start, end) for one in nameless for start, end in taken.left_of(*one)]
+    for resident, start, end in sorted(stretches, reverse=True)[:_UNCLAIMED_TRIED]:
+        of_malloc = _engine.malloc_sums([(start, end - start, False)])
+        if of_malloc is not None:
+            resident -= of_malloc["heap_resident"] + of_malloc["mapped_resident"]
+        left.append(UnclaimedMemory(_called(every, start), resident))
+    left.sort(key=lambda one: -one.bytes)
+    return tuple(one for one in left[:_UNCLAIMED_TOLD] if one.bytes > 0)
+
+
+def _called(every: Sequence[Region], address: int) -> str:
+    return next(one.called for one in every if one.start <= address < one.end)
 
 
 def _joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
@@ -244,37 +280,28 @@ def _resident(start: int, end: int) -> int:
 # ---- What gives memory back
 
 
-def _remedies(parts: dict[str, int], sums: _engine.MallocSums | None) -> dict[str, str]:
-    remedies: dict[str, str] = {}
-    if sums is not None and parts["malloc_free"] >= _NOTABLE:
-        back = human_bytes(sums["returnable"])
-        remedies["malloc_free"] = f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {back}"
-        if sums["heaps"] > _HEAPS_USUAL:
-            remedies["malloc_free"] += f"; MALLOC_ARENA_MAX=2 keeps {sums['heaps']} heaps from coming into being"
-    if parts.get("pymalloc_free", 0) >= _NOTABLE:
-        remedies["pymalloc_free"] = (
-            "nothing gives it back while a block of each arena is in use; new small objects of Python use it first"
-        )
-    return remedies
-
-
 def trim() -> int:
     """Has malloc give back what it keeps; returns by how many bytes the process has become smaller, 0 or more."""
-    before = _status_bytes("VmRSS")
+    before = _status().get("VmRSS", 0)
     _engine.trim_malloc()
-    return max(before - _status_bytes("VmRSS"), 0)
+    return max(before - _status().get("VmRSS", 0), 0)
 
 
 # ---- Words of the kernel's
 
 
-def _status_bytes(name: str) -> int:
+def _status() -> dict[str, int]:
+    """What the kernel tells of the process in numbers: sizes in bytes; nothing where it cannot be read."""
+    found: dict[str, int] = {}
     with suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
         for line in file:
             key, _, value = line.partition(":")
-            if key == name:
-                return int(value.split()[0]) * 1024
-    return 0
+            if key in _NUMBERS:
+                found[key] = int(value.split()[0]) * (1024 if value.rstrip().endswith("kB") else 1)
+    return found
+
+
+_NUMBERS = ("VmRSS", "RssAnon", "Threads")
 
 
 def _cgroup() -> tuple[int | None, int | None]:

@@ -30,7 +30,7 @@ from spprof.on_demand import module
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.profile import ALLOC_TYPES, PEAK_SPACE, PEAK_TYPES
 from spprof.pprof.shortages import Shortages, dropped_of
-from spprof.records import cached_property, dataclass, replace
+from spprof.records import cached_property, dataclass, replace, suppress
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
 from spprof.symbolize.stacks import KeptStacks
@@ -128,6 +128,12 @@ class HeapSnapshot(HeapSamples):
     def _resident(self) -> ResidentMemory | None:
         return with_reserve(resident_memory.measure, self.mapped)
 
+    def _resident_or_not(self) -> ResidentMemory | None:
+        """The same; None also where no memory is left to work it out: the rest is still worth saving."""
+        with suppress(MemoryError):
+            return self.resident
+        return None
+
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
         """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.
 
@@ -165,11 +171,11 @@ class HeapSnapshot(HeapSamples):
 
     def to_pprof(self, notes: dict[str, str] | None = None) -> Profile:
         """Return the snapshot as the profile that a pprof file holds. ``notes`` become comments."""
-        return with_reserve(profile_of, self, notes)
+        return with_reserve(profile_of, self, notes, None, self._resident_or_not())
 
     def __str__(self) -> str:
         """A table of the ten top sites with their intervals, and the total."""
-        return with_reserve(text.render, self)
+        return with_reserve(text.render, self, self._resident_or_not())
 
     def __repr__(self) -> str:
         low, high = self.heap_bytes_interval()

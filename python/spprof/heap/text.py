@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spprof.analysis import residency
 from spprof.analysis.explanation import IN_PYTHON, explanation
 from spprof.analysis.notes import is_notable
 from spprof.analysis.paths import paths_of_sites
@@ -16,17 +17,19 @@ if TYPE_CHECKING:
     from spprof.analysis.explanation import Remedies
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples
+    from spprof.results import ResidentMemory
 
 _ROWS = 10
 _TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLES))
 _WITH_RESIDENT = SiteTable((own("bytes", "estimate"), interval("bytes"), RESIDENT, OBJECTS, SAMPLES))
 
 
-def render(samples: HeapSamples) -> str:
-    """The table that ``print(snapshot)`` shows."""
+def render(samples: HeapSamples, memory: ResidentMemory | None) -> str:
+    """The table that ``print(snapshot)`` shows. ``memory``: what of the process was in memory, where that is known."""
     mapped = mapped_lines(samples, _ROWS)
     said = reasons(samples, IN_PYTHON)
-    return "\n".join([headline(samples), *_sites(samples), *mapped, *said, *samples.notes.sentences()])
+    size = residency.lines_of(memory, residency.IN_PYTHON)
+    return "\n".join([headline(samples), *_sites(samples), *mapped, *size, *said, *samples.notes.sentences()])
 
 
 def render_peak(peak: HeapEstimates) -> str:

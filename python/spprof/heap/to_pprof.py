@@ -22,7 +22,7 @@ from spprof.analysis.sample_weights import EVERY_ALLOCATION, absent_of, weight
 from spprof.analysis.sites import rounded
 from spprof.heap.mapped import drawn_at
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
-from spprof.pprof import pools
+from spprof.pprof import pools, resident
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples, PeakSums, SiteTotals
     from spprof.pprof.mappings import ModuleRecord
-    from spprof.results import Mapping
+    from spprof.results import Mapping, ResidentMemory
 
 _GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
 _NO_BIRTH = -1
@@ -73,11 +73,15 @@ def _counts(groups: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], int]:
 
 
 def profile_of(
-    samples: HeapSamples, notes: dict[str, str] | None = None, modules: Sequence[ModuleRecord] | None = None
+    samples: HeapSamples,
+    notes: dict[str, str] | None = None,
+    modules: Sequence[ModuleRecord] | None = None,
+    memory: ResidentMemory | None = None,
 ) -> Profile:
     """The profile of ``samples``. ``notes`` become comments, ``key: text``, after those that every profile has.
 
-    ``modules``: the objects in which native frames lie, the engine's where None.
+    ``modules``: the objects in which native frames lie, the engine's where None. ``memory``: what of the process was in
+    memory, where that is known.
     """
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
@@ -92,6 +96,7 @@ def profile_of(
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
         *pools.comments(samples.pools).items(),
+        *resident.comments(resident.Residency(memory) if memory else None).items(),
     ]
     return Profile(
         sample_types=rows.types,

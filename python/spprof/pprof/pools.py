@@ -6,6 +6,7 @@ library's count ─► MemoryPool ─► comment "pool_arrow_mimalloc: 317719808
 from __future__ import annotations
 
 from spprof.results import MemoryPool
+from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,10 +28,11 @@ def pools_of(profile: Profile) -> Pools:
     """The pools that the comments of a heap profile tell of."""
     pools = []
     for comment in profile.comments if profile.is_heap else ():
-        key, colon, text = comment.partition(": ")
+        key, _, text = comment.partition(": ")
         library, underscore, allocator = key[len(_PREFIX) :].partition("_")
-        if colon and underscore and is_pool(comment) and text.isdecimal():
-            pools.append(MemoryPool(library, allocator, int(text)))
+        size = whole_number(text)
+        if underscore and is_pool(comment) and size is not None and size >= 0:
+            pools.append(MemoryPool(library, allocator, size))
     return tuple(pools)
 
 

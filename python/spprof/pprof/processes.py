@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from spprof.pprof.profile import PID, Label
 from spprof.records import NamedTuple, replace
+from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def free_name(name: str, mark: int, named: dict[str, int]) -> str:
 
 def pid_label(name: str) -> Label:
     """The label of what that process allocated: a number, by which viewers can choose, wherever it is one."""
-    return Label(PID, None, int(name)) if name.isdecimal() else Label(PID, name)
+    number = whole_number(name)
+    return Label(PID, None, number) if number is not None and number >= 0 else Label(PID, name)
 
 
 def name_in(labels: Iterable[Label]) -> str | None:
@@ -109,9 +111,10 @@ def programs_of(profile: Profile) -> dict[str, Program]:
     found: dict[str, list[Program]] = {}
     for _, text in program_comments([profile]):
         pid, _, rest = text.partition(" ")
-        parent, _, name = rest.partition(" ")
-        if parent.isdecimal():
-            found.setdefault(pid, []).append(Program(int(parent), name))
+        text, _, name = rest.partition(" ")
+        parent = whole_number(text)
+        if parent is not None and parent >= 0:
+            found.setdefault(pid, []).append(Program(parent, name))
     return {pid: programs[0] for pid, programs in found.items() if len(programs) == 1}
 
 

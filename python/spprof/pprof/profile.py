@@ -16,6 +16,7 @@ from itertools import chain
 
 from spprof.records import NamedTuple, cached_property, dataclass, field, replace
 from spprof.results import Frame
+from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -266,14 +267,13 @@ class Profile:
     def profiler_bytes(self) -> int:
         """What the profiler itself held, estimated; in no value."""
         text = self.note(PROFILER_BYTES) if self.is_heap else None
-        return int(text) if text and text.isdecimal() else 0
+        return max(whole_number(text) or 0, 0)
 
     @property
     def longest_rate(self) -> int:
         """Of a heap profile the longest mean bytes between samples that was in force; 0: every allocation, always."""
         text = self.note(LONGEST_RATE) if self.is_heap else None
-        noted = int(text) if text and text.isdecimal() else 0
-        return max(noted, self.period if self.period > 1 else 0)
+        return max(whole_number(text) or 0, self.period if self.period > 1 else 0)
 
     def note(self, key: str) -> str | None:
         """The text of the comment ``key: text``, where there is one."""

@@ -6,6 +6,7 @@ engine's counters ─► Shortages ─► comments "evicted_stacks: 12", … ─
 from __future__ import annotations
 
 from spprof.records import NamedTuple
+from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,13 +63,14 @@ def shortages_of(profile: Profile) -> Shortages:
     found: dict[str, int] = {}
     dropped: dict[str, int] = {}
     for comment in profile.comments if profile.is_heap else ():
-        key, colon, text = comment.partition(": ")
-        if not colon or not text.isdecimal():
+        key, _, text = comment.partition(": ")
+        number = whole_number(text)
+        if number is None or number < 0:
             continue
         if key in _NUMBERS:
-            found[key] = int(text)
+            found[key] = number
         elif key.startswith(_DROPPED):
-            dropped[key[len(_DROPPED) :]] = int(text)
+            dropped[key[len(_DROPPED) :]] = number
     return Shortages(**found, dropped=dropped_of(dropped))
 
 

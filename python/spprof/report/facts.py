@@ -6,7 +6,7 @@ import time
 
 from spprof.analysis.notes import notes_of
 from spprof.pprof.profile import TIMES
-from spprof.text import amount, sampling_text, visible
+from spprof.text import amount, sampling_text, visible, whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
     facts = [("stacks", str(len({sample.stack for sample in profile.samples})))]
     if (profile.is_heap and profile.period > 0) or profile.period > 1:
         facts.append(("sampled", period_text(profile)))
-    peak = profile.note("peak_heap_bytes")
-    if peak is not None and peak.isdigit():
-        facts.append(("peak", amount(int(peak), "bytes")))
+    peak = whole_number(profile.note("peak_heap_bytes"))
+    if peak is not None:
+        facts.append(("peak", amount(peak, "bytes")))
     facts += [("note", sentence) for sentence in notes_of(profile).sentences()]
     taken = time_text(profile)
     if taken is not None:

@@ -1,0 +1,65 @@
+"""The size of the process beside the numbers of its heap, in one line: RSS, and what of it is free but kept.
+
+snapshot ─► ResidentMemory ─┐
+file     ─► Residency ──────┴─► line
+"""
+
+from __future__ import annotations
+
+from spprof.pprof.resident import Residency, residency_of
+from spprof.text import human_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spprof.pprof.profile import Profile
+    from spprof.results import ResidentMemory
+
+_FREE = {"malloc_free": "by malloc", "pymalloc_free": "in Python's pools"}
+_NOTABLE_BYTES = 16 << 20
+_NOTABLE_SHARE = 20
+"""Free memory is spoken of from so many bytes on, if it is a twentieth of RSS or more."""
+
+IN_PYTHON = "snapshot.resident has every part"
+IN_FILES = "spprof rss lists every part"
+
+
+def lines_of(memory: ResidentMemory | None, where: str) -> Iterator[str]:
+    """One line, none where nothing is known. ``where``: the reader finds every part."""
+    if memory is not None:
+        yield _line(Residency(memory), where)
+
+
+def lines_of_file(profile: Profile) -> Iterator[str]:
+    """The same of a file."""
+    found = residency_of(profile)
+    if found is not None:
+        yield _line(found, IN_FILES)
+
+
+def whose(residency: Residency) -> str:
+    """Of which processes it is, where it is a sum."""
+    if residency.missing:
+        return f", of {residency.measured} of {residency.measured + residency.missing} files"
+    return f", of {residency.measured} files" if residency.measured > 1 else ""
+
+
+def _line(residency: Residency, where: str) -> str:
+    memory = residency.memory
+    told = [f"in memory (RSS): {human_bytes(memory.rss_bytes)}{whose(residency)}", *_free(memory)]
+    if not memory.is_explained:
+        told.append(f"unexplained: {human_bytes(memory.unexplained_bytes)}")
+    return "; ".join([*told, where])
+
+
+def _free(memory: ResidentMemory) -> Iterator[str]:
+    """What is free but kept, where that is notable."""
+    for name, holder in _FREE.items():
+        size = memory.part(name)
+        if size < _NOTABLE_BYTES or size * _NOTABLE_SHARE < memory.rss_bytes:
+            continue
+        text = f"free but kept {holder}: {human_bytes(size)}"
+        if name == "malloc_free":
+            text += f", of which memprof.trim() would give back {human_bytes(memory.returnable_bytes)}"
+        yield text

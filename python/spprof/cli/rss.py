@@ -1,0 +1,114 @@
+"""``spprof rss``: every part of what a process has in memory, and what gives it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spprof.analysis.residency import whose
+from spprof.cli.arguments import add_json_argument, print_json
+from spprof.cli.inputs import add_file_arguments, read_sum
+from spprof.cli.terminal import Terminal
+from spprof.pprof.profile import RESIDENT_SPACE, ProfileError
+from spprof.pprof.resident import residency_of
+from spprof.results import TEXT_AT, UNEXPLAINED
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from spprof.pprof.resident import Residency
+    from spprof.results import ResidentMemory
+
+EXAMPLES = (
+    ("spprof rss heap.pb.gz", "what the process had in memory: used, free but kept, mapped, stacks, files"),
+    ("spprof rss profiles/", "the same of all workers together"),
+    ("spprof rss --json heap.pb.gz", "for a script"),
+)
+
+_BAR_MAX = 100
+_SIGNS, _ASCII_SIGNS = "█▓▒░▚▞▙▟▛▜", "#=+-o*%@x&"
+_LEAST_SHARE = 0.01
+"""Of the bar: what is less is part of the rest."""
+_REST, _REST_NAME = ".", "the rest"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_file_arguments(parser)
+    add_json_argument(parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    profile = read_sum(arguments)
+    found = residency_of(profile)
+    if found is None:
+        raise ProfileError(
+            f"{visible(arguments.files[0])}: it does not tell what was in memory; heap profiles of spprof on Linux do "
+            f"where /proc can be read"
+        )
+    if arguments.json:
+        print_json(_document(found))
+    else:
+        _print(found, Terminal(), RESIDENT_SPACE in profile.sample_types)
+    return 0
+
+
+def _print(residency: Residency, terminal: Terminal, has_lines: bool) -> None:
+    memory = residency.memory
+    terminal.paragraph(memory.headline() + whose(residency))
+    columns = terminal.columns
+    if columns is not None:
+        for line in bar(memory, min(columns, _BAR_MAX), _SIGNS if terminal.can_write(_SIGNS) else _ASCII_SIGNS):
+            terminal.line(line)
+    for row in memory.rows():
+        terminal.paragraph(row, TEXT_AT)
+    for sentence in memory.sentences():
+        terminal.paragraph(sentence)
+    if residency.measured > 1:
+        terminal.paragraph("pages that several processes share count for each of them in RSS, and once in PSS")
+    if has_lines:
+        terminal.paragraph("the lines that hold what is used: spprof table --view resident")
+
+
+def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:
+    """One bar of ``width`` characters for all that is in memory, each part with a character of its own, and the
+    legend. Parts that come to more than RSS are shown by their share of the parts."""
+    sizes = [(part.name, part.bytes) for part in memory.parts] + [(UNEXPLAINED, max(memory.unexplained_bytes, 0))]
+    whole = sum(size for _, size in sizes)
+    shown = [(name, size) for name, size in sizes if size >= _LEAST_SHARE * whole > 0][: len(signs)]
+    rest = whole - sum(size for _, size in shown)
+    stretches = list(zip(signs, shown)) + ([(_REST, (_REST_NAME, rest))] if rest else [])
+    if not stretches:
+        return []
+    cells = _cells([size for _, (_, size) in stretches], width)
+    legend = [f"{sign} {name}" for sign, (name, _) in stretches]
+    return ["".join(sign * count for (sign, _), count in zip(stretches, cells)), *_wrapped(legend, width)]
+
+
+def _cells(sizes: Sequence[int], width: int) -> list[int]:
+    """How many of ``width`` characters each size has: the ends of the stretches are rounded, so the sum is exact."""
+    whole = sum(sizes)
+    ends = [0]
+    for size in sizes:
+        ends.append(ends[-1] + size)
+    places = [(2 * end * width + whole) // (2 * whole) for end in ends]
+    return [end - start for start, end in zip(places, places[1:])]
+
+
+def _wrapped(words: Sequence[str], width: int) -> list[str]:
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + 2 + len(word) > width:
+            lines.append("")
+        lines[-1] += f"  {word}" if lines[-1] else word
+    return lines
+
+
+def _document(residency: Residency) -> dict[str, object]:
+    memory = residency.memory
+    return {
+        "schema": "spprof-rss-1",
+        "measured": residency.measured,
+        "missing": residency.missing,
+        **memory.document(),
+    }

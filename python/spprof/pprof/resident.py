@@ -1,0 +1,168 @@
+"""What of a process was in memory, as comments of a file; of several files that are merged, added up.
+
+measured ─► ResidentMemory ─► comments "resident_rss: 363921408", "resident_part_files: 9437184", … ─► Residency
+"""
+
+from __future__ import annotations
+
+from spprof.records import NamedTuple
+from spprof.results import ResidentMemory, ResidentPart, UnclaimedMemory
+from spprof.text import human_bytes, visible, whole_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from spprof.pprof.profile import Profile
+
+_PREFIX = "resident_"
+_PART = "part_"
+_UNCLAIMED = "unclaimed"
+_NUMBERS = {
+    "rss": "rss_bytes",
+    "pss": "pss_bytes",
+    "swap": "swap_bytes",
+    "cgroup": "cgroup_bytes",
+    "cgroup_limit": "cgroup_limit_bytes",
+    "unexplained": "unexplained_bytes",
+    "returnable": "returnable_bytes",
+    "lazy_free": "lazy_free_bytes",
+    "anonymous": "anonymous_bytes",
+    "threads": "threads",
+    "heaps": "malloc_heaps",
+}
+"""Comments, without their prefix, and what they tell."""
+
+_OF_CGROUP = ("cgroup_bytes", "cgroup_limit_bytes")
+_MEASURED, _MISSING = "measured", "missing"
+_UNCLAIMED_KEPT = 5
+
+_NOTABLE = 16 << 20
+"""Bytes from which a part is worth a remedy."""
+_HEAPS_USUAL = 4
+_POOLS_KEEP = "nothing gives it back while a block of each arena is in use; new small objects of Python use it first"
+
+
+class Residency(NamedTuple):
+    """What a file tells of the memory of its process; of a merged file, of all of them."""
+
+    memory: ResidentMemory
+    measured: int = 1
+    """How many files it is the sum of."""
+    missing: int = 0
+    """How many more were merged that tell nothing."""
+
+
+def parts_of(sizes: Mapping[str, int], returnable: int, heaps: int) -> tuple[ResidentPart, ...]:
+    """The parts with what gives them back, largest first. ``returnable``: whole pages that malloc keeps free;
+    ``heaps``: how many malloc has."""
+    parts = [ResidentPart(name, size, _remedy(name, size, returnable, heaps)) for name, size in sizes.items()]
+    return tuple(sorted(parts, key=lambda part: -part.bytes))
+
+
+def _remedy(name: str, size: int, returnable: int, heaps: int) -> str | None:
+    if size < _NOTABLE:
+        return None
+    if name == "malloc_free":
+        keeps = f"; MALLOC_ARENA_MAX=2 keeps {heaps} heaps from coming into being" if heaps > _HEAPS_USUAL else ""
+        back = human_bytes(returnable)
+        return (
+            f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {back}; the rest shares its pages "
+            f"with blocks in use, or is kept for the next request{keeps}"
+        )
+    return _POOLS_KEEP if name == "pymalloc_free" else None
+
+
+# ---- Comments
+
+
+def comments(residency: Residency | None) -> dict[str, str]:
+    """The comments of a file, by their keys; none where nothing is known."""
+    if residency is None:
+        return {}
+    memory = residency.memory
+    found: dict[str, int | None] = {key: getattr(memory, name) for key, name in _NUMBERS.items()}
+    found.update({_PART + part.name: part.bytes for part in memory.parts})
+    if (residency.measured, residency.missing) != (1, 0):
+        found.update({_MEASURED: residency.measured, _MISSING: residency.missing})
+    texts = {key: str(value) for key, value in found.items() if value is not None}
+    if memory.unclaimed:
+        texts[_UNCLAIMED] = "; ".join(f"{one.bytes} {_one_word(one.name)}" for one in memory.unclaimed)
+    return {_PREFIX + key: text for key, text in texts.items()}
+
+
+def _one_word(name: str) -> str:
+    """A name in which the list of regions does not end."""
+    return visible(name, ";")
+
+
+def residency_of(profile: Profile) -> Residency | None:
+    """What the comments of a heap profile tell; None: nothing."""
+    if not profile.is_heap:
+        return None
+    texts: dict[str, str] = {}
+    for comment in filter(is_residency, profile.comments):
+        key, _, text = comment.partition(": ")
+        texts[key[len(_PREFIX) :]] = text
+    numbers = {key: number for key, text in texts.items() if (number := whole_number(text)) is not None}
+    if "rss" not in numbers:
+        return None
+    sizes = {key[len(_PART) :]: size for key, size in numbers.items() if key.startswith(_PART)}
+    fields: dict[str, Any] = {name: numbers.get(key, 0) for key, name in _NUMBERS.items()}
+    fields.update({name: numbers.get(name[: -len("_bytes")]) for name in _OF_CGROUP})
+    memory = _memory(fields, sizes, _unclaimed(texts))
+    return Residency(memory, numbers.get(_MEASURED, 1), numbers.get(_MISSING, 0))
+
+
+def _memory(fields: dict[str, Any], sizes: Mapping[str, int], unclaimed: tuple[UnclaimedMemory, ...]) -> ResidentMemory:
+    parts = parts_of(sizes, fields["returnable_bytes"], fields["malloc_heaps"])
+    return ResidentMemory(parts=parts, unclaimed=unclaimed, **fields)
+
+
+def _unclaimed(texts: Mapping[str, str]) -> tuple[UnclaimedMemory, ...]:
+    found = []
+    for one in texts.get(_UNCLAIMED, "").split("; "):
+        text, _, name = one.partition(" ")
+        size = whole_number(text)
+        if size is not None:
+            found.append(UnclaimedMemory(name, size))
+    return tuple(found)
+
+
+def is_residency(comment: str) -> bool:
+    """Whether a comment is one of ``comments``."""
+    return comment.startswith(_PREFIX) and ": " in comment
+
+
+# ---- Merging
+
+
+def summed(several: Iterable[Residency | None]) -> Residency | None:
+    """Those of files that are merged: sizes add up, pages that processes share counting for each in RSS and once in
+    PSS. What a control group uses is told where all have the same limit, and so most likely the same group."""
+    every = list(several)
+    found = [one for one in every if one is not None]
+    if not found:
+        return None
+    sizes: dict[str, int] = {}
+    regions: dict[str, int] = {}
+    for one in found:
+        for part in one.memory.parts:
+            sizes[part.name] = sizes.get(part.name, 0) + part.bytes
+        for region in one.memory.unclaimed:
+            regions[region.name] = regions.get(region.name, 0) + region.bytes
+    largest = sorted((UnclaimedMemory(*region) for region in regions.items()), key=lambda one: -one.bytes)
+    fields: dict[str, Any] = {name: sum(getattr(one.memory, name) or 0 for one in found) for name in _NUMBERS.values()}
+    fields["malloc_heaps"] = max(one.memory.malloc_heaps for one in found)
+    fields.update(_cgroup(found))
+    memory = _memory(fields, sizes, tuple(largest[:_UNCLAIMED_KEPT]))
+    missing = sum(1 if one is None else one.missing for one in every)
+    return Residency(memory, sum(one.measured for one in found), missing)
+
+
+def _cgroup(found: list[Residency]) -> dict[str, int | None]:
+    limits = {one.memory.cgroup_limit_bytes for one in found}
+    used = [one.memory.cgroup_bytes for one in found if one.memory.cgroup_bytes is not None]
+    is_one = len(found) == 1 or (len(limits) == 1 and None not in limits)
+    return dict(zip(_OF_CGROUP, (max(used), limits.pop()) if is_one and used else (None, None)))
