@@ -116,6 +116,7 @@ PART_TEXTS = {
     "thread_stacks": "stacks of threads",
     "files": "code and data of the program and its libraries",
     "profiler": "the profiler's own tables",
+    "unexplained": "RSS less all parts",
 }
 """What the parts are, for people; a part that is not listed is called by its name."""
 
@@ -198,7 +199,7 @@ class ResidentMemory:
                 lines.append(self._row(part.name, part.bytes, PART_TEXTS.get(part.name, "")))
                 if part.remedy:
                     lines.append(" " * TEXT_AT + part.remedy)
-        lines.append(self._row(UNEXPLAINED, self.unexplained_bytes, "RSS less all parts"))
+        lines.append(self._row(UNEXPLAINED, self.unexplained_bytes, PART_TEXTS[UNEXPLAINED]))
         return lines
 
     def _row(self, name: str, size: int, what: str) -> str:

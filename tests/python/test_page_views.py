@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 from naive_heap import native_frame, python_frame, random_heap
-from pages import DECODE, LOAD, MAIN, SERVE, SMALL, Shown, click_box, heap, names, opened, sample
+from pages import DECODE, LOAD, MAIN, MIB, SERVE, SMALL, Shown, click_box, heap, names, opened, sample
 from pages import text as text_of
 from spprof.analysis.by_site import Tally
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.profile import HEAP_TYPES, Location, Profile
+from spprof.pprof.resident import Residency, comments, parts_of
 from spprof.report.build import difference_of, report_of
 from spprof.report.model import Excerpt, Report
+from spprof.results import ResidentMemory
 from test_report import HOSTILE
 from viewers import chromium
 
@@ -392,3 +394,40 @@ def test_hostile_source_is_text(show: Shown):
     tab = opened(show, report, before="window.alert = () => { throw new Error('it ran'); }")
     assert source_shown(tab)[0] == [f"{40 + at}{line}" for at, line in enumerate(lines)]
     assert tab.run("[document.images.length, document.querySelectorAll('main script').length]") == [0, 0]
+
+
+# ---- What was in memory
+
+
+def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
+    sizes = {"malloc_free": 60 * MIB, "native_blocks": 30 * MIB, "files": 10 * MIB, "<b>": MIB, "mapped": 0}
+    parts = parts_of(sizes, 50 * MIB, 1)
+    memory = ResidentMemory(100 * MIB, 100 * MIB, 0, None, None, parts, -MIB, 50 * MIB, 0, 100 * MIB)
+    tab = opened(show, report_of(SMALL.with_notes(comments(Residency(memory)))))
+    widths = tab.run(
+        "[...document.querySelectorAll('#memory-bar span')].map((one) => [one.dataset.part, one.style.width])"
+    )
+    assert [(name, round(float(width[:-1]), 1)) for name, width in widths] == [
+        ("malloc_free", 59.4), ("native_blocks", 29.7), ("files", 9.9), ("<b>", 1.0),
+    ]  # fmt: skip
+    bar = tab.run("document.querySelector('#memory-bar').getBoundingClientRect().width")
+    drawn = tab.run(
+        "[...document.querySelectorAll('#memory-bar span')].map((one) => one.getBoundingClientRect().width)"
+    )
+    assert sum(drawn) == pytest.approx(bar, abs=1)
+    label = tab.run("document.querySelector('#memory-bar').ariaLabel")
+    assert label == "malloc_free 60.0 MiB, native_blocks 30.0 MiB, files 10.0 MiB, <b> 1.0 MiB, unexplained -1.0 MiB"
+    rows = tab.run("[...document.querySelectorAll('#memory-parts li')].map((one) => one.textContent)")
+    assert rows[0].startswith("60.0 MiB malloc_free60.0 %malloc_trim(0), as spprof.memprof.trim() calls it, would")
+    assert rows[1:] == [
+        "30.0 MiB native_blocks30.0 %",
+        "10.0 MiB files10.0 %",
+        "1.0 MiB <b>1.0 %",
+        "-1.0 MiB unexplained-1.0 %",
+    ]
+    assert tab.run("document.querySelector('#memory').hidden") is False
+
+
+def test_a_page_without_it_shows_no_bar(show: Shown):
+    tab = opened(show, report_of(SMALL))
+    assert tab.run("document.querySelector('#memory').hidden") is True

@@ -21,6 +21,7 @@ from spprof.pprof.profile import Location, Profile, Sample, ValueType
 from spprof.report.build import difference_of, report_of
 from spprof.report.model import Report
 from spprof.report.page import written
+from spprof.results import PART_TEXTS
 from test_report import HOSTILE, PROFILES, STACKS
 from viewers import ROOT, chromium
 
@@ -408,11 +409,17 @@ STATES = {
     "difference": (lambda: difference(), ""),
     "cpu": (lambda: report_of(read_profile(str(PROFILES / "go-cpu.pb.gz"))), ""),
     "many-types": (lambda: report_of(read_profile(str(PROFILES / "ddtrace.pb.gz"))), ""),
+    "memory": (lambda: report_of(SMALL.with_notes(MEMORY)), ""),
     "empty": (lambda: report_of(heap()), ""),
+}
+MEMORY = {
+    "resident_rss": f"{328 << 20}",
+    "resident_returnable": f"{190 << 20}",
+    **{f"resident_part_{name}": f"{size << 20}" for name, size in zip(PART_TEXTS, (17, 31, 22, 190, 9, 24, 12, 3))},
 }
 
 
-PHONE_STATES = ("plain", "search", "difference", "empty")
+PHONE_STATES = ("plain", "search", "difference", "memory", "empty")
 
 
 def random_state() -> Profile:

@@ -18,6 +18,7 @@ from spprof.pprof.file import read_profile
 from spprof.pprof.merge import merged
 from spprof.pprof.profile import HEAP_TYPES, Profile
 from spprof.pprof.resident import Residency, comments, parts_of, residency_of, summed
+from spprof.report.build import difference_of, report_of
 from spprof.results import ResidentMemory, UnclaimedMemory
 from spprof.text import human_bytes
 from test_cli_reports import PROFILES, spprof
@@ -269,6 +270,23 @@ def heap_with(tmp_path: Path) -> Path:
 
     formats.save(profile_of(snapshot, memory=SOME), tmp_path / "some.pb.gz", "pprof")
     return tmp_path / "some.pb.gz"
+
+
+def test_the_page_has_every_part_and_a_difference_has_none() -> None:
+    profile = profile_of(NaiveHeap({1: (python_frame("a", 1, "a.py"),)}).snapshot(), memory=SOME)
+    report = report_of(profile)
+    told = [(part.name, part.amount, part.share) for part in report.memory]
+    assert told == [
+        ("malloc_free", "282.0 MiB", "88.1 %"),
+        ("native_blocks", "30.0 MiB", "9.4 %"),
+        ("files", "9.0 MiB", "2.8 %"),
+        ("unexplained", "-1.0 MiB", "-0.3 %"),
+    ]
+    assert [bool(part.remedy) for part in report.memory] == [True, False, False, False]
+    text = "320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would give back 190.0 MiB"
+    assert ("in memory", text) in report.facts
+    assert difference_of(profile, profile, ("a", "b")).memory == []
+    assert report_of(read_profile(str(PROFILES / "go-heap.pb.gz"))).memory == []
 
 
 def test_a_run_ends_with_the_size_of_the_process(child: Child, tmp_path: Path) -> None:

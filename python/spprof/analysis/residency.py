@@ -46,11 +46,16 @@ def whose(residency: Residency) -> str:
 
 
 def _line(residency: Residency, where: str) -> str:
+    return f"in memory (RSS): {size_text(residency)}; {where}"
+
+
+def size_text(residency: Residency) -> str:
+    """The size of the process, what is free but kept, and what is unexplained, where those are notable."""
     memory = residency.memory
-    told = [f"in memory (RSS): {human_bytes(memory.rss_bytes)}{whose(residency)}", *_free(memory)]
+    told = [f"{human_bytes(memory.rss_bytes)}{whose(residency)}", *_free(memory)]
     if not memory.is_explained:
         told.append(f"unexplained: {human_bytes(memory.unexplained_bytes)}")
-    return "; ".join([*told, where])
+    return "; ".join(told)
 
 
 def _free(memory: ResidentMemory) -> Iterator[str]:

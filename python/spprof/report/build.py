@@ -24,13 +24,15 @@ from spprof.pprof.profile import (
     ValueType,
     column_of,
 )
+from spprof.pprof.resident import residency_of
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, title_of
-from spprof.report.model import Report, Side, Spread
+from spprof.report.model import MemoryPart, Report, Side, Spread
 from spprof.report.places import Places
 from spprof.report.sources import excerpts_of
 from spprof.report.threads import Threads
-from spprof.text import visible
+from spprof.results import PART_TEXTS, UNEXPLAINED, ResidentPart
+from spprof.text import human_bytes, share_text, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,9 +46,31 @@ if TYPE_CHECKING:
 
 def report_of(profile: Profile, sample_type: str | None = None, with_source: bool = True) -> Report:
     """The report of one profile. ``sample_type``: which to show first, where it has one of that name."""
-    return _Builder([profile], _told([profile], profile.sample_types, sample_type)).report(
+    report = _Builder([profile], _told([profile], profile.sample_types, sample_type)).report(
         title_of([profile]), facts_of(profile), _first(profile, sample_type), with_source
     )
+    report.memory = _memory_of(profile)
+    return report
+
+
+def _memory_of(profile: Profile) -> list[MemoryPart]:
+    found = residency_of(profile)
+    if found is None:
+        return []
+    memory = found.memory
+    parts = [part for part in memory.parts if part.bytes]
+    parts.append(ResidentPart(UNEXPLAINED, memory.unexplained_bytes, None))
+    return [
+        MemoryPart(
+            visible(name),
+            PART_TEXTS.get(name, ""),
+            size,
+            human_bytes(size),
+            share_text(size, memory.rss_bytes),
+            remedy or "",
+        )
+        for name, size, remedy in parts
+    ]
 
 
 def difference_of(

@@ -60,6 +60,7 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "places": len(report.places),
         "nodes": len(report.ups) + 1,
         "entries": len(report.entry_nodes),
+        "memory": report.memory,
         "sources": [(place, first, "\n".join(lines)) for place, first, lines in report.excerpts],
         "texts": list(texts.number),
     }

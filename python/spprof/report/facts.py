@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 from spprof.analysis.notes import notes_of
+from spprof.analysis.residency import size_text
 from spprof.pprof.profile import TIMES
+from spprof.pprof.resident import residency_of
 from spprof.text import amount, sampling_text, visible, whole_number
 
 TYPE_CHECKING = False
@@ -36,6 +38,9 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
     peak = whole_number(profile.note("peak_heap_bytes"))
     if peak is not None:
         facts.append(("peak", amount(peak, "bytes")))
+    found = residency_of(profile)
+    if found is not None:
+        facts.append(("in memory", size_text(found)))
     facts += [("note", sentence) for sentence in notes_of(profile).sentences()]
     taken = time_text(profile)
     if taken is not None:

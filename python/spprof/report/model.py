@@ -42,6 +42,20 @@ class Excerpt(NamedTuple):
     lines: list[str]
 
 
+class MemoryPart(NamedTuple):
+    """A part of what the process had in memory, or what no part explains."""
+
+    name: str
+    what: str
+    """What it is, in words."""
+    bytes: int
+    """Below 0 where parts come to more than all; such a rest is not drawn."""
+    amount: str
+    share: str
+    remedy: str
+    """What gives it back; "": nothing is to be said."""
+
+
 @dataclass
 class Spread:
     """What the intervals of one side are made of, entry by entry; ``spprof.estimate`` has the formula."""
@@ -103,3 +117,5 @@ class Report:
     """Places: the stack's innermost call of the program's own; -1: it has none. Not in the file."""
     excerpts: list[Excerpt] = field(default_factory=list)
     """Source lines of some places."""
+    memory: list[MemoryPart] = field(default_factory=list)
+    """All that the process had in memory, the largest part first; empty where it is not known, and of a difference."""

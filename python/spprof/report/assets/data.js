@@ -8,6 +8,9 @@ function readReport(element) {
   const header = JSON.parse(new TextDecoder().decode(streams.next()));
   const report = { ...header, place: places(streams, header), ...nodes(streams, header.nodes) };
   report.columns = header.columns.map(([group, measure, unit]) => ({ group, measure, unit }));
+  report.memory = header.memory.map(([name, what, bytes, amount, share, remedy]) => {
+    return { name, what, bytes, amount, share, remedy };
+  });
   Object.assign(report, entries(streams, header));
   report.sources = new Map(header.sources.map(([place, first, text]) => [place, { first, lines: text.split("\n") }]));
   report.sides = header.sides.map((side) => readSide(streams, side, header));

@@ -84,6 +84,8 @@ class Page {
     get("facts").replaceChildren(...report.facts.map(([key, text]) => {
       return element("div", "", element("dt", "", named(key)), element("dd", "", named(text)));
     }));
+    get("memory").hidden = !report.memory.length;
+    showMemory(report.memory, get("memory-bar"), get("memory-parts"));
     this.fillChoices("groups", "group");
     this.fillChoices("measures", "measure");
     const options = ["All threads", ...report.threads].map((name, at) => new Option(name.slice(0, 100), at - 1));

@@ -55,6 +55,27 @@ function errorBar(sum, ends, most) {
   return bar;
 }
 
+/** Fills a bar and its list with the parts of what was in memory: each as wide as its share of all parts. */
+function showMemory(memory, bar, list) {
+  const drawn = memory.filter((part) => part.bytes > 0), whole = drawn.reduce((total, part) => total + part.bytes, 0);
+  bar.setAttribute("aria-label", memory.map((part) => `${part.name} ${part.amount}`).join(", "));
+  bar.replaceChildren(...drawn.map((part) => {
+    const piece = element("span");
+    piece.dataset.part = part.name;
+    piece.style.width = `${(100 * part.bytes) / whole}%`;
+    piece.title = `${part.name}: ${part.amount}`;
+    return piece;
+  }));
+  list.replaceChildren(...memory.map((part) => {
+    const swatch = element("span", "swatch"), words = element("span", "", `${part.amount} `, named(part.name));
+    swatch.dataset.part = part.name;
+    words.title = part.what;
+    const row = element("li", "", swatch, words, element("span", "place", part.share));
+    if (part.remedy) row.append(element("span", "remedy", part.remedy));
+    return row;
+  }));
+}
+
 /** Rows of [name, text] that describe a call. */
 function describe(tree, call) {
   const { chosen, root } = tree, { unit } = chosen.column, sums = tree.sums(call), isAll = call.place < 0;
