@@ -81,7 +81,7 @@ def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
     ("name", "size", "heaps", "told"),
     [
         ("malloc_free", 32 * MIB, 1, "would give back 20.0 MiB"),
-        ("malloc_free", 32 * MIB, 9, "MALLOC_ARENA_MAX=2 keeps 9 heaps from coming into being"),
+        ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 makes threads share two"),
         ("malloc_free", MIB, 9, None),
         ("pymalloc_free", 32 * MIB, 1, "nothing gives it back while a block of each arena is in use"),
         ("pymalloc_free", MIB, 1, None),
@@ -135,6 +135,26 @@ def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
     found = list(resident_memory._regions(lines))
     assert [one.is_nameless for one in found] == [True, True, False, False]
     assert {(one.rss, one.pss, one.swap, one.lazy_free) for one in found} == {(1024 << 10, 512 << 10, 4 << 10, 8 << 10)}
+
+
+@pytest.mark.parametrize("error", [MemoryError, None])
+def test_a_snapshot_is_saved_where_nothing_can_be_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[Exception] | None
+) -> None:
+    def measured(mapped: object) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(resident_memory, "measure", measured)
+    snapshot = NaiveHeap({1: (python_frame("a", 1, "a.py"),)}).snapshot()
+    snapshot.save(tmp_path / "x.pb.gz")
+    assert residency_of(read_profile(str(tmp_path / "x.pb.gz"))) is None
+    assert "in memory" not in str(snapshot)
+    assert str(snapshot).startswith("heap: ")
+
+
+def test_where_the_kernel_does_not_tell_nothing_is_known(child: Child, burners: dict[str, str]) -> None:
+    assert child.run(specimen("resident_memory/no_descriptors"), environment=burners).split() == ["None", "0"]
 
 
 # ---- In files

@@ -65,7 +65,9 @@ def _remedy(name: str, size: int, returnable: int, heaps: int) -> str | None:
     if size < _NOTABLE:
         return None
     if name == "malloc_free":
-        keeps = f"; MALLOC_ARENA_MAX=2 keeps {heaps} heaps from coming into being" if heaps > _HEAPS_USUAL else ""
+        keeps = (
+            f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 makes threads share two" if heaps > _HEAPS_USUAL else ""
+        )
         back = human_bytes(returnable)
         return (
             f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {back}; the rest shares its pages "
