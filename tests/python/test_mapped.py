@@ -148,6 +148,19 @@ def test_a_block_has_what_it_has_mapped_and_off_follows_nothing(child: Child, tm
     assert "there is no view 'mapped'; it has live, peak, allocated, resident" in said.stderr
 
 
+def test_mappings_that_find_no_room_are_counted_and_told(child: Child, tmp_path: Path) -> None:
+    out = tmp_path / "x.pb.gz"
+    said = child.run(specimen("mapped/too_many"), str(out), environment={"SPPROF_MAPPINGS_MAX": "32"})
+    listed, missing, lines = json.loads(said)
+    assert listed < 40 <= listed + missing
+    sentence = (
+        f"the table of mappings was full for {missing} mappings, in no number here; set SPPROF_MAPPINGS_MAX higher"
+    )
+    assert sentence in lines
+    table = child.run(SPPROF, "table", "--view", "mapped", "--json", str(out))
+    assert json.loads(table)["shortages"] == {"unlisted_mappings": str(missing)}
+
+
 # ---- Of records made up
 
 
