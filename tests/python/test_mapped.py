@@ -122,6 +122,7 @@ def test_a_run_tells_the_lines_at_its_end_and_in_its_file(child: Child, tmp_path
     assert f"mapped beside the heap: {human_bytes(sum(size.values()))}" not in tables["mapped"]
     tree = child.run(SPPROF, "tree", "--view", "resident", str(out))
     assert "journal" in tree
+    assert "bootstrap" not in tree, "what led to the program is no part of it"
     changed = child.run(SPPROF, "diff", "--view", "mapped", str(out), str(out))
     assert "No site changed." in changed
 
