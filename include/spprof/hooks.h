@@ -41,7 +41,8 @@ typedef struct spprof_thread {
     uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
     uint8_t expecting;         /* > 0: objects may have been loaded; look for them at this many further slow calls */
-    uint8_t unused[3];
+    uint8_t arenas;            /* > 0: an allocator maps memory for its blocks (spprof_begin_arena) */
+    uint8_t unused[2];
     uintptr_t stack_low, stack_high; /* what is known of the thread's own stack, 0 = not asked yet */
     uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
     uint32_t drawn_rate;             /* mean bytes between samples under which `countdown` was drawn */

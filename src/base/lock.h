@@ -18,6 +18,7 @@ enum sp_lock_rank {
     SP_RANK_LIFECYCLE = 2,   /* within the former */
     SP_RANK_THINNING = 8,    /* before the shards, which it goes through one by one */
     SP_RANK_LIVE_SHARD = 16, /* + the shard's number, so that all of them can be taken in order */
+    SP_RANK_MAPPINGS = 254,  /* within none of the shards; nothing is within it */
     SP_RANK_STACK_SUMS = 255 /* within any of the former, one at a time */
 };
 

@@ -32,6 +32,8 @@ bool sp_memory_is_readable(uintptr_t address);
  * One system call, or a few; leaves errno alone. Signals: safe. */
 bool sp_memory_copy(void *to, uintptr_t from, size_t bytes);
 
+size_t sp_memory_page_bytes(void);
+
 /* Bytes mapped now. */
 size_t sp_memory_mapped(void);
 

@@ -15,9 +15,23 @@
 
 static _Atomic size_t mapped_bytes;
 
+size_t sp_memory_page_bytes(void) {
+    return (size_t)sysconf(_SC_PAGESIZE); /* read from the auxiliary vector: no system call */
+}
+
 static size_t whole_pages(size_t bytes) {
-    size_t page = (size_t)sysconf(_SC_PAGESIZE); /* read from the auxiliary vector: no system call */
+    size_t page = sp_memory_page_bytes();
     return (bytes + page - 1) & ~(page - 1);
+}
+
+/* Not by libc's names, which lead to our own hooks. */
+static void *map_pages(size_t bytes, int protection) {
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    return (void *)syscall(SYS_mmap, NULL, bytes, protection, flags, -1, 0L);
+}
+
+static bool unmap_pages(void *address, size_t bytes) {
+    return syscall(SYS_munmap, address, bytes) == 0;
 }
 
 void *sp_memory_map(size_t bytes) {
@@ -25,8 +39,7 @@ void *sp_memory_map(size_t bytes) {
     size_t pages = whole_pages(bytes);
     size_t before = atomic_fetch_add(&mapped_bytes, pages);
     void *address = MAP_FAILED;
-    if (before + pages <= sp_options.engine_bytes_max)
-        address = mmap(NULL, pages, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (before + pages <= sp_options.engine_bytes_max) address = map_pages(pages, PROT_READ | PROT_WRITE);
     if (address != MAP_FAILED) return address;
     atomic_fetch_sub(&mapped_bytes, pages);
     return NULL;
@@ -49,7 +62,7 @@ void *sp_memory_map_dense(size_t bytes) {
 }
 
 void sp_memory_unmap(void *address, size_t bytes) {
-    if (munmap(address, whole_pages(bytes)) == 0) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
+    if (unmap_pages(address, whole_pages(bytes))) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
 }
 
 void sp_memory_empty(void *address, size_t bytes) {
@@ -80,10 +93,10 @@ typedef bool is_readable(uintptr_t address);
 
 /* Some emulators and sandboxes refuse the way before they look at the set: to them every page would be readable. */
 static is_readable *choose_way(void) {
-    void *hidden = mmap(NULL, 1, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *hidden = map_pages(1, PROT_NONE);
     if (hidden == MAP_FAILED) return is_readable_futex;
     bool tells_apart = is_readable_signal_set((uintptr_t)&hidden) && !is_readable_signal_set((uintptr_t)hidden);
-    munmap(hidden, 1);
+    unmap_pages(hidden, 1);
     return tells_apart ? is_readable_signal_set : is_readable_futex;
 }
 

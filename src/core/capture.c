@@ -125,6 +125,23 @@ sp_stack_record *sp_capture_stack(void) {
     return record;
 }
 
+/* Unwound twice, the second time as the first (last_walk.h). */
+static sp_stack_record *capture_any_into(sp_scratch *scratch) {
+    sp_native_stack native;
+    unwind_into(scratch, 0, &native);
+    if (!native.interrupted) return capture_into(scratch);
+    sp_interpreter_stack none = interpreter_words(scratch, 0);
+    return intern_merged(scratch, &native, &none, is_own, false);
+}
+
+sp_stack_record *sp_capture_stack_of_any(void) {
+    sp_scratch *scratch = sp_scratch_take();
+    if (!scratch) return sp_stack_table_full(&sp_the_profiler.stacks);
+    sp_stack_record *record = capture_any_into(scratch);
+    sp_scratch_give(scratch);
+    return record;
+}
+
 static bool is_never_own(uintptr_t address) {
     (void)address;
     return false;

@@ -31,6 +31,10 @@ void sp_capture_refresh_objects(void);
 /* Held for the caller. */
 sp_stack_record *sp_capture_stack(void);
 
+/* The same for a call that a signal handler may have made, which may interrupt the interpreter anywhere: then without
+ * the interpreter's frames. */
+sp_stack_record *sp_capture_stack_of_any(void);
+
 /* The stack of what a signal interrupted, for its handler. `registers`: those that stand in it; without them no
  * native frames. All of the program's frames are kept, the hooks' too. Held; NULL: the interpreter's frames were being
  * changed. */

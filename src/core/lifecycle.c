@@ -4,6 +4,7 @@
 #include "check.h"
 #include "entropy.h"
 #include "fork.h"
+#include "mapping_calls.h"
 #include "options.h"
 #include "profiler.h"
 #include "scratch.h"
@@ -102,6 +103,7 @@ static void repair_after_fork(void) {
         sp_live_table_repair_after_fork(&profiler->live);
         sp_counters_repair_after_fork();
         sp_stack_table_repair_after_fork(&profiler->stacks, inside);
+        sp_map_calls_repair_after_fork();
         note_birth();
     }
     sp_guard_leave(self);
@@ -114,6 +116,7 @@ static bool create_locked(void) {
     if (!sp_live_table_create(&profiler->live, &spprof_the_gate.filter, sp_options.live_samples_max)) return false;
     sp_stack_table_create(&profiler->stacks, sp_options.stacks_max);
     sp_code_table_create(&profiler->codes, sp_options.codes_max);
+    if (!sp_map_calls_create()) return false;
     note_birth();
     sp_check_set_handler(switch_off);
     sp_fork_call(NULL, note_fork, repair_after_fork);

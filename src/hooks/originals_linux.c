@@ -1,6 +1,7 @@
 #include "originals.h"
 
 #include "elf_object.h"
+#include "mapping_calls.h"
 #include "spprof.h"
 
 #include <stdlib.h>
@@ -96,6 +97,16 @@ static void answer_with_libc(sp_originals_table *table) {
     table->free = __libc_free;
 }
 
+/* What the allocator maps is counted as the blocks that it makes of it. Libc's own calls come to no hook, and a call
+ * that seems to be from there is a function's that libc calls, and that ends with it. */
+static int leave_out_allocator(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size, (void)data;
+    sp_elf_object object;
+    bool found = sp_elf_object_read(info, &object) && sp_elf_object_contains(&object, (uintptr_t)sp_originals.malloc);
+    if (found && !sp_elf_object_is_libc(&object)) sp_map_calls_leave_out(object.start, object.end);
+    return found;
+}
+
 static void find_all(void) {
     answer_with_libc(&sp_originals);
     sp_originals_table found;
@@ -104,6 +115,7 @@ static void find_all(void) {
 #undef ORIGINAL
     found.free = (void (*)(void *))find("free");
     sp_originals = found;
+    dl_iterate_phdr(leave_out_allocator, NULL);
 }
 
 /* Before the program has a second thread. */

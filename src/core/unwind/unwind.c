@@ -91,6 +91,7 @@ static bool push_address(walk *at) {
 
 static void enter_caller(walk *at, bool exact) {
     at->out->ends[at->out->count - 1] = at->frame.sp;
+    at->out->interrupted |= exact;
     at->exact = exact;
 }
 
@@ -339,6 +340,7 @@ void sp_unwind(const sp_registers *registers, sp_native_stack *out) {
     walk at; /* not zeroed: it holds a whole set of registers, which few walks need */
     at.out = out;
     at.keep_all = false;
+    out->interrupted = false;
     step_result result = walk_from(registers, &at);
     if (result == STEP_RESTART) {
         count(&counters.restarted);

@@ -34,6 +34,7 @@ typedef struct sp_native_stack {
     size_t word_count;
     bool depth_limited; /* more frames than capacity */
     bool truncated;     /* ended before the thread's first frame */
+    bool interrupted;   /* a signal handler's frames are among them */
 } sp_native_stack;
 
 /* Unwinds from `registers`, whose function is the first frame. */

@@ -106,11 +106,14 @@ static bool is_still_reached(const domain *domain, int64_t reached, int64_t unco
     return domain->kind == HOOK_POOL ? reached > 0 : reached > uncounting;
 }
 
-static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t uncounting) {
+/* What allocates without malloc maps its memory itself, and every block of it is counted here. */
+static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t uncounting, bool native) {
     bool is_pool = domain->id != PYMEM_DOMAIN_RAW && hooks_reached(current, SMALL_PROBE) == 0 &&
                    hooks_reached(current, LARGE_PROBE) > uncounting;
     spprof_allocator original = to_engine(current);
     size_t limit = is_pool ? find_pool_limit(current) : 0;
+    if (native && !is_pool && hooks_reached(current, LARGE_PROBE) == 0)
+        spprof_leave_out_mappings_of((const void *)(uintptr_t)current->malloc);
     domain->original = *current;
     domain->kind = is_pool ? HOOK_POOL : HOOK_DIRECT;
     domain->hooks = from_engine(is_pool ? spprof_pool_hooks(domain->engine_id, &original, limit)
@@ -118,16 +121,16 @@ static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t unco
     PyMem_SetAllocator(domain->id, &domain->hooks);
 }
 
-/* `uncounting`: how many hooks a malloc reaches that do not count. */
-static void install(domain *domain, int64_t uncounting) {
+/* `uncounting`: how many hooks a malloc reaches that do not count. `native`: whether those on malloc count. */
+static void install(domain *domain, int64_t uncounting, bool native) {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domain->id, &current);
     int64_t reached = hooks_reached(&current, SMALL_PROBE);
     if (domain->kind == HOOK_NONE) {
-        if (reached <= uncounting) put_in(domain, &current, uncounting);
+        if (reached <= uncounting) put_in(domain, &current, uncounting, native);
     } else if (!is_still_reached(domain, reached, uncounting)) {
         spprof_count_drop(SPPROF_DROP_HOOK_DISPLACED);
-        put_in(domain, &current, uncounting);
+        put_in(domain, &current, uncounting, native);
     } else if (domain->kind == HOOK_DIRECT) {
         spprof_direct_hooks_count(domain->engine_id,
                                   uncounting > 0 || reached == 1); /* else a lower hook counts, too */
@@ -144,7 +147,7 @@ static void remove_hook(domain *domain) {
 
 void sp_pymem_hook_install_with_gil(bool native_counts) {
     int64_t uncounting = !native_counts && sp_pymem_hook_malloc_is_seen() ? 1 : 0;
-    for (size_t i = 0; i < DOMAIN_COUNT; i++) install(domains[i], uncounting);
+    for (size_t i = 0; i < DOMAIN_COUNT; i++) install(domains[i], uncounting, native_counts);
 }
 
 void sp_pymem_hook_rest_with_gil(void) {

@@ -2,12 +2,14 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "arena_hook.h"
 #include "convert.h"
 #include "cpu_module.h"
 #include "debug_lines.h"
 #include "demangle.h"
 #include "endings.h"
 #include "family.h"
+#include "mappings.h"
 #include "privileges.h"
 #include "pycode.h"
 #include "pyframes.h"
@@ -16,6 +18,7 @@
 #include "pymem_hook.h"
 #include "pysymbols.h"
 #include "reserve.h"
+#include "resident.h"
 #include "signal_repeat.h"
 #include "spprof.h"
 
@@ -87,7 +90,9 @@ static PyObject *start_engine(uint32_t rate, uint32_t budget_ppm, const uint64_t
     sp_pycode_watch_with_gil();
     sp_pyframes_register();
     sp_pymem_hook_install_with_gil(strcmp(mode, "off") != 0);
+    if (strcmp(mode, "off") != 0) sp_arena_hook_install_with_gil();
     spprof_set_native(strcmp(mode, "off") != 0);
+    spprof_leave_out_mappings_of((const void *)(uintptr_t)start_engine);
     spprof_set_budget(budget_ppm);
     spprof_status status = spprof_start(rate, seed);
     if (status == SPPROF_OK) {
@@ -133,6 +138,7 @@ static PyObject *shut_down(PyObject *module, PyObject *unused) {
     if (!sp_pyinterpreter_controls_with_gil("heap", "shutdown")) return NULL;
     spprof_shutdown();
     sp_pymem_hook_remove_with_gil();
+    sp_arena_hook_remove_with_gil();
     Py_RETURN_NONE;
 }
 
@@ -180,6 +186,7 @@ static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     spprof_refresh_objects();
     sp_pymem_hook_install_with_gil(strcmp(native_mode, "off") != 0);
+    if (strcmp(native_mode, "off") != 0) sp_arena_hook_install_with_gil();
 }
 
 static PyObject *snapshot(PyObject *module, PyObject *argument) {
@@ -258,7 +265,12 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
-    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks)"},
+    {"snapshot", snapshot, METH_O,
+     "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks)"},
+    {"mappings", sp_mappings_with_gil, METH_NOARGS, "mappings() -> (mappings, stacks)"},
+    {"measured", sp_resident_mappings_with_gil, METH_O, "measured(mappings) -> (mappings, paths)"},
+    {"thread_name", sp_resident_thread_name_with_gil, METH_O, "thread_name(thread_id) -> str"},
+    {"mapping_stats", sp_mapping_stats_with_gil, METH_NOARGS, "mapping_stats() -> dict"},
     {"samples_without", samples_without, METH_VARARGS, "samples_without(samples, stack_ids) -> bytes"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
     {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
@@ -328,6 +340,14 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "STACKS_EVICTED", SPPROF_STACKS_EVICTED) == 0 &&
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "PEAK_FORMAT", SP_PEAK_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "RESIDENT_FORMAT", SP_RESIDENT_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "MAPPED_FORMAT", SP_MAPPED_FORMAT) == 0 &&
+           PyModule_AddIntConstant(module, "LARGE_BLOCK", SPPROF_LARGE_BLOCK) == 0 &&
+           PyModule_AddStringConstant(module, "MAPPING_FORMAT", SP_MAPPING_FORMAT) == 0 &&
+           PyModule_AddIntConstant(module, "MAPPING_UNKNOWN", SPPROF_MAPPING_UNKNOWN) == 0 &&
+           PyModule_AddIntConstant(module, "MAPPING_ANONYMOUS", SPPROF_MAPPING_ANONYMOUS) == 0 &&
+           PyModule_AddIntConstant(module, "MAPPING_FILE", SPPROF_MAPPING_FILE) == 0 &&
+           PyModule_AddIntConstant(module, "MAPPING_SHARED", SPPROF_MAPPING_SHARED) == 0 &&
            PyModule_AddStringConstant(module, "CPU_SAMPLE_FORMAT", SP_CPU_SAMPLE_FORMAT) == 0;
 }
 
