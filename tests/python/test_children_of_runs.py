@@ -47,6 +47,7 @@ WAYS = {
     "fork": 2,
     "subprocess": 2,
     "close_fds": 2,
+    "preexec_fn": 2,
     "posix_spawn": 2,
     "os.system": 2,
     "spawn": 2,
@@ -73,6 +74,7 @@ WAYS = {
 def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--children-min-samples", "100")
     assert len(found) == WAYS[way], said
+    assert ("ended without Python's own end" in said) is (way == "killed")
     for name in found:
         assert read_profile(str(tmp_path / name)).samples
 

@@ -114,6 +114,10 @@ class Family:
         """This process was forked."""
         self._number = _engine.family_add(RUNS, 0, b"")
 
+    def is_not_noted(self) -> None:
+        """This process was forked, and nothing is told of it."""
+        self._number = -1
+
     def wrote(self, value: int) -> None:
         """This process has written its file, of a heap or time of ``value``."""
         self._set(WROTE, value)

@@ -384,9 +384,12 @@ class Recorder:
         joining.forked()
         self._begin()
         self._is_first = self._is_helper = False
-        if is_over or not self._settings.follows_children:
+        becomes_program = _is_in_fork_exec(sys._getframe(1))
+        if becomes_program or is_over or not self._settings.follows_children:
             self._finished = True
-            self._stop_recordings()
+            self._family.is_not_noted()
+            if not becomes_program:
+                self._stop_recordings()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return
         self._family.born()
@@ -499,6 +502,12 @@ def _give_back(reserve: dict[int, int]) -> None:
             status = os.fstat(descriptor)
             if stat.S_ISFIFO(status.st_mode) and status.st_ino == inode:
                 os.close(descriptor)
+
+
+def _is_in_fork_exec(caller: FrameType) -> bool:
+    """Whether a child's first Python is that of ``subprocess``, which calls a preexec_fn there and becomes the program:
+    neither is seen by ``os.execv``'s wrapper."""
+    return caller.f_code.co_name == "_execute_child" and caller.f_globals.get("__name__") == "subprocess"
 
 
 def _finish_with_worker(recorder: Recorder) -> None:
