@@ -446,8 +446,8 @@ void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size) {
     settle_failed(call, start, size, 0);
 }
 
-/* From Linux 6.17 on a move may take several of the kernel's mappings along, and fail in between. Where it leaves the old
- * ones mapped, too, what it made until then is not listed. */
+/* From Linux 6.17 on a move may take several of the kernel's mappings along, and fail in between. Where it leaves the
+ * old ones mapped, too, what it made until then is not listed. */
 void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed) {
     if (!call->is_followed) return;
     if (is_fixed) settle_failed(call, move->start, move->size, 0);

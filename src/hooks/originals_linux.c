@@ -97,8 +97,8 @@ static void answer_with_libc(sp_originals_table *table) {
     table->free = __libc_free;
 }
 
-/* What the allocator maps is counted as the blocks that it makes of it. Libc's own calls come to no hook, and a call that
- * seems to be from there is a function's that libc calls, and that ends with it. */
+/* What the allocator maps is counted as the blocks that it makes of it. Libc's own calls come to no hook, and a call
+ * that seems to be from there is a function's that libc calls, and that ends with it. */
 static int leave_out_allocator(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
     sp_elf_object object;

@@ -1,4 +1,5 @@
-"""Counted once: a 100 MB array is 100 MB and a million small objects are their true size, whatever stands around us.
+"""Counted once: a 100 MB array is 100 MB, a million small objects are their true size and a mapping of 50 MB is one,
+whatever stands around us. What an allocator maps for its blocks is no mapping.
 
 Combinations of Python's allocator (PYTHONMALLOC), the native mode, tracemalloc turned on and off before and after us,
 other allocators preloaded before and after our library, and `import numpy` before or after the start. Each runs in a
@@ -105,6 +106,10 @@ def verdict(case: Case, answer: dict[str, float | str]) -> str:
         wrong.append("small objects")
     if abs(float(answer["array"]) - 1) > 0.001:
         wrong.append("array")
+    if not (1 <= float(answer["mapped"]) < 1.001 and 1 <= float(answer["mapped_then"]) < 1.001):
+        wrong.append(f"mapped {answer['mapped']}, then {answer['mapped_then']}")
+    if answer["mapped_beside"] != 0:
+        wrong.append(f"{answer['mapped_beside']} bytes mapped beside")
     if answer["left"] != 0:
         wrong.append(f"{answer['left']} samples left")
     if answer["mode"] != case.native:
@@ -117,9 +122,15 @@ def test_every_block_is_counted_once_in_every_combination() -> None:
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         answers = list(pool.map(run, every))
     verdicts = [verdict(case, answer) for case, answer in zip(every, answers)]
-    lines = [f"{'combination':<52} {'small':>8} {'array':>8} {'left':>5}  verdict"]
+    head = f"{'small':>8} {'array':>8} {'mapped':>8} {'beside':>9} {'left':>5}"
+    lines = [f"{'combination':<52} {head}  verdict"]
     for case, answer, judged in zip(every, answers, verdicts):
-        figures = f"{answer.get('small', 0):>8.4f} {answer.get('array', 0):>8.4f} {answer.get('left', 0):>5}"
+        figures = " ".join(
+            [
+                f"{answer.get('small', 0):>8.4f} {answer.get('array', 0):>8.4f} {answer.get('mapped', 0):>8.4f}",
+                f"{answer.get('mapped_beside', 0):>9} {answer.get('left', 0):>5}",
+            ]
+        )
         lines.append(f"{case!s:<52} {figures}  {judged}")
     if os.environ.get("SPPROF_ALL_COMBINATIONS") and not foreign_libraries():
         lines.append("(no other allocator here: make build/deps/allocators)")

@@ -1,9 +1,12 @@
 import json
 import math
+import mmap
+import struct
 import sys
 import tracemalloc
 
 import spprof.memprof as memprof
+from spprof import _engine
 from spprof.analysis.sites import site_frame
 
 case = json.loads(sys.argv[1])
@@ -25,6 +28,26 @@ def totals(snapshot, size):
     return sum(s.estimated_bytes for s in live), sum((1 - q) * (size / q) ** 2 for q in p), len(live)
 
 
+def ring():
+    return mmap.mmap(-1, RING_BYTES)
+
+
+# Those of ring(), and all that are listed beside them: what other allocators map is counted as blocks.
+def mapped_totals():
+    packed, stacks = _engine.mappings()
+    rings = others = 0
+    for mapping in struct.iter_unpack(_engine.MAPPING_FORMAT, packed):
+        words = struct.unpack(f"={len(stacks[mapping[2]][0]) // 8}Q", stacks[mapping[2]][0])
+        functions = [_engine.code(word)[0] for word in words if word >> 63]
+        if functions[:1] == ["ring"]:
+            rings += mapping[1]
+        else:
+            others += mapping[1]
+    return rings, others
+
+
+RING_BYTES = 50_000_000
+
 if case["numpy"] == "before":
     import numpy
 if case["tracemalloc"] in ("before", "around"):
@@ -41,12 +64,17 @@ if case["tracemalloc"] == "above":
     tracemalloc.start()
 import numpy
 
+_, mapped_by_import = mapped_totals()
 small = small_objects(1_000_000)
 # Seen at malloc, a block has the three words that the debug layer above puts around it.
 around = 24 if case["malloc"] == "malloc_debug" else 0
 size = sys.getsizeof(small[0]) + around
 truth = size * len(small)
 array = large_array()
+rings = [ring(), ring()]
+mapped, mapped_beside = mapped_totals()
+rings.pop().close()
+mapped_then, _ = mapped_totals()
 snapshot = memprof.get_snapshot()
 small_bytes, small_variance, small_samples = totals(snapshot, size)
 # Some versions of numpy take their arrays from Python's RAW domain, below which the debug layer stands as well.
@@ -63,6 +91,9 @@ print(
             "deviations": (small_bytes - truth) / max(small_variance, 1) ** 0.5,
             "array": array_bytes / 100e6,
             "left": rest,
+            "mapped": mapped / (2 * RING_BYTES),
+            "mapped_then": mapped_then / RING_BYTES,
+            "mapped_beside": mapped_beside - mapped_by_import,
             "mode": stats.native_mode,
             "missed": stats.collisions,
             "samples": small_samples,
