@@ -107,15 +107,26 @@ static bool measure_by_scan(const pagemap *map, sp_extent *extent) {
 #define BYTES_READ_MAX (UINT64_C(1) << 38)
 
 /* Zeros are never exclusive. They have no other mark: the huge page of zeros looks like one of a file. */
-static void add_word(uint64_t word, uint64_t bytes, sp_extent *extent, progress *of) {
-    if (word & WORD_PRESENT) {
-        if (word & WORD_EXCLUSIVE)
-            extent->resident += bytes;
-        else
-            of->uncertain += bytes;
-    } else if ((word & WORD_SWAPPED) && !(word & WORD_GUARD)) {
-        extent->swapped += bytes;
+static void add_words(const uint64_t *words, size_t count, uint64_t bytes, sp_extent *extent, progress *of) {
+    uint64_t certain = 0, there = 0, swapped = 0;
+    for (size_t i = 0; i < count; i++) {
+        certain += (words[i] & (WORD_PRESENT | WORD_EXCLUSIVE)) == (WORD_PRESENT | WORD_EXCLUSIVE);
+        there += (words[i] & WORD_PRESENT) != 0;
+        swapped += (words[i] & (WORD_PRESENT | WORD_SWAPPED | WORD_GUARD)) == WORD_SWAPPED;
     }
+    extent->resident += certain * bytes;
+    of->uncertain += (there - certain) * bytes;
+    extent->swapped += swapped * bytes;
+}
+
+/* The words of `count` pages from `page` on, of which the first and the last may lie within in part. */
+static void add_pages(const pagemap *map, const uint64_t *words, size_t count, uint64_t page, sp_extent *extent,
+                      progress *of) {
+    size_t last = count - 1;
+    uint64_t size = map->page_size;
+    add_words(words, 1, within(extent, page * size, (page + 1) * size), extent, of);
+    if (count > 1) add_words(words + last, 1, within(extent, (page + last) * size, (page + count) * size), extent, of);
+    if (count > 2) add_words(words + 1, count - 2, size, extent, of);
 }
 
 static bool measure_by_words(const pagemap *map, sp_extent *extent, progress *of) {
@@ -126,11 +137,8 @@ static bool measure_by_words(const pagemap *map, sp_extent *extent, progress *of
         size_t wanted = end - page < ROOM / sizeof *words ? (size_t)(end - page) : ROOM / sizeof *words;
         int64_t got = sp_proc_read_at(map->file, map->room, wanted * sizeof *words, page * sizeof *words);
         if (got < (int64_t)sizeof *words) return false;
-        size_t count = (size_t)got / sizeof *words;
-        for (size_t i = 0; i < count; i++, page++) {
-            uint64_t bytes = within(extent, page * map->page_size, (page + 1) * map->page_size);
-            if (words[i]) add_word(words[i], bytes, extent, of);
-        }
+        add_pages(map, words, (size_t)got / sizeof *words, page, extent, of);
+        page += (size_t)got / sizeof *words;
     }
     return true;
 }

@@ -87,7 +87,8 @@ static bool is_libcs(const char *path) {
 /* A file that the program has mapped, and not the loader or libc: those map what nobody can change. Shared memory
  * without a name may be ours. */
 static bool is_the_programs(const spprof_file_map *map) {
-    bool is_file = map->path[0] == '/' && !is_device(map->path) && !begins(map->path, "/dev/zero");
+    bool is_file = map->path[0] == '/' && !is_device(map->path) && !begins(map->path, "/dev/zero") &&
+                   !begins(map->path, "/memfd:spprof-");
     return is_file && !map->is_code && !is_libcs(map->path) && (map->is_shared || map->is_writable);
 }
 
