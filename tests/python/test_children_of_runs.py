@@ -180,3 +180,12 @@ def test_a_script_as_a_program_is_named_as_it_was_started(tmp_path: Path):
     found = {read_profile(str(tmp_path / name)).note("script") for name in files(tmp_path)}
     assert found == {"program.py", "tool"}
     assert "not profiled" not in finished.stderr
+
+
+@pytest.mark.parametrize("how", ["exec", "start"])
+def test_a_program_that_closes_all_descriptors_gets_none_of_its_own_changed(tmp_path: Path, how: str):
+    """Programs that it starts cannot say then that they are profiled, and nothing is said of them."""
+    finished = run(tmp_path, str(specimen("every_process/closes")), how, options=("--children-min-samples", "100"))
+    assert (finished.returncode, finished.stdout) == (0, "0\n"), finished.stderr
+    assert "not profiled" not in finished.stderr
+    assert len(files(tmp_path)) == 2

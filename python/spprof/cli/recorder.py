@@ -30,7 +30,7 @@ import sys
 from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
 from time import monotonic
 
-from spprof import _engine, on_demand
+from spprof import _engine, joining, on_demand
 from spprof.cli import family, recordings
 from spprof.cli.outputs import count_beside, of_process
 from spprof.cli.terminal import say
@@ -163,8 +163,10 @@ class Recorder:
         self._start_timing()
 
     def forget(self) -> None:
-        """Nothing is written: the program could not be started."""
+        """Nothing is written: the program, or a profiler, could not be started."""
         self._finished = True
+        self._family.failed()
+        self._stop_recordings()
 
     def _start_recordings(self) -> None:
         """Begins to sample. The starts register a shutdown, before which ``finish`` must run."""
@@ -176,7 +178,10 @@ class Recorder:
 
     def _stop_recordings(self) -> None:
         for recording in reversed(self._recordings):
-            recording.stop()
+            try:
+                recording.stop()
+            except Exception as error:
+                self._say_failure("what the program's own spprof.start() asked for", error)
 
     def finish(self) -> None:
         """Writes the files for the last time. In the first process also says so."""
@@ -375,12 +380,13 @@ class Recorder:
 
     def _after_fork(self) -> None:
         mask = self._masks.pop(get_ident())
+        is_over = self._finished
+        joining.forked()
         self._begin()
         self._is_first = self._is_helper = False
-        if not self._settings.follows_children:
+        if is_over or not self._settings.follows_children:
             self._finished = True
-            with suppress(Exception):
-                self._stop_recordings()
+            self._stop_recordings()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return
         self._family.born()

@@ -74,11 +74,8 @@ def main(way: str) -> None:
         print(os.read(end, 1))
         multiprocessing.active_children()
     elif way == "-c":
-        print(
-            subprocess.run(
-                [PYTHON, "-c", f"import sys; sys.argv = ['', 'hold']; __file__ = {HERE!r}; exec(open(__file__).read())"]
-            )
-        )
+        code = f"import sys; sys.argv = ['', 'hold']; __file__ = {HERE!r}; exec(open(__file__).read())"
+        print(subprocess.run([PYTHON, "-c", code]).returncode)
     elif way == "stdin":
         code = "kept = [b'x' * 1_000_000 for _ in range(100)]"
         print(subprocess.run([PYTHON], input=code.encode()).returncode)
