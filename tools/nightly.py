@@ -71,6 +71,7 @@ def pieces() -> dict[str, list[str]]:
         "endings": ["install-with-c-tests", "record-run-endings"],
         "many-children": ["install-with-c-tests", "record-run-many-children"],
         "processes": ["install-with-c-tests", "record-run-processes"],
+        "mapped": ["install-with-c-tests", "record-run-mapped"],
         "map-model": ["install-with-c-tests", "run-map-model"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],

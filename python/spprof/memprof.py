@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
     from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import AllocationSample, Frame, FramePointerHealth, Mapping, MemProfStats, SiteDifference
+    from spprof.results import (
+        AllocationSample,
+        Frame,
+        FramePointerHealth,
+        Mapping,
+        MemoryPool,
+        MemProfStats,
+        SiteDifference,
+    )
     from spprof.rows import TopAllocator, TopMapping
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
@@ -51,6 +59,7 @@ __all__ = [
     "HeapSnapshot",
     "Mapping",
     "MemProfStats",
+    "MemoryPool",
     "MemoryProfiler",
     "SiteDifference",
     "TopAllocator",
@@ -70,7 +79,7 @@ _TYPES = {
     "TopAllocator": "spprof.rows",
     "TopMapping": "spprof.rows",
     **dict.fromkeys(
-        ("AllocationSample", "Frame", "FramePointerHealth", "Mapping", "MemProfStats", "SiteDifference"),
+        ("AllocationSample", "Frame", "FramePointerHealth", "Mapping", "MemoryPool", "MemProfStats", "SiteDifference"),
         "spprof.results",
     ),
 }

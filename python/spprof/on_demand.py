@@ -41,8 +41,8 @@ ROOMS = {
     "sample_weights shortages site_table sites",
     "cpu_time": "block decorator functions profile samples text to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
-    "heap": "compare estimates mapped mapped_sites peak samples snapshot text to_pprof unwind_quality",
-    "pprof": "encode fields file locations mappings merge processes profile shortages wire",
+    "heap": "compare estimates mapped mapped_sites peak pools samples snapshot text to_pprof unwind_quality",
+    "pprof": "encode fields file locations mappings merge pools processes profile shortages wire",
     "report": "build encode facts leading model notebook page places sources threads",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }

@@ -84,6 +84,18 @@ class Mapping:
 
 
 @dataclass(frozen=True)
+class MemoryPool:
+    """What a library's own allocator has handed out, in mappings whose parts no line is known of."""
+
+    library: str
+    """``"arrow"``."""
+    allocator: str
+    """``"mimalloc"`` or ``"jemalloc"``."""
+    bytes: int
+    """What is in use, by the library's own count."""
+
+
+@dataclass(frozen=True)
 class FramePointerHealth:
     """How far native stacks can be trusted, counted over all samples of the snapshot, freed ones included.
 

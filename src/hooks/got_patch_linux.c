@@ -1,4 +1,4 @@
-/* got_patch_linux.c: native allocations without a restart (spprof_patch).
+/* got_patch_linux.c: native allocations without a restart (spprof_patch), and lookups by name (spprof_follow_lookups).
  *
  *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our hook, which calls the original
  *
@@ -41,6 +41,7 @@ static hooked_function functions[] = {
 static _Atomic bool in_loader;            /* a thread of ours is; everything below that is not atomic is its own */
 static _Atomic bool loader_may_be_locked; /* a forked child that has not loaded anything yet */
 static _Atomic size_t patched_slots;
+static bool patches_calls;            /* else the slots of the loader's functions alone */
 static uint64_t seen_adds, seen_subs; /* the loader's counters at the last whole scan */
 static size_t seen_objects;           /* objects at the head of its list that are done */
 static uintptr_t program_plt_start, program_plt_end;
@@ -81,9 +82,14 @@ static hooked_function *find_hooked(const char *name) {
     return NULL;
 }
 
+static bool is_the_loaders(const hooked_function *function) {
+    return strncmp(function->name, "dl", 2) == 0;
+}
+
 static hooked_function *find_wanted(const scan *scan, const char *name) {
     if (scan->only) return strcmp(name, scan->only->name) == 0 ? scan->only : NULL;
-    return find_hooked(name);
+    hooked_function *function = find_hooked(name);
+    return function && (patches_calls || is_the_loaders(function)) ? function : NULL;
 }
 
 typedef enum slot_state {
@@ -107,9 +113,9 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
-/* Of the malloc family alone: somebody's own mmap is no allocator that we would miss. */
+/* Of the malloc family alone: somebody's own mmap or dlsym is no allocator that we would miss. */
 static bool reports_uncovered(const scan *scan, const hooked_function *function) {
-    return !scan->only && !sp_map_hooks_contain(function->hook);
+    return !scan->only && !is_the_loaders(function) && !sp_map_hooks_contain(function->hook);
 }
 
 static void store_hook(scan *scan, const sp_elf_object *object, const hooked_function *function, uintptr_t *slot) {
@@ -201,6 +207,17 @@ static void leave_loader(void) {
     atomic_store(&in_loader, false);
 }
 
+/* For a scan to end: not without limit, since what holds it up may be waiting for the calling thread. */
+static bool wait_for_loader(void) {
+    enum { PAUSES = 100 };
+    bool entered = enter_loader();
+    for (int i = 0; !entered && i < PAUSES; i++) {
+        sp_thread_pause();
+        entered = enter_loader();
+    }
+    return entered;
+}
+
 /* `first`: how many objects at the head of the list need no look. */
 static void scan_from(size_t first) {
     scan scan = {.first = first};
@@ -238,18 +255,12 @@ static void follow_objects(void) {
 
 /* ---- Fork ---- */
 
-#define FORK_PAUSES 100
-
 static bool fork_entered; /* by the forking thread */
 
 /* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So
- * a fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
+ * a fork waits for a scan to end. */
 static void before_fork(void) {
-    fork_entered = enter_loader();
-    for (int i = 0; !fork_entered && i < FORK_PAUSES; i++) {
-        sp_thread_pause();
-        fork_entered = enter_loader();
-    }
+    fork_entered = wait_for_loader();
 }
 
 static void after_fork_in_parent(void) {
@@ -262,17 +273,56 @@ static void after_fork_in_child(void) {
     leave_loader();
 }
 
+/* ---- Lookups by name ---- */
+
+static bool find_for_lookup(const char *name, uintptr_t *original, uintptr_t *hook) {
+    const hooked_function *function = find_hooked(name);
+    if (!function) return false;
+    *original = function->original;
+    *hook = function->hook;
+    return true;
+}
+
+typedef struct other_definition {
+    const char *name;
+    uintptr_t original;
+} other_definition;
+
+static int is_other_definition(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    const other_definition *other = data;
+    sp_elf_object object;
+    if (!sp_elf_object_read(info, &object) || sp_elf_object_is_apart(&object)) return 0;
+    uintptr_t found = sp_elf_object_find_function(&object, other->name);
+    return found != 0 && found != other->original;
+}
+
+/* False where it cannot be asked. */
+static bool is_only_definition(const char *name, uintptr_t original) {
+    other_definition other = {.name = name, .original = original};
+    if (atomic_load(&loader_may_be_locked) || !wait_for_loader()) return false;
+    bool found = dl_iterate_phdr(is_other_definition, &other) != 0;
+    leave_loader();
+    return !found;
+}
+
 /* ---- Originals ---- */
+
+static void *find_original(const char *name) {
+    const hooked_function *function = find_hooked(name);
+    return function ? (void *)function->original : NULL;
+}
 
 /* Without originals no slot is patched. */
 static void find_originals(void) {
     if (!sp_originals_patch_callers()) return;
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
-    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_original_dlopen = (void *)functions[i].original;
-        if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_original_dlmopen = (void *)functions[i].original;
-        sp_map_hooks_lead_to(functions[i].hook, functions[i].original);
-    }
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) sp_map_hooks_lead_to(functions[i].hook, functions[i].original);
+    sp_dl_original_dlopen = find_original("dlopen");
+    sp_dl_original_dlmopen = find_original("dlmopen");
+    sp_dl_original_dlsym = find_original("dlsym");
+    sp_dl_original_dlvsym = find_original("dlvsym");
+    sp_dl_hooked = (sp_dl_hooked_functions){.find = find_for_lookup, .is_only_definition = is_only_definition};
 }
 
 /* ---- The interface ---- */
@@ -289,19 +339,31 @@ static void find_originals_once(void) {
     found = true;
 }
 
-size_t spprof_patch(void) {
+static void patch(bool calls) {
     int saved_errno = errno;
     spprof_pause();
     if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
         watch_forks_once();
         find_originals_once();
-        scan_from(0); /* all: a lazy binding may have overwritten a slot */
+        patches_calls |= calls;
+        if (calls)
+            scan_from(0); /* all: a lazy binding may have overwritten a slot */
+        else
+            scan_what_is_new();
         leave_loader();
         sp_profiler_follow_objects(follow_objects);
     }
     spprof_resume();
     errno = saved_errno;
+}
+
+size_t spprof_patch(void) {
+    patch(true);
     return atomic_load(&patched_slots);
+}
+
+void spprof_follow_lookups(void) {
+    patch(false);
 }
 
 void spprof_refresh_objects(void) {

@@ -1,5 +1,5 @@
 """What a reader must know of a heap profile beside its numbers, in sentences: what is counted once, what is left out,
-what full tables did.
+what a library holds in a pool of its own, what full tables did.
 
 snapshot ─┐
 file     ─┴─► Notes ─► sentences
@@ -8,6 +8,7 @@ file     ─┴─► Notes ─► sentences
 from __future__ import annotations
 
 from spprof.analysis import shortages
+from spprof.pprof.pools import pools_of
 from spprof.pprof.processes import own_mark
 from spprof.pprof.profile import BORN, INUSE_SPACE, RESIDENT_SPACE
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages, shortages_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spprof.pprof.profile import Profile
+    from spprof.results import MemoryPool
 
 
 class Notes(NamedTuple):
@@ -33,6 +35,8 @@ class Notes(NamedTuple):
     shortages: Shortages = NO_SHORTAGE
     absent_bytes: int = 0
     """Estimated live bytes that are not in memory, where they are a notable part."""
+    pools: tuple[MemoryPool, ...] = ()
+    """What libraries hold in memory pools of their own."""
 
     def sentences(self) -> Iterator[str]:
         """One line each; none where there is nothing to say."""
@@ -54,6 +58,9 @@ class Notes(NamedTuple):
             )
         if self.profiler_bytes:
             yield f"the profiler itself holds {human_bytes(self.profiler_bytes)} (not included)"
+        for pool in self.pools:
+            if pool.bytes >= NOTABLE_BYTES:
+                yield _pool_sentence(pool)
         yield from shortages.sentences(self.shortages)
 
     def document(self) -> dict[str, object]:
@@ -63,11 +70,12 @@ class Notes(NamedTuple):
             "profiler_bytes": self.profiler_bytes,
             "absent_bytes": self.absent_bytes,
             "shortages": self.shortages.comments(),
+            "pools": [{"library": one.library, "allocator": one.allocator, "bytes": one.bytes} for one in self.pools],
         }
 
 
 NOTABLE_BYTES = 1 << 20
-"""Mapped memory of which less is there is not spoken of where nobody asks for it."""
+"""Mapped memory of which less is there, and pools that hold less, are not spoken of where nobody asks for them."""
 
 _NOTABLE_SHARE = 20
 
@@ -80,7 +88,17 @@ def is_notable(absent: int, live: int) -> bool:
 def notes_of(profile: Profile) -> Notes:
     """Those of a file."""
     merged, profilers = own_mark(profile) is None, profile.profiler_bytes
-    return Notes(_inherited(profile), merged, profilers, shortages_of(profile), _absent(profile))
+    of_tables, absent = shortages_of(profile), _absent(profile)
+    return Notes(_inherited(profile), merged, profilers, of_tables, absent, pools_of(profile))
+
+
+def _pool_sentence(pool: MemoryPool) -> str:
+    """Every pool that is known so far is Arrow's."""
+    return (
+        f"Arrow's memory pool ({pool.allocator}) holds {human_bytes(pool.bytes)} by its own count, outside the heap. "
+        f"It is one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
+        f"(spprof run --arrow-malloc) Arrow calls malloc, and each line is known"
+    )
 
 
 def _absent(profile: Profile) -> int:

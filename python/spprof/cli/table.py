@@ -145,6 +145,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     if not rows:
         tell_reasons(terminal, tally)
         _tell_mapped(terminal, tally)
+        tell_notes(terminal, tally.profile)
         return
     table, paths = _table(tally, terminal), paths_of(tally.profile)
     terminal.line(table.headings, "bold")

@@ -21,7 +21,7 @@ from spprof.heap.unwind_quality import judge
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.records import NamedTuple, cached_property, dataclass, field
-from spprof.results import AllocationSample, Frame, FramePointerHealth
+from spprof.results import AllocationSample, Frame, FramePointerHealth, MemoryPool
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
 TYPE_CHECKING = False
@@ -99,6 +99,8 @@ class HeapSamples(HeapEstimates):
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
+    pools: tuple[MemoryPool, ...] = ()
+    """What libraries hold in memory pools of their own, by their own counts, in the whole process."""
     _peaks: bytes = b""
     """PEAK_RECORD each: what was live at the peaks, the profiler's own stacks among them."""
     _peak_of: int = PEAK
@@ -186,7 +188,7 @@ class HeapSamples(HeapEstimates):
     def notes(self) -> Notes:
         """What must be known beside the numbers."""
         absent = self.absent_bytes if is_notable(self.absent_bytes, self.estimated_heap_bytes) else 0
-        return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages, absent)
+        return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages, absent, self.pools)
 
     @property
     def by_serial(self) -> HeapSamples:

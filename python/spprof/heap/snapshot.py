@@ -15,6 +15,7 @@ from spprof.analysis.sites import Sums, key_of, note_choice, rounded, site_frame
 from spprof.heap import mapped
 from spprof.heap.estimates import checked_count
 from spprof.heap.peak import HeapPeak
+from spprof.heap.pools import pools
 from spprof.heap.samples import (
     BIRTH,
     PEAK,
@@ -214,6 +215,7 @@ def _take(
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,
+        pools=pools(),
         _peaks=peaks,
         _peak_of=peak_of,
         _blocks=blocks,

@@ -22,6 +22,7 @@ from spprof.analysis.sample_weights import EVERY_ALLOCATION, absent_of, weight
 from spprof.analysis.sites import rounded
 from spprof.heap.mapped import drawn_at
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
+from spprof.pprof import pools
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
@@ -90,6 +91,7 @@ def profile_of(
         *_longest_rate_note(samples),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
+        *pools.comments(samples.pools).items(),
     ]
     return Profile(
         sample_types=rows.types,

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from operator import add
 
+from spprof.pprof import pools
 from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments, program_comments
 from spprof.pprof.profile import (
     ALLOC_TYPES,
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 
 def merged(profiles: Sequence[Profile], names: Sequence[str] = ()) -> Profile:
     """The sum of one or more profiles. Time and period are the latest's, comments those that all have; what full tables
-    did is summed up. ``names``: of their files, for errors.
+    did, and what pools hold, is summed up. ``names``: of their files, for errors.
 
     ProfileError: their sample types differ.
     """
@@ -103,6 +104,7 @@ def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int
         longest = max(profile.longest_rate for profile in profiles)
         added += [(LONGEST_RATE, str(longest))] if longest > max(latest.period, 1) else []
         added += [*process_comments(marks.items()), *summed(map(shortages_of, profiles)).comments().items()]
+        added += pools.comments(pools.summed(map(pools.pools_of, profiles))).items()
     added += program_comments(profiles)
     told = [f"{key}: {text}" for key, text in added]
     worked_out = tuple(f"{key}: " for key in (PROFILER_BYTES, LONGEST_RATE))
@@ -110,7 +112,8 @@ def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int
         *(
             text
             for text in kept
-            if not (latest.is_heap and (is_shortage(text) or text.startswith(worked_out))) and text not in told
+            if not (latest.is_heap and (is_shortage(text) or pools.is_pool(text) or text.startswith(worked_out)))
+            and text not in told
         ),
         *told,
     )
