@@ -5,6 +5,7 @@
  *   lifecycle.h   start, stop, shutdown
  *   stacks.h      frames and those who read them
  *   reading.h     what the heap profiler has recorded
+ *   resident.h    how much of it is in memory
  *   cpu.h         the CPU profiler
  *   symbols.h     names of native functions
  *
@@ -28,6 +29,7 @@
 #include "spprof/lifecycle.h"
 #include "spprof/mappings.h"
 #include "spprof/reading.h"
+#include "spprof/resident.h"
 #include "spprof/stacks.h"
 #include "spprof/symbols.h"
 

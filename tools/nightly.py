@@ -72,6 +72,7 @@ def pieces() -> dict[str, list[str]]:
         "many-children": ["install-with-c-tests", "record-run-many-children"],
         "processes": ["install-with-c-tests", "record-run-processes"],
         "map-model": ["install-with-c-tests", "run-map-model"],
+        "mapped": ["install-with-c-tests", "record-run-mapped"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],
         "valgrind": ["run-valgrind"],

@@ -11,8 +11,13 @@ BYTES_ONE: Final[int]
 OBJECTS_ONE: Final[int]
 """Estimated objects are integers in units of 1/OBJECTS_ONE."""
 SAMPLE_FORMAT: Final[str]
-PEAK_FORMAT: Final[str]
 """struct format of one sample: address, size, time_ns (monotonic), serial, rate, thread_id, stack_id."""
+PEAK_FORMAT: Final[str]
+RESIDENT_FORMAT: Final[str]
+"""struct format of how much of a block is in memory: serial, resident bytes, swapped bytes; 2**64 - 1 where that one
+cannot be told."""
+LARGE_BLOCK: Final[int]
+"""Bytes of the blocks of which that is asked, at least."""
 
 MAPPING_FORMAT: Final[str]
 """One mapping: address, size, stack_id, time_ns (monotonic), probability with which it is listed, thread_id, kind."""
@@ -115,11 +120,13 @@ def stats() -> Stats: ...
 def reset_peak() -> None:
     """The second window of peaks begins anew."""
 
-def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int, bytes]:
+def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int, bytes, Optional[bytes]]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, (wall clock − monotonic clock) in ns, and what
     was live at the peaks (packed, PEAK_FORMAT each: stack id; for the process's peak and for the window's count, bytes
-    asked for, estimated bytes and objects, variance and skewness), stacks with a part of either."""
+    asked for, estimated bytes and objects, variance and skewness), stacks with a part of either, and of the live
+    samples of at least LARGE_BLOCK bytes how much is in memory (packed, RESIDENT_FORMAT each; None: it cannot be
+    told)."""
 
 MappingStack = tuple[bytes, bool, bool]
 """A stack's words, packed as 64-bit integers, whether it is depth-limited, whether it is truncated."""
@@ -137,6 +144,19 @@ class MappingStats(TypedDict):
     vanished: int  # gone when a copy asked the kernel: unmapped by a way that no hook sees, or just then
 
 def mapping_stats() -> MappingStats: ...
+
+MAPPED_FORMAT: Final[str]
+"""A mapping with what the kernel tells of it: address, size, resident and swapped bytes (2**64 - 1: not known), stack
+id (0: none, of a file that the program has mapped before the start or unseen), monotonic time in ns, probability,
+thread id, kind, index of its path (2**32 - 1: none)."""
+
+def measured(mappings: bytes) -> tuple[bytes, list[str]]:
+    """Packed mappings with what the kernel tells of them (packed, MAPPED_FORMAT each), files that are none of those
+    among them, and paths."""
+
+def thread_name(thread_id: int) -> str:
+    """The kernel's; "" where it has ended, or cannot be asked."""
+
 def samples_without(samples: bytes, stack_ids: bytes) -> bytes:
     """Packed samples without those of these stacks of the same snapshot, packed as 64-bit integers."""
 

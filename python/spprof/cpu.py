@@ -23,8 +23,8 @@ import os
 import warnings
 
 from spprof import _engine, environment, joining
-from spprof.cpu_time.thread_names import ids, python_names
 from spprof.on_demand import keep_all, module
+from spprof.symbolize.thread_names import ids, python_names
 from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False

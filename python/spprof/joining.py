@@ -8,6 +8,8 @@ A block of ``MemoryProfiler`` or ``Profiler`` and a decorated function show what
 
 from __future__ import annotations
 
+from _thread import get_ident
+
 from spprof import _engine
 from spprof.warn_once import warn_once
 
@@ -19,9 +21,9 @@ def begins(kind: str) -> None:
     _engine.kept()[_key(kind)] = True
 
 
-def ends(kind: str) -> None:
-    """The recorder's profile is over: the program's next start is its own."""
-    _engine.kept().pop(_key(kind), None)
+def ends(kind: str) -> bool:
+    """The recorder's profile is over: the program's next start is its own. False: it was over before."""
+    return _engine.kept().pop(_key(kind), None) is not None
 
 
 def is_joined(kind: str) -> bool:
@@ -52,13 +54,20 @@ def may_begin_block(kind: str) -> bool:
 def begins_block(kind: str) -> bool:
     """A block shows its part of the recorder's profile. False: there is none, or another block does so already, and
     they do not nest."""
-    first = object()
-    return is_joined(kind) and _engine.kept().setdefault(_block(kind), first) is first
+    own = [get_ident()]
+    return is_joined(kind) and _engine.kept().setdefault(_block(kind), own) is own
 
 
 def ends_block(kind: str) -> None:
     """It is over."""
     _engine.kept().pop(_block(kind), None)
+
+
+def forked() -> None:
+    """In a child: blocks that other threads were in do not end here."""
+    for kind in (HEAP, CPU):
+        if _engine.kept().get(_block(kind), [get_ident()]) != [get_ident()]:
+            ends_block(kind)
 
 
 def _block(kind: str) -> str:

@@ -18,6 +18,7 @@ nothing is read later, when the program has changed its root, used up its descri
 from __future__ import annotations
 
 import atexit
+import time
 import warnings
 from _operator import index
 
@@ -36,8 +37,16 @@ if TYPE_CHECKING:
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
     from spprof.heap.snapshot import HeapSnapshot
-    from spprof.results import AllocationSample, Frame, FramePointerHealth, MemProfStats, SiteDifference
-    from spprof.rows import TopAllocator
+    from spprof.results import (
+        AllocationSample,
+        Frame,
+        FramePointerHealth,
+        Mapping,
+        MemoryPool,
+        MemProfStats,
+        SiteDifference,
+    )
+    from spprof.rows import TopAllocator, TopMapping
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
     samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
@@ -48,10 +57,13 @@ __all__ = [
     "FramePointerHealth",
     "HeapEstimates",
     "HeapSnapshot",
+    "Mapping",
     "MemProfStats",
+    "MemoryPool",
     "MemoryProfiler",
     "SiteDifference",
     "TopAllocator",
+    "TopMapping",
     "get_snapshot",
     "get_stats",
     "is_active",
@@ -65,8 +77,10 @@ _TYPES = {
     "HeapEstimates": "spprof.heap.estimates",
     "HeapSnapshot": "spprof.heap.snapshot",
     "TopAllocator": "spprof.rows",
+    "TopMapping": "spprof.rows",
     **dict.fromkeys(
-        ("AllocationSample", "Frame", "FramePointerHealth", "MemProfStats", "SiteDifference"), "spprof.results"
+        ("AllocationSample", "Frame", "FramePointerHealth", "Mapping", "MemoryPool", "MemProfStats", "SiteDifference"),
+        "spprof.results",
     ),
 }
 """The modules of the types that are exported here."""
@@ -245,6 +259,7 @@ class MemoryProfiler:
         self._serial_before = 0
         self._total_before = 0
         self._before: dict[int, Allocated] = {}
+        self._since_ns = 0
 
     @property
     def snapshot(self) -> HeapSnapshot:
@@ -260,7 +275,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sums, stats, _, _ = _engine.snapshot(_AFTER_ALL)
+        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL)
         before = samples.allocated_by_stack(sums)
         del sums
         if not joining.is_joined(joining.HEAP):
@@ -269,6 +284,7 @@ class MemoryProfiler:
         self._serial_before = stats["last_serial"]
         self._total_before = stats["total_samples"]
         self._before = before
+        self._since_ns = time.monotonic_ns()
         _engine.reset_peak()
         return self
 
@@ -279,7 +295,7 @@ class MemoryProfiler:
             return
         try:
             begin = samples.PEAK_OF_WINDOW
-            self._snapshot = snapshot.take(self._serial_before, self._before, self._total_before, begin)
+            self._snapshot = snapshot.take(self._serial_before, self._before, self._total_before, begin, self._since_ns)
         finally:
             self._before = {}
             if _engine.is_active():  # else the block itself has stopped the profiler

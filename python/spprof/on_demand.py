@@ -39,12 +39,12 @@ ROOMS = {
     "": "cpu json_text records results text",
     "analysis": "by_import by_label by_site diff estimate explanation folding imports libraries native notes paths "
     "sample_weights shortages site_table sites",
-    "cpu_time": "block decorator functions profile samples text thread_names to_pprof",
+    "cpu_time": "block decorator functions profile samples text to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
-    "heap": "compare estimates peak samples snapshot text to_pprof unwind_quality",
-    "pprof": "encode fields file locations mappings merge processes profile shortages wire",
+    "heap": "compare estimates mapped mapped_sites peak pools samples snapshot text to_pprof unwind_quality",
+    "pprof": "encode fields file locations mappings merge pools processes profile shortages wire",
     "report": "build encode facts leading model notebook page places sources threads",
-    "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks",
+    "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
 """The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
 

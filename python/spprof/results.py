@@ -48,6 +48,51 @@ class AllocationSample:
     """The kernel's id of the allocating thread (``threading.get_native_id()``)."""
     stack: tuple[Frame, ...]
     """Leaf first, never empty. Samples of one stack share one tuple."""
+    resident_bytes: int | None = None
+    """How much of a block of 128 KiB or more was in memory: bytes of its pages that were written to and are not in the
+    swap. None for smaller blocks, and where the kernel does not tell (no ``/proc``, or no right to read it)."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Memory that the program mapped itself, beside its heap: ``mmap``, shared memory, ``numpy.memmap``, the memory of
+    a library that has an allocator of its own."""
+
+    address: int
+    size: int
+    """Bytes of address space, whole pages. A part that was unmapped is not in it."""
+    resident_bytes: int | None
+    """How much of it was in memory: bytes of the pages that this process has touched and that are not in the swap. None
+    where the kernel does not tell."""
+    timestamp_ns: int
+    """When it was mapped, or last grew: wall clock, nanoseconds since the epoch. 0: before the start."""
+    thread_id: int
+    """The kernel's id of the thread that mapped it (``threading.get_native_id()``). 0: before the start."""
+    thread_name: str
+    """The name that Python gives the thread, else the kernel's; "" where it has ended, or is not known."""
+    stack: tuple[Frame, ...]
+    """Leaf first, never empty. Where no Python frame is in it, the leaf is a frame that names the library and the
+    thread; of a mapping from before the start the only frame is ``<mapped before the start>``, with the file."""
+    kind: str
+    """``"anonymous"``, ``"file"``, or ``"shared"``: shared memory, with a name or without."""
+    path: str
+    """The file that is mapped, or the name of shared memory (``/dev/shm/…``); "" where there is none."""
+    swapped_bytes: int | None = None
+    """How much of it was in the swap. None where the kernel does not tell."""
+    probability: float = 1.0
+    """With which it is listed: 1 for large ones, less for some of few pages, of which each stands for 1/p like it."""
+
+
+@dataclass(frozen=True)
+class MemoryPool:
+    """What a library's own allocator has handed out, in mappings whose parts no line is known of."""
+
+    library: str
+    """``"arrow"``."""
+    allocator: str
+    """``"mimalloc"`` or ``"jemalloc"``."""
+    bytes: int
+    """What is in use, by the library's own count."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,25 @@ class TopAllocator(TypedDict):
     """Upper end of the 95 % interval of the bytes."""
     native_function: str | None
     """The innermost native function beneath that line; None where the line itself allocated."""
+    resident_bytes: int | None
+    """How much of the estimate is in memory, estimated; None where it is not known."""
+
+
+class TopMapping(TypedDict):
+    """One row of ``HeapSnapshot.top_mappings``: a site and what it has mapped. A plain dict at run time."""
+
+    kind: str
+    """``"mapped"``."""
+    function: str
+    file: str
+    line: int
+    mapped_bytes: int
+    """Address space, whole pages."""
+    resident_bytes: int | None
+    """How much of it is in memory; None where the kernel does not tell."""
+    mapping_count: int
+    native_function: str | None
+    """The innermost native function beneath that line; None where the line itself mapped."""
 
 
 class TopFunction(TypedDict):

@@ -1,18 +1,43 @@
-/* dl_hooks.h: dlopen and dlmopen as patched objects call them.
+/* dl_hooks.h: the loader's functions, as patched objects call them.
  *
- * The loader looks at its caller's return address to choose the RUNPATH it searches, so these do not call: they tell
- * the engine that the calling thread is about to load something, put the arguments back and jump.
+ *   dlopen, dlmopen:  tell the engine that this thread is about to load something ──► jump to the original
+ *   dlsym, dlvsym:    a hooked function's name, and the answer is its original? ──► return the hook
+ *                     └ anything else ──► jump to the original
+ *
+ * The loader looks at its caller's return address: for the RUNPATH that it searches, for the scope of RTLD_DEFAULT and
+ * RTLD_NEXT. So these put the arguments back and jump, and what the caller sees is the loader's own answer. Only where
+ * no caller matters, or each would get the same, is a lookup tried before. RTLD_NEXT is never answered by a hook: who
+ * asks for it is in front of others, as we are, and the hook might lead back to them.
  *
  * Threads: any; what the engine is told is about the calling thread alone.
  */
 #ifndef SP_DL_HOOKS_H
 #define SP_DL_HOOKS_H
 
-/* Where the hooks jump to. Set before any slot holds one. */
-extern void *sp_dl_original_dlopen __attribute__((visibility("hidden")));
-extern void *sp_dl_original_dlmopen __attribute__((visibility("hidden")));
+#include <stdbool.h>
+#include <stdint.h>
 
-void sp_hook_dlopen(void) __attribute__((visibility("hidden")));
-void sp_hook_dlmopen(void) __attribute__((visibility("hidden")));
+#define SP_DL_HIDDEN __attribute__((visibility("hidden")))
+
+/* Where the hooks jump to. Set before any slot holds one. */
+extern SP_DL_HIDDEN void *sp_dl_original_dlopen;
+extern SP_DL_HIDDEN void *sp_dl_original_dlmopen;
+extern SP_DL_HIDDEN void *sp_dl_original_dlsym;
+extern SP_DL_HIDDEN void *sp_dl_original_dlvsym;
+
+SP_DL_HIDDEN void sp_hook_dlopen(void);
+SP_DL_HIDDEN void sp_hook_dlmopen(void);
+SP_DL_HIDDEN void sp_hook_dlsym(void);
+SP_DL_HIDDEN void sp_hook_dlvsym(void);
+
+/* What the last two ask. Set before any slot holds them. */
+typedef struct sp_dl_hooked_functions {
+    /* False: no function of that name is hooked. */
+    bool (*find)(const char *name, uintptr_t *original, uintptr_t *hook);
+    /* Whether no loaded object defines the name otherwise, so that it means the original in every scope. */
+    bool (*is_only_definition)(const char *name, uintptr_t original);
+} sp_dl_hooked_functions;
+
+extern SP_DL_HIDDEN sp_dl_hooked_functions sp_dl_hooked;
 
 #endif

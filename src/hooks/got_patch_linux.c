@@ -107,9 +107,10 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
     return SLOT_FOREIGN;
 }
 
-/* Of the malloc family alone: somebody's own mmap is no allocator that we would miss. */
+/* Of the malloc family alone: somebody's own mmap or dlsym is no allocator that we would miss. */
 static bool reports_uncovered(const scan *scan, const hooked_function *function) {
-    return !scan->only && !sp_map_hooks_contain(function->hook);
+    bool is_the_loaders = strncmp(function->name, "dl", 2) == 0;
+    return !scan->only && !is_the_loaders && !sp_map_hooks_contain(function->hook);
 }
 
 static void store_hook(scan *scan, const sp_elf_object *object, const hooked_function *function, uintptr_t *slot) {
@@ -201,6 +202,17 @@ static void leave_loader(void) {
     atomic_store(&in_loader, false);
 }
 
+/* For a scan to end: not without limit, since what holds it up may be waiting for the calling thread. */
+static bool wait_for_loader(void) {
+    enum { PAUSES = 100 };
+    bool entered = enter_loader();
+    for (int i = 0; !entered && i < PAUSES; i++) {
+        sp_thread_pause();
+        entered = enter_loader();
+    }
+    return entered;
+}
+
 /* `first`: how many objects at the head of the list need no look. */
 static void scan_from(size_t first) {
     scan scan = {.first = first};
@@ -238,18 +250,12 @@ static void follow_objects(void) {
 
 /* ---- Fork ---- */
 
-#define FORK_PAUSES 100
-
 static bool fork_entered; /* by the forking thread */
 
 /* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So
- * a fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
+ * a fork waits for a scan to end. */
 static void before_fork(void) {
-    fork_entered = enter_loader();
-    for (int i = 0; !fork_entered && i < FORK_PAUSES; i++) {
-        sp_thread_pause();
-        fork_entered = enter_loader();
-    }
+    fork_entered = wait_for_loader();
 }
 
 static void after_fork_in_parent(void) {
@@ -262,17 +268,56 @@ static void after_fork_in_child(void) {
     leave_loader();
 }
 
+/* ---- Lookups by name ---- */
+
+static bool find_for_lookup(const char *name, uintptr_t *original, uintptr_t *hook) {
+    const hooked_function *function = find_hooked(name);
+    if (!function) return false;
+    *original = function->original;
+    *hook = function->hook;
+    return true;
+}
+
+typedef struct other_definition {
+    const char *name;
+    uintptr_t original;
+} other_definition;
+
+static int is_other_definition(struct dl_phdr_info *info, size_t size, void *data) {
+    (void)size;
+    const other_definition *other = data;
+    sp_elf_object object;
+    if (!sp_elf_object_read(info, &object) || sp_elf_object_is_apart(&object)) return 0;
+    uintptr_t found = sp_elf_object_find_function(&object, other->name);
+    return found != 0 && found != other->original;
+}
+
+/* False where it cannot be asked. */
+static bool is_only_definition(const char *name, uintptr_t original) {
+    other_definition other = {.name = name, .original = original};
+    if (atomic_load(&loader_may_be_locked) || !wait_for_loader()) return false;
+    bool found = dl_iterate_phdr(is_other_definition, &other) != 0;
+    leave_loader();
+    return !found;
+}
+
 /* ---- Originals ---- */
+
+static void *find_original(const char *name) {
+    const hooked_function *function = find_hooked(name);
+    return function ? (void *)function->original : NULL;
+}
 
 /* Without originals no slot is patched. */
 static void find_originals(void) {
     if (!sp_originals_patch_callers()) return;
     for (size_t i = 0; i < FUNCTION_COUNT; i++) functions[i].original = sp_originals_find(functions[i].name);
-    for (size_t i = 0; i < FUNCTION_COUNT; i++) {
-        if (strcmp(functions[i].name, "dlopen") == 0) sp_dl_original_dlopen = (void *)functions[i].original;
-        if (strcmp(functions[i].name, "dlmopen") == 0) sp_dl_original_dlmopen = (void *)functions[i].original;
-        sp_map_hooks_lead_to(functions[i].hook, functions[i].original);
-    }
+    for (size_t i = 0; i < FUNCTION_COUNT; i++) sp_map_hooks_lead_to(functions[i].hook, functions[i].original);
+    sp_dl_original_dlopen = find_original("dlopen");
+    sp_dl_original_dlmopen = find_original("dlmopen");
+    sp_dl_original_dlsym = find_original("dlsym");
+    sp_dl_original_dlvsym = find_original("dlvsym");
+    sp_dl_hooked = (sp_dl_hooked_functions){.find = find_for_lookup, .is_only_definition = is_only_definition};
 }
 
 /* ---- The interface ---- */

@@ -55,6 +55,20 @@ static void test_a_library_loaded_later_is_followed(void) {
     CHECK(dlclose(plugin) == 0);
 }
 
+/* By a handle, and by the scope of who asks. The next definition is never the hook. */
+static void test_functions_that_are_looked_up_are_hooks(void) {
+    spprof_stack stack;
+    void *program = dlopen(NULL, RTLD_NOW);
+    void *by_handle = dlsym(program, "malloc"), *by_default = dlsym(RTLD_DEFAULT, "malloc");
+    void *by_version = dlvsym(program, "malloc", "GLIBC_2.17"), *next = dlsym(RTLD_NEXT, "malloc");
+    CHECK(program && next && by_handle == by_default && by_handle == by_version && by_handle != next);
+    void *block = ((void *(*)(size_t))(uintptr_t)by_handle)(4444);
+    CHECK(is_sampled(4444, &stack) && !stack.truncated);
+    ((void (*)(void *))(uintptr_t)dlsym(program, "free"))(block);
+    CHECK(!is_sampled(4444, &stack));
+    CHECK(!dlsym(program, "spprof_no_such_function") && dlerror());
+}
+
 int main(void) {
     engine = dlopen("libspprof_alloc.so", RTLD_NOW);
     if (!engine) fprintf(stderr, "%s\n", dlerror());
@@ -63,5 +77,6 @@ int main(void) {
     CHECK(((start_function *)find("spprof_start"))(0, NULL) == SPPROF_OK);
     RUN(test_the_programs_own_calls_are_led_to_the_hooks);
     RUN(test_a_library_loaded_later_is_followed);
+    RUN(test_functions_that_are_looked_up_are_hooks);
     return EXIT_SUCCESS;
 }

@@ -209,7 +209,7 @@ snapshot.save("profile.txt")
     document = json.loads((child.folder / "profile.json").read_bytes())
     names = [frame["name"] for frame in document["shared"]["frames"]]
     held = []
-    for profile in document["profiles"]:
+    for profile in document["profiles"][:6]:
         stacks = {}
         for sample, weight in zip(*map(profile.get, KEYS)):
             python = tuple(names[i] for i in sample if names[i] in ("<module>", "hold"))

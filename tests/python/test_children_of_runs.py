@@ -47,6 +47,7 @@ WAYS = {
     "fork": 2,
     "subprocess": 2,
     "close_fds": 2,
+    "preexec_fn": 2,
     "posix_spawn": 2,
     "os.system": 2,
     "spawn": 2,
@@ -73,6 +74,7 @@ WAYS = {
 def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--children-min-samples", "100")
     assert len(found) == WAYS[way], said
+    assert ("ended without Python's own end" in said) is (way == "killed")
     for name in found:
         assert read_profile(str(tmp_path / name)).samples
 
@@ -180,3 +182,12 @@ def test_a_script_as_a_program_is_named_as_it_was_started(tmp_path: Path):
     found = {read_profile(str(tmp_path / name)).note("script") for name in files(tmp_path)}
     assert found == {"program.py", "tool"}
     assert "not profiled" not in finished.stderr
+
+
+@pytest.mark.parametrize("how", ["exec", "start"])
+def test_a_program_that_closes_all_descriptors_gets_none_of_its_own_changed(tmp_path: Path, how: str):
+    """Programs that it starts cannot say then that they are profiled, and nothing is said of them."""
+    finished = run(tmp_path, str(specimen("every_process/closes")), how, options=("--children-min-samples", "100"))
+    assert (finished.returncode, finished.stdout) == (0, "0\n"), finished.stderr
+    assert "not profiled" not in finished.stderr
+    assert len(files(tmp_path)) == 2

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from specimens import specimen
 from spprof.pprof.file import read_profile
 from under_variable import HOLDS, environment, files, plain_environment, run
 
@@ -262,27 +263,12 @@ def test_a_package_that_is_gone_or_broken_is_said_in_one_line(tmp_path: Path):
     assert finished.stderr == "spprof: SPPROF starts nothing here: a b\nerr\n"
 
 
-SUBINTERPRETERS = """
-try:
-    import _interpreters as interpreters
-except ImportError:
-    import _xxsubinterpreters as interpreters
-import sys
-for kind in ("legacy", "isolated") if sys.version_info >= (3, 13) else (False, True):
-    for _ in range(3):
-        made = interpreters.create(kind) if sys.version_info >= (3, 13) else interpreters.create(isolated=kind)
-        (getattr(interpreters, "run_string", None) or interpreters.exec)(made, "kept = [b'x' * 1_000_000] * 3")
-        interpreters.destroy(made)
-print("done")
-"""
-
-
 def test_subinterpreters_start_nothing_more(tmp_path: Path):
-    finished = run(tmp_path, HOLDS + SUBINTERPRETERS, "heap,cpu=1,out=files/,min-samples=0")
+    finished = run(tmp_path, specimen("every_process/subinterpreters"), "heap,cpu=1,out=files/,min-samples=0")
     assert (finished.returncode, finished.stdout, finished.stderr) == (0, "done\n", "")
     assert [re.sub(r"\d+", "N", name) for name in files(tmp_path / "files")] == [
-        "spprof-program.py.N.cpu.pb.gz",
-        "spprof-program.py.N.pb.gz",
+        "spprof-subinterpreters.py.N.cpu.pb.gz",
+        "spprof-subinterpreters.py.N.pb.gz",
     ]
 
 
@@ -317,3 +303,41 @@ def test_our_own_commands_are_not_profiled(tmp_path: Path):
             [sys.executable, *command, "table", name], cwd=tmp_path, env=variables, check=True, capture_output=True
         )
     assert not (tmp_path / "files").exists()
+
+
+def test_a_program_that_has_python_inside_is_named_by_its_own_name(tmp_path: Path):
+    """Its words are its own, and may be secrets."""
+    python = environment(tmp_path / "env", "spprof.pth")
+    python.with_name("server").symlink_to(python.name)
+    finished = run(tmp_path, HOLDS, "out=files/", python=python.with_name("server"))
+    assert finished.stderr == ""
+    assert [re.sub(r"\d+", "N", name) for name in files(tmp_path / "files")] == ["spprof-server.N.pb.gz"]
+
+
+@pytest.mark.parametrize("how", ["run", "SPPROF"])
+def test_a_program_may_have_the_longest_name(tmp_path: Path, how: str):
+    script = tmp_path / ("n" * 120 + "é" * 60 + ".py")
+    script.write_text(HOLDS)
+    (tmp_path / "files").mkdir()
+    if how == "SPPROF":
+        finished = run(tmp_path, script, "heap,cpu,every=1,out=files/")
+    else:
+        command = [sys.executable, "-m", "spprof", "run", "--cpu", "--every", "1", "-o", "files/", script.name]
+        finished = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert finished.returncode == 0
+    assert "File name too long" not in finished.stderr
+    assert len([name for name in files(tmp_path / "files") if ".cpu." not in name]) == 1
+
+
+def test_what_cannot_start_is_said_in_one_line_and_leaves_nothing_running(tmp_path: Path):
+    python = environment(tmp_path / "env", "spprof.pth")
+    purelib = next((tmp_path / "env" / "lib").glob("python*/site-packages"))
+    (purelib / "broken_cpu.py").write_text(
+        "import spprof.cpu\ndef start(*_, **__): raise OSError(1, 'no timers')\nspprof.cpu.start = start\n"
+    )
+    (purelib / "b-broken.pth").write_text("import broken_cpu\n")
+    program = HOLDS + "from spprof import memprof\nprint(memprof.is_active())\nmemprof.start()\n"
+    finished = run(tmp_path, program, "heap,cpu,out=files/", python=python)
+    assert (finished.returncode, finished.stdout) == (0, "False\n")
+    assert finished.stderr == "spprof: SPPROF starts nothing here: [Errno 1] no timers\n"
+    assert files(tmp_path / "files") == []

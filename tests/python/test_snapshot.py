@@ -144,7 +144,7 @@ def test_sites_are_innermost_python_frames_largest_first(heap: NaiveHeap):
 def test_a_row_has_just_the_documented_keys(heap: NaiveHeap):
     assert [*heap.snapshot().top_allocators(1)[0]] == [
         "function", "file", "line", "estimated_bytes", "estimated_objects", "sample_count", "low_bytes", "high_bytes",
-        "native_function",
+        "native_function", "resident_bytes",
     ]  # fmt: skip
 
 

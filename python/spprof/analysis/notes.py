@@ -1,5 +1,5 @@
 """What a reader must know of a heap profile beside its numbers, in sentences: what is counted once, what is left out,
-what full tables did.
+what a library holds in a pool of its own, what full tables did.
 
 snapshot ─┐
 file     ─┴─► Notes ─► sentences
@@ -8,8 +8,9 @@ file     ─┴─► Notes ─► sentences
 from __future__ import annotations
 
 from spprof.analysis import shortages
+from spprof.pprof.pools import pools_of
 from spprof.pprof.processes import own_mark
-from spprof.pprof.profile import BORN, INUSE_SPACE
+from spprof.pprof.profile import BORN, INUSE_SPACE, RESIDENT_SPACE
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages, shortages_of
 from spprof.records import NamedTuple
 from spprof.text import human_bytes
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from spprof.pprof.profile import Profile
+    from spprof.results import MemoryPool
 
 
 class Notes(NamedTuple):
@@ -31,9 +33,18 @@ class Notes(NamedTuple):
     profiler_bytes: int = 0
     """Estimated live bytes of the profiler's own Python code."""
     shortages: Shortages = NO_SHORTAGE
+    absent_bytes: int = 0
+    """Estimated live bytes that are not in memory, where they are a notable part."""
+    pools: tuple[MemoryPool, ...] = ()
+    """What libraries hold in memory pools of their own."""
 
     def sentences(self) -> Iterator[str]:
         """One line each; none where there is nothing to say."""
+        if self.absent_bytes:
+            yield (
+                f"{human_bytes(self.absent_bytes)} of the live bytes are not in memory: asked for and never written "
+                f"to, or in the swap"
+            )
         held = human_bytes(self.inherited_bytes)
         if self.inherited_bytes and self.is_merged:
             yield (
@@ -47,6 +58,9 @@ class Notes(NamedTuple):
             )
         if self.profiler_bytes:
             yield f"the profiler itself holds {human_bytes(self.profiler_bytes)} (not included)"
+        for pool in self.pools:
+            if pool.bytes >= NOTABLE_BYTES:
+                yield _pool_sentence(pool)
         yield from shortages.sentences(self.shortages)
 
     def document(self) -> dict[str, object]:
@@ -54,13 +68,50 @@ class Notes(NamedTuple):
         return {
             "inherited_bytes": self.inherited_bytes,
             "profiler_bytes": self.profiler_bytes,
+            "absent_bytes": self.absent_bytes,
             "shortages": self.shortages.comments(),
+            "pools": [{"library": one.library, "allocator": one.allocator, "bytes": one.bytes} for one in self.pools],
         }
+
+
+NOTABLE_BYTES = 1 << 20
+"""Mapped memory of which less is there, and pools that hold less, are not spoken of where nobody asks for them."""
+
+_NOTABLE_SHARE = 20
+
+
+def is_notable(absent: int, live: int) -> bool:
+    """Whether so much of what is live is not in memory that it must be said."""
+    return absent * _NOTABLE_SHARE > live
 
 
 def notes_of(profile: Profile) -> Notes:
     """Those of a file."""
-    return Notes(_inherited(profile), own_mark(profile) is None, profile.profiler_bytes, shortages_of(profile))
+    merged, profilers = own_mark(profile) is None, profile.profiler_bytes
+    of_tables, absent = shortages_of(profile), _absent(profile)
+    return Notes(_inherited(profile), merged, profilers, of_tables, absent, pools_of(profile))
+
+
+def _pool_sentence(pool: MemoryPool) -> str:
+    """Every pool that is known so far is Arrow's."""
+    return (
+        f"Arrow's memory pool ({pool.allocator}) holds {human_bytes(pool.bytes)} by its own count, outside the heap. "
+        f"It is one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
+        f"(spprof run --arrow-malloc) Arrow calls malloc, and each line is known"
+    )
+
+
+def _absent(profile: Profile) -> int:
+    """By the values, of blocks alone."""
+    types = profile.sample_types
+    if INUSE_SPACE not in types or RESIDENT_SPACE not in types:
+        return 0
+    live, resident = types.index(INUSE_SPACE), types.index(RESIDENT_SPACE)
+    held = there = 0
+    for sample in profile.samples:
+        held += sample.values[live]
+        there += sample.values[resident] if sample.values[live] else 0
+    return held - there if is_notable(held - there, held) else 0
 
 
 def _inherited(profile: Profile) -> int:

@@ -2,6 +2,8 @@
 
     bytes in use     values (scaled up) + label "bytes" (block size) + label "rate" or the period
                        ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
+    resident         the same samples, each with the share of it that label "resident" tells
+    mapped           as bytes in use: a mapping is a block; of large ones none is missed (rate 1)
     at the peak      values + moments: V, S as they were written; of blocks that are still in use as in use
     times            values + number of samples behind them
     anything else    values alone
@@ -18,8 +20,20 @@ import math
 
 from spprof import _engine
 from spprof.analysis import estimate
-from spprof.analysis.sites import Sums
-from spprof.pprof.profile import INUSE_OBJECTS, INUSE_SPACE, PEAK_OBJECTS, PEAK_SPACE, SAMPLES
+from spprof.analysis.sites import Sums, rounded
+from spprof.pprof.profile import (
+    BLOCK_SIZE,
+    DRAWN_AT,
+    INUSE_OBJECTS,
+    INUSE_SPACE,
+    MAPPED_OBJECTS,
+    MAPPED_SPACE,
+    PEAK_OBJECTS,
+    PEAK_SPACE,
+    RESIDENT,
+    RESIDENT_SPACE,
+    SAMPLES,
+)
 from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -42,7 +56,12 @@ _TOLERANCE_SHARE = 1 / 64
 """How far a value may be from a multiple of one block's weight: by rounding, also that of many files summed up."""
 
 
-_OBJECTS_BESIDE = {INUSE_SPACE: INUSE_OBJECTS, PEAK_SPACE: PEAK_OBJECTS}
+_OBJECTS_BESIDE = {
+    INUSE_SPACE: INUSE_OBJECTS,
+    PEAK_SPACE: PEAK_OBJECTS,
+    MAPPED_SPACE: MAPPED_OBJECTS,
+    RESIDENT_SPACE: INUSE_OBJECTS,
+}
 """The sample types with intervals, and the one that must be beside each."""
 
 
@@ -76,9 +95,16 @@ def weight(size: int, rate: int) -> Weight:
     return Weight(estimated_bytes, objects, sums)
 
 
+def absent_of(one: Weight, size: int, resident: int) -> int:
+    """What of a block's ``fixed`` is not in memory, if so many bytes of it are."""
+    return one.sums.fixed - rounded(one.sums.fixed * resident, size)
+
+
 def adder(profile: Profile, index: int) -> Add:
     """What adds a sample's value of the sample type at ``index`` to some sums, with all that is known of it."""
     value_type, types = profile.sample_types[index], profile.sample_types
+    if value_type == RESIDENT_SPACE and has_interval(profile, value_type):
+        return _resident(profile, index)
     if has_interval(profile, value_type):
         return _drawn(profile, index, types.index(_OBJECTS_BESIDE[value_type]))
     if index == profile.time_index and profile.has_counts:
@@ -88,6 +114,8 @@ def adder(profile: Profile, index: int) -> Add:
 
 def has_interval(profile: Profile, value_type: ValueType) -> bool:
     """Whether it may be known of the values how they were sampled."""
+    if value_type == RESIDENT_SPACE and INUSE_SPACE not in profile.sample_types:
+        return False
     return _OBJECTS_BESIDE.get(value_type) in profile.sample_types
 
 
@@ -106,6 +134,31 @@ def _drawn(profile: Profile, index: int, objects_at: int) -> Add:
             sums.add(drawn.weight.sums, drawn.blocks)
         elif values[index]:
             sums.add_value(values[index])
+
+    return add
+
+
+def _resident(profile: Profile, index: int) -> Add:
+    types = profile.sample_types
+    pairs = ((INUSE_SPACE, INUSE_OBJECTS), (MAPPED_SPACE, MAPPED_OBJECTS))
+    drawings = [
+        Drawing(profile, types.index(space), types.index(objects))
+        for space, objects in pairs
+        if space in types and objects in types
+    ]
+    shares: dict[int, Sums] = {}
+
+    def add(sample: Sample, sums: Sums) -> None:
+        if not sample.values[index]:
+            return
+        found = (drawing.of(sample) for drawing in drawings)
+        drawn = next((one for one in found if one and one.blocks), None)
+        if drawn is None:
+            sums.add_value(sample.values[index])
+            return
+        whole = drawn.weight.sums
+        share = shares.get(id(whole)) or shares.setdefault(id(whole), whole.in_memory)
+        sums.add(share, drawn.blocks)
 
     return add
 
@@ -142,9 +195,12 @@ class Drawing:
 
     def _weight_slow(self, labels: tuple[Label, ...]) -> Weight | None:
         numbers = {label.key: label.number for label in labels if label.text is None}
-        size, rate = numbers.get("bytes", -1), numbers.get("rate", self._period)
+        size, rate = numbers.get(BLOCK_SIZE, -1), numbers.get(DRAWN_AT, self._period)
         known = size >= 0 and 0 < rate <= _engine.RATE_MAX_BYTES
-        found = self._weights[labels] = weight(size, rate) if known else None
+        found = weight(size, rate) if known else None
+        if found and 0 <= numbers.get(RESIDENT, size) < size:
+            found.sums.absent = absent_of(found, size, numbers[RESIDENT])
+        self._weights[labels] = found
         return found
 
 

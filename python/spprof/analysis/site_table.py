@@ -57,6 +57,7 @@ def total_share(whole: int) -> Column:
 
 
 OBJECTS = Column("objects", 10, lambda sums, _: amount(sums.objects, "count"))
+RESIDENT = Column("resident", 11, lambda sums, _: amount(sums.resident, "bytes"))
 SAMPLES = Column("samples", 7, lambda sums, _: amount(sums.samples, "count"))
 
 

@@ -57,6 +57,7 @@ class Sums:
     """
 
     __slots__ = (
+        "absent",
         "chosen_among",
         "fixed",
         "fixed_objects",
@@ -87,6 +88,8 @@ class Sums:
         """Estimated blocks, in 1/OBJECTS_ONE."""
         self.variance = variance
         self.skewness = skewness
+        self.absent: int = 0
+        """What of ``fixed`` is not in memory: never written to, or in the swap."""
         self.is_drawn = True
         """Whether the sampling probability of every sample is known, so that there is an interval."""
         self.has_spread = True
@@ -104,6 +107,7 @@ class Sums:
         self.fixed_objects += times * other.fixed_objects
         self.variance += times * other.variance
         self.skewness += times * other.skewness
+        self.absent += times * other.absent
         self.is_drawn &= other.is_drawn
         self.has_spread &= other.has_spread
         self.renewed += times * other.renewed
@@ -135,6 +139,19 @@ class Sums:
     def value(self) -> int:
         """The estimate, or the sum of plain values, in the unit of the sample type, rounded."""
         return rounded(self.fixed, _BYTES_ONE)
+
+    @property
+    def resident(self) -> int:
+        """What of the estimate is in memory, rounded."""
+        return rounded(self.fixed - self.absent, _BYTES_ONE)
+
+    @property
+    def in_memory(self) -> Sums:
+        """The sums of the same samples, of what is in memory: each sample stands for its own share."""
+        share = (self.fixed - self.absent) / self.fixed if self.fixed else 0.0
+        seen, fixed = round(self.seen * share), self.fixed - self.absent
+        spread = self.variance * share**2, self.skewness * share**3
+        return Sums(self.samples, seen, fixed, self.fixed_objects, *spread)
 
     @property
     def objects(self) -> int:

@@ -31,6 +31,9 @@ RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT, HELPER, CROWDED = range(1, 9)
 was started; it is not profiled unless it says so itself. HELPER: one of the standard library's, which is not told.
 CROWDED: no file, since there are many and this process is one of the smaller ones."""
 
+_MEMORY = "/memfd:spprof-family"
+"""As the kernel calls it (family_linux.c)."""
+
 _ROWS = 5
 _TEXT_MAX = 60
 _STARTED_IN = current_folder() or os.sep
@@ -65,11 +68,14 @@ class Family:
     def __init__(self) -> None:
         self._number = -1
         self._is_shared = False
+        self._door = (-1, -1)
+        """The first process, and its descriptor of the memory."""
 
     def open(self) -> str:
         """Makes the memory, and returns the door for SPPROF; "": programs cannot find it."""
         self._is_shared = _engine.family_open(int.from_bytes(os.urandom(8), "little"))
         descriptor, mark = _engine.family_door()
+        self._door = os.getpid(), descriptor
         return f"{os.getpid()}:{descriptor}:{mark:x}" if descriptor >= 0 else ""
 
     def join(self, door: str, path: str, is_helper: bool) -> bool:
@@ -84,6 +90,7 @@ class Family:
         if not is_found:
             return False
         self._is_shared = True
+        self._door = int(first), int(descriptor)
         told = _told_python(sys.executable, _words_of_process()) or ""
         text = "\t".join((str(os.getppid()), told, path)).encode("utf-8", "surrogateescape")
         self._number = _engine.family_add(HELPER if is_helper else RUNS, 0, text)
@@ -97,9 +104,8 @@ class Family:
     def hands_over(self, value: int, path: str) -> None:
         """The first process has written, and becomes another program, which reads the notes in its place."""
         descriptor, _ = _engine.family_door()
-        if descriptor >= 0:
-            with suppress(OSError):
-                fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
+        if _is_memory(os.getpid(), descriptor):  # else the program has closed it, and may have a file of its own there
+            fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
         if self._number < 0:  # else this program has joined, and its note has the path
             text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
             self._number = _engine.family_add(WROTE, max(value, 0), text)
@@ -107,6 +113,10 @@ class Family:
     def born(self) -> None:
         """This process was forked."""
         self._number = _engine.family_add(RUNS, 0, b"")
+
+    def is_not_noted(self) -> None:
+        """This process was forked, and nothing is told of it."""
+        self._number = -1
 
     def wrote(self, value: int) -> None:
         """This process has written its file, of a heap or time of ``value``."""
@@ -133,13 +143,21 @@ class Family:
             return
         with suppress(Exception):
             told = _told_python(program, words)
-            if told is not None:
+            if told is not None and _is_memory(*self._door):  # else it cannot say that it is profiled
                 _engine.family_add(LEFT_OUT, 0, told.encode("utf-8", "backslashreplace"))
 
     def becomes(self, program: Any, words: Any) -> None:
         """This process becomes another program, unless that is refused."""
         self._set(REPLACED, 0)
         self.starts(program, words)
+
+
+def _is_memory(pid: int, descriptor: int) -> bool:
+    """Whether the descriptor of the first process is still that of the memory: programs close what they do not know."""
+    try:
+        return os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith(_MEMORY)
+    except OSError:
+        return False
 
 
 def read() -> tuple[list[Process], int]:

@@ -25,6 +25,8 @@ else:
 _CPU = ".cpu"
 _NOBODY = -1
 _COUNTED_MAX = 4096
+_NAME_BYTES = 200
+"""Of a program's name: with all that is put around it a file name has at most 255 bytes."""
 
 
 def output_of(wanted: str | None, program: str, pid: int) -> str:
@@ -37,7 +39,8 @@ def output_of(wanted: str | None, program: str, pid: int) -> str:
     folder = absolute(wanted) if wanted else absolute(".")
     if wanted:
         os.makedirs(folder, exist_ok=True)
-    return os.path.join(folder, f"spprof-{program}.{pid}.pb.gz")
+    name = os.fsdecode(os.fsencode(program)[:_NAME_BYTES])
+    return os.path.join(folder, f"spprof-{name}.{pid}.pb.gz")
 
 
 def beside(output: str) -> str:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 def heap_without_own_frames(taken: HeapSnapshot) -> HeapSnapshot:
     """The snapshot without the frames that lead to the program."""
     frames_of = taken._frames_of
-    return replace(taken, _frames_of=lambda stack_id: theirs(frames_of(stack_id)))
+    mapped = taken.mapped and replace(taken.mapped, shown=theirs)
+    return replace(taken, _frames_of=lambda stack_id: theirs(frames_of(stack_id)), mapped=mapped)
 
 
 def cpu_without_own_frames(taken: Profile) -> Profile:

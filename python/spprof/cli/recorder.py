@@ -30,7 +30,7 @@ import sys
 from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
 from time import monotonic
 
-from spprof import _engine, on_demand
+from spprof import _engine, joining, on_demand
 from spprof.cli import family, recordings
 from spprof.cli.outputs import count_beside, of_process
 from spprof.cli.terminal import say
@@ -163,8 +163,10 @@ class Recorder:
         self._start_timing()
 
     def forget(self) -> None:
-        """Nothing is written: the program could not be started."""
+        """Nothing is written: the program, or a profiler, could not be started."""
         self._finished = True
+        self._family.failed()
+        self._stop_recordings()
 
     def _start_recordings(self) -> None:
         """Begins to sample. The starts register a shutdown, before which ``finish`` must run."""
@@ -176,7 +178,10 @@ class Recorder:
 
     def _stop_recordings(self) -> None:
         for recording in reversed(self._recordings):
-            recording.stop()
+            try:
+                recording.stop()
+            except Exception as error:
+                self._say_failure("what the program's own spprof.start() asked for", error)
 
     def finish(self) -> None:
         """Writes the files for the last time. In the first process also says so."""
@@ -375,11 +380,15 @@ class Recorder:
 
     def _after_fork(self) -> None:
         mask = self._masks.pop(get_ident())
+        is_over = self._finished
+        joining.forked()
         self._begin()
         self._is_first = self._is_helper = False
-        if not self._settings.follows_children:
+        becomes_program = _is_in_fork_exec(sys._getframe(1))
+        if becomes_program or is_over or not self._settings.follows_children:
             self._finished = True
-            with suppress(Exception):
+            self._family.is_not_noted()
+            if not becomes_program:
                 self._stop_recordings()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return
@@ -493,6 +502,12 @@ def _give_back(reserve: dict[int, int]) -> None:
             status = os.fstat(descriptor)
             if stat.S_ISFIFO(status.st_mode) and status.st_ino == inode:
                 os.close(descriptor)
+
+
+def _is_in_fork_exec(caller: FrameType) -> bool:
+    """Whether a child's first Python is that of ``subprocess``, which calls a preexec_fn there and becomes the program:
+    neither is seen by ``os.execv``'s wrapper."""
+    return caller.f_code.co_name == "_execute_child" and caller.f_globals.get("__name__") == "subprocess"
 
 
 def _finish_with_worker(recorder: Recorder) -> None:

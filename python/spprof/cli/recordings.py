@@ -52,7 +52,9 @@ class Recording(ABC):
 
     @abstractmethod
     def stop(self) -> None:
-        """Ends sampling, unless the program has done so."""
+        """Ends sampling, unless that was done: a profile that the program has started since is its own.
+
+        Whatever is raised concerns what the program asked for, and sampling has ended."""
 
     @abstractmethod
     def take(self) -> HeapSnapshot | Profile:
@@ -97,8 +99,7 @@ class HeapRecording(Recording):
         joining.begins(joining.HEAP)
 
     def stop(self) -> None:
-        joining.ends(joining.HEAP)
-        if memprof.is_active():
+        if joining.ends(joining.HEAP) and memprof.is_active():
             memprof.stop()
 
     def take(self) -> HeapSnapshot:
@@ -141,9 +142,13 @@ class CpuRecording(Recording):
         joining.begins(joining.CPU)
 
     def stop(self) -> None:
-        joining.ends(joining.CPU)
-        if cpu.is_active():
+        if not joining.ends(joining.CPU) or not cpu.is_active():
+            return
+        try:
             self._stopped = cpu.stop()  # what follows, the heap's file above all, uses time that is not the program's
+        except Exception:  # it could not be saved where the program's own start wants it
+            self._stopped = cpu.running()
+            raise
 
     def take(self) -> Profile:
         return own_frames.cpu_without_own_frames(self._stopped or cpu.running())

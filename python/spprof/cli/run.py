@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
     "[--every SECONDS] [--for SECONDS] [--after SECONDS] [--no-children] [--preload-children] "
-    "[--children-min-samples N] "
+    "[--children-min-samples N] [--arrow-malloc] "
     "(script.py | -m module | -c code | - | installed-command) [args...]"
 )
 
@@ -63,6 +63,8 @@ def main(words: list[str]) -> int:
     _complete(arguments)
     output, cpu_output = _outputs(arguments, program.title)
     variables, preload_before = _environment(has_heap=bool(output))
+    if arguments.arrow_malloc:
+        variables["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     settings = Settings(
         output=output,
         rate_kb=arguments.rate_kb,
@@ -126,6 +128,8 @@ def _complete(arguments: Arguments) -> None:
         arguments.cpu = values.INTERVAL_MS
     if arguments.native and arguments.cpu is None:
         _error("--native is for --cpu and --wall; heap profiles have native frames always")
+    if arguments.arrow_malloc and arguments.no_heap:
+        _error("--arrow-malloc is for heap profiles, and --no-heap records none")
 
 
 def _is_number(words: list[str]) -> bool:
@@ -151,11 +155,13 @@ class Arguments:
         self.duration = 0.0
         self.no_children = False
         self.preload_children = False
+        self.arrow_malloc = False
         self.min_samples = variable.MIN_SAMPLES
 
 
 _FLAGS = {"-f": "force", "--force": "force", "--wall": "wall", "--native": "native", "--no-heap": "no_heap"}
 _FLAGS.update({"--no-children": "no_children", "--preload-children": "preload_children"})
+_FLAGS.update({"--arrow-malloc": "arrow_malloc"})
 _NAMES = {"-o": "output", "--output": "output", "--rate-kb": "rate_kb", "--budget": "budget", "--every": "every"}
 _NAMES.update({"--cpu": "cpu", "--after": "after", "--for": "duration", "--children-min-samples": "min_samples"})
 
@@ -267,6 +273,12 @@ def _parser() -> argparse.ArgumentParser:
         default=variable.MIN_SAMPLES,
         metavar="N",
         help=f"other processes with fewer samples leave no file ({variable.MIN_SAMPLES})",
+    )
+    parser.add_argument(
+        "--arrow-malloc",
+        action="store_true",
+        help="Arrow (pyarrow, pandas) allocates by malloc instead of in a pool of its own, whose lines are not known: "
+        "ARROW_DEFAULT_MEMORY_POOL=system, for programs it starts, too",
     )
     return parser
 

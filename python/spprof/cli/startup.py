@@ -25,6 +25,7 @@ from spprof.text import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from spprof.cli.recorder import Recorder
     from spprof.cli.variable import Wanted
 
 _VALUE_OPTIONS = ("-X", "-W", "--check-hash-based-pycs")
@@ -39,11 +40,12 @@ def main() -> None:
     first = object()
     if _engine.kept().setdefault("started by SPPROF", first) is not first:
         return  # there is a second spprof.pth
-    words = _words()
+    command = _command()
+    words = command[1:]
     if _is_our_command(words) or family.is_tracker(words):
         return
     try:
-        _start(variable.wanted_of(text), words, is_helper=family.helper_of(words) is not None)
+        _start(variable.wanted_of(text), command, is_helper=family.helper_of(words) is not None)
     except variable.VariableError as error:
         say(f"SPPROF starts nothing here: {error}")
     except OSError as error:
@@ -51,10 +53,10 @@ def main() -> None:
         say(f"SPPROF starts nothing here: cannot write to {where}: {error.strerror}")
 
 
-def _start(wanted: Wanted, words: list[str], *, is_helper: bool) -> None:
+def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
     from spprof.cli.recorder import Recorder
 
-    title = _title(words, wanted.program)
+    title = _title(command, wanted.program)
     wanted = wanted._replace(out=_place(wanted.out))
     has_heap, has_cpu = wanted.rate_kb is not None, bool(wanted.interval_ms)
     output, cpu_output = of_new_program(wanted.out, title, os.getpid(), has_heap=has_heap, has_cpu=has_cpu)
@@ -81,13 +83,17 @@ def _start(wanted: Wanted, words: list[str], *, is_helper: bool) -> None:
     _start_quietly(recorder)
 
 
-def _start_quietly(recorder: object) -> None:
+def _start_quietly(recorder: Recorder) -> None:
     """Starts the recorder; what it warns of becomes lines of ours, as nothing of the program's has run."""
     import warnings
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        recorder.start()  # type: ignore[attr-defined]
+        try:
+            recorder.start()
+        except Exception as error:  # a sandbox may grant no timers
+            recorder.forget()
+            say(f"SPPROF starts nothing here: {error}")
     for one in caught:
         say(str(one.message))
 
@@ -115,11 +121,11 @@ def _check_folder(path: str) -> None:
 # ---- The program
 
 
-def _words() -> list[str]:
-    """The command of this process behind the interpreter, as far as it can be read."""
+def _command() -> list[str]:
+    """The words of this process's command, as far as it can be read."""
     with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
-        return [os.fsdecode(word) for word in file.read().split(b"\0")[1:-1]]
-    return list(getattr(sys, "orig_argv", ["", *sys.argv]))[1:]
+        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]] or [""]
+    return list(getattr(sys, "orig_argv", ["", *sys.argv])) or [""]
 
 
 def _named(words: list[str]) -> list[str]:
@@ -135,13 +141,16 @@ def _named(words: list[str]) -> list[str]:
     return words[at : at + 1]
 
 
-def _title(words: list[str], of_parent: str) -> str:
+def _title(command: list[str], of_parent: str) -> str:
     """What files are named after, and what is noted in them; never what may hold secrets."""
+    interpreter, words = os.path.basename(command[0]), command[1:]
+    if interpreter and not interpreter.lower().startswith("py"):
+        return interpreter  # a program that has Python inside, such as uwsgi: its words are its own
     named = _named(words)
     if named[:1] == ["-m"] and len(named) > 1:
-        return named[1]
+        return os.path.basename(named[1])
     if named[:1] == ["-c"] or named == ["-"]:
-        is_worker = _MULTIPROCESSING in words or family.helper_of(words)
+        is_worker = _MULTIPROCESSING in words or family.helper_of(words) is not None
         return (of_parent if is_worker else "") or ("command" if named[:1] == ["-c"] else "stdin")
     return os.path.basename(os.path.abspath(named[0])) if named else "python"
 

@@ -52,6 +52,7 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
         f"{sampling_text(taken.sampling_rate_bytes)}"
     )
     yield from _top_sites(taken)
+    yield from heap_text.mapped_lines(taken, _TOP)
     yield from taken.notes.sentences()
     if taken.longest_rate_bytes > rate_kb * 1024:
         yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"

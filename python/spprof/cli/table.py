@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE, explanation
-from spprof.analysis.notes import notes_of
+from spprof.analysis.notes import NOTABLE_BYTES, is_notable, notes_of
 from spprof.analysis.paths import paths_of
-from spprof.analysis.site_table import SiteTable, interval, own, own_share, told_ways, total, total_share
+from spprof.analysis.site_table import RESIDENT, SiteTable, interval, own, own_share, told_ways, total, total_share
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import Terminal
 from spprof.cpu_time.text import AS_ASKED
 from spprof.pprof.processes import name_of_process, programs_of
-from spprof.pprof.profile import INUSE_SPACE, PEAK_SPACE
+from spprof.pprof.profile import INUSE_SPACE, MAPPED_SPACE, PEAK_SPACE, RESIDENT_SPACE
 from spprof.report.threads import name_of_thread
 from spprof.text import amount, interval_text, sampling_text, visible
 
@@ -34,6 +34,8 @@ EXAMPLES = (
 )
 
 _ROWS = 20
+_SAMPLES = {INUSE_SPACE: "live samples", MAPPED_SPACE: "mappings", RESIDENT_SPACE: "live samples and mappings"}
+"""What is behind the values, where that is not plainly samples."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +109,7 @@ def headline(tally: Tally) -> str:
     ends = tally.whole_interval()
     if ends:
         how = sampling_text(profile.period if profile.period > 1 else 0)
-        which = "live samples" if tally.value_type == INUSE_SPACE else "samples"
+        which = _SAMPLES.get(tally.value_type, "samples")
         return f"{text} ({interval_text(ends, unit)}, 95 %); {amount(samples, 'count')} {which}, {how}"
     how = _how_often(tally)
     return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
@@ -142,6 +144,8 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
     terminal.line(headline(tally))
     if not rows:
         tell_reasons(terminal, tally)
+        _tell_mapped(terminal, tally)
+        tell_notes(terminal, tally.profile)
         return
     table, paths = _table(tally, terminal), paths_of(tally.profile)
     terminal.line(table.headings, "bold")
@@ -152,6 +156,7 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
         terminal.line(f"{len(rows) - count} more; -n {len(rows)} shows all", "faint")
     tell_reasons(terminal, tally)
     _tell_peak(terminal, tally)
+    _tell_mapped(terminal, tally)
     tell_notes(terminal, tally.profile)
 
 
@@ -166,13 +171,36 @@ def _tell_peak(terminal: Terminal, tally: Tally) -> None:
         terminal.paragraph(f"at the peak {amount(peak, 'bytes')} was live: --view peak shows its lines")
 
 
+def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
+    """Where much is mapped beside what is live, how to see it."""
+    profile = tally.profile
+    if tally.value_type != INUSE_SPACE or MAPPED_SPACE not in profile.sample_types:
+        return
+    whole = Tally(profile, profile.sample_types.index(MAPPED_SPACE)).whole
+    knows = RESIDENT_SPACE in profile.sample_types
+    if whole.resident >= NOTABLE_BYTES:
+        there = f", {amount(whole.resident, 'bytes')} of it in memory" if knows else ""
+        both = "; --view resident shows all that is in memory" if knows else ""
+        terminal.paragraph(
+            f"beside the heap {amount(whole.value, 'bytes')} are mapped{there}: --view mapped shows the lines{both}"
+        )
+
+
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
-    """With intervals where there are any, else with shares; in a narrow terminal with neither."""
+    """With intervals where there are any, else with shares; in a narrow terminal with neither. What is resident beside
+    what is mapped, and beside what is live where much of that is not."""
     unit, whole = tally.value_type.unit, tally.whole.value
+    knows, absent = knows_resident(tally), whole - tally.whole.resident
+    if tally.value_type == MAPPED_SPACE:
+        return SiteTable((own(unit, "mapped"), RESIDENT, total(unit)) if knows else (own(unit, "mapped"), total(unit)))
     wide = (
-        (own(unit), interval(unit), total(unit))
-        if tally.whole.is_drawn
-        else (own(unit), own_share(whole), total(unit), total_share(whole))
+        (own(unit), interval(unit), RESIDENT, total(unit))
+        if knows and is_notable(absent, whole)
+        else (
+            (own(unit), interval(unit), total(unit))
+            if tally.whole.is_drawn
+            else (own(unit), own_share(whole), total(unit), total_share(whole))
+        )
     )
     table = SiteTable(wide)
     return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
@@ -183,7 +211,7 @@ def reasons(tally: Tally) -> list[str]:
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
     if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
         return ["few samples make shares uncertain"]
-    if ends is None:
+    if ends is None or tally.value_type in (MAPPED_SPACE, RESIDENT_SPACE):
         return [] if tally.stacks else [f"no sample has a value of {visible(name)}"]
     is_ours = profile.note("python") is not None
     frames = (frame for location in profile.locations for frame in location.frames)
@@ -217,11 +245,17 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
     return {
         **whole_document(tally),
         "sites_in_file": count,
-        "sites": [site_document(*row) for row in shown],
+        "sites": [site_document(*row, knows_resident(tally)) for row in shown],
     }
 
 
-def site_document(key: SiteKey, site: Site, with_calls: int) -> dict[str, object]:
+def knows_resident(tally: Tally) -> bool:
+    """Whether it is known how much of each value is in memory."""
+    is_held = tally.value_type in (INUSE_SPACE, MAPPED_SPACE)
+    return is_held and RESIDENT_SPACE in tally.profile.sample_types
+
+
+def site_document(key: SiteKey, site: Site, with_calls: int, knows_resident: bool = False) -> dict[str, object]:
     """One row as JSON."""
     ends = site.interval() or (None, None)
     return {
@@ -232,6 +266,7 @@ def site_document(key: SiteKey, site: Site, with_calls: int) -> dict[str, object
         "own_low": ends[0],
         "own_high": ends[1],
         "total": with_calls,
+        "resident": site.resident if knows_resident else None,
         "samples": site.samples if site.has_spread else None,
         "native_function": site.native_function,
         "your_line": site.your_line and site.your_line._asdict(),

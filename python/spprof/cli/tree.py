@@ -111,6 +111,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
     terminal.line(headline(tally))
     if not tally.stacks:
         tell_reasons(terminal, tally)
+        tell_notes(terminal, tally.profile)
         return
     terminal.line(f"{'share':>7}  {'total':>11}  call", "bold")
     for depth, node in rows:

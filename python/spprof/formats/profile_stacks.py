@@ -1,11 +1,12 @@
 """A profile as the writers see it: every stack once, with a weight for each sample type.
 
-    columns: default sample type, then the others from the last to the first, those of the peak behind all
+    columns: default sample type, then the others from the last to the first, those of the peak behind them, then those
+             of mappings and of what is in memory
     weights: in the same order
     charts:  a CPU profile's threads, else the columns
 
 For a heap profile the columns are bytes in use, objects in use, bytes allocated, objects allocated, bytes and objects
-at the peak.
+at the peak; where they are known, bytes resident, bytes and objects mapped.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from itertools import chain
 from operator import add
 
 from spprof.formats.source import StackTotals, by_column, by_thread
-from spprof.pprof.profile import PEAK_TYPES, THREAD, THREAD_ID, column_of
+from spprof.pprof.profile import MAPPED_TYPES, PEAK_TYPES, RESIDENT_SPACE, THREAD, THREAD_ID, column_of
 from spprof.results import Frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof.formats.source import Chart
     from spprof.pprof.profile import Column, Label, Profile
+
+_LAST = {**dict.fromkeys(PEAK_TYPES, 1), **dict.fromkeys((*MAPPED_TYPES, RESIDENT_SPACE), 2)}
 
 _NO_STACK = (Frame("<no stack>", "", 0, 0, False),)
 
@@ -31,7 +34,7 @@ class ProfileStacks:
     def __init__(self, profile: Profile) -> None:
         first = profile.default_index
         others = [index for index in reversed(range(len(profile.sample_types))) if index != first]
-        others.sort(key=lambda index: profile.sample_types[index] in PEAK_TYPES)
+        others.sort(key=lambda index: _LAST.get(profile.sample_types[index], 0))
         self._profile = profile
         self._order = [first, *others]
 

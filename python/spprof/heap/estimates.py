@@ -44,6 +44,11 @@ class HeapEstimates:
         _learn: Callable[[Iterable[int]], None]
 
     @property
+    def knows_resident(self) -> bool:
+        """Whether it is known how much of what is held is in memory. Of what was live at a peak it is not."""
+        return False
+
+    @property
     def _held(self) -> Sequence[StackTotal]:
         """Every stack with a sample."""
         raise NotImplementedError
@@ -82,15 +87,13 @@ class HeapEstimates:
         A site is the innermost Python frame: function, file and line. Where a stack has none, it is the innermost
         native frame, or ``"<native>"`` where nothing is known. Each row is a dict: ``function``, ``file``, ``line``,
         ``estimated_bytes``, ``estimated_objects``, ``sample_count``, ``low_bytes`` and ``high_bytes`` (95 % interval
-        of the bytes), ``native_function`` (what allocated beneath that line, or None). A site without live samples
-        is not listed.
+        of the bytes), ``native_function`` (what allocated beneath that line, or None), ``resident_bytes`` (how much of
+        them is in memory, or None). A site without live samples is not listed.
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
-        count = index(n)
-        if count < 0:
-            raise ValueError(f"n must be 0 or more, not {count}")
-        return [_row(key, site) for key, site in self.ranked_sites[:count]]
+        count = checked_count(n)
+        return [_row(key, site, self.knows_resident) for key, site in self.ranked_sites[:count]]
 
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """What changed since ``earlier``: another peak, a snapshot; largest absolute change of bytes first.
@@ -152,6 +155,11 @@ class HeapEstimates:
         """The live sites, most bytes first, then by name."""
         return sorted(self.live_sites.items(), key=lambda item: (-item[1].fixed, item[0]))
 
+    @property
+    def absent_bytes(self) -> int:
+        """What of the estimate is known not to be in memory."""
+        return self._whole.value - self._whole.resident
+
     @cached_property
     def _whole(self) -> Sums:
         whole = Sums()
@@ -177,7 +185,15 @@ def _difference(key: SiteKey, old: Site, new: Site) -> SiteDifference:
     )
 
 
-def _row(key: SiteKey, site: Site) -> TopAllocator:
+def checked_count(n: int) -> int:
+    """A number of rows. TypeError, ValueError: it is none."""
+    count = index(n)
+    if count < 0:
+        raise ValueError(f"n must be 0 or more, not {count}")
+    return count
+
+
+def _row(key: SiteKey, site: Site, knows_resident: bool) -> TopAllocator:
     low, high = site.interval() or (site.value, site.value)
     return {
         "function": key.function,
@@ -189,4 +205,5 @@ def _row(key: SiteKey, site: Site) -> TopAllocator:
         "low_bytes": low,
         "high_bytes": high,
         "native_function": site.native_function,
+        "resident_bytes": site.resident if knows_resident else None,
     }

@@ -13,14 +13,15 @@ import struct
 
 from spprof import _engine
 from spprof.analysis import estimate
-from spprof.analysis.notes import Notes
+from spprof.analysis.notes import Notes, is_notable
+from spprof.analysis.sample_weights import absent_of, weight
 from spprof.analysis.sites import SiteKey, Sums, key_of, rounded, site_frame
 from spprof.heap.estimates import HeapEstimates
 from spprof.heap.unwind_quality import judge
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
 from spprof.records import NamedTuple, cached_property, dataclass, field
-from spprof.results import AllocationSample, Frame, FramePointerHealth
+from spprof.results import AllocationSample, Frame, FramePointerHealth, MemoryPool
 from spprof.symbolize.stacks import learn, native_part, stack_frames
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from spprof._engine import NativePart
     from spprof._engine import Site as StackSums
+    from spprof.heap.mapped import MappedMemory
 
 SAMPLE = struct.Struct(_engine.SAMPLE_FORMAT)
 ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
@@ -50,6 +52,9 @@ SiteTotals = tuple[int, int, int, int, int]
 """Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
 1/OBJECTS_ONE."""
 
+
+RESIDENT_RECORD = struct.Struct(_engine.RESIDENT_FORMAT)
+_NOT_KNOWN: Final = 2**64 - 1
 
 Allocated = tuple[int, int, int]
 """Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
@@ -94,9 +99,15 @@ class HeapSamples(HeapEstimates):
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
+    pools: tuple[MemoryPool, ...] = ()
+    """What libraries hold in memory pools of their own, by their own counts, in the whole process."""
     _peaks: bytes = b""
     """PEAK_RECORD each: what was live at the peaks, the profiler's own stacks among them."""
     _peak_of: int = PEAK
+    _blocks: bytes | None = None
+    """RESIDENT_RECORD of each large block, also of the profiler's own; None: it could not be told."""
+    mapped: MappedMemory | None = None
+    """What the program has mapped itself; None: that was not followed."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -109,7 +120,24 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _live_totals(self) -> list[tuple[int, Sums]]:
-        return [(site[0], _live(site)) for site in self._sites if site[1]]
+        totals = [(site[0], _live(site)) for site in self._sites if site[1]]
+        absent = self._absent_by_stack
+        if absent:
+            for stack_id, sums in totals:
+                sums.absent = absent.get(stack_id, 0)
+        return totals
+
+    @cached_property
+    def _absent_by_stack(self) -> dict[int, int]:
+        """What of the estimate at each stack is not in memory."""
+        absent: dict[int, int] = {}
+        partly = self.partly_resident
+        for record in self.records() if partly else ():
+            resident = partly.get(record[SERIAL])
+            if resident is not None:
+                gone = absent_of(weight(record[SIZE], record[RATE]), record[SIZE], resident)
+                absent[record[STACK_ID]] = absent.get(record[STACK_ID], 0) + gone
+        return absent
 
     @property
     def peak_heap_bytes(self) -> int:
@@ -140,12 +168,12 @@ class HeapSamples(HeapEstimates):
         weights: dict[tuple[int, int], tuple[float, float, float]] = {}
         offset = self._wall_minus_monotonic_ns
         built = []
-        for address, size, time_ns, _, rate, thread_id, stack_id in sorted(self.records(), key=_by_serial):
+        resident = self.resident_by_serial.get
+        for address, size, time_ns, serial, rate, thread, stack_id in sorted(self.records(), key=_by_serial):
             weight = weights.get((size, rate)) or weights.setdefault((size, rate), estimate.weigh(size, rate))
-            stack = self._frames_of(stack_id)
-            built.append(
-                AllocationSample(address, size, weight[1], weight[2], rate, time_ns + offset, thread_id, stack)
-            )
+            stack, made = self._frames_of(stack_id), time_ns + offset
+            sample = AllocationSample(address, size, weight[1], weight[2], rate, made, thread, stack, resident(serial))
+            built.append(sample)
         return tuple(built)
 
     @property
@@ -159,7 +187,8 @@ class HeapSamples(HeapEstimates):
     @property
     def notes(self) -> Notes:
         """What must be known beside the numbers."""
-        return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages)
+        absent = self.absent_bytes if is_notable(self.absent_bytes, self.estimated_heap_bytes) else 0
+        return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages, absent, self.pools)
 
     @property
     def by_serial(self) -> HeapSamples:
@@ -169,6 +198,28 @@ class HeapSamples(HeapEstimates):
     def records(self) -> Iterator[tuple[int, ...]]:
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
+
+    @property
+    def knows_resident(self) -> bool:
+        """Whether it is known of all large blocks and mappings how much of them is in memory."""
+        if self._blocks is None or not (self.mapped is None or self.mapped.is_resident_known):
+            return False
+        return all(resident != _NOT_KNOWN for _, resident, _ in RESIDENT_RECORD.iter_unpack(self._blocks))
+
+    @cached_property
+    def partly_resident(self) -> dict[int, int]:
+        """The same of those blocks that are not whole in memory, where it is known of all."""
+        if not self.knows_resident:
+            return {}
+        resident = self.resident_by_serial.get
+        found = ((one[SERIAL], one[SIZE], resident(one[SERIAL])) for one in self.records())
+        return {serial: known for serial, size, known in found if known is not None and known < size}
+
+    @cached_property
+    def resident_by_serial(self) -> dict[int, int]:
+        """Bytes in memory of each large block of which they are known."""
+        records = RESIDENT_RECORD.iter_unpack(self._blocks or b"")
+        return {serial: resident for serial, resident, _ in records if resident != _NOT_KNOWN}
 
     def frames(self, stack_id: int) -> tuple[Frame, ...]:
         """The frames of a stack, leaf first, never empty."""

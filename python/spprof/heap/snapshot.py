@@ -12,7 +12,10 @@ import time
 
 from spprof import _engine, formats
 from spprof.analysis.sites import Sums, key_of, note_choice, rounded, site_frame
+from spprof.heap import mapped
+from spprof.heap.estimates import checked_count
 from spprof.heap.peak import HeapPeak
+from spprof.heap.pools import pools
 from spprof.heap.samples import (
     BIRTH,
     PEAK,
@@ -41,13 +44,16 @@ if TYPE_CHECKING:
     from spprof._engine import Stats
     from spprof.analysis.sites import SiteKey
     from spprof.formats import Target
-    from spprof.heap import compare, text
+    from spprof.heap import compare, mapped_sites, text
     from spprof.heap.estimates import HeapEstimates, StackTotal
     from spprof.heap.samples import Allocated
     from spprof.pprof.profile import Profile
     from spprof.report import notebook
+    from spprof.results import Mapping as MemoryMapping
     from spprof.results import SiteDifference
+    from spprof.rows import TopMapping
 else:
+    mapped_sites = module("spprof.heap.mapped_sites")
     compare = module("spprof.heap.compare")
     notebook = module("spprof.report.notebook")
     text = module("spprof.heap.text")
@@ -103,6 +109,24 @@ class HeapSnapshot(HeapSamples):
             parts.setdefault(keys[stack_id], []).append(sums)
         note_choice([(sums, allocated[key]) for key, sums in parts.items()])
 
+    @property
+    def mappings(self) -> tuple[MemoryMapping, ...]:
+        """What the program had mapped itself, by address: ``mmap``, shared memory, ``numpy.memmap``, the memory of
+        libraries with an allocator of their own. In no number of the heap. Empty with ``native="off"``."""
+        return self.mapped.mappings if self.mapped else ()
+
+    def top_mappings(self, n: int = 10) -> list[TopMapping]:
+        """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.
+
+        A site is what it is for ``top_allocators``; of a mapping that was made on a thread without Python frames, the
+        library and the thread; of one from before the start, the file. Each row is a dict: ``kind`` (``"mapped"``),
+        ``function``, ``file``, ``line``, ``mapped_bytes``, ``resident_bytes`` (or None), ``mapping_count`` and
+        ``native_function``.
+
+        TypeError if ``n`` is not an integer, ValueError if it is negative.
+        """
+        return mapped_sites.top(self.mapped, checked_count(n))
+
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
         """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
 
@@ -147,18 +171,29 @@ class HeapSnapshot(HeapSamples):
 
 
 def take(
-    after_serial: int = 0, before: Mapping[int, Allocated] | None = None, total_before: int = 0, peak_of: int = PEAK
+    after_serial: int = 0,
+    before: Mapping[int, Allocated] | None = None,
+    total_before: int = 0,
+    peak_of: int = PEAK,
+    mapped_since_ns: int = 0,
 ) -> HeapSnapshot:
     """Take a snapshot of the samples that came after ``after_serial``.
 
     ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
-    serial; both are left out of the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW.
+    serial; both are left out of the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW. ``mapped_since_ns``: with the mappings
+    that were made later by the monotonic clock; 0: with all.
     """
-    return with_reserve(_take, after_serial, before, total_before, peak_of)
+    return with_reserve(_take, after_serial, before, total_before, peak_of, mapped_since_ns)
 
 
-def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_before: int, peak_of: int) -> HeapSnapshot:
-    packed, every_site, stats, wall_minus_monotonic_ns, peaks = _engine.snapshot(after_serial)
+def _take(
+    after_serial: int,
+    before: Mapping[int, Allocated] | None,
+    total_before: int,
+    peak_of: int,
+    mapped_since_ns: int,
+) -> HeapSnapshot:
+    packed, every_site, stats, wall_minus_monotonic_ns, peaks, blocks = _engine.snapshot(after_serial)
     sites, own_sites = _apart(every_site)
     if own_sites:
         own_ids = [site[0] for site in own_sites]
@@ -180,8 +215,11 @@ def _take(after_serial: int, before: Mapping[int, Allocated] | None, total_befor
         shortages=_shortages(stats, packed),
         lineage=_lineage(stats),
         own=own,
+        pools=pools(),
         _peaks=peaks,
         _peak_of=peak_of,
+        _blocks=blocks,
+        mapped=mapped.take(wall_minus_monotonic_ns, mapped_since_ns) if stats["native_mode"] != "off" else None,
         _frames_of=stacks.frames,
         _native_part=stacks.native_part,
         _learn=stacks.learn,

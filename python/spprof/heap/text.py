@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from spprof.analysis.explanation import IN_PYTHON, explanation
+from spprof.analysis.notes import is_notable
 from spprof.analysis.paths import paths_of_sites
-from spprof.analysis.site_table import OBJECTS, SAMPLES, SiteTable, interval, own, rest_line, told_site
+from spprof.analysis.site_table import OBJECTS, RESIDENT, SAMPLES, SiteTable, interval, own, rest_line, told_site
+from spprof.heap import mapped_sites
 from spprof.text import amount, human_bytes, interval_text, sampling_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from spprof.analysis.explanation import Remedies
     from spprof.heap.estimates import HeapEstimates
@@ -17,16 +19,26 @@ if TYPE_CHECKING:
 
 _ROWS = 10
 _TABLE = SiteTable((own("bytes", "estimate"), interval("bytes"), OBJECTS, SAMPLES))
+_WITH_RESIDENT = SiteTable((own("bytes", "estimate"), interval("bytes"), RESIDENT, OBJECTS, SAMPLES))
 
 
 def render(samples: HeapSamples) -> str:
     """The table that ``print(snapshot)`` shows."""
-    return "\n".join([headline(samples), *_sites(samples), *reasons(samples, IN_PYTHON), *samples.notes.sentences()])
+    mapped = mapped_lines(samples, _ROWS)
+    said = reasons(samples, IN_PYTHON)
+    return "\n".join([headline(samples), *_sites(samples), *mapped, *said, *samples.notes.sentences()])
 
 
 def render_peak(peak: HeapEstimates) -> str:
     """The table that ``print(snapshot.peak)`` shows."""
     return "\n".join([peak_headline(peak), *_sites(peak)])
+
+
+def mapped_lines(samples: HeapSamples, count: int) -> Iterator[str]:
+    """What is mapped beside the heap, and by which sites, so many of them; nothing where it is little."""
+    if samples.mapped is not None:
+        rows = mapped_sites.ranked(samples.mapped)
+        yield from mapped_sites.lines(samples.mapped, rows, paths_of_sites(rows), count)
 
 
 def reasons(samples: HeapSamples, remedies: Remedies) -> Iterable[str]:
@@ -46,7 +58,8 @@ def _sites(estimates: HeapEstimates) -> list[str]:
     if not rows:
         return []
     paths = paths_of_sites(estimates.ranked_sites)
-    lines = [_TABLE.headings, *(_TABLE.numbers(site) + told_site(key, site, paths) for key, site in rows)]
+    table = _WITH_RESIDENT if is_notable(estimates.absent_bytes, estimates.estimated_heap_bytes) else _TABLE
+    lines = [table.headings, *(table.numbers(site) + told_site(key, site, paths) for key, site in rows)]
     if rest:
         held = estimates.estimated_heap_bytes - sum(site.value for _, site in rows)
         lines.append(rest_line(held, len(rest), "bytes"))

@@ -2,6 +2,7 @@
 
     live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
     site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
+    mappings     ─► a sample each: labels mapping, bytes, thread, path; of what is in memory of it the resident values
     peak         ─► what was live at the stack at the peak     ─┘  and its moments; of a stack that holds the same
                                                                    now, the live samples have it
     forked       ─► grouped also by who allocated              ─► labels pid, born; serials of blocks that are shared
@@ -13,24 +14,33 @@ snapshot's estimates exactly, and each value, and each stack's sum, is less than
 from __future__ import annotations
 
 import sys
-from itertools import accumulate, chain
+from itertools import accumulate, chain, filterfalse
 from operator import add, itemgetter, sub
 
 from spprof import _engine, environment
-from spprof.analysis.sample_weights import EVERY_ALLOCATION, weight
+from spprof.analysis.sample_weights import EVERY_ALLOCATION, absent_of, weight
 from spprof.analysis.sites import rounded
+from spprof.heap.mapped import drawn_at
 from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
+from spprof.pprof import pools
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
 from spprof.pprof.profile import (
     BEFORE_FORK,
+    BLOCK_SIZE,
     BORN,
+    DRAWN_AT,
     HEAP_TYPES,
     INUSE_SPACE,
     LONGEST_RATE,
+    MAPPED_PATH,
+    MAPPED_TYPES,
+    MAPPING,
     PEAK_TYPES,
     PROFILER_BYTES,
+    RESIDENT,
+    RESIDENT_SPACE,
     Label,
     Moments,
     Profile,
@@ -45,8 +55,8 @@ if TYPE_CHECKING:
     from spprof.analysis.sample_weights import Weight
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import HeapSamples, PeakSums, SiteTotals
-    from spprof.pprof.locations import Stack
     from spprof.pprof.mappings import ModuleRecord
+    from spprof.results import Mapping
 
 _GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
 _NO_BIRTH = -1
@@ -73,6 +83,7 @@ def profile_of(
     locations = Locations(mappings)
     totals = samples.site_totals()
     number_of = {site[0]: locations.stack_number(samples.frames(site[0])) for site in totals}
+    rows = _Samples(samples, totals, number_of, locations)
     told = [
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
@@ -80,11 +91,12 @@ def profile_of(
         *_longest_rate_note(samples),
         *samples.lineage.comments(),
         *samples.shortages.comments().items(),
+        *pools.comments(samples.pools).items(),
     ]
     return Profile(
-        sample_types=HEAP_TYPES + PEAK_TYPES,
+        sample_types=rows.types,
         locations=locations.rows,
-        samples=_Samples(samples, totals, number_of, locations.stacks).rows(),
+        samples=rows.rows(),
         mappings=mappings.rows,
         default_type=INUSE_SPACE.type,
         period_type=_PERIOD_TYPE,
@@ -147,9 +159,9 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
     return freed
 
 
-Group = tuple[int, int, int, int, int, bool]
+Group = tuple[int, int, int, int, int, bool, int]
 """What samples have in common that become one: number of the stack, birth, thread, size, rate, whether others may hold
-them."""
+them, how much of each is in memory."""
 
 
 Place = tuple[int, int]
@@ -160,21 +172,36 @@ class _Samples:
     """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
     def __init__(
-        self, samples: HeapSamples, totals: list[SiteTotals], number_of: dict[int, int], stacks: list[Stack]
+        self, samples: HeapSamples, totals: list[SiteTotals], number_of: dict[int, int], locations: Locations
     ) -> None:
         self._taken = samples
         self._totals = totals
         self._number_of = number_of
-        self._stacks = stacks
+        self._stacks = locations.stacks
+        self._mapped = self._numbered_mappings(locations)
+        self._tells_mapped = samples.mapped is not None
+        self._tells_resident = samples.knows_resident
+        self._partly = samples.partly_resident
         self._births = samples.births()
         self._weights: dict[tuple[int, int], Weight] = {}
-        self._labels: dict[tuple[int, int, int, int], tuple[Label, ...]] = {}
+        self._labels: dict[tuple[int, int, int, int, int], tuple[Label, ...]] = {}
         self._owners = self._owner_labels()
         self._serials: dict[Group, list[int]] = {}
         self._groups = self._live_groups()
         self._live = self._live_columns()
         self._peaks = self._peak_by_stack()
         self._live_at_peak, self._others_at_peak = self._peak_columns()
+
+    @property
+    def types(self) -> tuple[ValueType, ...]:
+        """Those that were measured."""
+        resident = (RESIDENT_SPACE,) if self._tells_resident else ()
+        return (*HEAP_TYPES, *PEAK_TYPES, *(MAPPED_TYPES if self._tells_mapped else ()), *resident)
+
+    def _beside(self, resident: int, objects: int = 0, space: int = 0) -> tuple[int, ...]:
+        """The values behind those of the heap, as ``types`` has them."""
+        mapped = (objects, space) if self._tells_mapped else ()
+        return (*mapped, resident) if self._tells_resident else mapped
 
     def rows(self) -> list[Sample]:
         """All samples; those of one stack stand together. One flat list: lists for each stack would keep the garbage
@@ -183,7 +210,7 @@ class _Samples:
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
         places: list[int] = []
         rows: list[Sample] = []
-        for number, row in chain(live, self._other_rows(live)):
+        for number, row in chain(live, self._other_rows(live), self._mapped_rows()):
             places.append(place[number])
             rows.append(row)
         return [rows[index] for index in sorted(range(len(rows)), key=places.__getitem__)]
@@ -195,10 +222,24 @@ class _Samples:
         if self._births:
             self._find_shared(counts)
         else:
-            for (stack_id, thread, size, rate), count in _counts(map(_GROUP, self._taken.records())).items():
-                group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False)
+            records: Iterable[tuple[int, ...]] = self._taken.records()
+            if self._partly:
+                self._find_partly_resident(counts)
+                records = filterfalse(self._is_partly_resident, records)
+            for (stack_id, thread, size, rate), count in _counts(map(_GROUP, records)).items():
+                group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, size)
                 counts[group] = counts.get(group, 0) + count
         return dict(sorted(counts.items()))
+
+    def _is_partly_resident(self, record: tuple[int, ...]) -> bool:
+        return record[SERIAL] in self._partly
+
+    def _find_partly_resident(self, counts: dict[Group, int]) -> None:
+        """Those blocks of which not all is in memory."""
+        for record in filter(self._is_partly_resident, self._taken.records()):
+            (stack_id, thread, size, rate), resident = _GROUP(record), self._partly[record[SERIAL]]
+            group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, resident)
+            counts[group] = counts.get(group, 0) + 1
 
     def _find_shared(self, counts: dict[Group, int]) -> None:
         """The same where other processes may hold blocks: each of those is known by its serial number."""
@@ -208,7 +249,8 @@ class _Samples:
             birth, serial = self._births.get(record[STACK_ID], _NO_BIRTH), record[SERIAL]
             is_shared = birth < last or serial <= lineage.forked_serial
             number = self._number_of[record[STACK_ID]]
-            group = (number, birth, record[THREAD], record[SIZE], record[RATE], is_shared)
+            resident = self._partly.get(serial, record[SIZE])
+            group = (number, birth, record[THREAD], record[SIZE], record[RATE], is_shared, resident)
             counts[group] = counts.get(group, 0) + 1
             if is_shared:
                 self._serials.setdefault(group, []).append(serial)
@@ -216,11 +258,13 @@ class _Samples:
     def _live_rows(self) -> Iterator[tuple[int, Sample]]:
         """Each with the number of its stack."""
         in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
-        for group, at_peak, *values in zip(self._groups, self._live_at_peak, objects, in_use):
-            number, birth, thread, size, rate, _ = group
-            marks = self._marks(birth, thread, size, rate)
+        resident = _whole(self._resident_column(), _engine.BYTES_ONE)
+        for group, at_peak, there, *values in zip(self._groups, self._live_at_peak, resident, objects, in_use):
+            number, birth, thread, size, rate, _, in_memory = group
+            marks = self._marks(birth, thread, size, rate, in_memory)
             serials = tuple(sorted(self._serials.get(group, ())))
-            yield number, Sample(self._stacks[number], (*values, *values, *at_peak), marks, serials)
+            row = Sample(self._stacks[number], (*values, *values, *at_peak, *self._beside(there)), marks, serials)
+            yield number, row
 
     def _other_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
         """What was allocated beyond that which is live: the sum of both is what was ever allocated. And the peak."""
@@ -236,12 +280,37 @@ class _Samples:
             number, birth = place
             at_peak = self._others_at_peak.get(place)
             if space or objects or at_peak:
-                values = (objects, space, 0, 0, *(at_peak or _NO_PEAK))
+                values = (objects, space, 0, 0, *(at_peak or _NO_PEAK), *self._beside(0))
                 moments = None
                 if at_peak:
                     samples, seen, _, _, variance, skewness = self._peaks[place]
                     moments = Moments(samples, seen, variance, skewness)
                 yield number, Sample(self._stacks[number], values, self._owners[birth][:1], (), moments)
+
+    def _numbered_mappings(self, locations: Locations) -> list[tuple[int, Mapping]]:
+        """Each mapping with the number of its stack."""
+        mapped = self._taken.mapped
+        return [(locations.stack_number(one.stack), one) for one in mapped.mappings] if mapped else []
+
+    def _mapped_rows(self) -> Iterator[tuple[int, Sample]]:
+        """One for each mapping, which is a block of its size; of small ones some are listed and stand for others."""
+        owner = self._owners[max(self._owners)][:1]
+        for number, one in self._mapped:
+            rate = drawn_at(one)
+            found = weight(one.size, rate)
+            objects, space = round(found.objects), round(found.bytes)
+            marks = [
+                Label(MAPPING, one.kind),
+                Label(BLOCK_SIZE, None, one.size, "bytes"),
+                Label(DRAWN_AT, None, rate or EVERY_ALLOCATION, "bytes"),
+                Label("thread", str(one.thread_id)) if one.thread_id else None,
+                Label(MAPPED_PATH, one.path) if one.path else None,
+            ]
+            resident = one.resident_bytes or 0
+            if self._tells_resident and resident < one.size:
+                marks.append(Label(RESIDENT, None, resident, "bytes"))
+            values = (0, 0, 0, 0, *_NO_PEAK, *self._beside(round(space * resident / one.size), objects, space))
+            yield number, Sample(self._stacks[number], values, (*filter(None, marks), *owner))
 
     def _peak_by_stack(self) -> dict[Place, PeakSums]:
         """What was live at the peak, by stack and birth."""
@@ -278,23 +347,35 @@ class _Samples:
 
     def _live_columns(self) -> tuple[list[int], list[int]]:
         """Bytes and objects for which each group of live samples stands."""
-        weights = [self._weight(size, rate) for _, _, _, size, rate, _ in self._groups]
+        weights = [self._weight(size, rate) for _, _, _, size, rate, _, _ in self._groups]
         counts = self._groups.values()
         return (
             [count * one.sums.fixed for count, one in zip(counts, weights)],
             [count * one.sums.fixed_objects for count, one in zip(counts, weights)],
         )
 
+    def _resident_column(self) -> list[int]:
+        """What of the bytes of each group is in memory, fixed-point."""
+        column = list(self._live[0])
+        if self._partly:
+            for at, (group, count) in enumerate(self._groups.items()):
+                size, rate, resident = group[3], group[4], group[6]
+                if resident < size:
+                    column[at] -= count * absent_of(self._weight(size, rate), size, resident)
+        return column
+
     def _weight(self, size: int, rate: int) -> Weight:
         return self._weights.get((size, rate)) or self._weights.setdefault((size, rate), weight(size, rate))
 
-    def _marks(self, birth: int, thread: int, size: int, rate: int) -> tuple[Label, ...]:
-        key = (birth, thread, size, rate)
+    def _marks(self, birth: int, thread: int, size: int, rate: int, resident: int) -> tuple[Label, ...]:
+        key = (birth, thread, size, rate, resident)
         known = self._labels.get(key)
         if known is None:
-            known = (Label("bytes", None, size, "bytes"), Label("thread", str(thread)))
+            known = (Label(BLOCK_SIZE, None, size, "bytes"), Label("thread", str(thread)))
             if rate != self._taken.sampling_rate_bytes:
-                known += (Label("rate", None, rate or EVERY_ALLOCATION, "bytes"),)
+                known += (Label(DRAWN_AT, None, rate or EVERY_ALLOCATION, "bytes"),)
+            if resident < size:
+                known += (Label(RESIDENT, None, resident, "bytes"),)
             known = self._labels[key] = known + self._owners[birth]
         return known
 

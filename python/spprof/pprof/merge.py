@@ -22,11 +22,14 @@ from __future__ import annotations
 
 from operator import add
 
+from spprof.pprof import pools
 from spprof.pprof.processes import free_name, marks_of, name_in, own_mark, pid_label, process_comments, program_comments
 from spprof.pprof.profile import (
     ALLOC_TYPES,
     BEFORE_FORK,
+    BLOCK_SIZE,
     BORN,
+    DRAWN_AT,
     LONGEST_RATE,
     PEAK_TYPES,
     PID,
@@ -52,7 +55,7 @@ if TYPE_CHECKING:
 
 def merged(profiles: Sequence[Profile], names: Sequence[str] = ()) -> Profile:
     """The sum of one or more profiles. Time and period are the latest's, comments those that all have; what full tables
-    did is summed up. ``names``: of their files, for errors.
+    did, and what pools hold, is summed up. ``names``: of their files, for errors.
 
     ProfileError: their sample types differ.
     """
@@ -101,6 +104,7 @@ def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int
         longest = max(profile.longest_rate for profile in profiles)
         added += [(LONGEST_RATE, str(longest))] if longest > max(latest.period, 1) else []
         added += [*process_comments(marks.items()), *summed(map(shortages_of, profiles)).comments().items()]
+        added += pools.comments(pools.summed(map(pools.pools_of, profiles))).items()
     added += program_comments(profiles)
     told = [f"{key}: {text}" for key, text in added]
     worked_out = tuple(f"{key}: " for key in (PROFILER_BYTES, LONGEST_RATE))
@@ -108,7 +112,8 @@ def _comments(latest: Profile, profiles: Sequence[Profile], marks: dict[str, int
         *(
             text
             for text in kept
-            if not (latest.is_heap and (is_shortage(text) or text.startswith(worked_out))) and text not in told
+            if not (latest.is_heap and (is_shortage(text) or pools.is_pool(text) or text.startswith(worked_out)))
+            and text not in told
         ),
         *told,
     )
@@ -252,7 +257,7 @@ class _Sums:
     def _meet_blocks(self, sample: Sample, place: _Place, mark: int, holder: int) -> None:
         values = tuple(value / len(sample.serials) for value in sample.values)
         kept = tuple(label for label in place.labels if label.key != BORN)
-        rate = next((label.number for label in kept if label.key == "rate"), self._period)
+        rate = next((label.number for label in kept if label.key == DRAWN_AT), self._period)
         for serial in sample.serials:
             block = self._blocks.setdefault((mark, serial), _Block())
             block.is_inherited |= len(kept) < len(place.labels)
@@ -308,9 +313,9 @@ class _Sums:
     def _labels(self, labels: Labels, profile: Profile) -> Labels:
         """The labels, with the rate that the period told so far."""
         keys = {label.key for label in labels}
-        if profile.period == self._period or not profile.is_heap or "bytes" not in keys or "rate" in keys:
+        if profile.period == self._period or not profile.is_heap or BLOCK_SIZE not in keys or DRAWN_AT in keys:
             return labels
-        return (*labels, Label("rate", None, profile.period, "bytes"))
+        return (*labels, Label(DRAWN_AT, None, profile.period, "bytes"))
 
 
 def _renamed(labels: Labels, names: dict[str, str]) -> tuple[Labels, str | None]:

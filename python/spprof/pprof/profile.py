@@ -55,6 +55,9 @@ INUSE_SPACE = ValueType("inuse_space", "bytes")
 INUSE_OBJECTS = ValueType("inuse_objects", "count")
 PEAK_SPACE = ValueType("peak_space", "bytes")
 PEAK_OBJECTS = ValueType("peak_objects", "count")
+MAPPED_OBJECTS = ValueType("mapped_objects", "count")
+MAPPED_SPACE = ValueType("mapped_space", "bytes")
+RESIDENT_SPACE = ValueType("resident_space", "bytes")
 
 ALLOC_TYPES = (ALLOC_OBJECTS, ALLOC_SPACE)
 HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
@@ -63,6 +66,9 @@ HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
 PEAK_TYPES = (PEAK_OBJECTS, PEAK_SPACE)
 """Those of the heap when it was largest, behind the others; behind ALLOC_TYPES alone in a file of a peak."""
 
+MAPPED_TYPES = (MAPPED_OBJECTS, MAPPED_SPACE)
+"""Those of what the program has mapped itself, behind the others, where mappings were followed."""
+
 HEAP_COLUMNS = {
     ALLOC_OBJECTS: Column("allocated", "objects", "count"),
     ALLOC_SPACE: Column("allocated", "bytes", "bytes"),
@@ -70,6 +76,9 @@ HEAP_COLUMNS = {
     INUSE_SPACE: Column("in use", "bytes", "bytes"),
     PEAK_OBJECTS: Column("at the peak", "objects", "count"),
     PEAK_SPACE: Column("at the peak", "bytes", "bytes"),
+    MAPPED_OBJECTS: Column("mapped", "objects", "count"),
+    MAPPED_SPACE: Column("mapped", "bytes", "bytes"),
+    RESIDENT_SPACE: Column("resident", "bytes", "bytes"),
 }
 """How reports name the sample types of a heap profile."""
 
@@ -77,6 +86,8 @@ VIEWS = {
     "live": (INUSE_SPACE, ValueType("heap-space", "bytes")),
     "peak": (PEAK_SPACE,),
     "allocated": (ALLOC_SPACE, ValueType("alloc-space", "bytes")),
+    "mapped": (MAPPED_SPACE,),
+    "resident": (RESIDENT_SPACE,),
 }
 """What users call a heap profile's sample types of bytes: ours, which are Go's, and those of ddtrace."""
 
@@ -92,6 +103,13 @@ PROFILER_BYTES = "profiler_bytes"
 
 LONGEST_RATE = "longest_rate"
 """Key of the comment that tells the longest mean bytes between samples, where that is not the period."""
+
+BLOCK_SIZE, DRAWN_AT, RESIDENT = "bytes", "rate", "resident"
+"""Keys of the labels of a heap profile: a block's size, at which mean bytes between samples it was drawn where that is
+not the period, and how much of it is in memory where that is not all."""
+
+MAPPING, MAPPED_PATH = "mapping", "path"
+"""Of a mapping its kind, which tells it from a block, and the file that is mapped."""
 
 PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
 """Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""

@@ -14,7 +14,16 @@ from spprof.analysis.folding import with_folding_of
 from spprof.analysis.paths import paths_of
 from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Sums, note_choice
-from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, PEAK_SPACE, Column, ProfileError, ValueType, column_of
+from spprof.pprof.profile import (
+    ALLOC_SPACE,
+    INUSE_SPACE,
+    MAPPED_TYPES,
+    PEAK_SPACE,
+    Column,
+    ProfileError,
+    ValueType,
+    column_of,
+)
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, title_of
 from spprof.report.model import Report, Side, Spread
@@ -35,7 +44,7 @@ if TYPE_CHECKING:
 
 def report_of(profile: Profile, sample_type: str | None = None, with_source: bool = True) -> Report:
     """The report of one profile. ``sample_type``: which to show first, where it has one of that name."""
-    return _Builder([profile], profile.sample_types).report(
+    return _Builder([profile], _told([profile], profile.sample_types, sample_type)).report(
         title_of([profile]), facts_of(profile), _first(profile, sample_type), with_source
     )
 
@@ -50,11 +59,22 @@ def difference_of(
     types = tuple(value_type for value_type in new.sample_types if value_type in old.sample_types)
     if not types:
         raise ProfileError("the two files have no sample type in common")
-    builder = _Builder([with_folding_of(old, new), new], types)
+    builder = _Builder([with_folding_of(old, new), new], _told([old, new], types, sample_type))
     for side, name in zip(builder.sides, names):
         side.name = visible(name)
     facts = [("files", " → ".join(side.name for side in builder.sides)), *facts_of_both(old, new)]
     return builder.report(title_of([old, new]), facts, _first(new, sample_type), with_source)
+
+
+def _told(profiles: Sequence[Profile], types: Sequence[ValueType], asked_for: str | None) -> Sequence[ValueType]:
+    """The sample types without those of mappings where there is none, as in most programs, unless asked for."""
+    for profile in profiles:
+        valued = (profile.sample_types[index] for index in profile.valued_types)
+        if any(value_type in MAPPED_TYPES for value_type in valued):
+            return types
+    if asked_for in {value_type.type for value_type in MAPPED_TYPES}:
+        return types
+    return [value_type for value_type in types if value_type not in MAPPED_TYPES]
 
 
 def _first(profile: Profile, sample_type: str | None) -> ValueType:

@@ -1,6 +1,7 @@
 #include "convert.h"
 
 #include "pyframes.h"
+#include "resident.h"
 #include "spprof.h"
 #include "wall_clock.h"
 
@@ -267,7 +268,9 @@ static PyObject *convert_copied(const copied *all, const spprof_stats *stats, co
     PyObject *counters = sites ? convert_stats(stats, native_mode) : NULL;
     PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
     PyObject *peaks = offset ? pack_peaks(&all->stacks) : NULL;
-    PyObject *result = peaks ? PyTuple_Pack(5, all->samples, sites, counters, offset, peaks) : NULL;
+    PyObject *blocks = peaks ? sp_resident_blocks_with_gil(samples, all->count) : NULL;
+    PyObject *result = blocks ? PyTuple_Pack(6, all->samples, sites, counters, offset, peaks, blocks) : NULL;
+    Py_XDECREF(blocks);
     Py_XDECREF(peaks);
     Py_XDECREF(offset);
     Py_XDECREF(counters);

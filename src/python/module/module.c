@@ -18,6 +18,7 @@
 #include "pymem_hook.h"
 #include "pysymbols.h"
 #include "reserve.h"
+#include "resident.h"
 #include "signal_repeat.h"
 #include "spprof.h"
 
@@ -264,8 +265,11 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
-    {"snapshot", snapshot, METH_O, "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks)"},
+    {"snapshot", snapshot, METH_O,
+     "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks)"},
     {"mappings", sp_mappings_with_gil, METH_NOARGS, "mappings() -> (mappings, stacks)"},
+    {"measured", sp_resident_mappings_with_gil, METH_O, "measured(mappings) -> (mappings, paths)"},
+    {"thread_name", sp_resident_thread_name_with_gil, METH_O, "thread_name(thread_id) -> str"},
     {"mapping_stats", sp_mapping_stats_with_gil, METH_NOARGS, "mapping_stats() -> dict"},
     {"samples_without", samples_without, METH_VARARGS, "samples_without(samples, stack_ids) -> bytes"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
@@ -336,6 +340,9 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "STACKS_EVICTED", SPPROF_STACKS_EVICTED) == 0 &&
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "PEAK_FORMAT", SP_PEAK_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "RESIDENT_FORMAT", SP_RESIDENT_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "MAPPED_FORMAT", SP_MAPPED_FORMAT) == 0 &&
+           PyModule_AddIntConstant(module, "LARGE_BLOCK", SPPROF_LARGE_BLOCK) == 0 &&
            PyModule_AddStringConstant(module, "MAPPING_FORMAT", SP_MAPPING_FORMAT) == 0 &&
            PyModule_AddIntConstant(module, "MAPPING_UNKNOWN", SPPROF_MAPPING_UNKNOWN) == 0 &&
            PyModule_AddIntConstant(module, "MAPPING_ANONYMOUS", SPPROF_MAPPING_ANONYMOUS) == 0 &&

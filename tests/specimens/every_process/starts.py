@@ -48,6 +48,9 @@ def main(way: str) -> None:
         print(os.waitpid(pid, 0)[1] >> 8)
     elif way in ("subprocess", "close_fds"):
         print(subprocess.run(command(), close_fds=way == "close_fds").returncode)
+    elif way == "preexec_fn":
+        print(subprocess.run(["true"], preexec_fn=os.setsid).returncode)
+        print(subprocess.run(command(), preexec_fn=os.setsid).returncode)
     elif way == "posix_spawn":
         print(os.waitpid(os.posix_spawn(PYTHON, command(), os.environ), 0)[1])
     elif way == "os.system":
@@ -74,11 +77,8 @@ def main(way: str) -> None:
         print(os.read(end, 1))
         multiprocessing.active_children()
     elif way == "-c":
-        print(
-            subprocess.run(
-                [PYTHON, "-c", f"import sys; sys.argv = ['', 'hold']; __file__ = {HERE!r}; exec(open(__file__).read())"]
-            )
-        )
+        code = f"import sys; sys.argv = ['', 'hold']; __file__ = {HERE!r}; exec(open(__file__).read())"
+        print(subprocess.run([PYTHON, "-c", code]).returncode)
     elif way == "stdin":
         code = "kept = [b'x' * 1_000_000 for _ in range(100)]"
         print(subprocess.run([PYTHON], input=code.encode()).returncode)

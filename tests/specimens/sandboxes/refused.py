@@ -7,10 +7,10 @@ import warnings
 
 import spprof
 import spprof.cpu_time.profile
-import spprof.cpu_time.thread_names
 import spprof.heap.snapshot
 import spprof.memprof as memprof
 import spprof.results
+import spprof.symbolize.thread_names
 from asked_for import bytearray_size
 from spent import burners, refuse
 

@@ -50,6 +50,8 @@ assert not changed, changed
 words = [str(one.message) for one in said]
 kept = bytearray(54_320)
 assert [s.size for s in memprof.get_snapshot().samples if s.size == bytearray_size(54_320)] == [bytearray_size(54_320)]
+large = bytearray(1 << 20)
+assert [s.resident_bytes for s in memprof.get_snapshot().samples if s.size >= 1 << 20] == [None]
 stats = memprof.get_stats()
 if REFUSED:
     assert stats.native_mode == "off"

@@ -1,0 +1,171 @@
+"""What the program has mapped itself at one moment, with the stacks that mapped it.
+
+    engine ─► packed ranges, the stacks that made them, paths of files ─► Mapping, Mapping, …      made when asked for
+    /proc  ─► files that were mapped before the start ─┘
+    threads ─► their names at that moment ─────────────┘
+
+A stack that has no Python frame is told by library and thread: many libraries map memory in threads of their own.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+
+from spprof import _engine
+from spprof.records import NamedTuple, cached_property, dataclass, field
+from spprof.results import Frame, Mapping
+from spprof.symbolize.modules import Modules
+from spprof.symbolize.own_code import is_own
+from spprof.symbolize.stacks import KeptStacks, learn, stack_frames
+from spprof.symbolize.thread_names import python_names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Mapping as Table
+    from typing import Final
+
+RECORD = struct.Struct(_engine.MAPPED_FORMAT)
+_NOT_KNOWN: Final = 2**64 - 1
+_NO_PATH: Final = 2**32 - 1
+
+BEFORE_START = "<mapped before the start>"
+"""The function of the frame that stands for whoever mapped a file before, or in a way that is not followed."""
+
+_ANONYMOUS, _FILE, _SHARED = "anonymous", "file", "shared"
+_KINDS = (_ANONYMOUS, _ANONYMOUS, _FILE, _SHARED)
+"""By the engine's number: the first grew out of a mapping that it does not know."""
+
+_SHARED_MEMORY = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero")
+"""How the kernel names what is in no folder of files."""
+
+_NAMELESS = "/dev/zero"
+_DELETED = " (deleted)"
+
+_HANDING_ON = ("libc.so", "libc-", "ld-linux", "ld-", "libstdc++.so", "libpthread", "libspprof_alloc")
+"""Beginnings of the names of libraries that map for others."""
+
+
+class Range(NamedTuple):
+    """A mapping as the engine has it."""
+
+    address: int
+    size: int
+    resident: int
+    swapped: int
+    stack_id: int
+    """0: mapped before the start."""
+    time_ns: int
+    probability: float
+    thread_id: int
+    kind: int
+    path: int
+
+
+def _as_they_are(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
+    return frames
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MappedMemory:
+    """The mappings of one snapshot."""
+
+    ranges: Sequence[Range]
+    """By ascending address."""
+    _paths: Sequence[str] = ()
+    _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
+    _learn: Callable[[Iterable[int]], None] = learn
+    _wall_minus_monotonic_ns: int = 0
+    _thread_names: Table[int, str] = field(default_factory=dict)
+    shown: Callable[[tuple[Frame, ...]], tuple[Frame, ...]] = _as_they_are
+    """What is shown of a stack that has a Python frame."""
+
+    @property
+    def is_resident_known(self) -> bool:
+        """Of every one how much is in memory."""
+        return all(one.resident != _NOT_KNOWN for one in self.ranges)
+
+    @cached_property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """By ascending address."""
+        self._learn({one.stack_id for one in self.ranges if one.stack_id})
+        libraries = Modules(_engine.modules())
+        return tuple(self._mapping(one, libraries) for one in self.ranges)
+
+    def _mapping(self, one: Range, libraries: Modules) -> Mapping:
+        listed = self._paths[one.path] if one.path != _NO_PATH else ""
+        path = _name(listed)
+        name = self._thread_names.get(one.thread_id, "")
+        return Mapping(
+            one.address,
+            one.size,
+            None if one.resident == _NOT_KNOWN else one.resident,
+            one.time_ns + self._wall_minus_monotonic_ns if one.stack_id else 0,
+            one.thread_id,
+            name,
+            self._stack(one, path, name, libraries),
+            _kind(one.kind, listed),
+            path,
+            None if one.swapped == _NOT_KNOWN else one.swapped,
+            one.probability,
+        )
+
+    def _stack(self, one: Range, path: str, thread_name: str, libraries: Modules) -> tuple[Frame, ...]:
+        if not one.stack_id:
+            return (Frame(BEFORE_START, path, 0, 0, False),)
+        frames = self._frames_of(one.stack_id)
+        if any(frame.is_python for frame in frames):
+            return self.shown(frames)
+        library = _library(frames, libraries)
+        what = os.path.basename(library) or "<native>"
+        return (Frame(f"{what}, thread {thread_name or one.thread_id}", library, 0, 0, False), *frames)
+
+
+def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
+    """What is mapped now. ``since_ns``: that alone which was made later by the monotonic clock; 0: all."""
+    packed, stacks = _engine.mappings()
+    packed, paths = _engine.measured(packed)
+    own = {stack_id for stack_id, stack in stacks.items() if is_own(stack[0])}
+    every = map(Range._make, RECORD.iter_unpack(packed))
+    ranges = [one for one in every if one.time_ns >= since_ns and one.stack_id not in own]
+    kept = KeptStacks({stack_id: (stack_id, *stack) for stack_id, stack in stacks.items()})
+    names = python_names()
+    threads = {one.thread_id for one in ranges if one.thread_id}
+    names = {thread: names.get(thread) or _engine.thread_name(thread) for thread in threads}
+    return MappedMemory(ranges, paths, kept.frames, kept.learn, wall_minus_monotonic_ns, names)
+
+
+def drawn_at(mapping: Mapping) -> int:
+    """The mean bytes between samples at which a mapping of its size has its probability; 0: it is certain."""
+    if mapping.probability >= 1.0:
+        return 0
+    return max(round(-mapping.size / math.log1p(-mapping.probability)), 1)
+
+
+def _name(path: str) -> str:
+    """A path without what the kernel writes behind that of a file without a name; "" for memory without any."""
+    if path.startswith(_NAMELESS):
+        return ""
+    return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
+
+
+def _kind(number: int, path: str) -> str:
+    kind = _KINDS[number] if number < len(_KINDS) else _ANONYMOUS
+    if path.startswith(_SHARED_MEMORY):
+        return _SHARED
+    return _FILE if path and kind == _ANONYMOUS else kind
+
+
+def _library(frames: tuple[Frame, ...], libraries: Modules) -> str:
+    """The path of the innermost library that did not map for another; "": it is not known."""
+    paths = list(_paths(frames, libraries))
+    return next((path for path in paths if not os.path.basename(path).startswith(_HANDING_ON)), (paths or [""])[0])
+
+
+def _paths(frames: tuple[Frame, ...], libraries: Modules) -> Iterator[str]:
+    for frame in frames:
+        module = libraries.latest_at(frame.address - 1) if frame.address else None
+        if module is not None:
+            yield module.path

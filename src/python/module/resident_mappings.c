@@ -1,0 +1,210 @@
+/* resident_mappings.c: mappings with the pages that are there, and with the files that the kernel says they are of.
+ *
+ *   packed mappings ──► rows ◄── the kernel's list: a path for each; files of nobody's become rows of their own
+ *                        └─► measured, by ascending address ─► bytes, paths
+ */
+#include "resident.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct row {
+    uint64_t address, size, resident, swapped, stack_id;
+    int64_t time_ns;
+    double probability;
+    uint32_t thread_id, kind, path, unused;
+} row;
+_Static_assert(sizeof(row) == 5 * 8 + 2 * 8 + 4 * 4, "SP_MAPPED_FORMAT");
+
+typedef struct rows {
+    row *all;
+    size_t mapped, count, room; /* the first ones are the packed mappings, ascending */
+    size_t next;                /* the first of those that may reach into what the kernel lists next */
+    char *paths;                /* each terminated */
+    size_t paths_size, paths_room;
+    uint32_t path_count;
+    size_t last_path; /* where the latest begins */
+    bool is_short;    /* of memory */
+} rows;
+
+/* ---- Rows and paths. No lock of the interpreter's is held. ---- */
+
+static bool grow(void **memory, size_t *room, size_t wanted, size_t each) {
+    if (wanted <= *room) return true;
+    size_t larger = wanted + wanted / 2 + 64;
+    void *moved = PyMem_RawRealloc(*memory, larger * each);
+    if (!moved) return false;
+    *memory = moved;
+    *room = larger;
+    return true;
+}
+
+/* The parts of one mapping follow each other, and so does their path. */
+static uint32_t add_path(rows *of, const char *path) {
+    size_t size = strlen(path) + 1;
+    if (of->path_count > 0 && strcmp(of->paths + of->last_path, path) == 0) return of->path_count - 1;
+    void *memory = of->paths;
+    of->is_short |= !grow(&memory, &of->paths_room, of->paths_size + size, 1);
+    of->paths = memory;
+    if (of->is_short) return SP_NO_PATH;
+    of->last_path = of->paths_size;
+    memcpy(of->paths + of->paths_size, path, size);
+    of->paths_size += size;
+    return of->path_count++;
+}
+
+static void add_row(rows *of, const spprof_file_map *map) {
+    uint32_t path = add_path(of, map->path);
+    void *memory = of->all;
+    of->is_short |= !grow(&memory, &of->room, of->count + 1, sizeof(row));
+    of->all = memory;
+    if (of->is_short) return;
+    of->all[of->count++] = (row){.address = map->start,
+                                 .size = map->end - map->start,
+                                 .probability = 1,
+                                 .kind = SPPROF_MAPPING_FILE,
+                                 .path = path};
+}
+
+/* ---- The kernel's list ---- */
+
+static bool begins(const char *path, const char *with) {
+    return strncmp(path, with, strlen(with)) == 0;
+}
+
+/* The memory of a device is in nobody's RSS. */
+static bool is_device(const char *path) {
+    return begins(path, "/dev/") && !begins(path, "/dev/shm/") && !begins(path, "/dev/zero") &&
+           !begins(path, "/dev/hugepages/");
+}
+
+/* libc's own, though it is shared. */
+static bool is_libcs(const char *path) {
+    const char *name = strrchr(path, '/');
+    return name && strcmp(name, "/gconv-modules.cache") == 0;
+}
+
+/* A file that the program has mapped, and not the loader or libc: those map what nobody can change. Shared memory
+ * without a name may be ours. */
+static bool is_the_programs(const spprof_file_map *map) {
+    bool is_file = map->path[0] == '/' && !is_device(map->path) && !begins(map->path, "/dev/zero") &&
+                   !begins(map->path, "/memfd:spprof-");
+    return is_file && !map->is_code && !is_libcs(map->path) && (map->is_shared || map->is_writable);
+}
+
+static void visit_file(const spprof_file_map *map, void *data) {
+    rows *of = data;
+    while (of->next < of->mapped && of->all[of->next].address + of->all[of->next].size <= map->start) of->next++;
+    bool is_listed = of->next < of->mapped && of->all[of->next].address < map->end;
+    if (!is_listed && is_the_programs(map)) add_row(of, map);
+    if (!is_listed) return;
+    uint32_t path = add_path(of, map->path);
+    for (size_t i = of->next; i < of->mapped && of->all[i].address < map->end; i++)
+        if (of->all[i].path == SP_NO_PATH) of->all[i].path = path;
+}
+
+/* ---- Measuring ---- */
+
+static int by_address(const void *one, const void *other) {
+    const row *left = one, *right = other;
+    return (left->address > right->address) - (left->address < right->address);
+}
+
+static void measure(rows *of, spprof_extent *extents) {
+    for (size_t i = 0; i < of->count; i++)
+        extents[i] = (spprof_extent){.start = of->all[i].address, .size = of->all[i].size};
+    spprof_measure_resident(extents, of->count);
+    for (size_t i = 0; i < of->count; i++) {
+        of->all[i].resident = extents[i].resident;
+        of->all[i].swapped = extents[i].swapped;
+    }
+}
+
+/* Which paths are devices': their rows hold nothing. */
+static void empty_devices(rows *of) {
+    const char *path = of->paths;
+    for (uint32_t number = 0; number < of->path_count; number++, path += strlen(path) + 1)
+        for (size_t i = 0; is_device(path) && i < of->count; i++)
+            if (of->all[i].path == number) of->all[i].resident = of->all[i].swapped = 0;
+}
+
+static void find_out(rows *of) {
+    spprof_each_file(visit_file, of);
+    spprof_extent *extents = PyMem_RawMalloc((of->count + 1) * sizeof *extents);
+    of->is_short |= !extents;
+    if (!of->is_short) {
+        qsort(of->all, of->count, sizeof *of->all, by_address);
+        measure(of, extents);
+        empty_devices(of);
+    }
+    PyMem_RawFree(extents);
+}
+
+/* ---- For Python ---- */
+
+static bool fill(rows *of, const spprof_mapping *mappings, size_t count) {
+    *of = (rows){.mapped = count, .count = count, .room = count + 64};
+    of->all = PyMem_RawMalloc(of->room * sizeof *of->all);
+    for (size_t i = 0; of->all && i < count; i++)
+        of->all[i] = (row){.address = mappings[i].address,
+                           .size = mappings[i].size,
+                           .stack_id = mappings[i].stack_id,
+                           .time_ns = mappings[i].time_ns,
+                           .probability = mappings[i].probability,
+                           .thread_id = mappings[i].thread_id,
+                           .kind = mappings[i].kind,
+                           .path = SP_NO_PATH};
+    return of->all != NULL;
+}
+
+static PyObject *list_paths(const rows *of) {
+    PyObject *list = PyList_New(0);
+    const char *path = of->paths;
+    for (uint32_t i = 0; list && i < of->path_count; i++, path += strlen(path) + 1) {
+        PyObject *text = PyUnicode_DecodeFSDefault(path);
+        if (!text || PyList_Append(list, text) != 0) Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
+static PyObject *convert(const rows *of) {
+    if (of->is_short) return PyErr_NoMemory();
+    PyObject *packed = PyBytes_FromStringAndSize((const char *)of->all, (Py_ssize_t)(of->count * sizeof *of->all));
+    PyObject *paths = packed ? list_paths(of) : NULL;
+    PyObject *both = paths ? PyTuple_Pack(2, packed, paths) : NULL;
+    Py_XDECREF(paths);
+    Py_XDECREF(packed);
+    return both;
+}
+
+PyObject *sp_resident_mappings_with_gil(PyObject *module, PyObject *packed) {
+    (void)module;
+    rows of;
+    char *bytes;
+    Py_ssize_t size;
+    if (PyBytes_AsStringAndSize(packed, &bytes, &size) != 0) return NULL;
+    spprof_pause(); /* freed below, and what is returned is none of the program's */
+    PyObject *result = NULL;
+    if (fill(&of, (const spprof_mapping *)bytes, (size_t)size / sizeof(spprof_mapping))) {
+        Py_BEGIN_ALLOW_THREADS
+        find_out(&of);
+        Py_END_ALLOW_THREADS
+        result = convert(&of);
+    } else {
+        PyErr_NoMemory();
+    }
+    PyMem_RawFree(of.paths);
+    PyMem_RawFree(of.all);
+    spprof_resume();
+    return result;
+}
+
+PyObject *sp_resident_thread_name_with_gil(PyObject *module, PyObject *thread_id) {
+    (void)module;
+    char name[SPPROF_THREAD_NAME_SIZE];
+    unsigned long id = PyLong_AsUnsignedLong(thread_id);
+    if (PyErr_Occurred()) return NULL;
+    spprof_thread_name((uint32_t)id, name);
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "backslashreplace");
+}

@@ -1,0 +1,101 @@
+"""Lets libraries hold memory, and writes how much of it we say is resident, and where, beside their own counts.
+
+python tests/nightly/sweep_mapped.py [PROGRAM...]     all programs unless some are named, which write no table
+
+The packages come into an environment of this suite's own. The table, tests/nightly/MAPPED.md, is of the Python that
+runs this. The exit status is 1 where a number is more than 5 % off, or a twentieth of the memory has no line and no
+thread.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "helpers"))
+import mapped_libraries as libraries  # noqa: E402
+import workers  # noqa: E402
+
+TABLE = ROOT / "tests" / "nightly" / "MAPPED.md"
+ENVIRONMENT = ROOT / "build" / "mapped" / f"{sys.version_info.major}.{sys.version_info.minor}"
+
+HEAD = f"""# Memory that libraries hold, beside their own counts
+
+`make mapped` writes this table. Each program lets one library hold memory in a function of its own. *Counted*: by the
+library itself (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), else by arithmetic.
+*Resident*: what a snapshot says is in memory, of blocks and mappings, more than before the function. *RSS*: by how much
+that of the process grew. *On the line*: what of *resident* has a line of that function in its stack. *Elsewhere*: what
+was mapped on threads without Python, by library and thread. *First*: the profiler starts before the imports.
+
+Allocators inside the libraries keep freed memory for seconds, which is resident and which no library counts. Here they
+give it back at once, by Arrow's `release_unused()` and:
+
+    {(chr(10) + "    ").join(f"{name}={value}" for name, value in libraries.GIVING_BACK.items())}
+
+"""
+
+COLUMNS = ("program", "mode", "started", "counted", "resident", "off by", "RSS", "on the line", "elsewhere")
+
+
+def python() -> Path:
+    """The interpreter that has the packages."""
+    found = ENVIRONMENT / "bin" / "python"
+    wanted = "\n".join(libraries.PACKAGES)
+    mark = ENVIRONMENT / "packages"
+    if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
+        subprocess.run(["rm", "-rf", str(ENVIRONMENT)], check=True)
+        ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
+        workers.environment_with(ENVIRONMENT, libraries.PACKAGES)
+        mark.write_text(wanted, encoding="utf-8")
+    return found
+
+
+def versions(interpreter: Path) -> str:
+    listed = subprocess.run(
+        [str(interpreter), "-m", "pip", "list", "--format=freeze"], capture_output=True, encoding="utf-8", check=True
+    )
+    named = dict(line.split("==") for line in listed.stdout.splitlines() if "==" in line)
+    return ", ".join(f"{name} {named[name]}" for name in libraries.PACKAGES)
+
+
+def mebibytes(count: float) -> str:
+    return f"{count / 2**20:.1f} MiB"
+
+
+def row(program: str, mode: str, order: str, interpreter: Path) -> tuple[list[str], list[str]]:
+    try:
+        found = libraries.run(program, order, mode, interpreter)
+    except Exception as error:
+        return [program, mode, order, *["-"] * (len(COLUMNS) - 3)], [f"{program}, {mode}, {order}: {error}"]
+    numbers = [mebibytes(found.counted), mebibytes(found.resident), f"{found.error:+.1%}", mebibytes(found.rss)]
+    is_notable = found.without_python * 100 > found.resident
+    elsewhere = f"{mebibytes(found.without_python)} {found.where}" if is_notable else ""
+    cells = [program, mode, order, *numbers, f"{found.on_line / found.resident:.1%}", elsewhere]
+    return cells, [f"{program}, {mode}, {order}: {fault}" for fault in found.faults()]
+
+
+def main() -> None:
+    interpreter = python()
+    rows, wrong = [], []
+    for program in sys.argv[1:] or libraries.PROGRAMS:
+        for mode in libraries.MODES:
+            for order in libraries.ORDERS:
+                cells, faults = row(program, mode, order, interpreter)
+                rows.append(f"| {' | '.join(cells)} |")
+                wrong += faults
+                print(" | ".join(cells), *faults, flush=True)
+    when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---|" + "---:|" * 5 + "---|"]
+    if not sys.argv[1:]:
+        of = f"{when}: {len(rows)} rows, {len(wrong)} faults.\n{versions(interpreter)}.\n\n"
+        text = HEAD + of + "\n".join([*lines, *rows]) + "\n"
+        TABLE.write_text(text, encoding="utf-8")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Functions that a program looks up by name while slots are patched: ctypes, cffi, plug-ins, interposers."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import pytest
+from child import Child
+from native import compile_library, compile_text
+from specimens import FOLDER, specimen
+
+pytestmark = pytest.mark.long  # the same whichever Python runs it
+
+SOURCE = FOLDER / "lookups" / "lookups.c"
+VERSION = {"x86_64": "GLIBC_2.2.5", "aarch64": "GLIBC_2.17"}  # of the oldest functions
+OWN_MALLOC = """
+#include <stddef.h>
+static char room[1 << 16];
+static size_t used;
+void *malloc(size_t size) { return room + (used += (size + 15) & ~(size_t)15); }
+void only_here(void) {}
+"""
+
+
+def build(folder: Path, name: str = "lookups.so", *options: str) -> str:
+    return str(compile_library(SOURCE, folder / name, "-fno-optimize-sibling-calls", *options, "-ldl"))
+
+
+def test_whatever_way_malloc_is_looked_up_its_blocks_are_counted(child: Child) -> None:
+    child.run(specimen("lookups/every_way"), build(child.folder), VERSION[platform.machine()])
+
+
+def test_every_function_of_the_family_that_ctypes_finds_is_counted_once(child: Child) -> None:
+    child.run(specimen("preload/family"), "patch")
+
+
+def test_a_lookup_that_fails_is_answered_as_without_us(child: Child) -> None:
+    bare = compile_text("int nothing_else(void) { return 1; }", child.folder / "bare.so", "-nostdlib")
+    child.run(specimen("lookups/failures"), build(child.folder), str(bare))
+
+
+def test_libcs_own_functions_are_given_out_where_another_allocator_is_in_use(child: Child) -> None:
+    other = compile_library(FOLDER / "other_allocator.c", child.folder / "other.so", "-fno-builtin")
+    child.run(specimen("lookups/other_allocator"), build(child.folder), environment={"LD_PRELOAD": str(other)})
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_library_with_an_allocator_of_its_own_finds_that_one(child: Child, when: str) -> None:
+    """Its scope is not ours: RTLD_DEFAULT is answered by who asks."""
+    build(child.folder)
+    allocator = compile_text(OWN_MALLOC, child.folder / "liballocator.so", "-fno-builtin")
+    library = build(child.folder, "binding.so", "-Wl,--no-as-needed", str(allocator), f"-Wl,-rpath,{child.folder}")
+    child.run(specimen("lookups/own_scope"), library, when)

@@ -1,0 +1,66 @@
+"""How much of large blocks is in memory: what the snapshot says of it, against what the program has touched."""
+
+from __future__ import annotations
+
+import pytest
+from child import Child
+from specimens import specimen
+
+SIZE = 64 << 20
+HUGE_PAGE = 2 << 20
+
+
+class Teller:
+    """Runs the program, after which the kernel refuses some calls."""
+
+    def __init__(self, child: Child, environment: dict[str, str], lost: str) -> None:
+        self._child = child
+        self._environment = environment
+        self._lost = lost
+
+    def told(self, state: str) -> int | None:
+        """What is known of the program's block. Nothing is ever told of small ones."""
+        program = specimen("resident/large_blocks")
+        said = self._child.run(program, state, self._lost, environment=self._environment)
+        if said.startswith("no seccomp here"):
+            pytest.skip(said)
+        large, small = said.split()
+        assert small == "None"
+        return None if large == "None" else int(large)
+
+    def known(self, state: str) -> int:
+        told = self.told(state)
+        assert told is not None
+        return told
+
+
+@pytest.fixture(params=["", "ioctl"], ids=["scanned", "by words"])
+def teller(request: pytest.FixtureRequest, child: Child, burners: dict[str, str]) -> Teller:
+    """With the kernel's scan of the page tables, where it has one, and without."""
+    return Teller(child, burners, request.param)
+
+
+@pytest.mark.parametrize("state", ["zeros", "read"])
+def test_a_block_that_was_never_written_to_is_not_resident(teller: Teller, state: str) -> None:
+    """Its head is, and with it a huge page where the kernel gives those."""
+    assert 0 < teller.known(state) <= HUGE_PAGE
+
+
+@pytest.mark.parametrize("state", ["whole", "forked"])
+def test_a_block_that_was_written_to_is_resident(teller: Teller, state: str) -> None:
+    assert teller.known(state) == SIZE
+
+
+def test_half_a_block_may_be_resident(teller: Teller) -> None:
+    assert 0 <= teller.known("half") - SIZE // 2 <= HUGE_PAGE
+
+
+@pytest.mark.parametrize("lost", ["descriptors", "openat"])
+def test_what_the_kernel_does_not_tell_is_not_known(child: Child, burners: dict[str, str], lost: str) -> None:
+    assert Teller(child, burners, lost).told("whole") is None
+
+
+def test_sums_of_mappings_tell_what_they_can(child: Child, burners: dict[str, str]) -> None:
+    """Whether the block has a mapping for itself is the kernel's affair."""
+    told = Teller(child, burners, "pread64").told("whole")
+    assert told is None or told == SIZE

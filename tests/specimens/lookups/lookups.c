@@ -1,0 +1,32 @@
+/* lookups.c: a library that looks functions up by name, as plug-ins and interposers do. Compiled without jumps to other
+ * functions: the loader looks at who called it. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
+void *of_default(const char *name) {
+    return dlsym(RTLD_DEFAULT, name);
+}
+
+void *of_next(const char *name) {
+    return dlsym(RTLD_NEXT, name);
+}
+
+void *of_handle(void *handle, const char *name) {
+    return dlsym(handle, name);
+}
+
+void *of_version(void *handle, const char *name, const char *version) {
+    return dlvsym(handle, name, version);
+}
+
+void *of_default_by_pointer(const char *name) {
+    void *(*look_up)(void *, const char *) = (void *(*)(void *, const char *))dlsym(RTLD_DEFAULT, "dlsym");
+    return look_up(RTLD_DEFAULT, name);
+}
+
+/* The loader's message about the last failure, from where it failed. */
+const char *failure_of(void *handle, const char *name, const char *version) {
+    dlerror();
+    void *found = version ? dlvsym(handle, name, version) : dlsym(handle, name);
+    return found ? "found" : dlerror();
+}
