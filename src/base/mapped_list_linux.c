@@ -6,14 +6,16 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define BUFFER_BYTES ((size_t)64 * 1024) /* a line has a path: 4 KiB and a hundred bytes at most */
 
-/* Without pages that could be written back, MS_ASYNC only looks whether there is a mapping; and with them, too. */
+/* With MS_ASYNC the kernel only looks whether there is a mapping. Not by libc's name: a thread that is to be cancelled
+ * would end in it, and so in the program's own mremap. */
 bool sp_mapped_list_has(uintptr_t start, size_t size) {
     int saved_errno = errno;
-    bool mapped = msync((void *)start, size, MS_ASYNC) == 0 || errno != ENOMEM;
+    bool mapped = syscall(SYS_msync, start, size, MS_ASYNC) == 0 || errno != ENOMEM;
     errno = saved_errno;
     return mapped;
 }
@@ -41,7 +43,7 @@ static size_t visit_lines(const char *text, size_t length, sp_mapped_visitor *vi
 static bool visit_file(int file, char *buffer, sp_mapped_visitor *visit, void *data) {
     size_t held = 0;
     for (;;) {
-        ssize_t got = read(file, buffer + held, BUFFER_BYTES - held);
+        long got = syscall(SYS_read, file, buffer + held, BUFFER_BYTES - held);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return got == 0 && held == 0;
         held += (size_t)got;
@@ -54,9 +56,9 @@ static bool visit_file(int file, char *buffer, sp_mapped_visitor *visit, void *d
 bool sp_mapped_list_visit(sp_mapped_visitor *visit, void *data) {
     int saved_errno = errno;
     char *buffer = sp_memory_map(BUFFER_BYTES);
-    int file = buffer ? open("/proc/self/maps", O_RDONLY | O_CLOEXEC) : -1;
+    int file = buffer ? (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0) : -1;
     bool whole = file >= 0 && visit_file(file, buffer, visit, data);
-    if (file >= 0) close(file);
+    if (file >= 0) syscall(SYS_close, file);
     if (buffer) sp_memory_unmap(buffer, BUFFER_BYTES);
     errno = saved_errno;
     return whole;
