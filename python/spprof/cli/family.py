@@ -67,6 +67,8 @@ class Family:
 
     def __init__(self) -> None:
         self._number = -1
+        self._path = ""
+        """That of the note, where the name of the file does not follow from what is known of the process."""
         self._is_shared = False
         self._door = (-1, -1)
         """The first process, and its descriptor of the memory."""
@@ -112,15 +114,22 @@ class Family:
 
     def born(self) -> None:
         """This process was forked."""
+        self._path = ""
         self._number = _engine.family_add(RUNS, 0, b"")
 
     def is_not_noted(self) -> None:
         """This process was forked, and nothing is told of it."""
         self._number = -1
 
-    def wrote(self, value: int) -> None:
-        """This process has written its file, of a heap or time of ``value``."""
-        self._set(WROTE, value)
+    def wrote(self, value: int, path: str) -> None:
+        """This process has written its file, of a heap or time of ``value``; to ``path``, unless that is empty and the
+        name follows from what is known of it."""
+        if path != self._path:
+            self._path = path
+            text = "\t".join((str(os.getppid()), "", path)).encode("utf-8", "surrogateescape")
+            self._number = _engine.family_add(WROTE, max(value, 0), text)
+        else:
+            self._set(WROTE, value)
 
     def is_idle(self) -> None:
         """This process ends without a file, as it sampled too little itself."""
