@@ -19,7 +19,7 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-#define PAGE ((size_t)4096)
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define UNTOUCHED 123
 #define ROOM 4096 /* ranges that a test may see */
 
@@ -406,16 +406,17 @@ TEST(test_after_a_shutdown_everything_passes_by) {
 TEST(test_small_mappings_are_sampled_and_large_ones_all_listed) {
     enum { CALLS = 4000 };
     start(512 * 1024);
-    for (int i = 0; i < CALLS; i++) unmap(map(16), 16);
+    const size_t pages = 65536 / PAGE;
+    for (int i = 0; i < CALLS; i++) unmap(map(pages), pages);
     assert_in_range(stats().made, 470 - 7 * 20, 470 + 7 * 20);
     char *small = NULL;
-    while (!small || has_none(small)) small = map(16);
+    while (!small || has_none(small)) small = map(pages);
     listed now;
     list(&now);
     double probability = holding(&now, small)->probability;
     assert_true(probability > 0.1175 && probability < 0.1176);
     uint64_t before = stats().made;
-    for (int i = 0; i < 100; i++) map(32);
+    for (int i = 0; i < 100; i++) map(2 * pages);
     assert_int_equal(stats().made, before + 100);
     list(&now);
     assert_true(now.at[0].probability == 1 || now.at[now.count - 1].probability == 1);
