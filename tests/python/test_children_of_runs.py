@@ -71,7 +71,11 @@ WAYS = {
 """Of each way to start a program how many files there are."""
 
 
-@pytest.mark.parametrize("way", WAYS)
+_QUICK = ("fork", "subprocess", "spawn", "exec twice", "statuses", "terminated spawn")
+"""Those that every Python runs in .ci/run."""
+
+
+@pytest.mark.parametrize("way", [way if way in _QUICK else pytest.param(way, marks=pytest.mark.long) for way in WAYS])
 def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--children-min-samples", "100")
     assert len(found) == WAYS[way], said
@@ -80,7 +84,7 @@ def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way:
         assert read_profile(str(tmp_path / name)).samples
 
 
-@pytest.mark.parametrize("way", ["fork", "subprocess", "spawn", "forkserver", "exec twice"])
+@pytest.mark.parametrize("way", ["fork", "forkserver", "exec twice"])
 def test_without_children_there_is_one_file(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--no-children")
     assert found == ["a.pb.gz"]
@@ -129,6 +133,7 @@ def test_a_child_of_another_environment_is_named(tmp_path: Path):
     assert "2 Python programs were started and not profiled: python -c pass; python -m this" in finished.stderr
 
 
+@pytest.mark.long
 def test_an_environment_can_be_made_under_a_run(tmp_path: Path):
     finished = run(tmp_path, "-m", "venv", "env")
     assert finished.returncode == 0, finished.stderr
