@@ -183,6 +183,14 @@ run-accuracy:
 accuracy-long:
 	$(VENV)/bin/python tests/accuracy/test_cpu_shares.py
 
+# Random calls of mmap's family, millions of them; the short form is among the C tests.
+MODEL_CALLS ?= 4000000
+run-map-model:
+	$(call record-meson,map-model,$(VENV)/build-checked,testlog-map-model,--no-rebuild,$(MAP_MODEL),$(OF_MODEL))
+
+MAP_MODEL = test_map_model test_map_model_patched
+OF_MODEL = SPPROF_MODEL_CALLS=$(MODEL_CALLS)
+
 # A thousand runs of each program with a known peak; the table is tests/nightly/PEAKS.md.
 peak-coverage:
 	$(VENV)/bin/python tests/accuracy/test_peak_coverage.py

@@ -201,6 +201,10 @@ SPPROF_API void spprof_set_native(bool on);
  * loader before it has itself loaded something, since another thread may have left the lock behind. */
 SPPROF_API size_t spprof_patch(void);
 
+/* The same for dlsym and dlvsym alone, where calls come to the hooks already: preloaded, the hooks are what a lookup in
+ * the global scope finds, but not one by the handle of libc. */
+SPPROF_API void spprof_follow_lookups(void);
+
 /* This thread is about to load objects: its next slow calls look for them. */
 SPPROF_API void spprof_expect_objects(void);
 

@@ -113,7 +113,7 @@ static bool is_head(const char *line) {
 /* `path` keeps what the entry's own line says while those about its pages are read. */
 static bool visit_all(reading *of, bool measured, char *path, sp_map_visitor *visit, void *data) {
     sp_map map;
-    bool is_open = false;
+    bool is_open = false, is_empty = true;
     for (char *line; (line = next_line(of)) != NULL;) {
         if (!is_head(line)) {
             if (is_open) read_measure(line, &map);
@@ -121,13 +121,14 @@ static bool visit_all(reading *of, bool measured, char *path, sp_map_visitor *vi
         }
         if (is_open && !visit(&map, data)) return true;
         is_open = read_head(line, &map);
+        is_empty &= !is_open;
         if (is_open && measured) map.path = strcpy(path, map.path);
         if (!is_open || measured) continue;
         is_open = false;
         if (!visit(&map, data)) return true;
     }
     if (is_open && !of->is_broken) visit(&map, data);
-    return !of->is_broken;
+    return !of->is_broken && !is_empty; /* a process has mappings */
 }
 
 bool sp_maps_each(bool measured, sp_map_visitor *visit, void *data) {

@@ -1,4 +1,4 @@
-/* got_patch_linux.c: native allocations without a restart (spprof_patch).
+/* got_patch_linux.c: native allocations without a restart (spprof_patch), and lookups by name (spprof_follow_lookups).
  *
  *   object: slot for "malloc" ── holds the original, or is not bound yet ──► holds our hook, which calls the original
  *
@@ -41,6 +41,7 @@ static hooked_function functions[] = {
 static _Atomic bool in_loader;            /* a thread of ours is; everything below that is not atomic is its own */
 static _Atomic bool loader_may_be_locked; /* a forked child that has not loaded anything yet */
 static _Atomic size_t patched_slots;
+static bool patches_calls;            /* else the slots of the loader's functions alone */
 static uint64_t seen_adds, seen_subs; /* the loader's counters at the last whole scan */
 static size_t seen_objects;           /* objects at the head of its list that are done */
 static uintptr_t program_plt_start, program_plt_end;
@@ -81,9 +82,14 @@ static hooked_function *find_hooked(const char *name) {
     return NULL;
 }
 
+static bool is_the_loaders(const hooked_function *function) {
+    return strncmp(function->name, "dl", 2) == 0;
+}
+
 static hooked_function *find_wanted(const scan *scan, const char *name) {
     if (scan->only) return strcmp(name, scan->only->name) == 0 ? scan->only : NULL;
-    return find_hooked(name);
+    hooked_function *function = find_hooked(name);
+    return function && (patches_calls || is_the_loaders(function)) ? function : NULL;
 }
 
 typedef enum slot_state {
@@ -109,8 +115,7 @@ static slot_state classify(const sp_elf_object *object, const hooked_function *f
 
 /* Of the malloc family alone: somebody's own mmap or dlsym is no allocator that we would miss. */
 static bool reports_uncovered(const scan *scan, const hooked_function *function) {
-    bool is_the_loaders = strncmp(function->name, "dl", 2) == 0;
-    return !scan->only && !is_the_loaders && !sp_map_hooks_contain(function->hook);
+    return !scan->only && !is_the_loaders(function) && !sp_map_hooks_contain(function->hook);
 }
 
 static void store_hook(scan *scan, const sp_elf_object *object, const hooked_function *function, uintptr_t *slot) {
@@ -334,19 +339,31 @@ static void find_originals_once(void) {
     found = true;
 }
 
-size_t spprof_patch(void) {
+static void patch(bool calls) {
     int saved_errno = errno;
     spprof_pause();
     if (!atomic_load(&loader_may_be_locked) && enter_loader()) {
         watch_forks_once();
         find_originals_once();
-        scan_from(0); /* all: a lazy binding may have overwritten a slot */
+        patches_calls |= calls;
+        if (calls)
+            scan_from(0); /* all: a lazy binding may have overwritten a slot */
+        else
+            scan_what_is_new();
         leave_loader();
         sp_profiler_follow_objects(follow_objects);
     }
     spprof_resume();
     errno = saved_errno;
+}
+
+size_t spprof_patch(void) {
+    patch(true);
     return atomic_load(&patched_slots);
+}
+
+void spprof_follow_lookups(void) {
+    patch(false);
 }
 
 void spprof_refresh_objects(void) {

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-#define PAGE ((size_t)4096)
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define UNTOUCHED 123
 #define ROOM 4096 /* ranges that a test may see */
 
@@ -225,6 +226,30 @@ TEST(test_a_call_that_fails_leaves_everything_and_its_errno) {
     assert_true(has(mapped, 4));
 }
 
+static void *call_though_cancelled(void *went_on) {
+    char *mapped = reserve(4), *other = reserve(4);
+    unmap(mapped, 1);
+    pthread_cancel(pthread_self());
+    map_at(mapped, 0);
+    opaque(mmap(mapped, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, -1, 0));
+    opaque(mremap(mapped, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other));
+    opaque(mremap(mapped + PAGE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other));
+    *(bool *)went_on = true;
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(test_a_thread_that_is_to_be_cancelled_does_not_end_in_a_call) {
+    bool went_on = false;
+    pthread_t thread;
+    void *result;
+    start(0);
+    assert_int_equal(pthread_create(&thread, NULL, call_though_cancelled, &went_on), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_true(went_on);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
+}
+
 /* ---- mremap ---- */
 
 static char *remap_to(char *old, size_t old_pages, size_t pages, int flags, char *to) {
@@ -406,16 +431,17 @@ TEST(test_after_a_shutdown_everything_passes_by) {
 TEST(test_small_mappings_are_sampled_and_large_ones_all_listed) {
     enum { CALLS = 4000 };
     start(512 * 1024);
-    for (int i = 0; i < CALLS; i++) unmap(map(16), 16);
+    const size_t pages = 65536 / PAGE;
+    for (int i = 0; i < CALLS; i++) unmap(map(pages), pages);
     assert_in_range(stats().made, 470 - 7 * 20, 470 + 7 * 20);
     char *small = NULL;
-    while (!small || has_none(small)) small = map(16);
+    while (!small || has_none(small)) small = map(pages);
     listed now;
     list(&now);
     double probability = holding(&now, small)->probability;
     assert_true(probability > 0.1175 && probability < 0.1176);
     uint64_t before = stats().made;
-    for (int i = 0; i < 100; i++) map(32);
+    for (int i = 0; i < 100; i++) map(2 * pages);
     assert_int_equal(stats().made, before + 100);
     list(&now);
     assert_true(now.at[0].probability == 1 || now.at[now.count - 1].probability == 1);
@@ -571,6 +597,7 @@ int main(void) {
         cmocka_unit_test(test_a_fixed_mapping_replaces_what_is_there),
         cmocka_unit_test(test_kinds_are_told_apart),
         cmocka_unit_test(test_a_call_that_fails_leaves_everything_and_its_errno),
+        cmocka_unit_test(test_a_thread_that_is_to_be_cancelled_does_not_end_in_a_call),
         cmocka_unit_test(test_what_shrinks_keeps_its_stack),
         cmocka_unit_test(test_what_grows_is_made_anew),
         cmocka_unit_test(test_what_is_moved_keeps_its_parts),

@@ -26,7 +26,7 @@
 #define MREMAP_DONTUNMAP 4
 #endif
 
-#define PAGE ((size_t)4096)
+#define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define THREADS 8
 #define WINDOW 512
 #define WINDOWS_AT ((char *)0x100000000000) /* far below what the kernel chooses itself */

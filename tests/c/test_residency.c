@@ -5,6 +5,9 @@
 #include "support.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,6 +274,34 @@ TEST(test_measured_mappings_have_the_names_of_the_others) {
     assert_string_equal(measured, named);
 }
 
+/* The process's own folder in /proc is empty then. */
+static bool is_first_thread_gone(void) {
+    char byte;
+    int file = open("/proc/self/maps", O_RDONLY);
+    bool is_gone = file >= 0 && read(file, &byte, 1) == 0;
+    close(file);
+    return is_gone;
+}
+
+static void *outlive_the_first_thread(void *unused) {
+    char *pages = unused;
+    while (!is_first_thread_gone()) sched_yield();
+    wanted of = {.address = (uintptr_t)pages};
+    CHECK(sp_maps_each(false, look, &of) && of.count > 1 && of.map.end > of.map.start);
+    sp_extent extent = {.start = (uintptr_t)pages, .size = PAGES * page_size()};
+    CHECK(sp_residency_measure(&extent, 1, SP_RESIDENCY_SCAN) >= SP_RESIDENCY_PAGEMAP);
+    CHECK(extent.resident == page_size());
+    _exit(0);
+}
+
+TEST(test_a_process_whose_first_thread_has_ended_is_measured) {
+    pthread_t thread;
+    char *pages = map_private(PAGES * page_size());
+    pages[0] = 1;
+    assert_int_equal(pthread_create(&thread, NULL, outlive_the_first_thread, pages), 0);
+    syscall(SYS_exit, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_touched_pages_are_resident_and_others_are_not),
@@ -285,6 +316,7 @@ int main(void) {
         cmocka_unit_test(test_huge_reservations_are_measured),
         cmocka_unit_test(test_without_a_way_nothing_is_known),
         cmocka_unit_test(test_mappings_are_listed_with_their_files),
+        cmocka_unit_test(test_a_process_whose_first_thread_has_ended_is_measured),
         cmocka_unit_test(test_measured_mappings_have_the_names_of_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,8 +27,10 @@ def build(folder: Path, name: str = "lookups.so", *options: str) -> str:
     return str(compile_library(SOURCE, folder / name, "-fno-optimize-sibling-calls", *options, "-ldl"))
 
 
-def test_whatever_way_malloc_is_looked_up_its_blocks_are_counted(child: Child) -> None:
-    child.run(specimen("lookups/every_way"), build(child.folder), VERSION[platform.machine()])
+@pytest.mark.parametrize("mode", ["patch", "preload"])
+def test_whatever_way_malloc_is_looked_up_its_blocks_are_counted(child: Child, mode: str) -> None:
+    words = [build(child.folder), VERSION[platform.machine()], mode, build(child.folder, "later.so")]
+    child.run(specimen("lookups/every_way"), *words, preload=mode == "preload")
 
 
 def test_every_function_of_the_family_that_ctypes_finds_is_counted_once(child: Child) -> None:

@@ -75,13 +75,17 @@ def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> i
         raise profiles.ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {profile.type_names}")
     if views:
         raise profiles.ProfileError(
-            f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_since(view)}"
+            f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_MISSING.get(view, '')}"
         )
     raise profiles.ProfileError(f"{visible(path)}: it is no heap profile; it has {profile.type_names} (--sample-type)")
 
 
-def _since(view: str) -> str:
-    return " (other tools and earlier versions of spprof do not note the peak)" if view == "peak" else ""
+_MISSING = {
+    "peak": " (other tools and earlier versions of spprof do not note the peak)",
+    "mapped": ' (with native="off", by other tools and by earlier versions of spprof mappings are not followed)',
+    "resident": " (it was not known of all that is held, or nobody asked)",
+}
+"""Why a file may have none of a view."""
 
 
 def current_folder() -> str | None:

@@ -68,7 +68,10 @@ static bool is_one_of(const char *wanted, const char *one, const char *other) {
 /* Puts the native hooks in and returns the mode that `wanted` comes to, or NULL with an exception. */
 static const char *enter_native_mode(const char *wanted) {
     if (strcmp(wanted, "off") == 0) return "off";
-    if (is_one_of(wanted, "auto", "preload") && is_preloaded()) return "preload";
+    if (is_one_of(wanted, "auto", "preload") && is_preloaded()) {
+        spprof_follow_lookups();
+        return "preload";
+    }
     if (strcmp(wanted, "preload") == 0)
         return (const char *)PyErr_Format(PyExc_RuntimeError,
                                           "native=\"preload\" needs the library preloaded: start the program with "
@@ -186,6 +189,7 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
  * when objects are noticed that libc itself loaded or unloaded. With the main GIL. */
 static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
+    if (strcmp(native_mode, "preload") == 0) spprof_follow_lookups();
     spprof_refresh_objects();
     sp_pymem_hook_install_with_gil(strcmp(native_mode, "off") != 0);
     if (strcmp(native_mode, "off") != 0) sp_arena_hook_install_with_gil();

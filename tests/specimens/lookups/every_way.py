@@ -26,11 +26,15 @@ def found(name):
 
 
 original = ours.of_handle(libc, b"malloc"), ours.of_handle(libc, b"free")
-memprof.start(0, native="patch")
+memprof.start(0, native=sys.argv[3])
 mallocs, frees = found("malloc"), found("free")
 for way, address in mallocs.items():
     assert is_counted(function(address), release(frees[way])), way
-assert len(set(mallocs.values())) == 1, mallocs
+assert len(set(mallocs.values())) == (1 if sys.argv[3] == "patch" else 2), mallocs  # preloaded, ours has a name, too
+
+# Libraries that are loaded later are followed.
+later = load(sys.argv[4])
+assert later.of_handle(libc, b"malloc") == mallocs["libc"]
 
 # Who asks for the next definition gets it.
 assert (ours.of_next(b"malloc"), ours.of_next(b"free")) == original
