@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from spprof import _engine
 from spprof.heap.samples import allocated_by_stack
 from spprof.heap.snapshot import HeapSnapshot
-from spprof.results import Frame
+from spprof.results import Frame, ResidentMemory
 
 WALL_MINUS_MONOTONIC_NS = 1_700_000_000_000_000_000
 
@@ -66,9 +66,12 @@ class NaiveHeap:
     def at_peak(self) -> list[Block]:
         return [block for block in self.blocks if block.at_peak]
 
-    def snapshot(self, rate: int = 4096, before: tuple[tuple[int, ...], ...] = ()) -> HeapSnapshot:
+    def snapshot(
+        self, rate: int = 4096, before: tuple[tuple[int, ...], ...] = (), memory: ResidentMemory | None = None
+    ) -> HeapSnapshot:
+        """``memory``: of the process that is made up here, and not of this one."""
         live = self.live()
-        return HeapSnapshot(
+        made = HeapSnapshot(
             live_samples=len(live),
             total_samples=len(self.blocks),
             sampling_rate_bytes=rate,
@@ -83,6 +86,8 @@ class NaiveHeap:
             _native_part=self.native_part,
             _learn=self.learned.extend,
         )
+        vars(made)["_resident"] = memory
+        return made
 
     def native_part(self, stack_id: int) -> tuple[int, bool, int]:
         """All of them whole."""
