@@ -3,8 +3,8 @@
  *   heap:    [ chunk in use | free | in use | … | free | top ]      each begins with its size, and with whether the one
  *   mapped:  [ chunk ]                                              before it is in use; large ones have a mapping each
  *
- * The chunks are read as they lie, without malloc's locks: no thread waits. What changes meanwhile makes the sums differ
- * by as much. Beyond 256 MiB of heaps a part is read, and the sums are estimates.
+ * The chunks are read as they lie, without malloc's locks: no thread waits. What changes meanwhile makes the sums
+ * differ by as much. Beyond 256 MiB of heaps a part is read, and the sums are estimates.
  *
  * Memory:  two buffers on the C stack, 12 KiB.
  * Threads: any; memory that is unmapped meanwhile is not there. Signals: not in a handler. Fork: nothing is kept.
@@ -31,8 +31,8 @@ typedef struct spprof_malloc_sums {
     bool is_estimate;         /* a part of the heaps was read */
 } spprof_malloc_sums;
 
-/* Where a heap or a large chunk may lie: [start, start + size), ascending, anonymous and writable; is_heap: the kernel's
- * [heap], which has one from its first byte on. */
+/* Where a heap or a large chunk may lie: [start, start + size), ascending, anonymous and writable; is_heap: the
+ * kernel's [heap], which has one from its first byte on. */
 typedef struct spprof_malloc_place {
     uint64_t start, size;
     bool is_heap;
