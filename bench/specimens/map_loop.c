@@ -1,4 +1,5 @@
-/* map_loop.c: as a library: pairs of mmap and munmap, and mappings that stay. Returns nanoseconds of the thread a pair. */
+/* map_loop.c: as a library: pairs of mmap and munmap, and mappings that stay. Returns the thread's nanoseconds a pair.
+ */
 #define _GNU_SOURCE
 #include <stddef.h>
 #include <sys/mman.h>

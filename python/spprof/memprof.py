@@ -206,6 +206,7 @@ def get_stats() -> MemProfStats:
         thinned_samples=stats["thinned_samples"],
         thinned_rate_bytes=stats["thinned_rate"],
         lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
+        unlisted_mappings=_engine.mapping_stats()["dropped"],
         sampling_budget_percent=stats["budget_ppm"] / _PPM_OF_PERCENT or None,
         sampling_cost_ns=stats["spent_ns"],
         uncovered_objects=tuple(stats["uncovered_objects"]),

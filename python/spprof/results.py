@@ -156,6 +156,8 @@ class MemProfStats:
     """Mean bytes between samples, at least, since the table of live samples was full; 0: it never was."""
     lost_bytes: int = 0
     """Estimated bytes that lost samples stood for: they may be live, and are in no estimate."""
+    unlisted_mappings: int = 0
+    """Mappings of the program that found no room in their table, ever."""
     sampling_budget_percent: float | None = None
     """Percent of one core that samples may cost, of the latest start; None: there is no budget."""
     sampling_cost_ns: int = 0

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-/* Without pages that could be written back, MS_ASYNC only looks whether there is a mapping; and with them, too. */
+/* With MS_ASYNC the kernel only looks whether there is a mapping. Not by libc's name: a thread that is to be cancelled
+ * would end in it, and so in the program's own mremap. */
 bool sp_mapped_list_has(uintptr_t start, size_t size) {
     int saved_errno = errno;
-    bool mapped = msync((void *)start, size, MS_ASYNC) == 0 || errno != ENOMEM;
+    bool mapped = syscall(SYS_msync, start, size, MS_ASYNC) == 0 || errno != ENOMEM;
     errno = saved_errno;
     return mapped;
 }

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,30 @@ TEST(test_a_call_that_fails_leaves_everything_and_its_errno) {
     assert_ptr_equal(opaque(mremap(mapped, 4 * PAGE, (size_t)1 << 46, MREMAP_MAYMOVE)), MAP_FAILED);
     assert_int_equal(errno, ENOMEM);
     assert_true(has(mapped, 4));
+}
+
+static void *call_though_cancelled(void *went_on) {
+    char *mapped = reserve(4), *other = reserve(4);
+    unmap(mapped, 1);
+    pthread_cancel(pthread_self());
+    map_at(mapped, 0);
+    opaque(mmap(mapped, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, -1, 0));
+    opaque(mremap(mapped, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other));
+    opaque(mremap(mapped + PAGE, 3 * PAGE, 3 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, other));
+    *(bool *)went_on = true;
+    pthread_testcancel();
+    return NULL;
+}
+
+TEST(test_a_thread_that_is_to_be_cancelled_does_not_end_in_a_call) {
+    bool went_on = false;
+    pthread_t thread;
+    void *result;
+    start(0);
+    assert_int_equal(pthread_create(&thread, NULL, call_though_cancelled, &went_on), 0);
+    assert_int_equal(pthread_join(thread, &result), 0);
+    assert_true(went_on);
+    assert_ptr_equal(result, PTHREAD_CANCELED);
 }
 
 /* ---- mremap ---- */
@@ -572,6 +597,7 @@ int main(void) {
         cmocka_unit_test(test_a_fixed_mapping_replaces_what_is_there),
         cmocka_unit_test(test_kinds_are_told_apart),
         cmocka_unit_test(test_a_call_that_fails_leaves_everything_and_its_errno),
+        cmocka_unit_test(test_a_thread_that_is_to_be_cancelled_does_not_end_in_a_call),
         cmocka_unit_test(test_what_shrinks_keeps_its_stack),
         cmocka_unit_test(test_what_grows_is_made_anew),
         cmocka_unit_test(test_what_is_moved_keeps_its_parts),

@@ -7,10 +7,11 @@
 #include <string.h>
 
 #define ADDRESSES 2048
+#define SERIALS (1 << 13)
 
 typedef struct model {
     uint64_t serial_at[ADDRESSES]; /* of the range there; 0: none */
-    int64_t held[1 << 16];         /* by serial, which is the stack's id, too */
+    int64_t held[SERIALS];         /* by serial, which is the stack's id, too */
     sp_range_table table;
     uint64_t last_serial, random;
 } model;
@@ -40,7 +41,7 @@ static void check_order(const sp_range *ranges, size_t count) {
 static void check(model *model) {
     static sp_range ranges[ADDRESSES];
     static uint64_t serial_at[ADDRESSES];
-    static int64_t held[1 << 16];
+    static int64_t held[SERIALS];
     uint64_t bytes = 0;
     size_t count = sp_range_table_copy(&model->table, ranges, ADDRESSES);
     check_order(ranges, count);
@@ -200,7 +201,7 @@ static void check_child(void *argument) {
     check(model);
     uint32_t in_use = (uint32_t)(atomic_load(&model->table.root) >> 1);
     CHECK(model->table.free_count + in_use == model->table.used_blocks);
-    model->last_serial = (1 << 16) - 512;
+    model->last_serial = SERIALS - 512;
     for (int i = 0; i < 500; i++) change(model, 64);
     check(model);
 }
@@ -209,7 +210,7 @@ static void change_or_fork(unsigned index, void *argument) {
     forks *forks = argument;
     if (index == 0) {
         while (!atomic_load(&forks->done)) {
-            if (forks->model->last_serial > (1 << 16) - 600) forks->model->last_serial = 1;
+            if (forks->model->last_serial > SERIALS - 600) forks->model->last_serial = 1;
             change(forks->model, 64);
         }
         return;

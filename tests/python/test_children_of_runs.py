@@ -15,6 +15,7 @@ import pytest
 from specimens import specimen
 from spprof.pprof.file import read_profile
 from under_variable import HOLDS, environment, files, plain_environment
+from under_variable import run as run_alone
 
 TIMEOUT_SECONDS = 600
 STARTS = specimen("every_process/starts")
@@ -47,6 +48,7 @@ WAYS = {
     "fork": 2,
     "subprocess": 2,
     "close_fds": 2,
+    "preexec_fn": 2,
     "posix_spawn": 2,
     "os.system": 2,
     "spawn": 2,
@@ -69,15 +71,20 @@ WAYS = {
 """Of each way to start a program how many files there are."""
 
 
-@pytest.mark.parametrize("way", WAYS)
+_QUICK = ("fork", "subprocess", "spawn", "exec twice", "statuses", "terminated spawn")
+"""Those that every Python runs in .ci/run."""
+
+
+@pytest.mark.parametrize("way", [way if way in _QUICK else pytest.param(way, marks=pytest.mark.long) for way in WAYS])
 def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--children-min-samples", "100")
     assert len(found) == WAYS[way], said
+    assert ("ended without Python's own end" in said) is (way == "killed")
     for name in found:
         assert read_profile(str(tmp_path / name)).samples
 
 
-@pytest.mark.parametrize("way", ["fork", "subprocess", "spawn", "forkserver", "exec twice"])
+@pytest.mark.parametrize("way", ["fork", "forkserver", "exec twice"])
 def test_without_children_there_is_one_file(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--no-children")
     assert found == ["a.pb.gz"]
@@ -126,6 +133,7 @@ def test_a_child_of_another_environment_is_named(tmp_path: Path):
     assert "2 Python programs were started and not profiled: python -c pass; python -m this" in finished.stderr
 
 
+@pytest.mark.long
 def test_an_environment_can_be_made_under_a_run(tmp_path: Path):
     finished = run(tmp_path, "-m", "venv", "env")
     assert finished.returncode == 0, finished.stderr
@@ -168,6 +176,25 @@ def test_children_of_another_user_write_where_they_may(is_writable: bool):
         assert ("1 process left no file: could not write" in finished.stderr) is not is_writable
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("how", ["fork", "start", "SPPROF"])
+def test_a_file_of_another_process_with_the_same_pid_stays(tmp_path: Path, how: str):
+    """As in another container that writes into the same folder: it may come while this process runs."""
+    program = specimen("every_process/same_name")
+    if how == "SPPROF":
+        finished = run_alone(tmp_path, program, "heap,cpu=1,out=a.pb.gz", how)
+    else:
+        finished = run(tmp_path, str(program), how, options=("--cpu", "1"))
+    pid = int(finished.stdout)
+    found = files(tmp_path)
+    assert (tmp_path / f"a.{pid}.cpu.pb.gz").read_text() == "another's"
+    assert [name for name in found if str(pid) in name] == [
+        f"a.{pid}-2.cpu.pb.gz", f"a.{pid}-2.pb.gz", f"a.{pid}.cpu.pb.gz"
+    ]  # fmt: skip
+    assert how == "SPPROF" or f" a.{pid}-2.pb.gz\n" in finished.stderr
+    for name in found:
+        assert name == f"a.{pid}.cpu.pb.gz" or read_profile(str(tmp_path / name)).samples
 
 
 def test_a_script_as_a_program_is_named_as_it_was_started(tmp_path: Path):

@@ -131,6 +131,9 @@ def test_the_files_of_several_programs_are_named_one_by_one_or_by_their_folder()
          "the fork server of multiprocessing, with all its workers"),
         (sys.executable, ["p", "-c", "from multiprocessing.spawn import spawn_main", "--fork"],
          "a worker of multiprocessing (spawn)"),
+        (sys.executable, ["p", "-c", "import multiprocessing.spawn"], "python -c import multiprocessing.spawn"),
+        (sys.executable, ["p", "a.py", "from multiprocessing.forkserver import main"],
+         "python a.py from multiprocessing.forkserver import main"),
         ("/bin/sh", ["sh", "-c", "python x.py"], None),
         ("/dev/null", ["x"], None),
         ("/nowhere/at/all", ["x"], None),
@@ -198,3 +201,18 @@ def test_records_beyond_the_table_are_counted(tmp_path: Path):
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=TIMEOUT_SECONDS, check=True)
     assert _engine.family_records() == ([], 0)
+
+
+def test_a_program_is_a_helper_by_its_code_alone():
+    main = "from multiprocessing.forkserver import main; main(1, 2, [])"
+    for words, is_helper in (
+        (["-c", main], True),
+        (["-B", "-X", "dev", "-W", "error", "-c", main, "--multiprocessing-fork"], True),
+        (["-c", "from joblib.externals.loky.backend.resource_tracker import main; main(3, False)"], True),
+        (["-c", "import multiprocessing.forkserver; work()"], False),
+        (["app.py", "-c", main], False),
+        (["-m", "app", main], False),
+        (["-c"], False),
+        ([], False),
+    ):
+        assert (family.helper_of(words) is not None) is is_helper, words

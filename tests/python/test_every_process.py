@@ -243,7 +243,8 @@ def test_options_of_the_interpreter_keep_their_meaning_under_the_variable(
 
 def test_a_second_start_up_file_starts_nothing_more(tmp_path: Path):
     python = environment(tmp_path / "env", "spprof.pth", "spprof-again.pth", "zz.pth")
-    finished = run(tmp_path, HOLDS + ENDS, "out=files/", python=python)
+    again = "from spprof.cli.startup import main\nmain()\n"
+    finished = run(tmp_path, HOLDS + again + ENDS, "out=files/", python=python)
     assert (finished.returncode, finished.stdout, finished.stderr) == (3, "out\n", "err\n")
     assert len(files(tmp_path / "files")) == 1
 

@@ -122,6 +122,7 @@ def test_a_run_tells_the_lines_at_its_end_and_in_its_file(child: Child, tmp_path
     assert f"mapped beside the heap: {human_bytes(sum(size.values()))}" not in tables["mapped"]
     tree = child.run(SPPROF, "tree", "--view", "resident", str(out))
     assert "journal" in tree
+    assert "bootstrap" not in tree, "what led to the program is no part of it"
     changed = child.run(SPPROF, "diff", "--view", "mapped", str(out), str(out))
     assert "No site changed." in changed
 
@@ -146,6 +147,19 @@ def test_a_block_has_what_it_has_mapped_and_off_follows_nothing(child: Child, tm
     )  # fmt: skip
     assert said.returncode == 1
     assert "there is no view 'mapped'; it has live, peak, allocated, resident" in said.stderr
+
+
+def test_mappings_that_find_no_room_are_counted_and_told(child: Child, tmp_path: Path) -> None:
+    out = tmp_path / "x.pb.gz"
+    said = child.run(specimen("mapped/too_many"), str(out), environment={"SPPROF_MAPPINGS_MAX": "32"})
+    listed, missing, lines = json.loads(said)
+    assert listed < 40 <= listed + missing
+    sentence = (
+        f"the table of mappings was full for {missing} mappings, in no number here; set SPPROF_MAPPINGS_MAX higher"
+    )
+    assert sentence in lines
+    table = child.run(SPPROF, "table", "--view", "mapped", "--json", str(out))
+    assert json.loads(table)["shortages"] == {"unlisted_mappings": str(missing)}
 
 
 # ---- Of records made up

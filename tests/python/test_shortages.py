@@ -115,10 +115,10 @@ def test_no_change_is_negative_for_what_was_folded(child: Child) -> None:
 
 
 def test_the_comments_of_a_file_are_the_counters(tmp_path: Path) -> None:
-    shortages = Shortages(3, 4096, 5, 1, 7, 9, 65536, 11, (("out_of_memory", 2),))
+    shortages = Shortages(3, 4096, 5, 1, 7, 9, 65536, 11, 13, (("out_of_memory", 2),))
     profile = Profile(HEAP_TYPES, comments=tuple(f"{key}: {text}" for key, text in shortages.comments().items()))
     assert shortages_of(profile) == shortages
-    assert len(list(sentences(shortages))) == 6
+    assert len(list(sentences(shortages))) == 7
     assert list(sentences(NO_SHORTAGE)) == []
 
 

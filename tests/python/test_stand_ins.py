@@ -14,7 +14,7 @@ import pytest
 from spprof import json_text, records
 from spprof.analysis import imports, libraries, paths, sites
 from spprof.cli import run
-from spprof.cli.settings import Settings, settings_of
+from spprof.cli.settings import Launch, Settings, launch_of
 from spprof.cpu_time import decorator
 from spprof.pprof.profile import Profile
 from spprof.report import sources
@@ -242,9 +242,11 @@ def test_usual_options_need_no_argparse(words: str) -> None:
 
 def test_settings_come_through_as_they_are() -> None:
     odd = "a b'\"\n\udce9é\U0001f600\\"
-    settings = Settings(odd, 512, None, "", 0.1, "cpu", False, 1e6, 0.01, 0.0, "code", odd, odd, ["-X", odd], odd)
-    assert settings.argument.isascii()
-    assert settings_of(settings.argument) == settings
+    settings = Settings(odd, 512, None, "", 0.1, "cpu", False, 1e6, 0.01, 0.0, odd, 5, True)
+    launch = Launch(tuple(settings), "code", odd, ["-X", odd], odd, False, odd)
+    assert launch.argument.isascii()
+    assert launch_of(launch.argument) == launch
+    assert Settings(*launch_of(launch.argument).settings) == settings
 
 
 # ---- Records

@@ -45,6 +45,11 @@ def sentences(shortages: Shortages) -> Iterator[str]:
         )
     for reason, count in shortages.dropped:
         yield f"{_count(count, 'sample')} dropped ({reason}): {_MEANINGS.get(reason, 'see docs/data-model.md')}"
+    if shortages.unlisted_mappings:
+        yield (
+            f"the table of mappings was full for {_count(shortages.unlisted_mappings, 'mapping')}, in no number here; "
+            f"set SPPROF_MAPPINGS_MAX higher"
+        )
     if shortages.lost_bytes:
         yield (
             f"lost samples stood for {human_bytes(shortages.lost_bytes)}, which may be live: "

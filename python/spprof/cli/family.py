@@ -39,12 +39,14 @@ _TEXT_MAX = 60
 _STARTED_IN = current_folder() or os.sep
 _SHEBANG_BYTES = 128
 _TRACKER = "resource_tracker import main"
-_HELPERS = (_TRACKER, "multiprocessing.forkserver")
-"""Helpers of the standard library's, and of loky's, which hold nothing of the program's: words of their commands."""
+_FORK_SERVER = "from multiprocessing.forkserver import main"
+_HELPERS = (_TRACKER, _FORK_SERVER)
+"""Helpers of the standard library's, and of loky's, which hold nothing of the program's: what their -c begins with,
+apart from the package."""
 
 _WORKERS = {
-    "multiprocessing.spawn": "a worker of multiprocessing (spawn)",
-    "multiprocessing.forkserver": "the fork server of multiprocessing, with all its workers",
+    "from multiprocessing.spawn import spawn_main": "a worker of multiprocessing (spawn)",
+    _FORK_SERVER: "the fork server of multiprocessing, with all its workers",
 }
 
 
@@ -67,6 +69,8 @@ class Family:
 
     def __init__(self) -> None:
         self._number = -1
+        self._path = ""
+        """That of the note, where the name of the file does not follow from what is known of the process."""
         self._is_shared = False
         self._door = (-1, -1)
         """The first process, and its descriptor of the memory."""
@@ -112,11 +116,22 @@ class Family:
 
     def born(self) -> None:
         """This process was forked."""
+        self._path = ""
         self._number = _engine.family_add(RUNS, 0, b"")
 
-    def wrote(self, value: int) -> None:
-        """This process has written its file, of a heap or time of ``value``."""
-        self._set(WROTE, value)
+    def is_not_noted(self) -> None:
+        """This process was forked, and nothing is told of it."""
+        self._number = -1
+
+    def wrote(self, value: int, path: str) -> None:
+        """This process has written its file, of a heap or time of ``value``; to ``path``, unless that is empty and the
+        name follows from what is known of it."""
+        if path != self._path:
+            self._path = path
+            text = "\t".join((str(os.getppid()), "", path)).encode("utf-8", "surrogateescape")
+            self._number = _engine.family_add(WROTE, max(value, 0), text)
+        else:
+            self._set(WROTE, value)
 
     def is_idle(self) -> None:
         """This process ends without a file, as it sampled too little itself."""
@@ -322,15 +337,16 @@ def _told_python(program: Any, words: Any) -> str | None:
         return None
     if is_tracker(script):
         return None
-    for module, told in _WORKERS.items():
-        if any(module in word for word in script):
+    for code, told in _WORKERS.items():
+        if _code_of(script).startswith(code):
             return told
     return _cut(" ".join(["python", *_named(script)]).split("\n")[0])
 
 
 def helper_of(words: list[str]) -> str | None:
     """Which of the helpers these words of a command run, which hold nothing of the program's; None: none of them."""
-    return next((helper for helper in _HELPERS if any(helper in word for word in words)), None)
+    code = _code_of(words).partition(";")[0]
+    return next((helper for helper in _HELPERS if code.startswith("from ") and code.endswith(helper)), None)
 
 
 def is_tracker(words: list[str]) -> bool:
@@ -354,6 +370,16 @@ def _named(words: list[str]) -> list[str]:
         at += 2 if words[at] in ("-X", "-W") else 1
     named = [os.path.basename(word) for word in words[at : at + 2]]
     return ["-S", *named] if has_no_site else named
+
+
+def _code_of(words: list[str]) -> str:
+    """Of the words behind ``python`` the code of -c; "": there is none."""
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-"):
+        if words[at] == "-c":
+            return words[at + 1] if at + 1 < len(words) else ""
+        at += 2 if words[at] in ("-X", "-W") else 1
+    return ""
 
 
 def _path_of(program: Any) -> str:

@@ -68,9 +68,7 @@ def of_new_program(wanted: str, program: str, pid: int, *, has_heap: bool, has_c
     output = of_process(absolute(wanted), pid, _NOBODY) if is_named else output_of(wanted, program, pid)
     number = 1
     while True:
-        stem, suffix = _split(output)
-        free = output if number == 1 else f"{stem}-{number}{suffix}"
-        found = pair(free, has_heap=has_heap, has_cpu=has_cpu, is_named=is_named)
+        found = pair(numbered(output, number), has_heap=has_heap, has_cpu=has_cpu, is_named=is_named)
         if not any(os.path.lexists(path) for path in found if path):
             return found
         number += 1
@@ -92,11 +90,20 @@ def of_process(output: str, pid: int, first_pid: int) -> str:
     """Where the process ``pid`` writes, if ``first_pid`` writes ``output``."""
     if pid == first_pid:
         return output
-    stem, suffix = _split(output)
-    if stem.endswith(_CPU):
-        stem, suffix = stem[: -len(_CPU)], _CPU + suffix
+    stem, suffix = _split_before_kind(output)
     own = f".{first_pid}"
     return f"{stem[: -len(own)] if stem.endswith(own) else stem}.{pid}{suffix}"
+
+
+def numbered(path: str, number: int) -> str:
+    """Another name for ``path``, where something is there: x.4711.cpu.pb.gz, x.4711-2.cpu.pb.gz, …"""
+    stem, suffix = _split_before_kind(path)
+    return path if number == 1 else f"{stem}-{number}{suffix}"
+
+
+def _split_before_kind(path: str) -> tuple[str, str]:
+    stem, suffix = _split(path)
+    return (stem[: -len(_CPU)], _CPU + suffix) if stem.endswith(_CPU) else (stem, suffix)
 
 
 def _split(path: str) -> tuple[str, str]:

@@ -32,7 +32,7 @@ from time import monotonic
 
 from spprof import _engine, joining, on_demand
 from spprof.cli import family, recordings
-from spprof.cli.outputs import count_beside, of_process
+from spprof.cli.outputs import count_beside, numbered, of_process
 from spprof.cli.terminal import say
 from spprof.records import suppress
 from spprof.text import visible
@@ -122,6 +122,8 @@ class Recorder:
         self._states_before: dict[Recording, recordings.State] = {}
         self._has_written: set[Recording] = set()
         self._parent = os.getppid()
+        self._number = 1
+        """In the names of files, where there were some."""
 
     def opened_to_programs(self, variable: str) -> str:
         """SPPROF for programs that this one starts, in which they find this one's notes."""
@@ -135,7 +137,7 @@ class Recorder:
 
     def _path(self, recording: Recording) -> str:
         """Where this process writes."""
-        return of_process(recording.output, os.getpid(), self._first_pid)
+        return numbered(of_process(recording.output, os.getpid(), self._first_pid), self._number)
 
     def start(self) -> None:
         """Begins to sample, and arranges for the files to be written."""
@@ -277,6 +279,7 @@ class Recorder:
         """Writes one file. False: it failed, which was said."""
         path = recording.output
         try:
+            self._leave_files_of_others()
             path = self._path(recording)
             if not self._has_room(recording, path):
                 self._family.is_crowded_out()
@@ -286,12 +289,19 @@ class Recorder:
             recording.write(path, {"script": title, **program})
             self._has_written.add(recording)
             if recording is self._recordings[0]:
-                self._family.wrote(recording.written_value)
+                self._family.wrote(recording.written_value, path if self._number > 1 else "")
         except Exception as error:  # whatever it is, it is not the program's
             self._say_failure(visible(path), error)
             self._family.failed()
             return False
         return True
+
+    def _leave_files_of_others(self) -> None:
+        """Chooses names before the first file is written: another process with this pid may have one of that name, as
+        in another container, or one that ended long ago."""
+        if not self._is_first and not self._has_written:
+            while any(os.path.lexists(self._path(recording)) for recording in self._recordings):
+                self._number += 1
 
     # ---- what ends the process at once, or replaces it
 
@@ -384,9 +394,12 @@ class Recorder:
         joining.forked()
         self._begin()
         self._is_first = self._is_helper = False
-        if is_over or not self._settings.follows_children:
+        becomes_program = _is_in_fork_exec(sys._getframe(1))
+        if becomes_program or is_over or not self._settings.follows_children:
             self._finished = True
-            self._stop_recordings()
+            self._family.is_not_noted()
+            if not becomes_program:
+                self._stop_recordings()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             return
         self._family.born()
@@ -499,6 +512,12 @@ def _give_back(reserve: dict[int, int]) -> None:
             status = os.fstat(descriptor)
             if stat.S_ISFIFO(status.st_mode) and status.st_ino == inode:
                 os.close(descriptor)
+
+
+def _is_in_fork_exec(caller: FrameType) -> bool:
+    """Whether a child's first Python is that of ``subprocess``, which calls a preexec_fn there and becomes the program:
+    neither is seen by ``os.execv``'s wrapper."""
+    return caller.f_code.co_name == "_execute_child" and caller.f_globals.get("__name__") == "subprocess"
 
 
 def _finish_with_worker(recorder: Recorder) -> None:

@@ -199,7 +199,7 @@ class HeapSamples(HeapEstimates):
         """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
         return SAMPLE.iter_unpack(self._packed)
 
-    @property
+    @cached_property
     def knows_resident(self) -> bool:
         """Whether it is known of all large blocks and mappings how much of them is in memory."""
         if self._blocks is None or not (self.mapped is None or self.mapped.is_resident_known):

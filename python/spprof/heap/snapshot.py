@@ -268,6 +268,7 @@ def _shortages(stats: Stats, packed: bytes) -> Shortages:
         thinned_samples=stats["thinned_samples"],
         thinned_rate=thinned_rate,
         lost_bytes=rounded(stats["lost_bytes"], _engine.BYTES_ONE),
+        unlisted_mappings=_engine.mapping_stats()["dropped"],
         dropped=dropped_of(stats["dropped_samples"]),
     )
 

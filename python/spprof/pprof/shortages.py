@@ -38,6 +38,8 @@ class Shortages(NamedTuple):
     """Mean bytes between samples, at least, since the table of live samples was full; 0: it never was."""
     lost_bytes: int = 0
     """What samples stood for that were lost: they may be live, and are in no estimate."""
+    unlisted_mappings: int = 0
+    """Mappings that found no room in their table, and are in no number."""
     dropped: tuple[tuple[str, int], ...] = ()
     """Reason and number of the samples that were dropped, where there are any."""
 

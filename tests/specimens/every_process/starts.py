@@ -48,6 +48,9 @@ def main(way: str) -> None:
         print(os.waitpid(pid, 0)[1] >> 8)
     elif way in ("subprocess", "close_fds"):
         print(subprocess.run(command(), close_fds=way == "close_fds").returncode)
+    elif way == "preexec_fn":
+        print(subprocess.run(["true"], preexec_fn=os.setsid).returncode)
+        print(subprocess.run(command(), preexec_fn=os.setsid).returncode)
     elif way == "posix_spawn":
         print(os.waitpid(os.posix_spawn(PYTHON, command(), os.environ), 0)[1])
     elif way == "os.system":

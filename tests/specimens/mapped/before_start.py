@@ -5,6 +5,7 @@ argument: the file to map
 
 import json
 import mmap
+import os
 import sys
 from multiprocessing import shared_memory
 
@@ -12,6 +13,7 @@ PAGE = mmap.PAGESIZE
 with open(sys.argv[1], "w+b") as file:
     file.truncate(200 * PAGE)
     data = mmap.mmap(file.fileno(), 200 * PAGE)
+os.unlink(sys.argv[1])  # it is known by its name all the same
 memory = shared_memory.SharedMemory(create=True, size=100 * PAGE)
 for page in range(50):
     data[page * PAGE] = memory.buf[page * PAGE] = 1
