@@ -10,7 +10,7 @@ from lookups import load
 
 ours = load(sys.argv[1])
 memprof.start(native="patch")
-threads = [threading.Thread(target=ours.keep_looking, args=(b"malloc",)) for _ in range(3)]
+threads = [threading.Thread(target=ours.keep_looking, args=(b"malloc",), daemon=True) for _ in range(3)]
 for thread in threads:
     thread.start()
 for number in range(100):
