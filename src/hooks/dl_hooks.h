@@ -9,6 +9,10 @@
  * no caller matters, or each would get the same, is a lookup tried before. RTLD_NEXT is never answered by a hook: who
  * asks for it is in front of others, as we are, and the hook might lead back to them.
  *
+ * RTLD_DEFAULT means the same to all callers but those that RTLD_DEEPBIND opened: they look among their own objects
+ * first. So only the loader answers it if another definition was there when the functions were hooked, or anything was
+ * opened with that flag since.
+ *
  * Threads: any; what the engine is told is about the calling thread alone.
  */
 #ifndef SP_DL_HOOKS_H
@@ -30,14 +34,12 @@ SP_DL_HIDDEN void sp_hook_dlmopen(void);
 SP_DL_HIDDEN void sp_hook_dlsym(void);
 SP_DL_HIDDEN void sp_hook_dlvsym(void);
 
-/* What the last two ask. Set before any slot holds them. */
-typedef struct sp_dl_hooked_functions {
-    /* False: no function of that name is hooked. */
-    bool (*find)(const char *name, uintptr_t *original, uintptr_t *hook);
-    /* Whether no loaded object defines the name otherwise, so that it means the original in every scope. */
-    bool (*is_only_definition)(const char *name, uintptr_t original);
-} sp_dl_hooked_functions;
+/* What the last two ask: a function that is hooked. False: none of that name. Set before any slot holds them. */
+typedef struct sp_dl_hooked {
+    uintptr_t original, hook;
+    bool is_only_definition; /* of its name, when it was hooked */
+} sp_dl_hooked;
 
-extern SP_DL_HIDDEN sp_dl_hooked_functions sp_dl_hooked;
+extern SP_DL_HIDDEN bool (*sp_dl_find_hooked)(const char *name, sp_dl_hooked *found);
 
 #endif

@@ -3,22 +3,36 @@
 #include "spprof.h"
 
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 void *sp_dl_original_dlopen;
 void *sp_dl_original_dlmopen;
 void *sp_dl_original_dlsym;
 void *sp_dl_original_dlvsym;
-sp_dl_hooked_functions sp_dl_hooked;
+bool (*sp_dl_find_hooked)(const char *name, sp_dl_hooked *found);
+static _Atomic bool has_own_scopes; /* something was opened with RTLD_DEEPBIND */
 
 /* Called by the hooks, which the architecture's folder holds. The lookups return 0 for "ask the original". */
 #define CALLED_BY_HOOK __attribute__((used, visibility("hidden")))
-CALLED_BY_HOOK void sp_dl_hook_expect(void);
-CALLED_BY_HOOK uintptr_t sp_dl_hook_find_for_dlsym(void *handle, const char *name);
-CALLED_BY_HOOK uintptr_t sp_dl_hook_find_for_dlvsym(void *handle, const char *name, const char *version);
+CALLED_BY_HOOK void sp_dl_hook_ask_for_dlopen(const char *path, int flags);
+CALLED_BY_HOOK void sp_dl_hook_ask_for_dlmopen(long space, const char *path, int flags);
+CALLED_BY_HOOK uintptr_t sp_dl_hook_ask_for_dlsym(void *handle, const char *name);
+CALLED_BY_HOOK uintptr_t sp_dl_hook_ask_for_dlvsym(void *handle, const char *name, const char *version);
 
-void sp_dl_hook_expect(void) {
+static void expect_objects(int flags) {
+    if (flags & RTLD_DEEPBIND) atomic_store(&has_own_scopes, true);
     spprof_expect_objects();
+}
+
+void sp_dl_hook_ask_for_dlopen(const char *path, int flags) {
+    (void)path;
+    expect_objects(flags);
+}
+
+void sp_dl_hook_ask_for_dlmopen(long space, const char *path, int flags) {
+    (void)space, (void)path;
+    expect_objects(flags);
 }
 
 /* `version` NULL: any. As this library's lookup, which for a handle is everybody's. */
@@ -28,21 +42,20 @@ static uintptr_t look_up(void *handle, const char *name, const char *version) {
     return (uintptr_t)found;
 }
 
-/* With RTLD_DEFAULT a library opened with RTLD_DEEPBIND may get another answer than we do. */
 static uintptr_t find_hook(void *handle, const char *name, const char *version) {
-    uintptr_t original, hook;
-    if (handle == RTLD_NEXT || !name || !sp_dl_hooked.find(name, &original, &hook)) return 0;
+    sp_dl_hooked function;
+    if (handle == RTLD_NEXT || !name || !sp_dl_find_hooked(name, &function)) return 0;
+    if (handle == RTLD_DEFAULT && (!function.is_only_definition || atomic_load(&has_own_scopes))) return 0;
     spprof_pause();
-    bool is_same_for_all = handle != RTLD_DEFAULT || sp_dl_hooked.is_only_definition(name, original);
-    bool is_original = is_same_for_all && look_up(handle, name, version) == original;
+    bool is_original = look_up(handle, name, version) == function.original;
     spprof_resume();
-    return is_original ? hook : 0;
+    return is_original ? function.hook : 0;
 }
 
-uintptr_t sp_dl_hook_find_for_dlsym(void *handle, const char *name) {
+uintptr_t sp_dl_hook_ask_for_dlsym(void *handle, const char *name) {
     return find_hook(handle, name, NULL);
 }
 
-uintptr_t sp_dl_hook_find_for_dlvsym(void *handle, const char *name, const char *version) {
+uintptr_t sp_dl_hook_ask_for_dlvsym(void *handle, const char *name, const char *version) {
     return version ? find_hook(handle, name, version) : 0;
 }

@@ -28,11 +28,12 @@
 typedef struct hooked_function {
     const char *name;
     uintptr_t hook;
-    uintptr_t original; /* 0: this libc has none */
+    uintptr_t original;      /* 0: this libc has none */
+    bool is_only_definition; /* no other object defined the name when the original was found */
 } hooked_function;
 
 static hooked_function functions[] = {
-#define HOOKED(name, hook) {#name, (uintptr_t)(hook), 0},
+#define HOOKED(name, hook) {#name, (uintptr_t)(hook), 0, false},
 #include "hooked_functions.def"
 #undef HOOKED
 };
@@ -207,17 +208,6 @@ static void leave_loader(void) {
     atomic_store(&in_loader, false);
 }
 
-/* For a scan to end: not without limit, since what holds it up may be waiting for the calling thread. */
-static bool wait_for_loader(void) {
-    enum { PAUSES = 100 };
-    bool entered = enter_loader();
-    for (int i = 0; !entered && i < PAUSES; i++) {
-        sp_thread_pause();
-        entered = enter_loader();
-    }
-    return entered;
-}
-
 /* `first`: how many objects at the head of the list need no look. */
 static void scan_from(size_t first) {
     scan scan = {.first = first};
@@ -255,12 +245,18 @@ static void follow_objects(void) {
 
 /* ---- Fork ---- */
 
+#define FORK_PAUSES 100
+
 static bool fork_entered; /* by the forking thread */
 
 /* A child in which the loader's lock is held by a thread of ours that it does not have could load nothing any more. So
- * a fork waits for a scan to end. */
+ * a fork waits for a scan to end; not for ever, since what holds up the scan may be waiting for the forking thread. */
 static void before_fork(void) {
-    fork_entered = wait_for_loader();
+    fork_entered = enter_loader();
+    for (int i = 0; !fork_entered && i < FORK_PAUSES; i++) {
+        sp_thread_pause();
+        fork_entered = enter_loader();
+    }
 }
 
 static void after_fork_in_parent(void) {
@@ -275,35 +271,21 @@ static void after_fork_in_child(void) {
 
 /* ---- Lookups by name ---- */
 
-static bool find_for_lookup(const char *name, uintptr_t *original, uintptr_t *hook) {
+/* Lookups may come at any rate, on any thread, beside any fork: they take no lock of the loader's. */
+static bool find_for_lookup(const char *name, sp_dl_hooked *found) {
     const hooked_function *function = find_hooked(name);
     if (!function) return false;
-    *original = function->original;
-    *hook = function->hook;
+    *found = (sp_dl_hooked){function->original, function->hook, function->is_only_definition};
     return true;
 }
 
-typedef struct other_definition {
-    const char *name;
-    uintptr_t original;
-} other_definition;
-
 static int is_other_definition(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
-    const other_definition *other = data;
+    const hooked_function *function = data;
     sp_elf_object object;
     if (!sp_elf_object_read(info, &object) || sp_elf_object_is_apart(&object)) return 0;
-    uintptr_t found = sp_elf_object_find_function(&object, other->name);
-    return found != 0 && found != other->original;
-}
-
-/* False where it cannot be asked. */
-static bool is_only_definition(const char *name, uintptr_t original) {
-    other_definition other = {.name = name, .original = original};
-    if (atomic_load(&loader_may_be_locked) || !wait_for_loader()) return false;
-    bool found = dl_iterate_phdr(is_other_definition, &other) != 0;
-    leave_loader();
-    return !found;
+    uintptr_t found = sp_elf_object_find_function(&object, function->name);
+    return found != 0 && found != function->original;
 }
 
 /* ---- Originals ---- */
@@ -322,7 +304,9 @@ static void find_originals(void) {
     sp_dl_original_dlmopen = find_original("dlmopen");
     sp_dl_original_dlsym = find_original("dlsym");
     sp_dl_original_dlvsym = find_original("dlvsym");
-    sp_dl_hooked = (sp_dl_hooked_functions){.find = find_for_lookup, .is_only_definition = is_only_definition};
+    for (size_t i = 0; i < FUNCTION_COUNT; i++)
+        functions[i].is_only_definition = dl_iterate_phdr(is_other_definition, &functions[i]) == 0;
+    sp_dl_find_hooked = find_for_lookup;
 }
 
 /* ---- The interface ---- */

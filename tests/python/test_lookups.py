@@ -42,6 +42,11 @@ def test_a_lookup_that_fails_is_answered_as_without_us(child: Child) -> None:
     child.run(specimen("lookups/failures"), build(child.folder), str(bare))
 
 
+def test_a_child_forked_while_others_look_functions_up_goes_on(child: Child) -> None:
+    """The loader's lock may be held by a thread that the child does not have."""
+    child.run(specimen("lookups/forks"), build(child.folder))
+
+
 def test_libcs_own_functions_are_given_out_where_another_allocator_is_in_use(child: Child) -> None:
     other = compile_library(FOLDER / "other_allocator.c", child.folder / "other.so", "-fno-builtin")
     child.run(specimen("lookups/other_allocator"), build(child.folder), environment={"LD_PRELOAD": str(other)})

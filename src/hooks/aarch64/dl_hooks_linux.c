@@ -1,8 +1,8 @@
 #include "dl_hooks.h"
 
-/* At entry the stack is aligned; the arguments are in registers. `ask` is called with them and they are put back. What
- * it returns is in x9. */
-#define BEGIN(name, ask)                                                                                               \
+/* At entry the stack is aligned; the arguments are in registers. What is asked gets them, and they are put
+ * back. Its answer is in x9. */
+#define BEGIN(name)                                                                                                    \
     ".text\n"                                                                                                          \
     ".hidden sp_hook_" #name "\n"                                                                                      \
     ".globl sp_hook_" #name "\n"                                                                                       \
@@ -16,7 +16,7 @@
     ".cfi_offset 30, -40\n"                                                                                            \
     "stp x0, x1, [sp, #16]\n"                                                                                          \
     "str x2, [sp, #32]\n"                                                                                              \
-    "bl " #ask "\n"                                                                                                    \
+    "bl sp_dl_hook_ask_for_" #name "\n"                                                                                \
     "mov x9, x0\n"                                                                                                     \
     "ldr x2, [sp, #32]\n"                                                                                              \
     "ldp x0, x1, [sp, #16]\n"                                                                                          \
@@ -32,13 +32,13 @@
     ".cfi_endproc\n"                                                                                                   \
     ".size sp_hook_" #name ", .-sp_hook_" #name "\n"
 
-#define LOADING_HOOK(name) __asm__(BEGIN(name, sp_dl_hook_expect) JUMP_TO_ORIGINAL(name))
+#define LOADING_HOOK(name) __asm__(BEGIN(name) JUMP_TO_ORIGINAL(name))
 
 #define LOOKUP_HOOK(name)                                                                                              \
-    __asm__(BEGIN(name, sp_dl_hook_find_for_##name) "cbz x9, 1f\n"                                                     \
-                                                    "mov x0, x9\n"                                                     \
-                                                    "ret\n"                                                            \
-                                                    "1:\n" JUMP_TO_ORIGINAL(name))
+    __asm__(BEGIN(name) "cbz x9, 1f\n"                                                                                 \
+                        "mov x0, x9\n"                                                                                 \
+                        "ret\n"                                                                                        \
+                        "1:\n" JUMP_TO_ORIGINAL(name))
 
 LOADING_HOOK(dlopen);
 LOADING_HOOK(dlmopen);

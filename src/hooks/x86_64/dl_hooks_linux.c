@@ -1,8 +1,8 @@
 #include "dl_hooks.h"
 
-/* At entry the stack is 8 bytes off its alignment; the arguments are in registers. `ask` is called with them and they
- * are put back. What it returns is in %rax. */
-#define BEGIN(name, ask)                                                                                               \
+/* At entry the stack is 8 bytes off its alignment; the arguments are in registers. What is asked gets them, and they
+ * are put back. Its answer is in %rax. */
+#define BEGIN(name)                                                                                                    \
     ".text\n"                                                                                                          \
     ".hidden sp_hook_" #name "\n"                                                                                      \
     ".globl sp_hook_" #name "\n"                                                                                       \
@@ -16,7 +16,7 @@
     ".cfi_adjust_cfa_offset 8\n"                                                                                       \
     "pushq %rdx\n"                                                                                                     \
     ".cfi_adjust_cfa_offset 8\n"                                                                                       \
-    "call " #ask "\n"                                                                                                  \
+    "call sp_dl_hook_ask_for_" #name "\n"                                                                              \
     "popq %rdx\n"                                                                                                      \
     ".cfi_adjust_cfa_offset -8\n"                                                                                      \
     "popq %rsi\n"                                                                                                      \
@@ -29,13 +29,13 @@
     ".cfi_endproc\n"                                                                                                   \
     ".size sp_hook_" #name ", .-sp_hook_" #name "\n"
 
-#define LOADING_HOOK(name) __asm__(BEGIN(name, sp_dl_hook_expect) JUMP_TO_ORIGINAL(name))
+#define LOADING_HOOK(name) __asm__(BEGIN(name) JUMP_TO_ORIGINAL(name))
 
 #define LOOKUP_HOOK(name)                                                                                              \
-    __asm__(BEGIN(name, sp_dl_hook_find_for_##name) "testq %rax, %rax\n"                                               \
-                                                    "jz 1f\n"                                                          \
-                                                    "ret\n"                                                            \
-                                                    "1:\n" JUMP_TO_ORIGINAL(name))
+    __asm__(BEGIN(name) "testq %rax, %rax\n"                                                                           \
+                        "jz 1f\n"                                                                                      \
+                        "ret\n"                                                                                        \
+                        "1:\n" JUMP_TO_ORIGINAL(name))
 
 LOADING_HOOK(dlopen);
 LOADING_HOOK(dlmopen);

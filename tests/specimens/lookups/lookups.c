@@ -2,6 +2,9 @@
  * functions: the loader looks at who called it. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 void *of_default(const char *name) {
     return dlsym(RTLD_DEFAULT, name);
@@ -29,4 +32,28 @@ const char *failure_of(void *handle, const char *name, const char *version) {
     dlerror();
     void *found = version ? dlvsym(handle, name, version) : dlsym(handle, name);
     return found ? "found" : dlerror();
+}
+
+static atomic_bool looking = true;
+
+/* Until told to end. */
+void keep_looking(const char *name) {
+    while (looking) (void)dlsym(RTLD_DEFAULT, name);
+}
+
+void end_looking(void) {
+    looking = false;
+}
+
+static int count(struct dl_phdr_info *info, size_t size, void *objects) {
+    (void)info, (void)size;
+    ++*(int *)objects;
+    return 0;
+}
+
+/* By the loader's list, as unwinding an exception of C++ does. */
+int loaded_objects(void) {
+    int objects = 0;
+    dl_iterate_phdr(count, &objects);
+    return objects;
 }
