@@ -22,7 +22,8 @@
  *
  * ranges: a list of (start, end), ascending, the anonymous mappings in which arenas may lie. used bytes: of blocks that
  * are in use, as pymalloc rounds them. resident bytes: of the arenas, in memory. arenas: bytes, two words of 64 bits
- * for each, where it starts and ends. None: small blocks are not pymalloc's (PYTHONMALLOC), or neither mincore nor process_vm_readv may be called. */
+ * for each, where it starts and ends. None: small blocks are not pymalloc's (PYTHONMALLOC),
+ * or neither mincore nor process_vm_readv may be called. */
 PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges);
 
 #endif
