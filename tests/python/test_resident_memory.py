@@ -212,6 +212,13 @@ def test_merged_files_add_up_what_can_be_added_up() -> None:
     assert memory.unclaimed[0] == UnclaimedMemory("anonymous, rwxp", 3 * MIB)
 
 
+def test_a_merged_file_tells_each_sum_once() -> None:
+    told = merged([profile_with(SOME, 1), profile_with(SOME, 2)]).comments
+    keys = [comment.partition(": ")[0] for comment in told]
+    assert len(keys) == len(set(keys))
+    assert f"resident_part_files: {18 * MIB}" in told
+
+
 def test_merging_what_is_merged_is_the_same_as_merging_all_at_once() -> None:
     limits = [2048 * MIB] * 3
     three = [
