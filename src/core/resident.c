@@ -48,24 +48,40 @@ size_t spprof_own_extents(spprof_extent *extents, size_t capacity) {
 
 #define PATH_SIZE 4096
 
-/* An object's code is mapped before its data. */
+#define MAPS_OF_A_FILE 16
+
+/* The parts of an object lie side by side, of which its code is one: so a file's are kept until the next file's come. */
 typedef struct files {
     spprof_file_visitor *visit;
     void *data;
-    char code[PATH_SIZE]; /* the file of the last code */
+    char path[PATH_SIZE];
+    char code[PATH_SIZE]; /* the file of the last code: memory without a file may lie before its last part */
+    spprof_file_map held[MAPS_OF_A_FILE];
+    size_t count;
+    bool has_code;
 } files;
+
+static void tell(files *of) {
+    bool is_code = of->has_code || strcmp(of->path, of->code) == 0;
+    if (of->has_code) strcpy(of->code, of->path);
+    for (size_t i = 0; i < of->count; i++) {
+        of->held[i].path = of->path;
+        of->held[i].is_code = is_code;
+        of->visit(&of->held[i], of->data);
+    }
+    of->count = 0;
+    of->has_code = false;
+}
 
 static bool visit_map(const sp_map *map, void *data) {
     files *of = data;
-    if (map->inode == 0) return true;
-    if (map->is_executable && strlen(map->path) < sizeof of->code) strcpy(of->code, map->path);
-    spprof_file_map file = {.start = map->start,
-                            .end = map->end,
-                            .path = map->path,
-                            .is_shared = map->is_shared,
-                            .is_writable = map->is_writable,
-                            .is_code = map->is_executable || strcmp(map->path, of->code) == 0};
-    of->visit(&file, of->data);
+    bool is_same = map->inode != 0 && strcmp(map->path, of->path) == 0 && of->count < MAPS_OF_A_FILE;
+    if (!is_same) tell(of);
+    if (map->inode == 0 || strlen(map->path) >= sizeof of->path) return true;
+    if (!is_same) strcpy(of->path, map->path);
+    of->has_code |= map->is_executable;
+    of->held[of->count++] = (spprof_file_map){
+        .start = map->start, .end = map->end, .is_shared = map->is_shared, .is_writable = map->is_writable};
     return true;
 }
 
@@ -74,6 +90,7 @@ bool spprof_each_file(spprof_file_visitor *visit, void *data) {
     if (!of) return false;
     *of = (files){.visit = visit, .data = data};
     bool whole = sp_maps_each(false, visit_map, of);
+    tell(of);
     sp_memory_unmap(of, sizeof *of);
     return whole;
 }

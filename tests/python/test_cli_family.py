@@ -207,6 +207,7 @@ def test_a_program_is_a_helper_by_its_code_alone():
     main = "from multiprocessing.forkserver import main; main(1, 2, [])"
     for words, is_helper in (
         (["-c", main], True),
+        (["-c", f"import sys; {main}"], True),  # from 3.15 on
         (["-B", "-X", "dev", "-W", "error", "-c", main, "--multiprocessing-fork"], True),
         (["-c", "from joblib.externals.loky.backend.resource_tracker import main; main(3, False)"], True),
         (["-c", "import multiprocessing.forkserver; work()"], False),

@@ -76,7 +76,7 @@ def _is_word(text: str, more: str) -> bool:
 def paths_of(*profiles: Profile) -> ShortPaths:
     """The short paths of what profiles hold."""
     frames = (frame for profile in profiles for location in profile.locations for frame in location.frames)
-    return ShortPaths(frame.file for frame in frames if frame.is_python)
+    return ShortPaths(frame.file for frame in frames if frame.is_python and frame.line)  # else it is a file of data
 
 
 def paths_of_sites(sites: Iterable[tuple[SiteKey, Site]]) -> ShortPaths:

@@ -345,8 +345,11 @@ def _told_python(program: Any, words: Any) -> str | None:
 
 def helper_of(words: list[str]) -> str | None:
     """Which of the helpers these words of a command run, which hold nothing of the program's; None: none of them."""
-    code = _code_of(words).partition(";")[0]
-    return next((helper for helper in _HELPERS if code.startswith("from ") and code.endswith(helper)), None)
+    first = [statement.strip() for statement in _code_of(words).split(";")[:2]]  # "import sys" may come before
+    for helper in _HELPERS:
+        if any(one.startswith("from ") and one.endswith(helper) for one in first):
+            return helper
+    return None
 
 
 def is_tracker(words: list[str]) -> bool:

@@ -16,7 +16,7 @@ from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_show
 from spprof.cli.terminal import Terminal
 from spprof.cpu_time.text import AS_ASKED
 from spprof.pprof.processes import name_of_process, programs_of
-from spprof.pprof.profile import INUSE_SPACE, MAPPED_SPACE, PEAK_SPACE, RESIDENT_SPACE
+from spprof.pprof.profile import INUSE_SPACE, MAPPED_SPACE, MAPPED_TYPES, PEAK_SPACE, RESIDENT_SPACE
 from spprof.report.threads import name_of_thread
 from spprof.text import amount, interval_text, sampling_text, visible
 
@@ -217,6 +217,10 @@ def _table(tally: Tally, terminal: Terminal) -> SiteTable:
     return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
 
 
+_BESIDE_HEAP = (*MAPPED_TYPES, RESIDENT_SPACE)
+"""Sample types that mappings have, too."""
+
+
 def reasons(tally: Tally) -> list[str]:
     """Why there is nothing to show, or little, and what to do: a sentence each."""
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
@@ -229,7 +233,7 @@ def reasons(tally: Tally) -> list[str]:
     return list(
         explanation(
             live=tally.whole.samples,
-            was_sampled=bool(profile.valued_types),
+            was_sampled=any(profile.sample_types[index] not in _BESIDE_HEAP for index in profile.valued_types),
             has_python=not is_ours or any(frame.is_python for frame in frames),
             rate=profile.period,
             unseen=ends[1],

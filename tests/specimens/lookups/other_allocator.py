@@ -16,7 +16,8 @@ assert ours.of_handle(libc, b"malloc") == own
 assert not is_counted(function(own), release(own_free))
 
 hook = ours.of_handle(program, b"malloc")
-assert hook not in (own, other)
+assert hook != own
+assert hook != other or other < 1 << 32  # the entry of a program that is not position-independent leads to the hook
 assert is_counted(function(hook), release(ours.of_handle(program, b"free")))
 asked = ctypes.c_ulong.in_dll(ctypes.CDLL(None), "other_allocator_allocations")
 before = asked.value
