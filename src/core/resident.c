@@ -33,7 +33,7 @@ bool spprof_measure_resident(spprof_extent *extents, size_t count) {
 
 #define MAPS_OF_A_FILE 16
 
-/* The parts of an object lie side by side, of which its code is one: so a file's are kept until the next file's come. */
+/* The parts of an object lie side by side, its code among them: so a file's are kept until the next file's come. */
 typedef struct files {
     spprof_file_visitor *visit;
     void *data;
