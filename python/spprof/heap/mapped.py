@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from typing import Final
 
 RECORD = struct.Struct(_engine.MAPPED_FORMAT)
-_NOT_KNOWN: Final = 2**64 - 1
+NOT_KNOWN: Final = 2**64 - 1
+"""Resident bytes, of a mapping or of a block, that the kernel did not tell."""
+
 _NO_PATH: Final = 2**32 - 1
 
 BEFORE_START = "<mapped before the start>"
 """The function of the frame that stands for whoever mapped a file before, or in a way that is not followed."""
 
 _ANONYMOUS, _FILE, _SHARED = "anonymous", "file", "shared"
-_KINDS = (_ANONYMOUS, _ANONYMOUS, _FILE, _SHARED)
-"""By the engine's number: the first grew out of a mapping that it does not know."""
+_KINDS = {_engine.MAPPING_FILE: _FILE, _engine.MAPPING_SHARED: _SHARED}
+"""Of the engine's numbers. The others are anonymous, or grew out of a mapping that the engine does not know."""
 
 _SHARED_MEMORY = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero")
 """How the kernel names what is in no folder of files."""
@@ -85,7 +87,7 @@ class MappedMemory:
     @property
     def is_resident_known(self) -> bool:
         """Of every one how much is in memory."""
-        return all(one.resident != _NOT_KNOWN for one in self.ranges)
+        return all(one.resident != NOT_KNOWN for one in self.ranges)
 
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
@@ -101,14 +103,14 @@ class MappedMemory:
         return Mapping(
             one.address,
             one.size,
-            None if one.resident == _NOT_KNOWN else one.resident,
+            None if one.resident == NOT_KNOWN else one.resident,
             one.time_ns + self._wall_minus_monotonic_ns if one.stack_id else 0,
             one.thread_id,
             name,
             self._stack(one, path, name, libraries),
             _kind(one.kind, listed),
             path,
-            None if one.swapped == _NOT_KNOWN else one.swapped,
+            None if one.swapped == NOT_KNOWN else one.swapped,
             one.probability,
         )
 
@@ -152,7 +154,7 @@ def _name(path: str) -> str:
 
 
 def _kind(number: int, path: str) -> str:
-    kind = _KINDS[number] if number < len(_KINDS) else _ANONYMOUS
+    kind = _KINDS.get(number, _ANONYMOUS)
     if path.startswith(_SHARED_MEMORY):
         return _SHARED
     return _FILE if path and kind == _ANONYMOUS else kind
