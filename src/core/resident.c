@@ -50,7 +50,7 @@ size_t spprof_own_extents(spprof_extent *extents, size_t capacity) {
 
 #define MAPS_OF_A_FILE 16
 
-/* The parts of an object lie side by side, of which its code is one: so a file's are kept until the next file's come. */
+/* The parts of an object lie side by side, its code among them: so a file's are kept until the next file's come. */
 typedef struct files {
     spprof_file_visitor *visit;
     void *data;

@@ -2,7 +2,6 @@
 #include "spprof.h"
 #include "support.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -43,21 +42,7 @@
     X(spprof_let_stacks_go)                                                                                            \
     X(spprof_stack_get)
 
-static struct {
-#define X(name) __typeof__(name) *name;
-    FUNCTIONS(X)
-#undef X
-} api;
-
-static void load_library(void) {
-    void *library = dlopen(getenv("TEST_LIBRARY"), RTLD_NOW);
-    CHECK(library != NULL);
-#define X(name)                                                                                                        \
-    api.name = (__typeof__(name) *)dlsym(library, #name);                                                              \
-    CHECK(api.name != NULL);
-    FUNCTIONS(X)
-#undef X
-}
+#include "loaded_engine.h"
 
 static bool is_preloaded(void) {
     return getenv("LD_PRELOAD") && getenv("LD_PRELOAD")[0] != '\0';
@@ -102,6 +87,14 @@ static bool has(const void *address, size_t pages) {
     list(&now);
     const spprof_mapping *found = holding(&now, address);
     return found && found->address == (uintptr_t)address && found->size == pages * PAGE;
+}
+
+static spprof_mapping_kind kind_of(const void *address) {
+    listed now;
+    list(&now);
+    const spprof_mapping *found = holding(&now, address);
+    assert_non_null(found);
+    return (spprof_mapping_kind)found->kind;
 }
 
 static bool has_none(const void *address) {
@@ -316,9 +309,7 @@ TEST(test_a_shared_mapping_is_listed_again_where_it_is_duplicated) {
     assert_string_equal(again, "content");
     assert_true(has(shared, 4));
     assert_true(has(again, 4));
-    listed now;
-    list(&now);
-    assert_int_equal(holding(&now, again)->kind, SPPROF_MAPPING_SHARED);
+    assert_int_equal(kind_of(again), SPPROF_MAPPING_SHARED);
 }
 
 TEST(test_a_mapping_from_before_the_start_is_listed_when_it_grows) {
@@ -326,9 +317,7 @@ TEST(test_a_mapping_from_before_the_start_is_listed_when_it_grows) {
     start(0);
     char *grown = opaque(mremap(early, 2 * PAGE, 400 * PAGE, MREMAP_MAYMOVE));
     assert_true(has(grown, 400));
-    listed now;
-    list(&now);
-    assert_int_equal(holding(&now, grown)->kind, SPPROF_MAPPING_UNKNOWN);
+    assert_int_equal(kind_of(grown), SPPROF_MAPPING_UNKNOWN);
 }
 
 /* The destination of a move that fails may be gone: what the kernel has is what is listed. */
@@ -356,9 +345,7 @@ TEST(test_a_shared_segment_is_listed_while_it_is_attached) {
     assert_string_equal(other, "content");
     assert_true(has(one, 5));
     assert_true(has(other, 5));
-    listed now;
-    list(&now);
-    assert_int_equal(holding(&now, one)->kind, SPPROF_MAPPING_SHARED);
+    assert_int_equal(kind_of(one), SPPROF_MAPPING_SHARED);
     unmap(one + PAGE, 1); /* shmdt takes away both parts */
     assert_int_equal(shmdt(one), 0);
     assert_true(has_none(one));

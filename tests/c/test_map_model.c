@@ -8,7 +8,6 @@
 #include "spprof.h"
 #include "support.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -45,21 +44,7 @@
     X(spprof_let_stacks_go)                                                                                            \
     X(spprof_stack_get)
 
-static struct {
-#define X(name) __typeof__(name) *name;
-    FUNCTIONS(X)
-#undef X
-} api;
-
-static void load_library(void) {
-    void *library = dlopen(getenv("TEST_LIBRARY"), RTLD_NOW);
-    CHECK(library != NULL);
-#define X(name)                                                                                                        \
-    api.name = (__typeof__(name) *)dlsym(library, #name);                                                              \
-    CHECK(api.name != NULL);
-    FUNCTIONS(X)
-#undef X
-}
+#include "loaded_engine.h"
 
 /* ---- Places that call, each a function, so that stacks tell them apart ---- */
 

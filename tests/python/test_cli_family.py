@@ -13,6 +13,7 @@ from child import TIMEOUT_SECONDS
 from spprof import _engine
 from spprof.cli import family
 from spprof.cli.family import CROWDED, FAILED, HELPER, IDLE, LEFT_OUT, REPLACED, RUNS, WROTE, Process
+from spprof.cli.interpreter_options import command_of
 
 SPECIMENS = Path(__file__).parent.parent / "specimens" / "cli_family"
 GONE = 2**22 + 1
@@ -201,6 +202,23 @@ def test_records_beyond_the_table_are_counted(tmp_path: Path):
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, timeout=TIMEOUT_SECONDS, check=True)
     assert _engine.family_records() == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "flags", "program"),
+    [
+        ([], "", []),
+        (["-X", "dev", "-Bc", "import m", "a"], "B", ["-c", "import m", "a"]),
+        (["-cimport m", "-m"], "", ["-c", "import m", "-m"]),
+        (["-S", "-mapp", "-x"], "S", ["-m", "app", "-x"]),
+        (["-BWerror", "-EX", "dev", "--check-hash-based-pycs", "never", "x.py", "-c"], "BE", ["x.py", "-c"]),
+        (["-u", "-", "-c"], "u", ["-", "-c"]),
+        (["--", "-c"], "", ["-c"]),
+        (["-c"], "", ["-c"]),
+    ],
+)
+def test_a_command_is_taken_apart_as_the_interpreter_does_it(words: list[str], flags: str, program: list[str]):
+    assert command_of(words) == (flags, program)
 
 
 def test_a_program_is_a_helper_by_its_code_alone():

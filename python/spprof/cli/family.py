@@ -17,6 +17,7 @@ import sys
 
 from spprof import _engine
 from spprof.cli.arguments import current_folder, seen_from
+from spprof.cli.interpreter_options import command_of, words_of_process
 from spprof.cli.terminal import shell_word
 from spprof.records import NamedTuple, suppress
 from spprof.text import amount, visible
@@ -25,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
+
+    from spprof.cli.interpreter_options import Command
 
 RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT, HELPER, CROWDED = range(1, 9)
 """States of a record. IDLE: the process sampled too little itself, and leaves no file. LEFT_OUT: a Python program that
@@ -95,7 +98,7 @@ class Family:
             return False
         self._is_shared = True
         self._door = int(first), int(descriptor)
-        told = _told_python(sys.executable, _words_of_process()) or ""
+        told = _told_python(sys.executable, words_of_process()) or ""
         text = "\t".join((str(os.getppid()), told, path)).encode("utf-8", "surrogateescape")
         self._number = _engine.family_add(HELPER if is_helper else RUNS, 0, text)
         return True
@@ -328,24 +331,24 @@ def _short(path: str) -> str:
 def _told_python(program: Any, words: Any) -> str | None:
     """How a Python program that is about to start is told; None where it is none, or one that needs no word."""
     path = _path_of(program)
-    command = [os.fsdecode(word) for word in words]
-    script = command[1:]
+    behind = [os.fsdecode(word) for word in words][1:]
     first_line = _first_bytes(path).partition(b"\n")[0]
     if first_line.startswith(b"#!") and b"python" in first_line:
         return _cut(os.path.basename(path))
     if not os.path.basename(path).startswith("python") and path != sys.executable:
         return None
-    if is_tracker(script):
+    if is_tracker(behind):
         return None
+    command = command_of(behind)
     for code, told in _WORKERS.items():
-        if _code_of(script).startswith(code):
+        if command.code.startswith(code):
             return told
-    return _cut(" ".join(["python", *_named(script)]).split("\n")[0])
+    return _cut(" ".join(["python", *_named(command)]).split("\n")[0])
 
 
 def helper_of(words: list[str]) -> str | None:
     """Which of the helpers these words of a command run, which hold nothing of the program's; None: none of them."""
-    first = [statement.strip() for statement in _code_of(words).split(";")[:2]]  # "import sys" may come before
+    first = [statement.strip() for statement in command_of(words).code.split(";")[:2]]  # "import sys" may come before
     for helper in _HELPERS:
         if any(one.startswith("from ") and one.endswith(helper) for one in first):
             return helper
@@ -357,32 +360,10 @@ def is_tracker(words: list[str]) -> bool:
     return helper_of(words) == _TRACKER
 
 
-def _words_of_process() -> list[str]:
-    """The command of this process, a script's as its first line has it; as far as it can be read."""
-    with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
-        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]]
-    return [sys.executable, *sys.argv]
-
-
-def _named(words: list[str]) -> list[str]:
-    """Of the words behind ``python`` those that tell which program it is, and -S, which keeps SPPROF from working."""
-    at = 0
-    has_no_site = False
-    while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-c", "-"):
-        has_no_site |= "S" in words[at] and not words[at].startswith(("--", "-X", "-W"))
-        at += 2 if words[at] in ("-X", "-W") else 1
-    named = [os.path.basename(word) for word in words[at : at + 2]]
-    return ["-S", *named] if has_no_site else named
-
-
-def _code_of(words: list[str]) -> str:
-    """Of the words behind ``python`` the code of -c; "": there is none."""
-    at = 0
-    while at < len(words) and words[at].startswith("-") and words[at] not in ("-m", "-"):
-        if words[at] == "-c":
-            return words[at + 1] if at + 1 < len(words) else ""
-        at += 2 if words[at] in ("-X", "-W") else 1
-    return ""
+def _named(command: Command) -> list[str]:
+    """What tells which program it is, and -S, which keeps SPPROF from working."""
+    named = [os.path.basename(word) for word in command.program[:2]]
+    return ["-S", *named] if "S" in command.flags else named
 
 
 def _path_of(program: Any) -> str:

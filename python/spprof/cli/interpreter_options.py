@@ -1,4 +1,8 @@
-"""The running interpreter's options, so that another one can be started with the same.
+"""The interpreter's options: the running one's, so that another can be started with the same, and those in a command.
+
+    -X dev -Bc CODE a b     flags "B", program ["-c", "CODE", "a", "b"]
+    -S -mapp a              flags "S", program ["-m", "app", "a"]
+    script.py a             flags "",  program ["script.py", "a"]
 
 Options that stand in environment variables are left there: the other interpreter reads them itself.
 """
@@ -7,6 +11,8 @@ from __future__ import annotations
 
 import os
 import sys
+
+from spprof.records import NamedTuple, suppress
 
 _LETTERS = {
     "debug": "d",
@@ -56,3 +62,53 @@ def _warnings_of_the_command_line() -> list[str]:
 def has_safe_path() -> bool:
     """Whether the interpreter leaves the script's folder out of ``sys.path``."""
     return bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
+
+
+# ---- In a command
+
+_NAME_THE_PROGRAM, _TAKE_A_VALUE = "mc", "XW"
+_LONG_WITH_VALUE = "--check-hash-based-pycs"
+
+
+class Command(NamedTuple):
+    """The words behind ``python``."""
+
+    flags: str
+    """The letters of its options without a value."""
+    program: list[str]
+    """What it runs, with its arguments; empty for the prompt."""
+
+    @property
+    def code(self) -> str:
+        """What stands behind -c; "": there is none."""
+        return self.program[1] if self.program[:1] == ["-c"] and len(self.program) > 1 else ""
+
+
+def command_of(words: list[str]) -> Command:
+    """The command of these words behind ``python``."""
+    flags, at = "", 0
+    while at < len(words) and words[at].startswith("-") and words[at] != "-":
+        word = words[at]
+        at += 1
+        if word == "--":
+            break
+        if word.startswith("--"):
+            at += word == _LONG_WITH_VALUE
+            continue
+        for place, letter in enumerate(word[1:], 1):
+            rest = word[place + 1 :]
+            if letter in _NAME_THE_PROGRAM:
+                return Command(flags, [f"-{letter}", *([rest] if rest else []), *words[at:]])
+            if letter in _TAKE_A_VALUE:
+                at += not rest
+                break
+            flags += letter
+    return Command(flags, words[at:])
+
+
+def words_of_process() -> list[str]:
+    """This process's own command, the interpreter first, a script's as its first line has it; as far as it can be
+    read."""
+    with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
+        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]] or [""]
+    return list(getattr(sys, "orig_argv", ["", *sys.argv])) or [""]

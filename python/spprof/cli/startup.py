@@ -10,17 +10,16 @@ their user's.
 from __future__ import annotations
 
 import os
-import sys
 
 from spprof import _engine, environment
 from spprof.cli import family, variable
 from spprof.cli.arguments import absolute
+from spprof.cli.interpreter_options import command_of, words_of_process
 from spprof.cli.outputs import of_new_program
 from spprof.cli.settings import Settings
 from spprof.cli.terminal import say
 from spprof.formats.atomic_file import is_written_directly
 from spprof.on_demand import is_command
-from spprof.records import suppress
 from spprof.text import visible
 
 TYPE_CHECKING = False
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from spprof.cli.recorder import Recorder
     from spprof.cli.variable import Wanted
 
-_VALUE_OPTIONS = ("-X", "-W", "--check-hash-based-pycs")
 _MULTIPROCESSING = "--multiprocessing-fork"
 
 
@@ -40,7 +38,7 @@ def main() -> None:
     first = object()
     if _engine.kept().setdefault("started by SPPROF", first) is not first:
         return  # there is a second spprof.pth
-    command = _command()
+    command = words_of_process()
     words = command[1:]
     if _is_our_command(words) or family.is_tracker(words):
         return
@@ -121,35 +119,15 @@ def _check_folder(path: str) -> None:
 # ---- The program
 
 
-def _command() -> list[str]:
-    """The words of this process's command, as far as it can be read."""
-    with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
-        return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]] or [""]
-    return list(getattr(sys, "orig_argv", ["", *sys.argv])) or [""]
-
-
-def _named(words: list[str]) -> list[str]:
-    """The words from the one on that names the program, without the interpreter's options: ["-m", "app"]."""
-    at = 0
-    while at < len(words) and words[at].startswith("-") and words[at] != "-":
-        for option in ("-m", "-c"):
-            letters = words[at][1:]
-            if option[1] in letters and not words[at].startswith(("--", "-X", "-W")):
-                name = letters.partition(option[1])[2]
-                return [option, *([name] if name else words[at + 1 : at + 2])]
-        at += 2 if words[at] in _VALUE_OPTIONS else 1
-    return words[at : at + 1]
-
-
 def _title(command: list[str], of_parent: str) -> str:
     """What files are named after, and what is noted in them; never what may hold secrets."""
     interpreter, words = os.path.basename(command[0]), command[1:]
     if interpreter and not interpreter.lower().startswith("py"):
         return interpreter  # a program that has Python inside, such as uwsgi: its words are its own
-    named = _named(words)
+    named = command_of(words).program
     if named[:1] == ["-m"] and len(named) > 1:
         return os.path.basename(named[1])
-    if named[:1] == ["-c"] or named == ["-"]:
+    if named[:1] in (["-c"], ["-"]):
         is_worker = _MULTIPROCESSING in words or family.helper_of(words) is not None
         return (of_parent if is_worker else "") or ("command" if named[:1] == ["-c"] else "stdin")
     return os.path.basename(os.path.abspath(named[0])) if named else "python"
@@ -157,5 +135,5 @@ def _title(command: list[str], of_parent: str) -> str:
 
 def _is_our_command(words: list[str]) -> bool:
     """Whether this is ``spprof``: it watches no program, or becomes the one that it watches."""
-    named = _named(words)
-    return is_command() or named[:2] == ["-m", "spprof"] or [os.path.basename(word) for word in named] == ["spprof"]
+    named = command_of(words).program
+    return is_command() or named[:2] == ["-m", "spprof"] or os.path.basename((named or [""])[0]) == "spprof"

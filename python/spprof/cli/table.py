@@ -204,16 +204,12 @@ def _table(tally: Tally, terminal: Terminal) -> SiteTable:
     knows, absent = knows_resident(tally), whole - tally.whole.resident
     if tally.value_type == MAPPED_SPACE:
         return SiteTable((own(unit, "mapped"), RESIDENT, total(unit)) if knows else (own(unit, "mapped"), total(unit)))
-    wide = (
-        (own(unit), interval(unit), RESIDENT, total(unit))
-        if knows and is_notable(absent, whole)
-        else (
-            (own(unit), interval(unit), total(unit))
-            if tally.whole.is_drawn
-            else (own(unit), own_share(whole), total(unit), total_share(whole))
-        )
-    )
-    table = SiteTable(wide)
+    if knows and is_notable(absent, whole):
+        table = SiteTable((own(unit), interval(unit), RESIDENT, total(unit)))
+    elif tally.whole.is_drawn:
+        table = SiteTable((own(unit), interval(unit), total(unit)))
+    else:
+        table = SiteTable((own(unit), own_share(whole), total(unit), total_share(whole)))
     return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
 
 

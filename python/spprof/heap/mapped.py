@@ -29,14 +29,16 @@ if TYPE_CHECKING:
 
 RECORD = struct.Struct(_engine.MAPPED_FORMAT)
 NOT_KNOWN: Final = 2**64 - 1
+"""Resident bytes, of a mapping or of a block, that the kernel did not tell."""
+
 _NO_PATH: Final = 2**32 - 1
 
 BEFORE_START = "<mapped before the start>"
 """The function of the frame that stands for whoever mapped a file before, or in a way that is not followed."""
 
 _ANONYMOUS, _FILE, _SHARED = "anonymous", "file", "shared"
-_KINDS = (_ANONYMOUS, _ANONYMOUS, _FILE, _SHARED)
-"""By the engine's number: the first grew out of a mapping that it does not know."""
+_KINDS = {_engine.MAPPING_FILE: _FILE, _engine.MAPPING_SHARED: _SHARED}
+"""Of the engine's numbers. The others are anonymous, or grew out of a mapping that the engine does not know."""
 
 _SHARED_MEMORY = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero")
 """How the kernel names what is in no folder of files."""
@@ -152,7 +154,7 @@ def _name(path: str) -> str:
 
 
 def _kind(number: int, path: str) -> str:
-    kind = _KINDS[number] if number < len(_KINDS) else _ANONYMOUS
+    kind = _KINDS.get(number, _ANONYMOUS)
     if path.startswith(_SHARED_MEMORY):
         return _SHARED
     return _FILE if path and kind == _ANONYMOUS else kind

@@ -17,6 +17,7 @@ from spprof.analysis.notes import Notes, is_notable
 from spprof.analysis.sample_weights import absent_of, weight
 from spprof.analysis.sites import SiteKey, Sums, key_of, rounded, site_frame
 from spprof.heap.estimates import HeapEstimates
+from spprof.heap.mapped import NOT_KNOWN
 from spprof.heap.unwind_quality import judge
 from spprof.pprof.processes import NO_LINEAGE, Lineage
 from spprof.pprof.shortages import NO_SHORTAGE, Shortages
@@ -54,7 +55,6 @@ SiteTotals = tuple[int, int, int, int, int]
 
 
 RESIDENT_RECORD = struct.Struct(_engine.RESIDENT_FORMAT)
-_NOT_KNOWN: Final = 2**64 - 1
 
 Allocated = tuple[int, int, int]
 """Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
@@ -204,7 +204,7 @@ class HeapSamples(HeapEstimates):
         """Whether it is known of all large blocks and mappings how much of them is in memory."""
         if self._blocks is None or not (self.mapped is None or self.mapped.is_resident_known):
             return False
-        return all(resident != _NOT_KNOWN for _, resident, _ in RESIDENT_RECORD.iter_unpack(self._blocks))
+        return all(resident != NOT_KNOWN for _, resident, _ in RESIDENT_RECORD.iter_unpack(self._blocks))
 
     @cached_property
     def partly_resident(self) -> dict[int, int]:
@@ -219,7 +219,7 @@ class HeapSamples(HeapEstimates):
     def resident_by_serial(self) -> dict[int, int]:
         """Bytes in memory of each large block of which they are known."""
         records = RESIDENT_RECORD.iter_unpack(self._blocks or b"")
-        return {serial: resident for serial, resident, _ in records if resident != _NOT_KNOWN}
+        return {serial: resident for serial, resident, _ in records if resident != NOT_KNOWN}
 
     def frames(self, stack_id: int) -> tuple[Frame, ...]:
         """The frames of a stack, leaf first, never empty."""

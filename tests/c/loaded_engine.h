@@ -1,0 +1,29 @@
+/* loaded_engine.h: the functions of the library under test, which a program that does not link it has loaded.
+ *
+ * The file that includes this names them before: #define FUNCTIONS(X) X(spprof_start) …
+ */
+#ifndef SP_LOADED_ENGINE_H
+#define SP_LOADED_ENGINE_H
+
+#include "support.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+static struct {
+#define X(name) __typeof__(name) *name;
+    FUNCTIONS(X)
+#undef X
+} api;
+
+static void load_library(void) {
+    void *library = dlopen(getenv("TEST_LIBRARY"), RTLD_NOW);
+    CHECK(library != NULL);
+#define X(name)                                                                                                        \
+    api.name = (__typeof__(name) *)dlsym(library, #name);                                                              \
+    CHECK(api.name != NULL);
+    FUNCTIONS(X)
+#undef X
+}
+
+#endif
