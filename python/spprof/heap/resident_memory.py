@@ -135,7 +135,7 @@ def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
     sums = _engine.malloc_sums(
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
-        + [(one.start, one.end - one.start, True) for one in every if one.path == _HEAP]
+        + [(start, end - start, True) for start, end in _joined(one for one in every if one.path == _HEAP)]
     )
     rss = _status_bytes("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     if sums is not None:
@@ -156,7 +156,8 @@ def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
 
 
 def _joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
-    """Stretches of neighbours: the kernel lists one mapping as several where parts of it were advised otherwise."""
+    """Stretches of neighbours: the kernel lists one mapping as several where a forked child has extended it, and where
+    parts of it were advised otherwise."""
     start = end = 0
     for one in found:
         if one.start != end:
