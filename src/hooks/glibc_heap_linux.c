@@ -278,7 +278,10 @@ bool spprof_malloc_is_glibc(void) {
 }
 
 void spprof_trim_malloc(void) {
-    if (spprof_malloc_is_glibc()) malloc_trim(0);
+    if (spprof_malloc_is_glibc())
+        malloc_trim(0);
+    else
+        spprof_trim_other_malloc();
 }
 
 void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums) {

@@ -99,7 +99,7 @@ static void fill(made_heap *made, size_t at) {
         if (made->size - at < size + 64) size = made->size - at, is_free = !was_free;
         write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* the user's, if in use */
         write_word(made->memory + at + 8, size | made->flags | (was_free ? 0 : IN_USE_BEFORE));
-        if (size == made->size - at) is_free = true; /* whatever stands before it: top */
+        if (size == made->size - at) is_free = true;                    /* whatever stands before it: top */
         if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages have been used before */
             for (size_t page = at + PAGE; page < at + size - PAGE; page += 3 * PAGE) made->memory[page] = 1;
         if (!is_free) memset(made->memory + at + 16, 0x41, made->is_sparse ? 16 : size - 16);
@@ -218,8 +218,13 @@ TEST(test_large_chunks_count_whole_and_what_resembles_them_does_not) {
     assert_int_equal(sums.mapped_resident, 3 * PAGE);
     assert_int_equal(sums.heaps, 0);
     const uint64_t others[] = {
-        400 * PAGE + 16, 500 * PAGE | IS_MAPPED, (40 * PAGE + 16) | IS_MAPPED, 31 * PAGE | IS_MAPPED, UINT64_MAX,
-        40 * PAGE | IS_MAPPED | IN_USE_BEFORE, 0,
+        400 * PAGE + 16,
+        500 * PAGE | IS_MAPPED,
+        (40 * PAGE + 16) | IS_MAPPED,
+        31 * PAGE | IS_MAPPED,
+        UINT64_MAX,
+        40 * PAGE | IS_MAPPED | IN_USE_BEFORE,
+        0,
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         write_word(memory + 40 * PAGE + 8, others[i]);

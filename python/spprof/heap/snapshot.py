@@ -126,7 +126,7 @@ class HeapSnapshot(HeapSamples):
 
     @cached_property
     def _resident(self) -> ResidentMemory | None:
-        return with_reserve(resident_memory.measure, self.mapped)
+        return with_reserve(resident_memory.measure, self.mapped, self.absent_bytes)
 
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
         """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.

@@ -1,0 +1,43 @@
+"""Python's pools by their headers, and by the interpreter's own statistics, without the profiler: both are printed.
+
+argument: the state of the pools, "fresh", "used", "half" (every second block freed) or "freed"
+"""
+
+import json
+import os
+import re
+import sys
+import tempfile
+
+from spprof import _engine
+from spprof.heap import resident_memory
+
+
+def said():
+    """What sys._debugmallocstats() writes: bytes in use, arenas."""
+    with tempfile.TemporaryFile() as file:
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        sys._debugmallocstats()
+        os.dup2(saved, 2)
+        file.seek(0)
+        text = file.read().decode()
+    used = re.search(r"# bytes in allocated blocks\s+=\s+([\d,]+)", text)[1]
+    arenas = re.search(r"# arenas allocated current\s+=\s+([\d,]+)", text)[1]
+    return int(used.replace(",", "")), int(arenas.replace(",", ""))
+
+
+def ours():
+    found = [one for one in resident_memory.regions() if one.is_nameless]
+    pools = _engine.python_pools([(one.start, one.end) for one in found])
+    return pools and (pools[1], len(pools[3]) // 16, pools[2])
+
+
+state = sys.argv[1]
+kept = [] if state == "fresh" else [b"x" * (20 + number % 400) for number in range(300_000)]
+if state == "half":
+    del kept[::2]
+if state == "freed":
+    kept = kept[:: len(kept) // 50]
+said(), ours()
+print(json.dumps([said(), ours()]))
