@@ -15,12 +15,12 @@ class MallInfo(ctypes.Structure):
 def main():
     mallinfo2 = ctypes.CDLL(None).mallinfo2
     mallinfo2.restype = MallInfo
-    kept = [b"x" * 1000 for _ in range(1000)]
+    kept = [bytes(1000) for _ in range(1000)]
     child = os.fork()
     if child:
         assert os.waitpid(child, 0)[1] == 0
         return
-    kept += [b"x" * 1000 for _ in range(40_000)]
+    kept += [bytes(1000) for _ in range(40_000)]
     del kept[1000::2]
     pieces = [one for one in resident_memory.regions() if one.path == "[heap]"]
     found = resident_memory.measure(None)

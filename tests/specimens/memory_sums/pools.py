@@ -27,17 +27,28 @@ def said():
     return int(used.replace(",", "")), int(arenas.replace(",", ""))
 
 
-def ours():
-    found = [one for one in resident_memory.regions() if one.is_nameless]
-    pools = _engine.python_pools([(one.start, one.end) for one in found])
+def ours(ranges):
+    pools = _engine.python_pools(ranges)
     return pools and (pools[1], len(pools[3]) // 16, pools[2])
 
 
+def ranges():
+    return [(one.start, one.end) for one in resident_memory.regions() if one.is_nameless]
+
+
+if ours(ranges()) is None:
+    print("null")
+    sys.exit()
 state = sys.argv[1]
 kept = [] if state == "fresh" else [b"x" * (20 + number % 400) for number in range(300_000)]
 if state == "half":
     del kept[::2]
 if state == "freed":
     kept = kept[:: len(kept) // 50]
-said(), ours()
-print(json.dumps([said(), ours()]))
+said()
+while True:
+    where = ranges()
+    by_python, by_us = said(), ours(where)  # with nothing made in between
+    if ranges() == where:
+        break  # and no arena either
+print(json.dumps([by_python, by_us]))
