@@ -44,8 +44,29 @@ SPPROF_API bool spprof_malloc_is_glibc(void);
 #define SPPROF_OWN_EXTENTS 1024
 SPPROF_API size_t spprof_own_extents(spprof_extent *extents, size_t capacity);
 
-/* As malloc_trim(0), where malloc is glibc's. */
+/* As malloc_trim(0), where malloc is glibc's; else as its own function for it does. */
 SPPROF_API void spprof_trim_malloc(void);
+
+/* ---- Another malloc, preloaded or the program's own ---- */
+
+typedef enum spprof_malloc_kind {
+    SPPROF_MALLOC_UNKNOWN,
+    SPPROF_MALLOC_JEMALLOC,
+    SPPROF_MALLOC_TCMALLOC,
+    SPPROF_MALLOC_MIMALLOC, /* tells no numbers that hold for all threads */
+} spprof_malloc_kind;
+
+typedef struct spprof_malloc_said {
+    spprof_malloc_kind kind;
+    uint64_t used;       /* bytes of blocks, as rounded; untouched pages of theirs included */
+    uint64_t free_bytes; /* free and kept, in memory */
+    uint64_t own;        /* what it holds for itself */
+} spprof_malloc_said;
+
+/* By its own statistics, for which it takes its locks, one arena after the other, as malloc does. False: it is libc's,
+ * or has none that we know. */
+SPPROF_API bool spprof_ask_malloc(spprof_malloc_said *said);
+SPPROF_API void spprof_trim_other_malloc(void);
 
 SPPROF_API void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums);
 

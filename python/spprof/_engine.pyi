@@ -309,6 +309,10 @@ def family_records() -> tuple[list[tuple[int, int, int, bytes]], int]:
 def malloc_sums(places: list[tuple[int, int, bool]]) -> MallocSums | None:
     """What malloc keeps within ``places`` (start, size, whether it is the kernel's heap). None: it is not glibc's."""
 
+def malloc_said() -> tuple[str, int, int, int] | None:
+    """Which malloc it is where it is not libc's ("jemalloc", "tcmalloc", "mimalloc"), and in bytes what is in use, what
+    is free in memory, and what it holds for itself: zeros of mimalloc, which does not tell. None: no such malloc."""
+
 def own_extents() -> list[tuple[int, int, int]]:
     """Start, size and resident bytes of each mapping of the engine's own, ascending; empty where that is not known."""
 
@@ -316,7 +320,7 @@ def resident_bytes(start: int, size: int) -> int:
     """How much of a stretch is in memory; 0 where that is not known."""
 
 def trim_malloc() -> None:
-    """Has glibc's malloc give back the whole pages that it keeps free."""
+    """Has malloc give back the whole pages that it keeps free."""
 
 def python_pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, bytes] | None:
     """Python's pools of small blocks within ``ranges``: how many pools, bytes of the blocks in use, bytes of the arenas

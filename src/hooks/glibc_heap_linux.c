@@ -96,6 +96,11 @@ static void add_free(spprof_malloc_sums *sums, uintptr_t at, uint64_t size) {
     sums->returnable += inner;
 }
 
+/* What a heap ends with that another has followed: two headers without room. Before them stands a last free chunk. */
+static bool is_end(const chunk *chunk) {
+    return size_of(chunk) == HEADER && !(chunk->size_and_flags & (IS_MAPPED | OF_OTHER_ARENA));
+}
+
 /* Whether a chunk is in use stands in the next; the last one is free. Returns where it could not go on. */
 static uintptr_t walk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until, spprof_malloc_sums *sums) {
     chunk chunk, next;
@@ -106,14 +111,15 @@ static uintptr_t walk(reader *reader, const heap *heap, uintptr_t at, uintptr_t 
             add_free(sums, at, size);
             return heap->end;
         }
-        if (heap->end - at - size < HEADER || !read_chunk(reader, at + size, &next) ||
-            !is_chunk(heap, at + size, &next))
-            return at;
+        if (heap->end - at - size < HEADER || !read_chunk(reader, at + size, &next)) return at;
+        bool is_last = is_end(&next);
+        if (!is_last && !is_chunk(heap, at + size, &next)) return at;
         if (!(next.size_and_flags & PREVIOUS_IN_USE)) {
             if (next.previous_size != size) return at;
             add_free(sums, at, size);
         }
         at += size;
+        if (is_last) return at + HEADER;
         chunk = next;
     }
     return at;
@@ -122,7 +128,9 @@ static uintptr_t walk(reader *reader, const heap *heap, uintptr_t at, uintptr_t 
 static bool fits(reader *reader, const heap *heap, uintptr_t at) {
     chunk chunk;
     for (int i = 0; i < BELIEVED; i++) {
-        if (!read_chunk(reader, at, &chunk) || !is_chunk(heap, at, &chunk)) return false;
+        if (!read_chunk(reader, at, &chunk)) return false;
+        if (i > 0 && is_end(&chunk)) return true;
+        if (!is_chunk(heap, at, &chunk)) return false;
         at += size_of(&chunk);
         if (at == heap->end) return true;
         if (heap->end - at < HEADER) return false;
@@ -130,10 +138,17 @@ static bool fits(reader *reader, const heap *heap, uintptr_t at) {
     return true;
 }
 
-/* The first chunk from `at` on, up to `until`; `until`: none. */
+/* The first chunk from `at` on, up to `until`; `until`: none. Pages that are not in memory have none, and reading would
+ * bring them there. */
 static uintptr_t find_chunk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until) {
-    for (at = (at + HEADER - 1) & ~(HEADER - 1); at < until; at += HEADER)
-        if (fits(reader, heap, at)) return at;
+    at = (at + HEADER - 1) & ~(HEADER - 1);
+    while (at < until) {
+        uintptr_t page = at & ~(PAGE - 1), end = page + PAGE < until ? page + PAGE : until;
+        bool is_there = resident_in(page, page + PAGE) > 0;
+        for (; is_there && at < end; at += HEADER)
+            if (fits(reader, heap, at)) return at;
+        at = end;
+    }
     return until;
 }
 
@@ -141,7 +156,9 @@ static uintptr_t find_chunk(reader *reader, const heap *heap, uintptr_t at, uint
 static void walk_stretch(reader *reader, const heap *heap, uintptr_t start, uintptr_t end, spprof_malloc_sums *sums) {
     for (uintptr_t at = start; at < end;) {
         reader->page = 0; /* as it is now */
-        at = find_chunk(reader, heap, at, at + 4 * PAGE < end ? at + 4 * PAGE : end);
+        uintptr_t until = at + 4 * PAGE < end ? at + 4 * PAGE : end;
+        at = find_chunk(reader, heap, at, until);
+        if (at == until) continue;
         uintptr_t reached = walk(reader, heap, at, end, sums);
         at = reached > at ? reached : at + HEADER;
     }
@@ -261,7 +278,10 @@ bool spprof_malloc_is_glibc(void) {
 }
 
 void spprof_trim_malloc(void) {
-    if (spprof_malloc_is_glibc()) malloc_trim(0);
+    if (spprof_malloc_is_glibc())
+        malloc_trim(0);
+    else
+        spprof_trim_other_malloc();
 }
 
 void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums) {

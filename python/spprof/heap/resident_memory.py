@@ -125,8 +125,9 @@ class _Taken:
             yield start, end
 
 
-def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
-    """What is in memory now. ``mapped``: the mappings of the program. None: the kernel does not tell."""
+def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | None:
+    """What is in memory now. ``mapped``: the mappings of the program. ``absent``: bytes of blocks that are not in memory.
+    None: the kernel does not tell."""
     every = regions()
     if not every:
         return None
@@ -140,17 +141,22 @@ def measure(mapped: MappedMemory | None) -> ResidentMemory | None:
         parts["pymalloc_free"] = resident - parts["python_objects"]
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
-    files = [one for one in every if one.path.startswith("/")]
     parts["mapped"] = _mapped(mapped, taken)
+    if pools is None and (own := _of_mimalloc(nameless, taken)):
+        parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
+    files = [one for one in every if one.path.startswith("/")]
     parts["files"] = sum(one.rss for one in files) - _mapped_of_files(mapped, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
+    heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
-        + [(one.start, one.end - one.start, True) for one in every if one.path == _HEAP]
+        + [(start, end - start, True) for start, end in heap]
     )
     if sums is not None:
         parts["native_blocks"] = sums["heap_resident"] - sums["free_resident"] + sums["mapped_resident"]
         parts["malloc_free"] = sums["free_resident"]
+    else:
+        parts.update(_other_malloc([*nameless, *heap], taken, absent))
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
@@ -192,7 +198,8 @@ def _called(every: Sequence[Region], address: int) -> str:
 
 
 def _joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
-    """Stretches of neighbours: the kernel lists one mapping as several where parts of it were advised otherwise."""
+    """Stretches of neighbours: the kernel lists one mapping as several where a forked child has extended it, and where
+    parts of it were advised otherwise."""
     start = end = 0
     for one in found:
         if one.start != end:
@@ -275,6 +282,34 @@ def _anchor_in(region: Region) -> int | None:
 
 def _resident(start: int, end: int) -> int:
     return _engine.resident_bytes(start, end - start)
+
+
+# ---- Another malloc than libc's
+
+_MIMALLOC = range(2 << 40, 30 << 40)
+"""Where mimalloc asks the kernel for memory (MI_HINT_BASE to MI_HINT_MAX), and nobody else is given any."""
+
+
+def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: int) -> dict[str, int]:
+    """By its own statistics, which count pages of blocks that nobody has touched: it cannot have more in memory than is
+    there and nobody else's. All of its memory where it has no statistics."""
+    said = _engine.malloc_said()
+    if said is None:
+        return {}
+    name, used, free, own = said
+    if name == "mimalloc":
+        return {"native_blocks": _of_mimalloc(nameless, taken)}
+    there = sum(_resident(*place) for one in nameless for place in taken.left_of(*one))
+    free = min(free, there)
+    return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
+
+
+def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
+    """All of its memory that nobody has yet, in use and free: it does not tell which is which."""
+    places = [place for one in nameless if one[0] in _MIMALLOC for place in taken.left_of(*one)]
+    for place in places:
+        taken.add(*place)
+    return sum(_resident(*place) for place in places)
 
 
 # ---- What gives memory back

@@ -38,6 +38,20 @@ PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *list) {
     return is_read ? convert(&sums) : NULL;
 }
 
+static const char *const kinds[] = {"unknown", "jemalloc", "tcmalloc", "mimalloc"};
+
+PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    typedef unsigned long long wide;
+    spprof_malloc_said said;
+    bool is_known;
+    Py_BEGIN_ALLOW_THREADS
+    is_known = spprof_ask_malloc(&said);
+    Py_END_ALLOW_THREADS
+    if (!is_known) Py_RETURN_NONE;
+    return Py_BuildValue("(sKKK)", kinds[said.kind], (wide)said.used, (wide)said.free_bytes, (wide)said.own);
+}
+
 static PyObject *convert_extents(const spprof_extent *extents, size_t count) {
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t i = 0; list && i < count; i++) {

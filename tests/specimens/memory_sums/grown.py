@@ -1,0 +1,35 @@
+"""Holds blocks, then frees every second one; prints of both moments what each part has grown by.
+
+arguments: bytes of a block; how many; "profiled" or "plain"
+"""
+
+import json
+import sys
+
+import spprof.memprof as memprof
+from spprof.heap import resident_memory
+
+
+def parts(profiled):
+    found = memprof.get_snapshot().resident if profiled else resident_memory.measure(None)
+    return {**{part.name: part.bytes for part in found.parts}, "rss": found.rss_bytes, "rest": found.unexplained_bytes}
+
+
+def main():
+    size, count = int(sys.argv[1]), int(sys.argv[2])
+    profiled = sys.argv[3] == "profiled"
+    if profiled and not memprof.is_active():
+        memprof.start(16, seed=1)
+    kept = [bytes(100) for _ in range(1000)]  # what comes into being with the first block is no growth
+    parts(profiled)
+    before = parts(profiled)
+    kept = [b"x" * (size - 40 + number % 2) for number in range(count)]
+    whole = parts(profiled)
+    del kept[::2]
+    half = parts(profiled)
+    names = set(before) | set(whole) | set(half)
+    growth = [{name: then.get(name, 0) - before.get(name, 0) for name in names} for then in (whole, half)]
+    print(json.dumps(growth))
+
+
+main()

@@ -1,0 +1,54 @@
+"""Python's pools by their headers, and by the interpreter's own statistics, without the profiler: both are printed.
+
+argument: the state of the pools, "fresh", "used", "half" (every second block freed) or "freed"
+"""
+
+import json
+import os
+import re
+import sys
+import tempfile
+
+from spprof import _engine
+from spprof.heap import resident_memory
+
+
+def said():
+    """What sys._debugmallocstats() writes: bytes in use, arenas."""
+    with tempfile.TemporaryFile() as file:
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        sys._debugmallocstats()
+        os.dup2(saved, 2)
+        file.seek(0)
+        text = file.read().decode()
+    used = re.search(r"# bytes in allocated blocks\s+=\s+([\d,]+)", text)[1]
+    arenas = re.search(r"# arenas allocated current\s+=\s+([\d,]+)", text)[1]
+    return int(used.replace(",", "")), int(arenas.replace(",", ""))
+
+
+def ours(ranges):
+    pools = _engine.python_pools(ranges)
+    return pools and (pools[1], len(pools[3]) // 16, pools[2])
+
+
+def ranges():
+    return [(one.start, one.end) for one in resident_memory.regions() if one.is_nameless]
+
+
+if ours(ranges()) is None:
+    print("null")
+    sys.exit()
+state = sys.argv[1]
+kept = [] if state == "fresh" else [b"x" * (20 + number % 400) for number in range(300_000)]
+if state == "half":
+    del kept[::2]
+if state == "freed":
+    kept = kept[:: len(kept) // 50]
+said()
+while True:
+    where = ranges()
+    by_python, by_us = said(), ours(where)  # with nothing made in between
+    if ranges() == where:
+        break  # and no arena either
+print(json.dumps([by_python, by_us]))
