@@ -66,7 +66,6 @@ typedef struct spprof_malloc_said {
 /* By its own statistics, for which it takes its locks, one arena after the other, as malloc does. False: it is libc's,
  * or has none that we know. */
 SPPROF_API bool spprof_ask_malloc(spprof_malloc_said *said);
-SPPROF_API void spprof_trim_other_malloc(void);
 
 SPPROF_API void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums);
 

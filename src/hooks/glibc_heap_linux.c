@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "objects.h"
 #include "originals.h"
+#include "other_malloc.h"
 #include "spprof.h"
 
 #include <errno.h>
@@ -281,7 +282,7 @@ void spprof_trim_malloc(void) {
     if (spprof_malloc_is_glibc())
         malloc_trim(0);
     else
-        spprof_trim_other_malloc();
+        sp_trim_other_malloc();
 }
 
 void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums) {

@@ -1,7 +1,8 @@
-/* other_malloc_linux.c: what a malloc that is not libc's tells of itself. Its functions are looked up in the object that
- * its malloc is in, which is never unloaded, and are those that its makers document. */
+/* other_malloc_linux.c: what a malloc that is not libc's tells of itself. Its functions are those that its makers
+ * document, looked up in the object that its malloc is in, which is never unloaded. */
 #include "elf_object.h"
 #include "originals.h"
+#include "other_malloc.h"
 #include "spprof.h"
 
 #include <errno.h>
@@ -85,7 +86,7 @@ bool spprof_ask_malloc(spprof_malloc_said *said) {
 
 #define ALL_ARENAS "arena.4096.purge" /* MALLCTL_ARENAS_ALL */
 
-void spprof_trim_other_malloc(void) {
+void sp_trim_other_malloc(void) {
     int saved_errno = errno;
     uintptr_t jemalloc = find("mallctl"), tcmalloc = find("MallocExtension_ReleaseFreeMemory");
     uintptr_t mimalloc = find("mi_collect");

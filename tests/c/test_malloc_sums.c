@@ -1,5 +1,6 @@
 /* What of malloc's memory is in use and what is free: heaps that are made up, against a model that knows each of their
- * chunks; heaps of libc's own malloc, against its mallinfo2. The library is loaded, not preloaded, and never started. */
+ * chunks; heaps of libc's own malloc, against its mallinfo2. The library is loaded, not preloaded, and never
+ * started. */
 #include "spprof.h"
 #include "support.h"
 
@@ -165,8 +166,8 @@ TEST(test_each_free_chunk_of_a_further_arenas_heap_counts) {
     }
 }
 
-/* An arena's earlier heap ends with what was free when the next began, and two words that hold nothing: [ free | 16 | 0 ].
- */
+/* An arena's earlier heap ends with what was free when the next began, and two words that hold nothing:
+ * [ free | 16 | 0 ]. */
 TEST(test_what_is_free_at_the_end_of_an_earlier_heap_counts) {
     char *memory = map_aligned(HEAP_MAX, HEAP_MAX);
     size_t size = 64 * PAGE, at = 64, free_size = size - 64 - 4096 - 32;

@@ -126,8 +126,8 @@ class _Taken:
 
 
 def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | None:
-    """What is in memory now. ``mapped``: the mappings of the program. ``absent``: bytes of blocks that are not in memory.
-    None: the kernel does not tell."""
+    """What is in memory now. ``mapped``: the mappings of the program. ``absent``: bytes of blocks that are not in
+    memory. None: the kernel does not tell."""
     every = regions()
     if not every:
         return None

@@ -8,8 +8,8 @@
  * kernel's heap), ascending. Keys and units: spprof_malloc_sums. The GIL is let go meanwhile. */
 PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *places);
 
-/* malloc_said() -> (name, used, free, own) or None: bytes, where malloc is another's than libc's (spprof_ask_malloc). The
- * GIL is let go meanwhile. */
+/* malloc_said() -> (name, used, free, own) or None: bytes, where malloc is another's than libc's
+ * (spprof_ask_malloc). The GIL is let go meanwhile. */
 PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused);
 
 /* own_extents() -> a list of (start, size, resident bytes) of the engine's own memory, ascending. */
