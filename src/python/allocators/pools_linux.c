@@ -88,9 +88,11 @@ static void note_arena(sums *sums) {
     sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
 }
 
-/* Its first pool is used first, at the first multiple of a pool's size. Ranges end where the mapping does. */
+/* Its first pool is used first, at the first multiple of a pool's size. An arena that does not begin there has one pool
+ * less and ends somewhere in the place of the last, with pages that are never used: what follows is another's. Ranges
+ * end where the mapping does. */
 static void begin_arena(sums *sums, uintptr_t pool, uint32_t index, uintptr_t end) {
-    uintptr_t arena_end = pool + sums->layout.arena_bytes;
+    uintptr_t arena_end = pool + sums->layout.arena_bytes - sums->layout.pool_bytes;
     sums->arena_start = pool;
     sums->arena_end = arena_end < end ? arena_end : end;
     sums->arena_index = index;
@@ -98,8 +100,23 @@ static void begin_arena(sums *sums, uintptr_t pool, uint32_t index, uintptr_t en
     sums->resident += resident_of(sums->arena_start, sums->arena_end);
 }
 
+static bool is_last_of_arena(const sums *sums, uintptr_t pool, uint32_t index) {
+    return index == sums->arena_index && pool == sums->arena_end &&
+           pool == sums->arena_start + sums->layout.arena_bytes - sums->layout.pool_bytes;
+}
+
+static void extend_arena(sums *sums, uintptr_t end) {
+    uintptr_t pool = sums->arena_end, pool_end = pool + sums->layout.pool_bytes;
+    sums->arena_end = pool_end < end ? pool_end : end;
+    if (sums->arenas > 0 && sums->places[2 * sums->arenas - 1] == pool)
+        sums->places[2 * sums->arenas - 1] = sums->arena_end;
+    sums->resident += resident_of(pool, sums->arena_end);
+}
+
 static void add_pool(sums *sums, uintptr_t address, const pool_header *header, uintptr_t end) {
-    if (address >= sums->arena_end || header->arena != sums->arena_index)
+    if (is_last_of_arena(sums, address, header->arena))
+        extend_arena(sums, end);
+    else if (address >= sums->arena_end || header->arena != sums->arena_index)
         begin_arena(sums, address, header->arena, end);
     sums->pools++;
     sums->used += (uint32_t)header->count * (header->size_class + (uint64_t)1) * BLOCK_ALIGNMENT;
