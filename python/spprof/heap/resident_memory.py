@@ -145,12 +145,13 @@ def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | No
         parts["pymalloc_free"] = resident - parts["python_objects"]
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
+    frames = _frames(taken)
     parts["mapped"] = _mapped(mapped, taken)
     if pools is None and (own := _of_mimalloc(nameless, taken)):
         parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
     files = [one for one in every if one.path.startswith("/")]
     parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
-    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
+    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken) + frames
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
@@ -314,6 +315,16 @@ def _stacks(every: Sequence[Region], taken: _Taken) -> int:
         end = min((anchor + _STACK_TAIL + _PAGE - 1) & -_PAGE, one.end)
         total += one.rss if end == one.end else _resident(one.start, end)
         taken.add(one.start, end)
+    return total
+
+
+def _frames(taken: _Taken) -> int:
+    """Bytes in memory of what threads keep the frames of Python's calls in."""
+    total = 0
+    for start, size in _WORDS.iter_unpack(_engine.frame_chunks()):
+        for place in taken.left_of(start, start + size):
+            taken.add(*place)
+            total += _resident(*place)
     return total
 
 
