@@ -28,6 +28,8 @@ class Block:
     live: bool = True
     at_peak: bool = True
     """Whether it was live when the heap was largest."""
+    time_ns: int | None = None
+    """When it was allocated, on the clock that begins with the heap; None: soon after its beginning."""
 
     @property
     def probability(self) -> float:
@@ -67,7 +69,11 @@ class NaiveHeap:
         return [block for block in self.blocks if block.at_peak]
 
     def snapshot(
-        self, rate: int = 4096, before: tuple[tuple[int, ...], ...] = (), memory: ResidentMemory | None = None
+        self,
+        rate: int = 4096,
+        before: tuple[tuple[int, ...], ...] = (),
+        memory: ResidentMemory | None = None,
+        now_ns: int = 0,
     ) -> HeapSnapshot:
         """``memory``: of the process that is made up here, and not of this one."""
         live = self.live()
@@ -75,7 +81,7 @@ class NaiveHeap:
             live_samples=len(live),
             total_samples=len(self.blocks),
             sampling_rate_bytes=rate,
-            timestamp_ns=WALL_MINUS_MONOTONIC_NS,
+            timestamp_ns=WALL_MINUS_MONOTONIC_NS + now_ns,
             _highest_bytes=0,
             _packed=b"".join(map(_packed, reversed(live))),
             _sites=self.sites(),
@@ -124,10 +130,10 @@ def random_heap(seed: int, stacks: dict[int, tuple[Frame, ...]], blocks: int = 4
 
 
 def _packed(block: Block) -> bytes:
+    time_ns = 1000 * block.serial if block.time_ns is None else block.time_ns
     return struct.pack(
-        _engine.SAMPLE_FORMAT, 16 * block.serial, block.size, 1000 * block.serial, block.serial, block.rate, 77,
-        block.stack_id,
-    )  # fmt: skip
+        _engine.SAMPLE_FORMAT, 16 * block.serial, block.size, time_ns, block.serial, block.rate, 77, block.stack_id
+    )
 
 
 def _sums(blocks: list[Block]) -> tuple[int, int]:

@@ -228,7 +228,7 @@ def test_a_program_that_never_forks_writes_nothing_of_it():
     process.allocate(1000, 0, 1)
     process.allocate(1000, 0, 1).live = False
     profile = process.profile(rate=0)
-    assert {label.key for sample in profile.samples for label in sample.labels} == {"bytes", "thread"}
+    assert {label.key for sample in profile.samples for label in sample.labels} == {"age", "bytes", "thread"}
     assert not any(sample.serials for sample in profile.samples)
 
 

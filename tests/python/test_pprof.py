@@ -157,17 +157,17 @@ def test_no_value_is_off_by_more_than_its_rounding(heap: NaiveHeap, tmp_path: Pa
     assert all(abs(found[key] - expected[key]) < 1.01 for key in expected)
 
 
-def test_a_sample_tells_thread_block_size_and_a_rate_that_is_not_the_period(tmp_path: Path):
+def test_a_sample_tells_thread_block_size_age_and_a_rate_that_is_not_the_period(tmp_path: Path):
     heap = NaiveHeap({1: (LOAD, MAIN)})
     heap.add(100, 4096, 1)
     heap.add(100, 512, 1)
     heap.add(100, 0, 1)
     labels = {sample.labels for sample in read_back(heap, tmp_path).samples if sample.values[IN_USE]}
-    size, thread = Label("bytes", None, 100, "bytes"), Label("thread", "77")
+    size, thread, age = Label("bytes", None, 100, "bytes"), Label("thread", "77"), Label("age", None, 0, "seconds")
     assert labels == {
-        (size, thread),
-        (size, thread, Label("rate", None, 512, "bytes")),
-        (size, thread, Label("rate", None, 1, "bytes")),
+        (size, thread, age),
+        (size, thread, Label("rate", None, 512, "bytes"), age),
+        (size, thread, Label("rate", None, 1, "bytes"), age),
     }
 
 

@@ -12,9 +12,10 @@ two runs may differ by chance.
 from __future__ import annotations
 
 from spprof import _engine
+from spprof.analysis.ages import age_of
 from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Site, SiteKey, Sums, key_of, native_beneath, note_choice, rounded, your_line
-from spprof.pprof.profile import ALLOC_SPACE, PEAK_SPACE
+from spprof.pprof.profile import ALLOC_SPACE, INUSE_SPACE, MAPPED_SPACE, PEAK_SPACE
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.records import cached_property
 
@@ -89,7 +90,16 @@ class Tally:
                 site = own[key] = Site()
             frames = self.profile.frames(stack)
             site.add_stack(native_beneath(frames), your_line(frames), amount)
+        if self.value_type in (INUSE_SPACE, MAPPED_SPACE):
+            self._add_ages(own)
         return own
+
+    def _add_ages(self, own: dict[SiteKey, Site]) -> None:
+        keys, index = self.keys, self.index
+        for sample in self.profile.samples:
+            age = age_of(sample) if sample.values[index] else None
+            if age is not None:
+                own[self._site_of(sample.stack, keys)].ages.add(age, sample.values[index])
 
     @cached_property
     def total(self) -> dict[SiteKey, int]:

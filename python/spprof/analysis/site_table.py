@@ -7,7 +7,9 @@ What surrounds the table (the headline, the rest in one line, colours) belongs t
 
 from __future__ import annotations
 
+from spprof.analysis.ages import age_text
 from spprof.analysis.imports import is_machinery
+from spprof.analysis.sites import Site
 from spprof.records import NamedTuple
 from spprof.text import amount, interval_text, share_text, site_text, visible
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spprof.analysis.paths import ShortPaths
-    from spprof.analysis.sites import Site, SiteKey, Sums
+    from spprof.analysis.sites import SiteKey, Sums
 
 
 class Column(NamedTuple):
@@ -58,6 +60,8 @@ def total_share(whole: int) -> Column:
 
 OBJECTS = Column("objects", 10, lambda sums, _: amount(sums.objects, "count"))
 RESIDENT = Column("resident", 11, lambda sums, _: amount(sums.resident, "bytes"))
+OLDEST = Column("oldest", 8, lambda sums, _: age_text(sums.ages.oldest) if isinstance(sums, Site) else "")
+MEDIAN_AGE = Column("median", 8, lambda sums, _: age_text(sums.ages.median) if isinstance(sums, Site) else "")
 SAMPLES = Column("samples", 7, lambda sums, _: amount(sums.samples, "count"))
 
 

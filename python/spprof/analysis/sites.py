@@ -12,6 +12,7 @@ import math
 
 from spprof import _engine
 from spprof.analysis import estimate
+from spprof.analysis.ages import Ages
 from spprof.analysis.libraries import is_library
 from spprof.records import NamedTuple
 
@@ -193,10 +194,12 @@ class Site(Sums):
     """The sums of one site, which native functions allocated beneath its line, and from which lines of the program's
     own it was called."""
 
-    __slots__ = ("callers", "natives")
+    __slots__ = ("ages", "callers", "natives")
 
     def __init__(self) -> None:
         super().__init__()
+        self.ages = Ages()
+        """What of it is how old; nothing where that is not known."""
         self.natives: dict[str, int] = {}
         """Native function to the bytes that it allocated, in 1/BYTES_ONE."""
         self.callers: dict[SiteKey, int] = {}

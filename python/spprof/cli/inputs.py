@@ -7,8 +7,10 @@ FILE… DIR…            heap profiles, or with --cpu CPU profiles, whatever el
 from __future__ import annotations
 
 import os
+from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
+from spprof.analysis.ages import older_than, seconds_of, tells_ages
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.native import without_native
 from spprof.cli.terminal import progress
@@ -38,12 +40,25 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
-    """--no-native."""
+    """--no-native and --older-than."""
     parser.add_argument(
         "--no-native",
         action="store_true",
         help="leave native frames out; what they hold counts for the Python line above",
     )
+    parser.add_argument(
+        "--older-than",
+        type=_age,
+        metavar="AGE",
+        help="only what is live and was allocated longer ago: 30s, 10m, 2h, 1d (a plain number is seconds)",
+    )
+
+
+def _age(text: str) -> float:
+    try:
+        return seconds_of(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no age; 30s, 10m, 2h, 1d are") from None
 
 
 def read(path: str) -> Profile:
@@ -78,6 +93,12 @@ def read_shown(arguments: argparse.Namespace, *, tells_processes: bool = False) 
 
 def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
     """``profile`` with each import as one frame, and with --no-native without native frames."""
+    if arguments.older_than is not None:
+        if not tells_ages(profile):
+            raise ProfileError(
+                "it does not tell how old blocks are (--older-than); heap profiles of this version of spprof do"
+            )
+        profile = older_than(profile, arguments.older_than)
     profile = with_imports_folded(profile)
     return without_native(profile) if arguments.no_native else profile
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spprof.analysis.ages import OLDER_THAN, span_text, tells_ages
 from spprof.analysis.by_label import by_label
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE, explanation
 from spprof.analysis.notes import NOTABLE_BYTES, is_notable, notes_of
 from spprof.analysis.paths import paths_of
 from spprof.analysis.residency import lines_of_file
-from spprof.analysis.site_table import RESIDENT, SiteTable, interval, own, own_share, told_ways, total, total_share
+from spprof.analysis.site_table import (
+    MEDIAN_AGE,
+    OLDEST,
+    RESIDENT,
+    SiteTable,
+    interval,
+    own,
+    own_share,
+    told_ways,
+    total,
+    total_share,
+)
 from spprof.cli.arguments import add_report_arguments, chosen_type, print_json
 from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
 from spprof.cli.terminal import Terminal
@@ -18,12 +30,13 @@ from spprof.cpu_time.text import AS_ASKED
 from spprof.pprof.processes import name_of_process, programs_of
 from spprof.pprof.profile import INUSE_SPACE, MAPPED_SPACE, MAPPED_TYPES, PEAK_SPACE, RESIDENT_SPACE
 from spprof.report.threads import name_of_thread
-from spprof.text import amount, interval_text, sampling_text, visible
+from spprof.text import amount, interval_text, sampling_text, visible, whole_number
 
 if TYPE_CHECKING:
     import argparse
 
     from spprof.analysis.by_site import Row
+    from spprof.analysis.site_table import Column
     from spprof.analysis.sites import Site, SiteKey, Sums
     from spprof.pprof.processes import Program
     from spprof.pprof.profile import Profile
@@ -107,7 +120,7 @@ def _pid_of(name: str) -> str:
 def headline(tally: Tally) -> str:
     """The whole in one line: type, value, interval, samples."""
     unit, profile, samples = tally.value_type.unit, tally.profile, tally.whole.samples
-    text = f"{visible(tally.value_type.type)}: {amount(tally.whole.value, unit)}"
+    text = f"{visible(tally.value_type.type)}{_of_age(profile)}: {amount(tally.whole.value, unit)}"
     ends = tally.whole_interval()
     if ends:
         how = sampling_text(profile.period if profile.period > 1 else 0)
@@ -115,6 +128,12 @@ def headline(tally: Tally) -> str:
         return f"{text} ({interval_text(ends, unit)}, 95 %); {amount(samples, 'count')} {which}, {how}"
     how = _how_often(tally)
     return f"{text}; {amount(samples, 'count')} samples, {how}" if samples and profile.period else text
+
+
+def _of_age(profile: Profile) -> str:
+    """Of which age all of it is, where that was asked for."""
+    least = whole_number(profile.note(OLDER_THAN))
+    return "" if least is None else f", older than {span_text(least)}"
 
 
 def _how_often(tally: Tally) -> str:
@@ -199,18 +218,26 @@ def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
     """With intervals where there are any, else with shares; in a narrow terminal with neither. What is resident beside
-    what is mapped, and beside what is live where much of that is not."""
+    what is mapped, and beside what is live where much of that is not. Ages where they are known and there is room."""
+    columns = _columns(tally)
+    if tells_ages(tally.profile) and tally.value_type in (INUSE_SPACE, MAPPED_SPACE):
+        table = SiteTable((*columns, OLDEST, MEDIAN_AGE))
+        if terminal.leaves_room(table.width):
+            return table
+    unit, table = tally.value_type.unit, SiteTable(columns)
+    return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
+
+
+def _columns(tally: Tally) -> tuple[Column, ...]:
     unit, whole = tally.value_type.unit, tally.whole.value
     knows, absent = knows_resident(tally), whole - tally.whole.resident
     if tally.value_type == MAPPED_SPACE:
-        return SiteTable((own(unit, "mapped"), RESIDENT, total(unit)) if knows else (own(unit, "mapped"), total(unit)))
+        return (own(unit, "mapped"), RESIDENT, total(unit)) if knows else (own(unit, "mapped"), total(unit))
     if knows and is_notable(absent, whole):
-        table = SiteTable((own(unit), interval(unit), RESIDENT, total(unit)))
-    elif tally.whole.is_drawn:
-        table = SiteTable((own(unit), interval(unit), total(unit)))
-    else:
-        table = SiteTable((own(unit), own_share(whole), total(unit), total_share(whole)))
-    return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
+        return (own(unit), interval(unit), RESIDENT, total(unit))
+    if tally.whole.is_drawn:
+        return (own(unit), interval(unit), total(unit))
+    return (own(unit), own_share(whole), total(unit), total_share(whole))
 
 
 _BESIDE_HEAP = (*MAPPED_TYPES, RESIDENT_SPACE)
@@ -279,6 +306,8 @@ def site_document(key: SiteKey, site: Site, with_calls: int, knows_resident: boo
         "total": with_calls,
         "resident": site.resident if knows_resident else None,
         "samples": site.samples if site.has_spread else None,
+        "oldest_seconds": site.ages.oldest,
+        "median_age_seconds": site.ages.median,
         "native_function": site.native_function,
         "your_line": site.your_line and site.your_line._asdict(),
     }

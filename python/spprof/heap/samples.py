@@ -112,6 +112,11 @@ class HeapSamples(HeapEstimates):
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
 
+    @property
+    def monotonic_ns(self) -> int:
+        """When the samples were taken, by the clock of their own times."""
+        return self.timestamp_ns - self._wall_minus_monotonic_ns
+
     # ---- estimates
 
     @property

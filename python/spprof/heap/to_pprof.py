@@ -1,6 +1,7 @@
 """A snapshot as a profile: the heap profile that is written to pprof files.
 
-    live samples ─► grouped by stack, block size, rate, thread ─► a sample each: labels bytes, thread, rate
+    live samples ─► grouped by stack, block size, rate, thread, ─► a sample each: labels bytes, thread, rate, age
+                    band of age
     site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
     mappings     ─► a sample each: labels mapping, bytes, thread, path; of what is in memory of it the resident values
     peak         ─► what was live at the stack at the peak     ─┘  and its moments; of a stack that holds the same
@@ -18,15 +19,17 @@ from itertools import accumulate, chain, filterfalse
 from operator import add, itemgetter, sub
 
 from spprof import _engine, environment
+from spprof.analysis import ages
 from spprof.analysis.sample_weights import EVERY_ALLOCATION, absent_of, weight
 from spprof.analysis.sites import rounded
 from spprof.heap.mapped import drawn_at
-from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD
+from spprof.heap.samples import RATE, SERIAL, SIZE, STACK_ID, THREAD, TIME
 from spprof.pprof import pools, resident
 from spprof.pprof.locations import Locations, by_callers
 from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
 from spprof.pprof.profile import (
+    AGE,
     BEFORE_FORK,
     BLOCK_SIZE,
     BORN,
@@ -58,7 +61,7 @@ if TYPE_CHECKING:
     from spprof.pprof.mappings import ModuleRecord
     from spprof.results import Mapping, ResidentMemory
 
-_GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE)
+_GROUP = itemgetter(STACK_ID, THREAD, SIZE, RATE, TIME)
 _NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
 _PERIOD_TYPE = ValueType("space", "bytes")
@@ -164,9 +167,9 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
     return freed
 
 
-Group = tuple[int, int, int, int, int, bool, int]
+Group = tuple[int, int, int, int, int, bool, int, int]
 """What samples have in common that become one: number of the stack, birth, thread, size, rate, whether others may hold
-them, how much of each is in memory."""
+them, how much of each is in memory, band of its age."""
 
 
 Place = tuple[int, int]
@@ -189,7 +192,8 @@ class _Samples:
         self._partly = samples.partly_resident
         self._births = samples.births()
         self._weights: dict[tuple[int, int], Weight] = {}
-        self._labels: dict[tuple[int, int, int, int, int], tuple[Label, ...]] = {}
+        self._labels: dict[tuple[int, int, int, int, int, int], tuple[Label, ...]] = {}
+        self._now = ages.limits(samples.monotonic_ns)
         self._owners = self._owner_labels()
         self._serials: dict[Group, list[int]] = {}
         self._groups = self._live_groups()
@@ -231,10 +235,16 @@ class _Samples:
             if self._partly:
                 self._find_partly_resident(counts)
                 records = filterfalse(self._is_partly_resident, records)
-            for (stack_id, thread, size, rate), count in _counts(map(_GROUP, records)).items():
-                group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, size)
+            for (stack_id, thread, size, rate, band), count in _counts(self._banded(records)).items():
+                group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, size, band)
                 counts[group] = counts.get(group, 0) + count
         return dict(sorted(counts.items()))
+
+    def _banded(self, records: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
+        """Of each record the stack's id, thread, size, rate, and the band of its age."""
+        now = self._now
+        for stack_id, thread, size, rate, time in map(_GROUP, records):
+            yield stack_id, thread, size, rate, ages.band_of(time, now)
 
     def _is_partly_resident(self, record: tuple[int, ...]) -> bool:
         return record[SERIAL] in self._partly
@@ -242,8 +252,9 @@ class _Samples:
     def _find_partly_resident(self, counts: dict[Group, int]) -> None:
         """Those blocks of which not all is in memory."""
         for record in filter(self._is_partly_resident, self._taken.records()):
-            (stack_id, thread, size, rate), resident = _GROUP(record), self._partly[record[SERIAL]]
-            group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, resident)
+            (stack_id, thread, size, rate, time), resident = _GROUP(record), self._partly[record[SERIAL]]
+            band = ages.band_of(time, self._now)
+            group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, resident, band)
             counts[group] = counts.get(group, 0) + 1
 
     def _find_shared(self, counts: dict[Group, int]) -> None:
@@ -255,7 +266,8 @@ class _Samples:
             is_shared = birth < last or serial <= lineage.forked_serial
             number = self._number_of[record[STACK_ID]]
             resident = self._partly.get(serial, record[SIZE])
-            group = (number, birth, record[THREAD], record[SIZE], record[RATE], is_shared, resident)
+            band = ages.band_of(record[TIME], self._now)
+            group = (number, birth, record[THREAD], record[SIZE], record[RATE], is_shared, resident, band)
             counts[group] = counts.get(group, 0) + 1
             if is_shared:
                 self._serials.setdefault(group, []).append(serial)
@@ -265,8 +277,8 @@ class _Samples:
         in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
         resident = _whole(self._resident_column(), _engine.BYTES_ONE)
         for group, at_peak, there, *values in zip(self._groups, self._live_at_peak, resident, objects, in_use):
-            number, birth, thread, size, rate, _, in_memory = group
-            marks = self._marks(birth, thread, size, rate, in_memory)
+            number, birth, thread, size, rate, _, in_memory, band = group
+            marks = self._marks(birth, thread, size, rate, in_memory, band)
             serials = tuple(sorted(self._serials.get(group, ())))
             row = Sample(self._stacks[number], (*values, *values, *at_peak, *self._beside(there)), marks, serials)
             yield number, row
@@ -300,6 +312,7 @@ class _Samples:
     def _mapped_rows(self) -> Iterator[tuple[int, Sample]]:
         """One for each mapping, which is a block of its size; of small ones some are listed and stand for others."""
         owner = self._owners[max(self._owners)][:1]
+        now = ages.limits(self._taken.timestamp_ns)
         for number, one in self._mapped:
             rate = drawn_at(one)
             found = weight(one.size, rate)
@@ -310,6 +323,7 @@ class _Samples:
                 Label(DRAWN_AT, None, rate or EVERY_ALLOCATION, "bytes"),
                 Label("thread", str(one.thread_id)) if one.thread_id else None,
                 Label(MAPPED_PATH, one.path) if one.path else None,
+                Label(AGE, None, ages.band_of(one.timestamp_ns, now), "seconds") if one.timestamp_ns else None,
             ]
             resident = one.resident_bytes or 0
             if self._tells_resident and resident < one.size:
@@ -352,7 +366,7 @@ class _Samples:
 
     def _live_columns(self) -> tuple[list[int], list[int]]:
         """Bytes and objects for which each group of live samples stands."""
-        weights = [self._weight(size, rate) for _, _, _, size, rate, _, _ in self._groups]
+        weights = [self._weight(size, rate) for _, _, _, size, rate, _, _, _ in self._groups]
         counts = self._groups.values()
         return (
             [count * one.sums.fixed for count, one in zip(counts, weights)],
@@ -372,8 +386,8 @@ class _Samples:
     def _weight(self, size: int, rate: int) -> Weight:
         return self._weights.get((size, rate)) or self._weights.setdefault((size, rate), weight(size, rate))
 
-    def _marks(self, birth: int, thread: int, size: int, rate: int, resident: int) -> tuple[Label, ...]:
-        key = (birth, thread, size, rate, resident)
+    def _marks(self, birth: int, thread: int, size: int, rate: int, resident: int, band: int) -> tuple[Label, ...]:
+        key = (birth, thread, size, rate, resident, band)
         known = self._labels.get(key)
         if known is None:
             known = (Label(BLOCK_SIZE, None, size, "bytes"), Label("thread", str(thread)))
@@ -381,6 +395,7 @@ class _Samples:
                 known += (Label(DRAWN_AT, None, rate or EVERY_ALLOCATION, "bytes"),)
             if resident < size:
                 known += (Label(RESIDENT, None, resident, "bytes"),)
+            known += (Label(AGE, None, band, "seconds"),)
             known = self._labels[key] = known + self._owners[birth]
         return known
 

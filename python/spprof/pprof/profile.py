@@ -109,6 +109,9 @@ BLOCK_SIZE, DRAWN_AT, RESIDENT = "bytes", "rate", "resident"
 """Keys of the labels of a heap profile: a block's size, at which mean bytes between samples it was drawn where that is
 not the period, and how much of it is in memory where that is not all."""
 
+AGE = "age"
+"""Key of the label that tells the least age of a block or mapping, in seconds: the beginning of a band of ages."""
+
 MAPPING, MAPPED_PATH = "mapping", "path"
 """Of a mapping its kind, which tells it from a block, and the file that is mapped."""
 
