@@ -1,8 +1,6 @@
 /* glibc_heap_linux.c: the chunks of glibc's malloc, read as they lie. As in malloc/malloc.c and malloc/arena.c of glibc
  * 2.17 to 2.42, on 64 bits. */
 #include "memory.h"
-#include "objects.h"
-#include "originals.h"
 #include "other_malloc.h"
 #include "spprof.h"
 
@@ -268,15 +266,6 @@ static void search_places(search *search, const spprof_malloc_place *places, siz
 }
 
 /* ---- The contract ---- */
-
-bool spprof_malloc_is_glibc(void) {
-    sp_object object;
-    sp_objects_prepare(true);
-    if (!sp_objects_find(sp_originals_find("malloc"), &object)) return false;
-    const char *name = strrchr(object.path, '/');
-    name = name ? name + 1 : object.path;
-    return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0;
-}
 
 void spprof_trim_malloc(void) {
     if (spprof_malloc_is_glibc())

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 from child import Child, library_path
-from specimens import specimen
+from native import compile_library
+from specimens import FOLDER, specimen
 from test_counted_once import foreign_libraries
 
 Growth = dict[str, int]
@@ -108,6 +109,16 @@ def test_the_heap_of_a_forked_child_is_one(child: Child) -> None:
     assert pieces > 1
     assert said > 10 << 20
     assert abs(ours - said) * 100 <= said
+
+
+@pytest.mark.parametrize("malloc", ["glibc", "jemalloc", "tcmalloc", "mimalloc"])
+def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc: str) -> None:
+    """The loader's lock, or malloc's own, may be held by a thread that the child does not have."""
+    if malloc != "glibc" and malloc not in FOREIGN:
+        pytest.skip(f"{malloc} is not on this machine")
+    library = compile_library(FOLDER / "lookups" / "lookups.c", child.folder / "lookups.so", "-ldl")
+    environment = {"LD_PRELOAD": FOREIGN.get(malloc, "")}
+    child.run(specimen("memory_sums/forks"), str(library), "200", environment=environment)
 
 
 @pytest.mark.parametrize("preload", [False, True])
