@@ -141,7 +141,7 @@ def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
 def test_a_snapshot_is_saved_where_nothing_can_be_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[Exception] | None
 ) -> None:
-    def measured(mapped: object) -> None:
+    def measured(samples: object) -> None:
         if error is not None:
             raise error
 
