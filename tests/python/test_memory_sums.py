@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from child import Child, library_path
-from native import compile_library
+from native import compile_library, compile_text
 from specimens import FOLDER, specimen
 from spprof import _engine
 from test_counted_once import foreign_libraries
@@ -55,9 +55,9 @@ def test_another_mallocs_own_count_says_what_is_free(child: Child, name: str, pr
 def test_behind_the_preloaded_profiler_another_malloc_is_asked(child: Child) -> None:
     if "jemalloc" not in FOREIGN:
         pytest.skip("jemalloc is not on this machine")
-    _, half = grown(child, 1000, 100_000, "profiled", LD_PRELOAD=f"{library_path()}:{FOREIGN['jemalloc']}")
+    whole, half = grown(child, 1000, 100_000, "profiled", LD_PRELOAD=f"{library_path()}:{FOREIGN['jemalloc']}")
     assert_explained(half)
-    assert_about(half["malloc_free"], 50_000_000)
+    assert_about(half["malloc_free"] - whole["malloc_free"], whole["native_blocks"] // 2)
 
 
 @pytest.mark.parametrize("profiled", ["plain", "profiled"])
@@ -105,6 +105,12 @@ def test_pools_are_as_python_itself_counts_them(child: Child, state: str, malloc
     assert our_used <= resident
 
 
+def test_arenas_take_nothing_of_the_blocks_above_them(child: Child) -> None:
+    total, grown, unexplained = json.loads(child.run(specimen("memory_sums/beside_arenas")))
+    assert total <= grown <= total + (4 << 20), (total, grown)
+    assert abs(unexplained) < 1 << 20
+
+
 def test_without_pools_there_are_none(child: Child) -> None:
     said = child.run(specimen("memory_sums/pools"), "used", environment={"PYTHONMALLOC": "malloc"})
     assert json.loads(said) is None
@@ -125,6 +131,25 @@ def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc
     library = compile_library(FOLDER / "lookups" / "lookups.c", child.folder / "lookups.so", "-ldl")
     environment = {"LD_PRELOAD": FOREIGN.get(malloc, "")}
     child.run(specimen("memory_sums/forks"), str(library), "200", environment=environment)
+
+
+@pytest.mark.parametrize("preload", [False, True])
+def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: bool) -> None:
+    """The first word of it looks like a block of malloc's."""
+    size = 8 << 20
+    text = f"""
+        static volatile union {{ unsigned long words[2]; char bytes[{size} + 4096]; }} zeros
+            __attribute__((aligned(4096)));
+        void write_to(unsigned long size) {{
+            for (unsigned long at = 0; at < size; at++) zeros.bytes[at] = 1;
+            zeros.words[0] = 0, zeros.words[1] = {size} | 2;
+        }}
+        """
+    library = compile_text(text, child.folder / "zeros.so")
+    grown = json.loads(child.run(specimen("memory_sums/zeroed_data"), str(library), str(size // 2), preload=preload))
+    assert 0 <= grown["files"] - size // 2 <= 64 << 10, grown
+    assert abs(grown["native_blocks"]) < 1 << 20
+    assert abs(grown["unexplained"]) < 512 << 10
 
 
 @pytest.mark.parametrize("preload", [False, True])

@@ -51,6 +51,8 @@ class Region(NamedTuple):
     end: int
     permissions: str
     path: str
+    offset: int
+    """In the file."""
     rss: int
     pss: int
     swap: int
@@ -98,7 +100,8 @@ def _regions(lines: Iterable[str]) -> Iterable[Region]:
 def _region(head: list[str], found: dict[str, int]) -> Region:
     start, _, end = head[0].partition("-")
     path = head[5] if len(head) > 5 else ""
-    return Region(int(start, 16), int(end, 16), head[1], path, *(found.get(name, 0) for name in _FIELDS))
+    sizes = (found.get(name, 0) for name in _FIELDS)
+    return Region(int(start, 16), int(end, 16), head[1], path, int(head[2], 16), *sizes)
 
 
 class _Taken:
@@ -136,8 +139,9 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         return None
     taken = _Taken()
     parts: dict[str, int] = {}
-    parts["profiler"] = _own(taken)
     nameless = list(_joined(one for one in every if one.is_nameless))
+    own_data, data = _data_without_file(every, nameless, taken)
+    parts["profiler"] = _own(taken) + own_data
     pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)])
     if pools is not None:
         _, parts["python_objects"], resident, arenas = pools
@@ -148,7 +152,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     if pools is None and (own := _of_mimalloc(nameless, taken)):
         parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -233,6 +237,52 @@ def _own(taken: _Taken) -> int:
     for start, size, _ in own:
         taken.add(start, start + size)
     return sum(resident for _, _, resident in own)
+
+
+# ---- Data of libraries that begins as zeros (.bss)
+
+_ELF_HEADER = struct.Struct("=4sB27xQ14xHH")
+"""What it begins with, the class (2: 64 bits), where program headers are, their size and count."""
+_PROGRAM_HEADER = struct.Struct("=I4x8xQ8xQQ8x")
+"""Type, address, bytes in the file, bytes in memory."""
+_LOAD = 1
+_READ_AT_ONCE = 4096
+
+
+def _data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, int]], taken: _Taken) -> tuple[int, int]:
+    """Bytes in memory of the profiler's libraries, and of all others: the loader maps it behind their files' data, and
+    the kernel lists it as nameless memory."""
+    own = {os.path.realpath(path) for path in (_engine.library_path(), _engine.__file__)}
+    sums = [0, 0]
+    ends = [end for _, end in nameless]
+    with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
+        for first, second in zip(every, every[1:]):
+            if first.offset or not first.path.startswith("/") or second.path != first.path:
+                continue
+            for start, end in _zeroed(memory.fileno(), first):
+                for at in range(bisect_right(ends, start), len(nameless)):
+                    if nameless[at][0] >= end:
+                        break
+                    for place in taken.left_of(max(start, nameless[at][0]), min(end, nameless[at][1])):
+                        taken.add(*place)
+                        sums[first.path not in own] += _resident(*place)
+    return sums[0], sums[1]
+
+
+def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
+    """Whole pages of an object that the file has no bytes for, by the headers that its first region begins with."""
+    with suppress(OSError, struct.error):
+        head = os.pread(memory, min(_READ_AT_ONCE, first.end - first.start), first.start)
+        magic, width, at, size, count = _ELF_HEADER.unpack_from(head)
+        if magic != b"\x7fELF" or width != 2:
+            return
+        headers = (_PROGRAM_HEADER.unpack_from(head, at + size * number) for number in range(count))
+        loads = [header[1:] for header in headers if header[0] == _LOAD]
+        base = first.start - (loads[0][0] & -_PAGE) if loads else 0
+        for address, in_file, in_memory in loads:
+            start, end = (base + address + length + _PAGE - 1 & -_PAGE for length in (in_file, in_memory))
+            if start < end:
+                yield start, end
 
 
 # ---- Mappings of the program
