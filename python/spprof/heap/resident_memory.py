@@ -134,6 +134,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
     memory, and how much they are rounded up. None: the kernel does not tell."""
     mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
         return None
@@ -164,7 +165,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
-    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
+    _set_rounding_apart(parts, rounding)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
