@@ -85,6 +85,45 @@ def test_blocks_are_explained_whatever_serves_them(child: Child, malloc: str, si
     assert_about(half[free], taken // 2)
 
 
+SETTINGS = [
+    {"MALLOC_ARENA_MAX": "1"},
+    {"MALLOC_PERTURB_": "165"},
+    {"MALLOC_TOP_PAD_": str(64 << 20)},
+    {"MALLOC_MMAP_THRESHOLD_": "4096"},
+    {"MALLOC_MMAP_MAX_": "0"},
+    {"MALLOC_CHECK_": "3", "LD_PRELOAD": "libc_malloc_debug.so.0"},
+    {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"},
+    {"GLIBC_TUNABLES": "glibc.malloc.mxfast=160"},
+    {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=2"},
+]
+
+
+@pytest.mark.parametrize("size", [200, 5000])
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: "-".join(setting.values()))
+def test_blocks_are_explained_whatever_malloc_is_told(child: Child, setting: dict[str, str], size: int) -> None:
+    """Where each of the larger blocks has a mapping of its own, every second one leaves a hole among 20,000 regions."""
+    for malloc in ("malloc", "pymalloc") if size == 200 else ("malloc",):
+        whole, half = grown(child, size, 100_000_000 // size, "profiled", PYTHONMALLOC=malloc, **setting)
+        assert_explained(whole)
+        assert_explained(half)
+        used = "python_objects" if malloc == "pymalloc" else "native_blocks"
+        taken = whole[used] + whole["rounding"]
+        assert taken >= 100_000_000
+        assert_about(half[used] + half["rounding"], taken // 2)
+
+
+def test_pools_are_found_while_every_allocation_is_sampled(child: Child) -> None:
+    program = """
+        import spprof.memprof as memprof
+        kept = [bytes(100) for _ in range(100_000)]
+        memprof.start(0)
+        found = memprof.get_snapshot().resident
+        print(next((part.bytes for part in found.parts if part.name == "python_objects"), 0))
+        """
+    assert int(child.run(program)) >= 100_000 * 144
+
+
 @pytest.mark.parametrize("profiled", ["plain", "profiled"])
 @pytest.mark.parametrize("malloc", MIMALLOCS)
 def test_pythons_mimalloc_counts_as_in_use(child: Child, malloc: str, profiled: str) -> None:
