@@ -150,8 +150,8 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
     parts["mapped"] = _mapped(mapped, taken)
-    if pools is None and (own := _of_mimalloc(nameless, taken)):
-        parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
+    if pools is None and _are_from_mimalloc(every):
+        parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
     parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
@@ -370,6 +370,13 @@ def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: in
     there = sum(_resident(*place) for one in nameless for place in taken.left_of(*one))
     free = min(free, there)
     return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
+
+
+def _are_from_mimalloc(some: object) -> bool:
+    """Whether Python's objects, some of which is one, are from its own mimalloc (PYTHONMALLOC=mimalloc): they are not from
+    malloc, which may be another mimalloc."""
+    said = _engine.malloc_said()
+    return id(some) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
