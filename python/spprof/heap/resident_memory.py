@@ -372,11 +372,11 @@ def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: in
     return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
 
 
-def _are_from_mimalloc(some: object) -> bool:
-    """Whether Python's objects, some of which is one, are from its own mimalloc (PYTHONMALLOC=mimalloc): they are not from
-    malloc, which may be another mimalloc."""
+def _are_from_mimalloc(one: object) -> bool:
+    """Whether Python's objects, of which this is one, are its own mimalloc's (PYTHONMALLOC=mimalloc) and not malloc's,
+    which may be another mimalloc."""
     said = _engine.malloc_said()
-    return id(some) in _MIMALLOC and (said is None or said[0] != "mimalloc")
+    return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
