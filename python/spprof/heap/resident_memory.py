@@ -57,6 +57,8 @@ class Region(NamedTuple):
     pss: int
     swap: int
     lazy_free: int
+    huge_private: int = 0
+    huge_shared: int = 0
 
     @property
     def is_nameless(self) -> bool:
@@ -79,7 +81,7 @@ def regions() -> list[Region]:
     return list(_regions(_lines_of("/proc/self/smaps")))
 
 
-_FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
 
 
 def _regions(lines: Iterable[str]) -> Iterable[Region]:
@@ -149,11 +151,12 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["pymalloc_free"] = resident - parts["python_objects"]
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
-    parts["mapped"] = _mapped(mapped, taken)
+    ranges = _in_rss(mapped.ranges if mapped else (), every)
+    parts["mapped"] = _mapped(ranges, taken)
     if pools is None and _are_from_mimalloc(every):
         parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -289,10 +292,16 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 # ---- Mappings of the program
 
 
-def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
+def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
+    """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    huge = [one for one in every if one.huge_private or one.huge_shared]
+    return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
+
+
+def _mapped(ranges: Iterable[Range], taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         total += _in_memory(one) / one.probability
         taken.add(one.address, one.address + one.size)
     return round(total)
@@ -302,11 +311,11 @@ def _in_memory(one: Range) -> int:
     return 0 if one.resident == NOT_KNOWN else one.resident
 
 
-def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
+def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
             total += _in_memory(one)
