@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.mapped import Range
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
