@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -136,6 +137,19 @@ def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
     found = list(resident_memory._regions(lines))
     assert [one.is_nameless for one in found] == [True, True, False, False]
     assert {(one.rss, one.pss, one.swap, one.lazy_free) for one in found} == {(1024 << 10, 512 << 10, 4 << 10, 8 << 10)}
+
+
+def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
+    """The kernel counts them in no RSS, and lists them as a file's."""
+    lines = [
+        "7f0000000000-7f0000400000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
+        *("Rss: 0 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 4096 kB"),
+        "7f0000400000-7f0000800000 rw-p 00000000 00:00 0   ",
+        *("Rss: 4096 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 0 kB"),
+    ]
+    every = list(resident_memory._regions(lines))
+    at = [SimpleNamespace(address=one.start) for one in every]
+    assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
 
 
 @pytest.mark.parametrize("error", [MemoryError, None])

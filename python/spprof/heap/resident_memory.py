@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.mapped import Range
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
@@ -57,6 +57,8 @@ class Region(NamedTuple):
     pss: int
     swap: int
     lazy_free: int
+    huge_private: int = 0
+    huge_shared: int = 0
 
     @property
     def is_nameless(self) -> bool:
@@ -79,10 +81,10 @@ def regions() -> list[Region]:
     return list(_regions(_lines_of("/proc/self/smaps")))
 
 
-_FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
 
 
-def _regions(lines: list[str]) -> Iterable[Region]:
+def _regions(lines: Iterable[str]) -> Iterable[Region]:
     head: list[str] = []
     found: dict[str, int] = {}
     for line in lines:
@@ -134,6 +136,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
     memory, and how much they are rounded up. None: the kernel does not tell."""
     mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
         return None
@@ -149,11 +152,12 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
     frames = _frames(taken)
-    parts["mapped"] = _mapped(mapped, taken)
-    if pools is None and (own := _of_mimalloc(nameless, taken)):
-        parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
+    ranges = _in_rss(mapped.ranges if mapped else (), every)
+    parts["mapped"] = _mapped(ranges, taken)
+    if pools is None and _are_from_mimalloc(every):
+        parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken) + frames
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -165,7 +169,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
-    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
+    _set_rounding_apart(parts, rounding)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
@@ -289,10 +293,16 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 # ---- Mappings of the program
 
 
-def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
+def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
+    """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    huge = [one for one in every if one.huge_private or one.huge_shared]
+    return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
+
+
+def _mapped(ranges: Iterable[Range], taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         total += _in_memory(one) / one.probability
         taken.add(one.address, one.address + one.size)
     return round(total)
@@ -302,11 +312,11 @@ def _in_memory(one: Range) -> int:
     return 0 if one.resident == NOT_KNOWN else one.resident
 
 
-def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
+def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
             total += _in_memory(one)
@@ -382,6 +392,13 @@ def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: in
     return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
 
 
+def _are_from_mimalloc(one: object) -> bool:
+    """Whether Python's objects, of which this is one, are its own mimalloc's (PYTHONMALLOC=mimalloc) and not malloc's,
+    which may be another mimalloc."""
+    said = _engine.malloc_said()
+    return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
+
+
 def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
     """All of its memory that nobody has yet, in use and free: it does not tell which is which."""
     places = [place for one in nameless if one[0] in _MIMALLOC for place in taken.left_of(*one)]
@@ -435,8 +452,9 @@ def _number(path: str) -> int | None:
     return whole_number("".join(_lines_of(path)))
 
 
-def _lines_of(path: str) -> list[str]:
-    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
+def _lines_of(path: str) -> Iterable[str]:
+    """Of a file of the kernel's; none where it cannot be read. One at a time: all of them together would be memory that
+    the list itself does not have. No codec is looked up: that may need an import."""
     with suppress(OSError), open(path, "rb") as file:
-        return file.read().decode("utf-8", "surrogateescape").split("\n")
-    return []
+        for line in file:
+            yield line.decode("utf-8", "surrogateescape").rstrip("\n")
