@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "other_malloc.h"
 #include "spprof.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -42,6 +43,7 @@ static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
     uintptr_t page = at & ~(PAGE - 1);
     if (page != reader->page) {
         reader->page = 0;
+        sp_thread_rest();
         if (!sp_memory_copy(reader->bytes, page, PAGE)) return false;
         reader->page = page;
     }
@@ -63,6 +65,7 @@ static uint64_t resident_in(uintptr_t start, uintptr_t end) {
     uint64_t count = 0;
     for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
         size_t size = end - window > WINDOW * PAGE ? WINDOW * PAGE : end - window;
+        sp_thread_rest();
         if (mincore((void *)window, size, pages) != 0) continue;
         for (size_t i = 0; i < (size + PAGE - 1) / PAGE; i++) count += pages[i] & 1;
     }
@@ -225,6 +228,7 @@ static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t 
         if (at < window->start || at >= window->end) {
             window->start = at;
             window->end = end - at > WINDOW * PAGE ? at + WINDOW * PAGE : end;
+            sp_thread_rest();
             if (mincore((void *)at, window->end - at, window->pages) != 0) return end; /* it has gone */
         }
         if (window->pages[(at - window->start) / PAGE] & 1) return at;
@@ -236,6 +240,7 @@ static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t 
 static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
     heap_info info;
     chunk chunk;
+    sp_thread_rest();
     if (!sp_memory_copy(&info, at, sizeof info)) return at + PAGE;
     memcpy(&chunk, &info, sizeof chunk);
     if (at % HEAP_MAX == 0 && is_heap_info(at, end, &info)) {

@@ -48,7 +48,8 @@ class Region(NamedTuple):
     permissions: str
     path: str
     rss: int
-    pss: int
+    pss: int | None
+    """None: not asked for."""
     swap: int
     lazy_free: int
 
@@ -68,11 +69,24 @@ class Region(NamedTuple):
         return self.path or f"anonymous, {self.permissions}"
 
 
+_SUMMED_MAX = 128 << 20
+"""For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
+they are asked for where no region has more than this in memory."""
+
+
 def regions() -> list[Region]:
-    """The kernel's list, by address; empty where it cannot be read."""
-    with suppress(OSError), open("/proc/self/smaps", "rb") as file:
-        return list(_regions(file.read().decode("utf-8", "surrogateescape").split("\n")))
-    return []
+    """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
+    found = _listed(False)
+    large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
+    if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        return _listed(True)
+    sizes = _engine.resident_of([(one.start, one.end) for one in found])
+    return [one._replace(rss=size, pss=None) for one, size in zip(found, sizes)]
+
+
+def _listed(measured: bool) -> list[Region]:
+    text = _engine.list_text(measured) or b""
+    return list(_regions(text.decode("utf-8", "surrogateescape").split("\n")))
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
@@ -163,7 +177,7 @@ def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | No
     used, limit = _cgroup()
     found = ResidentMemory(
         rss,
-        sum(one.pss for one in every),
+        None if any(one.pss is None for one in every) else sum(one.pss for one in every),
         sum(one.swap for one in every),
         used,
         limit,
@@ -281,7 +295,7 @@ def _anchor_in(region: Region) -> int | None:
 
 
 def _resident(start: int, end: int) -> int:
-    return _engine.resident_bytes(start, end - start)
+    return _engine.resident_of([(start, end)])[0]
 
 
 # ---- Another malloc than libc's

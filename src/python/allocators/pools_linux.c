@@ -1,5 +1,7 @@
 #include "pools.h"
 
+#include "spprof.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -61,6 +63,7 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
     struct iovec remote[BATCH];
     struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
     for (size_t i = 0; i < count; i++) remote[i] = (struct iovec){(void *)at[i], sizeof *headers};
+    spprof_rest();
     ssize_t got = process_vm_readv(getpid(), &local, 1, remote, count, 0);
     return got < 0 ? 0 : (size_t)got / sizeof *headers;
 }
@@ -70,6 +73,7 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
 static uint64_t resident_of(uintptr_t start, uintptr_t end) {
     unsigned char pages[1024 * 1024 / PAGE + 1];
     uint64_t bytes = 0;
+    spprof_rest();
     if ((end - start) / PAGE > sizeof pages || mincore((void *)start, end - start, pages) != 0) return 0;
     for (size_t i = 0; i < (end - start) / PAGE; i++) bytes += pages[i] & 1 ? PAGE : 0;
     return bytes;
@@ -121,6 +125,7 @@ static void add_range(sums *sums, uintptr_t start, uintptr_t end) {
     size_t count = 0, step = sums->layout.pool_bytes;
     for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
         uintptr_t window_end = end - window > WINDOW * PAGE ? window + WINDOW * PAGE : end;
+        spprof_rest();
         if (mincore((void *)window, window_end - window, pages) != 0) continue; /* it has gone */
         for (uintptr_t pool = (window + step - 1) / step * step; pool < window_end; pool += step) {
             if (!(pages[(pool - window) / PAGE] & 1)) continue;
