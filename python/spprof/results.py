@@ -89,7 +89,9 @@ class ResidentPart(NamedTuple):
 
     name: str
     """``python_objects``: small blocks of Python's (pymalloc) that are in use. ``native_blocks``: blocks of malloc that
-    are in use, Python's larger ones among them, with malloc's rounding and headers. ``mapped``: what the program mapped
+    are in use, Python's larger ones among them. ``rounding``: what those blocks take beyond what was asked for,
+    estimated of those that were allocated since the profiler's start; part of the two where malloc is not
+    glibc's. ``mapped``: what the program mapped
     itself. ``malloc_free``, ``pymalloc_free``: free and kept by malloc and by Python's pools. ``thread_stacks``.
     ``files``: code and data of files, as far as they are in the process's memory. ``profiler``: the engine's own."""
     bytes: int
@@ -110,6 +112,7 @@ class UnclaimedMemory(NamedTuple):
 PART_TEXTS = {
     "python_objects": "Python's small blocks in use (pymalloc)",
     "native_blocks": "malloc's blocks in use, Python's larger ones among them",
+    "rounding": "more than these blocks asked for: rounding and headers, by samples",
     "mapped": "mapped by the program: mmap, shared memory, libraries' own allocators",
     "malloc_free": "free, kept by malloc",
     "pymalloc_free": "free, kept in Python's pools (pymalloc)",
@@ -129,8 +132,9 @@ class ResidentMemory:
 
     rss_bytes: int
     """VmRSS: the pages that are mapped in the process and in memory."""
-    pss_bytes: int
-    """The same, with each page that several processes share divided among them."""
+    pss_bytes: int | None
+    """The same, with each page that several processes share divided among them. None, too, where a region has more than
+    256 MiB in memory: asking would hold up threads that map memory."""
     swap_bytes: int
     cgroup_bytes: int | None
     """What the process's control group uses, of all its processes and with the cache of files."""
@@ -141,8 +145,8 @@ class ResidentMemory:
     """``rss_bytes`` less all parts; below 0 where parts count pages that are not in memory."""
     returnable_bytes: int = 0
     """What ``spprof.memprof.trim()`` would give back: whole pages that malloc keeps free."""
-    lazy_free_bytes: int = 0
-    """Given up with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages."""
+    lazy_free_bytes: int | None = 0
+    """Given up with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages. None as ``pss_bytes``."""
     anonymous_bytes: int = 0
     """What of ``rss_bytes`` is of no file."""
     threads: int = 0
@@ -184,7 +188,10 @@ class ResidentMemory:
 
     def headline(self) -> str:
         """The whole in one line."""
-        told = [f"PSS {human_bytes(self.pss_bytes)}", f"swap {human_bytes(self.swap_bytes)}"]
+        told = [
+            f"PSS {'not asked for' if self.pss_bytes is None else human_bytes(self.pss_bytes)}",
+            f"swap {human_bytes(self.swap_bytes)}",
+        ]
         if self.cgroup_bytes is not None:
             limit = self.cgroup_limit_bytes
             of = "no limit" if limit is None else f"limit {human_bytes(limit)}"

@@ -32,6 +32,10 @@ bool spprof_measure_resident(spprof_extent *extents, size_t count) {
     return known;
 }
 
+void spprof_find_present(uint64_t start, size_t count, unsigned char *is_present) {
+    sp_memory_find_present((uintptr_t)start, count, is_present);
+}
+
 static int by_start(const void *one, const void *other) {
     uint64_t first = ((const spprof_extent *)one)->start, second = ((const spprof_extent *)other)->start;
     return first < second ? -1 : first > second;

@@ -32,7 +32,8 @@ static _Atomic bool is_glibc;
 
 void sp_other_malloc_learn(const sp_elf_object *object) {
     bool is_libc = sp_elf_object_is_libc(object);
-    atomic_store(&is_glibc, strcmp(object->soname, "libc.so.6") == 0);
+    bool is_debugging = strcmp(object->soname, "libc_malloc_debug.so.0") == 0; /* glibc's malloc, with checks */
+    atomic_store(&is_glibc, is_debugging || strcmp(object->soname, "libc.so.6") == 0);
     for (int i = 0; i < FUNCTIONS; i++)
         atomic_store(&functions[i], is_libc ? 0 : sp_elf_object_find_function(object, names[i]));
 }

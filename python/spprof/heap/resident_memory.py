@@ -13,20 +13,24 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from bisect import bisect_right
 
 from spprof import _engine
 from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
 from spprof.results import ResidentMemory, UnclaimedMemory
+from spprof.symbolize import thread_names
+from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.rounding import Rounding
+    from spprof.heap.samples import HeapSamples
 
 _PAGE = 4096
 _STACK_TAIL = 4096
@@ -47,11 +51,13 @@ class Region(NamedTuple):
     end: int
     permissions: str
     path: str
+    offset: int
+    """In the file."""
     rss: int
     pss: int | None
     """None: not asked for."""
     swap: int
-    lazy_free: int
+    lazy_free: int | None
 
     @property
     def is_nameless(self) -> bool:
@@ -69,7 +75,7 @@ class Region(NamedTuple):
         return self.path or f"anonymous, {self.permissions}"
 
 
-_SUMMED_MAX = 128 << 20
+_SUMMED_MAX = 256 << 20
 """For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
 they are asked for where no region has more than this in memory."""
 
@@ -81,7 +87,7 @@ def regions() -> list[Region]:
     if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
-    return [one._replace(rss=size, pss=None) for one, size in zip(found, sizes)]
+    return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
 
 
 def _listed(measured: bool) -> list[Region]:
@@ -92,7 +98,7 @@ def _listed(measured: bool) -> list[Region]:
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
 
 
-def _regions(lines: list[str]) -> Iterable[Region]:
+def _regions(lines: Iterable[str]) -> Iterable[Region]:
     head: list[str] = []
     found: dict[str, int] = {}
     for line in lines:
@@ -110,7 +116,8 @@ def _regions(lines: list[str]) -> Iterable[Region]:
 def _region(head: list[str], found: dict[str, int]) -> Region:
     start, _, end = head[0].partition("-")
     path = head[5] if len(head) > 5 else ""
-    return Region(int(start, 16), int(end, 16), head[1], path, *(found.get(name, 0) for name in _FIELDS))
+    sizes = (found.get(name, 0) for name in _FIELDS)
+    return Region(int(start, 16), int(end, 16), head[1], path, int(head[2], 16), *sizes)
 
 
 class _Taken:
@@ -139,16 +146,19 @@ class _Taken:
             yield start, end
 
 
-def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | None:
-    """What is in memory now. ``mapped``: the mappings of the program. ``absent``: bytes of blocks that are not in
-    memory. None: the kernel does not tell."""
+def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
+    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
+    memory, and how much they are rounded up. None: the kernel does not tell."""
+    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
         return None
     taken = _Taken()
     parts: dict[str, int] = {}
-    parts["profiler"] = _own(taken)
     nameless = list(_joined(one for one in every if one.is_nameless))
+    own_data, data = _data_without_file(every, nameless, taken)
+    parts["profiler"] = _own(taken) + own_data
     pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)])
     if pools is not None:
         _, parts["python_objects"], resident, arenas = pools
@@ -159,7 +169,7 @@ def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | No
     if pools is None and (own := _of_mimalloc(nameless, taken)):
         parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -171,25 +181,45 @@ def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | No
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
+    _set_rounding_apart(parts, rounding)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
     used, limit = _cgroup()
     found = ResidentMemory(
         rss,
-        None if any(one.pss is None for one in every) else sum(one.pss for one in every),
-        sum(one.swap for one in every),
+        _sum_of(one.pss for one in every),
+        numbers.get("VmSwap", 0) or sum(one.swap for one in every),
         used,
         limit,
         parts_of(parts, sums["returnable"] if sums else 0, sums["heaps"] if sums else 0),
         unexplained,
         sums["returnable"] if sums else 0,
-        sum(one.lazy_free for one in every),
+        _sum_of(one.lazy_free for one in every),
         numbers.get("RssAnon") or sum(one.rss for one in every if not one.path.startswith("/")),
         numbers.get("Threads", 0),
         sums["heaps"] if sums else 0,
     )
     return found if found.is_explained else replace(found, unclaimed=_unclaimed(every, nameless, taken))
+
+
+def _sum_of(sizes: Iterable[int | None]) -> int | None:
+    """None: not all are known."""
+    known = list(sizes)
+    return None if None in known else sum(size for size in known if size is not None)
+
+
+def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
+    """Samples estimate it; the sum of the parts stays as the allocators tell it."""
+    if rounding is None:
+        return
+    beyond = {"native_blocks": rounding.malloc}
+    if "python_objects" in parts:
+        beyond["python_objects"] = rounding.pools
+    for name, size in beyond.items():
+        apart = min(round(size), parts[name])
+        parts[name] -= apart
+        parts["rounding"] = parts.get("rounding", 0) + apart
 
 
 def _unclaimed(
@@ -232,6 +262,52 @@ def _own(taken: _Taken) -> int:
     return sum(resident for _, _, resident in own)
 
 
+# ---- Data of libraries that begins as zeros (.bss)
+
+_ELF_HEADER = struct.Struct("=4sB27xQ14xHH")
+"""What it begins with, the class (2: 64 bits), where program headers are, their size and count."""
+_PROGRAM_HEADER = struct.Struct("=I4x8xQ8xQQ8x")
+"""Type, address, bytes in the file, bytes in memory."""
+_LOAD = 1
+_READ_AT_ONCE = 4096
+
+
+def _data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, int]], taken: _Taken) -> tuple[int, int]:
+    """Bytes in memory of the profiler's libraries, and of all others: the loader maps it behind their files' data, and
+    the kernel lists it as nameless memory."""
+    own = {os.path.realpath(path) for path in (_engine.library_path(), _engine.__file__)}
+    sums = [0, 0]
+    ends = [end for _, end in nameless]
+    with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
+        for first, second in zip(every, every[1:]):
+            if first.offset or not first.path.startswith("/") or second.path != first.path:
+                continue
+            for start, end in _zeroed(memory.fileno(), first):
+                for at in range(bisect_right(ends, start), len(nameless)):
+                    if nameless[at][0] >= end:
+                        break
+                    for place in taken.left_of(max(start, nameless[at][0]), min(end, nameless[at][1])):
+                        taken.add(*place)
+                        sums[first.path not in own] += _resident(*place)
+    return sums[0], sums[1]
+
+
+def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
+    """Whole pages of an object that the file has no bytes for, by the headers that its first region begins with."""
+    with suppress(OSError, struct.error):
+        head = os.pread(memory, min(_READ_AT_ONCE, first.end - first.start), first.start)
+        magic, width, at, size, count = _ELF_HEADER.unpack_from(head)
+        if magic != b"\x7fELF" or width != 2:
+            return
+        headers = (_PROGRAM_HEADER.unpack_from(head, at + size * number) for number in range(count))
+        loads = [header[1:] for header in headers if header[0] == _LOAD]
+        base = first.start - (loads[0][0] & -_PAGE) if loads else 0
+        for address, in_file, in_memory in loads:
+            start, end = (base + address + length + _PAGE - 1 & -_PAGE for length in (in_file, in_memory))
+            if start < end:
+                yield start, end
+
+
 # ---- Mappings of the program
 
 
@@ -266,7 +342,7 @@ def _stacks(every: Sequence[Region], taken: _Taken) -> int:
     """Bytes in memory of the stacks of all threads but the first: nameless regions above a guard, with the thread's own
     address in them."""
     total = 0
-    anchors = sorted(sys._current_frames())
+    anchors = thread_names.addresses()
     for before, one in zip(every, every[1:]):
         is_guarded = before.permissions.startswith("---p") and before.end == one.start and not before.path
         if not (is_guarded and one.is_nameless and before.end - before.start <= _GUARD_MAX):
@@ -342,33 +418,38 @@ def trim() -> int:
 def _status() -> dict[str, int]:
     """What the kernel tells of the process in numbers: sizes in bytes; nothing where it cannot be read."""
     found: dict[str, int] = {}
-    with suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            key, _, value = line.partition(":")
-            if key in _NUMBERS:
-                found[key] = int(value.split()[0]) * (1024 if value.rstrip().endswith("kB") else 1)
+    for line in _lines_of("/proc/self/status"):
+        key, _, value = line.partition(":")
+        if key in _NUMBERS:
+            found[key] = int(value.split()[0]) * (1024 if value.endswith("kB") else 1)
     return found
 
 
-_NUMBERS = ("VmRSS", "RssAnon", "Threads")
+_NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
 
 
 def _cgroup() -> tuple[int | None, int | None]:
     """What the control group uses, and its limit, in bytes; None where there is none, or it is not known."""
-    with suppress(OSError), open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            number, controllers, path = line.rstrip("\n").split(":", 2)
-            if number == "0":
-                folder = "/sys/fs/cgroup" + path
-                return _number(f"{folder}/memory.current"), _number(f"{folder}/memory.max")
-            if "memory" in controllers.split(","):
-                folder = "/sys/fs/cgroup/memory" + path
-                limit = _number(f"{folder}/memory.limit_in_bytes")
-                return _number(f"{folder}/memory.usage_in_bytes"), None if limit and limit > 1 << 60 else limit
+    for line in _lines_of("/proc/self/cgroup"):
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0":
+            folder = "/sys/fs/cgroup" + path
+            return _number(f"{folder}/memory.current"), _number(f"{folder}/memory.max")
+        if "memory" in controllers.split(","):
+            folder = "/sys/fs/cgroup/memory" + path
+            limit = _number(f"{folder}/memory.limit_in_bytes")
+            return _number(f"{folder}/memory.usage_in_bytes"), None if limit and limit > 1 << 60 else limit
     return None, None
 
 
 def _number(path: str) -> int | None:
-    with suppress(OSError, ValueError), open(path, encoding="ascii") as file:
-        return int(file.read())
-    return None
+    return whole_number("".join(_lines_of(path)))
+
+
+def _lines_of(path: str) -> Iterable[str]:
+    """Of a file of the kernel's; none where it cannot be read. One at a time: all of them together would be memory that
+    the list itself does not have. No codec is looked up: that may need an import."""
+    with suppress(OSError), open(path, "rb") as file:
+        for line in file:
+            yield line.decode("utf-8", "surrogateescape").rstrip("\n")

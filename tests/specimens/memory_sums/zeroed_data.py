@@ -1,0 +1,25 @@
+"""A library with large data that its file has no bytes of: prints by how much each part has grown when some of it was
+written to, and what nothing explains.
+
+arguments: the library; how many bytes of it are written to
+"""
+
+import ctypes
+import json
+import sys
+
+from spprof.heap import resident_memory
+
+
+def parts():
+    found = resident_memory.measure(None)
+    return {**{part.name: part.bytes for part in found.parts}, "unexplained": found.unexplained_bytes}
+
+
+library = ctypes.CDLL(sys.argv[1])
+parts()
+before = parts()
+library.write_to(int(sys.argv[2]))
+after = parts()
+grown = {name: size - before[name] for name, size in after.items()}
+print(json.dumps({**grown, "unexplained": after["unexplained"]}))
