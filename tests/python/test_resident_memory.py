@@ -152,6 +152,42 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
     assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
 
 
+@pytest.mark.parametrize("size", [256 * MIB, 256 * MIB + 4096])
+def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """The kernel holds a lock while it adds up the pages of a region."""
+    lines = ["10000000-11000000 r--p 00000000 08:01 7   /bin/a", "700000000000-7fff00000000 rw-p 00000000 00:00 0"]
+    sizes = {0x10000000: MIB, 0x700000000000: size}
+    asked = []
+
+    def list_text(measured: bool) -> bytes:
+        asked.append(measured)
+        sums = ["\nRss: 1 kB\nPss: 1 kB\nLazyFree: 0 kB"] * 2 if measured else ["", ""]
+        return "".join(line + rest + "\n" for line, rest in zip(lines, sums)).encode()
+
+    monkeypatch.setattr(resident_memory._engine, "list_text", list_text)
+    monkeypatch.setattr(resident_memory._engine, "resident_of", lambda ranges: [sizes[start] for start, _ in ranges])
+    found = resident_memory.regions()
+    assert [one.start for one in found] == list(sizes)
+    if size <= 256 * MIB:
+        assert asked == [False, True]
+        assert [(one.rss, one.pss) for one in found] == [(1024, 1024)] * 2
+    else:
+        assert asked == [False]
+        assert [(one.rss, one.pss, one.lazy_free) for one in found] == [(MIB, None, None), (size, None, None)]
+
+
+def test_what_was_not_asked_for_is_not_told() -> None:
+    large = memory_of({"native_blocks": 300 * MIB}, rss=310 * MIB, pss_bytes=None, lazy_free_bytes=None)
+    assert "; PSS not asked for; " in str(large)
+    known = residency_of(profile_with(large))
+    assert known is not None
+    assert known.memory == large
+    both = summed([Residency(SOME), known])
+    assert both is not None
+    assert (both.memory.pss_bytes, both.memory.lazy_free_bytes) == (None, None)
+    assert both.memory.rss_bytes == 630 * MIB
+
+
 @pytest.mark.parametrize("error", [MemoryError, None])
 def test_a_snapshot_is_saved_where_nothing_can_be_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[Exception] | None
