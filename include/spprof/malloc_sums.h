@@ -44,6 +44,10 @@ SPPROF_API bool spprof_malloc_is_glibc(void);
 #define SPPROF_OWN_EXTENTS 1024
 SPPROF_API size_t spprof_own_extents(spprof_extent *extents, size_t capacity);
 
+/* The chunks of blocks of glibc's malloc: `chunks[i]`, bytes with the header, of the block at `addresses[i]`; 0 where
+ * it cannot be read. Blocks that were freed meanwhile have the size of what is there now. */
+SPPROF_API void spprof_chunk_sizes(const uint64_t *addresses, size_t count, uint64_t *chunks);
+
 /* As malloc_trim(0), where malloc is glibc's; else as its own function for it does. */
 SPPROF_API void spprof_trim_malloc(void);
 

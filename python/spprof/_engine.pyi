@@ -309,6 +309,10 @@ def family_records() -> tuple[list[tuple[int, int, int, bytes]], int]:
 def malloc_sums(places: list[tuple[int, int, bool]]) -> MallocSums | None:
     """What malloc keeps within ``places`` (start, size, whether it is the kernel's heap). None: it is not glibc's."""
 
+def chunk_sizes(addresses: bytes) -> bytes | None:
+    """For each address ("Q") of a block of malloc's the bytes of its chunk, header and rounding included, 0 where it
+    cannot be read. None: malloc is not glibc's."""
+
 def malloc_said() -> tuple[str, int, int, int] | None:
     """Which malloc it is where it is not libc's ("jemalloc", "tcmalloc", "mimalloc"), and in bytes what is in use, what
     is free in memory, and what it holds for itself: zeros of mimalloc, which does not tell. None: no such malloc."""

@@ -41,7 +41,7 @@ ROOMS = {
     "residency sample_weights shortages site_table sites",
     "cpu_time": "block decorator functions profile samples text to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
-    "heap": "compare estimates mapped mapped_sites peak pools resident_memory samples snapshot text to_pprof "
+    "heap": "compare estimates mapped mapped_sites peak pools resident_memory rounding samples snapshot text to_pprof "
     "unwind_quality",
     "pprof": "encode fields file locations mappings merge pools processes profile resident shortages wire",
     "report": "build encode facts leading model notebook page places sources threads",

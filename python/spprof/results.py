@@ -89,7 +89,9 @@ class ResidentPart(NamedTuple):
 
     name: str
     """``python_objects``: small blocks of Python's (pymalloc) that are in use. ``native_blocks``: blocks of malloc that
-    are in use, Python's larger ones among them, with malloc's rounding and headers. ``mapped``: what the program mapped
+    are in use, Python's larger ones among them. ``rounding``: what those blocks take beyond what was asked for,
+    estimated of those that were allocated since the profiler's start; part of the two where malloc is not
+    glibc's. ``mapped``: what the program mapped
     itself. ``malloc_free``, ``pymalloc_free``: free and kept by malloc and by Python's pools. ``thread_stacks``.
     ``files``: code and data of files, as far as they are in the process's memory. ``profiler``: the engine's own."""
     bytes: int
@@ -110,6 +112,7 @@ class UnclaimedMemory(NamedTuple):
 PART_TEXTS = {
     "python_objects": "Python's small blocks in use (pymalloc)",
     "native_blocks": "malloc's blocks in use, Python's larger ones among them",
+    "rounding": "more than these blocks asked for: rounding and headers, by samples",
     "mapped": "mapped by the program: mmap, shared memory, libraries' own allocators",
     "malloc_free": "free, kept by malloc",
     "pymalloc_free": "free, kept in Python's pools (pymalloc)",

@@ -285,6 +285,14 @@ void spprof_trim_malloc(void) {
         sp_trim_other_malloc();
 }
 
+void spprof_chunk_sizes(const uint64_t *addresses, size_t count, uint64_t *chunks) {
+    int saved_errno = errno;
+    chunk chunk;
+    for (size_t i = 0; i < count; i++)
+        chunks[i] = sp_memory_copy(&chunk, addresses[i] - HEADER, sizeof chunk) ? size_of(&chunk) : 0;
+    errno = saved_errno;
+}
+
 void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums) {
     int saved_errno = errno;
     search search = {.sums = sums};

@@ -13,20 +13,24 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from bisect import bisect_right
 
 from spprof import _engine
 from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
 from spprof.results import ResidentMemory, UnclaimedMemory
+from spprof.symbolize import thread_names
+from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.rounding import Rounding
+    from spprof.heap.samples import HeapSamples
 
 _PAGE = 4096
 _STACK_TAIL = 4096
@@ -72,9 +76,7 @@ class Region(NamedTuple):
 
 def regions() -> list[Region]:
     """The kernel's list, by address; empty where it cannot be read."""
-    with suppress(OSError), open("/proc/self/smaps", "rb") as file:
-        return list(_regions(file.read().decode("utf-8", "surrogateescape").split("\n")))
-    return []
+    return list(_regions(_lines_of("/proc/self/smaps")))
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
@@ -128,9 +130,10 @@ class _Taken:
             yield start, end
 
 
-def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | None:
-    """What is in memory now. ``mapped``: the mappings of the program. ``absent``: bytes of blocks that are not in
-    memory. None: the kernel does not tell."""
+def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
+    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
+    memory, and how much they are rounded up. None: the kernel does not tell."""
+    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
     every = regions()
     if not every:
         return None
@@ -162,6 +165,7 @@ def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | No
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
+    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
@@ -181,6 +185,19 @@ def measure(mapped: MappedMemory | None, absent: int = 0) -> ResidentMemory | No
         sums["heaps"] if sums else 0,
     )
     return found if found.is_explained else replace(found, unclaimed=_unclaimed(every, nameless, taken))
+
+
+def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
+    """Samples estimate it; the sum of the parts stays as the allocators tell it."""
+    if rounding is None:
+        return
+    beyond = {"native_blocks": rounding.malloc}
+    if "python_objects" in parts:
+        beyond["python_objects"] = rounding.pools
+    for name, size in beyond.items():
+        apart = min(round(size), parts[name])
+        parts[name] -= apart
+        parts["rounding"] = parts.get("rounding", 0) + apart
 
 
 def _unclaimed(
@@ -303,7 +320,7 @@ def _stacks(every: Sequence[Region], taken: _Taken) -> int:
     """Bytes in memory of the stacks of all threads but the first: nameless regions above a guard, with the thread's own
     address in them."""
     total = 0
-    anchors = sorted(sys._current_frames())
+    anchors = thread_names.addresses()
     for before, one in zip(every, every[1:]):
         is_guarded = before.permissions.startswith("---p") and before.end == one.start and not before.path
         if not (is_guarded and one.is_nameless and before.end - before.start <= _GUARD_MAX):
@@ -389,11 +406,10 @@ def trim() -> int:
 def _status() -> dict[str, int]:
     """What the kernel tells of the process in numbers: sizes in bytes; nothing where it cannot be read."""
     found: dict[str, int] = {}
-    with suppress(OSError, ValueError), open("/proc/self/status", encoding="ascii", errors="replace") as file:
-        for line in file:
-            key, _, value = line.partition(":")
-            if key in _NUMBERS:
-                found[key] = int(value.split()[0]) * (1024 if value.rstrip().endswith("kB") else 1)
+    for line in _lines_of("/proc/self/status"):
+        key, _, value = line.partition(":")
+        if key in _NUMBERS:
+            found[key] = int(value.split()[0]) * (1024 if value.endswith("kB") else 1)
     return found
 
 
@@ -402,20 +418,25 @@ _NUMBERS = ("VmRSS", "RssAnon", "Threads")
 
 def _cgroup() -> tuple[int | None, int | None]:
     """What the control group uses, and its limit, in bytes; None where there is none, or it is not known."""
-    with suppress(OSError), open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            number, controllers, path = line.rstrip("\n").split(":", 2)
-            if number == "0":
-                folder = "/sys/fs/cgroup" + path
-                return _number(f"{folder}/memory.current"), _number(f"{folder}/memory.max")
-            if "memory" in controllers.split(","):
-                folder = "/sys/fs/cgroup/memory" + path
-                limit = _number(f"{folder}/memory.limit_in_bytes")
-                return _number(f"{folder}/memory.usage_in_bytes"), None if limit and limit > 1 << 60 else limit
+    for line in _lines_of("/proc/self/cgroup"):
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0":
+            folder = "/sys/fs/cgroup" + path
+            return _number(f"{folder}/memory.current"), _number(f"{folder}/memory.max")
+        if "memory" in controllers.split(","):
+            folder = "/sys/fs/cgroup/memory" + path
+            limit = _number(f"{folder}/memory.limit_in_bytes")
+            return _number(f"{folder}/memory.usage_in_bytes"), None if limit and limit > 1 << 60 else limit
     return None, None
 
 
 def _number(path: str) -> int | None:
-    with suppress(OSError, ValueError), open(path, encoding="ascii") as file:
-        return int(file.read())
-    return None
+    return whole_number("".join(_lines_of(path)))
+
+
+def _lines_of(path: str) -> list[str]:
+    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read().decode("utf-8", "surrogateescape").split("\n")
+    return []

@@ -126,7 +126,7 @@ class HeapSnapshot(HeapSamples):
 
     @cached_property
     def _resident(self) -> ResidentMemory | None:
-        return with_reserve(resident_memory.measure, self.mapped, self.absent_bytes)
+        return with_reserve(resident_memory.measure, self)
 
     def _resident_or_not(self) -> ResidentMemory | None:
         """The same; None also where no memory is left to work it out: the rest is still worth saving."""

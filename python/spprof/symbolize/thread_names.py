@@ -1,6 +1,6 @@
-"""Names of threads: those that Python gives them, by the kernel's id.
+"""Names of threads, those that Python gives them, by the kernel's id; and where their stacks end.
 
-    threading's table of running threads ──┐
+    threading's table of running threads ──┬─► addresses at the ends of their stacks
     Thread objects that are still about ───┴─► {kernel's id: name}
 
 No lock is taken: ``threading.enumerate()`` has one, which a signal handler or a forked child may find taken for good.
@@ -38,6 +38,12 @@ def _ended_too(threading: object) -> list[object]:
 
 def _running(threading: object) -> list[object]:
     return list(getattr(threading, "_active", {}).values())
+
+
+def addresses() -> list[int]:
+    """``pthread_self()`` of the running threads that Python knows, ascending: an address at the end of their stacks."""
+    found = [getattr(thread, "ident", None) for thread in _running(sys.modules.get("threading"))]
+    return sorted(ident for ident in found if isinstance(ident, int))
 
 
 def ids() -> set[int]:

@@ -38,6 +38,21 @@ PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *list) {
     return is_read ? convert(&sums) : NULL;
 }
 
+PyObject *sp_chunk_sizes_with_gil(PyObject *module, PyObject *addresses) {
+    (void)module;
+    if (!PyBytes_Check(addresses)) return PyErr_Format(PyExc_TypeError, "addresses must be bytes");
+    if (!spprof_malloc_is_glibc()) Py_RETURN_NONE;
+    size_t count = (size_t)PyBytes_GET_SIZE(addresses) / sizeof(uint64_t);
+    PyObject *sizes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(uint64_t)));
+    if (!sizes) return NULL;
+    const uint64_t *from = (const uint64_t *)(const void *)PyBytes_AS_STRING(addresses);
+    uint64_t *to = (uint64_t *)(void *)PyBytes_AS_STRING(sizes);
+    Py_BEGIN_ALLOW_THREADS
+    spprof_chunk_sizes(from, count, to);
+    Py_END_ALLOW_THREADS
+    return sizes;
+}
+
 static const char *const kinds[] = {"unknown", "jemalloc", "tcmalloc", "mimalloc"};
 
 PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused) {

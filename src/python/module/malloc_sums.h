@@ -12,6 +12,10 @@ PyObject *sp_malloc_sums_with_gil(PyObject *module, PyObject *places);
  * (spprof_ask_malloc). The GIL is let go meanwhile. */
 PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused);
 
+/* chunk_sizes(addresses) -> bytes or None: where malloc is not glibc's. A "Q" for each, see spprof_chunk_sizes. The GIL
+ * is let go meanwhile. */
+PyObject *sp_chunk_sizes_with_gil(PyObject *module, PyObject *addresses);
+
 /* own_extents() -> a list of (start, size, resident bytes) of the engine's own memory, ascending. */
 PyObject *sp_own_extents_with_gil(PyObject *module, PyObject *unused);
 

@@ -311,6 +311,7 @@ static PyMethodDef methods[] = {
     {"malloc_sums", sp_malloc_sums_with_gil, METH_O, "malloc_sums(places) -> dict or None"},
     {"own_extents", sp_own_extents_with_gil, METH_NOARGS, "own_extents() -> list"},
     {"resident_bytes", sp_resident_bytes_with_gil, METH_VARARGS, "resident_bytes(start, size) -> int"},
+    {"chunk_sizes", sp_chunk_sizes_with_gil, METH_O, "chunk_sizes(addresses) -> bytes or None"},
     {"malloc_said", sp_malloc_said_with_gil, METH_NOARGS, "malloc_said() -> (name, used, free, own) or None"},
     {"trim_malloc", sp_trim_malloc_with_gil, METH_NOARGS, "trim_malloc()"},
     {"python_pools", sp_pools_with_gil, METH_O, "python_pools(ranges) -> (pools, used, resident, arenas) or None"},

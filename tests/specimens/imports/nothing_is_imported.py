@@ -11,13 +11,15 @@ import sys
 import everything
 from spprof import on_demand
 
+OF_KERNEL = ("/proc/", "/sys/fs/cgroup/")
+
 log = []
 
 
 def hook(event, arguments):
     name = str(arguments[0])
     is_source = name.endswith(".py") and "/spprof/" not in name
-    if event == "import" or (event == "open" and not is_source and not name.startswith((os.getcwd(), "/proc/"))):
+    if event == "import" or (event == "open" and not is_source and not name.startswith((os.getcwd(), *OF_KERNEL))):
         log.append((event, name))
 
 

@@ -11,7 +11,7 @@ from spprof.heap import resident_memory
 
 
 def parts(profiled):
-    found = memprof.get_snapshot().resident if profiled else resident_memory.measure(None)
+    found = memprof.get_snapshot().resident if profiled else resident_memory.measure()
     return {**{part.name: part.bytes for part in found.parts}, "rss": found.rss_bytes, "rest": found.unexplained_bytes}
 
 

@@ -23,7 +23,7 @@ def main():
     kept += [bytes(1000) for _ in range(40_000)]
     del kept[1000::2]
     pieces = [one for one in resident_memory.regions() if one.path == "[heap]"]
-    found = resident_memory.measure(None)
+    found = resident_memory.measure()
     info = mallinfo2()
     free = next(part.bytes for part in found.parts if part.name == "malloc_free")
     print(json.dumps([len(pieces), free, info.fordblks - info.fsmblks]), flush=True)

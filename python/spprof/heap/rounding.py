@@ -1,0 +1,81 @@
+"""How much more memory the live blocks take than was asked for: rounding up to whole units, and headers.
+
+    sampled block ─► size asked for ─┐
+                 └─► its chunk ──────┴─► pool or malloc ─► what it takes more ─► times what the sample stands for
+
+A sampled small block of Python's is not in a pool but in a chunk of malloc's that is larger than its size needs
+(``SP_HANDOFF_MIN``); blocks like it are in pools. Sizes of chunks are those of glibc, on 64 bits.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from spprof import _engine
+from spprof.analysis.sample_weights import weight
+from spprof.heap.samples import ADDRESS, RATE, SIZE
+from spprof.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_UNIT = 16
+_HEADER = 8
+_CHUNK_MIN = 32
+_IN_POOLS_MAX = 512
+"""Bytes of the largest block that Python keeps in a pool."""
+_HANDED_ON = 528
+"""Bytes of the least chunk of a block that pools are too small for."""
+_MAPPED_MIN = 128 << 10
+"""From so many bytes on malloc usually gives a block pages of its own."""
+_MAPPED_HEADER = 16
+_PAGE = 4096
+
+
+class Rounding(NamedTuple):
+    """Estimated bytes of the live blocks beyond what was asked for."""
+
+    pools: float = 0.0
+    malloc: float = 0.0
+
+
+def rounding_of(records: Iterable[tuple[int, ...]]) -> Rounding | None:
+    """Of live samples as the engine packs them. None: malloc is not glibc's, and does not tell how it rounds."""
+    found = list(records)
+    small = [one for one in found if one[SIZE] <= _IN_POOLS_MAX]
+    chunks = _engine.chunk_sizes(struct.pack(f"={len(small)}Q", *(one[ADDRESS] for one in small)))
+    if chunks is None:
+        return None
+    counts: dict[tuple[int, int, bool], int] = {}
+    for one in found:
+        _count(counts, one, False)
+    for one, (chunk,) in zip(small, struct.iter_unpack("=Q", chunks)):
+        if chunk >= _HANDED_ON:
+            _count(counts, one, True)
+            counts[one[SIZE], one[RATE], False] -= 1
+    return _sum(counts)
+
+
+def _count(counts: dict[tuple[int, int, bool], int], record: tuple[int, ...], in_pool: bool) -> None:
+    key = record[SIZE], record[RATE], in_pool
+    counts[key] = counts.get(key, 0) + 1
+
+
+def _sum(counts: dict[tuple[int, int, bool], int]) -> Rounding:
+    sums = {False: 0.0, True: 0.0}
+    for (size, rate, in_pool), count in counts.items():
+        taken = _up(size, _UNIT) if in_pool else _chunk(size)
+        sums[in_pool] += count * weight(size, rate).objects * (taken - size)
+    return Rounding(sums[True], sums[False])
+
+
+def _chunk(size: int) -> int:
+    """Bytes of the chunk for a request of ``size``."""
+    if size >= _MAPPED_MIN:
+        return _up(size + _MAPPED_HEADER, _PAGE)
+    return max(_up(size + _HEADER, _UNIT), _CHUNK_MIN)
+
+
+def _up(size: int, unit: int) -> int:
+    return -(-size // unit) * unit
