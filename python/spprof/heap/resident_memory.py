@@ -16,7 +16,7 @@ import struct
 from bisect import bisect_right
 
 from spprof import _engine
-from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.mapped import NOT_KNOWN, ranges_now
 from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.mapped import Range
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
@@ -131,9 +131,10 @@ class _Taken:
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
-    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
-    memory, and how much they are rounded up. None: the kernel does not tell."""
-    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
+    rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
+    mapped = ranges_now() if samples and samples.mapped else ()
+    absent = samples.absent_bytes if samples else 0
     every = regions()
     if not every:
         return None
@@ -289,10 +290,10 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 # ---- Mappings of the program
 
 
-def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
+def _mapped(mapped: Sequence[Range], taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped.ranges if mapped else ():
+    for one in mapped:
         total += _in_memory(one) / one.probability
         taken.add(one.address, one.address + one.size)
     return round(total)
@@ -302,11 +303,11 @@ def _in_memory(one: Range) -> int:
     return 0 if one.resident == NOT_KNOWN else one.resident
 
 
-def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
+def _mapped_of_files(mapped: Sequence[Range], files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped.ranges if mapped else ():
+    for one in mapped:
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
             total += _in_memory(one)
