@@ -72,6 +72,7 @@ def pieces() -> dict[str, list[str]]:
         "many-children": ["install-with-c-tests", "record-run-many-children"],
         "processes": ["install-with-c-tests", "record-run-processes"],
         "mapped": ["install-with-c-tests", "record-run-mapped"],
+        "resident": ["install-with-c-tests", "record-run-resident"],
         "map-model": ["install-with-c-tests", "run-map-model"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],

@@ -16,7 +16,7 @@ import struct
 from bisect import bisect_right
 
 from spprof import _engine
-from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.mapped import NOT_KNOWN, ranges_now
 from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
@@ -149,9 +149,9 @@ class _Taken:
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
-    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
-    memory, and how much they are rounded up. None: the kernel does not tell."""
-    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
+    rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
+    absent = samples.absent_bytes if samples else 0
     rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
@@ -168,7 +168,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
     frames = _frames(taken)
-    ranges = _in_rss(mapped.ranges if mapped else (), every)
+    ranges = _in_rss(ranges_now() if samples and samples.mapped else (), every)
     parts["mapped"] = _mapped(ranges, taken)
     if pools is None and _are_from_mimalloc(every):
         parts["python_objects"] = _of_mimalloc(nameless, taken)
