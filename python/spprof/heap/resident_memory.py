@@ -87,14 +87,24 @@ def regions() -> list[Region]:
     found = _listed(False)
     large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
     if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        del found  # it leaves the memory that the next list needs, which that has then
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
     return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
 
 
 def _listed(measured: bool) -> list[Region]:
-    text = _engine.list_text(measured) or b""
-    return list(_regions(text.decode("utf-8", "surrogateescape").split("\n")))
+    return list(_regions(_lines(_engine.list_text(measured) or b"")))
+
+
+def _lines(text: bytes) -> Iterable[str]:
+    """One at a time: all of them together would be memory that the list itself does not have."""
+    start = 0
+    while start < len(text):
+        end = text.find(b"\n", start)
+        end = len(text) if end < 0 else end
+        yield text[start:end].decode("utf-8", "surrogateescape")
+        start = end + 1
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
@@ -475,8 +485,7 @@ def _number(path: str) -> int | None:
 
 
 def _lines_of(path: str) -> Iterable[str]:
-    """Of a file of the kernel's; none where it cannot be read. One at a time: all of them together would be memory that
-    the list itself does not have. No codec is looked up: that may need an import."""
+    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
     with suppress(OSError), open(path, "rb") as file:
         for line in file:
             yield line.decode("utf-8", "surrogateescape").rstrip("\n")
