@@ -91,8 +91,15 @@ def regions() -> list[Region]:
 
 
 def _listed(measured: bool) -> list[Region]:
-    text = _engine.list_text(measured) or b""
-    return list(_regions(text.decode("utf-8", "surrogateescape").split("\n")))
+    return list(_regions(_lines_in(_engine.list_text(measured) or b"")))
+
+
+def _lines_in(text: bytes) -> Iterable[str]:
+    """One after the other: a list of them would need memory that the kernel's list does not have yet."""
+    at = 0
+    while (end := text.find(b"\n", at)) >= 0:
+        yield text[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
