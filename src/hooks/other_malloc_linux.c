@@ -76,10 +76,12 @@ static bool ask_jemalloc(mallctl *ask, spprof_malloc_said *said) {
 typedef int numeric_property(const char *name, size_t *value);
 
 static bool ask_tcmalloc(numeric_property *ask, spprof_malloc_said *said) {
-    size_t used = 0, heap = 0, unmapped = 0;
+    size_t used = 0, heap = 0, unmapped = 0, physical = 0; /* the last with what it holds for itself */
     if (!ask("generic.current_allocated_bytes", &used) || !ask("generic.heap_size", &heap) ||
         !ask("tcmalloc.pageheap_unmapped_bytes", &unmapped))
         return false;
+    bool tells_own = ask("generic.total_physical_bytes", &physical) && physical + unmapped > heap;
+    said->own = tells_own ? physical + unmapped - heap : 0;
     said->used = used;
     said->free_bytes = heap > used + unmapped ? heap - used - unmapped : 0;
     return true;

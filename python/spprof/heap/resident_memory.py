@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.mapped import Range
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
@@ -58,6 +58,8 @@ class Region(NamedTuple):
     """None: not asked for."""
     swap: int
     lazy_free: int | None
+    huge_private: int = 0
+    huge_shared: int = 0
 
     @property
     def is_nameless(self) -> bool:
@@ -87,7 +89,13 @@ def regions() -> list[Region]:
     if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
-    return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
+    return [_without_sums(one, size) for one, size in zip(found, sizes)]
+
+
+def _without_sums(one: Region, present: int) -> Region:
+    """Pages that are present are its RSS, unless they are reserved huge ones."""
+    huge = present if one.path.startswith("/anon_hugepage") else 0
+    return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
 
 
 def _listed(measured: bool) -> list[Region]:
@@ -102,7 +110,7 @@ def _lines_in(text: bytes) -> Iterable[str]:
         at = end + 1
 
 
-_FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
 
 
 def _regions(lines: Iterable[str]) -> Iterable[Region]:
@@ -172,11 +180,12 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["pymalloc_free"] = resident - parts["python_objects"]
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
-    parts["mapped"] = _mapped(mapped, taken)
-    if pools is None and (own := _of_mimalloc(nameless, taken)):
-        parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
+    ranges = _in_rss(mapped.ranges if mapped else (), every)
+    parts["mapped"] = _mapped(ranges, taken)
+    if pools is None and _are_from_mimalloc(every):
+        parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -318,10 +327,16 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 # ---- Mappings of the program
 
 
-def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
+def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
+    """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    huge = [one for one in every if one.huge_private or one.huge_shared]
+    return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
+
+
+def _mapped(ranges: Iterable[Range], taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         total += _in_memory(one) / one.probability
         taken.add(one.address, one.address + one.size)
     return round(total)
@@ -331,11 +346,11 @@ def _in_memory(one: Range) -> int:
     return 0 if one.resident == NOT_KNOWN else one.resident
 
 
-def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
+def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
             total += _in_memory(one)
@@ -399,6 +414,13 @@ def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: in
     there = sum(_resident(*place) for one in nameless for place in taken.left_of(*one))
     free = min(free, there)
     return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
+
+
+def _are_from_mimalloc(one: object) -> bool:
+    """Whether Python's objects, of which this is one, are its own mimalloc's (PYTHONMALLOC=mimalloc) and not malloc's,
+    which may be another mimalloc."""
+    said = _engine.malloc_said()
+    return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
