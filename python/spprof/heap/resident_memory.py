@@ -90,21 +90,25 @@ def regions() -> list[Region]:
         del found  # it leaves the memory that the next list needs, which that has then
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
-    return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
+    return [_without_sums(one, size) for one, size in zip(found, sizes)]
+
+
+def _without_sums(one: Region, present: int) -> Region:
+    """Pages that are present are its RSS, unless they are reserved huge ones."""
+    huge = present if one.path.startswith("/anon_hugepage") else 0
+    return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
 
 
 def _listed(measured: bool) -> list[Region]:
-    return list(_regions(_lines(_engine.list_text(measured) or b"")))
+    return list(_regions(_lines_in(_engine.list_text(measured) or b"")))
 
 
-def _lines(text: bytes) -> Iterable[str]:
-    """One at a time: all of them together would be memory that the list itself does not have."""
-    start = 0
-    while start < len(text):
-        end = text.find(b"\n", start)
-        end = len(text) if end < 0 else end
-        yield text[start:end].decode("utf-8", "surrogateescape")
-        start = end + 1
+def _lines_in(text: bytes) -> Iterable[str]:
+    """One after the other: a list of them would need memory that the kernel's list does not have yet."""
+    at = 0
+    while (end := text.find(b"\n", at)) >= 0:
+        yield text[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
