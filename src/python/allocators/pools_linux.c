@@ -90,8 +90,8 @@ static void note_arena(sums *sums) {
     sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
 }
 
-/* From its first pool to its last. What is behind them has not been touched, or is somebody else's: where the arena ends
- * is not known. */
+/* From its first pool to its last. What is behind them has not been touched, or is somebody else's: where the arena
+ * ends is not known. */
 static void end_arena(sums *sums) {
     if (sums->arena_start == sums->arena_end) return;
     note_arena(sums);
