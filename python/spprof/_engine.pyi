@@ -320,8 +320,11 @@ def malloc_said() -> tuple[str, int, int, int] | None:
 def own_extents() -> list[tuple[int, int, int]]:
     """Start, size and resident bytes of each mapping of the engine's own, ascending; empty where that is not known."""
 
-def resident_bytes(start: int, size: int) -> int:
-    """How much of a stretch is in memory; 0 where that is not known."""
+def resident_of(ranges: list[tuple[int, int]]) -> list[int]:
+    """How many bytes of each stretch (start, end) are in memory, ascending; 0 where that is not known."""
+
+def list_text(measured: bool) -> bytes | None:
+    """The kernel's list of mappings, with the sums of their pages or without. None: it cannot be read."""
 
 def trim_malloc() -> None:
     """Has malloc give back the whole pages that it keeps free."""
@@ -329,6 +332,10 @@ def trim_malloc() -> None:
 def python_pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, bytes] | None:
     """Python's pools of small blocks within ``ranges``: how many pools, bytes of the blocks in use, bytes of the arenas
     that are in memory, and of each arena two words of 64 bits, where it starts and ends. None: there are no pools."""
+
+def frame_chunks() -> bytes:
+    """Where the threads of this interpreter keep the frames of Python's calls: of each chunk two words of 64 bits, its
+    address and its size. Empty before 3.11, where frames are objects."""
 
 def take_reserve() -> None:
     """Keeps address space for when memory runs out, unless it does: up to 48 MiB and a tenth of the process's limit."""

@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "options.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -190,6 +191,7 @@ bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
 static void find_present(uintptr_t start, size_t count, unsigned char *is_present) {
     size_t page = sp_memory_page_bytes(), half = count / 2;
     if (count == 0) return;
+    sp_thread_rest();
     if (mincore((void *)start, count * page, is_present) == 0) {
         for (size_t i = 0; i < count; i++) is_present[i] &= 1;
     } else if (errno == ENOMEM && count > 1) {

@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "other_malloc.h"
 #include "spprof.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -41,6 +42,7 @@ static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
     uintptr_t page = at & ~(PAGE - 1);
     if (page != reader->page) {
         reader->page = 0;
+        sp_thread_rest();
         if (!sp_memory_copy(reader->bytes, page, PAGE)) return false;
         reader->page = page;
     }
@@ -263,6 +265,7 @@ static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t 
 static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
     heap_info info;
     chunk chunk;
+    sp_thread_rest();
     if (!sp_memory_copy(&info, at, sizeof info)) return at + PAGE;
     memcpy(&chunk, &info, sizeof chunk);
     if (at % HEAP_ALIGNMENT == 0 && is_heap_info(at, end, &info)) {

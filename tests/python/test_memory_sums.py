@@ -192,6 +192,15 @@ def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: boo
     assert abs(grown["unexplained"]) < 512 << 10
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="frames are objects")
+@pytest.mark.parametrize("where", ["first", "other"])
+def test_frames_of_nested_calls_are_of_their_threads_stack(child: Child, where: str) -> None:
+    frames, grown, unexplained = json.loads(child.run(specimen("memory_sums/nested_calls"), where))
+    assert frames >= 100_000 * 80
+    assert abs(frames - grown) < 512 << 10
+    assert abs(unexplained) < 512 << 10
+
+
 @pytest.mark.parametrize("preload", [False, True])
 def test_reports_are_made_beside_threads_forks_and_handlers(child: Child, preload: bool) -> None:
     said = child.run(specimen("memory_sums/beside_threads"), "40", preload=preload)

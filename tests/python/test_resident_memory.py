@@ -83,15 +83,16 @@ def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
     [
         ("malloc_free", 32 * MIB, 1, "would give back 20.0 MiB"),
         ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 makes threads share two"),
+        ("malloc_free", 32 * MIB, 0, "spprof.memprof.trim() has malloc give back what it can"),
         ("malloc_free", MIB, 9, None),
+        ("python_objects", 32 * MIB, 1, "gc.collect()"),
+        ("thread_stacks", 32 * MIB, 1, "threading.stack_size(N)"),
         ("pymalloc_free", 32 * MIB, 1, "nothing gives it back while a block of each arena is in use"),
         ("pymalloc_free", MIB, 1, None),
         ("files", 32 * MIB, 1, None),
     ],
 )
-def test_what_is_free_but_kept_has_a_remedy_where_it_is_much(
-    name: str, size: int, heaps: int, told: str | None
-) -> None:
+def test_a_part_has_a_remedy_where_it_is_much(name: str, size: int, heaps: int, told: str | None) -> None:
     (part,) = parts_of({name: size}, 20 * MIB, heaps)
     assert (part.remedy is None) == (told is None)
     assert told is None or told in (part.remedy or "")
@@ -149,6 +150,42 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
     every = list(resident_memory._regions(lines))
     at = [SimpleNamespace(address=one.start) for one in every]
     assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
+
+
+@pytest.mark.parametrize("size", [256 * MIB, 256 * MIB + 4096])
+def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """The kernel holds a lock while it adds up the pages of a region."""
+    lines = ["10000000-11000000 r--p 00000000 08:01 7   /bin/a", "700000000000-7fff00000000 rw-p 00000000 00:00 0"]
+    sizes = {0x10000000: MIB, 0x700000000000: size}
+    asked = []
+
+    def list_text(measured: bool) -> bytes:
+        asked.append(measured)
+        sums = ["\nRss: 1 kB\nPss: 1 kB\nLazyFree: 0 kB"] * 2 if measured else ["", ""]
+        return "".join(line + rest + "\n" for line, rest in zip(lines, sums)).encode()
+
+    monkeypatch.setattr(resident_memory._engine, "list_text", list_text)
+    monkeypatch.setattr(resident_memory._engine, "resident_of", lambda ranges: [sizes[start] for start, _ in ranges])
+    found = resident_memory.regions()
+    assert [one.start for one in found] == list(sizes)
+    if size <= 256 * MIB:
+        assert asked == [False, True]
+        assert [(one.rss, one.pss) for one in found] == [(1024, 1024)] * 2
+    else:
+        assert asked == [False]
+        assert [(one.rss, one.pss, one.lazy_free) for one in found] == [(MIB, None, None), (size, None, None)]
+
+
+def test_what_was_not_asked_for_is_not_told() -> None:
+    large = memory_of({"native_blocks": 300 * MIB}, rss=310 * MIB, pss_bytes=None, lazy_free_bytes=None)
+    assert "; PSS not asked for; " in str(large)
+    known = residency_of(profile_with(large))
+    assert known is not None
+    assert known.memory == large
+    both = summed([Residency(SOME), known])
+    assert both is not None
+    assert (both.memory.pss_bytes, both.memory.lazy_free_bytes) == (None, None)
+    assert both.memory.rss_bytes == 630 * MIB
 
 
 @pytest.mark.parametrize("error", [MemoryError, None])
@@ -346,6 +383,9 @@ def test_the_size_is_told_without_what_is_little() -> None:
     little = memory_of({"malloc_free": 15 * MIB, "pymalloc_free": 20 * MIB, "files": 965 * MIB}, rss=1000 * MIB)
     (line,) = residency.lines_of(little, residency.IN_PYTHON)
     assert line == "in memory (RSS): 1000.0 MiB; snapshot.resident has every part"
+    threads = memory_of({"thread_stacks": 227 * MIB, "files": 23 * MIB}, rss=250 * MIB)
+    (line,) = residency.lines_of(threads, residency.IN_PYTHON)
+    assert line.startswith("in memory (RSS): 250.0 MiB; stacks of threads: 227.0 MiB; ")
     assert list(residency.lines_of(None, residency.IN_PYTHON)) == []
     (line,) = residency.lines_of(memory_of({"files": MIB}, rss=5 * MIB), residency.IN_PYTHON)
     assert "; unexplained: 4.0 MiB; " in line

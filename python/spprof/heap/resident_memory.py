@@ -54,9 +54,10 @@ class Region(NamedTuple):
     offset: int
     """In the file."""
     rss: int
-    pss: int
+    pss: int | None
+    """None: not asked for."""
     swap: int
-    lazy_free: int
+    lazy_free: int | None
     huge_private: int = 0
     huge_shared: int = 0
 
@@ -76,9 +77,24 @@ class Region(NamedTuple):
         return self.path or f"anonymous, {self.permissions}"
 
 
+_SUMMED_MAX = 256 << 20
+"""For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
+they are asked for where no region has more than this in memory."""
+
+
 def regions() -> list[Region]:
-    """The kernel's list, by address; empty where it cannot be read."""
-    return list(_regions(_lines_of("/proc/self/smaps")))
+    """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
+    found = _listed(False)
+    large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
+    if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        return _listed(True)
+    sizes = _engine.resident_of([(one.start, one.end) for one in found])
+    return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
+
+
+def _listed(measured: bool) -> list[Region]:
+    text = _engine.list_text(measured) or b""
+    return list(_regions(text.decode("utf-8", "surrogateescape").split("\n")))
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
@@ -151,13 +167,14 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["pymalloc_free"] = resident - parts["python_objects"]
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
+    frames = _frames(taken)
     ranges = _in_rss(mapped.ranges if mapped else (), every)
     parts["mapped"] = _mapped(ranges, taken)
     if pools is None and _are_from_mimalloc(every):
         parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
     parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
-    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
+    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken) + frames
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
@@ -175,19 +192,25 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     used, limit = _cgroup()
     found = ResidentMemory(
         rss,
-        sum(one.pss for one in every),
-        sum(one.swap for one in every),
+        _sum_of(one.pss for one in every),
+        numbers.get("VmSwap", 0) or sum(one.swap for one in every),
         used,
         limit,
         parts_of(parts, sums["returnable"] if sums else 0, sums["heaps"] if sums else 0),
         unexplained,
         sums["returnable"] if sums else 0,
-        sum(one.lazy_free for one in every),
+        _sum_of(one.lazy_free for one in every),
         numbers.get("RssAnon") or sum(one.rss for one in every if not one.path.startswith("/")),
         numbers.get("Threads", 0),
         sums["heaps"] if sums else 0,
     )
     return found if found.is_explained else replace(found, unclaimed=_unclaimed(every, nameless, taken))
+
+
+def _sum_of(sizes: Iterable[int | None]) -> int | None:
+    """None: not all are known."""
+    known = list(sizes)
+    return None if None in known else sum(size for size in known if size is not None)
 
 
 def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
@@ -344,6 +367,16 @@ def _stacks(every: Sequence[Region], taken: _Taken) -> int:
     return total
 
 
+def _frames(taken: _Taken) -> int:
+    """Bytes in memory of what threads keep the frames of Python's calls in."""
+    total = 0
+    for start, size in _WORDS.iter_unpack(_engine.frame_chunks()):
+        for place in taken.left_of(start, start + size):
+            taken.add(*place)
+            total += _resident(*place)
+    return total
+
+
 def _anchor_in(region: Region) -> int | None:
     """The address of a thread that Python does not know: its record, near the end of its stack, begins with it."""
     size = min(16 * _PAGE, region.end - region.start)
@@ -358,7 +391,7 @@ def _anchor_in(region: Region) -> int | None:
 
 
 def _resident(start: int, end: int) -> int:
-    return _engine.resident_bytes(start, end - start)
+    return _engine.resident_of([(start, end)])[0]
 
 
 # ---- Another malloc than libc's
@@ -419,7 +452,7 @@ def _status() -> dict[str, int]:
     return found
 
 
-_NUMBERS = ("VmRSS", "RssAnon", "Threads")
+_NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
 
 
 def _cgroup() -> tuple[int | None, int | None]:

@@ -62,6 +62,7 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
     struct iovec remote[BATCH];
     struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
     for (size_t i = 0; i < count; i++) remote[i] = (struct iovec){(void *)at[i], sizeof *headers};
+    spprof_rest();
     ssize_t got = process_vm_readv(getpid(), &local, 1, remote, count, 0);
     return got < 0 ? 0 : (size_t)got / sizeof *headers;
 }

@@ -19,6 +19,7 @@
 #include "pylayout.h"
 #include "pymem_hook.h"
 #include "pysymbols.h"
+#include "pythreads.h"
 #include "reserve.h"
 #include "resident.h"
 #include "signal_repeat.h"
@@ -309,11 +310,13 @@ static PyMethodDef methods[] = {
     {"family_records", sp_family_records_with_gil, METH_NOARGS, "family_records() -> (list, int)"},
     {"malloc_sums", sp_malloc_sums_with_gil, METH_O, "malloc_sums(places) -> dict or None"},
     {"own_extents", sp_own_extents_with_gil, METH_NOARGS, "own_extents() -> list"},
-    {"resident_bytes", sp_resident_bytes_with_gil, METH_VARARGS, "resident_bytes(start, size) -> int"},
+    {"resident_of", sp_resident_of_with_gil, METH_O, "resident_of(ranges) -> list of int"},
+    {"list_text", sp_list_text_with_gil, METH_O, "list_text(measured) -> bytes or None"},
     {"chunk_sizes", sp_chunk_sizes_with_gil, METH_O, "chunk_sizes(addresses) -> bytes or None"},
     {"malloc_said", sp_malloc_said_with_gil, METH_NOARGS, "malloc_said() -> (name, used, free, own) or None"},
     {"trim_malloc", sp_trim_malloc_with_gil, METH_NOARGS, "trim_malloc()"},
     {"python_pools", sp_pools_with_gil, METH_O, "python_pools(ranges) -> (pools, used, resident, arenas) or None"},
+    {"frame_chunks", sp_pythreads_frame_chunks_with_gil, METH_NOARGS, "frame_chunks() -> bytes"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},
