@@ -73,6 +73,7 @@ def pieces() -> dict[str, list[str]]:
         "processes": ["install-with-c-tests", "record-run-processes"],
         "mapped": ["install-with-c-tests", "record-run-mapped"],
         f"allocators-{own}": ["install-with-c-tests", "record-run-allocators"],
+        "resident": ["install-with-c-tests", "record-run-resident"],
         "map-model": ["install-with-c-tests", "run-map-model"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],

@@ -192,6 +192,12 @@ def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: boo
     assert abs(grown["unexplained"]) < 512 << 10
 
 
+def test_what_has_gone_since_the_snapshot_is_in_no_part(child: Child) -> None:
+    before, after, unexplained = json.loads(child.run(specimen("memory_sums/given_back")))
+    assert before - after >= 48 << 20
+    assert abs(unexplained) < 1 << 20
+
+
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="frames are objects")
 @pytest.mark.parametrize("where", ["first", "other"])
 def test_frames_of_nested_calls_are_of_their_threads_stack(child: Child, where: str) -> None:

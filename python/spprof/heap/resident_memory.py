@@ -16,7 +16,7 @@ import struct
 from bisect import bisect_right
 
 from spprof import _engine
-from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.mapped import NOT_KNOWN, ranges_now
 from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
@@ -38,6 +38,7 @@ _STACK_TAIL = 4096
 _GUARD_MAX = 1 << 20
 _HEAP, _STACK = "[heap]", "[stack]"
 _NAMED = "[anon:"
+_HUGE = "/anon_hugepage"
 _WORDS = struct.Struct("=QQ")
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
@@ -67,6 +68,11 @@ class Region(NamedTuple):
         return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
 
     @property
+    def is_huge(self) -> bool:
+        """Of reserved huge pages, which the kernel counts in no RSS."""
+        return self.huge_private + self.huge_shared > 0 or self.path.startswith(_HUGE)
+
+    @property
     def is_unclaimed(self) -> bool:
         """Memory of no kind that a part is made of: of code that was made at run time, of drivers."""
         return not (self.is_nameless or self.path.startswith("/") or self.path in (_HEAP, _STACK))
@@ -93,8 +99,15 @@ def regions() -> list[Region]:
 
 
 def _listed(measured: bool) -> list[Region]:
-    text = _engine.list_text(measured) or b""
-    return list(_regions(text.decode("utf-8", "surrogateescape").split("\n")))
+    return list(_regions(_lines_in(_engine.list_text(measured) or b"")))
+
+
+def _lines_in(text: bytes) -> Iterable[str]:
+    """One at a time: all of them together would be memory that the list itself does not have."""
+    start, end = 0, text.find(b"\n")
+    while end >= 0:
+        yield text[start:end].decode("utf-8", "surrogateescape")
+        start, end = end + 1, text.find(b"\n", end + 1)
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
@@ -149,9 +162,9 @@ class _Taken:
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
-    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
-    memory, and how much they are rounded up. None: the kernel does not tell."""
-    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
+    rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
+    absent = samples.absent_bytes if samples else 0
     rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
@@ -168,7 +181,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
     frames = _frames(taken)
-    ranges = _in_rss(mapped.ranges if mapped else (), every)
+    ranges = _in_rss(ranges_now() if samples and samples.mapped else (), every)
     parts["mapped"] = _mapped(ranges, taken)
     if pools is None and _are_from_mimalloc(every):
         parts["python_objects"] = _of_mimalloc(nameless, taken)
@@ -317,7 +330,7 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 
 def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
     """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
-    huge = [one for one in every if one.huge_private or one.huge_shared]
+    huge = [one for one in every if one.is_huge]
     return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
 
 
