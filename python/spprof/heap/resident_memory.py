@@ -38,6 +38,7 @@ _STACK_TAIL = 4096
 _GUARD_MAX = 1 << 20
 _HEAP, _STACK = "[heap]", "[stack]"
 _NAMED = "[anon:"
+_HUGE = "/anon_hugepage"
 _WORDS = struct.Struct("=QQ")
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
@@ -65,6 +66,11 @@ class Region(NamedTuple):
     def is_nameless(self) -> bool:
         """Private memory without a file. Programs may give it names, as CPython 3.15 does with its arenas."""
         return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
+
+    @property
+    def is_huge(self) -> bool:
+        """Of reserved huge pages, which the kernel counts in no RSS."""
+        return self.huge_private + self.huge_shared > 0 or self.path.startswith(_HUGE)
 
     @property
     def is_unclaimed(self) -> bool:
@@ -331,7 +337,7 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 
 def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
     """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
-    huge = [one for one in every if one.huge_private or one.huge_shared]
+    huge = [one for one in every if one.is_huge]
     return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
 
 
