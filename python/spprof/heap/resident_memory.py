@@ -166,10 +166,10 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
-    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
+    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
     used, limit = _cgroup()
     found = ResidentMemory(
         rss,
