@@ -54,9 +54,12 @@ class Region(NamedTuple):
     offset: int
     """In the file."""
     rss: int
-    pss: int
+    pss: int | None
+    """None: not asked for."""
     swap: int
-    lazy_free: int
+    lazy_free: int | None
+    huge_private: int = 0
+    huge_shared: int = 0
 
     @property
     def is_nameless(self) -> bool:
@@ -74,15 +77,30 @@ class Region(NamedTuple):
         return self.path or f"anonymous, {self.permissions}"
 
 
+_SUMMED_MAX = 256 << 20
+"""For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
+they are asked for where no region has more than this in memory."""
+
+
 def regions() -> list[Region]:
-    """The kernel's list, by address; empty where it cannot be read."""
-    return list(_regions(_lines_of("/proc/self/smaps")))
+    """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
+    found = _listed(False)
+    large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
+    if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        return _listed(True)
+    sizes = _engine.resident_of([(one.start, one.end) for one in found])
+    return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
 
 
-_FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
+def _listed(measured: bool) -> list[Region]:
+    text = _engine.list_text(measured) or b""
+    return list(_regions(text.decode("utf-8", "surrogateescape").split("\n")))
 
 
-def _regions(lines: list[str]) -> Iterable[Region]:
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
+
+
+def _regions(lines: Iterable[str]) -> Iterable[Region]:
     head: list[str] = []
     found: dict[str, int] = {}
     for line in lines:
@@ -133,8 +151,8 @@ class _Taken:
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
     rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
-    mapped = ranges_now() if samples and samples.mapped else ()
     absent = samples.absent_bytes if samples else 0
+    rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
         return None
@@ -150,11 +168,12 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
     frames = _frames(taken)
-    parts["mapped"] = _mapped(mapped, taken)
-    if pools is None and (own := _of_mimalloc(nameless, taken)):
-        parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
+    ranges = _in_rss(ranges_now() if samples and samples.mapped else (), every)
+    parts["mapped"] = _mapped(ranges, taken)
+    if pools is None and _are_from_mimalloc(every):
+        parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken) + frames
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -166,26 +185,32 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
+    _set_rounding_apart(parts, rounding)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
-    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
     used, limit = _cgroup()
     found = ResidentMemory(
         rss,
-        sum(one.pss for one in every),
-        sum(one.swap for one in every),
+        _sum_of(one.pss for one in every),
+        numbers.get("VmSwap", 0) or sum(one.swap for one in every),
         used,
         limit,
         parts_of(parts, sums["returnable"] if sums else 0, sums["heaps"] if sums else 0),
         unexplained,
         sums["returnable"] if sums else 0,
-        sum(one.lazy_free for one in every),
+        _sum_of(one.lazy_free for one in every),
         numbers.get("RssAnon") or sum(one.rss for one in every if not one.path.startswith("/")),
         numbers.get("Threads", 0),
         sums["heaps"] if sums else 0,
     )
     return found if found.is_explained else replace(found, unclaimed=_unclaimed(every, nameless, taken))
+
+
+def _sum_of(sizes: Iterable[int | None]) -> int | None:
+    """None: not all are known."""
+    known = list(sizes)
+    return None if None in known else sum(size for size in known if size is not None)
 
 
 def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
@@ -290,10 +315,16 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 # ---- Mappings of the program
 
 
-def _mapped(mapped: Sequence[Range], taken: _Taken) -> int:
+def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
+    """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    huge = [one for one in every if one.huge_private or one.huge_shared]
+    return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
+
+
+def _mapped(ranges: Iterable[Range], taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped:
+    for one in ranges:
         total += _in_memory(one) / one.probability
         taken.add(one.address, one.address + one.size)
     return round(total)
@@ -303,11 +334,11 @@ def _in_memory(one: Range) -> int:
     return 0 if one.resident == NOT_KNOWN else one.resident
 
 
-def _mapped_of_files(mapped: Sequence[Range], files: Sequence[Region]) -> int:
+def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped:
+    for one in ranges:
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
             total += _in_memory(one)
@@ -360,7 +391,7 @@ def _anchor_in(region: Region) -> int | None:
 
 
 def _resident(start: int, end: int) -> int:
-    return _engine.resident_bytes(start, end - start)
+    return _engine.resident_of([(start, end)])[0]
 
 
 # ---- Another malloc than libc's
@@ -381,6 +412,13 @@ def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: in
     there = sum(_resident(*place) for one in nameless for place in taken.left_of(*one))
     free = min(free, there)
     return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
+
+
+def _are_from_mimalloc(one: object) -> bool:
+    """Whether Python's objects, of which this is one, are its own mimalloc's (PYTHONMALLOC=mimalloc) and not malloc's,
+    which may be another mimalloc."""
+    said = _engine.malloc_said()
+    return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
@@ -414,7 +452,7 @@ def _status() -> dict[str, int]:
     return found
 
 
-_NUMBERS = ("VmRSS", "RssAnon", "Threads")
+_NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
 
 
 def _cgroup() -> tuple[int | None, int | None]:
@@ -436,8 +474,9 @@ def _number(path: str) -> int | None:
     return whole_number("".join(_lines_of(path)))
 
 
-def _lines_of(path: str) -> list[str]:
-    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
+def _lines_of(path: str) -> Iterable[str]:
+    """Of a file of the kernel's; none where it cannot be read. One at a time: all of them together would be memory that
+    the list itself does not have. No codec is looked up: that may need an import."""
     with suppress(OSError), open(path, "rb") as file:
-        return file.read().decode("utf-8", "surrogateescape").split("\n")
-    return []
+        for line in file:
+            yield line.decode("utf-8", "surrogateescape").rstrip("\n")
