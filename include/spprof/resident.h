@@ -33,6 +33,10 @@ typedef struct spprof_extent {
 /* Measures extents, ascending by their start. False: nothing is known of any. */
 SPPROF_API bool spprof_measure_resident(spprof_extent *extents, size_t count);
 
+/* Writes for each of `count` pages from `start` on, a page's first byte, whether it is in memory: 1 or 0. Pages that
+ * are not mapped are not in memory. */
+SPPROF_API void spprof_find_present(uint64_t start, size_t count, unsigned char *is_present);
+
 /* A mapping of a file, or of shared memory that has a name, as the kernel lists it. */
 typedef struct spprof_file_map {
     uint64_t start, end;
@@ -44,6 +48,15 @@ typedef struct spprof_file_map {
 /* By ascending address. False: the list cannot be read to its end. */
 typedef void spprof_file_visitor(const spprof_file_map *map, void *data);
 SPPROF_API bool spprof_each_file(spprof_file_visitor *visit, void *data);
+
+/* The kernel's list of mappings (maps; measured: smaps) as text, a page at a time. False: it cannot be read to its
+ * end. */
+typedef bool spprof_text_visitor(const char *text, size_t size, void *data);
+SPPROF_API bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data);
+
+/* Before each system call of a measuring that holds the kernel's lock of all mappings: now and then it sleeps for a
+ * moment, so that no time slice ends inside one of them, with all who map memory waiting. */
+SPPROF_API void spprof_rest(void);
 
 #define SPPROF_THREAD_NAME_SIZE 16
 

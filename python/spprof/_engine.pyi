@@ -320,8 +320,11 @@ def malloc_said() -> tuple[str, int, int, int] | None:
 def own_extents() -> list[tuple[int, int, int]]:
     """Start, size and resident bytes of each mapping of the engine's own, ascending; empty where that is not known."""
 
-def resident_bytes(start: int, size: int) -> int:
-    """How much of a stretch is in memory; 0 where that is not known."""
+def resident_of(ranges: list[tuple[int, int]]) -> list[int]:
+    """How many bytes of each stretch (start, end) are in memory, ascending; 0 where that is not known."""
+
+def list_text(measured: bool) -> bytes | None:
+    """The kernel's list of mappings, with the sums of their pages or without. None: it cannot be read."""
 
 def trim_malloc() -> None:
     """Has malloc give back the whole pages that it keeps free."""

@@ -132,8 +132,9 @@ class ResidentMemory:
 
     rss_bytes: int
     """VmRSS: the pages that are mapped in the process and in memory."""
-    pss_bytes: int
-    """The same, with each page that several processes share divided among them."""
+    pss_bytes: int | None
+    """The same, with each page that several processes share divided among them. None, too, where a region has more than
+    256 MiB in memory: asking would hold up threads that map memory."""
     swap_bytes: int
     cgroup_bytes: int | None
     """What the process's control group uses, of all its processes and with the cache of files."""
@@ -144,8 +145,8 @@ class ResidentMemory:
     """``rss_bytes`` less all parts; below 0 where parts count pages that are not in memory."""
     returnable_bytes: int = 0
     """What ``spprof.memprof.trim()`` would give back: whole pages that malloc keeps free."""
-    lazy_free_bytes: int = 0
-    """Given up with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages."""
+    lazy_free_bytes: int | None = 0
+    """Given up with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages. None as ``pss_bytes``."""
     anonymous_bytes: int = 0
     """What of ``rss_bytes`` is of no file."""
     threads: int = 0
@@ -187,7 +188,10 @@ class ResidentMemory:
 
     def headline(self) -> str:
         """The whole in one line."""
-        told = [f"PSS {human_bytes(self.pss_bytes)}", f"swap {human_bytes(self.swap_bytes)}"]
+        told = [
+            f"PSS {'not asked for' if self.pss_bytes is None else human_bytes(self.pss_bytes)}",
+            f"swap {human_bytes(self.swap_bytes)}",
+        ]
         if self.cgroup_bytes is not None:
             limit = self.cgroup_limit_bytes
             of = "no limit" if limit is None else f"limit {human_bytes(limit)}"

@@ -2,6 +2,7 @@
 
 #include "memory.h"
 #include "proc_file.h"
+#include "thread.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -84,6 +85,7 @@ static bool read_more(reading *of) {
     memmove(of->text, of->text + of->begin, of->end - of->begin);
     of->end -= of->begin;
     of->begin = 0;
+    sp_thread_rest(); /* the kernel fills a page at a time, for which it holds the lock of the list */
     int64_t got = of->end < ROOM ? sp_proc_read(of->file, of->text + of->end, ROOM - of->end) : -1;
     of->is_broken = got < 0;
     if (got > 0) of->end += (size_t)got;

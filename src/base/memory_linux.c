@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "options.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -184,6 +185,27 @@ bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
     if (!asked || (!copied && atomic_load(&refused))) copied = copy_readable(to, from, bytes);
     errno = saved_errno;
     return copied;
+}
+
+/* The kernel says nothing of a stretch with a hole in it, so halves are asked for. */
+static void find_present(uintptr_t start, size_t count, unsigned char *is_present) {
+    size_t page = sp_memory_page_bytes(), half = count / 2;
+    if (count == 0) return;
+    sp_thread_rest();
+    if (mincore((void *)start, count * page, is_present) == 0) {
+        for (size_t i = 0; i < count; i++) is_present[i] &= 1;
+    } else if (errno == ENOMEM && count > 1) {
+        find_present(start, half, is_present);
+        find_present(start + half * page, count - half, is_present + half);
+    } else {
+        memset(is_present, 0, count);
+    }
+}
+
+void sp_memory_find_present(uintptr_t start, size_t count, unsigned char *is_present) {
+    int saved_errno = errno;
+    find_present(start, count, is_present);
+    errno = saved_errno;
 }
 
 size_t sp_memory_mapped(void) {

@@ -3,6 +3,7 @@
 #include "maps.h"
 #include "memory.h"
 #include "proc_file.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -71,6 +72,7 @@ static long scan(const pagemap *map, uint64_t *at, uint64_t end) {
                               .max_pages = PAGES_A_CALL,
                               .any_of = KIND_PRESENT | KIND_SWAPPED,
                               .returned = map->scan_kinds};
+    sp_thread_rest();
     long count = syscall(SYS_ioctl, map->file, PAGEMAP_SCAN, &argument);
     if (count < 0 || argument.walk_end <= *at) return -1;
     *at = argument.walk_end;
@@ -135,6 +137,7 @@ static bool measure_by_words(const pagemap *map, sp_extent *extent, progress *of
     const uint64_t *words = map->room;
     while (page < end) {
         size_t wanted = end - page < ROOM / sizeof *words ? (size_t)(end - page) : ROOM / sizeof *words;
+        sp_thread_rest();
         int64_t got = sp_proc_read_at(map->file, map->room, wanted * sizeof *words, page * sizeof *words);
         if (got < (int64_t)sizeof *words) return false;
         add_pages(map, words, (size_t)got / sizeof *words, page, extent, of);

@@ -1,7 +1,11 @@
 #include "thread.h"
 
+#include "clock.h"
+
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,4 +46,16 @@ void sp_thread_join(sp_thread *thread) {
 
 void sp_thread_pause(void) {
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+#define REST_NS 50000
+
+void sp_thread_rest(void) {
+    static _Atomic uint64_t rested_ns; /* no order matters: a rest too many or too few */
+    uint64_t now = sp_clock_monotonic_ns();
+    if (now - atomic_load_explicit(&rested_ns, memory_order_relaxed) < SP_WORK_NS) return;
+    int saved_errno = errno;
+    syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = REST_NS}, NULL); /* libc's ends threads that are cancelled */
+    errno = saved_errno;
+    atomic_store_explicit(&rested_ns, sp_clock_monotonic_ns(), memory_order_relaxed);
 }

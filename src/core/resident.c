@@ -1,9 +1,11 @@
 /* resident.c: the contract's extents and files, by the operating system's means. */
 #include "maps.h"
 #include "memory.h"
+#include "proc_file.h"
 #include "residency.h"
 #include "spprof.h"
 #include "tasks.h"
+#include "thread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +30,10 @@ bool spprof_measure_resident(spprof_extent *extents, size_t count) {
     bool known = measure(extents, count, room);
     sp_memory_unmap(room, bytes);
     return known;
+}
+
+void spprof_find_present(uint64_t start, size_t count, unsigned char *is_present) {
+    sp_memory_find_present((uintptr_t)start, count, is_present);
 }
 
 static int by_start(const void *one, const void *other) {
@@ -93,6 +99,26 @@ bool spprof_each_file(spprof_file_visitor *visit, void *data) {
     tell(of);
     sp_memory_unmap(of, sizeof *of);
     return whole;
+}
+
+bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data) {
+    const size_t room = (size_t)8 << 10;
+    int file = sp_proc_open(measured ? "smaps" : "maps");
+    if (file < 0) return false;
+    char *text = sp_memory_map(room);
+    int64_t got = text ? 1 : -1;
+    while (got > 0) {
+        sp_thread_rest();
+        got = sp_proc_read(file, text, room);
+        if (got > 0 && !visit(text, (size_t)got, data)) got = -1;
+    }
+    if (text) sp_memory_unmap(text, room);
+    sp_proc_close(file);
+    return got == 0;
+}
+
+void spprof_rest(void) {
+    sp_thread_rest();
 }
 
 _Static_assert(SPPROF_THREAD_NAME_SIZE == SP_TASK_NAME_SIZE, "passed on as it is");

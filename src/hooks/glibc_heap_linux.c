@@ -1,21 +1,19 @@
 /* glibc_heap_linux.c: the chunks of glibc's malloc, read as they lie. As in malloc/malloc.c and malloc/arena.c of glibc
  * 2.17 to 2.42, on 64 bits. */
 #include "memory.h"
-#include "objects.h"
-#include "originals.h"
 #include "other_malloc.h"
 #include "spprof.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <malloc.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define PAGE ((uintptr_t)4096)
-#define HEAP_MAX ((uintptr_t)64 << 20) /* heaps of further arenas begin at multiples of it */
-#define HEADER ((uintptr_t)16)         /* of a chunk: what the one before has as its last word, and the size */
+#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* of heaps of further arenas: 64 MiB, or four huge pages */
+#define HEAP_MAX ((uintptr_t)64 << 30)      /* of the largest huge pages there are */
+#define HEADER ((uintptr_t)16)              /* of a chunk: what the one before has as its last word, and the size */
 #define SMALLEST ((uintptr_t)32)
-#define LARGE ((uintptr_t)128 << 10) /* the least that has a mapping of its own, unless the program says otherwise */
 
 #define PREVIOUS_IN_USE 1u
 #define IS_MAPPED 2u
@@ -44,6 +42,7 @@ static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
     uintptr_t page = at & ~(PAGE - 1);
     if (page != reader->page) {
         reader->page = 0;
+        sp_thread_rest();
         if (!sp_memory_copy(reader->bytes, page, PAGE)) return false;
         reader->page = page;
     }
@@ -64,9 +63,9 @@ static uint64_t resident_in(uintptr_t start, uintptr_t end) {
     unsigned char pages[WINDOW];
     uint64_t count = 0;
     for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
-        size_t size = end - window > WINDOW * PAGE ? WINDOW * PAGE : end - window;
-        if (mincore((void *)window, size, pages) != 0) continue;
-        for (size_t i = 0; i < (size + PAGE - 1) / PAGE; i++) count += pages[i] & 1;
+        size_t here = end - window > WINDOW * PAGE ? WINDOW : (end - window + PAGE - 1) / PAGE;
+        sp_memory_find_present(window, here, pages);
+        for (size_t i = 0; i < here; i++) count += pages[i];
     }
     return count * PAGE;
 }
@@ -197,16 +196,44 @@ typedef struct heap_info {
 } heap_info;
 
 static bool is_heap_info(uintptr_t at, uintptr_t end, const heap_info *info) {
-    return info->arena >= HEAP_MAX && info->arena % HEADER == 0 && info->arena % HEAP_MAX < 4 * PAGE &&
-           info->previous % HEAP_MAX == 0 && info->size % PAGE == 0 && info->size > 0 && info->size <= end - at &&
-           info->writable_size >= info->size && info->writable_size <= HEAP_MAX;
+    return info->arena >= HEAP_ALIGNMENT && info->arena % HEADER == 0 && info->arena % HEAP_ALIGNMENT < 4 * PAGE &&
+           info->previous % HEAP_ALIGNMENT == 0 && info->size % PAGE == 0 && info->size > 0 && info->size <= end - at &&
+           info->writable_size >= info->size && info->writable_size % PAGE == 0 && info->writable_size <= HEAP_MAX;
 }
 
-/* A large chunk has its size at the beginning of its pages. */
+/* A large chunk has its size at the beginning of its pages. How large it is at the least, programs may say. */
 static bool is_mapped_chunk(uintptr_t at, uintptr_t end, const chunk *chunk) {
     uint64_t size = size_of(chunk);
-    return chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED && size % PAGE == 0 &&
-           size >= LARGE && size <= end - at;
+    return chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED && size % PAGE == 0 && size > 0 &&
+           size <= end - at;
+}
+
+/* Where the kernel refuses to extend [heap], or malloc is told to use huge pages, the first arena has pieces elsewhere:
+ *
+ *   [ chunk | chunk | … | top ]   the latest, up to a page's end     [ chunk | … | 16 | 16 ]   the ones before
+ */
+#define LEAST_PIECE ((uintptr_t)128 << 10)
+
+static bool is_first_of_piece(const chunk *chunk) {
+    return chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == PREVIOUS_IN_USE &&
+           size_of(chunk) >= SMALLEST;
+}
+
+/* By following its chunks; 0: these are none. Where a thread is just changing one, it ends there. */
+static uintptr_t find_end_of_piece(uintptr_t start, uintptr_t end) {
+    heap piece = {.start = start, .end = end, .flags = 0};
+    reader reader = {.page = 0};
+    chunk chunk;
+    uintptr_t at = start;
+    for (int chunks = 0;; chunks++) {
+        bool is_read = end - at >= HEADER && read_chunk(&reader, at, &chunk);
+        if (is_read && chunks > 0 && is_end(&chunk)) return end - at < 2 * HEADER ? end : at + 2 * HEADER;
+        if (!is_read || !is_chunk(&piece, at, &chunk)) {
+            bool is_top_before = at % PAGE == 0 && (chunks > 1 || at - start >= LEAST_PIECE);
+            return is_top_before || chunks >= BELIEVED ? at : 0;
+        }
+        at += size_of(&chunk);
+    }
 }
 
 typedef struct search {
@@ -227,9 +254,9 @@ static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t 
         if (at < window->start || at >= window->end) {
             window->start = at;
             window->end = end - at > WINDOW * PAGE ? at + WINDOW * PAGE : end;
-            if (mincore((void *)at, window->end - at, window->pages) != 0) return end; /* it has gone */
+            sp_memory_find_present(at, (window->end - at + PAGE - 1) / PAGE, window->pages);
         }
-        if (window->pages[(at - window->start) / PAGE] & 1) return at;
+        if (window->pages[(at - window->start) / PAGE]) return at;
     }
     return end;
 }
@@ -238,11 +265,17 @@ static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t 
 static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
     heap_info info;
     chunk chunk;
+    sp_thread_rest();
     if (!sp_memory_copy(&info, at, sizeof info)) return at + PAGE;
     memcpy(&chunk, &info, sizeof chunk);
-    if (at % HEAP_MAX == 0 && is_heap_info(at, end, &info)) {
+    if (at % HEAP_ALIGNMENT == 0 && is_heap_info(at, end, &info)) {
         found_heap(search, at + sizeof info, at + info.size, OF_OTHER_ARENA);
         return at + info.size;
+    }
+    if (is_first_of_piece(&chunk)) {
+        uintptr_t piece_end = find_end_of_piece(at, end);
+        if (piece_end > at) found_heap(search, at, piece_end, 0);
+        if (piece_end > at) return (piece_end + PAGE - 1) & ~(PAGE - 1);
     }
     if (!is_mapped_chunk(at, end, &chunk)) return at + PAGE;
     if (search->share > 0) {
@@ -268,15 +301,6 @@ static void search_places(search *search, const spprof_malloc_place *places, siz
 }
 
 /* ---- The contract ---- */
-
-bool spprof_malloc_is_glibc(void) {
-    sp_object object;
-    sp_objects_prepare(true);
-    if (!sp_objects_find(sp_originals_find("malloc"), &object)) return false;
-    const char *name = strrchr(object.path, '/');
-    name = name ? name + 1 : object.path;
-    return strncmp(name, "libc.so", 7) == 0 || strncmp(name, "libc-2", 6) == 0;
-}
 
 void spprof_trim_malloc(void) {
     if (spprof_malloc_is_glibc())

@@ -2,6 +2,7 @@
 
 #include "elf_object.h"
 #include "mapping_calls.h"
+#include "other_malloc.h"
 #include "spprof.h"
 
 #include <stdlib.h>
@@ -98,11 +99,13 @@ static void answer_with_libc(sp_originals_table *table) {
 }
 
 /* What the allocator maps is counted as the blocks that it makes of it. Libc's own calls come to no hook, and a call
- * that seems to be from there is a function's that libc calls, and that ends with it. */
-static int leave_out_allocator(struct dl_phdr_info *info, size_t size, void *data) {
+ * that seems to be from there is a function's that libc calls, and that ends with it. What else the allocator's object
+ * has for us is looked up with it. */
+static int learn_allocator(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
     sp_elf_object object;
     bool found = sp_elf_object_read(info, &object) && sp_elf_object_contains(&object, (uintptr_t)sp_originals.malloc);
+    if (found) sp_other_malloc_learn(&object);
     if (found && !sp_elf_object_is_libc(&object)) sp_map_calls_leave_out(object.start, object.end);
     return found;
 }
@@ -115,7 +118,7 @@ static void find_all(void) {
 #undef ORIGINAL
     found.free = (void (*)(void *))find("free");
     sp_originals = found;
-    dl_iterate_phdr(leave_out_allocator, NULL);
+    dl_iterate_phdr(learn_allocator, NULL);
 }
 
 /* Before the program has a second thread. */

@@ -1,32 +1,49 @@
 /* other_malloc_linux.c: what a malloc that is not libc's tells of itself. Its functions are those that its makers
- * document, looked up in the object that its malloc is in, which is never unloaded. */
-#include "elf_object.h"
-#include "originals.h"
+ * document, in the object that its malloc is in. */
 #include "other_malloc.h"
+
+#include "elf_object.h"
 #include "spprof.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
-typedef struct lookup {
-    uintptr_t allocator; /* an address in its object */
-    const char *name;
-    uintptr_t found;
-} lookup;
+typedef enum function {
+    MALLCTL,
+    GET_NUMBER,
+    RELEASE,
+    MIMALLOC_VERSION,
+    MIMALLOC_COLLECT,
+    FUNCTIONS,
+} function;
 
-static int look_in_object(struct dl_phdr_info *info, size_t size, void *data) {
-    (void)size;
-    lookup *lookup = data;
-    sp_elf_object object;
-    if (!sp_elf_object_read(info, &object) || !sp_elf_object_contains(&object, lookup->allocator)) return 0;
-    if (!sp_elf_object_is_libc(&object)) lookup->found = sp_elf_object_find_function(&object, lookup->name);
-    return 1;
+static const char *const names[FUNCTIONS] = {
+    [MALLCTL] = "mallctl",
+    [GET_NUMBER] = "MallocExtension_GetNumericProperty",
+    [RELEASE] = "MallocExtension_ReleaseFreeMemory",
+    [MIMALLOC_VERSION] = "mi_version",
+    [MIMALLOC_COLLECT] = "mi_collect",
+};
+
+/* Written when the originals are found, and again with the same where callers are patched: no order matters. */
+static _Atomic uintptr_t functions[FUNCTIONS];
+static _Atomic bool is_glibc;
+
+void sp_other_malloc_learn(const sp_elf_object *object) {
+    bool is_libc = sp_elf_object_is_libc(object);
+    bool is_debugging = strcmp(object->soname, "libc_malloc_debug.so.0") == 0; /* glibc's malloc, with checks */
+    atomic_store(&is_glibc, is_debugging || strcmp(object->soname, "libc.so.6") == 0);
+    for (int i = 0; i < FUNCTIONS; i++)
+        atomic_store(&functions[i], is_libc ? 0 : sp_elf_object_find_function(object, names[i]));
 }
 
-static uintptr_t find(const char *name) {
-    lookup lookup = {.allocator = sp_originals_find("malloc"), .name = name};
-    dl_iterate_phdr(look_in_object, &lookup);
-    return lookup.found;
+static uintptr_t find(function which) {
+    return atomic_load(&functions[which]);
+}
+
+bool spprof_malloc_is_glibc(void) {
+    return atomic_load(&is_glibc);
 }
 
 /* ---- jemalloc ---- */
@@ -59,10 +76,12 @@ static bool ask_jemalloc(mallctl *ask, spprof_malloc_said *said) {
 typedef int numeric_property(const char *name, size_t *value);
 
 static bool ask_tcmalloc(numeric_property *ask, spprof_malloc_said *said) {
-    size_t used = 0, heap = 0, unmapped = 0;
+    size_t used = 0, heap = 0, unmapped = 0, physical = 0; /* the last with what it holds for itself */
     if (!ask("generic.current_allocated_bytes", &used) || !ask("generic.heap_size", &heap) ||
         !ask("tcmalloc.pageheap_unmapped_bytes", &unmapped))
         return false;
+    bool tells_own = ask("generic.total_physical_bytes", &physical) && physical + unmapped > heap;
+    said->own = tells_own ? physical + unmapped - heap : 0;
     said->used = used;
     said->free_bytes = heap > used + unmapped ? heap - used - unmapped : 0;
     return true;
@@ -72,13 +91,13 @@ static bool ask_tcmalloc(numeric_property *ask, spprof_malloc_said *said) {
 
 bool spprof_ask_malloc(spprof_malloc_said *said) {
     int saved_errno = errno;
-    uintptr_t jemalloc = find("mallctl"), tcmalloc = find("MallocExtension_GetNumericProperty");
+    uintptr_t jemalloc = find(MALLCTL), tcmalloc = find(GET_NUMBER);
     *said = (spprof_malloc_said){.kind = SPPROF_MALLOC_UNKNOWN};
     if (jemalloc && ask_jemalloc((mallctl *)jemalloc, said))
         said->kind = SPPROF_MALLOC_JEMALLOC;
     else if (tcmalloc && ask_tcmalloc((numeric_property *)tcmalloc, said))
         said->kind = SPPROF_MALLOC_TCMALLOC;
-    else if (find("mi_version"))
+    else if (find(MIMALLOC_VERSION))
         said->kind = SPPROF_MALLOC_MIMALLOC;
     errno = saved_errno;
     return said->kind != SPPROF_MALLOC_UNKNOWN;
@@ -88,8 +107,8 @@ bool spprof_ask_malloc(spprof_malloc_said *said) {
 
 void sp_trim_other_malloc(void) {
     int saved_errno = errno;
-    uintptr_t jemalloc = find("mallctl"), tcmalloc = find("MallocExtension_ReleaseFreeMemory");
-    uintptr_t mimalloc = find("mi_collect");
+    uintptr_t jemalloc = find(MALLCTL), tcmalloc = find(RELEASE);
+    uintptr_t mimalloc = find(MIMALLOC_COLLECT);
     if (jemalloc) ((mallctl *)jemalloc)(ALL_ARENAS, NULL, NULL, NULL, 0);
     if (tcmalloc) ((void (*)(void))tcmalloc)();
     if (mimalloc) ((void (*)(bool))mimalloc)(true);

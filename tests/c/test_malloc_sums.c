@@ -222,7 +222,6 @@ TEST(test_large_chunks_count_whole_and_what_resembles_them_does_not) {
         400 * PAGE + 16,
         500 * PAGE | IS_MAPPED,
         (40 * PAGE + 16) | IS_MAPPED,
-        31 * PAGE | IS_MAPPED,
         UINT64_MAX,
         40 * PAGE | IS_MAPPED | IN_USE_BEFORE,
         0,
@@ -235,6 +234,79 @@ TEST(test_large_chunks_count_whole_and_what_resembles_them_does_not) {
     write_word(memory + 40 * PAGE + 8, 33 * PAGE | IS_MAPPED);
     assert_int_equal(measure_one(memory, 400 * PAGE, false).mapped, 40 * PAGE);
     munmap(memory, 400 * PAGE);
+}
+
+/* MALLOC_MMAP_THRESHOLD_ may be anything. */
+TEST(test_chunks_of_few_pages_may_have_mappings_of_their_own) {
+    char *memory = map_aligned(8 * PAGE, PAGE);
+    const size_t pages[] = {1, 2, 1, 4};
+    for (size_t i = 0, at = 0; i < 4; at += pages[i++] * PAGE) write_word(memory + at + 8, pages[i] * PAGE | IS_MAPPED);
+    spprof_malloc_sums sums = measure_one(memory, 8 * PAGE, false);
+    assert_int_equal(sums.mapped, 8 * PAGE);
+    assert_int_equal(sums.mapped_resident, 4 * PAGE);
+    munmap(memory, 8 * PAGE);
+}
+
+/* What is unmapped after the kernel's list was read costs no more than itself. */
+TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
+    const size_t pages = 6000, hole = 700; /* the kernel is asked for 2048 pages at a time */
+    char *memory = map_aligned(pages * PAGE, PAGE);
+    for (size_t at = 0; at < pages; at += 100) write_word(memory + at * PAGE + 8, 100 * PAGE | IS_MAPPED);
+    load_library(); /* not into the hole */
+    munmap(memory + hole * PAGE, 100 * PAGE);
+    spprof_malloc_sums sums = measure_one(memory, pages * PAGE, false);
+    assert_int_equal(sums.mapped, (pages - 100) * PAGE);
+    assert_int_equal(sums.mapped_resident, (pages / 100 - 1) * PAGE);
+    sums = measure_one(memory, pages * PAGE, true);
+    assert_int_equal(sums.heap_resident, (pages / 100 - 1) * PAGE);
+    munmap(memory, pages * PAGE);
+}
+
+/* Of the first arena, where malloc could not extend [heap]: up to a top, or to two headers without room. */
+static void make_piece(made_heap *piece, bool is_latest) {
+    size_t size = piece->size;
+    uint64_t last = 0;
+    piece->size -= is_latest ? 0 : 32;
+    fill(piece, 0);
+    write_word(piece->memory, 0); /* no chunk before */
+    count(piece, 0);
+    if (is_latest) return;
+    for (size_t at = 0, word; at < piece->size; at += last) {
+        memcpy(&word, piece->memory + at + 8, sizeof word);
+        last = word & ~(uint64_t)7;
+    }
+    write_word(piece->memory + size - 32, last);
+    write_word(piece->memory + size - 32 + 8, 16);
+    write_word(piece->memory + size - 16 + 8, 16 | IN_USE_BEFORE);
+}
+
+TEST(test_pieces_of_the_first_arena_elsewhere_count) {
+    for (int round = 0; round < 24; round++) {
+        const size_t size = (size_t)1 << 20, between = 3 * PAGE;
+        char *memory = map_aligned(2 * (size + between), PAGE);
+        made_heap latest = {.memory = memory, .size = size, .seed = (uint64_t)round, .largest = largest[round % 4]};
+        made_heap before = latest;
+        before.memory += size + between;
+        memset(memory + size, 0x41, between); /* somebody else's */
+        make_piece(&latest, true);
+        make_piece(&before, false);
+        spprof_malloc_sums sums = measure_one(memory, 2 * (size + between), false);
+        assert_int_equal(sums.heaps, 2);
+        assert_int_equal(sums.heap_resident - sums.free_resident, latest.used + before.used + 32);
+        assert_int_equal(sums.free_bytes, latest.free_bytes + before.free_bytes);
+        assert_int_equal(sums.returnable, latest.returnable + before.returnable);
+        munmap(memory, 2 * (size + between));
+    }
+}
+
+TEST(test_a_piece_that_is_free_as_a_whole_counts) {
+    const size_t size = (size_t)132 << 10;
+    char *memory = map_aligned(size, PAGE);
+    write_word(memory + 8, size | IN_USE_BEFORE);
+    spprof_malloc_sums sums = measure_one(memory, size, false);
+    assert_int_equal(sums.heaps, 1);
+    assert_int_equal(sums.free_bytes, size);
+    munmap(memory, size);
 }
 
 /* ---- What cannot be a heap ---- */
@@ -492,6 +564,10 @@ int main(void) {
         cmocka_unit_test(test_what_is_free_at_the_end_of_an_earlier_heap_counts),
         cmocka_unit_test(test_a_first_heap_with_a_hole_counts_on_both_sides),
         cmocka_unit_test(test_large_chunks_count_whole_and_what_resembles_them_does_not),
+        cmocka_unit_test(test_chunks_of_few_pages_may_have_mappings_of_their_own),
+        cmocka_unit_test(test_a_hole_hides_nothing_of_what_is_around_it),
+        cmocka_unit_test(test_pieces_of_the_first_arena_elsewhere_count),
+        cmocka_unit_test(test_a_piece_that_is_free_as_a_whole_counts),
         cmocka_unit_test(test_a_chunk_that_is_overwritten_costs_its_neighbours_alone),
         cmocka_unit_test(test_memory_that_only_looks_like_a_heap_is_read_and_left_alone),
         cmocka_unit_test(test_places_that_are_not_there_hold_nothing),

@@ -109,11 +109,39 @@ static void test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise(void *
     }
 }
 
+/* ---- What is in memory ---- */
+
+#define PAGES 300
+
+TEST(test_pages_in_memory_are_told_from_others_around_holes) {
+    size_t page = (size_t)getpagesize();
+    uint64_t seed = 20261130;
+    for (int round = 0; round < 50; round++) {
+        unsigned char expected[PAGES], found[PAGES];
+        char *pages = map_pages(PAGES, PROT_READ | PROT_WRITE);
+        madvise(pages, PAGES * page, MADV_NOHUGEPAGE);
+        for (size_t i = 0; i < PAGES; i++) {
+            uint64_t kind = random_below(&seed, round % 2 ? 3 : 20); /* many holes, or few */
+            expected[i] = kind > 1;
+            if (kind > 1) pages[i * page] = 1;
+            if (kind == 1) munmap(pages + i * page, page);
+        }
+        errno = 77;
+        sp_memory_find_present((uintptr_t)pages, PAGES, found);
+        assert_int_equal(errno, 77);
+        assert_memory_equal(found, expected, PAGES);
+        munmap(pages, PAGES * page);
+        sp_memory_find_present((uintptr_t)pages, PAGES, found);
+        for (size_t i = 0; i < PAGES; i++) assert_int_equal(found[i], 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readable_pages_are_told_from_others),
         cmocka_unit_test(test_the_first_question_may_be_about_an_unreadable_page),
         cmocka_unit_test(test_a_page_that_changes_is_asked_for_anew),
+        cmocka_unit_test(test_pages_in_memory_are_told_from_others_around_holes),
         cmocka_unit_test(test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

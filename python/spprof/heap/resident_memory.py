@@ -16,7 +16,7 @@ import struct
 from bisect import bisect_right
 
 from spprof import _engine
-from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.mapped import NOT_KNOWN, ranges_now
 from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
@@ -28,7 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from spprof.heap.mapped import MappedMemory, Range
+    from spprof.heap.mapped import Range
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
@@ -38,6 +38,7 @@ _STACK_TAIL = 4096
 _GUARD_MAX = 1 << 20
 _HEAP, _STACK = "[heap]", "[stack]"
 _NAMED = "[anon:"
+_HUGE = "/anon_hugepage"
 _WORDS = struct.Struct("=QQ")
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
@@ -54,14 +55,22 @@ class Region(NamedTuple):
     offset: int
     """In the file."""
     rss: int
-    pss: int
+    pss: int | None
+    """None: not asked for."""
     swap: int
-    lazy_free: int
+    lazy_free: int | None
+    huge_private: int = 0
+    huge_shared: int = 0
 
     @property
     def is_nameless(self) -> bool:
         """Private memory without a file. Programs may give it names, as CPython 3.15 does with its arenas."""
         return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
+
+    @property
+    def is_huge(self) -> bool:
+        """Of reserved huge pages, which the kernel counts in no RSS."""
+        return self.huge_private + self.huge_shared > 0 or self.path.startswith(_HUGE)
 
     @property
     def is_unclaimed(self) -> bool:
@@ -74,15 +83,44 @@ class Region(NamedTuple):
         return self.path or f"anonymous, {self.permissions}"
 
 
+_SUMMED_MAX = 256 << 20
+"""For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
+they are asked for where no region has more than this in memory."""
+
+
 def regions() -> list[Region]:
-    """The kernel's list, by address; empty where it cannot be read."""
-    return list(_regions(_lines_of("/proc/self/smaps")))
+    """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
+    found = _listed(False)
+    large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
+    if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        del found  # it leaves the memory that the next list needs, which that has then
+        return _listed(True)
+    sizes = _engine.resident_of([(one.start, one.end) for one in found])
+    return [_without_sums(one, size) for one, size in zip(found, sizes)]
 
 
-_FIELDS = ("Rss", "Pss", "Swap", "LazyFree")
+def _without_sums(one: Region, present: int) -> Region:
+    """Pages that are present are its RSS, unless they are reserved huge ones."""
+    huge = present if one.path.startswith("/anon_hugepage") else 0
+    return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
 
 
-def _regions(lines: list[str]) -> Iterable[Region]:
+def _listed(measured: bool) -> list[Region]:
+    return list(_regions(_lines_in(_engine.list_text(measured) or b"")))
+
+
+def _lines_in(text: bytes) -> Iterable[str]:
+    """One after the other: a list of them would need memory that the kernel's list does not have yet."""
+    at = 0
+    while (end := text.find(b"\n", at)) >= 0:
+        yield text[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
+
+
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
+
+
+def _regions(lines: Iterable[str]) -> Iterable[Region]:
     head: list[str] = []
     found: dict[str, int] = {}
     for line in lines:
@@ -131,9 +169,10 @@ class _Taken:
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
-    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
-    memory, and how much they are rounded up. None: the kernel does not tell."""
-    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
+    rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
+    absent = samples.absent_bytes if samples else 0
+    rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
         return None
@@ -149,11 +188,12 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
     frames = _frames(taken)
-    parts["mapped"] = _mapped(mapped, taken)
-    if pools is None and (own := _of_mimalloc(nameless, taken)):
-        parts["python_objects"] = own  # PYTHONMALLOC=mimalloc
+    ranges = _in_rss(ranges_now() if samples and samples.mapped else (), every)
+    parts["mapped"] = _mapped(ranges, taken)
+    if pools is None and _are_from_mimalloc(every):
+        parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
-    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(mapped, files)
+    parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
     parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken) + frames
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
@@ -165,26 +205,32 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["malloc_free"] = sums["free_resident"]
     else:
         parts.update(_other_malloc([*nameless, *heap], taken, absent))
-    _set_rounding_apart(parts, rounding_of(samples.records()) if samples else None)
+    _set_rounding_apart(parts, rounding)
     numbers = _status()
     rss = numbers.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
     unexplained = rss - sum(parts.values())
     used, limit = _cgroup()
     found = ResidentMemory(
         rss,
-        sum(one.pss for one in every),
-        sum(one.swap for one in every),
+        _sum_of(one.pss for one in every),
+        numbers.get("VmSwap", 0) or sum(one.swap for one in every),
         used,
         limit,
         parts_of(parts, sums["returnable"] if sums else 0, sums["heaps"] if sums else 0),
         unexplained,
         sums["returnable"] if sums else 0,
-        sum(one.lazy_free for one in every),
+        _sum_of(one.lazy_free for one in every),
         numbers.get("RssAnon") or sum(one.rss for one in every if not one.path.startswith("/")),
         numbers.get("Threads", 0),
         sums["heaps"] if sums else 0,
     )
     return found if found.is_explained else replace(found, unclaimed=_unclaimed(every, nameless, taken))
+
+
+def _sum_of(sizes: Iterable[int | None]) -> int | None:
+    """None: not all are known."""
+    known = list(sizes)
+    return None if None in known else sum(size for size in known if size is not None)
 
 
 def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
@@ -289,10 +335,16 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 # ---- Mappings of the program
 
 
-def _mapped(mapped: MappedMemory | None, taken: _Taken) -> int:
+def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
+    """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    huge = [one for one in every if one.is_huge]
+    return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
+
+
+def _mapped(ranges: Iterable[Range], taken: _Taken) -> int:
     """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
     total = 0.0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         total += _in_memory(one) / one.probability
         taken.add(one.address, one.address + one.size)
     return round(total)
@@ -302,11 +354,11 @@ def _in_memory(one: Range) -> int:
     return 0 if one.resident == NOT_KNOWN else one.resident
 
 
-def _mapped_of_files(mapped: MappedMemory | None, files: Sequence[Region]) -> int:
+def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
     """What of the regions of files is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
-    for one in mapped.ranges if mapped else ():
+    for one in ranges:
         at = bisect_right(starts, one.address) - 1
         if at >= 0 and one.address < files[at].end:
             total += _in_memory(one)
@@ -359,7 +411,7 @@ def _anchor_in(region: Region) -> int | None:
 
 
 def _resident(start: int, end: int) -> int:
-    return _engine.resident_bytes(start, end - start)
+    return _engine.resident_of([(start, end)])[0]
 
 
 # ---- Another malloc than libc's
@@ -380,6 +432,13 @@ def _other_malloc(nameless: Sequence[tuple[int, int]], taken: _Taken, absent: in
     there = sum(_resident(*place) for one in nameless for place in taken.left_of(*one))
     free = min(free, there)
     return {"native_blocks": min(max(used - absent, 0) + own, there - free), "malloc_free": free}
+
+
+def _are_from_mimalloc(one: object) -> bool:
+    """Whether Python's objects, of which this is one, are its own mimalloc's (PYTHONMALLOC=mimalloc) and not malloc's,
+    which may be another mimalloc."""
+    said = _engine.malloc_said()
+    return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def _of_mimalloc(nameless: Sequence[tuple[int, int]], taken: _Taken) -> int:
@@ -413,7 +472,7 @@ def _status() -> dict[str, int]:
     return found
 
 
-_NUMBERS = ("VmRSS", "RssAnon", "Threads")
+_NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
 
 
 def _cgroup() -> tuple[int | None, int | None]:
@@ -435,8 +494,8 @@ def _number(path: str) -> int | None:
     return whole_number("".join(_lines_of(path)))
 
 
-def _lines_of(path: str) -> list[str]:
+def _lines_of(path: str) -> Iterable[str]:
     """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
     with suppress(OSError), open(path, "rb") as file:
-        return file.read().decode("utf-8", "surrogateescape").split("\n")
-    return []
+        for line in file:
+            yield line.decode("utf-8", "surrogateescape").rstrip("\n")

@@ -35,6 +35,8 @@ _NUMBERS = {
 """Comments, without their prefix, and what they tell."""
 
 _OF_CGROUP = ("cgroup_bytes", "cgroup_limit_bytes")
+_OF_SUMS = ("pss_bytes", "lazy_free_bytes")
+"""Not asked for where a region is large: a file that lacks them does not tell."""
 _MEASURED, _MISSING = "measured", "missing"
 _UNCLAIMED_KEPT = 5
 
@@ -120,7 +122,7 @@ def residency_of(profile: Profile) -> Residency | None:
         return None
     sizes = {key[len(_PART) :]: size for key, size in numbers.items() if key.startswith(_PART)}
     fields: dict[str, Any] = {name: numbers.get(key, 0) for key, name in _NUMBERS.items()}
-    fields.update({name: numbers.get(name[: -len("_bytes")]) for name in _OF_CGROUP})
+    fields.update({name: numbers.get(name[: -len("_bytes")]) for name in (*_OF_CGROUP, *_OF_SUMS)})
     memory = _memory(fields, sizes, _unclaimed(texts))
     return Residency(memory, numbers.get(_MEASURED, 1), numbers.get(_MISSING, 0))
 
@@ -165,6 +167,9 @@ def summed(several: Iterable[Residency | None]) -> Residency | None:
     largest = sorted((UnclaimedMemory(*region) for region in regions.items()), key=lambda one: -one.bytes)
     fields: dict[str, Any] = {name: sum(getattr(one.memory, name) or 0 for one in found) for name in _NUMBERS.values()}
     fields["malloc_heaps"] = max(one.memory.malloc_heaps for one in found)
+    for name in _OF_SUMS:
+        if any(getattr(one.memory, name) is None for one in found):
+            fields[name] = None
     fields.update(_cgroup(found))
     memory = _memory(fields, sizes, tuple(largest[:_UNCLAIMED_KEPT]))
     missing = sum(1 if one is None else one.missing for one in every)

@@ -1,9 +1,10 @@
 #include "pools.h"
 
+#include "spprof.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -31,7 +32,7 @@ static const layout layouts[] = {{4096, 256 * 1024}, {16384, 1024 * 1024}};
 typedef struct sums {
     layout layout;
     uint64_t pools, arenas, used, resident;
-    uintptr_t arena_start, arena_end; /* the one that was met last */
+    uintptr_t arena_start, arena_end; /* of the arena that was met last: its first pool, the end of the last so far */
     uint32_t arena_index;
     uint64_t *places; /* of arenas, from PyMem_RawMalloc: start and end of each */
     size_t room;
@@ -61,6 +62,7 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
     struct iovec remote[BATCH];
     struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
     for (size_t i = 0; i < count; i++) remote[i] = (struct iovec){(void *)at[i], sizeof *headers};
+    spprof_rest();
     ssize_t got = process_vm_readv(getpid(), &local, 1, remote, count, 0);
     return got < 0 ? 0 : (size_t)got / sizeof *headers;
 }
@@ -70,8 +72,9 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
 static uint64_t resident_of(uintptr_t start, uintptr_t end) {
     unsigned char pages[1024 * 1024 / PAGE + 1];
     uint64_t bytes = 0;
-    if ((end - start) / PAGE > sizeof pages || mincore((void *)start, end - start, pages) != 0) return 0;
-    for (size_t i = 0; i < (end - start) / PAGE; i++) bytes += pages[i] & 1 ? PAGE : 0;
+    if ((end - start) / PAGE > sizeof pages) return 0;
+    spprof_find_present(start, (end - start) / PAGE, pages);
+    for (size_t i = 0; i < (end - start) / PAGE; i++) bytes += pages[i] ? PAGE : 0;
     return bytes;
 }
 
@@ -88,46 +91,34 @@ static void note_arena(sums *sums) {
     sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
 }
 
-/* Its first pool is used first, at the first multiple of a pool's size. An arena that does not begin there has one pool
- * less and ends somewhere in the place of the last, with pages that are never used: what follows is another's. Ranges
- * end where the mapping does. */
-static void begin_arena(sums *sums, uintptr_t pool, uint32_t index, uintptr_t end) {
-    uintptr_t arena_end = pool + sums->layout.arena_bytes - sums->layout.pool_bytes;
-    sums->arena_start = pool;
-    sums->arena_end = arena_end < end ? arena_end : end;
-    sums->arena_index = index;
+/* From its first pool to its last. What is behind them has not been touched, or is somebody else's: where the arena
+ * ends is not known. */
+static void end_arena(sums *sums) {
+    if (sums->arena_start == sums->arena_end) return;
     note_arena(sums);
     sums->resident += resident_of(sums->arena_start, sums->arena_end);
+    sums->arena_start = sums->arena_end = 0;
 }
 
-static bool is_last_of_arena(const sums *sums, uintptr_t pool, uint32_t index) {
-    return index == sums->arena_index && pool == sums->arena_end &&
-           pool == sums->arena_start + sums->layout.arena_bytes - sums->layout.pool_bytes;
-}
-
-static void extend_arena(sums *sums, uintptr_t end) {
-    uintptr_t pool = sums->arena_end, pool_end = pool + sums->layout.pool_bytes;
-    sums->arena_end = pool_end < end ? pool_end : end;
-    if (sums->arenas > 0 && sums->places[2 * sums->arenas - 1] == pool)
-        sums->places[2 * sums->arenas - 1] = sums->arena_end;
-    sums->resident += resident_of(pool, sums->arena_end);
-}
-
-static void add_pool(sums *sums, uintptr_t address, const pool_header *header, uintptr_t end) {
-    if (is_last_of_arena(sums, address, header->arena))
-        extend_arena(sums, end);
-    else if (address >= sums->arena_end || header->arena != sums->arena_index)
-        begin_arena(sums, address, header->arena, end);
+static void add_pool(sums *sums, uintptr_t address, const pool_header *header) {
+    uintptr_t pool_end = address + sums->layout.pool_bytes;
+    bool is_new = header->arena != sums->arena_index || pool_end - sums->arena_start > sums->layout.arena_bytes;
+    if (is_new) {
+        end_arena(sums);
+        sums->arena_start = address;
+        sums->arena_index = header->arena;
+    }
+    sums->arena_end = pool_end;
     sums->pools++;
     sums->used += (uint32_t)header->count * (header->size_class + (uint64_t)1) * BLOCK_ALIGNMENT;
 }
 
-static void add_batch(sums *sums, const uintptr_t *at, size_t count, uintptr_t end) {
+static void add_batch(sums *sums, const uintptr_t *at, size_t count) {
     pool_header headers[BATCH];
     for (size_t done = 0; done < count;) {
         size_t got = read_headers(at + done, headers, count - done);
         for (size_t i = 0; i < got; i++)
-            if (is_pool(&headers[i], at[done + i], &sums->layout)) add_pool(sums, at[done + i], &headers[i], end);
+            if (is_pool(&headers[i], at[done + i], &sums->layout)) add_pool(sums, at[done + i], &headers[i]);
         done += got + 1; /* what could not be read is gone */
     }
 }
@@ -138,14 +129,15 @@ static void add_range(sums *sums, uintptr_t start, uintptr_t end) {
     size_t count = 0, step = sums->layout.pool_bytes;
     for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
         uintptr_t window_end = end - window > WINDOW * PAGE ? window + WINDOW * PAGE : end;
-        if (mincore((void *)window, window_end - window, pages) != 0) continue; /* it has gone */
+        spprof_find_present(window, (window_end - window + PAGE - 1) / PAGE, pages);
         for (uintptr_t pool = (window + step - 1) / step * step; pool < window_end; pool += step) {
-            if (!(pages[(pool - window) / PAGE] & 1)) continue;
+            if (!pages[(pool - window) / PAGE] || end - pool < step) continue;
             at[count++] = pool;
-            if (count == BATCH) add_batch(sums, at, count, end), count = 0;
+            if (count == BATCH) add_batch(sums, at, count), count = 0;
         }
     }
-    add_batch(sums, at, count, end);
+    add_batch(sums, at, count);
+    end_arena(sums);
 }
 
 /* ---- Which layout, if any ---- */
@@ -157,9 +149,11 @@ static bool has_layout(uintptr_t block, const layout *layout) {
            is_block_of(block, pool, layout);
 }
 
-/* By a block that is in a pool if any is. */
+/* By a block that is in a pool if any is: one that is sampled is in none. */
 static bool find_layout(layout *found) {
+    spprof_pause();
     void *block = PyObject_Malloc(64);
+    spprof_resume();
     bool is_found = false;
     for (size_t i = 0; block && !is_found && i < sizeof layouts / sizeof *layouts; i++) {
         is_found = has_layout((uintptr_t)block, &layouts[i]);
@@ -169,18 +163,11 @@ static bool find_layout(layout *found) {
     return is_found;
 }
 
-/* A sample's block is in no pool. */
-static bool find_layout_at_last(layout *found) {
-    for (int tries = 0; tries < 8; tries++)
-        if (find_layout(found)) return true;
-    return false;
-}
-
 PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges) {
     (void)module;
     sums sums = {.pools = 0};
     if (!PyList_Check(ranges)) return PyErr_Format(PyExc_TypeError, "ranges must be a list");
-    if (!find_layout_at_last(&sums.layout)) Py_RETURN_NONE;
+    if (!find_layout(&sums.layout)) Py_RETURN_NONE;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ranges); i++) {
         unsigned long long start, end;
         if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:python_pools", &start, &end)) {

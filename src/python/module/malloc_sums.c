@@ -2,6 +2,8 @@
 
 #include "spprof.h"
 
+#include <string.h>
+
 static bool read_places(PyObject *list, spprof_malloc_place *places) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
         unsigned long long start, size;
@@ -82,7 +84,11 @@ PyObject *sp_own_extents_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     spprof_extent *extents = PyMem_RawCalloc(SPPROF_OWN_EXTENTS, sizeof *extents);
     if (!extents) return PyErr_NoMemory();
-    PyObject *list = convert_extents(extents, spprof_own_extents(extents, SPPROF_OWN_EXTENTS));
+    size_t count;
+    Py_BEGIN_ALLOW_THREADS
+    count = spprof_own_extents(extents, SPPROF_OWN_EXTENTS);
+    Py_END_ALLOW_THREADS
+    PyObject *list = convert_extents(extents, count);
     PyMem_RawFree(extents);
     return list;
 }
@@ -95,11 +101,76 @@ PyObject *sp_trim_malloc_with_gil(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
-PyObject *sp_resident_bytes_with_gil(PyObject *module, PyObject *arguments) {
+/* ---- The kernel's list, as text ---- */
+
+typedef struct text {
+    char *bytes; /* from PyMem_RawMalloc */
+    size_t size, room;
+} text;
+
+/* Without the GIL. False: there is no memory for it. */
+static bool add_text(const char *bytes, size_t size, void *data) {
+    text *text = data;
+    if (text->size + size > text->room) {
+        size_t room = 2 * text->room + size + 32768;
+        char *larger = PyMem_RawRealloc(text->bytes, room);
+        if (!larger) return false;
+        text->bytes = larger;
+        text->room = room;
+    }
+    memcpy(text->bytes + text->size, bytes, size);
+    text->size += size;
+    return true;
+}
+
+PyObject *sp_list_text_with_gil(PyObject *module, PyObject *measured) {
     (void)module;
-    unsigned long long start, size;
-    if (!PyArg_ParseTuple(arguments, "KK:resident_bytes", &start, &size)) return NULL;
-    spprof_extent extent = {.start = start, .size = size};
-    bool known = spprof_measure_resident(&extent, 1);
-    return PyLong_FromUnsignedLongLong(known && extent.resident != SPPROF_NOT_KNOWN ? extent.resident : 0);
+    text text = {.size = 0};
+    bool is_whole, is_measured = PyObject_IsTrue(measured) == 1;
+    spprof_pause(); /* freed below */
+    Py_BEGIN_ALLOW_THREADS
+    is_whole = spprof_read_list(is_measured, add_text, &text);
+    Py_END_ALLOW_THREADS
+    PyObject *result = is_whole ? PyBytes_FromStringAndSize(text.bytes, (Py_ssize_t)text.size) : NULL;
+    PyMem_RawFree(text.bytes);
+    spprof_resume();
+    if (!result && !PyErr_Occurred()) Py_RETURN_NONE;
+    return result;
+}
+
+static bool read_ranges(PyObject *list, spprof_extent *extents) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++) {
+        unsigned long long start, end;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "KK:resident_of", &start, &end)) return false;
+        extents[i] = (spprof_extent){.start = start, .size = end - start};
+    }
+    return true;
+}
+
+static PyObject *convert_resident(const spprof_extent *extents, size_t count) {
+    PyObject *list = PyList_New((Py_ssize_t)count);
+    for (size_t i = 0; list && i < count; i++) {
+        uint64_t bytes = extents[i].resident == SPPROF_NOT_KNOWN ? 0 : extents[i].resident;
+        PyObject *one = PyLong_FromUnsignedLongLong(bytes);
+        if (!one) Py_CLEAR(list);
+        if (one) PyList_SET_ITEM(list, (Py_ssize_t)i, one);
+    }
+    return list;
+}
+
+PyObject *sp_resident_of_with_gil(PyObject *module, PyObject *list) {
+    (void)module;
+    if (!PyList_Check(list)) return PyErr_Format(PyExc_TypeError, "ranges must be a list");
+    size_t count = (size_t)PyList_GET_SIZE(list);
+    spprof_extent *extents = PyMem_RawCalloc(count + 1, sizeof *extents);
+    if (!extents) return PyErr_NoMemory();
+    PyObject *result = NULL;
+    if (read_ranges(list, extents)) {
+        Py_BEGIN_ALLOW_THREADS
+        spprof_measure_resident(extents, count);
+        Py_END_ALLOW_THREADS
+        result = convert_resident(extents, count);
+    }
+    PyMem_RawFree(extents);
+    return result;
 }

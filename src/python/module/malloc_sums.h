@@ -16,11 +16,16 @@ PyObject *sp_malloc_said_with_gil(PyObject *module, PyObject *unused);
  * is let go meanwhile. */
 PyObject *sp_chunk_sizes_with_gil(PyObject *module, PyObject *addresses);
 
-/* own_extents() -> a list of (start, size, resident bytes) of the engine's own memory, ascending. */
+/* own_extents() -> a list of (start, size, resident bytes) of the engine's own memory, ascending. The GIL is let go
+ * meanwhile. */
 PyObject *sp_own_extents_with_gil(PyObject *module, PyObject *unused);
 
-/* resident_bytes(start, size) -> int: how much of it is in memory; 0 where that is not known. */
-PyObject *sp_resident_bytes_with_gil(PyObject *module, PyObject *arguments);
+/* resident_of(ranges) -> a list: how many bytes of each are in memory, 0 where that is not known. ranges: a list of
+ * (start, end), ascending. The GIL is let go meanwhile. */
+PyObject *sp_resident_of_with_gil(PyObject *module, PyObject *ranges);
+
+/* list_text(measured) -> bytes or None: the kernel's list of mappings, maps or smaps. The GIL is let go meanwhile. */
+PyObject *sp_list_text_with_gil(PyObject *module, PyObject *measured);
 
 /* trim_malloc(): as malloc_trim(0). The GIL is let go meanwhile. */
 PyObject *sp_trim_malloc_with_gil(PyObject *module, PyObject *unused);

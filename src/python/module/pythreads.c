@@ -33,8 +33,8 @@ static bool add_chunk(chunks *chunks, const _PyStackChunk *chunk) {
     return true;
 }
 
-/* Whoever adds or takes a chunk, or takes a thread out of the list, has the GIL: no objects are made here, for which the
- * collector might let others have it. A thread that is made meanwhile comes in front of the others. */
+/* Whoever adds or takes a chunk, or takes a thread out of the list, has the GIL: no objects are made here, for which
+ * the collector might let others have it. A thread that is made meanwhile comes in front of the others. */
 static bool add_all(chunks *chunks) {
     PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; thread; thread = PyThreadState_Next(thread))
@@ -52,9 +52,8 @@ static bool add_all(chunks *chunks) {
 PyObject *sp_pythreads_frame_chunks_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     chunks chunks = {.words = NULL};
-    PyObject *packed = add_all(&chunks)
-                           ? PyBytes_FromStringAndSize((char *)chunks.words, (Py_ssize_t)(16 * chunks.count))
-                           : PyErr_NoMemory();
+    Py_ssize_t size = add_all(&chunks) ? (Py_ssize_t)(2 * sizeof(uint64_t) * chunks.count) : -1;
+    PyObject *packed = size < 0 ? PyErr_NoMemory() : PyBytes_FromStringAndSize((char *)chunks.words, size);
     PyMem_RawFree(chunks.words);
     return packed;
 }

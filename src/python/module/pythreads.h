@@ -1,4 +1,4 @@
-/* pythreads.h: how many thread states the main interpreter has made; where threads keep the frames of Python's calls. */
+/* pythreads.h: how many thread states the main interpreter has made; where threads keep frames of Python's calls. */
 #ifndef SP_PYTHREADS_H
 #define SP_PYTHREADS_H
 
@@ -11,8 +11,8 @@
  * interpreter may ask. */
 uint64_t sp_pythreads_made(void);
 
-/* frame_chunks() -> bytes: of each chunk two words of 64 bits, its address and its size. They are from Python's arena
- * allocator, mapped 16 KiB at a time for each thread of this interpreter; none before 3.11, where frames are objects. */
+/* frame_chunks() -> bytes: of each chunk two words of 64 bits, its address and its size. They are of Python's arena
+ * allocator, 16 KiB or more, for each thread of this interpreter; none before 3.11, where frames are objects. */
 PyObject *sp_pythreads_frame_chunks_with_gil(PyObject *module, PyObject *unused);
 
 #endif
