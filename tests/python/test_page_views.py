@@ -13,9 +13,10 @@ import pytest
 from naive_heap import native_frame, python_frame, random_heap
 from pages import DECODE, LOAD, MAIN, MIB, SERVE, SMALL, Shown, click_box, heap, names, opened, sample
 from pages import text as text_of
+from spprof.analysis import ages
 from spprof.analysis.by_site import Tally
 from spprof.heap.to_pprof import profile_of
-from spprof.pprof.profile import HEAP_TYPES, Location, Profile
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile
 from spprof.pprof.resident import Residency, comments, parts_of
 from spprof.report.build import difference_of, report_of
 from spprof.report.model import Excerpt, Report
@@ -431,3 +432,56 @@ def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
 def test_a_page_without_it_shows_no_bar(show: Shown):
     tab = opened(show, report_of(SMALL))
     assert tab.run("document.querySelector('#memory').hidden") is True
+
+
+# ---- How old it is
+
+AGED = heap(
+    *(aged._replace(labels=(*aged.labels, Label("age", None, age, "seconds"))) for aged, age in (
+        (sample((3, 2, 0), 4, "main"), 0), (sample((1, 0), 2, "worker"), 600), (sample((2, 0), 1, "worker"), 60),
+        (sample((2, 0), 1, "worker"), 600),
+    ))
+)  # fmt: skip
+"""Of 8 MiB decode 4, new; serve 2, of ten minutes and more; load 2 itself, of one and of ten."""
+
+FILL_OF = "(name) => report.graph.fill(report.graph.rows.flat().find((box) => nameOfBox(box) === name).call)"
+
+
+def fills(tab: chromium.Tab, *of: str) -> list[str]:
+    return list(tab.run(f"{list(of)}.map({FILL_OF})"))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_calls_are_coloured_by_their_age(show: Shown, dark: bool):
+    tab = opened(show, report_of(AGED), dark=dark)
+    by_package = fills(tab, "decode", "serve", "load", "main")
+    assert "Coloured by package." in text_of(tab, "#legend")
+    assert tab.run("document.querySelector('#age').closest('label').hidden") is False
+    tab.run("document.querySelector('#age').click()")
+    assert "Coloured by age: yellow is young (<1 s), red as old as the oldest (>10 min)" in text_of(tab, "#legend")
+    by_age = fills(tab, "decode", "serve", "load", "main")
+    assert len(set(by_age)) == 4
+    assert by_age != by_package
+    bands = tab.run("report.report.bands")
+    assert bands == [ages.age_text(band) for band in ages.BANDS[: ages.BANDS.index(600) + 1]]
+    oldest = len(bands) - 1
+    minute = ages.BANDS.index(60)
+    colours = tab.run(f"[0, {oldest}, {(minute + oldest) / 6}].map((age) => report.graph.colours.aged(age / {oldest}))")
+    assert [by_age[0], by_age[1], by_age[2]] == colours
+    assert tab.run("location.hash") == "#a=1"
+    click_box(tab, "serve")
+    assert ">10 min in the mean" in text_of(tab, "#details")
+    tab.run("document.querySelector('#invert').click()")
+    assert fills(tab, "serve") == [by_age[1]]
+
+
+def test_the_age_of_one_threads_memory_is_its_own(show: Shown):
+    tab = opened(show, report_of(AGED), fragment="a=1&t=1")
+    assert fills(tab, "serve") == tab.run("[report.graph.colours.aged(1)]")
+
+
+def test_where_ages_are_not_known_there_is_no_such_choice(show: Shown):
+    for report in (report_of(SMALL), difference_of(AGED, AGED, ["a", "b"])):
+        tab = opened(show, report, fragment="a=1")
+        assert tab.run("document.querySelector('#age').closest('label').hidden") is True
+        assert "by age" not in text_of(tab, "#legend")

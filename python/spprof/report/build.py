@@ -9,6 +9,7 @@ from itertools import chain
 
 from spprof import _engine
 from spprof.analysis import estimate
+from spprof.analysis.ages import BANDS, age_of, age_text, beginning
 from spprof.analysis.explanation import NOTABLE
 from spprof.analysis.folding import with_folding_of
 from spprof.analysis.paths import paths_of
@@ -38,7 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spprof.pprof.profile import Profile
+    from spprof.pprof.profile import Profile, Sample
 
     Path = tuple[int, ...]
     Key = tuple[Path, int]
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 
 def report_of(profile: Profile, sample_type: str | None = None, with_source: bool = True) -> Report:
     """The report of one profile. ``sample_type``: which to show first, where it has one of that name."""
-    report = _Builder([profile], _told([profile], profile.sample_types, sample_type)).report(
-        title_of([profile]), facts_of(profile), _first(profile, sample_type), with_source
-    )
+    builder = _Builder([profile], _told([profile], profile.sample_types, sample_type))
+    report = builder.report(title_of([profile]), facts_of(profile), _first(profile, sample_type), with_source)
+    builder.tell_ages(report)
     report.memory = _memory_of(profile)
     return report
 
@@ -126,10 +127,12 @@ def _ended_below_peak(profile: Profile) -> bool:
 class _Cell:
     """What the samples of one path and one thread add up to, for one side."""
 
-    __slots__ = ("sums", "values")
+    __slots__ = ("ages", "sums", "values")
 
     def __init__(self, columns: int, spreads: int) -> None:
         self.values = [0] * columns
+        self.ages = 0
+        """Of what is live each value times the number of its band."""
         self.sums = [Sums() for _ in range(spreads)]
         """Of each column with intervals."""
 
@@ -140,6 +143,7 @@ class _Cell:
 
     def append_to(self, side: Side) -> None:
         """Write the sums behind those of the entries before."""
+        side.ages.append(self.ages)
         for column, value in zip(side.values, self.values):
             column.append(value)
         for spread, sums in zip(side.spreads, self.sums):
@@ -163,6 +167,8 @@ class _Builder:
         self._places = Places(has_python, paths_of(*profiles))
         self._threads = Threads()
         self._spread_columns = _spread_columns(profiles, types)
+        self._oldest = -1
+        """Number of the band of the oldest that is live."""
         self.sides = [self._side(profile) for profile in profiles]
 
     def _side(self, profile: Profile) -> Side:
@@ -192,6 +198,7 @@ class _Builder:
     def _cells(self, profile: Profile) -> dict[Key, _Cell]:
         order = [profile.sample_types.index(value_type) for value_type in self._types]
         adders = [adder(profile, order[column]) for column in self._spread_columns]
+        live_at = profile.sample_types.index(INUSE_SPACE) if INUSE_SPACE in self._types else -1
         parts = [self._places.path(frames) for frames in profile.frames_by_location]
         paths: dict[Path, Path] = {}
         cells: dict[Key, _Cell] = {}
@@ -206,9 +213,24 @@ class _Builder:
             if cell is None:
                 cell = cells[key] = _Cell(len(order), len(adders))
             cell.add(sample.values, order)
+            if live_at >= 0 and sample.values[live_at]:
+                self._add_age(cell, sample, sample.values[live_at])
             for add, sums in zip(adders, cell.sums):
                 add(sample, sums)
         return cells
+
+    def _add_age(self, cell: _Cell, sample: Sample, value: int) -> None:
+        age = age_of(sample)
+        if age is not None and value > 0:
+            band = BANDS.index(beginning(age))
+            self._oldest = max(self._oldest, band)
+            cell.ages += band * value
+
+    def tell_ages(self, report: Report) -> None:
+        """Have the report tell how old what is live is, where that is known."""
+        if self._oldest >= 0:
+            report.age_column = self._types.index(INUSE_SPACE)
+            report.age_bands = [age_text(band) for band in BANDS[: self._oldest + 1]]
 
     def _note_choice(self, cells: dict[Key, _Cell]) -> None:
         """As ``Tally`` does: what is charged to one place is one site."""

@@ -9,7 +9,8 @@ streams:   place: function, file, short file, line, package, flags      indexes 
            node: up, place                                    preorder
            entry: node less the node before, thread
            each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean,
-           and of a peak that was chosen among others also renewed
+           and of a peak that was chosen among others also renewed; last, where the header has bands of ages, of each
+           entry its value in the column "aged" times the number of its band (signed)
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def _pieces(report: Report) -> Iterator[bytes]:
     streams = [*_place_streams(report.places, texts), *_entry_streams(report)]
     for side in report.sides:
         streams += _side_streams(side)
+        if report.age_bands:
+            streams.append(_signed(side.ages))
     header = encoded(_header(report, texts))
     for content in (header, *streams):
         yield varint(len(content))
@@ -61,6 +64,8 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "nodes": len(report.ups) + 1,
         "entries": len(report.entry_nodes),
         "memory": report.memory,
+        "aged": report.age_column,
+        "bands": report.age_bands,
         "sources": [(place, first, "\n".join(lines)) for place, first, lines in report.excerpts],
         "texts": list(texts.number),
     }

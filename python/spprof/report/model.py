@@ -87,6 +87,8 @@ class Side:
     """For each column, entry by entry."""
     spreads: list[Spread] = field(default_factory=list)
     """For each of the report's ``spread_columns``."""
+    ages: list[int] = field(default_factory=list)
+    """Where the report has ages, entry by entry: of each value of ``age_column`` the band's number times the value."""
 
 
 @dataclass
@@ -117,5 +119,9 @@ class Report:
     """Places: the stack's innermost call of the program's own; -1: it has none. Not in the file."""
     excerpts: list[Excerpt] = field(default_factory=list)
     """Source lines of some places."""
+    age_column: int = -1
+    """Of whose values the ages are known; -1: of none, and in a difference."""
+    age_bands: list[str] = field(default_factory=list)
+    """Bands of ages, the youngest first, up to the oldest that there is."""
     memory: list[MemoryPart] = field(default_factory=list)
     """All that the process had in memory, the largest part first; empty where it is not known, and of a difference."""

@@ -116,7 +116,8 @@ function entries(streams, header) {
 
 function readSide(streams, side, header) {
   const count = header.entries, values = header.columns.map(() => streams.signed(count));
-  return { ...side, values, spreads: header.spread.map((_, at) => readSpread(streams, count, side.choices[at])) };
+  const spreads = header.spread.map((_, at) => readSpread(streams, count, side.choices[at]));
+  return { ...side, values, spreads, ages: header.bands.length ? streams.signed(count) : null };
 }
 
 /** `choice`: of a peak that was chosen among others [median, upper end, renewed variance], else null. */

@@ -9,12 +9,14 @@ const LIGHT = {
   root: "#e6e6e1", box: (hue, isPython) => oklch(isPython ? 0.89 : 0.92, isPython ? 0.068 : 0.03, hue),
   still: "#e9e9e4", grown: (share) => oklch(0.93 - 0.17 * share, 0.02 + 0.12 * share, 25),
   shrunk: (share) => oklch(0.93 - 0.15 * share, 0.02 + 0.09 * share, 250), mark: "#1c1f23",
+  aged: (share) => oklch(0.95 - 0.19 * share, 0.05 + 0.08 * share, 105 - 70 * share),
 };
 const DARK = {
   ground: "#16181b", ink: "#eef0f2", faint: "#b4bbc3", focus: "#8ab4f8", found: "#8a6400", rest: "#2a2d31",
   root: "#2e3136", box: (hue, isPython) => oklch(isPython ? 0.38 : 0.33, isPython ? 0.06 : 0.025, hue),
   still: "#2e3136", grown: (share) => oklch(0.31 + 0.1 * share, 0.02 + 0.11 * share, 25),
   shrunk: (share) => oklch(0.31 + 0.1 * share, 0.02 + 0.09 * share, 250), mark: "#eef0f2",
+  aged: (share) => oklch(0.33 + 0.1 * share, 0.03 + 0.08 * share, 105 - 70 * share),
 };
 
 /** A colour of OKLCH, whose lightness is the eye's, as the canvas reads it fastest. */
@@ -43,7 +45,7 @@ class Graph {
   constructor(frame, isUpward = false) {
     const canvas = frame.querySelector("canvas"), spacer = frame.querySelector(".spacer");
     Object.assign(this, { frame, canvas, spacer, isUpward, least: ROWS_LEAST, tallest: 0, rows: [] });
-    Object.assign(this, { found: null, hovered: null, selected: null });
+    Object.assign(this, { found: null, hovered: null, selected: null, isByAge: false });
     this.pen = canvas.getContext("2d");
     this.colours = LIGHT;
     this.fills = new Map();
@@ -203,6 +205,7 @@ class Graph {
     if (this.tree.chosen.isDifference) return this.changeFill(call);
     if (place < 0 || isCommon(call)) return this.colours.root;
     if (this.found) return this.colours.still;
+    if (this.isByAge && this.tree.chosen.ages) return this.ageFill(call);
     return this.packageFill(this.place.packages[place], this.place.flags[place] & IS_PYTHON);
   }
 
@@ -210,6 +213,11 @@ class Graph {
     const key = isPython ? name : `${name}\0`;
     if (!this.fills.has(key)) this.fills.set(key, this.colours.box(hueOf(name), isPython));
     return this.fills.get(key);
+  }
+
+  ageFill(call) {
+    const oldest = this.tree.report.bands.length - 1;
+    return this.colours.aged(oldest > 0 ? this.tree.age(call) / oldest : 0);
   }
 
   changeFill(call) {

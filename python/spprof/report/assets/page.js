@@ -5,10 +5,11 @@ const BUTTONS_MOST = 4;
 const SECTIONS = ["theme", "controls", "graph-section", "sites-section"];
 const THEMES = ["system", "light", "dark"];
 
-/** What is chosen, as the address has it: #c=1&t=0&i=1&h=1&f=0&q=load&s=total&w=5&z=0.4.17 */
+/** What is chosen, as the address has it:
+ * #c=1&t=0&i=1&h=1&f=0&a=1&q=load&s=total&w=5&z=0.4.17 */
 const NOTHING_CHOSEN = {
-  column: -1, thread: -1, invert: false, hide: false, fold: true, search: "", sort: "own", ascending: false, around: -1,
-  zoom: [],
+  column: -1, thread: -1, invert: false, hide: false, fold: true, age: false, search: "", sort: "own",
+  ascending: false, around: -1, zoom: [],
   theme: "system",
 };
 
@@ -19,6 +20,7 @@ function toAddress(choice, first) {
   if (choice.invert) pairs.push(["i", 1]);
   if (choice.hide) pairs.push(["h", 1]);
   if (!choice.fold) pairs.push(["f", 0]);
+  if (choice.age) pairs.push(["a", 1]);
   if (choice.search) pairs.push(["q", choice.search]);
   if (choice.sort !== "own" || choice.ascending) pairs.push(["s", (choice.ascending ? "-" : "") + choice.sort]);
   if (choice.theme !== "system") pairs.push(["theme", choice.theme]);
@@ -37,6 +39,7 @@ function fromAddress(text, report) {
     invert: given.get("i") === "1",
     hide: given.get("h") === "1",
     fold: given.get("f") !== "0",
+    age: given.get("a") === "1",
     search: given.get("q") ?? "",
     sort: sort.replace(/^-/, ""),
     ascending: sort.startsWith("-"),
@@ -120,6 +123,7 @@ class Page {
     on("invert", "change", () => this.choose({ invert: get("invert").checked, zoom: [] }));
     on("hide", "change", () => this.choose({ hide: get("hide").checked, zoom: [] }));
     on("fold", "change", () => this.choose({ fold: get("fold").checked, zoom: [] }));
+    on("age", "change", () => this.choose({ age: get("age").checked }));
     on("search", "input", () => this.search(get("search").value));
     on("reset", "click", () => this.reset());
     on("theme", "click", () => this.setTheme(THEMES[(THEMES.indexOf(this.choice.theme) + 1) % THEMES.length]));
@@ -171,6 +175,7 @@ class Page {
     this.owner = this.kept("owner", [this.hidden], () => owners(report, this.hidden));
     this.sites = this.kept("sites", [this.chosen, this.hidden], () => sitesOf(this.chosen, this.hidden, this.owner));
     this.plant();
+    for (const graph of [this.graph, this.upper]) graph.isByAge = choice.age;
     Object.assign(this.table, { sort: choice.sort, ascending: choice.ascending });
     this.showControls();
     this.showWhole();
@@ -249,6 +254,8 @@ class Page {
     get("threads").value = choice.thread;
     get("invert").checked = choice.invert;
     get("hide").checked = choice.hide;
+    get("age").checked = choice.age;
+    get("age").closest("label").hidden = !this.chosen.ages;
     get("invert").closest("label").hidden = this.isAround;
     get("legend").textContent = this.legend();
     if (get("search").value !== choice.search) get("search").value = choice.search;
@@ -264,10 +271,16 @@ class Page {
   legend() {
     const isInverted = this.choice.invert && !this.isAround;
     const order = isInverted ? "Callers are beneath what they call." : "Callers are above what they call.";
-    if (!this.chosen.isDifference) return `${order} Coloured by package.`;
+    if (!this.chosen.isDifference) return `${order} ${this.colouring()}`;
     const words = "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)";
     const marks = this.chosen.hasSpread ? words : "";
     return `${order} Red grew, blue shrank${marks}. As wide as the larger of old and new.`;
+  }
+
+  colouring() {
+    if (!this.choice.age || !this.chosen.ages) return "Coloured by package.";
+    const { bands } = this.report, oldest = bands[bands.length - 1];
+    return `Coloured by age: yellow is young (${bands[0]}), red as old as the oldest (${oldest}), in the mean.`;
   }
 
   showWhole() {

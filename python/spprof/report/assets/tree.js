@@ -13,6 +13,8 @@ class Chosen {
     this.widths = this.values.length === 1 ? this.values[0] : larger(...this.values);
     this.nodeValues = this.values.map((values) => this.byNode(values));
     this.nodeWidths = this.isDifference ? this.byNode(this.widths) : this.nodeValues[0];
+    this.ages = column === report.aged ? filtered(report.sides[0].ages, report.entryThread, thread) : null;
+    this.nodeAges = this.ages && this.byNode(this.ages);
   }
 
   byNode(values) {
@@ -114,6 +116,12 @@ class Tree {
       this.addTo(call, call.sums);
     }
     return call.sums;
+  }
+
+  /** The number of the band that what a call holds is in, in the mean; null where ages are not known. */
+  age(call) {
+    if (!this.chosen.ages || !(call.width > 0)) return null;
+    return (call.age ??= this.sumOfAges(call) / call.width);
   }
 
   /** What a call holds itself, for each side. */
@@ -246,6 +254,10 @@ class CallersFirst extends Tree {
     return this.groups.of(nodes, places).map(([place, items]) => this.call(place, call, items));
   }
 
+  sumOfAges(call) {
+    return call.nodes.reduce((total, node) => total + this.chosen.nodeAges[node], 0);
+  }
+
   addTo(call, sums) {
     for (const node of call.nodes) this.chosen.addNodes(sums, node, this.report.end[node]);
   }
@@ -310,6 +322,10 @@ class CalledFirst extends Tree {
       places.push(nodePlace[node]);
     });
     return this.groups.of(items, places).map(([place, indexes]) => this.call(place, call, indexes, entries));
+  }
+
+  sumOfAges(call) {
+    return this.opened(call).entries.reduce((total, entry) => total + this.chosen.ages[entry], 0);
   }
 
   addTo(call, sums) {

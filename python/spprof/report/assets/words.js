@@ -89,6 +89,8 @@ function describe(tree, call) {
     const name = above === root ? nameOf(tree, root).slice(0, 100) : "the call before";
     if (above && above.place >= 0) rows.push(["", `${percent(call.width, above.width)} of ${name}`]);
   }
+  const age = tree.age(call);
+  if (age !== null) rows.push(["age", `${tree.report.bands[Math.round(age)]} in the mean`]);
   const samples = sums.reduce((total, sum) => total + sum.samples, 0);
   if (chosen.hasSpread && samples) rows.push(["samples", amount(samples, "count")]);
   return rows;
