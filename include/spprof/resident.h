@@ -49,7 +49,8 @@ typedef struct spprof_file_map {
 typedef void spprof_file_visitor(const spprof_file_map *map, void *data);
 SPPROF_API bool spprof_each_file(spprof_file_visitor *visit, void *data);
 
-/* The kernel's list of mappings (maps; measured: smaps) as text, a page at a time. False: it cannot be read to its end. */
+/* The kernel's list of mappings (maps; measured: smaps) as text, a page at a time. False: it cannot be read to its
+ * end. */
 typedef bool spprof_text_visitor(const char *text, size_t size, void *data);
 SPPROF_API bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data);
 

@@ -139,29 +139,20 @@ def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
     assert {(one.rss, one.pss, one.swap, one.lazy_free) for one in found} == {(1024 << 10, 512 << 10, 4 << 10, 8 << 10)}
 
 
-def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
-    """The kernel counts them in no RSS, and lists them as a file's."""
-    lines = [
-        "7f0000000000-7f0000400000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
-        *("Rss: 0 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 4096 kB"),
-        "7f0000400000-7f0000800000 rw-p 00000000 00:00 0   ",
-        *("Rss: 4096 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 0 kB"),
-    ]
-    every = list(resident_memory._regions(lines))
-    at = [SimpleNamespace(address=one.start) for one in every]
-    assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
-
-
 @pytest.mark.parametrize("size", [256 * MIB, 256 * MIB + 4096])
 def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """The kernel holds a lock while it adds up the pages of a region."""
-    lines = ["10000000-11000000 r--p 00000000 08:01 7   /bin/a", "700000000000-7fff00000000 rw-p 00000000 00:00 0"]
-    sizes = {0x10000000: MIB, 0x700000000000: size}
+    lines = [
+        "10000000-11000000 r--p 00000000 08:01 7   /bin/a",
+        "20000000-21000000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
+        "700000000000-7fff00000000 rw-p 00000000 00:00 0",
+    ]
+    sizes = {0x10000000: MIB, 0x20000000: 2 * MIB, 0x700000000000: size}
     asked = []
 
     def list_text(measured: bool) -> bytes:
         asked.append(measured)
-        sums = ["\nRss: 1 kB\nPss: 1 kB\nLazyFree: 0 kB"] * 2 if measured else ["", ""]
+        sums = ["\nRss: 1 kB\nPss: 1 kB\nLazyFree: 0 kB"] * 3 if measured else [""] * 3
         return "".join(line + rest + "\n" for line, rest in zip(lines, sums)).encode()
 
     monkeypatch.setattr(resident_memory._engine, "list_text", list_text)
@@ -170,10 +161,11 @@ def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pyt
     assert [one.start for one in found] == list(sizes)
     if size <= 256 * MIB:
         assert asked == [False, True]
-        assert [(one.rss, one.pss) for one in found] == [(1024, 1024)] * 2
+        assert [(one.rss, one.pss) for one in found] == [(1024, 1024)] * 3
     else:
         assert asked == [False]
-        assert [(one.rss, one.pss, one.lazy_free) for one in found] == [(MIB, None, None), (size, None, None)]
+        assert [(one.rss, one.huge_private) for one in found] == [(MIB, 0), (0, 2 * MIB), (size, 0)]
+        assert {(one.pss, one.lazy_free) for one in found} == {(None, None)}
 
 
 def test_what_was_not_asked_for_is_not_told() -> None:
@@ -186,6 +178,19 @@ def test_what_was_not_asked_for_is_not_told() -> None:
     assert both is not None
     assert (both.memory.pss_bytes, both.memory.lazy_free_bytes) == (None, None)
     assert both.memory.rss_bytes == 630 * MIB
+
+
+def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
+    """The kernel counts them in no RSS, and lists them as a file's."""
+    lines = [
+        "7f0000000000-7f0000400000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
+        *("Rss: 0 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 4096 kB"),
+        "7f0000400000-7f0000800000 rw-p 00000000 00:00 0   ",
+        *("Rss: 4096 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 0 kB"),
+    ]
+    every = list(resident_memory._regions(lines))
+    at = [SimpleNamespace(address=one.start) for one in every]
+    assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
 
 
 @pytest.mark.parametrize("error", [MemoryError, None])

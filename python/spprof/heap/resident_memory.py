@@ -93,9 +93,16 @@ def regions() -> list[Region]:
     found = _listed(False)
     large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
     if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        del found  # it leaves the memory that the next list needs, which that has then
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
-    return [one._replace(rss=size, pss=None, lazy_free=None) for one, size in zip(found, sizes)]
+    return [_without_sums(one, size) for one, size in zip(found, sizes)]
+
+
+def _without_sums(one: Region, present: int) -> Region:
+    """Pages that are present are its RSS, unless they are reserved huge ones."""
+    huge = present if one.path.startswith("/anon_hugepage") else 0
+    return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
 
 
 def _listed(measured: bool) -> list[Region]:
@@ -103,11 +110,11 @@ def _listed(measured: bool) -> list[Region]:
 
 
 def _lines_in(text: bytes) -> Iterable[str]:
-    """One at a time: all of them together would be memory that the list itself does not have."""
-    start, end = 0, text.find(b"\n")
-    while end >= 0:
-        yield text[start:end].decode("utf-8", "surrogateescape")
-        start, end = end + 1, text.find(b"\n", end + 1)
+    """One after the other: a list of them would need memory that the kernel's list does not have yet."""
+    at = 0
+    while (end := text.find(b"\n", at)) >= 0:
+        yield text[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
 
 
 _FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
@@ -488,8 +495,7 @@ def _number(path: str) -> int | None:
 
 
 def _lines_of(path: str) -> Iterable[str]:
-    """Of a file of the kernel's; none where it cannot be read. One at a time: all of them together would be memory that
-    the list itself does not have. No codec is looked up: that may need an import."""
+    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
     with suppress(OSError), open(path, "rb") as file:
         for line in file:
             yield line.decode("utf-8", "surrogateescape").rstrip("\n")
