@@ -1,5 +1,5 @@
 /* glibc_heap_linux.c: the chunks of glibc's malloc, read as they lie. As in malloc/malloc.c and malloc/arena.c of glibc
- * 2.17 to 2.42, on 64 bits. */
+ * 2.17 to 2.43, on 64 bits. */
 #include "memory.h"
 #include "other_malloc.h"
 #include "spprof.h"
@@ -219,11 +219,13 @@ static bool is_heap_info(uintptr_t at, uintptr_t end, const heap_info *info) {
            info->writable_size >= info->size && info->writable_size % PAGE == 0 && info->writable_size <= HEAP_MAX;
 }
 
-/* A large chunk has its size at the beginning of its pages. How large it is at the least, programs may say. */
-static bool is_mapped_chunk(uintptr_t at, uintptr_t end, const chunk *chunk) {
+/* A large chunk has its size at the beginning of its pages: of all of them, or, since glibc 2.43, without its header.
+ * How large it is at the least, programs may say. Returns the bytes of its pages; 0: it is none. */
+static uint64_t mapped_size(uintptr_t at, uintptr_t end, const chunk *chunk) {
     uint64_t size = size_of(chunk);
-    return chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED && size % PAGE == 0 && size > 0 &&
-           size <= end - at;
+    if (size % PAGE == PAGE - HEADER) size += HEADER;
+    bool fits = size > 0 && size % PAGE == 0 && size <= end - at;
+    return fits && chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED ? size : 0;
 }
 
 /* Where the kernel refuses to extend [heap], or malloc is told to use huge pages, the first arena has pieces elsewhere:
@@ -296,12 +298,13 @@ static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
         if (piece_end > at) found_heap(search, at, piece_end, 0);
         if (piece_end > at) return (piece_end + PAGE - 1) & ~(PAGE - 1);
     }
-    if (!is_mapped_chunk(at, end, &chunk)) return at + PAGE;
+    uint64_t size = mapped_size(at, end, &chunk);
+    if (size == 0) return at + PAGE;
     if (search->share > 0) {
-        search->sums->mapped += size_of(&chunk);
-        search->sums->mapped_resident += resident_in(at, at + size_of(&chunk));
+        search->sums->mapped += size;
+        search->sums->mapped_resident += resident_in(at, at + size);
     }
-    return at + size_of(&chunk);
+    return at + size;
 }
 
 static void search_place(search *search, const spprof_malloc_place *place) {

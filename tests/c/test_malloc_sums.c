@@ -247,6 +247,17 @@ TEST(test_chunks_of_few_pages_may_have_mappings_of_their_own) {
     munmap(memory, 8 * PAGE);
 }
 
+/* Since glibc 2.43 the size is without the chunk's header. */
+TEST(test_large_chunks_of_either_kind_count_whole) {
+    char *memory = map_aligned(80 * PAGE, PAGE);
+    write_word(memory + 8, (40 * PAGE - 16) | IS_MAPPED);
+    write_word(memory + 40 * PAGE + 8, 40 * PAGE | IS_MAPPED);
+    spprof_malloc_sums sums = measure_one(memory, 80 * PAGE, false);
+    assert_int_equal(sums.mapped, 80 * PAGE);
+    assert_int_equal(sums.mapped_resident, 2 * PAGE);
+    munmap(memory, 80 * PAGE);
+}
+
 /* What is unmapped after the kernel's list was read costs no more than itself. */
 TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
     const size_t pages = 6000, hole = 700; /* the kernel is asked for 2048 pages at a time */
@@ -585,6 +596,7 @@ int main(void) {
         cmocka_unit_test(test_a_first_heap_with_a_hole_counts_on_both_sides),
         cmocka_unit_test(test_large_chunks_count_whole_and_what_resembles_them_does_not),
         cmocka_unit_test(test_chunks_of_few_pages_may_have_mappings_of_their_own),
+        cmocka_unit_test(test_large_chunks_of_either_kind_count_whole),
         cmocka_unit_test(test_a_hole_hides_nothing_of_what_is_around_it),
         cmocka_unit_test(test_pieces_of_the_first_arena_elsewhere_count),
         cmocka_unit_test(test_a_piece_that_is_free_as_a_whole_counts),
