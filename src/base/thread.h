@@ -26,8 +26,8 @@ void sp_thread_join(sp_thread *thread);
 /* Lets others run for about a millisecond. */
 void sp_thread_pause(void);
 
-/* Between system calls that hold a lock of the kernel's for a moment each, as that of the list of mappings: sleeps for a
- * moment if all threads together have been at it for SP_WORK_NS since the last one. A thread whose time slice ends
+/* Between system calls that hold a lock of the kernel's for a moment each, as that of the list of mappings: sleeps for
+ * a moment if all threads together have been at it for SP_WORK_NS since the last one. A thread whose time slice ends
  * inside such a call keeps the lock while it waits for a core, for tens of milliseconds on a busy machine, and
  * everyone who maps memory waits with it; whoever has just slept has a slice ahead. Leaves errno alone. */
 #define SP_WORK_NS 300000
