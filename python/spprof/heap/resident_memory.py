@@ -40,6 +40,8 @@ _HEAP, _STACK = "[heap]", "[stack]"
 _NAMED = "[anon:"
 _HUGE = "/anon_hugepage"
 _WORDS = struct.Struct("=QQ")
+_POOLS_READ = 32768
+"""Of more, a part is read: 512 MiB, at a microsecond each."""
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
 """Of the largest regions that are left it is worked out what malloc has in them."""
@@ -181,7 +183,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     nameless = list(_joined(one for one in every if one.is_nameless))
     own_data, data = _data_without_file(every, nameless, taken)
     parts["profiler"] = _own(taken) + own_data
-    pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)])
+    pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)], _POOLS_READ)
     if pools is not None:
         _, parts["python_objects"], resident, arenas = pools
         parts["pymalloc_free"] = resident - parts["python_objects"]
