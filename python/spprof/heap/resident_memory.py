@@ -302,11 +302,13 @@ def _data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, in
     """Bytes in memory of the profiler's libraries, and of all others: the loader maps it behind their files' data, and
     the kernel lists it as nameless memory."""
     own = {os.path.realpath(path) for path in (_engine.library_path(), _engine.__file__)}
+    code = {one.path for one in every if "x" in one.permissions and one.path.startswith("/")}
+    code = {path for path in code if not path.startswith("/dev/")}  # to read a device may change it
     sums = [0, 0]
     ends = [end for _, end in nameless]
     with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
-        for first, second in zip(every, every[1:]):
-            if first.offset or not first.path.startswith("/") or second.path != first.path:
+        for first in every:
+            if first.offset or first.path not in code:
                 continue
             for start, end in _zeroed(memory.fileno(), first):
                 for at in range(bisect_right(ends, start), len(nameless)):
