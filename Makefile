@@ -22,11 +22,11 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes mapped accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
-    run-cpython-suite run-endings run-processes run-mapped many-children run-many-children
+    run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
 .NOTPARALLEL:
 
 # $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
@@ -126,6 +126,19 @@ mapped: install-checked run-mapped
 
 run-mapped:
 	$(VENV)/bin/python tests/nightly/sweep_mapped.py
+
+# The memory of programs with real packages, part by part, beside the allocators' own counts; the table is
+# tests/nightly/RESIDENT.md.
+resident: install-checked run-resident
+
+run-resident:
+	$(VENV)/bin/python tests/nightly/sweep_resident.py
+
+# The parts of memory under every malloc and PYTHONMALLOC, on one Python; the table is tests/nightly/ALLOCATORS.md.
+allocators: install-checked $(DEPS)/allocators run-allocators
+
+run-allocators:
+	$(VENV)/bin/python tests/nightly/sweep_allocators.py
 
 run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py

@@ -72,6 +72,8 @@ def pieces() -> dict[str, list[str]]:
         "many-children": ["install-with-c-tests", "record-run-many-children"],
         "processes": ["install-with-c-tests", "record-run-processes"],
         "mapped": ["install-with-c-tests", "record-run-mapped"],
+        f"allocators-{own}": ["install-with-c-tests", "record-run-allocators"],
+        "resident": ["install-with-c-tests", "record-run-resident"],
         "map-model": ["install-with-c-tests", "run-map-model"],
         "sanitizer-address": ["run-sanitizer-address"],
         "sanitizer-thread": ["run-sanitizer-thread"],
@@ -88,6 +90,7 @@ def pieces() -> dict[str, list[str]]:
     for version in pythons:
         if version != own:
             commands[f"python-{version}"] = [*on[version], "LONG=1", "run-python-again"]
+            commands[f"allocators-{version}"] = [*on[version], "install-checked", "record-run-allocators"]
     with_suite = [version for version, path in pythons.items() if find_pythons.carries_suite(path)]
     if with_suite:
         commands["cpython-suite"] = [*on[with_suite[-1]], "run-cpython-suite"]

@@ -33,8 +33,8 @@ typedef struct spprof_extent {
 /* Measures extents, ascending by their start. False: nothing is known of any. */
 SPPROF_API bool spprof_measure_resident(spprof_extent *extents, size_t count);
 
-/* Writes for each of `count` pages from `start` on, a page's first byte, whether it is in memory: 1 or 0. Those
- * that are not mapped are not in memory. */
+/* Writes for each of `count` pages from `start` on, a page's first byte, whether it is in memory: 1 or 0. Pages that
+ * are not mapped are not in memory. */
 SPPROF_API void spprof_find_present(uint64_t start, size_t count, unsigned char *is_present);
 
 /* A mapping of a file, or of shared memory that has a name, as the kernel lists it. */

@@ -333,6 +333,10 @@ def python_pools(ranges: list[tuple[int, int]], most: int) -> tuple[int, int, in
     """Python's pools of small blocks within ``ranges``: how many pools, bytes of the blocks in use, bytes of the arenas
     that are in memory, and of each arena two words of 64 bits, where it starts and ends. None: there are no pools."""
 
+def frame_chunks() -> bytes:
+    """Where the threads of this interpreter keep the frames of Python's calls: of each chunk two words of 64 bits, its
+    address and its size. Empty before 3.11, where frames are objects."""
+
 def take_reserve() -> None:
     """Keeps address space for when memory runs out, unless it does: up to 48 MiB and a tenth of the process's limit."""
 

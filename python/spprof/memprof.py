@@ -207,8 +207,9 @@ def trim() -> int:
     become smaller, 0 or more, other threads' doings included.
 
     glibc's ``malloc_trim(0)``: threads that allocate wait while it goes through the memory of their arena, some 0.4 s
-    for each GiB that is given back, and pages that are needed again later are asked for anew. Where another malloc
-    serves the program, or there is no ``/proc``, nothing is done or measured: 0. Needs no start.
+    for each GiB that is given back, and pages that are needed again later are asked for anew. jemalloc, tcmalloc and
+    mimalloc are told by functions of their own; of another malloc nothing is asked. 0 where there is no ``/proc``.
+    Needs no start.
     """
     return with_reserve(resident_memory.trim)
 

@@ -36,7 +36,7 @@ bool sp_memory_copy(void *to, uintptr_t from, size_t bytes);
  * three system calls, and false where it refuses those too. */
 bool sp_memory_copy_by_kernel(void *to, uintptr_t from, size_t bytes);
 
-/* Writes for each of `count` pages from `start` on, a page's first byte, whether it is in memory: 1 or 0. Those that
+/* Writes for each of `count` pages from `start` on, a page's first byte, whether it is in memory: 1 or 0. Pages that
  * are not mapped are not in memory. Leaves errno alone. */
 void sp_memory_find_present(uintptr_t start, size_t count, unsigned char *is_present);
 

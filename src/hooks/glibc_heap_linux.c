@@ -198,8 +198,21 @@ static void scale(spprof_malloc_sums *part, spprof_malloc_sums *sums, double by)
     sums->returnable += (uint64_t)((double)part->returnable * by);
 }
 
+#define SMALL_HEAP (3 * STRETCH)
+
+/* Such heaps are read whole or not at all. */
+static void estimate_small(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
+    spprof_malloc_sums part = {.heaps = 0};
+    double size = (double)(heap->end - heap->start);
+    *due += share * size;
+    if (*due < size) return;
+    *due -= size;
+    walk_stretch(reader, heap, heap->start, heap->end, &part);
+    scale(&part, sums, 1 / share);
+}
+
 /* `share`: how much of it is read, from 0 to 1. The last stretch, with the chunk that is free last, always is. */
-static void measure_heap(reader *reader, const heap *heap, double share, spprof_malloc_sums *sums) {
+static void measure_heap(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
     spprof_malloc_sums part = {.heaps = 0};
     sums->heaps++;
     sums->heap_resident += resident_in(heap->start & ~(PAGE - 1), heap->end);
@@ -207,12 +220,16 @@ static void measure_heap(reader *reader, const heap *heap, double share, spprof_
         walk_stretch(reader, heap, heap->start, heap->end, sums);
         return;
     }
+    sums->is_estimate = true;
+    if (heap->end - heap->start < SMALL_HEAP) {
+        estimate_small(reader, heap, share, due, sums);
+        return;
+    }
     uintptr_t step = (uintptr_t)((double)STRETCH / share), last = heap->end - STRETCH, read = 0;
     for (uintptr_t at = heap->start; at + STRETCH < last; at += step, read += STRETCH)
         walk_stretch(reader, heap, at, at + STRETCH, &part);
     if (read > 0) scale(&part, sums, (double)(last - heap->start) / (double)read);
     walk_stretch(reader, heap, last, heap->end, sums);
-    sums->is_estimate = true;
 }
 
 /* ---- Where they are ---- */
@@ -267,13 +284,14 @@ typedef struct search {
     reader *reader;
     uint64_t heap_bytes; /* found so far */
     double share;        /* to read; 0: only look */
+    double due;          /* of small heaps: bytes that are to be read, and were not yet */
     spprof_malloc_sums *sums;
 } search;
 
 static void found_heap(search *search, uintptr_t start, uintptr_t end, uint64_t flags) {
     heap heap = {.start = start, .end = end, .flags = flags};
     search->heap_bytes += end - start;
-    if (search->share > 0) measure_heap(search->reader, &heap, search->share, search->sums);
+    if (search->share > 0) measure_heap(search->reader, &heap, search->share, &search->due, search->sums);
 }
 
 /* Where the next resident page begins, from `at` on. */

@@ -9,19 +9,16 @@ thread.
 
 from __future__ import annotations
 
-import datetime
-import platform
-import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
 import mapped_libraries as libraries  # noqa: E402
-import workers  # noqa: E402
+import package_sweeps as sweeps  # noqa: E402
+from package_sweeps import mebibytes  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "MAPPED.md"
-ENVIRONMENT = ROOT / "build" / "mapped" / f"{sys.version_info.major}.{sys.version_info.minor}"
 
 HEAD = f"""# Memory that libraries hold, beside their own counts
 
@@ -41,31 +38,6 @@ give it back at once, by Arrow's `release_unused()` and:
 COLUMNS = ("program", "mode", "started", "counted", "resident", "off by", "RSS", "on the line", "elsewhere")
 
 
-def python() -> Path:
-    """The interpreter that has the packages."""
-    found = ENVIRONMENT / "bin" / "python"
-    wanted = "\n".join(libraries.PACKAGES)
-    mark = ENVIRONMENT / "packages"
-    if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
-        subprocess.run(["rm", "-rf", str(ENVIRONMENT)], check=True)
-        ENVIRONMENT.parent.mkdir(parents=True, exist_ok=True)
-        workers.environment_with(ENVIRONMENT, libraries.PACKAGES)
-        mark.write_text(wanted, encoding="utf-8")
-    return found
-
-
-def versions(interpreter: Path) -> str:
-    listed = subprocess.run(
-        [str(interpreter), "-m", "pip", "list", "--format=freeze"], capture_output=True, encoding="utf-8", check=True
-    )
-    named = dict(line.split("==") for line in listed.stdout.splitlines() if "==" in line)
-    return ", ".join(f"{name} {named[name]}" for name in libraries.PACKAGES)
-
-
-def mebibytes(count: float) -> str:
-    return f"{count / 2**20:.1f} MiB"
-
-
 def row(program: str, mode: str, order: str, interpreter: Path) -> tuple[list[str], list[str]]:
     try:
         found = libraries.run(program, order, mode, interpreter)
@@ -79,21 +51,18 @@ def row(program: str, mode: str, order: str, interpreter: Path) -> tuple[list[st
 
 
 def main() -> None:
-    interpreter = python()
+    interpreter = sweeps.environment("mapped", libraries.PACKAGES)
     rows, wrong = [], []
     for program in sys.argv[1:] or libraries.PROGRAMS:
         for mode in libraries.MODES:
             for order in libraries.ORDERS:
                 cells, faults = row(program, mode, order, interpreter)
-                rows.append(f"| {' | '.join(cells)} |")
+                rows.append(cells)
                 wrong += faults
                 print(" | ".join(cells), *faults, flush=True)
-    when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---|" + "---:|" * 5 + "---|"]
     if not sys.argv[1:]:
-        of = f"{when}: {len(rows)} rows, {len(wrong)} faults.\n{versions(interpreter)}.\n\n"
-        text = HEAD + of + "\n".join([*lines, *rows]) + "\n"
-        TABLE.write_text(text, encoding="utf-8")
+        sums = f"{len(rows)} rows, {len(wrong)} faults.\n{sweeps.versions(interpreter, libraries.PACKAGES)}."
+        sweeps.write_table(TABLE, HEAD, COLUMNS, 3, rows, sums)
     sys.exit(1 if wrong else 0)
 
 

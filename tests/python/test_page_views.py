@@ -402,7 +402,7 @@ def test_hostile_source_is_text(show: Shown):
 def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
     sizes = {"malloc_free": 60 * MIB, "native_blocks": 30 * MIB, "files": 10 * MIB, "<b>": MIB, "mapped": 0}
     parts = parts_of(sizes, 50 * MIB, 1)
-    memory = ResidentMemory(100 * MIB, 100 * MIB, 0, None, None, parts, -MIB, 50 * MIB, 0, 100 * MIB)
+    memory = ResidentMemory(100 * MIB, 100 * MIB, 0, None, None, parts, -MIB, 50 * MIB, 0, 100 * MIB, 1, 1)
     tab = opened(show, report_of(SMALL.with_notes(comments(Residency(memory)))))
     widths = tab.run(
         "[...document.querySelectorAll('#memory-bar span')].map((one) => [one.dataset.part, one.style.width])"

@@ -83,15 +83,16 @@ def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
     [
         ("malloc_free", 32 * MIB, 1, "would give back 20.0 MiB"),
         ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 makes threads share two"),
+        ("malloc_free", 32 * MIB, 0, "spprof.memprof.trim() has malloc give back what it can"),
         ("malloc_free", MIB, 9, None),
+        ("python_objects", 32 * MIB, 1, "gc.collect()"),
+        ("thread_stacks", 32 * MIB, 1, "threading.stack_size(N)"),
         ("pymalloc_free", 32 * MIB, 1, "nothing gives it back while a block of each arena is in use"),
         ("pymalloc_free", MIB, 1, None),
         ("files", 32 * MIB, 1, None),
     ],
 )
-def test_what_is_free_but_kept_has_a_remedy_where_it_is_much(
-    name: str, size: int, heaps: int, told: str | None
-) -> None:
+def test_a_part_has_a_remedy_where_it_is_much(name: str, size: int, heaps: int, told: str | None) -> None:
     (part,) = parts_of({name: size}, 20 * MIB, heaps)
     assert (part.remedy is None) == (told is None)
     assert told is None or told in (part.remedy or "")
@@ -387,6 +388,9 @@ def test_the_size_is_told_without_what_is_little() -> None:
     little = memory_of({"malloc_free": 15 * MIB, "pymalloc_free": 20 * MIB, "files": 965 * MIB}, rss=1000 * MIB)
     (line,) = residency.lines_of(little, residency.IN_PYTHON)
     assert line == "in memory (RSS): 1000.0 MiB; snapshot.resident has every part"
+    threads = memory_of({"thread_stacks": 227 * MIB, "files": 23 * MIB}, rss=250 * MIB)
+    (line,) = residency.lines_of(threads, residency.IN_PYTHON)
+    assert line.startswith("in memory (RSS): 250.0 MiB; stacks of threads: 227.0 MiB; ")
     assert list(residency.lines_of(None, residency.IN_PYTHON)) == []
     (line,) = residency.lines_of(memory_of({"files": MIB}, rss=5 * MIB), residency.IN_PYTHON)
     assert "; unexplained: 4.0 MiB; " in line

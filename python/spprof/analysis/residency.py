@@ -1,4 +1,4 @@
-"""The size of the process beside the numbers of its heap, in one line: RSS, and what of it is free but kept.
+"""The size of the process beside the numbers of its heap, in one line: RSS, and what of it no line of code shows.
 
 snapshot ─► ResidentMemory ─┐
 file     ─► Residency ──────┴─► line
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
     from spprof.results import ResidentMemory
 
-_FREE = {"malloc_free": "by malloc", "pymalloc_free": "in Python's pools"}
+_NOTED = {
+    "malloc_free": "free but kept by malloc",
+    "pymalloc_free": "free but kept in Python's pools",
+    "thread_stacks": "stacks of threads",
+}
+"""Parts that no line of the program shows."""
 _NOTABLE_BYTES = 16 << 20
 _NOTABLE_SHARE = 20
-"""Free memory is spoken of from so many bytes on, if it is a twentieth of RSS or more."""
+"""They are spoken of from so many bytes on, if that is a twentieth of RSS or more."""
 
 IN_PYTHON = "snapshot.resident has every part"
 IN_FILES = "spprof rss lists every part"
@@ -50,21 +55,20 @@ def _line(residency: Residency, where: str) -> str:
 
 
 def size_text(residency: Residency) -> str:
-    """The size of the process, what is free but kept, and what is unexplained, where those are notable."""
+    """The size of the process, what is free but kept, stacks, and what is unexplained, where those are notable."""
     memory = residency.memory
-    told = [f"{human_bytes(memory.rss_bytes)}{whose(residency)}", *_free(memory)]
+    told = [f"{human_bytes(memory.rss_bytes)}{whose(residency)}", *_noted(memory)]
     if not memory.is_explained:
         told.append(f"unexplained: {human_bytes(memory.unexplained_bytes)}")
     return "; ".join(told)
 
 
-def _free(memory: ResidentMemory) -> Iterator[str]:
-    """What is free but kept, where that is notable."""
-    for name, holder in _FREE.items():
+def _noted(memory: ResidentMemory) -> Iterator[str]:
+    for name, called in _NOTED.items():
         size = memory.part(name)
         if size < _NOTABLE_BYTES or size * _NOTABLE_SHARE < memory.rss_bytes:
             continue
-        text = f"free but kept {holder}: {human_bytes(size)}"
-        if name == "malloc_free":
+        text = f"{called}: {human_bytes(size)}"
+        if name == "malloc_free" and memory.malloc_heaps:
             text += f", of which memprof.trim() would give back {human_bytes(memory.returnable_bytes)}"
         yield text

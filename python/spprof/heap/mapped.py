@@ -127,16 +127,26 @@ class MappedMemory:
 
 def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
     """What is mapped now. ``since_ns``: that alone which was made later by the monotonic clock; 0: all."""
-    packed, stacks = _engine.mappings()
-    packed, paths = _engine.measured(packed)
-    own = {stack_id for stack_id, stack in stacks.items() if is_own(stack[0])}
-    every = map(Range._make, RECORD.iter_unpack(packed))
-    ranges = [one for one in every if one.time_ns >= since_ns and one.stack_id not in own]
+    every, paths, stacks = _listed()
+    ranges = [one for one in every if one.time_ns >= since_ns]
     kept = KeptStacks({stack_id: (stack_id, *stack) for stack_id, stack in stacks.items()})
     names = python_names()
     threads = {one.thread_id for one in ranges if one.thread_id}
     names = {thread: names.get(thread) or _engine.thread_name(thread) for thread in threads}
     return MappedMemory(ranges, paths, kept.frames, kept.learn, wall_minus_monotonic_ns, names)
+
+
+def ranges_now() -> Sequence[Range]:
+    """All that is mapped now, by ascending address: what a snapshot has measured may have gone since then."""
+    return _listed()[0]
+
+
+def _listed() -> tuple[list[Range], list[str], dict[int, _engine.MappingStack]]:
+    packed, stacks = _engine.mappings()
+    packed, paths = _engine.measured(packed)
+    own = {stack_id for stack_id, stack in stacks.items() if is_own(stack[0])}
+    every = map(Range._make, RECORD.iter_unpack(packed))
+    return [one for one in every if one.stack_id not in own], paths, stacks
 
 
 def drawn_at(mapping: Mapping) -> int:

@@ -16,7 +16,7 @@ import struct
 from bisect import bisect_right
 
 from spprof import _engine
-from spprof.heap.mapped import NOT_KNOWN
+from spprof.heap.mapped import NOT_KNOWN, ranges_now
 from spprof.heap.rounding import rounding_of
 from spprof.pprof.resident import parts_of
 from spprof.records import NamedTuple, replace, suppress
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
-_PAGE = 4096
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _STACK_TAIL = 4096
 """Bytes above a thread's own address (``pthread_self()``) that are its stack's, too: libc's record of the thread."""
 _GUARD_MAX = 1 << 20
 _HEAP, _STACK = "[heap]", "[stack]"
 _NAMED = "[anon:"
+_HUGE = "/anon_hugepage"
 _WORDS = struct.Struct("=QQ")
 _POOLS_READ = 32768
 """Of more, a part is read: 512 MiB, at a microsecond each."""
@@ -69,6 +70,11 @@ class Region(NamedTuple):
         return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
 
     @property
+    def is_huge(self) -> bool:
+        """Of reserved huge pages, which the kernel counts in no RSS."""
+        return self.huge_private + self.huge_shared > 0 or self.path.startswith(_HUGE)
+
+    @property
     def is_unclaimed(self) -> bool:
         """Memory of no kind that a part is made of: of code that was made at run time, of drivers."""
         return not (self.is_nameless or self.path.startswith("/") or self.path in (_HEAP, _STACK))
@@ -89,6 +95,7 @@ def regions() -> list[Region]:
     found = _listed(False)
     large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
     if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        del found  # it leaves the memory that the next list needs, which that has then
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
     return [_without_sums(one, size) for one, size in zip(found, sizes)]
@@ -164,9 +171,9 @@ class _Taken:
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
-    """What is in memory now. ``samples``: taken just before; what the program has mapped, what of its blocks is not in
-    memory, and how much they are rounded up. None: the kernel does not tell."""
-    mapped, absent = (samples.mapped, samples.absent_bytes) if samples else (None, 0)
+    """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
+    rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
+    absent = samples.absent_bytes if samples else 0
     rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
     every = regions()
     if not every:
@@ -182,13 +189,14 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts["pymalloc_free"] = resident - parts["python_objects"]
         for start, end in _WORDS.iter_unpack(arenas):
             taken.add(start, end)
-    ranges = _in_rss(mapped.ranges if mapped else (), every)
+    frames = _frames(taken)
+    ranges = _in_rss(ranges_now() if samples and samples.mapped else (), every)
     parts["mapped"] = _mapped(ranges, taken)
     if pools is None and _are_from_mimalloc(every):
         parts["python_objects"] = _of_mimalloc(nameless, taken)
     files = [one for one in every if one.path.startswith("/")]
     parts["files"] = sum(one.rss for one in files) + data - _mapped_of_files(ranges, files)
-    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken)
+    parts["thread_stacks"] = sum(one.rss for one in every if one.path == _STACK) + _stacks(every, taken) + frames
     heap = list(_joined(one for one in every if one.path == _HEAP))
     sums = _engine.malloc_sums(
         [(start, end - start, False) for one in nameless for start, end in taken.left_of(*one)]
@@ -331,7 +339,7 @@ def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
 
 def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
     """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
-    huge = [one for one in every if one.huge_private or one.huge_shared]
+    huge = [one for one in every if one.is_huge]
     return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
 
 
@@ -378,6 +386,16 @@ def _stacks(every: Sequence[Region], taken: _Taken) -> int:
         end = min((anchor + _STACK_TAIL + _PAGE - 1) & -_PAGE, one.end)
         total += one.rss if end == one.end else _resident(one.start, end)
         taken.add(one.start, end)
+    return total
+
+
+def _frames(taken: _Taken) -> int:
+    """Bytes in memory of what threads keep the frames of Python's calls in."""
+    total = 0
+    for start, size in _WORDS.iter_unpack(_engine.frame_chunks()):
+        for place in taken.left_of(start, start + size):
+            taken.add(*place)
+            total += _resident(*place)
     return total
 
 
@@ -479,8 +497,7 @@ def _number(path: str) -> int | None:
 
 
 def _lines_of(path: str) -> Iterable[str]:
-    """Of a file of the kernel's; none where it cannot be read. One at a time: all of them together would be memory that
-    the list itself does not have. No codec is looked up: that may need an import."""
+    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
     with suppress(OSError), open(path, "rb") as file:
         for line in file:
             yield line.decode("utf-8", "surrogateescape").rstrip("\n")

@@ -43,7 +43,14 @@ _UNCLAIMED_KEPT = 5
 _NOTABLE = 16 << 20
 """Bytes from which a part is worth a remedy."""
 _HEAPS_USUAL = 4
-_POOLS_KEEP = "nothing gives it back while a block of each arena is in use; new small objects of Python use it first"
+_REMEDIES = {
+    "python_objects": "dropping objects; gc.collect() frees those that only refer to each other",
+    "pymalloc_free": "nothing gives it back while a block of each arena is in use; new small objects of Python use it "
+    "first",
+    "thread_stacks": "ending threads; what a stack once touched stays until then. threading.stack_size(N) limits those "
+    "of threads that start later",
+}
+"""Parts whose remedy does not depend on numbers."""
 
 
 class Residency(NamedTuple):
@@ -66,16 +73,17 @@ def parts_of(sizes: Mapping[str, int], returnable: int, heaps: int) -> tuple[Res
 def _remedy(name: str, size: int, returnable: int, heaps: int) -> str | None:
     if size < _NOTABLE:
         return None
-    if name == "malloc_free":
-        keeps = (
-            f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 makes threads share two" if heaps > _HEAPS_USUAL else ""
-        )
-        back = human_bytes(returnable)
-        return (
-            f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {back}; the rest shares its pages "
-            f"with blocks in use, or is kept for the next request{keeps}"
-        )
-    return _POOLS_KEEP if name == "pymalloc_free" else None
+    return _of_malloc(returnable, heaps) if name == "malloc_free" else _REMEDIES.get(name)
+
+
+def _of_malloc(returnable: int, heaps: int) -> str:
+    if not heaps:  # not libc's malloc, which alone tells
+        return "spprof.memprof.trim() has malloc give back what it can; how much that would be it does not tell"
+    share = f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 makes threads share two" if heaps > _HEAPS_USUAL else ""
+    return (
+        f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {human_bytes(returnable)}; the rest "
+        f"shares its pages with blocks in use, or is kept for the next request{share}"
+    )
 
 
 # ---- Comments

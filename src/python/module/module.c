@@ -19,6 +19,7 @@
 #include "pylayout.h"
 #include "pymem_hook.h"
 #include "pysymbols.h"
+#include "pythreads.h"
 #include "reserve.h"
 #include "resident.h"
 #include "signal_repeat.h"
@@ -316,6 +317,7 @@ static PyMethodDef methods[] = {
     {"trim_malloc", sp_trim_malloc_with_gil, METH_NOARGS, "trim_malloc()"},
     {"python_pools", sp_pools_with_gil, METH_VARARGS,
      "python_pools(ranges, most) -> (pools, used, resident, arenas) or None"},
+    {"frame_chunks", sp_pythreads_frame_chunks_with_gil, METH_NOARGS, "frame_chunks() -> bytes"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
     {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},

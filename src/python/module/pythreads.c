@@ -3,6 +3,7 @@
 #include "pythreads.h"
 
 #include <internal/pycore_interp.h>
+#include <stdbool.h>
 
 /* Another GIL may be held: the number is one word. */
 uint64_t sp_pythreads_made(void) {
@@ -12,4 +13,48 @@ uint64_t sp_pythreads_made(void) {
 #else
     return __atomic_load_n(&interpreter->tstate_next_unique_id, __ATOMIC_RELAXED);
 #endif
+}
+
+typedef struct chunks {
+    uint64_t *words; /* address and size of each, from PyMem_RawMalloc */
+    size_t count, room;
+} chunks;
+
+#if PY_VERSION_HEX >= 0x030B0000
+static bool add_chunk(chunks *chunks, const _PyStackChunk *chunk) {
+    if (chunks->count == chunks->room) {
+        size_t room = 2 * chunks->room + 64;
+        uint64_t *larger = PyMem_RawRealloc(chunks->words, 2 * room * sizeof *larger);
+        if (!larger) return false;
+        chunks->words = larger;
+        chunks->room = room;
+    }
+    chunks->words[2 * chunks->count] = (uintptr_t)chunk;
+    chunks->words[2 * chunks->count++ + 1] = chunk->size;
+    return true;
+}
+
+/* Whoever adds or takes a chunk, or takes a thread out of the list, has the GIL: no objects are made here, for which
+ * the collector might let others have it. A thread that is made meanwhile comes in front of the others. */
+static bool add_all(chunks *chunks) {
+    PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+    for (; thread; thread = PyThreadState_Next(thread))
+        for (_PyStackChunk *chunk = thread->datastack_chunk; chunk; chunk = chunk->previous)
+            if (!add_chunk(chunks, chunk)) return false;
+    return true;
+}
+#else
+static bool add_all(chunks *chunks) {
+    (void)chunks;
+    return true;
+}
+#endif
+
+PyObject *sp_pythreads_frame_chunks_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    chunks chunks = {.words = NULL};
+    Py_ssize_t size = add_all(&chunks) ? (Py_ssize_t)(2 * sizeof(uint64_t) * chunks.count) : -1;
+    PyObject *packed = size < 0 ? PyErr_NoMemory() : PyBytes_FromStringAndSize((char *)chunks.words, size);
+    PyMem_RawFree(chunks.words);
+    return packed;
 }

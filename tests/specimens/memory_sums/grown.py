@@ -1,4 +1,5 @@
-"""Holds blocks, then frees every second one; prints of both moments what each part has grown by.
+"""Holds blocks, then frees every second one; prints of both moments what each part has grown by, and by its own
+arithmetic ("asked") how many bytes it holds.
 
 arguments: bytes of a block; how many; "profiled" or "plain"
 """
@@ -15,6 +16,10 @@ def parts(profiled):
     return {**{part.name: part.bytes for part in found.parts}, "rss": found.rss_bytes, "rest": found.unexplained_bytes}
 
 
+def asked(kept):
+    return sys.getsizeof(kept) + sum(map(sys.getsizeof, kept))
+
+
 def main():
     size, count = int(sys.argv[1]), int(sys.argv[2])
     profiled = sys.argv[3] == "profiled"
@@ -24,9 +29,9 @@ def main():
     parts(profiled)
     before = parts(profiled)
     kept = [b"x" * (size - 40 + number % 2) for number in range(count)]
-    whole = parts(profiled)
+    whole = {**parts(profiled), "asked": asked(kept)}
     del kept[::2]
-    half = parts(profiled)
+    half = {**parts(profiled), "asked": asked(kept)}
     names = set(before) | set(whole) | set(half)
     growth = [{name: then.get(name, 0) - before.get(name, 0) for name in names} for then in (whole, half)]
     print(json.dumps(growth))

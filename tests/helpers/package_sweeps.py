@@ -1,0 +1,55 @@
+"""What sweeps share that run programs with real packages: an environment with those packages, and a dated table."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import workers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(name: str, packages: tuple[str, ...]) -> Path:
+    """The interpreter of an environment of the sweep's own, made anew where it was made with other packages."""
+    folder = ROOT / "build" / name / f"{sys.version_info.major}.{sys.version_info.minor}"
+    mark = folder / "packages"
+    wanted = "\n".join(packages)
+    if not mark.exists() or mark.read_text(encoding="utf-8") != wanted:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workers.environment_with(folder, packages)
+        mark.write_text(wanted, encoding="utf-8")
+    return folder / "bin" / "python"
+
+
+def versions(python: Path, packages: Sequence[str]) -> str:
+    """ "numpy 2.4.6, pandas 3.1.1": of those that are there."""
+    words = [str(python), "-m", "pip", "list", "--format=freeze"]
+    listed = subprocess.run(words, capture_output=True, encoding="utf-8", check=True)
+    named = dict(line.lower().split("==") for line in listed.stdout.splitlines() if "==" in line)
+    return ", ".join(f"{name} {named[name]}" for name in packages)
+
+
+def mebibytes(count: float) -> str:
+    return f"{count / 2**20:.1f} MiB"
+
+
+def write_table(
+    file: Path, head: str, columns: Sequence[str], words: int, rows: Iterable[Sequence[str]], sums: str
+) -> None:
+    """Writes ``head``, the day and the Python with ``sums``, and the rows. ``words``: so many columns from the first on
+    are texts, and the last one; the others are numbers."""
+    when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
+    numbers = "---:|" * (len(columns) - words - 1)
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * words + numbers + "---|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    file.write_text(f"{head}{when}: {sums}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")

@@ -1,0 +1,86 @@
+"""Takes the memory of real programs apart, and writes the parts beside what the allocators say: a table.
+
+python tests/nightly/sweep_resident.py [PROGRAM...]     all programs unless some are named, which write no table
+
+The packages come into an environment of this suite's own. The table, tests/nightly/RESIDENT.md, is of the Python that
+runs this. The exit status is 1 where more than 5 % of a program's growth is unexplained, or what is free but kept is
+more than 5 % off.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "helpers"))
+import package_sweeps as sweeps  # noqa: E402
+import resident_sums  # noqa: E402
+from package_sweeps import mebibytes  # noqa: E402
+from spprof.results import PART_TEXTS, UNEXPLAINED  # noqa: E402
+
+TABLE = ROOT / "tests" / "nightly" / "RESIDENT.md"
+
+HEAD = f"""# What is in memory, part by part, beside the allocators' own counts
+
+`make resident` writes this table. Each program runs with samples every 16 KiB: under `spprof run` (*preload*), and with
+`memprof.start(16)` before its imports (*patch*). At its end a snapshot tells the parts (`snapshot.resident`).
+
+*Growth*: of RSS since the interpreter started; of the empty interpreter its whole RSS. *Unexplained*: RSS less all
+parts, and its share of *growth*: at most {resident_sums.ALLOWED:.0%} of it, else the row is a fault.
+
+*By mallinfo2*: `fordblks` less `fsmblks` (fast bins, which count as in use), at the moment of the report in the same
+process, less free pages that are not in memory, by the pages of each free chunk. `malloc_free` is at most
+{resident_sums.ALLOWED:.0%} off, or {resident_sums.ALLOWED_BYTES >> 10} KiB.
+
+*By Python*: bytes of arenas that no block uses by `sys._debugmallocstats()`, in a run of the same program without the
+profiler, more than at its start; *pools* is the same of `pymalloc_free`. From {resident_sums.JUDGED_BYTES >> 20} MiB on
+it is at most {resident_sums.ALLOWED:.0%} off; the profiler's own Python objects take up some room, and blocks that are
+samples are in no pool.
+
+"""
+
+PARTS = tuple(name for name in PART_TEXTS if name != UNEXPLAINED)
+COLUMNS = (
+    "program", "mode", "RSS", "growth", *PARTS, "unexplained", "of growth", "by mallinfo2", "off by", "pools",
+    "by Python", "off by", "verdict",
+)  # fmt: skip
+
+
+def off(error: int, of: int) -> str:
+    return f"{error / of:+.1%}" if of > resident_sums.ALLOWED_BYTES else "-"
+
+
+def row(program: str, mode: str, by_python: int, interpreter: Path) -> tuple[list[str], list[str]]:
+    try:
+        found = resident_sums.run(program, mode, by_python, interpreter)
+    except Exception as error:
+        return [program, mode, *["-"] * (len(COLUMNS) - 3), "failed"], [f"{program}, {mode}: {error}"]
+    faults = found.faults()
+    sizes = (found.rss, found.growth, *(found.parts.get(name, 0) for name in PARTS), found.unexplained)
+    malloc = (mebibytes(found.said_by_malloc), off(found.malloc_error, found.said_by_malloc))
+    is_judged = max(by_python, found.pools_keep) >= resident_sums.JUDGED_BYTES
+    pools = (mebibytes(found.pools_keep), mebibytes(by_python), off(found.pools_error, by_python) if is_judged else "-")
+    verdict = "; ".join(faults) or "holds"
+    cells = [program, mode, *map(mebibytes, sizes), f"{found.share:+.1%}", *malloc, *pools, verdict]
+    return cells, [f"{program}, {mode}: {fault}" for fault in faults]
+
+
+def main() -> None:
+    interpreter = sweeps.environment("resident", resident_sums.PACKAGES)
+    rows, wrong = [], []
+    for program in sys.argv[1:] or resident_sums.PROGRAMS:
+        by_python = resident_sums.room_of_pools(program, interpreter)
+        for mode in resident_sums.MODES:
+            cells, faults = row(program, mode, by_python, interpreter)
+            rows.append(cells)
+            wrong += faults
+            print(" | ".join(cells), *faults, sep="\n", flush=True)
+    if not sys.argv[1:]:
+        sums = f"{len(rows)} rows, {len(wrong)} faults.\n{sweeps.versions(interpreter, resident_sums.PACKAGES)}."
+        sweeps.write_table(TABLE, HEAD, COLUMNS, 2, rows, sums)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()

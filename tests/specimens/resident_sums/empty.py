@@ -1,0 +1,6 @@
+"""An interpreter that does nothing."""
+
+import sums
+
+sums.begin()
+sums.end()

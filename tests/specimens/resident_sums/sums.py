@@ -1,0 +1,98 @@
+"""What of a program is in memory, part by part, beside what the allocators say themselves. Each program beside this one
+calls ``begin()`` before its imports, and ``end()`` at the moment that is judged.
+
+SUMS_MODE: "preload", "patch", or "plain" for a run without the profiler. SUMS_FILE: where the numbers are written.
+"""
+
+import os
+
+MODE, FILE = os.environ["SUMS_MODE"], os.environ["SUMS_FILE"]
+
+
+def in_memory():
+    """RSS, in bytes."""
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+AT_START = in_memory()
+before = {}
+
+
+def begin():
+    """Starts the profiler where it is not preloaded. What comes into being with the first report is no growth."""
+    before.update(_pools() if MODE == "plain" else {"pymalloc_free": _report()["pymalloc_free"]})
+
+
+def end():
+    """Writes what there is now, and what there was at ``begin()``."""
+    now = _pools() if MODE == "plain" else _report()
+    _write({"at_start": AT_START, "before": before, "now": now})
+
+
+def _report():
+    import spprof.memprof as memprof
+    from spprof import _engine
+
+    if not memprof.is_active():
+        memprof.start(16, seed=1)
+    measure, said = _engine.malloc_sums, {}
+
+    def asked(places):
+        _engine.malloc_sums = measure  # the first time is for the sums
+        said.update(_mallinfo())
+        sums = measure(places)
+        said["free_absent"] = sums["free_bytes"] - sums["free_resident"]
+        return sums
+
+    _engine.malloc_sums = asked  # at the moment at which the report asks
+    found = memprof.get_snapshot().resident
+    return {
+        "native_mode": memprof.get_stats().native_mode,
+        "rss": found.rss_bytes,
+        "parts": {part.name: part.bytes for part in found.parts},
+        "unexplained": found.unexplained_bytes,
+        "unclaimed": [tuple(one) for one in found.unclaimed],
+        "pymalloc_free": found.part("pymalloc_free"),
+        **said,
+    }
+
+
+def _mallinfo():
+    """Free bytes by glibc, without those that it keeps for the next request of their size."""
+    import ctypes
+
+    class MallInfo(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_size_t) for name in "a b c d hblkhd e fsmblks uordblks fordblks keepcost".split()]
+
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = MallInfo
+    info = mallinfo2()
+    return {"fordblks": info.fordblks - info.fsmblks}
+
+
+def _pools():
+    """What Python says of its pools, on its standard error: bytes of arenas that no block uses."""
+    import re
+    import sys
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        saved = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        sys._debugmallocstats()
+        os.dup2(saved, 2)
+        os.close(saved)
+        file.seek(0)
+        text = file.read().decode()
+    arenas, size = re.search(r"([\d,]+) arenas \* ([\d,]+) bytes/arena", text).groups()
+    used = re.search(r"# bytes in allocated blocks\s+=\s+([\d,]+)", text)[1]
+    arenas, size, used = (int(number.replace(",", "")) for number in (arenas, size, used))
+    return {"pymalloc_free": arenas * size - used}
+
+
+def _write(numbers):
+    import json
+
+    with open(FILE, "w", encoding="utf-8") as file:
+        json.dump(numbers, file)
