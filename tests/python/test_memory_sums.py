@@ -203,6 +203,47 @@ def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: boo
     assert abs(grown["unexplained"]) < 512 << 10
 
 
+def test_reports_and_trimming_go_on_in_handlers_of_signals(child: Child) -> None:
+    child.run(specimen("memory_sums/handlers"), "50")
+
+
+def test_a_program_may_end_while_reports_are_made(child: Child) -> None:
+    for _ in range(3):
+        assert child.run(specimen("memory_sums/at_exit")) == "reported at exit\n"
+
+
+def test_memory_that_goes_away_meanwhile_is_never_touched(child: Child) -> None:
+    child.run(specimen("memory_sums/going"), "40")
+
+
+def told_with_refusals(child: Child, burners: dict[str, str], calls: str, error: str) -> list[dict[str, int] | None]:
+    said = child.run(specimen("memory_sums/refused"), calls, error, environment=burners)
+    if said.startswith("no seccomp here"):
+        pytest.skip(said)
+    told: list[dict[str, int] | None] = json.loads(said)
+    return told
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_memory_is_read_by_another_way_where_the_kernel_refuses_to_copy(
+    child: Child, burners: dict[str, str], error: str
+) -> None:
+    """As under the profiles of old containers."""
+    before, *after = told_with_refusals(child, burners, "process_vm_readv", error)
+    assert before is not None
+    for now in after:
+        assert now is not None
+        assert all(size > 5 << 20 and abs(now[name] - size) <= size / 10 + (4 << 20) for name, size in before.items())
+
+
+def test_what_nobody_may_look_at_is_not_told(child: Child, burners: dict[str, str]) -> None:
+    """No part without its source, and no report without the kernel's list."""
+    for now in told_with_refusals(child, burners, "process_vm_readv+mincore", "EPERM")[1:]:
+        assert now is not None
+        assert now["malloc_free"] == now["pymalloc_free"] == 0
+    assert told_with_refusals(child, burners, "process_vm_readv+openat", "EPERM")[1:] == [None, None]
+
+
 def test_what_has_gone_since_the_snapshot_is_in_no_part(child: Child) -> None:
     before, after, unexplained = json.loads(child.run(specimen("memory_sums/given_back")))
     assert before - after >= 48 << 20

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
-_PAGE = 4096
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _STACK_TAIL = 4096
 """Bytes above a thread's own address (``pthread_self()``) that are its stack's, too: libc's record of the thread."""
 _GUARD_MAX = 1 << 20

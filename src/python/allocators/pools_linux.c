@@ -207,31 +207,43 @@ static bool find_layout(layout *found) {
     return is_found;
 }
 
-static bool add_ranges(sums *sums, PyObject *ranges) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ranges); i++) {
-        unsigned long long start, end;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:python_pools", &start, &end)) return false;
-        Py_BEGIN_ALLOW_THREADS /* reading is safe whatever becomes of the memory */
-        add_range(sums, (uintptr_t)start, (uintptr_t)end);
-        Py_END_ALLOW_THREADS
-    }
+typedef struct range {
+    unsigned long long start, end;
+} range;
+
+static bool read_ranges(PyObject *list, range *ranges) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++)
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "KK:python_pools", &ranges[i].start, &ranges[i].end))
+            return false;
     return true;
+}
+
+static void add_ranges(sums *sums, const range *ranges, size_t count, uint64_t most) {
+    for (size_t i = 0; i < count; i++) add_range(sums, (uintptr_t)ranges[i].start, (uintptr_t)ranges[i].end);
+    sums->one_in = most == 0 || sums->candidates <= most ? 1 : (sums->candidates + most - 1) / most;
+    if (sums->one_in > ONE_IN_MAX) sums->one_in = ONE_IN_MAX;
+    for (size_t i = 0; i < count; i++) add_range(sums, (uintptr_t)ranges[i].start, (uintptr_t)ranges[i].end);
 }
 
 PyObject *sp_pools_with_gil(PyObject *module, PyObject *arguments) {
     (void)module;
     sums sums = {.page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE)};
-    PyObject *ranges;
+    PyObject *list;
     unsigned long long most;
-    if (!PyArg_ParseTuple(arguments, "O!K:python_pools", &PyList_Type, &ranges, &most)) return NULL;
+    if (!PyArg_ParseTuple(arguments, "O!K:python_pools", &PyList_Type, &list, &most)) return NULL;
     if (!find_layout(&sums.layout)) Py_RETURN_NONE;
-    bool is_added = add_ranges(&sums, ranges);
-    sums.one_in = most == 0 || sums.candidates <= most ? 1 : (sums.candidates + most - 1) / most;
-    if (sums.one_in > ONE_IN_MAX) sums.one_in = ONE_IN_MAX;
-    is_added = is_added && add_ranges(&sums, ranges);
+    size_t count = (size_t)PyList_GET_SIZE(list);
+    range *ranges = PyMem_RawMalloc((count + 1) * sizeof *ranges);
+    if (!ranges) return PyErr_NoMemory();
     PyObject *places = NULL;
-    if (is_added) places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(16 * sums.arenas));
+    if (read_ranges(list, ranges)) {
+        Py_BEGIN_ALLOW_THREADS /* once: others may have it for long. Reading is safe whatever becomes of the memory */
+        add_ranges(&sums, ranges, count, most);
+        Py_END_ALLOW_THREADS
+        places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(16 * sums.arenas));
+    }
     PyMem_RawFree(sums.places);
+    PyMem_RawFree(ranges);
     if (!places) return NULL;
     return Py_BuildValue("KKKN", (unsigned long long)sums.pools, (unsigned long long)sums.used,
                          (unsigned long long)sums.resident, places);
