@@ -25,7 +25,7 @@ import spprof.memprof as memprof
 
 ROOT = Path(__file__).parents[1]
 SPECIMEN = Path(__file__).parent / "specimens" / "stall_threads.c"
-SLICES, SLICE_SECONDS = 20, 0.5
+SLICES, SLICE_SECONDS = 10, 0.5
 THREADS = 8
 KINDS = {
     "malloc, free": range(4),

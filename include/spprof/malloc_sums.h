@@ -4,9 +4,9 @@
  *   mapped:  [ chunk ]                                              before it is in use; large ones have a mapping each
  *
  * The chunks are read as they lie, without malloc's locks: no thread waits. What changes meanwhile makes the sums
- * differ by as much. Beyond 256 MiB of heaps a part is read, and the sums are estimates.
+ * differ by as much. Beyond 256 MiB of heaps 128 MiB are read, and the sums are estimates.
  *
- * Memory:  two buffers on the C stack, 12 KiB.
+ * Memory:  buffers on the C stack, 24 KiB.
  * Threads: any; memory that is unmapped meanwhile is not there. Signals: not in a handler. Fork: nothing is kept.
  */
 #ifndef SPPROF_MALLOC_SUMS_H

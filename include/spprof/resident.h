@@ -54,6 +54,9 @@ SPPROF_API bool spprof_each_file(spprof_file_visitor *visit, void *data);
 typedef bool spprof_text_visitor(const char *text, size_t size, void *data);
 SPPROF_API bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data);
 
+/* Copies memory that may be unmapped at any moment, without touching it. False: not all of it can be read. */
+SPPROF_API bool spprof_copy_memory(void *to, uint64_t from, size_t bytes);
+
 /* Before each system call of a measuring that holds the kernel's lock of all mappings: now and then it sleeps for a
  * moment, so that no time slice ends inside one of them, with all who map memory waiting. */
 SPPROF_API void spprof_rest(void);

@@ -329,7 +329,7 @@ def list_text(measured: bool) -> bytes | None:
 def trim_malloc() -> None:
     """Has malloc give back the whole pages that it keeps free."""
 
-def python_pools(ranges: list[tuple[int, int]]) -> tuple[int, int, int, bytes] | None:
+def python_pools(ranges: list[tuple[int, int]], most: int) -> tuple[int, int, int, bytes] | None:
     """Python's pools of small blocks within ``ranges``: how many pools, bytes of the blocks in use, bytes of the arenas
     that are in memory, and of each arena two words of 64 bits, where it starts and ends. None: there are no pools."""
 

@@ -268,8 +268,8 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
         return _import_elsewhere(name, globals, locals, fromlist, level)
     found = load(name)
     for attribute in fromlist or ():
-        if not hasattr(found, attribute):
-            load(f"{name}.{attribute}")
+        if not hasattr(found, attribute):  # whoever is about to set it may be beneath this, interrupted
+            setattr(found, attribute, load(f"{name}.{attribute}"))
     return found if fromlist else _package
 
 

@@ -32,6 +32,10 @@ bool sp_memory_is_readable(uintptr_t address);
  * One system call, or a few; leaves errno alone. Signals: safe. */
 bool sp_memory_copy(void *to, uintptr_t from, size_t bytes);
 
+/* The same, without ever touching it: what another thread may unmap at any moment. Where the kernel refuses to copy,
+ * three system calls, and false where it refuses those too. */
+bool sp_memory_copy_by_kernel(void *to, uintptr_t from, size_t bytes);
+
 /* Writes for each of `count` pages from `start` on, a page's first byte, whether it is in memory: 1 or 0. Pages that
  * are not mapped are not in memory. Leaves errno alone. */
 void sp_memory_find_present(uintptr_t start, size_t count, unsigned char *is_present);

@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "options.h"
+#include "proc_file.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -173,7 +174,10 @@ static bool copy_readable(void *to, uintptr_t from, size_t bytes) {
     return true;
 }
 
-bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
+typedef bool copy(void *to, uintptr_t from, size_t bytes);
+
+/* `otherwise`: where the kernel does not copy. */
+static bool copy_by_kernel_or(copy *otherwise, void *to, uintptr_t from, size_t bytes) {
     static _Atomic bool refused; /* the kernel knows no such call, or is not allowed to do it */
     int saved_errno = errno;
     bool copied = false, asked = !atomic_load_explicit(&refused, memory_order_relaxed);
@@ -182,9 +186,27 @@ bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
         copied = syscall(SYS_process_vm_readv, getpid(), &here, 1UL, &there, 1UL, 0UL) == (long)bytes;
         if (!copied && (errno == ENOSYS || errno == EPERM)) atomic_store(&refused, true);
     }
-    if (!asked || (!copied && atomic_load(&refused))) copied = copy_readable(to, from, bytes);
+    if (!asked || (!copied && atomic_load(&refused))) copied = otherwise(to, from, bytes);
     errno = saved_errno;
     return copied;
+}
+
+bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
+    return copy_by_kernel_or(copy_readable, to, from, bytes);
+}
+
+/* Opened each time: a descriptor that is kept may be closed by the program, and in a forked child it would be the
+ * parent's memory. */
+static bool copy_by_file(void *to, uintptr_t from, size_t bytes) {
+    int file = sp_proc_open("mem");
+    if (file < 0) return false;
+    bool copied = sp_proc_read_at(file, to, bytes, from) == (int64_t)bytes;
+    sp_proc_close(file);
+    return copied;
+}
+
+bool sp_memory_copy_by_kernel(void *to, uintptr_t from, size_t bytes) {
+    return copy_by_kernel_or(copy_by_file, to, from, bytes);
 }
 
 /* The kernel says nothing of a stretch with a hole in it, so halves are asked for. */

@@ -117,6 +117,10 @@ bool spprof_read_list(bool measured, spprof_text_visitor *visit, void *data) {
     return got == 0;
 }
 
+bool spprof_copy_memory(void *to, uint64_t from, size_t bytes) {
+    return sp_memory_copy_by_kernel(to, (uintptr_t)from, bytes);
+}
+
 void spprof_rest(void) {
     sp_thread_rest();
 }

@@ -1,5 +1,5 @@
 /* glibc_heap_linux.c: the chunks of glibc's malloc, read as they lie. As in malloc/malloc.c and malloc/arena.c of glibc
- * 2.17 to 2.42, on 64 bits. */
+ * 2.17 to 2.43, on 64 bits. */
 #include "memory.h"
 #include "other_malloc.h"
 #include "spprof.h"
@@ -9,7 +9,7 @@
 #include <malloc.h>
 #include <string.h>
 
-#define PAGE ((uintptr_t)4096)
+#define PAGE ((uintptr_t)sp_memory_page_bytes())
 #define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* of heaps of further arenas: 64 MiB, or four huge pages */
 #define HEAP_MAX ((uintptr_t)64 << 30)      /* of the largest huge pages there are */
 #define HEADER ((uintptr_t)16)              /* of a chunk: what the one before has as its last word, and the size */
@@ -20,33 +20,61 @@
 #define OF_OTHER_ARENA 4u
 #define FLAGS 7u
 
-#define READ_MAX ((uint64_t)256 << 20) /* bytes of heaps */
-#define STRETCH ((uintptr_t)1 << 20)   /* read at a time where not all is */
-#define BELIEVED 64                    /* chunks in a row that fit: it is no coincidence */
+#define WHOLE_MAX ((uint64_t)256 << 20) /* bytes of heaps that are read as a whole */
+#define PART_READ ((uint64_t)128 << 20) /* of more this much is read: 40 ms, most of it waiting for memory */
+#define STRETCH ((uintptr_t)256 << 10)  /* at a time */
+#define BELIEVED 64                     /* chunks in a row that fit: it is no coincidence */
 
 typedef struct chunk {
     uint64_t previous_size, size_and_flags;
 } chunk;
 
+#define LEAST_READ ((uintptr_t)4096) /* a part of a page, or a page: what is in memory of it is there as a whole */
+#define MOST_READ ((uintptr_t)4 * LEAST_READ)
+
 typedef struct reader {
-    uintptr_t page; /* of which the bytes are held; 0: none */
-    unsigned char bytes[4096];
+    uintptr_t start, end; /* of the bytes that are held */
+    size_t ahead;         /* how many to read next where the last were followed by those behind them */
+    unsigned char bytes[MOST_READ];
 } reader;
 
 static uint64_t size_of(const chunk *chunk) {
     return chunk->size_and_flags & ~(uint64_t)FLAGS;
 }
 
-/* Reads within the chunk's own page, which is in memory. */
-static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
-    uintptr_t page = at & ~(PAGE - 1);
-    if (page != reader->page) {
-        reader->page = 0;
-        sp_thread_rest();
-        if (!sp_memory_copy(reader->bytes, page, PAGE)) return false;
-        reader->page = page;
+/* From `start`, which is in memory, up to the first page that is not: reading would bring it there. */
+static size_t readable_from(uintptr_t start, size_t wanted) {
+    unsigned char is_present[MOST_READ / LEAST_READ + 1];
+    uintptr_t page_bytes = PAGE, first = start & ~(page_bytes - 1);
+    size_t pages = (start + wanted - first + page_bytes - 1) / page_bytes, present = 1;
+    if (pages < 2) return wanted;
+    sp_memory_find_present(first, pages, is_present);
+    while (present < pages && is_present[present]) present++;
+    return present < pages ? first + present * page_bytes - start : wanted;
+}
+
+/* Where chunks are small, they are read one behind the other, and so in larger pieces. */
+static bool fill(reader *reader, uintptr_t at) {
+    uintptr_t start = at & ~(LEAST_READ - 1);
+    bool goes_on = reader->end != 0 && start == reader->end;
+    reader->ahead = !goes_on ? LEAST_READ : 2 * reader->ahead < MOST_READ ? 2 * reader->ahead : MOST_READ;
+    size_t size = readable_from(start, reader->ahead);
+    reader->end = 0;
+    sp_thread_rest();
+    if (!sp_memory_copy_by_kernel(reader->bytes, start, size)) {
+        size = LEAST_READ;
+        if (!sp_memory_copy_by_kernel(reader->bytes, start, size)) return false;
     }
-    memcpy(chunk, reader->bytes + (at - page), sizeof *chunk);
+    reader->start = start;
+    reader->end = start + size;
+    return true;
+}
+
+/* A chunk's header is within one page, which is in memory. */
+static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
+    bool is_held = at >= reader->start && at < reader->end;
+    if (!is_held && !fill(reader, at)) return false;
+    memcpy(chunk, reader->bytes + (at - reader->start), sizeof *chunk);
     return true;
 }
 
@@ -155,7 +183,7 @@ static uintptr_t find_chunk(reader *reader, const heap *heap, uintptr_t at, uint
 /* What cannot be read, as another thread is just changing it, is passed over. */
 static void walk_stretch(reader *reader, const heap *heap, uintptr_t start, uintptr_t end, spprof_malloc_sums *sums) {
     for (uintptr_t at = start; at < end;) {
-        reader->page = 0; /* as it is now */
+        reader->end = 0; /* as it is now */
         uintptr_t until = at + 4 * PAGE < end ? at + 4 * PAGE : end;
         at = find_chunk(reader, heap, at, until);
         if (at == until) continue;
@@ -170,22 +198,38 @@ static void scale(spprof_malloc_sums *part, spprof_malloc_sums *sums, double by)
     sums->returnable += (uint64_t)((double)part->returnable * by);
 }
 
+#define SMALL_HEAP (3 * STRETCH)
+
+/* Such heaps are read whole or not at all. */
+static void estimate_small(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
+    spprof_malloc_sums part = {.heaps = 0};
+    double size = (double)(heap->end - heap->start);
+    *due += share * size;
+    if (*due < size) return;
+    *due -= size;
+    walk_stretch(reader, heap, heap->start, heap->end, &part);
+    scale(&part, sums, 1 / share);
+}
+
 /* `share`: how much of it is read, from 0 to 1. The last stretch, with the chunk that is free last, always is. */
-static void measure_heap(const heap *heap, double share, spprof_malloc_sums *sums) {
-    reader reader = {.page = 0};
+static void measure_heap(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
     spprof_malloc_sums part = {.heaps = 0};
     sums->heaps++;
     sums->heap_resident += resident_in(heap->start & ~(PAGE - 1), heap->end);
     if (share >= 1) {
-        walk_stretch(&reader, heap, heap->start, heap->end, sums);
+        walk_stretch(reader, heap, heap->start, heap->end, sums);
+        return;
+    }
+    sums->is_estimate = true;
+    if (heap->end - heap->start < SMALL_HEAP) {
+        estimate_small(reader, heap, share, due, sums);
         return;
     }
     uintptr_t step = (uintptr_t)((double)STRETCH / share), last = heap->end - STRETCH, read = 0;
     for (uintptr_t at = heap->start; at + STRETCH < last; at += step, read += STRETCH)
-        walk_stretch(&reader, heap, at, at + STRETCH, &part);
+        walk_stretch(reader, heap, at, at + STRETCH, &part);
     if (read > 0) scale(&part, sums, (double)(last - heap->start) / (double)read);
-    walk_stretch(&reader, heap, last, heap->end, sums);
-    sums->is_estimate = true;
+    walk_stretch(reader, heap, last, heap->end, sums);
 }
 
 /* ---- Where they are ---- */
@@ -201,11 +245,13 @@ static bool is_heap_info(uintptr_t at, uintptr_t end, const heap_info *info) {
            info->writable_size >= info->size && info->writable_size % PAGE == 0 && info->writable_size <= HEAP_MAX;
 }
 
-/* A large chunk has its size at the beginning of its pages. How large it is at the least, programs may say. */
-static bool is_mapped_chunk(uintptr_t at, uintptr_t end, const chunk *chunk) {
+/* A large chunk has its size at the beginning of its pages: of all of them, or, since glibc 2.43, without its header.
+ * How large it is at the least, programs may say. Returns the bytes of its pages; 0: it is none. */
+static uint64_t mapped_size(uintptr_t at, uintptr_t end, const chunk *chunk) {
     uint64_t size = size_of(chunk);
-    return chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED && size % PAGE == 0 && size > 0 &&
-           size <= end - at;
+    if (size % PAGE == PAGE - HEADER) size += HEADER;
+    bool fits = size > 0 && size % PAGE == 0 && size <= end - at;
+    return fits && chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED ? size : 0;
 }
 
 /* Where the kernel refuses to extend [heap], or malloc is told to use huge pages, the first arena has pieces elsewhere:
@@ -220,13 +266,13 @@ static bool is_first_of_piece(const chunk *chunk) {
 }
 
 /* By following its chunks; 0: these are none. Where a thread is just changing one, it ends there. */
-static uintptr_t find_end_of_piece(uintptr_t start, uintptr_t end) {
+static uintptr_t find_end_of_piece(reader *reader, uintptr_t start, uintptr_t end) {
     heap piece = {.start = start, .end = end, .flags = 0};
-    reader reader = {.page = 0};
     chunk chunk;
+    reader->end = 0; /* as it is now */
     uintptr_t at = start;
     for (int chunks = 0;; chunks++) {
-        bool is_read = end - at >= HEADER && read_chunk(&reader, at, &chunk);
+        bool is_read = end - at >= HEADER && read_chunk(reader, at, &chunk);
         if (is_read && chunks > 0 && is_end(&chunk)) return end - at < 2 * HEADER ? end : at + 2 * HEADER;
         if (!is_read || !is_chunk(&piece, at, &chunk)) {
             bool is_top_before = at % PAGE == 0 && (chunks > 1 || at - start >= LEAST_PIECE);
@@ -237,15 +283,17 @@ static uintptr_t find_end_of_piece(uintptr_t start, uintptr_t end) {
 }
 
 typedef struct search {
+    reader *reader;
     uint64_t heap_bytes; /* found so far */
     double share;        /* to read; 0: only look */
+    double due;          /* of small heaps: bytes that are to be read, and were not yet */
     spprof_malloc_sums *sums;
 } search;
 
 static void found_heap(search *search, uintptr_t start, uintptr_t end, uint64_t flags) {
     heap heap = {.start = start, .end = end, .flags = flags};
     search->heap_bytes += end - start;
-    if (search->share > 0) measure_heap(&heap, search->share, search->sums);
+    if (search->share > 0) measure_heap(search->reader, &heap, search->share, &search->due, search->sums);
 }
 
 /* Where the next resident page begins, from `at` on. */
@@ -266,23 +314,24 @@ static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
     heap_info info;
     chunk chunk;
     sp_thread_rest();
-    if (!sp_memory_copy(&info, at, sizeof info)) return at + PAGE;
+    if (!sp_memory_copy_by_kernel(&info, at, sizeof info)) return at + PAGE;
     memcpy(&chunk, &info, sizeof chunk);
     if (at % HEAP_ALIGNMENT == 0 && is_heap_info(at, end, &info)) {
         found_heap(search, at + sizeof info, at + info.size, OF_OTHER_ARENA);
         return at + info.size;
     }
     if (is_first_of_piece(&chunk)) {
-        uintptr_t piece_end = find_end_of_piece(at, end);
+        uintptr_t piece_end = find_end_of_piece(search->reader, at, end);
         if (piece_end > at) found_heap(search, at, piece_end, 0);
         if (piece_end > at) return (piece_end + PAGE - 1) & ~(PAGE - 1);
     }
-    if (!is_mapped_chunk(at, end, &chunk)) return at + PAGE;
+    uint64_t size = mapped_size(at, end, &chunk);
+    if (size == 0) return at + PAGE;
     if (search->share > 0) {
-        search->sums->mapped += size_of(&chunk);
-        search->sums->mapped_resident += resident_in(at, at + size_of(&chunk));
+        search->sums->mapped += size;
+        search->sums->mapped_resident += resident_in(at, at + size);
     }
-    return at + size_of(&chunk);
+    return at + size;
 }
 
 static void search_place(search *search, const spprof_malloc_place *place) {
@@ -313,16 +362,18 @@ void spprof_chunk_sizes(const uint64_t *addresses, size_t count, uint64_t *chunk
     int saved_errno = errno;
     chunk chunk;
     for (size_t i = 0; i < count; i++)
-        chunks[i] = sp_memory_copy(&chunk, addresses[i] - HEADER, sizeof chunk) ? size_of(&chunk) : 0;
+        chunks[i] = sp_memory_copy_by_kernel(&chunk, addresses[i] - HEADER, sizeof chunk) ? size_of(&chunk) : 0;
     errno = saved_errno;
 }
 
 void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums) {
     int saved_errno = errno;
-    search search = {.sums = sums};
+    reader reader;
+    reader.start = reader.end = 0;
+    search search = {.reader = &reader, .sums = sums};
     *sums = (spprof_malloc_sums){.heaps = 0};
     search_places(&search, places, count);
-    search.share = search.heap_bytes > READ_MAX ? (double)READ_MAX / (double)search.heap_bytes : 1;
+    search.share = search.heap_bytes > WHOLE_MAX ? (double)PART_READ / (double)search.heap_bytes : 1;
     search_places(&search, places, count);
     errno = saved_errno;
 }

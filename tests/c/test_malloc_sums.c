@@ -247,6 +247,17 @@ TEST(test_chunks_of_few_pages_may_have_mappings_of_their_own) {
     munmap(memory, 8 * PAGE);
 }
 
+/* Since glibc 2.43 the size is without the chunk's header. */
+TEST(test_large_chunks_of_either_kind_count_whole) {
+    char *memory = map_aligned(80 * PAGE, PAGE);
+    write_word(memory + 8, (40 * PAGE - 16) | IS_MAPPED);
+    write_word(memory + 40 * PAGE + 8, 40 * PAGE | IS_MAPPED);
+    spprof_malloc_sums sums = measure_one(memory, 80 * PAGE, false);
+    assert_int_equal(sums.mapped, 80 * PAGE);
+    assert_int_equal(sums.mapped_resident, 2 * PAGE);
+    munmap(memory, 80 * PAGE);
+}
+
 /* What is unmapped after the kernel's list was read costs no more than itself. */
 TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
     const size_t pages = 6000, hole = 700; /* the kernel is asked for 2048 pages at a time */
@@ -426,6 +437,26 @@ TEST(test_of_large_heaps_a_part_is_read_and_the_sums_are_estimates) {
     }
 }
 
+TEST(test_of_many_small_heaps_some_are_read_and_stand_for_the_others) {
+    const size_t heaps = 1200, size = (size_t)512 << 10;
+    char *memory = map_aligned(heaps * size, PAGE);
+    size_t free_bytes = 0, returnable = 0;
+    for (size_t i = 0; i < heaps; i++) {
+        made_heap made = {.memory = memory + i * size, .size = size, .seed = i, .largest = 30000, .is_sparse = true};
+        make_piece(&made, false);
+        free_bytes += made.free_bytes;
+        returnable += made.returnable;
+    }
+    spprof_malloc_sums sums = measure_one(memory, heaps * size, false);
+    assert_int_equal(sums.heaps, heaps);
+    assert_true(sums.is_estimate);
+    print_message("# free: %zu, estimated %zu; returnable %zu, %zu\n", free_bytes, (size_t)sums.free_bytes, returnable,
+                  (size_t)sums.returnable);
+    assert_true(sums.free_bytes > free_bytes / 100 * 95 && sums.free_bytes < free_bytes / 100 * 105);
+    assert_true(sums.returnable > returnable / 100 * 90 && sums.returnable < returnable / 100 * 110);
+    munmap(memory, heaps * size);
+}
+
 /* Reading must not bring pages into memory: the part of a large chunk that nobody has touched has no chunks in it. */
 TEST(test_pages_that_are_not_in_memory_are_not_touched) {
     size_t size = (size_t)1 << 30, half = size / 2;
@@ -565,6 +596,7 @@ int main(void) {
         cmocka_unit_test(test_a_first_heap_with_a_hole_counts_on_both_sides),
         cmocka_unit_test(test_large_chunks_count_whole_and_what_resembles_them_does_not),
         cmocka_unit_test(test_chunks_of_few_pages_may_have_mappings_of_their_own),
+        cmocka_unit_test(test_large_chunks_of_either_kind_count_whole),
         cmocka_unit_test(test_a_hole_hides_nothing_of_what_is_around_it),
         cmocka_unit_test(test_pieces_of_the_first_arena_elsewhere_count),
         cmocka_unit_test(test_a_piece_that_is_free_as_a_whole_counts),
@@ -573,6 +605,7 @@ int main(void) {
         cmocka_unit_test(test_places_that_are_not_there_hold_nothing),
         cmocka_unit_test(test_memory_may_be_unmapped_while_it_is_read),
         cmocka_unit_test(test_of_large_heaps_a_part_is_read_and_the_sums_are_estimates),
+        cmocka_unit_test(test_of_many_small_heaps_some_are_read_and_stand_for_the_others),
         cmocka_unit_test(test_pages_that_are_not_in_memory_are_not_touched),
         cmocka_unit_test(test_the_first_heap_is_as_libc_counts_it),
         cmocka_unit_test(test_heaps_of_further_arenas_are_as_libc_counts_them),

@@ -168,6 +168,7 @@ CALL_NUMBERS = {
     "getrusage": {"x86_64": 98, "aarch64": 165},
     "ioctl": {"x86_64": 16, "aarch64": 29},
     "madvise": {"x86_64": 28, "aarch64": 233},
+    "mincore": {"x86_64": 27, "aarch64": 232},
     "mprotect": {"x86_64": 10, "aarch64": 226},
     "openat": {"x86_64": 257, "aarch64": 56},
     "prctl": {"x86_64": 157, "aarch64": 167},

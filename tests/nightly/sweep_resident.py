@@ -10,6 +10,7 @@ more than 5 % off.
 from __future__ import annotations
 
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,8 @@ def main() -> None:
             wrong += faults
             print(" | ".join(cells), *faults, sep="\n", flush=True)
     if not sys.argv[1:]:
-        sums = f"{len(rows)} rows, {len(wrong)} faults.\n{sweeps.versions(interpreter, resident_sums.PACKAGES)}."
+        packages = sweeps.versions(interpreter, resident_sums.PACKAGES)
+        sums = f"{len(rows)} rows, {len(wrong)} faults.\n{textwrap.fill(packages, 118)}."
         sweeps.write_table(TABLE, HEAD, COLUMNS, 2, rows, sums)
     sys.exit(1 if wrong else 0)
 

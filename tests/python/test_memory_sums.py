@@ -104,7 +104,8 @@ SETTINGS = [
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: "-".join(setting.values()))
 def test_blocks_are_explained_whatever_malloc_is_told(child: Child, setting: dict[str, str], size: int) -> None:
     """Where each of the larger blocks has a mapping of its own, every second one leaves a hole among 20,000 regions."""
-    for malloc in ("malloc", "pymalloc") if size == 200 else ("malloc",):
+    interleaved = size == 200 and "hugetlb=2" in str(setting)  # arenas of pools and pieces of the heap
+    for malloc in ("malloc", "pymalloc") if interleaved else ("malloc",):
         whole, half = grown(child, size, 100_000_000 // size, "profiled", PYTHONMALLOC=malloc, **setting)
         assert_explained(whole)
         assert_explained(half)
@@ -138,7 +139,7 @@ def test_pythons_mimalloc_counts_as_in_use(child: Child, malloc: str, profiled: 
 @pytest.mark.parametrize("state", ["fresh", "used", "half", "freed"])
 def test_pools_are_as_python_itself_counts_them(child: Child, state: str, malloc: str) -> None:
     """Between the two counts a few objects come and go."""
-    said = child.run(specimen("memory_sums/pools"), state, environment={"PYTHONMALLOC": malloc})
+    said = child.run(specimen("memory_sums/pools"), state, "0", environment={"PYTHONMALLOC": malloc})
     (used, arenas), (our_used, our_arenas, resident) = json.loads(said)
     assert abs(used - our_used) <= 4096
     assert arenas == our_arenas
@@ -151,8 +152,18 @@ def test_arenas_take_nothing_of_the_blocks_above_them(child: Child) -> None:
     assert abs(unexplained) < 1 << 20
 
 
+@pytest.mark.parametrize("state", ["used", "half"])
+def test_a_part_of_many_pools_stands_for_all(child: Child, state: str) -> None:
+    """Some 500 of 4,000 pools are read; where the arenas are is known all the same."""
+    said = json.loads(child.run(specimen("memory_sums/pools"), state, "500"))
+    (used, arenas), (our_used, our_arenas, resident) = said
+    assert abs(used - our_used) * 8 <= used
+    assert arenas == our_arenas
+    assert our_arenas << 20 >= resident > 0.9 * (our_arenas << 20) or sys.version_info < (3, 10)
+
+
 def test_without_pools_there_are_none(child: Child) -> None:
-    said = child.run(specimen("memory_sums/pools"), "used", environment={"PYTHONMALLOC": "malloc"})
+    said = child.run(specimen("memory_sums/pools"), "used", "0", environment={"PYTHONMALLOC": "malloc"})
     assert json.loads(said) is None
 
 
@@ -190,6 +201,47 @@ def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: boo
     assert 0 <= grown["files"] - size // 2 <= 64 << 10, grown
     assert abs(grown["native_blocks"]) < 1 << 20
     assert abs(grown["unexplained"]) < 512 << 10
+
+
+def test_reports_and_trimming_go_on_in_handlers_of_signals(child: Child) -> None:
+    child.run(specimen("memory_sums/handlers"), "50")
+
+
+def test_a_program_may_end_while_reports_are_made(child: Child) -> None:
+    for _ in range(3):
+        assert child.run(specimen("memory_sums/at_exit")) == "reported at exit\n"
+
+
+def test_memory_that_goes_away_meanwhile_is_never_touched(child: Child) -> None:
+    child.run(specimen("memory_sums/going"), "40")
+
+
+def told_with_refusals(child: Child, burners: dict[str, str], calls: str, error: str) -> list[dict[str, int] | None]:
+    said = child.run(specimen("memory_sums/refused"), calls, error, environment=burners)
+    if said.startswith("no seccomp here"):
+        pytest.skip(said)
+    told: list[dict[str, int] | None] = json.loads(said)
+    return told
+
+
+@pytest.mark.parametrize("error", ["EPERM", "ENOSYS"])
+def test_memory_is_read_by_another_way_where_the_kernel_refuses_to_copy(
+    child: Child, burners: dict[str, str], error: str
+) -> None:
+    """As under the profiles of old containers."""
+    before, *after = told_with_refusals(child, burners, "process_vm_readv", error)
+    assert before is not None
+    for now in after:
+        assert now is not None
+        assert all(size > 5 << 20 and abs(now[name] - size) <= size / 10 + (4 << 20) for name, size in before.items())
+
+
+def test_what_nobody_may_look_at_is_not_told(child: Child, burners: dict[str, str]) -> None:
+    """No part without its source, and no report without the kernel's list."""
+    for now in told_with_refusals(child, burners, "process_vm_readv+mincore", "EPERM")[1:]:
+        assert now is not None
+        assert now["malloc_free"] == now["pymalloc_free"] == 0
+    assert told_with_refusals(child, burners, "process_vm_readv+openat", "EPERM")[1:] == [None, None]
 
 
 def test_what_has_gone_since_the_snapshot_is_in_no_part(child: Child) -> None:
@@ -256,7 +308,7 @@ def test_an_arena_ends_before_what_follows_it(is_aligned: bool) -> None:
     for pool in range(first, arena_end - POOL + 1, POOL):
         _write_pool(place, pool, address + pool)
     place[arena_end : arena_end + 8] = b"another'"
-    _, used, resident, places = _engine.python_pools([(address, address + 3 * ARENA)]) or pytest.fail("no pools")
+    _, used, resident, places = _engine.python_pools([(address, address + 3 * ARENA)], 0) or pytest.fail("no pools")
     ((start, end),) = struct.iter_unpack("=QQ", places)
     pools = ARENA // POOL - (not is_aligned)
     assert (start - address, end - address) == (first, first + pools * POOL)

@@ -193,6 +193,35 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
     assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
 
 
+def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading brings a page of data into memory, and may change a device."""
+    wanted, read = [], []
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        read.append(offset)
+        return b""
+
+    lines = []
+    for number, (path, kinds) in enumerate(
+        {
+            "/a/data": ("r--p", "rw-p"),
+            "/a/data that is shared": ("rw-s", "rw-s"),
+            "/dev/uio0": ("r-xs", "rw-s"),
+            "/a/lib.so": ("r--p", "r-xp", "rw-p"),
+            "/a/old style.so": ("r-xp", "rw-p"),
+        }.items()
+    ):
+        start = 0x10000000 * (number + 1)
+        wanted += [start] if path.endswith(".so") else []
+        for at, kind in enumerate(kinds):
+            place = start + at * 0x1000
+            lines.append(f"{place:x}-{place + 0x1000:x} {kind} {at * 0x1000:08x} 08:01 77 {path}")
+    monkeypatch.setattr(resident_memory.os, "pread", pread)
+    every = list(resident_memory._regions(lines))
+    assert resident_memory._data_without_file(every, [], resident_memory._Taken()) == (0, 0)
+    assert read == wanted
+
+
 @pytest.mark.parametrize("error", [MemoryError, None])
 def test_a_snapshot_is_saved_where_nothing_can_be_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[Exception] | None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spprof.heap.rounding import Rounding
     from spprof.heap.samples import HeapSamples
 
-_PAGE = 4096
+_PAGE = os.sysconf("SC_PAGE_SIZE")
 _STACK_TAIL = 4096
 """Bytes above a thread's own address (``pthread_self()``) that are its stack's, too: libc's record of the thread."""
 _GUARD_MAX = 1 << 20
@@ -40,6 +40,8 @@ _HEAP, _STACK = "[heap]", "[stack]"
 _NAMED = "[anon:"
 _HUGE = "/anon_hugepage"
 _WORDS = struct.Struct("=QQ")
+_POOLS_READ = 32768
+"""Of more, a part is read: 512 MiB, at a microsecond each."""
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
 """Of the largest regions that are left it is worked out what malloc has in them."""
@@ -181,7 +183,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
     nameless = list(_joined(one for one in every if one.is_nameless))
     own_data, data = _data_without_file(every, nameless, taken)
     parts["profiler"] = _own(taken) + own_data
-    pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)])
+    pools = _engine.python_pools([stretch for one in nameless for stretch in taken.left_of(*one)], _POOLS_READ)
     if pools is not None:
         _, parts["python_objects"], resident, arenas = pools
         parts["pymalloc_free"] = resident - parts["python_objects"]
@@ -300,11 +302,13 @@ def _data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, in
     """Bytes in memory of the profiler's libraries, and of all others: the loader maps it behind their files' data, and
     the kernel lists it as nameless memory."""
     own = {os.path.realpath(path) for path in (_engine.library_path(), _engine.__file__)}
+    code = {one.path for one in every if "x" in one.permissions and one.path.startswith("/")}
+    code = {path for path in code if not path.startswith("/dev/")}  # to read a device may change it
     sums = [0, 0]
     ends = [end for _, end in nameless]
     with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
-        for first, second in zip(every, every[1:]):
-            if first.offset or not first.path.startswith("/") or second.path != first.path:
+        for first in every:
+            if first.offset or first.path not in code:
                 continue
             for start, end in _zeroed(memory.fileno(), first):
                 for at in range(bisect_right(ends, start), len(nameless)):

@@ -18,12 +18,13 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* python_pools(ranges) -> (pools, used bytes, resident bytes, arenas) or None.
+/* python_pools(ranges, most) -> (pools, used bytes, resident bytes, arenas) or None.
  *
  * ranges: a list of (start, end), ascending, the anonymous mappings in which arenas may lie. used bytes: of blocks that
  * are in use, as pymalloc rounds them. resident bytes: of the arenas, in memory. arenas: bytes, two words of 64 bits
- * for each, where it starts and ends. None: small blocks are not pymalloc's (PYTHONMALLOC),
- * or neither mincore nor process_vm_readv may be called. */
-PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges);
+ * for each, where it starts and ends. Where there is room for more pools than `most`, one in up to 16 is read and
+ * stands for its neighbours: pools and used bytes are estimates then. None: small blocks are not pymalloc's
+ * (PYTHONMALLOC), or the kernel lets nobody read them. */
+PyObject *sp_pools_with_gil(PyObject *module, PyObject *arguments);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "spprof.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,9 +12,10 @@
 #define BLOCK_ALIGNMENT 16
 #define CLASSES 32 /* of sizes, up to 512 bytes */
 #define ARENA_INDEX_MAX (1u << 24)
-#define BATCH 512   /* headers that are read at a time */
-#define WINDOW 4096 /* pages that are looked at at a time */
-#define PAGE ((uintptr_t)4096)
+#define BATCH 512     /* headers that are read at a time */
+#define WINDOW 4096   /* pages that are looked at at a time */
+#define ONE_IN_MAX 16 /* pools: of an arena's 64 a few are read */
+#define LEAST_PAGE 4096
 
 typedef struct pool_header {
     uint64_t count; /* a union of an unsigned int with a pointer */
@@ -31,6 +33,10 @@ static const layout layouts[] = {{4096, 256 * 1024}, {16384, 1024 * 1024}};
 
 typedef struct sums {
     layout layout;
+    uintptr_t page_bytes;
+    uint64_t candidates;      /* places in memory where a pool may begin */
+    uint64_t one_in;          /* of the pools this many are read, and stand for the others */
+    uintptr_t floor, ceiling; /* where the arena that was met last may begin and end at most */
     uint64_t pools, arenas, used, resident;
     uintptr_t arena_start, arena_end; /* of the arena that was met last: its first pool, the end of the last so far */
     uint32_t arena_index;
@@ -64,18 +70,33 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
     for (size_t i = 0; i < count; i++) remote[i] = (struct iovec){(void *)at[i], sizeof *headers};
     spprof_rest();
     ssize_t got = process_vm_readv(getpid(), &local, 1, remote, count, 0);
+    if (got < 0 && (errno == ENOSYS || errno == EPERM)) {
+        size_t copied = 0;
+        while (copied < count && spprof_copy_memory(&headers[copied], at[copied], sizeof *headers)) copied++;
+        return copied;
+    }
     return got < 0 ? 0 : (size_t)got / sizeof *headers;
+}
+
+/* Whether it is in memory, and a pool of that arena. */
+static bool is_of_arena(const sums *sums, uintptr_t pool, uint32_t index) {
+    unsigned char is_present;
+    pool_header header;
+    spprof_find_present(pool / sums->page_bytes * sums->page_bytes, 1, &is_present);
+    return is_present && read_headers(&pool, &header, 1) == 1 && is_pool(&header, pool, &sums->layout) &&
+           header.arena == index;
 }
 
 /* ---- Adding up ---- */
 
-static uint64_t resident_of(uintptr_t start, uintptr_t end) {
-    unsigned char pages[1024 * 1024 / PAGE + 1];
+static uint64_t resident_of(uintptr_t page_bytes, uintptr_t start, uintptr_t end) {
+    unsigned char pages[1024 * 1024 / LEAST_PAGE + 1];
+    uintptr_t first = start / page_bytes * page_bytes, count = (end - first + page_bytes - 1) / page_bytes;
     uint64_t bytes = 0;
-    if ((end - start) / PAGE > sizeof pages) return 0;
-    spprof_find_present(start, (end - start) / PAGE, pages);
-    for (size_t i = 0; i < (end - start) / PAGE; i++) bytes += pages[i] ? PAGE : 0;
-    return bytes;
+    if (count > sizeof pages) return 0;
+    spprof_find_present(first, count, pages);
+    for (size_t i = 0; i < count; i++) bytes += pages[i] ? page_bytes : 0;
+    return bytes < end - start ? bytes : end - start;
 }
 
 /* Where there is no memory for it, it is not told. */
@@ -91,12 +112,30 @@ static void note_arena(sums *sums) {
     sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
 }
 
+/* Back to its first pool, and on to its last, of which not each has been read. Most arenas begin where the one before
+ * ends, and are full. */
+static void complete_arena(sums *sums) {
+    size_t step = sums->layout.pool_bytes;
+    uintptr_t start = sums->arena_start, end = sums->arena_end, least = sums->floor, most = sums->ceiling;
+    if (end - least > sums->layout.arena_bytes) least = end - sums->layout.arena_bytes;
+    if (start > least && is_of_arena(sums, least, sums->arena_index)) start = least;
+    while (start - least >= step && is_of_arena(sums, start - step, sums->arena_index)) start -= step;
+    if (most - start > sums->layout.arena_bytes) most = start + sums->layout.arena_bytes;
+    for (int i = 0; i < 2 && most - end >= step; i++, most -= step)
+        if (is_of_arena(sums, most - step, sums->arena_index)) end = most;
+    while (most > end && most - end >= step && is_of_arena(sums, end, sums->arena_index)) end += step;
+    sums->arena_start = start;
+    sums->arena_end = end;
+}
+
 /* From its first pool to its last. What is behind them has not been touched, or is somebody else's: where the arena
  * ends is not known. */
 static void end_arena(sums *sums) {
     if (sums->arena_start == sums->arena_end) return;
+    if (sums->one_in > 1) complete_arena(sums);
     note_arena(sums);
-    sums->resident += resident_of(sums->arena_start, sums->arena_end);
+    sums->resident += resident_of(sums->page_bytes, sums->arena_start, sums->arena_end);
+    sums->floor = sums->arena_end;
     sums->arena_start = sums->arena_end = 0;
 }
 
@@ -109,8 +148,8 @@ static void add_pool(sums *sums, uintptr_t address, const pool_header *header) {
         sums->arena_index = header->arena;
     }
     sums->arena_end = pool_end;
-    sums->pools++;
-    sums->used += (uint32_t)header->count * (header->size_class + (uint64_t)1) * BLOCK_ALIGNMENT;
+    sums->pools += sums->one_in;
+    sums->used += sums->one_in * (uint32_t)header->count * (header->size_class + (uint64_t)1) * BLOCK_ALIGNMENT;
 }
 
 static void add_batch(sums *sums, const uintptr_t *at, size_t count) {
@@ -123,15 +162,20 @@ static void add_batch(sums *sums, const uintptr_t *at, size_t count) {
     }
 }
 
+/* The first time the places are only counted. */
 static void add_range(sums *sums, uintptr_t start, uintptr_t end) {
     unsigned char pages[WINDOW];
-    uintptr_t at[BATCH];
+    uintptr_t at[BATCH], page = sums->page_bytes;
     size_t count = 0, step = sums->layout.pool_bytes;
-    for (uintptr_t window = start; window < end; window += WINDOW * PAGE) {
-        uintptr_t window_end = end - window > WINDOW * PAGE ? window + WINDOW * PAGE : end;
-        spprof_find_present(window, (window_end - window + PAGE - 1) / PAGE, pages);
+    sums->floor = (start + step - 1) / step * step;
+    sums->ceiling = end / step * step;
+    for (uintptr_t window = start / page * page; window < end; window += WINDOW * page) {
+        uintptr_t window_end = end - window > WINDOW * page ? window + WINDOW * page : end;
+        spprof_find_present(window, (window_end - window + page - 1) / page, pages);
         for (uintptr_t pool = (window + step - 1) / step * step; pool < window_end; pool += step) {
-            if (!pages[(pool - window) / PAGE] || end - pool < step) continue;
+            if (!pages[(pool - window) / page] || pool < start || end - pool < step) continue;
+            sums->candidates += sums->one_in == 0;
+            if (sums->one_in == 0 || pool / step % sums->one_in != 0) continue;
             at[count++] = pool;
             if (count == BATCH) add_batch(sums, at, count), count = 0;
         }
@@ -163,23 +207,43 @@ static bool find_layout(layout *found) {
     return is_found;
 }
 
-PyObject *sp_pools_with_gil(PyObject *module, PyObject *ranges) {
+typedef struct range {
+    unsigned long long start, end;
+} range;
+
+static bool read_ranges(PyObject *list, range *ranges) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(list); i++)
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(list, i), "KK:python_pools", &ranges[i].start, &ranges[i].end))
+            return false;
+    return true;
+}
+
+static void add_ranges(sums *sums, const range *ranges, size_t count, uint64_t most) {
+    for (size_t i = 0; i < count; i++) add_range(sums, (uintptr_t)ranges[i].start, (uintptr_t)ranges[i].end);
+    sums->one_in = most == 0 || sums->candidates <= most ? 1 : (sums->candidates + most - 1) / most;
+    if (sums->one_in > ONE_IN_MAX) sums->one_in = ONE_IN_MAX;
+    for (size_t i = 0; i < count; i++) add_range(sums, (uintptr_t)ranges[i].start, (uintptr_t)ranges[i].end);
+}
+
+PyObject *sp_pools_with_gil(PyObject *module, PyObject *arguments) {
     (void)module;
-    sums sums = {.pools = 0};
-    if (!PyList_Check(ranges)) return PyErr_Format(PyExc_TypeError, "ranges must be a list");
+    sums sums = {.page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE)};
+    PyObject *list;
+    unsigned long long most;
+    if (!PyArg_ParseTuple(arguments, "O!K:python_pools", &PyList_Type, &list, &most)) return NULL;
     if (!find_layout(&sums.layout)) Py_RETURN_NONE;
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ranges); i++) {
-        unsigned long long start, end;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(ranges, i), "KK:python_pools", &start, &end)) {
-            PyMem_RawFree(sums.places);
-            return NULL;
-        }
-        Py_BEGIN_ALLOW_THREADS /* reading is safe whatever becomes of the memory */
-        add_range(&sums, (uintptr_t)start, (uintptr_t)end);
+    size_t count = (size_t)PyList_GET_SIZE(list);
+    range *ranges = PyMem_RawMalloc((count + 1) * sizeof *ranges);
+    if (!ranges) return PyErr_NoMemory();
+    PyObject *places = NULL;
+    if (read_ranges(list, ranges)) {
+        Py_BEGIN_ALLOW_THREADS /* once: others may have it for long. Reading is safe whatever becomes of the memory */
+        add_ranges(&sums, ranges, count, most);
         Py_END_ALLOW_THREADS
+        places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(16 * sums.arenas));
     }
-    PyObject *places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(2 * sums.arenas * sizeof(uint64_t)));
     PyMem_RawFree(sums.places);
+    PyMem_RawFree(ranges);
     if (!places) return NULL;
     return Py_BuildValue("KKKN", (unsigned long long)sums.pools, (unsigned long long)sums.used,
                          (unsigned long long)sums.resident, places);

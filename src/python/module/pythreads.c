@@ -3,6 +3,7 @@
 #include "pythreads.h"
 
 #include <internal/pycore_interp.h>
+#include <stdbool.h>
 
 /* Another GIL may be held: the number is one word. */
 uint64_t sp_pythreads_made(void) {

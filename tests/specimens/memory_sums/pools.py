@@ -1,6 +1,7 @@
 """Python's pools by their headers, and by the interpreter's own statistics, without the profiler: both are printed.
 
-argument: the state of the pools, "fresh", "used", "half" (every second block freed) or "freed"
+argument: the state of the pools, "fresh", "used", "half" (every second block freed) or "freed"; how many pools to read
+(0: all)
 """
 
 import json
@@ -28,7 +29,7 @@ def said():
 
 
 def ours(ranges):
-    pools = _engine.python_pools(ranges)
+    pools = _engine.python_pools(ranges, int(sys.argv[2]))
     return pools and (pools[1], len(pools[3]) // 16, pools[2])
 
 

@@ -1,0 +1,34 @@
+"""A signal's handler makes reports and has memory given back, wherever it interrupts the same, or allocations.
+
+argument: how many times the handler is to run
+"""
+
+import signal
+import sys
+
+import spprof.memprof as memprof
+
+handled = []
+
+
+def report():
+    found = memprof.get_snapshot().resident
+    assert found.rss_bytes == found.unexplained_bytes + sum(part.bytes for part in found.parts)
+
+
+def handle(number, frame):
+    if len(handled) < wanted:
+        report()
+        memprof.trim()
+        handled.append(number)
+        signal.setitimer(signal.ITIMER_REAL, 0.003)
+
+
+wanted = int(sys.argv[1])
+memprof.start(16, seed=1)
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.003)
+while len(handled) < wanted:
+    report()
+    memprof.trim()
+    kept = [bytes(number * 37 % 90_000) for number in range(300)]
