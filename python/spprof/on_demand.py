@@ -44,6 +44,7 @@ ROOMS = {
     "heap": "compare estimates mapped mapped_sites peak pools resident_memory rounding samples snapshot text to_pprof "
     "unwind_quality",
     "pprof": "encode fields file locations mappings merge pools processes profile resident shortages wire",
+    "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
     "report": "build encode facts leading model notebook page places sources threads",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }

@@ -19,6 +19,9 @@ from spprof.pprof.file import read_profile
 from spprof.pprof.merge import merged
 from spprof.pprof.profile import HEAP_TYPES, Profile
 from spprof.pprof.resident import Residency, comments, parts_of, residency_of, summed
+from spprof.process import regions, zeroed_data
+from spprof.process.stretches import Taken
+from spprof.process.zeroed_data import data_without_file
 from spprof.report.build import difference_of, report_of
 from spprof.results import ResidentMemory, UnclaimedMemory
 from spprof.text import human_bytes
@@ -134,7 +137,7 @@ def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
     lines = [
         line for name in ("[anon:cpython:pymalloc]", "", "/dev/shm/a", "[heap]") for line in (head + name, *numbers)
     ]
-    found = list(resident_memory._regions(lines))
+    found = list(regions._regions(lines))
     assert [one.is_nameless for one in found] == [True, True, False, False]
     assert {(one.rss, one.pss, one.swap, one.lazy_free) for one in found} == {(1024 << 10, 512 << 10, 4 << 10, 8 << 10)}
 
@@ -155,9 +158,9 @@ def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pyt
         sums = ["\nRss: 1 kB\nPss: 1 kB\nLazyFree: 0 kB"] * 3 if measured else [""] * 3
         return "".join(line + rest + "\n" for line, rest in zip(lines, sums)).encode()
 
-    monkeypatch.setattr(resident_memory._engine, "list_text", list_text)
-    monkeypatch.setattr(resident_memory._engine, "resident_of", lambda ranges: [sizes[start] for start, _ in ranges])
-    found = resident_memory.regions()
+    monkeypatch.setattr(regions._engine, "list_text", list_text)
+    monkeypatch.setattr(regions._engine, "resident_of", lambda ranges: [sizes[start] for start, _ in ranges])
+    found = regions.regions()
     assert [one.start for one in found] == list(sizes)
     if size <= 256 * MIB:
         assert asked == [False, True]
@@ -188,7 +191,7 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
         "7f0000400000-7f0000800000 rw-p 00000000 00:00 0   ",
         *("Rss: 4096 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 0 kB"),
     ]
-    every = list(resident_memory._regions(lines))
+    every = list(regions._regions(lines))
     at = [SimpleNamespace(address=one.start) for one in every]
     assert resident_memory._in_rss(at, every) == at[1:]  # type: ignore[arg-type, comparison-overlap]
 
@@ -216,9 +219,9 @@ def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch
         for at, kind in enumerate(kinds):
             place = start + at * 0x1000
             lines.append(f"{place:x}-{place + 0x1000:x} {kind} {at * 0x1000:08x} 08:01 77 {path}")
-    monkeypatch.setattr(resident_memory.os, "pread", pread)
-    every = list(resident_memory._regions(lines))
-    assert resident_memory._data_without_file(every, [], resident_memory._Taken()) == (0, 0)
+    monkeypatch.setattr(zeroed_data.os, "pread", pread)
+    every = list(regions._regions(lines))
+    assert data_without_file(every, [], Taken()) == (0, 0)
     assert read == wanted
 
 

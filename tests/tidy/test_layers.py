@@ -23,6 +23,7 @@ FLOORS = (
     {"report"},
     {"analysis"},
     {"pprof"},
+    {"process"},
     {"symbolize"},
     {"on_demand"},
     {"results", "reserve", "rows", "environment", "joining"},

@@ -12,7 +12,7 @@ import threading
 
 import spprof.memprof as memprof
 from spprof import _engine
-from spprof.heap import resident_memory
+from spprof.process import regions
 
 SIZE = 1 << 20
 ANONYMOUS = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
@@ -54,7 +54,7 @@ for thread in threads:
 for _ in range(int(sys.argv[1])):
     assert memprof.get_snapshot().resident
     # Cut files, too, and what cannot be read; but not the kernel's own page, at the end of all addresses.
-    every = [(one.start, one.end) for one in resident_memory.regions() if one.path != "[vsyscall]"]
+    every = [(one.start, one.end) for one in regions.regions() if one.path != "[vsyscall]"]
     assert _engine.python_pools(every, 0)
     assert _engine.malloc_sums([(start, end - start, False) for start, end in every])
     assert len(_engine.resident_of(every)) == len(every)

@@ -6,6 +6,7 @@ import os
 
 from spprof import _engine
 from spprof.heap import resident_memory
+from spprof.process import regions
 
 
 class MallInfo(ctypes.Structure):
@@ -22,7 +23,7 @@ def main():
         return
     kept += [bytes(1000) for _ in range(40_000)]
     del kept[1000::2]
-    pieces = [one for one in resident_memory.regions() if one.path == "[heap]"]
+    pieces = [one for one in regions.regions() if one.path == "[heap]"]
     found = resident_memory.measure()
     info = mallinfo2()
     free = next(part.bytes for part in found.parts if part.name == "malloc_free")

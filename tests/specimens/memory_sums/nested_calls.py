@@ -10,6 +10,7 @@ import threading
 
 from spprof import _engine
 from spprof.heap import resident_memory
+from spprof.process import thread_stacks
 
 DEPTH = 100_000
 
@@ -17,7 +18,7 @@ DEPTH = 100_000
 def nested(depth, measured):
     if depth == 0:
         measured.append(resident_memory.measure(None))
-        measured.append(sum(size for _, size in resident_memory._WORDS.iter_unpack(_engine.frame_chunks())))
+        measured.append(sum(size for _, size in thread_stacks._WORDS.iter_unpack(_engine.frame_chunks())))
     else:
         nested(depth - 1, measured)
 

@@ -11,7 +11,7 @@ import sys
 import tempfile
 
 from spprof import _engine
-from spprof.heap import resident_memory
+from spprof.process import regions
 
 
 def said():
@@ -34,7 +34,7 @@ def ours(ranges):
 
 
 def ranges():
-    return [(one.start, one.end) for one in resident_memory.regions() if one.is_nameless]
+    return [(one.start, one.end) for one in regions.regions() if one.is_nameless]
 
 
 if ours(ranges()) is None:

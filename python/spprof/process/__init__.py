@@ -1,0 +1,1 @@
+"""What the kernel tells of this process, and where in its memory things are."""

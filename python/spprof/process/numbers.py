@@ -1,0 +1,49 @@
+"""What the kernel tells of the process in numbers: its status, its control group."""
+
+from __future__ import annotations
+
+from spprof.records import suppress
+from spprof.text import whole_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def status() -> dict[str, int]:
+    """What the kernel tells of the process in numbers: sizes in bytes; nothing where it cannot be read."""
+    found: dict[str, int] = {}
+    for line in _lines_of("/proc/self/status"):
+        key, _, value = line.partition(":")
+        if key in _NUMBERS:
+            found[key] = int(value.split()[0]) * (1024 if value.endswith("kB") else 1)
+    return found
+
+
+_NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
+
+
+def cgroup() -> tuple[int | None, int | None]:
+    """What the control group uses, and its limit, in bytes; None where there is none, or it is not known."""
+    for line in _lines_of("/proc/self/cgroup"):
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if number == "0":
+            folder = "/sys/fs/cgroup" + path
+            return _number(f"{folder}/memory.current"), _number(f"{folder}/memory.max")
+        if "memory" in controllers.split(","):
+            folder = "/sys/fs/cgroup/memory" + path
+            limit = _number(f"{folder}/memory.limit_in_bytes")
+            return _number(f"{folder}/memory.usage_in_bytes"), None if limit and limit > 1 << 60 else limit
+    return None, None
+
+
+def _number(path: str) -> int | None:
+    return whole_number("".join(_lines_of(path)))
+
+
+def _lines_of(path: str) -> Iterable[str]:
+    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
+    with suppress(OSError), open(path, "rb") as file:
+        for line in file:
+            yield line.decode("utf-8", "surrogateescape").rstrip("\n")

@@ -1,0 +1,128 @@
+"""The kernel's list of the regions of this process's memory.
+
+/proc/self/smaps, or maps and the pages that are present ─► regions
+"""
+
+from __future__ import annotations
+
+from spprof import _engine
+from spprof.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+HEAP, STACK = "[heap]", "[stack]"
+_NAMED = "[anon:"
+_HUGE = "/anon_hugepage"
+
+
+class Region(NamedTuple):
+    """One of the kernel's list: bytes."""
+
+    start: int
+    end: int
+    permissions: str
+    path: str
+    offset: int
+    """In the file."""
+    rss: int
+    pss: int | None
+    """None: not asked for."""
+    swap: int
+    lazy_free: int | None
+    huge_private: int = 0
+    huge_shared: int = 0
+
+    @property
+    def is_nameless(self) -> bool:
+        """Private memory without a file. Programs may give it names, as CPython 3.15 does with its arenas."""
+        return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
+
+    @property
+    def is_huge(self) -> bool:
+        """Of reserved huge pages, which the kernel counts in no RSS."""
+        return self.huge_private + self.huge_shared > 0 or self.path.startswith(_HUGE)
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Memory of no kind that a part is made of: of code that was made at run time, of drivers."""
+        return not (self.is_nameless or self.path.startswith("/") or self.path in (HEAP, STACK))
+
+    @property
+    def called(self) -> str:
+        """Its name for people."""
+        return self.path or f"anonymous, {self.permissions}"
+
+
+_SUMMED_MAX = 256 << 20
+"""For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
+they are asked for where no region has more than this in memory."""
+
+
+def regions() -> list[Region]:
+    """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
+    found = _listed(False)
+    large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
+    if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+        del found  # it leaves the memory that the next list needs, which that has then
+        return _listed(True)
+    sizes = _engine.resident_of([(one.start, one.end) for one in found])
+    return [_without_sums(one, size) for one, size in zip(found, sizes)]
+
+
+def _without_sums(one: Region, present: int) -> Region:
+    """Pages that are present are its RSS, unless they are reserved huge ones."""
+    huge = present if one.path.startswith("/anon_hugepage") else 0
+    return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
+
+
+def _listed(measured: bool) -> list[Region]:
+    return list(_regions(_lines_in(_engine.list_text(measured) or b"")))
+
+
+def _lines_in(text: bytes) -> Iterable[str]:
+    """One after the other: a list of them would need memory that the kernel's list does not have yet."""
+    at = 0
+    while (end := text.find(b"\n", at)) >= 0:
+        yield text[at:end].decode("utf-8", "surrogateescape")
+        at = end + 1
+
+
+_FIELDS = ("Rss", "Pss", "Swap", "LazyFree", "Private_Hugetlb", "Shared_Hugetlb")
+
+
+def _regions(lines: Iterable[str]) -> Iterable[Region]:
+    head: list[str] = []
+    found: dict[str, int] = {}
+    for line in lines:
+        name, colon, rest = line.partition(":")
+        if colon and name in _FIELDS:
+            found[name] = int(rest.split()[0]) * 1024
+        elif not (colon and name.isalpha()) and "-" in name.partition(" ")[0]:
+            if head:
+                yield _region(head, found)
+            head, found = line.split(None, 5), {}
+    if head:
+        yield _region(head, found)
+
+
+def _region(head: list[str], found: dict[str, int]) -> Region:
+    start, _, end = head[0].partition("-")
+    path = head[5] if len(head) > 5 else ""
+    sizes = (found.get(name, 0) for name in _FIELDS)
+    return Region(int(start, 16), int(end, 16), head[1], path, int(head[2], 16), *sizes)
+
+
+def joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
+    """Stretches of neighbours: the kernel lists one mapping as several where a forked child has extended it, and where
+    parts of it were advised otherwise."""
+    start = end = 0
+    for one in found:
+        if one.start != end:
+            if end:
+                yield start, end
+            start = one.start
+        end = one.end
+    if end:
+        yield start, end
