@@ -293,6 +293,14 @@ def test_of_clocks_that_jump_back_the_longest_part_is_used() -> None:
     assert told.sites[0].bytes_per_second == pytest.approx(judge(leak, TIMES[10:]).bytes_per_second)
 
 
+def test_one_time_that_is_behind_is_left_out() -> None:
+    leak = one_each(20.0, FOR_GOOD)
+    times = [*TIMES[:30], 3.0, *TIMES[31:]]
+    told = growth([Moment(time, {KEY: at(right, leak)}) for time, right in zip(times, TIMES)], RATE)
+    assert told.used == (*range(30), *range(31, 60))
+    assert told.sites[0].verdict == "growing"
+
+
 def test_times_that_are_equal_or_no_numbers_are_left_out() -> None:
     leak = one_each(20.0, FOR_GOOD)
     times = [TIMES[0], math.nan, TIMES[0], math.inf, *TIMES[1:], TIMES[-1]]
@@ -394,7 +402,12 @@ def test_the_chance_of_large_and_of_no_sums() -> None:
     assert module._chance([1e9] * 5) == 1 / 32
     large = [1000.0 + number for number in range(40)] + [-900.0] * 10
     assert module._chance(large) < 1e-4
-    assert module._chance([10.0] * 300 + [-10.0] * 300 + [10.0] * 80) == pytest.approx(0.00107, rel=0.3)
+
+
+def test_the_chance_of_thousands_of_changes() -> None:
+    assert module._chance([1.0] * 2000) < 1e-100
+    assert module._chance([1.0, -1.0] * 1000 + [1.0] * 80) == pytest.approx(0.0413, rel=0.1)
+    assert module._chance([9.0, -9.0] * 60 + [9.0] * 8) == pytest.approx(module._chance([1.0, -1.0] * 60 + [1.0] * 8))
 
 
 @pytest.mark.parametrize(("tries", "hits"), [(0, 0), (5, 0), (10, 3), (200, 80), (201, 80), (1000, 460)])

@@ -56,8 +56,10 @@ _KEPT_CHANCE = 1.0 / 32.0
 _SLOWER_SURELY = 2.576
 _SLOWER = 1.645
 """Normal quantiles of 0.995 and 0.95."""
-_FLIPS_MAX = 512
-"""Sums of changes are rounded to so many steps where chance is worked out."""
+_STEPS_MAX = 1024
+_EXACT_MAX = 128
+"""Sums of changes are rounded to so many steps where chance is worked out, for so many changes at the most. For more it
+is that of a normal distribution."""
 
 
 class Cohort(NamedTuple):
@@ -106,8 +108,9 @@ def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
     """What a series of snapshots of one process says of each site that has samples in it.
 
     ``moments``: in the order in which they were taken. ``longest_rate_bytes``: the longest mean bytes between samples
-    that any of them was drawn under; 0: every allocation was sampled. Times that are not numbers, are equal, or jump
-    back divide the series; the longest part without is used, the last of those alike.
+    that any of them was drawn under; 0: every allocation was sampled. Snapshots whose time is no number, or not later
+    than the one before, are left out. Where the clock has jumped back for good, the longest part without a jump is
+    used, the last of those alike.
     """
     used = _usable([moment.seconds for moment in moments])
     clock = _Clock([moments[place].seconds for place in used], longest_rate_bytes)
@@ -122,20 +125,20 @@ def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
     return Growth(sorted(sites, key=_order), used)
 
 
-def _order(one: SiteGrowth) -> tuple[bool, float, float, SiteKey]:
+def _order(one: SiteGrowth) -> tuple[bool, float, float, str, str, int]:
     low, rate = one.low or 0.0, one.bytes_per_second or 0.0
-    return one.verdict != GROWING, -low, -rate, (one.function, one.file, one.line)  # type: ignore[return-value]
+    return one.verdict != GROWING, -low, -rate, one.function, one.file, one.line
 
 
 def _usable(times: list[float]) -> tuple[int, ...]:
-    """The longest run of places whose times are numbers and rise."""
+    """The longest run of places whose times are numbers and rise, a single one that is behind left out."""
+    known = [place for place, time in enumerate(times) if math.isfinite(time)]
     best: list[int] = []
     run: list[int] = []
-    for place, time in enumerate(times):
-        if not math.isfinite(time):
-            continue
-        if run and time <= times[run[-1]]:
-            if time == times[run[-1]]:
+    for place, following in zip(known, [*known[1:], None]):
+        time, last = times[place], times[run[-1]] if run else -math.inf
+        if time <= last:
+            if time == last or (following is not None and times[following] > last):
                 continue
             run = []
         run.append(place)
@@ -176,16 +179,17 @@ class _History:
     def _change(self, index: int, live: tuple[Cohort, ...]) -> None:
         self._live = live
         before, now = self._now, _by_birth(live)
-        if now == before:
-            return
-        self._now = now
         first = self._first
-        for born in [born for born in before if before[born] is not now.get(born)]:
+        for born in [born for born in now if born not in first or now[born] != before[born]]:
+            if not _is_known(now[born]):
+                del now[born]
+        for born in [born for born in before if now.get(born) != before[born]]:
             self._part(index, born, before[born], now.get(born))
         for born in now:
             if born not in first:
                 first[born] = index
                 self.has_samples = True
+        self._now = now
 
     def _part(self, index: int, born: float, before: Cohort, after: Cohort | None) -> None:
         """A cohort was ``before`` and is ``after``."""
@@ -217,7 +221,7 @@ class _History:
 
 def _by_birth(live: tuple[Cohort, ...]) -> dict[float, Cohort]:
     found = {cohort.born: cohort for cohort in live}
-    if len(found) == len(live) and all(map(_is_known, live)):
+    if len(found) == len(live):
         return found
     found = {}
     for cohort in filter(_is_known, live):
@@ -516,10 +520,10 @@ def _chance(changes: Iterable[float]) -> float:
     total, square = sum(known), sum(one * one for one in known)
     if total <= 0.0:
         return 1.0
-    if total * total < 1.44 * square:
+    if total * total < 1.44 * square or len(known) > _EXACT_MAX:
         return math.erfc(total / math.sqrt(2.0 * square)) / 2.0
     size = sum(map(abs, known))
-    scale = 1.0 if size <= _FLIPS_MAX and all(one == int(one) for one in known) else _FLIPS_MAX / size
+    scale = 1.0 if size <= _STEPS_MAX and all(one == int(one) for one in known) else _STEPS_MAX / size
     steps = [step for step in (round(one * scale) for one in known) if step]
     width = len(steps) + 1  # bits for a count of up to 2 ** len(steps)
     counts = 1  # of each sum of those that went up, in one number: how many choices of signs come to it
@@ -527,7 +531,7 @@ def _chance(changes: Iterable[float]) -> float:
         counts += counts << (abs(step) * width)
     ups = sum(step for step in steps if step > 0)
     choices = (counts >> (ups * width)) % ((1 << width) - 1)  # the sum of the counts from there on
-    return math.ldexp(float(choices), -len(steps))
+    return choices / (1 << len(steps))
 
 
 def _at_most(tries: float, hits: float) -> float:
@@ -535,4 +539,4 @@ def _at_most(tries: float, hits: float) -> float:
     count, most = round(tries), math.floor(hits + 0.5)
     if count > 200:
         return math.erfc((count - 2.0 * most - 1.0) / math.sqrt(2.0 * count)) / 2.0
-    return math.ldexp(float(sum(math.comb(count, number) for number in range(most + 1))), -count)
+    return sum(math.comb(count, number) for number in range(most + 1)) / (1 << count)
