@@ -168,9 +168,22 @@ def test_blocks_of_which_most_are_freed_late_are_not_growing() -> None:
     assert judge(freed).verdict != "growing"
 
 
+def test_more_and_more_blocks_that_are_freed_in_their_turn_are_not_growing() -> None:
+    """The rising part of a wave: more of them are old at any time than before."""
+    births = [590.0 * math.sqrt(number / 400) for number in range(400)]
+    rising = judge([Block(born, born + 150.0) for born in births])
+    assert rising.low is not None
+    assert rising.low > 0.0
+    assert rising.verdict != "growing"
+    assert judge([Block(born, FOR_GOOD) for born in births]).verdict == "growing"
+
+
 def test_growth_before_the_profiler_looked_does_not_count() -> None:
     before = [Block(-float(number), FOR_GOOD) for number in range(100)]
     assert judge(before).verdict == "steady"
+    assert judge(before[:8]).verdict == "unknown"
+    assert judge(before[:8]).samples_to_decide == module.DECIDING_SAMPLES - 8
+    assert judge([*before[:8], *one_each(1.0, 4.0)]).verdict == "steady"
 
 
 def test_a_leak_beside_much_that_stays_is_growing() -> None:
@@ -248,24 +261,34 @@ def finer(blocks: list[Block], since: float, share: int) -> list[Moment]:
 
 
 def test_samples_that_became_more_frequent_are_not_growth() -> None:
-    """Two blocks' worth came, in 32 samples."""
-    blocks = [Block(-1.0, FOR_GOOD, 20), Block(400.0, FOR_GOOD), Block(450.0, FOR_GOOD)]
-    (one,) = growth(finer(blocks, 300.0, 16), RATE).sites
-    assert one.verdict != "growing"
+    """Two and a half blocks' worth came, in 40 samples and ten intervals."""
+    came = [Block(325.0 + 25.0 * number, FOR_GOOD) for number in range(10)]
+    moments = finer([Block(-1.0, FOR_GOOD, 20), *came], 300.0, 4)
+    quarter = [Moment(time, {KEY: SiteSeen(tuple(map(a_quarter, sites[KEY].live)), 1.0)}) for time, sites in moments]
+    assert growth(moments, RATE).sites[0].verdict == "growing"
+    assert growth(quarter, RATE).sites[0].verdict == "unknown"
+
+
+def a_quarter(one: Cohort) -> Cohort:
+    if one.born < 300.0:
+        return one
+    return Cohort(one.born, one.samples, one.bytes / 4, one.variance / 16, one.skewness / 64)
 
 
 def test_samples_that_a_full_table_gave_up_are_not_freed() -> None:
-    """From the middle on half as many stand for as much."""
+    """From the middle on fewer stand for as much, more or less."""
 
     def thin(one: Cohort) -> Cohort:
-        return Cohort(one.born, one.samples // 2, one.bytes, 2.0 * one.variance, 4.0 * one.skewness)
+        left = one.samples // 2 + (round(one.born) // 20) % 2
+        return Cohort(one.born, left, 2.0 * left * WEIGHT, 4.0 * left * SPREAD[0], 8.0 * left * SPREAD[1])
 
     leak = one_each(20.0, FOR_GOOD, samples=4)
     seen = [at(time, leak) for time in TIMES]
     seen = [one if index < 30 else one._replace(live=tuple(map(thin, one.live))) for index, one in enumerate(seen)]
     (told,) = growth([Moment(time, {KEY: one}) for time, one in zip(TIMES, seen)], 2.0 * RATE).sites
     assert told.verdict == "growing"
-    assert told.bytes_per_second == pytest.approx(judge(leak).bytes_per_second)
+    bytes_of = [sum(one.bytes for one in each.live) for each in seen]
+    assert told.bytes_per_second == pytest.approx(slope_of(bytes_of, TIMES))
 
 
 # ---- Bad input
@@ -312,13 +335,17 @@ def test_times_that_are_equal_or_no_numbers_are_left_out() -> None:
     assert growth([Moment(math.nan, {KEY: seen[-1]})] * 4, RATE).sites == []
 
 
-def test_samples_that_are_no_numbers_are_left_out() -> None:
+@pytest.mark.parametrize(
+    "bad",
+    [(200.0, 1, math.nan, 1.0, 1.0), (200.0, -1, 5.0, 1.0, 1.0), (math.nan, 1, 1.0, 1.0, 1.0), (-math.inf, 1, 1, 1, 1)],
+)
+@pytest.mark.parametrize("times", [1, 2])
+def test_samples_that_are_no_numbers_are_left_out(bad: tuple[Any, ...], times: int) -> None:
     leak = one_each(20.0, FOR_GOOD)
-    bad = tuple(Cohort(200.0, *values) for values in ((1, math.nan, 1.0, 1.0), (-1, 5.0, 1.0, 1.0)))
-    bad += (Cohort(math.nan, 1, 1.0, 1.0, 1.0), Cohort(math.inf, 1, 1.0, 1.0, 1.0))
-    moments = [Moment(time, {KEY: SiteSeen(bad + at(time, leak).live, math.nan)}) for time in TIMES]
+    moments = [Moment(time, {KEY: SiteSeen((Cohort(*bad),) * times + at(time, leak).live, math.nan)}) for time in TIMES]
     (one,) = growth(moments, RATE).sites
     assert (one.verdict, one.bytes_per_second, one.freed_shares) == ("growing", judge(leak).bytes_per_second, ())
+    assert growth([Moment(time, {KEY: SiteSeen((Cohort(*bad),), 0.0)}) for time in TIMES], RATE).sites == []
 
 
 def test_a_site_may_be_missing_from_snapshots() -> None:
