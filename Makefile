@@ -23,7 +23,7 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
+    peak-coverage growth-long venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
     run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
@@ -207,6 +207,10 @@ OF_MODEL = SPPROF_MODEL_CALLS=$(MODEL_CALLS)
 # A thousand runs of each program with a known peak; the table is tests/nightly/PEAKS.md.
 peak-coverage:
 	$(VENV)/bin/python tests/accuracy/test_peak_coverage.py
+
+# Thousands of drawn programs of each kind and what is said of their growth; the table is tests/nightly/GROWTH.md.
+growth-long:
+	$(VENV)/bin/python tests/nightly/sweep_growth.py
 
 run-python:
 	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)

@@ -64,6 +64,7 @@ def pieces() -> dict[str, list[str]]:
         "c-and-tidy": ["install-with-c-tests", "run-c", "run-tidy"],
         "accuracy": ["install-with-c-tests", "run-accuracy"],
         "peak-coverage": ["install-with-c-tests", "record-peak-coverage"],
+        "growth-long": ["install-with-c-tests", "record-growth-long"],
         "accuracy-long": ["install-with-c-tests", "record-accuracy-long"],
         "viewers": ["install-with-c-tests", "run-viewers"],
         "fuzz": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "record-fuzz"],

@@ -346,6 +346,33 @@ class SiteDifference:
     """Estimated live bytes in the later snapshot."""
 
 
+@dataclass(frozen=True)
+class SiteGrowth:
+    """How one site grew over a series of snapshots of one process."""
+
+    function: str
+    file: str
+    line: int
+    bytes_per_second: float | None
+    """Slope of the line of least squares through the estimated live bytes. None: there is one snapshot only."""
+    low: float | None
+    """Lower end of the 95 % interval of the slope."""
+    high: float | None
+    """Upper end of the 95 % interval of the slope."""
+    verdict: str
+    """``"growing"``: old blocks become more and are not freed; ``"filling"``: they became more, and that slows down;
+    ``"steady"``; ``"unknown"``: there is too little to tell."""
+    oldest_seconds: float
+    """Age of the oldest live block that was sampled; 0 where none is live at the end."""
+    freed_shares: tuple[tuple[float, float], ...]
+    """Ages in seconds, and of the bytes that were allocated so long ago or longer the share that was freed, estimated.
+    None of the ages is longer than the series."""
+    samples_to_decide: int | None = None
+    """If unknown: how many more samples would decide in 90 of 100 cases."""
+    seconds_to_decide: float | None = None
+    """If unknown, and blocks of the series stayed: how much longer it takes if that goes on."""
+
+
 # ---- CPU
 
 

@@ -127,7 +127,7 @@ def highest_ends(renewals: float, confidence: float = 0.95) -> tuple[float, floa
     return known
 
 
-def unseen_bytes(rate: int, confidence: float = 0.95) -> float:
+def unseen_bytes(rate: float, confidence: float = 0.95) -> float:
     """How many bytes may lie in blocks of which none was sampled: ``-ln((1-confidence)/2) * rate``, 3.69 R at 95 %.
 
     Blocks of ``Y`` bytes together are all missed with probability ``exp(-Y/R)``, whatever their sizes; this is the

@@ -1,0 +1,542 @@
+"""Which sites grow over a series of snapshots of one process, how fast, and whether their old blocks are ever freed.
+
+    snapshots ─► stays: which samples came when, and when they were gone
+                   ├─► slope of the live bytes, and its 95 % interval
+                   ├─► allocated and still live, by age ─► freed_shares
+                   └─► blocks that are old: do they become more? are they kept? does that slow down? ─► verdict
+
+A sample that is in two snapshots is the same draw in both, so it adds to the variance of a slope only by what the
+slope makes of its coming and going. No serial numbers are needed for that: a block that was allocated before a
+snapshot, and is live after it, was live in it. What is needed is between which two snapshots each block was allocated.
+
+docs/sampling.md, "Growth", has the derivation, and tests/nightly/GROWTH.md what it comes to.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+
+from spprof.analysis import estimate
+from spprof.records import NamedTuple
+from spprof.results import SiteGrowth
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Optional
+
+    from spprof.analysis.sites import SiteKey
+
+    _Rate = tuple[Optional[float], Optional[float], Optional[float]]
+    """Bytes a second, and the ends of its interval."""
+    _Stay = tuple[int, int, int, "Cohort"]
+    """Samples that were allocated in the interval that the first of these snapshots ends, and are in all snapshots from
+    the second on and before the third."""
+
+GROWING = "growing"
+FILLING = "filling"
+STEADY = "steady"
+UNKNOWN = "unknown"
+
+DECIDING_SAMPLES = 18
+"""With so many live samples of a leak, it is called growing in 90 of 100 runs."""
+
+_LATE = 0.4
+"""Which share of the series must be over when blocks that become old show growth: a cache that filled up before shows
+none."""
+_EARLY = 0.6
+"""Blocks that were allocated in this share of the series must be kept to its end."""
+_LAGS = ((1.0 / 16.0, 5.0), (1.0 / 4.0, 7.0))
+"""From which age on a block is old, in shares of the series, and how improbable chance must make its growth, in bits:
+1/32 and 1/128, 4 % in all."""
+_BITS_MAX = 10.0
+"""Where many blocks came and went, chance must be as improbable as this: 1/1024."""
+_KEPT_CHANCE = 1.0 / 32.0
+_SLOWER_SURELY = 2.576
+_SLOWER = 1.645
+"""Normal quantiles of 0.995 and 0.95."""
+_STEPS_MAX = 1024
+_EXACT_MAX = 128
+"""Sums of changes are rounded to so many steps where chance is worked out, for so many changes at the most. For more it
+is that of a normal distribution."""
+
+
+class Cohort(NamedTuple):
+    """Live samples of one site that were allocated at about the same time."""
+
+    born: float
+    """When, in seconds, by the clock of ``Moment.seconds``. Any time will do that is later than the last snapshot
+    before the allocation and no later than the first one after it, and it is the same in each snapshot. What was
+    allocated before the first snapshot has any time up to that, by its age then."""
+    samples: int
+    bytes: float
+    """What they stand for."""
+    variance: float
+    """Their part of V (``analysis.estimate``)."""
+    skewness: float
+    """Their part of S."""
+
+
+class SiteSeen(NamedTuple):
+    """One site in one snapshot."""
+
+    live: tuple[Cohort, ...]
+    """The same object as in the snapshot before where nothing has changed makes it fast."""
+    allocated_bytes: float
+    """Estimated bytes ever allocated there, since the profiler's first start."""
+
+
+class Moment(NamedTuple):
+    """One snapshot of a series."""
+
+    seconds: float
+    """When it was taken."""
+    sites: Mapping[SiteKey, SiteSeen]
+
+
+class Growth(NamedTuple):
+    """What a series says."""
+
+    sites: list[SiteGrowth]
+    """Those that are growing first, each kind by the lower end of the rate, the fastest first."""
+    used: tuple[int, ...]
+    """The places of the snapshots that were used, in what was given."""
+
+
+def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
+    """What a series of snapshots of one process says of each site that has samples in it.
+
+    ``moments``: in the order in which they were taken. ``longest_rate_bytes``: the longest mean bytes between samples
+    that any of them was drawn under; 0: every allocation was sampled. Snapshots whose time is no number, or not later
+    than the one before, are left out. Where the clock has jumped back for good, the longest part without a jump is
+    used, the last of those alike.
+    """
+    used = _usable([moment.seconds for moment in moments])
+    clock = _Clock([moments[place].seconds for place in used], longest_rate_bytes)
+    histories: dict[SiteKey, _History] = {}
+    for index, place in enumerate(used):
+        for key, seen in moments[place].sites.items():
+            history = histories.get(key)
+            if history is None:
+                history = histories[key] = _History()
+            history.see(index, seen)
+    sites = [_judged(key, history, clock) for key, history in histories.items() if history.has_samples]
+    return Growth(sorted(sites, key=_order), used)
+
+
+def _order(one: SiteGrowth) -> tuple[bool, float, float, str, str, int]:
+    low, rate = one.low or 0.0, one.bytes_per_second or 0.0
+    return one.verdict != GROWING, -low, -rate, one.function, one.file, one.line
+
+
+def _usable(times: list[float]) -> tuple[int, ...]:
+    """The longest run of places whose times are numbers and rise, a single one that is behind left out."""
+    known = [place for place, time in enumerate(times) if math.isfinite(time)]
+    best: list[int] = []
+    run: list[int] = []
+    for place, following in zip(known, [*known[1:], None]):
+        time, last = times[place], times[run[-1]] if run else -math.inf
+        if time <= last:
+            if time == last or (following is not None and times[following] > last):
+                continue
+            run = []
+        run.append(place)
+        if len(run) >= len(best):
+            best = run
+    return tuple(best)
+
+
+# ---- Which samples came when, and when they were gone
+
+
+class _History:
+    """One site, snapshot by snapshot."""
+
+    __slots__ = ("_allocated", "_allocated_since", "_first", "_live", "_next", "_now", "_stays", "has_samples")
+
+    def __init__(self) -> None:
+        self.has_samples = False
+        self._live: tuple[Cohort, ...] = ()
+        self._now: dict[float, Cohort] = {}
+        self._first: dict[float, int] = {}
+        self._stays: list[tuple[int, int, Cohort]] = []
+        self._next = 0
+        self._allocated: list[float] = []
+        self._allocated_since: list[int] = []
+
+    def see(self, index: int, seen: SiteSeen) -> None:
+        live, allocated = seen
+        if self._next != index:
+            self._change(self._next, ())
+        self._next = index + 1
+        if live is not self._live:
+            self._change(index, live)
+        if not self._allocated or allocated != self._allocated[-1]:
+            self._allocated.append(allocated)
+            self._allocated_since.append(index)
+
+    def _change(self, index: int, live: tuple[Cohort, ...]) -> None:
+        self._live = live
+        before, now = self._now, _by_birth(live)
+        first = self._first
+        for born in [born for born in now if born not in first or now[born] != before[born]]:
+            if not _is_known(now[born]):
+                del now[born]
+        for born in [born for born in before if now.get(born) != before[born]]:
+            self._part(index, born, before[born], now.get(born))
+        for born in now:
+            if born not in first:
+                first[born] = index
+                self.has_samples = True
+        self._now = now
+
+    def _part(self, index: int, born: float, before: Cohort, after: Cohort | None) -> None:
+        """A cohort was ``before`` and is ``after``."""
+        gone: Cohort | None = before
+        if after is not None:
+            gone = _less(before, after)
+        if gone is None or after is None:  # all of it, or it is drawn anew at another rate: not the same estimate
+            self._stays.append((self._first.pop(born), index, before))
+        elif gone.samples:
+            self._stays.append((self._first[born], index, gone))
+
+    def stays(self, times: list[float]) -> list[_Stay]:
+        """All samples of a series of snapshots at ``times``."""
+        count = len(times)
+        if self._next < count:
+            self._change(self._next, ())
+        open_ = [(self._first[born], count, cohort) for born, cohort in self._now.items()]
+        return [
+            (min(bisect_left(times, cohort.born), first), first, end, cohort)
+            for first, end, cohort in self._stays + open_
+        ]
+
+    def allocated(self, index: int) -> float:
+        """Bytes ever allocated up to a snapshot."""
+        place = bisect_right(self._allocated_since, index) - 1
+        value = self._allocated[place] if place >= 0 else 0.0
+        return value if math.isfinite(value) else 0.0
+
+
+def _by_birth(live: tuple[Cohort, ...]) -> dict[float, Cohort]:
+    found = {cohort.born: cohort for cohort in live}
+    if len(found) == len(live):
+        return found
+    found = {}
+    for cohort in filter(_is_known, live):
+        born, *sums = cohort
+        if born in found:
+            sums = [one + two for one, two in zip(sums, found[born][1:])]
+        found[born] = Cohort(born, *sums)  # type: ignore[arg-type]
+    return found
+
+
+def _is_known(cohort: Cohort) -> bool:
+    return cohort[1] > 0 and math.isfinite(sum(cohort))
+
+
+def _less(before: Cohort, after: Cohort) -> Cohort | None:
+    """What has gone of a cohort; None: not only that has changed."""
+    samples, space = before.samples - after.samples, before.bytes - after.bytes
+    same = abs(space) <= 1e-9 * before.bytes
+    if samples < 0 or (samples == 0) != same or (space < 0.0 and not same):
+        return None
+    spread = max(before.variance - after.variance, 0.0), max(before.skewness - after.skewness, 0.0)
+    return Cohort(before.born, samples, max(space, 0.0), *spread)
+
+
+# ---- What all sites have in common
+
+
+class _Lag:
+    """An age from which on blocks are old, and where in a series they become so."""
+
+    def __init__(self, times: list[float], share: float, bits: float) -> None:
+        begin, span, count = times[0], times[-1] - times[0], len(times)
+        age = share * span * (1.0 - 1e-9)
+        self.bits = bits
+        self.since = [bisect_left(times, time + age) for time in times]
+        """At which snapshot blocks are old that were allocated before each; ``count``: at none."""
+        self.births = [max(bisect_right(times, time - age) - 1, 0) for time in times]
+        """The other way round: up to which snapshot those were allocated that are old at each."""
+        self.late = bisect_left(times, begin + _LATE * span)
+        self.middle = bisect_left(times, (times[self.late] + times[-1]) / 2.0)
+        self.early_births = bisect_right(times, begin + _EARLY * span) - 1
+        self.early_old = min(self.since[self.early_births], count - 1)
+
+
+class _Clock:
+    """The times of a series, and what follows from them alone."""
+
+    def __init__(self, times: list[float], rate: float) -> None:
+        count = len(times)
+        self.times = times
+        self.rate = rate
+        self.count = count
+        self.lags = [_Lag(times, share, bits) for share, bits in _LAGS] if count > 2 else []
+        self.reach = [0.0] * (count + 1)
+        """The slope of a byte that is live in all snapshots before each; 0 at the end: one that stays makes none."""
+        if count > 1:
+            mean = math.fsum(times) / count
+            square = math.fsum((time - mean) ** 2 for time in times)
+            for index in range(count - 1):
+                self.reach[index + 1] = self.reach[index] + (times[index] - mean) / square
+        self.reach_max = -min(self.reach)
+        backs = [1 << number for number in range(count.bit_length()) if 1 << number < count]
+        self.ages = [count - 1 - back for back in backs]
+        """The snapshots that ``freed_shares`` looks back to."""
+
+    @property
+    def span(self) -> float:
+        return self.times[-1] - self.times[0]
+
+
+# ---- One site
+
+
+def _judged(key: SiteKey, history: _History, clock: _Clock) -> SiteGrowth:
+    count = clock.count
+    times = clock.times
+    stays = history.stays(times)
+    kept = [(born, cohort) for born, _, end, cohort in stays if end == count]
+    oldest = max((times[-1] - cohort.born for _, cohort in kept), default=0.0)
+    rate = _rate(stays, clock) if count > 1 else _NO_RATE
+    verdict, samples, seconds = _verdict(stays, history, clock, rate[2])
+    shares = _freed_shares(kept, history, clock)
+    return SiteGrowth(*key, *rate, verdict, max(oldest, 0.0), shares, samples, seconds)
+
+
+_NO_RATE = (None, None, None)
+
+
+def _rate(stays: list[_Stay], clock: _Clock) -> _Rate:
+    """The slope of the line of least squares through the live bytes, and its interval."""
+    reach = clock.reach
+    came, gone = _Side(), _Side()
+    for _, first, end, cohort in stays:
+        slope = reach[end] - reach[first]
+        if slope > 0.0:
+            came.add(cohort, slope)
+        elif slope < 0.0:
+            gone.add(cohort, -slope)
+    unseen = estimate.unseen_bytes(clock.rate, _UNSEEN_CONFIDENCE) * clock.reach_max
+    (low, high), (least, most) = came.ends(unseen), gone.ends(unseen)
+    rate = came.slope - gone.slope
+    below = math.sqrt((came.slope - low) ** 2 + (most - gone.slope) ** 2)
+    above = math.sqrt((high - came.slope) ** 2 + (gone.slope - least) ** 2)
+    return rate, rate - below, rate + above
+
+
+_UNSEEN_CONFIDENCE = 0.9
+"""Of one side, where nothing was seen of it: 5 % each."""
+
+
+class _Side:
+    """What came to a site, or what went, in bytes a second."""
+
+    __slots__ = ("any", "skewness", "slope", "variance")
+
+    def __init__(self) -> None:
+        self.any = False
+        self.slope = self.variance = self.skewness = 0.0
+
+    def add(self, cohort: Cohort, slope: float) -> None:
+        self.any = True
+        self.slope += cohort.bytes * slope
+        self.variance += cohort.variance * slope**2
+        self.skewness += cohort.skewness * slope**3
+
+    def ends(self, unseen: float) -> tuple[float, float]:
+        """Its interval."""
+        if not self.any:
+            return 0.0, unseen
+        return estimate.interval(self.slope, self.variance, self.skewness, 0.0)
+
+
+def _freed_shares(kept: list[tuple[int, Cohort]], history: _History, clock: _Clock) -> tuple[tuple[float, float], ...]:
+    """By age, which share of the bytes that old was freed."""
+    found = []
+    for index in clock.ages:
+        allocated = history.allocated(index)
+        if allocated > 0.0:
+            live = 0.0
+            for born, cohort in kept:
+                if born <= index:
+                    live += cohort.bytes
+            share = 1.0 - live / allocated
+            share = 0.0 if share < 0.0 else 1.0 if share > 1.0 else share
+            found.append((clock.times[-1] - clock.times[index], share))
+    return tuple(found)
+
+
+# ---- The verdict
+
+
+class _Old:
+    """How the old blocks of a site became more or fewer, counted in samples at the longest rate."""
+
+    def __init__(self, stays: Iterable[_Stay], clock: _Clock, lag: _Lag, history: _History) -> None:
+        changes = [0.0] * (clock.count + 1)
+        at_risk = kept = 0.0
+        self.kept_of_series = 0.0
+        """Of those that came during the series, how many are live at its end."""
+        for born, first, end, cohort in stays:
+            weight = _counted(cohort, clock.rate)
+            since = lag.since[born]
+            if first > since:
+                since = first
+            if since < end:
+                changes[since] += weight
+                changes[end] -= weight
+                if end == clock.count and born > 0:
+                    self.kept_of_series += weight
+            if born <= lag.early_births:
+                if first <= lag.early_old < end:
+                    at_risk += weight
+                if end == clock.count:
+                    kept += weight
+        self.at_risk = at_risk
+        self.freed = max(at_risk - kept, 0.0)
+        begin = lag.since[0]
+        self._lag = lag
+        self._clock = clock
+        self._births = lag.births
+        self._history = history
+        self._early = changes[begin + 1 : lag.late + 1]
+        self._late = changes[lag.late + 1 : clock.count]
+        self._begin = begin
+        self._last = clock.count - 1
+        self._changes = changes
+        self.gain = sum(self._late)
+
+    @property
+    def late_chance(self) -> float:
+        return max(_chance(self._late), math.pow(2.0, -max(self.gain, 0.0)))
+
+    @property
+    def are_more(self) -> bool:
+        """Whether chance does not explain how many have become old lately."""
+        return self.gain > 0.0 and self.late_chance <= _needed(self._late, self._lag.bits)
+
+    @property
+    def were_more(self) -> bool:
+        """The same of the whole series."""
+        changes = self._early + self._late
+        gain = sum(changes)
+        return gain > 0.0 and max(_chance(changes), math.pow(2.0, -gain)) <= _needed(changes, self._lag.bits)
+
+    @property
+    def are_kept(self) -> bool:
+        """Whether fewer than half of those that were old early have been freed."""
+        return _at_most(self.at_risk, self.freed) <= _KEPT_CHANCE
+
+    @property
+    def are_freed(self) -> bool:
+        """Whether more than half of them have been."""
+        return _at_most(self.at_risk, self.at_risk - self.freed) <= _KEPT_CHANCE
+
+    @property
+    def become_slower_lately(self) -> bool:
+        return self._is_slower(self._lag.late, self._lag.middle, self._last, _SLOWER_SURELY)
+
+    @property
+    def become_slower(self) -> bool:
+        return self._is_slower(self._begin, self._lag.late, self._last, _SLOWER)
+
+    def _is_slower(self, begin: int, middle: int, end: int, quantile: float) -> bool:
+        """Whether more blocks became old up to the middle than what was allocated explains."""
+        before, after = self._changes[begin + 1 : middle + 1], self._changes[middle + 1 : end + 1]
+        gain = sum(before) + sum(after)
+        share = self._share(begin, middle, end, gain)
+        variance = share * (1.0 - share) * max(_scatter(before) + _scatter(after), gain)
+        return sum(before) - share * gain > quantile * math.sqrt(variance)
+
+    def _share(self, begin: int, middle: int, end: int, gain: float) -> float:
+        """Which share of what became old between two snapshots is expected up to the middle: that of what was allocated
+        by then. Where most of it was kept, it tells nothing of how much there was to do, and time is the measure."""
+        births, allocated, times = self._births, self._history.allocated, self._clock.times
+        whole = allocated(births[end]) - allocated(births[begin])
+        part = allocated(births[middle]) - allocated(births[begin])
+        if whole <= 2.0 * gain * self._clock.rate or not self._clock.rate:
+            part, whole = times[middle] - times[begin], times[end] - times[begin]
+        return min(max(part / whole, 0.05), 0.95) if whole > 0.0 else 0.5
+
+
+def _scatter(values: list[float]) -> float:
+    """Sum of squares around the mean."""
+    if not values:
+        return 0.0
+    mean = sum(values) / len(values)
+    return sum((value - mean) ** 2 for value in values)
+
+
+def _counted(cohort: Cohort, rate: float) -> float:
+    """How many of these samples there would be at the longest rate."""
+    return min(cohort.samples, cohort.bytes / rate) if rate else float(cohort.samples)
+
+
+def _needed(changes: list[float], bits: float) -> float:
+    stir = sum(map(abs, changes))
+    return math.pow(2.0, -max(bits, min(stir / 2.0, _BITS_MAX)))
+
+
+def _verdict(
+    stays: list[_Stay], history: _History, clock: _Clock, high: Optional[float]
+) -> tuple[str, Optional[int], Optional[float]]:
+    """The verdict; if it is unknown, how many more samples and how many more seconds would decide, where known."""
+    have = sum(_counted(cohort, clock.rate) for _, _, end, cohort in stays if end == clock.count)
+    if not clock.lags or high is None:
+        return UNKNOWN, _missing(have), None
+    passed = (history.allocated(clock.count - 1) - history.allocated(0)) / clock.rate if clock.rate else have
+    seen = max(have, passed)
+    if all(stay[1] == 0 and stay[2] == clock.count for stay in stays):
+        return (STEADY, None, None) if seen >= DECIDING_SAMPLES else (UNKNOWN, _missing(seen), None)
+    olds = [_Old(stays, clock, lag, history) for lag in clock.lags]
+    young = olds[0]
+    is_slower = any(old.become_slower_lately for old in olds)
+    if high > 0.0 and not is_slower and any(old.are_more and old.are_kept for old in olds):
+        return GROWING, None, None
+    if young.were_more and (is_slower or young.become_slower):
+        return FILLING, None, None
+    if young.are_freed:
+        return STEADY, None, None
+    may_leak = young.gain > 0.0 and (young.late_chance <= 0.1 or young.freed == 0.0)
+    if seen >= DECIDING_SAMPLES and not may_leak:
+        return STEADY, None, None
+    if not may_leak:
+        return UNKNOWN, _missing(seen), None
+    longer = max(DECIDING_SAMPLES / young.kept_of_series - 1.0, 1.0 / clock.count) if young.kept_of_series else None
+    return UNKNOWN, _missing(young.kept_of_series), longer and longer * clock.span
+
+
+def _missing(have: float) -> int:
+    return max(math.ceil(DECIDING_SAMPLES - have), 1)
+
+
+def _chance(changes: Iterable[float]) -> float:
+    """How probable so large a sum is if each change had been as probable with the other sign."""
+    known = [one for one in changes if one]
+    total, square = sum(known), sum(one * one for one in known)
+    if total <= 0.0:
+        return 1.0
+    if total * total < 1.44 * square or len(known) > _EXACT_MAX:
+        return math.erfc(total / math.sqrt(2.0 * square)) / 2.0
+    size = sum(map(abs, known))
+    scale = 1.0 if size <= _STEPS_MAX and all(one == int(one) for one in known) else _STEPS_MAX / size
+    steps = [step for step in (round(one * scale) for one in known) if step]
+    width = len(steps) + 1  # bits for a count of up to 2 ** len(steps)
+    counts = 1  # of each sum of those that went up, in one number: how many choices of signs come to it
+    for step in steps:
+        counts += counts << (abs(step) * width)
+    ups = sum(step for step in steps if step > 0)
+    choices = (counts >> (ups * width)) % ((1 << width) - 1)  # the sum of the counts from there on
+    return choices / (1 << len(steps))
+
+
+def _at_most(tries: float, hits: float) -> float:
+    """How probable it is that a coin falls on heads no more than so often."""
+    count, most = round(tries), math.floor(hits + 0.5)
+    if count > 200:
+        return math.erfc((count - 2.0 * most - 1.0) / math.sqrt(2.0 * count)) / 2.0
+    return sum(math.comb(count, number) for number in range(most + 1)) / (1 << count)
