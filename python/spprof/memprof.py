@@ -29,10 +29,12 @@ from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
     from spprof import results, text
     from spprof.analysis import sites
+    from spprof.heap import growth as heap_growth
     from spprof.heap import resident_memory, samples, snapshot
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.samples import Allocated
@@ -47,12 +49,14 @@ if TYPE_CHECKING:
         ResidentMemory,
         ResidentPart,
         SiteDifference,
+        SiteGrowth,
         UnclaimedMemory,
     )
     from spprof.rows import TopAllocator, TopMapping
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
     samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
+    heap_growth = module("spprof.heap.growth")
     resident_memory = module("spprof.heap.resident_memory")
 
 __all__ = [
@@ -68,11 +72,13 @@ __all__ = [
     "ResidentMemory",
     "ResidentPart",
     "SiteDifference",
+    "SiteGrowth",
     "TopAllocator",
     "TopMapping",
     "UnclaimedMemory",
     "get_snapshot",
     "get_stats",
+    "growth",
     "is_active",
     "reset_peak",
     "shutdown",
@@ -97,6 +103,7 @@ _TYPES = {
             "ResidentMemory",
             "ResidentPart",
             "SiteDifference",
+            "SiteGrowth",
             "UnclaimedMemory",
         ),
         "spprof.results",
@@ -200,6 +207,18 @@ def reset_peak() -> None:
     Without effect before the first start.
     """
     _engine.reset_peak()
+
+
+def growth(snapshots: Iterable[HeapSnapshot]) -> list[SiteGrowth]:
+    """Return how each site grew over a series of snapshots of this process: its rate with a 95 % interval, and whether
+    that looks like a leak. Sites that are growing come first, the fastest before.
+
+    ``snapshots``: what ``get_snapshot()`` returned at several moments, ten and more for a verdict; in any order. Not
+    all are used where some were taken at the same moment. Derivation: docs/sampling.md, "Growth".
+
+    TypeError: one is no snapshot.
+    """
+    return with_reserve(heap_growth.growth_of, snapshots)
 
 
 def trim() -> int:

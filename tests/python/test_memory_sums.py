@@ -100,6 +100,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [200, 5000])
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: "-".join(setting.values()))
 def test_blocks_are_explained_whatever_malloc_is_told(child: Child, setting: dict[str, str], size: int) -> None:

@@ -1,0 +1,89 @@
+"""How the sites of a program grew from snapshot to snapshot.
+
+snapshots ─► live samples by site and by when they were allocated ─► moments ─► analysis.growth ─► a SiteGrowth a site
+
+A sample tells when its block was allocated: every later snapshot knows between which two it came.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from spprof import _engine
+from spprof.analysis import ages
+from spprof.analysis.growth import Cohort, Moment, SiteSeen, growth
+from spprof.analysis.sample_weights import weight
+from spprof.analysis.sites import Sums, key_of, site_frame
+from spprof.heap.samples import RATE, SIZE, STACK_ID, TIME, HeapSamples
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from spprof.analysis.sites import SiteKey
+    from spprof.results import SiteGrowth
+
+    Cohorts = dict[SiteKey, dict[int, Sums]]
+
+_SECOND = 10**9
+
+
+def growth_of(snapshots: Iterable[HeapSamples]) -> list[SiteGrowth]:
+    """What the snapshots, of this process and in any order, say of each site that has samples in any of them.
+
+    TypeError: one is no snapshot.
+    """
+    every = list(snapshots)
+    for one in every:
+        if not isinstance(one, HeapSamples):
+            raise TypeError(f"growth() needs snapshots, as get_snapshot() returns them, not {type(one).__name__}")
+    ordered = sorted(every, key=_taken_at)
+    times = [_taken_at(one) for one in ordered]
+    kept: dict[SiteKey, SiteSeen] = {}
+    moments = [_moment(one, times, kept) for one in ordered]
+    return growth(moments, max((one.longest_rate_bytes for one in ordered), default=0)).sites
+
+
+def _taken_at(samples: HeapSamples) -> int:
+    return samples.monotonic_ns
+
+
+def _moment(samples: HeapSamples, times: list[int], kept: dict[SiteKey, SiteSeen]) -> Moment:
+    """``kept``: what each site had in the snapshot before; the same object stands for what has not changed."""
+    allocated: dict[SiteKey, int] = {}
+    key_by_stack: dict[int, SiteKey] = {}
+    for stack_id, _, _, fixed, _ in samples.site_totals():
+        key = key_by_stack[stack_id] = key_of(site_frame(samples.frames(stack_id)))
+        allocated[key] = allocated.get(key, 0) + fixed
+    live = _by_birth(samples, times, key_by_stack)
+    for key, fixed in allocated.items():
+        seen = SiteSeen(_cohorts(live.get(key, {})), fixed / _engine.BYTES_ONE)
+        before = kept.get(key)
+        kept[key] = seen if before is None or before.live != seen.live else SiteSeen(before.live, seen.allocated_bytes)
+    return Moment(_taken_at(samples) / _SECOND, {key: kept[key] for key in allocated})
+
+
+def _by_birth(samples: HeapSamples, times: list[int], key_by_stack: dict[int, SiteKey]) -> Cohorts:
+    """What is live of each site, by when it was allocated, in ns."""
+    first = ages.limits(times[0])
+    counts: dict[tuple[int, int, int, int], int] = {}
+    for record in samples.records():
+        place = bisect_left(times, record[TIME])
+        if place == 0:
+            born = times[0] - ages.band_of(record[TIME], first) * _SECOND
+        else:
+            born = times[min(place, len(times) - 1)]
+        group = record[STACK_ID], born, record[SIZE], record[RATE]
+        counts[group] = counts.get(group, 0) + 1
+    live: Cohorts = {}
+    for (stack_id, born, size, rate), count in counts.items():
+        of_site = live.setdefault(key_by_stack[stack_id], {})
+        of_site.setdefault(born, Sums()).add(weight(size, rate).sums, count)
+    return live
+
+
+def _cohorts(live: dict[int, Sums]) -> tuple[Cohort, ...]:
+    return tuple(
+        Cohort(born / _SECOND, sums.samples, sums.fixed / _engine.BYTES_ONE, sums.variance, sums.skewness)
+        for born, sums in sorted(live.items())
+    )

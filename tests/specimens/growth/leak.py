@@ -1,0 +1,35 @@
+"""Leaks in one function and churns in another, and prints what a series of snapshots says of both, as JSON.
+
+Every block is sampled.
+"""
+
+import json
+
+from spprof import memprof
+
+registry = []
+
+
+def leak():
+    for _ in range(20):
+        registry.append(bytes(2000))
+
+
+def churn():
+    held = []
+    for _ in range(50):
+        held.append(bytes(3000))
+    return held
+
+
+memprof.start(0)
+snapshots = []
+for _ in range(24):
+    leak()
+    held = churn()
+    snapshots.append(memprof.get_snapshot())
+found = {one.function: one for one in memprof.growth(snapshots[::-1])}
+rates = {name: [found[name].low, found[name].bytes_per_second, found[name].high] for name in ("leak", "churn")}
+freed = {name: [share for _, share in found[name].freed_shares] for name in ("leak", "churn")}
+seconds = (snapshots[-1].timestamp_ns - snapshots[0].timestamp_ns) / 1e9
+print(json.dumps({"rates": rates, "freed": freed, "seconds": seconds}))
