@@ -79,7 +79,7 @@ def test_a_line_whose_blocks_all_stay_is_growing() -> None:
     leak = judge(one_each(20.0, FOR_GOOD))
     assert leak.verdict == "growing"
     assert leak.oldest_seconds == 589.0
-    assert all(share == 0.0 for _, share in leak.freed_shares)
+    assert all(share < 1e-9 for _, share in leak.freed_shares)
     assert leak.samples_to_decide is None
     assert leak.bytes_per_second == pytest.approx(WEIGHT / 20.0, rel=0.01)
     assert leak.low is not None
