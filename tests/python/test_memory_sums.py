@@ -155,11 +155,11 @@ def test_arenas_take_nothing_of_the_blocks_above_them(child: Child) -> None:
 
 @pytest.mark.parametrize("state", ["used", "half"])
 def test_a_part_of_many_pools_stands_for_all(child: Child, state: str) -> None:
-    """Some 500 of 4,000 pools are read; where the arenas are is known all the same."""
+    """Some 500 of 4,000 pools are read; where the arenas are is known all the same, but for one with few pools."""
     said = json.loads(child.run(specimen("memory_sums/pools"), state, "500"))
     (used, arenas), (our_used, our_arenas, resident) = said
     assert abs(used - our_used) * 8 <= used
-    assert arenas == our_arenas
+    assert 0 <= arenas - our_arenas <= 1
     assert our_arenas << 20 >= resident > 0.9 * (our_arenas << 20) or sys.version_info < (3, 10)
 
 
@@ -175,6 +175,7 @@ def test_the_heap_of_a_forked_child_is_one(child: Child) -> None:
     assert abs(ours - said) * 100 <= said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("malloc", ["glibc", "jemalloc", "tcmalloc", "mimalloc"])
 def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc: str) -> None:
     """The loader's lock, or malloc's own, may be held by a thread that the child does not have."""
@@ -260,6 +261,7 @@ def test_frames_of_nested_calls_are_of_their_threads_stack(child: Child, where: 
     assert abs(unexplained) < 512 << 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preload", [False, True])
 def test_reports_are_made_beside_threads_forks_and_handlers(child: Child, preload: bool) -> None:
     said = child.run(specimen("memory_sums/beside_threads"), "40", preload=preload)
