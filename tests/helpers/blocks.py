@@ -11,6 +11,7 @@ import os
 from spprof import estimate
 from spprof.analysis import sites
 from spprof.formats.profile_stacks import ProfileStacks
+from spprof.heap.to_pprof import profile_of
 
 FAMILIES = {
     "malloc": ("malloc", "calloc", "realloc", "free"),
@@ -84,6 +85,6 @@ def live(snapshot, function, at_least=0, at_most=2**63):
 
 def allocated(snapshot, function):
     """(bytes, objects) estimated to have been allocated by this function, freed ones included."""
-    stacks = ProfileStacks(snapshot.to_pprof()).totals()
+    stacks = ProfileStacks(profile_of(snapshot)).totals()
     totals = [weights for frames, weights in stacks if sites.site_frame(frames).function == function]
     return sum(weights[2] for weights in totals), sum(weights[3] for weights in totals)
