@@ -142,6 +142,14 @@ def test_few_samples_are_unknown_with_what_would_decide() -> None:
     assert judge(longer, times).verdict == "growing"
 
 
+def test_many_samples_in_few_snapshots_are_growing_and_in_fewer_unknown() -> None:
+    leak = one_each(0.7, FOR_GOOD)
+    assert judge(leak, TIMES[:14]).verdict == "growing"
+    early = judge(leak, TIMES[:8])
+    assert early.verdict == "unknown"
+    assert (early.samples_to_decide, early.seconds_to_decide) == (1, 70.0 / 8.0)
+
+
 def test_a_few_samples_that_stay_are_unknown_beside_many_that_were_freed() -> None:
     assert judge(one_each(150.0, FOR_GOOD), freed_at_once=lambda now: 10.0 * now).verdict == "unknown"
     assert judge([Block(580.0, FOR_GOOD, 2)], freed_at_once=lambda now: 10.0 * now).verdict == "steady"

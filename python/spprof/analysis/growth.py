@@ -51,7 +51,9 @@ _LAGS = ((1.0 / 16.0, 5.0), (1.0 / 4.0, 7.0))
 """From which age on a block is old, in shares of the series, and how improbable chance must make its growth, in bits:
 1/32 and 1/128, 4 % in all."""
 _BITS_MAX = 10.0
-"""Where many blocks came and went, chance must be as improbable as this: 1/1024."""
+_BITS_EACH = 2.0 / 3.0
+"""Where many blocks came and went, chance must be as improbable as this: 1/1024, and 2/3 of a bit for each snapshot in
+which some did."""
 _KEPT_CHANCE = 1.0 / 32.0
 _SLOWER_SURELY = 2.576
 _SLOWER = 1.645
@@ -477,8 +479,11 @@ def _counted(cohort: Cohort, rate: float) -> float:
 
 
 def _needed(changes: list[float], bits: float) -> float:
+    """How improbable chance must make these changes: as improbable as a leak of so many samples does, which is no more
+    than one bit for each snapshot in which something changed."""
     stir = sum(map(abs, changes))
-    return math.pow(2.0, -max(bits, min(stir / 2.0, _BITS_MAX)))
+    met = sum(one != 0.0 for one in changes)
+    return math.pow(2.0, -max(bits, min(stir / 2.0, met * _BITS_EACH, _BITS_MAX)))
 
 
 def _verdict(
