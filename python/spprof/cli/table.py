@@ -222,7 +222,7 @@ def _table(tally: Tally, terminal: Terminal) -> SiteTable:
     columns = _columns(tally)
     if tells_ages(tally.profile) and tally.value_type in (INUSE_SPACE, MAPPED_SPACE):
         table = SiteTable((*columns, OLDEST, MEDIAN_AGE))
-        if terminal.leaves_room(table.width):
+        if terminal.leaves_room(table.width + _MORE_FOR_AGES):
             return table
     unit, table = tally.value_type.unit, SiteTable(columns)
     return table if terminal.leaves_room(table.width) else SiteTable((own(unit), total(unit)))
@@ -239,6 +239,9 @@ def _columns(tally: Tally) -> tuple[Column, ...]:
         return (own(unit), interval(unit), total(unit))
     return (own(unit), own_share(whole), total(unit), total_share(whole))
 
+
+_MORE_FOR_AGES = 20
+"""Columns that names of sites must have beyond the least before ages take some."""
 
 _BESIDE_HEAP = (*MAPPED_TYPES, RESIDENT_SPACE)
 """Sample types that mappings have, too."""

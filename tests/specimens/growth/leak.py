@@ -28,7 +28,9 @@ for _ in range(24):
     leak()
     held = churn()
     snapshots.append(memprof.get_snapshot())
-found = {one.function: one for one in memprof.growth(snapshots[::-1])}
+found = {}
+for one in sorted(memprof.growth(snapshots[::-1]), key=lambda one: -abs(one.bytes_per_second)):
+    found.setdefault(one.function, one)  # of a function's lines the one that changes most
 rates = {name: [found[name].low, found[name].bytes_per_second, found[name].high] for name in ("leak", "churn")}
 freed = {name: [share for _, share in found[name].freed_shares] for name in ("leak", "churn")}
 seconds = (snapshots[-1].timestamp_ns - snapshots[0].timestamp_ns) / 1e9
