@@ -183,7 +183,7 @@ def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc
         pytest.skip(f"{malloc} is not on this machine")
     library = compile_library(FOLDER / "lookups" / "lookups.c", child.folder / "lookups.so", "-ldl")
     environment = {"LD_PRELOAD": FOREIGN.get(malloc, "")}
-    child.run(specimen("memory_sums/forks"), str(library), "200", environment=environment)
+    child.run(specimen("memory_sums/forks"), str(library), "60", environment=environment)
 
 
 @pytest.mark.parametrize("preload", [False, True])
@@ -264,7 +264,7 @@ def test_frames_of_nested_calls_are_of_their_threads_stack(child: Child, where: 
 @pytest.mark.long
 @pytest.mark.parametrize("preload", [False, True])
 def test_reports_are_made_beside_threads_forks_and_handlers(child: Child, preload: bool) -> None:
-    said = child.run(specimen("memory_sums/beside_threads"), "40", preload=preload)
+    said = child.run(specimen("memory_sums/beside_threads"), "15", preload=preload)
     assert said.startswith("longest step: ")
     print(said)
 

@@ -14,6 +14,8 @@ from specimens import specimen
 from spprof.analysis import residency
 from spprof.cli.rss import bar
 from spprof.heap import resident_memory
+from spprof.heap import snapshot as snapshots
+from spprof.heap.snapshot import HeapSnapshot
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof.file import read_profile
 from spprof.pprof.merge import merged
@@ -225,6 +227,40 @@ def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch
     assert read == wanted
 
 
+def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that the test sets; a process that was forked makes its own."""
+    now, made = [100.0], []
+
+    def measured(samples: object) -> ResidentMemory:
+        made.append(samples)
+        now[0] += 0.25
+        return SOME
+
+    monkeypatch.setattr(resident_memory, "measure", measured)
+    monkeypatch.setattr(snapshots, "_lately", [])
+    monkeypatch.setattr(snapshots, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def saved() -> HeapSnapshot:
+        snapshot = NaiveHeap({1: (python_frame("a", 1, "a.py"),)}).snapshot()
+        del vars(snapshot)["_resident"]
+        str(snapshot)
+        return snapshot
+
+    saved()
+    for after in (0.0, 4.9):
+        now[0] = 100.25 + after
+        saved()
+    assert len(made) == 1
+    assert saved().resident is SOME  # which is asked for now
+    assert len(made) == 2
+    now[0] = 100.25 + 5.1
+    saved()
+    assert len(made) == 3
+    monkeypatch.setattr(snapshots.os, "getpid", lambda: -1)
+    saved()
+    assert len(made) == 4
+
+
 @pytest.mark.parametrize("error", [MemoryError, None])
 def test_a_snapshot_is_saved_where_nothing_can_be_measured(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: type[Exception] | None
@@ -234,6 +270,7 @@ def test_a_snapshot_is_saved_where_nothing_can_be_measured(
             raise error
 
     monkeypatch.setattr(resident_memory, "measure", measured)
+    monkeypatch.setattr(snapshots, "_lately", [])
     snapshot = NaiveHeap({1: (python_frame("a", 1, "a.py"),)}).snapshot()
     del vars(snapshot)["_resident"]
     snapshot.save(tmp_path / "x.pb.gz")

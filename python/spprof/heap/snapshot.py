@@ -7,6 +7,7 @@ samples ─► sums ─► estimates, intervals, top_allocators, print
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 
@@ -58,6 +59,13 @@ else:
     compare = module("spprof.heap.compare")
     notebook = module("spprof.report.notebook")
     text = module("spprof.heap.text")
+
+_REPORT_TIMES = 20
+_REPORT_SECONDS = 10.0
+"""A report of what is in memory is good for so many times the time that it took, and for no longer than this."""
+
+_lately: list[tuple[int, float, float, ResidentMemory | None]] = []
+"""The latest report: process, when it began and ended, what it says."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -129,10 +137,23 @@ class HeapSnapshot(HeapSamples):
         return with_reserve(resident_memory.measure, self)
 
     def _resident_or_not(self) -> ResidentMemory | None:
-        """The same; None also where no memory is left to work it out: the rest is still worth saving."""
+        """The same, or what was measured a moment ago; None also where no memory is left to work it out: the rest is
+        still worth saving."""
         with suppress(MemoryError):
-            return self.resident
+            return self._resident if "_resident" in vars(self) else self._resident_lately
         return None
+
+    @cached_property
+    def _resident_lately(self) -> ResidentMemory | None:
+        """Files and tables that are made one after the other share a report, so that it takes a twentieth of the time
+        at the most."""
+        for pid, began, ended, known in _lately:
+            if pid == os.getpid() and time.monotonic() < ended + min(_REPORT_TIMES * (ended - began), _REPORT_SECONDS):
+                return known
+        began = time.monotonic()
+        found = self.resident
+        _lately[:] = [(os.getpid(), began, time.monotonic(), found)]
+        return found
 
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
         """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.
