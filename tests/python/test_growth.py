@@ -480,6 +480,7 @@ def verdicts(drawn: Any, name: str, samples: float, seed: int) -> tuple[list[str
     return [site.verdict for site in told], sum(held) / len(held)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["leak of 1 %", "leak of 5 %", "leak of 20 %"])
 def test_leaks_are_growing(drawn: Any, name: str) -> None:
     found, held = verdicts(drawn, name, 25.0, 11)
@@ -487,6 +488,7 @@ def test_leaks_are_growing(drawn: Any, name: str) -> None:
     assert 0.9 < held < 0.99
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["steady", "FIFO", "FIFO, new", "random eviction", "daily wave", "LRU"])
 def test_steady_programs_are_not_growing(drawn: Any, name: str) -> None:
     found, held = verdicts(drawn, name, 25.0, 12)
