@@ -17,10 +17,10 @@ def report():
 
 
 def handle(number, frame):
-    if len(handled) < wanted:
-        report()
-        memprof.trim()
-        handled.append(number)
+    report()
+    memprof.trim()
+    handled.append(number)
+    if len(handled) < wanted:  # none is to come while the interpreter ends, which takes the handler away first
         signal.setitimer(signal.ITIMER_REAL, 0.003)
 
 
