@@ -56,6 +56,8 @@ class Read:
     """By side and column, entry by entry."""
     spreads: list[list[list[tuple[int, int, float, float]]]]
     """By side and column with intervals, entry by entry: samples, seen, variance, lean."""
+    ages: list[list[int]]
+    """By side, entry by entry, where there are bands of ages: values times the number of the band."""
 
     def by_stack(self, side: int = 0) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
         """Values by stack, as functions and lines from the root on, and thread."""
@@ -84,7 +86,7 @@ def read(document: bytes) -> Read:
     places = [(texts[row[0]], texts[row[1]], row[3], texts[row[4]], row[5]) for row in zip(*columns)]
     short_files = [texts[number] for number in columns[2]]
     ups, node_places, steps, threads = (numbers(streams.pop(0)) for _ in range(4))
-    values, spreads = [], []
+    values, spreads, ages = [], [], []
     for side in header["sides"]:
         values.append([[zigzag(number) for number in numbers(streams.pop(0))] for _ in header["columns"]])
         spreads.append([])
@@ -94,9 +96,13 @@ def read(document: bytes) -> Read:
             spreads[-1].append(list(zip(samples, seen, variance, lean)))
             if choice:
                 floats(streams.pop(0))
+        if header["bands"]:
+            ages.append([zigzag(number) for number in numbers(streams.pop(0))])
     assert streams == []
     nodes = [sum(steps[: at + 1]) for at in range(len(steps))]
-    return Read(header, places, short_files, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads)
+    return Read(
+        header, places, short_files, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads, ages
+    )
 
 
 def cut(document: bytes) -> Iterator[bytes]:
