@@ -147,7 +147,7 @@ def test_pprof_format_decodes_our_files(snapshot: HeapSnapshot, tmp_path: Path, 
     ]
     assert decoded["sums"] == sums(snapshot)
     assert ["Parser.parse", "/app/module.py"] in decoded["functions"]
-    assert (decoded["labels"], decoded["period"]) == (["bytes", "rate", "thread"], 4096)
+    assert (decoded["labels"], decoded["period"]) == (["age", "bytes", "rate", "thread"], 4096)
 
 
 # ---- speedscope
