@@ -560,9 +560,14 @@ def test_a_file_that_is_not_there_is_named_by_every_verb(tmp_path: Path, verb: s
     assert (finished.returncode, finished.stderr) == (1, "spprof: no\\nfile: No such file or directory\n")
 
 
-def test_a_folder_is_no_file(tmp_path: Path):
-    finished = spprof("convert", tmp_path, "-o", tmp_path / "x.json")
-    assert (finished.returncode, finished.stderr) == (1, f"spprof: {tmp_path}: Is a directory\n")
+def test_convert_and_diff_take_what_a_folder_adds_up_to(heap: NaiveHeap, folder: Path, tmp_path: Path):
+    printed("convert", folder, "-o", tmp_path / "all.pb.gz")
+    assert document("table", tmp_path / "all.pb.gz") == document("table", folder)
+    assert document("diff", tmp_path / "all.pb.gz", folder)["sites_changed"] == 0
+    (tmp_path / "empty").mkdir()
+    finished = spprof("convert", tmp_path / "empty", "-o", tmp_path / "x.json")
+    assert finished.stderr == f"spprof: {tmp_path / 'empty'}: the folder has no .pb.gz files\n"
+    assert finished.returncode == 1
 
 
 def test_a_value_type_without_samples_is_explained(tmp_path: Path):

@@ -1,27 +1,36 @@
-"""``spprof convert FILE -o OUT``: a file in the format that the suffix of OUT means."""
+"""``spprof convert FILE -o OUT``: a file, or a moment of a series, in the format that the suffix of OUT means."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from spprof import formats
 from spprof.cli.arguments import add_output_arguments, refusal
-from spprof.cli.inputs import read
+from spprof.cli.inputs import read, read_at
 from spprof.text import visible
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
+    from spprof.pprof.profile import Profile
 
 EXAMPLES = (
     ("spprof convert heap.pb.gz -o heap.json", "for speedscope"),
-    ("spprof convert heap.pb.gz -o heap.collapsed", "for flamegraph.pl and its kin"),
     ("spprof convert ddtrace.pb.gz -o heap.html", "another tool's file as our page"),
+    ("spprof convert series/ --at 12:30 -o then.pb.gz", "what was live at that moment, of a series of snapshots"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's")
+    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's, or a folder")
+    parser.add_argument(
+        "--at",
+        metavar="TIME",
+        help="of a folder's series of snapshots the last one up to then: 12:30, 12:30:05, 2026-11-30T12:30, "
+        "+10m (after the first), -10m (before the last; default: the latest)",
+    )
     add_output_arguments(parser)
     parser.add_argument("--no-source", action="store_true", help="leave source lines out of .html")
     parser.set_defaults(parser=parser)
@@ -34,5 +43,29 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    formats.save(read(arguments.file), output, with_source=not arguments.no_source)
+    formats.save(_read(arguments), output, with_source=not arguments.no_source)
     return 0
+
+
+def prepared(words: Sequence[str]) -> list[str]:
+    """The command line with ``--at -10m`` as one word: ``argparse`` takes what begins with ``-`` for an option."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--at" and word[:1] == "-" and word[1:2].isdigit():
+            joined[-1] = f"--at={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _read(arguments: argparse.Namespace) -> Profile:
+    if arguments.at is None:
+        return read(arguments.file)
+    if not os.path.isdir(arguments.file):
+        arguments.parser.error(f"--at needs a folder with a series of snapshots, and {visible(arguments.file)} is none")
+    try:
+        return read_at(arguments.file, arguments.at)
+    except ValueError as error:
+        message = str(error)
+    arguments.parser.error(message)
+    raise AssertionError("argparse ends the program")

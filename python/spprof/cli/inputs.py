@@ -2,6 +2,7 @@
 
 FILE                  as it is
 FILE… DIR…            heap profiles, or with --cpu CPU profiles, whatever else is among them; added up
+DIR with a series     its latest moment counts as one file
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from typing import TYPE_CHECKING
 from spprof.analysis.ages import older_than, seconds_of, tells_ages
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.native import without_native
-from spprof.cli.terminal import progress
-from spprof.pprof.file import read_profile
+from spprof.cli.folders import read_file, read_latest, read_moment
 from spprof.pprof.merge import merged
 from spprof.pprof.processes import with_own_process
 from spprof.pprof.profile import ProfileError
@@ -22,10 +22,9 @@ from spprof.text import visible
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from spprof.pprof.profile import Profile
-
-_SUFFIX = ".pb.gz"
 
 
 def add_file_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,12 +61,22 @@ def _age(text: str) -> float:
 
 
 def read(path: str) -> Profile:
-    """The profile in the file, with progress for a person who waits. ProfileError names the file."""
-    show = progress(path)
-    profile = read_profile(path, show)
-    if show:
-        show(1.0)
-    return profile
+    """The profile in the file, or what a folder's heap profiles add up to. ProfileError names the file."""
+    return _sum_of(_of_one_kind(_profiles_of(path), is_cpu=False))
+
+
+def read_at(folder: str, at: str) -> Profile:
+    """What the process of each series in ``folder`` held at the moment ``at``, added up.
+
+    ProfileError: there is no snapshot of then. ValueError: ``at`` is no moment; the message is for people.
+    """
+    return _sum_of(read_moment(folder, at))
+
+
+def read_each(paths: Sequence[str]) -> list[tuple[str, Profile]]:
+    """The profiles in the files, and the heap profiles in the folders, each with the path of its file. ProfileError
+    names the file."""
+    return [one for path in paths for one in _of_one_kind(_profiles_of(path), is_cpu=False)]
 
 
 def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
@@ -76,14 +85,12 @@ def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) ->
 
     ProfileError: a file cannot be read, a folder has none, or they do not add up.
     """
-    paths = [path for given in arguments.files for path in _files_of(given)]
-    named = [(path, read(path)) for path in paths]
+    named = [one for given in arguments.files for one in _profiles_of(given)]
     if len(named) > 1 or arguments.cpu:
         named = _of_one_kind(named, is_cpu=arguments.cpu)
-    profiles = [profile for _, profile in named]
     if tells_processes:
-        profiles = list(map(with_own_process, profiles))
-    return profiles[0] if len(profiles) == 1 else merged(profiles, [visible(path) for path, _ in named])
+        named = [(path, with_own_process(profile)) for path, profile in named]
+    return _sum_of(named)
 
 
 def read_shown(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
@@ -103,13 +110,13 @@ def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
     return without_native(profile) if arguments.no_native else profile
 
 
-def _files_of(path: str) -> list[str]:
-    if not os.path.isdir(path):
-        return [path]
-    found = sorted(name for name in os.listdir(path) if name.endswith(_SUFFIX))
-    if not found:
-        raise ProfileError(f"{visible(path)}: the folder has no {_SUFFIX} files")
-    return [os.path.join(path, name) for name in found]
+def _profiles_of(path: str) -> list[tuple[str, Profile]]:
+    return read_latest(path) if os.path.isdir(path) else [(path, read_file(path))]
+
+
+def _sum_of(named: list[tuple[str, Profile]]) -> Profile:
+    profiles = [profile for _, profile in named]
+    return profiles[0] if len(profiles) == 1 else merged(profiles, [visible(path) for path, _ in named])
 
 
 def _of_one_kind(named: list[tuple[str, Profile]], is_cpu: bool) -> list[tuple[str, Profile]]:

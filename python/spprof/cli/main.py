@@ -72,6 +72,7 @@ def _report(verb: str, words: list[str]) -> int:
     from spprof.pprof.profile import ProfileError
 
     module = import_module("spprof.cli." + verb.replace("-", "_"))
+    words = getattr(module, "prepared", list)(words)
     try:
         status: int = module.main(parser_of(verb, module).parse_args(words))
     except ProfileError as error:

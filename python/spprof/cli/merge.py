@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spprof import formats
 from spprof.cli.arguments import add_output_arguments, refusal
-from spprof.cli.inputs import read
+from spprof.cli.inputs import read_each
 from spprof.pprof.merge import merged
 from spprof.pprof.processes import with_processes_apart
 from spprof.text import visible
@@ -23,7 +23,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", metavar="FILE", nargs="+", help="pprof files with the same sample types")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="pprof files with the same sample types, or folders")
     add_output_arguments(parser)
     parser.set_defaults(parser=parser)
 
@@ -32,6 +32,7 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(arguments.output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    profiles = with_processes_apart([read(path) for path in arguments.files])
-    formats.save(merged(profiles, list(map(visible, arguments.files))), arguments.output, "pprof")
+    named = read_each(arguments.files)
+    profiles = with_processes_apart([profile for _, profile in named])
+    formats.save(merged(profiles, [visible(path) for path, _ in named]), arguments.output, "pprof")
     return 0

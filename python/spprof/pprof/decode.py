@@ -52,11 +52,13 @@ _PACKED_FORM = {SampleField.LOCATION << 3: _PACKED_STACK, SampleField.VALUE << 3
 """Repeated integers may also stand one by one."""
 
 _PROGRESS_STEP = 4096
+_BESIDE_HEADER = (ProfileField.SAMPLE, ProfileField.MAPPING, ProfileField.FUNCTION, ProfileField.LOCATION)
 _TWO_FLOATS = struct.Struct("<2d")
 
 
-def decode(data: bytes, progress: Progress | None = None) -> Profile:
+def decode(data: bytes, progress: Progress | None = None, *, header_only: bool = False) -> Profile:
     """The profile in ``data``, uncompressed. ``progress`` is told the share of the samples that are read.
+    ``header_only``: without samples, and what these refer to.
 
     WireError: it is none; the message says what is wrong, without naming the file.
     """
@@ -65,6 +67,8 @@ def decode(data: bytes, progress: Progress | None = None) -> Profile:
     types = tuple(_value_type(message, strings) for message in messages[ProfileField.SAMPLE_TYPE])
     if not types:
         raise WireError("it has no sample types")
+    if header_only:
+        messages.update({field: [] for field in _BESIDE_HEADER})
     mappings, mapping_of = _mappings(messages[ProfileField.MAPPING], strings)
     functions = _functions(messages[ProfileField.FUNCTION], strings)
     locations, location_of = _locations(messages[ProfileField.LOCATION], functions, mapping_of, mappings)
@@ -273,6 +277,7 @@ class _Samples:
         self._stacks: dict[bytes, tuple[int, ...]] = {}
         self._values: dict[bytes, tuple[int, ...]] = {}
         self._labels: dict[bytes, tuple[Label, ...]] = {}
+        self._label: dict[bytes, Label] = {}
         self._entries = 0
 
     def read(self, messages: list[bytes], progress: Progress | None) -> list[Sample]:
@@ -329,17 +334,20 @@ class _Samples:
         return values
 
     def _labels_slow(self, packed: bytes) -> tuple[Label, ...]:
-        labels = []
-        for _, message in read_fields(packed):
-            fields = _fields(_message(message))
-            key, text = self._strings[_integer(fields, LabelField.KEY)], _integer(fields, LabelField.TEXT)
-            if text:
-                labels.append(Label(key, self._strings[text]))
-            else:
-                unit = self._strings[_integer(fields, LabelField.UNIT)]
-                labels.append(Label(key, None, signed(_integer(fields, LabelField.NUMBER)), unit))
-        known = self._labels[packed] = tuple(labels)
+        messages = [_message(message) for _, message in read_fields(packed)]
+        known = self._labels[packed] = tuple([self._label.get(one) or self._label_slow(one) for one in messages])
         return known
+
+    def _label_slow(self, message: bytes) -> Label:
+        fields = _fields(message)
+        key, text = self._strings[_integer(fields, LabelField.KEY)], _integer(fields, LabelField.TEXT)
+        if text:
+            label = Label(key, self._strings[text])
+        else:
+            unit = self._strings[_integer(fields, LabelField.UNIT)]
+            label = Label(key, None, signed(_integer(fields, LabelField.NUMBER)), unit)
+        self._label[message] = label
+        return label
 
 
 def _moments(packed: bytes) -> Moments:

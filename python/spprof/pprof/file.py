@@ -35,8 +35,9 @@ _PACKED_STEP = 1 << 16
 _LEVEL = 4
 
 
-def read_profile(path: str, progress: Callable[[float], None] | None = None) -> Profile:
-    """Reads a pprof file, packed with gzip or not. ``progress`` is told the share that is done.
+def read_profile(path: str, progress: Callable[[float], None] | None = None, *, header_only: bool = False) -> Profile:
+    """Reads a pprof file, packed with gzip or not. ``progress`` is told the share that is done. ``header_only``: all
+    but samples, and what these refer to.
 
     ProfileError: it cannot be opened, or is no profile.
     """
@@ -46,12 +47,12 @@ def read_profile(path: str, progress: Callable[[float], None] | None = None) -> 
     except OSError as error:
         raise ProfileError(f"{visible(path)}: {error.strerror or error}") from error
     try:
-        return read_bytes(data, progress)
+        return read_bytes(data, progress, header_only=header_only)
     except WireError as error:
         raise ProfileError(f"{visible(path)}: {error}") from error
 
 
-def read_bytes(data: bytes, progress: Callable[[float], None] | None = None) -> Profile:
+def read_bytes(data: bytes, progress: Callable[[float], None] | None = None, *, header_only: bool = False) -> Profile:
     """The profile in ``data``, packed or not. WireError: it is none."""
     if not data:
         raise WireError("it is empty")
@@ -67,7 +68,7 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None) -> 
     from spprof.pprof.decode import decode  # imports re, which writing does without
 
     try:
-        return decode(data, progress)
+        return decode(data, progress, header_only=header_only)
     except WireError as error:
         raise WireError(f"not a pprof profile, or a damaged one: {error}{_what_json_it_is(data)}") from error
 

@@ -1,0 +1,164 @@
+"""Folders as reports take them: of each series of snapshots one moment, and the profiles beside; what was left out of
+them is told in a sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from spprof.analysis.moments import profile_alone, profile_at
+from spprof.cli.moment_times import FORMS, choice_of, first_and_last, told_jumps, told_time
+from spprof.cli.terminal import progress, say
+from spprof.pprof.file import read_profile
+from spprof.pprof.profile import Profile, ProfileError
+from spprof.pprof.series import LeftOut
+from spprof.pprof.series_folder import Folder, read_folder
+from spprof.pprof.series_names import WHOLE_SUFFIX
+from spprof.pprof.series_stamp import WHOLE, stamp_of
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spprof.pprof.series import Entry, Series
+
+    Named = list[tuple[str, Profile]]
+    """Profiles with the paths of their files."""
+
+_TOLD_MAX = 3
+
+
+def read_file(path: str) -> Profile:
+    """The profile in the file, with progress for a person who waits; a whole snapshot of a series is one like others.
+
+    ProfileError names the file: it cannot be read, or holds what changed in a series alone.
+    """
+    show = progress(path)
+    profile = read_profile(path, show)
+    if show:
+        show(1.0)
+    try:
+        stamp = stamp_of(profile)
+    except ProfileError as error:
+        raise ProfileError(f"{visible(path)}: {error}") from error
+    if stamp is not None and stamp.reference != WHOLE:
+        raise ProfileError(
+            f"{visible(path)}: it holds only what changed since snapshot {stamp.reference} of its series; give the "
+            f"folder, or write a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz"
+        )
+    return profile_alone(profile)
+
+
+def read_latest(path: str) -> Named:
+    """Of each series in the folder ``path`` the latest moment, and the other profiles in it.
+
+    ProfileError: it has neither, or none can be read.
+    """
+    folder = listed(path)
+    if not folder.series and not folder.left_out:
+        if not folder.profiles:
+            raise ProfileError(f"{visible(path)}: the folder has no {WHOLE_SUFFIX} files")
+        return [(one, read_file(one)) for one in folder.profiles]
+    found, used = _moments(folder, lambda _: None)
+    for one in folder.profiles:
+        profile = _beside(one, folder)
+        if profile is not None:
+            found.append((one, profile))
+            used.append(os.path.basename(one))
+    if not found:
+        raise nothing_left(folder)
+    tell(folder, used)
+    return found
+
+
+def read_moment(path: str, at: str) -> Named:
+    """Of each series in the folder ``path`` the last moment at or before ``at``.
+
+    ProfileError: there is none. ValueError: ``at`` is no moment; the message is for people.
+    """
+    folder = listed(path)
+    series = [one for one in folder.series if one.entries]
+    if not series:
+        if folder.all_left_out:
+            raise nothing_left(folder)
+        raise ProfileError(f"{visible(path)}: the folder has no series of snapshots (--at)")
+    between, jumps = first_and_last(series), told_jumps(series)
+    try:
+        choice = choice_of(at, series)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"{at!r} is no time; give {FORMS}; {between}") from None
+    found, used = _moments(folder, choice)
+    if not found:
+        if not any(one.entries for one in series):
+            raise nothing_left(folder)
+        raise ProfileError(f"{visible(path)}: there is no snapshot at or before {at}; {between}")
+    for one in folder.profiles:
+        folder.left_out.append(LeftOut(os.path.basename(one), "it is of no series"))
+    tell(folder, used, jumps, always=True)
+    return found
+
+
+def listed(path: str) -> Folder:
+    """What the folder holds, with progress for a person who waits."""
+    show = progress(path.rstrip(os.sep))
+    folder = read_folder(path, show)
+    if show:
+        show(1.0)
+    return folder
+
+
+def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, always: bool = False) -> None:
+    """Say what was used and what was left out, where anything was, or ``always``; and what else there is to note."""
+    left = [f"{visible(one.name)} ({visible(one.reason)})" for one in folder.all_left_out]
+    others = len(folder.others)
+    if others:
+        left.append(visible(folder.others[0]) if others == 1 else f"{others} files that are no profiles")
+    if (left or always) and used:
+        told = [
+            f"used {_list_of(list(map(visible, used)))}",
+            *([f"left out: {_list_of(left)}"] if left else []),
+            *notes,
+        ]
+        say(f"{visible(folder.path)}: {'; '.join(told)}")
+
+
+def nothing_left(folder: Folder) -> ProfileError:
+    """What to raise where nothing in the folder can be used."""
+    left = [f"{visible(one.name)} ({visible(one.reason)})" for one in folder.all_left_out]
+    return ProfileError(f"{visible(folder.path)}: no snapshot can be used: {_list_of(left)}")
+
+
+def _list_of(told: Sequence[str]) -> str:
+    return ", ".join(told[:_TOLD_MAX]) + (f" and {len(told) - _TOLD_MAX} more" if len(told) > _TOLD_MAX else "")
+
+
+def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] | None]) -> tuple[Named, list[str]]:
+    """Of each series the last moment that is chosen, and how it is told."""
+    found: Named = []
+    used = []
+    for series in folder.series:
+        state = series.latest(choice(series))
+        if state is not None:
+            entry = state.entry
+            found.append((entry.path, profile_at(series, state)))
+            used.append(f"number {entry.number} of {series.stem}, of {told_time(entry.time_ns)}")
+    return found, used
+
+
+def _beside(path: str, folder: Folder) -> Profile | None:
+    """The profile in a file beside series; None: it cannot be read, or is a copy of a snapshot, and is left out."""
+    try:
+        profile = read_profile(path)
+        stamp = stamp_of(profile)
+    except ProfileError as error:
+        folder.left_out.append(LeftOut(os.path.basename(path), str(error).removeprefix(f"{visible(path)}: ")))
+        return None
+    if stamp is None:
+        return profile
+    known = next((series.stem for series in folder.series if series.mark == stamp.mark), None)
+    if known is None and stamp.reference == WHOLE:
+        return profile_alone(profile)
+    reason = f"it is number {stamp.number} of {known}" if known else "what it builds on is not there"
+    folder.left_out.append(LeftOut(os.path.basename(path), reason))
+    return None

@@ -1,0 +1,219 @@
+"""A series of snapshots of one process, as files tell it, and what was live at each of them.
+
+    000000 ◄─ 000002 ◄─ 000003      number 0 is whole; the file of each other one refers to another and holds only the
+       ├─ 000001                    rows of stacks that changed since
+       └─ 000004 ◄─ 000005
+
+    file ─► rows by stack ─┬─► state: the reference's rows, those of changed stacks replaced, those of stacks that are
+    state of its reference ┘   gone left out; mappings are the file's alone
+
+The rows of a stack that did not change are the same objects in all states. Locations have one numbering for all files.
+"""
+
+from __future__ import annotations
+
+import os
+
+from spprof.pprof.file import read_profile
+from spprof.pprof.profile import BLOCK_SIZE, DRAWN_AT, RESIDENT, Label, Profile, ProfileError, Sample
+from spprof.pprof.series_stamp import ALLOCATED_BY, STACK, WHOLE, gone_of, stamp_of
+from spprof.records import NamedTuple
+from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Optional
+
+    from spprof.pprof.profile import Location, Mapping, ValueType
+
+    Rows = tuple[Sample, ...]
+    Labels = tuple[Label, ...]
+    Stack = tuple[int, ...]
+
+
+_BEHIND_RATE = (RESIDENT, ALLOCATED_BY)
+"""Labels that writers put behind the rate."""
+
+
+class Entry(NamedTuple):
+    """A snapshot of a series: what its file tells of itself."""
+
+    path: str
+    number: int
+    reference: int
+    """The snapshot that it builds on; WHOLE for none."""
+    monotonic_ms: int
+    time_ns: int
+    """Wall clock."""
+
+
+class LeftOut(NamedTuple):
+    """A file that is not used."""
+
+    name: str
+    reason: str
+
+
+class State(NamedTuple):
+    """What a process held at a moment."""
+
+    entry: Entry
+    header: Profile
+    """Types, period, comments and times; no rows, and nothing that rows refer to."""
+    stacks: dict[int, Rows]
+    """Rows by the id of their stack. Blocks have the label DRAWN_AT even where it is the period: that changes."""
+    mapped: Rows
+    """Rows without such an id."""
+
+
+class Series:
+    """The snapshots of a process that can be used. Files that turn out to be damaged are left out."""
+
+    def __init__(self, stem: str, mark: str, entries: Iterable[Entry]) -> None:
+        """``entries``: one for each number, in any order."""
+        self.stem = stem
+        self.mark = mark
+        self.left_out: list[LeftOut] = []
+        self._entries = {entry.number: entry for entry in sorted(entries, key=lambda entry: entry.number)}
+        self.locations: dict[Location, int] = {}
+        """All that rows refer to, in the order of their numbers; the same for ``mappings``."""
+        self.mappings: dict[Mapping, int] = {}
+        self._labels: dict[Labels, Labels] = {}
+        self._leave_out_orphans()
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Those that can be used, by number."""
+        return list(self._entries.values())
+
+    def latest(self, up_to: Callable[[Entry], bool] | None = None) -> State | None:
+        """The state at the last snapshot, of those that ``up_to`` is true of; None: there is none that can be read."""
+        while True:
+            wanted = [entry for entry in self._entries.values() if up_to is None or up_to(entry)]
+            if not wanted:
+                return None
+            state = self._state(wanted[-1])
+            if state is not None:
+                return state
+
+    def states(self, progress: Callable[[float], None] | None = None) -> Iterator[State]:
+        """The state at each snapshot, ascending. Each file is read once."""
+        known: dict[int, State] = {}
+        last_use = {entry.reference: entry.number for entry in self.entries}
+        for place, entry in enumerate(self.entries):
+            if progress:
+                progress(place / len(self._entries))
+            if entry.number not in self._entries:
+                continue  # it builds on a file that turned out to be damaged
+            state = self._built(entry, known.get(entry.reference))
+            if state is None:
+                continue
+            known[entry.number] = state
+            known = {number: one for number, one in known.items() if last_use.get(number, 0) > entry.number}
+            yield state
+
+    def _state(self, entry: Entry) -> State | None:
+        """The state at ``entry``, of as few files as it needs; None: one of them is damaged and left out now."""
+        chain = [entry]
+        while chain[-1].reference != WHOLE:
+            chain.append(self._entries[chain[-1].reference])
+        state: State | None = None
+        for one in reversed(chain):
+            state = self._built(one, state)
+            if state is None:
+                return None
+        return state
+
+    def _built(self, entry: Entry, reference: State | None) -> State | None:
+        """The state at ``entry``; None: its file is damaged and left out now."""
+        try:
+            profile = read_profile(entry.path)
+            stamp = stamp_of(profile)
+        except ProfileError as error:
+            self._leave_out(entry, _reason(error, entry.path))
+            return None
+        if stamp is None or stamp[1:3] != entry[1:3]:
+            self._leave_out(entry, "it has been replaced meanwhile")
+            return None
+        rows, mapped = self._rows(profile)
+        if reference is not None:
+            before = _retyped(reference.stacks, reference.header.sample_types, profile.sample_types)
+            for gone in gone_of(profile):
+                before.pop(gone, None)
+            before.update(rows)
+            rows = before
+        header = Profile(
+            sample_types=profile.sample_types,
+            default_type=profile.default_type,
+            period_type=profile.period_type,
+            period=profile.period,
+            time_ns=profile.time_ns,
+            duration_ns=profile.duration_ns,
+            comments=profile.comments,
+        )
+        return State(entry, header, rows, mapped)
+
+    def _rows(self, profile: Profile) -> tuple[dict[int, Rows], Rows]:
+        """The rows of a file by the id of their stack, and those that have none."""
+        mappings = [self.mappings.setdefault(mapping, len(self.mappings)) for mapping in profile.mappings] + [-1]
+        renumbered = []
+        for location in profile.locations:
+            moved = location._replace(mapping=mappings[location.mapping])
+            renumbered.append(self.locations.setdefault(moved, len(self.locations)))
+        stacks: dict[Stack, Stack] = {}
+        labels: dict[Labels, tuple[Optional[int], Labels]] = {}
+        found: dict[Optional[int], list[Sample]] = {}
+        for sample in profile.samples:
+            stack = stacks.get(sample.stack)
+            if stack is None:
+                stack = stacks[sample.stack] = tuple(map(renumbered.__getitem__, sample.stack))
+            known = labels.get(sample.labels)
+            if known is None:
+                known = labels[sample.labels] = self._parted(sample.labels, profile.period)
+            row = Sample(stack, sample.values, known[1], sample.serials, sample.moments)
+            found.setdefault(known[0], []).append(row)
+        mapped = tuple(found.pop(None, ()))
+        return {number: tuple(rows) for number, rows in found.items() if number is not None}, mapped
+
+    def _parted(self, labels: Labels, period: int) -> tuple[int | None, Labels]:
+        """The id of the stack, and the other labels, with the rate that the period told so far."""
+        number = next((label.number for label in labels if label.key == STACK and label.text is None), None)
+        kept = [label for label in labels if label.key != STACK or label.text is not None]
+        keys = [label.key for label in kept]
+        if BLOCK_SIZE in keys and DRAWN_AT not in keys:
+            place = min((keys.index(key) for key in _BEHIND_RATE if key in keys), default=len(keys))
+            kept.insert(place, Label(DRAWN_AT, None, period, "bytes"))
+        others = tuple(kept)
+        return number, self._labels.setdefault(others, others)
+
+    def _leave_out(self, entry: Entry, reason: str) -> None:
+        del self._entries[entry.number]
+        if os.path.lexists(entry.path):  # else the series goes on, and its writer has thinned it meanwhile
+            self.left_out.append(LeftOut(os.path.basename(entry.path), reason))
+        self._leave_out_orphans()
+
+    def _leave_out_orphans(self) -> None:
+        """Leave out what builds on files that are not there."""
+        for entry in self.entries:
+            if entry.reference != WHOLE and entry.reference not in self._entries:
+                del self._entries[entry.number]
+                self.left_out.append(
+                    LeftOut(os.path.basename(entry.path), f"it builds on number {entry.reference}, which is missing")
+                )
+
+
+def _retyped(stacks: dict[int, Rows], old: tuple[ValueType, ...], new: tuple[ValueType, ...]) -> dict[int, Rows]:
+    """A copy of ``stacks``, with the values of the types ``new``; 0 where there was none of a type."""
+    if old == new:
+        return dict(stacks)
+    places = [old.index(one) if one in old else len(old) for one in new]
+    found = {}
+    for number, rows in stacks.items():
+        found[number] = tuple(row._replace(values=tuple(map((*row.values, 0).__getitem__, places))) for row in rows)
+    return found
+
+
+def _reason(error: ProfileError, path: str) -> str:
+    """What is wrong with the file at ``path``, without its name."""
+    return str(error).removeprefix(f"{visible(path)}: ")

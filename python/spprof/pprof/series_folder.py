@@ -1,0 +1,93 @@
+"""What a folder holds: the series of snapshots in it, and profiles beside.
+
+names ─► headers of the files that may be of a series ─► by mark ─► one file for each number ─► Series
+                                        └─► no series: a profile of its own
+"""
+
+from __future__ import annotations
+
+import os
+
+from spprof.pprof.file import read_profile
+from spprof.pprof.profile import ProfileError
+from spprof.pprof.series import Entry, LeftOut, Series
+from spprof.pprof.series_names import WHOLE_SUFFIX, listing
+from spprof.pprof.series_stamp import WHOLE, stamp_of
+from spprof.records import NamedTuple
+from spprof.text import visible
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from spprof.pprof.series_names import SeriesName
+
+    _Found = tuple[SeriesName, Entry]
+
+
+class Folder(NamedTuple):
+    """What a folder holds."""
+
+    path: str
+    series: list[Series]
+    profiles: list[str]
+    """Paths of profiles that are of no series; what is in them has not been looked at."""
+    left_out: list[LeftOut]
+    """Files that cannot be used, beside those that each series has left out."""
+    others: list[str]
+    """Names of files that are no profiles."""
+
+    @property
+    def all_left_out(self) -> list[LeftOut]:
+        """Every file that is not used."""
+        return self.left_out + [one for series in self.series for one in series.left_out]
+
+
+def read_folder(path: str, progress: Callable[[float], None] | None = None) -> Folder:
+    """The series and profiles in the folder ``path``. Reads the headers of what may be of a series.
+
+    OSError: it cannot be listed.
+    """
+    listed = listing(path)
+    found = Folder(path, [], listed.profiles, [], listed.others)
+    by_mark: dict[str, list[_Found]] = {}
+    for place, name in enumerate(listed.named):
+        if progress:
+            progress(place / len(listed.named))
+        try:
+            header = read_profile(name.path, header_only=True)
+            stamp = stamp_of(header)
+        except ProfileError as error:
+            if os.path.lexists(name.path):  # else the series goes on, and its writer has thinned it meanwhile
+                reason = str(error).removeprefix(f"{visible(name.path)}: ")
+                found.left_out.append(LeftOut(os.path.basename(name.path), reason))
+            continue
+        if stamp is not None:
+            entry = Entry(name.path, stamp.number, stamp.reference, stamp.monotonic_ms, header.time_ns)
+            by_mark.setdefault(stamp.mark, []).append((name, entry))
+        elif name.path.endswith(WHOLE_SUFFIX):
+            found.profiles.append(name.path)
+        else:
+            found.left_out.append(LeftOut(os.path.basename(name.path), "it is of no series"))
+    found.profiles.sort()
+    for mark, files in by_mark.items():
+        found.series.append(_series(mark, files, found.left_out))
+    found.series.sort(key=lambda series: series.stem)
+    return found
+
+
+def _series(mark: str, files: Sequence[_Found], left_out: list[LeftOut]) -> Series:
+    """The series of the files of one mark. Of several with one number the one is used that is called so, and whole."""
+    stems = [name.stem for name, _ in files]
+    stem = max(stems, key=lambda one: (stems.count(one), one))
+    used: dict[int, Entry] = {}
+    for name, entry in sorted(files, key=lambda one: _is_worse(one, stem)):
+        if used.setdefault(entry.number, entry) is not entry:
+            other = visible(os.path.basename(used[entry.number].path))
+            left_out.append(LeftOut(os.path.basename(name.path), f"it is number {entry.number}, as {other} is"))
+    return Series(stem, mark, used.values())
+
+
+def _is_worse(one: _Found, stem: str) -> tuple[bool, bool, bool, str]:
+    name, entry = one
+    return name.stem != stem, name.number != entry.number, entry.reference != WHOLE, name.path

@@ -1,0 +1,61 @@
+"""The files of series in a folder, by their names.
+
+spprof-app.4711.000000.pb.gz          stem spprof-app.4711, number 0
+spprof-app.4711.000001.changes.gz     number 1: what changed
+spprof-app.4712.pb.gz                 a file of its own
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from spprof.records import NamedTuple
+
+WHOLE_SUFFIX, CHANGES_SUFFIX = ".pb.gz", ".changes.gz"
+"""How the names of snapshots end that are whole, and of those that hold what changed."""
+
+DIGITS_LEAST = 6
+
+_NAME = re.compile(rf"(.+)\.([0-9]{{{DIGITS_LEAST},18}})({re.escape(WHOLE_SUFFIX)}|{re.escape(CHANGES_SUFFIX)})", re.S)
+
+
+class SeriesName(NamedTuple):
+    """What a name says of a file that may be one of a series."""
+
+    path: str
+    stem: str
+    number: int
+
+
+class Listing(NamedTuple):
+    """What a folder holds."""
+
+    named: list[SeriesName]
+    """By stem and number."""
+    profiles: list[str]
+    """Paths of the other files whose names are those of profiles."""
+    others: list[str]
+    """Names of other files. Hidden files and folders are not listed: writers keep unfinished files so."""
+
+
+def listing(folder: str) -> Listing:
+    """What ``folder`` holds, by names alone. OSError: it cannot be listed."""
+    found = Listing([], [], [])
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name, path = entry.name, os.path.join(folder, entry.name)
+            match = _NAME.fullmatch(name)
+            if match:
+                found.named.append(SeriesName(path, match[1], int(match[2])))
+            elif name.endswith(CHANGES_SUFFIX):
+                found.named.append(SeriesName(path, name[: -len(CHANGES_SUFFIX)], 0))
+            elif name.endswith(WHOLE_SUFFIX):
+                found.profiles.append(path)
+            elif not name.startswith(".") and not entry.is_dir():
+                found.others.append(name)
+    return Listing(sorted(found.named, key=_order), sorted(found.profiles), sorted(found.others))
+
+
+def _order(one: SeriesName) -> tuple[str, int, str]:
+    return one.stem, one.number, one.path

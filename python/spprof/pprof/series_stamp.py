@@ -1,0 +1,67 @@
+"""What a file of a series of snapshots tells of its place there: comments, and labels that no other file has.
+
+comment series: <mark> <number> <reference>      which series; which snapshot; which one it builds on, -1: it is whole
+comment monotonic_ms: <time>                     when, by a clock that nobody sets
+comment gone: <id> <id> …                        stacks of the reference that are no more
+label stack                                      the stack that a row is of: rows of one stack are replaced together
+label allocated_by                               the first snapshot that could see the block, by its monotonic_ms
+"""
+
+from __future__ import annotations
+
+from spprof.pprof.profile import ProfileError
+from spprof.records import NamedTuple
+from spprof.text import whole_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spprof.pprof.profile import Profile
+
+SERIES, MONOTONIC_MS, GONE, UNWRITTEN = "series", "monotonic_ms", "gone", "unwritten"
+"""Keys of comments. ``unwritten``: how many snapshots so far could not be written."""
+
+STACK, ALLOCATED_BY = "stack", "allocated_by"
+"""Keys of labels."""
+
+WHOLE = -1
+"""The reference of a snapshot that builds on no other."""
+
+
+class Stamp(NamedTuple):
+    """The place of a file in its series."""
+
+    mark: str
+    """Of the series; drawn at random."""
+    number: int
+    reference: int
+    """The snapshot that it builds on; WHOLE for none."""
+    monotonic_ms: int
+
+
+def stamp_of(profile: Profile) -> Stamp | None:
+    """The place of a file in a series; None: it is of none.
+
+    ProfileError, without the name of the file: it is of a series as another version writes them.
+    """
+    text = profile.note(SERIES)
+    if text is None:
+        return None
+    words = text.split(" ")
+    numbers = [whole_number(word) for word in (*words[1:], profile.note(MONOTONIC_MS))]
+    if len(numbers) == 3:
+        number, reference, monotonic_ms = numbers
+        if number is not None and reference is not None and monotonic_ms is not None and WHOLE <= reference < number:
+            return Stamp(words[0], number, reference, monotonic_ms)
+    raise ProfileError("it is of a series as another version of spprof writes them")
+
+
+def gone_of(profile: Profile) -> list[int]:
+    """The ids of stacks that the reference has, and this snapshot has not."""
+    prefix = f"{GONE}: "
+    texts = (comment[len(prefix) :] for comment in profile.comments if comment.startswith(prefix))
+    return [number for text in texts for number in map(whole_number, text.split(" ")) if number is not None]
+
+
+def is_stamp(comment: str) -> bool:
+    """Whether a comment is one that only files of a series have."""
+    return comment.partition(": ")[0] in (SERIES, MONOTONIC_MS, GONE, UNWRITTEN)
