@@ -43,7 +43,8 @@ ROOMS = {
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
     "text to_pprof unwind_quality",
-    "pprof": "encode fields file locations mappings merge pools processes profile resident shortages wire",
+    "pprof": "encode fields file locations mappings merge pools processes profile resident series_names series_stamp "
+    "shortages wire",
     "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
     "report": "build encode facts leading model notebook page places sources threads",
     "serve": "background record series",

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from spprof.cpu_time.profile import Profile
     from spprof.heap import snapshot
     from spprof.heap.snapshot import HeapSnapshot
+    from spprof.pprof import series_names
     from spprof.serve import series
 else:
     cpu, snapshot = module("spprof.cpu"), module("spprof.heap.snapshot")
     formats, series = module("spprof.formats"), module("spprof.serve.series")
+    series_names = module("spprof.pprof.series_names")
     own_frames, summary = module("spprof.cli.own_frames"), module("spprof.cli.summary")
 
 
@@ -165,7 +167,7 @@ class SeriesRecording(HeapRecording):
         return f"{_stem_of(path)}.*"
 
     def is_taken(self, path: str) -> bool:
-        return series.is_taken(_stem_of(path))
+        return series_names.is_taken(_stem_of(path))
 
     @property
     def written_value(self) -> int:

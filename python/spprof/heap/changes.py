@@ -13,15 +13,13 @@ from itertools import chain
 from struct import pack
 
 from spprof.heap.snapshot import FINGERPRINT, take_changed
+from spprof.pprof.series_stamp import WHOLE
 from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from spprof._engine import Site as StackSums
     from spprof.heap.snapshot import HeapSnapshot
-
-WHOLE = -1
-"""What a snapshot builds on that builds on none."""
 
 _GONE_KEPT = 50_000
 """How many stacks may have gone since the first snapshot on which later ones may still build."""

@@ -31,7 +31,6 @@ from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
 from spprof.pprof.profile import (
     AGE,
-    ALLOCATED_BY,
     BEFORE_FORK,
     BLOCK_SIZE,
     BORN,
@@ -46,13 +45,13 @@ from spprof.pprof.profile import (
     PROFILER_BYTES,
     RESIDENT,
     RESIDENT_SPACE,
-    STACK,
     Label,
     Moments,
     Profile,
     Sample,
     ValueType,
 )
+from spprof.pprof.series_stamp import ALLOCATED_BY, STACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

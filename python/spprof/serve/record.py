@@ -11,7 +11,7 @@ from _thread import allocate_lock
 from spprof import _engine
 from spprof.on_demand import module
 from spprof.serve import background
-from spprof.serve.series import Series, is_taken
+from spprof.serve.series import Series
 from spprof.text import visible
 from spprof.warn_once import warn_once
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Final
 
-    from spprof.pprof import processes
+    from spprof.pprof import processes, series_names
 else:
-    processes = module("spprof.pprof.processes")
+    processes, series_names = module("spprof.pprof.processes"), module("spprof.pprof.series_names")
 
 KEEP_MAX: Final = 100_000
 EVERY_MIN, EVERY_MAX = 0.01, 1e6
@@ -128,6 +128,6 @@ def _free_stem(folder: str, title: str) -> str:
     """A stem of which there are no files: of a process that had the same id, or an earlier series of this one."""
     stem = os.path.join(folder, f"spprof-{os.fsdecode(os.fsencode(title)[:_NAME_BYTES])}.{os.getpid()}")
     number = 1
-    while is_taken(stem if number == 1 else f"{stem}-{number}"):
+    while series_names.is_taken(stem if number == 1 else f"{stem}-{number}"):
         number += 1
     return stem if number == 1 else f"{stem}-{number}"

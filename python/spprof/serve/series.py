@@ -20,9 +20,11 @@ from __future__ import annotations
 import os
 
 from spprof.formats.atomic_file import write_file
-from spprof.heap.changes import WHOLE, Changes
+from spprof.heap.changes import Changes
 from spprof.heap.to_pprof import profile_of
+from spprof.pprof import series_names, series_stamp
 from spprof.pprof.file import written
+from spprof.pprof.series_stamp import WHOLE, Stamp
 from spprof.process import numbers
 from spprof.records import suppress
 from spprof.serve.background import give_way
@@ -34,10 +36,7 @@ if TYPE_CHECKING:
 
     from spprof.heap.snapshot import HeapSnapshot
 
-WHOLE_SUFFIX: Final = ".pb.gz"
-CHANGES_SUFFIX: Final = ".changes.gz"
-_DIGITS = 6
-_WHOLE_EACH = 32
+_WHOLE_EACH: Final = 32
 """Of so many that are kept one is whole, so that a damaged file does not make the whole series unreadable."""
 _NS_OF_MS = 10**6
 
@@ -75,18 +74,14 @@ class Series:
         snapshot = self._shown(changed.snapshot)
         now = snapshot.monotonic_ns // _NS_OF_MS
         told = {
-            "series": f"{self._mark} {number} {changed.since}",
-            "monotonic_ms": str(now),
-            **({"gone": " ".join(map(str, changed.gone))} if changed.gone else {}),
-            **({"unwritten": str(self.unwritten)} if self.unwritten else {}),
+            **series_stamp.comments(Stamp(self._mark, number, changed.since, now), changed.gone, self.unwritten),
             **_memory(),
             **notes,
         }
         moments = sorted({*self._moments.values(), now})
         profile = profile_of(snapshot, told, moments=moments)
         give_way()
-        suffix = WHOLE_SUFFIX if changed.since == WHOLE else CHANGES_SUFFIX
-        path = f"{self.stem}.{number:0{_DIGITS}}{suffix}"
+        path = series_names.path_of(self.stem, number, is_whole=changed.since == WHOLE)
         self._next += 1
         try:
             write_file(path, written(profile), sync=is_whole)
@@ -151,14 +146,3 @@ def _memory() -> dict[str, str]:
         "cgroup_limit": limit,
     }
     return {name: str(size) for name, size in sizes.items() if size is not None}
-
-
-def is_taken(stem: str) -> bool:
-    """Whether there are files of a series of that stem. OSError: the folder cannot be read."""
-    folder, name = os.path.split(stem)
-    for one in os.listdir(folder or "."):
-        if one.startswith(f"{name}.") and one.endswith((WHOLE_SUFFIX, CHANGES_SUFFIX)):
-            number, _, suffix = one[len(name) + 1 :].partition(".")
-            if number.isdigit() and f".{suffix}" in (WHOLE_SUFFIX, CHANGES_SUFFIX):
-                return True
-    return False
