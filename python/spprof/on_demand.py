@@ -307,6 +307,7 @@ def _import_standard() -> None:
     import _json
     import _operator
     import _struct
+    import _thread
     import atexit
     import binascii
     import errno
@@ -320,6 +321,7 @@ def _import_standard() -> None:
             "__future__": __future__,
             "_collections": _collections,
             "_json": _json,
+            "_thread": _thread,
             "atexit": atexit,
             "binascii": binascii,
             "bisect": _bisect,
