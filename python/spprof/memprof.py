@@ -32,7 +32,6 @@ from spprof.warn_once import warn_once
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from os import PathLike
     from types import TracebackType
 
     from spprof import results, text
@@ -56,11 +55,14 @@ if TYPE_CHECKING:
         UnclaimedMemory,
     )
     from spprof.rows import TopAllocator, TopMapping
+    from spprof.serve import record as serve_record
+    from spprof.serve.record import SnapshotSeries
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
     samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
     heap_growth = module("spprof.heap.growth")
     resident_memory = module("spprof.heap.resident_memory")
+    serve_record = module("spprof.serve.record")
 
 __all__ = [
     "AllocationSample",
@@ -76,6 +78,7 @@ __all__ = [
     "ResidentPart",
     "SiteDifference",
     "SiteGrowth",
+    "SnapshotSeries",
     "TopAllocator",
     "TopMapping",
     "UnclaimedMemory",
@@ -83,6 +86,7 @@ __all__ = [
     "get_stats",
     "growth",
     "is_active",
+    "record",
     "reset_peak",
     "shutdown",
     "start",
@@ -93,6 +97,7 @@ __all__ = [
 _TYPES = {
     "HeapEstimates": "spprof.heap.estimates",
     "HeapSnapshot": "spprof.heap.snapshot",
+    "SnapshotSeries": "spprof.serve.record",
     "TopAllocator": "spprof.rows",
     "TopMapping": "spprof.rows",
     **dict.fromkeys(
@@ -212,7 +217,7 @@ def reset_peak() -> None:
     _engine.reset_peak()
 
 
-def growth(snapshots: Iterable[HeapSnapshot] | str | PathLike[str]) -> list[SiteGrowth]:
+def growth(snapshots: Iterable[HeapSnapshot] | str | os.PathLike[str]) -> list[SiteGrowth]:
     """Return how each site grew over a series of snapshots of a process: its rate with a 95 % interval, and whether
     that looks like a leak. Sites that are growing come first, the fastest before.
 
@@ -235,6 +240,23 @@ def _growth_in(folder: str) -> list[SiteGrowth]:
     if left_out:
         warn_once(f"left out of {folder}: {left_out}", f"{folder}: growth() left out {left_out}")
     return sites
+
+
+def record(folder: str | os.PathLike[str], *, every: float = 10.0, keep: int = 60) -> SnapshotSeries:
+    """Begin to write a series of snapshots into ``folder``, which is made if missing; return what stops it.
+
+    ``every``: seconds between snapshots, 0.01 to a million. ``keep``: how many files there may be, 2 to 100000. When
+    there are as many, every second one goes and the next are kept half as often, so that they reach back to the
+    beginning; the latest is always there. After the first, a file has what has changed. ``spprof growth``, ``table``,
+    ``flamegraph`` and the others take the folder; each finished file stays readable, whatever ends the process.
+
+    The first is written before this returns, the others on a thread made in C, which takes a twentieth of a core at the
+    most and is stopped around forks. A forked child does not go on: call it there.
+
+    TypeError, ValueError: an argument of another type or out of range. RuntimeError: nothing was ever started, there is
+    no thread, or this is a subinterpreter. OSError: the folder or the first file cannot be made.
+    """
+    return with_reserve(serve_record.begin, folder, every, keep)
 
 
 def trim() -> int:
@@ -342,7 +364,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL)
+        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL, b"")
         before = samples.allocated_by_stack(sums)
         del sums
         if not joining.is_joined(joining.HEAP):

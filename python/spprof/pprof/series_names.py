@@ -59,3 +59,14 @@ def listing(folder: str) -> Listing:
 
 def _order(one: SeriesName) -> tuple[str, int, str]:
     return one.stem, one.number, one.path
+
+
+def path_of(stem: str, number: int, *, is_whole: bool) -> str:
+    """The path of a file, of the path of its series up to the number."""
+    return f"{stem}.{number:0{DIGITS_LEAST}}{WHOLE_SUFFIX if is_whole else CHANGES_SUFFIX}"
+
+
+def is_taken(stem: str) -> bool:
+    """Whether there are files of a series whose paths begin so. OSError: the folder cannot be read."""
+    folder, name = os.path.split(stem)
+    return any(match[1] == name for match in map(_NAME.fullmatch, os.listdir(folder or ".")) if match)

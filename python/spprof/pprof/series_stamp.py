@@ -15,6 +15,8 @@ from spprof.text import whole_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spprof.pprof.profile import Profile
 
 SERIES, MONOTONIC_MS, GONE, UNWRITTEN = "series", "monotonic_ms", "gone", "unwritten"
@@ -53,6 +55,17 @@ def stamp_of(profile: Profile) -> Stamp | None:
         if number is not None and reference is not None and monotonic_ms is not None and WHOLE <= reference < number:
             return Stamp(words[0], number, reference, monotonic_ms)
     raise ProfileError("it is of a series as another version of spprof writes them")
+
+
+def comments(stamp: Stamp, gone: Sequence[int], unwritten: int) -> dict[str, str]:
+    """What a file tells. ``gone``: ids of stacks that the reference has, and this snapshot has not; ``unwritten``: how
+    many snapshots so far could not be written."""
+    return {
+        SERIES: f"{stamp.mark} {stamp.number} {stamp.reference}",
+        MONOTONIC_MS: str(stamp.monotonic_ms),
+        **({GONE: " ".join(map(str, gone))} if gone else {}),
+        **({UNWRITTEN: str(unwritten)} if unwritten else {}),
+    }
 
 
 def gone_of(profile: Profile) -> list[int]:

@@ -1,0 +1,15 @@
+"""Writes a series as fast as it can until somebody kills it."""
+
+import os
+import sys
+
+import spprof.memprof as memprof
+from spprof.serve.series import Series
+
+memprof.start(16)
+held = []
+one = Series(os.path.join(sys.argv[1], "one.1"), 12, lambda snapshot: snapshot)
+while True:
+    held.append([bytearray(10_000) for _ in range(20)])
+    one.write({})
+    print(flush=True)
