@@ -18,6 +18,7 @@ nothing is read later, when the program has changed its root, used up its descri
 from __future__ import annotations
 
 import atexit
+import os
 import time
 import warnings
 from _operator import index
@@ -26,10 +27,10 @@ from spprof import _engine, environment, joining
 from spprof.on_demand import keep_all, load, module, run_all
 from spprof.reserve import with_reserve
 from spprof.teardown import is_torn_down
+from spprof.warn_once import warn_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable
     from types import TracebackType
 
@@ -216,16 +217,29 @@ def reset_peak() -> None:
     _engine.reset_peak()
 
 
-def growth(snapshots: Iterable[HeapSnapshot]) -> list[SiteGrowth]:
-    """Return how each site grew over a series of snapshots of this process: its rate with a 95 % interval, and whether
+def growth(snapshots: Iterable[HeapSnapshot] | str | os.PathLike[str]) -> list[SiteGrowth]:
+    """Return how each site grew over a series of snapshots of a process: its rate with a 95 % interval, and whether
     that looks like a leak. Sites that are growing come first, the fastest before.
 
     ``snapshots``: what ``get_snapshot()`` returned at several moments, ten and more for a verdict; in any order. Not
-    all are used where some were taken at the same moment. Derivation: docs/sampling.md, "Growth".
+    all are used where some were taken at the same moment. Or the path of a folder with a series that was recorded, of
+    this process or of others; those of several are in one list. A RuntimeWarning tells which files were left out.
+    Derivation: docs/sampling.md, "Growth".
 
-    TypeError: one is no snapshot.
+    TypeError: one is no snapshot. OSError: the folder cannot be read. ValueError: no series in it has two snapshots.
     """
+    if isinstance(snapshots, (str, os.PathLike)):
+        return _growth_in(os.fspath(snapshots))
     return with_reserve(heap_growth.growth_of, snapshots)
+
+
+def _growth_in(folder: str) -> list[SiteGrowth]:
+    from spprof.analysis.series_growth import growth_in  # what reads files is not kept
+
+    sites, left_out = growth_in(folder)
+    if left_out:
+        warn_once(f"left out of {folder}: {left_out}", f"{folder}: growth() left out {left_out}")
+    return sites
 
 
 def record(folder: str | os.PathLike[str], *, every: float = 10.0, keep: int = 60) -> SnapshotSeries:

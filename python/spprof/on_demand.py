@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 ROOMS = {
     "": "cpu json_text records results text",
     "analysis": "ages by_import by_label by_site diff estimate explanation folding growth imports libraries native "
-    "notes paths residency sample_weights shortages site_table sites",
+    "notes paths residency sample_weights shortages sightings site_table sites",
     "cpu_time": "block decorator functions profile samples text to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "

@@ -124,10 +124,11 @@ def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
                 history = histories[key] = _History()
             history.see(index, seen)
     sites = [_judged(key, history, clock) for key, history in histories.items() if history.has_samples]
-    return Growth(sorted(sites, key=_order), used)
+    return Growth(sorted(sites, key=order), used)
 
 
-def _order(one: SiteGrowth) -> tuple[bool, float, float, str, str, int]:
+def order(one: SiteGrowth) -> tuple[bool, float, float, str, str, int]:
+    """By what sites are sorted: those that are growing first, each kind by the lower end of the rate."""
     low, rate = one.low or 0.0, one.bytes_per_second or 0.0
     return one.verdict != GROWING, -low, -rate, one.function, one.file, one.line
 

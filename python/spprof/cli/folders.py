@@ -13,7 +13,7 @@ from spprof.cli.terminal import progress, say
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import Profile, ProfileError
 from spprof.pprof.series import LeftOut
-from spprof.pprof.series_folder import Folder, read_folder
+from spprof.pprof.series_folder import Folder, list_of, read_folder
 from spprof.pprof.series_names import WHOLE_SUFFIX
 from spprof.pprof.series_stamp import WHOLE, stamp_of
 from spprof.text import visible
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Named = list[tuple[str, Profile]]
     """Profiles with the paths of their files."""
-
-_TOLD_MAX = 3
 
 
 def read_file(path: str) -> Profile:
@@ -110,27 +108,16 @@ def listed(path: str) -> Folder:
 
 def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, always: bool = False) -> None:
     """Say what was used and what was left out, where anything was, or ``always``; and what else there is to note."""
-    left = [f"{visible(one.name)} ({visible(one.reason)})" for one in folder.all_left_out]
-    others = len(folder.others)
-    if others:
-        left.append(visible(folder.others[0]) if others == 1 else f"{others} files that are no profiles")
+    left = folder.left_out_text
     if (left or always) and used:
-        told = [
-            f"used {_list_of(list(map(visible, used)))}",
-            *([f"left out: {_list_of(left)}"] if left else []),
-            *notes,
-        ]
-        say(f"{visible(folder.path)}: {'; '.join(told)}")
+        rest = [f"left out: {left}"] if left else []
+        told = "; ".join([f"used {list_of(list(map(visible, used)))}", *rest, *notes])
+        say(f"{visible(folder.path)}: {told}")
 
 
 def nothing_left(folder: Folder) -> ProfileError:
     """What to raise where nothing in the folder can be used."""
-    left = [f"{visible(one.name)} ({visible(one.reason)})" for one in folder.all_left_out]
-    return ProfileError(f"{visible(folder.path)}: no snapshot can be used: {_list_of(left)}")
-
-
-def _list_of(told: Sequence[str]) -> str:
-    return ", ".join(told[:_TOLD_MAX]) + (f" and {len(told) - _TOLD_MAX} more" if len(told) > _TOLD_MAX else "")
+    return ProfileError(f"{visible(folder.path)}: no snapshot can be used: {folder.left_out_text}")
 
 
 def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] | None]) -> tuple[Named, list[str]]:

@@ -24,6 +24,7 @@ VERBS = {
     "tree": "the calls that lead there",
     "imports": "what each import costs, by itself and with all that it imports",
     "flamegraph": "an HTML page with a flame graph and the table",
+    "growth": "which sites grow over a series of snapshots, and whether that looks like a leak",
     "rss": "what the process had in memory, part by part, and what gives it back",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from spprof import _engine
 from spprof.analysis import ages
-from spprof.analysis.growth import Cohort, Moment, SiteSeen, growth
+from spprof.analysis.growth import Moment, growth
 from spprof.analysis.sample_weights import weight
+from spprof.analysis.sightings import Sightings
 from spprof.analysis.sites import Sums, key_of, site_frame
 from spprof.heap.samples import RATE, SIZE, STACK_ID, TIME, HeapSamples
 
@@ -39,8 +39,8 @@ def growth_of(snapshots: Iterable[HeapSamples]) -> list[SiteGrowth]:
             raise TypeError(f"growth() needs snapshots, as get_snapshot() returns them, not {type(one).__name__}")
     ordered = sorted(every, key=_taken_at)
     times = [_taken_at(one) for one in ordered]
-    kept: dict[SiteKey, SiteSeen] = {}
-    moments = [_moment(one, times, kept) for one in ordered]
+    sightings = Sightings(_SECOND)
+    moments = [_moment(one, times, sightings) for one in ordered]
     return growth(moments, max((one.longest_rate_bytes for one in ordered), default=0)).sites
 
 
@@ -48,19 +48,15 @@ def _taken_at(samples: HeapSamples) -> int:
     return samples.monotonic_ns
 
 
-def _moment(samples: HeapSamples, times: list[int], kept: dict[SiteKey, SiteSeen]) -> Moment:
-    """``kept``: what each site had in the snapshot before; the same object stands for what has not changed."""
+def _moment(samples: HeapSamples, times: list[int], sightings: Sightings) -> Moment:
     allocated: dict[SiteKey, int] = {}
     key_by_stack: dict[int, SiteKey] = {}
     for stack_id, _, _, fixed, _ in samples.site_totals():
         key = key_by_stack[stack_id] = key_of(site_frame(samples.frames(stack_id)))
         allocated[key] = allocated.get(key, 0) + fixed
     live = _by_birth(samples, times, key_by_stack)
-    for key, fixed in allocated.items():
-        seen = SiteSeen(_cohorts(live.get(key, {})), fixed / _engine.BYTES_ONE)
-        before = kept.get(key)
-        kept[key] = seen if before is None or before.live != seen.live else SiteSeen(before.live, seen.allocated_bytes)
-    return Moment(_taken_at(samples) / _SECOND, {key: kept[key] for key in allocated})
+    seen = {key: sightings.seen(key, live.get(key, {}), fixed) for key, fixed in allocated.items()}
+    return Moment(_taken_at(samples) / _SECOND, seen)
 
 
 def _by_birth(samples: HeapSamples, times: list[int], key_by_stack: dict[int, SiteKey]) -> Cohorts:
@@ -80,10 +76,3 @@ def _by_birth(samples: HeapSamples, times: list[int], key_by_stack: dict[int, Si
         of_site = live.setdefault(key_by_stack[stack_id], {})
         of_site.setdefault(born, Sums()).add(weight(size, rate).sums, count)
     return live
-
-
-def _cohorts(live: dict[int, Sums]) -> tuple[Cohort, ...]:
-    return tuple(
-        Cohort(born / _SECOND, sums.samples, sums.fixed / _engine.BYTES_ONE, sums.variance, sums.skewness)
-        for born, sums in sorted(live.items())
-    )

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     _Found = tuple[SeriesName, Entry]
 
 
+_TOLD_MAX = 3
+
+
 class Folder(NamedTuple):
     """What a folder holds."""
 
@@ -38,9 +41,23 @@ class Folder(NamedTuple):
     """Names of files that are no profiles."""
 
     @property
+    def left_out_text(self) -> str:
+        """Every file that is not used, for people, some of them with the reason; "" where all are used."""
+        told = [f"{visible(one.name)} ({visible(one.reason)})" for one in self.all_left_out]
+        if self.others:
+            count = len(self.others)
+            told.append(visible(self.others[0]) if count == 1 else f"{count} files that are no profiles")
+        return list_of(told)
+
+    @property
     def all_left_out(self) -> list[LeftOut]:
         """Every file that is not used."""
         return self.left_out + [one for series in self.series for one in series.left_out]
+
+
+def list_of(told: Sequence[str]) -> str:
+    """The first of some words, and how many more there are."""
+    return ", ".join(told[:_TOLD_MAX]) + (f" and {len(told) - _TOLD_MAX} more" if len(told) > _TOLD_MAX else "")
 
 
 def read_folder(path: str, progress: Callable[[float], None] | None = None) -> Folder:

@@ -1,0 +1,219 @@
+"""How the sites of a program grew over a series of snapshots that files hold.
+
+states ─► what changed of each stack ─┐
+all stacks, imports folded ─► sites ──┴─► moments ─► analysis.growth ─► a SiteGrowth a site
+"""
+
+from __future__ import annotations
+
+import os
+
+from spprof import _engine
+from spprof.analysis.growth import Moment, growth, order
+from spprof.analysis.imports import with_imports_folded
+from spprof.analysis.sample_weights import Drawing
+from spprof.analysis.sightings import Sightings
+from spprof.analysis.sites import Sums, key_of, site_frame
+from spprof.pprof.profile import ALLOC_SPACE, INUSE_OBJECTS, INUSE_SPACE, Profile, Sample
+from spprof.pprof.series import LeftOut
+from spprof.pprof.series_folder import read_folder
+from spprof.pprof.series_stamp import ALLOCATED_BY, UNWRITTEN
+from spprof.records import NamedTuple
+from spprof.text import visible, whole_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from spprof.analysis.growth import SiteSeen
+    from spprof.analysis.sites import SiteKey
+    from spprof.pprof.series import Entry, Rows, Series, State
+    from spprof.results import SiteGrowth
+
+_BYTES_ONE = _engine.BYTES_ONE
+_MILLISECONDS = 1000
+_LEAST = 2
+"""Snapshots."""
+
+
+class SeriesGrowth(NamedTuple):
+    """What a series says."""
+
+    stem: str
+    sites: list[SiteGrowth]
+    """Those that are growing first, each kind by the lower end of the rate."""
+    used: list[Entry]
+    """The snapshots that were used, two or more."""
+    unwritten: int
+    """How many could not be written."""
+    live_bytes: int
+    """What was live at the last one, estimated."""
+    stacks: Profile
+    """All stacks of the series, without values."""
+
+
+class _Held(NamedTuple):
+    """What a stack had in a snapshot."""
+
+    allocated: int
+    """Bytes ever allocated, in 1/BYTES_ONE."""
+    live: dict[int, Sums]
+    """By the time of birth, in ms."""
+
+
+class _Step(NamedTuple):
+    """A snapshot, and what it has otherwise than the one before."""
+
+    entry: Entry
+    changed: dict[int, _Held]
+    gone: list[int]
+
+
+def growth_of(series: Series, progress: Callable[[float], None] | None = None) -> SeriesGrowth | None:
+    """What ``series`` says of each site that has samples in it; None: it has no two snapshots. Those that cannot be
+    used are added to what the series has left out."""
+    reading = _Reading(series)
+    steps = [reading.step(state) for state in series.states(progress)]
+    stacks = reading.stacks()
+    found = growth(list(_moments(steps, reading.sites(stacks))), reading.longest_rate)
+    entries = [steps[place].entry for place in found.used]
+    for step in steps:
+        if step.entry not in entries:
+            _leave_out(series, step.entry, "its monotonic clock is not later than that of the one before")
+    if len(entries) < _LEAST:
+        for entry in entries:
+            _leave_out(series, entry, f"it is the only snapshot of {series.stem}, and growth needs two")
+        return None
+    return SeriesGrowth(
+        stem=series.stem,
+        sites=found.sites,
+        used=entries,
+        unwritten=reading.unwritten,
+        live_bytes=reading.live_bytes,
+        stacks=stacks,
+    )
+
+
+def growth_in(path: str) -> tuple[list[SiteGrowth], str]:
+    """What the series in the folder ``path`` say of their sites, those of all processes in one list; and what of the
+    folder was left out, for people.
+
+    OSError: it cannot be read. ValueError: there is no series of two snapshots in it.
+    """
+    folder = read_folder(path)
+    found = [one for one in map(growth_of, folder.series) if one]
+    sites = [site for one in found for site in one.sites]
+    if not found:
+        left_out = f": left out {folder.left_out_text}" if folder.left_out_text else ""
+        raise ValueError(f"{visible(path)} has no series of two snapshots and more{left_out}")
+    return sorted(sites, key=order), folder.left_out_text
+
+
+def _leave_out(series: Series, entry: Entry, reason: str) -> None:
+    series.left_out.append(LeftOut(os.path.basename(entry.path), reason))
+
+
+class _Reading:
+    """Goes through the states of a series."""
+
+    def __init__(self, series: Series) -> None:
+        self._series = series
+        self._before: dict[int, Rows] = {}
+        self._first_ms = series.entries[0].monotonic_ms if series.entries else 0
+        self._stacks: dict[int, Sample] = {}
+        """A row of every stack that there was, by its id."""
+        self.longest_rate = 0
+        self.unwritten = 0
+        self.live_bytes = 0
+
+    def step(self, state: State) -> _Step:
+        """What is otherwise than in the state before."""
+        header, now, before = state.header, state.stacks, self._before
+        self.longest_rate = max(self.longest_rate, header.longest_rate)
+        self.unwritten = whole_number(header.note(UNWRITTEN)) or 0
+        held = _held_by(header, self._first_ms)
+        changed = {number: held(rows) for number, rows in now.items() if before.get(number) is not rows}
+        for number in changed:
+            self._stacks.setdefault(number, now[number][0])
+        gone = [number for number in before if number not in now]
+        self._before = now
+        if INUSE_SPACE in header.sample_types:
+            at = header.sample_types.index(INUSE_SPACE)
+            self.live_bytes = sum(row.values[at] for rows in now.values() for row in rows)
+        return _Step(state.entry, changed, gone)
+
+    def stacks(self) -> Profile:
+        """All stacks that there were, in the order of their ids' coming; imports are folded."""
+        rows = [Sample(row.stack, (0,)) for row in self._stacks.values()]
+        whole = Profile(
+            (INUSE_SPACE,),
+            locations=list(self._series.locations),
+            samples=rows,
+            mappings=list(self._series.mappings),
+        )
+        return with_imports_folded(whole)
+
+    def sites(self, stacks: Profile) -> dict[int, SiteKey]:
+        """The site of each stack, by its id."""
+        return {number: _site_of(stacks, row) for number, row in zip(self._stacks, stacks.samples)}
+
+
+def _site_of(stacks: Profile, row: Sample) -> SiteKey:
+    return key_of(site_frame(stacks.frames(row.stack)))
+
+
+def _held_by(header: Profile, first_ms: int) -> Callable[[Rows], _Held]:
+    """What tells from the rows of a stack, in a state with that header, what it had."""
+    types = header.sample_types
+    allocated_at = types.index(ALLOC_SPACE) if ALLOC_SPACE in types else -1
+    if not (INUSE_SPACE in types and INUSE_OBJECTS in types):
+        return lambda _: _Held(0, {})
+    live_at = types.index(INUSE_SPACE)
+    drawing = Drawing(header, live_at, types.index(INUSE_OBJECTS))
+
+    def held(rows: Rows) -> _Held:
+        allocated = 0
+        live: dict[int, Sums] = {}
+        for row in rows:
+            if allocated_at >= 0:
+                allocated += row.values[allocated_at]
+            drawn = drawing.of(row) if row.values[live_at] else None
+            if drawn and drawn.blocks:
+                sums = live.setdefault(_born(row, first_ms), Sums())
+                sums.add(drawn.weight.sums, drawn.blocks)
+        return _Held(allocated * _BYTES_ONE, live)
+
+    return held
+
+
+def _born(row: Sample, first_ms: int) -> int:
+    """When the blocks were allocated; where that is not told, before the first snapshot."""
+    labels = (label.number for label in row.labels if label.key == ALLOCATED_BY and label.text is None)
+    return next(labels, first_ms)
+
+
+def _moments(steps: list[_Step], site_of: dict[int, SiteKey]) -> Iterator[Moment]:
+    """Sums up by site again what has changed."""
+    sightings = Sightings(_MILLISECONDS)
+    stacks_of: dict[SiteKey, dict[int, _Held]] = {}
+    sites: dict[SiteKey, SiteSeen] = {}
+    for step in steps:
+        for number, held in step.changed.items():
+            stacks_of.setdefault(site_of[number], {})[number] = held
+        for number in step.gone:
+            del stacks_of[site_of[number]][number]
+        for key in {site_of[number] for number in (*step.changed, *step.gone)}:
+            stacks = stacks_of[key].values()
+            if stacks:
+                sites[key] = sightings.seen(key, _live(stacks), sum(held.allocated for held in stacks))
+            else:
+                sites.pop(key, None)
+        yield Moment(step.entry.monotonic_ms / _MILLISECONDS, dict(sites))
+
+
+def _live(stacks: Iterable[_Held]) -> dict[int, Sums]:
+    found: dict[int, Sums] = {}
+    for held in stacks:
+        for born, sums in held.live.items():
+            found.setdefault(born, Sums()).add(sums)
+    return found
