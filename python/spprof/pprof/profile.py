@@ -112,6 +112,10 @@ not the period, and how much of it is in memory where that is not all."""
 AGE = "age"
 """Key of the label that tells the least age of a block or mapping, in seconds: the beginning of a band of ages."""
 
+ALLOCATED_BY = "allocated_by"
+"""Key of the label that tells when the first snapshot of a series was taken that could see a block or mapping, in
+milliseconds of the monotonic clock. For what is older than the series it is no later than the first snapshot."""
+
 MAPPING, MAPPED_PATH = "mapping", "path"
 """Of a mapping its kind, which tells it from a block, and the file that is mapped."""
 
