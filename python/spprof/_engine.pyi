@@ -13,6 +13,7 @@ OBJECTS_ONE: Final[int]
 SAMPLE_FORMAT: Final[str]
 """struct format of one sample: address, size, time_ns (monotonic), serial, rate, thread_id, stack_id."""
 PEAK_FORMAT: Final[str]
+FINGERPRINT_FORMAT: Final[str]
 RESIDENT_FORMAT: Final[str]
 """struct format of how much of a block is in memory: serial, resident bytes, swapped bytes; 2**64 - 1 where that one
 cannot be told."""
@@ -130,13 +131,15 @@ def stats() -> Stats: ...
 def reset_peak() -> None:
     """The second window of peaks begins anew."""
 
-def snapshot(after_serial: int) -> tuple[bytes, list[Site], Stats, int, bytes, Optional[bytes]]:
+def snapshot(after_serial: int, known: bytes) -> tuple[bytes, list[Site], Stats, int, bytes, Optional[bytes], bytes]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, (wall clock − monotonic clock) in ns, and what
     was live at the peaks (packed, PEAK_FORMAT each: stack id; for the process's peak and for the window's count, bytes
     asked for, estimated bytes and objects, variance and skewness), stacks with a part of either, and of the live
     samples of at least LARGE_BLOCK bytes how much is in memory (packed, RESIDENT_FORMAT each; None: it cannot be
-    told)."""
+    told). Last a fingerprint of each stack that has any sample (packed, FINGERPRINT_FORMAT each: stack id, hash of all
+    that is told of it). ``known``: such fingerprints; samples, sites and peaks leave out the stacks that still have
+    them."""
 
 MappingStack = tuple[bytes, bool, bool]
 """A stack's words, packed as 64-bit integers, whether it is depth-limited, whether it is truncated."""
@@ -286,6 +289,20 @@ def call_before(function: Callable[..., Any], callback: Callable[..., object]) -
 def end_within(seconds: float, status: int, signal: int) -> bool:
     """Has the process end by the signal, or with the status if ``signal`` is 0, if it is still there after that time;
     the first call counts. False: there is no thread for it."""
+
+def background_start(work: Callable[[], Optional[float]]) -> bool:
+    """Has one thread, made in C, call ``work`` at once, and again after as many seconds as it returns; None, or an
+    error, ends the thread. True also if it runs already; False: there is no thread for it. Main interpreter only."""
+
+def background_wake() -> bool:
+    """Has ``work`` called now, or once more if it is at work."""
+
+def background_stop(seconds: float) -> bool:
+    """Asks the thread to end, and waits so long at the most, without the GIL, until the kernel no longer counts it.
+    False: ``work`` has not returned yet; the thread ends when it does."""
+
+def background_is_stopping() -> bool:
+    """Whether somebody waits for ``work`` to return."""
 
 def family_open(mark: int) -> bool:
     """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it

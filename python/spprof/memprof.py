@@ -29,6 +29,7 @@ from spprof.teardown import is_torn_down
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
     from types import TracebackType
 
@@ -53,11 +54,14 @@ if TYPE_CHECKING:
         UnclaimedMemory,
     )
     from spprof.rows import TopAllocator, TopMapping
+    from spprof.serve import record as serve_record
+    from spprof.serve.record import SnapshotSeries
 else:
     results, sites, text = map(module, ("spprof.results", "spprof.analysis.sites", "spprof.text"))
     samples, snapshot = map(module, ("spprof.heap.samples", "spprof.heap.snapshot"))
     heap_growth = module("spprof.heap.growth")
     resident_memory = module("spprof.heap.resident_memory")
+    serve_record = module("spprof.serve.record")
 
 __all__ = [
     "AllocationSample",
@@ -73,6 +77,7 @@ __all__ = [
     "ResidentPart",
     "SiteDifference",
     "SiteGrowth",
+    "SnapshotSeries",
     "TopAllocator",
     "TopMapping",
     "UnclaimedMemory",
@@ -80,6 +85,7 @@ __all__ = [
     "get_stats",
     "growth",
     "is_active",
+    "record",
     "reset_peak",
     "shutdown",
     "start",
@@ -90,6 +96,7 @@ __all__ = [
 _TYPES = {
     "HeapEstimates": "spprof.heap.estimates",
     "HeapSnapshot": "spprof.heap.snapshot",
+    "SnapshotSeries": "spprof.serve.record",
     "TopAllocator": "spprof.rows",
     "TopMapping": "spprof.rows",
     **dict.fromkeys(
@@ -221,6 +228,23 @@ def growth(snapshots: Iterable[HeapSnapshot]) -> list[SiteGrowth]:
     return with_reserve(heap_growth.growth_of, snapshots)
 
 
+def record(folder: str | os.PathLike[str], *, every: float = 10.0, keep: int = 60) -> SnapshotSeries:
+    """Begin to write a series of snapshots into ``folder``, which is made if missing; return what stops it.
+
+    ``every``: seconds between snapshots, 0.01 to a million. ``keep``: how many files there may be, 2 to 100000. When
+    there are as many, every second one goes and the next are kept half as often, so that they reach back to the
+    beginning; the latest is always there. After the first, a file has what has changed. ``spprof growth``, ``table``,
+    ``flamegraph`` and the others take the folder; each finished file stays readable, whatever ends the process.
+
+    The first is written before this returns, the others on a thread made in C, which takes a twentieth of a core at the
+    most and is stopped around forks. A forked child does not go on: call it there.
+
+    TypeError, ValueError: an argument of another type or out of range. RuntimeError: nothing was ever started, there is
+    no thread, or this is a subinterpreter. OSError: the folder or the first file cannot be made.
+    """
+    return with_reserve(serve_record.begin, folder, every, keep)
+
+
 def trim() -> int:
     """Have malloc give back to the system the whole pages that it keeps free; return by how many bytes the process has
     become smaller, 0 or more, other threads' doings included.
@@ -326,7 +350,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL)
+        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL, b"")
         before = samples.allocated_by_stack(sums)
         del sums
         if not joining.is_joined(joining.HEAP):

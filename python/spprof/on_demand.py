@@ -41,11 +41,12 @@ ROOMS = {
     "notes paths residency sample_weights shortages site_table sites",
     "cpu_time": "block decorator functions profile samples text to_pprof",
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
-    "heap": "compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot text "
-    "to_pprof unwind_quality",
+    "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
+    "text to_pprof unwind_quality",
     "pprof": "encode fields file locations mappings merge pools processes profile resident shortages wire",
     "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
     "report": "build encode facts history leading model notebook page places sources threads",
+    "serve": "background record series",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
 """The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""

@@ -196,11 +196,12 @@ def lines(
     told: tuple[list[Process], int],
     unit: str,
     min_samples: int,
+    series_folder: str = "",
 ) -> Iterator[str]:
     """The paragraph that a run ends with where there were other processes; nothing where there were none.
 
     ``own_value``: the estimate of the first process, in ``unit``. ``path_of``: of a forked process its file.
-    ``min_samples``: fewer are too few for a file.
+    ``min_samples``: fewer are too few for a file. ``series_folder``: where each has a series of files; "": it has one.
     """
     processes, lost = told
     wrote = [(one.value, one.path or path_of(one.pid)) for one in processes if one.state == WROTE]
@@ -212,7 +213,9 @@ def lines(
             yield f"{amount(value, unit):>11}  {_short(path)}{' (the program itself)' if path == own_path else ''}"
         if len(files) > _ROWS:
             yield f"{amount(sum(value for value, _ in files[_ROWS:]), unit):>11}  in {len(files) - _ROWS} more"
-        if own_path.endswith(".pb.gz"):
+        if series_folder:
+            yield f"each of them: spprof table --by process {shell_word(_short(series_folder))}"
+        elif own_path.endswith(".pb.gz"):
             yield f"the largest: spprof table {shell_word(_short(files[0][1]))}"
             yield f"each of them: spprof table --by process {_pattern(own_path, [path for _, path in wrote])}"
     yield from _without_file(processes, min_samples)

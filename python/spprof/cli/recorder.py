@@ -27,7 +27,7 @@ import fcntl
 import os
 import stat
 import sys
-from _thread import allocate_lock, get_ident, start_new_thread  # as they are before the program may replace them
+from _thread import allocate_lock, get_ident  # as they are before the program may replace them
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
@@ -35,6 +35,7 @@ from spprof.cli import family, recordings
 from spprof.cli.outputs import count_beside, numbered, of_process
 from spprof.cli.terminal import say
 from spprof.records import suppress
+from spprof.serve import background
 from spprof.text import visible
 
 TYPE_CHECKING = False
@@ -120,7 +121,8 @@ class Recorder:
         self._ends_at_once = 0
         self._masks: dict[int, set[signal.Signals | int]] = {}
         self._states_before: dict[Recording, recordings.State] = {}
-        self._has_written: set[Recording] = set()
+        self._has_written: dict[Recording, str] = {}
+        """Each with the path of its latest file."""
         self._parent = os.getppid()
         self._number = 1
         """In the names of files, where there were some."""
@@ -233,11 +235,12 @@ class Recorder:
         summary.show(
             family.lines(
                 first.written_value if first in self._has_written else 0,
-                self._path(first),
-                lambda pid: of_process(first.output, pid, self._first_pid),
+                first.told(self._path(first)),
+                lambda pid: first.told(of_process(first.output, pid, self._first_pid)),
                 family.read(),
                 first.unit,
                 self._settings.min_samples,
+                os.path.join(os.path.dirname(first.output), "") if self._settings.keep else "",
             ),
             flush=self._flushes,
         )
@@ -245,7 +248,7 @@ class Recorder:
     def _show(self, wrote: list[Recording]) -> None:
         if self._is_first:
             for recording in wrote:
-                summary.show(recording.lines(self._path(recording)), flush=self._flushes)
+                summary.show(recording.lines(self._has_written[recording]), flush=self._flushes)
 
     def _say_failure(self, what: str, error: Exception) -> None:
         """Says it, unless that was the last to be said: under --every the same may happen again and again."""
@@ -271,11 +274,12 @@ class Recorder:
                 if not self._has_own():
                     self._family.is_idle()
                     return []
-                return [recording for recording in self._recordings if self._write_locked(recording)]
+                is_passing = not (is_last or only_own)
+                return [one for one in self._recordings if self._write_locked(one, is_passing)]
             finally:
                 self._writer = 0
 
-    def _write_locked(self, recording: Recording) -> bool:
+    def _write_locked(self, recording: Recording, is_passing: bool) -> bool:
         """Writes one file. False: it failed, which was said."""
         path = recording.output
         try:
@@ -286,10 +290,10 @@ class Recorder:
                 return False
             title = self._settings.title
             program = processes.program_note(os.getpid(), self._parent, title)
-            recording.write(path, {"script": title, **program})
-            self._has_written.add(recording)
+            written = recording.write(path, {"script": title, **program}, is_passing=is_passing)
+            self._has_written[recording] = written
             if recording is self._recordings[0]:
-                self._family.wrote(recording.written_value, path if self._number > 1 else "")
+                self._family.wrote(recording.written_value, recording.told(path) if self._number > 1 else "")
         except Exception as error:  # whatever it is, it is not the program's
             self._say_failure(visible(path), error)
             self._family.failed()
@@ -300,7 +304,7 @@ class Recorder:
         """Chooses names before the first file is written: another process with this pid may have one of that name, as
         in another container, or one that ended long ago."""
         if not self._is_first and not self._has_written:
-            while any(os.path.lexists(self._path(recording)) for recording in self._recordings):
+            while any(recording.is_taken(self._path(recording)) for recording in self._recordings):
                 self._number += 1
 
     # ---- what ends the process at once, or replaces it
@@ -353,7 +357,8 @@ class Recorder:
             wrote = self._write(is_last=False, only_own=True)
             self._show(wrote)
             if self._is_first and self._recordings[0] in wrote:
-                self._family.hands_over(self._recordings[0].written_value, self._path(self._recordings[0]))
+                first = self._recordings[0]
+                self._family.hands_over(first.written_value, first.told(self._path(first)))
         finally:
             self._flushes = True
         if self._ending_signal:  # which came before
@@ -414,44 +419,48 @@ class Recorder:
     def _start_ticking(self) -> None:
         if not self._settings.every or self._is_helper:
             return
-        try:
-            start_new_thread(self._tick, ())
-        except (RuntimeError, MemoryError) as error:
-            self._say_failure("--every: the file is only written at the end", error)
+        self._begin_job(self._tick, self._settings.every, "--every: the file is only written at the end")
 
     def _start_timing(self) -> None:
         """For --after and --for; of a forked child the same moments as of its parent."""
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
-        try:
-            start_new_thread(self._keep_time, ())
-        except (RuntimeError, MemoryError) as error:
-            self._say_failure("--after and --for: there is no thread to keep the time", error)
+        self._begin_job(self._keep_time, 0.0, "--after and --for: there is no thread to keep the time")
 
-    def _keep_time(self) -> None:
-        waiting = allocate_lock()
-        waiting.acquire()
+    def _begin_job(self, work: Callable[[], float | None], delay: float, without: str) -> None:
+        """``without``: what is so where there is no thread for it."""
+        try:
+            if background.add(work, delay) is None:
+                self._say_failure(without, RuntimeError("can't start new thread"))
+        except (RuntimeError, MemoryError) as error:
+            self._say_failure(without, error)
+
+    def _keep_time(self) -> float | None:
+        if self._finished:
+            return None
+        now = monotonic()
         if not self._is_recording:
-            waiting.acquire(timeout=max(self._begins_at - monotonic(), 0))
-            if self._finished:
-                return
+            if now < self._begins_at:
+                return self._begins_at - now
             try:
                 self._start_recordings()
             except Exception as error:
                 self._say_failure("--after: sampling could not begin", error)
-                return
-        if self._settings.duration:
-            waiting.acquire(timeout=max(self._begins_at + self._settings.duration - monotonic(), 0))
-            self._finish_once()
+                return None
+        if not self._settings.duration:
+            return None
+        ends_at = self._begins_at + self._settings.duration
+        if now < ends_at:
+            return ends_at - now
+        self._finish_once()
+        return None
 
-    def _tick(self) -> None:
-        waiting = allocate_lock()
-        waiting.acquire()
-        while not self._finished:
-            waiting.acquire(timeout=self._settings.every)
-            if not self._finished:
-                with suppress(MemoryError):  # there may be some again
-                    self._write(is_last=False)
+    def _tick(self) -> float | None:
+        if self._finished:
+            return None
+        with suppress(MemoryError):  # there may be some again
+            self._write(is_last=False)
+        return self._settings.every
 
 
 def _wait_forever() -> None:

@@ -12,19 +12,22 @@ from spprof import _engine, joining, memprof
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.on_demand import module
 from spprof.records import NamedTuple
+from spprof.serve.background import give_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spprof import cpu
+    from spprof import cpu, formats
     from spprof.cli import own_frames, summary
     from spprof.cli.settings import Settings
     from spprof.cpu_time.profile import Profile
     from spprof.heap import snapshot
     from spprof.heap.snapshot import HeapSnapshot
+    from spprof.serve import series
 else:
     cpu, snapshot = module("spprof.cpu"), module("spprof.heap.snapshot")
+    formats, series = module("spprof.formats"), module("spprof.serve.series")
     own_frames, summary = module("spprof.cli.own_frames"), module("spprof.cli.summary")
 
 
@@ -77,10 +80,23 @@ class Recording(ABC):
     def lines(self, path: str) -> Iterable[str]:
         """The summary of what was last written, to ``path``."""
 
-    def write(self, path: str, notes: dict[str, str]) -> None:
-        """Writes the file, in the format of the output's suffix. OSError: it cannot be written."""
+    def write(self, path: str, notes: dict[str, str], *, is_passing: bool) -> str:
+        """Writes the file, in the format of the output's suffix, and returns its path. OSError: it cannot be written.
+
+        ``is_passing``: it is one of those that are written as the program goes on; ``lines`` are not asked for.
+        """
         self._last = taken = self.take()
+        give_way()
         taken.save_with_notes(path, format_of_output(self.output), notes)
+        return path
+
+    def told(self, path: str) -> str:
+        """What the run's list calls what is written to ``path``."""
+        return path
+
+    def is_taken(self, path: str) -> bool:
+        """Whether another process has written there."""
+        return os.path.lexists(path)
 
 
 class HeapRecording(Recording):
@@ -121,6 +137,51 @@ class HeapRecording(Recording):
 
     def lines(self, path: str) -> Iterable[str]:
         return summary.heap_lines(self._last, path, self._started_in, self._rate_kb)
+
+
+class SeriesRecording(HeapRecording):
+    """The heap profiler, with a series of files."""
+
+    def __init__(self, output: str, rate_kb: int, budget_percent: float | None, keep: int) -> None:
+        super().__init__(output, rate_kb, budget_percent)
+        self._keep = keep
+        self._series: series.Series | None = None
+        self._inherited = 0
+        self._is_whole = False
+
+    def write(self, path: str, notes: dict[str, str], *, is_passing: bool) -> str:
+        stem = _stem_of(path)
+        is_first = self._series is None or self._series.stem != stem  # the latter in a forked child
+        if is_first:
+            self._series = series.Series(stem, self._keep, own_frames.heap_without_own_frames)
+        assert self._series is not None, "it has just been made"
+        self._last = self._series.write(notes, is_whole=not is_passing)
+        self._is_whole = is_first or not is_passing
+        if self._is_whole:
+            self._inherited = self._last.inherited_bytes
+        return self._series.last_path
+
+    def told(self, path: str) -> str:
+        return f"{_stem_of(path)}.*"
+
+    def is_taken(self, path: str) -> bool:
+        return series.is_taken(_stem_of(path))
+
+    @property
+    def written_value(self) -> int:
+        if self._is_whole:
+            return super().written_value
+        return max(round(self.state().live_bytes) - self._inherited, 0)
+
+    def lines(self, path: str) -> Iterable[str]:
+        yield from super().lines(path)
+        if self._series is not None and self._series.written > 1:
+            yield from summary.series_lines(self._series, self._started_in)
+
+
+def _stem_of(path: str) -> str:
+    suffix = formats.suffix_of(path)
+    return path[: -len(suffix)] if suffix else path
 
 
 class CpuRecording(Recording):
@@ -171,7 +232,8 @@ def of(settings: Settings) -> list[Recording]:
     """What was asked for. The CPU profiler comes last, and is stopped first."""
     recordings: list[Recording] = []
     if settings.output:
-        recordings.append(HeapRecording(settings.output, settings.rate_kb, settings.budget_percent))
+        of_heap = settings.output, settings.rate_kb, settings.budget_percent
+        recordings.append(SeriesRecording(*of_heap, settings.keep) if settings.keep else HeapRecording(*of_heap))
     if settings.cpu_output:
         how = settings.interval_ms, settings.mode, settings.is_native
         recordings.append(CpuRecording(settings.cpu_output, *how))

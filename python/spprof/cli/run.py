@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
-    "[--every SECONDS] [--for SECONDS] [--after SECONDS] [--no-children] [--preload-children] "
+    "[--every SECONDS [--keep N]] [--for SECONDS] [--after SECONDS] [--no-children] [--preload-children] "
     "[--children-min-samples N] [--arrow-malloc] "
     "(script.py | -m module | -c code | - | installed-command) [args...]"
 )
@@ -46,7 +46,10 @@ _START = (
     "import sys; sys.path[:{skipped}] = []; sys.path.append({folder!r}); "
     "from spprof.cli.bootstrap import main; sys.path.remove({folder!r}); main()"
 )
-_WITH_VALUE = ("-o", "--output", "--rate-kb", "--budget", "--every", "--for", "--after", "--children-min-samples")
+_WITH_VALUE = (
+    *("-o", "--output", "--rate-kb", "--budget", "--every", "--keep", "--for", "--after"),
+    "--children-min-samples",
+)
 
 
 def main(words: list[str]) -> int:
@@ -74,6 +77,7 @@ def main(words: list[str]) -> int:
         mode="wall" if arguments.wall else "cpu",
         is_native=arguments.native,
         every=arguments.every,
+        keep=arguments.keep,
         after=arguments.after,
         duration=arguments.duration,
         title=program.title,
@@ -128,8 +132,19 @@ def _complete(arguments: Arguments) -> None:
         arguments.cpu = values.INTERVAL_MS
     if arguments.native and arguments.cpu is None:
         _error("--native is for --cpu and --wall; heap profiles have native frames always")
+    if arguments.keep:
+        _check_series(arguments)
     if arguments.arrow_malloc and arguments.no_heap:
         _error("--arrow-malloc is for heap profiles, and --no-heap records none")
+
+
+def _check_series(arguments: Arguments) -> None:
+    if not arguments.every:
+        _error("--keep is for --every SECONDS: so many of the snapshots that are taken that often")
+    if arguments.no_heap:
+        _error("--keep is for heap profiles, and --no-heap records none")
+    if not (arguments.output or "").endswith(os.sep):
+        _error("--keep writes many files: name a folder for them, as in -o series/")
 
 
 def _is_number(words: list[str]) -> bool:
@@ -147,6 +162,7 @@ class Arguments:
         self.rate_kb = values.RATE_KB
         self.budget: float | None = None
         self.every = 0.0
+        self.keep = 0
         self.cpu: float | None = None
         self.wall = False
         self.native = False
@@ -163,7 +179,9 @@ _FLAGS = {"-f": "force", "--force": "force", "--wall": "wall", "--native": "nati
 _FLAGS.update({"--no-children": "no_children", "--preload-children": "preload_children"})
 _FLAGS.update({"--arrow-malloc": "arrow_malloc"})
 _NAMES = {"-o": "output", "--output": "output", "--rate-kb": "rate_kb", "--budget": "budget", "--every": "every"}
-_NAMES.update({"--cpu": "cpu", "--after": "after", "--for": "duration", "--children-min-samples": "min_samples"})
+_NAMES.update(
+    {"--keep": "keep", "--cpu": "cpu", "--after": "after", "--for": "duration", "--children-min-samples": "min_samples"}
+)
 
 
 def _plainly_parsed(words: list[str]) -> Arguments | None:
@@ -234,6 +252,13 @@ def _parser() -> argparse.ArgumentParser:
         "--every", type=_seconds, default=0.0, metavar="SECONDS", help="write the file that often as the program goes"
     )
     parser.add_argument(
+        "--keep",
+        type=_kept,
+        default=0,
+        metavar="N",
+        help="with --every and -o DIR/: a series of N snapshots at the most, for spprof growth DIR/ and the others",
+    )
+    parser.add_argument(
         "--cpu",
         nargs="?",
         type=_milliseconds,
@@ -299,12 +324,13 @@ def _told(read: Callable[[str], object]) -> Callable[[str], object]:
 
 
 _rate, _percent, _seconds = _told(values.rate), _told(values.percent), _told(values.seconds)
-_milliseconds, _count = _told(values.milliseconds), _told(values.count)
+_milliseconds, _count, _kept = _told(values.milliseconds), _told(values.count), _told(values.kept)
 _TYPES: dict[str, Callable[[str], object]] = {
     "output": str,
     "rate_kb": _rate,
     "budget": _percent,
     "every": _seconds,
+    "keep": _kept,
     "cpu": _milliseconds,
     "after": _seconds,
     "duration": _seconds,
@@ -372,6 +398,7 @@ def _of_children(settings: Settings, arguments: Arguments) -> str:
         is_native=settings.is_native,
         out=first if is_named else os.path.join(os.path.dirname(first), ""),
         every=settings.every,
+        keep=settings.keep,
         after=settings.after,
         duration=settings.duration,
         min_samples=settings.min_samples,

@@ -22,6 +22,8 @@ class Settings(NamedTuple):
     """Whether stacks of the CPU profile have native frames."""
     every: float
     """Seconds between files; 0: only at the end."""
+    keep: int
+    """How many snapshots there may be; 0: no series, one file is rewritten."""
     after: float
     """Seconds until sampling begins."""
     duration: float

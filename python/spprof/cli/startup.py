@@ -68,6 +68,7 @@ def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
         mode=wanted.mode,
         is_native=wanted.is_native,
         every=wanted.every,
+        keep=wanted.keep,
         after=wanted.after,
         duration=wanted.duration,
         title=title,

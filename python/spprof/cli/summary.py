@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from spprof.analysis.by_site import Tally, ranked
 from spprof.analysis.explanation import FEW, IN_FILES, NOTABLE
 from spprof.analysis.imports import with_imports_folded
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from spprof.heap import text as heap_text
     from spprof.heap.estimates import HeapEstimates
     from spprof.heap.snapshot import HeapSnapshot
+    from spprof.serve.series import Series
 else:
     cpu_text, heap_text = module("spprof.cpu_time.text"), module("spprof.heap.text")
 
@@ -61,6 +64,13 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
         yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
     yield from heap_text.reasons(taken, IN_FILES)
     yield _next_command(path, started_in, "--view peak " if is_peak_shown else "")
+
+
+def series_lines(written: Series, started_in: str) -> Iterator[str]:
+    """What to type for the snapshots that were written as the program went on."""
+    folder = shell_word(os.path.join(os.path.dirname(seen_from(started_in, written.stem)), ""))
+    gaps = f", {written.unwritten} more could not be written" if written.unwritten else ""
+    yield f"{written.written} snapshots were written as it went{gaps}; what grew: spprof growth {folder}"
 
 
 def _peak_lines(peak: HeapEstimates) -> Iterator[str]:

@@ -14,6 +14,7 @@ INTERVAL_MS = 10.0
 RATE_KB = 512
 """Between heap samples, where nothing else is said."""
 
+_KEEP_MAX = 100_000
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
@@ -46,6 +47,13 @@ def seconds(text: str) -> float:
     value = float(text)
     if not 0.01 <= value <= 1e6:
         raise OutOfRangeError("must lie between 0.01 and a million seconds")
+    return value
+
+
+def kept(text: str) -> int:
+    value = int(text)
+    if not 2 <= value <= _KEEP_MAX:
+        raise OutOfRangeError(f"must lie between 2 and {_KEEP_MAX} snapshots")
     return value
 
 

@@ -7,6 +7,7 @@ Words are separated by commas; a comma or a backslash in a path has a backslash 
 heap[=KB]      mean KiB between samples (512)          cpu[=MS], wall[=MS]   milliseconds between samples (10)
 native         native frames in the stacks of cpu      budget=PERCENT        of a core, for heap samples
 out=FILE|DIR/  where to write                          every=S               writes the files that often
+keep=N         with every: a series of N snapshots
 after=S        begins to sample so long after          for=S                 samples for so long
 min-samples=N  processes with fewer leave no file      off                   nothing starts (alone)
 
@@ -46,6 +47,7 @@ class Wanted(NamedTuple):
     out: str = ""
     """As it is written; "": the current folder."""
     every: float = 0.0
+    keep: int = 0
     after: float = 0.0
     duration: float = 0.0
     min_samples: int = MIN_SAMPLES
@@ -65,6 +67,7 @@ _VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "budget": ("budget_percent", values.percent, "budget=0.1"),
     "out": ("out", _text, "out=profiles/"),
     "every": ("every", values.seconds, "every=60"),
+    "keep": ("keep", values.kept, "keep=60"),
     "after": ("after", values.seconds, "after=10"),
     "for": ("duration", values.seconds, "for=60"),
     "min-samples": ("min_samples", values.count, f"min-samples={MIN_SAMPLES}"),
@@ -130,6 +133,10 @@ def _complete(found: dict[str, object]) -> Wanted:
     wanted = Wanted(**found)  # type: ignore[arg-type]
     if wanted.is_native and not wanted.interval_ms:
         raise VariableError("native is for cpu and wall; heap profiles have native frames always")
+    if wanted.keep and not wanted.every:
+        raise VariableError("keep is for every: so many of the files that are written that often")
+    if wanted.keep and wanted.rate_kb is None:
+        raise VariableError("keep is for heap")
     if wanted.budget_percent is not None and not wanted.rate_kb:
         raise VariableError("budget is for heap, at an interval above 0")
     return wanted
@@ -141,7 +148,7 @@ def text_of(wanted: Wanted) -> str:
     words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
     words += ["native"] if wanted.is_native else []
     words += [] if wanted.budget_percent is None else [f"budget={_number(wanted.budget_percent)}"]
-    for name in ("out", "every", "after", "for", "run", "program"):
+    for name in ("out", "every", "keep", "after", "for", "run", "program"):
         value = getattr(wanted, _VALUES[name][0])
         if value:
             words.append(f"{name}={_escaped(value) if isinstance(value, str) else _number(value)}")

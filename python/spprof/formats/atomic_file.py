@@ -30,8 +30,10 @@ _NAME_BYTES_KEPT = 200
 """The aside name is longer than the name by 18 bytes, and file systems end at 255."""
 
 
-def write_file(path: str, chunks: Iterable[bytes]) -> None:
+def write_file(path: str, chunks: Iterable[bytes], *, sync: bool = True) -> None:
     """Writes ``chunks`` to ``path``. A new file is readable and writable by its owner only, whatever was there before.
+
+    ``sync``: not before it is on the disk, so that it also lasts through a crash of the machine.
 
     OSError: the system's error, with the path and what to do about it.
     """
@@ -39,7 +41,7 @@ def write_file(path: str, chunks: Iterable[bytes]) -> None:
         if is_written_directly(path):
             _write_and_close(os.open(path, _DIRECT_FLAGS), chunks, sync=False)
         else:
-            _replace(path, chunks)
+            _replace(path, chunks, sync)
     except OSError as error:
         _raise_with_remedy(error, path)
 
@@ -55,19 +57,20 @@ def is_written_directly(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _replace(path: str, chunks: Iterable[bytes]) -> None:
+def _replace(path: str, chunks: Iterable[bytes], sync: bool) -> None:
     folder, name = os.path.split(path)
     kept = os.fsdecode(os.fsencode(name)[:_NAME_BYTES_KEPT])
     aside = os.path.join(folder, f".{kept}.{os.urandom(8).hex()}")
     descriptor = os.open(aside, _ASIDE_FLAGS, 0o600)
     try:
-        _write_and_close(descriptor, chunks, sync=True)
+        _write_and_close(descriptor, chunks, sync=sync)
         os.replace(aside, path)
     except BaseException:  # also what interrupts: the aside file is ours to remove
         with suppress(OSError):
             os.unlink(aside)
         raise
-    _sync_folder(folder or ".")
+    if sync:
+        _sync_folder(folder or ".")
 
 
 def _write_and_close(descriptor: int, chunks: Iterable[bytes], *, sync: bool) -> None:

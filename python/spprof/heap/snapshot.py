@@ -64,6 +64,8 @@ _REPORT_TIMES = 20
 _REPORT_SECONDS = 10.0
 """A report of what is in memory is good for so many times the time that it took, and for no longer than this."""
 
+FINGERPRINT = struct.Struct(_engine.FINGERPRINT_FORMAT)
+
 _lately: list[tuple[int, float, float, ResidentMemory | None]] = []
 """The latest report: process, when it began and ended, what it says."""
 
@@ -233,12 +235,41 @@ def _take(
     peak_of: int,
     mapped_since_ns: int,
 ) -> HeapSnapshot:
-    packed, every_site, stats, wall_minus_monotonic_ns, peaks, blocks = _engine.snapshot(after_serial)
-    sites, own_sites = _apart(every_site)
-    if own_sites:
-        own_ids = [site[0] for site in own_sites]
-        packed = _engine.samples_without(packed, struct.pack(f"={len(own_ids)}Q", *own_ids))
-    before = dict(before or {})
+    raw = _engine.snapshot(after_serial, b"")
+    sites, own = _apart(raw[1])
+    return _made_of(raw, sites, own, own, dict(before or {}), total_before, peak_of, mapped_since_ns)
+
+
+def take_changed(known: bytes, own: dict[int, StackSums]) -> tuple[HeapSnapshot, bytes]:
+    """A snapshot without the stacks that are still as ``known`` has them, and what they all are like now: packed,
+    FINGERPRINT_FORMAT each.
+
+    ``own``: what the profiler's own stacks were like when they were last seen, by id; kept up to date.
+    """
+    raw = _engine.snapshot(0, known)
+    sites, changed = _apart(raw[1])
+    here = {stack_id for stack_id, _ in FINGERPRINT.iter_unpack(raw[6])} if own else own
+    for stack_id in [stack_id for stack_id in own if stack_id not in here]:
+        del own[stack_id]
+    own.update((site[0], site) for site in changed)
+    return _made_of(raw, sites, changed, list(own.values()), {}, 0, PEAK, 0), raw[6]
+
+
+def _made_of(
+    raw: tuple[bytes, list[StackSums], Stats, int, bytes, bytes | None, bytes],
+    sites: list[StackSums],
+    left_out: list[StackSums],
+    own_sites: list[StackSums],
+    before: dict[int, Allocated],
+    total_before: int,
+    peak_of: int,
+    mapped_since_ns: int,
+) -> HeapSnapshot:
+    """The snapshot of ``sites``. ``left_out``: those of our own among what the engine told; ``own_sites``: all of our
+    own."""
+    packed, _, stats, wall_minus_monotonic_ns, peaks, blocks, _ = raw
+    if left_out:
+        packed = _engine.samples_without(packed, struct.pack(f"={len(left_out)}Q", *(site[0] for site in left_out)))
     own = _own_memory(own_sites, before, stats["birth"])
     stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
     return HeapSnapshot(

@@ -15,6 +15,7 @@ snapshot's estimates exactly, and each value, and each stack's sum, is less than
 from __future__ import annotations
 
 import sys
+from bisect import bisect_left
 from itertools import accumulate, chain, filterfalse
 from operator import add, itemgetter, sub
 
@@ -30,6 +31,7 @@ from spprof.pprof.mappings import Mappings
 from spprof.pprof.processes import pid_label
 from spprof.pprof.profile import (
     AGE,
+    ALLOCATED_BY,
     BEFORE_FORK,
     BLOCK_SIZE,
     BORN,
@@ -44,6 +46,7 @@ from spprof.pprof.profile import (
     PROFILER_BYTES,
     RESIDENT,
     RESIDENT_SPACE,
+    STACK,
     Label,
     Moments,
     Profile,
@@ -66,6 +69,7 @@ _NO_BIRTH = -1
 _ONES = _engine.BYTES_ONE, _engine.OBJECTS_ONE
 _PERIOD_TYPE = ValueType("space", "bytes")
 _NO_PEAK = 0, 0
+_MS = 10**6
 
 
 def _counts(groups: Iterable[tuple[int, ...]]) -> dict[tuple[int, ...], int]:
@@ -80,17 +84,21 @@ def profile_of(
     notes: dict[str, str] | None = None,
     modules: Sequence[ModuleRecord] | None = None,
     memory: ResidentMemory | None = None,
+    moments: Sequence[int] = (),
 ) -> Profile:
     """The profile of ``samples``. ``notes`` become comments, ``key: text``, after those that every profile has.
 
     ``modules``: the objects in which native frames lie, the engine's where None. ``memory``: what of the process was in
-    memory, where that is known.
+    memory, where that is known. ``moments``: of one of a series of snapshots, when each so far was taken, in ms of the
+    monotonic clock, this one's the last; the samples are then labelled as those of a series are.
     """
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
     totals = samples.site_totals()
-    number_of = {site[0]: locations.stack_number(samples.frames(site[0])) for site in totals}
-    rows = _Samples(samples, totals, number_of, locations)
+    number = locations.own_number if moments else locations.stack_number
+    number_of = {site[0]: number(samples.frames(site[0])) for site in totals}
+    dates = _SeenBy(samples, moments) if moments else _Ages(samples)
+    rows = _Samples(samples, totals, number_of, locations, dates)
     told = [
         ("total_samples", str(samples.total_samples)),
         ("peak_heap_bytes", str(samples.peak_heap_bytes)),
@@ -169,18 +177,55 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
 
 Group = tuple[int, int, int, int, int, bool, int, int]
 """What samples have in common that become one: number of the stack, birth, thread, size, rate, whether others may hold
-them, how much of each is in memory, band of its age."""
+them, how much of each is in memory, its date: band of its age, or the snapshot that saw it first."""
 
 
 Place = tuple[int, int]
 """Number of a stack, and birth."""
 
 
+class _Ages:
+    """Tells how old a block is."""
+
+    key, unit = AGE, "seconds"
+    tells_stacks = False
+
+    def __init__(self, samples: HeapSamples) -> None:
+        self._now = ages.limits(samples.monotonic_ns)
+
+    def of(self, time_ns: int) -> int:
+        """The band of its age, of one that was allocated then."""
+        return ages.band_of(time_ns, self._now)
+
+
+class _SeenBy:
+    """Tells by when a block was allocated: which snapshot of a series was the first that could see it."""
+
+    key, unit = ALLOCATED_BY, "milliseconds"
+    tells_stacks = True
+
+    def __init__(self, samples: HeapSamples, moments: Sequence[int]) -> None:
+        self._moments = moments
+        self._first = ages.limits(moments[0] * _MS)
+
+    def of(self, time_ns: int) -> int:
+        """When that one was taken; of what is older than all of them, the first one's time less the band of its age."""
+        place = bisect_left(self._moments, time_ns / _MS)
+        if place == 0:
+            return self._moments[0] - 1000 * ages.band_of(time_ns, self._first)
+        return self._moments[min(place, len(self._moments) - 1)]
+
+
 class _Samples:
     """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
 
     def __init__(
-        self, samples: HeapSamples, totals: list[SiteTotals], number_of: dict[int, int], locations: Locations
+        self,
+        samples: HeapSamples,
+        totals: list[SiteTotals],
+        number_of: dict[int, int],
+        locations: Locations,
+        dates: _Ages | _SeenBy,
     ) -> None:
         self._taken = samples
         self._totals = totals
@@ -193,7 +238,10 @@ class _Samples:
         self._births = samples.births()
         self._weights: dict[tuple[int, int], Weight] = {}
         self._labels: dict[tuple[int, int, int, int, int, int], tuple[Label, ...]] = {}
-        self._now = ages.limits(samples.monotonic_ns)
+        self._dates = dates
+        self._stack_labels: dict[int, tuple[Label, ...]] = {}
+        if dates.tells_stacks:
+            self._stack_labels = {number: (Label(STACK, None, one),) for one, number in number_of.items()}
         self._owners = self._owner_labels()
         self._serials: dict[Group, list[int]] = {}
         self._groups = self._live_groups()
@@ -242,9 +290,9 @@ class _Samples:
 
     def _banded(self, records: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
         """Of each record the stack's id, thread, size, rate, and the band of its age."""
-        now = self._now
+        date = self._dates.of
         for stack_id, thread, size, rate, time in map(_GROUP, records):
-            yield stack_id, thread, size, rate, ages.band_of(time, now)
+            yield stack_id, thread, size, rate, date(time)
 
     def _is_partly_resident(self, record: tuple[int, ...]) -> bool:
         return record[SERIAL] in self._partly
@@ -253,7 +301,7 @@ class _Samples:
         """Those blocks of which not all is in memory."""
         for record in filter(self._is_partly_resident, self._taken.records()):
             (stack_id, thread, size, rate, time), resident = _GROUP(record), self._partly[record[SERIAL]]
-            band = ages.band_of(time, self._now)
+            band = self._dates.of(time)
             group = (self._number_of[stack_id], _NO_BIRTH, thread, size, rate, False, resident, band)
             counts[group] = counts.get(group, 0) + 1
 
@@ -266,7 +314,7 @@ class _Samples:
             is_shared = birth < last or serial <= lineage.forked_serial
             number = self._number_of[record[STACK_ID]]
             resident = self._partly.get(serial, record[SIZE])
-            band = ages.band_of(record[TIME], self._now)
+            band = self._dates.of(record[TIME])
             group = (number, birth, record[THREAD], record[SIZE], record[RATE], is_shared, resident, band)
             counts[group] = counts.get(group, 0) + 1
             if is_shared:
@@ -278,7 +326,7 @@ class _Samples:
         resident = _whole(self._resident_column(), _engine.BYTES_ONE)
         for group, at_peak, there, *values in zip(self._groups, self._live_at_peak, resident, objects, in_use):
             number, birth, thread, size, rate, _, in_memory, band = group
-            marks = self._marks(birth, thread, size, rate, in_memory, band)
+            marks = self._marks(birth, thread, size, rate, in_memory, band) + self._stack_labels.get(number, ())
             serials = tuple(sorted(self._serials.get(group, ())))
             row = Sample(self._stacks[number], (*values, *values, *at_peak, *self._beside(there)), marks, serials)
             yield number, row
@@ -302,7 +350,8 @@ class _Samples:
                 if at_peak:
                     samples, seen, _, _, variance, skewness = self._peaks[place]
                     moments = Moments(samples, seen, variance, skewness)
-                yield number, Sample(self._stacks[number], values, self._owners[birth][:1], (), moments)
+                marks = self._owners[birth][:1] + self._stack_labels.get(number, ())
+                yield number, Sample(self._stacks[number], values, marks, (), moments)
 
     def _numbered_mappings(self, locations: Locations) -> list[tuple[int, Mapping]]:
         """Each mapping with the number of its stack."""
@@ -312,7 +361,7 @@ class _Samples:
     def _mapped_rows(self) -> Iterator[tuple[int, Sample]]:
         """One for each mapping, which is a block of its size; of small ones some are listed and stand for others."""
         owner = self._owners[max(self._owners)][:1]
-        now = ages.limits(self._taken.timestamp_ns)
+        dates, wall_minus_monotonic = self._dates, self._taken.timestamp_ns - self._taken.monotonic_ns
         for number, one in self._mapped:
             rate = drawn_at(one)
             found = weight(one.size, rate)
@@ -323,7 +372,9 @@ class _Samples:
                 Label(DRAWN_AT, None, rate or EVERY_ALLOCATION, "bytes"),
                 Label("thread", str(one.thread_id)) if one.thread_id else None,
                 Label(MAPPED_PATH, one.path) if one.path else None,
-                Label(AGE, None, ages.band_of(one.timestamp_ns, now), "seconds") if one.timestamp_ns else None,
+                Label(dates.key, None, dates.of(one.timestamp_ns - wall_minus_monotonic), dates.unit)
+                if one.timestamp_ns
+                else None,
             ]
             resident = one.resident_bytes or 0
             if self._tells_resident and resident < one.size:
@@ -395,7 +446,7 @@ class _Samples:
                 known += (Label(DRAWN_AT, None, rate or EVERY_ALLOCATION, "bytes"),)
             if resident < size:
                 known += (Label(RESIDENT, None, resident, "bytes"),)
-            known += (Label(AGE, None, band, "seconds"),)
+            known += (Label(self._dates.key, None, band, self._dates.unit),)
             known = self._labels[key] = known + self._owners[birth]
         return known
 

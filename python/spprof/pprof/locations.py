@@ -45,6 +45,12 @@ class Locations:
             self.stacks.append(stack)
         return number
 
+    def own_number(self, frames: tuple[Frame, ...]) -> int:
+        """The same, and no other call returns this number."""
+        stack = self.stacks[self.stack_number(frames)]
+        self.stacks.append(stack)
+        return len(self.stacks) - 1
+
     def _index_of(self, frame: Frame) -> int:
         index = self._index_of_object.get(id(frame))
         if index is None:

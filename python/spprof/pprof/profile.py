@@ -112,9 +112,10 @@ not the period, and how much of it is in memory where that is not all."""
 AGE = "age"
 """Key of the label that tells the least age of a block or mapping, in seconds: the beginning of a band of ages."""
 
-ALLOCATED_BY = "allocated_by"
-"""Key of the label that tells when the first snapshot of a series was taken that could see a block or mapping, in
-milliseconds of the monotonic clock. For what is older than the series it is no later than the first snapshot."""
+STACK, ALLOCATED_BY = "stack", "allocated_by"
+"""Keys of the labels of a snapshot that is one of a series: the engine's id of the stack, by which a later file of the
+series replaces it; and, in the place of the age, when the first snapshot was taken that could see the block, in ms of
+the monotonic clock."""
 
 MAPPING, MAPPED_PATH = "mapping", "path"
 """Of a mapping its kind, which tells it from a block, and the file that is mapped."""

@@ -1,13 +1,9 @@
 #include "convert.h"
 
 #include "pyframes.h"
-#include "resident.h"
 #include "spprof.h"
-#include "wall_clock.h"
 
 #include <string.h>
-
-_Static_assert(sizeof(spprof_sample) == 4 * 8 + 2 * 4 + 8, "SP_SAMPLE_FORMAT");
 
 /* ---- Counters ---- */
 
@@ -46,7 +42,7 @@ static PyObject *convert_uncovered(void) {
     return list;
 }
 
-static PyObject *convert_stats(const spprof_stats *stats, const char *native_mode) {
+PyObject *sp_convert_counters_with_gil(const spprof_stats *stats, const char *native_mode) {
     PyObject *dict = PyDict_New();
     if (!dict) return NULL;
     bool whole = put(dict, "native_mode", PyUnicode_FromString(native_mode));
@@ -92,7 +88,7 @@ static PyObject *convert_stats(const spprof_stats *stats, const char *native_mod
 PyObject *sp_convert_stats_with_gil(const char *native_mode) {
     spprof_stats stats;
     spprof_get_stats(&stats);
-    return convert_stats(&stats, native_mode);
+    return sp_convert_counters_with_gil(&stats, native_mode);
 }
 
 PyObject *sp_convert_processes_with_gil(void) {
@@ -105,217 +101,6 @@ PyObject *sp_convert_processes_with_gil(void) {
         Py_XDECREF(pair);
     }
     return list;
-}
-
-/* ---- Sites ---- */
-
-/* What the live samples of one stack add up to. */
-typedef struct live_sums {
-    uint64_t count, size, bytes, objects;
-    double bytes_variance, bytes_skewness, objects_variance, objects_skewness;
-} live_sums;
-
-static void add_sample(live_sums *sums, const spprof_sample *sample) {
-    spprof_weight weight = spprof_weigh(sample->size, sample->rate);
-    double unseen = 1 - weight.probability;
-    double objects = 1 / weight.probability, bytes = (double)sample->size * objects;
-    sums->count++;
-    sums->size += sample->size;
-    sums->bytes += weight.bytes;
-    sums->objects += weight.objects;
-    sums->bytes_variance += unseen * bytes * bytes;
-    sums->bytes_skewness += unseen * unseen * bytes * bytes * bytes;
-    sums->objects_variance += unseen * objects * objects;
-    sums->objects_skewness += unseen * unseen * objects * objects * objects;
-}
-
-typedef unsigned long long wide;
-
-static PyObject *convert_site(const live_sums *live, const spprof_site *ever, PyObject *words) {
-    if (!words) return NULL;
-    return Py_BuildValue("(KKKKKddddKKKddIINOO)", (wide)ever->stack_id, (wide)live->count, (wide)live->size,
-                         (wide)live->bytes, (wide)live->objects, live->bytes_variance, live->bytes_skewness,
-                         live->objects_variance, live->objects_skewness, (wide)ever->allocated.samples,
-                         (wide)ever->allocated.bytes, (wide)ever->allocated.objects, ever->allocated.variance,
-                         ever->allocated.skewness, ever->labels, ever->birth, words,
-                         ever->depth_limited ? Py_True : Py_False, ever->truncated ? Py_True : Py_False);
-}
-
-/* `sums` has a place for each of the stacks. */
-static PyObject *convert_sites(const live_sums *sums, const sp_stacks_copy *stacks) {
-    PyObject *sites = PyList_New(0);
-    for (size_t i = 0; sites && i < stacks->count; i++) {
-        const spprof_site *ever = &stacks->sites[i];
-        if (ever->allocated.samples == 0 && sums[i].count == 0) continue;
-        PyObject *site = convert_site(&sums[i], ever, sp_convert_words_with_gil(stacks, ever));
-        if (!site || PyList_Append(sites, site) != 0) Py_CLEAR(sites);
-        Py_XDECREF(site);
-    }
-    return sites;
-}
-
-/* ---- Peaks ---- */
-
-typedef struct packed_peak {
-    uint64_t stack_id;
-    spprof_sums at_peak[SPPROF_PEAKS];
-} packed_peak;
-_Static_assert(sizeof(packed_peak) == 8 + 2 * (4 * 8 + 2 * 8), "SP_PEAK_FORMAT");
-
-static bool has_part(const spprof_site *site) {
-    return site->at_peak[SPPROF_PEAK_OF_PROCESS].samples > 0 || site->at_peak[SPPROF_PEAK_OF_WINDOW].samples > 0;
-}
-
-/* The stacks with a part of a peak. Packed: an object for each number would cost more than all the rest. */
-static PyObject *pack_peaks(const sp_stacks_copy *stacks) {
-    size_t count = 0;
-    for (size_t i = 0; i < stacks->count; i++) count += has_part(&stacks->sites[i]);
-    spprof_pause(); /* as the copy of the samples */
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(packed_peak)));
-    spprof_resume();
-    if (!bytes) return NULL;
-    char *at = PyBytes_AS_STRING(bytes);
-    for (size_t i = 0; i < stacks->count; i++) {
-        if (!has_part(&stacks->sites[i])) continue;
-        packed_peak peak = {.stack_id = stacks->sites[i].stack_id};
-        memcpy(peak.at_peak, stacks->sites[i].at_peak, sizeof peak.at_peak);
-        memcpy(at, &peak, sizeof peak);
-        at += sizeof peak;
-    }
-    return bytes;
-}
-
-/* ---- Samples ---- */
-
-/* All live samples as one bytes object. Others go on allocating: there may be more than just counted. */
-static PyObject *copy_samples(size_t *count) {
-    spprof_stats stats;
-    spprof_get_stats(&stats);
-    size_t capacity = stats.live_samples + stats.live_samples / 8 + 256;
-    for (;;) {
-        spprof_pause(); /* else the copy would find itself among the samples */
-        PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(capacity * sizeof(spprof_sample)));
-        spprof_resume();
-        if (!bytes) return NULL;
-        spprof_sample *samples = (spprof_sample *)PyBytes_AS_STRING(bytes);
-        Py_BEGIN_ALLOW_THREADS
-        *count = spprof_copy_live(samples, capacity);
-        Py_END_ALLOW_THREADS
-        if (*count <= capacity) return bytes;
-        Py_DECREF(bytes);
-        capacity = *count + *count / 8 + 256;
-    }
-}
-
-static size_t keep_later_than(spprof_sample *samples, size_t count, uint64_t after_serial) {
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++)
-        if (samples[i].serial > after_serial) samples[kept++] = samples[i];
-    return kept;
-}
-
-/* Adds up the samples for each stack. `place_of`: of each slot, zeroed. */
-static void sum_samples(const spprof_sample *samples, size_t count, const sp_stacks_copy *stacks, uint32_t *place_of,
-                        live_sums *sums) {
-    for (size_t i = 0; i < stacks->count; i++) place_of[spprof_stack_slot(stacks->sites[i].stack_id)] = (uint32_t)i;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t place = place_of[spprof_stack_slot(samples[i].stack_id)];
-        if (place < stacks->count && stacks->sites[place].stack_id == samples[i].stack_id)
-            add_sample(&sums[place], &samples[i]);
-    }
-}
-
-static PyObject *sum_sites(const spprof_sample *samples, size_t count, const sp_stacks_copy *stacks) {
-    spprof_pause(); /* freed below, and none of the program's */
-    live_sums *sums = PyMem_RawCalloc(stacks->count + 1, sizeof *sums);
-    uint32_t *place_of = PyMem_RawCalloc((size_t)1 << SPPROF_STACK_SLOT_BITS, sizeof *place_of);
-    spprof_resume();
-    if (sums && place_of) sum_samples(samples, count, stacks, place_of, sums);
-    PyObject *sites = sums && place_of ? convert_sites(sums, stacks) : PyErr_NoMemory();
-    PyMem_RawFree(place_of);
-    PyMem_RawFree(sums);
-    return sites;
-}
-
-/* What is copied while no stack leaves: of each sample the stack is among the stacks. */
-typedef struct copied {
-    PyObject *samples;
-    size_t count;
-    sp_stacks_copy stacks;
-} copied;
-
-static bool copy_all(copied *all) {
-    *all = (copied){.samples = NULL};
-    spprof_keep_stacks();
-    all->samples = copy_samples(&all->count);
-    bool whole = all->samples && sp_stacks_copy_with_gil(&all->stacks, false);
-    spprof_let_stacks_go();
-    if (!whole) Py_CLEAR(all->samples);
-    return whole;
-}
-
-static bool leave_out_before(copied *all, uint64_t after_serial) {
-    all->count = keep_later_than((spprof_sample *)PyBytes_AS_STRING(all->samples), all->count, after_serial);
-    spprof_pause();
-    int resized = _PyBytes_Resize(&all->samples, (Py_ssize_t)(all->count * sizeof(spprof_sample)));
-    spprof_resume();
-    return resized == 0;
-}
-
-static PyObject *convert_copied(const copied *all, const spprof_stats *stats, const char *native_mode) {
-    const spprof_sample *samples = (const spprof_sample *)PyBytes_AS_STRING(all->samples);
-    PyObject *sites = sum_sites(samples, all->count, &all->stacks);
-    PyObject *counters = sites ? convert_stats(stats, native_mode) : NULL;
-    PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
-    PyObject *peaks = offset ? pack_peaks(&all->stacks) : NULL;
-    PyObject *blocks = peaks ? sp_resident_blocks_with_gil(samples, all->count) : NULL;
-    PyObject *result = blocks ? PyTuple_Pack(6, all->samples, sites, counters, offset, peaks, blocks) : NULL;
-    Py_XDECREF(blocks);
-    Py_XDECREF(peaks);
-    Py_XDECREF(offset);
-    Py_XDECREF(counters);
-    Py_XDECREF(sites);
-    return result;
-}
-
-PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native_mode) {
-    copied all;
-    spprof_stats stats;
-    if (!copy_all(&all)) return NULL;
-    spprof_get_stats(&stats);
-    PyObject *result = leave_out_before(&all, after_serial) ? convert_copied(&all, &stats, native_mode) : NULL;
-    sp_stacks_copy_free(&all.stacks);
-    Py_XDECREF(all.samples);
-    return result;
-}
-
-/* Of one snapshot: no two of its stacks share a slot. */
-static size_t copy_without(const spprof_sample *samples, size_t count, const uint8_t *left_out, spprof_sample *kept) {
-    size_t copied = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t slot = spprof_stack_slot(samples[i].stack_id);
-        if (!(left_out[slot / 8] >> slot % 8 & 1)) kept[copied++] = samples[i];
-    }
-    return copied;
-}
-
-PyObject *sp_convert_without_with_gil(PyObject *packed, PyObject *stack_ids) {
-    size_t count = (size_t)PyBytes_GET_SIZE(packed) / sizeof(spprof_sample);
-    size_t ids = (size_t)PyBytes_GET_SIZE(stack_ids) / sizeof(uint64_t);
-    const uint64_t *id = (const uint64_t *)PyBytes_AS_STRING(stack_ids);
-    spprof_pause(); /* as the copy of the samples */
-    uint8_t *left_out = PyMem_RawCalloc((size_t)1 << (SPPROF_STACK_SLOT_BITS - 3), 1);
-    PyObject *kept = left_out ? PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(packed)) : PyErr_NoMemory();
-    if (kept) {
-        for (size_t i = 0; i < ids; i++)
-            left_out[spprof_stack_slot(id[i]) / 8] |= (uint8_t)(1 << spprof_stack_slot(id[i]) % 8);
-        size_t copied = copy_without((const spprof_sample *)PyBytes_AS_STRING(packed), count, left_out,
-                                     (spprof_sample *)PyBytes_AS_STRING(kept));
-        _PyBytes_Resize(&kept, (Py_ssize_t)(copied * sizeof(spprof_sample)));
-    }
-    PyMem_RawFree(left_out);
-    spprof_resume();
-    return kept;
 }
 
 /* ---- Stacks ---- */
@@ -333,6 +118,15 @@ static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
     return false;
 }
 
+/* Others may have the GIL meanwhile: there may be many. */
+static bool copy_stacks(bool logged, sp_stacks_copy *copy, size_t sites, size_t frames, size_t *frame_count) {
+    bool fits;
+    Py_BEGIN_ALLOW_THREADS
+    fits = spprof_copy_stacks(logged, copy->sites, sites, &copy->count, copy->frames, frames, frame_count);
+    Py_END_ALLOW_THREADS
+    return fits;
+}
+
 bool sp_stacks_copy_with_gil(sp_stacks_copy *copy, bool logged) {
     size_t frame_count, sites = 0, frames = 0;
     *copy = (sp_stacks_copy){.sites = NULL};
@@ -341,7 +135,7 @@ bool sp_stacks_copy_with_gil(sp_stacks_copy *copy, bool logged) {
         sites = copy->count + copy->count / 8 + 64; /* others go on adding */
         frames = frame_count + frame_count / 8 + 64 * 32;
         if (!make_room(copy, sites, frames)) return false;
-    } while (!spprof_copy_stacks(logged, copy->sites, sites, &copy->count, copy->frames, frames, &frame_count));
+    } while (!copy_stacks(logged, copy, sites, frames, &frame_count));
     return true;
 }
 

@@ -13,13 +13,9 @@
 
 #include "spprof.h"
 
-/* The struct format of spprof_sample. */
-#define SP_SAMPLE_FORMAT "=QQQQIIQ"
-/* A stack's id and what was live there at the peak of the process and of the window: spprof_sums each. */
-#define SP_PEAK_FORMAT "=QQQQQddQQQQdd"
-
 PyObject *sp_convert_stats_with_gil(const char *native_mode);
-PyObject *sp_convert_snapshot_with_gil(uint64_t after_serial, const char *native_mode);
+/* The same of counters that were read before. */
+PyObject *sp_convert_counters_with_gil(const spprof_stats *stats, const char *native_mode);
 /* The processes in which samples were born, by birth. */
 PyObject *sp_convert_processes_with_gil(void);
 /* A stack's words, as the engine keeps them. */
@@ -38,9 +34,6 @@ typedef struct sp_stacks_copy {
 bool sp_stacks_copy_with_gil(sp_stacks_copy *copy, bool logged);
 void sp_stacks_copy_free(sp_stacks_copy *copy);
 /* The words of one of them, as bytes. */
-/* Packed samples without those of these stacks, whose ids are packed as 64-bit integers. */
-PyObject *sp_convert_without_with_gil(PyObject *packed, PyObject *stack_ids);
-
 PyObject *sp_convert_words_with_gil(const sp_stacks_copy *copy, const spprof_site *site);
 /* What the word of an interpreted frame says. */
 PyObject *sp_convert_code_with_gil(uint64_t word);

@@ -3,6 +3,7 @@
 #include <Python.h>
 
 #include "arena_hook.h"
+#include "background.h"
 #include "convert.h"
 #include "cpu_module.h"
 #include "debug_lines.h"
@@ -23,6 +24,7 @@
 #include "reserve.h"
 #include "resident.h"
 #include "signal_repeat.h"
+#include "snapshot.h"
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -196,18 +198,19 @@ static void renew_hooks(void) {
     if (strcmp(native_mode, "off") != 0) sp_arena_hook_install_with_gil();
 }
 
-static PyObject *snapshot(PyObject *module, PyObject *argument) {
+static PyObject *snapshot(PyObject *module, PyObject *arguments) {
     (void)module;
-    uint64_t after_serial = PyLong_AsUnsignedLongLong(argument);
-    if (PyErr_Occurred()) return NULL;
+    unsigned long long after_serial;
+    PyObject *known;
+    if (!PyArg_ParseTuple(arguments, "KS:snapshot", &after_serial, &known)) return NULL;
     if (spprof_is_active() && sp_pyinterpreter_has_main_gil()) renew_hooks();
-    return sp_convert_snapshot_with_gil(after_serial, native_mode);
+    return sp_snapshot_with_gil(after_serial, known, native_mode);
 }
 
 static PyObject *samples_without(PyObject *self, PyObject *args) {
     PyObject *packed, *stack_ids;
     (void)self;
-    return PyArg_ParseTuple(args, "SS", &packed, &stack_ids) ? sp_convert_without_with_gil(packed, stack_ids) : NULL;
+    return PyArg_ParseTuple(args, "SS", &packed, &stack_ids) ? sp_snapshot_without_with_gil(packed, stack_ids) : NULL;
 }
 
 static PyObject *processes(PyObject *module, PyObject *unused) {
@@ -272,8 +275,8 @@ static PyMethodDef methods[] = {
     {"is_shut_down", is_shut_down, METH_NOARGS, "is_shut_down() -> bool"},
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
-    {"snapshot", snapshot, METH_O,
-     "snapshot(after_serial) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks)"},
+    {"snapshot", snapshot, METH_VARARGS,
+     "snapshot(after_serial, known) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks, fingerprints)"},
     {"mappings", sp_mappings_with_gil, METH_NOARGS, "mappings() -> (mappings, stacks)"},
     {"measured", sp_resident_mappings_with_gil, METH_O, "measured(mappings) -> (mappings, paths)"},
     {"thread_name", sp_resident_thread_name_with_gil, METH_O, "thread_name(thread_id) -> str"},
@@ -302,6 +305,10 @@ static PyMethodDef methods[] = {
     {"call_before", sp_endings_call_before_with_gil, METH_VARARGS,
      "call_before(function, callback) -> function or None"},
     {"end_within", sp_endings_end_within_with_gil, METH_VARARGS, "end_within(seconds, status, signal) -> bool"},
+    {"background_start", sp_background_start_with_gil, METH_O, "background_start(work) -> bool"},
+    {"background_wake", sp_background_wake_with_gil, METH_NOARGS, "background_wake() -> True"},
+    {"background_stop", sp_background_stop_with_gil, METH_O, "background_stop(seconds) -> bool"},
+    {"background_is_stopping", sp_background_is_stopping_with_gil, METH_NOARGS, "background_is_stopping() -> bool"},
     {"family_open", sp_family_open_with_gil, METH_O, "family_open(mark) -> bool"},
     {"family_door", sp_family_door_with_gil, METH_NOARGS, "family_door() -> (int, int)"},
     {"family_join", sp_family_join_with_gil, METH_VARARGS, "family_join(pid, descriptor, mark) -> bool"},
@@ -357,6 +364,7 @@ static bool add_constants(PyObject *module) {
            PyModule_AddIntConstant(module, "STACKS_EVICTED", SPPROF_STACKS_EVICTED) == 0 &&
            PyModule_AddStringConstant(module, "SAMPLE_FORMAT", SP_SAMPLE_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "PEAK_FORMAT", SP_PEAK_FORMAT) == 0 &&
+           PyModule_AddStringConstant(module, "FINGERPRINT_FORMAT", SP_FINGERPRINT_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "RESIDENT_FORMAT", SP_RESIDENT_FORMAT) == 0 &&
            PyModule_AddStringConstant(module, "MAPPED_FORMAT", SP_MAPPED_FORMAT) == 0 &&
            PyModule_AddIntConstant(module, "LARGE_BLOCK", SPPROF_LARGE_BLOCK) == 0 &&

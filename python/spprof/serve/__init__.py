@@ -1,0 +1,1 @@
+"""What runs beside the program, on a thread of its own."""

@@ -1,0 +1,133 @@
+"""memprof.record(): a series of snapshots of this process, beside whatever it does."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from _operator import index
+from _thread import allocate_lock
+
+from spprof import _engine
+from spprof.on_demand import module
+from spprof.serve import background
+from spprof.serve.series import Series, is_taken
+from spprof.text import visible
+from spprof.warn_once import warn_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Final
+
+    from spprof.pprof import processes
+else:
+    processes = module("spprof.pprof.processes")
+
+KEEP_MAX: Final = 100_000
+EVERY_MIN, EVERY_MAX = 0.01, 1e6
+_NAME_BYTES = 200
+"""Of the program's name in those of files, which end at 255."""
+
+
+class SnapshotSeries:
+    """A series that is being written. ``spprof.memprof.record()`` begins it; it ends with ``stop()``, with the process,
+    and in a forked child, which does not go on with it. Its block ends it, too:
+
+        with memprof.record("profiles/"):
+            ...
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], every: float, keep: int) -> None:
+        self._folder = os.path.abspath(os.fspath(folder))
+        self._every = every
+        self._process = os.getpid()
+        self._lock = allocate_lock()
+        os.makedirs(self._folder, exist_ok=True)
+        title = _title()
+        self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
+        self._series = Series(_free_stem(self._folder, title), keep, lambda snapshot: snapshot)
+        self._series.write(self._notes)
+        self._job = background.add(self._tick, every)
+        if self._job is None:
+            raise RuntimeError("there is no thread to write snapshots on: raise the limit of threads (ulimit -u)")
+
+    @property
+    def folder(self) -> str:
+        """Where the files are, from the root."""
+        return self._folder
+
+    @property
+    def written(self) -> int:
+        """How many snapshots have been written; fewer are kept."""
+        return self._series.written
+
+    @property
+    def unwritten(self) -> int:
+        """How many could not be written, of a full disk for example; the series goes on after them."""
+        return self._series.unwritten
+
+    def stop(self) -> None:
+        """Write a last snapshot, and end. Once stopped, and in a forked child, nothing happens.
+
+        OSError: the last snapshot cannot be written; the series has ended all the same.
+        """
+        job, self._job = self._job, None
+        if job is None or os.getpid() != self._process:
+            return
+        background.remove(job)
+        with self._lock:
+            self._series.write(self._notes)
+
+    def __enter__(self) -> SnapshotSeries:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<SnapshotSeries: {self.written} snapshots written, {visible(self._series.stem)}.*>"
+
+    def _tick(self) -> float | None:
+        with self._lock:
+            if self._job is None:
+                return None
+            try:
+                self._series.write(self._notes)
+            except OSError as error:
+                warn_once("said that a series has gaps", f"a snapshot of the series is left out: {error.strerror}")
+        return self._every
+
+
+def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSeries:
+    """``memprof.record``."""
+    if isinstance(every, bool) or not isinstance(every, (int, float)):
+        raise TypeError(f"every must be a number of seconds, not {type(every).__name__}")
+    if not math.isfinite(every) or not EVERY_MIN <= every <= EVERY_MAX:
+        raise ValueError(f"every must lie between {EVERY_MIN} and {EVERY_MAX:.0f} seconds, not {every!r}")
+    if isinstance(keep, bool):
+        raise TypeError("keep must be an integer, not bool")
+    keep = index(keep)
+    if not 2 <= keep <= KEEP_MAX:
+        raise ValueError(f"keep must lie between 2 and {KEEP_MAX} snapshots, not {keep}")
+    if _engine.stats()["epochs"] == 0:
+        raise RuntimeError("there is nothing to record; call spprof.memprof.start() first")
+    return SnapshotSeries(folder, float(every), keep)
+
+
+def _title() -> str:
+    """What the program is called in names of files."""
+    words = getattr(sys, "argv", None) or [""]
+    name = os.path.basename(words[0]) if isinstance(words[0], str) else ""
+    return name if name and not name.startswith("-") else "python"
+
+
+def _free_stem(folder: str, title: str) -> str:
+    """A stem of which there are no files: of a process that had the same id, or an earlier series of this one."""
+    stem = os.path.join(folder, f"spprof-{os.fsdecode(os.fsencode(title)[:_NAME_BYTES])}.{os.getpid()}")
+    number = 1
+    while is_taken(stem if number == 1 else f"{stem}-{number}"):
+        number += 1
+    return stem if number == 1 else f"{stem}-{number}"

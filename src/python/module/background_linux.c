@@ -1,0 +1,216 @@
+#include "background.h"
+
+#include "spprof.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STACK_BYTES ((size_t)1 << 20)
+#define NS_OF_SECOND 1000000000
+#define LONGEST_SECONDS 1e9
+/* How long a thread that has ended may be counted by the kernel. */
+#define REAPING_NS (UINT64_C(100) * 1000 * 1000)
+#define REAPING_STEP_NS 20000
+
+/*            start ┌────────────────────────── start, before it has seen that it is to stop
+ *   NONE ────────► RUNNING ──stop──► STOPPING
+ *    ▲               │ work() is over   │ seen by the thread
+ *    │               ▼                  ▼
+ *    └─ JOINING ◄── ENDED ◄─────────────┘
+ */
+enum state { NONE, RUNNING, STOPPING, ENDED, JOINING };
+static _Atomic uint32_t state;
+
+/* With the GIL. */
+static struct {
+    pid_t process; /* in which it was started: a forked child has no such thread */
+    pthread_t thread;
+    PyObject *work;
+} background;
+static _Atomic uint32_t wakes; /* counts: what is waited on changes with each */
+static _Atomic pid_t kernel_id;
+
+/* ---- Waiting ---- */
+
+static void wake_all(_Atomic uint32_t *word) {
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_OF_SECOND + (uint64_t)now.tv_nsec;
+}
+
+static struct timespec moment_after(double seconds) {
+    if (!(seconds > 0)) seconds = 0;
+    if (seconds > LONGEST_SECONDS) seconds = LONGEST_SECONDS;
+    uint64_t at = now_ns() + (uint64_t)(seconds * NS_OF_SECOND);
+    return (struct timespec){.tv_sec = (time_t)(at / NS_OF_SECOND), .tv_nsec = (long)(at % NS_OF_SECOND)};
+}
+
+/* Until the moment, unless there were wakes since `seen`. */
+static void sleep_until(const struct timespec *until, uint32_t seen) {
+    while (atomic_load(&wakes) == seen) {
+        long result = syscall(SYS_futex, &wakes, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
+        if (result != 0 && errno == ETIMEDOUT) return;
+    }
+}
+
+/* ---- The thread ---- */
+
+/* Whether there is a next time, after `seconds`. If not, whoever has the GIL next sees that the thread has ended. */
+static bool run_work(double *seconds) {
+    PyGILState_STATE held = PyGILState_Ensure();
+    PyObject *work = background.work;
+    Py_INCREF(work); /* another may take its place meanwhile */
+    PyObject *result = PyObject_CallNoArgs(work);
+    bool goes_on = result && result != Py_None;
+    *seconds = goes_on ? PyFloat_AsDouble(result) : 0;
+    if (PyErr_Occurred()) goes_on = false;
+    PyErr_Clear(); /* whatever it is, it is not the program's */
+    Py_XDECREF(result);
+    Py_DECREF(work);
+    if (!goes_on) atomic_store(&state, ENDED);
+    PyGILState_Release(held);
+    return goes_on;
+}
+
+static bool is_stopped(void) {
+    uint32_t stopping = STOPPING;
+    return atomic_compare_exchange_strong(&state, &stopping, ENDED);
+}
+
+static void *run(void *unused) {
+    (void)unused;
+    prctl(PR_SET_NAME, "spprof", 0, 0, 0);
+    atomic_store(&kernel_id, (pid_t)syscall(SYS_gettid));
+    while (!is_stopped()) {
+        double seconds;
+        uint32_t seen = atomic_load(&wakes);
+        if (!run_work(&seconds)) break;
+        struct timespec until = moment_after(seconds);
+        sleep_until(&until, seen);
+    }
+    wake_all(&state);
+    return NULL;
+}
+
+/* Every signal is blocked in it: none of the program's comes there. */
+static bool start_thread(void) {
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    if (pthread_attr_init(&attributes) != 0) return false;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&background.thread, &attributes, run, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return started;
+}
+
+/* ---- Its end ---- */
+
+/* After its end: nothing of it is left, as soon as the kernel has let it go. */
+static void join(void) {
+    pid_t thread = atomic_load(&kernel_id);
+    spprof_pause();
+    pthread_join(background.thread, NULL);
+    spprof_resume();
+    for (uint64_t begin = now_ns(); now_ns() - begin < REAPING_NS;) {
+        if (syscall(SYS_tgkill, getpid(), thread, 0) != 0 && errno == ESRCH) return;
+        nanosleep(&(struct timespec){.tv_nsec = REAPING_STEP_NS}, NULL);
+    }
+}
+
+/* Waits until it is gone; one of those who wait joins it. False: it is still there at that time, or goes on. */
+static bool see_it_gone(const struct timespec *until) {
+    for (;;) {
+        uint32_t now = atomic_load(&state);
+        if (now == NONE) return true;
+        if (now == RUNNING) return false;
+        if (now == ENDED) {
+            if (!atomic_compare_exchange_strong(&state, &now, JOINING)) continue;
+            join();
+            atomic_store(&state, NONE);
+            wake_all(&state);
+            return true;
+        }
+        if (syscall(SYS_futex, &state, FUTEX_WAIT_BITSET_PRIVATE, now, until, NULL, FUTEX_BITSET_MATCH_ANY) != 0 &&
+            errno == ETIMEDOUT)
+            return false;
+    }
+}
+
+static bool see_it_gone_with_gil(double seconds) {
+    struct timespec until = moment_after(seconds);
+    int saved_errno = errno;
+    bool is_gone;
+    Py_BEGIN_ALLOW_THREADS
+    is_gone = see_it_gone(&until);
+    Py_END_ALLOW_THREADS
+    errno = saved_errno;
+    return is_gone;
+}
+
+/* ---- For Python ---- */
+
+static bool is_here(void) {
+    return background.process == getpid();
+}
+
+PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work) {
+    (void)module;
+    PyObject *before = background.work;
+    Py_INCREF(work);
+    background.work = work;
+    Py_XDECREF(before);
+    while (is_here() && atomic_load(&state) != NONE) {
+        uint32_t stopping = STOPPING;
+        if (atomic_load(&state) == RUNNING || atomic_compare_exchange_strong(&state, &stopping, RUNNING))
+            return sp_background_wake_with_gil(NULL, NULL);
+        see_it_gone_with_gil(LONGEST_SECONDS);
+    }
+    background.process = getpid();
+    atomic_store(&state, RUNNING);
+    spprof_pause(); /* what a thread needs is none of the program's memory */
+    bool started = start_thread();
+    spprof_resume();
+    if (!started) atomic_store(&state, NONE);
+    return PyBool_FromLong(started);
+}
+
+PyObject *sp_background_wake_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    atomic_fetch_add(&wakes, 1);
+    wake_all(&wakes);
+    Py_RETURN_TRUE;
+}
+
+PyObject *sp_background_stop_with_gil(PyObject *module, PyObject *argument) {
+    (void)module;
+    uint32_t running = RUNNING;
+    double seconds = PyFloat_AsDouble(argument);
+    if (PyErr_Occurred()) return NULL;
+    if (!is_here()) Py_RETURN_TRUE;
+    bool is_own = pthread_equal(background.thread, pthread_self()) && atomic_load(&state) != NONE;
+    atomic_compare_exchange_strong(&state, &running, STOPPING);
+    atomic_fetch_add(&wakes, 1);
+    wake_all(&wakes);
+    return PyBool_FromLong(!is_own && see_it_gone_with_gil(seconds));
+}
+
+PyObject *sp_background_is_stopping_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    return PyBool_FromLong(is_here() && atomic_load(&state) == STOPPING);
+}

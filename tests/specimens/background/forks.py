@@ -1,0 +1,39 @@
+"""Forks beside the background thread: CPython warns of none of ours, and the thread goes on in the parent alone."""
+
+import os
+import sys
+import threading
+import warnings
+
+from spprof.serve import background
+
+FORKS = int(sys.argv[1])
+
+calls = threading.Semaphore(0)
+
+
+def work():
+    calls.release()
+    return 0.0
+
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+
+background.add(work)
+warned = []
+warnings.simplefilter("always")
+warnings.showwarning = lambda message, *where: warned.append(str(message))
+for _ in range(FORKS):
+    calls.acquire()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if threads() == 1 and not background._state().jobs else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "the child has jobs or a thread of ours"
+    while calls.acquire(blocking=False):
+        pass
+    calls.acquire()  # it goes on
+assert threads() == 2
+print(warned)
