@@ -10,12 +10,15 @@ from heaps_over_time import BOOTED_MS, EVERY_MS, START_NS, random_heaps
 from naive_heap import python_frame
 from report_reader import Read, read
 from spprof.analysis.by_site import Tally
+from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.paths import ShortPaths
 from spprof.analysis.sites import SiteKey
 from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample
+from spprof.records import replace
+from spprof.report import history
 from spprof.report.build import report_of
 from spprof.report.encode import encode
-from spprof.report.history import SITES_MOST, Moment, history_of, in_order, moment_of
+from spprof.report.history import SITES_MOST, Moment, SeriesSums, history_of, in_order, moment_of
 from spprof.report.model import Report
 from spprof.report.page import written
 
@@ -122,6 +125,68 @@ def test_points_are_the_sums_of_each_snapshot():
         by_function = heaps.by_function(blocks)
         assert parts[:-1] == pytest.approx([by_function.get(name, 0) for name in names], abs=len(blocks))
         assert sum(parts) == live
+
+
+@pytest.mark.parametrize("rate", [1, 512 * 1024])
+def test_sums_of_what_has_changed_are_those_of_whole_profiles(rate: int):
+    heaps = random_heaps(5, rate=rate)
+    sums, before = SeriesSums(heaps.locations), {}
+    for at in range(heaps.count):
+        stacks = {number: before.get(number) if before.get(number) == rows else rows
+                  for number, rows in heaps.stacks(at).items()}  # fmt: skip
+        if at % 7 == 5:
+            del stacks[7]
+        profile = heaps.profile(at)
+        live = [sample for sample in profile.samples if at % 7 != 5 or sample.stack[0] != 1]
+        wanted = moment_of(replace(profile, samples=live), heaps.ms(at))
+        found = sums.moment(replace(profile, samples=[]), stacks, heaps.ms(at))
+        held = {site: size for site, size in wanted.sites.items() if size}
+        assert found._replace(ends=None) == wanted._replace(ends=None, sites=held)
+        assert found.ends == pytest.approx(wanted.ends, abs=1)
+        before = stacks
+
+
+def test_rows_that_are_the_same_object_are_not_summed_up_again(monkeypatch: pytest.MonkeyPatch):
+    heaps = random_heaps(5)
+    summed: list[Sample] = []
+    monkeypatch.setattr(history, "adder", lambda *_: lambda sample, sums: summed.append(sample))
+    sums, stacks = SeriesSums(heaps.locations), heaps.stacks(10)
+    rows = sum(map(len, stacks.values()))
+    sums.moment(heaps.last, stacks, 1)
+    assert len(summed) == rows
+    sums.moment(heaps.last, dict(stacks), 2)
+    assert len(summed) == rows
+    sums.moment(heaps.last, {**stacks, 7: stacks[7] + stacks[7]}, 3)
+    assert len(summed) == rows + 2 * len(stacks[7])
+
+
+def test_rows_of_other_sample_types_are_read_by_them():
+    heaps = random_heaps(5)
+    sums, profile = SeriesSums(heaps.locations), heaps.last
+    wanted = sums.moment(profile, heaps.stacks(19), 1)
+    types = [HEAP_TYPES[at] for at in (3, 2)]
+    turned = {number: tuple(row._replace(values=(row.values[3], row.values[2])) for row in rows)
+              for number, rows in heaps.stacks(19).items()}  # fmt: skip
+    assert sums.moment(replace(profile, sample_types=tuple(types)), turned, 1) == wanted
+
+
+def test_sites_of_a_series_are_those_that_the_page_shows():
+    bootstrap = "<frozen importlib._bootstrap>"
+    frames = [
+        python_frame("<module>", 1, "/usr/lib/python3.11/json/decoder.py"),
+        python_frame("_call_with_frames_removed", 241, bootstrap),
+        python_frame("_find_and_load", 1176, bootstrap),
+        python_frame("main", 3, "/srv/app/main.py"),
+    ]
+    locations = [Location((frame,), -1, 0) for frame in frames]
+    labels = (Label("bytes", None, 64, "bytes"),)
+    rows = (Sample((2, 3), (1, 64, 1, 64), labels), Sample((0, 1, 2, 3), (1, 64, 1, 64), labels))
+    profile = Profile(HEAP_TYPES, locations, list(rows), default_type="inuse_space", period=1)
+    wanted = moment_of(with_imports_folded(profile), 0).sites
+    assert SeriesSums(locations).moment(profile, {1: rows[:1], 2: rows[1:]}, 0).sites == wanted
+    assert any(site.function.startswith("import ") for site in wanted)
+    raw = SeriesSums(locations, lambda profile: profile).moment(profile, {1: rows[:1], 2: rows[1:]}, 0).sites
+    assert raw == moment_of(profile, 0).sites != wanted
 
 
 def test_what_a_file_does_not_tell_is_not_known():
