@@ -20,7 +20,6 @@ from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Sums, note_choice
 from spprof.pprof.profile import (
     ALLOC_SPACE,
-    ALLOCATED_BY,
     INUSE_SPACE,
     MAPPED_TYPES,
     PEAK_SPACE,
@@ -30,6 +29,7 @@ from spprof.pprof.profile import (
     column_of,
 )
 from spprof.pprof.resident import residency_of
+from spprof.pprof.series_stamp import ALLOCATED_BY
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, series_facts, title_of
 from spprof.report.history import history_of, in_order
@@ -61,7 +61,8 @@ def report_of(
     moments = in_order(moments)
     builder = _Builder([profile], _told([profile], profile.sample_types, sample_type), moments)
     facts = [*series_facts(moments), *facts_of(profile)]
-    report = builder.report(title_of([profile]), facts, _first(profile, sample_type), with_source)
+    first = _first(profile, sample_type or (INUSE_SPACE.type if moments else None))
+    report = builder.report(title_of([profile]), facts, first, with_source)
     builder.tell_ages(report)
     builder.tell_history(report)
     report.memory = _memory_of(profile)
