@@ -8,15 +8,22 @@ time from the event to the frame that shows what it did. Chromium is the system'
 (`make build/deps/chromium`); what cannot be had here is named. A machine without a graphics card: pictures are drawn by
 the processor. Times
 in the browser are the best of ROUNDS, for everybody.
+
+python bench/report.py series
+
+The page of a series alone: SNAPSHOTS snapshots of SERIES_STACKS such stacks, of which a sixth changes from one to the
+next.
 """
 
 from __future__ import annotations
 
 import base64
+import random
 import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -24,19 +31,28 @@ from typing import Callable
 
 import files
 import stacks
+from spprof.analysis.sample_weights import weight
 from spprof.heap.snapshot import HeapSnapshot
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample
+from spprof.records import replace
+from spprof.report.build import report_of
+from spprof.report.history import Moment, SeriesSums
+from spprof.report.page import written
 from spprof.text import human_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import chromium
 
 ROUNDS = 3
+SNAPSHOTS = 60
+SERIES_STACKS = 20_000
+EVERY_MS = 10_000
 SPEEDSCOPE = "speedscope@1.25.0"
 LIBRARY = re.compile(r"https://[^\s\"']*?/npm/([\w.-]+)@([\d.]+)/")
 Do = Callable[[chromium.Tab], None]
 
 TIMED = """
-for (const kind of ["click", "input", "change", "keydown"]) {
+for (const kind of ["click", "input", "change", "keydown", "pointerup"]) {
   addEventListener(kind, (event) => {
     const { port1, port2 } = new MessageChannel(), began = event.timeStamp;
     port2.onmessage = () => { window.took = performance.now() - began; };
@@ -145,6 +161,73 @@ def our_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, st
     yield from Measured(browser, f"file://{path}", ready, doing).lines()
 
 
+def page_of_a_series(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
+    """The report of a series."""
+    path = folder / "series.html"
+    numbers: dict[Location, int] = {}
+    header = Profile(
+        HEAP_TYPES, [], [], default_type="inuse_space", period=stacks.RATE, time_ns=1_790_000_000 * 10**9,
+        comments=(f"rss: {400 << 20}", f"pss: {390 << 20}"),
+    )  # fmt: skip
+    moments: list[Moment] = []
+    rows: dict[int, tuple[Sample, ...]] = {}
+    sums, took = SeriesSums(numbers), 0
+    for at, rows in enumerate(states_of_a_series(numbers)):
+        began = time.process_time_ns()
+        moment = sums.moment(header, rows, EVERY_MS * at)
+        took += time.process_time_ns() - began
+        moments.append(moment._replace(time_ns=header.time_ns + 10**6 * moment.monotonic_ms))
+    yield "sums", f"{took / 1e9:8.2f} s CPU"
+    last = replace(header, locations=list(numbers), samples=[row for of_stack in rows.values() for row in of_stack])
+
+    def save() -> None:
+        path.write_bytes(b"".join(written(report_of(last, moments=moments))))
+
+    yield "written in", files.best(files.resource.RUSAGE_SELF, save, rounds=1)
+    yield "file", human_bytes(path.stat().st_size)
+    doing = {
+        "drag over a range": lambda tab: drag_between(tab, 0.2, 0.7),
+        "zoom by a click": click_box,
+        "reset by Esc": lambda tab: tab.press("Escape"),
+        "everything by Esc": lambda tab: tab.press("Escape"),
+    }
+    ready = "performance.getEntriesByName('spprof:drawn').length"
+    yield from Measured(browser, f"file://{path}", ready, doing).lines()
+
+
+def states_of_a_series(numbers: dict[Location, int]) -> Iterator[dict[int, tuple[Sample, ...]]]:
+    """The rows of each snapshot by stack, which has up to three blocks, taken at other times. ``numbers`` is given
+    the locations."""
+    chance = random.Random(2)
+    places = [
+        tuple(numbers.setdefault(Location((frame,), -1, 0), len(numbers)) for frame in stack)
+        for stack in stacks.tree_of_stacks(stacks=SERIES_STACKS)
+    ]
+    rows: dict[int, tuple[Sample, ...]] = {}
+    for at in range(SNAPSHOTS):
+        for number in range(SERIES_STACKS) if at == 0 else chance.sample(range(SERIES_STACKS), SERIES_STACKS // 6):
+            size = max(1, int(chance.lognormvariate(6, 2)))
+            one = weight(size, stacks.RATE)
+            labels = (
+                Label("bytes", None, size, "bytes"),
+                Label("thread", f"worker {number % 8}"),
+                Label("rate", None, stacks.RATE, "bytes"),
+                Label("allocated_by", None, EVERY_MS * at, "milliseconds"),
+            )
+            row = Sample(places[number], (round(one.objects), round(one.bytes)) * 2, labels)
+            rows[number] = (*rows.get(number, ())[-2:], row)
+        yield dict(rows)
+
+
+def drag_between(tab: chromium.Tab, start: float, end: float) -> None:
+    """Drags over a range of time, from one share of the picture's width to another."""
+    left, top, width = tab.run(
+        "(() => { timeline.scrollIntoView(); const { x, y, width } = timeline.getBoundingClientRect(); "
+        "return [x, y, width]; })()"
+    )
+    tab.drag((left + start * width, top + 20), (left + end * width, top + 20))
+
+
 def click_box(tab: chromium.Tab) -> None:
     """A click on the first call that is not alone in its row."""
     tab.run("document.getElementById('graph').scrollIntoView()")
@@ -215,7 +298,12 @@ def main() -> None:
     found = chromium.find()
     if found is None:
         sys.exit("chromium is not here: make build/deps/chromium, or on Debian and Ubuntu apt-get install chromium")
-    for page in (our_page, speedscope_page, memray_page):
+    pages = (
+        (page_of_a_series,)
+        if sys.argv[1:] == ["series"]
+        else (our_page, page_of_a_series, speedscope_page, memray_page)
+    )
+    for page in pages:
         with tempfile.TemporaryDirectory() as folder, chromium.started(*found) as browser:
             print((page.__doc__ or "").strip())
             try:

@@ -36,7 +36,7 @@ _OPTIONS = (
 _ANSWER_SECONDS = 300
 _KEYS = {
     "Enter": 13, "Escape": 27, " ": 32, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39,
-    "ArrowDown": 40, "Tab": 9, "/": 191,
+    "ArrowDown": 40, "Tab": 9, "/": 191, "PageUp": 33, "PageDown": 34,
 }  # fmt: skip
 
 
@@ -197,6 +197,14 @@ class Tab:
         self.move(x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float], *, drops: bool = True) -> None:
+        """Drags from one place to another, over the middle between them; ``drops``: and lets go."""
+        self.move(*start)
+        middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+        steps = [("mousePressed", start), ("mouseMoved", middle), ("mouseMoved", end)]
+        for kind, (x, y) in steps + ([("mouseReleased", end)] if drops else []):
+            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def click_on(self, selector: str) -> None:
         """Clicks on the middle of an element, scrolled into view."""

@@ -46,14 +46,15 @@ ROOMS = {
     "pprof": "encode fields file locations mappings merge pools processes profile resident series_names series_stamp "
     "shortages wire",
     "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
-    "report": "build encode facts leading model notebook page places sources threads",
+    "report": "build encode facts history leading model notebook page places sources threads",
     "serve": "background record series",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
 """The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
 
-SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js page.js".split()
-ASSETS = ["page.html", "report.css", *SCRIPTS]
+SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js timeline.js page.js".split()
+STYLES = ["report.css", "timeline.css"]
+ASSETS = ["page.html", *STYLES, *SCRIPTS]
 """The files of the HTML page, its scripts in the order in which they are joined: each uses what stands before it."""
 
 STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
@@ -307,6 +308,7 @@ def _import_standard() -> None:
     import _json
     import _operator
     import _struct
+    import _thread
     import atexit
     import binascii
     import errno
@@ -320,6 +322,7 @@ def _import_standard() -> None:
             "__future__": __future__,
             "_collections": _collections,
             "_json": _json,
+            "_thread": _thread,
             "atexit": atexit,
             "binascii": binascii,
             "bisect": _bisect,

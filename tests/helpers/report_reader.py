@@ -58,6 +58,8 @@ class Read:
     """By side and column with intervals, entry by entry: samples, seen, variance, lean."""
     ages: list[list[int]]
     """By side, entry by entry, where there are bands of ages: values times the number of the band."""
+    points: list[int]
+    """Entry by entry, where there is a history: from which of its points on, counted from 1, it was seen."""
 
     def by_stack(self, side: int = 0) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
         """Values by stack, as functions and lines from the root on, and thread."""
@@ -86,6 +88,7 @@ def read(document: bytes) -> Read:
     places = [(texts[row[0]], texts[row[1]], row[3], texts[row[4]], row[5]) for row in zip(*columns)]
     short_files = [texts[number] for number in columns[2]]
     ups, node_places, steps, threads = (numbers(streams.pop(0)) for _ in range(4))
+    points = numbers(streams.pop(0)) if header["history"] else []
     values, spreads, ages = [], [], []
     for side in header["sides"]:
         values.append([[zigzag(number) for number in numbers(streams.pop(0))] for _ in header["columns"]])
@@ -100,9 +103,8 @@ def read(document: bytes) -> Read:
             ages.append([zigzag(number) for number in numbers(streams.pop(0))])
     assert streams == []
     nodes = [sum(steps[: at + 1]) for at in range(len(steps))]
-    return Read(
-        header, places, short_files, paths_of(ups, node_places), list(zip(nodes, threads)), values, spreads, ages
-    )
+    paths = paths_of(ups, node_places)
+    return Read(header, places, short_files, paths, list(zip(nodes, threads)), values, spreads, ages, points)
 
 
 def cut(document: bytes) -> Iterator[bytes]:

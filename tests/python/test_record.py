@@ -125,7 +125,7 @@ def test_where_the_first_cannot_be_written_the_next_is_whole(child: Child, tmp_p
 
 
 def test_each_finished_snapshot_is_readable_when_the_process_is_killed(tmp_path: Path) -> None:
-    for lines in range(1, 30, 3):
+    for lines in (1, 2, 9, 14, 30):
         folder = tmp_path / str(lines)
         folder.mkdir()
         words = [sys.executable, str(specimen("series/killed")), str(folder)]

@@ -23,7 +23,7 @@ from spprof.report.build import difference_of, report_of
 from spprof.report.encode import encode
 from spprof.report.model import Report
 from spprof.report.notebook import iframe
-from spprof.report.page import SCRIPTS, written
+from spprof.report.page import SCRIPTS, STYLES, written
 from spprof.report.places import STANDARD_LIBRARY, is_library, package_of
 from test_cli_reports import printed, spprof
 
@@ -279,10 +279,12 @@ def test_an_empty_snapshot_is_still_a_page(tmp_path: Path):
 
 def test_our_own_code_cannot_end_its_elements():
     folder = Path(report_package.__file__).parent / "assets"
-    for name in (*SCRIPTS, "report.css"):
+    for name in (*SCRIPTS, *STYLES):
         text = (folder / name).read_text()
         assert not re.search(r"</(script|style)|<!--", text), name
-    assert sorted(SCRIPTS) == sorted(path.name for path in folder.glob("*.js"))
+    assert sorted((*SCRIPTS, *STYLES)) == sorted(
+        path.name for kind in ("js", "css") for path in folder.glob(f"*.{kind}")
+    )
 
 
 def test_the_title_stands_wherever_the_template_names_it_and_names_of_the_programs_are_left_alone():

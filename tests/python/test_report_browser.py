@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from heaps_over_time import random_heaps
 from naive_heap import NaiveHeap, native_frame, python_frame, random_heap
 from pages import DECODE, LOAD, MAIN, SERVE, SMALL, Shown, click_box, heap, names, opened, rows, sample, text
 from spprof.analysis.by_site import Tally
@@ -410,6 +411,8 @@ STATES = {
     "cpu": (lambda: report_of(read_profile(str(PROFILES / "go-cpu.pb.gz"))), ""),
     "many-types": (lambda: report_of(read_profile(str(PROFILES / "ddtrace.pb.gz"))), ""),
     "memory": (lambda: report_of(SMALL.with_notes(MEMORY)), ""),
+    "over-time": (lambda: over_time(), ""),
+    "range": (lambda: over_time(), "r=10-40"),
     "empty": (lambda: report_of(heap()), ""),
 }
 MEMORY = {
@@ -419,7 +422,12 @@ MEMORY = {
 }
 
 
-PHONE_STATES = ("plain", "search", "difference", "memory", "empty")
+PHONE_STATES = ("plain", "search", "difference", "memory", "range", "empty")
+
+
+def over_time() -> Report:
+    heaps = random_heaps(21, count=60, rate=512 * 1024, blocks=4000)
+    return report_of(heaps.last, moments=heaps.moments())
 
 
 def random_state() -> Profile:
@@ -435,6 +443,9 @@ def test_axe_finds_no_violation_in_any_state(show: Shown, node_modules: Path, lo
         if look == "phone" and state not in PHONE_STATES:
             continue
         tab = opened(show, make(), fragment=fragment, dark=look == "dark", phone=look == "phone")
+        if state == "over-time":
+            tab.run("document.querySelector('#over-time summary').click()")
+            tab.wait("document.querySelector('#timeline-numbers tbody')")
         if state == "zoomed":
             tab.run("report.zoom(report.tree.children(report.tree.children(report.tree.root)[0])[0])")
             assert not tab.run("document.getElementById('reset').disabled")

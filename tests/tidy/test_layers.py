@@ -18,6 +18,7 @@ FLOORS = (
     {"cli"},
     {"__init__"},
     {"memprof", "cpu", "estimate", "supported"},
+    {"serve"},
     {"heap", "cpu_time"},
     {"formats"},
     {"report"},

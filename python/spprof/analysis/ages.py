@@ -29,7 +29,7 @@ BANDS: Final = (
 )
 """Where each band begins, in seconds; it ends where the next one begins."""
 
-_HELD = (INUSE_SPACE, INUSE_OBJECTS, *MAPPED_TYPES, RESIDENT_SPACE)
+HELD: Final = (INUSE_SPACE, INUSE_OBJECTS, *MAPPED_TYPES, RESIDENT_SPACE)
 """What is held now, of which there are ages."""
 
 OLDER_THAN: Final = "older_than"
@@ -93,7 +93,7 @@ def older_than(profile: Profile, seconds: float) -> Profile:
     """What is live of blocks and mappings in the bands from ``beginning(seconds)`` on, and nothing else; a comment
     tells from which age on."""
     first = beginning(seconds)
-    held = profile.with_types([one for one in profile.sample_types if one in _HELD], INUSE_SPACE.type)
+    held = profile.with_types([one for one in profile.sample_types if one in HELD], INUSE_SPACE.type)
     samples = [sample for sample in held.samples if _is_from(age_of(sample), first)]
     return replace(held, samples=samples).with_notes({OLDER_THAN: str(first)})
 

@@ -21,7 +21,7 @@ from spprof.records import cached_property
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from spprof.pprof.profile import Profile
+    from spprof.pprof.profile import Profile, ValueType
 
 _BYTES_ONE = _engine.BYTES_ONE
 
@@ -73,10 +73,7 @@ class Tally:
 
     def whole_interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
         """Where the whole lies, with room for what was never sampled; None where nothing is known of that."""
-        whole, profile = self.whole, self.profile
-        if not (whole.is_drawn and has_interval(profile, self.value_type) and profile.period > 0):
-            return None
-        return whole.heap_interval(unseen_rate(profile), shortages_of(profile).lost_bytes, confidence)
+        return whole_interval(self.profile, self.value_type, self.whole, confidence)
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:
@@ -150,11 +147,20 @@ class Tally:
             key = self._own_site[index]
             if key is not None:
                 return key
-        return keys[stack[0]][0] if stack else _NOWHERE
+        return keys[stack[0]][0] if stack else NOWHERE
 
 
-_NOWHERE = SiteKey("<no stack>", "", 0)
+NOWHERE = SiteKey("<no stack>", "", 0)
 """Stands for samples without a stack, which other tools may write."""
+
+
+def whole_interval(
+    profile: Profile, value_type: ValueType, whole: Sums, confidence: float = 0.95
+) -> tuple[int, int] | None:
+    """Where all that ``profile`` has of a type lies, whose sums are ``whole``: see ``Tally.whole_interval``."""
+    if not (whole.is_drawn and has_interval(profile, value_type) and profile.period > 0):
+        return None
+    return whole.heap_interval(unseen_rate(profile), shortages_of(profile).lost_bytes, confidence)
 
 
 Row = tuple[SiteKey, Site, int]

@@ -180,6 +180,8 @@ class Drawing:
         self._objects_at = objects_at
         self._period = profile.period
         self._weights: dict[tuple[Label, ...], Optional[Weight]] = {}
+        self._weights_of: dict[tuple[int, int, int], Weight] = {}
+        """By size, rate and how much is in memory: many labels mean the same, as those of threads and of times do."""
 
     def of(self, sample: Sample) -> Drawn | None:
         """The blocks of ``sample``, or None where that cannot be told."""
@@ -196,10 +198,15 @@ class Drawing:
     def _weight_slow(self, labels: tuple[Label, ...]) -> Weight | None:
         numbers = {label.key: label.number for label in labels if label.text is None}
         size, rate = numbers.get(BLOCK_SIZE, -1), numbers.get(DRAWN_AT, self._period)
-        known = size >= 0 and 0 < rate <= _engine.RATE_MAX_BYTES
-        found = weight(size, rate) if known else None
-        if found and 0 <= numbers.get(RESIDENT, size) < size:
-            found.sums.absent = absent_of(found, size, numbers[RESIDENT])
+        if not (size >= 0 and 0 < rate <= _engine.RATE_MAX_BYTES):
+            self._weights[labels] = None
+            return None
+        key = size, rate, numbers.get(RESIDENT, size)
+        found = self._weights_of.get(key)
+        if found is None:
+            found = self._weights_of[key] = weight(size, rate)
+            if 0 <= key[2] < size:
+                found.sums.absent = absent_of(found, size, key[2])
         self._weights[labels] = found
         return found
 

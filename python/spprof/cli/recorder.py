@@ -35,7 +35,6 @@ from spprof.cli import family, recordings
 from spprof.cli.outputs import count_beside, numbered, of_process
 from spprof.cli.terminal import say
 from spprof.records import suppress
-from spprof.serve import background
 from spprof.text import visible
 
 TYPE_CHECKING = False
@@ -49,10 +48,12 @@ if TYPE_CHECKING:
     from spprof.cli.recordings import Recording
     from spprof.cli.settings import Settings
     from spprof.pprof import processes
+    from spprof.serve import background
 else:
     import _signal as signal  # without its enumerations
 
     processes, summary = map(on_demand.module, ("spprof.pprof.processes", "spprof.cli.summary"))
+    background = on_demand.module("spprof.serve.background")
 
 on_demand.keep("cli", ["own_frames", "summary"])
 

@@ -12,7 +12,6 @@ from spprof import _engine, joining, memprof
 from spprof.cli.arguments import current_folder, format_of_output
 from spprof.on_demand import module
 from spprof.records import NamedTuple
-from spprof.serve.background import give_way
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
     from spprof.heap import snapshot
     from spprof.heap.snapshot import HeapSnapshot
     from spprof.pprof import series_names
-    from spprof.serve import series
+    from spprof.serve import background, series
 else:
     cpu, snapshot = module("spprof.cpu"), module("spprof.heap.snapshot")
     formats, series = module("spprof.formats"), module("spprof.serve.series")
-    series_names = module("spprof.pprof.series_names")
+    series_names, background = module("spprof.pprof.series_names"), module("spprof.serve.background")
     own_frames, summary = module("spprof.cli.own_frames"), module("spprof.cli.summary")
 
 
@@ -88,7 +87,7 @@ class Recording(ABC):
         ``is_passing``: it is one of those that are written as the program goes on; ``lines`` are not asked for.
         """
         self._last = taken = self.take()
-        give_way()
+        background.give_way()
         taken.save_with_notes(path, format_of_output(self.output), notes)
         return path
 

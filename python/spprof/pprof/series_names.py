@@ -8,7 +8,6 @@ spprof-app.4712.pb.gz                 a file of its own
 from __future__ import annotations
 
 import os
-import re
 
 from spprof.records import NamedTuple
 
@@ -17,7 +16,7 @@ WHOLE_SUFFIX, CHANGES_SUFFIX = ".pb.gz", ".changes.gz"
 
 DIGITS_LEAST = 6
 
-_NAME = re.compile(rf"(.+)\.([0-9]{{{DIGITS_LEAST},18}})({re.escape(WHOLE_SUFFIX)}|{re.escape(CHANGES_SUFFIX)})", re.S)
+_DIGITS_MOST = 18
 
 
 class SeriesName(NamedTuple):
@@ -45,9 +44,9 @@ def listing(folder: str) -> Listing:
     with os.scandir(folder) as entries:
         for entry in entries:
             name, path = entry.name, os.path.join(folder, entry.name)
-            match = _NAME.fullmatch(name)
-            if match:
-                found.named.append(SeriesName(path, match[1], int(match[2])))
+            stem, number = _parted(name)
+            if stem:
+                found.named.append(SeriesName(path, stem, number))
             elif name.endswith(CHANGES_SUFFIX):
                 found.named.append(SeriesName(path, name[: -len(CHANGES_SUFFIX)], 0))
             elif name.endswith(WHOLE_SUFFIX):
@@ -55,6 +54,16 @@ def listing(folder: str) -> Listing:
             elif not name.startswith(".") and not entry.is_dir():
                 found.others.append(name)
     return Listing(sorted(found.named, key=_order), sorted(found.profiles), sorted(found.others))
+
+
+def _parted(name: str) -> tuple[str, int]:
+    """Stem and number of the file of a series; no stem: it has no such name."""
+    suffix = next((one for one in (WHOLE_SUFFIX, CHANGES_SUFFIX) if name.endswith(one)), None)
+    if suffix is None:
+        return "", 0
+    stem, _, digits = name[: -len(suffix)].rpartition(".")
+    is_number = digits.isascii() and digits.isdecimal() and DIGITS_LEAST <= len(digits) <= _DIGITS_MOST
+    return (stem, int(digits)) if is_number else ("", 0)
 
 
 def _order(one: SeriesName) -> tuple[str, int, str]:
@@ -69,4 +78,4 @@ def path_of(stem: str, number: int, *, is_whole: bool) -> str:
 def is_taken(stem: str) -> bool:
     """Whether there are files of a series whose paths begin so. OSError: the folder cannot be read."""
     folder, name = os.path.split(stem)
-    return any(match[1] == name for match in map(_NAME.fullmatch, os.listdir(folder or ".")) if match)
+    return any(_parted(one)[0] == name for one in os.listdir(folder or "."))

@@ -1,15 +1,18 @@
 """A profile as a report; two of them as a report of what changed.
 
 samples ─► (path, thread): sums ─► sorted by path ─► each path shares the nodes of the one before as far as they agree
+
+With the moments of a series, samples are summed up by the moment from which on they were seen, too.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import chain
 
 from spprof import _engine
 from spprof.analysis import estimate
-from spprof.analysis.ages import BANDS, age_of, age_text, beginning
+from spprof.analysis.ages import BANDS, HELD, age_of, age_text, beginning
 from spprof.analysis.explanation import NOTABLE
 from spprof.analysis.folding import with_folding_of
 from spprof.analysis.paths import paths_of
@@ -26,8 +29,10 @@ from spprof.pprof.profile import (
     column_of,
 )
 from spprof.pprof.resident import residency_of
+from spprof.pprof.series_stamp import ALLOCATED_BY
 from spprof.pprof.shortages import shortages_of, unseen_rate
-from spprof.report.facts import facts_of, facts_of_both, title_of
+from spprof.report.facts import facts_of, facts_of_both, series_facts, title_of
+from spprof.report.history import history_of, in_order
 from spprof.report.model import MemoryPart, Report, Side, Spread
 from spprof.report.places import Places
 from spprof.report.sources import excerpts_of
@@ -37,19 +42,29 @@ from spprof.text import human_bytes, share_text, visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from spprof.pprof.profile import Profile, Sample
+    from spprof.report.history import Moment
 
     Path = tuple[int, ...]
-    Key = tuple[Path, int]
+    Key = tuple[Path, int, int]
 
 
-def report_of(profile: Profile, sample_type: str | None = None, with_source: bool = True) -> Report:
-    """The report of one profile. ``sample_type``: which to show first, where it has one of that name."""
-    builder = _Builder([profile], _told([profile], profile.sample_types, sample_type))
-    report = builder.report(title_of([profile]), facts_of(profile), _first(profile, sample_type), with_source)
+def report_of(
+    profile: Profile, sample_type: str | None = None, with_source: bool = True, moments: Iterable[Moment] = ()
+) -> Report:
+    """The report of one profile. ``sample_type``: which to show first, where it has one of that name.
+
+    ``moments``: of a series of snapshots of which ``profile`` is the last. Its samples have labels "allocated_by".
+    """
+    moments = in_order(moments)
+    builder = _Builder([profile], _told([profile], profile.sample_types, sample_type), moments)
+    facts = [*series_facts(moments), *facts_of(profile)]
+    first = _first(profile, sample_type or (INUSE_SPACE.type if moments else None))
+    report = builder.report(title_of([profile]), facts, first, with_source)
     builder.tell_ages(report)
+    builder.tell_history(report)
     report.memory = _memory_of(profile)
     return report
 
@@ -125,7 +140,7 @@ def _ended_below_peak(profile: Profile) -> bool:
 
 
 class _Cell:
-    """What the samples of one path and one thread add up to, for one side."""
+    """What the samples of one path, one thread and one moment add up to, for one side."""
 
     __slots__ = ("ages", "sums", "values")
 
@@ -158,13 +173,16 @@ class _Cell:
 class _Builder:
     """Puts one or two profiles into one tree."""
 
-    def __init__(self, profiles: Sequence[Profile], types: Sequence[ValueType]) -> None:
+    def __init__(self, profiles: Sequence[Profile], types: Sequence[ValueType], moments: Sequence[Moment] = ()) -> None:
         self._profiles = profiles
         self._types = types
+        self._moments = moments
+        self._moments_ms = [moment.monotonic_ms for moment in moments]
         has_python = any(
             frame.is_python for profile in profiles for location in profile.locations for frame in location.frames
         )
-        self._places = Places(has_python, paths_of(*profiles))
+        self._paths = paths_of(*profiles)
+        self._places = Places(has_python, self._paths)
         self._threads = Threads()
         self._spread_columns = _spread_columns(profiles, types)
         self._oldest = -1
@@ -208,7 +226,7 @@ class _Builder:
             path = paths.get(sample.stack)
             if path is None:
                 path = paths[sample.stack] = tuple(chain.from_iterable(map(parts.__getitem__, reversed(sample.stack))))
-            key = path, self._threads.number(sample.labels)
+            key = path, self._threads.number(sample.labels), self._seen_from(sample)
             cell = cells.get(key)
             if cell is None:
                 cell = cells[key] = _Cell(len(order), len(adders))
@@ -218,6 +236,20 @@ class _Builder:
             for add, sums in zip(adders, cell.sums):
                 add(sample, sums)
         return cells
+
+    def _seen_from(self, sample: Sample) -> int:
+        """Which moment, counted from 1, was the first that could see the sample's blocks; 0: it is not known."""
+        times = self._moments_ms
+        if not times:
+            return 0
+        by = next((label.number for label in sample.labels if label.key == ALLOCATED_BY and label.text is None), None)
+        return 0 if by is None else min(bisect_left(times, by) + 1, len(times))
+
+    def tell_history(self, report: Report) -> None:
+        """Have the report tell what was live over time, where it is of a series."""
+        if self._moments:
+            report.history = history_of(self._moments, self._paths)
+            report.dated_columns = [at for at, value_type in enumerate(self._types) if value_type in HELD]
 
     def _add_age(self, cell: _Cell, sample: Sample, value: int) -> None:
         age = age_of(sample)
@@ -242,7 +274,7 @@ class _Builder:
         at = self._spread_columns.index(column)
         parts: dict[int, list[Sums]] = {}
         allocated: dict[int, int] = {}
-        for (path, _), cell in cells.items():
+        for (path, *_), cell in cells.items():
             site = self._places.site_of(path)
             parts.setdefault(site, []).append(cell.sums[at])
             allocated[site] = allocated.get(site, 0) + cell.values[allocated_at]
@@ -254,6 +286,7 @@ class _Builder:
         for key in sorted({key for side in cells for key in side}):
             report.entry_nodes.append(nodes.of(key[0]))
             report.entry_threads.append(key[1])
+            report.entry_points.append(key[2])
             report.entry_sites.append(self._places.site_of(key[0]))
             report.entry_yours.append(self._places.yours_of(key[0]))
             for side, of in zip(self.sides, cells):

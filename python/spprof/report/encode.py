@@ -7,7 +7,8 @@ moments:   32-bit floats, lowest byte first
 streams:   place: function, file, short file, line, package, flags      indexes into the JSON's texts; flags 1 Python,
                                                                         2 library
            node: up, place                                    preorder
-           entry: node less the node before, thread
+           entry: node less the node before, thread; where the header has a history also the point from which on it
+           was seen, counted from 1 (0: not known)
            each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean,
            and of a peak that was chosen among others also renewed; last, where the header has bands of ages, of each
            entry its value in the column "aged" times the number of its band (signed)
@@ -66,6 +67,8 @@ def _header(report: Report, texts: _Texts) -> dict[str, object]:
         "memory": report.memory,
         "aged": report.age_column,
         "bands": report.age_bands,
+        "history": report.history,
+        "dated": report.dated_columns,
         "sources": [(place, first, "\n".join(lines)) for place, first, lines in report.excerpts],
         "texts": list(texts.number),
     }
@@ -104,6 +107,8 @@ def _entry_streams(report: Report) -> Iterator[bytes]:
     nodes = report.entry_nodes
     yield _numbers(node - before for node, before in zip(nodes, [0, *nodes]))
     yield _numbers(report.entry_threads)
+    if report.history:
+        yield _numbers(report.entry_points)
 
 
 def _side_streams(side: Side) -> Iterator[bytes]:

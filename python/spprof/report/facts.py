@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spprof.pprof.profile import Profile
+    from spprof.report.history import Moment
 
 _NOTES = (("script", "program"), ("python", "Python"), ("spprof", "spprof"))
 
@@ -49,6 +50,14 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
         facts.append(("duration", amount(profile.duration_ns, "nanoseconds")))
     texts = ((name, profile.note(key)) for key, name in _NOTES)
     return facts + [(name, visible(text)) for name, text in texts if text]
+
+
+def series_facts(moments: Sequence[Moment]) -> list[tuple[str, str]]:
+    """What is said of the series that a profile is the last of; nothing where it is of none."""
+    if not moments:
+        return []
+    count, span = len(moments), moments[-1].monotonic_ms - moments[0].monotonic_ms
+    return [("series", f"{count:,} snapshots in {amount(span, 'milliseconds')}" if count > 1 else "one snapshot")]
 
 
 def facts_of_both(old: Profile, new: Profile) -> list[tuple[str, str]]:

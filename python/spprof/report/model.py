@@ -4,6 +4,7 @@
                                    │          └─ 4 serve
                                    └─ 5 worker
     entry (node, thread):   values[side][column], and where the column has intervals what they are made of
+    history:                what was live over time; entries are told apart by when they were allocated, too
 
 An entry stands for all samples of one stack and one thread; its node is the stack's innermost call. A plain report has
 one side, a difference two: old and new.
@@ -91,6 +92,32 @@ class Side:
     """Where the report has ages, entry by entry: of each value of ``age_column`` the band's number times the value."""
 
 
+class Point(NamedTuple):
+    """One snapshot of a series."""
+
+    wall_ms: int
+    """When it was taken, in UTC; never descending, and far from true where the clock was set back."""
+    at_ms: int
+    """The same since the first one, by a clock that nobody sets."""
+    bytes: int
+    """What was live."""
+    low: int | None
+    """Its 95 % interval; None: it is not known."""
+    high: int | None
+    rss_bytes: int | None
+    pss_bytes: int | None
+    parts: list[int]
+    """What of it was whose: each of the history's sites, and last all others."""
+
+
+class History(NamedTuple):
+    """What was live over time."""
+
+    sites: list[tuple[str, str]]
+    """Function and file with line, as they are shown: those that held the most, the largest first."""
+    points: list[Point]
+
+
 @dataclass
 class Report:
     """A tree of calls with values."""
@@ -123,5 +150,12 @@ class Report:
     """Of whose values the ages are known; -1: of none, and in a difference."""
     age_bands: list[str] = field(default_factory=list)
     """Bands of ages, the youngest first, up to the oldest that there is."""
+    history: History | None = None
+    """The snapshots of a series, of which the report shows the last."""
+    dated_columns: list[int] = field(default_factory=list)
+    """Of which it is known when what they count was allocated."""
+    entry_points: list[int] = field(default_factory=list)
+    """Of a report with a history, for each entry: which of its points, counted from 1, was the first that could see
+    it; 0: it is not known when it was allocated."""
     memory: list[MemoryPart] = field(default_factory=list)
     """All that the process had in memory, the largest part first; empty where it is not known, and of a difference."""

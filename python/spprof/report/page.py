@@ -1,7 +1,9 @@
 """The HTML file: the page's own code, the report's data, and a policy that lets nothing else run.
 
-    page.html   with the title, the policy, report.css, the scripts joined in order, the data as base64, and for where
+    page.html   with the title, the policy, the styles and scripts joined in order, the data as base64, and for where
                 no script runs the largest sites (leading.py)
+
+What draws a history (``timeline.*``) is in the pages that have one.
 
 The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
 stands in an element that is not run; base64 has no character by which it could end early.
@@ -16,7 +18,7 @@ import errno
 import sys
 from binascii import b2a_base64
 
-from spprof.on_demand import SCRIPTS, asset
+from spprof.on_demand import SCRIPTS, STYLES, asset
 from spprof.records import NamedTuple
 from spprof.report import leading
 from spprof.report.encode import encode
@@ -43,7 +45,7 @@ def written(report: Report) -> Iterator[bytes]:
 
     OSError: the page's own files were not there when the package was imported.
     """
-    parts = read_parts()
+    parts = read_parts(report.history is not None)
     contents: dict[str, Callable[[], str]] = {
         "policy": lambda: parts.policy,
         "style": lambda: parts.style,
@@ -72,15 +74,20 @@ def _pieces(template: str, names: Container[str]) -> Iterator[tuple[str, str]]:
     yield text, ""
 
 
-def read_parts() -> _Parts:
+def read_parts(has_history: bool = False) -> _Parts:
     """What is the same in every file, put together anew each time: it takes a millisecond, and memory to keep."""
-    style = _read("report.css")
-    script = '"use strict";\n(() => {\n' + "\n".join(map(_read, SCRIPTS)) + "\n})();\n"
+    style = "".join(_read(name) for name in STYLES if has_history or not _is_of_history(name))
+    scripts = [_read(name) for name in SCRIPTS if has_history or not _is_of_history(name)]
+    script = '"use strict";\n(() => {\n' + "\n".join(scripts) + "\n})();\n"
     policy = (
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
     return _Parts(_read("page.html"), style, script, policy)
+
+
+def _is_of_history(name: str) -> bool:
+    return name.startswith("timeline.")
 
 
 def _read(name: str) -> str:

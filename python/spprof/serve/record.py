@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from _operator import index
 from _thread import allocate_lock
+from operator import index
 
 from spprof import _engine
 from spprof.on_demand import module

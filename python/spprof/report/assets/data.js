@@ -12,6 +12,7 @@ function readReport(element) {
     return { name, what, bytes, amount, share, remedy };
   });
   Object.assign(report, entries(streams, header));
+  report.history = header.history && historyOf(header.history);
   report.sources = new Map(header.sources.map(([place, first, text]) => [place, { first, lines: text.split("\n") }]));
   report.sides = header.sides.map((side) => readSide(streams, side, header));
   element.remove(); // its text is as long as the file
@@ -111,7 +112,17 @@ function entries(streams, header) {
   for (let entry = 1; entry < entryCount; entry++) entryNode[entry] += entryNode[entry - 1];
   for (let entry = 0; entry < entryCount; entry++) firstEntry[entryNode[entry] + 1]++;
   for (let node = 0; node < header.nodes; node++) firstEntry[node + 1] += firstEntry[node];
-  return { entryCount, entryNode, firstEntry, entryThread: streams.numbers(entryCount) };
+  const entryThread = streams.numbers(entryCount), entryPoint = header.history && streams.numbers(entryCount);
+  return { entryCount, entryNode, firstEntry, entryThread, entryPoint };
+}
+
+function historyOf([sites, points]) {
+  return {
+    sites,
+    points: points.map(([time, at, bytes, low, high, rss, pss, parts]) => {
+      return { time, at, bytes, low, high, rss, pss, parts };
+    }),
+  };
 }
 
 function readSide(streams, side, header) {

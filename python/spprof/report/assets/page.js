@@ -6,17 +6,19 @@ const SECTIONS = ["theme", "controls", "graph-section", "sites-section"];
 const THEMES = ["system", "light", "dark"];
 
 /** What is chosen, as the address has it:
- * #c=1&t=0&i=1&h=1&f=0&a=1&q=load&s=total&w=5&z=0.4.17 */
+ * #c=1&t=0&r=3-12&rss=0&i=1&h=1&f=0&a=1&q=load&s=total&w=5&z=0.4.17 */
 const NOTHING_CHOSEN = {
   column: -1, thread: -1, invert: false, hide: false, fold: true, age: false, search: "", sort: "own",
   ascending: false, around: -1, zoom: [],
-  theme: "system",
+  theme: "system", range: null, rss: true,
 };
 
 function toAddress(choice, first) {
   const pairs = [];
   if (choice.column !== first) pairs.push(["c", choice.column]);
   if (choice.thread >= 0) pairs.push(["t", choice.thread]);
+  if (choice.range) pairs.push(["r", choice.range.join("-")]);
+  if (!choice.rss) pairs.push(["rss", 0]);
   if (choice.invert) pairs.push(["i", 1]);
   if (choice.hide) pairs.push(["h", 1]);
   if (!choice.fold) pairs.push(["f", 0]);
@@ -45,6 +47,8 @@ function fromAddress(text, report) {
     ascending: sort.startsWith("-"),
     around: placeBelow(given.get("w"), report.place.count),
     theme: THEMES.includes(theme) ? theme : "system",
+    range: rangeWithin(given.get("r"), report),
+    rss: given.get("rss") !== "0",
     zoom: (given.get("z") ?? "").split(".").filter(Boolean).map((place) => parseInt(place, 36)),
   };
 }
@@ -56,6 +60,12 @@ function placeBelow(text, limit) {
 
 function numberBelow(text, limit, otherwise) {
   return text !== null && /^\d+$/.test(text) && Number(text) < limit ? Number(text) : otherwise;
+}
+
+function rangeWithin(text, { history }) {
+  const [, from, to] = /^(\d{1,9})-(\d{1,9})$/.exec(text ?? "") ?? [], last = history?.points.length ?? 0;
+  if (!to || Number(from) >= Number(to) || Number(to) > last || Number(to) - Number(from) === last) return null;
+  return [Number(from), Number(to)];
 }
 
 class Page {
@@ -74,6 +84,7 @@ class Page {
     this.table.place = report.place;
     this.choice = fromAddress(location.hash.slice(1), report);
     this.fillControls();
+    this.fillTimeline();
     this.listen();
     for (const id of SECTIONS) get(id).hidden = false;
     this.apply();
@@ -95,6 +106,20 @@ class Page {
     get("threads").append(...options);
     get("threads-label").hidden = report.threads.length < 2;
     get("hide").closest("label").hidden = !this.libraries.includes(1);
+  }
+
+  fillTimeline() {
+    const { history } = this.report, hasTime = history?.points.length > 1;
+    get("over-time").hidden = !hasTime;
+    if (!hasTime) return;
+    this.timeline = new Timeline(get("over-time"), history, {
+      range: (range) => this.chooseRange(range),
+      preview: (range) => this.showRange(range),
+      tip: (content, x, y) => this.showTip(content, x, y),
+    });
+    get("rss-label").hidden = !this.timeline.knowsRss;
+    get("range-all").addEventListener("click", () => this.chooseRange(null));
+    get("rss").addEventListener("change", () => this.choose({ rss: get("rss").checked }));
   }
 
   /** A choice of what the columns differ in, the first column's first: buttons, or a list where they are many. */
@@ -135,7 +160,10 @@ class Page {
       this.choice = fromAddress(location.hash.slice(1), this.report);
       this.apply();
     });
-    window.addEventListener("resize", () => this.shownGraphs.forEach((graph) => graph.fit()));
+    window.addEventListener("resize", () => {
+      this.shownGraphs.forEach((graph) => graph.fit());
+      this.timeline?.fit();
+    });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.setTheme(this.choice.theme));
   }
 
@@ -170,8 +198,9 @@ class Page {
   apply() {
     const { choice, report } = this;
     this.hidden = choice.hide ? this.libraries : this.nothingHidden;
-    const { column, thread } = choice;
-    this.chosen = this.kept("chosen", [column, thread], () => new Chosen(report, column, thread));
+    if (choice.range && !report.dated.includes(choice.column)) choice.range = null;
+    const { column, thread, range } = choice;
+    this.chosen = this.kept("chosen", [column, thread, String(range)], () => new Chosen(report, column, thread, range));
     this.owner = this.kept("owner", [this.hidden], () => owners(report, this.hidden));
     this.sites = this.kept("sites", [this.chosen, this.hidden], () => sitesOf(this.chosen, this.hidden, this.owner));
     this.plant();
@@ -180,6 +209,7 @@ class Page {
     this.showControls();
     this.showWhole();
     this.showWhere();
+    this.showTimeline();
     this.found = this.find();
     this.paint();
     this.shownGraphs.forEach((graph) => graph.show());
@@ -264,7 +294,9 @@ class Page {
   /** What the graph is of: all, or a function. */
   showWhere() {
     const { around } = this.choice, name = this.isAround ? this.report.place.functions[around] : "";
-    get("graph-title").replaceChildren(...(name ? ["Callers and callees of ", named(name, "", 200)] : ["Flame graph"]));
+    const { range } = this.choice, of = range ? [`, allocated ${this.timeline.words(range)}`] : [];
+    const title = name ? ["Callers and callees of ", named(name, "", 200)] : ["Flame graph"];
+    get("graph-title").replaceChildren(...title, ...of);
     get("callers").hidden = get("leave").hidden = !this.isAround;
   }
 
@@ -286,8 +318,53 @@ class Page {
   showWhole() {
     const [main, detail] = amountWords(this.chosen, this.chosen.whole, this.report.sides);
     const { group, measure } = this.report.columns[this.choice.column], what = group || measure;
-    const more = element("span", "", named(what, "", 60), detail ? `, ${detail}` : "");
+    const { range } = this.choice, when = range ? `, allocated ${this.timeline.words(range)}` : "";
+    const more = element("span", "", named(what, "", 60), when, detail ? `, ${detail}` : "");
     get("whole").replaceChildren(element("strong", "", main), more);
+  }
+
+  // ---- Over time
+
+  showTimeline() {
+    if (!this.timeline) return;
+    get("rss").checked = this.choice.rss;
+    this.timeline.show(this.choice.range, this.choice.rss);
+    this.showRange(this.choice.range);
+  }
+
+  /** Shows only what was allocated in a range; null: everything. Nothing else than what is live has such times. */
+  chooseRange(range) {
+    const { column } = this.choice;
+    this.choose({ range, column: range ? this.datedColumn(column) : column });
+    get("spoken").textContent = get("range-words").textContent;
+  }
+
+  datedColumn(column) {
+    const { dated, columns } = this.report;
+    return dated.includes(column) ? column : dated.find((at) => columns[at].unit === "bytes") ?? dated[0] ?? column;
+  }
+
+  /** Tells in words what a range has, while it is dragged too. */
+  showRange(range) {
+    get("range-all").hidden = !range;
+    get("range-words").textContent = range ? this.rangeWords(range)
+      : "Drag over a range of time, or move its ends by arrow keys, to see what was allocated in it and is still live.";
+  }
+
+  rangeWords(range) {
+    const { report, choice, timeline } = this, column = this.datedColumn(choice.column);
+    const isShown = String(range) === String(choice.range);
+    const chosen = isShown ? this.chosen : new Chosen(report, column, choice.thread, range);
+    const [main, detail] = amountWords(chosen, chosen.whole, report.sides), { measure, unit } = chosen.column;
+    const much = `${main}${unit === "bytes" ? "" : ` ${measure}`}${detail ? `, ${detail}` : ""}`;
+    return `Allocated ${timeline.words(range)}, still live at ${timeline.timeOf(timeline.last)}: ${much}`;
+  }
+
+  showTip(content, x, y) {
+    get("tip").hidden = !content;
+    if (!content) return;
+    get("tip").replaceChildren(...content);
+    this.placeTip(x, y);
   }
 
   keepAddress() {
@@ -543,10 +620,18 @@ class Page {
       this.search("");
     } else if (event.key === "Escape") {
       this.unhover();
+      if (this.timeline?.cancel()) return;
+      if (this.leavesRange(event)) return this.chooseRange(null);
       if (this.isAround && get("reset").disabled) this.choose({ around: -1, zoom: [] });
       else this.reset();
       get("spoken").textContent = spoken(this.tree, this.tree.root);
     }
+  }
+
+  /** Whether Escape leaves the range: where nothing else is left to be undone, or at its ends. */
+  leavesRange({ target }) {
+    const isAtRest = !this.isAround && get("reset").disabled;
+    return this.choice.range !== null && (isAtRest || get("over-time").contains(target));
   }
 
   // ---- Light and dark
@@ -572,7 +657,7 @@ class Page {
 try {
   window.report = new Page(readReport(get("data")));
 } catch (error) {
-  for (const id of SECTIONS) get(id).hidden = true;
+  for (const id of [...SECTIONS, "memory", "over-time"]) get(id).hidden = true;
   get("unread").textContent = `The report cannot be shown: ${error.message}. This is a table of the largest sites.`;
   throw error;
 }

@@ -1,19 +1,23 @@
 // ---- What is chosen of the report, summed up; and the two trees that can be looked at.
 
-/** The values of one column and one thread (-1: all), for each entry and each node. */
+/**
+ * The values of one column and one thread (-1: all), for each entry and each node; of a report with a history those of
+ * one range of it (see Timeline; null: all).
+ */
 class Chosen {
-  constructor(report, column, thread) {
+  constructor(report, column, thread, range = null) {
+    const chosen = (values) => filtered(values, report, thread, range);
     this.report = report;
     this.column = report.columns[column];
     const spread = report.spread.indexOf(column);
     this.hasSpread = spread >= 0;
     this.spreads = report.sides.map((side) => side.spreads[spread]);
     this.isDifference = report.sides.length > 1;
-    this.values = report.sides.map((side) => filtered(side.values[column], report.entryThread, thread));
+    this.values = report.sides.map((side) => chosen(side.values[column]));
     this.widths = this.values.length === 1 ? this.values[0] : larger(...this.values);
     this.nodeValues = this.values.map((values) => this.byNode(values));
     this.nodeWidths = this.isDifference ? this.byNode(this.widths) : this.nodeValues[0];
-    this.ages = column === report.aged ? filtered(report.sides[0].ages, report.entryThread, thread) : null;
+    this.ages = column === report.aged ? chosen(report.sides[0].ages) : null;
     this.nodeAges = this.ages && this.byNode(this.ages);
   }
 
@@ -49,8 +53,11 @@ class Chosen {
   }
 }
 
-function filtered(values, threads, thread) {
-  return thread < 0 ? values : values.map((value, entry) => (threads[entry] === thread ? value : 0));
+function filtered(values, { entryThread, entryPoint }, thread, range) {
+  if (thread < 0 && !range) return values;
+  const isIn = (entry) => !range || (entryPoint[entry] > range[0] && entryPoint[entry] <= range[1]);
+  const isOf = (entry) => thread < 0 || entryThread[entry] === thread;
+  return values.map((value, entry) => (isOf(entry) && isIn(entry) ? value : 0));
 }
 
 /** In a difference a call is as wide as the larger of old and new, entry by entry: so nothing is without width. */
