@@ -20,7 +20,6 @@ from spprof.analysis.sample_weights import adder, has_interval
 from spprof.analysis.sites import Sums, note_choice
 from spprof.pprof.profile import (
     ALLOC_SPACE,
-    ALLOCATED_BY,
     INUSE_SPACE,
     MAPPED_TYPES,
     PEAK_SPACE,
@@ -30,6 +29,7 @@ from spprof.pprof.profile import (
     column_of,
 )
 from spprof.pprof.resident import residency_of
+from spprof.pprof.series_stamp import ALLOCATED_BY
 from spprof.pprof.shortages import shortages_of, unseen_rate
 from spprof.report.facts import facts_of, facts_of_both, series_facts, title_of
 from spprof.report.history import history_of, in_order
