@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     Rows = dict[tuple[tuple[int, ...], Labels], Sample]
 
 
-def profile_at(series: Series, state: State) -> Profile:
-    """The profile of ``state``, which is one of ``series``."""
+def profile_at(series: Series, state: State, *, keeps_dates: bool = False) -> Profile:
+    """The profile of ``state``, which is one of ``series``. ``keeps_dates``: with the labels ALLOCATED_BY, too."""
     rows = [row for rows in state.stacks.values() for row in rows]
     rows += state.mapped
     header = replace(state.header, mappings=list(series.mappings))
-    return _plain(header, list(series.locations), rows, state.entry.monotonic_ms)
+    return _plain(header, list(series.locations), rows, state.entry.monotonic_ms, keeps_dates)
 
 
 def profile_alone(profile: Profile) -> Profile:
@@ -38,7 +38,9 @@ def profile_alone(profile: Profile) -> Profile:
     return profile if stamp is None else _plain(profile, profile.locations, profile.samples, stamp.monotonic_ms)
 
 
-def _plain(header: Profile, locations: list[Location], rows: Iterable[Sample], now_ms: int) -> Profile:
+def _plain(
+    header: Profile, locations: list[Location], rows: Iterable[Sample], now_ms: int, keeps_dates: bool = False
+) -> Profile:
     usual = Label(DRAWN_AT, None, header.period, "bytes")
     known: dict[Labels, Labels] = {}
     added: Rows = {}
@@ -46,7 +48,7 @@ def _plain(header: Profile, locations: list[Location], rows: Iterable[Sample], n
     for row in rows:
         labels = known.get(row.labels)
         if labels is None:
-            labels = known[row.labels] = _labels(row.labels, usual, now_ms)
+            labels = known[row.labels] = _labels(row.labels, usual, now_ms, keeps_dates)
         moved = row._replace(labels=labels)
         if row.serials:
             shared.append(moved)
@@ -59,7 +61,7 @@ def _plain(header: Profile, locations: list[Location], rows: Iterable[Sample], n
     return replace(header, locations=used, samples=samples, comments=kept)
 
 
-def _labels(labels: Labels, usual: Label, now_ms: int) -> Labels:
+def _labels(labels: Labels, usual: Label, now_ms: int, keeps_dates: bool) -> Labels:
     """``usual``: the rate at which blocks without a label of it are drawn; that of mappings is always told."""
     kept = []
     is_mapping = any(label.key == MAPPING for label in labels)
@@ -67,6 +69,7 @@ def _labels(labels: Labels, usual: Label, now_ms: int) -> Labels:
         if label.text is None and label.key == ALLOCATED_BY:
             seconds = (now_ms - label.number) / 1000
             kept.append(Label(AGE, None, beginning(seconds), "seconds"))
+            kept += [label] if keeps_dates else []
         elif label.text is not None or not (label.key == STACK or (label == usual and not is_mapping)):
             kept.append(label)
     return tuple(kept)

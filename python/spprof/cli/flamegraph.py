@@ -6,17 +6,20 @@ import os
 from typing import TYPE_CHECKING
 
 from spprof.cli.arguments import add_view_arguments, chosen_type, refusal
-from spprof.cli.inputs import add_file_arguments, add_stack_arguments, read_shown
+from spprof.cli.inputs import add_file_arguments, add_stack_arguments, folded, read_shown, shown
 from spprof.cli.terminal import say, shell_word
 from spprof.formats import suffix_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from spprof.pprof.profile import Profile
+    from spprof.report.history import Moment
 
 EXAMPLES = (
     ("spprof flamegraph heap.pb.gz", "writes heap.html"),
     ("spprof flamegraph --view peak heap.pb.gz -o peak.html", "opens with what was live at the peak"),
+    ("spprof flamegraph series/", "a series of one process: how its heap grew, and what was allocated when"),
     ("spprof flamegraph --no-native profiles/ -o all.html", "all workers in one page, without native frames"),
 )
 
@@ -36,17 +39,29 @@ def main(arguments: argparse.Namespace) -> int:
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
-    profile = read_shown(arguments)
+    profile, moments = _read(arguments)
     chosen = profile.sample_types[chosen_type(profile, arguments.files[0], arguments)].type
     is_named = arguments.sample_type is not None or arguments.view is not None
     from spprof.formats.atomic_file import write_file
     from spprof.report.build import report_of
     from spprof.report.page import written
 
-    write_file(output, written(report_of(profile, chosen if is_named else None, not arguments.no_source)))
+    report = report_of(profile, chosen if is_named else None, not arguments.no_source, moments)
+    write_file(output, written(report))
     if not arguments.output:
         say(f"wrote {shell_word(output)}")
     return 0
+
+
+def _read(arguments: argparse.Namespace) -> tuple[Profile, list[Moment]]:
+    """The profile; of a folder with one series alone its latest moment, and all of them."""
+    if len(arguments.files) == 1 and os.path.isdir(arguments.files[0]) and not arguments.cpu:
+        from spprof.cli.folders import read_history
+
+        found = read_history(arguments.files[0], lambda profile: folded(profile, arguments))
+        if found is not None:
+            return shown(found[0], arguments), found[1]
+    return read_shown(arguments), []
 
 
 def _first_file(arguments: argparse.Namespace) -> str:

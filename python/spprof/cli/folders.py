@@ -16,12 +16,14 @@ from spprof.pprof.series import LeftOut
 from spprof.pprof.series_folder import Folder, list_of, read_folder
 from spprof.pprof.series_names import WHOLE_SUFFIX
 from spprof.pprof.series_stamp import WHOLE, stamp_of
+from spprof.report.history import SeriesSums
 from spprof.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from spprof.pprof.series import Entry, Series
+    from spprof.report.history import Moment
 
     Named = list[tuple[str, Profile]]
     """Profiles with the paths of their files."""
@@ -68,6 +70,26 @@ def read_latest(path: str) -> Named:
         raise nothing_left(folder)
     tell(folder, used)
     return found
+
+
+def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profile, list[Moment]] | None:
+    """Of a folder that holds one series alone its latest moment, with labels ALLOCATED_BY, and all moments; None: it
+    holds more, or none.
+
+    ``shown``: what is done to a profile's stacks before they are shown. ProfileError: none can be read.
+    """
+    folder = listed(path)
+    if len(folder.series) != 1 or folder.profiles:
+        return None
+    series = folder.series[0]
+    sums = SeriesSums(series.locations, shown, series.mappings)
+    moments, last = [], None
+    for last in series.states(progress(series.stem)):
+        moments.append(sums.moment(last.header, last.stacks, last.entry.monotonic_ms))
+    if last is None:
+        raise nothing_left(folder)
+    tell(folder, [series.stem])
+    return profile_at(series, last, keeps_dates=True), moments
 
 
 def read_moment(path: str, at: str) -> Named:

@@ -106,6 +106,11 @@ def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
                 "it does not tell how old blocks are (--older-than); heap profiles of this version of spprof do"
             )
         profile = older_than(profile, arguments.older_than)
+    return folded(profile, arguments)
+
+
+def folded(profile: Profile, arguments: argparse.Namespace) -> Profile:
+    """``profile`` with each import as one frame, and with --no-native without native frames, whatever their age."""
     profile = with_imports_folded(profile)
     return without_native(profile) if arguments.no_native else profile
 

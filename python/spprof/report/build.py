@@ -61,7 +61,8 @@ def report_of(
     moments = in_order(moments)
     builder = _Builder([profile], _told([profile], profile.sample_types, sample_type), moments)
     facts = [*series_facts(moments), *facts_of(profile)]
-    report = builder.report(title_of([profile]), facts, _first(profile, sample_type), with_source)
+    first = _first(profile, sample_type or (INUSE_SPACE.type if moments else None))
+    report = builder.report(title_of([profile]), facts, first, with_source)
     builder.tell_ages(report)
     builder.tell_history(report)
     report.memory = _memory_of(profile)

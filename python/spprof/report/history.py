@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from spprof.analysis.sample_weights import Add
     from spprof.analysis.sites import SiteKey
     from spprof.pprof.profile import Location, ValueType
+    from spprof.pprof.profile import Mapping as MappedObject
 
     Rows = Sequence[Sample]
 
@@ -83,12 +84,17 @@ class SeriesSums:
     """What is live at each snapshot of a series, given one after the other."""
 
     def __init__(
-        self, locations: Collection[Location], shown: Callable[[Profile], Profile] = with_imports_folded
+        self,
+        locations: Collection[Location],
+        shown: Callable[[Profile], Profile] = with_imports_folded,
+        mappings: Collection[MappedObject] = (),
     ) -> None:
-        """``locations``: what the stacks of all rows refer to; it may grow between the snapshots. ``shown``: what is
+        """``locations``: what the stacks of all rows refer to, and ``mappings`` what those refer to; both may grow
+        between the snapshots. ``shown``: what is
         done to a profile's stacks before they are shown, the page's profile included."""
         self._locations = locations
         self._shown = shown
+        self._mappings = mappings
         self._stacks: dict[int, _Stack] = {}
         self._types: Sequence[ValueType] = ()
         self._add: Optional[Add] = None
@@ -132,7 +138,8 @@ class SeriesSums:
         if not stacks:
             return []
         samples = [Sample(stack, (1,)) for stack in stacks]
-        shown = self._shown(Profile((INUSE_SPACE,), list(self._locations), samples, default_type=INUSE_SPACE.type))
+        profile = Profile((INUSE_SPACE,), list(self._locations), samples, list(self._mappings), INUSE_SPACE.type)
+        shown = self._shown(profile)
         frames = [shown.frames(sample.stack) for sample in shown.samples]
         return [key_of(site_frame(one)) if one else NOWHERE for one in frames]
 
