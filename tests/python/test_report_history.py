@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import zlib
+from pathlib import Path
 
 import pytest
 from heaps_over_time import BOOTED_MS, EVERY_MS, START_NS, random_heaps
 from naive_heap import python_frame
-from report_reader import Read, read
+from report_reader import Read, read, read_page
+from series_files import Block, Made, kept_of, random_series, values_of
 from spprof.analysis.by_site import Tally
 from spprof.analysis.imports import with_imports_folded
 from spprof.analysis.paths import ShortPaths
 from spprof.analysis.sites import SiteKey
-from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample
+from spprof.pprof.file import written as pprof_of
+from spprof.pprof.profile import HEAP_TYPES, Label, Location, Profile, Sample, ValueType
 from spprof.records import replace
 from spprof.report import history
 from spprof.report.build import report_of
@@ -21,6 +24,7 @@ from spprof.report.encode import encode
 from spprof.report.history import SITES_MOST, Moment, SeriesSums, history_of, in_order, moment_of
 from spprof.report.model import Report
 from spprof.report.page import written
+from test_cli_reports import printed
 
 SITE = Location((python_frame("serve", 20, "/srv/app/serve.py"),), -1, 0)
 NO_PATHS = ShortPaths([])
@@ -244,6 +248,73 @@ def test_what_draws_a_series_is_in_its_pages_alone():
     alone, of_series = (b"".join(written(report_of(heaps.last, moments=of))) for of in ((), heaps.moments()))
     for code in (b"class Timeline", b"#timeline svg"):
         assert (code in alone, code in of_series) == (False, True)
+
+
+# ---- Of a folder
+
+
+def live_rows(made: Made, number: int) -> list[tuple[str, Block, int]]:
+    """What was live at a snapshot: function, block, bytes that it stands for."""
+    now = made.moments[number]
+    return [
+        (now.frames[stack][0].function, block, values_of(block, count)[1])
+        for stack, blocks in now.live.items()
+        for block, count in blocks.items()
+    ]
+
+
+@pytest.mark.parametrize("spacing", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_page_of_a_folder_is_of_the_snapshots_that_are_left(tmp_path: Path, seed: int, spacing: int):
+    made = random_series(seed, tmp_path / "series", 12)
+    kept = kept_of(12, spacing)
+    made.write(kept, spacing)
+    assert printed("flamegraph", tmp_path / "series", "-o", tmp_path / "x.html") == ""
+    found = read_page(tmp_path / "x.html")
+    _, points = found.header["history"]
+    first = made.moments[0]
+    assert [point[:2] for point in points] == [
+        [made.moments[number].time_ns // 10**6, made.moments[number].monotonic_ms - first.monotonic_ms]
+        for number in kept
+    ]
+    for number, point in zip(kept, points):
+        rows = live_rows(made, number)
+        assert point[2] == pytest.approx(sum(size for _, _, size in rows), abs=len(rows) + 1)
+        assert (point[3] <= point[2] <= point[4], point[5]) == (True, number + 1)
+        assert sum(point[7]) == pytest.approx(point[2], abs=len(point[7]))
+    times = [made.moments[number].monotonic_ms for number in kept]
+    wanted: dict[tuple[str, int], int] = {}
+    for function, block, size in live_rows(made, kept[-1]):
+        seen = next(at for at, time in enumerate(times, 1) if block.allocated_by <= time)
+        wanted[function, seen] = wanted.get((function, seen), 0) + size
+    shown: dict[tuple[str, int], int] = {}
+    column = found.header["columns"].index(["in use", "bytes", "bytes"])
+    for (node, _), point, size in zip(found.entries, found.points, found.values[0][column]):
+        if size:
+            key = found.places[found.paths[node][-1]][0], point
+            shown[key] = shown.get(key, 0) + size
+    assert shown == wanted
+
+
+def test_cpu_profiles_beside_a_series_leave_it_a_series(tmp_path: Path):
+    made = random_series(1, tmp_path / "series", 5)
+    made.write()
+    cpu = profile_of_times()
+    (tmp_path / "series" / "spprof-app.4711.cpu.pb.gz").write_bytes(b"".join(pprof_of(cpu)))
+    printed("flamegraph", tmp_path / "series", "-o", tmp_path / "x.html")
+    assert len(read_page(tmp_path / "x.html").header["history"][1]) == 5
+
+
+def profile_of_times() -> Profile:
+    types = (ValueType("samples", "count"), ValueType("cpu", "nanoseconds"))
+    return Profile(types, [SITE], [Sample((0,), (1, 10**7))], default_type="cpu")
+
+
+def test_several_series_are_one_sum_without_a_history(tmp_path: Path):
+    for stem in ("spprof-app.1", "spprof-app.2"):
+        random_series(1, tmp_path / "series", 3, stem, mark=f"{stem[-1]:>016}").write()
+    printed("flamegraph", tmp_path / "series", "-o", tmp_path / "x.html")
+    assert read_page(tmp_path / "x.html").header["history"] is None
 
 
 def test_hostile_names_of_sites_stay_within_the_data():

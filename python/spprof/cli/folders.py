@@ -73,19 +73,21 @@ def read_latest(path: str) -> Named:
 
 
 def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profile, list[Moment]] | None:
-    """Of a folder that holds one series alone its latest moment, with labels ALLOCATED_BY, and all moments; None: it
-    holds more, or none.
+    """Of a folder whose heap profiles are one series its latest moment, with labels ALLOCATED_BY, and all moments.
+    None: it holds more, or none.
 
     ``shown``: what is done to a profile's stacks before they are shown. ProfileError: none can be read.
     """
     folder = listed(path)
-    if len(folder.series) != 1 or folder.profiles:
+    if len(folder.series) != 1 or any(".cpu." not in os.path.basename(one) for one in folder.profiles):
         return None
-    series = folder.series[0]
+    series, show = folder.series[0], progress(f"{folder.series[0].stem} ")
     sums = SeriesSums(series.locations, shown, series.mappings)
     moments, last = [], None
-    for last in series.states(progress(series.stem)):
+    for last in series.states(show):
         moments.append(sums.moment(last.header, last.stacks, last.entry.monotonic_ms))
+    if show:
+        show(1.0)
     if last is None:
         raise nothing_left(folder)
     tell(folder, [series.stem])

@@ -90,8 +90,8 @@ class SeriesSums:
         mappings: Collection[MappedObject] = (),
     ) -> None:
         """``locations``: what the stacks of all rows refer to, and ``mappings`` what those refer to; both may grow
-        between the snapshots. ``shown``: what is
-        done to a profile's stacks before they are shown, the page's profile included."""
+        between the snapshots. ``shown``: what is done to a profile's stacks before they are shown, the page's profile
+        included."""
         self._locations = locations
         self._shown = shown
         self._mappings = mappings
