@@ -307,7 +307,7 @@ def background_stop(seconds: float) -> bool:
     False: ``work`` has not returned yet; the thread ends when it does."""
 
 def background_is_stopping() -> bool:
-    """Whether somebody waits for ``work`` to return."""
+    """Whether this is that thread, and somebody waits for ``work`` to return."""
 
 def family_open(mark: int) -> bool:
     """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it

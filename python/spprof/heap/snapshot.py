@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
     from spprof.report import notebook
     from spprof.results import Mapping as MemoryMapping
-    from spprof.results import ResidentMemory, SiteDifference
+    from spprof.results import ResidentMemory, SiteDifference, SiteGrowth
     from spprof.rows import TopMapping
 else:
     mapped_sites = module("spprof.heap.mapped_sites")
@@ -59,6 +59,9 @@ else:
     compare = module("spprof.heap.compare")
     notebook = module("spprof.report.notebook")
     text = module("spprof.heap.text")
+
+RECORDED = "recorded series"
+"""Where the interpreter keeps the process and the stem of the series that it began last."""
 
 _REPORT_TIMES = 20
 _REPORT_SECONDS = 10.0
@@ -154,6 +157,23 @@ class HeapSnapshot(HeapSamples):
         found = self.resident
         _lately[:] = [(os.getpid(), began, time.monotonic(), found)]
         return found
+
+    def growth(self) -> list[SiteGrowth]:
+        """Return how each site grew over the series of snapshots that this process writes or wrote last, by
+        ``record()`` or ``run --keep``, up to its latest file: as ``spprof.memprof.growth(folder)`` does.
+
+        RuntimeError: it has written none. ValueError: it has fewer than two snapshots. OSError: it cannot be read.
+        """
+        process, stem = _engine.kept().get(RECORDED, (0, ""))
+        if process != os.getpid():
+            raise RuntimeError(
+                "this process has recorded no series: call spprof.memprof.record(folder), or give several snapshots to "
+                "spprof.memprof.growth()"
+            )
+        from spprof.analysis.series_growth import growth_in  # what reads files is not kept
+
+        folder, name = os.path.split(stem)
+        return growth_in(folder, name)[0]
 
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
         """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.
