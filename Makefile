@@ -23,7 +23,8 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long venv-for-all install install-checked install-with-c-tests dependencies pythons fresh-results run-tests run-c \
+    peak-coverage growth-long growing-service run-growing-service venv-for-all install install-checked \
+    install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
     run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
@@ -114,6 +115,12 @@ many-children: install-checked run-many-children
 
 run-many-children:
 	$(VENV)/bin/python tests/nightly/many_children.py
+
+# A service that leaks a little, for ten minutes; the table is tests/nightly/GROWING.md.
+growing-service: install-checked run-growing-service
+
+run-growing-service:
+	$(VENV)/bin/python tests/nightly/growing_service.py
 
 # Servers and pools of which one worker leaks, with real packages; the table is tests/nightly/PROCESSES.md.
 processes: install-checked run-processes

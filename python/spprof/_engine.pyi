@@ -131,15 +131,20 @@ def stats() -> Stats: ...
 def reset_peak() -> None:
     """The second window of peaks begins anew."""
 
-def snapshot(after_serial: int, known: bytes) -> tuple[bytes, list[Site], Stats, int, bytes, Optional[bytes], bytes]:
+def snapshot(
+    after_serial: int, known: bytes, since: int, number: int
+) -> tuple[bytes, list[Site], Stats, int, bytes, Optional[bytes], bytes, bytes]:
     """Live samples with serial > after_serial (packed, SAMPLE_FORMAT each), the sites that have any sample at all (the
     allocated columns count every sample ever taken there), the counters, (wall clock − monotonic clock) in ns, and what
     was live at the peaks (packed, PEAK_FORMAT each: stack id; for the process's peak and for the window's count, bytes
     asked for, estimated bytes and objects, variance and skewness), stacks with a part of either, and of the live
     samples of at least LARGE_BLOCK bytes how much is in memory (packed, RESIDENT_FORMAT each; None: it cannot be
-    told). Last a fingerprint of each stack that has any sample (packed, FINGERPRINT_FORMAT each: stack id, hash of all
-    that is told of it). ``known``: such fingerprints; samples, sites and peaks leave out the stacks that still have
-    them."""
+    told). Then a fingerprint of each stack that has any sample (packed, FINGERPRINT_FORMAT each: stack id, hash of all
+    that is told of it, number of the snapshot that first had that hash), and the ids of ``known`` that are gone
+    (packed, 64 bits each).
+
+    ``known``: the fingerprints of an earlier snapshot; ``number``: this one's, higher than that one's. Samples, sites
+    and peaks leave out the stacks that have not changed after the snapshot ``since``; -1: none."""
 
 MappingStack = tuple[bytes, bool, bool]
 """A stack's words, packed as 64-bit integers, whether it is depth-limited, whether it is truncated."""
@@ -302,7 +307,7 @@ def background_stop(seconds: float) -> bool:
     False: ``work`` has not returned yet; the thread ends when it does."""
 
 def background_is_stopping() -> bool:
-    """Whether somebody waits for ``work`` to return."""
+    """Whether this is that thread, and somebody waits for ``work`` to return."""
 
 def family_open(mark: int) -> bool:
     """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it

@@ -364,7 +364,7 @@ class MemoryProfiler:
         return self._snapshot
 
     def __enter__(self) -> MemoryProfiler:
-        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL, b"")
+        _, sums, stats, *_ = _engine.snapshot(_AFTER_ALL, b"", -1, 0)
         before = samples.allocated_by_stack(sums)
         del sums
         if not joining.is_joined(joining.HEAP):

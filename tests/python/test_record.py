@@ -295,3 +295,11 @@ def test_run_tells_what_keep_needs(tmp_path: Path, options: list[str], words: st
     ended = spprof("run", *here, "-c", "pass")
     assert (ended.returncode, words in ended.stderr) == (2, True)
     assert os.listdir(tmp_path) == []
+
+
+def test_threads_and_locks_of_the_programs_are_not_used(child: Child, tmp_path: Path) -> None:
+    child.run(specimen("series/patched_threading"), str(tmp_path))
+
+
+def test_a_snapshot_tells_the_growth_of_its_process(child: Child, tmp_path: Path) -> None:
+    child.run(specimen("series/own_growth"), str(tmp_path))

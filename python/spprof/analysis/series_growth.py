@@ -94,14 +94,14 @@ def growth_of(series: Series, progress: Callable[[float], None] | None = None) -
     )
 
 
-def growth_in(path: str) -> tuple[list[SiteGrowth], str]:
-    """What the series in the folder ``path`` say of their sites, those of all processes in one list; and what of the
-    folder was left out, for people.
+def growth_in(path: str, stem: str = "") -> tuple[list[SiteGrowth], str]:
+    """What the series in the folder ``path`` say of their sites, those of all processes in one list, or of that with
+    the ``stem``; and what of the folder was left out, for people.
 
     OSError: it cannot be read. ValueError: there is no series of two snapshots in it.
     """
     folder = read_folder(path)
-    found = [one for one in map(growth_of, folder.series) if one]
+    found = [one for one in map(growth_of, folder.series) if one and stem in ("", one.stem)]
     sites = [site for one in found for site in one.sites]
     if not found:
         left_out = f": left out {folder.left_out_text}" if folder.left_out_text else ""

@@ -5,6 +5,7 @@ Exit status: 0, 1 for a file that cannot be read or written, 2 for bad usage; ``
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -74,6 +75,7 @@ def _report(verb: str, words: list[str]) -> int:
 
     module = import_module("spprof.cli." + verb.replace("-", "_"))
     words = getattr(module, "prepared", list)(words)
+    gc.disable()  # a profile is a million small objects in no circle: looking for circles takes as long as reading it
     try:
         status: int = module.main(parser_of(verb, module).parse_args(words))
     except ProfileError as error:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
     from spprof.report import notebook
     from spprof.results import Mapping as MemoryMapping
-    from spprof.results import ResidentMemory, SiteDifference
+    from spprof.results import ResidentMemory, SiteDifference, SiteGrowth
     from spprof.rows import TopMapping
 else:
     mapped_sites = module("spprof.heap.mapped_sites")
@@ -60,11 +60,12 @@ else:
     notebook = module("spprof.report.notebook")
     text = module("spprof.heap.text")
 
+RECORDED = "recorded series"
+"""Where the interpreter keeps the process and the stem of the series that it began last."""
+
 _REPORT_TIMES = 20
 _REPORT_SECONDS = 10.0
 """A report of what is in memory is good for so many times the time that it took, and for no longer than this."""
-
-FINGERPRINT = struct.Struct(_engine.FINGERPRINT_FORMAT)
 
 _lately: list[tuple[int, float, float, ResidentMemory | None]] = []
 """The latest report: process, when it began and ended, what it says."""
@@ -157,6 +158,23 @@ class HeapSnapshot(HeapSamples):
         _lately[:] = [(os.getpid(), began, time.monotonic(), found)]
         return found
 
+    def growth(self) -> list[SiteGrowth]:
+        """Return how each site grew over the series of snapshots that this process writes or wrote last, by
+        ``record()`` or ``run --keep``, up to its latest file: as ``spprof.memprof.growth(folder)`` does.
+
+        RuntimeError: it has written none. ValueError: it has fewer than two snapshots. OSError: it cannot be read.
+        """
+        process, stem = _engine.kept().get(RECORDED, (0, ""))
+        if process != os.getpid():
+            raise RuntimeError(
+                "this process has recorded no series: call spprof.memprof.record(folder), or give several snapshots to "
+                "spprof.memprof.growth()"
+            )
+        from spprof.analysis.series_growth import growth_in  # what reads files is not kept
+
+        folder, name = os.path.split(stem)
+        return growth_in(folder, name)[0]
+
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
         """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.
 
@@ -235,28 +253,31 @@ def _take(
     peak_of: int,
     mapped_since_ns: int,
 ) -> HeapSnapshot:
-    raw = _engine.snapshot(after_serial, b"")
+    raw = _engine.snapshot(after_serial, b"", -1, 0)
     sites, own = _apart(raw[1])
     return _made_of(raw, sites, own, own, dict(before or {}), total_before, peak_of, mapped_since_ns)
 
 
-def take_changed(known: bytes, own: dict[int, StackSums]) -> tuple[HeapSnapshot, bytes]:
-    """A snapshot without the stacks that are still as ``known`` has them, and what they all are like now: packed,
-    FINGERPRINT_FORMAT each.
+def take_changed(
+    known: bytes, since: int, number: int, own: dict[int, StackSums]
+) -> tuple[HeapSnapshot, bytes, tuple[int, ...]]:
+    """A snapshot of the stacks that have changed after the one that had the number ``since``; the fingerprints of all;
+    and the ids of those of ``known`` that are gone.
 
-    ``own``: what the profiler's own stacks were like when they were last seen, by id; kept up to date.
+    ``known``: the fingerprints of the last snapshot; ``number``: of this one. ``own``: what the profiler's own stacks
+    were like when they were last seen, by id; kept up to date.
     """
-    raw = _engine.snapshot(0, known)
+    raw = _engine.snapshot(0, known, since, number)
     sites, changed = _apart(raw[1])
-    here = {stack_id for stack_id, _ in FINGERPRINT.iter_unpack(raw[6])} if own else own
-    for stack_id in [stack_id for stack_id in own if stack_id not in here]:
-        del own[stack_id]
+    gone = struct.unpack(f"={len(raw[7]) // 8}Q", raw[7])
+    for stack_id in gone:
+        own.pop(stack_id, None)
     own.update((site[0], site) for site in changed)
-    return _made_of(raw, sites, changed, list(own.values()), {}, 0, PEAK, 0), raw[6]
+    return _made_of(raw, sites, changed, list(own.values()), {}, 0, PEAK, 0), raw[6], gone
 
 
 def _made_of(
-    raw: tuple[bytes, list[StackSums], Stats, int, bytes, bytes | None, bytes],
+    raw: tuple[bytes, list[StackSums], Stats, int, bytes, bytes | None, bytes, bytes],
     sites: list[StackSums],
     left_out: list[StackSums],
     own_sites: list[StackSums],
@@ -267,7 +288,7 @@ def _made_of(
 ) -> HeapSnapshot:
     """The snapshot of ``sites``. ``left_out``: those of our own among what the engine told; ``own_sites``: all of our
     own."""
-    packed, _, stats, wall_minus_monotonic_ns, peaks, blocks, _ = raw
+    packed, _, stats, wall_minus_monotonic_ns, peaks, blocks, *_ = raw
     if left_out:
         packed = _engine.samples_without(packed, struct.pack(f"={len(left_out)}Q", *(site[0] for site in left_out)))
     own = _own_memory(own_sites, before, stats["birth"])

@@ -79,7 +79,7 @@ class Series:
         self.locations: dict[Location, int] = {}
         """All that rows refer to, in the order of their numbers; the same for ``mappings``."""
         self.mappings: dict[Mapping, int] = {}
-        self._labels: dict[Labels, Labels] = {}
+        self._labels: dict[tuple[Labels, int], Labels] = {}
         self._leave_out_orphans()
 
     @property
@@ -178,14 +178,15 @@ class Series:
 
     def _parted(self, labels: Labels, period: int) -> tuple[int | None, Labels]:
         """The id of the stack, and the other labels, with the rate that the period told so far."""
-        number = next((label.number for label in labels if label.key == STACK and label.text is None), None)
-        kept = [label for label in labels if label.key != STACK or label.text is not None]
-        keys = [label.key for label in kept]
-        if BLOCK_SIZE in keys and DRAWN_AT not in keys:
-            place = min((keys.index(key) for key in _BEHIND_RATE if key in keys), default=len(keys))
-            kept.insert(place, Label(DRAWN_AT, None, period, "bytes"))
-        others = tuple(kept)
-        return number, self._labels.setdefault(others, others)
+        number, others = None, labels
+        for place, label in enumerate(labels):
+            if label.key == STACK and label.text is None:
+                number, others = label.number, labels[:place] + labels[place + 1 :]
+                break
+        known = self._labels.get((others, period))
+        if known is None:
+            known = self._labels[others, period] = _with_rate(others, period)
+        return number, known
 
     def _leave_out(self, entry: Entry, reason: str) -> None:
         del self._entries[entry.number]
@@ -201,6 +202,14 @@ class Series:
                 self.left_out.append(
                     LeftOut(os.path.basename(entry.path), f"it builds on number {entry.reference}, which is missing")
                 )
+
+
+def _with_rate(labels: Labels, period: int) -> Labels:
+    keys = [label.key for label in labels]
+    if BLOCK_SIZE not in keys or DRAWN_AT in keys:
+        return labels
+    place = min((keys.index(key) for key in _BEHIND_RATE if key in keys), default=len(keys))
+    return (*labels[:place], Label(DRAWN_AT, None, period, "bytes"), *labels[place:])
 
 
 def _retyped(stacks: dict[int, Rows], old: tuple[ValueType, ...], new: tuple[ValueType, ...]) -> dict[int, Rows]:

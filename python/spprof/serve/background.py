@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import atexit
 import os
-from _thread import get_ident
 from time import monotonic, thread_time
 
 from spprof import _engine
@@ -63,7 +62,6 @@ class _State:
         """How many threads are forking."""
         self.is_hooked = False
         self.current: Job | None = None
-        self.thread = 0
 
 
 def _state() -> _State:
@@ -103,10 +101,23 @@ def remove(job: Job) -> None:
     _engine.background_wake()
 
 
+def finish(job: Job) -> bool:
+    """Have it called no more, and wait until it is not at work. False: it is still, after _END_SECONDS.
+
+    The thread is stopped for that: no lock of Python's is needed, which a program may have replaced by one that does
+    not work on threads it does not know.
+    """
+    remove(job)
+    is_over = _engine.background_stop(_END_SECONDS)
+    state = _state()
+    if state.jobs:
+        _begin(state)
+    return is_over
+
+
 def give_way() -> None:
     """Called by work that can be done anew: GaveWayError where a fork waits for it."""
-    state = _state()
-    job = state.current if state.thread == get_ident() else None
+    job = _state().current
     if job is not None and job.given_way < _GIVEN_WAY and _engine.background_is_stopping():
         job.given_way += 1
         raise GaveWayError
@@ -133,7 +144,7 @@ def _work() -> float | None:
 def _do(state: _State, job: Job) -> None:
     seconds = None
     began, used = monotonic(), thread_time()
-    state.current, state.thread = job, get_ident()
+    state.current = job
     try:
         seconds = job.work()
         job.given_way = 0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import sys
-from _thread import allocate_lock
 from operator import index
 
 from spprof import _engine
@@ -42,7 +42,6 @@ class SnapshotSeries:
         self._folder = os.path.abspath(os.fspath(folder))
         self._every = every
         self._process = os.getpid()
-        self._lock = allocate_lock()
         os.makedirs(self._folder, exist_ok=True)
         title = _title()
         self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
@@ -75,9 +74,9 @@ class SnapshotSeries:
         job, self._job = self._job, None
         if job is None or os.getpid() != self._process:
             return
-        background.remove(job)
-        with self._lock:
-            self._series.write(self._notes)
+        if not background.finish(job):
+            raise TimeoutError(errno.ETIMEDOUT, "the disk does not answer; the last snapshot is left out", self._folder)
+        self._series.write(self._notes)
 
     def __enter__(self) -> SnapshotSeries:
         return self
@@ -91,13 +90,10 @@ class SnapshotSeries:
         return f"<SnapshotSeries: {self.written} snapshots written, {visible(self._series.stem)}.*>"
 
     def _tick(self) -> float | None:
-        with self._lock:
-            if self._job is None:
-                return None
-            try:
-                self._series.write(self._notes)
-            except OSError as error:
-                warn_once("said that a series has gaps", f"a snapshot of the series is left out: {error.strerror}")
+        try:
+            self._series.write(self._notes)
+        except OSError as error:
+            warn_once("said that a series has gaps", f"a snapshot of the series is left out: {error.strerror}")
         return self._every
 
 

@@ -19,8 +19,10 @@ from __future__ import annotations
 
 import os
 
+from spprof import _engine
 from spprof.formats.atomic_file import write_file
 from spprof.heap.changes import Changes
+from spprof.heap.snapshot import RECORDED
 from spprof.heap.to_pprof import profile_of
 from spprof.pprof import series_names, series_stamp
 from spprof.pprof.file import written
@@ -61,6 +63,7 @@ class Series:
         self._next = 0
         self._files: dict[int, str] = {}
         self._moments: dict[int, int] = {}
+        _engine.kept()[RECORDED] = (os.getpid(), stem)
         """When the snapshots were taken whose files are there, in ms of the monotonic clock."""
 
     def write(self, notes: dict[str, str], *, is_whole: bool = False) -> HeapSnapshot:

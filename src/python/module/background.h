@@ -25,7 +25,7 @@ PyObject *sp_background_wake_with_gil(PyObject *module, PyObject *unused);
  * thread itself it only asks. */
 PyObject *sp_background_stop_with_gil(PyObject *module, PyObject *seconds);
 
-/* background_is_stopping() -> bool: whether somebody waits for work() to return. */
+/* background_is_stopping() -> bool: whether this is the thread, and somebody waits for work() to return. */
 PyObject *sp_background_is_stopping_with_gil(PyObject *module, PyObject *unused);
 
 #endif

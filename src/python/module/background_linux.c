@@ -169,6 +169,10 @@ static bool is_here(void) {
     return background.process == getpid();
 }
 
+static bool is_this_thread(void) {
+    return is_here() && atomic_load(&state) != NONE && pthread_equal(background.thread, pthread_self());
+}
+
 PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work) {
     (void)module;
     PyObject *before = background.work;
@@ -203,7 +207,7 @@ PyObject *sp_background_stop_with_gil(PyObject *module, PyObject *argument) {
     double seconds = PyFloat_AsDouble(argument);
     if (PyErr_Occurred()) return NULL;
     if (!is_here()) Py_RETURN_TRUE;
-    bool is_own = pthread_equal(background.thread, pthread_self()) && atomic_load(&state) != NONE;
+    bool is_own = is_this_thread();
     atomic_compare_exchange_strong(&state, &running, STOPPING);
     atomic_fetch_add(&wakes, 1);
     wake_all(&wakes);
@@ -212,5 +216,5 @@ PyObject *sp_background_stop_with_gil(PyObject *module, PyObject *argument) {
 
 PyObject *sp_background_is_stopping_with_gil(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
-    return PyBool_FromLong(is_here() && atomic_load(&state) == STOPPING);
+    return PyBool_FromLong(is_this_thread() && atomic_load(&state) == STOPPING);
 }

@@ -201,10 +201,15 @@ static void renew_hooks(void) {
 static PyObject *snapshot(PyObject *module, PyObject *arguments) {
     (void)module;
     unsigned long long after_serial;
-    PyObject *known;
-    if (!PyArg_ParseTuple(arguments, "KS:snapshot", &after_serial, &known)) return NULL;
+    const char *fingerprints;
+    Py_ssize_t bytes;
+    long long since, number;
+    if (!PyArg_ParseTuple(arguments, "Ky#LL:snapshot", &after_serial, &fingerprints, &bytes, &since, &number))
+        return NULL;
     if (spprof_is_active() && sp_pyinterpreter_has_main_gil()) renew_hooks();
-    return sp_snapshot_with_gil(after_serial, known, native_mode);
+    const size_t size = 3 * sizeof(uint64_t);
+    sp_snapshot_known known = {fingerprints, (size_t)bytes / size, since, number};
+    return sp_snapshot_with_gil(after_serial, &known, native_mode);
 }
 
 static PyObject *samples_without(PyObject *self, PyObject *args) {
@@ -276,7 +281,8 @@ static PyMethodDef methods[] = {
     {"stats", stats, METH_NOARGS, "stats() -> dict"},
     {"reset_peak", reset_peak, METH_NOARGS, "reset_peak()"},
     {"snapshot", snapshot, METH_VARARGS,
-     "snapshot(after_serial, known) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks, fingerprints)"},
+     "snapshot(after_serial, known, since, number) -> (samples, sites, stats, wall clock offset in ns, peaks, blocks, "
+     "fingerprints, gone)"},
     {"mappings", sp_mappings_with_gil, METH_NOARGS, "mappings() -> (mappings, stacks)"},
     {"measured", sp_resident_mappings_with_gil, METH_O, "measured(mappings) -> (mappings, paths)"},
     {"thread_name", sp_resident_thread_name_with_gil, METH_O, "thread_name(thread_id) -> str"},

@@ -17,8 +17,9 @@ typedef struct live_sums {
 
 typedef struct fingerprint {
     uint64_t stack_id, value;
+    int64_t changed; /* the number of the snapshot that first had this value */
 } fingerprint;
-_Static_assert(sizeof(fingerprint) == 2 * 8, "SP_FINGERPRINT_FORMAT");
+_Static_assert(sizeof(fingerprint) == 3 * 8, "SP_FINGERPRINT_FORMAT");
 
 /* What is copied while no stack leaves: of each sample the stack is among the stacks. */
 typedef struct copied {
@@ -30,6 +31,8 @@ typedef struct copied {
     fingerprint *fingerprints;
     uint8_t *is_known;  /* it has not changed, and is not told */
     uint32_t *place_of; /* for each slot: its stack */
+    uint64_t *gone;     /* ids that were known */
+    size_t gone_count;
 } copied;
 
 /* ---- Sums ---- */
@@ -94,7 +97,7 @@ static void take_fingerprints(copied *all) {
         uint64_t value = mixed(((uint64_t)site->birth << 32) + site->labels, &all->sums[i], sizeof all->sums[i]);
         value = mixed(value, &site->allocated, sizeof site->allocated);
         value = mixed(value, site->at_peak, sizeof site->at_peak);
-        all->fingerprints[i] = (fingerprint){site->stack_id, value};
+        all->fingerprints[i] = (fingerprint){.stack_id = site->stack_id, .value = value};
     }
 }
 
@@ -134,16 +137,28 @@ static void see_residency(copied *all, PyObject *blocks) {
     PyMem_RawFree(found);
 }
 
-/* Marks the stacks that are as `known` has them, and leaves their samples out. */
-static void leave_out_known(copied *all, const char *known, size_t count) {
+/* Notes when each stack changed, and marks those that did not after `since`; true where `known` has no such stack. */
+static bool compare(copied *all, const fingerprint *known, int64_t since) {
+    uint32_t place = place_of(all, known->stack_id);
+    if (place == NOWHERE) return false;
+    fingerprint *now = &all->fingerprints[place];
+    if (now->value == known->value) now->changed = known->changed;
+    all->is_known[place] = now->changed <= since;
+    return true;
+}
+
+static void compare_all(copied *all, const sp_snapshot_known *known) {
+    for (size_t i = 0; i < all->stacks.count; i++) all->fingerprints[i].changed = known->number;
+    for (size_t i = 0; i < known->count; i++) {
+        fingerprint one;
+        memcpy(&one, known->fingerprints + i * sizeof one, sizeof one);
+        if (!compare(all, &one, known->since)) all->gone[all->gone_count++] = one.stack_id;
+    }
+}
+
+static void leave_out_known(copied *all) {
     spprof_sample *samples = samples_of(all);
     size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        fingerprint one;
-        memcpy(&one, known + i * sizeof one, sizeof one);
-        uint32_t place = place_of(all, one.stack_id);
-        if (place != NOWHERE) all->is_known[place] = all->fingerprints[place].value == one.value;
-    }
     for (size_t i = 0; i < all->count; i++) {
         uint32_t place = place_of(all, samples[i].stack_id);
         if (place == NOWHERE || !all->is_known[place]) samples[kept++] = samples[i];
@@ -253,20 +268,22 @@ static size_t keep_later_than(spprof_sample *samples, size_t count, uint64_t aft
     return kept;
 }
 
-static bool make_room(copied *all) {
+static bool make_room(copied *all, size_t known) {
     size_t count = all->stacks.count + 1;
     spprof_pause(); /* freed in free_all, and none of the program's */
     all->sums = PyMem_RawCalloc(count, sizeof *all->sums);
     all->fingerprints = PyMem_RawCalloc(count, sizeof *all->fingerprints);
     all->is_known = PyMem_RawCalloc(count, sizeof *all->is_known);
     all->place_of = PyMem_RawCalloc((size_t)1 << SPPROF_STACK_SLOT_BITS, sizeof *all->place_of);
+    all->gone = PyMem_RawCalloc(known + 1, sizeof *all->gone);
     spprof_resume();
-    if (all->sums && all->fingerprints && all->is_known && all->place_of) return true;
+    if (all->sums && all->fingerprints && all->is_known && all->place_of && all->gone) return true;
     PyErr_NoMemory();
     return false;
 }
 
 static void free_all(copied *all) {
+    PyMem_RawFree(all->gone);
     PyMem_RawFree(all->place_of);
     PyMem_RawFree(all->is_known);
     PyMem_RawFree(all->fingerprints);
@@ -275,13 +292,13 @@ static void free_all(copied *all) {
     Py_XDECREF(all->samples);
 }
 
-static bool copy_all(copied *all, uint64_t after_serial) {
+static bool copy_all(copied *all, uint64_t after_serial, size_t known) {
     *all = (copied){.samples = NULL};
     spprof_keep_stacks();
     all->samples = copy_samples(&all->count);
     bool whole = all->samples && sp_stacks_copy_with_gil(&all->stacks, false);
     spprof_let_stacks_go();
-    if (!whole || !make_room(all)) return false;
+    if (!whole || !make_room(all, known)) return false;
     Py_BEGIN_ALLOW_THREADS
     all->count = keep_later_than(samples_of(all), all->count, after_serial);
     sum_samples(all);
@@ -297,6 +314,10 @@ static bool cut_samples(copied *all) {
     return resized == 0;
 }
 
+static PyObject *pack_gone(const copied *all) {
+    return PyBytes_FromStringAndSize((const char *)all->gone, (Py_ssize_t)(all->gone_count * sizeof *all->gone));
+}
+
 /* Steals `blocks`. */
 static PyObject *convert_copied(copied *all, const spprof_stats *stats, const char *native_mode, PyObject *blocks) {
     PyObject *sites = cut_samples(all) ? convert_sites(all) : NULL;
@@ -304,7 +325,10 @@ static PyObject *convert_copied(copied *all, const spprof_stats *stats, const ch
     PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
     PyObject *peaks = offset ? pack_peaks(all) : NULL;
     PyObject *prints = peaks ? pack_fingerprints(all) : NULL;
-    PyObject *result = prints ? PyTuple_Pack(7, all->samples, sites, counters, offset, peaks, blocks, prints) : NULL;
+    PyObject *gone = prints ? pack_gone(all) : NULL;
+    PyObject *result =
+        gone ? PyTuple_Pack(8, all->samples, sites, counters, offset, peaks, blocks, prints, gone) : NULL;
+    Py_XDECREF(gone);
     Py_XDECREF(prints);
     Py_XDECREF(peaks);
     Py_XDECREF(offset);
@@ -314,17 +338,18 @@ static PyObject *convert_copied(copied *all, const spprof_stats *stats, const ch
     return result;
 }
 
-PyObject *sp_snapshot_with_gil(uint64_t after_serial, PyObject *known, const char *native_mode) {
+PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *known, const char *native_mode) {
     copied all;
     spprof_stats stats;
     PyObject *result = NULL;
-    if (copy_all(&all, after_serial)) {
+    if (copy_all(&all, after_serial, known->count)) {
         spprof_get_stats(&stats);
         PyObject *blocks = sp_resident_blocks_with_gil(samples_of(&all), all.count);
         if (blocks) {
             see_residency(&all, blocks);
             Py_BEGIN_ALLOW_THREADS
-            leave_out_known(&all, PyBytes_AS_STRING(known), (size_t)PyBytes_GET_SIZE(known) / sizeof(fingerprint));
+            compare_all(&all, known);
+            leave_out_known(&all);
             Py_END_ALLOW_THREADS
             result = convert_copied(&all, &stats, native_mode, blocks);
         }
