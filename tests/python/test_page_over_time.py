@@ -6,6 +6,7 @@ Marked `viewers`, run by `make viewers`.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -106,7 +107,8 @@ def test_a_short_drag_takes_the_time_between_the_two_snapshots_around_it(show: S
 
 def test_a_click_chooses_nothing(show: Shown):
     tab = opened(show, report_over_time(random_heaps(11)))
-    tab.click(*at_edge(tab, 8, 20))
+    x, y = at_edge(tab, 8, 20)
+    tab.drag((x, y), (x + 3, y))
     assert tab.run("report.choice.range") is None
     drag(tab, 3, 9)
     tab.click(*at_edge(tab, 15, 20))
@@ -376,10 +378,11 @@ def test_ticks_of_the_time_axis_are_round_and_apart(show: Shown, seconds: list[f
     assert tab.complaints() == []
 
 
-def test_unbelievable_times_and_sizes_are_drawn_nevertheless(show: Shown):
+@pytest.mark.parametrize("times", [(-(2**63), 5, 2**63 - 1), (2**63 - 1, -(2**63), 0)], ids=["forward", "back"])
+def test_unbelievable_times_and_sizes_are_drawn_nevertheless(show: Shown, times: tuple[int, ...]):
     moments = [
         Moment(time_ns, ms, size, (0, size), {}, rss)
-        for time_ns, ms, size, rss in ((-(2**63), -(2**60), 0, 0), (5, 0, 2**62, None), (2**63 - 1, 2**60, 1, 2**62))
+        for time_ns, ms, size, rss in zip(times, (-(2**60), 0, 2**60), (0, 2**62, 1), (0, None, 2**62))
     ]
     tab = opened(show, report_of(SMALL, moments=moments))
     tab.move(*at_edge(tab, 2))
@@ -395,14 +398,18 @@ def test_of_one_snapshot_and_of_no_series_there_is_no_picture(show: Shown):
         assert tab.run("[document.getElementById('over-time').hidden, report.choice.range]") == [True, None]
 
 
-def test_a_narrow_window_has_all_of_it(show: Shown):
-    tab = opened(show, report_over_time(random_heaps(11)), phone=True)
+@pytest.mark.parametrize("of", [lambda: report_over_time(random_heaps(11)), lambda: of_times([0, 600])])
+def test_a_narrow_window_has_all_of_it(show: Shown, of: Callable[[], Report]):
+    tab = opened(show, of(), phone=True)
     assert tab.run("document.documentElement.scrollWidth") == 390
-    assert tab.run("timeline.querySelector('svg').getBoundingClientRect().right") <= 390
-    widths = tab.run("[...timeline.querySelectorAll('text')].map((one) => { const { left, right } = "
-                     "one.getBoundingClientRect(); return left >= 0 && right <= 390; })")  # fmt: skip
-    assert widths
-    assert all(widths)
+    boxes = tab.run(
+        "[...timeline.querySelectorAll('svg, text')].map((one) => { const { left, right } = "
+        "one.getBoundingClientRect(); return [one.textContent, left, right]; })"
+    )
+    frame, *texts = boxes
+    assert len(texts) > 4
+    assert [one for one in texts if one[1] < frame[1] or one[2] > frame[2]] == []
+    assert 0 <= frame[1] < frame[2] <= 390
 
 
 def test_a_window_that_changes_its_width_is_drawn_anew(show: Shown):

@@ -184,7 +184,7 @@ class Timeline {
   }
 
   timeMark(x, text) {
-    const end = CHART_HEIGHT - CHART_BOTTOM, room = text.length * 3.4;
+    const end = CHART_HEIGHT - CHART_BOTTOM, room = text.length * 3.6;
     const at = Math.min(Math.max(x, room), this.width - room);
     return [
       drawn("line", { class: "tick", x1: x, x2: x, y1: end, y2: end + 4 }),
