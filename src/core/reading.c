@@ -61,6 +61,24 @@ static void copy_stacks_guarded(bool logged, spprof_site *sites, size_t capacity
     }
 }
 
+size_t spprof_copy_stacks_behind(uint32_t *slot, spprof_site *sites, size_t capacity, uint64_t *frames,
+                                 size_t frame_capacity) {
+    sp_stack_table *table = &sp_the_profiler.stacks;
+    size_t count = 0, frame_count = 0;
+    sp_guard_enter(&spprof_this_thread);
+    uint32_t next = *slot;
+    for (sp_stack_record *record; count < capacity && (record = sp_stack_table_next(table, &next)) != NULL;) {
+        if (frame_count + record->count > frame_capacity) break;
+        sites[count] = read_site(record, 0);
+        sites[count++].first_frame = frame_count;
+        memcpy(frames + frame_count, record->frames, record->count * sizeof *frames);
+        frame_count += record->count;
+        *slot = next;
+    }
+    sp_guard_leave(&spprof_this_thread);
+    return count;
+}
+
 bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
                         size_t frame_capacity, size_t *frame_count) {
     sp_guard_enter(&spprof_this_thread);

@@ -21,19 +21,33 @@ typedef struct fingerprint {
 } fingerprint;
 _Static_assert(sizeof(fingerprint) == 3 * 8, "SP_FINGERPRINT_FORMAT");
 
+/* A stack with live samples. */
+typedef struct live_stack {
+    uint64_t stack_id;
+    live_sums sums;
+    uint64_t residency; /* a hash of how much of its large blocks is in memory */
+    bool is_told;
+} live_stack;
+
 /* What is copied while no stack leaves: of each sample the stack is among the stacks. */
 typedef struct copied {
     PyObject *samples;
     size_t count;
-    sp_stacks_copy stacks;
-    /* For each stack: */
-    live_sums *sums;
+    live_stack *live;
+    size_t live_count;
+    uint32_t *place_of; /* for each slot: its live stack, and 1; 0: it has none */
+    /* All stacks that have any sample. */
     fingerprint *fingerprints;
-    uint8_t *is_known;  /* it has not changed, and is not told */
-    uint32_t *place_of; /* for each slot: its stack */
-    uint64_t *gone;     /* ids that were known */
+    size_t fingerprint_count, fingerprint_room;
+    /* Those that are told. */
+    sp_stacks_copy stacks;
+    size_t room, frame_count, frame_room;
+    /* Ids that were known. */
+    uint64_t *gone;
     size_t gone_count;
 } copied;
+
+static const live_sums nothing;
 
 /* ---- Sums ---- */
 
@@ -51,32 +65,30 @@ static void add_sample(live_sums *sums, const spprof_sample *sample) {
     sums->objects_skewness += unseen * unseen * objects * objects * objects;
 }
 
-#define NOWHERE UINT32_MAX
-
-static uint32_t place_of(const copied *all, uint64_t stack_id) {
+static live_stack *live_of(const copied *all, uint64_t stack_id) {
     uint32_t place = all->place_of[spprof_stack_slot(stack_id)];
-    return place < all->stacks.count && all->stacks.sites[place].stack_id == stack_id ? place : NOWHERE;
+    return place > 0 && all->live[place - 1].stack_id == stack_id ? &all->live[place - 1] : NULL;
 }
 
 static spprof_sample *samples_of(const copied *all) {
     return (spprof_sample *)PyBytes_AS_STRING(all->samples);
 }
 
+/* No two stacks of one copy share a slot. */
 static void sum_samples(copied *all) {
     const spprof_sample *samples = samples_of(all);
-    for (size_t i = 0; i < all->stacks.count; i++)
-        all->place_of[spprof_stack_slot(all->stacks.sites[i].stack_id)] = (uint32_t)i;
     for (size_t i = 0; i < all->count; i++) {
-        uint32_t place = place_of(all, samples[i].stack_id);
-        if (place != NOWHERE) add_sample(&all->sums[place], &samples[i]);
+        uint32_t *place = &all->place_of[spprof_stack_slot(samples[i].stack_id)];
+        if (*place == 0) {
+            all->live[all->live_count].stack_id = samples[i].stack_id;
+            *place = (uint32_t)++all->live_count;
+        }
+        live_stack *live = live_of(all, samples[i].stack_id);
+        if (live) add_sample(&live->sums, &samples[i]);
     }
 }
 
 /* ---- What has changed ---- */
-
-static bool has_samples(const live_sums *live, const spprof_site *ever) {
-    return ever->allocated.samples > 0 || live->count > 0;
-}
 
 /* SplitMix64's finisher over word after word. */
 static uint64_t mixed(uint64_t value, const void *data, size_t bytes) {
@@ -91,19 +103,9 @@ static uint64_t mixed(uint64_t value, const void *data, size_t bytes) {
     return value;
 }
 
-static void take_fingerprints(copied *all) {
-    for (size_t i = 0; i < all->stacks.count; i++) {
-        const spprof_site *site = &all->stacks.sites[i];
-        uint64_t value = mixed(((uint64_t)site->birth << 32) + site->labels, &all->sums[i], sizeof all->sums[i]);
-        value = mixed(value, &site->allocated, sizeof site->allocated);
-        value = mixed(value, site->at_peak, sizeof site->at_peak);
-        all->fingerprints[i] = (fingerprint){.stack_id = site->stack_id, .value = value};
-    }
-}
-
 typedef struct large {
     uint64_t serial;
-    uint32_t place;
+    live_stack *stack;
 } large;
 
 static int by_serial(const void *one, const void *other) {
@@ -112,13 +114,13 @@ static int by_serial(const void *one, const void *other) {
 }
 
 /* In how far large blocks are in memory is a part of what their stack is. Blocks come in no order that matters. */
-static void add_residency(copied *all, const char *blocks, size_t count, large *found, size_t founds) {
+static void add_residency(const char *blocks, size_t count, large *found, size_t founds) {
     qsort(found, founds, sizeof *found, by_serial);
     for (size_t i = 0; i < count; i++) {
         uint64_t block[3];
         memcpy(block, blocks + i * sizeof block, sizeof block);
         const large *its = bsearch(block, found, founds, sizeof *found, by_serial);
-        if (its) all->fingerprints[its->place].value += mixed(0, block, sizeof block);
+        if (its) its->stack->residency += mixed(0, block, sizeof block);
     }
 }
 
@@ -130,51 +132,113 @@ static void see_residency(copied *all, PyObject *blocks) {
     large *found = PyMem_RawMalloc((count + 1) * sizeof *found);
     spprof_resume();
     for (size_t i = 0; found && i < all->count && founds < count; i++) {
-        uint32_t place = samples[i].size < SPPROF_LARGE_BLOCK ? NOWHERE : place_of(all, samples[i].stack_id);
-        if (place != NOWHERE) found[founds++] = (large){samples[i].serial, place};
+        live_stack *stack = samples[i].size < SPPROF_LARGE_BLOCK ? NULL : live_of(all, samples[i].stack_id);
+        if (stack) found[founds++] = (large){samples[i].serial, stack};
     }
-    if (founds > 0) add_residency(all, PyBytes_AS_STRING(blocks), count, found, founds);
+    if (founds > 0) add_residency(PyBytes_AS_STRING(blocks), count, found, founds);
     PyMem_RawFree(found);
 }
 
-/* Notes when each stack changed, and marks those that did not after `since`; true where `known` has no such stack. */
-static bool compare(copied *all, const fingerprint *known, int64_t since) {
-    uint32_t place = place_of(all, known->stack_id);
-    if (place == NOWHERE) return false;
-    fingerprint *now = &all->fingerprints[place];
-    if (now->value == known->value) now->changed = known->changed;
-    all->is_known[place] = now->changed <= since;
+/* ---- Stacks, some at a time ---- */
+
+/* The copy itself would take more memory, and so more time, than all that is worked out of it. */
+#define STACKS_AT_ONCE 64
+#define FRAMES_AT_ONCE (8 * SPPROF_STACK_FRAMES_MAX)
+
+/* What is known, in the order of slots. */
+typedef struct reading {
+    const sp_snapshot_known *known;
+    size_t at;
+    uint64_t *frames;
+} reading;
+
+static bool make_room_for(void **rows, size_t count, size_t *room, size_t size) {
+    if (count <= *room) return true;
+    size_t wanted = count + count / 2 + 256;
+    void *more = PyMem_RawRealloc(*rows, wanted * size);
+    if (!more) return false;
+    *rows = more;
+    *room = wanted;
     return true;
 }
 
-static void compare_all(copied *all, const sp_snapshot_known *known) {
-    for (size_t i = 0; i < all->stacks.count; i++) all->fingerprints[i].changed = known->number;
-    for (size_t i = 0; i < known->count; i++) {
-        fingerprint one;
-        memcpy(&one, known->fingerprints + i * sizeof one, sizeof one);
-        if (!compare(all, &one, known->since)) all->gone[all->gone_count++] = one.stack_id;
-    }
+static bool peek(const reading *of, fingerprint *next) {
+    if (of->at >= of->known->count) return false;
+    memcpy(next, of->known->fingerprints + of->at * sizeof *next, sizeof *next);
+    return true;
 }
 
-static void leave_out_known(copied *all) {
+/* Moves on to the stack `id`; those before it that were known are gone. False: it was not known. */
+static bool is_known(copied *all, reading *of, uint64_t id, fingerprint *known) {
+    while (peek(of, known) && spprof_stack_slot(known->stack_id) <= spprof_stack_slot(id)) {
+        of->at++;
+        if (known->stack_id == id) return true;
+        all->gone[all->gone_count++] = known->stack_id;
+    }
+    return false;
+}
+
+static fingerprint fingerprint_of(const spprof_site *site, const live_stack *live) {
+    uint64_t value = mixed(((uint64_t)site->birth << 32) + site->labels, live ? &live->sums : &nothing, sizeof nothing);
+    value = mixed(value, &site->allocated, sizeof site->allocated);
+    value = mixed(value, site->at_peak, sizeof site->at_peak);
+    return (fingerprint){.stack_id = site->stack_id, .value = value + (live ? live->residency : 0)};
+}
+
+static bool tell(copied *all, const spprof_site *site, const uint64_t *frames) {
+    sp_stacks_copy *told = &all->stacks;
+    if (!make_room_for((void **)&told->sites, told->count + 1, &all->room, sizeof *told->sites) ||
+        !make_room_for((void **)&told->frames, all->frame_count + site->frame_count, &all->frame_room,
+                       sizeof *told->frames))
+        return false;
+    memcpy(told->frames + all->frame_count, frames, site->frame_count * sizeof *frames);
+    told->sites[told->count] = *site;
+    told->sites[told->count++].first_frame = all->frame_count;
+    all->frame_count += site->frame_count;
+    return true;
+}
+
+static bool read_stack(copied *all, reading *of, const spprof_site *site, const uint64_t *frames) {
+    live_stack *live = live_of(all, site->stack_id);
+    if (site->allocated.samples == 0 && !live) return true;
+    fingerprint now = fingerprint_of(site, live), before;
+    bool same = is_known(all, of, site->stack_id, &before) && before.value == now.value;
+    now.changed = same ? before.changed : of->known->number;
+    if (!make_room_for((void **)&all->fingerprints, all->fingerprint_count + 1, &all->fingerprint_room, sizeof now))
+        return false;
+    all->fingerprints[all->fingerprint_count++] = now;
+    if (now.changed <= of->known->since) return true;
+    if (live) live->is_told = true;
+    return tell(all, site, frames);
+}
+
+static bool read_stacks(copied *all, const sp_snapshot_known *known) {
+    spprof_site sites[STACKS_AT_ONCE];
+    reading of = {.known = known, .frames = PyMem_RawMalloc(FRAMES_AT_ONCE * sizeof *of.frames)};
+    bool whole = of.frames != NULL;
+    size_t count;
+    for (uint32_t slot = 0;
+         whole && (count = spprof_copy_stacks_behind(&slot, sites, STACKS_AT_ONCE, of.frames, FRAMES_AT_ONCE)) > 0;)
+        for (size_t i = 0; whole && i < count; i++)
+            whole = read_stack(all, &of, &sites[i], of.frames + sites[i].first_frame);
+    for (fingerprint left; peek(&of, &left); of.at++) all->gone[all->gone_count++] = left.stack_id;
+    PyMem_RawFree(of.frames);
+    return whole;
+}
+
+static void leave_out_untold(copied *all) {
     spprof_sample *samples = samples_of(all);
     size_t kept = 0;
     for (size_t i = 0; i < all->count; i++) {
-        uint32_t place = place_of(all, samples[i].stack_id);
-        if (place == NOWHERE || !all->is_known[place]) samples[kept++] = samples[i];
+        const live_stack *live = live_of(all, samples[i].stack_id);
+        if (live && live->is_told) samples[kept++] = samples[i];
     }
     all->count = kept;
 }
 
-static PyObject *pack_fingerprints(const copied *all) {
-    size_t count = 0;
+static PyObject *pack(const void *rows, size_t count, size_t size) {
     spprof_pause(); /* as the copy of the samples */
-    PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(all->stacks.count * sizeof(fingerprint)));
-    for (size_t i = 0; bytes && i < all->stacks.count; i++)
-        if (has_samples(&all->sums[i], &all->stacks.sites[i]))
-            memcpy(PyBytes_AS_STRING(bytes) + count++ * sizeof(fingerprint), &all->fingerprints[i],
-                   sizeof(fingerprint));
-    if (bytes) _PyBytes_Resize(&bytes, (Py_ssize_t)(count * sizeof(fingerprint)));
+    PyObject *bytes = PyBytes_FromStringAndSize(rows, (Py_ssize_t)(count * size));
     spprof_resume();
     return bytes;
 }
@@ -193,13 +257,13 @@ static PyObject *convert_site(const live_sums *live, const spprof_site *ever, Py
                          ever->depth_limited ? Py_True : Py_False, ever->truncated ? Py_True : Py_False);
 }
 
-/* Those that are wanted. */
 static PyObject *convert_sites(const copied *all) {
     PyObject *sites = PyList_New(0);
     for (size_t i = 0; sites && i < all->stacks.count; i++) {
         const spprof_site *ever = &all->stacks.sites[i];
-        if (all->is_known[i] || !has_samples(&all->sums[i], ever)) continue;
-        PyObject *site = convert_site(&all->sums[i], ever, sp_convert_words_with_gil(&all->stacks, ever));
+        const live_stack *live = live_of(all, ever->stack_id);
+        PyObject *words = sp_convert_words_with_gil(&all->stacks, ever);
+        PyObject *site = convert_site(live ? &live->sums : &nothing, ever, words);
         if (!site || PyList_Append(sites, site) != 0) Py_CLEAR(sites);
         Py_XDECREF(site);
     }
@@ -218,19 +282,19 @@ static bool has_part(const spprof_site *site) {
     return site->at_peak[SPPROF_PEAK_OF_PROCESS].samples > 0 || site->at_peak[SPPROF_PEAK_OF_WINDOW].samples > 0;
 }
 
-/* Those of the wanted stacks that have a part of a peak. Packed: an object for each number would cost more than all the
+/* The stacks with a part of a peak. Packed: an object for each number would cost more than all the
  * rest. */
 static PyObject *pack_peaks(const copied *all) {
     const sp_stacks_copy *stacks = &all->stacks;
     size_t count = 0;
-    for (size_t i = 0; i < stacks->count; i++) count += !all->is_known[i] && has_part(&stacks->sites[i]);
+    for (size_t i = 0; i < stacks->count; i++) count += has_part(&stacks->sites[i]);
     spprof_pause(); /* as the copy of the samples */
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(packed_peak)));
     spprof_resume();
     if (!bytes) return NULL;
     char *at = PyBytes_AS_STRING(bytes);
     for (size_t i = 0; i < stacks->count; i++) {
-        if (all->is_known[i] || !has_part(&stacks->sites[i])) continue;
+        if (!has_part(&stacks->sites[i])) continue;
         packed_peak peak = {.stack_id = stacks->sites[i].stack_id};
         memcpy(peak.at_peak, stacks->sites[i].at_peak, sizeof peak.at_peak);
         memcpy(at, &peak, sizeof peak);
@@ -269,42 +333,50 @@ static size_t keep_later_than(spprof_sample *samples, size_t count, uint64_t aft
 }
 
 static bool make_room(copied *all, size_t known) {
-    size_t count = all->stacks.count + 1;
     spprof_pause(); /* freed in free_all, and none of the program's */
-    all->sums = PyMem_RawCalloc(count, sizeof *all->sums);
-    all->fingerprints = PyMem_RawCalloc(count, sizeof *all->fingerprints);
-    all->is_known = PyMem_RawCalloc(count, sizeof *all->is_known);
+    all->live = PyMem_RawCalloc(all->count + 1, sizeof *all->live);
     all->place_of = PyMem_RawCalloc((size_t)1 << SPPROF_STACK_SLOT_BITS, sizeof *all->place_of);
     all->gone = PyMem_RawCalloc(known + 1, sizeof *all->gone);
     spprof_resume();
-    if (all->sums && all->fingerprints && all->is_known && all->place_of && all->gone) return true;
+    if (all->live && all->place_of && all->gone) return true;
     PyErr_NoMemory();
     return false;
 }
 
 static void free_all(copied *all) {
+    spprof_pause();
     PyMem_RawFree(all->gone);
-    PyMem_RawFree(all->place_of);
-    PyMem_RawFree(all->is_known);
     PyMem_RawFree(all->fingerprints);
-    PyMem_RawFree(all->sums);
+    PyMem_RawFree(all->place_of);
+    PyMem_RawFree(all->live);
     sp_stacks_copy_free(&all->stacks);
     Py_XDECREF(all->samples);
+    spprof_resume();
 }
 
-static bool copy_all(copied *all, uint64_t after_serial, size_t known) {
-    *all = (copied){.samples = NULL};
-    spprof_keep_stacks();
+/* Samples by stack, and of each large block how much is in memory: a new reference to what is told of those. */
+static PyObject *copy_live(copied *all, uint64_t after_serial, size_t known) {
     all->samples = copy_samples(&all->count);
-    bool whole = all->samples && sp_stacks_copy_with_gil(&all->stacks, false);
-    spprof_let_stacks_go();
-    if (!whole || !make_room(all, known)) return false;
+    if (!all->samples || !make_room(all, known)) return NULL;
     Py_BEGIN_ALLOW_THREADS
     all->count = keep_later_than(samples_of(all), all->count, after_serial);
     sum_samples(all);
-    take_fingerprints(all);
     Py_END_ALLOW_THREADS
-    return true;
+    PyObject *blocks = sp_resident_blocks_with_gil(samples_of(all), all->count);
+    if (blocks) see_residency(all, blocks);
+    return blocks;
+}
+
+static bool copy_stacks(copied *all, const sp_snapshot_known *known) {
+    bool whole;
+    Py_BEGIN_ALLOW_THREADS
+    spprof_pause();
+    whole = read_stacks(all, known);
+    leave_out_untold(all);
+    spprof_resume();
+    Py_END_ALLOW_THREADS
+    if (!whole) PyErr_NoMemory();
+    return whole;
 }
 
 static bool cut_samples(copied *all) {
@@ -314,18 +386,14 @@ static bool cut_samples(copied *all) {
     return resized == 0;
 }
 
-static PyObject *pack_gone(const copied *all) {
-    return PyBytes_FromStringAndSize((const char *)all->gone, (Py_ssize_t)(all->gone_count * sizeof *all->gone));
-}
-
 /* Steals `blocks`. */
 static PyObject *convert_copied(copied *all, const spprof_stats *stats, const char *native_mode, PyObject *blocks) {
     PyObject *sites = cut_samples(all) ? convert_sites(all) : NULL;
     PyObject *counters = sites ? sp_convert_counters_with_gil(stats, native_mode) : NULL;
     PyObject *offset = counters ? PyLong_FromLongLong(sp_wall_clock_offset_ns()) : NULL;
     PyObject *peaks = offset ? pack_peaks(all) : NULL;
-    PyObject *prints = peaks ? pack_fingerprints(all) : NULL;
-    PyObject *gone = prints ? pack_gone(all) : NULL;
+    PyObject *prints = peaks ? pack(all->fingerprints, all->fingerprint_count, sizeof *all->fingerprints) : NULL;
+    PyObject *gone = prints ? pack(all->gone, all->gone_count, sizeof *all->gone) : NULL;
     PyObject *result =
         gone ? PyTuple_Pack(8, all->samples, sites, counters, offset, peaks, blocks, prints, gone) : NULL;
     Py_XDECREF(gone);
@@ -339,21 +407,15 @@ static PyObject *convert_copied(copied *all, const spprof_stats *stats, const ch
 }
 
 PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *known, const char *native_mode) {
-    copied all;
+    copied all = {.samples = NULL};
     spprof_stats stats;
-    PyObject *result = NULL;
-    if (copy_all(&all, after_serial, known->count)) {
-        spprof_get_stats(&stats);
-        PyObject *blocks = sp_resident_blocks_with_gil(samples_of(&all), all.count);
-        if (blocks) {
-            see_residency(&all, blocks);
-            Py_BEGIN_ALLOW_THREADS
-            compare_all(&all, known);
-            leave_out_known(&all);
-            Py_END_ALLOW_THREADS
-            result = convert_copied(&all, &stats, native_mode, blocks);
-        }
-    }
+    spprof_keep_stacks();
+    PyObject *blocks = copy_live(&all, after_serial, known->count);
+    bool whole = blocks && copy_stacks(&all, known);
+    spprof_let_stacks_go();
+    spprof_get_stats(&stats);
+    PyObject *result = whole ? convert_copied(&all, &stats, native_mode, blocks) : NULL;
+    if (!whole) Py_XDECREF(blocks);
     free_all(&all);
     return result;
 }
