@@ -144,6 +144,16 @@ def test_a_whole_snapshot_is_a_profile_like_others_and_a_part_is_not(tmp_path: P
     )
 
 
+def test_a_series_tells_rss_and_not_its_parts(tmp_path: Path) -> None:
+    made = random_series(3, tmp_path / "x", 3)
+    said = spprof("rss", made.write())
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr == (
+        f"spprof: {made.folder}: RSS was 3 B; the snapshots of a series do not tell the parts of it, and files that "
+        f"snapshot.save() writes do\n"
+    )
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     """13 snapshots, two minutes long; the first is of 2026-10-26 07:33:20 UTC."""

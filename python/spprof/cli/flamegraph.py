@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from spprof.report.history import Moment
 
 EXAMPLES = (
-    ("spprof flamegraph heap.pb.gz", "writes heap.html"),
-    ("spprof flamegraph --view peak heap.pb.gz -o peak.html", "opens with what was live at the peak"),
+    ("spprof flamegraph --view peak heap.pb.gz", "writes heap.html, which opens with what was live at the peak"),
     ("spprof flamegraph series/", "a series of one process: how its heap grew, and what was allocated when"),
     ("spprof flamegraph --no-native profiles/ -o all.html", "all workers in one page, without native frames"),
 )

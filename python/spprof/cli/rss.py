@@ -11,7 +11,7 @@ from spprof.cli.terminal import Terminal
 from spprof.pprof.profile import RESIDENT_SPACE, ProfileError
 from spprof.pprof.resident import residency_of
 from spprof.results import TEXT_AT, UNEXPLAINED
-from spprof.text import visible
+from spprof.text import human_bytes, visible, whole_number
 
 if TYPE_CHECKING:
     import argparse
@@ -42,6 +42,12 @@ def main(arguments: argparse.Namespace) -> int:
     profile = read_sum(arguments)
     found = residency_of(profile)
     if found is None:
+        rss = whole_number(profile.note("rss"))
+        if rss is not None:
+            raise ProfileError(
+                f"{visible(arguments.files[0])}: RSS was {human_bytes(rss)}; the snapshots of a series do not tell the "
+                f"parts of it, and files that snapshot.save() writes do"
+            )
         raise ProfileError(
             f"{visible(arguments.files[0])}: it does not tell what was in memory; heap profiles of spprof on Linux do "
             f"where /proc can be read"

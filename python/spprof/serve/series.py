@@ -82,7 +82,8 @@ class Series:
             **notes,
         }
         moments = sorted({*self._moments.values(), now})
-        profile = profile_of(snapshot, told, moments=moments)
+        memory = snapshot._resident_or_not() if is_whole else None  # it takes longer than all the rest
+        profile = profile_of(snapshot, told, memory=memory, moments=moments)
         give_way()
         path = series_names.path_of(self.stem, number, is_whole=changed.since == WHOLE)
         self._next += 1
