@@ -89,7 +89,8 @@ SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
  * Between spprof_keep_stacks and spprof_let_stacks_go. */
 typedef struct spprof_site spprof_site;
 /* The same of the stacks behind *slot (0: of all), as many as there is room for, in ascending order of their slots;
- * *slot moves to the last of them. Returns how many; 0: there are no more. frame_capacity >= SPPROF_STACK_FRAMES_MAX. */
+ * *slot moves to the last of them. Returns how many; 0: there are no more. There must be room for the frames of one
+ * stack: SPPROF_STACK_FRAMES_MAX. */
 SPPROF_API size_t spprof_copy_stacks_behind(uint32_t *slot, spprof_site *sites, size_t capacity, uint64_t *frames,
                                             size_t frame_capacity);
 SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
