@@ -88,13 +88,13 @@ SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
  * that the CPU profiler's log has. False: there is not room for all; *count and *frame_count say how much is needed.
  * Between spprof_keep_stacks and spprof_let_stacks_go. */
 typedef struct spprof_site spprof_site;
+SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
+                                   size_t frame_capacity, size_t *frame_count);
 /* The same of the stacks behind *slot (0: of all), as many as there is room for, in ascending order of their slots;
  * *slot moves to the last of them. Returns how many; 0: there are no more. There must be room for the frames of one
  * stack: SPPROF_STACK_FRAMES_MAX. */
 SPPROF_API size_t spprof_copy_stacks_behind(uint32_t *slot, spprof_site *sites, size_t capacity, uint64_t *frames,
                                             size_t frame_capacity);
-SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
-                                   size_t frame_capacity, size_t *frame_count);
 
 /* What some samples add up to, in the fixed points above, and the sums from which intervals are made:
  * variance = Σ(1−p)w², skewness = Σ(1−p)²w³ with w the weight in bytes (docs/sampling.md). */
