@@ -24,7 +24,7 @@ from spprof.serve.series import Series
 
 STACKS, CHANGED, SNAPSHOTS = (*map(int, sys.argv[1:]), *(20_000, 400, 60)[len(sys.argv) - 1 :])
 DEPTH = 20
-BLOCK = 60_000
+BLOCK = 120_000
 
 
 def functions(count: int, text: str) -> list:
@@ -93,7 +93,7 @@ def told(name: str, rows: list[tuple[float, float]]) -> str:
 
 def main() -> None:
     draw = random.Random(1)
-    memprof.start(8)
+    memprof.start(64)
     held = [block(stack) for stack in range(STACKS)]
     with tempfile.TemporaryDirectory() as folder:
         series = Series(os.path.join(folder, "one.1"), SNAPSHOTS, lambda snapshot: snapshot)
