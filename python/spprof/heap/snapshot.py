@@ -34,7 +34,7 @@ from spprof.pprof.shortages import Shortages, dropped_of
 from spprof.records import cached_property, dataclass, replace, suppress
 from spprof.reserve import with_reserve
 from spprof.symbolize.own_code import is_own
-from spprof.symbolize.stacks import KeptStacks
+from spprof.symbolize.stacks import KeptStacks, forget
 from spprof.text import sampling_text
 
 TYPE_CHECKING = False
@@ -268,12 +268,15 @@ def take_changed(
     were like when they were last seen, by id; kept up to date.
     """
     raw = _engine.snapshot(0, known, since, number)
-    sites, changed = _apart(raw[1])
+    sites, changed = _apart(raw[1], is_part=True)
     gone = struct.unpack(f"={len(raw[7]) // 8}Q", raw[7])
+    forget(gone)
     for stack_id in gone:
         own.pop(stack_id, None)
+        _whose.pop(stack_id, None)
     own.update((site[0], site) for site in changed)
-    return _made_of(raw, sites, changed, list(own.values()), {}, 0, PEAK, 0), raw[6], gone
+    made = _made_of(raw, sites, changed, list(own.values()), {}, 0, PEAK, 0, is_part=True)
+    return made, raw[6], gone
 
 
 def _made_of(
@@ -285,14 +288,15 @@ def _made_of(
     total_before: int,
     peak_of: int,
     mapped_since_ns: int,
+    is_part: bool = False,
 ) -> HeapSnapshot:
     """The snapshot of ``sites``. ``left_out``: those of our own among what the engine told; ``own_sites``: all of our
-    own."""
+    own; ``is_part``: the process has more stacks."""
     packed, _, stats, wall_minus_monotonic_ns, peaks, blocks, *_ = raw
     if left_out:
         packed = _engine.samples_without(packed, struct.pack(f"={len(left_out)}Q", *(site[0] for site in left_out)))
     own = _own_memory(own_sites, before, stats["birth"])
-    stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites})
+    stacks = KeptStacks({site[0]: (site[0], *site[16:19]) for site in sites}, is_part)
     return HeapSnapshot(
         live_samples=len(packed) // SAMPLE.size,
         total_samples=stats["total_samples"] - total_before - own.total_samples,
@@ -323,11 +327,11 @@ _whose: dict[int, bool] = {}
 _FORGOTTEN_FROM = 10_000
 
 
-def _apart(sites: list[StackSums]) -> tuple[list[StackSums], list[StackSums]]:
+def _apart(sites: list[StackSums], is_part: bool = False) -> tuple[list[StackSums], list[StackSums]]:
     """The stacks of the program, and those of the profiler's own Python code."""
     _whose.update({site[0]: is_own(site[16]) for site in sites if site[0] not in _whose})
     own = {site[0] for site in sites if _whose[site[0]]}
-    if len(_whose) > 2 * len(sites) + _FORGOTTEN_FROM:
+    if not is_part and len(_whose) > 2 * len(sites) + _FORGOTTEN_FROM:
         here = {site[0] for site in sites}
         for stack_id in [stack_id for stack_id in _whose.copy() if stack_id not in here]:
             _whose.pop(stack_id, None)

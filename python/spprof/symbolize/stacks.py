@@ -48,8 +48,10 @@ class KeptStacks:
     Each goes by the number under which ``kept`` lists it.
     """
 
-    def __init__(self, kept: Mapping[int, Kept]) -> None:
+    def __init__(self, kept: Mapping[int, Kept], is_part: bool = False) -> None:
+        """``is_part``: the process has more stacks, which are not forgotten for these."""
         self._kept = kept
+        self._is_part = is_part
 
     def frames(self, number: int) -> tuple[Frame, ...]:
         """The frames that tell something, leaf first, never empty."""
@@ -68,7 +70,7 @@ class KeptStacks:
         symbols.learn(words)
         for kept in new:  # unpacked again, which takes less memory than keeping the words of all
             _stacks.setdefault(kept[0], _frames(*_unpacked(kept)))
-        if len(_stacks) > 2 * len(self._kept) + _SPARE:
+        if not self._is_part and len(_stacks) > 2 * len(self._kept) + _SPARE:
             self._forget_others()
 
     def native_part(self, number: int) -> NativePart:
@@ -100,6 +102,12 @@ def learn(stack_ids: Iterable[int]) -> None:
     symbols.learn(words)
     for stack_id in new:  # asked again, which takes less memory than keeping the words of all
         _stacks.setdefault(stack_id, _frames(*_engine.stack(stack_id)))
+
+
+def forget(stack_ids: Iterable[int]) -> None:
+    """Forgets stacks that have left the engine's table."""
+    for stack_id in stack_ids:
+        _stacks.pop(stack_id, None)
 
 
 def native_part(stack_id: int) -> NativePart:
