@@ -218,11 +218,10 @@ def test_a_file_that_finds_no_memory_is_written_when_there_is_some(place: Place)
 
 def test_a_thread_that_is_refused_costs_the_files_in_between_alone(place: Place) -> None:
     (place.folder / "sitecustomize.py").write_text(
-        "from spprof.cli import recorder\ndef fails(*a): raise RuntimeError('no thread')\n"
-        "recorder.start_new_thread = fails\n"
+        "from spprof import _engine\n_engine.background_start = lambda work: False\n"
     )
     place.write("print('ran')")
     ours = place.run("program.py", options=("--every", "0.01"), environment={"PYTHONPATH": str(place.folder)})
     assert (ours.returncode, ours.stdout) == (0, "ran\n")
-    assert "--every: the file is only written at the end: RuntimeError('no thread')" in ours.stderr
+    assert '--every: the file is only written at the end: RuntimeError("can\'t start new thread")' in ours.stderr
     assert place.profile().note("script") == "program.py"

@@ -5,7 +5,6 @@ Exit status: 0, 1 for a file that cannot be read or written, 2 for bad usage; ``
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -69,6 +68,7 @@ def _verb(words: list[str]) -> int:
 
 def _report(verb: str, words: list[str]) -> int:
     """Runs a verb that reads files. ``run`` does without what they all import."""
+    import gc
     from importlib import import_module
 
     from spprof.pprof.profile import ProfileError
