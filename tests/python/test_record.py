@@ -57,17 +57,17 @@ def labels_of_live(profile: Profile, only: str) -> set[object]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_each_moment_is_what_a_plain_snapshot_says(child: Child, tmp_path: Path, seed: int) -> None:
-    child.run(specimen("series/random_changes"), str(tmp_path), "40", "64", str(seed), "60")
-    plain = [tmp_path / f"plain-{number}.pb.gz" for number in range(40)]
+    child.run(specimen("series/random_changes"), str(tmp_path), "25", "64", str(seed), "60")
+    plain = [tmp_path / f"plain-{number}.pb.gz" for number in range(25)]
     expected = [read_profile(str(path)) for path in plain]
     for path in plain:
         path.unlink()
     series = the_series(tmp_path)
     states = list(series.states())
-    assert [state.entry.number for state in states] == list(range(40))
-    assert len({state.entry.reference for state in states}) > 10
+    assert [state.entry.number for state in states] == list(range(25))
+    assert len({state.entry.reference for state in states}) > 8
     for state, one in zip(states, expected):
         found = profile_at(series, state)
         assert found.sample_types == one.sample_types
