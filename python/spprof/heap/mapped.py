@@ -129,7 +129,7 @@ def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
     """What is mapped now. ``since_ns``: that alone which was made later by the monotonic clock; 0: all."""
     every, paths, stacks = _listed()
     ranges = [one for one in every if one.time_ns >= since_ns]
-    kept = KeptStacks({stack_id: (stack_id, *stack) for stack_id, stack in stacks.items()})
+    kept = KeptStacks({stack_id: (stack_id, *stack) for stack_id, stack in stacks.items()}, is_part=True)
     names = python_names()
     threads = {one.thread_id for one in ranges if one.thread_id}
     names = {thread: names.get(thread) or _engine.thread_name(thread) for thread in threads}

@@ -98,6 +98,12 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
     location_ids = [varint(index + 1) for index in range(len(profile.locations))]
     numbers = Varints()
     labels: dict[tuple[Label, ...], bytes] = {}
+    known: dict[Label, bytes] = {}
+
+    def told(label: Label) -> bytes:
+        content = known[label] = _label(label, strings)
+        return content
+
     stack: tuple[int, ...] | None = None
     stack_bytes = b""
     for sample in profile.samples:
@@ -107,7 +113,7 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
             stack_bytes = _STACK_TAG + numbers[len(ids)] + ids
         marks = labels.get(sample.labels)
         if marks is None:
-            marks = labels[sample.labels] = b"".join(_label(label, strings) for label in sample.labels)
+            marks = labels[sample.labels] = b"".join([known.get(one) or told(one) for one in sample.labels])
         values = b"".join(map(numbers.__getitem__, sample.values))
         count = numbers[len(values)]
         if sample.serials:
