@@ -14,6 +14,7 @@ import pytest
 from child import Child
 from specimens import specimen
 from spprof.analysis.moments import profile_at
+from spprof.heap import changes
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import AGE, Profile
 from spprof.pprof.series import Series
@@ -151,6 +152,17 @@ def test_blocks_carry_the_first_snapshot_that_saw_them(child: Child, tmp_path: P
             if label.key == "allocated_by" and label.number >= times[0]
         }
         assert seen == set(times[:count])
+
+
+def test_what_is_gone_is_told_though_it_is_too_much_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later snapshots build on none from before, as it is known no longer."""
+    went = iter([(1,), (2, 3), (4,)])
+    monkeypatch.setattr(changes, "_GONE_KEPT", 2)
+    monkeypatch.setattr(changes, "take_changed", lambda *_: (None, b"", next(went)))
+    followed = changes.Changes()
+    assert followed.take(1, 0)[1:] == (0, (1,))
+    assert followed.take(2, 0)[1:] == (0, (1, 2, 3))
+    assert followed.take(3, 0)[1:] == (WHOLE, ())
 
 
 # ---- record()

@@ -53,8 +53,8 @@ class Changes:
             since = WHOLE
         snapshot, self._fingerprints, gone = take_changed(self._fingerprints, since, number, self._own)
         self._gone_at.update(dict.fromkeys(gone, number))
+        told = () if since == WHOLE else tuple(one for one, when in self._gone_at.items() if when > since)
         if len(self._gone_at) > _GONE_KEPT:
             self._gone_at.clear()
             self._told_from = number
-        gone = () if since == WHOLE else tuple(one for one, when in self._gone_at.items() if when > since)
-        return Changed(snapshot, since, gone)
+        return Changed(snapshot, since, told)
