@@ -38,8 +38,9 @@ def cgroup() -> tuple[int | None, int | None]:
     return None, None
 
 
-PSS_RSS_MAX = 256 << 20
-"""The kernel adds the pages of a process up under the lock of its mappings: only smaller ones are asked for."""
+SUMMED_MAX = 256 << 20
+"""While the kernel adds the pages of a region up, everyone who maps memory waits, for 10 ms a GiB and longer. So such
+sums are asked for only where no region has more than this in memory."""
 
 
 def pss() -> int | None:

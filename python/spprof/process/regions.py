@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from spprof import _engine
+from spprof.process.numbers import SUMMED_MAX
 from spprof.records import NamedTuple
 
 TYPE_CHECKING = False
@@ -55,16 +56,11 @@ class Region(NamedTuple):
         return self.path or f"anonymous, {self.permissions}"
 
 
-_SUMMED_MAX = 256 << 20
-"""For its sums of a region's pages the kernel keeps everyone who maps memory waiting, for 10 ms a GiB and longer. So
-they are asked for where no region has more than this in memory."""
-
-
 def regions() -> list[Region]:
     """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
     found = _listed(False)
-    large = [(one.start, one.end) for one in found if one.end - one.start > _SUMMED_MAX]
-    if not large or max(_engine.resident_of(large)) <= _SUMMED_MAX:
+    large = [(one.start, one.end) for one in found if one.end - one.start > SUMMED_MAX]
+    if not large or max(_engine.resident_of(large)) <= SUMMED_MAX:
         del found  # it leaves the memory that the next list needs, which that has then
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])

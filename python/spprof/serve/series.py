@@ -144,7 +144,7 @@ def _memory() -> dict[str, str]:
     rss = status.get("VmRSS")
     sizes = {
         "rss": rss,
-        "pss": numbers.pss() if rss is not None and rss <= numbers.PSS_RSS_MAX else None,
+        "pss": numbers.pss() if rss is not None and rss <= numbers.SUMMED_MAX else None,
         "swap": status.get("VmSwap"),
         "cgroup": used,
         "cgroup_limit": limit,
