@@ -69,7 +69,7 @@ if not TYPE_CHECKING:
 
     def __getattr__(name):
         """What is exported of another module, which runs when it is asked for."""
-        if name in ("cpu", "memprof"):
+        if name in ("cpu", "http", "memprof"):
             return _on_demand.load(f"spprof.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -43,8 +43,10 @@ ROOMS = {
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
     "text to_pprof unwind_quality",
-    "pprof": "encode fields file locations mappings merge pools processes profile resident series_names series_stamp "
-    "shortages wire",
+    "http": "answers asgi_application claims control_paths cpu_paths endpoints heap_paths heap_text index_page mounted "
+    "query token wsgi_application",
+    "pprof": "difference encode fields file locations mappings merge pools processes profile resident series_names "
+    "series_stamp shortages wire",
     "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
     "report": "build encode facts history leading model notebook page places sources threads",
     "serve": "background record series",
@@ -322,6 +324,7 @@ def _import_standard() -> None:
             "__future__": __future__,
             "_collections": _collections,
             "_json": _json,
+            "_operator": _operator,
             "_thread": _thread,
             "atexit": atexit,
             "binascii": binascii,
