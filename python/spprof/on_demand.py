@@ -45,7 +45,7 @@ ROOMS = {
     "text to_pprof unwind_quality",
     "pprof": "encode fields file locations mappings merge pools processes profile resident series_names series_stamp "
     "shortages wire",
-    "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
+    "process": "numbers other_malloc regions socket_folder stretches thread_stacks title zeroed_data",
     "report": "build encode facts history leading model notebook page places sources threads",
     "serve": "background record series",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",

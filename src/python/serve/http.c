@@ -309,6 +309,8 @@ void sp_http_put_head(sp_buffer *to, const sp_http_answer *answer) {
         sp_buffer_put_text(to, "\"");
     }
     if (answer->status == 401) sp_buffer_put_text(to, "\r\nWWW-Authenticate: Bearer");
-    sp_buffer_put_text(to, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
+    sp_buffer_put_text(to, "\r\n");
+    sp_buffer_put_text(to, answer->fields);
+    sp_buffer_put_text(to, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
                            "Connection: close\r\n\r\n");
 }

@@ -59,6 +59,7 @@ typedef struct sp_http_answer {
     int status;
     const char *type;      /* Content-Type */
     const char *file_name; /* under which a browser saves it; "": it shows it */
+    const char *fields;    /* more of the header, each line with CR LF behind it; "": none */
     size_t length;         /* of the body */
 } sp_http_answer;
 
