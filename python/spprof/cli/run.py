@@ -320,7 +320,7 @@ def _parser() -> argparse.ArgumentParser:
         const=values.BY_PID,
         default="",
         metavar="ADDRESS",
-        help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and over HTTP at ADDRESS "
+        help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and HTTP at ADDRESS "
         "(127.0.0.1:6060, or --listen=PATH), whose token is printed unless it is in SPPROF_TOKEN",
     )
     parser.add_argument(
