@@ -156,9 +156,8 @@ def text_of(wanted: Wanted) -> str:
     words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
     words += ["native"] if wanted.is_native else []
     words += [] if wanted.budget_percent is None else [f"budget={_number(wanted.budget_percent)}"]
-    words += (
-        [] if not wanted.listens else ["listen"] if wanted.listens == values.BY_PID else [f"listen={wanted.listens}"]
-    )
+    words += ["listen"] if wanted.listens == values.BY_PID else []
+    words += [f"listen={_escaped(wanted.listens)}"] if wanted.listens not in ("", values.BY_PID) else []
     for name in ("out", "every", "keep", "after", "for", "run", "program"):
         value = getattr(wanted, _VALUES[name][0])
         if value:

@@ -109,9 +109,9 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
 
     ``address``: None is a Unix socket in this user's runtime folder, by which ``spprof ps``, ``top`` and the other
     verbs find the process; a text with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is
-    a TCP port, 0 for any that is free. ``token``: what clients of a port must tell, 16 to 128 letters, digits, ``.``, ``_``,
-    ``~`` or ``-``; None: one is drawn at random, and said on stderr. Unix sockets answer this user and root alone, and
-    have no token.
+    a TCP port, 0 for any that is free. ``token``: what clients of a port must tell, 16 to 128 letters, digits, ``.``,
+    ``_``, ``~`` or ``-``; None: one is drawn at random, and said on stderr. Unix sockets answer this user and root
+    alone, and have no token.
 
     ValueError: that is no address, or no token. OSError: the place is taken, or cannot be used. RuntimeError: there is
     no thread, no private folder, or this is a subinterpreter.
@@ -206,8 +206,8 @@ def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
         return RuntimeError("this process listens at as many places as it may, or has no descriptors left: close one")
     if error.errno == errno.EINVAL and is_port:
         return ValueError(
-            f"{visible(place)} is no address: give a numeric one with a port, as in 127.0.0.1:6060 or [::1]:6060, or the "
-            "path of a Unix socket, with a slash in it"
+            f"{visible(place)} is no address: give a numeric one with a port, as in 127.0.0.1:6060 or [::1]:6060, or "
+            "the path of a Unix socket, with a slash in it"
         )
     remedies = {
         errno.EADDRINUSE: "the port is taken: choose another, or 0 for one that is free"
