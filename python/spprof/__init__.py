@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from spprof import memprof
     from spprof.cpu import Profiler, is_active, profile, start, stats, stop
     from spprof.cpu_time.profile import Profile
+    from spprof.http.listener import Listener, listen
     from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
 
@@ -47,11 +48,13 @@ __all__ = [
     "CpuStats",
     "CpuThread",
     "Frame",
+    "Listener",
     "Profile",
     "Profiler",
     "TopFunction",
     "__version__",
     "is_active",
+    "listen",
     "memprof",
     "profile",
     "start",
@@ -63,6 +66,7 @@ if not TYPE_CHECKING:
     _HOMES = {
         "Profile": "spprof.cpu_time.profile",
         "TopFunction": "spprof.rows",
+        **dict.fromkeys(("Listener", "listen"), "spprof.http.listener"),
         **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
         **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),
     }

@@ -309,6 +309,35 @@ def background_stop(seconds: float) -> bool:
 def background_is_stopping() -> bool:
     """Whether this is that thread, and somebody waits for ``work`` to return."""
 
+def server_listen(address: bytes, token: Optional[str]) -> tuple[int, str]:
+    """Has one thread, made in C, answer whoever connects: at a Unix socket of that path if ``token`` is None, else at a
+    TCP port ("127.0.0.1:0"), of which clients must tell the token. The place's number, and for a port its address.
+    OSError: it cannot; EINVAL is no such address, EADDRINUSE one that is taken, EMFILE too many places, EAGAIN no
+    thread."""
+
+def server_close(number: int) -> bool:
+    """Listens there no more. What was begun there is finished. False: no such place."""
+
+def server_pause() -> None:
+    """Ends the thread, before a fork. It is gone for the kernel, too."""
+
+def server_go_on() -> bool:
+    """Begins it again, if there is a place. False: there is no thread."""
+
+def server_take() -> Optional[tuple[int, str, str, str]]:
+    """A question that only Python can answer: id, method, path, query. None: there is none. When there is one, the
+    background's work is called."""
+
+def server_is_asked() -> bool:
+    """Whether there is one."""
+
+def server_is_wanted(id: int) -> bool:
+    """Whether somebody waits for the answer. When that ends, the background's work is called."""
+
+def server_answer(id: int, status: int, content_type: str, file_name: str, fields: str, body: bytes) -> bool:
+    """Answers it; ``file_name`` "": a browser shows it. ``fields``: lines of the header, each with CR LF behind it.
+    False: there is no memory, or no such question."""
+
 def family_open(mark: int) -> bool:
     """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it
     is known. False: it cannot be mapped."""

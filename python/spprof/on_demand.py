@@ -43,11 +43,11 @@ ROOMS = {
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
     "text to_pprof unwind_quality",
-    "http": "answers asgi_application claims control_paths cpu_paths endpoints heap_paths heap_text index_page mounted "
-    "query token wsgi_application",
+    "http": "answers asgi_application claims control_paths cpu_paths endpoints heap_paths heap_text index_page "
+    "listener mounted query token wsgi_application",
     "pprof": "difference encode fields file locations mappings merge pools processes profile resident series_names "
     "series_stamp shortages wire",
-    "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
+    "process": "numbers other_malloc regions socket_folder stretches thread_stacks title zeroed_data",
     "report": "build encode facts history leading model notebook page places sources threads",
     "serve": "background record series",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",

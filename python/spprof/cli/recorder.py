@@ -31,7 +31,7 @@ from _thread import allocate_lock, get_ident  # as they are before the program m
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
-from spprof.cli import family, recordings
+from spprof.cli import family, recordings, values
 from spprof.cli.outputs import count_beside, numbered, of_process
 from spprof.cli.terminal import say
 from spprof.records import suppress
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from spprof.cli import summary
     from spprof.cli.recordings import Recording
     from spprof.cli.settings import Settings
+    from spprof.http import listener
     from spprof.pprof import processes
     from spprof.serve import background
 else:
@@ -54,6 +55,7 @@ else:
 
     processes, summary = map(on_demand.module, ("spprof.pprof.processes", "spprof.cli.summary"))
     background = on_demand.module("spprof.serve.background")
+    listener = on_demand.module("spprof.http.listener")
 
 on_demand.keep("cli", ["own_frames", "summary"])
 
@@ -166,6 +168,7 @@ class Recorder:
         )
         self._start_ticking()
         self._start_timing()
+        self._start_listening(is_inherited=False)
 
     def forget(self) -> None:
         """Nothing is written: the program, or a profiler, could not be started."""
@@ -207,6 +210,8 @@ class Recorder:
             return
         self._finishing.acquire()
         self._finisher = get_ident()
+        if ends_process:
+            self._stop_listening()
         try:
             if not self._finished:
                 self._finish(only_own)
@@ -333,6 +338,7 @@ class Recorder:
         self._before_end(0, signal.SIGABRT)
 
     def _before_end(self, status: int, number: int) -> None:
+        self._stop_listening()
         if self._finished:
             return
         if not self._has_own():
@@ -413,6 +419,7 @@ class Recorder:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
         self._start_timing()
+        self._start_listening(is_inherited=True)
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its workers end by os._exit, after their finalizers
             util.register_after_fork(self, _finish_with_worker)
@@ -427,6 +434,24 @@ class Recorder:
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
         self._begin_job(self._keep_time, 0.0, "--after and --for: there is no thread to keep the time")
+
+    def _start_listening(self, *, is_inherited: bool) -> None:
+        """At the address that was named only the process that was told it, which its children cannot share."""
+        address = self._settings.listens
+        if not address or self._is_helper:
+            return
+        try:
+            listener.listen()
+            if address != values.BY_PID and not is_inherited:
+                listener.listen(address, token=None if os.sep in address else os.environ.get("SPPROF_TOKEN"))
+        except Exception as error:  # whatever it is, it is not the program's
+            with suppress(Exception):
+                say(f"--listen: {getattr(error, 'strerror', None) or error}", flush=self._flushes)
+
+    def _stop_listening(self) -> None:
+        if self._settings.listens:
+            with suppress(Exception):
+                listener.close_all()
 
     def _begin_job(self, work: Callable[[], float | None], delay: float, without: str) -> None:
         """``without``: what is so where there is no thread for it."""

@@ -74,6 +74,7 @@ def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
         title=title,
         min_samples=wanted.min_samples,
         follows_children=True,
+        listens=wanted.listens,
     )
     recorder = Recorder(settings, is_first=False, is_helper=is_helper)
     if wanted.run:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import math
 import os
-import sys
 from operator import index
 
 from spprof import _engine
 from spprof.on_demand import module
+from spprof.process.title import title as program_title
 from spprof.serve import background
 from spprof.serve.series import Series
 from spprof.text import visible
@@ -43,7 +43,7 @@ class SnapshotSeries:
         self._every = every
         self._process = os.getpid()
         os.makedirs(self._folder, exist_ok=True)
-        title = _title()
+        title = program_title()
         self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
         self._series = Series(_free_stem(self._folder, title), keep, lambda snapshot: snapshot)
         self._series.write(self._notes)
@@ -111,13 +111,6 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
     if _engine.stats()["epochs"] == 0:
         raise RuntimeError("there is nothing to record; call spprof.memprof.start() first")
     return SnapshotSeries(folder, float(every), keep)
-
-
-def _title() -> str:
-    """What the program is called in names of files."""
-    words = getattr(sys, "argv", None) or [""]
-    name = os.path.basename(words[0]) if isinstance(words[0], str) else ""
-    return name if name and not name.startswith("-") else "python"
 
 
 def _free_stem(folder: str, title: str) -> str:

@@ -23,6 +23,7 @@
 #include "pythreads.h"
 #include "reserve.h"
 #include "resident.h"
+#include "server_module.h"
 #include "signal_repeat.h"
 #include "snapshot.h"
 #include "spprof.h"
@@ -315,6 +316,15 @@ static PyMethodDef methods[] = {
     {"background_wake", sp_background_wake_with_gil, METH_NOARGS, "background_wake() -> True"},
     {"background_stop", sp_background_stop_with_gil, METH_O, "background_stop(seconds) -> bool"},
     {"background_is_stopping", sp_background_is_stopping_with_gil, METH_NOARGS, "background_is_stopping() -> bool"},
+    {"server_listen", sp_server_listen_with_gil, METH_VARARGS, "server_listen(address, token) -> (number, address)"},
+    {"server_close", sp_server_close_with_gil, METH_O, "server_close(number) -> bool"},
+    {"server_pause", sp_server_pause_with_gil, METH_NOARGS, "server_pause()"},
+    {"server_go_on", sp_server_go_on_with_gil, METH_NOARGS, "server_go_on() -> bool"},
+    {"server_take", sp_server_take_with_gil, METH_NOARGS, "server_take() -> (id, method, path, query) or None"},
+    {"server_is_asked", sp_server_is_asked_with_gil, METH_NOARGS, "server_is_asked() -> bool"},
+    {"server_is_wanted", sp_server_is_wanted_with_gil, METH_O, "server_is_wanted(id) -> bool"},
+    {"server_answer", sp_server_answer_with_gil, METH_VARARGS,
+     "server_answer(id, status, type, file_name, fields, body) -> bool"},
     {"family_open", sp_family_open_with_gil, METH_O, "family_open(mark) -> bool"},
     {"family_door", sp_family_door_with_gil, METH_NOARGS, "family_door() -> (int, int)"},
     {"family_join", sp_family_join_with_gil, METH_VARARGS, "family_join(pid, descriptor, mark) -> bool"},
