@@ -6,7 +6,8 @@
 
 Values may be negative: what was in use at the first moment and is freed at the second. Samples have no labels: the same
 block has others at another moment (its age, how much of it is in memory, the process after a fork), and would be there
-twice. Without block sizes no interval is worked out. There are no peaks: each profile has a moment of its own for them.
+twice. Without block sizes, and without a period, no interval is worked out. There are no peaks: each profile has a
+moment of its own for them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def difference(first: Profile, second: Profile) -> Profile:
         samples=[sample for sample in both.samples if any(sample.values)],
         default_type=second.default_type,
         period_type=second.period_type,
-        period=second.period,
+        period=0,
         time_ns=second.time_ns,
         duration_ns=max(second.time_ns - first.time_ns, 0),
         comments=tuple(text for text in second.comments if text.startswith(_KEPT)),

@@ -39,6 +39,7 @@ assert blocks_of(profile, "new") == (2, 3)
 assert not any(sample.labels for sample in profile.samples)
 assert all(any(sample.values) for sample in profile.samples)
 assert profile.duration_ns > 0
+assert profile.period == 0, "no interval can be worked out"
 
 # Differences of adjoining times add up to that of both.
 start = get("/heap")
