@@ -252,7 +252,13 @@ class _Question:
                 self._later.abandon()
             self._send(_NOTHING)
             return None
-        found = self._step()
+        try:
+            found = self._step()
+        except MemoryError:
+            raise  # it is called again
+        except Exception as error:
+            self.fail(f"the answer could not be made: {type(error).__name__}")
+            return None
         if isinstance(found, Later):
             self._later = found
             self._step = found.then
