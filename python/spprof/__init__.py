@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from spprof.cpu_time.profile import Profile
     from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
+    from spprof.serve.triggers import Trigger, trigger
 
 __all__ = [
     "CpuSample",
@@ -50,6 +51,7 @@ __all__ = [
     "Profile",
     "Profiler",
     "TopFunction",
+    "Trigger",
     "__version__",
     "is_active",
     "memprof",
@@ -57,12 +59,14 @@ __all__ = [
     "start",
     "stats",
     "stop",
+    "trigger",
 ]
 
 if not TYPE_CHECKING:
     _HOMES = {
         "Profile": "spprof.cpu_time.profile",
         "TopFunction": "spprof.rows",
+        **dict.fromkeys(("Trigger", "trigger"), "spprof.serve.triggers"),
         **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
         **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),
     }

@@ -44,10 +44,11 @@ ROOMS = {
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
     "text to_pprof unwind_quality",
     "pprof": "encode fields file locations mappings merge pools processes profile resident series_names series_stamp "
-    "shortages wire",
-    "process": "numbers other_malloc regions socket_folder stretches thread_stacks title zeroed_data",
+    "shortages trigger_names wire",
+    "process": "control_group numbers other_malloc regions signals socket_folder stretches thread_stacks title "
+    "zeroed_data",
     "report": "build encode facts history leading model notebook page places sources threads",
-    "serve": "background record series",
+    "serve": "background record series trigger_conditions trigger_files triggers",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
 """The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
@@ -307,6 +308,7 @@ def _import_standard() -> None:
     import _functools  # type: ignore[import-not-found]
     import _json
     import _operator
+    import _signal  # type: ignore[import-not-found]
     import _struct
     import _thread
     import atexit
@@ -322,6 +324,7 @@ def _import_standard() -> None:
             "__future__": __future__,
             "_collections": _collections,
             "_json": _json,
+            "_signal": _signal,
             "_thread": _thread,
             "atexit": atexit,
             "binascii": binascii,
