@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
     "[--every SECONDS [--keep N]] [--for SECONDS] [--after SECONDS] [--no-children] [--preload-children] "
-    "[--children-min-samples N] [--arrow-malloc] [--listen [ADDRESS]] [--when-rss SIZE] [--when-cgroup PERCENT] [--on-signal NAME] "
-    "[--on-memory-error] "
+    "[--children-min-samples N] [--arrow-malloc] [--listen [ADDRESS]] [--when-rss SIZE] [--when-cgroup PERCENT] "
+    "[--on-signal NAME] [--on-memory-error] "
     "(script.py | -m module | -c code | - | installed-command) [args...]"
 )
 
@@ -346,7 +346,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         type=_address,
         const=values.BY_PID,
-        default="",
+        default=argparse.SUPPRESS,
         metavar="ADDRESS",
         help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and HTTP at ADDRESS "
         "(127.0.0.1:6060, or --listen=PATH), whose token is printed unless it is in SPPROF_TOKEN",
