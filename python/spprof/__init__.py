@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from spprof import memprof
     from spprof.cpu import Profiler, is_active, profile, start, stats, stop
     from spprof.cpu_time.profile import Profile
+    from spprof.http.listener import Listener, listen
     from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
     from spprof.serve.triggers import Trigger, trigger
@@ -48,12 +49,14 @@ __all__ = [
     "CpuStats",
     "CpuThread",
     "Frame",
+    "Listener",
     "Profile",
     "Profiler",
     "TopFunction",
     "Trigger",
     "__version__",
     "is_active",
+    "listen",
     "memprof",
     "profile",
     "start",
@@ -66,6 +69,7 @@ if not TYPE_CHECKING:
     _HOMES = {
         "Profile": "spprof.cpu_time.profile",
         "TopFunction": "spprof.rows",
+        **dict.fromkeys(("Listener", "listen"), "spprof.http.listener"),
         **dict.fromkeys(("Trigger", "trigger"), "spprof.serve.triggers"),
         **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
         **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),

@@ -243,9 +243,8 @@ def test_usual_options_need_no_argparse(words: str) -> None:
 
 def test_settings_come_through_as_they_are() -> None:
     odd = "a b'\"\n\udce9é\U0001f600\\"
-    settings = Settings(
-        odd, 512, None, "", 0.1, "cpu", False, 1e6, 60, 0.01, 0.0, odd, 5, True, 1 << 30, 80.5, 12, True
-    )
+    triggers = (1 << 30, 80.5, 12, True)
+    settings = Settings(odd, 512, None, "", 0.1, "cpu", False, 1e6, 60, 0.01, 0.0, odd, 5, True, odd, *triggers)
     launch = Launch(tuple(settings), "code", odd, ["-X", odd], odd, False, odd)
     assert launch.argument.isascii()
     assert launch_of(launch.argument) == launch

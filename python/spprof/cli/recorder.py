@@ -31,7 +31,7 @@ from _thread import allocate_lock, get_ident  # as they are before the program m
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
-from spprof.cli import family, recordings
+from spprof.cli import family, recordings, values
 from spprof.cli.outputs import count_beside, numbered, of_process, stem_of
 from spprof.cli.terminal import say
 from spprof.records import suppress
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from spprof.cli import own_frames, summary
     from spprof.cli.recordings import Recording
     from spprof.cli.settings import Settings
+    from spprof.http import listener
     from spprof.pprof import processes
     from spprof.serve import background, trigger_files, triggers
     from spprof.serve.triggers import Trigger
@@ -57,6 +58,7 @@ else:
     own_frames = on_demand.module("spprof.cli.own_frames")
     background, triggers = on_demand.module("spprof.serve.background"), on_demand.module("spprof.serve.triggers")
     trigger_files = on_demand.module("spprof.serve.trigger_files")
+    listener = on_demand.module("spprof.http.listener")
 
 on_demand.keep("cli", ["own_frames", "summary"])
 
@@ -172,6 +174,7 @@ class Recorder:
         )
         self._start_ticking()
         self._start_timing()
+        self._start_listening(is_inherited=False)
         self._start_trigger()
 
     def forget(self) -> None:
@@ -214,6 +217,8 @@ class Recorder:
             return
         self._finishing.acquire()
         self._finisher = get_ident()
+        if ends_process:
+            self._stop_listening()
         try:
             if not self._finished:
                 self._finish(only_own)
@@ -349,6 +354,7 @@ class Recorder:
         self._before_end(0, signal.SIGABRT)
 
     def _before_end(self, status: int, number: int) -> None:
+        self._stop_listening()
         if self._finished:
             return
         if not self._has_own():
@@ -429,6 +435,7 @@ class Recorder:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
         self._start_timing()
+        self._start_listening(is_inherited=True)
         self._start_trigger()
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its workers end by os._exit, after their finalizers
@@ -471,6 +478,24 @@ class Recorder:
         with self._writing:
             self._leave_files_of_others()
         return stem_of(self._path(self._recordings[0]))
+
+    def _start_listening(self, *, is_inherited: bool) -> None:
+        """At the address that was named only the process that was told it, which its children cannot share."""
+        address = self._settings.listens
+        if not address or self._is_helper:
+            return
+        try:
+            listener.listen()
+            if address != values.BY_PID and not is_inherited:
+                listener.listen(address, token=None if os.sep in address else os.environ.get("SPPROF_TOKEN"))
+        except Exception as error:  # whatever it is, it is not the program's
+            with suppress(Exception):
+                say(f"--listen: {getattr(error, 'strerror', None) or error}", flush=self._flushes)
+
+    def _stop_listening(self) -> None:
+        if self._settings.listens:
+            with suppress(Exception):
+                listener.close_all()
 
     def _begin_job(self, work: Callable[[], float | None], delay: float, without: str) -> None:
         """``without``: what is so where there is no thread for it."""

@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     """A process with fewer leaves no file; the first one always leaves its own."""
     follows_children: bool
     """Whether forked processes go on recording."""
+    listens: str
+    """Where the process can be asked: "" nowhere; ``values.BY_PID`` at a Unix socket; else at that address too."""
     when_rss: int = 0
     """Bytes at which a trigger takes a snapshot; 0: it does not."""
     when_cgroup: float = 0.0

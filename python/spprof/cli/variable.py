@@ -9,6 +9,7 @@ native         native frames in the stacks of cpu      budget=PERCENT        of 
 out=FILE|DIR/  where to write                          every=S               writes the files that often
 keep=N         with every: a series of N snapshots
 after=S        begins to sample so long after          for=S                 samples for so long
+listen[=ADDR]  answers questions on a Unix socket, and at that address
 min-samples=N  processes with fewer leave no file      off                   nothing starts (alone)
 when-rss=SIZE, when-cgroup=PERCENT, on-signal=NAME, on-memory-error          triggers: snapshots by themselves
 
@@ -52,6 +53,7 @@ class Wanted(NamedTuple):
     after: float = 0.0
     duration: float = 0.0
     min_samples: int = MIN_SAMPLES
+    listens: str = ""
     when_rss: int = 0
     when_cgroup: float = 0.0
     on_signal: int = 0
@@ -75,6 +77,7 @@ _VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "keep": ("keep", values.kept, "keep=60"),
     "after": ("after", values.seconds, "after=10"),
     "for": ("duration", values.seconds, "for=60"),
+    "listen": ("listens", values.address, "listen=127.0.0.1:6060"),
     "min-samples": ("min_samples", values.count, f"min-samples={MIN_SAMPLES}"),
     "when-rss": ("when_rss", values.size, "when-rss=1G"),
     "when-cgroup": ("when_cgroup", values.share, "when-cgroup=80"),
@@ -87,7 +90,12 @@ _VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
 _FLAGS = {"native": "is_native", "on-memory-error": "on_memory_error"}
 """Words that have no value."""
 
-_ALONE: dict[str, object] = {"heap": values.RATE_KB, "cpu": values.INTERVAL_MS, "wall": values.INTERVAL_MS}
+_ALONE: dict[str, object] = {
+    "heap": values.RATE_KB,
+    "cpu": values.INTERVAL_MS,
+    "wall": values.INTERVAL_MS,
+    "listen": values.BY_PID,
+}
 """Words that need no value, with the one that is meant."""
 
 
@@ -161,6 +169,8 @@ def text_of(wanted: Wanted) -> str:
     words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
     words += [word for word, field in _FLAGS.items() if getattr(wanted, field)]
     words += [] if wanted.budget_percent is None else [f"budget={_number(wanted.budget_percent)}"]
+    words += ["listen"] if wanted.listens == values.BY_PID else []
+    words += [f"listen={_escaped(wanted.listens)}"] if wanted.listens not in ("", values.BY_PID) else []
     for name in ("out", "every", "keep", "after", "for", "when-rss", "when-cgroup", "on-signal", "run", "program"):
         value = getattr(wanted, _VALUES[name][0])
         if value:

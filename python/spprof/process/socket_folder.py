@@ -11,6 +11,8 @@ from __future__ import annotations
 import os
 import stat
 
+from spprof.records import suppress
+
 PRIVATE = 0o700
 SUFFIX = ".sock"
 _SHARED = "/tmp"
@@ -44,10 +46,8 @@ def made() -> str:
     why = ""
     for folder in folders():
         try:
-            try:
+            with suppress(FileExistsError):
                 os.mkdir(folder, PRIVATE)
-            except FileExistsError:
-                pass
             fault = fault_of(folder)
         except OSError as error:
             fault = error.strerror or str(error)
