@@ -346,7 +346,7 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         type=_address,
         const=values.BY_PID,
-        default="",
+        default=argparse.SUPPRESS,
         metavar="ADDRESS",
         help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and HTTP at ADDRESS "
         "(127.0.0.1:6060, or --listen=PATH), whose token is printed unless it is in SPPROF_TOKEN",
