@@ -175,13 +175,17 @@ def main() -> int:
                 return 1
             if settled is None and fuzzer.sent >= first:
                 settled = fuzzer.state()
+        settled = settled or fuzzer.state()
         last = fuzzer.state()
+        patience_ends = time.monotonic() + PATIENCE
+        while last[:2] != settled[:2] and time.monotonic() < patience_ends:  # it may just be starting a program
+            last = fuzzer.state()
         program.stdin.close()
         status = program.wait(PATIENCE)
-    settled = settled or last
     print(
-        f"fuzz_requests: seed {arguments.seed}: {fuzzer.sent} requests, {fuzzer.answered} answers; threads {settled[0]} "
-        f"to {last[0]}, descriptors {settled[1]} to {last[1]}, memory {settled[2] >> 20} to {last[2] >> 20} MiB; the program's status {status}"
+        f"fuzz_requests: seed {arguments.seed}: {fuzzer.sent} requests, {fuzzer.answered} answers; "
+        f"threads {settled[0]} to {last[0]}, descriptors {settled[1]} to {last[1]}, "
+        f"memory {settled[2] >> 20} to {last[2] >> 20} MiB; the program's status {status}"
     )
     is_well = status == 0 and settled[:2] == last[:2] and last[2] - settled[2] < MEMORY_BYTES
     return 0 if is_well else 1

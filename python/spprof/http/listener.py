@@ -192,7 +192,7 @@ def _begin(state: _State, place: str, token: str | None) -> Listener:
     listener = Listener(number, bound or place, token)
     state.listeners.append(listener)
     if state.job is None:
-        state.job = background.add(_hear, _INFINITE, is_wanted=_engine.server_is_asked)
+        state.job = background.add(_hear, _INFINITE, is_wanted=_engine.server_is_asked, is_paced=False)
     if state.job is None:
         listener.close()
         raise RuntimeError("there is no thread to answer on: raise the limit of threads (ulimit -u)")
