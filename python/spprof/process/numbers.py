@@ -91,7 +91,7 @@ def lines_of(path: str) -> Iterable[str]:
 
 
 _STARTED = 19
-"""Where the start stands in a process's stat, counted behind the program's name: clock ticks since the boot. proc(5)."""
+"""Which field behind the name in a process's stat is its start, in clock ticks since the boot. proc(5)."""
 
 
 def started_ns() -> int:
