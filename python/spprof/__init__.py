@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from spprof.http.listener import Listener, listen
     from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
+    from spprof.serve.triggers import Trigger, trigger
 
 __all__ = [
     "CpuSample",
@@ -52,6 +53,7 @@ __all__ = [
     "Profile",
     "Profiler",
     "TopFunction",
+    "Trigger",
     "__version__",
     "is_active",
     "listen",
@@ -60,6 +62,7 @@ __all__ = [
     "start",
     "stats",
     "stop",
+    "trigger",
 ]
 
 if not TYPE_CHECKING:
@@ -67,6 +70,7 @@ if not TYPE_CHECKING:
         "Profile": "spprof.cpu_time.profile",
         "TopFunction": "spprof.rows",
         **dict.fromkeys(("Listener", "listen"), "spprof.http.listener"),
+        **dict.fromkeys(("Trigger", "trigger"), "spprof.serve.triggers"),
         **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
         **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),
     }

@@ -338,6 +338,26 @@ def server_answer(id: int, status: int, content_type: str, file_name: str, field
     """Answers it; ``file_name`` "": a browser shows it. ``fields``: lines of the header, each with CR LF behind it.
     False: there is no memory, or no such question."""
 
+def background_signal_take(number: int) -> bool:
+    """Has that signal wake the thread, and do nothing else, from now on. False: it has a handler already, is ignored,
+    or is taken in this process; one that was taken in the process that forked this one is taken over. OSError."""
+
+def background_signal_give_back(number: int) -> None:
+    """Its default action again, unless this process has not taken it, or it has another handler since."""
+
+def background_signal_came(number: int) -> bool:
+    """Whether it has come since it was taken, or since it was answered."""
+
+def background_signal_answer(number: int) -> None:
+    """The next one wakes the thread again."""
+
+def background_refusal_follow(follows: bool) -> None:
+    """Whether the next allocation that fails wakes the thread: once, until this is called again. Those that would have
+    been samples do."""
+
+def background_refusal_came() -> bool:
+    """Whether one failed since."""
+
 def family_open(mark: int) -> bool:
     """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it
     is known. False: it cannot be mapped."""

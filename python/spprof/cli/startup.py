@@ -75,6 +75,10 @@ def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
         min_samples=wanted.min_samples,
         follows_children=True,
         listens=wanted.listens,
+        when_rss=wanted.when_rss,
+        when_cgroup=wanted.when_cgroup,
+        on_signal=wanted.on_signal,
+        on_memory_error=wanted.on_memory_error,
     )
     recorder = Recorder(settings, is_first=False, is_helper=is_helper)
     if wanted.run:

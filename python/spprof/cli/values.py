@@ -7,6 +7,8 @@ means nothing, with a sentence.
 from __future__ import annotations
 
 from spprof import _engine
+from spprof.process import signals
+from spprof.text import size_of
 
 INTERVAL_MS = 10.0
 """Between CPU samples, where nothing else is said."""
@@ -30,6 +32,25 @@ def percent(text: str) -> float:
     if not 0 < value <= 100:
         raise OutOfRangeError("must be above 0 and at most 100")
     return value
+
+
+def share(text: str) -> float:
+    """Percent, with or without the sign."""
+    value = float(text.strip().removesuffix("%"))
+    if not 1 <= value <= 100:
+        raise OutOfRangeError("must lie between 1 and 100 percent")
+    return value
+
+
+def size(text: str) -> int:
+    return size_of(text)
+
+
+def signal(text: str) -> int:
+    try:
+        return signals.number_of(text)
+    except ValueError as error:
+        raise OutOfRangeError(str(error)) from None
 
 
 def milliseconds(text: str) -> float:

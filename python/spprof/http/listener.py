@@ -192,7 +192,7 @@ def _begin(state: _State, place: str, token: str | None) -> Listener:
     listener = Listener(number, bound or place, token)
     state.listeners.append(listener)
     if state.job is None:
-        state.job = background.add(_hear, _INFINITE, is_wanted=_engine.server_is_asked)
+        state.job = background.add(_hear, _INFINITE, is_wanted=_engine.server_is_asked, is_paced=False)
     if state.job is None:
         listener.close()
         raise RuntimeError("there is no thread to answer on: raise the limit of threads (ulimit -u)")
@@ -252,7 +252,13 @@ class _Question:
                 self._later.abandon()
             self._send(_NOTHING)
             return None
-        found = self._step()
+        try:
+            found = self._step()
+        except MemoryError:
+            raise  # it is called again
+        except Exception as error:
+            self.fail(f"the answer could not be made: {type(error).__name__}")
+            return None
         if isinstance(found, Later):
             self._later = found
             self._step = found.then

@@ -51,6 +51,7 @@ class Job:
         self.is_wanted = is_wanted
         self.is_paced = is_paced
         self.due = monotonic() + delay
+        self.rests_until = 0.0
         self.process = os.getpid()
         self.given_way = 0
         self.is_settled = False
@@ -91,7 +92,7 @@ def add(
     it would take more than one part in _SHARE of a core, unless it is not paced. None: there is no thread for it.
 
     ``is_wanted``: whether it is to be called before it is due. It is asked whenever the thread is woken
-    (``_engine.background_wake``, or its like in C).
+    (``_engine.background_wake``, or its like in C). One that is paced waits for its share all the same.
 
     RuntimeError: this is a subinterpreter.
     """
@@ -151,11 +152,16 @@ def _work() -> float | None:
         for job in list(state.jobs):
             if _engine.background_is_stopping():
                 return 0.0
-            if job.due <= monotonic() or job.is_wanted():
+            if _due(job) <= monotonic() or (job.is_wanted() and not job.is_paced):
                 _do(state, job)
-        return max(min(job.due for job in state.jobs) - monotonic(), 0.0) if state.jobs else None
+        return max(min(map(_due, state.jobs)) - monotonic(), 0.0) if state.jobs else None
     except MemoryError:
         return _NO_MEMORY_SECONDS
+
+
+def _due(job: Job) -> float:
+    """When the thread is to wake for it."""
+    return job.rests_until if job.is_paced and job.is_wanted() else job.due
 
 
 def _do(state: _State, job: Job) -> None:
@@ -175,7 +181,8 @@ def _do(state: _State, job: Job) -> None:
         state.current = None
     if seconds is not None:
         rest = (_SHARE - 1) * (thread_time() - used) if job.is_settled and job.is_paced else 0.0
-        job.due = max(began + seconds, monotonic() + rest)
+        job.rests_until = monotonic() + rest
+        job.due = max(began + seconds, job.rests_until)
         job.is_settled = True
     else:
         with suppress(ValueError):

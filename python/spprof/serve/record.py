@@ -45,7 +45,7 @@ class SnapshotSeries:
         os.makedirs(self._folder, exist_ok=True)
         title = program_title()
         self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
-        self._series = Series(_free_stem(self._folder, title), keep, lambda snapshot: snapshot)
+        self._series = Series(free_stem(self._folder, title), keep, lambda snapshot: snapshot)
         self._series.write(self._notes)
         self._job = background.add(self._tick, every)
         if self._job is None:
@@ -113,7 +113,7 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
     return SnapshotSeries(folder, float(every), keep)
 
 
-def _free_stem(folder: str, title: str) -> str:
+def free_stem(folder: str, title: str) -> str:
     """A stem of which there are no files: of a process that had the same id, or an earlier series of this one."""
     stem = os.path.join(folder, f"spprof-{os.fsdecode(os.fsencode(title)[:_NAME_BYTES])}.{os.getpid()}")
     number = 1
