@@ -4,10 +4,10 @@
 #include "cpu.h"
 #include "log.h"
 #include "profiler.h"
-#include "questions.h"
 #include "signal_stacks.h"
 #include "stack_memory.h"
 #include "thread.h"
+#include "thread_questions.h"
 #include "threads.h"
 
 static bool is_hopeless(void) {
@@ -143,7 +143,7 @@ static sp_answer refusal_of(const sp_interrupted *interrupted) {
 /* The session's part of a cookie says that this is a question; it belongs to none, and counts nowhere. */
 static void answer(uint32_t cookie, const sp_interrupted *interrupted) {
     sp_stack_record *stack = NULL;
-    if (!sp_questions_take(cookie)) return;
+    if (!sp_thread_questions_take(cookie)) return;
     sp_answer what = refusal_of(interrupted);
     if (what == SP_ANSWER_STACK) {
         sp_guard_enter(&spprof_this_thread);
@@ -152,7 +152,7 @@ static void answer(uint32_t cookie, const sp_interrupted *interrupted) {
         sp_guard_leave(&spprof_this_thread);
         if (!stack) what = SP_ANSWER_TORN;
     }
-    sp_questions_answer(cookie, what, stack);
+    sp_thread_questions_answer(cookie, what, stack);
 }
 
 /* ---- A tick ---- */

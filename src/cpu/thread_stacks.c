@@ -4,10 +4,10 @@
 #include "cpu.h"
 #include "fork.h"
 #include "profiler.h"
-#include "questions.h"
 #include "signal_stacks.h"
 #include "tasks.h"
 #include "thread.h"
+#include "thread_questions.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static size_t met, left_out;
 
 static void go_on_in_child(void) {
     int saved_errno = errno;
-    sp_questions_forget_all();
+    sp_thread_questions_forget_all();
     sp_signal_stacks_look(true);
     atomic_store(&asking, false);
     errno = saved_errno;
@@ -37,7 +37,7 @@ static bool has_signal(void) {
 }
 
 static spprof_thread_stacks_status prepare_locked(void) {
-    if (!sp_profiler_create() || !sp_questions_create()) return SPPROF_THREAD_STACKS_OUT_OF_MEMORY;
+    if (!sp_profiler_create() || !sp_thread_questions_create()) return SPPROF_THREAD_STACKS_OUT_OF_MEMORY;
     if (!has_signal()) return SPPROF_THREAD_STACKS_NO_SIGNAL;
     sp_signal_stacks_watch();
     sp_signal_stacks_look(false);
@@ -93,18 +93,18 @@ static void settle(uint32_t number) {
         [SP_ANSWER_SMALL_STACK] = SPPROF_THREAD_SMALL_STACK,
         [SP_ANSWER_SMALL_SIGNAL_STACK] = SPPROF_THREAD_SMALL_SIGNAL_STACK,
     };
-    sp_question *question = sp_questions_at(number);
-    question->told.absence = absences[sp_questions_settle(number, &question->record)];
+    sp_thread_question *question = sp_thread_questions_at(number);
+    question->told.absence = absences[sp_thread_questions_settle(number, &question->record)];
 }
 
 /* It has an answer already where the signal could not be sent. */
 static void ask(uint32_t number) {
-    sp_question *question = sp_questions_at(number);
+    sp_thread_question *question = sp_thread_questions_at(number);
     question->told.absence = why_it_cannot_be_asked(&question->told);
     if (question->told.absence != SPPROF_THREAD_PRESENT) return;
-    uint64_t cookie = sp_questions_ask(number, question->told.thread_id);
+    uint64_t cookie = sp_thread_questions_ask(number, question->told.thread_id);
     spprof_thread_absence absence = send(question->told.thread_id, cookie);
-    sp_questions_sent();
+    sp_thread_questions_sent();
     if (absence == SPPROF_THREAD_PRESENT) return;
     settle(number);
     question->told.absence = absence;
@@ -114,11 +114,11 @@ static void ask(uint32_t number) {
 
 static void meet(uint32_t thread_id, void *asker) {
     if (thread_id == *(const uint32_t *)asker) return;
-    if (met == sp_questions_max()) {
+    if (met == sp_thread_questions_max()) {
         left_out++;
         return;
     }
-    sp_question *question = sp_questions_at((uint32_t)met++);
+    sp_thread_question *question = sp_thread_questions_at((uint32_t)met++);
     spprof_thread_stack *told = &question->told;
     sp_task task;
     sp_task_look(thread_id, &task);
@@ -130,7 +130,7 @@ static void meet(uint32_t thread_id, void *asker) {
 
 static bool any_is_open(void) {
     for (uint32_t number = 0; number < met; number++)
-        if (sp_questions_is_open(number)) return true;
+        if (sp_thread_questions_is_open(number)) return true;
     return false;
 }
 
@@ -138,11 +138,11 @@ static bool any_is_open(void) {
 static void settle_ended(void) {
     sp_task task;
     for (uint32_t number = 0; number < met; number++) {
-        if (!sp_questions_is_open(number)) continue;
-        sp_task_look(sp_questions_at(number)->told.thread_id, &task);
+        if (!sp_thread_questions_is_open(number)) continue;
+        sp_task_look(sp_thread_questions_at(number)->told.thread_id, &task);
         if (!has_ended(task.state)) continue;
         settle(number);
-        if (!sp_questions_at(number)->record) sp_questions_at(number)->told.absence = SPPROF_THREAD_ENDED;
+        if (!sp_thread_questions_at(number)->record) sp_thread_questions_at(number)->told.absence = SPPROF_THREAD_ENDED;
     }
 }
 
@@ -151,9 +151,9 @@ static void settle_ended(void) {
 static void wait_until(uint64_t end_ns) {
     uint64_t now_ns = sp_clock_monotonic_ns(), look_ns = now_ns + LOOK_AFTER_NS;
     while (now_ns < end_ns) {
-        uint32_t seen = sp_questions_answers();
+        uint32_t seen = sp_thread_questions_answers();
         if (!any_is_open()) return;
-        sp_questions_wait(seen, (look_ns < end_ns ? look_ns : end_ns) - now_ns);
+        sp_thread_questions_wait(seen, (look_ns < end_ns ? look_ns : end_ns) - now_ns);
         now_ns = sp_clock_monotonic_ns();
         if (now_ns < look_ns) continue;
         settle_ended();
@@ -176,7 +176,7 @@ static bool may_answer_later(const spprof_thread_stack *told, int tries) {
 static bool ask_again(int tries) {
     bool any = false;
     for (uint32_t number = 0; number < met; number++) {
-        if (!may_answer_later(&sp_questions_at(number)->told, tries)) continue;
+        if (!may_answer_later(&sp_thread_questions_at(number)->told, tries)) continue;
         ask(number);
         any = true;
     }
@@ -186,7 +186,7 @@ static bool ask_again(int tries) {
 /* Those that were sent a signal and have no stack yet. */
 static void settle_asked(void) {
     for (uint32_t number = 0; number < met; number++) {
-        const sp_question *question = sp_questions_at(number);
+        const sp_thread_question *question = sp_thread_questions_at(number);
         if (question->told.absence == SPPROF_THREAD_PRESENT && !question->record) settle(number);
     }
 }
@@ -205,7 +205,7 @@ static void ask_all(uint64_t end_ns) {
 
 static void point_to_stacks(void) {
     for (uint32_t number = 0; number < met; number++) {
-        sp_question *question = sp_questions_at(number);
+        sp_thread_question *question = sp_thread_questions_at(number);
         const sp_stack_record *record = question->record;
         if (!record) continue;
         question->told.stack = (spprof_stack){.frames = record->frames,
@@ -219,7 +219,7 @@ static spprof_thread_stacks_status take(uint64_t within_ns) {
     uint32_t asker = sp_thread_kernel_id();
     uint64_t end_ns = sp_clock_monotonic_ns() + within_ns;
     met = left_out = 0;
-    sp_questions_begin();
+    sp_thread_questions_begin();
     if (!sp_tasks_each(meet, &asker)) return SPPROF_THREAD_STACKS_NO_LIST;
     ask_all(end_ns);
     point_to_stacks();
@@ -241,12 +241,12 @@ spprof_thread_stacks_status spprof_thread_stacks_take(uint64_t within_ns, size_t
 }
 
 void spprof_thread_stacks_get(size_t index, spprof_thread_stack *stack) {
-    *stack = sp_questions_at((uint32_t)index)->told;
+    *stack = sp_thread_questions_at((uint32_t)index)->told;
 }
 
 void spprof_thread_stacks_give_back(void) {
     for (uint32_t number = 0; number < met; number++) {
-        sp_question *question = sp_questions_at(number);
+        sp_thread_question *question = sp_thread_questions_at(number);
         if (question->record) sp_stack_release(question->record);
         question->record = NULL;
     }

@@ -1,4 +1,4 @@
-/* questions.h: what threads are asked to do now, and their answers (spprof/thread_stacks.h).
+/* thread_questions.h: what threads are asked to do now, and their answers (spprof/thread_stacks.h).
  *
  *   asker:    ask ──────────── signal, with the question's cookie ──► … ◄─ wait ── settle: what was answered, or NONE
  *   handler:                        take: ASKED → AT_WORK ── stack ── answer: AT_WORK → …, and the asker wakes
@@ -9,11 +9,11 @@
  * stack back.
  *
  * Memory:  one mapping, which stays. Threads: one asker; each question has one handler.
- * Signals: sp_questions_take and sp_questions_answer are for handlers.
- * Fork:    sp_questions_forget_all.
+ * Signals: sp_thread_questions_take and sp_thread_questions_answer are for handlers.
+ * Fork:    sp_thread_questions_forget_all.
  */
-#ifndef SP_QUESTIONS_H
-#define SP_QUESTIONS_H
+#ifndef SP_THREAD_QUESTIONS_H
+#define SP_THREAD_QUESTIONS_H
 
 #include "spprof.h"
 #include "stack_record.h"
@@ -34,48 +34,48 @@ typedef enum sp_answer {
     SP_ANSWER_SMALL_SIGNAL_STACK
 } sp_answer;
 
-typedef struct sp_question {
+typedef struct sp_thread_question {
     _Atomic uint64_t word;
     _Atomic uint32_t thread_id;
     spprof_thread_stack told; /* the asker's */
     sp_stack_record *record;  /* the asker's: held, or NULL */
-} sp_question;
+} sp_thread_question;
 
 /* ---- For who asks ---- */
 
 /* False: no memory. */
-bool sp_questions_create(void);
-uint32_t sp_questions_max(void); /* 0: not created */
-sp_question *sp_questions_at(uint32_t number);
+bool sp_thread_questions_create(void);
+uint32_t sp_thread_questions_max(void); /* 0: not created */
+sp_thread_question *sp_thread_questions_at(uint32_t number);
 
 /* The next questions differ from all earlier ones. */
-void sp_questions_begin(void);
+void sp_thread_questions_begin(void);
 
-/* Opens a question and returns its cookie. Between this and sp_questions_sent the thread does not get a signal stack
- * that is too small (sp_questions_let_pass). */
-uint64_t sp_questions_ask(uint32_t number, uint32_t thread_id);
-void sp_questions_sent(void);
+/* Opens a question and returns its cookie. Until sp_thread_questions_sent the thread does not get a signal stack
+ * that is too small (sp_thread_questions_let_pass). */
+uint64_t sp_thread_questions_ask(uint32_t number, uint32_t thread_id);
+void sp_thread_questions_sent(void);
 
 /* Sleeps until an answer has come since `seen`, for `ns` at most. */
-uint32_t sp_questions_answers(void);
-void sp_questions_wait(uint32_t seen, uint64_t ns);
+uint32_t sp_thread_questions_answers(void);
+void sp_thread_questions_wait(uint32_t seen, uint64_t ns);
 
-bool sp_questions_is_open(uint32_t number);
+bool sp_thread_questions_is_open(uint32_t number);
 /* Closes the question and returns its answer; SP_ANSWER_STACK with a record that is held. */
-sp_answer sp_questions_settle(uint32_t number, sp_stack_record **record);
+sp_answer sp_thread_questions_settle(uint32_t number, sp_stack_record **record);
 
 /* In a forked child: nobody asks. */
-void sp_questions_forget_all(void);
+void sp_thread_questions_forget_all(void);
 
 /* ---- For who is asked ---- */
 
 /* False: the question is not for the calling thread, or not any more. */
-bool sp_questions_take(uint32_t cookie);
+bool sp_thread_questions_take(uint32_t cookie);
 /* `record` is held, and the asker's from now on. */
-void sp_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record);
+void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record);
 
 /* The calling thread is known to have no room for a signal from now on, and blocks all: waits for one that is just
  * being sent to it. */
-void sp_questions_let_pass(void);
+void sp_thread_questions_let_pass(void);
 
 #endif
