@@ -34,5 +34,6 @@
 #include "spprof/resident.h"
 #include "spprof/stacks.h"
 #include "spprof/symbols.h"
+#include "spprof/thread_stacks.h"
 
 #endif

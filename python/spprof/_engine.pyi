@@ -275,6 +275,21 @@ def cpu_profile() -> tuple[
 def cpu_tick_of(thread_id: int) -> tuple[int, int]:
     """The signal's number, and what the thread's timer hands to it: for tests. KeyError: the thread has no timer."""
 
+def set_state(program: str, python: str, started_ns: int) -> None:
+    """What ``stacks_text`` and ``state_text`` say of the program: its name, its Python's version, and when it began
+    (wall clock). RuntimeError, as of ``prepare_stacks``: in a subinterpreter with its own GIL."""
+
+def prepare_stacks() -> None:
+    """Before ``stacks_text``, while the program is well: this waits for the loader. Again does no harm. OSError: no
+    signal is left."""
+
+def stacks_text() -> bytes:
+    """What every thread but the calling one does now, for a person. Releases the GIL, and takes half a second at most
+    for threads that do not answer."""
+
+def state_text() -> bytes:
+    """How the process and its profilers are: the document of ``/stats``, in JSON. Releases the GIL."""
+
 def repeat_signal(number: int) -> None:
     """Has a signal whose handler was set in Python come again every 20 ms until ``signal_handled`` is called, and after
     5 s take its default action instead; until another handler is set. OSError: no such signal."""

@@ -115,6 +115,27 @@ void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]) {
     errno = saved_errno;
 }
 
+/* "12 (a name (of any kind)) S 1 …" */
+static void read_stat(const char *stat, sp_task *task) {
+    const char *begin = strchr(stat, '('), *end = strrchr(stat, ')');
+    size_t length = begin && end ? (size_t)(end - begin) - 1 : 0;
+    if (length >= SP_TASK_NAME_SIZE) length = SP_TASK_NAME_SIZE - 1;
+    if (length > 0) memcpy(task->name, begin + 1, length);
+    task->name[length] = '\0';
+    task->state = end && end[1] == ' ' ? end[2] : '\0';
+}
+
+/* The kernel says "0" of a thread that runs, and of all where it does not tell. */
+void sp_task_look(uint32_t thread_id, sp_task *task) {
+    int saved_errno = errno;
+    char stat[512];
+    read_file(stat, sizeof stat, thread_id, "stat");
+    read_stat(stat, task);
+    read_file(task->waits_in, sizeof task->waits_in, thread_id, "wchan");
+    if (task->waits_in[0] == '0') task->waits_in[0] = '\0';
+    errno = saved_errno;
+}
+
 static uint64_t hexadecimal(const char *text) {
     uint64_t number = 0;
     for (;; text++) {

@@ -4,7 +4,10 @@
 #include "cpu.h"
 #include "log.h"
 #include "profiler.h"
+#include "questions.h"
+#include "signal_stacks.h"
 #include "stack_memory.h"
+#include "thread.h"
 #include "threads.h"
 
 static bool is_hopeless(void) {
@@ -127,6 +130,33 @@ static void act_on_process(const sp_interrupted *interrupted) {
     end_work(&begin);
 }
 
+/* ---- What the thread does now, for somebody who asks ---- */
+
+static sp_answer refusal_of(const sp_interrupted *interrupted) {
+    bool on_its_own_stack = interrupted->stack_room == SIZE_MAX;
+    if (spprof_this_thread.guard) return SP_ANSWER_IN_ENGINE;
+    if (interrupted->stack_room < STACK_ROOM_NATIVE) return SP_ANSWER_SMALL_SIGNAL_STACK;
+    if (on_its_own_stack && sp_signal_stacks_is_thread_small(sp_thread_kernel_id())) return SP_ANSWER_SMALL_STACK;
+    return SP_ANSWER_STACK;
+}
+
+/* The session's part of a cookie says that this is a question; it belongs to none, and counts nowhere. */
+static void answer(uint32_t cookie, const sp_interrupted *interrupted) {
+    sp_stack_record *stack = NULL;
+    if (!sp_questions_take(cookie)) return;
+    sp_answer what = refusal_of(interrupted);
+    if (what == SP_ANSWER_STACK) {
+        sp_guard_enter(&spprof_this_thread);
+        learn_stack(interrupted);
+        stack = capture_native(interrupted);
+        sp_guard_leave(&spprof_this_thread);
+        if (!stack) what = SP_ANSWER_TORN;
+    }
+    sp_questions_answer(cookie, what, stack);
+}
+
+/* ---- A tick ---- */
+
 /* A number that no timer has is somebody's invention. */
 static void act(uint32_t number, const sp_interrupted *interrupted) {
     sp_thread_slot *slot = number > 0 ? sp_threads_slot(number - 1) : NULL;
@@ -138,6 +168,10 @@ static void act(uint32_t number, const sp_interrupted *interrupted) {
 
 /* Counted before the session is looked at: who ends a session sees every handler that still believes in it. */
 void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted) {
+    if (cookie >> 32 == SP_QUESTIONS_SESSION) {
+        answer((uint32_t)cookie, interrupted);
+        return;
+    }
     atomic_fetch_add(&sp_the_cpu.at_work, 1);
     bool current = atomic_load(&sp_the_cpu.session) == cookie >> 32 && cookie >> 32 != 0;
     if (current && !atomic_load_explicit(&sp_the_profiler.broken, memory_order_relaxed) &&

@@ -35,6 +35,21 @@ def test_the_engine_below_its_hooks_never_allocates_with_malloc(build_dir: Path,
     assert undefined & ALLOCATES == set()
 
 
+ANSWERS = ("buffer", "native_names", "own_numbers_linux", "stacks_text", "state", "state_text")
+NEEDS_THE_PROGRAM = re.compile(r"_?Py\w+|f?printf|\w*puts|\w*printf\w*|dl\w+|getenv|qsort|pthread_mutex_\w+")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answers_about_a_stuck_program_need_neither_malloc_nor_python_nor_the_loader(
+    build_dir: Path, name: str
+) -> None:
+    (compiled,) = build_dir.glob(f"src/python/*.so.p/serve_{name}.c.o")
+    undefined = set(re.findall(r"\bU (\w+)", output_of("nm", "-u", compiled)))
+    assert undefined, "an object that uses nothing cannot be right"
+    assert undefined & ALLOCATES == set()
+    assert [symbol for symbol in undefined if NEEDS_THE_PROGRAM.fullmatch(symbol)] == []
+
+
 def test_exported_symbols_are_the_listed_ones(engine: Path, root: Path) -> None:
     exported = {line.split()[-1] for line in output_of("nm", "-D", "--defined-only", engine).splitlines()}
     assert sorted(exported) == (root / "tests/tidy/exported_symbols.txt").read_text().split()

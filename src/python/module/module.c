@@ -25,6 +25,7 @@
 #include "pythreads.h"
 #include "reserve.h"
 #include "resident.h"
+#include "serve_module.h"
 #include "server_module.h"
 #include "signal_repeat.h"
 #include "snapshot.h"
@@ -308,6 +309,10 @@ static PyMethodDef methods[] = {
     {"cpu_profile", sp_cpu_profile_with_gil, METH_NOARGS,
      "cpu_profile() -> (samples, overflow, threads, stats, stacks)"},
     {"cpu_tick_of", sp_cpu_tick_of_with_gil, METH_O, "cpu_tick_of(thread_id) -> (signal, cookie)"},
+    {"set_state", sp_set_state_with_gil, METH_VARARGS, "set_state(program, python, started_ns)"},
+    {"prepare_stacks", sp_prepare_stacks_with_gil, METH_NOARGS, "prepare_stacks()"},
+    {"stacks_text", sp_stacks_text_with_gil, METH_NOARGS, "stacks_text() -> bytes"},
+    {"state_text", sp_state_text_with_gil, METH_NOARGS, "state_text() -> bytes"},
     {"repeat_signal", sp_signal_repeat_with_gil, METH_O, "repeat_signal(number)"},
     {"signal_handled", sp_signal_handled_with_gil, METH_NOARGS, "signal_handled()"},
     {"has_default_action", sp_signal_has_default_action_with_gil, METH_O, "has_default_action(number) -> bool"},

@@ -1,0 +1,20 @@
+/* state.h: what C cannot find out about the program, handed over by Python once and read without the GIL.
+ *
+ * Memory:  static. Threads: one writer at a time, with the main GIL; any may read, and nobody waits for long.
+ * Signals: not in a handler. Fork: a child has its parent's.
+ * Full:    longer texts are shortened.
+ */
+#ifndef SP_STATE_H
+#define SP_STATE_H
+
+#include <stdint.h>
+
+typedef struct sp_state {
+    char program[1024], python[64]; /* UTF-8, terminated; "" before anything was handed over */
+    int64_t started_ns;             /* wall clock; 0: not known */
+} sp_state;
+
+void sp_state_set_with_gil(const char *program, const char *python, int64_t started_ns);
+void sp_state_read(sp_state *state);
+
+#endif
