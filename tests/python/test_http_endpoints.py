@@ -54,6 +54,10 @@ def test_snapshots_wait_for_their_turn(child: Child) -> None:
     child.run(specimen("http/snapshots_wait_for_their_turn"))
 
 
+def test_the_process_and_its_threads_are_told(child: Child) -> None:
+    child.run(specimen("http/the_process_and_its_threads_are_told"))
+
+
 def test_a_switched_off_profiler_is_told(child: Child) -> None:
     child.run(
         """
