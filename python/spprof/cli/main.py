@@ -30,6 +30,7 @@ VERBS = {
     "diff": "what changed between two files, and what of it is noise",
     "merge": "several files as one",
     "convert": "a file in another format",
+    "attach": "profile a program that runs already (CPython 3.14 and later)",
     "preload-path": "where the library for LD_PRELOAD lies",
 }
 

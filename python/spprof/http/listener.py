@@ -299,6 +299,11 @@ def _after_fork() -> None:
         _engine.server_go_on()
 
 
+def count() -> int:
+    """At how many places this process listens."""
+    return len(_state().listeners)
+
+
 def close_all() -> None:
     """The process ends: nobody finds it any more."""
     for one in list(_state().listeners):
