@@ -38,6 +38,10 @@ def test_a_program_that_begins_a_profile_has_it(child: Child) -> None:
     child.run(specimen("http/a_program_that_begins_a_profile_has_it"))
 
 
+def test_a_client_that_goes_away_ends_its_profile(child: Child) -> None:
+    child.run(specimen("http/a_client_that_goes_away_ends_its_profile"))
+
+
 def test_profilers_are_started_and_stopped(child: Child) -> None:
     child.run(specimen("http/profilers_are_started_and_stopped"))
 
