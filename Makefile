@@ -22,11 +22,11 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long growing-service run-growing-service venv-for-all install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
-    run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof \
+    run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
     run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
 .NOTPARALLEL:
 
@@ -103,6 +103,7 @@ viewers: install-checked $(DEPS)/chromium
 
 # The reader of profiles against mutated files, for FUZZ_SECONDS.
 fuzz-pprof: install-checked run-fuzz-pprof
+fuzz-requests: install-checked run-fuzz-requests
 
 # Programs that end in every way, with and without us; the table is tests/nightly/ENDINGS.md.
 endings: install-checked run-endings
@@ -146,6 +147,9 @@ allocators: install-checked $(DEPS)/allocators run-allocators
 
 run-allocators:
 	$(VENV)/bin/python tests/nightly/sweep_allocators.py
+
+run-fuzz-requests:
+	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_requests.py
 
 run-fuzz-pprof:
 	cd $(VENV) && bin/python $(CURDIR)/tests/fuzz/fuzz_pprof.py

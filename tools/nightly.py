@@ -69,6 +69,7 @@ def pieces() -> dict[str, list[str]]:
         "viewers": ["install-with-c-tests", "run-viewers"],
         "fuzz": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "record-fuzz"],
         "fuzz-pprof": [f"FUZZ_SECONDS={FUZZ_SECONDS}", "install-with-c-tests", "record-run-fuzz-pprof"],
+        "fuzz-requests": [f"FUZZ_REQUESTS_SECONDS={FUZZ_SECONDS}", "install-with-c-tests", "record-run-fuzz-requests"],
         "endings": ["install-with-c-tests", "record-run-endings"],
         "many-children": ["install-with-c-tests", "record-run-many-children"],
         "processes": ["install-with-c-tests", "record-run-processes"],

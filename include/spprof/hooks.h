@@ -167,6 +167,11 @@ SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t si
  * size 0 that returns NULL has freed). Returns `result`. */
 SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
 
+/* `refusal` is called in each thread whose request was to be a sample and failed, in the middle of the allocation: it
+ * does what a signal handler may. Large requests practically always are such. NULL: nothing is called. */
+typedef void spprof_refusal(void);
+SPPROF_API void spprof_call_when_refused(spprof_refusal *refusal);
+
 /* Takes `address` out of the live table, if it is there. To be called before the original free: once freed, another
  * thread may receive the address, and its sample would be erased. */
 SPPROF_API void spprof_forget(void *address);

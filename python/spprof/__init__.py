@@ -38,8 +38,10 @@ if TYPE_CHECKING:
     from spprof import memprof
     from spprof.cpu import Profiler, is_active, profile, start, stats, stop
     from spprof.cpu_time.profile import Profile
+    from spprof.http.listener import Listener, listen
     from spprof.results import CpuSample, CpuStack, CpuStats, CpuThread, Frame
     from spprof.rows import TopFunction
+    from spprof.serve.triggers import Trigger, trigger
 
 __all__ = [
     "CpuSample",
@@ -47,29 +49,35 @@ __all__ = [
     "CpuStats",
     "CpuThread",
     "Frame",
+    "Listener",
     "Profile",
     "Profiler",
     "TopFunction",
+    "Trigger",
     "__version__",
     "is_active",
+    "listen",
     "memprof",
     "profile",
     "start",
     "stats",
     "stop",
+    "trigger",
 ]
 
 if not TYPE_CHECKING:
     _HOMES = {
         "Profile": "spprof.cpu_time.profile",
         "TopFunction": "spprof.rows",
+        **dict.fromkeys(("Listener", "listen"), "spprof.http.listener"),
+        **dict.fromkeys(("Trigger", "trigger"), "spprof.serve.triggers"),
         **dict.fromkeys(("Profiler", "is_active", "profile", "start", "stats", "stop"), "spprof.cpu"),
         **dict.fromkeys(("CpuSample", "CpuStack", "CpuStats", "CpuThread", "Frame"), "spprof.results"),
     }
 
     def __getattr__(name):
         """What is exported of another module, which runs when it is asked for."""
-        if name in ("cpu", "memprof"):
+        if name in ("cpu", "http", "memprof"):
             return _on_demand.load(f"spprof.{name}")
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -324,6 +324,55 @@ def background_stop(seconds: float) -> bool:
 def background_is_stopping() -> bool:
     """Whether this is that thread, and somebody waits for ``work`` to return."""
 
+def server_listen(address: bytes, token: Optional[str]) -> tuple[int, str]:
+    """Has one thread, made in C, answer whoever connects: at a Unix socket of that path if ``token`` is None, else at a
+    TCP port ("127.0.0.1:0"), of which clients must tell the token. The place's number, and for a port its address.
+    OSError: it cannot; EINVAL is no such address, EADDRINUSE one that is taken, EMFILE too many places, EAGAIN no
+    thread."""
+
+def server_close(number: int) -> bool:
+    """Listens there no more. What was begun there is finished. False: no such place."""
+
+def server_pause() -> None:
+    """Ends the thread, before a fork. It is gone for the kernel, too."""
+
+def server_go_on() -> bool:
+    """Begins it again, if there is a place. False: there is no thread."""
+
+def server_take() -> Optional[tuple[int, str, str, str]]:
+    """A question that only Python can answer: id, method, path, query. None: there is none. When there is one, the
+    background's work is called."""
+
+def server_is_asked() -> bool:
+    """Whether there is one."""
+
+def server_is_wanted(id: int) -> bool:
+    """Whether somebody waits for the answer. When that ends, the background's work is called."""
+
+def server_answer(id: int, status: int, content_type: str, file_name: str, fields: str, body: bytes) -> bool:
+    """Answers it; ``file_name`` "": a browser shows it. ``fields``: lines of the header, each with CR LF behind it.
+    False: there is no memory, or no such question."""
+
+def background_signal_take(number: int) -> bool:
+    """Has that signal wake the thread, and do nothing else, from now on. False: it has a handler already, is ignored,
+    or is taken in this process; one that was taken in the process that forked this one is taken over. OSError."""
+
+def background_signal_give_back(number: int) -> None:
+    """Its default action again, unless this process has not taken it, or it has another handler since."""
+
+def background_signal_came(number: int) -> bool:
+    """Whether it has come since it was taken, or since it was answered."""
+
+def background_signal_answer(number: int) -> None:
+    """The next one wakes the thread again."""
+
+def background_refusal_follow(follows: bool) -> None:
+    """Whether the next allocation that fails wakes the thread: once, until this is called again. Those that would have
+    been samples do."""
+
+def background_refusal_came() -> bool:
+    """Whether one failed since."""
+
 def family_open(mark: int) -> bool:
     """Makes the memory that processes share, unless this one has some. ``mark``: 64 bits drawn at random, by which it
     is known. False: it cannot be mapped."""

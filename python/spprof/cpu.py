@@ -20,10 +20,12 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 import warnings
 
 from spprof import _engine, environment, joining
 from spprof.on_demand import keep_all, module
+from spprof.records import suppress
 from spprof.symbolize.thread_names import ids, python_names
 from spprof.teardown import is_torn_down
 
@@ -126,21 +128,23 @@ def stop() -> Profile:
     """
     if joining.is_joined(joining.CPU):
         return _finished()
+    _end_passing()
     if _engine.cpu_is_active() or not environment.is_off():
         _engine.cpu_stop()
     return _finished()
 
 
 def is_active() -> bool:
-    """Return whether a profile is being made: between ``start()`` and ``stop()``."""
-    return _engine.cpu_is_active()
+    """Return whether a profile is being made: between ``start()`` and ``stop()``. One that a request over HTTP makes
+    by itself does not count: it ends where the program begins its own."""
+    return _engine.cpu_is_active() and not joining.is_passing()
 
 
 def stats() -> CpuStats:
     """Return the profiler's counters, of the running profile or of the last. Zeros before the first start."""
     counters = _engine.cpu_stats()
     return results.CpuStats(
-        is_active=_engine.cpu_is_active(),
+        is_active=is_active(),
         mode=counters["mode"],
         interval_ms=counters["interval_ns"] / 1e6,
         native=counters["native"],
@@ -216,7 +220,7 @@ class Profiler:
             return
         if self._is_torn_down():  # the exit handler has ended it
             return
-        if _engine.cpu_is_active():  # else the block itself has stopped the profiler
+        if is_active():  # else the block itself has stopped the profiler
             _engine.cpu_stop()
         self._profile = running()
         if self._output:
@@ -269,12 +273,81 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     return decorator.decorate(function, Profiler(*arguments, **settings), BY_THREAD)
 
 
+# ---- A profile for somebody outside the program
+
+
+class PassingProfile:
+    """A profile that the program knows nothing of, and that ends early where the program begins one itself.
+
+    In a forked child it is over. For one thread; the program's own may end it meanwhile.
+    """
+
+    def __init__(self, interval_ms: float, mode: str) -> None:
+        """ValueError, RuntimeError and OSError as ``start()``."""
+        kept, first = _engine.kept(), object()
+        if kept.setdefault(_HOOKED, first) is first:
+            os.register_at_fork(after_in_child=_drop_passing)
+        self._profile: Profile | None = None
+        self._enders: dict[str, object] = {}
+        _start(*_checked(interval_ms, mode, False), None)
+        self._epoch = _engine.cpu_stats()["epochs"]
+        kept[joining.PASSING] = self
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has been ended, by whomever."""
+        return _engine.kept().get(joining.PASSING) is not self
+
+    def end(self) -> Profile | None:
+        """End it, and return what it is. None: another thread is just ending it, or it could not be looked at."""
+        me = object()
+        if self._enders.setdefault("first", me) is me and not self.is_over:
+            try:
+                _stop_running()
+                profile = running()
+                if _engine.cpu_stats()["epochs"] == self._epoch:
+                    self._profile = profile
+            finally:
+                _engine.kept().pop(joining.PASSING, None)
+        return self._profile
+
+
+_HOOKED = "passing CPU profiles end in children"
+_ENDING_TRIES, _ENDING_SECONDS = 2000, 0.001
+"""How often, and how long each time, a start waits while another thread ends such a profile."""
+
+
+def _stop_running() -> None:
+    with suppress(RuntimeError):  # its handler's signal, or a shutdown, has ended it
+        _engine.cpu_stop()
+
+
+def _end_passing() -> None:
+    """What the program begins takes the place of a profile that is not its own."""
+    passing: PassingProfile | None = _engine.kept().get(joining.PASSING)
+    if passing is None:
+        return
+    with suppress(Exception):  # the program is to go on
+        passing.end()
+    for _ in range(_ENDING_TRIES):
+        if passing.is_over:
+            break
+        time.sleep(_ENDING_SECONDS)
+
+
+def _drop_passing() -> None:
+    """In a child, which nobody has asked for one."""
+    if _engine.kept().pop(joining.PASSING, None) is not None:
+        _stop_running()
+
+
 # ---- Starting and finishing
 
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
     """Begin a session, and return what gives the ticks: "timer" or "thread"."""
     keep_all()
+    _end_passing()
     session = _Session(output, environment.keeps_from_starting())
     ticks = "timer" if session.is_off else _engine.cpu_start(interval_ns, mode, native)
     kept, first = _engine.kept(), object()

@@ -15,6 +15,9 @@ from spprof.warn_once import warn_once
 
 HEAP, CPU = "heap", "CPU time"
 
+PASSING = "passing CPU profile"
+"""Where the interpreter keeps the CPU profile that somebody outside the program has asked for, while it is running."""
+
 
 def begins(kind: str) -> None:
     """A recorder has begun the profile of a kind, which the program's own starts join from now on."""
@@ -61,6 +64,11 @@ def begins_block(kind: str) -> bool:
 def ends_block(kind: str) -> None:
     """It is over."""
     _engine.kept().pop(_block(kind), None)
+
+
+def is_passing() -> bool:
+    """Whether the CPU profile that is running is none of the program's: it ends where the program begins one."""
+    return PASSING in _engine.kept()
 
 
 def forked() -> None:

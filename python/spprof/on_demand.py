@@ -43,11 +43,14 @@ ROOMS = {
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
     "text to_pprof unwind_quality",
-    "pprof": "encode fields file locations mappings merge pools processes profile resident series_names series_stamp "
-    "shortages wire",
-    "process": "numbers other_malloc regions stretches thread_stacks zeroed_data",
+    "http": "answers asgi_application claims control_paths cpu_paths endpoints heap_paths heap_text index_page "
+    "listener mounted query token wsgi_application",
+    "pprof": "difference encode fields file locations mappings merge pools processes profile resident series_names "
+    "series_stamp shortages trigger_names wire",
+    "process": "control_group numbers other_malloc regions signals socket_folder stretches thread_stacks title "
+    "zeroed_data",
     "report": "build encode facts history leading model notebook page places sources threads",
-    "serve": "background record series",
+    "serve": "background record series trigger_conditions trigger_files triggers",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
 """The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
@@ -307,6 +310,7 @@ def _import_standard() -> None:
     import _functools  # type: ignore[import-not-found]
     import _json
     import _operator
+    import _signal  # type: ignore[import-not-found]
     import _struct
     import _thread
     import atexit
@@ -322,6 +326,8 @@ def _import_standard() -> None:
             "__future__": __future__,
             "_collections": _collections,
             "_json": _json,
+            "_operator": _operator,
+            "_signal": _signal,
             "_thread": _thread,
             "atexit": atexit,
             "binascii": binascii,

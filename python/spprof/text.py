@@ -7,6 +7,7 @@ rounding is half up, in integers. JSON and the API keep plain bytes and nanoseco
 from __future__ import annotations
 
 _SIZES = (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40))
+_PREFIXES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _TIMES = (("ns", 1), ("µs", 10**3), ("ms", 10**6), ("s", 10**9))
 _DIGITS_MOST = 18
 _NANOSECONDS = {"nanoseconds": 1, "microseconds": 10**3, "milliseconds": 10**6, "seconds": 10**9}
@@ -15,6 +16,22 @@ _NANOSECONDS = {"nanoseconds": 1, "microseconds": 10**3, "milliseconds": 10**6, 
 def human_bytes(count: int) -> str:
     """``count`` bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
     return _sign(count) + _in_units(abs(count), _SIZES)
+
+
+def size_of(text: str) -> int:
+    """The bytes that a text means, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``, ``"4096"``.
+
+    ValueError: it is no size above 0.
+    """
+    letters = text.strip().upper()
+    digits = letters.rstrip("BIKMGT")
+    unit = letters[len(digits) :].removesuffix("B").removesuffix("I")
+    if unit not in _PREFIXES or letters[len(digits) :] in ("I", "IB"):
+        raise ValueError(f"{text!r} is no size")
+    size = float(digits) * _PREFIXES[unit]
+    if not 1 <= size < 1 << 62:
+        raise ValueError(f"{text!r} is no size")
+    return int(size)
 
 
 def human_time(nanoseconds: int) -> str:

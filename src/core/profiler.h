@@ -54,6 +54,7 @@ typedef struct sp_profiler {
     _Atomic(spprof_tick_walker *) tick_walker; /* the same where a signal interrupted */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched, or nothing has to be */
     _Atomic(sp_waker *) waker;                 /* NULL: nothing sleeps */
+    _Atomic(spprof_refusal *) refusal;         /* NULL: nobody asks */
     _Atomic bool used;                         /* was started or probed */
     _Atomic bool native;                       /* whether the native hooks decide about samples */
     _Atomic bool shut_down;

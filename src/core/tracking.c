@@ -225,6 +225,16 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
 
 /* ---- The end of either ---- */
 
+void spprof_call_when_refused(spprof_refusal *refusal) {
+    atomic_store(&sp_the_profiler.refusal, refusal);
+}
+
+static void settle_refused_guarded(const spprof_ticket *ticket) {
+    spprof_refusal *refusal = atomic_load(&sp_the_profiler.refusal);
+    sp_stack_release(sp_stack_table_get(&sp_the_profiler.stacks, ticket->sample.stack_id));
+    if (refusal && ticket->size != 0) refusal();
+}
+
 /* Enough for whoever thins to be ahead of those who fill the room at once. */
 #define TRIES 40
 
@@ -301,8 +311,7 @@ void *spprof_end(spprof_ticket *ticket, void *result) {
     if (ticket->detached) settle_detached_guarded(ticket, result);
     ticket->sample.address = (uintptr_t)result;
     if (ticket->sampled && result) insert_guarded(&ticket->sample);
-    if (ticket->sampled && !result)
-        sp_stack_release(sp_stack_table_get(&sp_the_profiler.stacks, ticket->sample.stack_id));
+    if (ticket->sampled && !result) settle_refused_guarded(ticket);
     sp_budget_spend(began);
     sp_guard_leave(self);
     if (ticket->sampled) sp_guard_leave(self); /* entered by take_sample */

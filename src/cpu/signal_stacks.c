@@ -3,7 +3,7 @@
 
 #include "clock.h"
 #include "cpu.h"
-#include "questions.h"
+#include "inquiries.h"
 #include "thread.h"
 #include "threads.h"
 
@@ -28,7 +28,7 @@ static uint64_t clock_of_self(void) {
 }
 
 static bool leave(void) {
-    sp_questions_let_pass();
+    sp_inquiries_let_pass();
     if (!is_at_work()) return true;
     if (!enter_table()) return false;
     sp_threads_leave_out_self(clock_of_self(), SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);

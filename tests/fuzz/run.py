@@ -50,6 +50,11 @@ TARGETS = (
         ],
         include=["src/core/unwind", f"src/core/unwind/{platform.machine()}"],
     ),
+    Target(
+        "http",
+        sources=["tests/fuzz/fuzz_http.c", *(f"src/python/serve/{name}.c" for name in ("buffer", "http"))],
+        include=["src/python/serve"],
+    ),
 )
 
 

@@ -243,7 +243,9 @@ def test_usual_options_need_no_argparse(words: str) -> None:
 
 def test_settings_come_through_as_they_are() -> None:
     odd = "a b'\"\n\udce9é\U0001f600\\"
-    settings = Settings(odd, 512, None, "", 0.1, "cpu", False, 1e6, 60, 0.01, 0.0, odd, 5, True)
+    settings = Settings(
+        odd, 512, None, "", 0.1, "cpu", False, 1e6, 60, 0.01, 0.0, odd, 5, True, odd, 1 << 30, 80.5, 12, True
+    )
     launch = Launch(tuple(settings), "code", odd, ["-X", odd], odd, False, odd)
     assert launch.argument.isascii()
     assert launch_of(launch.argument) == launch

@@ -61,7 +61,7 @@ MALFORMED = {
     "cpu=1,cpu=1": "cpu is said twice",
     "min-samples=-1": "min-samples=-1: it must be 0 or more",
     "min-samples=1.5": "min-samples=1.5: that is no number; min-samples=5 is one",
-    "yes": "yes means nothing; the words are heap, cpu, wall, budget, out, every, keep, after, for, min-samples,",
+    "yes": "yes means nothing; the words are heap, cpu, wall, budget, out, every, keep, after, for, listen, ",
     "heap=512;cpu=10": "heap=512;cpu=10: that is no number",
     "off,heap": "off means nothing",
     "native=1": "native=1 means nothing",

@@ -17,6 +17,7 @@ FLOORS = (
     {"__main__", "_pyinstaller"},
     {"cli"},
     {"__init__"},
+    {"http"},
     {"memprof", "cpu", "estimate", "supported"},
     {"serve"},
     {"heap", "cpu_time"},

@@ -101,6 +101,11 @@ def numbered(path: str, number: int) -> str:
     return path if number == 1 else f"{stem}-{number}{suffix}"
 
 
+def stem_of(path: str) -> str:
+    """The path up to its suffix, and to its kind: x of x.pb.gz and of x.cpu.pb.gz."""
+    return _split_before_kind(path)[0]
+
+
 def _split_before_kind(path: str) -> tuple[str, str]:
     stem, suffix = _split(path)
     return (stem[: -len(_CPU)], _CPU + suffix) if stem.endswith(_CPU) else (stem, suffix)

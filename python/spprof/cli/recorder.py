@@ -31,8 +31,8 @@ from _thread import allocate_lock, get_ident  # as they are before the program m
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
-from spprof.cli import family, recordings
-from spprof.cli.outputs import count_beside, numbered, of_process
+from spprof.cli import family, recordings, values
+from spprof.cli.outputs import count_beside, numbered, of_process, stem_of
 from spprof.cli.terminal import say
 from spprof.records import suppress
 from spprof.text import visible
@@ -44,16 +44,21 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from spprof.cli import summary
+    from spprof.cli import own_frames, summary
     from spprof.cli.recordings import Recording
     from spprof.cli.settings import Settings
+    from spprof.http import listener
     from spprof.pprof import processes
-    from spprof.serve import background
+    from spprof.serve import background, trigger_files, triggers
+    from spprof.serve.triggers import Trigger
 else:
     import _signal as signal  # without its enumerations
 
     processes, summary = map(on_demand.module, ("spprof.pprof.processes", "spprof.cli.summary"))
-    background = on_demand.module("spprof.serve.background")
+    listener = on_demand.module("spprof.http.listener")
+    own_frames = on_demand.module("spprof.cli.own_frames")
+    background, triggers = on_demand.module("spprof.serve.background"), on_demand.module("spprof.serve.triggers")
+    trigger_files = on_demand.module("spprof.serve.trigger_files")
 
 on_demand.keep("cli", ["own_frames", "summary"])
 
@@ -127,6 +132,7 @@ class Recorder:
         self._parent = os.getppid()
         self._number = 1
         """In the names of files, where there were some."""
+        self._trigger: Trigger | None = None
 
     def opened_to_programs(self, variable: str) -> str:
         """SPPROF for programs that this one starts, in which they find this one's notes."""
@@ -150,6 +156,8 @@ class Recorder:
             self._start_recordings()
         atexit.register(self.finish)
         for number in ENDING_SIGNALS:
+            if number == self._settings.on_signal:
+                continue
             if signal.getsignal(number) is signal.SIG_DFL and _engine.has_default_action(number):
                 signal.signal(number, self._on_signal)
                 _engine.repeat_signal(number)
@@ -166,6 +174,8 @@ class Recorder:
         )
         self._start_ticking()
         self._start_timing()
+        self._start_listening(is_inherited=False)
+        self._start_trigger()
 
     def forget(self) -> None:
         """Nothing is written: the program, or a profiler, could not be started."""
@@ -207,6 +217,8 @@ class Recorder:
             return
         self._finishing.acquire()
         self._finisher = get_ident()
+        if ends_process:
+            self._stop_listening()
         try:
             if not self._finished:
                 self._finish(only_own)
@@ -228,7 +240,13 @@ class Recorder:
         self._stop_recordings()
         self._show(self._write(is_last=True, only_own=only_own))
         if self._is_first:
+            self._show_trigger()
             self._show_family()
+
+    def _show_trigger(self) -> None:
+        if self._trigger is not None and self._trigger.written:
+            count, path = self._trigger.written, visible(self._trigger.last_path)
+            say(f"{count} snapshot{'s' if count > 1 else ''} by triggers, the latest: {path}", flush=self._flushes)
 
     def _show_family(self) -> None:
         """The other processes, with their files."""
@@ -289,9 +307,7 @@ class Recorder:
             if not self._has_room(recording, path):
                 self._family.is_crowded_out()
                 return False
-            title = self._settings.title
-            program = processes.program_note(os.getpid(), self._parent, title)
-            written = recording.write(path, {"script": title, **program}, is_passing=is_passing)
+            written = recording.write(path, self._notes(), is_passing=is_passing)
             self._has_written[recording] = written
             if recording is self._recordings[0]:
                 self._family.wrote(recording.written_value, recording.told(path) if self._number > 1 else "")
@@ -300,6 +316,11 @@ class Recorder:
             self._family.failed()
             return False
         return True
+
+    def _notes(self) -> dict[str, str]:
+        """Comments on the program."""
+        title = self._settings.title
+        return {"script": title, **processes.program_note(os.getpid(), self._parent, title)}
 
     def _leave_files_of_others(self) -> None:
         """Chooses names before the first file is written: another process with this pid may have one of that name, as
@@ -333,6 +354,7 @@ class Recorder:
         self._before_end(0, signal.SIGABRT)
 
     def _before_end(self, status: int, number: int) -> None:
+        self._stop_listening()
         if self._finished:
             return
         if not self._has_own():
@@ -413,6 +435,8 @@ class Recorder:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         self._start_ticking()
         self._start_timing()
+        self._start_listening(is_inherited=True)
+        self._start_trigger()
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its workers end by os._exit, after their finalizers
             util.register_after_fork(self, _finish_with_worker)
@@ -427,6 +451,51 @@ class Recorder:
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
         self._begin_job(self._keep_time, 0.0, "--after and --for: there is no thread to keep the time")
+
+    def _start_listening(self, *, is_inherited: bool) -> None:
+        """At the address that was named only the process that was told it, which its children cannot share."""
+        address = self._settings.listens
+        if not address or self._is_helper:
+            return
+        try:
+            listener.listen()
+            if address != values.BY_PID and not is_inherited:
+                listener.listen(address, token=None if os.sep in address else os.environ.get("SPPROF_TOKEN"))
+        except Exception as error:  # whatever it is, it is not the program's
+            with suppress(Exception):
+                say(f"--listen: {getattr(error, 'strerror', None) or error}", flush=self._flushes)
+
+    def _stop_listening(self) -> None:
+        if self._settings.listens:
+            with suppress(Exception):
+                listener.close_all()
+
+    def _start_trigger(self) -> None:
+        settings = self._settings
+        if not settings.has_triggers or self._is_helper:
+            return
+        files = trigger_files.TriggerFiles(
+            self._trigger_stem,
+            self._notes,
+            own_frames.heap_without_own_frames,
+            lambda: self._is_recording and not self._finished,
+        )
+        try:
+            sizes = triggers.sizes_of(settings.when_rss or None, settings.when_cgroup or None)
+            self._trigger = triggers.Trigger(
+                files,
+                lambda error: self._say_failure("a snapshot of a trigger is left out", error),
+                sizes,
+                settings.on_signal,
+                on_memory_error=settings.on_memory_error,
+            )
+        except (RuntimeError, MemoryError) as error:
+            self._say_failure("there are no triggers", error)
+
+    def _trigger_stem(self) -> str:
+        with self._writing:
+            self._leave_files_of_others()
+        return stem_of(self._path(self._recordings[0]))
 
     def _begin_job(self, work: Callable[[], float | None], delay: float, without: str) -> None:
         """``without``: what is so where there is no thread for it."""

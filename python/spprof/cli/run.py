@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 USAGE = (
     "spprof run [-o FILE|DIR/] [-f] [--rate-kb N] [--budget PERCENT] [--cpu [MS]] [--wall] [--native] [--no-heap] "
     "[--every SECONDS [--keep N]] [--for SECONDS] [--after SECONDS] [--no-children] [--preload-children] "
-    "[--children-min-samples N] [--arrow-malloc] "
+    "[--children-min-samples N] [--arrow-malloc] [--listen [ADDRESS]] [--when-rss SIZE] [--when-cgroup PERCENT] "
+    "[--on-signal NAME] [--on-memory-error] "
     "(script.py | -m module | -c code | - | installed-command) [args...]"
 )
 
@@ -48,7 +49,7 @@ _START = (
 )
 _WITH_VALUE = (
     *("-o", "--output", "--rate-kb", "--budget", "--every", "--keep", "--for", "--after"),
-    "--children-min-samples",
+    *("--children-min-samples", "--when-rss", "--when-cgroup", "--on-signal"),
 )
 
 
@@ -83,6 +84,11 @@ def main(words: list[str]) -> int:
         title=program.title,
         min_samples=arguments.min_samples,
         follows_children=not arguments.no_children,
+        listens=arguments.listens,
+        when_rss=arguments.when_rss,
+        when_cgroup=arguments.when_cgroup,
+        on_signal=arguments.on_signal,
+        on_memory_error=arguments.on_memory_error,
     )
     launch = Launch(
         settings=tuple(settings),
@@ -105,7 +111,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
             return words[:at], words[at + 1 :]
         if word == "-" or not word.startswith("-") or program_of.is_option_of_kind(word):
             return words[:at], words[at:]
-        has_value = word in _WITH_VALUE or (word == "--cpu" and _is_number(words[at + 1 : at + 2]))
+        has_value = word in _WITH_VALUE or _has_value(word, words[at + 1 : at + 2])
         at += 2 if has_value else 1
     return words, []
 
@@ -134,8 +140,26 @@ def _complete(arguments: Arguments) -> None:
         _error("--native is for --cpu and --wall; heap profiles have native frames always")
     if arguments.keep:
         _check_series(arguments)
+    _check_triggers(arguments)
     if arguments.arrow_malloc and arguments.no_heap:
         _error("--arrow-malloc is for heap profiles, and --no-heap records none")
+
+
+def _check_triggers(arguments: Arguments) -> None:
+    given = {
+        "--when-rss": arguments.when_rss,
+        "--when-cgroup": arguments.when_cgroup,
+        "--on-signal": arguments.on_signal,
+        "--on-memory-error": arguments.on_memory_error,
+    }
+    option = next((option for option, value in given.items() if value), None)
+    if option and arguments.no_heap:
+        _error(f"{option} takes heap profiles, and --no-heap records none: leave one of them out")
+    if arguments.when_cgroup:
+        from spprof.process.control_group import NO_LIMIT_TOLD, limiting_group
+
+        if limiting_group() is None:
+            _error(f"--when-cgroup: {NO_LIMIT_TOLD} (--when-rss)")
 
 
 def _check_series(arguments: Arguments) -> None:
@@ -145,6 +169,15 @@ def _check_series(arguments: Arguments) -> None:
         _error("--keep is for heap profiles, and --no-heap records none")
     if not (arguments.output or "").endswith(os.sep):
         _error("--keep writes many files: name a folder for them, as in -o series/")
+
+
+def _has_value(name: str, following: list[str]) -> bool:
+    """Of an option that may have one: whether it is the next word, and that is not the program already."""
+    return (name == "--cpu" and _is_number(following)) or (name == "--listen" and _is_port(following))
+
+
+def _is_port(words: list[str]) -> bool:
+    return bool(words) and os.sep not in words[0] and values.is_address(words[0])
 
 
 def _is_number(words: list[str]) -> bool:
@@ -173,15 +206,23 @@ class Arguments:
         self.preload_children = False
         self.arrow_malloc = False
         self.min_samples = variable.MIN_SAMPLES
+        self.listens = ""
+        self.when_rss = 0
+        self.when_cgroup = 0.0
+        self.on_signal = 0
+        self.on_memory_error = False
 
 
 _FLAGS = {"-f": "force", "--force": "force", "--wall": "wall", "--native": "native", "--no-heap": "no_heap"}
 _FLAGS.update({"--no-children": "no_children", "--preload-children": "preload_children"})
-_FLAGS.update({"--arrow-malloc": "arrow_malloc"})
+_FLAGS.update({"--arrow-malloc": "arrow_malloc", "--on-memory-error": "on_memory_error"})
 _NAMES = {"-o": "output", "--output": "output", "--rate-kb": "rate_kb", "--budget": "budget", "--every": "every"}
 _NAMES.update(
     {"--keep": "keep", "--cpu": "cpu", "--after": "after", "--for": "duration", "--children-min-samples": "min_samples"}
 )
+_NAMES.update({"--listen": "listens"})
+_WITHOUT_VALUE = {"--cpu": str(values.INTERVAL_MS), "--listen": values.BY_PID}
+_NAMES.update({"--when-rss": "when_rss", "--when-cgroup": "when_cgroup", "--on-signal": "on_signal"})
 
 
 def _plainly_parsed(words: list[str]) -> Arguments | None:
@@ -198,8 +239,8 @@ def _plainly_parsed(words: list[str]) -> Arguments | None:
             continue
         if name not in _NAMES or (equals and not name.startswith("--")):
             return None
-        if name == "--cpu" and not equals and not _is_number(waiting[:1]):
-            value = str(values.INTERVAL_MS)
+        if name in _WITHOUT_VALUE and not equals and not _has_value(name, waiting[:1]):
+            value = _WITHOUT_VALUE[name]
         elif not equals:
             value = waiting.pop(0) if waiting else ""
         if not value or value.startswith("-"):
@@ -300,10 +341,45 @@ def _parser() -> argparse.ArgumentParser:
         help=f"other processes with fewer samples leave no file ({variable.MIN_SAMPLES})",
     )
     parser.add_argument(
+        "--listen",
+        dest="listens",
+        nargs="?",
+        type=_address,
+        const=values.BY_PID,
+        default=argparse.SUPPRESS,
+        metavar="ADDRESS",
+        help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and HTTP at ADDRESS "
+        "(127.0.0.1:6060, or --listen=PATH), whose token is printed unless it is in SPPROF_TOKEN",
+    )
+    parser.add_argument(
         "--arrow-malloc",
         action="store_true",
         help="Arrow (pyarrow, pandas) allocates by malloc instead of in a pool of its own, whose lines are not known: "
         "ARROW_DEFAULT_MEMORY_POOL=system, for programs it starts, too",
+    )
+    parser.add_argument(
+        "--when-rss",
+        type=_size,
+        default=0,
+        metavar="SIZE",
+        help="such as 1G: write a snapshot when the process's RSS reaches it and at each doubling; the latest is kept",
+    )
+    parser.add_argument(
+        "--when-cgroup",
+        type=_share,
+        default=0.0,
+        metavar="PERCENT",
+        help="such as 80: write one when its control group uses that much of its limit, and again closer to it",
+    )
+    parser.add_argument(
+        "--on-signal",
+        type=_signal,
+        default=0,
+        metavar="NAME",
+        help="such as USR2: write one each time that the signal comes",
+    )
+    parser.add_argument(
+        "--on-memory-error", action="store_true", help="write one when an allocation fails, once a minute at the most"
     )
     return parser
 
@@ -325,6 +401,8 @@ def _told(read: Callable[[str], object]) -> Callable[[str], object]:
 
 _rate, _percent, _seconds = _told(values.rate), _told(values.percent), _told(values.seconds)
 _milliseconds, _count, _kept = _told(values.milliseconds), _told(values.count), _told(values.kept)
+_address = _told(values.address)
+_size, _share, _signal = _told(values.size), _told(values.share), _told(values.signal)
 _TYPES: dict[str, Callable[[str], object]] = {
     "output": str,
     "rate_kb": _rate,
@@ -335,6 +413,10 @@ _TYPES: dict[str, Callable[[str], object]] = {
     "after": _seconds,
     "duration": _seconds,
     "min_samples": _count,
+    "listens": _address,
+    "when_rss": _size,
+    "when_cgroup": _share,
+    "on_signal": _signal,
 }
 
 
@@ -402,6 +484,11 @@ def _of_children(settings: Settings, arguments: Arguments) -> str:
         after=settings.after,
         duration=settings.duration,
         min_samples=settings.min_samples,
+        listens=values.BY_PID if settings.listens else "",
+        when_rss=settings.when_rss,
+        when_cgroup=settings.when_cgroup,
+        on_signal=settings.on_signal,
+        on_memory_error=settings.on_memory_error,
         program=settings.title,
     )
     return variable.text_of(wanted)

@@ -34,6 +34,19 @@ class Settings(NamedTuple):
     """A process with fewer leaves no file; the first one always leaves its own."""
     follows_children: bool
     """Whether forked processes go on recording."""
+    listens: str
+    """Where the process can be asked: "" nowhere; ``values.BY_PID`` at a Unix socket; else at that address too."""
+    when_rss: int = 0
+    """Bytes at which a trigger takes a snapshot; 0: it does not."""
+    when_cgroup: float = 0.0
+    """Percent of the control group's limit; 0: it does not."""
+    on_signal: int = 0
+    """The signal at which it does; 0: none."""
+    on_memory_error: bool = False
+
+    @property
+    def has_triggers(self) -> bool:
+        return bool(self.when_rss or self.when_cgroup or self.on_signal or self.on_memory_error)
 
 
 class Launch(NamedTuple):

@@ -74,6 +74,11 @@ def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
         title=title,
         min_samples=wanted.min_samples,
         follows_children=True,
+        listens=wanted.listens,
+        when_rss=wanted.when_rss,
+        when_cgroup=wanted.when_cgroup,
+        on_signal=wanted.on_signal,
+        on_memory_error=wanted.on_memory_error,
     )
     recorder = Recorder(settings, is_first=False, is_helper=is_helper)
     if wanted.run:

@@ -7,12 +7,17 @@ means nothing, with a sentence.
 from __future__ import annotations
 
 from spprof import _engine
+from spprof.process import signals
+from spprof.text import size_of
 
 INTERVAL_MS = 10.0
 """Between CPU samples, where nothing else is said."""
 
 RATE_KB = 512
 """Between heap samples, where nothing else is said."""
+
+BY_PID = "unix"
+"""Where a process listens if nothing else is said: at the Unix socket that is named after its id."""
 
 _KEEP_MAX = 100_000
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
@@ -27,6 +32,25 @@ def percent(text: str) -> float:
     if not 0 < value <= 100:
         raise OutOfRangeError("must be above 0 and at most 100")
     return value
+
+
+def share(text: str) -> float:
+    """Percent, with or without the sign."""
+    value = float(text.strip().removesuffix("%"))
+    if not 1 <= value <= 100:
+        raise OutOfRangeError("must lie between 1 and 100 percent")
+    return value
+
+
+def size(text: str) -> int:
+    return size_of(text)
+
+
+def signal(text: str) -> int:
+    try:
+        return signals.number_of(text)
+    except ValueError as error:
+        raise OutOfRangeError(str(error)) from None
 
 
 def milliseconds(text: str) -> float:
@@ -55,6 +79,20 @@ def kept(text: str) -> int:
     if not 2 <= value <= _KEEP_MAX:
         raise OutOfRangeError(f"must lie between 2 and {_KEEP_MAX} snapshots")
     return value
+
+
+def address(text: str) -> str:
+    """Where to listen: a port of a numeric address, or the path of a Unix socket."""
+    if text != BY_PID and not is_address(text):
+        raise OutOfRangeError("must be a numeric address with a port, as 127.0.0.1:6060, or a path with a slash in it")
+    return text
+
+
+def is_address(text: str) -> bool:
+    """Whether it looks like one: what is wrong with it otherwise is found where it is used."""
+    host, colon, port = text.rpartition(":")
+    is_port = bool(colon) and port.isdecimal() and "/" not in host
+    return is_port or ("/" in text and text != "/")
 
 
 def count(text: str) -> int:

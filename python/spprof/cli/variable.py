@@ -9,7 +9,9 @@ native         native frames in the stacks of cpu      budget=PERCENT        of 
 out=FILE|DIR/  where to write                          every=S               writes the files that often
 keep=N         with every: a series of N snapshots
 after=S        begins to sample so long after          for=S                 samples for so long
+listen[=ADDR]  answers questions on a Unix socket, and at that address
 min-samples=N  processes with fewer leave no file      off                   nothing starts (alone)
+when-rss=SIZE, when-cgroup=PERCENT, on-signal=NAME, on-memory-error          triggers: snapshots by themselves
 
 With neither heap, cpu nor wall it is the heap. Two more words are ours, for the processes of one run: ``run`` is how to
 find the first one's notes, ``program`` what the process that starts others is called.
@@ -51,6 +53,11 @@ class Wanted(NamedTuple):
     after: float = 0.0
     duration: float = 0.0
     min_samples: int = MIN_SAMPLES
+    listens: str = ""
+    when_rss: int = 0
+    when_cgroup: float = 0.0
+    on_signal: int = 0
+    on_memory_error: bool = False
     run: str = ""
     program: str = ""
 
@@ -70,14 +77,26 @@ _VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "keep": ("keep", values.kept, "keep=60"),
     "after": ("after", values.seconds, "after=10"),
     "for": ("duration", values.seconds, "for=60"),
+    "listen": ("listens", values.address, "listen=127.0.0.1:6060"),
     "min-samples": ("min_samples", values.count, f"min-samples={MIN_SAMPLES}"),
+    "when-rss": ("when_rss", values.size, "when-rss=1G"),
+    "when-cgroup": ("when_cgroup", values.share, "when-cgroup=80"),
+    "on-signal": ("on_signal", values.signal, "on-signal=USR2"),
     "run": ("run", _text, "run=…"),
     "program": ("program", _text, "program=app.py"),
 }
 """By word: the field, how its value is read, an example."""
 
-_ALONE: dict[str, object] = {"heap": values.RATE_KB, "cpu": values.INTERVAL_MS, "wall": values.INTERVAL_MS}
+_ALONE: dict[str, object] = {
+    "heap": values.RATE_KB,
+    "cpu": values.INTERVAL_MS,
+    "wall": values.INTERVAL_MS,
+    "listen": values.BY_PID,
+}
 """Words that need no value, with the one that is meant."""
+
+_FLAGS = {"native": "is_native", "on-memory-error": "on_memory_error"}
+"""Words that have no value."""
 
 
 def wanted_of(text: str) -> Wanted:
@@ -86,8 +105,8 @@ def wanted_of(text: str) -> Wanted:
     for word in _words(text):
         name, equals, value = word.partition("=")
         name = name.strip().lower()
-        if name == "native" and not equals:
-            found["is_native"] = True
+        if name in _FLAGS and not equals:
+            found[_FLAGS[name]] = True
         elif name in _VALUES:
             field = _VALUES[name][0]
             if field in found:
@@ -96,7 +115,7 @@ def wanted_of(text: str) -> Wanted:
             found[field] = _value(name, equals, value)
             found.update({"mode": name} if field == "interval_ms" else {})
         elif name or equals:
-            known = ", ".join([*list(_VALUES)[:-2], "native"])
+            known = ", ".join([*list(_VALUES)[:-2], *_FLAGS])
             raise VariableError(f"{visible(word.strip())} means nothing; the words are {known}, or off alone")
     return _complete(found)
 
@@ -137,6 +156,8 @@ def _complete(found: dict[str, object]) -> Wanted:
         raise VariableError("keep is for every: so many of the files that are written that often")
     if wanted.keep and wanted.rate_kb is None:
         raise VariableError("keep is for heap")
+    if wanted.rate_kb is None and (wanted.when_rss or wanted.when_cgroup or wanted.on_signal or wanted.on_memory_error):
+        raise VariableError("when-rss, when-cgroup, on-signal and on-memory-error are for heap: add it")
     if wanted.budget_percent is not None and not wanted.rate_kb:
         raise VariableError("budget is for heap, at an interval above 0")
     return wanted
@@ -146,9 +167,11 @@ def text_of(wanted: Wanted) -> str:
     """The text that asks for it."""
     words = [] if wanted.rate_kb is None else [f"heap={wanted.rate_kb}"]
     words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
-    words += ["native"] if wanted.is_native else []
+    words += [word for word, field in _FLAGS.items() if getattr(wanted, field)]
     words += [] if wanted.budget_percent is None else [f"budget={_number(wanted.budget_percent)}"]
-    for name in ("out", "every", "keep", "after", "for", "run", "program"):
+    words += ["listen"] if wanted.listens == values.BY_PID else []
+    words += [f"listen={_escaped(wanted.listens)}"] if wanted.listens not in ("", values.BY_PID) else []
+    for name in ("out", "every", "keep", "after", "for", "when-rss", "when-cgroup", "on-signal", "run", "program"):
         value = getattr(wanted, _VALUES[name][0])
         if value:
             words.append(f"{name}={_escaped(value) if isinstance(value, str) else _number(value)}")

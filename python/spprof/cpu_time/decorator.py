@@ -90,7 +90,8 @@ class _Calls:
 
     def begin(self) -> Profiler | None:
         """Return the call's own profiler, since another call may begin as this one ends; None if it cannot start."""
-        if _engine.cpu_is_active() and not joining.may_begin_block(joining.CPU):
+        is_taken = _engine.cpu_is_active() and not joining.is_passing()
+        if is_taken and not joining.may_begin_block(joining.CPU):
             return None
         profiler = _copied(self._profiler)
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from spprof.pprof import trigger_names
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import ProfileError
 from spprof.pprof.series import Entry, LeftOut, Series
@@ -90,7 +91,25 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
     for mark, files in by_mark.items():
         found.series.append(_series(mark, files, found.left_out))
     found.series.sort(key=lambda series: series.stem)
+    _leave_superseded_out(found)
     return found
+
+
+def _leave_superseded_out(folder: Folder) -> None:
+    """What triggers wrote of processes that have files beside: added up these would count twice."""
+    stems = [os.path.join(folder.path, one.stem) for one in folder.series]
+    for path, other in trigger_names.superseded(folder.profiles, stems, _time_of).items():
+        folder.profiles.remove(path)
+        reason = f"a trigger's, of the process of {visible(os.path.basename(other))}"
+        folder.left_out.append(LeftOut(os.path.basename(path), reason))
+
+
+def _time_of(path: str) -> int:
+    """When it was written; 0: it cannot be read, which is told later."""
+    try:
+        return read_profile(path, header_only=True).time_ns
+    except ProfileError:
+        return 0
 
 
 def _series(mark: str, files: Sequence[_Found], left_out: list[LeftOut]) -> Series:

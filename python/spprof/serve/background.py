@@ -43,10 +43,15 @@ class GaveWayError(BaseException):
 class Job:
     """Something that is done every so often."""
 
-    def __init__(self, work: Callable[[], float | None], delay: float) -> None:
+    def __init__(
+        self, work: Callable[[], float | None], delay: float, is_wanted: Callable[[], bool], is_paced: bool
+    ) -> None:
         """``work`` returns how many seconds after this call the next is due; None: there is none."""
         self.work = work
+        self.is_wanted = is_wanted
+        self.is_paced = is_paced
         self.due = monotonic() + delay
+        self.rests_until = 0.0
         self.process = os.getpid()
         self.given_way = 0
         self.is_settled = False
@@ -72,9 +77,22 @@ def _state() -> _State:
 _no_state = _State()
 
 
-def add(work: Callable[[], float | None], delay: float = 0.0) -> Job | None:
+def _is_never_wanted() -> bool:
+    return False
+
+
+def add(
+    work: Callable[[], float | None],
+    delay: float = 0.0,
+    *,
+    is_wanted: Callable[[], bool] = _is_never_wanted,
+    is_paced: bool = True,
+) -> Job | None:
     """Have ``work`` called in ``delay`` seconds, and again as many seconds after each call as it returns; later where
-    it would take more than one part in _SHARE of a core. None: there is no thread for it.
+    it would take more than one part in _SHARE of a core, unless it is not paced. None: there is no thread for it.
+
+    ``is_wanted``: whether it is to be called before it is due. It is asked whenever the thread is woken
+    (``_engine.background_wake``, or its like in C). One that is paced waits for its share all the same.
 
     RuntimeError: this is a subinterpreter.
     """
@@ -82,7 +100,7 @@ def add(work: Callable[[], float | None], delay: float = 0.0) -> Job | None:
         raise RuntimeError("what runs beside the program can only be started in the main interpreter")
     state = _state()
     _drop_inherited(state)
-    job = Job(work, delay)
+    job = Job(work, delay, is_wanted, is_paced)
     state.jobs.append(job)
     if not state.is_hooked:
         state.is_hooked = True
@@ -134,11 +152,16 @@ def _work() -> float | None:
         for job in list(state.jobs):
             if _engine.background_is_stopping():
                 return 0.0
-            if job.due <= monotonic():
+            if _due(job) <= monotonic() or (job.is_wanted() and not job.is_paced):
                 _do(state, job)
-        return max(min(job.due for job in state.jobs) - monotonic(), 0.0) if state.jobs else None
+        return max(min(map(_due, state.jobs)) - monotonic(), 0.0) if state.jobs else None
     except MemoryError:
         return _NO_MEMORY_SECONDS
+
+
+def _due(job: Job) -> float:
+    """When the thread is to wake for it."""
+    return job.rests_until if job.is_paced and job.is_wanted() else job.due
 
 
 def _do(state: _State, job: Job) -> None:
@@ -157,8 +180,9 @@ def _do(state: _State, job: Job) -> None:
     finally:
         state.current = None
     if seconds is not None:
-        rest = (_SHARE - 1) * (thread_time() - used) if job.is_settled else 0.0
-        job.due = max(began + seconds, monotonic() + rest)
+        rest = (_SHARE - 1) * (thread_time() - used) if job.is_settled and job.is_paced else 0.0
+        job.rests_until = monotonic() + rest
+        job.due = max(began + seconds, job.rests_until)
         job.is_settled = True
     else:
         with suppress(ValueError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import math
 import os
-import sys
 from operator import index
 
 from spprof import _engine
 from spprof.on_demand import module
+from spprof.process.title import title as program_title
 from spprof.serve import background
 from spprof.serve.series import Series
 from spprof.text import visible
@@ -43,9 +43,9 @@ class SnapshotSeries:
         self._every = every
         self._process = os.getpid()
         os.makedirs(self._folder, exist_ok=True)
-        title = _title()
+        title = program_title()
         self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
-        self._series = Series(_free_stem(self._folder, title), keep, lambda snapshot: snapshot)
+        self._series = Series(free_stem(self._folder, title), keep, lambda snapshot: snapshot)
         self._series.write(self._notes)
         self._job = background.add(self._tick, every)
         if self._job is None:
@@ -113,14 +113,7 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
     return SnapshotSeries(folder, float(every), keep)
 
 
-def _title() -> str:
-    """What the program is called in names of files."""
-    words = getattr(sys, "argv", None) or [""]
-    name = os.path.basename(words[0]) if isinstance(words[0], str) else ""
-    return name if name and not name.startswith("-") else "python"
-
-
-def _free_stem(folder: str, title: str) -> str:
+def free_stem(folder: str, title: str) -> str:
     """A stem of which there are no files: of a process that had the same id, or an earlier series of this one."""
     stem = os.path.join(folder, f"spprof-{os.fsdecode(os.fsencode(title)[:_NAME_BYTES])}.{os.getpid()}")
     number = 1

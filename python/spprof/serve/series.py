@@ -78,7 +78,7 @@ class Series:
         now = snapshot.monotonic_ns // _NS_OF_MS
         told = {
             **series_stamp.comments(Stamp(self._mark, number, changed.since, now), changed.gone, self.unwritten),
-            **_memory(),
+            **numbers.memory_notes(),
             **notes,
         }
         moments = sorted({*self._moments.values(), now})
@@ -136,17 +136,3 @@ def _lower(number: int, spacing: int) -> Iterator[int]:
     while place:
         place &= place - 1
         yield place * spacing
-
-
-def _memory() -> dict[str, str]:
-    """What the process has in memory, as far as that is known at a small price."""
-    status, (used, limit) = numbers.status(), numbers.cgroup()
-    rss = status.get("VmRSS")
-    sizes = {
-        "rss": rss,
-        "pss": numbers.pss() if rss is not None and rss <= numbers.SUMMED_MAX else None,
-        "swap": status.get("VmSwap"),
-        "cgroup": used,
-        "cgroup_limit": limit,
-    }
-    return {name: str(size) for name, size in sizes.items() if size is not None}

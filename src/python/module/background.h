@@ -1,10 +1,11 @@
 /* background.h: one thread that runs Python every so often, for the package (serve/background.py).
  *
  * Made in C: `threading` does not list it, and patched versions of `threading` do not matter. It blocks all signals,
- * and sleeps in the kernel in between: nothing wakes it before its time but sp_background_wake_with_gil. Around a fork
- * it is stopped and started again, so that CPython, which counts threads there, finds none of ours.
+ * and sleeps in the kernel in between: nothing wakes it before its time but sp_background_wake. Around a fork it is
+ * stopped and started again, so that CPython, which counts threads there, finds none of ours.
  *
- * Threads: all need the main interpreter's GIL. In a forked child there is no such thread until it is started.
+ * Threads: all but sp_background_wake need the main interpreter's GIL. In a forked child there is no such thread until
+ * it is started.
  */
 #ifndef SP_BACKGROUND_H
 #define SP_BACKGROUND_H
@@ -19,6 +20,9 @@ PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work);
 
 /* background_wake() -> True: runs work() now, or again if it is being run. */
 PyObject *sp_background_wake_with_gil(PyObject *module, PyObject *unused);
+
+/* The same for others than Python: needs no GIL. Signals: safe. */
+void sp_background_wake(void);
 
 /* background_stop(seconds) -> bool: asks the thread to end, and waits without the GIL until the kernel no longer counts
  * it, for that long at the most. False: work() is still at it, and the thread ends when that returns. Called on the

@@ -1,25 +1,19 @@
 #include "background.h"
 
-#include "spprof.h"
+#include "own_thread.h"
 
 #include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define STACK_BYTES ((size_t)1 << 20)
 #define NS_OF_SECOND 1000000000
 #define LONGEST_SECONDS 1e9
-/* How long a thread that has ended may be counted by the kernel. */
-#define REAPING_NS (UINT64_C(100) * 1000 * 1000)
-#define REAPING_STEP_NS 20000
 
 /*            start ┌────────────────────────── start, before it has seen that it is to stop
  *   NONE ────────► RUNNING ──stop──► STOPPING
@@ -33,11 +27,10 @@ static _Atomic uint32_t state;
 /* With the GIL. */
 static struct {
     pid_t process; /* in which it was started: a forked child has no such thread */
-    pthread_t thread;
+    sp_own_thread thread;
     PyObject *work;
 } background;
 static _Atomic uint32_t wakes; /* counts: what is waited on changes with each */
-static _Atomic pid_t kernel_id;
 
 /* ---- Waiting ---- */
 
@@ -92,8 +85,7 @@ static bool is_stopped(void) {
 
 static void *run(void *unused) {
     (void)unused;
-    prctl(PR_SET_NAME, "spprof", 0, 0, 0);
-    atomic_store(&kernel_id, (pid_t)syscall(SYS_gettid));
+    sp_own_thread_enter(&background.thread);
     while (!is_stopped()) {
         double seconds;
         uint32_t seen = atomic_load(&wakes);
@@ -105,33 +97,7 @@ static void *run(void *unused) {
     return NULL;
 }
 
-/* Every signal is blocked in it: none of the program's comes there. */
-static bool start_thread(void) {
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    if (pthread_attr_init(&attributes) != 0) return false;
-    pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&background.thread, &attributes, run, NULL) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    return started;
-}
-
 /* ---- Its end ---- */
-
-/* After its end: nothing of it is left, as soon as the kernel has let it go. */
-static void join(void) {
-    pid_t thread = atomic_load(&kernel_id);
-    spprof_pause();
-    pthread_join(background.thread, NULL);
-    spprof_resume();
-    for (uint64_t begin = now_ns(); now_ns() - begin < REAPING_NS;) {
-        if (syscall(SYS_tgkill, getpid(), thread, 0) != 0 && errno == ESRCH) return;
-        nanosleep(&(struct timespec){.tv_nsec = REAPING_STEP_NS}, NULL);
-    }
-}
 
 /* Waits until it is gone; one of those who wait joins it. False: it is still there at that time, or goes on. */
 static bool see_it_gone(const struct timespec *until) {
@@ -141,7 +107,7 @@ static bool see_it_gone(const struct timespec *until) {
         if (now == RUNNING) return false;
         if (now == ENDED) {
             if (!atomic_compare_exchange_strong(&state, &now, JOINING)) continue;
-            join();
+            sp_own_thread_join(&background.thread);
             atomic_store(&state, NONE);
             wake_all(&state);
             return true;
@@ -170,7 +136,7 @@ static bool is_here(void) {
 }
 
 static bool is_this_thread(void) {
-    return is_here() && atomic_load(&state) != NONE && pthread_equal(background.thread, pthread_self());
+    return is_here() && atomic_load(&state) != NONE && pthread_equal(background.thread.handle, pthread_self());
 }
 
 PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work) {
@@ -187,17 +153,21 @@ PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work) {
     }
     background.process = getpid();
     atomic_store(&state, RUNNING);
-    spprof_pause(); /* what a thread needs is none of the program's memory */
-    bool started = start_thread();
-    spprof_resume();
+    bool started = sp_own_thread_start(&background.thread, run);
     if (!started) atomic_store(&state, NONE);
     return PyBool_FromLong(started);
 }
 
-PyObject *sp_background_wake_with_gil(PyObject *module, PyObject *unused) {
-    (void)module, (void)unused;
+void sp_background_wake(void) {
+    int saved_errno = errno;
     atomic_fetch_add(&wakes, 1);
     wake_all(&wakes);
+    errno = saved_errno;
+}
+
+PyObject *sp_background_wake_with_gil(PyObject *module, PyObject *unused) {
+    (void)module, (void)unused;
+    sp_background_wake();
     Py_RETURN_TRUE;
 }
 
@@ -209,8 +179,7 @@ PyObject *sp_background_stop_with_gil(PyObject *module, PyObject *argument) {
     if (!is_here()) Py_RETURN_TRUE;
     bool is_own = is_this_thread();
     atomic_compare_exchange_strong(&state, &running, STOPPING);
-    atomic_fetch_add(&wakes, 1);
-    wake_all(&wakes);
+    sp_background_wake();
     return PyBool_FromLong(!is_own && see_it_gone_with_gil(seconds));
 }
 

@@ -4,6 +4,8 @@
 
 #include "arena_hook.h"
 #include "background.h"
+#include "background_refusal.h"
+#include "background_signal.h"
 #include "convert.h"
 #include "cpu_module.h"
 #include "debug_lines.h"
@@ -23,10 +25,11 @@
 #include "pythreads.h"
 #include "reserve.h"
 #include "resident.h"
-#include "serve_module.h"
+#include "server_module.h"
 #include "signal_repeat.h"
 #include "snapshot.h"
 #include "spprof.h"
+#include "state_module.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -320,6 +323,22 @@ static PyMethodDef methods[] = {
     {"background_wake", sp_background_wake_with_gil, METH_NOARGS, "background_wake() -> True"},
     {"background_stop", sp_background_stop_with_gil, METH_O, "background_stop(seconds) -> bool"},
     {"background_is_stopping", sp_background_is_stopping_with_gil, METH_NOARGS, "background_is_stopping() -> bool"},
+    {"server_listen", sp_server_listen_with_gil, METH_VARARGS, "server_listen(address, token) -> (number, address)"},
+    {"server_close", sp_server_close_with_gil, METH_O, "server_close(number) -> bool"},
+    {"server_pause", sp_server_pause_with_gil, METH_NOARGS, "server_pause()"},
+    {"server_go_on", sp_server_go_on_with_gil, METH_NOARGS, "server_go_on() -> bool"},
+    {"server_take", sp_server_take_with_gil, METH_NOARGS, "server_take() -> (id, method, path, query) or None"},
+    {"server_is_asked", sp_server_is_asked_with_gil, METH_NOARGS, "server_is_asked() -> bool"},
+    {"server_is_wanted", sp_server_is_wanted_with_gil, METH_O, "server_is_wanted(id) -> bool"},
+    {"server_answer", sp_server_answer_with_gil, METH_VARARGS,
+     "server_answer(id, status, type, file_name, fields, body) -> bool"},
+    {"background_signal_take", sp_background_signal_take_with_gil, METH_O, "background_signal_take(number) -> bool"},
+    {"background_signal_give_back", sp_background_signal_give_back_with_gil, METH_O,
+     "background_signal_give_back(number)"},
+    {"background_signal_came", sp_background_signal_came_with_gil, METH_O, "background_signal_came(number) -> bool"},
+    {"background_signal_answer", sp_background_signal_answer_with_gil, METH_O, "background_signal_answer(number)"},
+    {"background_refusal_follow", sp_background_refusal_follow_with_gil, METH_O, "background_refusal_follow(bool)"},
+    {"background_refusal_came", sp_background_refusal_came_with_gil, METH_NOARGS, "background_refusal_came() -> bool"},
     {"family_open", sp_family_open_with_gil, METH_O, "family_open(mark) -> bool"},
     {"family_door", sp_family_door_with_gil, METH_NOARGS, "family_door() -> (int, int)"},
     {"family_join", sp_family_join_with_gil, METH_VARARGS, "family_join(pid, descriptor, mark) -> bool"},

@@ -20,7 +20,7 @@ typedef struct sp_buffer {
     bool is_short; /* there was no memory, or more than SP_BUFFER_MAX was put */
 } sp_buffer;
 
-#define SP_BUFFER_MAX ((size_t)1 << 30)
+#define SP_BUFFER_MAX ((size_t)1 << 28)
 
 void sp_buffer_put(sp_buffer *to, const char *bytes, size_t length);
 /* Up to its NUL. */

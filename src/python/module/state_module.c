@@ -1,4 +1,4 @@
-#include "serve_module.h"
+#include "state_module.h"
 
 #include "pycode.h"
 #include "pyframes.h"

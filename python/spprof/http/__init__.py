@@ -1,0 +1,31 @@
+"""What a running process answers over HTTP: Go's paths for profiles, and a few more.
+
+    spprof.listen() ─► a thread made in C ─┐
+    wsgi() ─► an application of a server ──┼─► endpoints.answer(method, path, query) ─► heap_paths, cpu_paths, …
+    asgi() ─► an application of a server ──┘        ─► an answer now, or what to call later
+
+docs/http.md has the paths. Nothing of this room runs until it is asked for.
+"""
+
+from __future__ import annotations
+
+from spprof import on_demand
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from spprof.http.asgi_application import asgi
+    from spprof.http.wsgi_application import wsgi
+
+__all__ = ["asgi", "wsgi"]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        """What is exported of another module, which runs when it is asked for."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = getattr(on_demand.load(f"spprof.http.{name}_application"), name)
+        return found
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,34 @@
+"""The page of links to all that there is. Its links keep the token that the page itself was asked with."""
+
+from __future__ import annotations
+
+from spprof.http.answers import HTML, Answer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="referrer" content="no-referrer">
+<title>spprof</title>
+<h1>spprof</h1>
+<table>
+{rows}
+</table>
+<p>By POST: <code>start?heap=512&amp;cpu=10</code>, <code>stop?heap&amp;cpu</code> start and stop the profilers.</p>
+<script>
+const token = new URLSearchParams(location.search).get("token");
+for (const link of document.links) {
+  if (token) link.search += (link.search ? "&token=" : "?token=") + encodeURIComponent(token);
+}
+</script>
+</html>
+"""
+
+
+def page(mount: str, links: Iterable[tuple[str, str]]) -> Answer:
+    """``mount``: what stands before each link, from the page's own address. ``links``: addresses, and what each is."""
+    rows = "\n".join(f'<tr><td><a href="{mount}{link}">{link}</a></td><td>{words}</td></tr>' for link, words in links)
+    return Answer(200, HTML, _PAGE.replace("{rows}", rows).encode())

@@ -1,0 +1,60 @@
+"""The files of triggers in a folder, by their names.
+
+spprof-app.4711.rss.pb.gz         stem spprof-app.4711, beside spprof-app.4711.pb.gz or a series of that stem
+spprof-app.4711.USR2-3.pb.gz      the same
+"""
+
+from __future__ import annotations
+
+from spprof.process import signals
+from spprof.text import whole_number
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+RSS, CGROUP, MEMORY_ERROR = "rss", "cgroup", "memory-error"
+"""What files are called that are written at sizes of the process, of its control group, and at failed allocations.
+Those of signals have the signal's name."""
+
+SUFFIX = ".pb.gz"
+
+NOTE = "trigger"
+"""The comment that tells in the file what it was."""
+
+
+def path_of(stem: str, kind: str, number: int) -> str:
+    """The path of a file of that kind; ``number`` is 1 or more."""
+    return f"{stem}.{kind}{SUFFIX}" if number == 1 else f"{stem}.{kind}-{number}{SUFFIX}"
+
+
+def stem_of(path: str) -> str:
+    """The path up to the kind; "": it is no name of such a file."""
+    stem, _, kind = path.removesuffix(SUFFIX).rpartition(".")
+    name, dash, number = kind.rpartition("-")
+    if dash and whole_number(number):
+        kind = name
+    is_one = path.endswith(SUFFIX) and kind in (RSS, CGROUP, MEMORY_ERROR, *signals.NAMES)
+    return stem if is_one else ""
+
+
+def superseded(paths: Iterable[str], stems: Iterable[str], time_of: Callable[[str], int]) -> dict[str, str]:
+    """Of the files at ``paths`` those that tell of an earlier moment of a process that others of them tell of, or a
+    series with one of ``stems``: each with the path or stem of what counts instead. ``time_of`` a file: when it was
+    written."""
+    known = list(paths)
+    others = {path.removesuffix(SUFFIX): path for path in known if not stem_of(path)}
+    others.update({stem: stem for stem in stems})
+    found: dict[str, str] = {}
+    alone: dict[str, list[str]] = {}
+    for path in known:
+        stem = stem_of(path)
+        if stem in others:
+            found[path] = others[stem]
+        elif stem:
+            alone.setdefault(stem, []).append(path)
+    for files in alone.values():
+        if len(files) > 1:
+            latest = max(files, key=lambda path: (time_of(path), path))
+            found.update({path: latest for path in files if path != latest})
+    return found

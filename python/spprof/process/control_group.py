@@ -1,0 +1,84 @@
+"""The control group whose limit of memory holds for the process: its own, or the nearest above that has one.
+
+    /proc/self/cgroup ─► 0::/a/b (v2) or memory:/a/b (v1) ─► /a/b has no limit ─► /a has 2 GiB: that one
+
+In a container the path may be that of the host, and nothing is mounted there: then what is mounted is the group.
+"""
+
+from __future__ import annotations
+
+import os
+
+from spprof.process.numbers import lines_of, number_in
+from spprof.records import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = "/sys/fs/cgroup"
+NO_LIMIT_TOLD = (
+    "no control group of this process has a limit of memory: set one (docker run --memory, systemd-run -p MemoryMax=), "
+    "or wait for a size"
+)
+_NO_LIMIT = 1 << 60
+"""What version 1 says where there is none is larger."""
+
+
+class ControlGroup(NamedTuple):
+    """One that has a limit."""
+
+    folder: str
+    used_file: str
+    limit_file: str
+    cache: str
+    """What memory.stat calls pages of files that were not used lately."""
+
+    @property
+    def limit(self) -> int | None:
+        """In bytes; None: it has none, or is gone."""
+        limit = number_in(f"{self.folder}/{self.limit_file}")
+        return limit if limit and limit < _NO_LIMIT else None
+
+    @property
+    def used(self) -> int:
+        """In bytes, as the kernel counts, pages of files included; 0: it is not told."""
+        return number_in(f"{self.folder}/{self.used_file}") or 0
+
+    @property
+    def needed(self) -> int:
+        """The same without what the kernel drops before it kills: as Kubernetes counts it."""
+        for line in lines_of(f"{self.folder}/memory.stat"):
+            name, _, value = line.partition(" ")
+            if name == self.cache:
+                return max(self.used - int(value), 0)
+        return self.used
+
+
+def limiting_group(root: str = ROOT, said: str = "/proc/self/cgroup") -> ControlGroup | None:
+    """The group; None: no limit is known."""
+    for group in _groups(root, said):
+        if group.limit is not None:
+            return group
+    return None
+
+
+def _groups(root: str, said: str) -> Iterator[ControlGroup]:
+    """From the process's own upwards, of each hierarchy that may limit memory."""
+    for line in lines_of(said):
+        number, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if "memory" in controllers.split(","):
+            top, names = f"{root}/memory", ("memory.usage_in_bytes", "memory.limit_in_bytes", "total_inactive_file")
+        elif number == "0":
+            top, names = root, ("memory.current", "memory.max", "inactive_file")
+        else:
+            continue
+        here = path.strip("/")
+        while here and not os.path.isdir(f"{top}/{here}"):
+            here = os.path.dirname(here)
+        while True:
+            yield ControlGroup(f"{top}/{here}".rstrip("/"), *names)
+            if not here:
+                break
+            here = os.path.dirname(here)

@@ -1,0 +1,107 @@
+"""The files of triggers: whole snapshots, each there as a whole or not at all.
+
+    STEM.rss.pb.gz      of a size: the latest takes the place of the one before
+    STEM.USR2.pb.gz     of a signal: the next is STEM.USR2-2.pb.gz, and so on
+    STEM.rss-2.pb.gz    where another process, or another trigger, has left STEM.rss.pb.gz
+
+They are not forced to the disk: the program is not to wait for it, and what the kernel kills leaves them all the same.
+"""
+
+from __future__ import annotations
+
+import os
+
+from spprof.formats.atomic_file import write_file
+from spprof.heap import snapshot
+from spprof.heap.to_pprof import profile_of
+from spprof.on_demand import load
+from spprof.pprof import trigger_names
+from spprof.pprof.file import written
+from spprof.process import numbers
+from spprof.records import suppress
+from spprof.reserve import with_reserve
+from spprof.serve.background import give_way
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Final
+
+    from spprof.heap.snapshot import HeapSnapshot
+
+    Shown = Callable[[HeapSnapshot], HeapSnapshot]
+
+COUNTED_MAX: Final = 1000
+"""Files of one signal: a program that is sent signals without end does not fill the disk."""
+
+
+def _as_it_is(taken: HeapSnapshot) -> HeapSnapshot:
+    return taken
+
+
+def _always() -> bool:
+    return True
+
+
+def prepare() -> None:
+    """Run what writing needs: when memory has become short is no time for it."""
+    for name in ("symbolize.stacks", "symbolize.frames", "heap.resident_memory", "pprof.encode", "pprof.locations"):
+        load(f"spprof.{name}")
+
+
+class TriggerFiles:
+    """Writes those of one trigger. On the background thread."""
+
+    def __init__(
+        self,
+        stem: Callable[[], str],
+        notes: Callable[[], dict[str, str]],
+        shown: Shown = _as_it_is,
+        is_ready: Callable[[], bool] = _always,
+    ) -> None:
+        """``stem``: the path up to the kind. ``notes``: comments on the program. ``shown``: makes of a snapshot what is
+        written. ``is_ready``: whether there is anything to write."""
+        self.is_ready = is_ready
+        self.written = self.unwritten = 0
+        self.last_path = ""
+        self._stem, self._notes, self._shown = stem, notes, shown
+        self._paths: dict[str, str] = {}
+        self._counts: dict[str, int] = {}
+
+    def replace(self, kind: str, told: str) -> None:
+        """Write a snapshot in the place of the one before. OSError: it cannot be, and that one is still there."""
+        path = self._paths.get(kind) or self._free(kind)
+        self._write(path, told)
+        self._paths[kind] = path
+
+    def add(self, kind: str, told: str) -> bool:
+        """Write one more. False: there are COUNTED_MAX of them. OSError: it cannot be written."""
+        if self._counts.get(kind, 0) >= COUNTED_MAX:
+            return False
+        self._write(self._free(kind), told)
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        return True
+
+    def _free(self, kind: str) -> str:
+        stem = self._stem()
+        number = self._counts.get(kind, 0) + 1
+        while os.path.lexists(path := trigger_names.path_of(stem, kind, number)):
+            number += 1
+        return path
+
+    def _write(self, path: str, told: str) -> None:
+        taken = self._shown(snapshot.take())
+        give_way()
+        notes = {**self._notes(), **numbers.memory_notes(), trigger_names.NOTE: told}
+        memory = None
+        with suppress(MemoryError):  # the rest is still worth writing
+            memory = taken.resident  # of now: files of a moment ago may share theirs, these may not
+        profile = with_reserve(profile_of, taken, notes, None, memory)
+        give_way()
+        try:
+            with_reserve(lambda: write_file(path, written(profile), sync=False))
+        except OSError:
+            self.unwritten += 1
+            raise
+        self.written += 1
+        self.last_path = path

@@ -1,0 +1,380 @@
+"""spprof.trigger(): snapshots that are taken by themselves, where memory grows, a signal comes or an allocation fails.
+
+    sizes ──── a job looks ─────────► mark reached ─► a job writes, once
+    signal ─── C handler, futex ────► the thread wakes ─► its job writes
+    refusal ── the engine, futex ───► the thread wakes ─► its job writes, once a minute at the most
+
+All of it on the one thread of ``serve.background``, which sleeps in the kernel in between.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import math
+import os
+from operator import index
+
+from spprof import _engine, environment
+from spprof.on_demand import module
+from spprof.process.title import title as program_title
+from spprof.serve import background
+from spprof.serve.record import free_stem
+from spprof.text import size_of, visible
+from spprof.warn_once import warn_once
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Final
+
+    from spprof.pprof import processes, trigger_names
+    from spprof.process import control_group, signals
+    from spprof.serve import trigger_conditions, trigger_files
+    from spprof.serve.trigger_conditions import Size
+    from spprof.serve.trigger_files import TriggerFiles
+else:
+    processes, signals = module("spprof.pprof.processes"), module("spprof.process.signals")
+    trigger_names = module("spprof.pprof.trigger_names")
+    control_group = module("spprof.process.control_group")
+    trigger_conditions, trigger_files = map(module, ("spprof.serve.trigger_conditions", "spprof.serve.trigger_files"))
+
+_REFUSALS_EVERY: Final = 60.0
+"""Seconds between two of them."""
+
+_REFUSALS_TAKEN: Final = "trigger on MemoryError"
+
+
+class Trigger:
+    """What waits to take snapshots. ``spprof.trigger()`` makes it; it ends with ``stop()``, with its block, with the
+    process, and in a forked child, which does not go on with it."""
+
+    def __init__(
+        self,
+        files: TriggerFiles,
+        failed: Callable[[OSError], None],
+        sizes: list[Size],
+        signal_number: int = 0,
+        *,
+        on_memory_error: bool = False,
+    ) -> None:
+        """``failed`` is told what cannot be written. RuntimeError: the signal has a handler, another trigger waits for
+        failed allocations, or there is no thread."""
+        self._files, self._failed, self._sizes = files, failed, sizes
+        self._process = os.getpid()
+        self._signal = 0
+        self._jobs: list[background.Job] | None = None
+        self._reached: dict[str, str] = {}
+        self._calls: list[_Call] = []
+        self._has_looked = False
+        self._take(signal_number, on_memory_error)
+        try:
+            self._jobs = self._begin()
+        except BaseException:
+            self._give_back()
+            raise
+        if self._jobs:
+            atexit.register(self._at_exit)
+
+    def _take(self, signal_number: int, on_memory_error: bool) -> None:
+        """What is shared with the program, and between triggers."""
+        if on_memory_error:
+            if _engine.kept().setdefault(_REFUSALS_TAKEN, self) is not self:
+                other = _engine.kept()[_REFUSALS_TAKEN]
+                if getattr(other, "_process", 0) == self._process:
+                    raise RuntimeError("another trigger waits for failed allocations: stop() that one first")
+                _engine.kept()[_REFUSALS_TAKEN] = self  # inherited by fork
+            self._calls.append(_Refusal(self))
+        if signal_number:
+            name = signals.name_of(signal_number)
+            if not _engine.background_signal_take(signal_number):
+                if on_memory_error:
+                    self._give_back()
+                raise RuntimeError(
+                    f"SIG{name} is ignored, or has a handler already, of the program, another trigger or spprof run: "
+                    f"choose another of {', '.join(signals.NAMES)}, or give spprof run --on-signal {name}"
+                )
+            self._signal = signal_number
+            self._calls.append(_Signal(self, signal_number, name))
+
+    def _begin(self) -> list[background.Job]:
+        jobs = [background.add(self._look)] if self._sizes else []
+        jobs += [background.add(call.work, math.inf, is_wanted=call.is_called) for call in self._calls]
+        begun = [job for job in jobs if job is not None]
+        if len(begun) < len(jobs):
+            for job in begun:
+                background.remove(job)
+            raise RuntimeError("there is no thread to take snapshots on: raise the limit of threads (ulimit -u)")
+        return begun
+
+    @property
+    def written(self) -> int:
+        """How many snapshots have been written; of those of sizes the latest is kept."""
+        return self._files.written
+
+    @property
+    def unwritten(self) -> int:
+        """How many could not be written, on a full disk for example. The file before is still there then."""
+        return self._files.unwritten
+
+    @property
+    def last_path(self) -> str:
+        """The file that was written last; "": there is none yet."""
+        return self._files.last_path
+
+    def stop(self) -> None:
+        """Take no more snapshots; one that is being written is completed. The signal has its default action again,
+        unless the program has given it a handler since. Once stopped, and in a forked child, nothing happens.
+
+        TimeoutError: the disk does not answer; the trigger has ended all the same.
+        """
+        jobs, self._jobs = self._jobs, None
+        if jobs is None or os.getpid() != self._process:
+            return
+        atexit.unregister(self._at_exit)
+        self._end(jobs)
+
+    def _end(self, jobs: list[background.Job]) -> None:
+        for job in jobs[1:]:
+            background.remove(job)
+        is_over = not jobs or background.finish(jobs[0])
+        self._give_back()
+        if not is_over:
+            raise TimeoutError(errno.ETIMEDOUT, "the disk does not answer; the trigger has ended", self.last_path)
+
+    def _give_back(self) -> None:
+        if self._signal:
+            _engine.background_signal_give_back(self._signal)
+        if _engine.kept().get(_REFUSALS_TAKEN) is self:
+            _engine.background_refusal_follow(False)
+            del _engine.kept()[_REFUSALS_TAKEN]
+
+    def __enter__(self) -> Trigger:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Trigger: {self.written} snapshots written, {visible(self.last_path) or 'no file yet'}>"
+
+    # ---- On the thread
+
+    def _look(self) -> float:
+        """Look at sizes. What they have reached is written by a job of its own, whose price is not held against the
+        next look."""
+        if not self._files.is_ready():
+            return trigger_conditions.WAIT_MOST
+        waits = []
+        if not self._has_looked:
+            self._has_looked = True
+            trigger_files.prepare()
+        for size in self._sizes:
+            reached, left = size.look()
+            if reached:
+                self._reached[size.kind] = reached
+            waits.append(size.pace.wait(left))
+        if self._reached:
+            background.add(self._write_reached)
+        return min(waits)
+
+    def _write_reached(self) -> None:
+        while self._reached:
+            kind, told = next(iter(self._reached.items()))
+            self.write(lambda: self._files.replace(kind, told))  # noqa: B023  # called at once
+            self._reached.pop(kind, None)
+
+    def write(self, work: Callable[[], object]) -> None:
+        """Have a file written, or say that it cannot be."""
+        try:
+            if self._files.is_ready():
+                work()
+        except OSError as error:
+            self._failed(error)
+
+    def _at_exit(self) -> None:
+        """What has called and was not answered: the program ends at once after it."""
+        jobs, self._jobs = self._jobs, None
+        if jobs is None or os.getpid() != self._process:
+            return
+        waiting = [call for call in self._calls if call.is_called()]
+        self._end(jobs)
+        for call in waiting:
+            call.answer()
+
+
+class _Call:
+    """Something that calls for a snapshot, at any moment."""
+
+    def __init__(self, trigger: Trigger) -> None:
+        self._trigger = trigger
+        self._is_open = False
+        """Whether it is being answered: another try follows where that had to give way to a fork."""
+
+    def is_called(self) -> bool:
+        return self._is_open or self.came()
+
+    def came(self) -> bool:
+        raise NotImplementedError
+
+    def work(self) -> float:
+        """The job: seconds until the next time, unless it is called before."""
+        raise NotImplementedError
+
+    def answer(self) -> None:
+        """Write the file."""
+        raise NotImplementedError
+
+
+class _Signal(_Call):
+    def __init__(self, trigger: Trigger, number: int, name: str) -> None:
+        super().__init__(trigger)
+        self._number, self._name = number, name
+
+    def came(self) -> bool:
+        return _engine.background_signal_came(self._number)
+
+    def work(self) -> float:
+        if self.is_called():
+            self._is_open = True
+            _engine.background_signal_answer(self._number)
+            self.answer()
+            self._is_open = False
+        return math.inf
+
+    def answer(self) -> None:
+        files = self._trigger._files
+        self._trigger.write(lambda: files.add(self._name, f"signal {self._name}"))
+
+
+class _Refusal(_Call):
+    """An allocation that failed. The next one counts _REFUSALS_EVERY seconds later."""
+
+    def __init__(self, trigger: Trigger) -> None:
+        super().__init__(trigger)
+        _engine.background_refusal_follow(True)
+
+    def came(self) -> bool:
+        return _engine.background_refusal_came()
+
+    def work(self) -> float:
+        if not self.is_called():
+            _engine.background_refusal_follow(True)
+            return math.inf
+        self._is_open = True
+        _engine.background_refusal_follow(False)
+        self.answer()
+        self._is_open = False
+        return _REFUSALS_EVERY
+
+    def answer(self) -> None:
+        files = self._trigger._files
+        self._trigger.write(lambda: files.replace(trigger_names.MEMORY_ERROR, "an allocation failed"))
+
+
+# ---- What is asked for
+
+
+def sizes_of(when_rss: int | None, when_cgroup_percent: float | None) -> list[Size]:
+    """What is looked at. RuntimeError: there is no limit that a percentage could be of."""
+    sizes: list[Size] = []
+    group = control_group.limiting_group()
+    if when_rss is not None:
+        sizes.append(trigger_conditions.ResidentSize(when_rss))
+        if group is not None and when_cgroup_percent is None:
+            sizes.append(trigger_conditions.close_to_limit(group))
+    if when_cgroup_percent is not None:
+        if group is None:
+            raise RuntimeError(f"{control_group.NO_LIMIT_TOLD} (when_rss)")
+        sizes.append(trigger_conditions.GroupUse(group, when_cgroup_percent))
+    return sizes
+
+
+def trigger(
+    *,
+    folder: str | os.PathLike[str],
+    when_rss: int | str | None = None,
+    when_cgroup_percent: float | None = None,
+    on_signal: int | str | None = None,
+    on_memory_error: bool = False,
+) -> Trigger:
+    """Wait for one or more things, and write a whole snapshot of the heap into ``folder`` when they happen; return what
+    stops it. The folder is made if missing.
+
+    ``when_rss``: bytes, or a text such as ``"1.5G"``. When the process's RSS first reaches it, and again at each
+    doubling, one file is written, in the place of the one before. Where a control group limits memory, also when the
+    group comes close to its limit. ``when_cgroup_percent``: 1 to 100, of that limit; then again each time that the way
+    to the limit is halved. ``on_signal``: a name or number (USR1, USR2, HUP, QUIT, URG, WINCH), one more file each time
+    it comes. ``on_memory_error``: when an allocation fails, once a minute at the most.
+
+    Snapshots are written on a thread made in C, which is stopped around forks. A forked child does not go on: call it
+    there.
+
+    TypeError, ValueError: an argument of another type or out of range, or nothing to wait for. RuntimeError: nothing
+    was ever started, there is no limit, the signal has a handler, there is no thread, or this is a subinterpreter.
+    OSError: the folder cannot be made.
+    """
+    rss = _checked_size(when_rss)
+    percent = _checked_percent(when_cgroup_percent)
+    number = _checked_signal(on_signal)
+    if rss is None and percent is None and not number and not on_memory_error:
+        raise ValueError(
+            "there is nothing to wait for: give when_rss, when_cgroup_percent, on_signal or on_memory_error"
+        )
+    folder = os.path.abspath(os.fspath(folder))
+    is_off = environment.is_off()
+    if _engine.stats()["epochs"] == 0 and not is_off:
+        raise RuntimeError("there is nothing to take snapshots of; call spprof.memprof.start() first")
+    sizes = [] if is_off else sizes_of(rss, percent)
+    os.makedirs(folder, exist_ok=True)
+    title = program_title()
+    stem = free_stem(folder, title)
+    note = {"script": title, **processes.program_note(os.getpid(), os.getppid(), title)}
+    files = trigger_files.TriggerFiles(lambda: stem, lambda: note)
+    if is_off:
+        return Trigger(files, _say_failure, [])
+    return Trigger(files, _say_failure, sizes, number, on_memory_error=bool(on_memory_error))
+
+
+def _say_failure(error: OSError) -> None:
+    warn_once("said that a trigger failed", f"a snapshot of a trigger is left out: {error.strerror}")
+
+
+def _checked_size(given: int | str | None) -> int | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        try:
+            return size_of(given)
+        except ValueError:
+            raise ValueError(f"when_rss must be a size, such as '1G' or 1073741824, not {given!r}") from None
+    if isinstance(given, bool):
+        raise TypeError("when_rss must be bytes or a text such as '1G', not bool")
+    size = index(given)
+    if not 0 < size < 1 << 62:
+        raise ValueError(f"when_rss must be bytes above 0, not {size}")
+    return size
+
+
+def _checked_percent(given: float | None) -> float | None:
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise TypeError(f"when_cgroup_percent must be a number, not {type(given).__name__}")
+    if not 1 <= given <= 100:
+        raise ValueError(f"when_cgroup_percent must lie between 1 and 100, not {given!r}")
+    return float(given)
+
+
+def _checked_signal(given: int | str | None) -> int:
+    if given is None:
+        return 0
+    if not isinstance(given, (int, str)):
+        raise TypeError(f"on_signal must be a signal's name or number, not {type(given).__name__}")
+    try:
+        return signals.number_of(given)
+    except ValueError as error:
+        raise ValueError(f"on_signal {error}, not {given!r}") from None
