@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any
 import pytest
 import spprof
 from asked import connected, head, received, reply, reply_of
-from child import Child
+from child import HELPERS, Child
+from place import Place
 from specimens import specimen
 from spprof import _engine
 from spprof.http import endpoints, listener
@@ -400,3 +402,61 @@ def test_a_program_that_closes_what_it_does_not_know_goes_on(tmp_path: Path) -> 
 
 def test_forks_and_other_programs_inherit_nothing(child: Child) -> None:
     assert child.run(specimen("listen/forks_and_programs")) == "nothing is inherited"
+
+
+# ---- spprof run --listen
+
+
+@pytest.mark.parametrize("way", ["run", "SPPROF"])
+def test_each_process_of_a_run_listens_for_itself(way: str, place: Place) -> None:
+    program = str(specimen("listen/run_forks"))
+    if way == "run":
+        done = place.run(program, options=("--listen",), environment={"PYTHONPATH": str(HELPERS)})
+    else:
+        variables = {"PYTHONPATH": str(HELPERS), "SPPROF": f"heap=64,out={place.folder}/,listen"}
+        done = place.call([sys.executable, program], environment=variables)
+    assert (done.returncode, done.stdout) == (0, "200\n200\nTrue\n"), done.stderr
+    assert "--listen" not in done.stderr
+    assert list(Path(os.environ["XDG_RUNTIME_DIR"], "spprof").iterdir()) == []
+
+
+def test_a_run_listens_where_it_is_told(place: Place) -> None:
+    variables = {"PYTHONPATH": str(HELPERS), "SPPROF_TOKEN": TOKEN, "PORT": str(free_port())}
+    program = """
+        import os
+        from asked import reply
+
+        print(reply(f"127.0.0.1:{os.environ['PORT']}", "/debug/pprof/heap?token=" + os.environ["SPPROF_TOKEN"]).status)
+    """
+    place.write(program)
+    address = f"127.0.0.1:{variables['PORT']}"
+    done = place.run(str(place.script), options=("--listen", address), environment=variables)
+    assert (done.returncode, done.stdout) == (0, "200\n"), done.stderr
+    assert TOKEN not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1:99999", "is no address"),
+        ("203.0.113.7:1", "this machine has no such address"),
+        ("/proc/nothing/x.sock", "its folder does not exist"),
+    ],
+)
+def test_where_a_run_cannot_listen_the_program_runs_and_it_is_told(address: str, words: str, place: Place) -> None:
+    place.write("print('ran')")
+    done = place.run(str(place.script), options=(f"--listen={address}",))
+    assert (done.returncode, done.stdout) == (0, "ran\n")
+    assert [line for line in done.stderr.splitlines() if words in line and "--listen" in line] != []
+
+
+def test_what_is_no_address_is_refused_before_the_program_runs(place: Place) -> None:
+    done = place.run(str(place.script), options=("--listen=here",))
+    assert done.returncode == 2
+    assert "numeric address with a port" in done.stderr
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port: int = one.getsockname()[1]
+        return port
