@@ -23,7 +23,7 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long growing-service run-growing-service venv-for-all install install-checked \
+    peak-coverage growth-long growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
@@ -122,6 +122,12 @@ growing-service: install-checked run-growing-service
 
 run-growing-service:
 	$(VENV)/bin/python tests/nightly/growing_service.py
+
+# A service whose heap a scraper written in Go pulls for five minutes; the table is tests/nightly/SCRAPES.md.
+scrape-service: install-checked run-scrape-service
+
+run-scrape-service:
+	$(VENV)/bin/python tests/nightly/scrape_service.py
 
 # Servers and pools of which one worker leaks, with real packages; the table is tests/nightly/PROCESSES.md.
 processes: install-checked run-processes

@@ -2,12 +2,12 @@
 #include "capture.h"
 #include "clock.h"
 #include "cpu.h"
-#include "inquiries.h"
 #include "log.h"
 #include "profiler.h"
 #include "signal_stacks.h"
 #include "stack_memory.h"
 #include "thread.h"
+#include "thread_questions.h"
 #include "threads.h"
 
 static bool is_hopeless(void) {
@@ -140,10 +140,10 @@ static sp_answer refusal_of(const sp_interrupted *interrupted) {
     return SP_ANSWER_STACK;
 }
 
-/* The session's part of a cookie says that this is an inquiry; it belongs to none, and counts nowhere. */
+/* The session's part of a cookie says that this is a question; it belongs to none, and counts nowhere. */
 static void answer(uint32_t cookie, const sp_interrupted *interrupted) {
     sp_stack_record *stack = NULL;
-    if (!sp_inquiries_take(cookie)) return;
+    if (!sp_thread_questions_take(cookie)) return;
     sp_answer what = refusal_of(interrupted);
     if (what == SP_ANSWER_STACK) {
         sp_guard_enter(&spprof_this_thread);
@@ -152,7 +152,7 @@ static void answer(uint32_t cookie, const sp_interrupted *interrupted) {
         sp_guard_leave(&spprof_this_thread);
         if (!stack) what = SP_ANSWER_TORN;
     }
-    sp_inquiries_answer(cookie, what, stack);
+    sp_thread_questions_answer(cookie, what, stack);
 }
 
 /* ---- A tick ---- */
@@ -168,7 +168,7 @@ static void act(uint32_t number, const sp_interrupted *interrupted) {
 
 /* Counted before the session is looked at: who ends a session sees every handler that still believes in it. */
 void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted) {
-    if (cookie >> 32 == SP_INQUIRIES_SESSION) {
+    if (cookie >> 32 == SP_QUESTIONS_SESSION) {
         answer((uint32_t)cookie, interrupted);
         return;
     }

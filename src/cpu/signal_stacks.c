@@ -3,8 +3,8 @@
 
 #include "clock.h"
 #include "cpu.h"
-#include "inquiries.h"
 #include "thread.h"
+#include "thread_questions.h"
 #include "threads.h"
 
 #define PAUSES 1000 /* a second */
@@ -28,7 +28,7 @@ static uint64_t clock_of_self(void) {
 }
 
 static bool leave(void) {
-    sp_inquiries_let_pass();
+    sp_thread_questions_let_pass();
     if (!is_at_work()) return true;
     if (!enter_table()) return false;
     sp_threads_leave_out_self(clock_of_self(), SPPROF_CPU_DROP_SMALL_SIGNAL_STACK);

@@ -3,11 +3,11 @@
 #include "clock.h"
 #include "cpu.h"
 #include "fork.h"
-#include "inquiries.h"
 #include "profiler.h"
 #include "signal_stacks.h"
 #include "tasks.h"
 #include "thread.h"
+#include "thread_questions.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static size_t met, left_out;
 
 static void go_on_in_child(void) {
     int saved_errno = errno;
-    sp_inquiries_forget_all();
+    sp_thread_questions_forget_all();
     sp_signal_stacks_look(true);
     atomic_store(&asking, false);
     errno = saved_errno;
@@ -37,7 +37,7 @@ static bool has_signal(void) {
 }
 
 static spprof_thread_stacks_status prepare_locked(void) {
-    if (!sp_profiler_create() || !sp_inquiries_create()) return SPPROF_THREAD_STACKS_OUT_OF_MEMORY;
+    if (!sp_profiler_create() || !sp_thread_questions_create()) return SPPROF_THREAD_STACKS_OUT_OF_MEMORY;
     if (!has_signal()) return SPPROF_THREAD_STACKS_NO_SIGNAL;
     sp_signal_stacks_watch();
     sp_signal_stacks_look(false);
@@ -75,7 +75,7 @@ static spprof_thread_absence why_it_cannot_be_asked(const spprof_thread_stack *t
     return SPPROF_THREAD_PRESENT;
 }
 
-/* Its inquiry is open: its stacks are looked at now, and not before. */
+/* Its question is open: its stacks are looked at now, and not before. */
 static spprof_thread_absence send(uint32_t thread_id, uint64_t cookie) {
     if (sp_signal_stacks_is_small(thread_id)) return SPPROF_THREAD_SMALL_SIGNAL_STACK;
     if (sp_signal_stacks_is_thread_small(thread_id)) return SPPROF_THREAD_SMALL_STACK;
@@ -93,44 +93,44 @@ static void settle(uint32_t number) {
         [SP_ANSWER_SMALL_STACK] = SPPROF_THREAD_SMALL_STACK,
         [SP_ANSWER_SMALL_SIGNAL_STACK] = SPPROF_THREAD_SMALL_SIGNAL_STACK,
     };
-    sp_inquiry *inquiry = sp_inquiries_at(number);
-    inquiry->told.absence = absences[sp_inquiries_settle(number, &inquiry->record)];
+    sp_thread_question *question = sp_thread_questions_at(number);
+    question->told.absence = absences[sp_thread_questions_settle(number, &question->record)];
 }
 
 /* It has an answer already where the signal could not be sent. */
 static void ask(uint32_t number) {
-    sp_inquiry *inquiry = sp_inquiries_at(number);
-    inquiry->told.absence = why_it_cannot_be_asked(&inquiry->told);
-    if (inquiry->told.absence != SPPROF_THREAD_PRESENT) return;
-    uint64_t cookie = sp_inquiries_ask(number, inquiry->told.thread_id);
-    spprof_thread_absence absence = send(inquiry->told.thread_id, cookie);
-    sp_inquiries_sent();
+    sp_thread_question *question = sp_thread_questions_at(number);
+    question->told.absence = why_it_cannot_be_asked(&question->told);
+    if (question->told.absence != SPPROF_THREAD_PRESENT) return;
+    uint64_t cookie = sp_thread_questions_ask(number, question->told.thread_id);
+    spprof_thread_absence absence = send(question->told.thread_id, cookie);
+    sp_thread_questions_sent();
     if (absence == SPPROF_THREAD_PRESENT) return;
     settle(number);
-    inquiry->told.absence = absence;
+    question->told.absence = absence;
 }
 
 /* ---- All of them ---- */
 
 static void meet(uint32_t thread_id, void *asker) {
     if (thread_id == *(const uint32_t *)asker) return;
-    if (met == sp_inquiries_max()) {
+    if (met == sp_thread_questions_max()) {
         left_out++;
         return;
     }
-    sp_inquiry *inquiry = sp_inquiries_at((uint32_t)met++);
-    spprof_thread_stack *told = &inquiry->told;
+    sp_thread_question *question = sp_thread_questions_at((uint32_t)met++);
+    spprof_thread_stack *told = &question->told;
     sp_task task;
     sp_task_look(thread_id, &task);
     *told = (spprof_thread_stack){.thread_id = thread_id, .state = task.state};
     memcpy(told->name, task.name, sizeof told->name);
     memcpy(told->waits_in, task.waits_in, sizeof told->waits_in);
-    inquiry->record = NULL;
+    question->record = NULL;
 }
 
 static bool any_is_open(void) {
     for (uint32_t number = 0; number < met; number++)
-        if (sp_inquiries_is_open(number)) return true;
+        if (sp_thread_questions_is_open(number)) return true;
     return false;
 }
 
@@ -138,11 +138,11 @@ static bool any_is_open(void) {
 static void settle_ended(void) {
     sp_task task;
     for (uint32_t number = 0; number < met; number++) {
-        if (!sp_inquiries_is_open(number)) continue;
-        sp_task_look(sp_inquiries_at(number)->told.thread_id, &task);
+        if (!sp_thread_questions_is_open(number)) continue;
+        sp_task_look(sp_thread_questions_at(number)->told.thread_id, &task);
         if (!has_ended(task.state)) continue;
         settle(number);
-        if (!sp_inquiries_at(number)->record) sp_inquiries_at(number)->told.absence = SPPROF_THREAD_ENDED;
+        if (!sp_thread_questions_at(number)->record) sp_thread_questions_at(number)->told.absence = SPPROF_THREAD_ENDED;
     }
 }
 
@@ -151,9 +151,9 @@ static void settle_ended(void) {
 static void wait_until(uint64_t end_ns) {
     uint64_t now_ns = sp_clock_monotonic_ns(), look_ns = now_ns + LOOK_AFTER_NS;
     while (now_ns < end_ns) {
-        uint32_t seen = sp_inquiries_answers();
+        uint32_t seen = sp_thread_questions_answers();
         if (!any_is_open()) return;
-        sp_inquiries_wait(seen, (look_ns < end_ns ? look_ns : end_ns) - now_ns);
+        sp_thread_questions_wait(seen, (look_ns < end_ns ? look_ns : end_ns) - now_ns);
         now_ns = sp_clock_monotonic_ns();
         if (now_ns < look_ns) continue;
         settle_ended();
@@ -164,7 +164,7 @@ static void wait_until(uint64_t end_ns) {
 #define TRIES 20 /* a millisecond apart */
 
 /* A thread that was in the middle of something has come further by the next time. In the handler of a tick or of a
- * inquiry all signals are blocked: it may be there for as long as it gets no core, and does not sleep. */
+ * question all signals are blocked: it may be there for as long as it gets no core, and does not sleep. */
 static bool may_answer_later(const spprof_thread_stack *told, int tries) {
     sp_task task;
     if (told->absence == SPPROF_THREAD_TORN || told->absence == SPPROF_THREAD_IN_ENGINE) return tries < TRIES;
@@ -176,7 +176,7 @@ static bool may_answer_later(const spprof_thread_stack *told, int tries) {
 static bool ask_again(int tries) {
     bool any = false;
     for (uint32_t number = 0; number < met; number++) {
-        if (!may_answer_later(&sp_inquiries_at(number)->told, tries)) continue;
+        if (!may_answer_later(&sp_thread_questions_at(number)->told, tries)) continue;
         ask(number);
         any = true;
     }
@@ -186,8 +186,8 @@ static bool ask_again(int tries) {
 /* Those that were sent a signal and have no stack yet. */
 static void settle_asked(void) {
     for (uint32_t number = 0; number < met; number++) {
-        const sp_inquiry *inquiry = sp_inquiries_at(number);
-        if (inquiry->told.absence == SPPROF_THREAD_PRESENT && !inquiry->record) settle(number);
+        const sp_thread_question *question = sp_thread_questions_at(number);
+        if (question->told.absence == SPPROF_THREAD_PRESENT && !question->record) settle(number);
     }
 }
 
@@ -205,13 +205,13 @@ static void ask_all(uint64_t end_ns) {
 
 static void point_to_stacks(void) {
     for (uint32_t number = 0; number < met; number++) {
-        sp_inquiry *inquiry = sp_inquiries_at(number);
-        const sp_stack_record *record = inquiry->record;
+        sp_thread_question *question = sp_thread_questions_at(number);
+        const sp_stack_record *record = question->record;
         if (!record) continue;
-        inquiry->told.stack = (spprof_stack){.frames = record->frames,
-                                             .count = record->count,
-                                             .depth_limited = record->depth_limited,
-                                             .truncated = record->truncated};
+        question->told.stack = (spprof_stack){.frames = record->frames,
+                                              .count = record->count,
+                                              .depth_limited = record->depth_limited,
+                                              .truncated = record->truncated};
     }
 }
 
@@ -219,7 +219,7 @@ static spprof_thread_stacks_status take(uint64_t within_ns) {
     uint32_t asker = sp_thread_kernel_id();
     uint64_t end_ns = sp_clock_monotonic_ns() + within_ns;
     met = left_out = 0;
-    sp_inquiries_begin();
+    sp_thread_questions_begin();
     if (!sp_tasks_each(meet, &asker)) return SPPROF_THREAD_STACKS_NO_LIST;
     ask_all(end_ns);
     point_to_stacks();
@@ -241,14 +241,14 @@ spprof_thread_stacks_status spprof_thread_stacks_take(uint64_t within_ns, size_t
 }
 
 void spprof_thread_stacks_get(size_t index, spprof_thread_stack *stack) {
-    *stack = sp_inquiries_at((uint32_t)index)->told;
+    *stack = sp_thread_questions_at((uint32_t)index)->told;
 }
 
 void spprof_thread_stacks_give_back(void) {
     for (uint32_t number = 0; number < met; number++) {
-        sp_inquiry *inquiry = sp_inquiries_at(number);
-        if (inquiry->record) sp_stack_release(inquiry->record);
-        inquiry->record = NULL;
+        sp_thread_question *question = sp_thread_questions_at(number);
+        if (question->record) sp_stack_release(question->record);
+        question->record = NULL;
     }
     atomic_store(&asking, false);
 }

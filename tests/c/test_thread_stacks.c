@@ -1,7 +1,7 @@
 /* What every thread does now: who answers, who cannot, and that nobody is harmed. */
 #include "clock.h"
 #include "cpu.h"
-#include "inquiries.h"
+#include "thread_questions.h"
 #include "signal_stacks.h"
 #include "spprof.h"
 #include "support.h"
@@ -267,15 +267,15 @@ TEST(test_a_signal_stack_becomes_small_when_no_signal_is_being_sent_any_more) {
     sp_stack_record *none;
     prepare();
     begin(&changing, change_signal_stack);
-    sp_inquiries_begin();
-    sp_inquiries_ask(0, changing.thread_id);
+    sp_thread_questions_begin();
+    sp_thread_questions_ask(0, changing.thread_id);
     atomic_store(&may_change, true);
     while (!sp_signal_stacks_is_small(changing.thread_id)) sp_thread_pause();
     for (int i = 0; i < 50; i++) sp_thread_pause(); /* time enough to do what it must not */
     assert_false(atomic_load(&has_changed));
-    sp_inquiries_sent();
+    sp_thread_questions_sent();
     while (!atomic_load(&has_changed)) sp_thread_pause();
-    assert_int_equal(sp_inquiries_settle(0, &none), SP_ANSWER_ASKED);
+    assert_int_equal(sp_thread_questions_settle(0, &none), SP_ANSWER_ASKED);
     end(&changing);
 }
 
@@ -354,40 +354,40 @@ TEST(test_a_signal_that_comes_when_nobody_waits_any_more_answers_nothing) {
     sp_stack_record *record;
     uint32_t self = sp_thread_kernel_id();
     prepare();
-    sp_inquiries_begin();
+    sp_thread_questions_begin();
     block_ticks(SIG_BLOCK);
-    uint64_t first = sp_inquiries_ask(0, self);
+    uint64_t first = sp_thread_questions_ask(0, self);
     assert_true(sp_tick_send(self, first));
-    sp_inquiries_sent();
-    assert_int_equal(sp_inquiries_settle(0, &record), SP_ANSWER_ASKED);
-    sp_inquiries_begin();
-    sp_inquiries_ask(0, self);
-    sp_inquiries_sent();
+    sp_thread_questions_sent();
+    assert_int_equal(sp_thread_questions_settle(0, &record), SP_ANSWER_ASKED);
+    sp_thread_questions_begin();
+    sp_thread_questions_ask(0, self);
+    sp_thread_questions_sent();
     block_ticks(SIG_UNBLOCK); /* here it comes, with the first cookie */
-    assert_int_equal(sp_inquiries_answers(), 0);
-    assert_true(sp_inquiries_is_open(0));
-    sp_inquiries_settle(0, &record);
+    assert_int_equal(sp_thread_questions_answers(), 0);
+    assert_true(sp_thread_questions_is_open(0));
+    sp_thread_questions_settle(0, &record);
 }
 
 TEST(test_a_question_is_taken_by_its_thread_alone_and_once) {
     sp_stack_record *record;
     prepare();
-    sp_inquiries_begin();
-    uint32_t others = (uint32_t)sp_inquiries_ask(0, sp_thread_kernel_id() + 1);
-    assert_false(sp_inquiries_take(others));
-    uint32_t own = (uint32_t)sp_inquiries_ask(1, sp_thread_kernel_id());
-    sp_inquiries_sent();
-    assert_false(sp_inquiries_take(own + 1));
-    assert_false(sp_inquiries_take(own + (1 << 16)));
-    assert_true(sp_inquiries_take(own));
-    assert_false(sp_inquiries_take(own));
-    assert_int_equal(sp_inquiries_settle(1, &record), SP_ANSWER_AT_WORK);
-    assert_int_equal(sp_inquiries_settle(0, &record), SP_ANSWER_ASKED);
+    sp_thread_questions_begin();
+    uint32_t others = (uint32_t)sp_thread_questions_ask(0, sp_thread_kernel_id() + 1);
+    assert_false(sp_thread_questions_take(others));
+    uint32_t own = (uint32_t)sp_thread_questions_ask(1, sp_thread_kernel_id());
+    sp_thread_questions_sent();
+    assert_false(sp_thread_questions_take(own + 1));
+    assert_false(sp_thread_questions_take(own + (1 << 16)));
+    assert_true(sp_thread_questions_take(own));
+    assert_false(sp_thread_questions_take(own));
+    assert_int_equal(sp_thread_questions_settle(1, &record), SP_ANSWER_AT_WORK);
+    assert_int_equal(sp_thread_questions_settle(0, &record), SP_ANSWER_ASKED);
 }
 
 static uint32_t holders_of(other *thread) {
     found_among(take(MINUTE), thread->thread_id);
-    uint32_t holders = atomic_load(&sp_inquiries_at(0)->record->holders);
+    uint32_t holders = atomic_load(&sp_thread_questions_at(0)->record->holders);
     spprof_thread_stacks_give_back();
     return holders;
 }
@@ -398,27 +398,27 @@ TEST(test_stacks_are_held_until_they_are_given_back_and_late_ones_not_at_all) {
     begin(&sleeping, wait_for_end);
     while (holders_of(&sleeping) != 1) sp_thread_pause();
     take(MINUTE);
-    sp_stack_record *record = sp_inquiries_at(0)->record;
+    sp_stack_record *record = sp_thread_questions_at(0)->record;
     spprof_thread_stacks_give_back();
     assert_int_equal(atomic_load(&record->holders), 0);
-    sp_inquiries_begin();
-    uint32_t cookie = (uint32_t)sp_inquiries_ask(0, sp_thread_kernel_id());
-    sp_inquiries_sent();
+    sp_thread_questions_begin();
+    uint32_t cookie = (uint32_t)sp_thread_questions_ask(0, sp_thread_kernel_id());
+    sp_thread_questions_sent();
     sp_stack_record *none;
-    assert_true(sp_inquiries_take(cookie));
-    assert_int_equal(sp_inquiries_settle(0, &none), SP_ANSWER_AT_WORK);
+    assert_true(sp_thread_questions_take(cookie));
+    assert_int_equal(sp_thread_questions_settle(0, &none), SP_ANSWER_AT_WORK);
     assert_true(sp_stack_hold(record));
-    sp_inquiries_answer(cookie, SP_ANSWER_STACK, record);
+    sp_thread_questions_answer(cookie, SP_ANSWER_STACK, record);
     assert_int_equal(atomic_load(&record->holders), 0);
-    assert_int_equal(sp_inquiries_settle(0, &none), SP_ANSWER_NONE);
+    assert_int_equal(sp_thread_questions_settle(0, &none), SP_ANSWER_NONE);
     end(&sleeping);
 }
 
 TEST(test_a_cookie_that_nobody_has_made_does_nothing) {
     prepare();
     for (uint64_t number = 0; number < 100000; number += 997)
-        assert_true(sp_tick_send(sp_thread_kernel_id(), (uint64_t)SP_INQUIRIES_SESSION << 32 | number));
-    assert_int_equal(sp_inquiries_answers(), 0);
+        assert_true(sp_tick_send(sp_thread_kernel_id(), (uint64_t)SP_QUESTIONS_SESSION << 32 | number));
+    assert_int_equal(sp_thread_questions_answers(), 0);
 }
 
 /* ---- Who asks ---- */

@@ -95,7 +95,7 @@ def test_a_thread_without_room_for_a_signal_is_listed_with_the_reason(
         from spprof import _engine
         _engine.prepare_stacks()
         asking.begin_small_thread()
-        asking.begin("get_stuck")
+        asking.begin("has no room for the profiler")  # while it begins it blocks all signals
         asking.stuck()
         """,
         environment={**environment, "PYTHONPATH": str(FOLDER / "stacks_now")},

@@ -16,7 +16,8 @@ import sys
 from spprof import _engine
 from spprof.http import endpoints
 from spprof.http.answers import TEXT, Answer, Later
-from spprof.process import socket_folder
+from spprof.process import numbers, socket_folder
+from spprof.process.title import title
 from spprof.records import suppress
 from spprof.serve import background
 from spprof.text import visible
@@ -185,6 +186,7 @@ def _host(address: str) -> str:
 
 def _begin(state: _State, place: str, token: str | None) -> Listener:
     _hook(state)
+    _prepare()
     try:
         number, bound = _engine.server_listen(os.fsencode(place), token)
     except OSError as error:
@@ -197,6 +199,13 @@ def _begin(state: _State, place: str, token: str | None) -> Listener:
         listener.close()
         raise RuntimeError("there is no thread to answer on: raise the limit of threads (ulimit -u)")
     return listener
+
+
+def _prepare() -> None:
+    """For what is answered without the GIL: learned while the program is well."""
+    _engine.set_state(title(), sys.version.partition(" ")[0], numbers.started_ns())
+    with suppress(OSError):  # each signal is the program's: /stacks tells that
+        _engine.prepare_stacks()
 
 
 def _told(error: OSError, place: str, *, is_port: bool) -> Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from spprof.records import suppress
 from spprof.text import whole_number
@@ -87,3 +88,17 @@ def lines_of(path: str) -> Iterable[str]:
     with suppress(OSError), open(path, "rb") as file:
         for line in file:
             yield line.decode("utf-8", "surrogateescape").rstrip("\n")
+
+
+_STARTED = 19
+"""Which field behind the name in a process's stat is its start, in clock ticks since the boot. proc(5)."""
+
+
+def started_ns() -> int:
+    """When the process began, in ns of the wall clock since the epoch; now, where it is not told."""
+    now = time.time_ns()
+    for line in lines_of("/proc/self/stat"):
+        fields = line.rpartition(") ")[2].split()
+        since_boot = int(fields[_STARTED]) * 10**9 // os.sysconf("SC_CLK_TCK")
+        return now - max(time.clock_gettime_ns(time.CLOCK_BOOTTIME) - since_boot, 0)
+    return now

@@ -25,11 +25,11 @@
 #include "pythreads.h"
 #include "reserve.h"
 #include "resident.h"
+#include "serve_module.h"
 #include "server_module.h"
 #include "signal_repeat.h"
 #include "snapshot.h"
 #include "spprof.h"
-#include "state_module.h"
 
 #include <dlfcn.h>
 #include <string.h>

@@ -4,15 +4,30 @@
 #include "questions.h"
 #include "server.h"
 #include "sockets.h"
+#include "stacks_text.h"
+#include "state_text.h"
 
 #include <errno.h>
 #include <string.h>
 
 /* ---- Places ---- */
 
+#define GO_PREFIX "/debug/pprof"
+
+/* As of all paths (http/endpoints.py): with Go's prefix and without. */
+static sp_http_text without_prefix(sp_http_text path) {
+    size_t length = sizeof GO_PREFIX - 1;
+    bool has_it = path.length > length && memcmp(path.at, GO_PREFIX, length) == 0 && path.at[length] == '/';
+    return has_it ? (sp_http_text){path.at + length, path.length - length} : path;
+}
+
 static bool answer_directly(const sp_http_request *request, sp_buffer *body, const char **type) {
-    (void)request, (void)body, (void)type;
-    return false;
+    sp_http_text path = without_prefix(request->path);
+    bool is_state = sp_http_text_is(path, "/stats");
+    if (!is_state && !sp_http_text_is(path, "/stacks")) return false;
+    if (is_state) *type = "application/json";
+    (is_state ? sp_state_text : sp_stacks_text)(body);
+    return true;
 }
 
 /* 0 or an errno. */

@@ -33,7 +33,7 @@ bool sp_questions_any(void);
 bool sp_questions_take(sp_question *question);
 /* Whether somebody still waits for it. */
 bool sp_questions_is_wanted(uint64_t id);
-/* The answer's length is that of `body`. False: there is no memory for it, and 500 is the answer; or no such question. */
+/* The answer's length is that of `body`. False: there is no memory for it, and 500 is the answer; or no such id. */
 bool sp_questions_answer(uint64_t id, const sp_http_answer *answer, const char *body);
 
 /* ---- For who asked ---- */

@@ -1,4 +1,4 @@
-#include "state_module.h"
+#include "serve_module.h"
 
 #include "pycode.h"
 #include "pyframes.h"

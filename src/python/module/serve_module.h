@@ -1,7 +1,7 @@
-/* state_module.h: the functions of spprof._engine that answer questions about the process; python/spprof/_engine.pyi is
+/* serve_module.h: the functions of spprof._engine that answer questions about the process; python/spprof/_engine.pyi is
  * their contract. */
-#ifndef SP_STATE_MODULE_H
-#define SP_STATE_MODULE_H
+#ifndef SP_SERVE_MODULE_H
+#define SP_SERVE_MODULE_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

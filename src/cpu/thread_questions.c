@@ -1,4 +1,4 @@
-#include "inquiries.h"
+#include "thread_questions.h"
 
 #include "futex.h"
 #include "memory.h"
@@ -10,7 +10,7 @@
 #define RECORD_BITS 45
 
 static struct {
-    sp_inquiry *inquiries;
+    sp_thread_question *questions;
     uint32_t capacity, used; /* used: by the asker */
     _Atomic uint32_t sequence;
     _Atomic uint32_t answers;    /* how many have come; a futex */
@@ -35,67 +35,67 @@ static sp_stack_record *record_in(uint64_t word) {
 
 /* ---- For who asks ---- */
 
-bool sp_inquiries_create(void) {
+bool sp_thread_questions_create(void) {
     uint64_t most = UINT64_C(1) << NUMBER_BITS;
-    if (table.inquiries) return true;
+    if (table.questions) return true;
     uint32_t capacity = (uint32_t)(sp_options.cpu_threads_max < most ? sp_options.cpu_threads_max : most);
-    table.inquiries = sp_memory_map(capacity * sizeof *table.inquiries);
-    if (table.inquiries) table.capacity = capacity;
-    return table.inquiries != NULL;
+    table.questions = sp_memory_map(capacity * sizeof *table.questions);
+    if (table.questions) table.capacity = capacity;
+    return table.questions != NULL;
 }
 
-uint32_t sp_inquiries_max(void) {
+uint32_t sp_thread_questions_max(void) {
     return table.capacity;
 }
 
-sp_inquiry *sp_inquiries_at(uint32_t number) {
-    return &table.inquiries[number];
+sp_thread_question *sp_thread_questions_at(uint32_t number) {
+    return &table.questions[number];
 }
 
-void sp_inquiries_begin(void) {
+void sp_thread_questions_begin(void) {
     atomic_fetch_add(&table.sequence, 1);
 }
 
-/* `sending_to` first: see sp_inquiries_let_pass. */
-uint64_t sp_inquiries_ask(uint32_t number, uint32_t thread_id) {
-    sp_inquiry *inquiry = &table.inquiries[number];
+/* `sending_to` first: see sp_thread_questions_let_pass. */
+uint64_t sp_thread_questions_ask(uint32_t number, uint32_t thread_id) {
+    sp_thread_question *question = &table.questions[number];
     uint32_t sequence = atomic_load(&table.sequence);
     if (number >= table.used) table.used = number + 1;
     atomic_store(&table.sending_to, thread_id);
-    atomic_store(&inquiry->thread_id, thread_id);
-    atomic_store(&inquiry->word, word_of(sequence, SP_ANSWER_ASKED, NULL));
-    return (uint64_t)SP_INQUIRIES_SESSION << 32 | (uint64_t)(uint16_t)sequence << NUMBER_BITS | number;
+    atomic_store(&question->thread_id, thread_id);
+    atomic_store(&question->word, word_of(sequence, SP_ANSWER_ASKED, NULL));
+    return (uint64_t)SP_QUESTIONS_SESSION << 32 | (uint64_t)(uint16_t)sequence << NUMBER_BITS | number;
 }
 
-void sp_inquiries_sent(void) {
+void sp_thread_questions_sent(void) {
     atomic_store(&table.sending_to, 0);
 }
 
-uint32_t sp_inquiries_answers(void) {
+uint32_t sp_thread_questions_answers(void) {
     return atomic_load(&table.answers);
 }
 
-void sp_inquiries_wait(uint32_t seen, uint64_t ns) {
+void sp_thread_questions_wait(uint32_t seen, uint64_t ns) {
     sp_futex_wait_for(&table.answers, seen, ns);
 }
 
-bool sp_inquiries_is_open(uint32_t number) {
-    sp_answer answer = answer_in(atomic_load(&table.inquiries[number].word));
+bool sp_thread_questions_is_open(uint32_t number) {
+    sp_answer answer = answer_in(atomic_load(&table.questions[number].word));
     return answer == SP_ANSWER_ASKED || answer == SP_ANSWER_AT_WORK;
 }
 
-sp_answer sp_inquiries_settle(uint32_t number, sp_stack_record **record) {
-    uint64_t word = atomic_exchange(&table.inquiries[number].word, SP_ANSWER_NONE);
+sp_answer sp_thread_questions_settle(uint32_t number, sp_stack_record **record) {
+    uint64_t word = atomic_exchange(&table.questions[number].word, SP_ANSWER_NONE);
     *record = record_in(word);
     return answer_in(word);
 }
 
-void sp_inquiries_forget_all(void) {
+void sp_thread_questions_forget_all(void) {
     atomic_store(&table.sending_to, 0);
     for (uint32_t number = 0; number < table.used; number++) {
-        sp_stack_record *answered, *settled = table.inquiries[number].record;
-        table.inquiries[number].record = NULL;
-        sp_inquiries_settle(number, &answered);
+        sp_stack_record *answered, *settled = table.questions[number].record;
+        table.questions[number].record = NULL;
+        sp_thread_questions_settle(number, &answered);
         if (answered) sp_stack_release(answered);
         if (settled) sp_stack_release(settled);
     }
@@ -103,24 +103,24 @@ void sp_inquiries_forget_all(void) {
 
 /* ---- For who is asked ---- */
 
-static sp_inquiry *inquiry_of(uint32_t cookie) {
+static sp_thread_question *question_of(uint32_t cookie) {
     uint32_t number = cookie & ((UINT32_C(1) << NUMBER_BITS) - 1);
-    return number < table.capacity ? &table.inquiries[number] : NULL;
+    return number < table.capacity ? &table.questions[number] : NULL;
 }
 
-/* A cookie that nobody has made may name any inquiry: it must be this thread's. */
-bool sp_inquiries_take(uint32_t cookie) {
-    sp_inquiry *inquiry = inquiry_of(cookie);
+/* A cookie that nobody has made may name any question: it must be this thread's. */
+bool sp_thread_questions_take(uint32_t cookie) {
+    sp_thread_question *question = question_of(cookie);
     uint64_t asked = word_of(cookie >> NUMBER_BITS, SP_ANSWER_ASKED, NULL);
-    return inquiry && atomic_load(&inquiry->thread_id) == sp_thread_kernel_id() &&
-           atomic_compare_exchange_strong(&inquiry->word, &asked,
+    return question && atomic_load(&question->thread_id) == sp_thread_kernel_id() &&
+           atomic_compare_exchange_strong(&question->word, &asked,
                                           word_of(cookie >> NUMBER_BITS, SP_ANSWER_AT_WORK, NULL));
 }
 
-void sp_inquiries_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record) {
+void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record) {
     uint64_t at_work = word_of(cookie >> NUMBER_BITS, SP_ANSWER_AT_WORK, NULL);
     uint64_t answered = word_of(cookie >> NUMBER_BITS, answer, record);
-    if (!atomic_compare_exchange_strong(&inquiry_of(cookie)->word, &at_work, answered)) {
+    if (!atomic_compare_exchange_strong(&question_of(cookie)->word, &at_work, answered)) {
         if (record) sp_stack_release(record);
         return;
     }
@@ -130,6 +130,6 @@ void sp_inquiries_answer(uint32_t cookie, sp_answer answer, sp_stack_record *rec
 
 /* The asker writes whom it sends to, then looks at the list of small stacks; this thread is on the list, and then looks
  * to whom is being sent. One of the two sees the other. */
-void sp_inquiries_let_pass(void) {
+void sp_thread_questions_let_pass(void) {
     while (atomic_load(&table.sending_to) == sp_thread_kernel_id()) sp_thread_pause();
 }

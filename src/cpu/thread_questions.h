@@ -1,0 +1,81 @@
+/* thread_questions.h: what threads are asked to do now, and their answers (spprof/thread_stacks.h).
+ *
+ *   asker:    ask ──────────── signal, with the question's cookie ──► … ◄─ wait ── settle: what was answered, or NONE
+ *   handler:                        take: ASKED → AT_WORK ── stack ── answer: AT_WORK → …, and the asker wakes
+ *
+ *   question: [ sequence 16 | stack record >> 3, 45 | what 3 ]       one word: an answer comes whole, or too late
+ *
+ * A handler whose question was settled meanwhile, or asked anew of another thread, finds another word and gives its
+ * stack back.
+ *
+ * Memory:  one mapping, which stays. Threads: one asker; each question has one handler.
+ * Signals: sp_thread_questions_take and sp_thread_questions_answer are for handlers.
+ * Fork:    sp_thread_questions_forget_all.
+ */
+#ifndef SP_THREAD_QUESTIONS_H
+#define SP_THREAD_QUESTIONS_H
+
+#include "spprof.h"
+#include "stack_record.h"
+
+#include <stdatomic.h>
+
+/* In the place of a session's number in cookies; no session counts as far. */
+#define SP_QUESTIONS_SESSION UINT32_MAX
+
+typedef enum sp_answer {
+    SP_ANSWER_NONE, /* nobody asks */
+    SP_ANSWER_ASKED,
+    SP_ANSWER_AT_WORK,
+    SP_ANSWER_STACK,
+    SP_ANSWER_TORN,
+    SP_ANSWER_IN_ENGINE,
+    SP_ANSWER_SMALL_STACK,
+    SP_ANSWER_SMALL_SIGNAL_STACK
+} sp_answer;
+
+typedef struct sp_thread_question {
+    _Atomic uint64_t word;
+    _Atomic uint32_t thread_id;
+    spprof_thread_stack told; /* the asker's */
+    sp_stack_record *record;  /* the asker's: held, or NULL */
+} sp_thread_question;
+
+/* ---- For who asks ---- */
+
+/* False: no memory. */
+bool sp_thread_questions_create(void);
+uint32_t sp_thread_questions_max(void); /* 0: not created */
+sp_thread_question *sp_thread_questions_at(uint32_t number);
+
+/* The next questions differ from all earlier ones. */
+void sp_thread_questions_begin(void);
+
+/* Opens a question and returns its cookie. Until sp_thread_questions_sent the thread does not get a signal stack
+ * that is too small (sp_thread_questions_let_pass). */
+uint64_t sp_thread_questions_ask(uint32_t number, uint32_t thread_id);
+void sp_thread_questions_sent(void);
+
+/* Sleeps until an answer has come since `seen`, for `ns` at most. */
+uint32_t sp_thread_questions_answers(void);
+void sp_thread_questions_wait(uint32_t seen, uint64_t ns);
+
+bool sp_thread_questions_is_open(uint32_t number);
+/* Closes the question and returns its answer; SP_ANSWER_STACK with a record that is held. */
+sp_answer sp_thread_questions_settle(uint32_t number, sp_stack_record **record);
+
+/* In a forked child: nobody asks. */
+void sp_thread_questions_forget_all(void);
+
+/* ---- For who is asked ---- */
+
+/* False: the question is not for the calling thread, or not any more. */
+bool sp_thread_questions_take(uint32_t cookie);
+/* `record` is held, and the asker's from now on. */
+void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record);
+
+/* The calling thread is known to have no room for a signal from now on, and blocks all: waits for one that is just
+ * being sent to it. */
+void sp_thread_questions_let_pass(void);
+
+#endif
