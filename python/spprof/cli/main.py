@@ -25,11 +25,15 @@ VERBS = {
     "imports": "what each import costs, by itself and with all that it imports",
     "flamegraph": "an HTML page with a flame graph and the table",
     "growth": "which sites grow over a series of snapshots, and whether that looks like a leak",
-    "rss": "what the process had in memory, part by part, and what gives it back",
+    "rss": "what a process has, or had, in memory, part by part, and what gives it back",
     "stats": "what a file holds, in a few lines",
     "diff": "what changed between two files, and what of it is noise",
     "merge": "several files as one",
     "convert": "a file in another format",
+    "ps": "which processes can be asked while they run",
+    "top": "which lines hold the memory of a running process, again and again",
+    "dump": "what each thread of a running process does now",
+    "snapshot": "a heap profile of a running process, in a file",
     "preload-path": "where the library for LD_PRELOAD lies",
 }
 
