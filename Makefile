@@ -23,7 +23,7 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 .PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
+    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
@@ -116,6 +116,12 @@ many-children: install-checked run-many-children
 
 run-many-children:
 	$(VENV)/bin/python tests/nightly/many_children.py
+
+# A program that is attached to again and again (3.14 and later); the table is tests/nightly/ATTACH.md.
+attach-many: install-checked run-attach-many
+
+run-attach-many:
+	$(VENV)/bin/python tests/nightly/sweep_attach.py
 
 # A service that leaks a little, for ten minutes; the table is tests/nightly/GROWING.md.
 growing-service: install-checked run-growing-service

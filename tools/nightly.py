@@ -25,6 +25,8 @@ from tree import commit, digest
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "tests" / "nightly" / "RESULTS.md"
 KEPT = ROOT / "build" / "nightly"
+ATTACHED_FROM = 14
+"""The first Python 3 that programs can be attached to."""
 FUZZ_SECONDS = 600
 
 HEAD = """# Results of the nightly suites
@@ -93,6 +95,8 @@ def pieces() -> dict[str, list[str]]:
         if version != own:
             commands[f"python-{version}"] = [*on[version], "LONG=1", "run-python-again"]
             commands[f"allocators-{version}"] = [*on[version], "install-checked", "record-run-allocators"]
+            if int(version.partition(".")[2]) >= ATTACHED_FROM:
+                commands[f"attach-{version}"] = [*on[version], "install-checked", "record-run-attach-many"]
     with_suite = [version for version, path in pythons.items() if find_pythons.carries_suite(path)]
     if with_suite:
         commands["cpython-suite"] = [*on[with_suite[-1]], "run-cpython-suite"]

@@ -43,8 +43,8 @@ ROOMS = {
     "formats": "atomic_file collapsed frame_memo html pprof profile_stacks source speedscope",
     "heap": "changes compare estimates growth mapped mapped_sites peak pools resident_memory rounding samples snapshot "
     "text to_pprof unwind_quality",
-    "http": "answers asgi_application claims control_paths cpu_paths endpoints heap_paths heap_text index_page "
-    "listener mounted query token wsgi_application",
+    "http": "answers asgi_application attached claims control_paths cpu_paths endpoints heap_paths heap_text "
+    "index_page listener mounted query state_paths token wsgi_application",
     "pprof": "difference encode fields file locations mappings merge pools processes profile resident series_names "
     "series_stamp shortages trigger_names wire",
     "process": "control_group numbers other_malloc regions signals socket_folder stretches thread_stacks title "

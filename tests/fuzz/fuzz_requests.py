@@ -26,6 +26,7 @@ HELPERS = HERE.parent / "helpers"
 PROGRAM = HERE.parent / "specimens" / "listen" / "is_asked_while_it_works.py"
 TOKEN = "0123456789abcdef"
 PATIENCE = 60.0
+SHORT_PATIENCE = 0.5
 MEMORY_BYTES = 64 << 20
 """What the program may hold more at the end than after the first tenth: the heap that it samples is random."""
 SLOW_MAX = 200
@@ -112,6 +113,7 @@ class Fuzzer:
                 if len(self.slow) > SLOW_MAX:
                     self.slow.pop(self.chance.randrange(SLOW_MAX)).close()
                 return
+            connection.settimeout(SHORT_PATIENCE)
             connection.sendall(data)
             if kind < 0.1:  # gone before the answer
                 connection.close()
@@ -120,7 +122,7 @@ class Fuzzer:
                 connection.shutdown(socket.SHUT_WR)
             while connection.recv(1 << 16):
                 self.answered += 1
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):  # a profile of 30 seconds, by chance
             pass
         connection.close()
 

@@ -433,6 +433,7 @@ def test_a_python_program_that_does_not_listen_is_told_how(capfd: pytest.Capture
     with waiting(*PYTHON) as pid:
         told = said(capfd, "dump", pid)
     assert told.startswith(f"process {pid} does not listen: start it with SPPROF=listen")
+    assert (f"; or spprof attach {pid}" in told) == (sys.version_info >= (3, 14))
 
 
 @needs_root

@@ -38,6 +38,10 @@ def test_a_program_that_begins_a_profile_has_it(child: Child) -> None:
     child.run(specimen("http/a_program_that_begins_a_profile_has_it"))
 
 
+def test_a_client_that_goes_away_ends_its_profile(child: Child) -> None:
+    child.run(specimen("http/a_client_that_goes_away_ends_its_profile"))
+
+
 def test_profilers_are_started_and_stopped(child: Child) -> None:
     child.run(specimen("http/profilers_are_started_and_stopped"))
 
@@ -52,6 +56,10 @@ def test_work_gives_way_to_forks(child: Child) -> None:
 
 def test_snapshots_wait_for_their_turn(child: Child) -> None:
     child.run(specimen("http/snapshots_wait_for_their_turn"))
+
+
+def test_the_process_and_its_threads_are_told(child: Child) -> None:
+    child.run(specimen("http/the_process_and_its_threads_are_told"))
 
 
 def test_a_switched_off_profiler_is_told(child: Child) -> None:

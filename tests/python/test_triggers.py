@@ -477,3 +477,12 @@ def test_what_the_kernel_kills_for_memory_leaves_the_snapshot_before(
     profile = read_profile(str(place.folder / name))
     assert int(profile.note("rss") or 0) >= least * MIB
     assert "grow (grows.py" in spprof("table", str(place.folder / name)).stdout
+
+
+def test_a_program_that_takes_the_signal_keeps_the_other_triggers(place: Place) -> None:
+    """A server's worker has the handler of its master, which is not worth a line for each of them."""
+    options = ("--when-rss", "1M", "--on-signal", "USR2", "--rate-kb", "1")
+    done = place.run(str(specimen("triggers/takes_the_signal_before_it_forks")), options=options)
+    assert (done.returncode, done.stdout) == (0, "its own\n")
+    assert "handler" not in done.stderr
+    assert "trigger" not in done.stderr.replace("by triggers", "")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import socket
 import struct
 import time
@@ -37,6 +38,8 @@ HEAP_SECONDS = 60.0
 _DEAD_SECONDS = 60.0
 """A socket on which nobody listens for so long after it was made is a dead one: one that is just being made is not."""
 _CREDENTIALS = struct.Struct("iII")
+_VERSION = re.compile(rb"python(\d)\.(\d+)")
+_ATTACHES = (3, 14)
 _HOW_TO_LISTEN = "start it with SPPROF=listen, or with spprof run --listen, or have it call spprof.listen()"
 
 
@@ -215,9 +218,11 @@ def _why_not(pid: int) -> str:
     if owner != os.geteuid():
         name = _user_name(owner)
         return f"process {pid} belongs to {name}: ask as that user, with sudo -u {name} spprof …"
-    if not _runs_python(pid):
+    version = _python_of(pid)
+    if version is None:
         return f"process {pid} runs no Python that spprof could ask; spprof ps lists the processes that it can"
-    return f"process {pid} does not listen: {_HOW_TO_LISTEN}"
+    attach = f"; or spprof attach {pid}, as it runs Python 3.14 or later" if version >= _ATTACHES else ""
+    return f"process {pid} does not listen: {_HOW_TO_LISTEN}{attach}"
 
 
 def _user_name(number: int) -> str:
@@ -229,10 +234,17 @@ def _user_name(number: int) -> str:
         return f"#{number}"  # as sudo takes it
 
 
-def _runs_python(pid: int) -> bool:
-    """By what it has mapped, whatever its program is called. Where that is not told, it may."""
+def _python_of(pid: int) -> tuple[int, int] | None:
+    """The version by what it has mapped, whatever its program is called; (0, 0): it is not told; None: no Python."""
+    found = None
     try:
         with open(f"/proc/{pid}/maps", "rb") as maps:
-            return any(b"python" in os.path.basename(line.rstrip()).lower() for line in maps)
+            for line in maps:
+                name = os.path.basename(line.rstrip()).lower()
+                told = _VERSION.search(name)
+                if told:
+                    return int(told[1]), int(told[2])
+                found = (0, 0) if b"python" in name else found
     except OSError:
-        return True
+        return 0, 0
+    return found

@@ -34,6 +34,7 @@ VERBS = {
     "top": "which lines hold the memory of a running process, again and again",
     "dump": "what each thread of a running process does now",
     "snapshot": "a heap profile of a running process, in a file",
+    "attach": "profile a program that runs already (CPython 3.14 and later)",
     "preload-path": "where the library for LD_PRELOAD lies",
 }
 

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from spprof.http import listener
     from spprof.pprof import processes
     from spprof.serve import background, trigger_files, triggers
+    from spprof.serve.trigger_conditions import Size
+    from spprof.serve.trigger_files import TriggerFiles
     from spprof.serve.triggers import Trigger
 else:
     import _signal as signal  # without its enumerations
@@ -132,7 +134,7 @@ class Recorder:
         self._parent = os.getppid()
         self._number = 1
         """In the names of files, where there were some."""
-        self._trigger: Trigger | None = None
+        self._triggers: list[Trigger] = []
 
     def opened_to_programs(self, variable: str) -> str:
         """SPPROF for programs that this one starts, in which they find this one's notes."""
@@ -175,7 +177,7 @@ class Recorder:
         self._start_ticking()
         self._start_timing()
         self._start_listening(is_inherited=False)
-        self._start_trigger()
+        self._start_triggers(is_inherited=False)
 
     def forget(self) -> None:
         """Nothing is written: the program, or a profiler, could not be started."""
@@ -240,12 +242,14 @@ class Recorder:
         self._stop_recordings()
         self._show(self._write(is_last=True, only_own=only_own))
         if self._is_first:
-            self._show_trigger()
+            self._show_triggers()
             self._show_family()
 
-    def _show_trigger(self) -> None:
-        if self._trigger is not None and self._trigger.written:
-            count, path = self._trigger.written, visible(self._trigger.last_path)
+    def _show_triggers(self) -> None:
+        for one in self._triggers[:1]:  # they share their files
+            if not one.written:
+                return
+            count, path = one.written, visible(one.last_path)
             say(f"{count} snapshot{'s' if count > 1 else ''} by triggers, the latest: {path}", flush=self._flushes)
 
     def _show_family(self) -> None:
@@ -436,7 +440,7 @@ class Recorder:
         self._start_ticking()
         self._start_timing()
         self._start_listening(is_inherited=True)
-        self._start_trigger()
+        self._start_triggers(is_inherited=True)
         util = sys.modules.get("multiprocessing.util")
         if util is not None:  # its workers end by os._exit, after their finalizers
             util.register_after_fork(self, _finish_with_worker)
@@ -470,8 +474,10 @@ class Recorder:
             with suppress(Exception):
                 listener.close_all()
 
-    def _start_trigger(self) -> None:
+    def _start_triggers(self, *, is_inherited: bool) -> None:
+        """The signal's by itself: a program that has taken the signal since, as servers do, keeps the others."""
         settings = self._settings
+        self._triggers = []
         if not settings.has_triggers or self._is_helper:
             return
         files = trigger_files.TriggerFiles(
@@ -482,15 +488,22 @@ class Recorder:
         )
         try:
             sizes = triggers.sizes_of(settings.when_rss or None, settings.when_cgroup or None)
-            self._trigger = triggers.Trigger(
-                files,
-                lambda error: self._say_failure("a snapshot of a trigger is left out", error),
-                sizes,
-                settings.on_signal,
-                on_memory_error=settings.on_memory_error,
-            )
+            if sizes or settings.on_memory_error:
+                self._add_trigger(files, sizes, 0, settings.on_memory_error)
         except (RuntimeError, MemoryError) as error:
             self._say_failure("there are no triggers", error)
+        try:
+            if settings.on_signal:
+                self._add_trigger(files, [], settings.on_signal, False)
+        except (RuntimeError, MemoryError) as error:
+            if not is_inherited:
+                self._say_failure("--on-signal", error)
+
+    def _add_trigger(self, files: TriggerFiles, sizes: list[Size], on_signal: int, on_memory_error: bool) -> None:
+        def failed(error: OSError) -> None:
+            self._say_failure("a snapshot of a trigger is left out", error)
+
+        self._triggers.append(triggers.Trigger(files, failed, sizes, on_signal, on_memory_error=on_memory_error))
 
     def _trigger_stem(self) -> str:
         with self._writing:

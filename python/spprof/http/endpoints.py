@@ -21,20 +21,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-    from spprof.http import control_paths, cpu_paths, heap_paths
+    from spprof.http import control_paths, cpu_paths, heap_paths, state_paths
     from spprof.http.answers import Step
 else:
     control_paths = module("spprof.http.control_paths")
     cpu_paths = module("spprof.http.cpu_paths")
     heap_paths = module("spprof.http.heap_paths")
+    state_paths = module("spprof.http.state_paths")
 
 GO: Final = "/debug/pprof"
+_OF_GO: Final = ("/heap", "/allocs", "/profile")
 
 _READ: dict[str, Callable[[Query], Step]] = {
     "/heap": lambda query: heap_paths.heap(query),
     "/allocs": lambda query: heap_paths.allocs(query),
     "/profile": lambda query: cpu_paths.profile(query),
     "/flamegraph": lambda query: (cpu_paths if query.flag("cpu") else heap_paths).flamegraph(query),
+    "/stats": lambda query: state_paths.stats(query),
+    "/stacks": lambda query: state_paths.stacks(query),
 }
 _CHANGE: dict[str, Callable[[Query], Step]] = {
     "/start": lambda query: control_paths.start(query),
@@ -50,6 +54,8 @@ _LINKS = (
     ("profile?seconds=30", "CPU time of the next 30 seconds, as pprof (<code>&amp;mode=wall</code>: by the clock)"),
     ("flamegraph", "a page with the flame graph of the heap"),
     ("flamegraph?cpu&amp;seconds=30", "the same of CPU time"),
+    ("stats", "how the process and its profilers are, as JSON"),
+    ("stacks", "what each thread is doing now"),
 )
 
 _NO_MEMORY = text(503, "there is not enough memory left to make this profile")
@@ -89,7 +95,7 @@ def _answer(method: str, path: str, query: str) -> Step:
     if name in _CHANGE:
         _need(method, "POST")
         return _CHANGE[name](Query(query))
-    names = [*(f"{GO}{name}" for name in ("/heap", "/allocs", "/profile")), "/flamegraph", *_CHANGE]
+    names = [f"{GO}{name}" if name in _OF_GO else name for name in (*_READ, *_CHANGE)]
     raise RefusalError(404, f"there is no such path; there are {', '.join(names)}")
 
 

@@ -14,10 +14,9 @@ import os
 import sys
 
 from spprof import _engine
-from spprof.http import endpoints
+from spprof.http import endpoints, state_paths
 from spprof.http.answers import TEXT, Answer, Later
-from spprof.process import numbers, socket_folder
-from spprof.process.title import title
+from spprof.process import socket_folder
 from spprof.records import suppress
 from spprof.serve import background
 from spprof.text import visible
@@ -186,7 +185,7 @@ def _host(address: str) -> str:
 
 def _begin(state: _State, place: str, token: str | None) -> Listener:
     _hook(state)
-    _prepare()
+    state_paths.prepare()
     try:
         number, bound = _engine.server_listen(os.fsencode(place), token)
     except OSError as error:
@@ -199,13 +198,6 @@ def _begin(state: _State, place: str, token: str | None) -> Listener:
         listener.close()
         raise RuntimeError("there is no thread to answer on: raise the limit of threads (ulimit -u)")
     return listener
-
-
-def _prepare() -> None:
-    """For what is answered without the GIL: learned while the program is well."""
-    _engine.set_state(title(), sys.version.partition(" ")[0], numbers.started_ns())
-    with suppress(OSError):  # each signal is the program's: /stacks tells that
-        _engine.prepare_stacks()
 
 
 def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
@@ -305,6 +297,11 @@ def _after_fork() -> None:
     state.forks -= 1
     if state.listeners and not state.forks:
         _engine.server_go_on()
+
+
+def count() -> int:
+    """At how many places this process listens."""
+    return len(_state().listeners)
 
 
 def close_all() -> None:

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define SP_OWN_THREAD_NAME "spprof" /* for the kernel */
+
 typedef struct sp_own_thread {
     pthread_t handle;
     _Atomic pid_t kernel_id;

@@ -17,7 +17,7 @@
 #define REAPING_STEP_NS 20000
 
 void sp_own_thread_enter(sp_own_thread *thread) {
-    prctl(PR_SET_NAME, "spprof", 0, 0, 0);
+    prctl(PR_SET_NAME, SP_OWN_THREAD_NAME, 0, 0, 0);
     atomic_store(&thread->kernel_id, (pid_t)syscall(SYS_gettid));
 }
 

@@ -2,6 +2,7 @@
 
 #include "native_names.h"
 #include "own_numbers.h"
+#include "own_thread.h"
 #include "pyframes.h"
 #include "spprof.h"
 #include "state.h"
@@ -104,6 +105,11 @@ static const char *text_of(spprof_thread_absence absence) {
     return texts[absence];
 }
 
+/* The background's; the server's is the one that asks. */
+static bool is_own(const spprof_thread_stack *thread) {
+    return thread->absence == SPPROF_THREAD_BLOCKED && strcmp(thread->name, SP_OWN_THREAD_NAME) == 0;
+}
+
 static void put_thread(sp_buffer *to, const sp_native_names *names, const spprof_thread_stack *thread) {
     sp_buffer_put_text(to, "\nthread ");
     sp_buffer_put_number(to, thread->thread_id);
@@ -118,7 +124,7 @@ static void put_thread(sp_buffer *to, const sp_native_names *names, const spprof
     sp_buffer_put_text(to, ")\n");
     if (thread->absence != SPPROF_THREAD_PRESENT) {
         sp_buffer_put_text(to, "  no stack: ");
-        sp_buffer_put_text(to, text_of(thread->absence));
+        sp_buffer_put_text(to, is_own(thread) ? "it is the profiler's own" : text_of(thread->absence));
         sp_buffer_put_text(to, "\n");
     }
     put_stack(to, names, &thread->stack);

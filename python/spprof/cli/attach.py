@@ -1,0 +1,279 @@
+"""``spprof attach PID``: the heap profiler and a socket in a program that runs already, by ``sys.remote_exec``."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import pwd
+import socket
+import sys
+import time
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+from spprof.cli import values
+from spprof.cli.arguments import refusal
+from spprof.cli.attach_script import NotReachedError, Talk
+from spprof.cli.outputs import output_of
+from spprof.cli.terminal import say
+from spprof.formats.atomic_file import write_file
+from spprof.pprof.profile import ProfileError
+from spprof.process.other_process import OtherProcess
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+    from typing import Any
+
+EXAMPLES = (
+    ("spprof attach 4711", "profiles process 4711 from now on; spprof top 4711 and the others ask it"),
+    ("spprof attach 4711 --for 60 -o now.pb.gz", "for a minute; then the file is written, and the program as before"),
+)
+
+_LEAST_MINOR = 14
+_REACHED_WITHIN = 10.0
+"""Seconds in which the main thread has to run Python."""
+_HEAP = "/debug/pprof/heap"
+_REQUEST_SECONDS = 60.0
+_CLOSED_WITHIN = 5.0
+_SWITCHED_OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
+
+
+class _AttachError(Exception):
+    """It cannot be. The message is a sentence with the remedy."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pid", metavar="PID", type=_pid, help="the process")
+    parser.add_argument(
+        "--for",
+        dest="duration",
+        type=_told(values.seconds),
+        default=0.0,
+        metavar="SECONDS",
+        help="profile for so long, write FILE and leave the program as it was",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="with --for: where (spprof-<program>.<pid>.pb.gz)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    parser.add_argument(
+        "--rate-kb",
+        type=_told(values.rate),
+        default=values.RATE_KB,
+        metavar="N",
+        help=f"mean KiB between samples ({values.RATE_KB}), unless it is profiled already",
+    )
+    parser.set_defaults(parser=parser)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    if arguments.output and not arguments.duration:
+        arguments.parser.error("-o is for --for SECONDS; without it ask later: spprof snapshot PID -o FILE")
+    process = OtherProcess(arguments.pid)
+    try:
+        _check(process)
+        if arguments.output:
+            _check_output(arguments.output, arguments.force)
+        _attach(process, arguments)
+    except _AttachError as error:
+        raise ProfileError(f"process {process.pid}: {error}") from None
+    return 0
+
+
+def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
+    talk = Talk(process.pid, process.user, process.group)
+    is_left = False
+    try:
+        talk.write_script(_REACHED_WITHIN, arguments.rate_kb, arguments.duration)
+        _send(process, talk)
+        try:
+            answer = talk.answer(_REACHED_WITHIN)
+        except NotReachedError:
+            is_left = process.exists  # CPython would tell of a script that is not there
+            raise _AttachError(_not_reached(process)) from None
+        if "error" in answer:
+            raise _AttachError(str(answer["error"]))
+        if arguments.duration:
+            _fetch(process, talk, answer, arguments)
+        else:
+            _tell(process, answer)
+    finally:
+        talk.close(is_left=is_left)
+
+
+# ---- What can be known before
+
+
+def _check(process: OtherProcess) -> None:
+    if not process.exists:
+        raise _AttachError("there is no such process")
+    if process.pid == os.getpid():
+        raise _AttachError("that is this command itself")
+    if os.geteuid() not in (0, process.user):
+        name = _name_of(process.user)
+        raise _AttachError(f"it is {name}'s: attach as that user or as root (sudo -u {name} spprof attach …)")
+    if not process.is_readable:
+        raise _AttachError(
+            "this user has not the right to look into it (ptrace): attach as root, or with CAP_SYS_PTRACE"
+        )
+    _check_version(process)
+    is_off = process.variables().get(_SWITCHED_OFF) or "disable-remote-debug" in " ".join(process.words())
+    if is_off:
+        raise _AttachError(_remote_debugging_is_off())
+
+
+def _check_version(process: OtherProcess) -> None:
+    minor = process.minor_version
+    if minor is None:
+        raise _AttachError(f"it runs no Python that is known ({visible(os.path.basename(process.program)) or '?'})")
+    if minor < _LEAST_MINOR:
+        raise _AttachError(
+            f"it runs Python 3.{minor}, and 3.{_LEAST_MINOR} is the first that can be attached to: start it with "
+            "SPPROF=listen in its environment, and ask it then"
+        )
+    if minor != sys.version_info[1]:
+        raise _AttachError(
+            f"it runs Python 3.{minor}, and this is Python 3.{sys.version_info[1]}: install spprof for that one, and "
+            f"attach with it ({visible(process.program)} -m spprof attach {process.pid})"
+        )
+
+
+def _check_output(path: str, force: bool) -> None:
+    reason = refusal(path, force)
+    if reason:
+        raise ProfileError(reason)
+
+
+def _name_of(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"user {user}"
+
+
+def _remote_debugging_is_off() -> str:
+    return (
+        f"its Python was started with {_SWITCHED_OFF} or -X disable-remote-debug, or built without remote debugging: "
+        "start it with SPPROF=listen in its environment"
+    )
+
+
+# ---- Reaching it
+
+
+def _send(process: OtherProcess, talk: Talk) -> None:
+    try:
+        is_seen = process.sees(talk.script)
+    except PermissionError:
+        raise _AttachError(_no_right()) from None
+    if not is_seen:
+        raise _AttachError(
+            "it has files of its own, as in a container: run spprof inside it (docker exec, kubectl exec, nsenter -a)"
+        )
+    remote_exec: Callable[[int, str], None] = sys.remote_exec  # type: ignore[attr-defined]
+    try:
+        remote_exec(process.pid, talk.script)
+    except PermissionError:
+        raise _AttachError(_no_right()) from None
+    except (RuntimeError, OSError, ValueError) as error:
+        if not process.exists:
+            raise _AttachError("it has ended") from None
+        if "not enabled" in str(error):
+            raise _AttachError(_remote_debugging_is_off()) from None
+        raise _AttachError(f"Python cannot reach it: {error}") from None
+
+
+def _no_right() -> str:
+    return (
+        "this user has not the right to write to it (ptrace): attach as root or with CAP_SYS_PTRACE; "
+        "kernel.yama.ptrace_scope=0 gives it to each user for his own processes, docker run --cap-add SYS_PTRACE to a "
+        "container"
+    )
+
+
+def _not_reached(process: OtherProcess) -> str:
+    if not process.exists:
+        return "it has ended"
+    return (
+        f"its main thread has run no Python for {_REACHED_WITHIN:.0f} seconds, and nothing was started: it waits in C, "
+        "for a lock, a child or a socket, or is stopped; try when it is at work, or start it with SPPROF=listen, and "
+        f"spprof dump {process.pid} shows where it waits"
+    )
+
+
+# ---- What comes then
+
+
+def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
+    state = "is profiled from now on" if answer["starts"] == "True" else "was profiled already"
+    say(f"process {process.pid} ({visible(answer['title'])}) {state}, and listens at {visible(answer['address'])}")
+    say(
+        f"spprof top {process.pid}, spprof snapshot {process.pid} -o FILE, spprof rss {process.pid} and spprof dump "
+        f"{process.pid} ask it"
+    )
+
+
+def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments: argparse.Namespace) -> None:
+    ends_at = time.monotonic() + arguments.duration
+    while (left := ends_at - time.monotonic()) > 0:
+        time.sleep(min(left, 1.0))
+        if not process.exists:
+            raise _AttachError(f"it has ended before the {arguments.duration:g} seconds had passed; nothing is written")
+    path = output_of(arguments.output, answer["title"], process.pid)
+    _check_output(path, arguments.force)
+    body = _asked(process, answer["address"])
+    write_file(path, [body])
+    talk.write("fetched", "")
+    if answer["opens"] == "True":
+        _wait_until_closed(answer["address"])
+    say(f"wrote {visible(path)}; spprof table {visible(path)} shows it")
+
+
+def _asked(process: OtherProcess, address: str) -> bytes:
+    """The snapshot. _AttachError: the program does not answer."""
+    connection = http.client.HTTPConnection("localhost", timeout=_REQUEST_SECONDS)
+    try:
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(_REQUEST_SECONDS)
+        connection.sock.connect(address)
+        connection.request("GET", _HEAP)
+        answer = connection.getresponse()
+        body = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = "it has ended" if not process.exists else f"it does not answer at {visible(address)}: {error}"
+        raise _AttachError(reason) from None
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise _AttachError(f"it answers: {body.decode(errors='replace').strip()}")
+    return body
+
+
+def _wait_until_closed(address: str) -> None:
+    """Not for long: a job of the program's may be at work before."""
+    ends_at = time.monotonic() + _CLOSED_WITHIN
+    while os.path.lexists(address) and time.monotonic() < ends_at:
+        time.sleep(0.02)
+
+
+def _pid(text: str) -> int:
+    pid = int(text)
+    if pid < 1:
+        raise ValueError(text)
+    return pid
+
+
+_pid.__name__ = "process id"
+
+
+def _told(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """``read`` for argparse, which shows the sentence of errors of its own alone."""
+
+    def told(text: str) -> Any:
+        try:
+            return read(text)
+        except values.OutOfRangeError as error:
+            raise ArgumentTypeError(str(error)) from None
+
+    told.__name__ = read.__name__
+    return told

@@ -1,0 +1,212 @@
+"""The script that the attached program's main thread runs, and the folder by which the two talk.
+
+    FOLDER/script.py   runs at some moment, or never    FOLDER/wanted   whoever renames it decides: the script, to
+    FOLDER/answer      what it did, in JSON                             taken, or the one who waits no longer, to late
+    FOLDER/fetched     written when the snapshot is there
+
+CPython tells on stderr of a script that it cannot read, or that raises. So the file stays until it has run, and removes
+itself and the folder where it comes too late; nothing in it raises. Tracers and profilers of the thread see its first
+two frames and nothing more; ``sys.path`` and ``sys.modules`` are as before but for this package.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from contextlib import suppress
+
+from spprof import __version__
+
+PLACE = "/tmp"
+_PREFIX = "spprof-attach"
+_PRIVATE = 0o700
+_RANDOM_BYTES = 8
+_LOOKED_EVERY = 0.02
+_ANSWER_BYTES = 65536
+_ANSWERED_WITHIN = 60.0
+"""Seconds from the moment that the script has begun."""
+
+_SCRIPT = """\
+def _spprof_attach(folder, deadline, package, version, rate_kb, seconds):
+    import posix, sys, time
+
+    def leave():
+        for name in ("script.py", "late", "wanted"):
+            try:
+                posix.unlink(f"{{folder}}/{{name}}")
+            except OSError:
+                pass
+        try:
+            posix.rmdir(folder)
+        except OSError:
+            pass
+
+    def load():
+        known = sys.modules.get("spprof")
+        if known is not None:
+            return known
+        from _frozen_importlib import _load
+        from _frozen_importlib_external import PathFinder, spec_from_file_location
+        found = PathFinder.find_spec("spprof")
+        if found is None:
+            path = f"{{package}}/spprof"
+            found = spec_from_file_location("spprof", f"{{path}}/__init__.py", submodule_search_locations=[path])
+        return _load(found)
+
+    def work():
+        found = getattr(load(), "__version__", None)
+        if found != version:
+            told = f"has spprof {{found}}" if found else "is importing spprof just now"
+            return {{"error": f"it {{told}}, and this is {{version}}"}}
+        from spprof.http.attached import begin
+        return begin(rate_kb, seconds, f"{{folder}}/fetched")
+
+    def tell(answer):
+        import _json
+        pairs = [(key, str(value)) for key, value in answer.items()]
+        text = ",".join(f"{{_json.encode_basestring_ascii(key)}}:{{_json.encode_basestring_ascii(value)}}"
+                        for key, value in pairs)
+        end = posix.open(f"{{folder}}/half", posix.O_WRONLY | posix.O_CREAT | posix.O_EXCL | posix.O_CLOEXEC, 0o600)
+        try:
+            posix.write(end, ("{{" + text + "}}").encode())
+        finally:
+            posix.close(end)
+        posix.rename(f"{{folder}}/half", f"{{folder}}/answer")
+
+    def attach():
+        try:
+            if time.monotonic() > deadline:
+                return leave()
+            posix.rename(f"{{folder}}/wanted", f"{{folder}}/taken")
+        except OSError:
+            return leave()
+        try:
+            answer = work()
+        except (KeyboardInterrupt, SystemExit):
+            tell({{"error": "it was interrupted; try again"}})
+            raise
+        except BaseException as error:
+            answer = {{"error": f"{{error}}" or type(error).__name__}}
+        tell(answer)
+
+    def later(error):
+        import _thread, signal
+        number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
+        _thread.start_new_thread(lambda: (time.sleep(0.05), posix.kill(posix.getpid(), number)), ())
+
+    tracer, profiler = sys.gettrace(), sys.getprofile()
+    try:
+        if tracer is not None:
+            sys.settrace(None)
+        if profiler is not None:
+            sys.setprofile(None)
+        try:
+            attach()
+        except (KeyboardInterrupt, SystemExit) as error:
+            later(error)
+    except BaseException:
+        pass
+    finally:
+        if profiler is not None:
+            sys.setprofile(profiler)
+        if tracer is not None:
+            sys.settrace(tracer)
+
+_spprof_attach({folder!r}, {deadline!r}, {package!r}, {version!r}, {rate_kb!r}, {seconds!r})
+"""
+
+
+class NotReachedError(Exception):
+    """The script has not run, and will not do anything any more."""
+
+
+class Talk:
+    """The folder, as the attaching process has it. Where that is root and the program another user's, the folder is
+    that user's, who may have put anything in its place: so it is used by its descriptor alone."""
+
+    def __init__(self, pid: int, user: int, group: int) -> None:
+        """``user``, ``group``: of the program, which must read what is there. OSError: the folder cannot be made."""
+        _remove_left_ones()
+        self.folder = os.path.join(PLACE, f"{_PREFIX}.{pid}.{os.urandom(_RANDOM_BYTES).hex()}")
+        os.mkdir(self.folder, _PRIVATE)
+        self._inside = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._owner = (user, group) if user != os.geteuid() else None
+        self.write("wanted", "")
+
+    @property
+    def script(self) -> str:
+        return os.path.join(self.folder, "script.py")
+
+    def write(self, name: str, text: str) -> None:
+        """Put a file there."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        end = os.open(name, flags, 0o600, dir_fd=self._inside)
+        with open(end, "w", encoding="utf-8") as file:
+            file.write(text)
+            if self._owner:
+                os.fchown(end, *self._owner)
+
+    def write_script(self, within: float, rate_kb: int, seconds: float) -> None:
+        """``within``: seconds in which it has to run."""
+        package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        how = {"folder": self.folder, "deadline": time.monotonic() + within, "package": package}
+        self.write("script.py", _SCRIPT.format(**how, version=__version__, rate_kb=rate_kb, seconds=seconds))
+        if self._owner:
+            os.fchown(self._inside, *self._owner)
+
+    def answer(self, within: float) -> dict[str, str]:
+        """What the script did. NotReachedError: it did not run ``within`` seconds, or does not end."""
+        ends_at, is_given_up = time.monotonic() + within, False
+        while True:
+            found = self._answer_so_far()
+            if found:
+                return found
+            if time.monotonic() >= ends_at:
+                if is_given_up or self._give_up():
+                    raise NotReachedError
+                is_given_up, ends_at = True, time.monotonic() + _ANSWERED_WITHIN
+            time.sleep(_LOOKED_EVERY)
+
+    def _answer_so_far(self) -> dict[str, str]:
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            with open(os.open("answer", flags, dir_fd=self._inside), "rb") as file:
+                found = json.loads(file.read(_ANSWER_BYTES))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise NotReachedError from error
+        return {str(key): str(value) for key, value in found.items()}
+
+    def _give_up(self) -> bool:
+        """Whether the script has not begun, and will do nothing."""
+        try:
+            os.rename("wanted", "late", src_dir_fd=self._inside, dst_dir_fd=self._inside)
+        except OSError:
+            return False
+        return True
+
+    def close(self, *, is_left: bool) -> None:
+        """Remove all of it, unless the script may still run."""
+        if not is_left:
+            for name in os.listdir(self._inside):
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=self._inside)
+            with suppress(OSError):
+                os.rmdir(self.folder)
+        os.close(self._inside)
+
+
+def _remove_left_ones() -> None:
+    """Folders of programs that have ended without running the script."""
+    with os.scandir(PLACE) as entries:
+        for entry in entries:
+            beginning, _, rest = entry.name.partition(".")
+            pid = rest.partition(".")[0]
+            if beginning != _PREFIX or not pid.isdecimal() or os.path.lexists(f"/proc/{pid}"):
+                continue
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                    shutil.rmtree(entry.path)

@@ -1,0 +1,97 @@
+"""Attaches again and again to a program of eight threads, and writes the table: what it saw of it.
+
+python tests/nightly/sweep_attach.py [COUNT]
+
+The table is tests/nightly/ATTACH.md, a row for each version of Python. The program allocates, imports, forks and waits
+in C on each of its threads (tests/specimens/attach/eight_threads.py). Each time it is a new one, at a moment that is
+drawn at random, half of the times for a moment and half until its end. Its status and all of its output must be as
+without us, the file must be there, and nothing may take longer than a minute. The exit status is 1 where one is not.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+TABLE = ROOT / "tests" / "nightly" / "ATTACH.md"
+PROGRAM = [sys.executable, "-W", "ignore", str(ROOT / "tests" / "specimens" / "attach" / "eight_threads.py"), "40"]
+COUNT, SECONDS, SEED = 100, 60.0, 25
+
+HEAD = """# Results of attaching
+
+`make attach-many` writes this table: `spprof attach` to a program of eight threads that allocate, import, fork and wait
+in C, each time a new one at a moment drawn at random; half of the times `--for` a moment, half to stay. *Crashes* are
+other statuses than without us, *hangs* what took longer than a minute, *changed* other output than without us, on
+stdout or stderr, *refused* attachments that did not come.
+
+| Python | date | times | crashes | hangs | changed | refused |
+|---|---|---:|---:|---:|---:|---:|
+"""
+
+
+def once(path: Path, moment: float, *, stays: bool) -> dict[str, str]:
+    """What went wrong, by kind."""
+    wrong = {}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen(PROGRAM, text=True, **pipes) as program:  # type: ignore[call-overload]
+        program.stdout.readline()
+        time.sleep(moment)
+        options = [] if stays else ["--for", "0.1", "-f", "-o", str(path)]
+        words = [sys.executable, "-m", "spprof", "attach", str(program.pid), *options]
+        try:
+            found = subprocess.run(words, capture_output=True, text=True, check=False, timeout=SECONDS)
+            if found.returncode or not (stays or path.exists()):
+                wrong["refused"] = found.stderr
+            out, errors = program.communicate("", timeout=SECONDS)
+        except subprocess.TimeoutExpired as error:
+            program.kill()
+            return {**wrong, "hangs": str(error)}
+    if program.returncode:
+        wrong["crashes"] = f"{program.returncode}: {errors}"
+    if (out, errors) != (expected(), ""):
+        wrong["changed"] = f"{out}{errors}"
+    return wrong
+
+
+_known: list[str] = []
+
+
+def expected() -> str:
+    """What the program prints behind its first line, without us."""
+    if not _known:
+        _known.append(subprocess.run(PROGRAM, input="", capture_output=True, text=True, check=True).stdout)
+    return _known[0].partition("\n")[2]
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
+    draw = random.Random(SEED)
+    totals = dict.fromkeys(("crashes", "hangs", "changed", "refused"), 0)
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(count):
+            path = Path(name, f"{number}.pb.gz")
+            for kind, words in once(path, draw.random() * 0.3, stays=bool(number % 2)).items():
+                totals[kind] += 1
+                print(f"{number}: {kind}: {words}", flush=True)
+            path.unlink(missing_ok=True)
+    version = platform.python_version()
+    cells = [version, datetime.date.today().isoformat(), count, *totals.values()]
+    row = f"| {' | '.join(map(str, cells))} |"
+    print(row)
+    if len(sys.argv) == 1:
+        before = TABLE.read_text(encoding="utf-8").splitlines() if TABLE.exists() else []
+        same = f"| {'.'.join(version.split('.')[:2])}."
+        others = [line for line in before if line.startswith("| 3.") and not line.startswith(same)]
+        TABLE.write_text(HEAD + "".join(f"{line}\n" for line in sorted([*others, row])), encoding="utf-8")
+    sys.exit(any(totals.values()))
+
+
+if __name__ == "__main__":
+    main()
