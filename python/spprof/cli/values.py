@@ -7,7 +7,6 @@ means nothing, with a sentence.
 from __future__ import annotations
 
 from spprof import _engine
-from spprof.process import signals
 from spprof.text import size_of
 
 INTERVAL_MS = 10.0
@@ -47,6 +46,8 @@ def size(text: str) -> int:
 
 
 def signal(text: str) -> int:
+    from spprof.process import signals
+
     try:
         return signals.number_of(text)
     except ValueError as error:
