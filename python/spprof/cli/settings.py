@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from spprof.records import NamedTuple
 
-
 BY_PID = "unix"
 """Of ``Settings.listens``: at the Unix socket that is named after the process's id."""
 
