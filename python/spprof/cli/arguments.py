@@ -52,6 +52,20 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
 
 
+def add_pid_argument(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
+    """PID, or with ``nargs`` several."""
+    what = "a process of this user that listens (spprof ps)"
+    parser.add_argument("pid", metavar="PID", type=_pid, nargs=nargs, help=what)
+
+
+def _pid(text: str) -> int:
+    """ValueError for what is no number of a process, which argparse reports."""
+    pid = int(text)
+    if pid <= 0:
+        raise ValueError(text)
+    return pid
+
+
 def row_count(text: str) -> int:
     """A number of rows, 0 or more. ValueError for anything else, which argparse reports."""
     count = int(text)

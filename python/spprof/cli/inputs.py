@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 
-def add_file_arguments(parser: argparse.ArgumentParser) -> None:
-    """FILE… and --cpu."""
+def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """FILE… and --cpu. ``more``: what else a word may be."""
     parser.add_argument(
         "files",
         metavar="FILE",
         nargs="+",
-        help="pprof files, ours or another tool's; several, and those in a folder, are added up",
+        help=f"pprof files, ours or another tool's; several, and those in a folder, are added up{more}",
     )
     parser.add_argument("--cpu", action="store_true", help="of several files the CPU profiles (default: of heaps)")
 

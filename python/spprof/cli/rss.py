@@ -1,13 +1,16 @@
-"""``spprof rss``: every part of what a process has in memory, and what gives it back."""
+"""``spprof rss``: every part of what a process has in memory, and what gives it back; of files, or of processes that
+listen."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from spprof.analysis.residency import whose
+from spprof.cli import client
 from spprof.cli.arguments import add_json_argument, print_json
 from spprof.cli.inputs import add_file_arguments, read_sum
 from spprof.cli.terminal import Terminal
+from spprof.pprof.merge import merged
 from spprof.pprof.profile import RESIDENT_SPACE, ProfileError
 from spprof.pprof.resident import residency_of
 from spprof.results import TEXT_AT, UNEXPLAINED
@@ -17,13 +20,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from spprof.pprof.profile import Profile
     from spprof.pprof.resident import Residency
     from spprof.results import ResidentMemory
 
 EXAMPLES = (
     ("spprof rss heap.pb.gz", "what the process had in memory: used, free but kept, mapped, stacks, files"),
-    ("spprof rss profiles/", "the same of all workers together"),
-    ("spprof rss --json heap.pb.gz", "for a script"),
+    ("spprof rss 4711", "what the running process 4711 has in memory now"),
+    ("spprof rss --json profiles/", "of all workers together, for a script"),
 )
 
 _BAR_MAX = 100
@@ -34,12 +38,12 @@ _REST, _REST_NAME = ".", "the rest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_arguments(parser)
+    add_file_arguments(parser, "; a number that is no file is a process that listens (spprof ps)")
     add_json_argument(parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    profile = read_sum(arguments)
+    profile = _read(arguments)
     found = residency_of(profile)
     if found is None:
         rss = whole_number(profile.note("rss"))
@@ -57,6 +61,18 @@ def main(arguments: argparse.Namespace) -> int:
     else:
         _print(found, Terminal(), RESIDENT_SPACE in profile.sample_types)
     return 0
+
+
+def _read(arguments: argparse.Namespace) -> Profile:
+    """Files, or the processes that listen: both together are taken for files."""
+    pids = [pid for pid in map(client.pid_of, arguments.files) if pid is not None]
+    if len(pids) < len(arguments.files):
+        return read_sum(arguments)
+    processes = [client.process(pid) for pid in pids]
+    for process in processes:
+        process.need_same_version()
+    profiles = [process.heap()[0] for process in processes]
+    return profiles[0] if len(profiles) == 1 else merged(profiles, [f"process {pid}" for pid in pids])
 
 
 def _print(residency: Residency, terminal: Terminal, has_lines: bool) -> None:

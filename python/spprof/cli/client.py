@@ -1,0 +1,250 @@
+"""Asking another process of this user on its Unix socket, as ``spprof.listen()`` serves it.
+
+    pid ─► <folder>/<pid>.sock ─► is it that process's own? ─► GET /stats, /stacks, /debug/pprof/heap ─► bytes
+
+Whatever goes wrong is a ``ProfileError``: one sentence with the remedy, which ``main`` prints.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING
+
+from spprof import __version__
+from spprof.analysis.moments import profile_alone
+from spprof.pprof.file import read_bytes
+from spprof.pprof.profile import ProfileError
+from spprof.pprof.wire import WireError
+from spprof.process import socket_folder
+from spprof.records import suppress
+from spprof.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from spprof.pprof.profile import Profile
+
+QUICK_SECONDS = 5.0
+"""For what is answered without the GIL."""
+HEAP_SECONDS = 60.0
+"""For a snapshot, which the program makes itself when it can."""
+_DEAD_SECONDS = 60.0
+"""A socket on which nobody listens for so long after it was made is a dead one: one that is just being made is not."""
+_CREDENTIALS = struct.Struct("iII")
+_VERSION = re.compile(rb"python(\d)\.(\d+)")
+_ATTACHES = (3, 14)
+_HOW_TO_LISTEN = "start it with SPPROF=listen, or with spprof run --listen, or have it call spprof.listen()"
+
+
+class SilenceError(ProfileError):
+    """The process has not answered in time."""
+
+
+class Door:
+    """One socket on which a process may listen."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def pid(self) -> int:
+        """As its name tells it."""
+        name = os.path.basename(self.path)[: -len(socket_folder.SUFFIX)]
+        return int(name.partition("-")[0])
+
+    def connected(self, seconds: float) -> socket.socket:
+        """A connection. OSError: nobody is there."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            connection.settimeout(seconds)
+            connection.connect(self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def get(self, path: str, seconds: float) -> bytes:
+        """What the process answers. OSError: nobody is there. ProfileError: it refuses, or does not answer in time."""
+        return _answered(self.connected(seconds), self.pid, path)
+
+    def tidy(self) -> None:
+        """Remove it if nobody listens there any more; one that is just being made stays."""
+        with suppress(OSError):
+            if time.time() - os.lstat(self.path).st_mtime < _DEAD_SECONDS:
+                return
+            try:
+                self.connected(QUICK_SECONDS).close()
+            except ConnectionRefusedError:
+                os.unlink(self.path)
+
+
+def doors() -> Iterator[Door]:
+    """Every socket in this user's folders, by pid. Folders that others may enter are left alone."""
+    found: list[Door] = []
+    for folder in socket_folder.folders():
+        try:
+            if socket_folder.fault_of(folder):
+                continue
+            names = os.listdir(folder)
+        except OSError:
+            continue
+        found += [Door(os.path.join(folder, name)) for name in names if _is_door(folder, name)]
+    yield from sorted(found, key=lambda door: (door.pid, door.path))
+
+
+def _is_door(folder: str, name: str) -> bool:
+    stem = name[: -len(socket_folder.SUFFIX)] if name.endswith(socket_folder.SUFFIX) else ""
+    pid, dash, number = stem.partition("-")
+    if not (pid.isascii() and pid.isdigit()) or (dash and not (number.isascii() and number.isdigit())):
+        return False
+    try:
+        return os.lstat(os.path.join(folder, name)).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+class Process:
+    """A process that listens."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self.pid = door.pid
+
+    def get(self, path: str, seconds: float | None = None) -> bytes:
+        """What it answers. ProfileError: it has ended, refuses, or does not answer in time."""
+        try:
+            return self._door.get(path, QUICK_SECONDS if seconds is None else seconds)
+        except OSError as error:
+            raise _ended_or(self.pid, error) from None
+
+    def state(self) -> dict[str, Any]:
+        """The document of ``/stats``."""
+        try:
+            found = json.loads(self.get("/stats"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("spprof-state-"):
+            raise ProfileError(f"process {self.pid} answers as no spprof does: what listens at {self._door.path}?")
+        return found
+
+    def heap(self) -> tuple[Profile, bytes]:
+        """A snapshot of its heap, taken now, and the same as a file's bytes."""
+        data = self.get("/debug/pprof/heap", HEAP_SECONDS)
+        try:
+            return profile_alone(read_bytes(data)), data
+        except (ProfileError, WireError) as error:
+            raise ProfileError(f"process {self.pid} answers with what is no profile: {error}") from None
+
+    def need_same_version(self) -> None:
+        """ProfileError: it has another version of spprof than this."""
+        found = str(self.state().get("spprof"))
+        if found != __version__:
+            raise ProfileError(
+                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}: use the spprof of the "
+                f"environment that the process runs in"
+            )
+
+
+def process(pid: int) -> Process:
+    """The process of that number, which listens. ProfileError tells why it cannot be asked, and what to do."""
+    for door in doors():
+        if door.pid == pid and _is_of(door, pid):
+            return Process(door)
+    raise ProfileError(_why_not(pid))
+
+
+def pid_of(word: str) -> int | None:
+    """The process that a word of the command line means: a plain number that is no file; None: it means none."""
+    is_number = word.isascii() and word.isdigit() and len(word) <= 10
+    return int(word) if is_number and not os.path.lexists(word) else None
+
+
+def _is_of(door: Door, pid: int) -> bool:
+    """Whether the process itself listens there: one that had its number may have left the socket behind, and another
+    container that shares the folder may have one of that number."""
+    try:
+        with door.connected(QUICK_SECONDS) as connection:
+            told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    except OSError:
+        return False
+    return bool(_CREDENTIALS.unpack(told)[0] == pid)
+
+
+def _answered(connection: socket.socket, pid: int, path: str) -> bytes:
+    client = http.client.HTTPConnection("localhost")
+    client.sock = connection
+    try:
+        client.request("GET", path, headers={"Connection": "close"})
+        answer = client.getresponse()
+        body = answer.read()
+        is_whole = (answer.getheader("Content-Length") or "").isdecimal()
+    except socket.timeout:
+        raise SilenceError(
+            f"process {pid} did not answer in time: it may hold the GIL, or be stopped; spprof dump {pid} shows what "
+            f"its threads do"
+        ) from None
+    except (http.client.HTTPException, ConnectionError):
+        is_whole = False
+    finally:
+        client.close()
+    if not is_whole:
+        raise ProfileError(f"process {pid} broke its answer off: it may have ended; ask again")
+    if answer.status != http.client.OK:
+        raise ProfileError(f"process {pid}: {visible(body.decode('utf-8', 'replace').strip())}")
+    return body
+
+
+# ---- Why a process cannot be asked
+
+
+def _ended_or(pid: int, error: OSError) -> ProfileError:
+    if not os.path.isdir(f"/proc/{pid}"):
+        return ProfileError(f"process {pid} has ended")
+    return ProfileError(f"process {pid} cannot be asked: {error.strerror or error}; spprof ps lists those that can be")
+
+
+def _why_not(pid: int) -> str:
+    try:
+        owner = os.stat(f"/proc/{pid}").st_uid
+    except OSError:
+        return f"there is no process {pid}: spprof ps lists those that can be asked"
+    if owner != os.geteuid():
+        name = _user_name(owner)
+        return f"process {pid} belongs to {name}: ask as that user, with sudo -u {name} spprof …"
+    version = _python_of(pid)
+    if version is None:
+        return f"process {pid} runs no Python that spprof could ask; spprof ps lists the processes that it can"
+    attach = f"; or spprof attach {pid}, as it runs Python 3.14 or later" if version >= _ATTACHES else ""
+    return f"process {pid} does not listen: {_HOW_TO_LISTEN}{attach}"
+
+
+def _user_name(number: int) -> str:
+    import pwd
+
+    try:
+        return visible(pwd.getpwuid(number).pw_name)
+    except KeyError:
+        return f"#{number}"  # as sudo takes it
+
+
+def _python_of(pid: int) -> tuple[int, int] | None:
+    """The version by what it has mapped, whatever its program is called; (0, 0): it is not told; None: no Python."""
+    found = None
+    try:
+        with open(f"/proc/{pid}/maps", "rb") as maps:
+            for line in maps:
+                name = os.path.basename(line.rstrip()).lower()
+                told = _VERSION.search(name)
+                if told:
+                    return int(told[1]), int(told[2])
+                found = (0, 0) if b"python" in name else found
+    except OSError:
+        return 0, 0
+    return found
