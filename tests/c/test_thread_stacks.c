@@ -1,12 +1,12 @@
 /* What every thread does now: who answers, who cannot, and that nobody is harmed. */
 #include "clock.h"
 #include "cpu.h"
-#include "thread_questions.h"
 #include "signal_stacks.h"
 #include "spprof.h"
 #include "support.h"
 #include "testing.h"
 #include "thread.h"
+#include "thread_questions.h"
 #include "tick.h"
 #include "unwind.h"
 
