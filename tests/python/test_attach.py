@@ -41,16 +41,16 @@ def program(*words: str, environment: dict[str, str] | None = None, **how: int) 
         assert (process.returncode, *rest) == (0, "ended\n", "")
 
 
-def folders() -> set[str]:
-    return {name for name in os.listdir(attach_script.PLACE) if name.startswith("spprof-attach.")}
+def folders(pid: int) -> list[str]:
+    """What is left of attaching to it."""
+    return [name for name in os.listdir(attach_script.PLACE) if name.startswith(f"spprof-attach.{pid}.")]
 
 
 def said(pid: int, *options: str) -> str:
     """What the verb says that cannot attach."""
-    before = folders()
     found = spprof("attach", str(pid), *options)
     assert (found.returncode, found.stdout) == (1, ""), found.stderr
-    assert folders() <= before
+    assert folders(pid) == []
     return found.stderr.removeprefix(f"spprof: process {pid}: ")
 
 
@@ -59,14 +59,14 @@ def said(pid: int, *options: str) -> str:
 
 @needs_3_14
 def test_for_a_while_and_then_all_is_as_before(tmp_path: Path) -> None:
-    path, before = tmp_path / "now.pb.gz", folders()
+    path = tmp_path / "now.pb.gz"
     with program(str(specimen("attach/at_work")), "ended") as process:
         found = spprof("attach", str(process.pid), "--for", "0.5", "--rate-kb", "64", "-o", str(path))
         assert found.returncode == 0, found.stderr
         assert found.stderr == f"spprof: wrote {path}; spprof table {path} shows it\n"
         refused = spprof("attach", str(process.pid), "--for", "0.5", "-o", str(path))
         assert refused.returncode != 0
-    assert folders() <= before
+    assert folders(process.pid) == []
     assert "allocate (at_work.py" in spprof("table", str(path)).stdout
     assert read_profile(str(path)).period == 64 * 1024
 
@@ -94,12 +94,11 @@ def test_tracers_of_the_program_see_nothing(tmp_path: Path) -> None:
 @needs_3_14
 def test_what_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(attach, "_REACHED_WITHIN", 0.2)
-    before = folders()
     with program(str(specimen("attach/waits"))) as process:
         assert main.main(["attach", str(process.pid)]) == 1
         assert "its main thread has run no Python for 0 seconds, and nothing was started" in capfd.readouterr().err
-        assert len(folders() - before) == 1  # CPython would tell of a script that is not there
-    assert folders() <= before
+        assert len(folders(process.pid)) == 1  # CPython would tell of a script that is not there
+    assert folders(process.pid) == []
 
 
 @needs_3_14

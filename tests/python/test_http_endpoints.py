@@ -9,7 +9,8 @@ from asking import sums, text_sums
 from child import Child
 from naive_heap import native_frame, python_frame, random_heap
 from specimens import specimen
-from spprof.http import heap_text, token
+from spprof.http import endpoints, heap_text, token
+from spprof.http.answers import Answer, RefusalError
 from spprof.http.query import Query, quoted, unquoted
 from spprof.pprof.difference import difference
 from spprof.pprof.profile import HEAP_TYPES, PEAK_TYPES, Profile
@@ -60,6 +61,52 @@ def test_snapshots_wait_for_their_turn(child: Child) -> None:
 
 def test_the_process_and_its_threads_are_told(child: Child) -> None:
     child.run(specimen("http/the_process_and_its_threads_are_told"))
+
+
+def test_a_recorders_profiles_go_on(child: Child) -> None:
+    child.run(specimen("http/a_recorders_profiles_go_on"), environment={"SPPROF": "heap=512,cpu=1,out=x.pb.gz"})
+
+
+def numbers_in(raw: str) -> tuple[float, int] | Answer:
+    try:
+        return Query(raw).seconds(1.0, 0.5), Query(raw).whole("debug", 0, 0, 9)
+    except RefusalError as refusal:
+        return refusal.answer
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_stands_in_an_address_is_refused_at_most(seed: int) -> None:
+    source = random.Random(seed)
+    parts = (
+        "seconds",
+        "debug",
+        "=",
+        "&",
+        "%",
+        "%3",
+        "%ff",
+        "%E2%80",
+        "+",
+        "1",
+        ".",
+        "-",
+        "9" * 30,
+        "é",
+        "\ud800",
+        "\0",
+        "\n",
+    )
+    for _ in range(2000):
+        raw = "".join(source.choices(parts, k=source.randrange(12)))
+        found = numbers_in(raw)
+        if isinstance(found, Answer):
+            assert (found.status, found.body.count(b"\n")) == (400, 1), raw
+        else:
+            assert 0.5 <= found[0] <= 3600
+            assert found[1] in range(10)
+        answer = endpoints.answer("GET", f"/debug/pprof/x{raw}", raw)
+        assert isinstance(answer, Answer)
+        assert answer.status == 404
 
 
 def test_a_switched_off_profiler_is_told(child: Child) -> None:

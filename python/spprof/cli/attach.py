@@ -37,6 +37,8 @@ _REACHED_WITHIN = 10.0
 _HEAP = "/debug/pprof/heap"
 _REQUEST_SECONDS = 60.0
 _CLOSED_WITHIN = 5.0
+_ASKED_AGAIN_WITHIN = 10.0
+_LOOKED_EVERY = 0.02
 _SWITCHED_OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
 
 
@@ -231,6 +233,24 @@ def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments:
 
 def _asked(process: OtherProcess, address: str) -> bytes:
     """The snapshot. _AttachError: the program does not answer."""
+    ends_at = time.monotonic() + _ASKED_AGAIN_WITHIN
+    while True:
+        try:
+            status, body = _answer(address)
+            break
+        except (OSError, http.client.HTTPException) as error:
+            if not process.exists:
+                raise _AttachError("it has ended") from None
+            if time.monotonic() > ends_at:
+                raise _AttachError(f"it does not answer at {visible(address)}: {error}") from None
+        time.sleep(_LOOKED_EVERY)
+    if status != http.client.OK:
+        raise _AttachError(f"it answers: {body.decode(errors='replace').strip()}")
+    return body
+
+
+def _answer(address: str) -> tuple[int, bytes]:
+    """One try: a program that forks just then may drop the connection. OSError, HTTPException: there is no answer."""
     connection = http.client.HTTPConnection("localhost", timeout=_REQUEST_SECONDS)
     try:
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -238,22 +258,16 @@ def _asked(process: OtherProcess, address: str) -> bytes:
         connection.sock.connect(address)
         connection.request("GET", _HEAP)
         answer = connection.getresponse()
-        body = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        reason = "it has ended" if not process.exists else f"it does not answer at {visible(address)}: {error}"
-        raise _AttachError(reason) from None
+        return answer.status, answer.read()
     finally:
         connection.close()
-    if answer.status != http.client.OK:
-        raise _AttachError(f"it answers: {body.decode(errors='replace').strip()}")
-    return body
 
 
 def _wait_until_closed(address: str) -> None:
     """Not for long: a job of the program's may be at work before."""
     ends_at = time.monotonic() + _CLOSED_WITHIN
     while os.path.lexists(address) and time.monotonic() < ends_at:
-        time.sleep(0.02)
+        time.sleep(_LOOKED_EVERY)
 
 
 def _pid(text: str) -> int:

@@ -31,8 +31,9 @@ from _thread import allocate_lock, get_ident  # as they are before the program m
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
-from spprof.cli import family, recordings, values
+from spprof.cli import family, recordings
 from spprof.cli.outputs import count_beside, numbered, of_process, stem_of
+from spprof.cli.settings import BY_PID
 from spprof.cli.terminal import say
 from spprof.records import suppress
 from spprof.text import visible
@@ -463,7 +464,7 @@ class Recorder:
             return
         try:
             listener.listen()
-            if address != values.BY_PID and not is_inherited:
+            if address != BY_PID and not is_inherited:
                 listener.listen(address, token=None if os.sep in address else os.environ.get("SPPROF_TOKEN"))
         except Exception as error:  # whatever it is, it is not the program's
             with suppress(Exception):

@@ -17,7 +17,7 @@ from spprof.cli import program as program_of
 from spprof.cli.arguments import refusal, told_examples
 from spprof.cli.outputs import output_of, pair
 from spprof.cli.program import Program, ProgramError
-from spprof.cli.settings import Launch, Settings
+from spprof.cli.settings import BY_PID, Launch, Settings
 from spprof.cli.terminal import say
 from spprof.cli.variable import Wanted
 from spprof.environment import VARIABLE
@@ -221,7 +221,7 @@ _NAMES.update(
     {"--keep": "keep", "--cpu": "cpu", "--after": "after", "--for": "duration", "--children-min-samples": "min_samples"}
 )
 _NAMES.update({"--listen": "listens"})
-_WITHOUT_VALUE = {"--cpu": str(values.INTERVAL_MS), "--listen": values.BY_PID}
+_WITHOUT_VALUE = {"--cpu": str(values.INTERVAL_MS), "--listen": BY_PID}
 _NAMES.update({"--when-rss": "when_rss", "--when-cgroup": "when_cgroup", "--on-signal": "on_signal"})
 
 
@@ -345,7 +345,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="listens",
         nargs="?",
         type=_address,
-        const=values.BY_PID,
+        const=BY_PID,
         default=argparse.SUPPRESS,
         metavar="ADDRESS",
         help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and HTTP at ADDRESS "
@@ -484,7 +484,7 @@ def _of_children(settings: Settings, arguments: Arguments) -> str:
         after=settings.after,
         duration=settings.duration,
         min_samples=settings.min_samples,
-        listens=values.BY_PID if settings.listens else "",
+        listens=BY_PID if settings.listens else "",
         when_rss=settings.when_rss,
         when_cgroup=settings.when_cgroup,
         on_signal=settings.on_signal,

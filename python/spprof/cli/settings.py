@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from spprof.records import NamedTuple
 
+BY_PID = "unix"
+"""Of ``Settings.listens``: at the Unix socket that is named after the process's id."""
+
 
 class Settings(NamedTuple):
     """What is recorded, and where it goes."""
@@ -35,7 +38,7 @@ class Settings(NamedTuple):
     follows_children: bool
     """Whether forked processes go on recording."""
     listens: str
-    """Where the process can be asked: "" nowhere; ``values.BY_PID`` at a Unix socket; else at that address too."""
+    """Where the process can be asked: "" nowhere; ``BY_PID`` at a Unix socket; else at that address too."""
     when_rss: int = 0
     """Bytes at which a trigger takes a snapshot; 0: it does not."""
     when_cgroup: float = 0.0

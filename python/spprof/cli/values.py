@@ -7,7 +7,7 @@ means nothing, with a sentence.
 from __future__ import annotations
 
 from spprof import _engine
-from spprof.process import signals
+from spprof.cli.settings import BY_PID
 from spprof.text import size_of
 
 INTERVAL_MS = 10.0
@@ -15,9 +15,6 @@ INTERVAL_MS = 10.0
 
 RATE_KB = 512
 """Between heap samples, where nothing else is said."""
-
-BY_PID = "unix"
-"""Where a process listens if nothing else is said: at the Unix socket that is named after its id."""
 
 _KEEP_MAX = 100_000
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
@@ -47,6 +44,8 @@ def size(text: str) -> int:
 
 
 def signal(text: str) -> int:
+    from spprof.process import signals
+
     try:
         return signals.number_of(text)
     except ValueError as error:

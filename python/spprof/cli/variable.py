@@ -20,6 +20,7 @@ find the first one's notes, ``program`` what the process that starts others is c
 from __future__ import annotations
 
 from spprof.cli import values
+from spprof.cli.settings import BY_PID
 from spprof.records import NamedTuple
 from spprof.text import visible
 
@@ -91,7 +92,7 @@ _ALONE: dict[str, object] = {
     "heap": values.RATE_KB,
     "cpu": values.INTERVAL_MS,
     "wall": values.INTERVAL_MS,
-    "listen": values.BY_PID,
+    "listen": BY_PID,
 }
 """Words that need no value, with the one that is meant."""
 
@@ -169,8 +170,8 @@ def text_of(wanted: Wanted) -> str:
     words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
     words += [word for word, field in _FLAGS.items() if getattr(wanted, field)]
     words += [] if wanted.budget_percent is None else [f"budget={_number(wanted.budget_percent)}"]
-    words += ["listen"] if wanted.listens == values.BY_PID else []
-    words += [f"listen={_escaped(wanted.listens)}"] if wanted.listens not in ("", values.BY_PID) else []
+    words += ["listen"] if wanted.listens == BY_PID else []
+    words += [f"listen={_escaped(wanted.listens)}"] if wanted.listens not in ("", BY_PID) else []
     for name in ("out", "every", "keep", "after", "for", "when-rss", "when-cgroup", "on-signal", "run", "program"):
         value = getattr(wanted, _VALUES[name][0])
         if value:

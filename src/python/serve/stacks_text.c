@@ -1,9 +1,11 @@
+/* Before libc: it includes Python.h, which chooses what libc declares. */
+#include "pyframes.h"
+
 #include "stacks_text.h"
 
 #include "native_names.h"
 #include "own_numbers.h"
 #include "own_thread.h"
-#include "pyframes.h"
 #include "spprof.h"
 #include "state.h"
 
