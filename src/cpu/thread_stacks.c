@@ -163,14 +163,20 @@ static void wait_until(uint64_t end_ns) {
 
 #define TRIES 20 /* a millisecond apart */
 
-/* A thread that was in the middle of something has come further by the next time. In the handler of a tick or of a
- * question all signals are blocked: it may be there for as long as it gets no core, and does not sleep. */
-static bool may_answer_later(const spprof_thread_stack *told, int tries) {
+static bool may_be_at_work(char state) {
+    return state == 'R' || state == 'D';
+}
+
+/* A thread that was in the middle of something has come further by the next time. In the handler of a tick or of an
+ * earlier question all signals are blocked: it may be there for as long as it gets no core, and does not sleep. Most
+ * system calls that no signal interrupts are short, such as a wait for the list of mappings. */
+static bool may_answer_later(spprof_thread_stack *told, int tries) {
     sp_task task;
     if (told->absence == SPPROF_THREAD_TORN || told->absence == SPPROF_THREAD_IN_ENGINE) return tries < TRIES;
-    if (told->absence != SPPROF_THREAD_BLOCKED) return false;
+    if (told->absence != SPPROF_THREAD_BLOCKED && told->absence != SPPROF_THREAD_UNINTERRUPTIBLE) return false;
     sp_task_look(told->thread_id, &task);
-    return task.state == 'R';
+    told->state = task.state;
+    return told->absence == SPPROF_THREAD_UNINTERRUPTIBLE || may_be_at_work(task.state);
 }
 
 static bool ask_again(int tries) {

@@ -1,12 +1,12 @@
 /* What every thread does now: who answers, who cannot, and that nobody is harmed. */
 #include "clock.h"
 #include "cpu.h"
-#include "thread_questions.h"
 #include "signal_stacks.h"
 #include "spprof.h"
 #include "support.h"
 #include "testing.h"
 #include "thread.h"
+#include "thread_questions.h"
 #include "tick.h"
 #include "unwind.h"
 
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MINUTE UINT64_C(60000000000) /* nobody waits as long, unless a thread does not answer */
@@ -243,6 +244,40 @@ TEST(test_a_thread_with_a_small_signal_stack_is_sent_nothing_till_it_has_another
     while (atomic_load(&small.ready) < 2) sp_thread_pause();
     assert_int_equal(absence_of(&small), SPPROF_THREAD_PRESENT);
     end(&small);
+}
+
+/* The thread sleeps where no signal wakes it, until its child has ended. */
+static void wait_for_child(other *self) {
+    char byte;
+    atomic_fetch_add(&self->ready, 1);
+    pid_t child = vfork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
+        while (read(self->end[0], &byte, 1) != 1) continue;
+        _exit(0);
+    }
+    CHECK(child > 0);
+    CHECK(waitpid(child, NULL, 0) == child);
+    wait_for_end(self);
+}
+
+static void *end_child_after_a_while(void *self) {
+    for (int i = 0; i < 50; i++) sp_thread_pause();
+    CHECK(write(((other *)self)->end[1], "", 1) == 1);
+    return NULL;
+}
+
+TEST(test_a_thread_that_no_signal_interrupts_answers_when_it_can) {
+    other waiting;
+    pthread_t ending;
+    prepare();
+    begin(&waiting, wait_for_child);
+    while (absence_within(&waiting, 1) != SPPROF_THREAD_UNINTERRUPTIBLE) sp_thread_pause();
+    assert_int_equal(absence_within(&waiting, 20000000), SPPROF_THREAD_UNINTERRUPTIBLE);
+    assert_int_equal(pthread_create(&ending, NULL, end_child_after_a_while, &waiting), 0);
+    assert_int_equal(absence_of(&waiting), SPPROF_THREAD_PRESENT);
+    assert_int_equal(pthread_join(ending, NULL), 0);
+    end(&waiting);
 }
 
 static _Atomic bool may_change, has_changed;
@@ -604,6 +639,7 @@ int main(void) {
         cmocka_unit_test(test_a_thread_that_blocks_the_signal_is_sent_none),
         cmocka_unit_test(test_a_thread_with_a_small_signal_stack_is_sent_nothing_till_it_has_another),
         cmocka_unit_test(test_a_signal_stack_becomes_small_when_no_signal_is_being_sent_any_more),
+        cmocka_unit_test(test_a_thread_that_no_signal_interrupts_answers_when_it_can),
         cmocka_unit_test(test_a_thread_inside_the_engine_is_told_as_such),
         cmocka_unit_test(test_a_thread_whose_frames_are_being_changed_is_asked_again),
         cmocka_unit_test(test_a_handler_of_the_programs_own_is_not_called),

@@ -20,6 +20,7 @@ import spprof
 from specimens import specimen
 from spprof.cli import client, ps, top
 from spprof.cli.main import main
+from spprof.cli.terminal import Terminal
 from spprof.pprof.file import read_profile
 from spprof.pprof.profile import INUSE_SPACE, Location, Profile, Sample
 from spprof.results import Frame
@@ -318,9 +319,27 @@ def watched(*moments: Profile) -> top.View:
     return view
 
 
+class Wide(Terminal):
+    """One in which everything has room."""
+
+    columns = None
+
+
+class Narrow(Terminal):
+    columns = 50
+
+
+def test_a_narrow_terminal_has_room_for_the_sites() -> None:
+    view = watched(profile_of(f=2048, a_function_with_a_long_name=1024))
+    head, *lines = view.table(Narrow(), 10)
+    assert head.split() == ["own", "change", "site"]
+    assert all(len(line) <= Narrow.columns for line in lines)
+    assert lines[0].endswith(" f (f.py:7)")
+
+
 def rows_of(view: top.View) -> list[tuple[str, str]]:
     """Each function with what it has changed by."""
-    lines = view.table(lambda ways, used: ways[-1], 100)
+    lines = view.table(Wide(), 100)
     places = lines[0].index("change") + len("change")
     return [(line[places:].split()[0], line[:places].rpartition("  ")[2].strip()) for line in lines[1:]]
 
@@ -376,7 +395,7 @@ def test_a_fault_is_shown_until_there_is_an_answer() -> None:
     assert view.heading()[0] == "asking …"
     view.fault = "process 4711 did not answer"
     assert view.heading()[0] == view.fault
-    assert view.table(lambda ways, used: ways[0], 5) == []
+    assert view.table(Wide(), 5) == []
     view.take(moment(profile_of(f=1)))
     assert view.fault == ""
 

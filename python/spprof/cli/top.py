@@ -28,7 +28,6 @@ from spprof.text import amount, human_bytes, visible
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
     from typing import Any
 
     from spprof.analysis.by_site import Row
@@ -126,7 +125,9 @@ def _change_text(_: object, change: int) -> str:
     return f"{'+' if change > 0 else ''}{amount(change, _UNIT)}" if change else ""
 
 
-_TABLE = SiteTable((own(_UNIT), interval(_UNIT), Column("change", 12, _change_text)))
+_CHANGE = Column("change", 12, _change_text)
+_TABLE = SiteTable((own(_UNIT), interval(_UNIT), _CHANGE))
+_NARROW_TABLE = SiteTable((own(_UNIT), _CHANGE))
 
 
 class View:
@@ -199,15 +200,16 @@ class View:
             self.fault or f"{', '.join(words)}   {_KEYS}",
         ]
 
-    def table(self, fitted: Callable[[list[str], int], str], count: int) -> list[str]:
-        """The heading of the columns and up to ``count`` rows. ``fitted`` chooses among the ways to tell a site."""
+    def table(self, terminal: Terminal, count: int) -> list[str]:
+        """The heading of the columns and up to ``count`` rows; in a narrow terminal without intervals."""
         if self._shown is None:
             return []
         paths = paths_of(self._shown.profile)
-        lines = [_TABLE.headings]
+        table = _TABLE if terminal.leaves_room(_TABLE.width) else _NARROW_TABLE
+        lines = [table.headings]
         for key, site, _ in self._chosen()[:count]:
-            text = fitted(told_ways(key, site, paths), _TABLE.width)
-            lines.append(_TABLE.numbers(site, self._change(key, site.value)) + text)
+            text = terminal.fitted_of(told_ways(key, site, paths), table.width)
+            lines.append(table.numbers(site, self._change(key, site.value)) + text)
         return lines
 
     def _change(self, key: SiteKey, value: int) -> int:
@@ -237,7 +239,7 @@ def _print(moment: Moment, view: View, rows: int) -> None:
     view.take(moment)
     for line in view.heading()[:2]:
         terminal.line(line)
-    for line in view.table(terminal.fitted_of, rows):
+    for line in view.table(terminal, rows):
         terminal.line(line)
     view.tell_reasons(terminal)
 
@@ -332,7 +334,7 @@ def _draw(view: View, terminal: Terminal, screen: Any, rows: int | None) -> None
     height, width = screen.getmaxyx()
     heading = view.heading()
     count = max(height - len(heading) - 2, 0)
-    table = view.table(terminal.fitted_of, count if rows is None else min(rows, count))
+    table = view.table(terminal, count if rows is None else min(rows, count))
     styles = [curses.A_BOLD, 0, curses.A_DIM, *([curses.A_REVERSE] if table else [])]
     screen.erase()
     for number, line in enumerate([*heading, *table][:height]):
