@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pty
+import re
 import select
 import socket
 import subprocess
@@ -185,7 +186,7 @@ def test_a_process_that_is_stuck_shows_where(
 ) -> None:
     pid = listening("stuck", "heap")
     text = ""
-    while "pause" not in text:  # it is not stuck yet
+    while not re.search(r"^  (__)?(libc_)?read\+", text, re.MULTILINE):  # it is not stuck yet
         text = shown(capfd, "dump", pid)
     lines = LISTENING.read_text(encoding="utf-8").splitlines()
     line = next(number for number, text in enumerate(lines, 1) if text.endswith("# with the GIL"))
