@@ -20,7 +20,7 @@ def number_of(wanted: int | str) -> int:
     ValueError: it may not ask for a snapshot; the message goes on behind what it was given for.
     """
     known = {name: int(getattr(_signal, f"SIG{name}")) for name in NAMES}
-    text = str(wanted).strip().upper().removeprefix("SIG")
+    text = (wanted if isinstance(wanted, str) else str(int(wanted))).strip().upper().removeprefix("SIG")
     number = int(text) if text.isascii() and text.isdecimal() else known.get(text, 0)
     if isinstance(wanted, bool) or number not in known.values():
         raise ValueError(f"must be one of {', '.join(NAMES)}: other signals have a meaning of their own")
