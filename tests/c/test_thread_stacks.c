@@ -240,6 +240,7 @@ TEST(test_a_thread_with_a_small_signal_stack_is_sent_nothing_till_it_has_another
     prepare();
     begin(&small, take_small_signal_stack);
     for (int i = 0; i < 10; i++) assert_int_equal(absence_of(&small), SPPROF_THREAD_SMALL_SIGNAL_STACK);
+    assert_int_equal(sp_thread_questions_answers(), 0); /* no handler has run */
     assert_int_equal(write(small.end[1], "", 1), 1);
     while (atomic_load(&small.ready) < 2) sp_thread_pause();
     assert_int_equal(absence_of(&small), SPPROF_THREAD_PRESENT);

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 
@@ -155,7 +154,9 @@ def test_the_state_of_a_stuck_program_is_told(child: Child, environment: dict[st
     assert (cpu["interval_ns"], cpu["mode"]) == (3_000_000, "wall")
 
 
-def test_the_state_is_that_of_this_process() -> None:
-    state = json.loads(_engine.state_text())
-    assert state["pid"] == os.getpid()
-    assert state["threads"] == len(os.listdir("/proc/self/task"))
+def test_the_state_is_that_of_the_process(child: Child) -> None:
+    told = child.run("import os\nfrom spprof import _engine\nprint(os.getpid(), _engine.state_text().decode())")
+    pid, _, document = told.partition(" ")
+    state = json.loads(document)
+    assert (state["pid"], state["threads"]) == (int(pid), 1)
+    assert state["program"] == ""
