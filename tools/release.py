@@ -1,0 +1,229 @@
+"""Checks that a release is ready, builds its source distribution and a wheel, and prints what a person does next.
+
+python3 tools/release.py VERSION                        make release VERSION=1.2.3
+
+It uploads nothing and makes no tag. It exits with 1, and lists what is wrong, if the release is not ready.
+"""
+
+from __future__ import annotations
+
+import datetime
+import email
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nightly
+import tree
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = Path("build") / "release"
+"""The source distribution to upload."""
+TRIED = FILES / "tried"
+"""The wheel that was built from it here, for this machine alone."""
+
+VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
+MESON_VERSION = re.compile(r"^\s*version: '([^']+)'", re.MULTILINE)
+SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
+
+
+# ---- What the sources say
+
+
+def meson_version(root: Path) -> str:
+    """The one place where the version is written by hand."""
+    found = MESON_VERSION.search((root / "meson.build").read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError("meson.build names no version")
+    return found[1]
+
+
+def citation_field(root: Path, name: str) -> str:
+    """A field of one line in CITATION.cff, or nothing."""
+    found = re.search(rf"^{name}: (.+)$", (root / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1].strip("\"'") if found else ""
+
+
+def changelog_sections(root: Path) -> list[tuple[str, str]]:
+    """Headings and texts, the newest first."""
+    _, *parts = SECTION.split((root / "CHANGELOG.md").read_text(encoding="utf-8"))
+    return [(heading.strip(), text.strip()) for heading, text in zip(parts[::2], parts[1::2])]
+
+
+def release_date(heading: str, version: str) -> str:
+    """The date in a heading such as "1.2.3 - 2026-12-01", or nothing if it is of another version or has no date."""
+    named, _, date = heading.partition(" - ")
+    try:
+        datetime.date.fromisoformat(date)
+    except ValueError:
+        return ""
+    return date if named == version and len(date) == len("2026-12-01") else ""
+
+
+def faults_of_version(root: Path, version: str) -> list[str]:
+    faults = []
+    if VERSION.fullmatch(version) is None:
+        faults.append(f"{version} is not a version such as 1.2.3 or 1.2.3rc1")
+    if meson_version(root) != version:
+        faults.append(f"meson.build has version {meson_version(root)}: change it to {version}")
+    if citation_field(root, "version") != version:
+        faults.append(f"CITATION.cff has version {citation_field(root, 'version')}: change it to {version}")
+    return faults
+
+
+def faults_of_changelog(root: Path, version: str) -> list[str]:
+    """The newest section is that of the release, with the date that CITATION.cff has."""
+    heading, text = (changelog_sections(root) or [("no section", "")])[0]
+    date = release_date(heading, version)
+    if not date:
+        return [f'CHANGELOG.md begins with "{heading}": change that to "{version} - YYYY-MM-DD"']
+    faults = [] if text else [f"CHANGELOG.md says nothing about {version}"]
+    if citation_field(root, "date-released") != date:
+        faults.append(f"CITATION.cff has another release date than CHANGELOG.md: add the line date-released: {date}")
+    return faults
+
+
+# ---- What git says
+
+
+def git(root: Path, *words: str) -> str:
+    """What git prints, or nothing if it fails."""
+    asked = subprocess.run(["git", *words], cwd=root, capture_output=True, encoding="utf-8", check=False)
+    return asked.stdout.rstrip("\n")
+
+
+def tag_of(version: str) -> str:
+    return f"v{version}"
+
+
+def tagged_commit(root: Path, version: str) -> str:
+    return git(root, "rev-parse", "--verify", "--quiet", f"refs/tags/{tag_of(version)}^{{commit}}")
+
+
+def faults_of_repository(root: Path, version: str) -> list[str]:
+    head = git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    if not head:
+        return ["there is no commit: a release is made from a git repository"]
+    faults = []
+    changed = git(root, "status", "--porcelain").splitlines()
+    if changed:
+        faults.append(f"the work tree has changes that are not committed: {', '.join(line[3:] for line in changed)}")
+    tagged = tagged_commit(root, version)
+    if tagged and tagged != head:
+        faults.append(f"the tag {tag_of(version)} is at another commit, {tagged[:10]}: choose a new version")
+    return faults
+
+
+def faults_of_sources(root: Path, version: str) -> list[str]:
+    return [
+        *faults_of_version(root, version),
+        *faults_of_changelog(root, version),
+        *faults_of_repository(root, version),
+    ]
+
+
+# ---- What was built
+
+
+def build(root: Path) -> None:
+    """Builds the source distribution, and from it the wheel: what is missing in the one is missing for users, too."""
+    shutil.rmtree(root / FILES, ignore_errors=True)
+    (root / TRIED).mkdir(parents=True)
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(root / TRIED)]
+    subprocess.run(command, cwd=root, check=True)
+    for sdist in (root / TRIED).glob("*.tar.gz"):
+        sdist.replace(root / FILES / sdist.name)
+
+
+def built_files(root: Path) -> list[Path]:
+    return [*sorted((root / FILES).glob("*.tar.gz")), *sorted((root / TRIED).glob("*.whl"))]
+
+
+def metadata(file: Path) -> str:
+    """The core metadata of a wheel or a source distribution, or nothing if it has none."""
+    if file.suffix == ".whl":
+        with zipfile.ZipFile(file) as wheel:
+            names = [name for name in wheel.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
+            return wheel.read(names[0]).decode() if names else ""
+    with tarfile.open(file) as sdist:
+        members = [member for member in sdist.getmembers() if re.fullmatch(r"[^/]+/PKG-INFO", member.name)]
+        found = sdist.extractfile(members[0]) if members else None
+        return found.read().decode() if found else ""
+
+
+def faults_of_files(files: list[Path], version: str) -> list[str]:
+    """There is one of each kind, and each has the version in its name and in its metadata."""
+    faults = []
+    for kind, suffix in (("source distribution", ".gz"), ("wheel", ".whl")):
+        count = sum(file.suffix == suffix for file in files)
+        if count != 1:
+            faults.append(f"the build made {count} files of the kind {kind}, not 1")
+    for file in files:
+        inside = email.message_from_string(metadata(file)).get("Version")
+        if inside != version:
+            faults.append(f"{file.name} has version {inside} in its metadata")
+        if not file.name.startswith((f"spprof-{version}-", f"spprof-{version}.tar.gz")):
+            faults.append(f"{file.name} has another version in its name")
+    return faults
+
+
+def faults_of_readme(files: list[Path]) -> list[str]:
+    """Whether the metadata is valid and README.md can be shown by the package index."""
+    command = [sys.executable, "-m", "twine", "check", "--strict", *map(str, files)]
+    checked = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    return [f"twine check does not accept the files:\n{checked.stdout.strip()}"] if checked.returncode != 0 else []
+
+
+# ---- What is told
+
+
+def unfinished_nightly() -> list[str]:
+    """The pieces of `make nightly` that have no good result for these sources."""
+    rows, sources = nightly.read_table(), tree.digest()
+    return [piece for piece in nightly.pieces() if not nightly.is_done(rows.get(piece), sources)]
+
+
+def next_steps(root: Path, version: str, unfinished: list[str]) -> str:
+    tag = tag_of(version)
+    sdists = ", ".join(sorted(file.name for file in (root / FILES).glob("*.tar.gz")))
+    steps = []
+    if unfinished:
+        steps.append(f"Run `make nightly`: it has no good result for these sources of {', '.join(unfinished)}.")
+    if not tagged_commit(root, version):
+        steps.append(f'git tag --annotate {tag} --message "spprof {version}"')
+    steps += [
+        f"git push --atomic origin HEAD {tag}; the workflow `wheels` then builds the wheels of that tag.",
+        f"Download its wheels into {FILES}, beside {sdists}.",
+        f"The wheel in {TRIED} is for this machine alone: do not upload it.",
+        f"python -m twine check --strict {FILES}/*.whl {FILES}/*.tar.gz",
+        f"python -m twine upload {FILES}/*.whl {FILES}/*.tar.gz",
+    ]
+    numbered = [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
+    return "\n".join([f"spprof {version} is ready. Nothing was uploaded. What is left to do:", *numbered])
+
+
+def exit_with(faults: list[str], version: str) -> None:
+    if faults:
+        sys.exit("\n".join([f"spprof {version} is not ready:", *(f"- {fault}" for fault in faults)]))
+
+
+def main(root: Path = ROOT) -> None:
+    if len(sys.argv) != 2:
+        sys.exit("Name the version: make release VERSION=1.2.3")
+    version = sys.argv[1]
+    exit_with(faults_of_sources(root, version), version)
+    try:
+        build(root)
+    except subprocess.CalledProcessError as error:
+        exit_with([f"the build failed with exit status {error.returncode}"], version)
+    files = built_files(root)
+    exit_with(faults_of_files(files, version) or faults_of_readme(files), version)
+    print(next_steps(root, version, unfinished_nightly()))
+
+
+if __name__ == "__main__":
+    main()
