@@ -22,7 +22,16 @@ CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-.PHONY: demo test test-all nightly platforms lint format bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+# What forges read, by the schemas that come with check-jsonschema.
+OF_SCHEMA = $(VENV)/bin/check-jsonschema --quiet --builtin-schema
+LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml && \
+    $(OF_SCHEMA) vendor.github-workflows .github/workflows/*.yml && $(OF_SCHEMA) vendor.citation-file-format CITATION.cff
+
+# Looks at the workflows more closely. Go builds it from its module, once; without Go it is left out.
+ACTIONLINT = $(DEPS)/actionlint/actionlint
+ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
@@ -57,18 +66,30 @@ test-all: fresh-results run-tests run-other-pythons run-packaging
 nightly: venv-for-all dependencies
 	$(VENV)/bin/python tools/nightly.py $(if $(AGAIN),--again) $(PIECES)
 
-lint: venv
+lint: venv $(ACTIONLINT)
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-lint.txt
 	find include src tests -name '*.[ch]' | xargs -r $(VENV)/bin/clang-format --dry-run --Werror
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	@if [ -x $(VENV)/bin/check-jsonschema ]; then $(LINT_FORMS); else echo "left out: check-jsonschema (Python 3.11)"; fi
+	@if [ -x $(ACTIONLINT) ]; then $(ACTIONLINT) -shellcheck= -pyflakes=; else echo "left out: actionlint (Go)"; fi
 
 format: venv
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-lint.txt
 	find include src tests -name '*.[ch]' | xargs -r $(VENV)/bin/clang-format -i
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
+
+# Checks that VERSION is ready, builds its files into build/release and says what a person does next. Uploads nothing.
+release: venv
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
+	@$(IN_VENV) python tools/release.py $(VERSION)
+
+# Wheels of this machine's architecture for every Python into build/wheels, by cibuildwheel. It needs Docker.
+manylinux-wheels:
+	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
+	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
 
 # Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
 platforms:
@@ -295,6 +316,9 @@ record-%:
 # What is fetched where the system lacks it; the table is in tools/dependencies.py.
 $(DEPS)/%:
 	@$(IN_VENV) $(PYTHON) tools/dependencies.py $@
+
+$(ACTIONLINT):
+	@! command -v go >/dev/null || GOBIN=$(abspath $(@D)) go install $(ACTIONLINT_MODULE) || echo "actionlint was not built"
 
 # Pythons that no released Debian has, each in a folder of its own: what is missing is fetched. Where one is
 # unavailable, its tests do not run.
