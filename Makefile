@@ -81,7 +81,7 @@ format: venv
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
 
-# Checks that VERSION is ready, builds its files into build/release and says what a person does next. Uploads nothing.
+# Checks that VERSION is ready, builds its files into build/release and prints the next steps. Uploads nothing.
 release: venv
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
 	@$(IN_VENV) python tools/release.py $(VERSION)

@@ -1,4 +1,4 @@
-"""Checks that a release is ready, builds its source distribution and a wheel, and prints what a person does next.
+"""Checks that a release is ready, builds its source distribution and a wheel, and prints the next steps.
 
 python3 tools/release.py VERSION                        make release VERSION=1.2.3
 
@@ -192,7 +192,7 @@ def next_steps(root: Path, version: str, unfinished: list[str]) -> str:
     sdists = ", ".join(sorted(file.name for file in (root / FILES).glob("*.tar.gz")))
     steps = []
     if unfinished:
-        steps.append(f"Run `make nightly`: it has no good result for these sources of {', '.join(unfinished)}.")
+        steps.append(f"Run `make nightly`. These pieces have no passing result for these sources: {', '.join(unfinished)}.")
     if not tagged_commit(root, version):
         steps.append(f'git tag --annotate {tag} --message "spprof {version}"')
     steps += [
@@ -203,7 +203,7 @@ def next_steps(root: Path, version: str, unfinished: list[str]) -> str:
         f"python -m twine upload {FILES}/*.whl {FILES}/*.tar.gz",
     ]
     numbered = [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
-    return "\n".join([f"spprof {version} is ready. Nothing was uploaded. What is left to do:", *numbered])
+    return "\n".join([f"spprof {version} is ready. Nothing was uploaded. The next steps:", *numbered])
 
 
 def exit_with(faults: list[str], version: str) -> None:

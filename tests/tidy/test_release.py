@@ -82,7 +82,7 @@ def run_main(monkeypatch: pytest.MonkeyPatch, root: Path) -> str | int | None:
 
 def test_a_ready_repository_has_no_faults(ready: Path) -> None:
     assert release.faults_of_sources(ready, VERSION) == []
-    git(ready, "tag", "v1.2.3")
+    git(ready, "tag", "--annotate", "v1.2.3", "--message=ready")
     assert release.faults_of_sources(ready, VERSION) == []
 
 
@@ -198,8 +198,8 @@ def test_a_release_stops_before_tagging_and_uploading(
     assert run_main(monkeypatch, ready) is None
     assert set(ran) == {"git rev-parse", "git status"}
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "spprof 1.2.3 is ready. Nothing was uploaded. What is left to do:"
-    assert told[1].endswith("it has no good result for these sources of valgrind.")
+    assert told[0] == "spprof 1.2.3 is ready. Nothing was uploaded. The next steps:"
+    assert told[1].endswith("no passing result for these sources: valgrind.")
     assert told[2] == '2. git tag --annotate v1.2.3 --message "spprof 1.2.3"'
     assert "beside spprof-1.2.3.tar.gz" in told[4]
 
