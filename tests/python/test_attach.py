@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -264,6 +265,13 @@ def test_a_script_that_is_late_removes_itself_and_an_early_one_decides(
         assert not memprof.is_active()
 
 
+def run_and_wait(source: str) -> None:
+    """Run the script, and wait for the interrupt that comes when it is left."""
+    exec(compile(source, "script.py", "exec"), {})
+    while True:
+        time.sleep(0.01)
+
+
 def test_an_interrupt_that_meets_the_script_comes_afterwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     class Interrupting:
         @property
@@ -276,8 +284,11 @@ def test_an_interrupt_that_meets_the_script_comes_afterwards(monkeypatch: pytest
     source = Path(talk.script).read_text(encoding="utf-8")
     with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "spprof", Interrupting())  # type: ignore[arg-type]
-        exec(source, {})
-        with pytest.raises(KeyboardInterrupt):
-            signal.pause()
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have their background ignore it
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                run_and_wait(source)
+        finally:
+            signal.signal(signal.SIGINT, before)
     assert talk.answer(0.0) == {"error": "it was interrupted; try again"}
     talk.close(is_left=False)

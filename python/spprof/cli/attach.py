@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("spprof attach 4711", "profiles process 4711 from now on; spprof top 4711 and the others ask it"),
+    ("spprof attach 4711 --rate-kb 64", "the same with eight times as many samples, at eight times the cost"),
     ("spprof attach 4711 --for 60 -o now.pb.gz", "for a minute; then the file is written, and the program as before"),
 )
 

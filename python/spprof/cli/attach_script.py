@@ -94,7 +94,20 @@ def _spprof_attach(folder, deadline, package, version, rate_kb, seconds):
     def later(error):
         import _thread, signal
         number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
-        _thread.start_new_thread(lambda: (time.sleep(0.05), posix.kill(posix.getpid(), number)), ())
+        main, own = _thread.get_ident(), later.__code__.co_filename
+
+        def is_inside():
+            frame = sys._current_frames().get(main)
+            while frame is not None and frame.f_code.co_filename != own:
+                frame = frame.f_back
+            return frame is not None
+
+        def send():
+            while is_inside():
+                time.sleep(0.001)
+            posix.kill(posix.getpid(), number)
+
+        _thread.start_new_thread(send, ())
 
     tracer, profiler = sys.gettrace(), sys.getprofile()
     try:
