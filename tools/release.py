@@ -192,7 +192,7 @@ def next_steps(root: Path, version: str, unfinished: list[str]) -> str:
     sdists = ", ".join(sorted(file.name for file in (root / FILES).glob("*.tar.gz")))
     steps = []
     if unfinished:
-        steps.append(f"Run `make nightly`. These pieces have no passing result for these sources: {', '.join(unfinished)}.")
+        steps.append(f"Run `make nightly`. These have not passed with these sources: {', '.join(unfinished)}.")
     if not tagged_commit(root, version):
         steps.append(f'git tag --annotate {tag} --message "spprof {version}"')
     steps += [
