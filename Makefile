@@ -23,7 +23,7 @@ SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
 # What forges read, by the schemas that come with check-jsonschema.
-OF_SCHEMA = $(VENV)/bin/check-jsonschema --quiet --builtin-schema
+OF_SCHEMA = $(VENV)/bin/check-jsonschema --builtin-schema
 LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml && \
     $(OF_SCHEMA) vendor.github-workflows .github/workflows/*.yml && $(OF_SCHEMA) vendor.citation-file-format CITATION.cff
 
