@@ -290,11 +290,12 @@ static int note_change(const void *new_stack, void *old_stack) {
 
 static void change_signal_stack(other *self) {
     static char room[1 << 16];
-    stack_t small = {.ss_sp = room, .ss_size = sp_tick_stack_bytes() - 1};
+    stack_t small = {.ss_sp = room, .ss_size = sp_tick_stack_bytes() - 1}, before;
     atomic_fetch_add(&self->ready, 1);
     while (!atomic_load(&may_change)) sp_thread_pause();
-    CHECK(sp_signal_stacks_set(&small, NULL, note_change) == 0);
+    CHECK(sp_signal_stacks_set(&small, &before, note_change) == 0);
     wait_for_end(self);
+    CHECK(sigaltstack(&before, NULL) == 0); /* a sanitizer's, which it takes back when the thread ends */
 }
 
 /* One that was sent just before would come on the small stack, and end the process. */
