@@ -288,14 +288,13 @@ def _hook(state: _State) -> None:
 def _before_fork() -> None:
     state = _state()
     state.forks += 1
-    if state.listeners:
-        _engine.server_pause()
+    _engine.server_pause()  # what was asked may not be over, though nobody listens any more
 
 
 def _after_fork() -> None:
     state = _state()
     state.forks -= 1
-    if state.listeners and not state.forks:
+    if not state.forks:
         _engine.server_go_on()
 
 

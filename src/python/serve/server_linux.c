@@ -461,19 +461,28 @@ static bool ends_now(void) {
     return ends;
 }
 
-/* Nobody can wake the thread any more: it listens nowhere. */
-static void give_up(void) {
+static bool has_pipe_locked(void) {
+    if (sp_socket_is_ours(&wake_read) && sp_socket_is_ours(&wake_write)) return true;
+    close_pipe_locked();
+    return sp_socket_pipe(&wake_read, &wake_write) == 0;
+}
+
+/* The program has closed the pipe, by which the thread is woken, and perhaps more: what is left, or was begun since,
+ * goes on with another one. False: there is none, and it listens nowhere. */
+static bool mend_pipe(void) {
     for (int i = 0; i < SP_SERVER_CONNECTIONS; i++) {
         if (connections[i].phase != NONE) close_connection(&connections[i]);
     }
     pthread_mutex_lock(&lock);
+    bool is_mended = has_pipe_locked();
     for (int i = 0; i < SP_SERVER_PLACES; i++) {
-        if (places[i].number) sp_socket_close(&places[i].listening);
+        if (!places[i].number || (is_mended && sp_socket_is_ours(&places[i].listening))) continue;
+        sp_socket_close(&places[i].listening);
         places[i].number = 0;
     }
-    close_pipe_locked();
-    atomic_store(&has_ended, true);
+    if (!is_mended) atomic_store(&has_ended, true);
     pthread_mutex_unlock(&lock);
+    return is_mended;
 }
 
 static void *run(void *unused) {
@@ -485,11 +494,10 @@ static void *run(void *unused) {
         watch_all(&watched);
         int ready = wait_for(&watched);
         if (ready < 0) continue; /* EINTR, ENOMEM */
-        if (!hear(&watched.polled[0])) {
-            give_up();
+        if (hear(&watched.polled[0]))
+            act_on_all(&watched);
+        else if (!mend_pipe())
             break;
-        }
-        act_on_all(&watched);
     }
     return NULL;
 }
@@ -498,12 +506,6 @@ static void join_locked(void) {
     if (!has_thread) return;
     sp_own_thread_join(&thread);
     has_thread = false;
-}
-
-static bool has_pipe_locked(void) {
-    if (sp_socket_is_ours(&wake_read) && sp_socket_is_ours(&wake_write)) return true;
-    close_pipe_locked();
-    return sp_socket_pipe(&wake_read, &wake_write) == 0;
 }
 
 static bool go_on_locked(void) {

@@ -36,7 +36,7 @@ def listens_anew():
 
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp()
 made = spprof.listen()
-fork_of_c = ctypes.CDLL(None).fork
+fork_of_c = ctypes.PyDLL(None).fork  # with the GIL, which another thread would have in the child otherwise
 for _ in range(ROUNDS):
     with connected(made.address) as connection:
         connection.sendall(head("/stats")[:10])
