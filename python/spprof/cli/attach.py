@@ -8,7 +8,6 @@ import pwd
 import socket
 import sys
 import time
-from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from spprof.cli import values
@@ -52,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for",
         dest="duration",
-        type=_told(values.seconds),
+        type=values.for_argparse(values.seconds),
         default=0.0,
         metavar="SECONDS",
         help="profile for so long, write FILE and leave the program as it was",
@@ -61,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
     parser.add_argument(
         "--rate-kb",
-        type=_told(values.rate),
+        type=values.for_argparse(values.rate),
         default=values.RATE_KB,
         metavar="N",
         help=f"mean KiB between samples ({values.RATE_KB}), unless it is profiled already",
@@ -279,16 +278,3 @@ def _pid(text: str) -> int:
 
 
 _pid.__name__ = "process id"
-
-
-def _told(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """``read`` for argparse, which shows the sentence of errors of its own alone."""
-
-    def told(text: str) -> Any:
-        try:
-            return read(text)
-        except values.OutOfRangeError as error:
-            raise ArgumentTypeError(str(error)) from None
-
-    told.__name__ = read.__name__
-    return told

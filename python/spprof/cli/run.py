@@ -19,6 +19,7 @@ from spprof.cli.outputs import output_of, pair
 from spprof.cli.program import Program, ProgramError
 from spprof.cli.settings import BY_PID, Launch, Settings
 from spprof.cli.terminal import say
+from spprof.cli.values import for_argparse
 from spprof.cli.variable import Wanted
 from spprof.environment import VARIABLE
 from spprof.text import visible
@@ -384,25 +385,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _told(read: Callable[[str], object]) -> Callable[[str], object]:
-    """``read`` for argparse, which shows the sentence of errors of its own alone."""
-
-    def told(text: str) -> object:
-        try:
-            return read(text)
-        except values.OutOfRangeError as error:
-            from argparse import ArgumentTypeError
-
-            raise ArgumentTypeError(str(error)) from None
-
-    told.__name__ = read.__name__
-    return told
-
-
-_rate, _percent, _seconds = _told(values.rate), _told(values.percent), _told(values.seconds)
-_milliseconds, _count, _kept = _told(values.milliseconds), _told(values.count), _told(values.kept)
-_address = _told(values.address)
-_size, _share, _signal = _told(values.size), _told(values.share), _told(values.signal)
+_rate, _percent, _seconds = map(for_argparse, (values.rate, values.percent, values.seconds))
+_milliseconds, _count, _kept = map(for_argparse, (values.milliseconds, values.count, values.kept))
+_address, _size, _share, _signal = map(for_argparse, (values.address, values.size, values.share, values.signal))
 _TYPES: dict[str, Callable[[str], object]] = {
     "output": str,
     "rate_kb": _rate,

@@ -10,6 +10,10 @@ from spprof import _engine
 from spprof.cli.settings import BY_PID
 from spprof.text import size_of
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 INTERVAL_MS = 10.0
 """Between CPU samples, where nothing else is said."""
 
@@ -99,3 +103,18 @@ def count(text: str) -> int:
     if value < 0:
         raise OutOfRangeError("must be 0 or more")
     return value
+
+
+def for_argparse(read: Callable[[str], object]) -> Callable[[str], object]:
+    """``read`` for argparse, which shows the sentence of errors of its own alone."""
+
+    def told(text: str) -> object:
+        try:
+            return read(text)
+        except OutOfRangeError as error:
+            from argparse import ArgumentTypeError
+
+            raise ArgumentTypeError(str(error)) from None
+
+    told.__name__ = read.__name__
+    return told
