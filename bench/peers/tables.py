@@ -9,7 +9,7 @@ from pathlib import Path
 from common.intervals import Interval
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
-import markdown_tables  # noqa: E402
+import markdown_tables
 
 END = "<!-- end -->"
 

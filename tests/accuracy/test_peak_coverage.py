@@ -23,7 +23,7 @@ import peak_programs
 import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
-import markdown_tables  # noqa: E402
+import markdown_tables
 
 PROGRAMS_FILE = Path(peak_programs.__file__)
 TABLE = Path(__file__).parents[1] / "nightly" / "PEAKS.md"
