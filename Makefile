@@ -31,7 +31,7 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
@@ -90,6 +90,10 @@ release: venv
 manylinux-wheels:
 	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
 	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+
+# The pictures of README.md, from real runs, into docs/pictures.
+pictures: install-checked $(DEPS)/chromium
+	$(VENV)/bin/python tools/pictures.py
 
 # Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
 platforms:
