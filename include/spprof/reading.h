@@ -93,8 +93,8 @@ typedef struct spprof_site spprof_site;
 SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
                                    size_t frame_capacity, size_t *frame_count);
 /* Like spprof_copy_stacks(), for the stacks after slot *slot (0: all), as many as fit, in ascending order of their
- * slots. Move *slot to the last of them. Return how many; 0: there are no more. There must be room for the frames of
- * one stack: SPPROF_STACK_FRAMES_MAX. */
+ * slots. Move *slot to the last of them. Return how many; 0: that was all. There must be room for the frames of one
+ * stack: SPPROF_STACK_FRAMES_MAX. */
 SPPROF_API size_t spprof_copy_stacks_behind(uint32_t *slot, spprof_site *sites, size_t capacity, uint64_t *frames,
                                             size_t frame_capacity);
 
