@@ -21,10 +21,10 @@ typedef struct sp_description {
     sp_cfi_row row;
 } sp_description;
 
-/* False: the object has no table, or the table does not describe `pc`. */
+/* Return false if the object has no table, or the table does not describe `pc`. */
 bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found);
 
-/* The same as sp_lookup_rule, of an address that the cache does not hold. */
+/* Like sp_lookup_rule(), for an address that is not in the cache. */
 sp_rule sp_lookup_rule_slow(uintptr_t pc);
 
 static inline sp_rule sp_lookup_rule(uintptr_t pc) {
@@ -32,7 +32,7 @@ static inline sp_rule sp_lookup_rule(uintptr_t pc) {
     return __builtin_expect(rule != SP_RULE_NONE, 1) ? rule : sp_lookup_rule_slow(pc);
 }
 
-/* Addresses met for the first time. */
+/* Return how many addresses were seen for the first time. */
 uint64_t sp_lookup_misses(void);
 
 #endif
