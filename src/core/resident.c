@@ -1,4 +1,4 @@
-/* resident.c: the contract's extents and files, by the operating system's means. */
+/* resident.c: measures extents and files, by the operating system's means. */
 #include "maps.h"
 #include "memory.h"
 #include "proc_file.h"
@@ -56,12 +56,13 @@ size_t spprof_own_extents(spprof_extent *extents, size_t capacity) {
 
 #define MAPS_OF_A_FILE 16
 
-/* The parts of an object lie side by side, its code among them: so a file's are kept until the next file's come. */
+/* The parts of an object are adjacent, and its code is among them: so a file's parts are kept until the next file's
+ * follow. */
 typedef struct files {
     spprof_file_visitor *visit;
     void *data;
     char path[PATH_SIZE];
-    char code[PATH_SIZE]; /* the file of the last code: memory without a file may lie before its last part */
+    char code[PATH_SIZE]; /* the file of the last code: memory without a file may come before its last part */
     spprof_file_map held[MAPS_OF_A_FILE];
     size_t count;
     bool has_code;

@@ -1,7 +1,7 @@
 /* thinning.h: when the live table is full, keeps fewer live samples, each of which stands for more.
  *
  *   rate 512 KiB  ● ● ● ● ● ● ● ●   each stays with p(size, 1 MiB) / p(size, 512 KiB), and is weighed
- *   rate   1 MiB  ●   ●     ● ●     as if it had been drawn at 1 MiB from the beginning
+ *   rate   1 MiB  ●   ●   ● ●       as if it had been drawn at 1 MiB from the beginning
  *
  * So estimates stay unbiased, and confidence intervals show what the smaller sample is worth (docs/sampling.md). New
  * samples drawn at a smaller rate are thinned as they come, until three quarters of the table are empty again.
