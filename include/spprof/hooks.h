@@ -32,8 +32,7 @@
 /* Each thread's state in static TLS: 64 bytes, all zero in a new thread. Only the thread itself reads or writes it,
  * and signal handlers on that thread, which always leave guard as they found it. */
 typedef struct spprof_thread {
-    int64_t countdown;         /* gate + bytes until the next sample; below the gate: due, or drawn for an earlier
-                                * start */
+    int64_t countdown;         /* gate + bytes until the next sample; below it: due, or from an earlier start */
     uint64_t random;           /* state of this thread's generator, 0 = not seeded yet */
     uintptr_t already_counted; /* address of the last small realloc that was decided one level up, 0 = none */
     uint32_t epoch;            /* the start for which `random` was seeded */

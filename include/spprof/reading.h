@@ -62,18 +62,15 @@ typedef struct spprof_stats {
     uint64_t peak_bytes;        /* the highest live_bytes since the first start; in a child, since its fork */
     uint64_t window_peak_bytes; /* the same, since the last spprof_reset_peak */
     uint64_t live_samples_max;  /* the live table's named maximum */
-    uint64_t thinned_samples;   /* given up because the live table was full: others stand for them; they count as
-                                 * freed */
+    uint64_t thinned_samples;   /* given up when the live table was full: others stand for them; they count as freed */
     uint64_t lost_bytes;        /* what the samples stood for that still did not fit in the live table */
     uint64_t missed_frees;      /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
-    uint64_t forked_serial; /* last_serial at this process's last fork: children have the samples up to it too; 0:
-                             * never forked */
+    uint64_t forked_serial; /* last_serial at the last fork: children have the samples up to it too; 0: never forked */
     uint32_t birth;         /* spprof_site.birth of what this process samples */
     uint64_t mapped_bytes;  /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
-    uint32_t thinned_rate, thinnings; /* the smallest interval of samples since the last thinning, 0: none; how many
-                                  * thinnings there were */
+    uint32_t thinned_rate, thinnings; /* least rate of samples since the last thinning, 0: none; how many thinnings */
     uint32_t rate, longest_rate;      /* the latest sampling interval, and the longest of all so far */
     uint32_t budget_ppm;              /* the latest start's; 0: none */
     uint64_t spent_ns;                /* measured cost of samples since the first start with a budget */
@@ -128,8 +125,7 @@ struct spprof_site {
     uint64_t ticks, tick_ns; /* what did not fit in the CPU profiler's log: samples, weight */
     uint32_t frame_count;
     uint32_t labels;               /* the label set, 0: none */
-    uint32_t birth;                /* the process in which its samples were born: 0 is the first, plus one for each
-                                    * fork */
+    uint32_t birth;                /* in which process its samples were born: 0 the first, one more for each fork */
     bool depth_limited, truncated; /* spprof_stack */
 };
 /* Return false if there is no such stack id, or not any more. */

@@ -21,8 +21,7 @@
 
 typedef struct match {
     sp_elf_symbol cover; /* the last to begin after the previous address, and not after this one; section 0: none */
-    sp_elf_symbol begin; /* the last one that begins after the previous address and at or before this one; section 0:
-                          * none */
+    sp_elf_symbol begin; /* the last to begin after the previous address, and not after this one; section 0: none */
 } match;
 
 typedef struct search {

@@ -33,8 +33,8 @@ size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
     return SP_TICK_WORDS_MAX;
 }
 
-/* A call that begins again has its instruction before it, one that failed has it behind. Of a page that may not be
- * there nothing is read. */
+/* If a call restarts, its instruction is at the interrupted address; if it failed, it is just before. A page that
+ * may be missing is not read. */
 bool sp_tick_has_woken(const sp_interrupted *interrupted) {
     static const uint8_t system_call[2] = {0x0F, 0x05};
     const mcontext_t *machine = machine_of(interrupted->context);
