@@ -48,7 +48,7 @@ typedef struct spprof_thread {
     uint32_t drawn_rate;             /* the sampling interval for which `countdown` was drawn */
 } spprof_thread;
 
-_Static_assert(sizeof(spprof_thread) == 64, "the surplus of static TLS in glibc is 1664 bytes for everybody");
+_Static_assert(sizeof(spprof_thread) == 64, "all libraries share glibc's 1664 bytes of surplus static TLS");
 
 SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
 

@@ -41,15 +41,15 @@ SPPROF_API spprof_thread_stacks_status spprof_thread_stacks_prepare(void);
     X(LATE, "it did not answer in time")                                                                               \
     X(ENDED, "it has ended")                                                                                           \
     X(BLOCKED, "it blocks the profiler's signal")                                                                      \
-    X(UNINTERRUPTIBLE, "it is in a system call that no signal interrupts")                                             \
+    X(UNINTERRUPTIBLE, "it is in an uninterruptible system call")                                                      \
     X(STOPPED, "it is stopped")                                                                                        \
     X(SMALL_SIGNAL_STACK, "its alternate signal stack has no room for the profiler's signal")                          \
     X(SMALL_STACK, "its stack has no room for the profiler's signal")                                                  \
     X(IN_ENGINE, "it is inside the profiler")                                                                          \
-    X(TORN, "the interpreter's frames were just being changed")                                                        \
+    X(TORN, "the interpreter was changing its frames")                                                                 \
     X(REFUSED, "the kernel refused to send the profiler's signal")                                                     \
-    X(DISPLACED, "the program has a handler of its own for the profiler's signal")                                     \
-    X(BROKEN, "the profiler has found a fault of its own and takes no stacks any more")
+    X(DISPLACED, "the program has replaced the handler of the profiler's signal")                                      \
+    X(BROKEN, "the profiler found an error in itself and no longer takes stacks")
 
 typedef enum spprof_thread_absence {
     SPPROF_THREAD_PRESENT, /* it has a stack */

@@ -50,7 +50,7 @@ typedef struct scan_region {
     uint64_t start, end, kinds;
 } scan_region;
 #define PAGEMAP_SCAN UINT64_C(0xC0606610) /* _IOWR('f', 16, struct pm_scan_arg) */
-_Static_assert(sizeof(scan_argument) == 0x60, "the size is in the number of the call");
+_Static_assert(sizeof(scan_argument) == 0x60, "the call's number contains the size");
 #define KIND_PRESENT (UINT64_C(1) << 3)
 #define KIND_SWAPPED (UINT64_C(1) << 4)
 #define KIND_ZEROS (UINT64_C(1) << 5)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(SPPROF_NOT_KNOWN == SP_NOT_KNOWN, "passed on as it is");
+_Static_assert(SPPROF_NOT_KNOWN == SP_NOT_KNOWN, "passed on unchanged");
 
 static bool measure(spprof_extent *extents, size_t count, sp_extent *room) {
     for (size_t i = 0; i < count; i++) room[i] = (sp_extent){.start = extents[i].start, .size = extents[i].size};
@@ -126,7 +126,7 @@ void spprof_rest(void) {
     sp_thread_rest();
 }
 
-_Static_assert(SPPROF_THREAD_NAME_SIZE == SP_TASK_NAME_SIZE, "passed on as it is");
+_Static_assert(SPPROF_THREAD_NAME_SIZE == SP_TASK_NAME_SIZE, "passed on unchanged");
 
 void spprof_thread_name(uint32_t thread_id, char name[SPPROF_THREAD_NAME_SIZE]) {
     sp_task_name(thread_id, name);

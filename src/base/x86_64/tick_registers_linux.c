@@ -26,7 +26,7 @@ void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values) {
 size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
     const mcontext_t *machine = machine_of(interrupted->context);
     enum { VECTOR_BYTES = sizeof machine->fpregs->_xmm };
-    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words a vector");
+    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words per vector");
     sp_tick_registers(interrupted, words);
     if (!machine->fpregs) return GENERAL;
     memcpy(words + GENERAL, machine->fpregs->_xmm, VECTOR_BYTES);

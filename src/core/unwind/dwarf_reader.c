@@ -22,7 +22,7 @@ const uint8_t *sp_dwarf_read_block(sp_dwarf_reader *reader, uint64_t length) {
 /* ---- Numbers of fixed size ---- */
 
 /* Both architectures are little-endian: the first bytes of a word are its low ones. */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as they stand");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied unchanged");
 
 uint64_t sp_dwarf_read_unsigned(sp_dwarf_reader *reader, size_t size) {
     uint64_t value = 0;
