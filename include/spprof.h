@@ -1,15 +1,17 @@
 /* spprof.h: the engine of libspprof_alloc.so as its hooks and the Python extension see it. Includes all of
  * include/spprof.
  *
- *   hooks.h       an allocation or a free, from an allocator's hook
- *   domains.h     the hooks of an interpreter's allocator domains
- *   lifecycle.h   start, stop, shutdown
- *   stacks.h      frames and those who read them
- *   reading.h     what the heap profiler has recorded
- *   resident.h    how much of it is in memory
- *   malloc_sums.h what malloc has in use, and keeps
- *   cpu.h         the CPU profiler
- *   symbols.h     names of native functions
+ *   hooks.h          an allocation or a free, from an allocator's hook
+ *   domains.h        the hooks of an interpreter's allocator domains
+ *   lifecycle.h      start, stop, shutdown
+ *   stacks.h         frames, and the walkers that read them
+ *   reading.h        what the heap profiler has recorded
+ *   mappings.h       memory that the program mapped itself
+ *   resident.h       how much of its memory is resident
+ *   malloc_sums.h    how much malloc has in use, and how much it keeps
+ *   cpu.h            the CPU profiler
+ *   thread_stacks.h  what every thread is doing now
+ *   symbols.h        names of native functions
  *
  * The engine knows nothing of Python. It is told of each allocation, decides which ones to sample, calls the registered
  * walker for the stack, and records which samples are still live.

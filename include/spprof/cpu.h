@@ -1,7 +1,7 @@
 /* cpu.h: the CPU profiler.
  *
- *   timer of a thread ── its interval of CPU time is over ──► signal on that thread ──► stack, weight ──► log
- *   timer of the process ──► signal on a thread that runs ──► it is young: a sample. Threads ended: their timers go.
+ *   timer of a thread ── its interval of CPU time has passed ──► signal on that thread ──► stack, weight ──► log
+ *   timer of the process ──► signal on a running thread ──► it is young: a sample. Ended threads lose their timers.
  *
  * A sample weighs what its thread's clock advanced since that thread's last sample. So the weights add up to the CPU
  * time spent, whatever the kernel's tick. A dropped sample loses no time: the next one weighs more. Threads that have

@@ -1,8 +1,8 @@
 /* domains.h: hooks for an interpreter's allocator domains. Each domain has four functions that share a context.
  *
- *   pool:    a small request ─► counted here ─► the original     a sample is asked for as 513 bytes, which the pool
- *            a larger one ────► the original                     hands down to a lower hook; its free comes there, too
- *   direct:  every request and every free, as of malloc itself
+ *   pool:    a small request ─► counted here ─► the original     a sample requests 513 bytes, which the pool
+ *            a larger one ────► the original                     passes to a lower hook; its free goes there, too
+ *   direct:  every request and every free, like malloc itself
  *
  * They are part of the engine because they run at each allocation: here they reach the gate and each other without the
  * tables by which one object finds another's symbols.

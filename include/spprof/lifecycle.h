@@ -1,7 +1,7 @@
 /* lifecycle.h: start, stop and shutdown of the heap profiler.
  *
  *   never started ── start ──► active ── stop ──► stopped ── start ──► active …        frees are followed in each
- *         └──────────────────────┴──── shutdown ────┴──► shut down: everything passes by
+ *         └──────────────────────┴──── shutdown ────┴──► shut down: everything passes
  *
  * Memory:  the tables are mapped at the first start and stay mapped.
  * Threads: any; one lock, which no allocation waits for.

@@ -1,7 +1,7 @@
 /* malloc_sums.h: how much of libc's malloc is in use, and how much is free but kept.
  *
  *   heap:    [ chunk in use | free | in use | … | free | top ]      each begins with its size, and with whether the one
- *   mapped:  [ chunk ]                                              before it is in use; large ones have a mapping each
+ *   mapped:  [ chunk ]                                              before it is in use; large ones are mapped singly
  *
  * The chunks are read in place, without malloc's locks: no thread waits. Concurrent changes make the sums differ by as
  * much. If the heaps exceed 256 MiB, 128 MiB are read, and the sums are estimates.

@@ -1,7 +1,7 @@
 /* mappings.h: memory that the program mapped itself with mmap, mremap or shmat, until it is unmapped.
  *
  *   mmap ──► the kernel ──► a range [address, address + size) with the stack that made it
- *   munmap, mremap, MAP_FIXED, shmdt ──► ranges are taken away, split, moved or replaced as the kernel did
+ *   munmap, mremap, MAP_FIXED, shmdt ──► ranges are removed, split, moved or replaced as in the kernel
  *
  * Mappings that are counted elsewhere are left out: those made by the allocator in use, for arenas of Python's pools,
  * and by code that asks for it (spprof_leave_out_mappings_of). Calls by libc itself, by the loader and by us reach no

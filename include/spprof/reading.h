@@ -141,7 +141,7 @@ typedef struct spprof_process {
     uint32_t id; /* 0: unknown */
 } spprof_process;
 
-/* Return the process with this index. The first 64 forks of forks are known. */
+/* Return the process with this index. The first 64 nested forks are known. */
 SPPROF_API spprof_process spprof_birth_process(uint32_t birth);
 
 #endif

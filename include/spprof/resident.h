@@ -5,7 +5,7 @@
  *
  * Memory:  mapped during a measurement and then unmapped: some 64 KiB, and 100 bytes per extent.
  * Threads: any. The program keeps running, and memory that it unmaps meanwhile counts as absent.
- * Signals: not called in a handler.
+ * Signals: must not be called in a handler.
  * Fork:    a child measures itself.
  * Full:    what cannot be measured is SPPROF_NOT_KNOWN: without /proc, or without permission to read it.
  */

@@ -4,7 +4,7 @@
  *
  * Memory:  the caller's arrays, and mappings that last only for the call; files are read in pieces, not mapped.
  * Threads: any. Takes no lock.
- * Signals: not called in a handler.
+ * Signals: must not be called in a handler.
  * Fork:    nothing is kept between calls.
  * Full:    names_length says how much room all names take; the caller asks again with more.
  */

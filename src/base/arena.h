@@ -1,6 +1,6 @@
 /* arena.h: small records that live as long as the process.
  *
- *   chunk: [ size | used | record record record … ]   ->  a full chunk is left behind for a new one
+ *   chunk: [ size | used | record record record … ]   ->  a full chunk is succeeded by a new one
  *
  * Memory:  chunks of SP_ARENA_CHUNK bytes; a record larger than a quarter of that gets its own mapping. Nothing is
  *          freed.

@@ -1,6 +1,6 @@
 /* budget.h: limits what samples cost by adjusting the sampling interval.
  *
- *   a sample ──► what it took, by the clock ──► spent
+ *   a sample ──► its cost, by the clock ──► spent
  *   spent in a window / what the share allows ──► the plan's rate times that, for countdowns drawn from now on
  *
  * The rate depends on earlier samples and on the clock, never on a future allocation, and each sample keeps the rate it
@@ -30,7 +30,7 @@ extern sp_budget sp_the_budget;
 /* Begin a budget for a start at `base_rate`, under the lifecycle lock. */
 void sp_budget_start(uint32_t base_rate);
 
-/* Record that from now on blocks may be live of which none was sampled at this rate. */
+/* Record the rate: from now on there may be live blocks that were decided at it and not sampled. */
 void sp_budget_note_rate(uint32_t rate);
 
 uint32_t sp_budget_share(void);

@@ -1,8 +1,8 @@
-/* eviction.h: removes stacks that nothing needs any more from the table.
+/* eviction.h: removes from the table the stacks that nothing needs any more.
  *
- *   slots:  [ held | met again | · | · | held | … ]       from 7/8 full on, each new stack moves the hand 16 slots on
- *                      ▲ hand: held stays, met again gets a second chance, else the record
- *                        leaves:  totals ─► <stacks no longer kept>, record ─► retired ─► grace period ─► pool
+ *   slots:  [ held | seen again | · | · | held | … ]      from 7/8 full on, each new stack moves the hand 16 slots on
+ *                       ▲ hand: held stays, seen again gets a second chance, else the record
+ *                         leaves:  totals ─► <stacks no longer kept>, record ─► retired ─► grace period ─► pool
  *
  * Memory:  none. If readers keep a grace period from ending, eviction stops before an eighth of the table waits.
  * Threads: one evictor at a time; another thread that finds it at work continues without evicting. Only

@@ -91,7 +91,7 @@ static void note_fork(void) {
 static void repair_after_fork(void) {
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
-    bool inside = self->guard > 0; /* a handler forked that had interrupted the engine */
+    bool inside = self->guard > 0; /* the fork came from a handler that had interrupted the engine */
     sp_guard_enter(self);
     self->thread_id = 0;
     draw_otherwise(self);

@@ -70,8 +70,8 @@ bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_
 /* Decide whether a sample stays, at its new rate. A callback that runs under the shard's lock. */
 typedef bool sp_live_thin(spprof_sample *sample, uint32_t rate, void *data);
 
-/* Call `thin` for each sample whose rate is below `rate`, shard by shard. From then on there are no such samples,
- * and none is let in. */
+/* Call `thin` for each sample whose rate is below `rate`, shard by shard. From then on the table has no such samples
+ * and rejects new ones. */
 void sp_live_table_thin(sp_live_table *table, uint32_t rate, sp_live_thin *thin, void *data);
 
 /* Let samples of this smaller rate in again. */

@@ -60,7 +60,7 @@ void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size);
 /* Leave out mappings made by calls from this code. */
 void sp_map_calls_leave_out(uintptr_t start, uintptr_t end);
 
-/* Called by the first start, and in a forked child. */
+/* Create the table, at the first start. Repair it, in a forked child. */
 bool sp_map_calls_create(void);
 void sp_map_calls_repair_after_fork(void);
 

@@ -45,7 +45,7 @@ static inline bool sp_is_already_counted(const void *old, size_t size) {
     return __builtin_expect(counted - (uintptr_t)old <= SP_ALREADY_COUNTED_REACH, 0) && counted != 0;
 }
 
-/* The lower hook that counts has seen the realloc. */
+/* Clear the mark: the lower hook that counts has seen the realloc. */
 static inline void sp_already_counted_end(void) {
     spprof_this_thread.already_counted = 0;
 }

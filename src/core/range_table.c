@@ -254,7 +254,7 @@ bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t en
 
 /* ---- The table ---- */
 
-/* A block has less than an eighth of its ranges only if its neighbours are three quarters full. */
+/* A block is less than an eighth full only if its neighbours are three quarters full. */
 static uint32_t blocks_for(uint64_t ranges) {
     uint64_t blocks = ranges / (SP_RANGE_BLOCK / 4) + 2 * RESERVED_BLOCKS;
     uint64_t most = (uint64_t)SP_RANGE_SEGMENT * SP_RANGE_SEGMENTS_MAX;

@@ -1,7 +1,7 @@
 /* record_pool.h: reusable memory for stack records.
  *
  *   size class:   8   10  12  14  16   20  24  28  32   40 …  1024 frames
- *   free:         ▼   ▼   ▼ …          a list of records each, its head a pointer with a tag
+ *   free:         ▼   ▼   ▼ …          one list of records per class; its head is a tagged pointer
  *
  * Rounding up to a class wastes a fifth at most. An empty class takes a record from one of the next four, so that a
  * program whose stacks become shorter needs no additional memory.

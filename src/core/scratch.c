@@ -7,7 +7,7 @@
 
 static struct {
     _Atomic bool taken;
-    sp_scratch *scratch; /* the taker's */
+    sp_scratch *scratch; /* belongs to the thread that has taken it */
 } pool[SP_SCRATCH_COUNT];
 
 static sp_scratch *map_scratch(size_t place) {

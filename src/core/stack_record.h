@@ -38,7 +38,7 @@ struct sp_stack_record {
     uint64_t frames[];
 };
 
-/* Return whether it stands for what has no record (stack_table.h). */
+/* Return whether it is a marked record, which stands for stacks without their own record (stack_table.h). */
 static inline bool sp_stack_is_marked(const sp_stack_record *record) {
     return record->count == 1 && record->frames[0] >> 32 >= (SPPROF_FRAME_INTERPRETED >> 32 | SPPROF_CODE_STACKS_FULL);
 }
@@ -54,7 +54,7 @@ static inline void sp_stack_release(sp_stack_record *record) {
     atomic_fetch_sub_explicit(&record->holders, 1, memory_order_release);
 }
 
-/* Return whether the record must stay. `round`: what the CPU profiler's log holds now. */
+/* Return whether the record must stay. `round`: the current round of the CPU profiler's log. */
 static inline bool sp_stack_is_held(sp_stack_record *record, uint32_t round) {
     uint32_t logged = atomic_load_explicit(&record->logged, memory_order_relaxed);
     return (atomic_load_explicit(&record->holders, memory_order_acquire) & ~SP_STACK_LEAVING) != 0 ||

@@ -32,7 +32,7 @@ typedef struct sp_peak {
 
 extern sp_peak sp_the_peaks[SPPROF_PEAKS];
 
-/* The heap has grown to this many bytes. */
+/* Record that the heap has grown to this many bytes. */
 void sp_peaks_reach(uint64_t live_bytes);
 
 /* Restart the window with what is live. */

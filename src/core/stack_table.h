@@ -50,7 +50,7 @@ typedef struct sp_stack_table {
     sp_record_pool pool;
     sp_grace grace;
     sp_eviction eviction;
-    _Atomic uint32_t log_round; /* what the CPU profiler's log holds now: sp_stack_record.logged */
+    _Atomic uint32_t log_round; /* the current round of the CPU profiler's log: sp_stack_record.logged */
     uint32_t birth;             /* of this process's samples; written in a forked child */
     sp_marked_stack folded, full[SP_BIRTHS_MAX];
 } sp_stack_table;

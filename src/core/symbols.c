@@ -20,7 +20,7 @@
 #define STEPS_MAX (INT64_C(1) << 26)
 
 typedef struct match {
-    sp_elf_symbol cover; /* the last to begin after the previous address, and not after this one; section 0: none */
+    sp_elf_symbol cover; /* the best one around the address; section 0: none */
     sp_elf_symbol begin; /* the last to begin after the previous address, and not after this one; section 0: none */
 } match;
 

@@ -104,8 +104,8 @@ static void end_work(const moment *begin) {
     atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, work_clock_ns() - begin->work_ns, memory_order_relaxed);
 }
 
-/* Checked at a thread's first tick. If it was listed while it was being created, its stack is not known to be small;
- * once it accepts signals, it is. */
+/* Checked at a thread's first tick. If it was listed while it was being created, its stack was not known to be
+ * small; by the time it accepts signals, it is. */
 static bool is_left_out(const sp_interrupted *interrupted, uint32_t session) {
     bool on_its_own_stack = interrupted->stack_room == SIZE_MAX;
     return on_its_own_stack && spprof_this_thread.cpu_session != session && sp_cpu_leaves_out_self();

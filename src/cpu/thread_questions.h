@@ -1,4 +1,4 @@
-/* thread_questions.h: what threads are asked to do now, and their answers (spprof/thread_stacks.h).
+/* thread_questions.h: the questions that ask threads what they are doing now, and the answers (spprof/thread_stacks.h).
  *
  *   asker:    ask ──────────── signal, with the question's cookie ──► … ◄─ wait ── settle: what was answered, or NONE
  *   handler:                        take: ASKED → AT_WORK ── stack ── answer: AT_WORK → …, and the asker wakes
@@ -74,8 +74,8 @@ bool sp_thread_questions_take(uint32_t cookie);
 /* Answer a question. `record` is held, and belongs to the asker from now on. */
 void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record);
 
-/* Call when the calling thread, from now on, is known to have no room for a signal and blocks all of them: wait for
- * a signal that is just being sent to it. */
+/* Called by a thread that is now known to have no room for a signal and blocks all signals: wait for one that is
+ * just being sent to it. */
 void sp_thread_questions_let_pass(void);
 
 #endif

@@ -31,7 +31,7 @@ typedef struct sp_thread_slot {
     int timer;
     _Atomic bool ended;
     _Atomic bool pending;        /* a signal was sent to it and has not arrived yet */
-    bool unfit;                  /* a tick does not fit its stack: it gets none */
+    bool unfit;                  /* a tick does not fit its stack: it gets no ticks */
     bool young;                  /* written by the thread that has entered */
     bool blocked;                /* it blocked our signal when the session ended */
     uint64_t uncovered_ns;       /* how far its clock was beyond covered_ns then */
@@ -90,13 +90,13 @@ void sp_threads_grow_up(sp_thread_slot *slot);
 /* Return the calling thread's slot; NULL: it is unknown. */
 sp_thread_slot *sp_threads_self(void);
 
-/* Return an upper bound for what a thread's clock showed when the process's clock showed `start_process_ns`, given
- * that the thread's clock has just shown `own_ns`: 0 if it was born since. (The process's clock is read after the
- * thread's, which continues meanwhile.) */
+/* Return a lower bound for what a thread's clock showed when the process's clock showed `start_process_ns`, given
+ * that the thread's clock has just shown `own_ns`. 0 if the thread was born since. (The process's clock is read
+ * after the thread's, which continues meanwhile.) */
 uint64_t sp_threads_clock_at_start(uint64_t own_ns, uint64_t start_process_ns);
 
 /* List the process's threads. New ones are added, and samples will cover their clock from `start_process_ns` on;
- * threads that ended return their timers. UINT64_MAX: from what their clock shows now. Return false if nothing has
+ * ended threads give up their timers. UINT64_MAX: from what their clock shows now. Return false if nothing has
  * changed. */
 bool sp_threads_list(uint64_t start_process_ns);
 

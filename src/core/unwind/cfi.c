@@ -42,7 +42,7 @@ enum {
     DW_CFA_restore = 0xC0
 };
 
-/* The state of executing instructions. Errors mark the reader as failed. */
+/* The state of the instruction interpreter. Errors mark the reader as failed. */
 typedef struct sp_cfi_machine {
     sp_dwarf_reader reader;
     const sp_fde *fde;

@@ -83,7 +83,7 @@ static uintptr_t pop(sp_evaluation *evaluation) {
     return 0;
 }
 
-/* Counted from the top, which is 0. */
+/* Push a copy of a word, counted from the top, which is 0. */
 static void pick(sp_evaluation *evaluation, uint64_t index) {
     if (index < evaluation->depth)
         push(evaluation, evaluation->words[evaluation->depth - 1 - index]);

@@ -55,7 +55,7 @@ static uintptr_t next_anchor(const uint64_t *words, size_t count, uintptr_t sp, 
 }
 
 /* A loop that finds its caller by its stack pointer leaves the frame pointer unchanged or has saved it. Generated
- * code restores it and does not change it. */
+ * code preserves the frame pointer, so `fp` stays as it is. */
 bool sp_generated_leave(sp_frame *frame, uintptr_t pc, const uint64_t *words, size_t count,
                         const sp_stack_memory *stack) {
     spprof_generated_code *asked = atomic_load_explicit(&is_generated, memory_order_acquire);

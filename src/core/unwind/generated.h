@@ -3,7 +3,7 @@
  *
  *   leaf   helper   generated … generated   call of the evaluation loop   its caller
  *                   └── left out ─────────┘  ▲ anchor
- *                                            └ pc, sp and fp of a frame like it, learned once, apart from its anchor
+ *                                            └ pc, sp and fp of such a frame, learned once, relative to its anchor
  *
  * Memory:  static, a few words.
  * Threads: any. Signals: leaving is safe, learning must not be called in handlers.

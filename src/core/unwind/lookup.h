@@ -1,9 +1,9 @@
 /* lookup.h: from an address to its object, its description, its rule.
  *
  *   pc ──► rule cache ──► rule                                     nearly always
- *           └ miss: object ──► description ──► row ──► rule        once an address
+ *           └ miss: object ──► description ──► row ──► rule        once per address
  *
- * Memory:  none but the rule cache's. Takes no lock, of ours or of the loader's.
+ * Memory:  only the rule cache's. Takes no lock, ours or the loader's.
  * Threads: any. Signals: safe.
  */
 #ifndef SP_LOOKUP_H

@@ -1,6 +1,6 @@
 /* unwind.h: the calling thread's native stack, without frame pointers.
  *
- *   as the last time? ──► compared, not unwound (last_walk.h)               some 2 ns per frame
+ *   same as last time? ──► compared, not unwound (last_walk.h)              some 2 ns per frame
  *   pc ──► rule (rule_cache.h) ──► CFA, caller's pc ──► rule ──► …          some 6 ns per frame
  *           └ miss: object ► description ► row ► rule                       once per address
  *           └ what 32 bits cannot express: the row, each time (caller.h)
@@ -43,7 +43,7 @@ void sp_unwind(const sp_registers *registers, sp_native_stack *out);
 /* Find where the function that contains `pc` begins and ends. Return false if it is not described. */
 bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 
-/* Call after an object was unloaded. */
+/* Forget cached rules, after an object was unloaded. */
 void sp_unwind_forget(void);
 
 /* How often the fast path was left. */
