@@ -314,3 +314,23 @@ def test_threads_and_locks_of_the_programs_are_not_used(child: Child, tmp_path: 
 
 def test_a_snapshot_tells_the_growth_of_its_process(child: Child, tmp_path: Path) -> None:
     child.run(specimen("series/own_growth"), str(tmp_path))
+
+
+# ---- Switched off
+
+
+def test_where_spprof_is_off_one_empty_file_is_written_and_nothing_waits(child: Child, tmp_path: Path) -> None:
+    """The program runs on as if it were recorded, and what it does with the folder next works."""
+    child.run(
+        f"""
+        import os, spprof.memprof as memprof
+        memprof.start()
+        with memprof.record({str(tmp_path)!r}, every=0.01) as series:
+            assert len(os.listdir("/proc/self/task")) == 1
+        assert series.written == 1
+        assert not memprof.is_active()
+        """,
+        environment={"SPPROF": "off"},
+    )
+    (file,) = tmp_path.glob("*.pb.gz")
+    assert any("SPPROF=off" in comment for comment in read_profile(file).comments)

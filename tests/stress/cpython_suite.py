@@ -37,6 +37,7 @@ from processes import children, describe_stacks, of_session, one_ends
 from run import identity
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))  # behind the standard library: there is a venv.py, too
+import markdown_tables
 from find_pythons import carries_suite
 
 HERE = Path(__file__).parent
@@ -396,12 +397,13 @@ def by_name(one: Run) -> str:
 
 def table(found: list[Difference]) -> list[str]:
     """A row for each case, and what it ended as in the runs of each way."""
-    rows = []
+    rows: list[list[str]] = []
     for one in found:
         ways = ["; ".join(dict.fromkeys(endings)) for endings in (one.plain, one.watched)]
         times = f"{one.times} of {len(one.watched)}"
-        rows.append(f"| {' | '.join((one.module, one.case, *ways, times, one.reason or 'UNEXPLAINED'))} |")
-    return ["| module | case | without | with | times | reason |", "|---|---|---|---|---:|---|", *rows] if rows else []
+        rows.append([one.module, one.case, *ways, times, one.reason or "UNEXPLAINED"])
+    columns = ("module", "case", "without", "with", "times", "reason")
+    return markdown_tables.table(columns, rows, keys=2) if rows else []
 
 
 # ---- All of it
