@@ -46,8 +46,7 @@ def profile_in(step):
 
 
 def sums(profile, function=None):
-    """Sum each column of a profile, by the name of its type: over all stacks, or over those that contain the function.
-    """
+    """Sum each column of a profile by the name of its type, over all stacks or those that contain the function."""
     names = [one.type for one in profile.sample_types]
     totals = dict.fromkeys(names, 0)
     for sample in profile.samples:

@@ -29,8 +29,7 @@ class Child:
         preload: bool = False,
         environment: dict[str, str] | None = None,
     ) -> str:
-        """Run the program and return its output. Raise AssertionError, with stdout and stderr, unless it exits with 0.
-        """
+        """Run the program and return its output. Raise AssertionError with both outputs unless it exits with 0."""
         finished = self.attempt(program, *arguments, preload=preload, environment=environment)
         assert finished.returncode == 0, (
             f"the program ended with {finished.returncode}\n"

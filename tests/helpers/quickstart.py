@@ -1,5 +1,4 @@
-"""The code blocks of docs/quickstart.md, by heading and number: ("Quick Profile", 0) is the first below that heading.
-"""
+"""The code blocks of docs/quickstart.md, by heading and number: ("Quick Profile", 0) is the first below it."""
 
 from __future__ import annotations
 

@@ -149,8 +149,7 @@ def drops():
 
 
 def drops_within():
-    """Return the number of drops, without one tick at the session's start and one at its end, when the engine is busy.
-    """
+    """Return the drops, without one tick at the session's start and one at its end, when the engine is busy."""
     found = {reason: count for reason, count in drops().items() if count > 0}
     if found.get("in_engine", 0) <= 2:
         found.pop("in_engine", None)
