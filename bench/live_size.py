@@ -117,7 +117,7 @@ def print_heaps(library: Path) -> None:
     for heap in HEAPS:
         plain, sampled = run_heap(library, heap, 0), run_heap(library, heap, heap.rate_kb)
         interval = f"{sampled['low'] / 2**30:.4f} to {sampled['high'] / 2**30:.4f}"
-        inside = "" if sampled["low"] <= sampled["truth"] <= sampled["high"] else "   the truth lies outside"
+        inside = "" if sampled["low"] <= sampled["truth"] <= sampled["high"] else "   the truth is outside"
         print(
             f"  {heap.name:<29} {sampled['live']:>9} {sampled['drops']:>6} {sampled['estimate'] / 2**30:>9.4f}"
             f"  {interval:<18} {1e3 * sampled['first']:>8.1f}{1e3 * sampled['again']:>7.1f}"

@@ -22,7 +22,7 @@ from pathlib import Path
 import fetch_debian
 import move_python
 
-# ---- Whether the system has it
+# ---- Checks of the system
 
 
 def has_header(name: str) -> bool:
@@ -57,7 +57,7 @@ def nothing() -> bool:
     return False
 
 
-# ---- What is fetched
+# ---- Dependencies
 
 
 def move_python_home(folder: Path, home: Path) -> None:

@@ -54,7 +54,7 @@ class Row:
 COLUMNS = [column.name for column in fields(Row)]
 
 
-# ---- What is run
+# ---- Selection
 
 
 def pieces() -> dict[str, list[str]]:

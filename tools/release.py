@@ -31,7 +31,7 @@ MESON_VERSION = re.compile(r"^\s*version: '([^']+)'", re.MULTILINE)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
-# ---- What the sources say
+# ---- The sources
 
 
 def meson_version(root: Path) -> str:
@@ -87,7 +87,7 @@ def faults_of_changelog(root: Path, version: str) -> list[str]:
     return faults
 
 
-# ---- What git says
+# ---- Git
 
 
 def git(root: Path, *words: str) -> str:
@@ -126,7 +126,7 @@ def faults_of_sources(root: Path, version: str) -> list[str]:
     ]
 
 
-# ---- What was built
+# ---- The built files
 
 
 def build(root: Path) -> None:
@@ -178,7 +178,7 @@ def faults_of_readme(files: list[Path]) -> list[str]:
     return [f"twine check does not accept the files:\n{checked.stdout.strip()}"] if checked.returncode != 0 else []
 
 
-# ---- What is told
+# ---- The next steps
 
 
 def unfinished_nightly() -> list[str]:

@@ -44,7 +44,7 @@ from peers.steady import STEADY_PART
 from peers.truth import TRUTH_PART
 
 MOST_LOAD = 0.5
-"""Of a core, on average over the last minute."""
+"""Share of a core, on average over the last minute."""
 PATIENCE_SECONDS = 180
 """Time for the load of building and installing to leave the average."""
 

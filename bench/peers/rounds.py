@@ -176,7 +176,7 @@ def assert_baseline(workers: Workers) -> None:
             raise BaselineError(f"{name}: {workers.failed[name]}")
 
 
-# ---- What is made of the slices
+# ---- Results
 
 
 def ratios(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:

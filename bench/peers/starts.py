@@ -76,7 +76,7 @@ STARTS: dict[str, Callable[[int], None]] = {
 }
 
 
-# ---- What they found
+# ---- Results
 
 
 def write_nothing(_: str) -> None:

@@ -85,7 +85,7 @@ SITES: list[Callable[[], Known]] = [
 def main() -> None:
     start, out = [word for word in sys.argv[1:] if word != "---"]
     kind, _, number = start.partition(":")
-    import numpy  # noqa: F401  its own memory is nobody's site
+    import numpy  # noqa: F401  its own memory belongs to no site
 
     STARTS[kind](int(number or 0))
     held = [(site.__name__, *site()) for site in SITES]

@@ -67,7 +67,7 @@ def python_1k(loops: int) -> None:
 STEADY: dict[str, Loops] = {"c_1k": c_1k, "c_100": c_100, "python_1k": python_1k}
 
 
-# ---- Worst cases: some milliseconds a loop, nearly all of it in allocators
+# ---- Worst cases: a few milliseconds per loop, nearly all of it in allocators
 
 
 def string_building(loops: int) -> None:

@@ -109,7 +109,7 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* ---- What Python calls ---- */
+/* ---- Called from Python ---- */
 
 int begin_threads(void) {
     for (int i = 0; i < THREADS; i++) {

@@ -69,7 +69,7 @@ static void *descend(void *bottom_of_it) {
     return NULL;
 }
 
-/* ---- What is done there ---- */
+/* ---- At its end ---- */
 
 static void print_slice(stopwatch_kind kind, long repeats) {
     double nanoseconds = stopwatch_nanoseconds(kind, repeats);

@@ -74,7 +74,7 @@ CALLERS = [through_json, through_sorting]  # a little more than thirty native fr
 CALLERS_OF_SAMPLES = CALLERS[:1]  # thirty frames of both kinds
 
 
-# ---- What is done at its end
+# ---- Measurements at its end
 
 
 class Rows:

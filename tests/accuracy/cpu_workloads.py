@@ -50,7 +50,7 @@ def count() -> None:
         pass
 
 
-# ---- What spends it
+# ---- Functions that use CPU time
 
 
 def ninety(length_ns: int, truth: Truth) -> None:
@@ -109,7 +109,7 @@ def looping(length_ns: int, truth: Truth) -> None:
 PAGE = " ".join(random.Random(1).choices("the quick brown fox jumps over".split(), k=8_000)).encode()
 
 
-# ---- In which order
+# ---- Order of the functions
 
 
 def lengths(cpu_seconds: float, chance: random.Random) -> Iterator[int]:
@@ -183,7 +183,7 @@ def in_numpy(cpu_seconds: float, truth: Truth) -> None:
     run_bursts(cpu_seconds, {sorting: 3, looping: 1}, truth)
 
 
-# ---- In threads that are gone before their timer expires
+# ---- Threads that end before their timer expires
 
 REQUEST_NS = 1_000_000
 TIMER_SECONDS = 0.004
@@ -315,7 +315,7 @@ KINDS = {
 }
 
 
-# ---- What a profile says
+# ---- Reading a profile
 
 
 def cpu_time_ns() -> float:

@@ -120,7 +120,7 @@ void ledger_add(ledger *sum, const ledger *other) {
     sum->true_live_bytes += other->true_live_bytes;
 }
 
-/* ---- The engine's books ---- */
+/* ---- The engine's sums ---- */
 
 #define SLOTS ((size_t)1 << SPPROF_STACK_SLOT_BITS)
 

@@ -189,7 +189,7 @@ def rising_batches(teeth: int = TEETH) -> None:
         note_moment()
 
 
-# ---- Two summits alike, of different sites
+# ---- Two equal summits, of different sites
 
 
 def first_half() -> int:
@@ -209,7 +209,7 @@ def two_summits() -> None:
     note_moment()
 
 
-# ---- Running them
+# ---- Running the programs
 
 highest: list[int] = []
 """The peak recorded at each moment that this run has noted."""

@@ -93,7 +93,7 @@ REALLOCS_ERROR_MAX = 2 * STANDARD_ERROR_MAX
     ids=["obj", "mem preloaded", "obj debug", "obj by malloc"],
 )
 def test_small_reallocs(child: Child, environment: dict[str, str], domain: str, preload: bool, allocator: str) -> None:
-    """A realloc counts once, as a block of its full new size, whoever owns the block; the old block's sample ends.
+    """A realloc counts once, as a block of its full new size, whichever allocator owns it; the old block's sample ends.
 
     Debug layers add bytes to requests that they pass to malloc, which counts them too.
     """

@@ -42,7 +42,7 @@ static void require(bool condition) {
     if (!condition) abort();
 }
 
-/* ---- What is around the tables ---- */
+/* ---- Around the tables ---- */
 
 bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address) {
     (void)stack, (void)address;
@@ -72,7 +72,7 @@ static const uint8_t *place_image(const uint8_t *bytes, size_t size) {
     return memcpy(ARENA + REDZONE, bytes, size);
 }
 
-/* ---- What is done with them ---- */
+/* ---- Use of the tables ---- */
 
 static void evaluate(const uint8_t *bytes, uint32_t length, uintptr_t pc, uint8_t flags, const uintptr_t *initial) {
     sp_stack_memory stack = {.low = (uintptr_t)words, .high = (uintptr_t)(words + STACK_WORDS)};

@@ -5,7 +5,7 @@ python tests/fuzz/fuzz_requests.py [--seconds N | --requests N] [--seed N]
     requests ─► bytes flipped, cut, doubled, swapped; heads that are huge, slow or incomplete; paths and numbers of
                 all kinds ─► over the Unix socket and the port, with and without the token, while the program forks,
                 starts others and allocates
-      └─► at the end: valid answers, as many threads and descriptors as at the start, no more memory than before
+      └─► at the end: valid answers, the threads, descriptors and memory of the start
 
 The same seed sends the same requests. FUZZ_REQUESTS_SECONDS in the environment is the default for --seconds.
 """

@@ -126,7 +126,7 @@ void burners_join(void) {
     while (started > 0) pthread_join(burners[--started].thread, NULL);
 }
 
-/* ---- What signals do to others ---- */
+/* ---- Effects of signals on others ---- */
 
 /* Returns how many of `times` waits of one millisecond each a signal interrupted. */
 int waits_interrupted(const char *kind, int times) {

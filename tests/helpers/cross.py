@@ -88,7 +88,7 @@ def unpack(name: str, packages: str) -> Path:
         fetched = attempt(sys.executable, ROOT / "tools/fetch_debian.py", partial, *packages.split())
         if fetched.returncode != 0:
             told = [line for line in fetched.stdout.splitlines() if line.startswith("E: ")]
-            pytest.skip(f"the packages of build/deps/{name} cannot be had: {' '.join(told) or 'apt-get failed'}")
+            pytest.skip(f"the packages of build/deps/{name} are unavailable: {' '.join(told) or 'apt-get failed'}")
         for leftover in [partial / "apt", partial / "packages", *unneeded_emulators(partial)]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         partial.rename(folder)

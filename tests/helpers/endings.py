@@ -56,7 +56,7 @@ LEAVE_NONE = {
     "fault",
     *(f"SIG{name}" for name in "ILL TRAP BUS FPE KILL SEGV STKFLT PROF IO PWR SYS RTMIN".split()),
 }
-"""Endings at which no Python code, or none of ours, can run (see docs/cli.md). With --every the last file remains."""
+"""Endings at which neither Python nor our code can run (see docs/cli.md). With --every the last file remains."""
 
 TOLD = {"full disk": "raise its limit (ulimit -f)"}
 """The message that explains why there is no file."""

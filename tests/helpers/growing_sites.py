@@ -122,7 +122,7 @@ def level(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
     return np.repeat(live[:, None], len(times), axis=1)
 
 
-# ---- Caches. Parameters: how long it takes to fill one, and when that began
+# ---- Caches. Parameters: the time to fill one, and when filling started
 
 
 def old_cache(rng: Any, runs: int) -> Numbers:
@@ -167,7 +167,7 @@ def any_out(rng: Any, parameters: Numbers, live: Numbers, gap: float) -> Blocks:
     return always(run, born, np.maximum(born, begin + fill) + age)
 
 
-# ---- Least recently used: keys that are asked for by a power law, simulated request by request
+# ---- Least recently used: keys are requested by a power law, simulated request by request
 
 LRU_KEYS = 4000
 LRU_BLOCK = 48 * 1024
@@ -215,7 +215,7 @@ def lru(keys: list[int], when: list[float], capacity: int) -> tuple[list[float],
     return births, deaths
 
 
-# ---- A wave: parameters are how many days the series has, the hour of its beginning, depth and three lifetimes
+# ---- A wave. Parameters: the days of the series, the hour of its start, depth and three lifetimes
 
 
 def wave_parameters(rng: Any, runs: int) -> Numbers:
@@ -247,7 +247,7 @@ def wave_mean(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
     return total
 
 
-# ---- Leaks: a share of what is allocated stays for good, the rest is freed fast
+# ---- Leaks: a share of what is allocated is never freed, the rest is freed soon
 
 
 class Leak:

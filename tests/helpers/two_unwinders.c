@@ -106,7 +106,7 @@ static void take_third(uintptr_t common) {
     find_common(&third, common);
 }
 
-/* ---- Partings ---- */
+/* ---- Points of divergence ---- */
 
 /* Returns 0 past the end of the stack. */
 static uintptr_t address_at(const stack *stack, size_t i) {

@@ -101,7 +101,7 @@ class Run:
     module: str
     seconds: float = 0
     samples: list[int] = field(default_factory=list)
-    """Of the heap and of the CPU."""
+    """Samples of the heap and of the CPU."""
     cases: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -284,7 +284,7 @@ def judge(module: str, number: int, again: bool, ways: tuple[str, ...]) -> tuple
         os._exit(1)  # an executor would continue with the next one
 
 
-# ---- What came of it
+# ---- Comparison
 
 
 @dataclass
@@ -407,7 +407,7 @@ def table(found: list[Difference]) -> list[str]:
     return ["| module | case | without | with | times | reason |", "|---|---|---|---|---:|---|", *rows] if rows else []
 
 
-# ---- All of it
+# ---- All modules
 
 
 def list_modules(patterns: list[str]) -> list[str]:

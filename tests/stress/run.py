@@ -192,7 +192,7 @@ def judge(outcome: Outcome, watched: Watched) -> None:
         outcome.said += f"\nended with status {status}"
 
 
-# ---- What is run
+# ---- Selection
 
 
 def engine_path() -> str:

@@ -122,7 +122,7 @@ def test_a_pipeline_has_one_entry() -> None:
     ] == []
 
 
-# ---- Modules that are in memory and run later
+# ---- Modules kept in memory and executed later
 
 STANDARD_NAMES = re.compile(r'"([\w.]+)": \w', re.ASCII)
 ELSEWHERE = {

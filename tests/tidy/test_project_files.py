@@ -128,7 +128,7 @@ def test_make_has_every_target_that_is_named() -> None:
     assert sorted((file, target) for file, target in named if target not in targets()) == []
 
 
-# ---- Files that are named
+# ---- Named files
 
 
 def anchors(file: Path) -> set[str]:
@@ -161,7 +161,7 @@ def test_a_visitor_finds_the_files_that_forges_show() -> None:
     assert {file.stem for file in FORMS} == {"bug", "feature", "harm", "wrong_number"}
 
 
-# ---- Forms: `make lint` holds them against their schema, which cannot see what follows
+# ---- Forms: `make lint` checks them against their schema, which does not cover the following
 
 
 @pytest.mark.parametrize("file", FORMS, ids=lambda file: file.stem)

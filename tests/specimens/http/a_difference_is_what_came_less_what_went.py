@@ -55,7 +55,7 @@ assert two.default_type == "alloc_space"
 assert (blocks_of(one, "new"), blocks_of(two, "new")) == ((3, 3), (4, 4))
 assert (blocks_of(one, "old"), blocks_of(two, "old")) == ((0, 0), (-2, 0))
 
-# If nobody waits any longer, the next request may start.
+# If no client waits any longer, the next request may start.
 step = get("/heap", "seconds=3600")
 step.abandon()
 step.abandon()

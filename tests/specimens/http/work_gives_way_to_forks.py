@@ -25,7 +25,7 @@ def done_anew(work, claimed=None):
             return work(), times
         except GaveWayError:
             assert claimed is None or refused(get(*claimed), 429)
-    raise AssertionError("it gives way for ever")
+    raise AssertionError("it never stops giving way")
 
 
 memprof.start()

@@ -5,7 +5,7 @@ import spprof.memprof as memprof
 
 
 def load():
-    return np.zeros((10_000, 10_000))  # 800 MB, none of it touched
+    return np.zeros((10_000, 10_000))  # 800 MB, all untouched
 
 
 memprof.start(int(sys.argv[1]), seed=1)  # numpy's small blocks on this line are not sampled

@@ -42,7 +42,7 @@ FRAME void chain_call(callback *function, size_t size) {
     STAY();
 }
 
-/* ---- A thread that knows nothing of Python ---- */
+/* ---- A thread without Python state ---- */
 
 FRAME void *chain_thread_main(void *size) {
     chain_outer((size_t)size);
@@ -56,7 +56,7 @@ int chain_run_thread(size_t size) {
     return pthread_join(thread, NULL);
 }
 
-/* ---- A signal handler on a stack of its own ---- */
+/* ---- A signal handler on its own stack ---- */
 
 static size_t signal_size;
 

@@ -47,7 +47,7 @@ static uint64_t next_random(uint64_t *state) {
     return word ^ word >> 31;
 }
 
-/* ---- Blocks that know what they are ---- */
+/* ---- Self-describing blocks ---- */
 
 typedef struct block {
     size_t size;
@@ -187,7 +187,7 @@ void short_threads(int count, size_t stack_bytes, size_t size) {
     pthread_attr_destroy(&attributes);
 }
 
-/* ---- A heap with room, in a process without ---- */
+/* ---- A heap with free blocks in a process without memory ---- */
 
 /* Allocates `count` blocks of `size` at the heap's end and frees all but the last, which keeps libc from returning
  * the memory. */
@@ -207,7 +207,7 @@ void empty_room(void **blocks, size_t count) {
     for (size_t i = 0; i < count; i++) free(blocks[i]);
 }
 
-/* ---- What a free costs ---- */
+/* ---- The cost of a free ---- */
 
 static double now_ns(void) {
     struct timespec now;
@@ -259,7 +259,7 @@ void spawn_storm(int count, char *program) {
     }
 }
 
-/* ---- Objects that come and go ---- */
+/* ---- Objects loaded and unloaded ---- */
 
 static pthread_t reloading;
 

@@ -60,7 +60,7 @@ static void note(worker *self, int name, uint64_t word) {
     entry->hash = (entry->hash ^ word) * UINT64_C(0x100000001B3) + 1;
 }
 
-/* ---- What is asked for ---- */
+/* ---- Requests ---- */
 
 static size_t pick_size(uint64_t word) {
     static const size_t odd[] = {0, 0, 0, 0, 1, 7, 8, 15, 16, 17, 24, 25, 32, 33, 1024, 4095, 4096, 4097};
@@ -95,7 +95,7 @@ static size_t pick_alignment(uint64_t word) {
     return (size_t)8 << (word >> 4) % 10;
 }
 
-/* ---- What is seen ---- */
+/* ---- Observations ---- */
 
 static void fill(slot *place, uint64_t word) {
     place->fill = (unsigned char)word;

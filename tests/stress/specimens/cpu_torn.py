@@ -37,7 +37,7 @@ INTERVAL_NS = 1_000_000_000
 LOST_MAX = 0.001
 
 
-# ---- What the threads do
+# ---- Work of the threads
 
 
 def call_one():
@@ -170,7 +170,7 @@ def work_in_steps(seed):
         sent.append(storm.steps_end())
 
 
-# ---- Which stacks there can be
+# ---- Possible stacks
 
 CALLERS = {
     "work": {"run"},
