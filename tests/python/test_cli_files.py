@@ -1,4 +1,4 @@
-"""``spprof run``: the file is there, whatever the program does, and says what it should."""
+"""``spprof run``: the file exists whatever the program does, and its contents are correct."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_every_leaves_a_file_whatever_happens(place: Place, end: str, status: in
 
 
 def obey_interrupts() -> None:
-    """What a shell starts in the background ignores SIGINT, and so would what that starts."""
+    """A shell's background jobs ignore SIGINT, and so would their children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -161,7 +161,7 @@ def _summary_without_time(printed: str) -> str:
 def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     place.write(f"held = bytearray({BYTES})")
     lines = place.run("program.py", environment=seeded(place)).stderr.splitlines()
-    # A small block that happens to be sampled stands for half a mebibyte more.
+    # A small block that happens to be sampled represents half a mebibyte more.
     told = r"spprof: alive at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
     assert re.match(told, lines[0]), lines[0]
     assert lines[1].endswith("<module> (program.py:1)")

@@ -1,4 +1,4 @@
-"""The reports: what they print for people and for machines, and one line for every bad file."""
+"""The reports: their output for people and for machines, and one line for every bad file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from spprof.pprof.processes import Lineage
 from spprof.pprof.profile import HEAP_TYPES, PEAK_TYPES, Location, Profile, Sample, ValueType
 from spprof.pprof.wire import bytes_field, varint
 
-pytestmark = pytest.mark.long  # the same whichever Python runs it
+pytestmark = pytest.mark.long  # independent of the Python version
 
 PROFILES = Path(__file__).parent / "profiles"
 MAIN = python_frame("main", 90, "/srv/app/main.py")
@@ -219,7 +219,7 @@ def test_files_of_other_tools_are_reported(verb: str, name: str):
     assert printed(verb, PROFILES / f"{name}.pb.gz").count("\n") >= 2
 
 
-# ---- for people
+# ---- Output for people
 
 
 def test_names_cannot_steer_the_terminal_and_nothing_is_coloured_for_a_file(file: Path):
@@ -229,7 +229,7 @@ def test_names_cannot_steer_the_terminal_and_nothing_is_coloured_for_a_file(file
 
 
 def on_a_terminal(*words: str | Path, columns: int = 90) -> str:
-    """What a person sees in a terminal of so many columns."""
+    """Return what a person sees in a terminal with this many columns."""
     controller, terminal = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
     environment.update(COLUMNS=str(columns), TERM="xterm")
@@ -372,7 +372,7 @@ def test_converted_files_are_those_of_the_snapshot(heap: NaiveHeap, file: Path, 
     lines = [(tmp_path / name).read_text().splitlines() for name in ("x.collapsed", "direct-x.collapsed")]
     assert [line.rpartition(" ")[0] for line in lines[0]] == [line.rpartition(" ")[0] for line in lines[1]]
     for ours, theirs in zip(*lines):
-        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 a sample
+        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 per sample
     ours, theirs = (json.loads((tmp_path / name).read_bytes()) for name in ("x.json", "direct-x.json"))
     assert [profile["name"] for profile in ours["profiles"]] == [profile["name"] for profile in theirs["profiles"]]
     assert [profile["unit"] for profile in ours["profiles"]] == ["bytes", "none"] * 3
@@ -399,7 +399,7 @@ def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: 
 
 
 def cpu_file(path: Path, *ticks: tuple[int, int]) -> Path:
-    """A file of the main thread's samples, (milliseconds, stack id) each."""
+    """Write a file of the main thread's samples, each (milliseconds, stack id)."""
     cpu = NaiveCpu(STACKS, {MAIN_ID: "MainThread"})
     for milliseconds, stack_id in ticks:
         cpu.add(milliseconds * 1_000_000, MAIN_ID, stack_id)
@@ -598,7 +598,7 @@ def test_reading_and_tabling_leave_the_profiler_alone(file: Path):
 
 @pytest.fixture
 def folder(heap: NaiveHeap, ticks: NaiveCpu, tmp_path: Path) -> Path:
-    """Two heap profiles of processes without relatives, a CPU profile, and a page."""
+    """Two heap profiles of unrelated processes, a CPU profile, and a page."""
     folder = tmp_path / "profiles"
     folder.mkdir()
     for number, one in enumerate((heap, random_heap(4, STACKS)), 4711):
@@ -708,7 +708,7 @@ def test_help_ends_with_three_examples_that_are_understood(verb: str):
     ids="-".join,
 )
 def test_the_installed_command_does_what_the_module_does(heap: NaiveHeap, tmp_path: Path, words: tuple[str, ...]):
-    """A process that is called spprof keeps nothing of the package ahead."""
+    """A process named spprof does not preload any of the package's modules."""
     said = []
     snapshot = heap.snapshot()
     del vars(snapshot)["_resident"]  # so that it is measured

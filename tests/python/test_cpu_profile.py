@@ -1,4 +1,4 @@
-"""What a CPU profile says of given samples: sums, threads, what no sample covers, tables and files."""
+"""CPU profiles of given samples: sums, threads, unsampled time, tables and files."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ PARSE = python_frame("parse", 40, "parse.py")
 STACKS = {
     1: (LOAD, MAIN),
     2: (PARSE, LOAD, MAIN),
-    3: (LOAD, MAIN),  # reads the same as 1
+    3: (LOAD, MAIN),  # looks the same as 1
     4: (native_frame("<native>", 0),),
     5: (native_frame("inflate", 0x7F0012345678), PARSE, MAIN),
     6: (LOAD_BELOW, LOAD, MAIN),  # calls itself
-    7: (native_frame("inflate", 0x7F0012345699), PARSE, MAIN),  # another place in it, which reads the same as 5
+    7: (native_frame("inflate", 0x7F0012345699), PARSE, MAIN),  # another address in it, which looks the same as 5
 }
 WORKER_ID = MAIN_ID + 1
 MS = 1_000_000
@@ -99,7 +99,7 @@ def test_threads_have_their_sums_the_main_thread_first(cpu: NaiveCpu):
     assert [thread.unsampled_ns for thread in threads] == [0, 17, 0]
 
 
-# ---- what no sample covers
+# ---- unsampled time
 
 
 def test_time_of_threads_that_ended_is_one_stack_and_makes_the_total_that_of_the_process():

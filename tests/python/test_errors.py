@@ -1,4 +1,4 @@
-"""Every error that the API states, and that its message says what to do."""
+"""Every error in the API's contract, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spprof.memprof import MemoryProfiler, start
 
 
 class Index:
-    """An integer that is no int."""
+    """An integer that is not an int."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -20,7 +20,7 @@ class Index:
 
 @pytest.fixture(params=[start, MemoryProfiler], ids=["start", "MemoryProfiler"])
 def begin(request: pytest.FixtureRequest):
-    """Both take the same arguments, and refuse them before anything is started."""
+    """Both take the same arguments, and reject them before anything is started."""
     return request.param
 
 

@@ -1,4 +1,6 @@
-"""Memory pools of libraries: Arrow's is named, with its size and what makes its lines known, and left as it is."""
+"""Memory pools of libraries: Arrow's is reported with its size and the setting that reveals its lines, and is not
+affected.
+"""
 
 from __future__ import annotations
 
@@ -58,13 +60,13 @@ def refuse() -> NoReturn:
     ],
 )
 def test_a_library_that_does_not_tell_has_no_pool(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
-    """Not loaded, half imported, built without it, something else of that name."""
+    """Not loaded, half imported, built without it, or something else of that name."""
     monkeypatch.setitem(sys.modules, "pyarrow.lib", module)
     assert pools() == ()
 
 
 def test_where_memory_has_run_out_the_question_is_not_answered_with_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """with_reserve frees its reserve then, and asks again."""
+    """with_reserve then frees its reserve, and tries again."""
 
     def fail() -> NoReturn:
         raise MemoryError

@@ -1,4 +1,4 @@
-"""The HTML file: what stands in it, read by another decoder; what its policy lets run; how it is asked for."""
+"""The HTML file: its contents, read by another decoder; what its policy permits; how it is requested."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def file(heap: NaiveHeap, tmp_path: Path) -> Path:
 
 
 def values_by_stack(profile: Profile) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
-    """What the report has to hold, summed up in a plain loop."""
+    """Return what the report must contain, summed up in a plain loop."""
     found: dict[tuple[tuple[tuple[str, int], ...], str], list[int]] = {}
     for sample in profile.samples:
         stack = tuple((frame.function, frame.line) for frame in reversed(profile.frames(sample.stack)))
@@ -307,7 +307,7 @@ def test_node_finds_no_fault_in_the_scripts():
         subprocess.run([node, "--check", path], check=True, capture_output=True)
 
 
-# ---- How it is asked for
+# ---- How it is requested
 
 
 def test_flamegraph_writes_the_page_of_the_snapshot(heap: NaiveHeap, file: Path, tmp_path: Path):

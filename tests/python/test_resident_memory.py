@@ -1,4 +1,4 @@
-"""What of a process is in memory, part by part: measured, in files, in reports; and what gives it back."""
+"""A process's resident memory, part by part: measured, in files, in reports; and how to release it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def profile_with(memory: ResidentMemory | None, time_ns: int = 0) -> Profile:
     return Profile(HEAP_TYPES, time_ns=time_ns, comments=tuple(f"{key}: {text}" for key, text in told.items()))
 
 
-# ---- What gives it back
+# ---- Remedies
 
 
 def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
@@ -133,7 +133,7 @@ def test_where_much_is_unexplained_it_is_said_what_is_known(child: Child) -> Non
 
 
 def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
-    """CPython 3.15 calls its arenas so, and glibc its heaps where it is told to."""
+    """CPython 3.15 names its arenas so, and glibc its heaps if told to."""
     head = "7f0000000000-7f0000100000 rw-p 00000000 00:00 0   "
     numbers = ["Rss:  1024 kB", "Pss: 512 kB", "Swap: 4 kB", "LazyFree: 8 kB", "VmFlags: rd wr"]
     lines = [
@@ -186,7 +186,7 @@ def test_what_was_not_asked_for_is_not_told() -> None:
 
 
 def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
-    """The kernel counts them in no RSS, and lists them as a file's."""
+    """The kernel excludes them from RSS, and lists them as file mappings."""
     lines = [
         "7f0000000000-7f0000400000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
         *("Rss: 0 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 4096 kB"),
@@ -199,7 +199,7 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
 
 
 def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading brings a page of data into memory, and may change a device."""
+    """Reading loads a page of data into memory, and may affect a device."""
     wanted, read = [], []
 
     def pread(descriptor: int, size: int, offset: int) -> bytes:
@@ -228,7 +228,7 @@ def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch
 
 
 def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that the test sets; a process that was forked makes its own."""
+    """By a clock that the test sets; a forked process makes its own report."""
     now, made = [100.0], []
 
     def measured(samples: object) -> ResidentMemory:
@@ -251,7 +251,7 @@ def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: 
         now[0] = 100.25 + after
         saved()
     assert len(made) == 1
-    assert saved().resident is SOME  # which is asked for now
+    assert saved().resident is SOME  # which is requested now
     assert len(made) == 2
     now[0] = 100.25 + 5.1
     saved()
@@ -368,7 +368,7 @@ def test_use_of_control_groups_is_told_where_all_have_one_limit() -> None:
 
 
 def test_numbers_that_nobody_could_have_written_are_none() -> None:
-    """Python refuses to read a number of more than 4300 digits."""
+    """Python refuses to parse a number of more than 4300 digits."""
     huge = "9" * 5000
     keys = ["profiler_bytes", "longest_rate", "evicted_stacks", "dropped_x", "pool_a_b", "peak_heap_bytes"]
     told = [f"{key}: {huge}" for key in [*keys, "resident_rss", "resident_part_files", "resident_unclaimed"]]
@@ -416,7 +416,7 @@ def test_tables_of_what_is_held_end_with_the_size_of_the_process(heap_with: Path
 
 @pytest.fixture
 def heap_with(tmp_path: Path) -> Path:
-    """A file of a process that has SOME in memory."""
+    """A file of a process whose resident memory is SOME."""
     some = {**SOME.document()}
     assert some["unexplained"] == -MIB
     snapshot = NaiveHeap({1: (python_frame("a", 1, "a.py"),)}).snapshot()

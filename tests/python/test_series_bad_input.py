@@ -1,4 +1,4 @@
-"""Folders of snapshots with files that cannot be used: what is used, and what is said of the rest."""
+"""Folders of snapshots with unusable files: what is used, and what is reported about the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT = 8
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """Snapshots at 07:33:20 UTC and each 10 seconds later."""
+    """Snapshots at 07:33:20 UTC and every 10 seconds after that."""
     made = random_series(11, tmp_path / "x", COUNT)
     made.write()
     return made
@@ -33,7 +33,7 @@ def used(number: int) -> str:
 
 
 def check(made: Made, number: int, told: str, *words: str, of: Path | None = None) -> None:
-    """What ``convert`` makes of the folder is that moment, and that is what it says."""
+    """Check that ``convert`` turns the folder into that moment, and says so."""
     out = made.folder.parent / "out.pb.gz"
     said = spprof("convert", "-f", made.folder, "-o", out, *words, TZ="UTC")
     assert said.returncode == 0, said.stderr
@@ -47,7 +47,7 @@ def cut(path: Path) -> None:
 
 
 def with_comment(made: Made, number: int, reference: int, **comments: str) -> None:
-    """Writes a file anew, with other comments."""
+    """Rewrite a file with different comments."""
     profile = made.file(number, reference)
     kept = [f"{key}: {comments.get(key, text)}" for key, _, text in (one.partition(": ") for one in profile.comments)]
     profile.comments = tuple(kept)

@@ -1,4 +1,4 @@
-"""``spprof growth`` and ``memprof.growth(folder)``: what a series of snapshots in files says of each site."""
+"""``spprof growth`` and ``memprof.growth(folder)``: the verdict on each site from a series of snapshots in files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BYTES_ONE = weight(1, 1).sums.fixed
 
 
 def by_hand(made: Made, number: int) -> Moment:
-    """What is live at a snapshot, by site and birth."""
+    """Return what is live at a snapshot, by site and birth."""
     now = made.moments[number]
     live: dict[SiteKey, dict[int, Sums]] = {}
     allocated: dict[SiteKey, int] = {}
@@ -65,7 +65,7 @@ def test_a_folder_says_what_the_process_tells_of_itself(seed: int, spacing: int,
 
 
 def leaking(folder: Path, count: int = COUNT, **named: str) -> Made:
-    """50 samples at the beginning; a leak of 2 samples each 10 s, a cache that is full, and one sample that stays."""
+    """50 samples at the start; a leak of 2 samples every 10 s, a full cache, and one permanent sample."""
     made = Made(folder, **named)
     stacks = [made.stack(python_frame(name, at), MAIN) for at, name in enumerate(("leak", "cache", "few", "base"), 7)]
     leak, cache, few, base = stacks

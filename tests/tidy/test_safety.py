@@ -1,4 +1,4 @@
-"""docs/safety.md names the test that holds each promise; here it is seen that there is one of that name."""
+"""docs/safety.md names the test behind each promise; these tests check that each named test exists."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ CODE = re.compile(r"`([^`]+)`")
 DEFINED = re.compile(r"^\s*(?:async )?def (test_\w+)|^TEST\((test_\w+)\)", re.MULTILINE)
 HOLDING_COLUMNS = ("held by", "held since by")
 NO_PROMISE = "cases of CPython's"
-"""A column of the table of what differs, which test_cpython_suite.py holds."""
+"""A column of the table of differences, which test_cpython_suite.py covers."""
 
 
 def rows() -> list[dict[str, str]]:
-    """The rows of the page's tables by the names of their columns."""
+    """Return the rows of the page's tables by column name."""
     found, head = [], None
     for line in PAGE.read_text().splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else None
@@ -31,7 +31,7 @@ def holders(row: dict[str, str]) -> str:
 
 
 def known_tests() -> set[str]:
-    """Every test function, and every file of tests with and without its suffix."""
+    """Return every test function, and every test file with and without its suffix."""
     names = set()
     for file in [*sources("tests", pattern="test_*.py"), *sources("tests", pattern="test_*.c")]:
         names |= {file.name, file.stem}
