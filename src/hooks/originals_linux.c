@@ -16,7 +16,7 @@ void __libc_free(void *address) __attribute__((weak));
 
 static void find_all(void);
 
-/* Each finder is named after the function that it stands in for: find_malloc finds all originals, then calls the new
+/* Each finder is named after the function that it replaces: find_malloc finds all originals, then calls the new
  * sp_originals.malloc. */
 #define ORIGINAL(result, name, parameters, arguments)                                                                  \
     static result find_##name parameters {                                                                             \

@@ -7,7 +7,7 @@
  * and after it
  *
  *   tick_begin(walk) -> bool         set the first frame to try and the call that runs it; false: there is none
- *   tick_retry(walk) -> bool         if the last beginning led nowhere, begin at the call before; false: no more
+ *   tick_retry(walk) -> bool         if the last beginning led nowhere, begin at the call before; false: there is none
  *   tick_ends_call(walk, at, f, a)   like ends_call, for the frame at `at` and its copy f. In the innermost call also
  *                                    sets walk->torn if the frames do not belong to that call
  *   tick_find_caller(walk, at, f)    set the innermost frame's caller, in case it was linked before that was stored

@@ -158,7 +158,7 @@ static bool agrees_on_frames(void) {
     forge(codes, count);
     size_t met = sp_pyframes_meet(codes, positions, count);
     for (size_t i = 0; i < count; i++) Py_DECREF(codes[i]);
-    return met == count || refuse("frames that are where they should be", met, count);
+    return met == count || refuse("frames at their expected positions", met, count);
 }
 
 bool sp_pylayout_check_with_gil(void) {

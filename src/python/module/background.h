@@ -5,8 +5,7 @@
  * fork and restarted after it, so that CPython, which counts threads there, does not see it.
  *
  * Threads: all but sp_background_wake need the main interpreter's GIL. A forked child has no such thread until it
- *          starts
- *          one.
+ *          starts one.
  */
 #ifndef SP_BACKGROUND_H
 #define SP_BACKGROUND_H

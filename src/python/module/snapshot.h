@@ -20,8 +20,8 @@
 #define SP_SAMPLE_FORMAT "=QQQQIIQ"
 /* A stack's id, and what was live there at the peak of the process and of the window: one spprof_sums each. */
 #define SP_PEAK_FORMAT "=QQQQQddQQQQdd"
-/* A stack's id, a hash of all that a snapshot tells of it, which differs where anything does but for one chance in
- * 2**64, and the number of the snapshot that first had that hash. */
+/* A stack's id; a hash of everything that a snapshot reports about it (a change goes unnoticed with probability
+ * 2**-64); and the number of the snapshot that first had that hash. */
 #define SP_FINGERPRINT_FORMAT "=QQq"
 
 /* A caller's knowledge of earlier snapshots, if it wants only the changes. */
