@@ -46,7 +46,7 @@
 
 /* ---- Frames ---- */
 
-/* The callee-saved registers. In these functions, only the last one saved shows in what was captured. */
+/* The return address is in a callee-saved register: for the last function of a chain, in a captured one. */
 #define IN_REGISTER(number)                                                                                            \
     FUNCTION(return_address_in_x##number, "str x" #number ", [sp, #-16]!\n"                                            \
                                           ".cfi_def_cfa_offset 16\n"                                                   \

@@ -14,7 +14,7 @@
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 
 static inline __attribute__((noreturn)) void check_failed(const char *condition, const char *file, int line) {
-    fprintf(stderr, "%s:%d: not so: %s\n", file, line, condition);
+    fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
     exit(EXIT_FAILURE);
 }
 

@@ -53,7 +53,7 @@ void run_in_child(void (*body)(void *argument), void *argument) {
 
 void check_failed(const char *condition, const char *file, int line) {
     char message[512];
-    int length = snprintf(message, sizeof message, "%s:%d: not so: %s\n", file, line, condition);
+    int length = snprintf(message, sizeof message, "%s:%d: check failed: %s\n", file, line, condition);
     ssize_t written = write(STDERR_FILENO, message, (size_t)length);
     (void)written;
     _exit(EXIT_FAILURE);

@@ -347,7 +347,7 @@ static void work_long(unsigned index, void *unused) {
 
 TEST(test_threads_that_start_later_are_sampled_from_their_birth_on) {
     start(MS, false);
-    burn(50 * MS); /* the threads' time is at most the process's */
+    burn(50 * MS); /* the process's time limits the threads' estimates */
     run_threads(4, work_long, NULL);
     spprof_cpu_stop();
     for (unsigned i = 0; i < 4; i++) assert_true(totals_of(worker_ids[i]).samples >= 3);

@@ -189,8 +189,7 @@ static double uniform(uint64_t *random) {
     return (double)((next_random(random) >> 11) + 1) * 0x1p-53;
 }
 
-/* A program that ran one thread after the other, and what is reported about it. The kernel looks at any phase of
- * each. */
+/* A program that ran one thread after the other, and what is reported about it. The kernel looks at a random phase of each. */
 typedef struct machine {
     uint64_t random, process_ns, next_point_ns, pool;
     double told[2]; /* the first half of each thread's life, and the second */
@@ -237,7 +236,7 @@ static void check_that_halves_are_told(uint64_t shortest_ns, uint64_t longest_ns
     begin_young();
     while (on.process_ns < 400000 * MS) live(&on, shortest_ns + random_below(&on.random, longest_ns - shortest_ns + 1));
     double first = on.told[0] / (double)on.process_ns, second = on.told[1] / (double)on.process_ns;
-    print_message("# threads of %.0f to %.0f ms: halves are told as %.4f and %.4f\n", (double)shortest_ns / MS,
+    print_message("# threads of %.0f to %.0f ms: halves are reported as %.4f and %.4f\n", (double)shortest_ns / MS,
                   (double)longest_ns / MS, first, second);
     assert_true(fabs(first - 0.5) < 0.01 + late && fabs(second - 0.5) < 0.01 + late);
     assert_true(first + second < 1.02 && first + second > 0.98 - late);

@@ -223,7 +223,7 @@ TEST(test_lengths_that_are_reserved_or_too_long_are_refused) {
     }
 }
 
-/* With its table and without it, truncated by 1 byte up to all of them. */
+/* With its table and without it, truncated to every shorter length. */
 TEST(test_of_an_image_that_is_cut_off_nothing_outside_is_read) {
     start_with_one_function();
     for (unsigned with_table = 2; with_table-- > 0;) {

@@ -329,7 +329,7 @@ TEST(test_max_is_reached_exactly) {
     assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);
     assert_agreement();
     assert_false(spprof_may_be_live((void *)pool.addresses[100]));
-    insert_one(50); /* needs no more room */
+    insert_one(50); /* needs no additional room */
     remove_one(7);
     insert_one(101);
     assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);

@@ -101,9 +101,7 @@ static void fill(made_heap *made, size_t at) {
         if (made->size - at < size + 64) size = made->size - at, is_free = !was_free;
         write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* the user's, if in use */
         write_word(made->memory + at + 8, size | made->flags | (was_free ? 0 : IN_USE_BEFORE));
-        if (size == made->size - at)
-            is_free = true;                                             /* the last chunk, whatever comes before it:
-                                                                         * top */
+        if (size == made->size - at) is_free = true;                    /* the last chunk is top */
         if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages were used before */
             for (size_t page = at + PAGE; page < at + size - PAGE; page += 3 * PAGE) made->memory[page] = 1;
         if (!is_free) memset(made->memory + at + 16, 0x41, made->is_sparse ? 16 : size - 16);
@@ -574,7 +572,7 @@ TEST(test_what_can_be_given_back_is_what_libc_gives_back) {
     assert_true(before.returnable > (size_t)8 << 20);
     malloc_trim(0);
     measure_malloc(places, list_places(places), &after);
-    print_message("# %zu could be given back, then %zu\n", (size_t)before.returnable, (size_t)after.returnable);
+    print_message("# %zu returnable before, %zu after\n", (size_t)before.returnable, (size_t)after.returnable);
     assert_true(after.returnable <= before.returnable / 50);
     assert_true(before.heap_resident - after.heap_resident >= (before.returnable - after.returnable) / 100 * 99);
 }

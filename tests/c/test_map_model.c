@@ -198,7 +198,7 @@ static void move(worker *worker, size_t page, size_t pages) {
     CHECK(result == page_at(worker, to));
     if (old_pages > 0 && !(flags & MREMAP_DONTUNMAP)) mark(worker, page, old_pages, 0);
     mark(worker, to, pages, SITES / 2 + site + 1);
-    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* pages under gaps stay (Linux 6.17) */
+    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* where gaps land, old pages stay (Linux 6.17) */
         worker->site_at[to + i] = before[before[page + i] != 0 ? page + i : to + i];
 }
 

@@ -100,7 +100,7 @@ static void test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise(void *
     (void)state;
     static const unsigned errors[] = {EINVAL, EPERM, ENOSYS, EFAULT, 0};
     if (!can_filter()) {
-        print_error("not tried: nothing here can refuse a system call\n");
+        print_error("not tested: this system cannot refuse a system call\n");
         return;
     }
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {

@@ -164,7 +164,7 @@ TEST(test_a_peak_that_would_fill_the_table_gives_way_and_keeps_its_sum) {
         bytes += sp_stack_read_site(record).at_peak[0].bytes;
     assert_int_equal(bytes, BYTES(2560));
     assert_int_equal(stats().peak_bytes, BYTES(2560));
-    for (leaf = 20000; leaf < 20300; leaf++) allocate(leaf, 20); /* another peak is kept in turn */
+    for (leaf = 20000; leaf < 20300; leaf++) allocate(leaf, 20); /* a later peak is kept again */
     for (leaf = 20000; leaf < 20100; leaf++) release(leaf);
     assert_true(stats().peak_bytes == BYTES(6000));
 }

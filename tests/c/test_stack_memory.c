@@ -139,7 +139,7 @@ TEST(test_every_thread_reads_its_own_stack) {
 
 typedef struct made_stack {
     region place;
-    uintptr_t sp; /* an output */
+    uintptr_t sp; /* output */
 } made_stack;
 
 static void *read_made_stack(void *argument) {

@@ -239,7 +239,7 @@ static bool covers(const named_symbol *all, size_t count, const named_symbol *on
     return true;
 }
 
-/* A better symbol comes earlier in alphabetical order. */
+/* Write a rank that sorts better symbols first. */
 static void write_rank(char *out, size_t size, const named_symbol *one) {
     size_t underscores = strspn(one->name, "_");
     char binding = one->binding == SP_ELF_LOCAL ? '2' : one->binding == SP_ELF_WEAK ? '1' : '0';

@@ -109,7 +109,7 @@ TEST(test_a_frame_that_needs_every_register_starts_the_stack_again) {
     assert_int_equal(counted_since(before).restarted, 0);
 }
 
-/* The recorded walk consists of halves of two walks. */
+/* Such a walk would be recorded as halves of two walks. */
 TEST(test_a_walk_that_started_again_is_not_followed) {
     static sp_last_walks last;
     sp_unwind_prepare();
@@ -238,7 +238,7 @@ static void check_truncated(size_t kept) {
 TEST(test_code_without_tables_or_frame_pointers_truncates) {
     sp_unwind_prepare();
     for (size_t kind = 0; kind < SPECIMEN_variable; kind++) {
-        bool two = kind == SPECIMEN_arguments; /* a frame with two functions of this kind */
+        bool two = kind == SPECIMEN_arguments; /* specimens of this kind are two functions */
         sp_unwind_counters before = sp_unwind_read_counters();
         RUN(plain(), specimen_without_any_frame_pointer, specimen_nothing[kind], plain());
         check_truncated(2);

@@ -148,7 +148,7 @@ static __attribute__((noinline)) void tear(specimen_trace *at) {
     check_traced(at, 1);
 }
 
-/* Next to functions without a table. */
+/* The ways and kinds that a stack may mix with functions without a table. */
 #if defined(__x86_64__)
 #define FIRST_WAY 0
 #define KINDS(way) ((way) == 3 ? 4 : 6)
