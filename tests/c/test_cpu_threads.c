@@ -189,7 +189,8 @@ static double uniform(uint64_t *random) {
     return (double)((next_random(random) >> 11) + 1) * 0x1p-53;
 }
 
-/* A program that ran one thread after the other, and what is reported about it. The kernel looks at a random phase of each. */
+/* A program that ran one thread after the other, and what is reported about it. The kernel looks at a random phase of
+ * each. */
 typedef struct machine {
     uint64_t random, process_ns, next_point_ns, pool;
     double told[2]; /* the first half of each thread's life, and the second */
