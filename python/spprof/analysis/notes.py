@@ -42,19 +42,19 @@ class Notes(NamedTuple):
         """One line each; none where there is nothing to say."""
         if self.absent_bytes:
             yield (
-                f"{human_bytes(self.absent_bytes)} of the live bytes are not in memory: asked for and never written "
-                f"to, or in the swap"
+                f"{human_bytes(self.absent_bytes)} of the live bytes are not in memory: never written to, "
+                f"or swapped out"
             )
         held = human_bytes(self.inherited_bytes)
         if self.inherited_bytes and self.is_merged:
             yield (
-                f"{held} inherited by fork counted once; pages written since the fork are separate copies, so physical "
-                f"memory can be higher: see PSS"
+                f"{held} inherited by fork are counted once; pages written since the fork are separate copies, so "
+                f"physical memory can be higher: see PSS"
             )
         elif self.inherited_bytes:
             yield (
-                f"{held} inherited by fork: shared with the process that allocated it, but for pages written since, "
-                f"which are separate copies"
+                f"{held} inherited by fork: shared with the process that allocated it, except for pages written since "
+                f"the fork, which are separate copies"
             )
         if self.profiler_bytes:
             yield f"the profiler itself holds {human_bytes(self.profiler_bytes)} (not included)"
@@ -96,8 +96,8 @@ def _pool_sentence(pool: MemoryPool) -> str:
     """Every pool that is known so far is Arrow's."""
     return (
         f"Arrow's memory pool ({pool.allocator}) holds {human_bytes(pool.bytes)} by its own count, outside the heap. "
-        f"It is one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
-        f"(spprof run --arrow-malloc) Arrow calls malloc, and each line is known"
+        f"It appears as one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
+        f"(spprof run --arrow-malloc) Arrow calls malloc, and spprof can show each line"
     )
 
 

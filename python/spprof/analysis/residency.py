@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NOTED = {
     "malloc_free": "free but kept by malloc",
     "pymalloc_free": "free but kept in Python's pools",
-    "thread_stacks": "stacks of threads",
+    "thread_stacks": "thread stacks",
 }
 """Parts that no line of the program shows."""
 _NOTABLE_BYTES = 16 << 20
@@ -70,5 +70,5 @@ def _noted(memory: ResidentMemory) -> Iterator[str]:
             continue
         text = f"{called}: {human_bytes(size)}"
         if name == "malloc_free" and memory.malloc_heaps:
-            text += f", of which memprof.trim() would give back {human_bytes(memory.returnable_bytes)}"
+            text += f", of which memprof.trim() would release {human_bytes(memory.returnable_bytes)}"
         yield text

@@ -79,7 +79,7 @@ def growth_of(series: Series, progress: Callable[[float], None] | None = None) -
     entries = [steps[place].entry for place in found.used]
     for step in steps:
         if step.entry not in entries:
-            _leave_out(series, step.entry, "its monotonic clock is not later than that of the one before")
+            _leave_out(series, step.entry, "its monotonic time is not later than that of the snapshot before it")
     if len(entries) < _LEAST:
         for entry in entries:
             _leave_out(series, entry, f"it is the only snapshot of {series.stem}, and growth needs two")
@@ -105,7 +105,7 @@ def growth_in(path: str, stem: str = "") -> tuple[list[SiteGrowth], str]:
     sites = [site for one in found for site in one.sites]
     if not found:
         left_out = f": left out {folder.left_out_text}" if folder.left_out_text else ""
-        raise ValueError(f"{visible(path)} has no series of two snapshots and more{left_out}")
+        raise ValueError(f"{visible(path)} has no series of two or more snapshots{left_out}")
     return sorted(sites, key=order), folder.left_out_text
 
 

@@ -49,7 +49,7 @@ def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
     if isinstance(function, (staticmethod, classmethod, property)):
         raise TypeError(f"put @spprof.profile below @{type(function).__name__}, next to the function")
     if isinstance(function, type) or not callable(function):
-        raise TypeError(f"@spprof.profile takes a function, not {function!r}; of a class, decorate its methods")
+        raise TypeError(f"@spprof.profile takes a function, not {function!r}; to profile a class, decorate its methods")
     wrapper = _wrapper(function, _Calls(function, profiler, by_thread))
     wrapper.profile = None
     return wrapper

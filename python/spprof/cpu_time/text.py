@@ -48,7 +48,7 @@ def headline(samples: CpuSamples) -> str:
     what = "CPU" if samples.mode == "cpu" else "wall"
     clock = amount(samples._end_ns - samples._start_ns, _NS)
     return (
-        f"{what}: {amount(samples.total_ns, _NS)} in {clock} by the clock; {samples.sample_count} samples of "
+        f"{what}: {amount(samples.total_ns, _NS)} in {clock} of wall time; {samples.sample_count} samples of "
         f"{threads} {'thread' if threads == 1 else 'threads'}, {_how_often(samples)}"
     )
 
@@ -61,7 +61,7 @@ def _how_often(samples: CpuSamples) -> str:
     mean = samples.sampled_ns / samples.sample_count
     if abs(mean / (samples.interval_ms * 1e6) - 1) <= AS_ASKED:
         return asked
-    return f"{sampling_text(round(mean), _NS)}, where {samples.interval_ms:g} ms was asked for"
+    return f"{sampling_text(round(mean), _NS)}, instead of the {samples.interval_ms:g} ms requested"
 
 
 def _is_worth_a_word(samples: CpuSamples) -> bool:
@@ -82,14 +82,14 @@ def caveats(samples: CpuSamples) -> Iterator[str]:
                 f"it used {amount(thread.unsampled_ns, _NS)}"
             )
     if samples.ticks == "thread":
-        yield "the system refused timers; a thread took the samples, by the clock"
+        yield "the system refused timers, so a thread took the samples at wall-clock intervals"
     unkept = sum(part.samples for part in samples.parts() if part.frames[0].function == STACKS_FULL)
     if unkept:
         yield (
             f"the table of stacks was full for {amount(unkept, 'count')} {'sample' if unkept == 1 else 'samples'}, "
-            f"which read {STACKS_FULL}; set SPPROF_STACKS_MAX higher to see these lines"
+            f"listed as {STACKS_FULL}; set SPPROF_STACKS_MAX higher to see these lines"
         )
     lost = samples.dropped_count
     if lost:
         reasons = ", ".join(f"{reason} {count}" for reason, count in samples.dropped.items() if count)
-        yield f"{lost} {'sample' if lost == 1 else 'samples'} not taken: {reasons}; their time went to the next ones"
+        yield f"{lost} {'sample' if lost == 1 else 'samples'} not taken: {reasons}; the next samples include their time"

@@ -108,14 +108,14 @@ _REMEDIES = {
     errno.EISDIR: "the path is a folder; add a file name",
     errno.EACCES: "choose a folder that this user may write to",
     errno.EPERM: "choose a folder that this user may write to",
-    errno.EROFS: "the file system is read-only; pass a path on another",
+    errno.EROFS: "the file system is read-only; pass a path on another one",
     errno.ENAMETOOLONG: "pass a shorter name",
     errno.EMFILE: "this process has no file descriptor left; close some, or raise its limit (ulimit -n)",
     errno.ENFILE: "the system has no file descriptor left; close files, or raise its limit (sysctl fs.file-max)",
     errno.EFBIG: "the file would be larger than this process may write; raise its limit (ulimit -f)",
     errno.ENOSPC: "free some space or pass another path",
     errno.EDQUOT: "this user's quota is used up; free some space or pass another path",
-    errno.EIO: "the device fails; pass a path on another",
+    errno.EIO: "the device failed; pass a path on another one",
 }
 """What to do about an error, by its number."""
 

@@ -36,7 +36,7 @@ def growth_of(snapshots: Iterable[HeapSamples]) -> list[SiteGrowth]:
     every = list(snapshots)
     for one in every:
         if not isinstance(one, HeapSamples):
-            raise TypeError(f"growth() needs snapshots, as get_snapshot() returns them, not {type(one).__name__}")
+            raise TypeError(f"growth() takes snapshots from get_snapshot(), not {type(one).__name__}")
     ordered = sorted(every, key=_taken_at)
     times = [_taken_at(one) for one in ordered]
     sightings = Sightings(_SECOND)

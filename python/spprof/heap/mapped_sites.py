@@ -68,7 +68,7 @@ def lines(mapped: MappedMemory, rows: list[Row], paths: ShortPaths, count: int) 
         return
     there = f", {human_bytes(whole.resident)} of it in memory" if knows else ""
     yield (
-        f"mapped beside the heap: {human_bytes(whole.value)} in {amount(whole.objects, 'count')} "
+        f"mapped outside the heap: {human_bytes(whole.value)} in {amount(whole.objects, 'count')} "
         f"{'mapping' if whole.objects == 1 else 'mappings'}{there}"
     )
     table = SiteTable((own("bytes", "mapped"), RESIDENT) if knows else (own("bytes", "mapped"),))

@@ -63,7 +63,7 @@ def _nothing() -> FramePointerHealth:
         truncation_rate=0.0,
         confidence="low",
         recommendation=(
-            "No native stack has been sampled yet: let the program run on, or sample more often "
+            "No native stack has been sampled yet: let the program run longer, or sample more often "
             "(a lower sampling_rate_kb), and take another snapshot."
         ),
     )
@@ -73,13 +73,13 @@ def _recommendation(rate: float, last_words: dict[int, int]) -> str:
     begun = f"Unwinding ended early in {100 * rate:.0f} % of the native stacks"
     names = _modules_where_it_ended(last_words)
     if not names:
-        jit = " Or the interpreter's JIT did, which PYTHON_JIT=0 switches off." if _jit_is_enabled() else ""
+        jit = " The interpreter's JIT may have done so: PYTHON_JIT=0 switches it off." if _jit_is_enabled() else ""
         return (
             f"{begun}, in code that belongs to no library: if it was generated at run time, "
-            f"have its generator keep frame pointers.{jit}"
+            f"make its generator keep frame pointers.{jit}"
         )
     return (
-        f"{begun}, most often in {', '.join(names)}: rebuild what has no unwind tables without "
+        f"{begun}, most often in {', '.join(names)}: rebuild code that lacks unwind tables without "
         f"-fno-asynchronous-unwind-tables, or with -fno-omit-frame-pointer."
     )
 

@@ -145,13 +145,13 @@ def _integer(fields: Fields, number: int) -> int:
     value = fields.get(number, 0)
     if isinstance(value, int):
         return value
-    raise WireError(f"field {number} is bytes where a number belongs")
+    raise WireError(f"field {number} has bytes where a number is expected")
 
 
 def _message(value: int | bytes) -> bytes:
     if isinstance(value, bytes):
         return value
-    raise WireError("a number stands where a message belongs")
+    raise WireError("it has a number where a message is expected")
 
 
 class _Strings:
@@ -159,7 +159,7 @@ class _Strings:
 
     def __init__(self, messages: list[bytes]) -> None:
         if not messages or messages[0] != b"":
-            raise WireError("its table of strings does not begin with an empty one")
+            raise WireError("its string table does not begin with an empty string")
         self._messages = messages
         self._decoded: dict[int, str] = {}
 
@@ -187,7 +187,7 @@ def _new_id(fields: Fields, number: int, known: dict[int, int] | dict[int, tuple
     if entry == 0:
         raise WireError(f"a {what} has no id")
     if entry in known:
-        raise WireError(f"{what} {entry} is there twice")
+        raise WireError(f"{what} {entry} occurs twice")
     return entry
 
 
@@ -236,7 +236,7 @@ def _locations(
         index_of[_new_id(fields, LocationField.ID, index_of, "location")] = len(locations)
         mapping = _integer(fields, LocationField.MAPPING)
         if mapping and mapping not in mapping_of:
-            raise WireError(f"it refers to mapping {mapping}, which is not there")
+            raise WireError(f"it refers to mapping {mapping}, which does not exist")
         address = _integer(fields, LocationField.ADDRESS)
         place = mapping_of[mapping] if mapping else -1
         frames = tuple(_frame(line, functions, address) for line in lines)
@@ -247,7 +247,7 @@ def _locations(
 def _frame(line: Fields, functions: dict[int, tuple[str, str]], address: int) -> Frame:
     number = _integer(line, LineField.FUNCTION)
     if number not in functions:
-        raise WireError(f"it refers to function {number}, which is not there")
+        raise WireError(f"it refers to function {number}, which does not exist")
     name, file = functions[number]
     position = max(signed(_integer(line, LineField.LINE)), 0)
     return Frame(name, file, position, address and address + 1, _is_python(file, address))
@@ -329,7 +329,7 @@ class _Samples:
     def _values_slow(self, packed: bytes) -> tuple[int, ...]:
         values = tuple([signed(read_varint(number, 0)[0]) for number in _numbers(packed)])
         if len(values) != self._value_count:
-            raise WireError(f"a sample has {len(values)} values where there are {self._value_count} types")
+            raise WireError(f"a sample has {len(values)} values for {self._value_count} sample types")
         self._values[packed] = values
         return values
 
@@ -354,10 +354,10 @@ def _moments(packed: bytes) -> Moments:
     samples, at = read_varint(packed, 0)
     seen, at = read_varint(packed, at)
     if len(packed) - at != _TWO_FLOATS.size:
-        raise WireError("the moments of a sample are cut short or too long")
+        raise WireError("the moments of a sample have the wrong length")
     moments = Moments(samples, seen, *_TWO_FLOATS.unpack_from(packed, at))
     if not (0 <= moments.variance < math.inf and 0 <= moments.skewness < math.inf):
-        raise WireError("the moments of a sample are no numbers that can be")
+        raise WireError("the moments of a sample are not valid numbers")
     return moments
 
 
@@ -378,7 +378,7 @@ class _LocationIndex(dict[bytes, int]):
     def __missing__(self, packed: bytes) -> int:
         number, _ = read_varint(packed, 0)
         if number not in self._location_of:
-            raise WireError(f"it refers to location {number}, which is not there")
+            raise WireError(f"it refers to location {number}, which does not exist")
         index = self[packed] = self._location_of[number]
         return index
 

@@ -28,7 +28,7 @@ _OTHER_KINDS = {
     b"\x7fELF": "it is a program or library",
     b"SQLite": "it is a database",
     b"<": "it is HTML or XML, not pprof",
-    b"heap profile:": "it is a heap profile in the text format of old; only profile.proto is read",
+    b"heap profile:": "it is a heap profile in the old text format; only profile.proto is supported",
 }
 _MEMBERS_MAX = 16
 _PACKED_STEP = 1 << 16
@@ -103,7 +103,7 @@ def _unpacked_zstd(data: bytes) -> bytes:
         from compression.zstd import ZstdDecompressor, ZstdError  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise WireError(
-            "it is compressed with zstd, which Python reads from 3.14 on; unpack it first: zstd -d"
+            "it is compressed with zstd, which needs Python 3.14 or later; unpack it first: zstd -d"
         ) from None
     return _unpacked(data, ZstdDecompressor, ZstdError, "zstd")
 

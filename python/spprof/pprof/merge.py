@@ -89,8 +89,8 @@ def _of_like_types(profiles: Sequence[Profile], names: Sequence[str]) -> Sequenc
             name = names[number - 1] if names else f"file {number} of {len(profiles)}"
             other = names[profiles.index(latest)] if names else "the latest"
             raise ProfileError(
-                f"{name}: only like profiles add up, and its sample types ({profile.type_names}) are not those of "
-                f"{other} ({latest.type_names})"
+                f"{name}: its sample types ({profile.type_names}) differ from those of {other} ({latest.type_names}); "
+                f"only profiles with the same sample types add up"
             )
     return [profile.with_types(shared, profile.default_type) for profile in profiles]
 

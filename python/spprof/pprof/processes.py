@@ -79,7 +79,7 @@ def name_in(labels: Iterable[Label]) -> str | None:
 def name_of_process(labels: Iterable[Label]) -> str:
     """The same in words for any sample."""
     name = name_in(labels)
-    return "process not noted" if name is None else f"process {name}"
+    return "process unknown" if name is None else f"process {name}"
 
 
 class Program(NamedTuple):

@@ -44,11 +44,10 @@ _NOTABLE = 16 << 20
 """Bytes from which a part is worth a remedy."""
 _HEAPS_USUAL = 4
 _REMEDIES = {
-    "python_objects": "dropping objects; gc.collect() frees those that only refer to each other",
-    "pymalloc_free": "nothing gives it back while a block of each arena is in use; new small objects of Python use it "
-    "first",
-    "thread_stacks": "ending threads; what a stack once touched stays until then. threading.stack_size(N) limits those "
-    "of threads that start later",
+    "python_objects": "drop references to objects; gc.collect() frees those that refer only to each other",
+    "pymalloc_free": "it is released only when no block of an arena is in use; new small Python objects use it first",
+    "thread_stacks": "end threads: a stack keeps the pages that it has touched until then. threading.stack_size(N) "
+    "limits the stacks of threads that start later",
 }
 """Parts whose remedy does not depend on numbers."""
 
@@ -78,11 +77,11 @@ def _remedy(name: str, size: int, returnable: int, heaps: int) -> str | None:
 
 def _of_malloc(returnable: int, heaps: int) -> str:
     if not heaps:  # not libc's malloc, which alone tells
-        return "spprof.memprof.trim() has malloc give back what it can; how much that would be it does not tell"
-    share = f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 makes threads share two" if heaps > _HEAPS_USUAL else ""
+        return "spprof.memprof.trim() makes malloc release what it can; this malloc does not report how much that is"
+    share = f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 limits it to two" if heaps > _HEAPS_USUAL else ""
     return (
-        f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {human_bytes(returnable)}; the rest "
-        f"shares its pages with blocks in use, or is kept for the next request{share}"
+        f"spprof.memprof.trim(), which calls malloc_trim(0), would release {human_bytes(returnable)}; the rest "
+        f"shares pages with blocks in use, or is kept for the next request{share}"
     )
 
 

@@ -47,7 +47,7 @@ class Folder(NamedTuple):
         told = [f"{visible(one.name)} ({visible(one.reason)})" for one in self.all_left_out]
         if self.others:
             count = len(self.others)
-            told.append(visible(self.others[0]) if count == 1 else f"{count} files that are no profiles")
+            told.append(visible(self.others[0]) if count == 1 else f"{count} files that are not profiles")
         return list_of(told)
 
     @property
@@ -86,7 +86,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
         elif name.path.endswith(WHOLE_SUFFIX):
             found.profiles.append(name.path)
         else:
-            found.left_out.append(LeftOut(os.path.basename(name.path), "it is of no series"))
+            found.left_out.append(LeftOut(os.path.basename(name.path), "it belongs to no series"))
     found.profiles.sort()
     for mark, files in by_mark.items():
         found.series.append(_series(mark, files, found.left_out))
@@ -100,7 +100,7 @@ def _leave_superseded_out(folder: Folder) -> None:
     stems = [os.path.join(folder.path, one.stem) for one in folder.series]
     for path, other in trigger_names.superseded(folder.profiles, stems, _time_of).items():
         folder.profiles.remove(path)
-        reason = f"a trigger's, of the process of {visible(os.path.basename(other))}"
+        reason = f"written by a trigger, of the same process as {visible(os.path.basename(other))}"
         folder.left_out.append(LeftOut(os.path.basename(path), reason))
 
 
@@ -120,7 +120,7 @@ def _series(mark: str, files: Sequence[_Found], left_out: list[LeftOut]) -> Seri
     for name, entry in sorted(files, key=lambda one: _is_worse(one, stem)):
         if used.setdefault(entry.number, entry) is not entry:
             other = visible(os.path.basename(used[entry.number].path))
-            left_out.append(LeftOut(os.path.basename(name.path), f"it is number {entry.number}, as {other} is"))
+            left_out.append(LeftOut(os.path.basename(name.path), f"it has the same number ({entry.number}) as {other}"))
     return Series(stem, mark, used.values())
 
 

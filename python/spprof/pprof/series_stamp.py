@@ -54,7 +54,7 @@ def stamp_of(profile: Profile) -> Stamp | None:
         number, reference, monotonic_ms = numbers
         if number is not None and reference is not None and monotonic_ms is not None and WHOLE <= reference < number:
             return Stamp(words[0], number, reference, monotonic_ms)
-    raise ProfileError("it is of a series as another version of spprof writes them")
+    raise ProfileError("it belongs to a series in the format of another version of spprof")
 
 
 def comments(stamp: Stamp, gone: Sequence[int], unwritten: int) -> dict[str, str]:
