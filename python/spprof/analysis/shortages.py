@@ -1,4 +1,4 @@
-"""What full tables did to a heap profile, in sentences, and what that does to its numbers."""
+"""The effects of full tables on a heap profile and its numbers, in sentences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MEANINGS = {
 
 
 def sentences(shortages: Shortages) -> Iterator[str]:
-    """One line for each kind of shortage, remedy included; none where every table had room."""
+    """Yield one line for each kind of shortage, with its remedy; none if every table had room."""
     if shortages.evicted_stacks:
         yield (
             f"{_count(shortages.evicted_stacks, 'stack')} without live memory left the table; their allocated bytes "
