@@ -218,7 +218,7 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def partly_resident(self) -> dict[int, int]:
-        """Resident bytes, by serial number, of the blocks that are not entirely in memory; empty unless known of all."""
+        """Resident bytes, by serial number, of blocks that are not entirely in memory; empty unless all are known."""
         if not self.knows_resident:
             return {}
         resident = self.resident_by_serial.get

@@ -1,4 +1,4 @@
-"""The numbers of the fields of profile.proto, message by message."""
+"""The field numbers of profile.proto, message by message."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TypeField:
 
 
 class SampleField:
-    """Fields of a Sample."""
+    """Our own: profile.proto has no such fields, and readers skip fields that they do not know."""
 
     LOCATION, VALUE, LABEL = 1, 2, 3
     SERIALS, MOMENTS = 1000, 1001
