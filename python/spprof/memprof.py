@@ -363,7 +363,7 @@ class MemoryProfiler:
 
     @property
     def snapshot(self) -> HeapSnapshot:
-        """What the block allocated and still held at its end, also if it raised.
+        """The snapshot of what the block allocated and still held at its end, also if it raised.
 
         RuntimeError: no block has finished yet.
         """

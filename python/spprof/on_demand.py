@@ -81,7 +81,7 @@ _running: dict[str, ModuleType] = {}
 
 
 class _Kept:
-    """What is needed to run a module: its path, code and spec."""
+    """The path, code and spec that it takes to run a module."""
 
     def __init__(self, path: str, code: bytes | CodeType, spec: ModuleSpec | None = None) -> None:
         self._path = path

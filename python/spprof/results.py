@@ -89,8 +89,8 @@ class Mapping:
     swapped_bytes: int | None = None
     """How much of it was swapped out. None if the kernel does not report it."""
     probability: float = 1.0
-    """The probability with which it is listed: 1 for large mappings, less for some of few pages. Each of those stands
-    for 1/p mappings like it.
+    """The probability with which it is listed: 1 for large mappings, less for some of few pages. Each of the latter
+    represents 1/p mappings like it.
     """
 
 
@@ -149,14 +149,14 @@ class ResidentMemory:
     """
     swap_bytes: int
     cgroup_bytes: int | None
-    """What the process's control group uses: all its processes and the file cache."""
+    """Memory use of the process's control group: all its processes and the file cache."""
     cgroup_limit_bytes: int | None
     parts: tuple[ResidentPart, ...]
     """The largest first."""
     unexplained_bytes: int
     """``rss_bytes`` minus all parts; negative if parts count pages that are not in memory."""
     returnable_bytes: int = 0
-    """What ``spprof.memprof.trim()`` would release: whole free pages that malloc keeps."""
+    """Bytes that ``spprof.memprof.trim()`` would release: whole free pages that malloc keeps."""
     lazy_free_bytes: int | None = 0
     """Bytes released with MADV_FREE, as jemalloc does: in memory until the kernel needs the pages. None as
     ``pss_bytes``.
@@ -255,7 +255,7 @@ TEXT_AT = 12 + 1 + 9 + 2 + _NAME_WIDTH + 2
 
 @dataclass(frozen=True)
 class MemoryPool:
-    """What a library's own allocator has in use, in mappings that cannot be broken down by line."""
+    """Memory that a library's own allocator has in use, in mappings that cannot be broken down by line."""
 
     library: str
     """``"arrow"``."""
@@ -284,7 +284,7 @@ class FramePointerHealth:
     confidence: str
     """``"high"`` (less than 5 % truncated), ``"medium"`` (less than 20 %) or ``"low"``, also if there are no stacks."""
     recommendation: str | None
-    """What to do about it; None if the confidence is high."""
+    """The remedy; None if the confidence is high."""
 
 
 @dataclass(frozen=True)
@@ -407,7 +407,7 @@ class CpuSample:
     thread_name: str
     """The thread's name in Python, else the kernel's name for it; "" if it stands for no single thread."""
     weight_ns: int
-    """What the thread used since its previous sample: CPU time, or wall-clock time in mode ``"wall"``."""
+    """Time that the thread used since its previous sample: CPU time, or wall-clock time in mode ``"wall"``."""
     frames: tuple[Frame, ...]
     """Leaf first, never empty. Samples of one stack share one tuple."""
 
@@ -454,7 +454,7 @@ class CpuStats:
     interval_ms: float
     native: bool
     ticks: str
-    """What takes the samples: ``"timer"``, one per thread; or, if the system refuses timers, ``"thread"``: a thread
+    """The source of samples: ``"timer"``, one per thread; or, if the system refuses timers, ``"thread"``: a thread
     that wakes up every interval and samples all others.
     """
     duration_ns: int

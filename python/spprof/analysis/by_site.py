@@ -77,7 +77,7 @@ class Tally:
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:
-        """What each site holds itself."""
+        """By site, its own values."""
         keys = self.keys
         own: dict[SiteKey, Site] = {}
         for stack, amount in self.stacks.items():
@@ -100,7 +100,7 @@ class Tally:
 
     @cached_property
     def total(self) -> dict[SiteKey, int]:
-        """What each site holds including everything that it calls."""
+        """By site, its values including everything that it calls."""
         keys = self.keys
         names: list[SiteKey] = []
         number_of: dict[SiteKey, int] = {}

@@ -1,7 +1,7 @@
 """The meaning of samples: weights and confidence intervals.
 
 The engine samples an allocation of ``s`` bytes at mean rate ``R`` with probability ``p = 1 - exp(-s/R)``. A sample
-stands for ``w = s/p`` bytes and ``1/p`` objects, which makes every sum of weights an unbiased estimate ``Y``. With
+stands for ``w = s/p`` bytes and ``1/p`` objects, which makes every sum of weights an unbiased estimate ``Y``. With ::
 
     V = sum of (1-p) w**2        the estimated variance of Y
     S = sum of (1-p)**2 w**3     its estimated covariance with V: V is low when Y is low
@@ -49,7 +49,7 @@ def spread(size: int, rate: int) -> tuple[float, float]:
 
 
 def normal_quantile(confidence: float) -> float:
-    """Return the ``z`` for which a standard normal lies between ``-z`` and ``z`` with probability ``confidence``.
+    """Return the ``z`` for which a standard normal is between ``-z`` and ``z`` with probability ``confidence``.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -73,12 +73,12 @@ def _where(rising: Callable[[float], float], level: float, below: float) -> floa
 
 
 def _within(z: float) -> float:
-    """Return the probability that a standard normal lies between ``-z`` and ``z``."""
+    """Return the probability that a standard normal is between ``-z`` and ``z``."""
     return math.erf(z / math.sqrt(2.0))
 
 
 def highest_quantile(renewals: float, level: float) -> float:
-    """Return the bound, in standard errors, below which the highest of many errors of an estimate lies with probability
+    """Return the bound, in standard errors, that the highest of many errors of an estimate stays below with probability
     ``level``.
 
     ``renewals``: how often, on average, each sampled block was replaced by another while the estimate was watched; 0: a
@@ -103,7 +103,7 @@ def low_reach(renewals: float, share: float, confidence: float = 0.95) -> float:
     one at which a sum of many estimates, including this one, was highest.
 
     ``renewals``: see ``highest_quantile``. ``share``: the correlation of this estimate's error with that of the sum, to
-    which only replaced blocks contribute: 1 if the estimate is the sum itself, 0 if none of its blocks was replaced.
+    which only replaced blocks contribute: 1 if the estimate is the sum itself, 0 if no block of it was replaced.
     Without either, the result is ``normal_quantile(confidence)``.
 
     ValueError unless 0 < confidence < 1.

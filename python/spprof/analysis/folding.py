@@ -29,7 +29,7 @@ _MARKED_NAMES = ((STACKS_EVICTED, "", 0),)
 
 
 class _Allocated(NamedTuple):
-    """What was ever allocated at a stack."""
+    """Everything ever allocated at a stack."""
 
     stack: tuple[int, ...]
     values: list[int]

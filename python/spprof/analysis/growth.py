@@ -344,7 +344,7 @@ _UNSEEN_CONFIDENCE = 0.9
 
 
 class _Side:
-    """What came to a site, or what went, in bytes per second."""
+    """The memory that came to a site, or that went, in bytes per second."""
 
     __slots__ = ("any", "skewness", "slope", "variance")
 

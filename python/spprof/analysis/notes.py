@@ -36,7 +36,7 @@ class Notes(NamedTuple):
     absent_bytes: int = 0
     """Estimated live bytes that are not in memory, if they are a notable part."""
     pools: tuple[MemoryPool, ...] = ()
-    """What libraries hold in their own memory pools."""
+    """The memory pools of libraries."""
 
     def sentences(self) -> Iterator[str]:
         """Yield one line for each note; none if there is nothing to say."""

@@ -53,7 +53,7 @@ class SeriesGrowth(NamedTuple):
 
 
 class _Held(NamedTuple):
-    """What a stack held in a snapshot."""
+    """The memory of a stack in a snapshot."""
 
     allocated: int
     """Bytes ever allocated, in 1/BYTES_ONE."""

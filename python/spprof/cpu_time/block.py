@@ -99,7 +99,7 @@ class BlockProfile(Profile):
 
     @property
     def _uncovered(self) -> list[Part]:
-        """What the log lacks. As always, the time since a thread's last sample belongs to its next one."""
+        """Samples that the log lacks. As always, the time since a thread's last sample belongs to its next one."""
         count = self._counted[0] - len(self._packed) // SAMPLE.size
         weight = self._counted[1] - self.sampled_ns
         return [Part(NOT_KEPT, 0, count, weight)] if count > 0 and weight > 0 else []

@@ -101,14 +101,14 @@ class HeapSamples(HeapEstimates):
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
     pools: tuple[MemoryPool, ...] = ()
-    """What libraries hold in their own memory pools, by their own counts, in the whole process."""
+    """The memory pools of libraries in the whole process, by the libraries' own counts."""
     _peaks: bytes = b""
     """One PEAK_RECORD per stack: what was live at the peaks, including the profiler's own stacks."""
     _peak_of: int = PEAK
     _blocks: bytes | None = None
     """RESIDENT_RECORD of each large block, including the profiler's own; None: unknown."""
     mapped: MappedMemory | None = None
-    """What the program has mapped itself; None: mappings were not followed."""
+    """The program's own mappings; None: mappings were not followed."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn

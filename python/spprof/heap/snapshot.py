@@ -128,7 +128,7 @@ class HeapSnapshot(HeapSamples):
 
     @property
     def mappings(self) -> tuple[MemoryMapping, ...]:
-        """What the program had mapped itself, by address: ``mmap``, shared memory, ``numpy.memmap``, the memory of
+        """The program's own mappings, by address: ``mmap``, shared memory, ``numpy.memmap``, the memory of
         libraries with their own allocator. None of the heap's numbers includes it. Empty with ``native="off"``.
         """
         return self.mapped.mappings if self.mapped else ()

@@ -176,7 +176,7 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
 
 
 Group = tuple[int, int, int, int, int, bool, int, int]
-"""What samples that become one row have in common: number of the stack, birth, thread, size, rate, whether others may
+"""The key that samples share if they become one row: number of the stack, birth, thread, size, rate, whether others may
 hold them, resident bytes of each, and their date: band of age, or the snapshot that saw them first.
 """
 

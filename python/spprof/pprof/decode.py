@@ -3,7 +3,7 @@
     bytes ─► messages by field ─► strings ─► mappings, functions ─► locations ─► samples
 
 Everything that a message refers to must exist. Every count is checked against the limit for a file (ITEMS_MAX), so
-memory and time stay in proportion to the file, whoever wrote it. A frame without an address is interpreted code.
+memory and time stay in proportion to the file, even a hostile one. A frame without an address is interpreted code.
 
 A profile has millions of stack entries and few locations: a regular expression splits the entries into their bytes, and
 each distinct entry is looked up once.

@@ -17,11 +17,11 @@ class TypeField:
 
 
 class SampleField:
-    """Our own: profile.proto has no such fields, and readers skip fields that they do not know."""
+    """Fields of a Sample."""
 
     LOCATION, VALUE, LABEL = 1, 2, 3
     SERIALS, MOMENTS = 1000, 1001
-    """Ours: profile.proto has no such fields, and readers skip those that they do not know."""
+    """Our own: profile.proto has no such fields, and readers skip fields that they do not know."""
 
 
 class LabelField:

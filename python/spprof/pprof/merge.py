@@ -127,14 +127,14 @@ def _is_summed(comment: str) -> bool:
 
 
 class _Place(NamedTuple):
-    """What rows that become one have in common."""
+    """The key that rows share if they become one."""
 
     stack: Stack
     labels: Labels
 
 
 class _Held(NamedTuple):
-    """What was live at a peak, for one set of labels."""
+    """Live memory at a peak, for one set of labels."""
 
     values: tuple[int, ...]
     """Objects and bytes."""
@@ -142,7 +142,7 @@ class _Held(NamedTuple):
 
 
 class _Peak:
-    """What was live at a stack at the peaks of some processes."""
+    """Live memory at a stack, at the peaks of some processes."""
 
     __slots__ = ("_by_holder",)
 
@@ -182,10 +182,10 @@ class _Block:
         self.place: _Place | None = None
         self.rate = 0
         self.values: tuple[float, ...] = ()
-        """What it stands for."""
+        """The values that it stands for."""
 
     def meet(self, holder: int, place: _Place, rate: int, values: tuple[float, ...]) -> None:
-        """Add the block as a file of the process ``holder`` has it. Of several rates, the lowest applies: a process
+        """Add the block as a file of the process ``holder`` has it. If rates differ, the lowest applies: a process
         that had to thin out its samples dropped others that this one stands for there, and the union has those from
         other files.
         """
@@ -210,7 +210,7 @@ class _Sums:
         self._blocks: dict[tuple[int, int], _Block] = {}
         """By the mark of the process that allocated them, and serial number."""
         self._ever: dict[tuple[Stack, str], dict[int, list[int]]] = {}
-        """What a process has ever allocated at a stack, according to the files of each process."""
+        """Everything that a process has ever allocated at a stack, according to the files of each process."""
         self._names: dict[str, int] = {}
         """The marks of all processes that the files name."""
         self.marks: dict[str, int] = {}

@@ -83,12 +83,12 @@ def name_of_process(labels: Iterable[Label]) -> str:
 
 
 class Program(NamedTuple):
-    """What is known about a process besides its id."""
+    """Facts about a process besides its id."""
 
     parent: int
     """The process that started or forked it."""
     name: str
-    """What it ran: a script, a module."""
+    """The script or module that it ran."""
 
     def __str__(self) -> str:
         return f"{self.name}, started by {self.parent}"

@@ -56,7 +56,7 @@ class LeftOut(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a process held at a moment."""
+    """The memory of a process at a moment."""
 
     entry: Entry
     header: Profile

@@ -113,7 +113,7 @@ def _time_of(path: str) -> int:
 
 
 def _series(mark: str, files: Sequence[_Found], left_out: list[LeftOut]) -> Series:
-    """Return the series of the files with one mark. Of several files with one number, prefer the one whose name has
+    """Return the series of the files with one mark. If several files have one number, prefer the one whose name has
     that number, then the whole one.
     """
     stems = [name.stem for name, _ in files]

@@ -36,7 +36,7 @@ _DEBUG_FILES = "/usr/lib/debug/.build-id"
 
 
 class Symbol(NamedTuple):
-    """What is known about a word."""
+    """The frame of a word, and how it is shown."""
 
     frame: Frame
     role: str
