@@ -44,7 +44,7 @@ def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         ages.seconds_of(text)
     said = spprof("table", "--older-than", text, "x.pb.gz") if text != "-1" else None
-    assert said is None or (said.returncode == 2 and "is no age; 30s, 10m, 2h, 1d are" in said.stderr)
+    assert said is None or (said.returncode == 2 and "is not an age; 30s, 10m, 2h, 1d are" in said.stderr)
 
 
 def test_ages_are_told_by_their_band() -> None:

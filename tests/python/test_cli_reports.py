@@ -360,7 +360,7 @@ def test_merge_adds_files_up(file: Path, tmp_path: Path):
 def test_merge_of_unlike_files_is_an_error(file: Path, tmp_path: Path):
     finished = spprof("merge", file, PROFILES / "go-cpu.pb.gz", "-o", tmp_path / "out.pb.gz")
     assert (finished.returncode, finished.stdout) == (1, "")
-    assert "only like profiles add up" in finished.stderr
+    assert "only profiles with the same sample types add up" in finished.stderr
     assert finished.stderr.count(".pb.gz") == 2, "both files are named"
     assert not (tmp_path / "out.pb.gz").exists()
 
@@ -513,16 +513,19 @@ BAD_FILES = {
     ),
     "a number without end": (b"\x48" + b"\xff" * 50, "a number is too long"),
     "no sample types": (bytes_field(6, b""), "it has no sample types"),
-    "no strings": (bytes_field(1, b""), "table of strings"),
-    "a location that is not there": (ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"), "location 7, which is not there"),
+    "no strings": (bytes_field(1, b""), "string table"),
+    "a location that is not there": (
+        ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"),
+        "location 7, which does not exist",
+    ),
     "a function that is not there": (
         ONE_TYPE + bytes_field(4, b"\x08\x01\x22\x02\x08\x05"),
-        "function 5, which is not there",
+        "function 5, which does not exist",
     ),
-    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which is not there"),
+    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which does not exist"),
     "a string that is not there": (ONE_TYPE + bytes_field(1, b"\x08\x63"), "string 99 of 2"),
-    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 is there twice"),
-    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values where there are 1 types"),
+    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 occurs twice"),
+    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values for 1 sample types"),
     "many messages": (ONE_TYPE + b"\x12\x00" * 5_000_000, "more than 4194304 entries"),
     "stacks that multiply": (
         ONE_TYPE

@@ -11,7 +11,7 @@ from specimens import specimen
 from spprof.pprof.file import read_profile
 from under_variable import HOLDS, files, plain_environment, run
 
-SAYS = "is profiled already (spprof run, or SPPROF in its environment)"
+SAYS = "is already being profiled (by spprof run, or SPPROF in its environment)"
 GETS = """heap True True
 block True True True
 time True True True

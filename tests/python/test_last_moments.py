@@ -133,7 +133,7 @@ def test_sigterm_ends_a_program_whatever_fails_while_finishing(place: Place, err
         (errno.EROFS, "read-only"),
         (errno.EACCES, "this user may write to"),
         (errno.ENAMETOOLONG, "pass a shorter name"),
-        (errno.EIO, "the device fails"),
+        (errno.EIO, "the device failed"),
         (errno.ELOOP, "pass another path"),
     ],
 )

@@ -419,7 +419,7 @@ def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
     label = tab.run("document.querySelector('#memory-bar').ariaLabel")
     assert label == "malloc_free 60.0 MiB, native_blocks 30.0 MiB, files 10.0 MiB, <b> 1.0 MiB, unexplained -1.0 MiB"
     rows = tab.run("[...document.querySelectorAll('#memory-parts li')].map((one) => one.textContent)")
-    assert rows[0].startswith("60.0 MiB malloc_free60.0 %malloc_trim(0), as spprof.memprof.trim() calls it, would")
+    assert rows[0].startswith("60.0 MiB malloc_free60.0 %spprof.memprof.trim(), which calls malloc_trim(0), would")
     assert rows[1:] == [
         "30.0 MiB native_blocks30.0 %",
         "10.0 MiB files10.0 %",

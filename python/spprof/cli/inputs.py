@@ -57,7 +57,7 @@ def _age(text: str) -> float:
     try:
         return seconds_of(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no age; 30s, 10m, 2h, 1d are") from None
+        raise ArgumentTypeError(f"{text!r} is not an age; 30s, 10m, 2h, 1d are") from None
 
 
 def read(path: str) -> Profile:
