@@ -29,9 +29,9 @@ def told_examples(examples: Iterable[tuple[str, str]]) -> str:
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
     """--view, --sample-type, -n and --json."""
-    add_view_arguments(parser, "which values")
+    add_view_arguments(parser, "view of a heap profile")
     parser.add_argument(
-        "-n", "--rows", type=row_count, default=rows, metavar="N", help=f"rows at most (default {rows})"
+        "-n", "--rows", type=row_count, default=rows, metavar="N", help=f"maximum number of rows (default: {rows})"
     )
     add_json_argument(parser)
 
@@ -39,22 +39,24 @@ def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
 def add_view_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     """--view and --sample-type, of which one may be given."""
     either = parser.add_mutually_exclusive_group()
-    either.add_argument("--view", choices=tuple(profiles.VIEWS), help=f"{what} of a heap profile (default live)")
-    either.add_argument("--sample-type", metavar="TYPE", help="the same by name (default: the file's own default)")
+    either.add_argument("--view", choices=tuple(profiles.VIEWS), help=f"{what} (default: live)")
+    either.add_argument(
+        "--sample-type", metavar="TYPE", help="sample type, by name, instead of a view (default: the file's default)"
+    )
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines: docs/cli.md describes the schema")
+    parser.add_argument("--json", action="store_true", help="print JSON (docs/cli.md describes the schema)")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to write")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="output file")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE if it exists")
 
 
 def add_pid_argument(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     """PID, or with ``nargs`` several."""
-    what = "a process of this user that listens (spprof ps)"
+    what = "a process of this user that listens (see spprof ps)"
     parser.add_argument("pid", metavar="PID", type=_pid, nargs=nargs, help=what)
 
 
@@ -86,18 +88,18 @@ def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> i
             return index
     views = [view for view, types in profiles.VIEWS.items() if any(one in profile.sample_types for one in types)]
     if view is None:
-        raise profiles.ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {profile.type_names}")
+        raise profiles.ProfileError(f"{visible(path)}: no sample type {wanted!r}; the file has {profile.type_names}")
     if views:
         raise profiles.ProfileError(
-            f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_MISSING.get(view, '')}"
+            f"{visible(path)}: no view {view!r}; the file has {', '.join(views)}{_MISSING.get(view, '')}"
         )
-    raise profiles.ProfileError(f"{visible(path)}: it is no heap profile; it has {profile.type_names} (--sample-type)")
+    raise profiles.ProfileError(f"{visible(path)}: not a heap profile; choose a --sample-type: {profile.type_names}")
 
 
 _MISSING = {
-    "peak": " (other tools and earlier versions of spprof do not note the peak)",
-    "mapped": ' (with native="off", by other tools and by earlier versions of spprof mappings are not followed)',
-    "resident": " (it was not known of all that is held, or nobody asked)",
+    "peak": " (other tools and earlier versions of spprof do not record the peak)",
+    "mapped": ' (mappings are not recorded with native="off", by other tools or by earlier versions of spprof)',
+    "resident": " (resident sizes were not requested, or could not be measured for everything)",
 }
 """Why a file may have none of a view."""
 
@@ -136,10 +138,10 @@ def refusal(path: str, force: bool) -> str | None:
     if atomic_file.is_written_directly(path):
         return None
     if not os.path.isdir(folder):
-        return f"there is no folder {visible(folder)}"
+        return f"the folder {visible(folder)} does not exist"
     if not os.access(folder, os.W_OK):
         return f"the folder {visible(folder)} is not writable"
-    return f"{visible(path)} exists; -f overwrites it" if os.path.lexists(path) and not force else None
+    return f"{visible(path)} already exists; use -f to overwrite it" if os.path.lexists(path) and not force else None
 
 
 def format_of_output(path: str) -> str:

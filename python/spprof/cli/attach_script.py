@@ -58,8 +58,8 @@ def _spprof_attach(folder, deadline, package, version, rate_kb, seconds):
     def work():
         found = getattr(load(), "__version__", None)
         if found != version:
-            told = f"has spprof {{found}}" if found else "is importing spprof just now"
-            return {{"error": f"it {{told}}, and this is {{version}}"}}
+            other = f"it has spprof {{found}}, and this is {{version}}; use the spprof of its environment"
+            return {{"error": other if found else "it is importing spprof right now; try again"}}
         from spprof.http.attached import begin
         return begin(rate_kb, seconds, f"{{folder}}/fetched")
 

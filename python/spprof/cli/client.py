@@ -40,7 +40,7 @@ _DEAD_SECONDS = 60.0
 _CREDENTIALS = struct.Struct("iII")
 _VERSION = re.compile(rb"python(\d)\.(\d+)")
 _ATTACHES = (3, 14)
-_HOW_TO_LISTEN = "start it with SPPROF=listen, or with spprof run --listen, or have it call spprof.listen()"
+_HOW_TO_LISTEN = "start it with SPPROF=listen or spprof run --listen, or have it call spprof.listen()"
 
 
 class SilenceError(ProfileError):
@@ -131,7 +131,9 @@ class Process:
         except ValueError:
             found = None
         if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("spprof-state-"):
-            raise ProfileError(f"process {self.pid} answers as no spprof does: what listens at {self._door.path}?")
+            raise ProfileError(
+                f"process {self.pid} does not answer as spprof does; check what listens at {self._door.path}"
+            )
         return found
 
     def heap(self) -> tuple[Profile, bytes]:
@@ -140,14 +142,14 @@ class Process:
         try:
             return profile_alone(read_bytes(data)), data
         except (ProfileError, WireError) as error:
-            raise ProfileError(f"process {self.pid} answers with what is no profile: {error}") from None
+            raise ProfileError(f"process {self.pid} did not answer with a profile: {error}") from None
 
     def need_same_version(self) -> None:
         """ProfileError: it has another version of spprof than this."""
         found = str(self.state().get("spprof"))
         if found != __version__:
             raise ProfileError(
-                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}: use the spprof of the "
+                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}; use the spprof of the "
                 f"environment that the process runs in"
             )
 
@@ -187,15 +189,17 @@ def _answered(connection: socket.socket, pid: int, path: str) -> bytes:
         is_whole = (answer.getheader("Content-Length") or "").isdecimal()
     except socket.timeout:
         raise SilenceError(
-            f"process {pid} did not answer in time: it may hold the GIL, or be stopped; spprof dump {pid} shows what "
-            f"its threads do"
+            f"process {pid} did not answer in time: it may be stopped or be holding the GIL; spprof dump {pid} "
+            f"shows what its threads are doing"
         ) from None
     except (http.client.HTTPException, ConnectionError):
         is_whole = False
     finally:
         client.close()
     if not is_whole:
-        raise ProfileError(f"process {pid} broke its answer off: it may have ended; ask again")
+        raise ProfileError(
+            f"process {pid} closed the connection before its answer was complete; it may have ended; try again"
+        )
     if answer.status != http.client.OK:
         raise ProfileError(f"process {pid}: {visible(body.decode('utf-8', 'replace').strip())}")
     return body
@@ -207,21 +211,23 @@ def _answered(connection: socket.socket, pid: int, path: str) -> bytes:
 def _ended_or(pid: int, error: OSError) -> ProfileError:
     if not os.path.isdir(f"/proc/{pid}"):
         return ProfileError(f"process {pid} has ended")
-    return ProfileError(f"process {pid} cannot be asked: {error.strerror or error}; spprof ps lists those that can be")
+    return ProfileError(
+        f"cannot query process {pid}: {error.strerror or error}; spprof ps lists the processes that listen"
+    )
 
 
 def _why_not(pid: int) -> str:
     try:
         owner = os.stat(f"/proc/{pid}").st_uid
     except OSError:
-        return f"there is no process {pid}: spprof ps lists those that can be asked"
+        return f"there is no process {pid}; spprof ps lists the processes that listen"
     if owner != os.geteuid():
         name = _user_name(owner)
-        return f"process {pid} belongs to {name}: ask as that user, with sudo -u {name} spprof …"
+        return f"process {pid} belongs to {name}; query it as that user: sudo -u {name} spprof …"
     version = _python_of(pid)
     if version is None:
-        return f"process {pid} runs no Python that spprof could ask; spprof ps lists the processes that it can"
-    attach = f"; or spprof attach {pid}, as it runs Python 3.14 or later" if version >= _ATTACHES else ""
+        return f"process {pid} does not run Python; spprof ps lists the processes that listen"
+    attach = f"; or use spprof attach {pid}, since it runs Python 3.14 or later" if version >= _ATTACHES else ""
     return f"process {pid} does not listen: {_HOW_TO_LISTEN}{attach}"
 
 

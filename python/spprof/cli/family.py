@@ -48,8 +48,8 @@ _HELPERS = (_TRACKER, _FORK_SERVER)
 apart from the package."""
 
 _WORKERS = {
-    "from multiprocessing.spawn import spawn_main": "a worker of multiprocessing (spawn)",
-    _FORK_SERVER: "the fork server of multiprocessing, with all its workers",
+    "from multiprocessing.spawn import spawn_main": "a multiprocessing worker (spawn)",
+    _FORK_SERVER: "the multiprocessing fork server, with all its workers",
 }
 
 
@@ -214,10 +214,10 @@ def lines(
         if len(files) > _ROWS:
             yield f"{amount(sum(value for value, _ in files[_ROWS:]), unit):>11}  in {len(files) - _ROWS} more"
         if series_folder:
-            yield f"each of them: spprof table --by process {shell_word(_short(series_folder))}"
+            yield f"compare them with: spprof table --by process {shell_word(_short(series_folder))}"
         elif own_path.endswith(".pb.gz"):
-            yield f"the largest: spprof table {shell_word(_short(files[0][1]))}"
-            yield f"each of them: spprof table --by process {_pattern(own_path, [path for _, path in wrote])}"
+            yield f"view the largest with: spprof table {shell_word(_short(files[0][1]))}"
+            yield f"compare them with: spprof table --by process {_pattern(own_path, [path for _, path in wrote])}"
     yield from _without_file(processes, min_samples)
     yield from _left_out(processes)
     if lost:
@@ -230,16 +230,16 @@ def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
-        (running, "still running, to write when they end"),
-        (ended, "ended without Python's own end (killed, or by native code)"),
+        (running, "still running, and will write when they end"),
+        (ended, "ended without Python's own shutdown (killed, or by native code)"),
         ([one.pid for one in lasting if one.state == FAILED], "could not write"),
-        ([one.pid for one in lasting if one.state == REPLACED], "became another program, and nothing was sampled"),
+        ([one.pid for one in lasting if one.state == REPLACED], "became another program before anything was sampled"),
         ([one.pid for one in lasting if one.state == IDLE], _too_few(min_samples)),
-        ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these were small"),
+        ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these profiles were small"),
     ):
         if pids:
             which = ", ".join(map(str, pids[:_ROWS])) + (", …" if len(pids) > _ROWS else "")
-            yield f"{len(pids)} {_processes(len(pids))} left no file: {why} ({which})"
+            yield f"{len(pids)} {_processes(len(pids))} wrote no file: {why} ({which})"
 
 
 def _without_what_they_became(processes: list[Process]) -> list[Process]:
@@ -266,8 +266,8 @@ def _left_out(processes: list[Process]) -> Iterator[str]:
         names = [visible(text) + (f" ({count} times)" if count > 1 else "") for text, count in rows[:_ROWS]]
         more = f"; and {len(rows) - _ROWS} more" if len(rows) > _ROWS else ""
         programs = "1 Python program was" if total == 1 else f"{total} Python programs were"
-        yield f"{programs} started and not profiled: {'; '.join(names)}{more}"
-        yield "(such a program runs with -S, without SPPROF, or in an environment that has no spprof)"
+        yield f"{programs} started but not profiled: {'; '.join(names)}{more}"
+        yield "(such a program runs with -S, without SPPROF, or in an environment without spprof)"
 
 
 def _never_joined(processes: list[Process]) -> dict[str, int]:

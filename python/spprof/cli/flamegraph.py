@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("spprof flamegraph --view peak heap.pb.gz", "writes heap.html, which opens with what was live at the peak"),
-    ("spprof flamegraph series/", "a series of one process: how its heap grew, and what was allocated when"),
-    ("spprof flamegraph --no-native profiles/ -o all.html", "all workers in one page, without native frames"),
+    ("spprof flamegraph series/", "shows how the heap of one process grew and what was allocated when"),
+    ("spprof flamegraph --no-native profiles/ -o all.html", "shows all workers in one page, without native frames"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)
-    add_view_arguments(parser, "which values to show first")
-    parser.add_argument("-o", "--output", metavar="OUT", help="where to write (the first FILE's name, with .html)")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT")
-    parser.add_argument("--no-source", action="store_true", help="leave the source lines of the largest sites out")
+    add_view_arguments(parser, "view of a heap profile to show first")
+    parser.add_argument("-o", "--output", metavar="OUT", help="output file (default: the first FILE's name with .html)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT if it exists")
+    parser.add_argument("--no-source", action="store_true", help="leave out the source lines of the largest sites")
     parser.set_defaults(parser=parser)
 
 

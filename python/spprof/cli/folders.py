@@ -44,8 +44,8 @@ def read_file(path: str) -> Profile:
         raise ProfileError(f"{visible(path)}: {error}") from error
     if stamp is not None and stamp.reference != WHOLE:
         raise ProfileError(
-            f"{visible(path)}: it holds only what changed since snapshot {stamp.reference} of its series; give the "
-            f"folder, or write a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz"
+            f"{visible(path)}: it only holds what changed since snapshot {stamp.reference} of its series; give the "
+            f"folder, or extract a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz"
         )
     return profile_alone(profile)
 
@@ -104,19 +104,19 @@ def read_moment(path: str, at: str) -> Named:
     if not series:
         if folder.all_left_out:
             raise nothing_left(folder)
-        raise ProfileError(f"{visible(path)}: the folder has no series of snapshots (--at)")
+        raise ProfileError(f"{visible(path)}: the folder has no series of snapshots, which --at needs")
     between, jumps = first_and_last(series), told_jumps(series)
     try:
         choice = choice_of(at, series)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{at!r} is no time; give {FORMS}; {between}") from None
+        raise ValueError(f"{at!r} is not a time; use {FORMS}; {between}") from None
     found, used = _moments(folder, choice)
     if not found:
         if not any(one.entries for one in series):
             raise nothing_left(folder)
         raise ProfileError(f"{visible(path)}: there is no snapshot at or before {at}; {between}")
     for one in folder.profiles:
-        folder.left_out.append(LeftOut(os.path.basename(one), "it is of no series"))
+        folder.left_out.append(LeftOut(os.path.basename(one), "it is not part of a series"))
     tell(folder, used, jumps, always=True)
     return found
 
@@ -141,7 +141,7 @@ def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, alwa
 
 def nothing_left(folder: Folder) -> ProfileError:
     """What to raise where nothing in the folder can be used."""
-    return ProfileError(f"{visible(folder.path)}: no snapshot can be used: {folder.left_out_text}")
+    return ProfileError(f"{visible(folder.path)}: no usable snapshot: {folder.left_out_text}")
 
 
 def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] | None]) -> tuple[Named, list[str]]:
@@ -153,7 +153,7 @@ def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] 
         if state is not None:
             entry = state.entry
             found.append((entry.path, profile_at(series, state)))
-            used.append(f"number {entry.number} of {series.stem}, of {told_time(entry.time_ns)}")
+            used.append(f"snapshot {entry.number} of {series.stem}, from {told_time(entry.time_ns)}")
     return found, used
 
 
@@ -170,6 +170,6 @@ def _beside(path: str, folder: Folder) -> Profile | None:
     known = next((series.stem for series in folder.series if series.mark == stamp.mark), None)
     if known is None and stamp.reference == WHOLE:
         return profile_alone(profile)
-    reason = f"it is number {stamp.number} of {known}" if known else "what it builds on is not there"
+    reason = f"it is snapshot {stamp.number} of {known}" if known else "the snapshot that it builds on is missing"
     folder.left_out.append(LeftOut(os.path.basename(path), reason))
     return None

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from spprof.results import SiteGrowth
 
 EXAMPLES = (
-    ("spprof growth series/", "the lines that grow, how fast, and whether their old blocks are freed"),
-    ("spprof growth -n 50 series/", "fifty of them"),
-    ("spprof growth --json series/", "for a script"),
+    ("spprof growth series/", "shows which lines grow, how fast, and whether their old blocks are freed"),
+    ("spprof growth -n 50 series/", "shows up to 50 lines"),
+    ("spprof growth --json series/", "prints JSON for a script"),
 )
 
 _ROWS = 20
@@ -44,10 +44,10 @@ _FAST = 1 << 20
 """From so many bytes a minute on a minute is the unit of rates; else an hour is."""
 
 _MEANINGS = {
-    GROWING: "growing: old blocks have become more and were not freed. An unfilled cache and a leak look alike until "
-    "it fills.",
-    FILLING: "filling: old blocks became more, and that slows down, as when a cache fills up.",
-    STEADY: "steady: old blocks are freed as others become old, or nothing was seen to come and stay.",
+    GROWING: "growing: old blocks accumulate and are not freed. A leak and a cache that is still filling look alike "
+    "until the cache is full.",
+    FILLING: "filling: old blocks accumulate, but ever more slowly, as in a cache that is filling up.",
+    STEADY: "steady: old blocks are freed as others become old, or no new blocks were seen to stay.",
 }
 _MORE_SAMPLES = "A shorter sampling interval (run --rate-kb) gives more samples in the same time."
 
@@ -60,14 +60,14 @@ class _Unit(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", metavar="FOLDER", nargs="+", help="a folder with a series of snapshots, or several")
+    parser.add_argument("folders", metavar="FOLDER", nargs="+", help="a folder with a series of snapshots")
     parser.add_argument(
         "-n",
         "--rows",
         type=row_count,
         default=_ROWS,
         metavar="N",
-        help=f"rows at most for each series (default {_ROWS})",
+        help=f"maximum number of rows per series (default: {_ROWS})",
     )
     add_json_argument(parser)
 
@@ -89,7 +89,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _of_folder(path: str) -> list[SeriesGrowth]:
     """Each series of the folder. ProfileError: it has none of two snapshots."""
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise ProfileError(f"{visible(path)}: growth needs a folder with a series of snapshots, and this is none")
+        raise ProfileError(f"{visible(path)}: growth needs a folder with a series of snapshots; this is not a folder")
     folder, found = listed(path), []
     for series in folder.series:
         show = progress(f"{series.stem} ")
@@ -119,7 +119,7 @@ def _print(terminal: Terminal, found: SeriesGrowth, count: int) -> None:
     terminal.paragraph(_headline(found))
     shown = found.sites[:count]
     if not shown:
-        terminal.paragraph("there is no sample of anything live in it")
+        terminal.paragraph("it has no live samples")
         return
     unit = _unit_of(shown)
     freed_by = next((one.freed_shares[-1][0] for one in shown if one.freed_shares), None)
@@ -146,8 +146,8 @@ def _headline(found: SeriesGrowth) -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in counts)
     return (
         f"{visible(found.stem)}: {len(found.used)} snapshots over {span(seconds)}, from {told_time(first.time_ns)} to "
-        f"{told_time(last.time_ns)}{missing}; {human_bytes(found.live_bytes)} live at the end; of {len(found.sites)} "
-        f"{'site' if len(found.sites) == 1 else 'sites'} {verdicts}"
+        f"{told_time(last.time_ns)}{missing}; {human_bytes(found.live_bytes)} live at the end; {len(found.sites)} "
+        f"{'site' if len(found.sites) == 1 else 'sites'}: {verdicts}"
     )
 
 
@@ -157,7 +157,7 @@ def _sentences(
     """What the columns and verdicts mean, and for those that are unknown what would decide."""
     told = []
     if freed_by is not None:
-        told.append(f"by {span(freed_by)}: how much of what was allocated longer ago than that has been freed.")
+        told.append(f"by {span(freed_by)}: how much of the memory allocated longer ago than this has been freed.")
     verdicts = {one.verdict for one in shown}
     told += [meaning for verdict, meaning in _MEANINGS.items() if verdict in verdicts]
     unknown = [one for one in shown if one.verdict == UNKNOWN]
@@ -165,9 +165,9 @@ def _sentences(
         deciding = [_deciding(one, paths) for one in unknown[:_TOLD_MAX]]
         if len(unknown) > _TOLD_MAX:
             deciding.append(f"{len(unknown) - _TOLD_MAX} more are unknown")
-        told.append(f"unknown: too little was seen to tell. {'; '.join(deciding)}. {_MORE_SAMPLES}")
+        told.append(f"unknown: there are too few samples to decide. {'; '.join(deciding)}. {_MORE_SAMPLES}")
     if len(found.used) < _USUAL:
-        told.append(f"Fewer than {_USUAL} snapshots are too few to call anything growing.")
+        told.append(f"At least {_USUAL} snapshots are needed to call a site growing.")
     return told
 
 
@@ -175,8 +175,8 @@ def _deciding(one: SiteGrowth, paths: ShortPaths) -> str:
     """What would decide about a site."""
     text = told_key(_key(one), paths)
     samples = one.samples_to_decide
-    needs = "longer series" if samples is None else f"{samples} more {'sample' if samples == 1 else 'samples'}"
-    longer = "" if one.seconds_to_decide is None else f", which take some {span(one.seconds_to_decide)} at this pace"
+    needs = "a longer series" if samples is None else f"{samples} more {'sample' if samples == 1 else 'samples'}"
+    longer = "" if one.seconds_to_decide is None else f", about {span(one.seconds_to_decide)} at this pace"
     return f"{text} needs {needs}{longer}"
 
 

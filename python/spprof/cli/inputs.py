@@ -33,9 +33,11 @@ def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
         "files",
         metavar="FILE",
         nargs="+",
-        help=f"pprof files, ours or another tool's; several, and those in a folder, are added up{more}",
+        help=f"pprof files, from spprof or other tools, or folders of them; several are added up{more}",
     )
-    parser.add_argument("--cpu", action="store_true", help="of several files the CPU profiles (default: of heaps)")
+    parser.add_argument(
+        "--cpu", action="store_true", help="of several files, read the CPU profiles (default: the heap profiles)"
+    )
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,13 +45,13 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-native",
         action="store_true",
-        help="leave native frames out; what they hold counts for the Python line above",
+        help="leave out native frames; what they hold counts for the Python line that called them",
     )
     parser.add_argument(
         "--older-than",
         type=_age,
         metavar="AGE",
-        help="only what is live and was allocated longer ago: 30s, 10m, 2h, 1d (a plain number is seconds)",
+        help="only show live memory allocated longer ago than AGE: 30s, 10m, 2h, 1d (a plain number is seconds)",
     )
 
 
@@ -57,7 +59,7 @@ def _age(text: str) -> float:
     try:
         return seconds_of(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no age; 30s, 10m, 2h, 1d are") from None
+        raise ArgumentTypeError(f"{text!r} is not an age; use for example 30s, 10m, 2h or 1d") from None
 
 
 def read(path: str) -> Profile:
@@ -103,7 +105,7 @@ def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
     if arguments.older_than is not None:
         if not tells_ages(profile):
             raise ProfileError(
-                "it does not tell how old blocks are (--older-than); heap profiles of this version of spprof do"
+                "--older-than needs the ages of blocks, which only heap profiles of this version of spprof have"
             )
         profile = older_than(profile, arguments.older_than)
     return folded(profile, arguments)

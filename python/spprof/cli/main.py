@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
 VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
-    "table": "the sites that hold or use the most",
-    "tree": "the calls that lead there",
-    "imports": "what each import costs, by itself and with all that it imports",
-    "flamegraph": "an HTML page with a flame graph and the table",
-    "growth": "which sites grow over a series of snapshots, and whether that looks like a leak",
-    "rss": "what a process has, or had, in memory, part by part, and what gives it back",
-    "stats": "what a file holds, in a few lines",
-    "diff": "what changed between two files, and what of it is noise",
-    "merge": "several files as one",
-    "convert": "a file in another format",
-    "ps": "which processes can be asked while they run",
-    "top": "which lines hold the memory of a running process, again and again",
-    "dump": "what each thread of a running process does now",
-    "snapshot": "a heap profile of a running process, in a file",
-    "attach": "profile a program that runs already (CPython 3.14 and later)",
-    "preload-path": "where the library for LD_PRELOAD lies",
+    "table": "list the sites that hold the most memory or use the most time",
+    "tree": "show the call tree, with what each call holds or uses",
+    "imports": "show what each import costs, by itself and including everything it imports",
+    "flamegraph": "write an HTML page with a flame graph and a table of sites",
+    "growth": "show which sites grow over a series of snapshots and whether they look like leaks",
+    "rss": "break down a process's resident memory and show what would reduce each part",
+    "stats": "summarize a profile in a few lines",
+    "diff": "compare two profiles and separate real changes from noise",
+    "merge": "merge several profiles into one",
+    "convert": "convert a profile to another format",
+    "ps": "list the running processes that spprof can query",
+    "top": "watch which lines hold the memory of a running process",
+    "dump": "print the current stack of each thread of a running process",
+    "snapshot": "save a heap profile of a running process to a file",
+    "attach": "start profiling a process that is already running (CPython 3.14 and later)",
+    "preload-path": "print the path of the library for LD_PRELOAD",
 }
 
 _INTERRUPTED = 130
@@ -95,7 +95,7 @@ def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(
         prog=f"spprof {verb}",
-        description=VERBS[verb],
+        description=f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}.",
         epilog=told_examples(module.EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -112,15 +112,15 @@ def _without_verb(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="spprof",
         usage="spprof VERB ...",
-        description="A sampling profiler of heap and CPU time for Python.",
-        epilog=f"verbs, each with --help of its own:\n{rows}",
+        description="A sampling heap and CPU profiler for Python programs.",
+        epilog=f"verbs (spprof VERB --help describes each):\n{rows}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"spprof {__version__}")
     parser.add_argument("verb", choices=VERBS, help=argparse.SUPPRESS)
     parser.parse_args(words[:1])
-    raise AssertionError("a known verb was taken for none")
+    raise AssertionError("a known verb was not recognized")
 
 
 def _failed(message: str) -> int:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof merge app.*.pb.gz -o all.pb.gz", "the workers of a program as one file"),
-    ("spprof merge monday.pb.gz tuesday.pb.gz -o both.pb.gz", "two runs added up"),
+    ("spprof merge app.*.pb.gz -o all.pb.gz", "merges the workers of a program into one file"),
+    ("spprof merge monday.pb.gz tuesday.pb.gz -o both.pb.gz", "adds up two runs"),
     ("spprof merge -f app.pb.gz app.*.pb.gz -o all.pb.gz", "overwrites all.pb.gz"),
 )
 

@@ -41,7 +41,7 @@ def choice_of(text: str, series: Sequence[Series]) -> Choice:
 def first_and_last(series: Sequence[Series]) -> str:
     """When the first and the last snapshot were taken, for people."""
     times = [entry.time_ns for one in series for entry in one.entries]
-    return f"the first snapshot is of {told_time(min(times))}, the last of {told_time(max(times))}"
+    return f"the first snapshot is from {told_time(min(times))}, the last from {told_time(max(times))}"
 
 
 def told_jumps(series: Sequence[Series]) -> list[str]:
@@ -51,7 +51,7 @@ def told_jumps(series: Sequence[Series]) -> list[str]:
         for before, after in zip(one.entries, one.entries[1:]):
             if after.time_ns < before.time_ns:
                 times = f"from {told_time(before.time_ns)} to {told_time(after.time_ns)}"
-                told.append(f"the clock was set back {times} before number {after.number} of {visible(one.stem)}")
+                told.append(f"the clock was set back {times} before snapshot {after.number} of {visible(one.stem)}")
     return told
 
 

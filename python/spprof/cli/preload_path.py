@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof preload-path", "prints where the library is"),
-    ("LD_PRELOAD=$(spprof preload-path) python app.py", "an app.py that calls memprof.start() itself"),
-    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "the same for a command"),
+    ("spprof preload-path", "prints the path of the library"),
+    ("LD_PRELOAD=$(spprof preload-path) python app.py", "runs an app.py that calls memprof.start() itself"),
+    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "does the same for a command"),
 )
 
 

@@ -63,7 +63,7 @@ def named(name: str) -> Program:
     """The program of a word that is no option. ProgramError: it cannot be opened, or is not Python's."""
     if name == "-":
         if sys.stdin is not None and sys.stdin.isatty():
-            raise ProgramError("- runs what is piped in, and standard input is a terminal")
+            raise ProgramError("- reads the program from standard input, which is a terminal; pipe the program in")
         return Program(STDIN, name)
     is_command = os.sep not in name and (not os.path.exists(name) or _is_plain_folder(name))
     command = _command(name) if is_command else None
@@ -98,11 +98,11 @@ def _command(name: str) -> str | None:
         return path
     interpreter = re.match(_INTERPRETER, first) or re.match(_LONG_PATH, first)
     if interpreter is None:
-        raise ProgramError(f"{visible(path)} is not a Python program; run takes those alone")
+        raise ProgramError(f"{visible(path)} is not a Python program; spprof run only runs Python programs")
     theirs = os.fsdecode(interpreter[1])
     if os.path.dirname(theirs) != os.path.dirname(sys.executable) and not _is_ours(theirs):
         raise ProgramError(
-            f"{visible(path)} belongs to another Python; install spprof there, and use {visible(theirs)} -m spprof run"
+            f"{visible(path)} belongs to another Python; install spprof there and use {visible(theirs)} -m spprof run"
         )
     return path
 

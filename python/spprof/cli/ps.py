@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXAMPLES = (
-    ("spprof ps", "which processes listen, how large they are, and what profiles them"),
-    ("spprof ps --json", "for a script"),
-    ("spprof ps --sort rss", "the largest first"),
+    ("spprof ps", "lists the processes that listen, their sizes, and which profilers they run"),
+    ("spprof ps --json", "prints JSON for a script"),
+    ("spprof ps --sort rss", "lists the largest process first"),
 )
 
 _SECOND_NS = 1_000_000_000
@@ -42,7 +42,10 @@ _ORDERS = {"pid": lambda state: int(state.get("pid") or 0), "rss": _rss, "heap":
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--sort", choices=tuple(_ORDERS), default="pid", help="the largest or oldest first (default pid)"
+        "--sort",
+        choices=tuple(_ORDERS),
+        default="pid",
+        help="column to sort by, largest or oldest first (default: pid)",
     )
     add_json_argument(parser)
 
@@ -55,9 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     terminal = Terminal()
     if not states and not silent:
-        terminal.paragraph(
-            "no process of this user listens; those that are started with SPPROF=listen, or by spprof run --listen, do"
-        )
+        terminal.paragraph("no process of this user listens; start one with SPPROF=listen or spprof run --listen")
         return 0
     terminal.line("".join(f"{name:>{width}}  " for name, width in _COLUMNS) + "PROGRAM", "bold")
     for state in states:

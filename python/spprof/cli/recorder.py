@@ -199,7 +199,7 @@ class Recorder:
             try:
                 recording.stop()
             except Exception as error:
-                self._say_failure("what the program's own spprof.start() asked for", error)
+                self._say_failure("cannot complete what the program's own spprof.start() requested", error)
 
     def finish(self) -> None:
         """Writes the files for the last time. In the first process also says so."""
@@ -238,7 +238,7 @@ class Recorder:
         _engine.give_reserve_back()
         if not self._is_recording:
             if self._is_first:
-                say("the program ended before --after had passed; nothing was recorded", flush=self._flushes)
+                say("the program ended before the time of --after; nothing was recorded", flush=self._flushes)
             return
         self._stop_recordings()
         self._show(self._write(is_last=True, only_own=only_own))
@@ -251,7 +251,7 @@ class Recorder:
             if not one.written:
                 return
             count, path = one.written, visible(one.last_path)
-            say(f"{count} snapshot{'s' if count > 1 else ''} by triggers, the latest: {path}", flush=self._flushes)
+            say(f"triggers wrote {count} snapshot{'s' if count > 1 else ''}; the latest is {path}", flush=self._flushes)
 
     def _show_family(self) -> None:
         """The other processes, with their files."""
@@ -449,13 +449,13 @@ class Recorder:
     def _start_ticking(self) -> None:
         if not self._settings.every or self._is_helper:
             return
-        self._begin_job(self._tick, self._settings.every, "--every: the file is only written at the end")
+        self._begin_job(self._tick, self._settings.every, "--every: the file will only be written at the end")
 
     def _start_timing(self) -> None:
         """For --after and --for; of a forked child the same moments as of its parent."""
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
-        self._begin_job(self._keep_time, 0.0, "--after and --for: there is no thread to keep the time")
+        self._begin_job(self._keep_time, 0.0, "--after and --for: cannot start a thread to keep the time")
 
     def _start_listening(self, *, is_inherited: bool) -> None:
         """At the address that was named only the process that was told it, which its children cannot share."""
@@ -492,7 +492,7 @@ class Recorder:
             if sizes or settings.on_memory_error:
                 self._add_trigger(files, sizes, 0, settings.on_memory_error)
         except (RuntimeError, MemoryError) as error:
-            self._say_failure("there are no triggers", error)
+            self._say_failure("cannot start the triggers", error)
         try:
             if settings.on_signal:
                 self._add_trigger(files, [], settings.on_signal, False)
@@ -502,7 +502,7 @@ class Recorder:
 
     def _add_trigger(self, files: TriggerFiles, sizes: list[Size], on_signal: int, on_memory_error: bool) -> None:
         def failed(error: OSError) -> None:
-            self._say_failure("a snapshot of a trigger is left out", error)
+            self._say_failure("cannot write a triggered snapshot", error)
 
         self._triggers.append(triggers.Trigger(files, failed, sizes, on_signal, on_memory_error=on_memory_error))
 
@@ -529,7 +529,7 @@ class Recorder:
             try:
                 self._start_recordings()
             except Exception as error:
-                self._say_failure("--after: sampling could not begin", error)
+                self._say_failure("--after: cannot start sampling", error)
                 return None
         if not self._settings.duration:
             return None

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from spprof.results import ResidentMemory
 
 EXAMPLES = (
-    ("spprof rss heap.pb.gz", "what the process had in memory: used, free but kept, mapped, stacks, files"),
-    ("spprof rss 4711", "what the running process 4711 has in memory now"),
-    ("spprof rss --json profiles/", "of all workers together, for a script"),
+    ("spprof rss heap.pb.gz", "shows what the process had in memory: used, free but kept, mapped, stacks, files"),
+    ("spprof rss 4711", "shows what the running process 4711 has in memory now"),
+    ("spprof rss --json profiles/", "prints JSON about all workers together, for a script"),
 )
 
 _BAR_MAX = 100
@@ -38,7 +38,7 @@ _REST, _REST_NAME = ".", "the rest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_arguments(parser, "; a number that is no file is a process that listens (spprof ps)")
+    add_file_arguments(parser, "; a number that is not a file is a process that listens (see spprof ps)")
     add_json_argument(parser)
 
 
@@ -49,12 +49,12 @@ def main(arguments: argparse.Namespace) -> int:
         rss = whole_number(profile.note("rss"))
         if rss is not None:
             raise ProfileError(
-                f"{visible(arguments.files[0])}: RSS was {human_bytes(rss)}; the snapshots of a series do not tell the "
-                f"parts of it, and files that snapshot.save() writes do"
+                f"{visible(arguments.files[0])}: RSS was {human_bytes(rss)}, but snapshots of a series do not record "
+                "its parts; files written by snapshot.save() do"
             )
         raise ProfileError(
-            f"{visible(arguments.files[0])}: it does not tell what was in memory; heap profiles of spprof on Linux do "
-            f"where /proc can be read"
+            f"{visible(arguments.files[0])}: it does not record what was in memory; spprof's heap profiles on Linux do "
+            f"if /proc is readable"
         )
     if arguments.json:
         print_json(_document(found))
@@ -87,9 +87,9 @@ def _print(residency: Residency, terminal: Terminal, has_lines: bool) -> None:
     for sentence in memory.sentences():
         terminal.paragraph(sentence)
     if residency.measured > 1:
-        terminal.paragraph("pages that several processes share count for each of them in RSS, and once in PSS")
+        terminal.paragraph("RSS counts pages that several processes share once for each process; PSS counts them once")
     if has_lines:
-        terminal.paragraph("the lines that hold what is used: spprof table --view resident")
+        terminal.paragraph("the lines that hold the used memory: spprof table --view resident")
 
 
 def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:

@@ -45,10 +45,10 @@ def main() -> None:
     try:
         _start(variable.wanted_of(text), command, is_helper=family.helper_of(words) is not None)
     except variable.VariableError as error:
-        say(f"SPPROF starts nothing here: {error}")
+        say(f"SPPROF has no effect here: {error}")
     except OSError as error:
         where = visible(os.fsdecode(error.filename)) if error.filename else "its files"
-        say(f"SPPROF starts nothing here: cannot write to {where}: {error.strerror}")
+        say(f"SPPROF has no effect here: cannot write to {where}: {error.strerror}")
 
 
 def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
@@ -97,7 +97,7 @@ def _start_quietly(recorder: Recorder) -> None:
             recorder.start()
         except Exception as error:  # a sandbox may grant no timers
             recorder.forget()
-            say(f"SPPROF starts nothing here: {error}")
+            say(f"SPPROF has no effect here: {error}")
     for one in caught:
         say(str(one.message))
 
@@ -109,7 +109,8 @@ def _place(out: str) -> str:
         return os.path.join(path, "")
     if is_written_directly(path):
         raise variable.VariableError(
-            f"out={visible(out)}: that is no regular file; each process writes its own, as in out=profiles/"
+            f"out={visible(out)}: this is not a regular file; each process writes its own, so give a folder, such "
+            "as out=profiles/"
         )
     return path
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof stats heap.pb.gz", "totals, counts, the time and the notes of a file"),
-    ("spprof stats profiles/", "the same of what a folder's files add up to"),
-    ("spprof stats --json heap.pb.gz", "for a script"),
+    ("spprof stats heap.pb.gz", "shows totals, counts, the time and the notes of a file"),
+    ("spprof stats profiles/", "shows the same for the sum of a folder's files"),
+    ("spprof stats --json heap.pb.gz", "prints JSON for a script"),
 )
 
 

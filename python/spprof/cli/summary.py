@@ -51,17 +51,17 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
     if is_peak_shown:
         yield from _peak_lines(taken.peak)
     yield (
-        f"alive at the end: {human_bytes(taken.estimated_heap_bytes)} "
-        f"({interval_text(taken.heap_bytes_interval())}, 95 %), peak {human_bytes(taken.peak_heap_bytes)}; "
-        f"{amount(taken.live_samples, 'count')} of {amount(taken.total_samples, 'count')} samples alive, "
-        f"{sampling_text(taken.sampling_rate_bytes)}"
+        f"live at the end: {human_bytes(taken.estimated_heap_bytes)} ({interval_text(taken.heap_bytes_interval())}, "
+        f"95 %), peak {human_bytes(taken.peak_heap_bytes)}; {amount(taken.live_samples, 'count')} of "
+        f"{amount(taken.total_samples, 'count')} samples live, {sampling_text(taken.sampling_rate_bytes)}"
     )
     yield from _top_sites(taken)
     yield from heap_text.mapped_lines(taken, _TOP)
     yield from lines_of(taken.resident, BY_VERB)
     yield from taken.notes.sentences()
     if taken.longest_rate_bytes > rate_kb * 1024:
-        yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
+        least = sampling_text(taken.longest_rate_bytes)
+        yield f"--budget reduced sampling to as little as {least}; estimates stay unbiased"
     yield from heap_text.reasons(taken, IN_FILES)
     yield _next_command(path, started_in, "--view peak " if is_peak_shown else "")
 
@@ -70,7 +70,7 @@ def series_lines(written: Series, started_in: str) -> Iterator[str]:
     """What to type for the snapshots that were written as the program went on."""
     folder = shell_word(os.path.join(os.path.dirname(seen_from(started_in, written.stem)), ""))
     gaps = f", {written.unwritten} more could not be written" if written.unwritten else ""
-    yield f"{written.written} snapshots were written as it went{gaps}; what grew: spprof growth {folder}"
+    yield f"{written.written} snapshots were written during the run{gaps}; see what grew with: spprof growth {folder}"
 
 
 def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
@@ -117,5 +117,5 @@ def _next_command(path: str, started_in: str, options: str = "") -> str:
     short = seen_from(started_in, path)
     name = shell_word(f"./{short}" if short.startswith("-") else short)
     return f"wrote {name}" + (
-        f"; look at it: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""
+        f"; view it with: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""
     )

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof table heap.pb.gz", "the lines that hold the most memory"),
-    ("spprof table --view peak -n 50 heap.pb.gz", "the fifty that held the most at the peak"),
-    ("spprof table --by process profiles/", "what each worker holds, of a folder of files"),
+    ("spprof table heap.pb.gz", "lists the lines that hold the most memory"),
+    ("spprof table --view peak -n 50 heap.pb.gz", "lists the 50 lines that held the most at the peak"),
+    ("spprof table --by process profiles/", "shows what each worker holds, from a folder of files"),
 )
 
 _ROWS = 20
@@ -55,12 +55,12 @@ _SAMPLES = {INUSE_SPACE: "live samples", MAPPED_SPACE: "mappings", RESIDENT_SPAC
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)
-    parser.add_argument("--sort", choices=("own", "total"), default="own", help="by which column (default own)")
+    parser.add_argument("--sort", choices=("own", "total"), default="own", help="column to sort by (default: own)")
     parser.add_argument(
         "--by",
         choices=("site", "process", "thread"),
         default="site",
-        help="a row for each site, process or thread",
+        help="show one row per site, process or thread (default: site)",
     )
     add_report_arguments(parser, _ROWS)
 
@@ -198,7 +198,7 @@ def _tell_peak(terminal: Terminal, tally: Tally) -> None:
     at = profile.sample_types.index(PEAK_SPACE)
     peak = sum(sample.values[at] for sample in profile.samples)
     if peak >= NOTABLE * tally.whole.value:
-        terminal.paragraph(f"at the peak {amount(peak, 'bytes')} was live: --view peak shows its lines")
+        terminal.paragraph(f"{amount(peak, 'bytes')} was live at the peak; --view peak shows its lines")
 
 
 def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
@@ -210,9 +210,9 @@ def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
     knows = RESIDENT_SPACE in profile.sample_types
     if whole.resident >= NOTABLE_BYTES:
         there = f", {amount(whole.resident, 'bytes')} of it in memory" if knows else ""
-        both = "; --view resident shows all that is in memory" if knows else ""
+        both = "; --view resident shows everything in memory" if knows else ""
         terminal.paragraph(
-            f"beside the heap {amount(whole.value, 'bytes')} are mapped{there}: --view mapped shows the lines{both}"
+            f"{amount(whole.value, 'bytes')} is mapped outside the heap{there}; --view mapped shows the lines{both}"
         )
 
 
@@ -253,7 +253,7 @@ def reasons(tally: Tally) -> list[str]:
     if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
         return ["few samples make shares uncertain"]
     if ends is None or tally.value_type in (MAPPED_SPACE, RESIDENT_SPACE):
-        return [] if tally.stacks else [f"no sample has a value of {visible(name)}"]
+        return [] if tally.stacks else [f"no sample has a value for {visible(name)}"]
     is_ours = profile.note("python") is not None
     frames = (frame for location in profile.locations for frame in location.frames)
     return list(

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof top 4711", "watch it; keys: s sorts, f freezes, / filters, q ends"),
-    ("spprof top --sort change 4711", "what has grown or shrunk most since the start of top"),
-    ("spprof top -n 5 4711", "five lines; one table where the output is no terminal"),
+    ("spprof top 4711", "watches it; keys: s sorts, f freezes, / filters, q quits"),
+    ("spprof top --sort change 4711", "sorts by what has grown or shrunk most since top started"),
+    ("spprof top -n 5 4711", "shows five lines; prints one table if the output is not a terminal"),
 )
 
 _ROWS = 20
@@ -46,16 +46,23 @@ _REST_FACTOR = 10
 """A process that is watched spends an eleventh of its time on answers at the most."""
 _KEY_MS = 100
 _SORTS = ("own", "change", "site")
-_KEYS = "s sort   f freeze   / filter   Esc all   q quit"
+_KEYS = "s sort   f freeze   / filter   Esc clear filter   q quit"
 _UNIT = "bytes"
 _ESCAPE, _ENTER, _BACKSPACE = "\x1b", ("\n", "\r"), ("\x7f", "\b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pid_argument(parser)
-    parser.add_argument("--sort", choices=_SORTS, default=_SORTS[0], help="how to begin (default own, the largest)")
     parser.add_argument(
-        "-n", "--rows", type=row_count, default=None, metavar="N", help=f"rows at most (default: {_ROWS}, or a screen)"
+        "--sort", choices=_SORTS, default=_SORTS[0], help="initial order (default: own, the largest first)"
+    )
+    parser.add_argument(
+        "-n",
+        "--rows",
+        type=row_count,
+        default=None,
+        metavar="N",
+        help=f"maximum number of rows (default: {_ROWS}, or a screenful)",
     )
 
 
@@ -187,7 +194,7 @@ class View:
     def heading(self) -> list[str]:
         """The lines above the table."""
         if self._shown is None:
-            return [self.fault or "asking …", "", ""]
+            return [self.fault or "waiting for the first answer …", "", ""]
         state = self._shown.state
         cpu = "" if self._cpu is None else f"   CPU {self._cpu} %"
         words = [f"sorted by {'size' if self.sort == 'own' else self.sort}"]

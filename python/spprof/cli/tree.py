@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import argparse
 
 EXAMPLES = (
-    ("spprof tree heap.pb.gz", "calls from the root on, with what is held beneath them"),
-    ("spprof tree --no-native --min-percent 5 heap.pb.gz", "Python frames alone, and large calls alone"),
-    ("spprof tree --cpu profiles/", "where the workers' CPU time goes"),
+    ("spprof tree heap.pb.gz", "shows the calls from the root down, with what each holds"),
+    ("spprof tree --no-native --min-percent 5 heap.pb.gz", "shows only Python frames and only large calls"),
+    ("spprof tree --cpu profiles/", "shows where the workers' CPU time goes"),
 )
 
 _ROWS = 60
@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)
     parser.add_argument(
-        "--min-percent", type=float, default=1.0, metavar="P", help="leave out calls below P %% (default 1)"
+        "--min-percent",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="leave out calls below P %% of the total (default: 1)",
     )
     add_report_arguments(parser, _ROWS)
 
@@ -123,7 +127,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         )
         terminal.line(numbers + terminal.fitted(told_key(node.key, paths), len(numbers)))
     if left_out:
-        terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")
+        terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent leaves out small calls", "faint")
     tell_notes(terminal, tally.profile)
 
 

@@ -39,7 +39,7 @@ def share(text: str) -> float:
     """Percent, with or without the sign."""
     value = float(text.strip().removesuffix("%"))
     if not 1 <= value <= 100:
-        raise OutOfRangeError("must lie between 1 and 100 percent")
+        raise OutOfRangeError("must be between 1 and 100 percent")
     return value
 
 
@@ -59,35 +59,37 @@ def signal(text: str) -> int:
 def milliseconds(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 1000:
-        raise OutOfRangeError("must lie between 1 and 1000 milliseconds")
+        raise OutOfRangeError("must be between 1 and 1000 milliseconds")
     return value
 
 
 def rate(text: str) -> int:
     value = int(text)
     if not 0 <= value <= _RATE_MAX_KB:
-        raise OutOfRangeError(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
+        raise OutOfRangeError(f"must be between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
     return value
 
 
 def seconds(text: str) -> float:
     value = float(text)
     if not 0.01 <= value <= 1e6:
-        raise OutOfRangeError("must lie between 0.01 and a million seconds")
+        raise OutOfRangeError("must be between 0.01 and a million seconds")
     return value
 
 
 def kept(text: str) -> int:
     value = int(text)
     if not 2 <= value <= _KEEP_MAX:
-        raise OutOfRangeError(f"must lie between 2 and {_KEEP_MAX} snapshots")
+        raise OutOfRangeError(f"must be between 2 and {_KEEP_MAX} snapshots")
     return value
 
 
 def address(text: str) -> str:
     """Where to listen: a port of a numeric address, or the path of a Unix socket."""
     if text != BY_PID and not is_address(text):
-        raise OutOfRangeError("must be a numeric address with a port, as 127.0.0.1:6060, or a path with a slash in it")
+        raise OutOfRangeError(
+            "must be a numeric address with a port, such as 127.0.0.1:6060, or a path that contains a slash"
+        )
     return text
 
 

@@ -112,12 +112,12 @@ def wanted_of(text: str) -> Wanted:
             field = _VALUES[name][0]
             if field in found:
                 is_pair = found.get("mode", name) != name
-                raise VariableError("cpu and wall exclude each other" if is_pair else f"{name} is said twice")
+                raise VariableError("cpu and wall cannot be combined" if is_pair else f"{name} is given twice")
             found[field] = _value(name, equals, value)
             found.update({"mode": name} if field == "interval_ms" else {})
         elif name or equals:
             known = ", ".join([*list(_VALUES)[:-2], *_FLAGS])
-            raise VariableError(f"{visible(word.strip())} means nothing; the words are {known}, or off alone")
+            raise VariableError(f"unknown word {visible(word.strip())}; the words are {known}, or off alone")
     return _complete(found)
 
 
@@ -138,13 +138,13 @@ def _value(name: str, equals: str, text: str) -> object:
     if not text.strip():
         if name in _ALONE and not equals:
             return _ALONE[name]
-        raise VariableError(f"{name} needs a value, as in {example}")
+        raise VariableError(f"{name} needs a value, such as {example}")
     try:
         return read(text)
     except values.OutOfRangeError as error:
         raise VariableError(f"{name}={visible(text)}: it {error}") from None
     except ValueError:
-        raise VariableError(f"{name}={visible(text)}: that is no number; {example} is one") from None
+        raise VariableError(f"{name}={visible(text)}: not a number; use for example {example}") from None
 
 
 def _complete(found: dict[str, object]) -> Wanted:
@@ -152,15 +152,15 @@ def _complete(found: dict[str, object]) -> Wanted:
         found["rate_kb"] = values.RATE_KB
     wanted = Wanted(**found)  # type: ignore[arg-type]
     if wanted.is_native and not wanted.interval_ms:
-        raise VariableError("native is for cpu and wall; heap profiles have native frames always")
+        raise VariableError("native needs cpu or wall; heap profiles always have native frames")
     if wanted.keep and not wanted.every:
-        raise VariableError("keep is for every: so many of the files that are written that often")
+        raise VariableError("keep needs every, such as every=60")
     if wanted.keep and wanted.rate_kb is None:
-        raise VariableError("keep is for heap")
+        raise VariableError("keep needs heap")
     if wanted.rate_kb is None and (wanted.when_rss or wanted.when_cgroup or wanted.on_signal or wanted.on_memory_error):
-        raise VariableError("when-rss, when-cgroup, on-signal and on-memory-error are for heap: add it")
+        raise VariableError("when-rss, when-cgroup, on-signal and on-memory-error need heap; add it")
     if wanted.budget_percent is not None and not wanted.rate_kb:
-        raise VariableError("budget is for heap, at an interval above 0")
+        raise VariableError("budget needs heap with an interval above 0")
     return wanted
 
 
