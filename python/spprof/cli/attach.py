@@ -1,4 +1,4 @@
-"""``spprof attach PID``: the heap profiler and a socket in a program that runs already, by ``sys.remote_exec``."""
+"""``spprof attach PID``: starts the heap profiler and a socket in a running program, with ``sys.remote_exec``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EXAMPLES = (
 
 _LEAST_MINOR = 14
 _REACHED_WITHIN = 10.0
-"""Seconds in which the main thread has to run Python."""
+"""Seconds within which the main thread must run Python code."""
 _HEAP = "/debug/pprof/heap"
 _REQUEST_SECONDS = 60.0
 _CLOSED_WITHIN = 5.0
@@ -46,7 +46,7 @@ _SWITCHED_OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
 
 
 class _AttachError(Exception):
-    """It cannot be. The message is a sentence with the remedy."""
+    """Attaching failed. The message is a sentence with the remedy."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,7 +96,7 @@ def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
         try:
             answer = talk.answer(_REACHED_WITHIN)
         except NotReachedError:
-            is_left = process.exists  # CPython would tell of a script that is not there
+            is_left = process.exists  # CPython would report a missing script on the program's stderr
             raise _AttachError(_not_reached(process)) from None
         if "error" in answer:
             raise _AttachError(str(answer["error"]))
@@ -108,7 +108,7 @@ def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
         talk.close(is_left=is_left)
 
 
-# ---- What can be known before
+# ---- Checks before attaching
 
 
 def _check(process: OtherProcess) -> None:
@@ -163,7 +163,7 @@ def _remote_debugging_is_off() -> str:
     )
 
 
-# ---- Reaching it
+# ---- Reaching the process
 
 
 def _send(process: OtherProcess, talk: Talk) -> None:
@@ -206,7 +206,7 @@ def _not_reached(process: OtherProcess) -> str:
     )
 
 
-# ---- What comes then
+# ---- After it was reached
 
 
 def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
@@ -235,7 +235,7 @@ def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments:
 
 
 def _asked(process: OtherProcess, address: str) -> bytes:
-    """The snapshot. _AttachError: the program does not answer."""
+    """Return the snapshot. _AttachError: the program does not answer."""
     ends_at = time.monotonic() + _ASKED_AGAIN_WITHIN
     while True:
         try:
@@ -253,7 +253,7 @@ def _asked(process: OtherProcess, address: str) -> bytes:
 
 
 def _answer(address: str) -> tuple[int, bytes]:
-    """One try: a program that forks just then may drop the connection. OSError, HTTPException: there is no answer."""
+    """Try once: a program that forks at this moment may drop the connection. OSError, HTTPException: no answer."""
     connection = http.client.HTTPConnection("localhost", timeout=_REQUEST_SECONDS)
     try:
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -267,7 +267,7 @@ def _answer(address: str) -> tuple[int, bytes]:
 
 
 def _wait_until_closed(address: str) -> None:
-    """Not for long: a job of the program's may be at work before."""
+    """Wait briefly: the program may be running another job first."""
     ends_at = time.monotonic() + _CLOSED_WITHIN
     while os.path.lexists(address) and time.monotonic() < ends_at:
         time.sleep(_LOOKED_EVERY)

@@ -1,6 +1,7 @@
-"""The command line's entry: chooses the verb and turns errors into one line and an exit status.
+"""The command line's entry point: selects the verb and turns errors into one line and an exit status.
 
-Exit status: 0, 1 for a file that cannot be read or written, 2 for bad usage; ``run`` has the program's own.
+Exit status: 0 for success, 1 for a file that cannot be read or written, 2 for bad usage. ``run`` exits with the
+program's status.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ _INTERRUPTED = 130
 
 
 def main(words: list[str] | None = None) -> int:
-    """Runs the command line ``words``, those of the process where None, and returns the exit status."""
+    """Run the command line ``words`` (default: this process's arguments) and return the exit status."""
     words = sys.argv[1:] if words is None else words
-    if sys.stdout is None:  # it was closed before we were started
+    if sys.stdout is None:  # closed before Python started
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _verb(words)
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of our output closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except OSError as error:
@@ -72,7 +73,7 @@ def _verb(words: list[str]) -> int:
 
 
 def _report(verb: str, words: list[str]) -> int:
-    """Runs a verb that reads files. ``run`` does without what they all import."""
+    """Run any verb but ``run``, which avoids the imports that these verbs share."""
     import gc
     from importlib import import_module
 
@@ -80,7 +81,8 @@ def _report(verb: str, words: list[str]) -> int:
 
     module = import_module("spprof.cli." + verb.replace("-", "_"))
     words = getattr(module, "prepared", list)(words)
-    gc.disable()  # a profile is a million small objects in no circle: looking for circles takes as long as reading it
+    gc.disable()  # a profile is a million small objects without cycles: searching them for cycles takes as long as
+    # reading the file
     try:
         status: int = module.main(parser_of(verb, module).parse_args(words))
     except ProfileError as error:
@@ -90,7 +92,7 @@ def _report(verb: str, words: list[str]) -> int:
 
 
 def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
-    """The parser of a verb, which ``module`` implements."""
+    """Return the parser of ``verb``, which ``module`` implements."""
     import argparse
 
     parser = argparse.ArgumentParser(
@@ -105,7 +107,7 @@ def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
 
 
 def _without_verb(words: list[str]) -> int:
-    """Help, the version, or an error."""
+    """Print the help or the version, or report an unknown verb."""
     import argparse
 
     rows = "\n".join(f"  {verb:<14}{text}" for verb, text in VERBS.items())

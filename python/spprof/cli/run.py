@@ -1,9 +1,9 @@
-"""``spprof run``: a program in an interpreter of its own, with the library preloaded.
+"""``spprof run``: runs a program in its own interpreter, with the library preloaded.
 
-    spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
+spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
 
-The process stays the same one: signals, standard input, the terminal and the exit status are the program's own. What
-cannot work (no such script, an output that exists) is said before, with exit status 2.
+The process stays the same: signals, standard input, the terminal and the exit status belong to the program. Errors that
+can be detected early (no such script, an output file that exists) are reported first, with exit status 2.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _WITH_VALUE = (
 
 
 def main(words: list[str]) -> int:
-    """Replaces this process by the program. Returns only if that fails; exit status 2 for bad usage."""
+    """Replace this process with the program. Return only if that fails; bad usage exits with status 2."""
     own, following = _split(words)
     if getattr(sys, "frozen", False):
         _error("this program is frozen and has no interpreter to run another program; use python -m spprof run")
@@ -107,7 +107,7 @@ def main(words: list[str]) -> int:
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Our own options; and what names the program, with its arguments, which are not ours to understand."""
+    """Split ``words`` into our own options and the rest: the program with its arguments, which we do not interpret."""
     at = 0
     while at < len(words):
         word = words[at]
@@ -135,7 +135,7 @@ def _program(words: list[str]) -> tuple[Program, list[str]]:
 
 
 def _complete(arguments: Arguments) -> None:
-    """What options mean for each other."""
+    """Check and complete options that depend on each other."""
     if arguments.budget is not None and arguments.rate_kb == 0:
         _error("--budget cannot limit --rate-kb 0, which samples every allocation")
     if arguments.wall and arguments.cpu is None:
@@ -176,7 +176,7 @@ def _check_series(arguments: Arguments) -> None:
 
 
 def _has_value(name: str, following: list[str]) -> bool:
-    """Of an option that may have one: whether it is the next word, and that is not the program already."""
+    """Return whether the next word is the option's optional value, and not the program."""
     return (name == "--cpu" and _is_number(following)) or (name == "--listen" and _is_port(following))
 
 
@@ -185,13 +185,13 @@ def _is_port(words: list[str]) -> bool:
 
 
 def _is_number(words: list[str]) -> bool:
-    """Whether what follows is the interval, and not the program."""
+    """Return whether the next word is the interval, and not the program."""
     whole, _, decimals = words[0].partition(".") if words else ("", "", "")
     return whole.isdecimal() and (not decimals or decimals.isdecimal())
 
 
 class Arguments:
-    """What the options say."""
+    """The values of the options."""
 
     def __init__(self) -> None:
         self.output: str | None = None
@@ -230,9 +230,9 @@ _NAMES.update({"--when-rss": "when_rss", "--when-cgroup": "when_cgroup", "--on-s
 
 
 def _plainly_parsed(words: list[str]) -> Arguments | None:
-    """The options, where they are written in the usual way and right, without what ``argparse`` costs to import.
+    """Parse well-formed options in their usual spelling, without the cost of importing ``argparse``.
 
-    None: argparse must look, for help or an error above all.
+    None: argparse is needed, mostly to print the help or an error.
     """
     found = Arguments()
     waiting = list(words)
@@ -417,7 +417,9 @@ _TYPES: dict[str, Callable[[str], object]] = {
 
 
 def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
-    """Where the files of heap and CPU will be, "" for none, as absolute paths: the program may change the folder."""
+    """Return the absolute paths of the heap and CPU files, "" for none. They are absolute because the program may
+    change its current folder.
+    """
     from spprof.formats.atomic_file import is_written_directly
 
     if arguments.no_heap and arguments.cpu is None:
@@ -444,10 +446,10 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
-    """The environment, with the library preloaded where the heap is recorded, and LD_PRELOAD as it was."""
+    """Return the environment, with the library preloaded if the heap is recorded, and the previous LD_PRELOAD."""
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
-    environment.pop(VARIABLE, None)  # it is the program that is profiled, not this interpreter's start
+    environment.pop(VARIABLE, None)  # profile the program, not this interpreter's startup
     if not has_heap:
         return environment, before
     library = _engine.library_path()
@@ -463,7 +465,7 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
 
 
 def _of_children(settings: Settings, arguments: Arguments) -> str:
-    """SPPROF for the programs that this one starts; "": they are not profiled."""
+    """Return SPPROF for the programs that this one starts; "": they are not profiled."""
     from spprof.formats.atomic_file import is_written_directly
 
     first = settings.output or settings.cpu_output
