@@ -1,4 +1,4 @@
-"""``spprof convert FILE -o OUT``: a file, or a moment of a series, in the format that the suffix of OUT means."""
+"""``spprof convert FILE -o OUT``: writes a file, or a moment of a series, in the format that OUT's suffix selects."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def prepared(words: Sequence[str]) -> list[str]:
-    """The command line with ``--at -10m`` as one word: ``argparse`` takes what begins with ``-`` for an option."""
+    """Join ``--at -10m`` into one word: ``argparse`` treats any word that begins with ``-`` as an option."""
     joined: list[str] = []
     for word in words:
         if joined and joined[-1] == "--at" and word[:1] == "-" and word[1:2].isdigit():

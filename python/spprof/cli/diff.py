@@ -1,4 +1,4 @@
-"""``spprof diff OLD NEW``: what changed, site by site, and what of it is noise."""
+"""``spprof diff OLD NEW``: what changed, site by site, and how much of it is noise."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
 
 
 def _columns(cells: tuple[str, str, str, str], count: int) -> str:
-    """As many of the columns before the site as have room: all, change and interval, or the change."""
+    """Format as many columns before the site as fit: all, the change with its interval, or the change alone."""
     return "".join(f"{cell:>{width}}  " for cell, width in zip(cells[:count], _WIDTHS))
 
 

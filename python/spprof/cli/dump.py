@@ -1,4 +1,4 @@
-"""``spprof dump PID``: what every thread of a process does now, also where the program is stuck."""
+"""``spprof dump PID``: prints what every thread of a process is doing, even if the process is stuck."""
 
 from __future__ import annotations
 
@@ -36,6 +36,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def with_word(text: str, word: str) -> str:
-    """``text`` without the threads that have ``word`` in no line."""
+    """Return ``text`` without the threads that contain ``word`` in no line."""
     head, *threads = text.rstrip("\n").split("\n\n")
     return "\n\n".join([head, *(thread for thread in threads if word in thread)]) + "\n"

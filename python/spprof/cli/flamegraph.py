@@ -1,4 +1,4 @@
-"""``spprof flamegraph FILE…``: a page that any browser opens."""
+"""``spprof flamegraph FILE…``: writes a page that any browser opens."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> tuple[Profile, list[Moment]]:
-    """The profile; of a folder with one series alone its latest moment, and all of them."""
+    """Return the profile and no moments or, for a folder with a single series, its latest profile and all its moments."""
     if len(arguments.files) == 1 and os.path.isdir(arguments.files[0]) and not arguments.cpu:
         from spprof.cli.folders import read_history
 
@@ -64,12 +64,12 @@ def _read(arguments: argparse.Namespace) -> tuple[Profile, list[Moment]]:
 
 
 def _first_file(arguments: argparse.Namespace) -> str:
-    """The first of the files that may be of the kind that is shown."""
+    """Return the first file that may be of the requested kind."""
     files: list[str] = arguments.files
     return next((path for path in files if arguments.cpu or ".cpu." not in os.path.basename(path)), files[0])
 
 
 def _beside(path: str) -> str:
-    """``heap.html`` for ``heap.pb.gz``, ``profiles.html`` for the folder ``profiles/``."""
+    """Return the default output: ``heap.html`` for ``heap.pb.gz``, ``profiles.html`` for the folder ``profiles/``."""
     path = path.rstrip(os.sep) or path
     return f"{path[: len(path) - len(suffix_of(path))]}.html"

@@ -1,5 +1,5 @@
-"""Folders as reports take them: of each series of snapshots one moment, and the profiles beside; what was left out of
-them is told in a sentence on stderr.
+"""Folders as input of reports: one moment of each series of snapshots, and the other profiles. A sentence on stderr
+reports what was left out.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 
 def read_file(path: str) -> Profile:
-    """The profile in the file, with progress for a person who waits; a whole snapshot of a series is one like others.
+    """Return the profile in the file, showing progress on a terminal. A whole snapshot of a series counts as any other
+    profile.
 
-    ProfileError names the file: it cannot be read, or holds what changed in a series alone.
+    ProfileError names the file: it cannot be read, or holds only changes of a series.
     """
     show = progress(path)
     profile = read_profile(path, show)
@@ -51,7 +52,7 @@ def read_file(path: str) -> Profile:
 
 
 def read_latest(path: str) -> Named:
-    """Of each series in the folder ``path`` the latest moment, and the other profiles in it.
+    """Return the latest moment of each series in the folder ``path``, and the other profiles in it.
 
     ProfileError: it has neither, or none can be read.
     """
@@ -73,10 +74,10 @@ def read_latest(path: str) -> Named:
 
 
 def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profile, list[Moment]] | None:
-    """Of a folder whose heap profiles are one series its latest moment, with labels ALLOCATED_BY, and all moments.
-    None: it holds more, or none.
+    """Return the latest moment, with labels ALLOCATED_BY, and all moments of a folder whose heap profiles are one
+    series. None: its heap profiles are several series, or none.
 
-    ``shown``: what is done to a profile's stacks before they are shown. ProfileError: none can be read.
+    ``shown``: transforms a profile's stacks for display. ProfileError: none can be read.
     """
     folder = listed(path)
     if len(folder.series) != 1 or any(".cpu." not in os.path.basename(one) for one in folder.profiles):
@@ -95,9 +96,9 @@ def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profil
 
 
 def read_moment(path: str, at: str) -> Named:
-    """Of each series in the folder ``path`` the last moment at or before ``at``.
+    """Return the last moment at or before ``at`` of each series in the folder ``path``.
 
-    ProfileError: there is none. ValueError: ``at`` is no moment; the message is for people.
+    ProfileError: there is none. ValueError: ``at`` is not a valid time; the message is for the user.
     """
     folder = listed(path)
     series = [one for one in folder.series if one.entries]
@@ -122,7 +123,7 @@ def read_moment(path: str, at: str) -> Named:
 
 
 def listed(path: str) -> Folder:
-    """What the folder holds, with progress for a person who waits."""
+    """Return the folder's contents, showing progress on a terminal."""
     show = progress(path.rstrip(os.sep))
     folder = read_folder(path, show)
     if show:
@@ -131,7 +132,7 @@ def listed(path: str) -> Folder:
 
 
 def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, always: bool = False) -> None:
-    """Say what was used and what was left out, where anything was, or ``always``; and what else there is to note."""
+    """Print what was used, what was left out, and any ``notes``; without ``always``, only if something was left out."""
     left = folder.left_out_text
     if (left or always) and used:
         rest = [f"left out: {left}"] if left else []
@@ -140,12 +141,12 @@ def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, alwa
 
 
 def nothing_left(folder: Folder) -> ProfileError:
-    """What to raise where nothing in the folder can be used."""
+    """Return the error for a folder in which nothing can be used."""
     return ProfileError(f"{visible(folder.path)}: no usable snapshot: {folder.left_out_text}")
 
 
 def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] | None]) -> tuple[Named, list[str]]:
-    """Of each series the last moment that is chosen, and how it is told."""
+    """Return the last chosen moment of each series, and a description of each."""
     found: Named = []
     used = []
     for series in folder.series:
@@ -158,7 +159,7 @@ def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] 
 
 
 def _beside(path: str, folder: Folder) -> Profile | None:
-    """The profile in a file beside series; None: it cannot be read, or is a copy of a snapshot, and is left out."""
+    """Return the profile in a file beside series. None: it is left out because it is unreadable or copies a snapshot."""
     try:
         profile = read_profile(path)
         stamp = stamp_of(profile)

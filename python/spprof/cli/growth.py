@@ -1,4 +1,4 @@
-"""``spprof growth FOLDER``: which sites grow over a series of snapshots, how fast, and whether it looks like a leak."""
+"""``spprof growth FOLDER``: which sites grow over a series of snapshots, how fast, and whether they look like leaks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _WIDTHS = (14, 27, 8, 8, 10)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SPANS = ((2 * _DAY, _DAY, "d"), (2 * _HOUR, _HOUR, "h"), (2 * _MINUTE, _MINUTE, "min"), (0, 1, "s"))
 _FAST = 1 << 20
-"""From so many bytes a minute on a minute is the unit of rates; else an hour is."""
+"""From this growth in bytes a minute, rates are shown per minute; below, per hour."""
 
 _MEANINGS = {
     GROWING: "growing: old blocks accumulate and are not freed. A leak and a cache that is still filling look alike "
@@ -53,7 +53,7 @@ _MORE_SAMPLES = "A shorter sampling interval (run --rate-kb) gives more samples 
 
 
 class _Unit(NamedTuple):
-    """What rates are told in."""
+    """The unit of time in which rates are shown."""
 
     seconds: int
     name: str
@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _of_folder(path: str) -> list[SeriesGrowth]:
-    """Each series of the folder. ProfileError: it has none of two snapshots."""
+    """Return the growth of each series in the folder. ProfileError: none has two snapshots."""
     if os.path.lexists(path) and not os.path.isdir(path):
         raise ProfileError(f"{visible(path)}: growth needs a folder with a series of snapshots; this is not a folder")
     folder, found = listed(path), []
@@ -112,7 +112,7 @@ def _nothing(folder: Folder) -> ProfileError:
     return ProfileError(f"{visible(folder.path)}: the folder has no series of snapshots")
 
 
-# ---- For people
+# ---- Text output
 
 
 def _print(terminal: Terminal, found: SeriesGrowth, count: int) -> None:
@@ -154,7 +154,7 @@ def _headline(found: SeriesGrowth) -> str:
 def _sentences(
     found: SeriesGrowth, shown: Sequence[SiteGrowth], freed_by: float | None, paths: ShortPaths
 ) -> list[str]:
-    """What the columns and verdicts mean, and for those that are unknown what would decide."""
+    """Return sentences that explain the columns and verdicts, and what would decide the unknown ones."""
     told = []
     if freed_by is not None:
         told.append(f"by {span(freed_by)}: how much of the memory allocated longer ago than this has been freed.")
@@ -172,7 +172,7 @@ def _sentences(
 
 
 def _deciding(one: SiteGrowth, paths: ShortPaths) -> str:
-    """What would decide about a site."""
+    """Return what is needed to reach a verdict on a site."""
     text = told_key(_key(one), paths)
     samples = one.samples_to_decide
     needs = "a longer series" if samples is None else f"{samples} more {'sample' if samples == 1 else 'samples'}"
@@ -189,7 +189,7 @@ def _texts(one: SiteGrowth, unit: _Unit) -> tuple[str, ...]:
 
 
 def _cells(texts: Sequence[str], count: int) -> str:
-    """As many of the columns before the site as have room: all, those up to the verdict, or the rate."""
+    """Format as many columns before the site as fit: all, those up to the verdict, or the rate."""
     return "".join(f"{text:>{width}}  " for text, width in zip(texts[:count], _WIDTHS))
 
 
@@ -206,7 +206,7 @@ def _bytes(rate: float | None, unit: _Unit) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time for people, to two digits or so: ``"90 s"``, ``"9.8 min"``, ``"26 h"``."""
+    """Format a time span with about two digits: ``"90 s"``, ``"9.8 min"``, ``"26 h"``."""
     size, name = next((size, name) for least, size, name in _SPANS if seconds >= least)
     value = seconds / size
     text = f"{value:.1f}" if value < 10 else f"{value:.0f}"
@@ -217,7 +217,7 @@ def _key(one: SiteGrowth) -> SiteKey:
     return SiteKey(one.function, one.file, one.line)
 
 
-# ---- For machines
+# ---- JSON output
 
 
 def _document(found: SeriesGrowth, count: int) -> dict[str, object]:

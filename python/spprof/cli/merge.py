@@ -1,4 +1,4 @@
-"""``spprof merge FILES… -o OUT``: several files as one, of the workers of a program for instance."""
+"""``spprof merge FILES… -o OUT``: merges several files into one, for example those of a program's workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``spprof preload-path``: where the library lies, for ``LD_PRELOAD=$(spprof preload-path) python …``."""
+"""``spprof preload-path``: prints the library's path, for ``LD_PRELOAD=$(spprof preload-path) python …``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXAMPLES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # it takes none
+    del parser  # it has no arguments
 
 
 def main(arguments: argparse.Namespace) -> int:

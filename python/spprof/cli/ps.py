@@ -1,4 +1,4 @@
-"""``spprof ps``: this user's processes that can be asked."""
+"""``spprof ps``: lists this user's processes that listen."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _asked() -> tuple[list[dict[str, Any]], list[int]]:
-    """The state of each process that answers, and those that do not. Sockets that processes left behind are removed."""
+    """Return the state of each process that answers, and the pids of those that do not. Remove sockets left behind by
+    ended processes.
+    """
     states: list[dict[str, Any]] = []
     silent: list[int] = []
     for door in client.doors():
@@ -86,7 +88,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def age_text(seconds: int) -> str:
-    """In the largest unit of which it is one or more: "59 s", "3 h", "12 d"."""
+    """Format an age in the largest unit that fits at least once: "59 s", "3 h", "12 d"."""
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{seconds // size} {unit}"
@@ -94,7 +96,7 @@ def age_text(seconds: int) -> str:
 
 
 def row(state: dict[str, Any], now_ns: int) -> str:
-    """One process as a line. A field that another version of spprof does not tell is empty."""
+    """Format one process as a line. Fields that its version of spprof does not provide are empty."""
     heap, cpu = state.get("heap") or {}, state.get("cpu") or {}
     running = [name for name, one in (("heap", heap), ("cpu", cpu)) if one.get("active")]
     started_ns = state.get("started_ns") or 0

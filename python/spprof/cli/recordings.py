@@ -72,7 +72,7 @@ class Recording(ABC):
 
     @abstractmethod
     def worth(self, before: State) -> float:
-        """Return how many samples the activity since ``before`` is worth. A large block is one sample, but worth many."""
+        """Return how many samples the activity since ``before`` is worth. A large block is one, but worth many."""
 
     @property
     @abstractmethod
@@ -209,8 +209,7 @@ class CpuRecording(Recording):
         if not joining.ends(joining.CPU) or not cpu.is_active():
             return
         try:
-            self._stopped = cpu.stop()  # later work, mostly writing the heap's file, uses CPU time that is not the
-            # program's
+            self._stopped = cpu.stop()  # the work that follows, mostly writing files, is our own
         except Exception:  # saving failed where the program's own start() asked for it
             self._stopped = cpu.running()
             raise

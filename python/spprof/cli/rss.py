@@ -1,5 +1,6 @@
-"""``spprof rss``: every part of what a process has in memory, and what gives it back; of files, or of processes that
-listen."""
+"""``spprof rss``: breaks down the resident memory of a file's process, or of a listening process, and says how to
+reduce it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ EXAMPLES = (
 _BAR_MAX = 100
 _SIGNS, _ASCII_SIGNS = "█▓▒░▚▞▙▟▛▜", "#=+-o*%@x&"
 _LEAST_SHARE = 0.01
-"""Of the bar: what is less is part of the rest."""
+"""Smaller shares of the bar become part of the rest."""
 _REST, _REST_NAME = ".", "the rest"
 
 
@@ -64,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> Profile:
-    """Files, or the processes that listen: both together are taken for files."""
+    """Read the files, or query the processes that listen. If both are given, all arguments are treated as files."""
     pids = [pid for pid in map(client.pid_of, arguments.files) if pid is not None]
     if len(pids) < len(arguments.files):
         return read_sum(arguments)
@@ -93,8 +94,9 @@ def _print(residency: Residency, terminal: Terminal, has_lines: bool) -> None:
 
 
 def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:
-    """One bar of ``width`` characters for all that is in memory, each part with a character of its own, and the
-    legend. Parts that come to more than RSS are shown by their share of the parts."""
+    """Return a bar of ``width`` characters, with a different character for each part of the memory, and its legend. If
+    the parts exceed RSS, they are drawn as shares of their sum.
+    """
     sizes = [(part.name, part.bytes) for part in memory.parts] + [(UNEXPLAINED, max(memory.unexplained_bytes, 0))]
     whole = sum(size for _, size in sizes)
     shown = [(name, size) for name, size in sizes if size >= _LEAST_SHARE * whole > 0][: len(signs)]
@@ -108,7 +110,9 @@ def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:
 
 
 def _cells(sizes: Sequence[int], width: int) -> list[int]:
-    """How many of ``width`` characters each size has: the ends of the stretches are rounded, so the sum is exact."""
+    """Return how many of ``width`` characters each size gets. The ends are rounded rather than the sizes, so the sum is
+    exact.
+    """
     whole = sum(sizes)
     ends = [0]
     for size in sizes:

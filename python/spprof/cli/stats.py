@@ -1,4 +1,4 @@
-"""``spprof stats``: what a file holds, in a few lines."""
+"""``spprof stats``: summarizes a profile in a few lines."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _counts(profile: Profile) -> dict[str, int]:
 
 
 def _time(profile: Profile) -> str | None:
-    """When the profile was taken, in UTC; None for times that no calendar has."""
+    """Return when the profile was taken, in UTC; None if no calendar can represent it."""
     try:
         return datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc).isoformat()
     except (OverflowError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What ``spprof run`` says at the end, on stderr: what is alive, what used the time, where, and what to type next."""
+"""What ``spprof run`` prints to stderr at the end: what is live, what used the time, where, and the next command."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ _TOP = 3
 
 
 def show(lines: Iterable[str], *, flush: bool) -> None:
-    """Prints the lines of a summary. Whatever became of stderr, the program's end is not disturbed."""
+    """Print the lines of a summary. Whatever has happened to stderr, the program's end is not disturbed."""
     for line in lines:
         say(line, flush=flush)
 
 
 def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) -> Iterator[str]:
-    """What was live at the peak, if that was notably more than at the end, and what is alive, of a snapshot that was
-    written to ``path``.
+    """Yield what is live in a snapshot written to ``path`` and, if it was notably more, what was live at the peak.
 
-    ``started_in``: where the command line is, in which the user will type the next command; the program may have gone
-    elsewhere.
+    ``started_in``: the current folder of the shell, where the user will type the next command. The program may have
+    changed its own.
     """
     is_peak_shown = (
         taken.peak.estimated_heap_bytes >= NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
@@ -67,7 +66,7 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
 
 
 def series_lines(written: Series, started_in: str) -> Iterator[str]:
-    """What to type for the snapshots that were written as the program went on."""
+    """Yield the next command for the snapshots that were written during the run."""
     folder = shell_word(os.path.join(os.path.dirname(seen_from(started_in, written.stem)), ""))
     gaps = f", {written.unwritten} more could not be written" if written.unwritten else ""
     yield f"{written.written} snapshots were written during the run{gaps}; see what grew with: spprof growth {folder}"
@@ -87,9 +86,9 @@ def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
 
 
 def highest_rss() -> int:
-    """The process's largest resident set so far, in bytes; 0 where the system does not tell.
+    """Return the process's peak resident set size in bytes; 0 if unknown.
 
-    Not ``ru_maxrss``, which counts what the process was before it became another program (exec).
+    ``ru_maxrss`` is not used because it includes what the process held before it became another program (exec).
     """
     try:
         with open("/proc/self/status", "rb") as status:
@@ -100,7 +99,7 @@ def highest_rss() -> int:
 
 
 def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
-    """What used the time, of a profile that was written to ``path``."""
+    """Yield what used the time, for a profile written to ``path``."""
     yield cpu_text.headline(taken)
     profile = with_imports_folded(taken.to_pprof())
     paths = paths_of(profile)

@@ -1,4 +1,4 @@
-"""``spprof table``: the sites that hold the most, each with what it holds itself and with all that it calls."""
+"""``spprof table``: the sites that hold the most, each by itself and with everything that it calls."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ EXAMPLES = (
 
 _ROWS = 20
 _SAMPLES = {INUSE_SPACE: "live samples", MAPPED_SPACE: "mappings", RESIDENT_SPACE: "live samples and mappings"}
-"""What is behind the values, where that is not plainly samples."""
+"""What the values count, where it is not simply samples."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
-    """A row for each process or thread."""
+    """Print a row for each process or thread."""
     groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
     programs = programs_of(tally.profile) if arguments.by == "process" else {}
     rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
@@ -113,12 +113,12 @@ def _group_document(name: str, sums: Sums, programs: dict[str, Program]) -> dict
 
 
 def _pid_of(name: str) -> str:
-    """Of a process as it is told."""
+    """Return the pid in a process's displayed name."""
     return name.rpartition(" ")[2]
 
 
 def headline(tally: Tally) -> str:
-    """The whole in one line: type, value, interval, samples."""
+    """Return the total in one line: type, value, interval, samples."""
     unit, profile, samples = tally.value_type.unit, tally.profile, tally.whole.samples
     text = f"{visible(tally.value_type.type)}{_of_age(profile)}: {amount(tally.whole.value, unit)}"
     ends = tally.whole_interval()
@@ -131,13 +131,13 @@ def headline(tally: Tally) -> str:
 
 
 def _of_age(profile: Profile) -> str:
-    """Of which age all of it is, where that was asked for."""
+    """Return the minimum age, if --older-than was given."""
     least = whole_number(profile.note(OLDER_THAN))
     return "" if least is None else f", older than {span_text(least)}"
 
 
 def _how_often(tally: Tally) -> str:
-    """The interval between samples; of a CPU profile also what the kernel made of it."""
+    """Return the interval between samples and, for a CPU profile, the requested one if the kernel's differs."""
     period, unit, whole = tally.profile.period, tally.profile.period_type.unit, tally.whole
     asked = sampling_text(period, unit)
     if tally.index != tally.profile.time_index or not whole.samples or period <= 0:
@@ -149,13 +149,13 @@ def _how_often(tally: Tally) -> str:
 
 
 def tell_notes(terminal: Terminal, profile: Profile) -> None:
-    """What must be known beside the numbers, a line each."""
+    """Print notes that qualify the numbers, a line each."""
     for sentence in notes_of(profile).sentences():
         terminal.paragraph(sentence)
 
 
 def tell_reasons(terminal: Terminal, tally: Tally) -> None:
-    """Why there is little or nothing to show, a line each."""
+    """Print why there is little or nothing to show, a line each."""
     for sentence in reasons(tally):
         terminal.paragraph(sentence)
 
@@ -184,14 +184,14 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
 
 
 def _tell_size(terminal: Terminal, tally: Tally) -> None:
-    """Beside what is held when the file was written, how large the process was."""
+    """If the values are what was held when the file was written, print how large the process was."""
     if tally.value_type in _SAMPLES:
         for line in lines_of_file(tally.profile):
             terminal.paragraph(line)
 
 
 def _tell_peak(terminal: Terminal, tally: Tally) -> None:
-    """Where much more was live at the peak, how to see it."""
+    """If much more was live at the peak, print how to see it."""
     profile = tally.profile
     if tally.value_type != INUSE_SPACE or PEAK_SPACE not in profile.sample_types:
         return
@@ -202,7 +202,7 @@ def _tell_peak(terminal: Terminal, tally: Tally) -> None:
 
 
 def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
-    """Where much is mapped beside what is live, how to see it."""
+    """If much memory is mapped outside the heap, print how to see it."""
     profile = tally.profile
     if tally.value_type != INUSE_SPACE or MAPPED_SPACE not in profile.sample_types:
         return
@@ -217,8 +217,11 @@ def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
 
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
-    """With intervals where there are any, else with shares; in a narrow terminal with neither. What is resident beside
-    what is mapped, and beside what is live where much of that is not. Ages where they are known and there is room."""
+    """Choose the columns: intervals if known, else shares; neither in a narrow terminal.
+
+    For mappings, and for live memory that is largely not resident, add a resident column. Add ages if they are known
+    and there is room.
+    """
     columns = _columns(tally)
     if tells_ages(tally.profile) and tally.value_type in (INUSE_SPACE, MAPPED_SPACE):
         table = SiteTable((*columns, OLDEST, MEDIAN_AGE))
@@ -241,14 +244,14 @@ def _columns(tally: Tally) -> tuple[Column, ...]:
 
 
 _MORE_FOR_AGES = 20
-"""Columns that names of sites must have beyond the least before ages take some."""
+"""Ages are shown only if the names of sites have this much more than the minimum room."""
 
 _BESIDE_HEAP = (*MAPPED_TYPES, RESIDENT_SPACE)
-"""Sample types that mappings have, too."""
+"""Sample types that mappings also have."""
 
 
 def reasons(tally: Tally) -> list[str]:
-    """Why there is nothing to show, or little, and what to do: a sentence each."""
+    """Return why there is little or nothing to show and what to do, a sentence each."""
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
     if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
         return ["few samples make shares uncertain"]
@@ -269,7 +272,7 @@ def reasons(tally: Tally) -> list[str]:
 
 
 def whole_document(tally: Tally) -> dict[str, object]:
-    """What every document of a report begins with."""
+    """Return the fields with which every report's document begins."""
     ends = tally.whole_interval() or (None, None)
     return {
         "schema": "spprof-table-1",
@@ -291,13 +294,13 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
 
 
 def knows_resident(tally: Tally) -> bool:
-    """Whether it is known how much of each value is in memory."""
+    """Return whether the resident part of each value is known."""
     is_held = tally.value_type in (INUSE_SPACE, MAPPED_SPACE)
     return is_held and RESIDENT_SPACE in tally.profile.sample_types
 
 
 def site_document(key: SiteKey, site: Site, with_calls: int, knows_resident: bool = False) -> dict[str, object]:
-    """One row as JSON."""
+    """Return one row as JSON."""
     ends = site.interval() or (None, None)
     return {
         "function": key.function,

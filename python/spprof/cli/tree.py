@@ -1,10 +1,8 @@
 """``spprof tree``: the calls that lead to what is held, root first, each with its share.
 
-    100.0 %  17.2 MiB  main (app.py:90)
-     81.0 %  13.9 MiB  └ load (data.py:12)
-     60.2 %  10.4 MiB    └ parse (parse.py:40)
+100.0 %  17.2 MiB  main (app.py:90) 81.0 %  13.9 MiB  └ load (data.py:12) 60.2 %  10.4 MiB    └ parse (parse.py:40)
 
-Built without recursion, since stacks of other tools may be deeper than Python's own.
+Built without recursion, since stacks from other tools may be deeper than Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -37,7 +35,7 @@ _BYTES_ONE = _engine.BYTES_ONE
 
 
 class Node:
-    """A call: what it holds with all that it calls, and those calls."""
+    """A call: the total that it and its callees hold, and those callees."""
 
     __slots__ = ("calls", "fixed", "key")
 
@@ -74,7 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def grown(tally: Tally) -> Node:
-    """The tree of all stacks, under a root that stands for the whole."""
+    """Return the tree of all stacks, under a root that represents the whole."""
     root = Node(SiteKey("", "", 0))
     keys = tally.keys
     for stack, held in tally.stacks.items():
@@ -91,7 +89,7 @@ def grown(tally: Tally) -> Node:
 
 
 def _rows(root: Node, least: float, count: int) -> tuple[list[tuple[int, Node]], int]:
-    """Depth and node in the order of printing, and how many calls of enough size found no room."""
+    """Return depth and node in printing order, and the number of calls that are large enough but did not fit."""
     rows: list[tuple[int, Node]] = []
     left_out = 0
     waiting = [(0, node) for node in _smallest_first(root, least)]
