@@ -120,7 +120,7 @@ def seen_from(folder: str, path: str) -> str:
 
 
 def absolute(path: str) -> str:
-    """Return ``path`` as an absolute path. FileNotFoundError: it is relative, and the current folder has been removed."""
+    """Return ``path`` made absolute. FileNotFoundError: it is relative, and the current folder has been removed."""
     return os.path.normpath(path) if os.path.isabs(path) else os.path.abspath(path)
 
 

@@ -157,7 +157,7 @@ class Process:
 
 
 def process(pid: int) -> Process:
-    """Return the listening process ``pid``. ProfileError: it cannot be queried; the message says why, and what to do."""
+    """Return the listening process ``pid``. ProfileError: it cannot be queried; the message has the remedy."""
     for door in doors():
         if door.pid == pid and _is_of(door, pid):
             return Process(door)
@@ -165,7 +165,7 @@ def process(pid: int) -> Process:
 
 
 def pid_of(word: str) -> int | None:
-    """Return the process id that a word of the command line means; None unless it is a plain number that is not a file."""
+    """Return the process id that a word stands for; None unless it is a plain number that is not a file."""
     is_number = word.isascii() and word.isdigit() and len(word) <= 10
     return int(word) if is_number and not os.path.lexists(word) else None
 

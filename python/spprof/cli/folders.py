@@ -159,7 +159,7 @@ def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] 
 
 
 def _beside(path: str, folder: Folder) -> Profile | None:
-    """Return the profile in a file beside series. None: it is left out because it is unreadable or copies a snapshot."""
+    """Return the profile in a file beside series. None: it is left out, being unreadable or a copy of a snapshot."""
     try:
         profile = read_profile(path)
         stamp = stamp_of(profile)

@@ -61,7 +61,7 @@ def of_option(word: str, following: list[str]) -> tuple[Program | None, list[str
 
 
 def named(name: str) -> Program:
-    """Return the program that a word other than an option names. ProgramError: it cannot be opened, or is not Python's."""
+    """Return the program that a word names. ProgramError: it cannot be opened, or is not a Python program."""
     if name == "-":
         if sys.stdin is not None and sys.stdin.isatty():
             raise ProgramError("- reads the program from standard input, which is a terminal; pipe the program in")

@@ -139,7 +139,7 @@ def _octal(byte: int) -> str:
 
 
 def progress(what: str) -> Callable[[float], None] | None:
-    """Return a function that shows which share of ``what`` is done, once it has taken a while; None without a terminal."""
+    """Return a function that shows the share of ``what`` that is done, after a while; None without a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     started = time.monotonic()
