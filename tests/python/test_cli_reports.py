@@ -141,7 +141,7 @@ def test_another_sample_type_is_shown_by_name(file: Path):
     wrong = spprof("table", file, "--sample-type", "nope")
     assert wrong.returncode == 1
     assert wrong.stderr.endswith(
-        "there is no sample type 'nope'; it has alloc_objects, alloc_space, inuse_objects, inuse_space, peak_objects, "
+        "no sample type 'nope'; the file has alloc_objects, alloc_space, inuse_objects, inuse_space, peak_objects, "
         "peak_space\n"
     )
 
@@ -163,12 +163,12 @@ def test_a_view_that_a_file_lacks_is_named_with_those_it_has(file: Path):
     go = spprof("table", PROFILES / "go-heap.pb.gz", "--view", "peak")
     assert go.returncode == 1
     assert go.stderr.endswith(
-        "there is no view 'peak'; it has live, allocated (other tools and earlier versions of spprof do not note the "
+        "no view 'peak'; the file has live, allocated (other tools and earlier versions of spprof do not record the "
         "peak)\n"
     )
     cpu = spprof("tree", PROFILES / "go-cpu.pb.gz", "--view", "live")
     assert cpu.returncode == 1
-    assert cpu.stderr.endswith("it is no heap profile; it has samples, cpu (--sample-type)\n")
+    assert cpu.stderr.endswith("not a heap profile; choose a --sample-type: samples, cpu\n")
     both = spprof("table", file, "--view", "peak", "--sample-type", "peak_space")
     assert both.returncode == 2
     assert "not allowed with" in both.stderr
@@ -189,7 +189,7 @@ def test_a_table_of_what_is_left_points_at_the_peak(tmp_path: Path):
             block.at_peak = True
         heap.snapshot(rate=0).save(tmp_path / "left.pb.gz")
         text = printed("table", tmp_path / "left.pb.gz")
-        assert ("at the peak 3.9 MiB was live: --view peak shows its lines" in text) is is_told
+        assert ("3.9 MiB was live at the peak; --view peak shows its lines" in text) is is_told
         assert "at the peak" not in printed("table", "--view", "peak", tmp_path / "left.pb.gz")
 
 
@@ -390,7 +390,7 @@ def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: 
     out.write_text("precious")
     refused = spprof(verb, file, "-o", out)
     assert (refused.returncode, out.read_text()) == (2, "precious")
-    assert "exists; -f overwrites it" in refused.stderr
+    assert "already exists; use -f to overwrite it" in refused.stderr
     assert spprof(verb, file, "-f", "-o", out).returncode == 0
     assert out.read_bytes().startswith(b"\x1f\x8b")
 
@@ -576,7 +576,7 @@ def test_convert_and_diff_take_what_a_folder_adds_up_to(heap: NaiveHeap, folder:
 def test_a_value_type_without_samples_is_explained(tmp_path: Path):
     empty = Profile((ValueType("cpu", "nanoseconds"),))
     (tmp_path / "empty.pb").write_bytes(b"".join(written(empty)))
-    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0 s", "no sample has a value of cpu"]
+    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0 s", "no sample has a value for cpu"]
 
 
 # ---- the command itself
@@ -668,7 +668,7 @@ def test_flamegraph_has_a_name_for_its_page(folder: Path):
     assert (shown.returncode, (folder / "app.4711.html").exists()) == (0, True), shown.stderr
     assert shown.stderr.endswith("app.4711.html\n")
     again = spprof("flamegraph", folder / "app.4711.pb.gz")
-    assert (again.returncode, "-f overwrites it" in again.stderr) == (2, True)
+    assert (again.returncode, "use -f to overwrite it" in again.stderr) == (2, True)
     assert spprof("flamegraph", f"{folder}/").returncode == 0
     assert folder.with_suffix(".html").exists()
 

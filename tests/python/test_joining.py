@@ -88,7 +88,10 @@ def test_a_place_of_the_programs_own_that_is_gone_costs_the_run_nothing(tmp_path
     else:
         finished = run(tmp_path, program, "heap,cpu=1,out=a.pb.gz")
     assert finished.returncode == 0
-    assert finished.stderr.count("spprof: what the program's own spprof.start() asked for: No such file") == 1
+    assert (
+        finished.stderr.count("spprof: cannot complete what the program's own spprof.start() requested: No such file")
+        == 1
+    )
     assert len(files(tmp_path)) == 2
     for name in files(tmp_path):
         assert read_profile(str(tmp_path / name)).samples

@@ -146,7 +146,7 @@ def test_a_block_has_what_it_has_mapped_and_off_follows_nothing(child: Child, tm
         SPPROF, "table", "--view", "mapped", str(tmp_path / "off.pb.gz"),
     )  # fmt: skip
     assert said.returncode == 1
-    assert "there is no view 'mapped'; it has live, peak, allocated, resident" in said.stderr
+    assert "no view 'mapped'; the file has live, peak, allocated, resident" in said.stderr
 
 
 def test_mappings_that_find_no_room_are_counted_and_told(child: Child, tmp_path: Path) -> None:

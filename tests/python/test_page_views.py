@@ -458,7 +458,9 @@ def test_calls_are_coloured_by_their_age(show: Shown, dark: bool):
     assert "Coloured by package." in text_of(tab, "#legend")
     assert tab.run("document.querySelector('#age').closest('label').hidden") is False
     tab.run("document.querySelector('#age').click()")
-    assert "Coloured by age: yellow is young (<1 s), red as old as the oldest (>10 min)" in text_of(tab, "#legend")
+    assert "Coloured by average age, from yellow (<1 s, the youngest) to red (>10 min, the oldest)" in text_of(
+        tab, "#legend"
+    )
     by_age = fills(tab, "decode", "serve", "load", "main")
     assert len(set(by_age)) == 4
     assert by_age != by_package
@@ -470,7 +472,7 @@ def test_calls_are_coloured_by_their_age(show: Shown, dark: bool):
     assert [by_age[0], by_age[1], by_age[2]] == colours
     assert tab.run("location.hash") == "#a=1"
     click_box(tab, "serve")
-    assert ">10 min in the mean" in text_of(tab, "#details")
+    assert ">10 min on average" in text_of(tab, "#details")
     tab.run("document.querySelector('#invert').click()")
     assert fills(tab, "serve") == [by_age[1]]
 

@@ -120,4 +120,4 @@ def test_arrow_malloc_is_refused_where_there_is_no_heap_profile(place: Place) ->
     place.write("")
     refused = place.run("program.py", options=("--cpu", "--no-heap", "--arrow-malloc"))
     assert refused.returncode == 2
-    assert "--arrow-malloc is for heap profiles" in refused.stderr
+    assert "--arrow-malloc needs a heap profile" in refused.stderr

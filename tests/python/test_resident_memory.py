@@ -401,7 +401,7 @@ def test_the_verb_lists_every_part(tmp_path: Path, heap_with: Path) -> None:
     assert "of 2 files" in twice
     nothing = spprof("rss", PROFILES / "go-heap.pb.gz")
     assert nothing.returncode == 1
-    assert "it does not tell what was in memory" in nothing.stderr
+    assert "it does not record what was in memory" in nothing.stderr
 
 
 def test_tables_of_what_is_held_end_with_the_size_of_the_process(heap_with: Path) -> None:

@@ -86,7 +86,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
         elif name.path.endswith(WHOLE_SUFFIX):
             found.profiles.append(name.path)
         else:
-            found.left_out.append(LeftOut(os.path.basename(name.path), "it belongs to no series"))
+            found.left_out.append(LeftOut(os.path.basename(name.path), "it is not part of a series"))
     found.profiles.sort()
     for mark, files in by_mark.items():
         found.series.append(_series(mark, files, found.left_out))
