@@ -1,9 +1,9 @@
-"""Refuses a built engine that is not one of the build that is to install it.
+"""Reject a built engine that belongs to another build than the one that is to install it.
 
 python3 tools/check_engine.py LIBRARY MARK
 
-The engine carries its version and whether it checks invariants as one string, which meson.build composes. The library
-is read, not loaded: it may be one for another machine, and it would take the place of malloc.
+The engine contains its version and whether it checks invariants as one string, which meson.build composes. The library
+is read, not loaded: it may be built for another machine, and it would replace malloc.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def complaint(library: Path, mark: str) -> str | None:
-    """What is wrong with the library, and the remedy; None if nothing is."""
+    """Return what is wrong with the library, and the remedy; None if nothing is."""
     if not library.is_absolute():
         return f"the option engine is {library}, which is no absolute path"
     try:

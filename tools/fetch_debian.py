@@ -1,11 +1,11 @@
-"""Unpacks packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
+"""Unpack packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
 
 python3 tools/fetch_debian.py [--dependencies] [--suite=SUITE] DIRECTORY PACKAGE...
 
---dependencies: also whatever the packages need that the machine has not installed. --suite: from another release of
-Debian's, where nothing counts as installed. PACKAGE may be of another architecture: libcmocka0:arm64. The machine's own
-apt configuration tells where packages come from; apt's state is kept in DIRECTORY, so that neither a former `apt-get
-update` nor the right to do one is needed.
+--dependencies: also unpack everything that the packages need and the machine has not installed. --suite: use another
+Debian release, for which nothing counts as installed. PACKAGE may be of another architecture: libcmocka0:arm64. The
+machine's own apt configuration says where packages come from. apt's state is kept in DIRECTORY, so that neither an
+earlier `apt-get update` nor the right to run one is needed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[
 
 
 def use_suite(state: Path, suite: str) -> None:
-    """From the first mirror of Debian's that the machine knows."""
+    """Use the first Debian mirror that the machine knows."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
     known = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.split()
     mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
@@ -52,7 +52,7 @@ def use_suite(state: Path, suite: str) -> None:
 
 
 def with_dependencies(state: Path, packages: list[str]) -> list[str]:
-    """The packages that apt would install for these, themselves included."""
+    """Return the packages that apt would install for these, themselves included."""
     command = apt_get(state, set(), ["--simulate", "--no-install-recommends", "install", *packages])
     command.remove("--quiet=2")
     plan = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=True).stdout
@@ -66,7 +66,7 @@ def fetch(directory: Path, packages: list[str], dependencies: bool, suite: str |
     downloads = directory / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
     foreign = {package.partition(":")[2] for package in packages if ":" in package}
-    # One unreachable source among several makes update fail; whether the packages are found is what counts.
+    # update fails if one of several sources is unreachable; what matters is whether the packages are found.
     subprocess.run(apt_get(state, foreign, ["update"]), stdin=subprocess.DEVNULL)
     if dependencies:
         packages = with_dependencies(state, packages)

@@ -1,4 +1,4 @@
-"""Numbers as the tables show them, and where on the page the tables go."""
+"""Number formats of the tables, and where on the page the tables go."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "<!-- end -->"
 
 
 def percent_more(ratio: Interval) -> str:
-    """+1.8 (1.4 – 2.1), or where it is more than twice as much ×2.4 (2.3 – 2.6)."""
+    """Format as +1.8 (1.4 – 2.1), or above twice as much as ×2.4 (2.3 – 2.6)."""
     if ratio.middle >= 2:
         return f"×{ratio.middle:.1f} ({ratio.low:.1f} – {ratio.high:.1f})"
     middle, low, high = (100 * (value - 1) for value in ratio)
@@ -28,7 +28,7 @@ def signed(value: Interval, digits: int) -> str:
 
 
 def minus(number: str) -> str:
-    """With a minus of a digit's width; zero has none."""
+    """With a minus sign as wide as a digit; zero has none."""
     if not number.strip("+-0."):
         number = number.lstrip("+-")
     return number.replace("-", "−")
@@ -53,7 +53,7 @@ def wrapped(text: str) -> str:
 
 
 def write_between(page: Path, part: str, text: str) -> None:
-    """Puts it between the part's marks; everything else stays. LookupError: the page has no such marks."""
+    """Write the text between the part's marks and keep everything else. LookupError: the page has no such marks."""
     before, mark, behind = page.read_text(encoding="utf-8").partition(beginning(part))
     _, end, after = behind.partition(END)
     if not mark or not end:

@@ -1,10 +1,10 @@
-"""Lets a program hold blocks and free half of them, under every malloc and PYTHONMALLOC, and writes what the parts of
-its memory say of it.
+"""Let a program hold blocks and free half of them, under every malloc and PYTHONMALLOC, and write how the breakdown of
+its memory reports it.
 
-python tests/nightly/sweep_allocators.py [MALLOC...]     all mallocs unless some are named, which write no table
+python tests/nightly/sweep_allocators.py [MALLOC...]     default: all mallocs; if some are named, no table
 
-The table, tests/nightly/ALLOCATORS.md, has rows of every Python that has run this; those of the one that runs it are
-written anew. The exit status is 1 where a number is more than 5 % off.
+The table, tests/nightly/ALLOCATORS.md, has rows for every Python that has run this; the current one replaces its own
+rows. The exit status is 1 if a number is more than 5 % off.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ COLUMNS = ("Python", "malloc", "PYTHONMALLOC", "unexplained", "in use", "freed",
 SIZES = (200, 1000)
 POOLS = ("pymalloc", "debug", "pymalloc_debug")
 ROUNDED_MOST = 1.4
-"""Of blocks of 1008 bytes, jemalloc makes 1280."""
+"""jemalloc rounds blocks of 1008 bytes up to 1280."""
 
 
 def python_mallocs() -> list[str]:
@@ -66,7 +66,7 @@ def grown(library: str, python_malloc: str, size: int, is_preloaded: bool) -> tu
 
 
 def judge(python_malloc: str, size: int, whole: dict[str, int], half: dict[str, int]) -> tuple[float, ...]:
-    """Shares: unexplained with all blocks and with half of them, in use, freed."""
+    """Return shares: unexplained with all blocks and with half of them, in use, freed."""
     in_pools = python_malloc in POOLS and size < 512
     free = "pymalloc_free" if in_pools else "malloc_free"
     used = sum(whole.get(name, 0) for name in ("python_objects", "native_blocks", "rounding"))

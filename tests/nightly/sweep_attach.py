@@ -1,11 +1,11 @@
-"""Attaches again and again to a program of eight threads, and writes the table: what it saw of it.
+"""Attach repeatedly to a program of eight threads, and write a table of what the program noticed.
 
 python tests/nightly/sweep_attach.py [COUNT]
 
-The table is tests/nightly/ATTACH.md, a row for each version of Python. The program allocates, imports, forks and waits
-in C on each of its threads (tests/specimens/attach/eight_threads.py). Each time it is a new one, at a moment that is
-drawn at random, half of the times for a moment and half until its end. Its status and all of its output must be as
-without us, the file must be there, and nothing may take longer than a minute. The exit status is 1 where one is not.
+The table is tests/nightly/ATTACH.md, with a row for each version of Python. The program allocates, imports, forks and
+waits in C on each of its threads (tests/specimens/attach/eight_threads.py). Each time it is a new process, attached at
+a random moment, half of the times briefly and half until its end. Its status and all of its output must be as without
+spprof, the file must exist, and nothing may take longer than a minute. The exit status is 1 otherwise.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ PROGRAM = [sys.executable, "-W", "ignore", str(ROOT / "tests" / "specimens" / "a
 COUNT, SECONDS, SEED = 100, 60.0, 25
 KINDS = ("crashes", "hangs", "changed", "refused")
 CPYTHONS = "KeyError: '__import__'"
-"""CPython opens the script by an import, which fails where the main thread is in a function that has no builtins just
-then, such as the constructor of a named tuple, or the code that makes one. It says so on stderr and goes on."""
+"""CPython opens the script by an import, which fails if the main thread is in a function that has no builtins at that
+moment, such as the constructor of a named tuple, or the code that creates one. CPython reports it on stderr and
+continues.
+"""
 
 HEAD = """# Results of attaching
 
@@ -44,7 +46,7 @@ constructor of a named tuple, the code that makes one). It says so on the progra
 
 
 def once(path: Path, moment: float, *, stays: bool) -> dict[str, str]:
-    """What went wrong, by kind."""
+    """Attach once and return what went wrong, by kind."""
     wrong = {}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(PROGRAM, text=True, **pipes) as program:  # type: ignore[call-overload]
@@ -73,7 +75,7 @@ _known: list[str] = []
 
 
 def expected() -> str:
-    """What the program prints behind its first line, without us."""
+    """Return what the program prints after its first line without spprof."""
     if not _known:
         _known.append(subprocess.run(PROGRAM, input="", capture_output=True, text=True, check=True).stdout)
     return _known[0].partition("\n")[2]

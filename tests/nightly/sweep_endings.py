@@ -1,9 +1,9 @@
-"""Ends programs in every way, in every place, with every kind of output, with us and without, and writes the table.
+"""End programs in every way, in every place, with every kind of output, with and without spprof, and write a table.
 
-python tests/nightly/sweep_endings.py [ENDING...]     all endings unless some are named, for which no table is written
+python tests/nightly/sweep_endings.py [ENDING...]     default: all endings; if some are named, no table
 
-The table, tests/nightly/ENDINGS.md, has a row for each ending and place: the status, which is the same with us, and for
-each kind of output what was left. The exit status is 1 where a run differed from one without us, or left less.
+The table, tests/nightly/ENDINGS.md, has a row for each ending and place: the status, which is the same with spprof, and
+what was left for each kind of output. The exit status is 1 if a run differed from the one without spprof, or left less.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ is compared too). Cells: the files that were left, whole; *says why*: a line on 
 
 
 def cell(ending: str, place: str, output: str, folder: Path, plain: endings.Outcome) -> tuple[str, list[str]]:
-    """What stands in the table, and what is wrong."""
+    """Return the table's cell, and what is wrong."""
     profiled = endings.run(folder / output, place, ending, output, with_us=True)
     wrong = endings.faults(place, ending, output, plain, profiled)
     files = len(profiled.files)

@@ -1,9 +1,9 @@
-"""Lets libraries hold memory, and writes how much of it we say is resident, and where, beside their own counts.
+"""Let libraries hold memory, and write how much of it we report as resident, and where, next to their own counts.
 
-python tests/nightly/sweep_mapped.py [PROGRAM...]     all programs unless some are named, which write no table
+python tests/nightly/sweep_mapped.py [PROGRAM...]     default: all programs; if some are named, no table
 
-The packages come into an environment of this suite's own. The table, tests/nightly/MAPPED.md, is of the Python that
-runs this. The exit status is 1 where a number is more than 5 % off, or a twentieth of the memory has no line and no
+The packages are installed into the suite's own environment. The table, tests/nightly/MAPPED.md, is for the Python that
+runs this. The exit status is 1 if a number is more than 5 % off, or if a twentieth of the memory has no line and no
 thread.
 """
 

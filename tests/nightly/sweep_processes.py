@@ -1,9 +1,10 @@
-"""Runs programs of many processes, one of which leaks, and writes where the end of ``spprof run`` led: a table.
+"""Run multi-process programs in which one process leaks, and write a table of where the output of ``spprof run``
+pointed.
 
-python tests/nightly/sweep_processes.py [CASE...]     all cases unless parts of names are given, which write no table
+python tests/nightly/sweep_processes.py [CASE...]     default: all cases; if parts of names are given, no table
 
-The table, tests/nightly/PROCESSES.md, has a part for each Python on which this was run; the newest replaces its own. A
-case whose packages are unavailable is told as that. The exit status is 1 where a run did not lead to the leak.
+The table, tests/nightly/PROCESSES.md, has a part for each Python on which this was run; a new run replaces its own. A
+case whose packages are unavailable is marked as such. The exit status is 1 if a run did not point to the leak.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def row(case: workers.Case, folder: Path, python: str | Path) -> tuple[list[str]
 
 
 def rows_of(cases: list[workers.Case], folder: Path) -> tuple[list[list[str]], int]:
-    """And how many did not lead to the leak."""
+    """Return the rows, and the number of runs that did not point to the leak."""
     pythons: dict[tuple[str, ...], str | Path | None] = {(): sys.executable}
     rows, wrong = [], 0
     for number, case in enumerate(cases):
@@ -82,7 +83,7 @@ def rows_of(cases: list[workers.Case], folder: Path) -> tuple[list[list[str]], i
 
 
 def parts() -> dict[str, str]:
-    """What the table has, by the Python: "3.11"."""
+    """Return the table's parts by Python version: "3.11"."""
     if not TABLE.exists():
         return {}
     text = TABLE.read_text(encoding="utf-8")

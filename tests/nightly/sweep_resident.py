@@ -1,10 +1,10 @@
-"""Takes the memory of real programs apart, and writes the parts beside what the allocators say: a table.
+"""Break down the memory of real programs, and write a table of the parts next to the allocators' own figures.
 
-python tests/nightly/sweep_resident.py [PROGRAM...]     all programs unless some are named, which write no table
+python tests/nightly/sweep_resident.py [PROGRAM...]     default: all programs; if some are named, no table
 
-The packages come into an environment of this suite's own. The table, tests/nightly/RESIDENT.md, is of the Python that
-runs this. The exit status is 1 where more than 5 % of a program's growth is unexplained, or what is free but kept is
-more than 5 % off.
+The packages are installed into the suite's own environment. The table, tests/nightly/RESIDENT.md, is for the Python
+that runs this. The exit status is 1 if more than 5 % of a program's growth is unexplained, or if the memory that
+allocators keep free is more than 5 % off.
 """
 
 from __future__ import annotations

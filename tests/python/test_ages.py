@@ -1,4 +1,4 @@
-"""How old blocks are: bands in files, columns of tables, and what is older than an age."""
+"""Ages of blocks: bands in files, columns of tables, and the option for blocks older than an age."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_what_is_no_age_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         ages.seconds_of(text)
     said = spprof("table", "--older-than", text, "x.pb.gz") if text != "-1" else None
-    assert said is None or (said.returncode == 2 and "is no age; 30s, 10m, 2h, 1d are" in said.stderr)
+    assert said is None or (said.returncode == 2 and "is not an age; use for example 30s, 10m, 2h or 1d" in said.stderr)
 
 
 def test_ages_are_told_by_their_band() -> None:
@@ -64,7 +64,7 @@ def test_the_oldest_and_the_median_byte() -> None:
 
 @pytest.fixture
 def heap(tmp_path: Path) -> Path:
-    """A cache of 3 MiB, of which 2 are 20 minutes old, and a request of 1 MiB that began just now."""
+    """A cache of 3 MiB, 2 of them 20 minutes old, and a request of 1 MiB that started just now."""
     made = NaiveHeap({1: (CACHE,), 2: (REQUEST,)})
     for stack_id, age in ((1, 1200), (1, 1201), (1, 3), (2, 0)):
         made.add(MIB, 4096, stack_id).time_ns = NOW - age * SECOND
@@ -102,13 +102,13 @@ def test_what_is_older_than_an_age_is_shown_alone(heap: Path) -> None:
     assert "0 B" in nothing.stdout
     peak = spprof("table", "--older-than", "1m", "--view", "peak", heap)
     assert peak.returncode == 1
-    assert "there is no view 'peak'" in peak.stderr
+    assert "no view 'peak'" in peak.stderr
 
 
 def test_a_file_without_ages_cannot_be_asked(tmp_path: Path) -> None:
     said = spprof("table", "--older-than", "1m", PROFILES / "go-heap.pb.gz")
     assert said.returncode == 1
-    assert "does not tell how old blocks are" in said.stderr
+    assert "needs the ages of blocks" in said.stderr
     assert "oldest" not in spprof("table", PROFILES / "go-heap.pb.gz").stdout
 
 

@@ -1,4 +1,4 @@
-"""spprof attach: into a program that runs already, which sees nothing of it."""
+"""spprof attach: into a running program, which must not notice it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ NOBODY = 65534
 
 @contextmanager
 def program(*words: str, environment: dict[str, str] | None = None, **how: int) -> Iterator[subprocess.Popen[str]]:
-    """One that has begun; its input ends at the end of the block, and then it must end well and have said nothing."""
+    """Yield a program that has started. At the end of the block its input ends, and it must then exit with 0 and no
+    output.
+    """
     variables = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
     variables.update(environment or {})
     command = [sys.executable, "-W", "error", *words]
@@ -43,19 +45,19 @@ def program(*words: str, environment: dict[str, str] | None = None, **how: int) 
 
 
 def folders(pid: int) -> list[str]:
-    """What is left of attaching to it."""
+    """Return what remains of an attachment."""
     return [name for name in os.listdir(attach_script.PLACE) if name.startswith(f"spprof-attach.{pid}.")]
 
 
 def said(pid: int, *options: str) -> str:
-    """What the verb says that cannot attach."""
+    """Return the message of an attach that fails."""
     found = spprof("attach", str(pid), *options)
     assert (found.returncode, found.stdout) == (1, ""), found.stderr
     assert folders(pid) == []
     return found.stderr.removeprefix(f"spprof: process {pid}: ")
 
 
-# ---- Where it comes
+# ---- Successful attachments
 
 
 @needs_3_14
@@ -64,7 +66,7 @@ def test_for_a_while_and_then_all_is_as_before(tmp_path: Path) -> None:
     with program(str(specimen("attach/at_work")), "ended") as process:
         found = spprof("attach", str(process.pid), "--for", "0.5", "--rate-kb", "64", "-o", str(path))
         assert found.returncode == 0, found.stderr
-        assert found.stderr == f"spprof: wrote {path}; spprof table {path} shows it\n"
+        assert found.stderr == f"spprof: wrote {path}; view it with: spprof table {path}\n"
         refused = spprof("attach", str(process.pid), "--for", "0.5", "-o", str(path))
         assert refused.returncode != 0
     assert folders(process.pid) == []
@@ -77,10 +79,10 @@ def test_it_stays_on_and_may_be_attached_to_again(tmp_path: Path) -> None:
     with program(str(specimen("attach/at_work")), "on") as process:
         found = spprof("attach", str(process.pid))
         assert found.returncode == 0
-        assert f"process {process.pid} (at_work.py) is profiled from now on, and listens at /" in found.stderr
+        assert f"process {process.pid} (at_work.py) is profiled from now on and listens at /" in found.stderr
         assert f"spprof snapshot {process.pid} -o FILE" in found.stderr
         again = spprof("attach", str(process.pid))
-        assert "was profiled already, and listens at /" in again.stderr
+        assert "was already profiled and listens at /" in again.stderr
         path = tmp_path / "now.pb.gz"
         assert spprof("attach", str(process.pid), "--for", "0.1", "-o", str(path)).returncode == 0
         assert path.exists()
@@ -97,8 +99,8 @@ def test_what_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch, capfd
     monkeypatch.setattr(attach, "_REACHED_WITHIN", 0.2)
     with program(str(specimen("attach/waits"))) as process:
         assert main.main(["attach", str(process.pid)]) == 1
-        assert "its main thread has run no Python for 0 seconds, and nothing was started" in capfd.readouterr().err
-        assert len(folders(process.pid)) == 1  # CPython would tell of a script that is not there
+        assert "its main thread has run no Python for 0 seconds, so nothing was started" in capfd.readouterr().err
+        assert len(folders(process.pid)) == 1  # CPython would report a missing script
     assert folders(process.pid) == []
 
 
@@ -124,7 +126,7 @@ def test_root_attaches_to_other_users(tmp_path: Path) -> None:
     assert "allocate (at_work.py" in spprof("table", str(path)).stdout
 
 
-# ---- Where it cannot
+# ---- Failures
 
 
 @needs_3_14
@@ -134,7 +136,7 @@ def test_root_attaches_to_other_users(tmp_path: Path) -> None:
         (
             {"SPPROF": "off"},
             (),
-            "SPPROF=off in the environment keeps spprof from starting: take it out of the program",
+            "SPPROF=off in the environment keeps spprof from starting; remove it from the program",
         ),
         ({"PYTHON_DISABLE_REMOTE_DEBUG": "1"}, (), "its Python was started with PYTHON_DISABLE_REMOTE_DEBUG or -X"),
         ({}, ("-X", "disable-remote-debug"), "start it with SPPROF=listen in its environment"),
@@ -161,7 +163,7 @@ def test_an_error_in_the_program_is_told_and_changes_nothing(monkeypatch: pytest
         print("ended", flush=True)
         """,
     ) as process:
-        assert "its heap profiler was shut down, which is one way: start the program anew" in said(process.pid)
+        assert "its heap profiler was shut down, which cannot be undone; restart the program" in said(process.pid)
 
 
 @needs_3_14
@@ -182,18 +184,20 @@ def test_another_version_of_spprof_is_told() -> None:
 
 def test_what_is_gone_or_no_python_is_told() -> None:
     with subprocess.Popen(["sleep", "1000"]) as process:
-        assert said(process.pid).startswith("it runs no Python that is known (")
+        assert said(process.pid).startswith("it runs no known Python (")
         process.kill()
-    assert said(process.pid) == "there is no such process\n"
+    assert said(process.pid) == "no such process\n"
 
 
 def test_ids_that_are_none_are_bad_usage() -> None:
     for word in ("0", "-1", "x", "1.5"):
         assert spprof("attach", "--", word).returncode == 2
-    assert "-o is for --for SECONDS" in spprof("attach", "1", "-o", "x.pb.gz").stderr
+    assert "-o needs --for SECONDS" in spprof("attach", "1", "-o", "x.pb.gz").stderr
 
 
-@pytest.mark.parametrize(("minor", "told"), [(13, "SPPROF=listen in its environment"), (99, "install spprof for that")])
+@pytest.mark.parametrize(
+    ("minor", "told"), [(13, "SPPROF=listen in its environment"), (99, "install spprof for its Python")]
+)
 def test_another_python_is_told(minor: int, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OtherProcess, "minor_version", minor)
     with pytest.raises(attach._AttachError, match=told):
@@ -203,7 +207,9 @@ def test_another_python_is_told(minor: int, told: str, monkeypatch: pytest.Monke
 def test_another_users_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     name = attach._name_of(os.geteuid())
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY - 1)
-    with pytest.raises(attach._AttachError, match=rf"it is {name}'s: attach as that user or as root \(sudo -u {name} "):
+    with pytest.raises(
+        attach._AttachError, match=rf"it belongs to {name}; attach as that user or as root \(sudo -u {name} "
+    ):
         attach._check(OtherProcess(os.getppid()))
     assert attach._name_of(123456789) == "user 123456789"
 
@@ -212,7 +218,9 @@ def test_a_program_with_files_of_its_own_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(attach_script, "PLACE", str(tmp_path))
     monkeypatch.setattr(OtherProcess, "sees", lambda self, path: False)
     talk = attach_script.Talk(os.getpid(), os.geteuid(), os.getegid())
-    with pytest.raises(attach._AttachError, match="it has files of its own, as in a container: run spprof inside it"):
+    with pytest.raises(
+        attach._AttachError, match="it sees other files, as in a container; run spprof inside the container"
+    ):
         attach._send(OtherProcess(os.getpid()), talk)
     talk.close(is_left=False)
     assert list(tmp_path.iterdir()) == []
@@ -247,7 +255,7 @@ def test_versions_are_told_by_what_is_mapped() -> None:
     assert OtherProcess(os.getpid()).minor_version == sys.version_info[1]
 
 
-# ---- The script, without anybody to reach
+# ---- The script, without a caller
 
 
 def test_a_script_that_is_late_removes_itself_and_an_early_one_decides(
@@ -266,7 +274,7 @@ def test_a_script_that_is_late_removes_itself_and_an_early_one_decides(
 
 
 def run_and_wait(source: str) -> None:
-    """Run the script, and wait for the interrupt that comes when it is left."""
+    """Run the script, and wait for the interrupt that arrives when it is left."""
     exec(compile(source, "script.py", "exec"), {})
     while True:
         time.sleep(0.01)
@@ -284,7 +292,7 @@ def test_an_interrupt_that_meets_the_script_comes_afterwards(monkeypatch: pytest
     source = Path(talk.script).read_text(encoding="utf-8")
     with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "spprof", Interrupting())  # type: ignore[arg-type]
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have their background ignore it
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make their background jobs ignore it
         try:
             with pytest.raises(KeyboardInterrupt):
                 run_and_wait(source)

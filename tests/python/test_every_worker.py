@@ -22,9 +22,9 @@ _QUICK = ("pool spawn", "executor forkserver", "subprocess", "execv of itself")
 def leads_to_the_leak(case: Case, folder: Path, python: str | Path = sys.executable) -> None:
     found = workers.find(case, folder, python)
     assert found.is_found, f"{found.pid}: {found.command}\n{found.rows[:2]}\n{found.by_process}\n{found.said}"
-    assert "left no file: still running" not in found.said, "a helper is told"
-    assert "was started and not profiled" not in found.said
-    assert "became another program, and nothing was sampled" not in found.said
+    assert "wrote no file: still running" not in found.said, "a helper is told"
+    assert "was started but not profiled" not in found.said
+    assert "became another program before anything was sampled" not in found.said
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_the_end_of_a_run_leads_to_the_worker(tmp_path: Path, case: Case):
 
 @pytest.fixture(scope="module")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """Interpreters by the packages that they find; made when they are first asked for."""
+    """Interpreters by the packages installed for them, created on first use."""
 
     class Environments(dict[tuple[str, ...], Path]):
         def __missing__(self, packages: tuple[str, ...]) -> Path:

@@ -1,4 +1,4 @@
-"""Code that the interpreter's JIT generates, which no stack shows: CPython from 3.14 on, where it is built with one."""
+"""JIT-generated code, which no stack shows: CPython from 3.14 on, if built with the JIT."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The heap at its peak: its sites, the windows, forked children, and what a run says of it."""
+"""The heap at its peak: its sites, the windows, forked children, and the messages of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_sites_of_the_peak_are_what_was_live_then(child: Child):
 
 
 def test_both_peaks_are_exact_at_every_step(child: Child):
-    """Of allocations, frees, reallocs, stops, starts and resets, in a table of stacks that evicts."""
+    """Allocations, frees, reallocs, stops, starts and resets, in a stack table that evicts."""
     few = {"SPPROF_STACKS_MAX": "256"}
     child.run(specimen("peak/exact_at_every_step"), "2000", "1", environment=few)
 
@@ -41,10 +41,10 @@ def test_a_run_whose_heap_is_freed_shows_the_peaks_sites_first(tmp_path: Path):
     assert "load" in lines[1] + lines[2]
     assert "transform" in lines[1] + lines[2]
     assert sum("at the peak" in line for line in lines) == 1
-    assert any(line.startswith("spprof: alive at the end: ") for line in lines)
+    assert any(line.startswith("spprof: live at the end: ") for line in lines)
 
 
 def test_a_run_whose_heap_is_largest_at_its_end_shows_that_alone(tmp_path: Path):
     lines = summary_of("all_is_kept", tmp_path)
-    assert lines[0].startswith("spprof: alive at the end: ")
+    assert lines[0].startswith("spprof: live at the end: ")
     assert not any("at the peak" in line for line in lines)

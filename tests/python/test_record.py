@@ -1,4 +1,4 @@
-"""memprof.record() and run --keep: a series of snapshots, written beside the program."""
+"""memprof.record() and run --keep: a series of snapshots, written while the program runs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ def the_series(folder: Path) -> Series:
 
 
 def sums(profile: Profile, column: str, only: str = "") -> Counter[Frames]:
-    """Of each stack, or of those with a function whose name begins so: what a module's own lines allocate may come
-    between two snapshots."""
+    """Return the sums of each stack, or of those with a function whose name starts with ``only``: allocations on a
+    module's own lines may happen between two snapshots.
+    """
     found: Counter[Frames] = Counter()
     place = [one.type for one in profile.sample_types].index(column)
     for sample in profile.samples:
@@ -48,7 +49,7 @@ def sums(profile: Profile, column: str, only: str = "") -> Counter[Frames]:
 
 
 def labels_of_live(profile: Profile, only: str) -> set[object]:
-    """Stacks of what is live with their labels, ages left out, of functions whose names begin so."""
+    """Return the live stacks with their labels, without ages, for functions whose names start with ``only``."""
     place = [one.type for one in profile.sample_types].index("inuse_objects")
     found: set[object] = set()
     for sample in profile.samples:
@@ -104,7 +105,7 @@ def test_every_second_one_goes_when_there_are_as_many_as_wanted(child: Child, tm
 
 
 def test_no_file_builds_on_one_that_is_gone(child: Child, tmp_path: Path) -> None:
-    """Each time half of them go, and where some could not be written."""
+    """Half of the files are removed each time, and some could not be written."""
     failing = [3, 4, 5, 16, 32, 33, 34, 64]
     names = files_after(child, tmp_path, 100, 10, *failing)
     assert not {number_of(name) for name in names[-1]} & set(failing)
@@ -155,7 +156,7 @@ def test_blocks_carry_the_first_snapshot_that_saw_them(child: Child, tmp_path: P
 
 
 def test_what_is_gone_is_told_though_it_is_too_much_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later snapshots build on none from before, as it is known no longer."""
+    """Later snapshots build on none from before, because the earlier state is no longer known."""
     went = iter([(1,), (2, 3), (4,)])
     monkeypatch.setattr(changes, "_GONE_KEPT", 2)
     monkeypatch.setattr(changes, "take_changed", lambda *_: (None, b"", next(went)))
@@ -207,11 +208,11 @@ def test_two_series_of_a_process_have_names_of_their_own(child: Child, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ("every=0", "ValueError", "every must lie between 0.01"),
-        ("every=float('nan')", "ValueError", "every must lie between 0.01"),
+        ("every=0", "ValueError", "every must be between 0.01"),
+        ("every=float('nan')", "ValueError", "every must be between 0.01"),
         ("every='10'", "TypeError", "every must be a number of seconds, not str"),
         ("every=True", "TypeError", "every must be a number of seconds, not bool"),
-        ("keep=1", "ValueError", "keep must lie between 2 and 100000 snapshots, not 1"),
+        ("keep=1", "ValueError", "keep must be between 2 and 100000 snapshots, not 1"),
         ("keep=2.5", "TypeError", "integer"),
         ("keep=True", "TypeError", "keep must be an integer, not bool"),
     ],
@@ -278,8 +279,8 @@ def test_run_writes_a_series_for_each_process(tmp_path: Path) -> None:
     folder = f"{tmp_path}/series/"
     ended = spprof("run", "--every", "0.05", "--keep", "20", "--rate-kb", "64", "-o", folder, program, folder)
     assert ended.returncode == 0, ended.stderr
-    assert f"what grew: spprof growth {folder}" in ended.stderr
-    assert f"each of them: spprof table --by process {folder}" in ended.stderr
+    assert f"see what grew with: spprof growth {folder}" in ended.stderr
+    assert f"compare them with: spprof table --by process {folder}" in ended.stderr
     found = read_folder(folder)
     assert len(found.series) == 2
     assert not found.all_left_out
@@ -294,10 +295,10 @@ def test_run_writes_a_series_for_each_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--keep", "5", "-o", "x/"], "--keep is for --every SECONDS"),
-        (["--keep", "1", "--every", "1", "-o", "x/"], "must lie between 2 and 100000 snapshots"),
-        (["--keep", "5", "--every", "1"], "name a folder for them, as in -o series/"),
-        (["--keep", "5", "--every", "1", "-o", "x.pb.gz"], "name a folder for them, as in -o series/"),
+        (["--keep", "5", "-o", "x/"], "--keep needs --every SECONDS"),
+        (["--keep", "1", "--every", "1", "-o", "x/"], "must be between 2 and 100000 snapshots"),
+        (["--keep", "5", "--every", "1"], "give a folder for them, such as -o series/"),
+        (["--keep", "5", "--every", "1", "-o", "x.pb.gz"], "give a folder for them, such as -o series/"),
         (["--keep", "5", "--every", "1", "--no-heap", "--cpu", "-o", "x/"], "--no-heap records none"),
     ],
 )

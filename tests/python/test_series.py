@@ -1,4 +1,4 @@
-"""Series of snapshots as files: the state at each moment, and what reports and ``convert`` make of a folder."""
+"""Series of snapshots as files: the state at each moment, and how reports and ``convert`` treat a folder."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_whole_snapshot_is_a_profile_like_others_and_a_part_is_not(tmp_path: P
     part = spprof("table", made.paths[1])
     assert (part.returncode, part.stdout) == (1, "")
     assert part.stderr == (
-        f"spprof: {made.paths[1]}: it holds only what changed since snapshot 0 of its series; give the folder, or "
+        f"spprof: {made.paths[1]}: it only holds what changed since snapshot 0 of its series; give the folder, or "
         f"write a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz\n"
     )
 
@@ -156,7 +156,7 @@ def test_a_series_tells_rss_and_not_its_parts(tmp_path: Path) -> None:
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """13 snapshots, two minutes long; the first is of 2026-10-26 07:33:20 UTC."""
+    """13 snapshots over two minutes; the first is from 2026-10-26 07:33:20 UTC."""
     made = random_series(4, tmp_path / "x", 13)
     made.write()
     return made

@@ -1,4 +1,4 @@
-"""SPPROF as text: what its words mean, what is said of those that mean nothing, and that it is read as written."""
+"""SPPROF as text: what its words mean, the messages about invalid ones, and that it is read as written."""
 
 from __future__ import annotations
 
@@ -39,36 +39,36 @@ def test_words_mean_what_they_say(text: str, wanted: Wanted):
 
 
 MALFORMED = {
-    "heap=x": "heap=x: that is no number; heap=512 is one",
-    "heap=-1": "heap=-1: it must lie between",
-    "heap=1e400": "heap=1e400: that is no number; heap=512 is one",
-    "heap=": "heap needs a value, as in heap=512",
-    "cpu=0": "cpu=0: it must lie between",
-    "cpu=nan": "cpu=nan: it must lie between",
-    "cpu=": "cpu needs a value, as in cpu=10",
-    "every": "every needs a value, as in every=60",
-    "every=0": "every=0: it must lie between",
-    "every=inf": "every=inf: it must lie between",
-    "for=-3": "for=-3: it must lie between",
-    "out": "out needs a value, as in out=profiles/",
-    "out=": "out needs a value, as in out=profiles/",
+    "heap=x": "heap=x: not a number; use for example heap=512",
+    "heap=-1": "heap=-1: it must be between",
+    "heap=1e400": "heap=1e400: not a number; use for example heap=512",
+    "heap=": "heap needs a value, such as heap=512",
+    "cpu=0": "cpu=0: it must be between",
+    "cpu=nan": "cpu=nan: it must be between",
+    "cpu=": "cpu needs a value, such as cpu=10",
+    "every": "every needs a value, such as every=60",
+    "every=0": "every=0: it must be between",
+    "every=inf": "every=inf: it must be between",
+    "for=-3": "for=-3: it must be between",
+    "out": "out needs a value, such as out=profiles/",
+    "out=": "out needs a value, such as out=profiles/",
     "budget=200": "budget=200: it must be above 0 and at most 100",
-    "heap=0,budget=1": "budget is for heap, at an interval above 0",
-    "cpu,budget=1": "budget is for heap, at an interval above 0",
-    "native": "native is for cpu and wall; heap profiles have native frames always",
-    "cpu,wall": "cpu and wall exclude each other",
-    "heap,heap=5": "heap is said twice",
-    "cpu=1,cpu=1": "cpu is said twice",
+    "heap=0,budget=1": "budget needs heap with an interval above 0",
+    "cpu,budget=1": "budget needs heap with an interval above 0",
+    "native": "native needs cpu or wall; heap profiles always have native frames",
+    "cpu,wall": "cpu and wall cannot be combined",
+    "heap,heap=5": "heap is given twice",
+    "cpu=1,cpu=1": "cpu is given twice",
     "min-samples=-1": "min-samples=-1: it must be 0 or more",
-    "min-samples=1.5": "min-samples=1.5: that is no number; min-samples=5 is one",
-    "yes": "yes means nothing; the words are heap, cpu, wall, budget, out, every, keep, after, for, listen, ",
-    "heap=512;cpu=10": "heap=512;cpu=10: that is no number",
-    "off,heap": "off means nothing",
-    "native=1": "native=1 means nothing",
-    "=": "= means nothing",
-    "a\x1b[31mb\n": "a\\x1b[31mb means nothing",
+    "min-samples=1.5": "min-samples=1.5: not a number; use for example min-samples=5",
+    "yes": "unknown word yes; the words are heap, cpu, wall, budget, out, every, keep, after, for, listen, ",
+    "heap=512;cpu=10": "heap=512;cpu=10: not a number",
+    "off,heap": "unknown word off",
+    "native=1": "unknown word native=1",
+    "=": "unknown word =",
+    "a\x1b[31mb\n": "unknown word a\\x1b[31mb",
 }  # fmt: skip
-"""Texts that mean nothing, with the beginning of what is said."""
+"""Invalid texts, with the beginning of the message."""
 
 
 @pytest.mark.parametrize("text", MALFORMED)

@@ -1,4 +1,4 @@
-"""A line ends by column 120: two files beside each other fit a screen."""
+"""Lines end by column 120, so that two files fit side by side on a screen."""
 
 from __future__ import annotations
 

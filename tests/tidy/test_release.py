@@ -1,4 +1,4 @@
-"""tools/release.py: what keeps a release back, and that it stops before anything is uploaded."""
+"""tools/release.py: what prevents a release, and that it stops before anything is uploaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
 import release
 
 VERSION = "1.2.3"
@@ -41,7 +41,7 @@ def ready(tmp_path: Path) -> Path:
 
 
 def change(folder: Path, name: str, old: str, new: str) -> None:
-    """Replaces text in a file and commits that."""
+    """Replace text in a file and commit the change."""
     text = (folder / name).read_text(encoding="utf-8")
     assert old in text
     (folder / name).write_text(text.replace(old, new), encoding="utf-8")
@@ -68,7 +68,7 @@ def fake_build(root: Path) -> None:
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, root: Path) -> str | int | None:
-    """How it ends: None, or what it exits with."""
+    """Run main() and return how it ends: None, or the value that it exits with."""
     monkeypatch.setattr(sys, "argv", ["release.py", VERSION])
     try:
         release.main(root)
@@ -205,6 +205,6 @@ def test_a_release_stops_before_tagging_and_uploading(
 
 
 def test_the_sources_are_read_as_they_are() -> None:
-    """The expressions fit the files of this repository."""
+    """The expressions match the files of this repository."""
     assert release.VERSION.fullmatch(release.meson_version(ROOT))
     assert release.changelog_sections(ROOT)

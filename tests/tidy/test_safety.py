@@ -1,4 +1,4 @@
-"""docs/safety.md names the test that holds each promise; here it is seen that there is one of that name."""
+"""docs/safety.md names the test behind each promise; these tests check that each named test exists."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NO_PROMISES = ("What a program can observe", "What is not covered, and why")
 
 
 def sections() -> dict[str, str]:
-    """The text below each heading of the second level."""
+    """Return the text below each heading of the second level."""
     _, *parts = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {heading: text for heading, _, text in (part.partition("\n") for part in parts)}
 
 
 def promises() -> list[tuple[str, str]]:
-    """Each promise, and what holds it: the items of the lists, and the item below each."""
+    """Return each promise with what holds it: the items of the lists, and the item below each."""
     found = []
     for heading, text in sections().items():
         if heading not in NO_PROMISES:
@@ -31,7 +31,7 @@ def promises() -> list[tuple[str, str]]:
 
 
 def known_tests() -> set[str]:
-    """Every test function, and every file of tests with and without its suffix."""
+    """Return every test function, and every test file with and without its suffix."""
     names = set()
     for file in [*sources("tests", pattern="test_*.py"), *sources("tests", pattern="test_*.c")]:
         names |= {file.name, file.stem}

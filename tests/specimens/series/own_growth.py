@@ -1,4 +1,4 @@
-"""What a snapshot says of the series that its process records."""
+"""What a snapshot reports about the series that its process records."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Its disk is full at the second mark: it may write no file any more. The file of the first mark stays."""
+"""The disk is full at the second mark: no further file can be written. The file of the first mark stays."""
 
 import resource
 import sys
@@ -30,4 +30,4 @@ assert (trigger.written, trigger.unwritten) == (1, 1)
 assert path.read_bytes() == before
 assert [one.name for one in path.parent.iterdir()] == [path.name]
 assert len(warned) == 1, warned
-assert "a snapshot of a trigger is left out: File too large" in warned[0], warned
+assert "cannot write a triggered snapshot: File too large" in warned[0], warned

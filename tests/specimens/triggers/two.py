@@ -1,4 +1,4 @@
-"""Several triggers, their ends, and a child that begins its own."""
+"""Several triggers, their ends, and a child that starts its own."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def wait_for(trigger, count):
 memprof.start(16)
 one = spprof.trigger(folder=sys.argv[1], on_signal=signal.SIGUSR2)
 other = spprof.trigger(folder=sys.argv[1], on_signal="usr1", on_memory_error=True)
-assert "SIGUSR2 is ignored, or has a handler already" in refused(on_signal="USR2")
+assert "SIGUSR2 is ignored, or the program, another trigger" in refused(on_signal="USR2")
 assert "another trigger waits for failed allocations" in refused(on_memory_error=True)
 assert "SIGUSR1 is ignored" in refused(on_signal="USR1")
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -51,7 +51,7 @@ if child == 0:
     assert _engine.has_default_action(signal.SIGUSR2)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
-signal.signal(signal.SIGUSR1, print)  # the program's own, from now on
+signal.signal(signal.SIGUSR1, print)  # the program's own handler, from now on
 one.stop()
 one.stop()
 other.stop()
