@@ -6,10 +6,10 @@
 
 PYTHON must have spprof installed, and its base interpreter the complete package `test`, as pyenv's do.
 
-Each module runs in its own process, twice: plain, and with a `sitecustomize` that starts both profilers, by patching,
-in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
-difference is explained by a line of the table in docs/safety.md whose last column names the case; any other difference
-makes the status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
+Each module runs in a process of its own, twice: plain, and with a `sitecustomize` that starts both profilers, by
+patching, in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
+difference is explained by an item of the list in docs/safety.md that names the case; anything else that
+differs makes the status 1. Results are kept in build/cpython-suite, so an interrupted run is taken up where it was.
 """
 
 from __future__ import annotations
@@ -329,15 +329,12 @@ def explain(module: str, case: str) -> str:
 
 
 def explanations() -> list[tuple[str, str]]:
-    """Return (pattern of cases, reason) from the table in docs/safety.md."""
-    lines = SAFETY.read_text(encoding="utf-8").splitlines()
-    head = next((number for number, line in enumerate(lines) if line.endswith("| cases of CPython's |")), len(lines))
+    """Return (pattern of cases, what differs) from the list in docs/safety.md."""
     found = []
-    for line in lines[head + 2 :]:
-        if not line.startswith("|"):
-            break
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        found += [(pattern, cells[0]) for pattern in re.findall(r"`([^`]+)`", cells[-1])]
+    for item in re.split(r"^- ", SAFETY.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        text, _, cases = item.partition("\n  - CPython's cases: ")
+        differs = " ".join(text.partition("\n  - ")[0].split())
+        found += [(pattern, differs) for pattern in re.findall(r"`([^`]+)`", cases.partition("\n\n")[0])]
     return found
 
 
