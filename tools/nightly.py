@@ -31,8 +31,8 @@ FUZZ_SECONDS = 600
 
 HEAD = """# Results of the nightly suites
 
-`make nightly` writes this table: the newest row of each piece. The column sources says for which state of the
-repository's files a row holds (its documents left out); what is not of the present state is run again.
+`make nightly` writes this table: the latest row of each piece. The column *sources* identifies the state of the
+repository's files, without documents, that a row belongs to. Pieces without a row for the present state are run again.
 
 """
 

@@ -32,13 +32,18 @@ continues.
 
 HEAD = """# Results of attaching
 
-`make attach-many` writes this table: `spprof attach` to a program of eight threads that allocate, import, fork and wait
-in C, each time a new one at a moment drawn at random; half of the times `--for` a moment, half to stay. *Crashes* are
-other statuses than without us, *hangs* what took longer than a minute, *changed* other output than without us, on
-stdout or stderr, *refused* attachments that did not come. *CPython* counts those that it could not come to itself: it
-opens the script by an import, which fails where the main thread is in a function that has no builtins just then (the
-constructor of a named tuple, the code that makes one). It says so on the program's stderr (`Can't open debugger script
-… KeyError: '__import__'`), whoever uses `sys.remote_exec`, and goes on.
+`make attach-many` writes this table. `spprof attach` attaches to a program with eight threads that allocate, import,
+fork and wait in C: each time to a new process, at a random moment, half of the times `--for` a moment and half of the
+times to stay.
+
+- *Crashes*: the exit status differs from that without spprof.
+- *Hangs*: longer than a minute.
+- *Changed*: stdout or stderr differs from that without spprof.
+- *Refused*: attaching failed.
+- *CPython*: CPython itself failed. It opens the script with an import, which fails if the main thread is just in a
+  function without builtins (the constructor of a named tuple, the code that makes one). It reports that on the
+  program's stderr (`Can't open debugger script … KeyError: '__import__'`) for every user of `sys.remote_exec`, and the
+  program continues.
 
 | Python | date | times | crashes | hangs | changed | refused | CPython |
 |---|---|---:|---:|---:|---:|---:|---:|

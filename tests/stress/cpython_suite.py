@@ -6,10 +6,10 @@
 
 PYTHON must have spprof installed, and its base interpreter the complete package `test`, as pyenv's do.
 
-Each module runs in a process of its own, twice: plain, and with a `sitecustomize` that starts both profilers, by
-patching, in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
-difference is explained by an item of the list in docs/safety.md that names the case; anything else that
-differs makes the status 1. Results are kept in build/cpython-suite, so an interrupted run is taken up where it was.
+Each module runs in its own process, twice: plain, and with a `sitecustomize` that starts both profilers, by patching,
+in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
+difference is explained by an item of the list in docs/safety.md that names the case; any other difference makes the
+status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -340,9 +340,10 @@ def explanations() -> list[tuple[str, str]]:
 
 HEAD = """# CPython's own suite under both profilers
 
-`tests/stress/cpython_suite.py` writes this file. Each module of CPython's suite ran in a process of its own, without a
+`tests/stress/cpython_suite.py` writes this file. Each module of CPython's suite ran in its own process, without a
 profiler and with a `sitecustomize` that starts the heap profiler at 4 KiB, by patching, and the CPU profiler at 2 ms,
-with native stacks, in it and in every Python that it starts. [safety.md](../../docs/safety.md) gives the reasons.
+with native stacks, in the module's process and in every Python that it starts.
+[safety.md](../../docs/safety.md#what-a-program-can-observe) gives the reasons.
 """
 COLUMNS = "date python commit engine modules cases pass skipped fail-without-us differ unexplained".split()
 
