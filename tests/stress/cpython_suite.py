@@ -6,10 +6,10 @@
 
 PYTHON must have spprof installed, and its base interpreter the complete package `test`, as pyenv's do.
 
-Each module runs in a process of its own, twice: plain, and with a `sitecustomize` that starts both profilers, by
-patching, in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
-difference is explained by an item of the list in docs/safety.md that names the case; anything else that
-differs makes the status 1. Results are kept in build/cpython-suite, so an interrupted run is taken up where it was.
+Each module runs in its own process, twice: plain, and with a `sitecustomize` that starts both profilers, by patching,
+in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
+difference is explained by an item of the list in docs/safety.md that names the case; any other difference makes the
+status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
