@@ -64,7 +64,7 @@ IN_C = [
 ]
 IN_PYTHON = {
     "ours": "ours",
-    "ours, anew": "ours, nothing as the last time",
+    "ours, new": "ours, nothing as the last time",
     "ours, cold": "ours, each address for the first time",
     "libunwind": "libunwind, unw_backtrace",
     "libgcc": "libgcc, _Unwind_Backtrace",

@@ -34,8 +34,8 @@ SP_DL_HIDDEN void sp_hook_dlmopen(void);
 SP_DL_HIDDEN void sp_hook_dlsym(void);
 SP_DL_HIDDEN void sp_hook_dlvsym(void);
 
-/* The lookup that the hooks of dlsym and dlvsym use: find the hooked function `name`. Returns false if none has that
- * name. Set before any slot holds these hooks. */
+/* The result of sp_dl_find_hooked, which the hooks of dlsym and dlvsym call. It returns false if no hooked function has
+ * that name. Set before any slot holds these hooks. */
 typedef struct sp_dl_hooked {
     uintptr_t original, hook;
     bool is_only_definition; /* the only definition of its name when it was hooked */

@@ -73,8 +73,7 @@ static definition_search search_for(const char *name) {
     return search;
 }
 
-static bool callers_are_patched; /* written between enter_loader() and leave_loader(), before the first slot holds a
-                                  * hook */
+static bool callers_are_patched; /* written under in_loader, before any slot holds a hook */
 
 uintptr_t sp_originals_find(const char *name) {
     definition_search search = search_for(name);

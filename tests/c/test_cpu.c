@@ -269,8 +269,7 @@ TEST(test_in_wall_mode_a_sleeping_thread_is_sampled) {
     uint64_t begin = sp_clock_monotonic_ns();
     uint64_t passed = 0;
     totals own = {0};
-    while (own.samples < 20 || own.weight_ns + 50 * MS < passed * 9 / 10) { /* a thread that was off the CPU for long
-                                                                             * may be late once */
+    while (own.samples < 20 || own.weight_ns + 50 * MS < passed * 9 / 10) { /* may be late once after a long pause */
         sp_thread_pause();
         passed = sp_clock_monotonic_ns() - begin;
         own = totals_of(sp_thread_kernel_id());

@@ -80,8 +80,8 @@ static void call_other_function(void) {
     sp_rule_cache_clear();
 }
 
-/* The rules are dropped behind the walker's back. Only the end of the stack, and frames whose CFA is
- * stored in memory, are looked up. */
+/* The rules are dropped behind the walker's back. Only the end of the stack, and frames whose CFA is stored in
+ * memory, are looked up. */
 TEST(test_what_is_the_same_needs_no_rules) {
     sp_unwind_prepare();
     assert_in_range(misses_after(sp_rule_cache_clear), 1, 4);

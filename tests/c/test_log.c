@@ -131,7 +131,7 @@ TEST(test_stacks_in_the_log_stay_until_the_next_session) {
     assert_null(sp_stack_table_get(&sp_the_profiler.stacks, copy[0].stack));
 }
 
-/* Copied together, without others. */
+/* Both are copied together, without other stacks. */
 TEST(test_the_stacks_of_a_session_are_copied_with_what_its_log_had_no_room_for) {
     prepare("10");
     spprof_site sites[8];

@@ -87,8 +87,8 @@ TEST(test_what_is_far_larger_than_the_rate_is_always_sampled) {
     for (int i = 0; i < 10000; i++) assert_true(allocate(&thread, plan, 38 * 1000));
 }
 
-/* A new thread starts 38 intervals below the first gate and draws first: its first allocation has the same
- * chance as others. */
+/* A new thread starts 38 intervals below the first gate and draws first: its first allocation has the same chance as
+ * others. */
 TEST(test_the_first_allocation_of_a_thread_is_decided_on_its_own) {
     sp_plan plan = seeded_plan(1000, 1);
     sp_sampler_seed(7);
@@ -166,8 +166,8 @@ TEST(test_an_allocations_chance_does_not_depend_on_those_before) {
     }
 }
 
-/* The same bytes in chunks of any size give the same number of samples if the chunks are small;
- * weighted by 1/p, they give the number of chunks in any case. */
+/* The same bytes in chunks of any size give the same number of samples if the chunks are small; weighted by 1/p,
+ * they give the number of chunks in any case. */
 TEST(test_weighted_samples_estimate_the_bytes_in_any_chunking) {
     enum { RATE = 4096 };
     static const size_t chunks[] = {16, 100, 1024, 4096, 20000};

@@ -177,9 +177,7 @@ TEST(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site) {
     start(0);
     allocate(1, 10);
     sp_options.engine_bytes_max = sp_memory_mapped();
-    for (uintptr_t n = 100; n < 1100; n++)
-        allocate(n, 10); /* only 1 of 64 shards has slots, one of which stays
-                                                             * empty */
+    for (uintptr_t n = 100; n < 1100; n++) allocate(n, 10); /* 1 of 64 shards has slots; one stays empty */
     uint64_t kept = stats().live_samples;
     assert_in_range(kept, 1, 63);
     assert_live(kept, kept * 10);

@@ -218,8 +218,7 @@ TEST(test_an_interrupted_instruction_is_looked_up_exactly_from_an_alternate_stac
 #define CALLS_MAX 256
 
 static struct {
-    uintptr_t returns[CALLS_MAX], sp[CALLS_MAX]; /* return addresses of calls, and the stack pointer after each
-                                                  * return */
+    uintptr_t returns[CALLS_MAX], sp[CALLS_MAX]; /* return addresses, and the stack pointers after returning */
     size_t depth;
     uintptr_t last_pc, base[TAKEN_MAX]; /* `base`: the callers of step_through, leaf first */
     size_t base_count;

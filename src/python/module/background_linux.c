@@ -20,7 +20,7 @@
  *    ▲               │ work() is over   │ seen by the thread
  *    │               ▼                  ▼
  *    └─ JOINING ◄── ENDED ◄─────────────┘
- * */
+ */
 enum state { NONE, RUNNING, STOPPING, ENDED, JOINING };
 static _Atomic uint32_t state;
 

@@ -84,8 +84,8 @@ static bool is_libcs(const char *path) {
     return name && strcmp(name, "/gconv-modules.cache") == 0;
 }
 
-/* Return whether the program mapped this file, and not the loader or libc, whose file mappings are private and
- * read-only. Shared memory without a name may be ours. */
+/* Return whether the program mapped this file, and not the loader or libc: the loader maps code, and libc maps files
+ * private and read-only. Shared memory without a name may be ours. */
 static bool is_the_programs(const spprof_file_map *map) {
     bool is_file = map->path[0] == '/' && !is_device(map->path) && !begins(map->path, "/dev/zero") &&
                    !begins(map->path, "/memfd:spprof-");

@@ -79,9 +79,7 @@ static uint64_t now_ns(void) {
 static void wake(void) {
     int saved_errno = errno;
     pthread_mutex_lock(&lock);
-    if (sp_socket_is_ours(&wake_write) && write(wake_write.descriptor, "", 1) < 0)
-        errno = 0; /* a full pipe wakes it
-                                                                                               * as well */
+    if (sp_socket_is_ours(&wake_write) && write(wake_write.descriptor, "", 1) < 0) errno = 0; /* full: wakes it */
     pthread_mutex_unlock(&lock);
     errno = saved_errno;
 }
