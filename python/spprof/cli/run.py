@@ -1,6 +1,6 @@
 """``spprof run``: runs a program in its own interpreter, with the library preloaded.
 
-spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
+    spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
 
 The process stays the same: signals, standard input, the terminal and the exit status belong to the program. Errors that
 can be detected early (no such script, an output file that exists) are reported first, with exit status 2.

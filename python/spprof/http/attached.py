@@ -1,7 +1,7 @@
 """The part of ``spprof attach`` that runs in the attached program: on its main thread, between two instructions.
 
-begin ─► heap profiler, unless it runs ─► listen() ─► what the attaching process must know └─► with a time: a job stops
-both once the snapshot has been fetched, or was not fetched in time
+    begin ─► heap profiler, unless it runs ─► listen() ─► what the attaching process must know
+               └─► with a time: a job stops both once the snapshot has been fetched, or was not fetched in time
 
 The program notices nothing: no output, no warning, no exception.
 """

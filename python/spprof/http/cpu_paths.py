@@ -1,7 +1,7 @@
 """CPU time by path: what the program does during the next seconds.
 
-nothing is running  ─► the request starts its own profile ─► seconds ─► it ends the program's runs  ─► the counters
-─► seconds ─► its samples of that time; it continues
+    nothing is running  ─► the request starts its own profile ─► seconds ─► it ends
+    the program's runs  ─► the counters                       ─► seconds ─► its samples of that time; it continues
 
 The program notices neither. If it starts a profile itself in the meantime, the request's profile ends early and returns
 what it has.

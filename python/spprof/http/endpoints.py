@@ -1,7 +1,8 @@
 """The dispatch of paths. Go's paths are below /debug/pprof; each also works without that prefix, for mounted
 applications.
 
-method, path, query ─► answer() ─┬─► Answer └─► Later(seconds, then) ─► then() ─► Answer, or Later again
+    method, path, query ─► answer() ─┬─► Answer
+                                     └─► Later(seconds, then) ─► then() ─► Answer, or Later again
 
 Nothing is raised: an error becomes an answer of one sentence. The exception is work on the background thread, which
 gives way when the process is about to fork and is called again (``spprof.serve.background``).

@@ -1,7 +1,7 @@
 """``spprof.listen()``: a Unix socket or a TCP port at which the running program can be queried.
 
-client ──► the server's thread, made in C ─┬─► /stats, /stacks: answered without the GIL └─► a question ──► the
-background thread ──► endpoints ──► the answer
+    client ──► the server's thread, made in C ─┬─► /stats, /stacks: answered without the GIL
+                                               └─► a question ──► the background thread ──► endpoints ──► the answer
 
 Fork: neither thread exists while Python forks. A child does not listen until it calls ``listen()`` itself.
 """

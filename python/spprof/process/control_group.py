@@ -1,6 +1,6 @@
 """The control group whose memory limit applies to the process: its own, or the nearest ancestor that has one.
 
-/proc/self/cgroup ─► 0::/a/b (v2) or memory:/a/b (v1) ─► /a/b has no limit ─► /a has 2 GiB: that one
+    /proc/self/cgroup ─► 0::/a/b (v2) or memory:/a/b (v1) ─► /a/b has no limit ─► /a has 2 GiB: that one
 
 In a container the path may be the host's, where nothing is mounted; the mounted folder is then the group.
 """

@@ -1,7 +1,7 @@
 """The folder of the Unix sockets at which this user's processes are queried.
 
-$XDG_RUNTIME_DIR/spprof/1234.sock        if the session has such a folder /tmp/spprof-1000/1234.sock
-otherwise, as for services
+    $XDG_RUNTIME_DIR/spprof/1234.sock        if the session has such a folder
+    /tmp/spprof-1000/1234.sock               otherwise, as for services
 
 A folder is only used if it is a real folder, belongs to this user and is closed to all others: in /tmp, anyone may have
 created it.

@@ -1,7 +1,8 @@
 """Periodic jobs, on one thread made in C.
 
-add ─► jobs ─► the thread: sleeps until the next is due ─► runs it, with the GIL ─► sleeps fork:  the thread ends ─►
-fork ─┬─► parent: it starts again └─► child: no jobs and no thread, until it adds some
+    add ─► jobs ─► the thread: sleeps until the next is due ─► runs it, with the GIL ─► sleeps
+    fork:  the thread ends ─► fork ─┬─► parent: it starts again
+                                    └─► child: no jobs and no thread, until it adds some
 
 ``threading`` does not know the thread, whatever may have replaced that module. Since 3.12, CPython warns of threads at
 a fork according to the kernel's count, which does not include ours. Without jobs there is no thread.

@@ -34,7 +34,8 @@ class SnapshotSeries:
     """A series that is being written, started by ``spprof.memprof.record()``. It ends with ``stop()``, with the
     process, and in a forked child, which does not continue it. It also ends with its ``with`` block:
 
-    with memprof.record("profiles/"): ...
+        with memprof.record("profiles/"):
+            ...
     """
 
     def __init__(self, folder: str | os.PathLike[str], every: float, keep: int) -> None:

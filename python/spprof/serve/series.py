@@ -1,10 +1,14 @@
 """A series of snapshots in a folder: written for as long as the process lives, with a bounded number of files.
 
-number   0  1  2  3  4  5  6  7  8      is whole, or has what changed since another number: │◄─┘◄─┼──┘◄─┼──┘◄─┼──┘  │
-the number without its lowest bit │◄────┘     │◄────┘     │ │◄──────────┘           │ │◄──────────────────────┘ full:
-0     2     4     6     8      every second one is deleted; none that remains builds on those
+    number   0  1  2  3  4  5  6  7  8      is whole, or has what changed since another number:
+             │◄─┘◄─┼──┘◄─┼──┘◄─┼──┘  │      the number without its lowest bit
+             │◄────┘     │◄────┘     │
+             │◄──────────┘           │
+             │◄──────────────────────┘
+    full:    0     2     4     6     8      every second one is deleted; none that remains builds on those
 
-STEM.000000.pb.gz        a whole snapshot, which other tools also read STEM.000001.changes.gz   the changes
+    STEM.000000.pb.gz        a whole snapshot, which other tools also read
+    STEM.000001.changes.gz   the changes
 
 Each file appears complete or not at all, so the others stay readable however the process ends. Files are not synced to
 disk, so that the program need not wait. The latest snapshot is always kept: once the spacing has grown, it replaces the

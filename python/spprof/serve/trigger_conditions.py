@@ -1,7 +1,8 @@
 """When a trigger takes a snapshot: sizes that are polled.
 
-next mark, when one is reached              polled ResidentSize    1 GiB, 2 GiB, 4 GiB, …                      the
-process's RSS GroupUse        80 %, 90 %, 95 % … of the limit             the control group's use, without cached files
+                    next mark, when one is reached              polled
+    ResidentSize    1 GiB, 2 GiB, 4 GiB, …                      the process's RSS
+    GroupUse        80 %, 90 %, 95 % … of the limit             the control group's use, without cached files
 
 Sizes are polled because no kernel notifies a process of its own RSS. The wait is the time it takes to fill the memory
 left to the mark at _BYTES_A_SECOND, which is about as fast as a process can. It doubles after each look at which

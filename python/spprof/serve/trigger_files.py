@@ -1,7 +1,8 @@
 """The files of triggers: whole snapshots, each of which appears complete or not at all.
 
-STEM.rss.pb.gz      for a size: the latest replaces the previous one STEM.USR2.pb.gz     for a signal: the next is
-STEM.USR2-2.pb.gz, and so on STEM.rss-2.pb.gz    if another process, or another trigger, has left STEM.rss.pb.gz
+    STEM.rss.pb.gz      for a size: the latest replaces the previous one
+    STEM.USR2.pb.gz     for a signal: the next is STEM.USR2-2.pb.gz, and so on
+    STEM.rss-2.pb.gz    if another process, or another trigger, has left STEM.rss.pb.gz
 
 They are not synced to disk, so that the program need not wait; a process that the kernel kills leaves them
 nevertheless.

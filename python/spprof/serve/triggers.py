@@ -1,7 +1,8 @@
 """spprof.trigger(): automatic snapshots when memory grows, a signal arrives or an allocation fails.
 
-sizes ──── a job polls ─────────► mark reached ─► a job writes, once signal ─── C handler, futex ────► the thread wakes
-─► its job writes failure ── the engine, futex ───► the thread wakes ─► its job writes, at most once a minute
+    sizes ──── a job polls ─────────► mark reached ─► a job writes, once
+    signal ─── C handler, futex ────► the thread wakes ─► its job writes
+    failure ── the engine, futex ───► the thread wakes ─► its job writes, at most once a minute
 
 Everything runs on the single thread of ``serve.background``, which otherwise sleeps in the kernel.
 """
