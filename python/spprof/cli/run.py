@@ -372,7 +372,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_size,
         default=0,
         metavar="SIZE",
-        help="write a snapshot when the RSS reaches SIZE (such as 1G) and each time it doubles; only the latest is kept",
+        help="write a snapshot when the RSS reaches SIZE (such as 1G) and at each doubling; only the latest is kept",
     )
     parser.add_argument(
         "--when-cgroup",
