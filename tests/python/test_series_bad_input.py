@@ -29,7 +29,7 @@ def made(tmp_path: Path) -> Made:
 
 def used(number: int) -> str:
     minutes, seconds = divmod(20 + 10 * number, 60)
-    return f"used number {number} of {STEM}, of {DAY} 07:{33 + minutes}:{seconds:02}"
+    return f"used snapshot {number} of {STEM}, from {DAY} 07:{33 + minutes}:{seconds:02}"
 
 
 def check(made: Made, number: int, told: str, *words: str, of: Path | None = None) -> None:
@@ -121,10 +121,10 @@ def test_files_that_a_writer_has_not_finished_are_nobodys_business(made: Made) -
 
 def test_of_two_files_of_one_number_the_one_of_that_name_is_used(made: Made) -> None:
     shutil.copy(made.paths[7], made.folder / f"{STEM}.000009.changes.gz")
-    check(made, 7, f"{used(7)}; left out: {STEM}.000009.changes.gz (it is snapshot 7, as {STEM}.000007.changes.gz is)")
+    check(made, 7, f"{used(7)}; left out: {STEM}.000009.changes.gz (it is number 7, as {STEM}.000007.changes.gz is)")
     made.write_one(7, -1)
     first, second = f"{STEM}.000007.changes.gz", f"{STEM}.000009.changes.gz"
-    same = f"(it is snapshot 7, as {STEM}.000007.pb.gz is)"
+    same = f"(it is number 7, as {STEM}.000007.pb.gz is)"
     check(made, 7, f"{used(7)}; left out: {first} {same}, {second} {same}")
 
 
@@ -171,7 +171,7 @@ def test_a_clock_that_was_set_back_is_told_where_a_time_is_asked_for(made: Made)
         made.moments[number] = made.moments[number]._replace(time_ns=made.moments[number].time_ns - 3600 * 10**9)
     made.write()
     jump = f"the clock was set back from {DAY} 07:34:00 to {DAY} 06:34:10 before snapshot 5 of {STEM}"
-    check(made, 7, f"used number 7 of {STEM}, of {DAY} 06:34:30; {jump}", "--at", "07:33:40")
+    check(made, 7, f"used snapshot 7 of {STEM}, from {DAY} 06:34:30; {jump}", "--at", "07:33:40")
     check(made, 3, f"{used(3)}; {jump}", "--at", "+30s")
     check(made, 4, f"{used(4)}; {jump}", "--at=-30s")
     check(made, 7, "")
