@@ -202,7 +202,7 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
     assert said.returncode == 0
     assert said.stderr == (
         f"spprof: {made.folder}: used 14 snapshots of spprof-app.4711; left out: spprof-app.4711.000013.changes.gz (it "
-        f"ends within its gzip data), plain.pb.gz (it is not part of a series), spprof-app.4711.000010.changes.gz (its "
+        f"ends within its gzip data), plain.pb.gz (it belongs to no series), spprof-app.4711.000010.changes.gz (its "
         f"monotonic clock is not later than that of the one before)\n"
     )
     assert said.stdout.startswith("spprof-app.4711: 14 snapshots over ")

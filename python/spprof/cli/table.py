@@ -145,7 +145,7 @@ def _how_often(tally: Tally) -> str:
     mean = whole.value / whole.samples
     if abs(mean / period - 1) <= AS_ASKED:
         return asked
-    return f"{sampling_text(round(mean), unit)}, where {amount(period, unit)} was asked for"
+    return f"{sampling_text(round(mean), unit)} instead of the {amount(period, unit)} requested"
 
 
 def tell_notes(terminal: Terminal, profile: Profile) -> None:
