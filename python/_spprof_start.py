@@ -1,6 +1,6 @@
-"""What spprof.pth imports where the environment has SPPROF: starts what it asks for, and never stops the program.
+"""Imported by spprof.pth if the environment has SPPROF: starts what it asks for, and never stops the program.
 
-Outside the package, whose import may fail: it may be another interpreter's.
+It is outside the package because importing the package may fail: it may be built for another interpreter.
 """
 
 from __future__ import annotations

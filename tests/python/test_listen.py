@@ -143,7 +143,7 @@ def test_a_page_from_elsewhere_cannot_ask_by_a_name_that_leads_here() -> None:
 def test_a_socket_may_have_a_path_of_its_own(tmp_path: Path) -> None:
     with spprof.listen(tmp_path / "own.sock") as made:
         assert reply(made.address, "/a", host="any.example").status == 200
-    with spprof.listen(f"{tmp_path}/own.sock"), pytest.raises(OSError, match="it exists"):
+    with spprof.listen(f"{tmp_path}/own.sock"), pytest.raises(OSError, match="it already exists"):
         spprof.listen(tmp_path / "own.sock")
 
 
@@ -177,9 +177,9 @@ def test_what_is_no_address_is_told_with_the_remedy(tmp_path: Path) -> None:
             ("127.0.0.1:65536", ValueError, "with a port"),
             ("example.org:80", ValueError, "numeric"),
             ("::1:80", ValueError, r"\[::1\]"),
-            ("", ValueError, "no address"),
+            ("", ValueError, "not an address"),
             ("a\0b:1", ValueError, "NUL"),
-            (f"127.0.0.1:{port}", OSError, "taken"),
+            (f"127.0.0.1:{port}", OSError, "in use"),
             ("203.0.113.7:0", OSError, "no such address"),
             (long, OSError, "107 bytes"),
             (tmp_path / "file", OSError, "exists"),
@@ -206,17 +206,17 @@ def test_as_many_places_as_there_may_be_are_told(tmp_path: Path) -> None:
     assert not (tmp_path / "8.sock").exists()
 
 
-@pytest.mark.parametrize("fault", ["others may enter", "another user", "no folder"])
+@pytest.mark.parametrize("fault", ["other users can access", "another user", "not a folder"])
 def test_a_folder_that_is_not_private_is_not_used(
     fault: str, runtime_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket_folder, "_SHARED", str(tmp_path / "none"))
-    if fault == "no folder":
+    if fault == "not a folder":
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         runtime_folder.symlink_to(tmp_path / "elsewhere")
     else:
         runtime_folder.mkdir(mode=0o700)
-    if fault == "others may enter":
+    if fault == "other users can access":
         runtime_folder.chmod(0o750)
     if fault == "another user":
         if os.geteuid() != 0:
@@ -463,7 +463,7 @@ def test_a_run_listens_where_it_is_told(place: Place) -> None:
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("127.0.0.1:99999", "is no address"),
+        ("127.0.0.1:99999", "is not an address"),
         ("203.0.113.7:1", "this machine has no such address"),
         ("/proc/nothing/x.sock", "its folder does not exist"),
     ],

@@ -22,10 +22,7 @@ from viewers import chromium
 
 pytestmark = pytest.mark.viewers
 
-INVITATION = (
-    "Drag to select a time range, or move its ends with the arrow keys, to see what was allocated in it "
-    "and is still live."
-)
+INVITATION = "Select a time range by dragging or with the arrow keys to see what was allocated in it and is still live."
 LIVE = "report.chosen.whole[0].value"
 
 

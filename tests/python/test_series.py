@@ -140,7 +140,7 @@ def test_a_whole_snapshot_is_a_profile_like_others_and_a_part_is_not(tmp_path: P
     assert (part.returncode, part.stdout) == (1, "")
     assert part.stderr == (
         f"spprof: {made.paths[1]}: it only holds what changed since snapshot 0 of its series; give the folder, or "
-        f"write a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz\n"
+        f"extract a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz\n"
     )
 
 
@@ -149,8 +149,8 @@ def test_a_series_tells_rss_and_not_its_parts(tmp_path: Path) -> None:
     said = spprof("rss", made.write())
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr == (
-        f"spprof: {made.folder}: RSS was 3 B; the snapshots of a series do not tell the parts of it, and files that "
-        f"snapshot.save() writes do\n"
+        f"spprof: {made.folder}: RSS was 3 B, but snapshots of a series do not record its parts; files written by "
+        f"snapshot.save() do\n"
     )
 
 
@@ -194,4 +194,4 @@ def test_convert_writes_the_last_moment_up_to_a_time(made: Made, at: str | None,
     minutes, seconds = divmod(20 + 10 * number, 60)
     if at is not None:
         moment = f"2026-10-26 07:{33 + minutes}:{seconds:02}"
-        assert said.stderr == f"spprof: {made.folder}: used number {number} of spprof-app.4711, of {moment}\n"
+        assert said.stderr == f"spprof: {made.folder}: used snapshot {number} of spprof-app.4711, from {moment}\n"

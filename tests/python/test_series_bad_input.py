@@ -29,7 +29,7 @@ def made(tmp_path: Path) -> Made:
 
 def used(number: int) -> str:
     minutes, seconds = divmod(20 + 10 * number, 60)
-    return f"used number {number} of {STEM}, of {DAY} 07:{33 + minutes}:{seconds:02}"
+    return f"used snapshot {number} of {STEM}, from {DAY} 07:{33 + minutes}:{seconds:02}"
 
 
 def check(made: Made, number: int, told: str, *words: str, of: Path | None = None) -> None:
@@ -175,7 +175,7 @@ def test_a_clock_that_was_set_back_is_told_where_a_time_is_asked_for(made: Made)
         made.moments[number] = made.moments[number]._replace(time_ns=made.moments[number].time_ns - 3600 * 10**9)
     made.write()
     jump = f"the clock was set back from {DAY} 07:34:00 to {DAY} 06:34:10 before snapshot 5 of {STEM}"
-    check(made, 7, f"used number 7 of {STEM}, of {DAY} 06:34:30; {jump}", "--at", "07:33:40")
+    check(made, 7, f"used snapshot 7 of {STEM}, from {DAY} 06:34:30; {jump}", "--at", "07:33:40")
     check(made, 3, f"{used(3)}; {jump}", "--at", "+30s")
     check(made, 4, f"{used(4)}; {jump}", "--at=-30s")
     check(made, 7, "")

@@ -211,7 +211,7 @@ def test_signals_that_mean_something_else_are_refused(wanted: int | str) -> None
         ({"when_rss": True}, TypeError("not bool")),
         ({"when_rss": 1.5}, TypeError("integer")),
         ({"when_cgroup_percent": 0.5}, ValueError("when_cgroup_percent must be between 1 and 100, not 0.5")),
-        ({"when_cgroup_percent": float("nan")}, ValueError("must lie between")),
+        ({"when_cgroup_percent": float("nan")}, ValueError("must be between")),
         ({"when_cgroup_percent": "80"}, TypeError("when_cgroup_percent must be a number, not str")),
         ({"on_signal": "KILL"}, ValueError("on_signal must be one of USR1, .*, not 'KILL'")),
         ({"on_signal": 1.5}, TypeError("on_signal must be a signal's name or number, not float")),

@@ -41,7 +41,7 @@ def add_view_arguments(parser: argparse.ArgumentParser, what: str) -> None:
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--view", choices=tuple(profiles.VIEWS), help=f"{what} (default: live)")
     either.add_argument(
-        "--sample-type", metavar="TYPE", help="sample type, by name, instead of a view (default: the file's default)"
+        "--sample-type", metavar="TYPE", help="sample type to show instead of a view (default: the file's default)"
     )
 
 

@@ -1,6 +1,6 @@
 """The first code in the interpreter that ``spprof run`` starts: starts sampling, then becomes the program.
 
--c START ─► main ─► recorder started ─► sys.argv, sys.path, __main__ as python sets them ─► the program's code
+    -c START ─► main ─► recorder started ─► sys.argv, sys.path, __main__ as python sets them ─► the program's code
 
 The program's environment is as without the profiler: its own ``__main__`` with nothing else in it, the previous
 LD_PRELOAD, and tracebacks that begin with its own code.

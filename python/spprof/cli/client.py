@@ -1,6 +1,6 @@
 """The client side of ``spprof.listen()``: queries another process of this user on its Unix socket.
 
-pid ─► <folder>/<pid>.sock ─► is it that process's own? ─► GET /stats, /stacks, /debug/pprof/heap ─► bytes
+    pid ─► <folder>/<pid>.sock ─► is it that process's own? ─► GET /stats, /stacks, /debug/pprof/heap ─► bytes
 
 Every failure is a ``ProfileError``: one sentence with the remedy, which ``main`` prints.
 """

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof convert heap.pb.gz -o heap.json", "converts it for speedscope"),
+    ("spprof convert heap.pb.gz -o heap.json", "converts the file for speedscope"),
     ("spprof convert ddtrace.pb.gz -o heap.html", "turns another tool's profile into an HTML page"),
     ("spprof convert series/ --at 12:30 -o then.pb.gz", "extracts what was live at 12:30 from a series of snapshots"),
 )

@@ -1,8 +1,8 @@
 """The processes of one run: the files they wrote, why others wrote none, and which Python programs were not profiled.
 
-fork ──► born ──► wrote | idle | failed | replaced            each process records what becomes of it subprocess,
-os.posix_spawn, exec of a Python ──► left_out     recorded by the process that starts it └──► joined ──► …    recorded
-by the program once it is profiled after all
+    fork ──► born ──► wrote | idle | failed | replaced            each process records what becomes of it
+    subprocess, os.posix_spawn, exec of a Python ──► left_out     recorded by the process that starts it
+                                             └──► joined ──► …    recorded by the program once it is profiled after all
 
 The records are in memory that the processes share (``src/python/module/family.h``), either by fork or through a door: a
 word in SPPROF that tells a program where to find it. The first process reads the records when it ends.

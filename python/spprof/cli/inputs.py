@@ -36,7 +36,7 @@ def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
         help=f"pprof files, from spprof or other tools, or folders of them; several are added up{more}",
     )
     parser.add_argument(
-        "--cpu", action="store_true", help="of several files, read the CPU profiles (default: the heap profiles)"
+        "--cpu", action="store_true", help="with several files, read the CPU profiles (default: the heap profiles)"
     )
 
 
@@ -51,7 +51,7 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
         "--older-than",
         type=_age,
         metavar="AGE",
-        help="only show live memory allocated longer ago than AGE: 30s, 10m, 2h, 1d (a plain number is seconds)",
+        help="only show live memory allocated longer ago than AGE: 30s, 10m, 2h, 1d (a plain number means seconds)",
     )
 
 

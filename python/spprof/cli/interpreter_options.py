@@ -1,7 +1,8 @@
 """The interpreter's options: the running one's, so that another can be started with the same, and those in a command.
 
--X dev -Bc CODE a b     flags "B", program ["-c", "CODE", "a", "b"] -S -mapp a              flags "S", program ["-m",
-"app", "a"] script.py a             flags "",  program ["script.py", "a"]
+    -X dev -Bc CODE a b     flags "B", program ["-c", "CODE", "a", "b"]
+    -S -mapp a              flags "S", program ["-m", "app", "a"]
+    script.py a             flags "",  program ["script.py", "a"]
 
 Options set by environment variables are left there: the other interpreter reads them itself.
 """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("spprof preload-path", "prints the path of the library"),
     ("LD_PRELOAD=$(spprof preload-path) python app.py", "runs an app.py that calls memprof.start() itself"),
-    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "does the same for a command"),
+    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "does the same for an installed command"),
 )
 
 

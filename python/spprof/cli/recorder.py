@@ -1,9 +1,11 @@
 """Samples the program and writes its files: at the end, when a signal ends it, and at intervals.
 
-start ─► the program ─┬─ ends, raises, sys.exit ─► atexit ────────────┐ ├─ os._exit, os.abort
-──────────────────────────┤ ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
-├─ os.execv, os.execve ─► the files, as that may fail ├─ every SECONDS, on a thread ─► the files      │ └─ forks ─► the
-child: the same for x.<pid>.… ──┘   (a child prints nothing)
+    start ─► the program ─┬─ ends, raises, sys.exit ─► atexit ────────────┐
+                          ├─ os._exit, os.abort ──────────────────────────┤
+                          ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
+                          ├─ os.execv, os.execve ─► the files, as that may fail
+                          ├─ every SECONDS, on a thread ─► the files      │
+                          └─ forks ─► the child: the same for x.<pid>.… ──┘   (a child prints nothing)
 
 The program was started by ``spprof run``, or found SPPROF in its environment (``cli.startup``). The first process of
 ``run`` always writes a file; other processes write one if they have taken enough samples.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("spprof rss heap.pb.gz", "shows what the process had in memory: used, free but kept, mapped, stacks, files"),
     ("spprof rss 4711", "shows what the running process 4711 has in memory now"),
-    ("spprof rss --json profiles/", "prints JSON about all workers together, for a script"),
+    ("spprof rss --json profiles/", "prints the sum of all workers as JSON"),
 )
 
 _BAR_MAX = 100
@@ -39,7 +39,9 @@ _REST, _REST_NAME = ".", "the rest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_arguments(parser, "; a number that is not a file is a process that listens (see spprof ps)")
+    add_file_arguments(
+        parser, "; a number that is not a file name is the PID of a process that listens (see spprof ps)"
+    )
     add_json_argument(parser)
 
 

@@ -1,6 +1,6 @@
 """``spprof run``: runs a program in its own interpreter, with the library preloaded.
 
-spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
+    spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
 
 The process stays the same: signals, standard input, the terminal and the exit status belong to the program. Errors that
 can be detected early (no such script, an output file that exists) are reported first, with exit status 2.
@@ -266,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spprof run",
         usage=USAGE,
-        description="Run a program as python would, and write its heap profile, its CPU profile, or both.",
+        description="Run a program as Python would and write its heap profile, its CPU profile, or both.",
         epilog=told_examples(EXAMPLES)
         + "\nRead the file with spprof table, tree, imports, flamegraph, stats or diff, or with go tool pprof,\n"
         "Pyroscope, Parca or Grafana.",
@@ -291,7 +291,7 @@ def _parser() -> argparse.ArgumentParser:
         "--budget",
         type=_percent,
         metavar="PERCENT",
-        help="maximum share of one core to spend on heap samples, such as 0.1; above it, spprof samples less often",
+        help="maximum percentage of a core to spend on heap samples, such as 0.1; above it, spprof samples less often",
     )
     parser.add_argument(
         "--every",
@@ -372,14 +372,14 @@ def _parser() -> argparse.ArgumentParser:
         type=_size,
         default=0,
         metavar="SIZE",
-        help="write a snapshot when the RSS reaches SIZE (such as 1G) and each time it doubles; keep the latest",
+        help="write a snapshot when the RSS reaches SIZE (such as 1G) and at each doubling; only the latest is kept",
     )
     parser.add_argument(
         "--when-cgroup",
         type=_share,
         default=0.0,
         metavar="PERCENT",
-        help="write a snapshot when the control group uses PERCENT (such as 80) of its limit, and again closer to it",
+        help="write a snapshot when the control group uses PERCENT (such as 80) of its limit, and again nearer to it",
     )
     parser.add_argument(
         "--on-signal",

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("spprof snapshot 4711 -o heap.pb.gz", "saves what is live now; view it with spprof table heap.pb.gz"),
-    ("spprof snapshot 4711 -o heap.html", "saves it as an HTML page with a flame graph"),
-    ("spprof snapshot 4711 -f -o latest.pb.gz", "replaces the snapshot before"),
+    ("spprof snapshot 4711 -o heap.html", "saves an HTML page with a flame graph"),
+    ("spprof snapshot 4711 -f -o latest.pb.gz", "replaces the previous snapshot"),
 )
 
 

@@ -1,6 +1,6 @@
 """Starts what SPPROF asks for, in an interpreter that finds it in its environment, before any of the program runs.
 
-site ─► spprof.pth ─► main ─► recorder started, SPPROF rewritten for the programs that this one starts
+    site ─► spprof.pth ─► main ─► recorder started, SPPROF rewritten for the programs that this one starts
 
 Nothing here stops the program: an error in SPPROF, or in what it asks for, is reported in one line, and the program
 runs without profiling. Programs with elevated privileges (set-uid, capabilities) always run without profiling, since

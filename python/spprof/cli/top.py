@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof top 4711", "watches it; keys: s sorts, f freezes, / filters, q quits"),
+    ("spprof top 4711", "watches the process; keys: s sorts, f freezes, / filters, q quits"),
     ("spprof top --sort change 4711", "sorts by what has grown or shrunk most since top started"),
     ("spprof top -n 5 4711", "shows five lines; prints one table if the output is not a terminal"),
 )

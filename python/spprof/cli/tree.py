@@ -1,6 +1,8 @@
 """``spprof tree``: the calls that lead to what is held, root first, each with its share.
 
-100.0 %  17.2 MiB  main (app.py:90) 81.0 %  13.9 MiB  └ load (data.py:12) 60.2 %  10.4 MiB    └ parse (parse.py:40)
+    100.0 %  17.2 MiB  main (app.py:90)
+     81.0 %  13.9 MiB  └ load (data.py:12)
+     60.2 %  10.4 MiB    └ parse (parse.py:40)
 
 Built without recursion, since stacks from other tools may be deeper than Python's recursion limit.
 """

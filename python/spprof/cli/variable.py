@@ -1,6 +1,6 @@
 r"""The environment variable SPPROF: what it asks for, and its text.
 
-SPPROF="heap=512,cpu=10,out=profiles/,every=60"
+    SPPROF="heap=512,cpu=10,out=profiles/,every=60"
 
 Words are separated by commas. A backslash escapes a comma or a backslash in a path.
 

@@ -1,10 +1,10 @@
-"""What a running process answers over HTTP: Go's paths for profiles, and a few more.
+"""What a running process serves over HTTP: Go's profile paths, and a few more.
 
     spprof.listen() ─► a thread made in C ─┐
     wsgi() ─► an application of a server ──┼─► endpoints.answer(method, path, query) ─► heap_paths, cpu_paths, …
     asgi() ─► an application of a server ──┘        ─► an answer now, or what to call later
 
-docs/http.md has the paths. Nothing of this room runs until it is asked for.
+docs/http.md lists the paths. No module here is loaded until it is used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["asgi", "wsgi"]
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """What is exported of another module, which runs when it is asked for."""
+        """Return a name exported from another module, which is loaded on first use."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         found = globals()[name] = getattr(on_demand.load(f"spprof.http.{name}_application"), name)

@@ -1,4 +1,4 @@
-"""What a path answers: an answer, one that comes later, or a refusal."""
+"""The results of a request: an answer, a later step, or a refusal."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Answer(NamedTuple):
     content_type: str
     body: bytes
     file_name: str = ""
-    """Under which a browser saves it; "": it shows it."""
+    """Name under which a browser saves the body; "": the browser shows it."""
     headers: tuple[tuple[str, str], ...] = ()
-    """More of them: what else this status needs."""
+    """Additional headers that the status requires."""
 
 
 def _nothing() -> None:
@@ -34,12 +34,14 @@ def _nothing() -> None:
 
 
 class Later(NamedTuple):
-    """There is more to do after a time. One of the two is to be called, ``then`` as often as it gives way to a fork."""
+    """There is more to do after ``seconds``. Call either ``then``, again each time it gives way to a fork, or
+    ``abandon``.
+    """
 
     seconds: float
     then: Callable[[], Step]
     abandon: Callable[[], None] = _nothing
-    """Nobody waits for it any more. It never raises; what is not called is done when this is collected."""
+    """Nobody waits for the answer any more. Never raises. If neither is called, garbage collection cleans up."""
 
 
 class RefusalError(Exception):
@@ -51,5 +53,5 @@ class RefusalError(Exception):
 
 
 def text(status: int, words: str, *headers: tuple[str, str]) -> Answer:
-    """One line of text."""
+    """Return an answer with one line of text."""
     return Answer(status, TEXT, f"{words}\n".encode("utf-8", "backslashreplace"), "", headers)

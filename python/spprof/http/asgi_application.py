@@ -1,4 +1,4 @@
-"""The paths as an application of an ASGI server that runs on asyncio: uvicorn, hypercorn, daphne."""
+"""The paths as an ASGI application, for servers that run on asyncio: uvicorn, hypercorn, daphne."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _NO_ASYNCIO = text(500, "spprof.http.asgi() needs asyncio's event loop; run the 
 
 
 def asgi(*, token: str | None = None) -> Application:
-    """Return an ASGI application that answers Go's paths (``/debug/pprof/heap`` and others) wherever it is mounted.
+    """Return an ASGI application that serves Go's paths (``/debug/pprof/heap`` and others) wherever it is mounted.
 
-    ``token``: who asks needs it, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: one is drawn and
-    written to stderr. "": none is needed, since the program itself checks who may ask.
+    ``token``: what clients must send, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: a random one is
+    generated and written to stderr. "": no token is needed, since the program itself controls access.
 
-    The loop is asyncio's. It goes on meanwhile: profiles are made on a thread of its executor. TypeError: the token is
-    no text.
+    The application needs asyncio's event loop. It does not block it: profiles are made on a thread of its executor.
+    TypeError: the token is not a str.
     """
     wanted = chosen(token, "where spprof.http.asgi() is mounted, at /")
 
@@ -49,7 +49,7 @@ def asgi(*, token: str | None = None) -> Application:
 
 
 async def _answered(scope: Scope, receive: Receive, wanted: str) -> Answer | None:
-    """Return the answer; None where nobody waits for it any more."""
+    """Return the answer; None if the client has disconnected."""
     asyncio = _running_asyncio()
     if asyncio is None:
         return _NO_ASYNCIO
@@ -77,7 +77,7 @@ async def _answered(scope: Scope, receive: Receive, wanted: str) -> Answer | Non
 
 
 def _running_asyncio() -> Any:
-    """The module, where its loop is running this; None elsewhere. It is not imported: who runs it has it."""
+    """Return asyncio if its loop is running this, else None. It is not imported here: a running loop has done so."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None or asyncio._get_running_loop() is None:
         return None
@@ -85,7 +85,7 @@ def _running_asyncio() -> Any:
 
 
 def _parted(scope: Scope) -> tuple[str, str]:
-    """Where the application is mounted, and what stands behind that: servers differ in whether the path has both."""
+    """Return the mount point and the path below it. Servers differ in whether ``path`` includes both."""
     mount, path = scope.get("root_path", "").rstrip("/"), scope["path"]
     if mount and (path == mount or path.startswith(f"{mount}/")):
         path = path[len(mount) :]
@@ -100,7 +100,7 @@ def _header(scope: Scope, wanted: bytes) -> str:
 
 
 async def _disconnected(receive: Receive) -> None:
-    """Comes back when the client has gone."""
+    """Return when the client has disconnected."""
     while (await receive())["type"] != "http.disconnect":
         pass
 

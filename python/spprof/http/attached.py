@@ -1,9 +1,9 @@
-"""What ``spprof attach`` does in the program that it has reached, on its main thread, between two instructions of it.
+"""The part of ``spprof attach`` that runs in the attached program: on its main thread, between two instructions.
 
     begin ─► heap profiler, unless it runs ─► listen() ─► what the attaching process must know
-               └─► with a time: a job ends both when the snapshot has been fetched, or is not
+               └─► with a time: a job stops both once the snapshot has been fetched, or was not fetched in time
 
-The program sees nothing of it: no output, no warning, no exception.
+The program notices nothing: no output, no warning, no exception.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FETCHED_WITHIN: Final = 20.0
-"""Seconds for which the snapshot may be fetched."""
+"""Seconds for which the snapshot can be fetched."""
 _LOOKED_EVERY: Final = 0.1
 _MODES: Final = ("preload", "patch", "off")
-"""As ``native="auto"``, which warns where it comes to the last."""
+"""Tried in this order, as with ``native="auto"``, but without its warning for "off"."""
 
 
 class _Ending:
-    """What ends by itself."""
+    """Stops, after a time, what ``begin`` has started."""
 
     def __init__(self, place: listener.Listener | None, fetched_from: float, fetched: str, *, samples: bool) -> None:
         self._place = place
@@ -39,12 +39,12 @@ class _Ending:
         os.register_at_fork(after_in_child=self._end_in_child)
 
     def work(self) -> float | None:
-        """The job: seconds until it is due again."""
+        """The job's work. Return the seconds until it is due again."""
         left = self._fetched_from - monotonic()
         if left > 0:
             return left
         if left > -_FETCHED_WITHIN and not os.path.lexists(self._fetched):
-            return _LOOKED_EVERY  # sampling goes on: else what is live would soon be freed
+            return _LOOKED_EVERY  # keep sampling: what is live would soon be freed
         self._stop_sampling()
         if self._place is not None:
             self._place.close()
@@ -57,18 +57,18 @@ class _Ending:
                 memprof.stop()
 
     def _end_in_child(self) -> None:
-        """The job is its parent's."""
+        """Stop in a forked child, since the job runs in its parent."""
         if os.getpid() != self._process:
             self._stop_sampling()
 
 
 def begin(rate_kb: int, seconds: float, fetched: str) -> dict[str, object]:
-    """Profile the heap and listen, unless both are so already; return what was found and done.
+    """Start the heap profiler and listen, unless both are active already. Return what was found and done.
 
-    ``seconds``: for so long, 0: until the end. ``fetched``: there is a file of that name when the snapshot has been
-    fetched.
+    ``seconds``: how long to profile; 0: until the end. ``fetched``: path of a file that is created once the snapshot
+    has been fetched.
 
-    RuntimeError, OSError: it cannot, and nothing has changed.
+    RuntimeError, OSError: it failed, and nothing has changed.
     """
     if not _engine.is_main_interpreter():
         raise RuntimeError("its main thread is running a subinterpreter; try again")

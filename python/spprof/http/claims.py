@@ -1,6 +1,6 @@
-"""One profile of a kind at a time: who makes it claims it, and others are told to come again.
+"""Claims, which admit one profile of a kind at a time: other requests are told to try again later.
 
-Fork: a child has no claims, since nobody has asked it for anything.
+Fork: a child has no claims, since it has received no requests.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _CLAIMS: Final = "claims of requests"
 
 
 class Claim:
-    """That a request makes the profile of a kind."""
+    """A request's claim to make the profile of a kind."""
 
     def __init__(self, kind: str, seconds: float) -> None:
-        """``seconds``: how long it will take. RefusalError: another one makes it."""
+        """``seconds``: how long the profile will take. RefusalError: another request is making one."""
         self._kind = kind
         self._until = monotonic() + seconds
         first = _claims().setdefault(kind, self)
@@ -36,14 +36,14 @@ class Claim:
             )
 
     def release(self) -> None:
-        """It is made, or will not be. Nothing happens the second time."""
+        """Release the claim: the profile is complete or was given up. Releasing it again has no effect."""
         claims = _claims()
         if claims.get(self._kind) is self:
             claims.pop(self._kind, None)
 
 
 def _claims() -> dict[str, Claim]:
-    """By kind. They outlive this module where the program imports the package anew."""
+    """The claims by kind. They survive if the program imports the package again."""
     found: dict[str, Claim] | None = _engine.kept().get(_CLAIMS)
     if found is not None:
         return found

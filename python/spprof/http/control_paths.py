@@ -1,4 +1,4 @@
-"""Starting and stopping the profilers, by POST."""
+"""Starting and stopping the profilers by POST."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RECORDERS: Final = "was started by spprof run or SPPROF and cannot be stopped h
 
 
 def start(query: Query) -> Answer:
-    """``/start?heap=512&cpu=10``: KiB between samples, milliseconds between samples; empty: the default."""
+    """``/start?heap=512&cpu=10``: KiB between heap samples, milliseconds between CPU samples; empty: the default."""
     rate_kb = query.whole("heap", _RATE_KB, 0, _RATE_MAX_KB)
     interval_ms = query.number("cpu", _INTERVAL_MS, 1.0, _INTERVAL_MAX_MS)
     _need_one(query, "/start?heap=512&cpu=10")
@@ -42,7 +42,7 @@ def start(query: Query) -> Answer:
 
 
 def stop(query: Query) -> Answer:
-    """``/stop?heap&cpu``: what was sampled stays readable until the next start."""
+    """``/stop?heap&cpu``: the samples stay readable until the next start."""
     _need_one(query, "/stop?heap&cpu")
     for name, module, kind in (("heap", memprof, joining.HEAP), ("cpu", cpu, joining.CPU)):
         if name in query:
@@ -64,7 +64,7 @@ def _need_one(query: Query, usage: str) -> None:
 
 
 def _tried(call: Callable[[], object]) -> None:
-    """RefusalError with what the API says: it was started or stopped meanwhile, shut down, is refused by the system."""
+    """Call the API. RefusalError: it failed because of a concurrent start or stop, a shutdown or the system."""
     try:
         call()
     except (RuntimeError, RuntimeWarning, OSError, ValueError) as error:

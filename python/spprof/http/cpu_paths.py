@@ -1,9 +1,10 @@
-"""CPU time by paths: what the program does from now on, for a number of seconds.
+"""CPU time by path: what the program does during the next seconds.
 
-    nothing is running  ─► a profile of the request's own begins ─► seconds ─► it ends
-    the program's runs  ─► the counters                          ─► seconds ─► its samples of that time; it goes on
+    nothing is running  ─► the request starts its own profile ─► seconds ─► it ends
+    the program's runs  ─► the counters                       ─► seconds ─► its samples of that time; it continues
 
-The program notices neither. Where it begins a profile itself meanwhile, the request's ends early, with what there is.
+The program notices neither. If it starts a profile itself in the meantime, the request's profile ends early and returns
+what it has.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ _ENDING_SECONDS, _ENDING_TRIES = 0.02, 500
 
 
 def profile(query: Query) -> Step:
-    """``/debug/pprof/profile``: of the next ``seconds``; of 0 seconds what the program's own has so far."""
+    """``/debug/pprof/profile``: the next ``seconds``; with 0, what the program's own profile has so far."""
     return _profile(query, lambda found: packed(found.to_pprof(), "profile.pb.gz"))
 
 
 def flamegraph(query: Query) -> Step:
-    """The same as the HTML page."""
+    """The same as an HTML page."""
     with_source = query.flag("source")
     return _profile(query, lambda found: page(found.to_pprof(), with_source))
 
@@ -65,7 +66,7 @@ def _so_far() -> Profile:
 
 
 class _Span:
-    """What the program does within a time."""
+    """The program's CPU profile during a span of time."""
 
     def __init__(self, seconds: float, show: Callable[[Profile], Answer]) -> None:
         self._seconds = seconds
@@ -77,7 +78,7 @@ class _Span:
         self._claim = Claim(PROFILE, seconds)
 
     def begin(self, interval_ms: float, mode: str) -> Later:
-        """Begin a profile, or find the one that is running."""
+        """Start a profile, or use the one that is running."""
         try:
             if not cpu.is_active():
                 self._begin_own(interval_ms, mode or "cpu")
@@ -92,7 +93,7 @@ class _Span:
         try:
             self._own = cpu.PassingProfile(interval_ms, mode)
         except RuntimeError as error:
-            if not cpu.is_active():  # else the program was faster
+            if not cpu.is_active():  # else the program started one first
                 raise RefusalError(409, str(error)) from error
         except OSError as error:
             raise RefusalError(503, f"CPU time cannot be sampled here: {error.strerror or error}") from error
@@ -110,11 +111,11 @@ class _Span:
         try:
             if self._found is None:
                 self._found = self._taken()
-            if self._found is None:  # the program is just ending it
+            if self._found is None:  # the program is ending it right now
                 self._tries -= 1
                 return Later(_ENDING_SECONDS, self._end, self._abandon)
             answer = self._show(self._found)
-        except GaveWayError:  # it is called again
+        except GaveWayError:  # this is called again
             raise
         except BaseException:
             self._abandon()
@@ -132,7 +133,7 @@ class _Span:
         if _engine.cpu_stats()["epochs"] != self._before["epochs"]:
             raise RefusalError(409, "the program has started another CPU profile in the meantime; try again")
         found = block.profile_since(self._before, python_names())
-        found.parts()  # which reads the samples
+        found.parts()  # reads the samples now
         return found
 
     def _abandon(self) -> None:

@@ -1,10 +1,11 @@
-"""Which path answers what. Go's paths stand below /debug/pprof; each is there without that, too, for who mounts them.
+"""The dispatch of paths. Go's paths are below /debug/pprof; each also works without that prefix, for mounted
+applications.
 
     method, path, query ─► answer() ─┬─► Answer
                                      └─► Later(seconds, then) ─► then() ─► Answer, or Later again
 
-Nothing is raised: what goes wrong is an answer of one sentence. But where the process is about to fork, work on the
-background thread gives way, and is called again (``spprof.serve.background``).
+Nothing is raised: an error becomes an answer of one sentence. The exception is work on the background thread, which
+gives way when the process is about to fork and is called again (``spprof.serve.background``).
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ _NO_MEMORY = text(503, "there is not enough memory left to make this profile")
 
 
 def answer(method: str, path: str, query: str) -> Step:
-    """Answer a request. ``path``: as it was sent; ``query``: what stands behind "?", without the token."""
+    """Answer a request. ``path``: as it was sent; ``query``: what follows "?", without the token."""
     return _guarded(lambda: _answer(method, path, query))
 
 
@@ -100,14 +101,16 @@ def _answer(method: str, path: str, query: str) -> Step:
 
 
 def _index(method: str, address: str) -> Answer:
-    """Browsers take the last name of an address without a slash at its end for a file, beside which links lead."""
+    """Return the page of links. If its address does not end with a slash, browsers resolve links relative to its
+    parent.
+    """
     _need(method, "GET")
     last = address.rpartition("/")[2]
     return index_page.page(f"{quoted(last)}/" if last else "", _LINKS)
 
 
 def _need(method: str, wanted: str) -> None:
-    """HEAD is answered as GET is; who sends it leaves the body out."""
+    """Check the method. HEAD counts as GET; the sender leaves out the body."""
     if method != wanted and not (method == "HEAD" and wanted == "GET"):
         allowed = "GET, HEAD" if wanted == "GET" else wanted
         raise RefusalError(405, f"this path only accepts {allowed}", ("Allow", allowed))

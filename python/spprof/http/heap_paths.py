@@ -1,4 +1,4 @@
-"""The heap by paths: as pprof, as the difference of two moments, as Go's old text, as the HTML page."""
+"""The heap by path: as pprof, as the difference between two moments, as Go's old text format, as an HTML page."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ _TURN_SECONDS, _TURNS = 0.05, 600
 
 
 def heap(query: Query) -> Step:
-    """``/debug/pprof/heap``: what is live, what was allocated, the peak, mappings; what is live is shown first."""
+    """``/debug/pprof/heap``: live, allocated and peak memory and mappings; opens with live memory."""
     return _heap(query, "heap.pb.gz", "")
 
 
 def allocs(query: Query) -> Step:
-    """``/debug/pprof/allocs``: the same; what was ever allocated is shown first."""
+    """``/debug/pprof/allocs``: the same; opens with everything ever allocated."""
     return _heap(query, "allocs.pb.gz", ALLOC_SPACE.type)
 
 
 def flamegraph(query: Query) -> Step:
-    """The HTML page of the heap."""
+    """The heap as an HTML page."""
     with_source = query.flag("source")
     return _in_turn(lambda: page(_taken(), with_source), _TURNS)
 
 
 def page(profile: Profile, with_source: bool) -> Answer:
-    """A profile as the HTML page."""
+    """Return a profile as an HTML page."""
     give_way()
     return Answer(200, HTML, _joined(lambda: formats.FORMATS["html"].write(profile, None, with_source)))
 
 
 def packed(profile: Profile, file_name: str) -> Answer:
-    """A profile as a pprof file."""
+    """Return a profile as a pprof file."""
     give_way()
     return Answer(200, BINARY, _joined(lambda: written(profile)), file_name)
 
@@ -95,7 +95,7 @@ def _taken() -> Profile:
 
 
 def _in_turn(work: Callable[[], Answer], turns: int) -> Step:
-    """Snapshots are made one at a time, each with its memory; others wait for their turn."""
+    """Make snapshots one at a time, to limit the memory they need; other requests wait for their turn."""
     try:
         claim = Claim(SNAPSHOT, _TURN_SECONDS)
     except RefusalError:
@@ -109,7 +109,7 @@ def _in_turn(work: Callable[[], Answer], turns: int) -> Step:
 
 
 class _Difference:
-    """What happens to the heap within a time."""
+    """The change of the heap during a span of time."""
 
     def __init__(self, seconds: float, show: Callable[[Profile], Answer]) -> None:
         self._seconds = seconds
@@ -131,7 +131,7 @@ class _Difference:
             assert self._first is not None, "it has begun"
             found = with_reserve(differences.difference, self._first, _taken())
             answer = self._show(found)
-        except GaveWayError:  # it is called again
+        except GaveWayError:  # this is called again
             raise
         except BaseException:
             self._claim.release()
@@ -140,5 +140,5 @@ class _Difference:
         return answer
 
     def __del__(self) -> None:
-        with suppress(Exception):  # it may have no claim
+        with suppress(Exception):  # there may be no claim
             self._claim.release()

@@ -1,12 +1,12 @@
-"""A heap profile as the text that Go's ``?debug=1`` writes, and that ``go tool pprof`` reads as well.
+"""A heap profile in the text format of Go's ``?debug=1``, which ``go tool pprof`` also reads.
 
     heap profile: 3: 4096 [10: 40960] @ heapprofile      in use: objects and bytes, [allocated: both]
-    1: 1024 [4: 4096] @ 0x7f3a10002f41 0x1000012ab34cd   the same of a stack, leaf first
+    1: 1024 [4: 4096] @ 0x7f3a10002f41 0x1000012ab34cd   the same for one stack, leaf first
     #	0x7f3a10002f41	inflate	/usr/lib/libz.so:0
     #	0x1000012ab34cd	load	/app/module.py:12
 
-Values are estimates already, which is what ``heapprofile`` means to readers: nothing is scaled. Interpreted code has no
-address. It gets one that no process has, the same for a line as long as the process lives.
+The values are already estimates, which ``heapprofile`` tells readers: they scale nothing. Interpreted code has no
+address. It gets one outside any process's address space, the same for a line as long as the process lives.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Location, Profile
 
 _NO_PROCESS: Final = 1 << 48
-"""Above all addresses of user space."""
+"""Above all user-space addresses."""
 _HASH_MASK: Final = (1 << 47) - 1
 
 
 def written(profile: Profile) -> bytes:
-    """The text. The stack that holds the most comes first."""
+    """Return the text. The stack that holds the most comes first."""
     places = [profile.sample_types.index(one) for one in HEAP_TYPES]
     sums: dict[tuple[int, ...], list[int]] = {}
     for sample in profile.samples:
@@ -46,7 +46,7 @@ def written(profile: Profile) -> bytes:
 
 
 def _with_objects(values: list[int]) -> list[int]:
-    """Readers refuse bytes without objects, which rounding may leave."""
+    """Readers reject bytes without objects, which rounding may produce."""
     objects, space, live_objects, live_space = values
     return [objects or int(space > 0), space, live_objects or int(live_space > 0), live_space]
 
@@ -57,7 +57,7 @@ def _columns(values: list[int]) -> str:
 
 
 def _addresses(locations: list[Location]) -> list[int]:
-    """Return addresses, one for each location: readers take 1 off to be within the call."""
+    """Return an address for each location, plus 1: readers subtract 1 to get inside the call."""
     used: set[int] = set()
     found = []
     for location in locations:

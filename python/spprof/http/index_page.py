@@ -1,4 +1,4 @@
-"""The page of links to all that there is. Its links keep the token that the page itself was asked with."""
+"""The page of links to all paths. Its links keep the token with which the page was requested."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ for (const link of document.links) {
 
 
 def page(mount: str, links: Iterable[tuple[str, str]]) -> Answer:
-    """``mount``: what stands before each link, from the page's own address. ``links``: addresses, and what each is."""
+    """Return the page. ``mount``: prefix of each link, relative to the page's address. ``links``: addresses with
+    descriptions.
+    """
     rows = "\n".join(f'<tr><td><a href="{mount}{link}">{link}</a></td><td>{words}</td></tr>' for link, words in links)
     return Answer(200, HTML, _PAGE.replace("{rows}", rows).encode())

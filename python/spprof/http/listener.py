@@ -1,9 +1,9 @@
-"""``spprof.listen()``: a Unix socket or a TCP port on which the running program can be asked.
+"""``spprof.listen()``: a Unix socket or a TCP port at which the running program can be queried.
 
     client ──► the server's thread, made in C ─┬─► /stats, /stacks: answered without the GIL
                                                └─► a question ──► the background thread ──► endpoints ──► the answer
 
-Forks: neither thread is there while Python forks; a child listens nowhere until it calls ``listen()`` itself.
+Fork: neither thread exists while Python forks. A child does not listen until it calls ``listen()`` itself.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ _TOKEN_CHARACTERS: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 _RANDOM_BYTES: Final = 16
 _NOTHING: Final = Answer(200, TEXT, b"")
 _NUMBERED: Final = 10
-"""How many sockets there may be of one process id: containers that share a folder count from 1, each."""
+"""Maximum number of sockets with one process id: each container that shares a folder counts from 1."""
 
 
 class Listener:
-    """A place where this process can be asked. ``spprof.listen()`` makes it; it ends with ``close()``, with its block,
-    with the process, and in a forked child."""
+    """A place where this process listens, made by ``spprof.listen()``. It ends with ``close()``, with its ``with``
+    block, with the process, and in a forked child.
+    """
 
     def __init__(self, number: int, address: str, token: str | None) -> None:
         self._number = number
@@ -52,11 +53,11 @@ class Listener:
 
     @property
     def token(self) -> str | None:
-        """What clients of a port must tell; None of a Unix socket, which answers its user alone."""
+        """The token that clients of a port must send; None for a Unix socket, which only answers its own user."""
         return self._token
 
     def close(self) -> None:
-        """Listen there no more. What has been asked is answered. Once closed, and in a child, nothing happens."""
+        """Stop listening there. Pending requests are still answered. Has no effect once closed, or in a child."""
         number, self._number = self._number, 0
         state = _state()
         with suppress(ValueError):
@@ -80,7 +81,7 @@ class Listener:
 
 
 class _State:
-    """Of the process. It outlives this module where the program imports the package anew."""
+    """The process's state. It survives if the program imports the package again."""
 
     def __init__(self) -> None:
         self.listeners: list[Listener] = []
@@ -94,7 +95,7 @@ _no_state = _State()
 
 
 def _state() -> _State:
-    """Of this process: what was its parent's is not."""
+    """Return this process's state, cleared of what was inherited from its parent."""
     found: _State = _engine.kept().setdefault("listeners", _no_state)
     if found.process != os.getpid():
         found.process = os.getpid()
@@ -105,16 +106,16 @@ def _state() -> _State:
 
 
 def listen(address: str | os.PathLike[str] | None = None, *, token: str | None = None) -> Listener:
-    """Listen for questions about this process, on a thread made in C that sleeps until somebody connects.
+    """Listen for requests about this process, on a thread made in C that sleeps until a client connects.
 
-    ``address``: None is a Unix socket in this user's runtime folder, by which ``spprof ps``, ``top`` and the other
-    verbs find the process; a text with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is
-    a TCP port, 0 for any that is free. ``token``: what clients of a port must tell, 16 to 128 letters, digits, ``.``,
-    ``_``, ``~`` or ``-``; None: one is drawn at random, and said on stderr. Unix sockets answer this user and root
-    alone, and have no token.
+    ``address``: None is a Unix socket in this user's runtime folder, where ``spprof ps``, ``top`` and the other verbs
+    find the process; a text with a slash in it, or a path, is a Unix socket of that name; ``"127.0.0.1:6060"`` is a TCP
+    port, with 0 for any free one. ``token``: what clients of a port must send, 16 to 128 letters, digits, ``.``, ``_``,
+    ``~`` or ``-``; None: a random one is generated and printed to stderr. Unix sockets only answer this user and root,
+    and take no token.
 
-    ValueError: that is no address, or no token. OSError: the place is taken, or cannot be used. RuntimeError: there is
-    no thread, no private folder, or this is a subinterpreter.
+    ValueError: the address or the token is invalid. OSError: the address is in use, or cannot be used. RuntimeError:
+    there is no thread, no private folder, or this is a subinterpreter.
     """
     if not _engine.is_main_interpreter():
         raise RuntimeError("spprof.listen() can only be called in the main interpreter")
@@ -178,7 +179,7 @@ def _listen_at_port(state: _State, text: str, token: str | None) -> Listener:
 
 
 def _host(address: str) -> str:
-    """As a browser of this machine can open it."""
+    """Return an address that a browser on this machine can open."""
     host, _, port = address.rpartition(":")
     return f"{ {'0.0.0.0': '127.0.0.1', '[::]': '[::1]'}.get(host, host) }:{port}"
 
@@ -224,11 +225,11 @@ def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
     return OSError(error.errno, remedies.get(error.errno or 0, os.strerror(error.errno or 0)), place)
 
 
-# ---- Questions
+# ---- Requests
 
 
 def _hear() -> float:
-    """On the background thread: makes a job of each question."""
+    """On the background thread: make a job of each request."""
     while True:
         asked = _engine.server_take()
         if asked is None:
@@ -239,7 +240,7 @@ def _hear() -> float:
 
 
 class _Question:
-    """One that is being answered, in one step or in several."""
+    """A request that is being answered, in one or more steps."""
 
     def __init__(self, number: int, method: str, path: str, query: str) -> None:
         self._number = number
@@ -258,7 +259,7 @@ class _Question:
         try:
             found = self._step()
         except MemoryError:
-            raise  # it is called again
+            raise  # this is called again
         except Exception as error:
             self.fail(f"the answer could not be made: {type(error).__name__}")
             return None
@@ -290,7 +291,7 @@ def _hook(state: _State) -> None:
 def _before_fork() -> None:
     state = _state()
     state.forks += 1
-    _engine.server_pause()  # what was asked may not be over, though nobody listens any more
+    _engine.server_pause()  # requests may be pending even if no listener is left
 
 
 def _after_fork() -> None:
@@ -301,11 +302,11 @@ def _after_fork() -> None:
 
 
 def count() -> int:
-    """At how many places this process listens."""
+    """Return at how many places this process listens."""
     return len(_state().listeners)
 
 
 def close_all() -> None:
-    """The process ends: nobody finds it any more."""
+    """Close every listener, as the process ends."""
     for one in list(_state().listeners):
         one.close()

@@ -1,4 +1,4 @@
-"""What the two kinds of applications share: a request taken apart, its token checked, an answer's headers."""
+"""What the WSGI and ASGI applications share: parsing a request, checking its token, an answer's headers."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ _UNAUTHORIZED = text(
 
 
 def answered(method: str, mount: str, path: str, query: str, authorization: str, token: str) -> Step:
-    """Answer a request. ``mount``: where the application is; ``path``: what stands behind that. ``token``: the one that
-    is needed; "": none."""
+    """Answer a request. ``mount``: the application's mount point; ``path``: the rest of the path. ``token``: the
+    required token; "": none.
+    """
     given, rest = apart(query)
     if token and not is_right(token, given, of_header(authorization)):
         return _UNAUTHORIZED
@@ -41,7 +42,7 @@ def answered(method: str, mount: str, path: str, query: str, authorization: str,
 
 
 def headers(answer: Answer) -> list[tuple[str, str]]:
-    """All of an answer's."""
+    """Return all headers of an answer."""
     found = [
         ("Content-Type", answer.content_type),
         ("Content-Length", str(len(answer.body))),

@@ -1,4 +1,4 @@
-"""The parameters of a request: what stands behind "?" in its address."""
+"""The parameters of a request: what follows "?" in its address."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _PLAIN: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-
 
 
 class Query:
-    """Parameters by name. Of a name that stands there twice the first counts; those that nobody asks for are ignored,
-    as Go does."""
+    """The parameters by name. If a name occurs twice, the first one counts. Unknown names are ignored, as in Go."""
 
     def __init__(self, raw: str) -> None:
         self._values: dict[str, str] = {}
@@ -30,19 +29,19 @@ class Query:
         return name in self._values
 
     def text(self, name: str, default: str = "") -> str:
-        """Its text; ``default`` where it is missing or empty."""
+        """Return the parameter's text, or ``default`` if it is missing or empty."""
         return self._values.get(name) or default
 
     def flag(self, name: str) -> bool:
-        """Whether it is there, and neither 0 nor false."""
+        """Return whether the parameter is present, and neither 0 nor false."""
         return name in self._values and self._values[name].lower() not in ("0", "false")
 
     def seconds(self, default: float, least: float) -> float:
-        """A time from ``least`` to SECONDS_MAX."""
+        """Return the parameter ``seconds``, from ``least`` to SECONDS_MAX."""
         return self.number("seconds", default, least, SECONDS_MAX)
 
     def number(self, name: str, default: float, least: float, most: float) -> float:
-        """A number within these ends. RefusalError: it is none."""
+        """Return a number within these limits. RefusalError: it is not one."""
         found = self.text(name)
         if not found:
             return default
@@ -53,7 +52,7 @@ class Query:
         return value
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
-        """A whole number within these ends. RefusalError: it is none."""
+        """Return a whole number within these limits. RefusalError: it is not one."""
         value = self.number(name, default, least, most)
         if value != int(value):
             raise RefusalError(400, f"{name} must be a whole number, not {value:g}")
@@ -61,7 +60,7 @@ class Query:
 
 
 def _number(found: str) -> float | None:
-    """Decimal digits with at most one point among them."""
+    """Parse decimal digits with at most one point; None: it is anything else."""
     digits = found.replace(".", "", 1)
     if not (digits.isascii() and digits.isdigit()) or len(digits) > _SHOWN_CHARACTERS:
         return None
@@ -69,7 +68,7 @@ def _number(found: str) -> float | None:
 
 
 def unquoted(part: str) -> str:
-    """A name or value as it was meant: "%20" and "+" are spaces. What is no such code stays as it is."""
+    """Decode a name or value: "%20" and "+" are spaces. Invalid codes are left unchanged."""
     first, *others = part.replace("+", " ").split("%")
     pieces = [first.encode("utf-8", "replace")]
     for other in others:
@@ -81,5 +80,5 @@ def unquoted(part: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """A name as it may stand in an address, and in HTML."""
+    """Encode a name so that it is safe in an address and in HTML."""
     return "".join(chr(one) if chr(one) in _PLAIN else f"%{one:02X}" for one in name.encode("utf-8", "replace"))

@@ -1,4 +1,6 @@
-"""The process and its threads by paths: what ``spprof.listen()`` answers without the GIL, told with it."""
+"""The state of the process and its threads by path: what ``spprof.listen()`` answers without the GIL, here answered
+with it.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +18,25 @@ if TYPE_CHECKING:
 
 
 def prepare() -> None:
-    """Tell the engine what it cannot know when it answers by itself, while the program is well."""
+    """Tell the engine, while the program is healthy, what it cannot find out when it answers by itself."""
     _engine.set_state(title(), sys.version.partition(" ")[0], numbers.started_ns())
-    with suppress(OSError):  # each signal is the program's: /stacks tells that
+    with suppress(OSError):  # the program uses every signal: /stacks will say so
         _engine.prepare_stacks()
 
 
 def stats(query: Query) -> Answer:
-    """``/stats``: how the process and its profilers are."""
+    """``/stats``: the state of the process and its profilers."""
     _prepare_again()
     return Answer(200, JSON, _engine.state_text())
 
 
 def stacks(query: Query) -> Answer:
-    """``/stacks``: what each thread is doing, but for the one that answers."""
+    """``/stacks``: what each thread is doing, except the one that answers."""
     _prepare_again()
     return Answer(200, TEXT, _engine.stacks_text())
 
 
 def _prepare_again() -> None:
-    """A worker is another process than the one that was prepared. A subinterpreter with its own GIL may not."""
+    """Prepare this process, which may be a worker forked since. A subinterpreter with its own GIL cannot be."""
     with suppress(RuntimeError):
         prepare()

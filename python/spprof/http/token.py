@@ -1,4 +1,4 @@
-"""The word that a request must bring where others than the program's own user can send some."""
+"""The token that a request must contain if users other than the program's own can send requests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BEARER: Final = "bearer "
 
 
 def drawn() -> str:
-    """A new token: 128 random bits, which stand in an address as they are."""
+    """Return a new token: 128 random bits, in characters that need no quoting in an address."""
     return os.urandom(_RANDOM_BYTES).hex()
 
 
 def chosen(token: str | None, where: str) -> str:
-    """The token that is needed; "": none. Where it is None one is drawn, and told on stderr, once.
+    """Return the required token; "": none. If it is None, generate one and print it once to stderr.
 
-    ``where``: what the address is, with the name of what is asked for left out. TypeError: it is no text.
+    ``where``: describes the address, up to the name of the path. TypeError: the token is not a str.
     """
     if token is None:
         token = drawn()
@@ -37,7 +37,7 @@ def chosen(token: str | None, where: str) -> str:
 
 
 def apart(query: str) -> tuple[str, str]:
-    """The token in a query, "" without one, and the query without it. The last one counts."""
+    """Return the token in a query ("" without one) and the query without it. The last token counts."""
     found, kept = "", []
     for part in query.split("&"):
         name, _, value = part.partition("=")
@@ -49,13 +49,13 @@ def apart(query: str) -> tuple[str, str]:
 
 
 def of_header(authorization: str) -> str:
-    """The token in the header Authorization; "" without one."""
+    """Return the token in the header Authorization; "" without one."""
     is_bearer = authorization[: len(_BEARER)].lower() == _BEARER
     return authorization[len(_BEARER) :].strip() if is_bearer else ""
 
 
 def is_right(wanted: str, *given: str) -> bool:
-    """Whether one of those given is the token. It takes as long wherever they differ."""
+    """Return whether one of the given texts is the token. The comparison takes the same time wherever they differ."""
     expected = wanted.encode("utf-8", "surrogatepass")
     found = [_compare_digest(expected, one.encode("utf-8", "surrogatepass")) for one in given]
     return True in found

@@ -1,4 +1,4 @@
-"""The paths as an application of a WSGI server: gunicorn, uWSGI, waitress, mod_wsgi."""
+"""The paths as a WSGI application: gunicorn, uWSGI, waitress, mod_wsgi."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def wsgi(*, token: str | None = None) -> Application:
-    """Return a WSGI application that answers Go's paths (``/debug/pprof/heap`` and others) wherever it is mounted.
+    """Return a WSGI application that serves Go's paths (``/debug/pprof/heap`` and others) wherever it is mounted.
 
-    ``token``: who asks needs it, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: one is drawn and
-    written to stderr. "": none is needed, since the program itself checks who may ask.
+    ``token``: what clients must send, as ``?token=…`` or in a header ``Authorization: Bearer …``. None: a random one is
+    generated and written to stderr. "": no token is needed, since the program itself controls access.
 
-    A worker's thread waits as long as a profile takes: a server's limit of time must allow it. TypeError: the token is
-    no text.
+    A worker's thread waits as long as a profile takes, which the server's time limit must allow. TypeError: the token
+    is not a str.
     """
     wanted = chosen(token, "where spprof.http.wsgi() is mounted, at /")
 
@@ -50,7 +50,7 @@ def wsgi(*, token: str | None = None) -> Application:
 def _waited_for(step: Step) -> Answer:
     while isinstance(step, Later):
         try:
-            time.sleep(step.seconds)  # as the program may have replaced it: gevent does
+            time.sleep(step.seconds)  # looked up now: gevent may have replaced it
         except BaseException:
             step.abandon()
             raise

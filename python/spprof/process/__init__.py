@@ -1,1 +1,1 @@
-"""What the kernel tells of this process, and where in its memory things are."""
+"""What the kernel reports about this process, and where things are in its memory."""

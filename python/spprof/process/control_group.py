@@ -1,8 +1,8 @@
-"""The control group whose limit of memory holds for the process: its own, or the nearest above that has one.
+"""The control group whose memory limit applies to the process: its own, or the nearest ancestor that has one.
 
     /proc/self/cgroup ─► 0::/a/b (v2) or memory:/a/b (v1) ─► /a/b has no limit ─► /a has 2 GiB: that one
 
-In a container the path may be that of the host, and nothing is mounted there: then what is mounted is the group.
+In a container the path may be the host's, where nothing is mounted; the mounted folder is then the group.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ NO_LIMIT_TOLD = (
     "or wait for a size instead"
 )
 _NO_LIMIT = 1 << 60
-"""What version 1 says where there is none is larger."""
+"""Version 1 reports a larger number if there is no limit."""
 
 
 class ControlGroup(NamedTuple):
-    """One that has a limit."""
+    """A group that has a limit."""
 
     folder: str
     used_file: str
     limit_file: str
     cache: str
-    """What memory.stat calls pages of files that were not used lately."""
+    """Name in memory.stat of cached file pages that were not used recently."""
 
     @property
     def limit(self) -> int | None:
-        """In bytes; None: it has none, or is gone."""
+        """The limit in bytes; None: there is none, or the group is gone."""
         limit = number_in(f"{self.folder}/{self.limit_file}")
         return limit if limit and limit < _NO_LIMIT else None
 
     @property
     def used(self) -> int:
-        """In bytes, as the kernel counts, pages of files included; 0: it is not told."""
+        """Bytes used as the kernel counts them, file pages included; 0: unknown."""
         return number_in(f"{self.folder}/{self.used_file}") or 0
 
     @property
     def needed(self) -> int:
-        """The same without what the kernel drops before it kills: as Kubernetes counts it."""
+        """Bytes used without those that the kernel reclaims before it kills, as Kubernetes counts them."""
         for line in lines_of(f"{self.folder}/memory.stat"):
             name, _, value = line.partition(" ")
             if name == self.cache:
@@ -56,7 +56,7 @@ class ControlGroup(NamedTuple):
 
 
 def limiting_group(root: str = ROOT, said: str = "/proc/self/cgroup") -> ControlGroup | None:
-    """The group; None: no limit is known."""
+    """Return the group; None: no limit is known."""
     for group in _groups(root, said):
         if group.limit is not None:
             return group
@@ -64,7 +64,7 @@ def limiting_group(root: str = ROOT, said: str = "/proc/self/cgroup") -> Control
 
 
 def _groups(root: str, said: str) -> Iterator[ControlGroup]:
-    """From the process's own upwards, of each hierarchy that may limit memory."""
+    """Yield the process's own group and its ancestors, in each hierarchy that may limit memory."""
     for line in lines_of(said):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")

@@ -1,4 +1,4 @@
-"""What the kernel tells of the process in numbers: its status, its control group."""
+"""Numbers that the kernel reports about the process: its status and its control group."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def status() -> dict[str, int]:
-    """What the kernel tells of the process in numbers: sizes in bytes; nothing where it cannot be read."""
+    """Return numbers from the process's status, sizes in bytes; empty if it cannot be read."""
     found: dict[str, int] = {}
     for line in lines_of("/proc/self/status"):
         key, _, value = line.partition(":")
@@ -27,7 +27,7 @@ _NUMBERS = ("VmRSS", "VmSwap", "RssAnon", "Threads")
 
 
 def cgroup() -> tuple[int | None, int | None]:
-    """What the control group uses, and its limit, in bytes; None where there is none, or it is not known."""
+    """Return the bytes that the control group uses, and its limit; None where there is none or it is unknown."""
     for line in lines_of("/proc/self/cgroup"):
         number, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
@@ -45,19 +45,20 @@ _PAGE = os.sysconf("SC_PAGESIZE")
 
 
 def resident() -> int:
-    """Bytes in memory (RSS), at the least price; 0: it is not told."""
+    """Return the resident bytes (RSS), as cheaply as possible; 0: unknown."""
     for line in lines_of("/proc/self/statm"):
         return int(line.split()[1]) * _PAGE
     return 0
 
 
 SUMMED_MAX = 256 << 20
-"""While the kernel adds the pages of a region up, everyone who maps memory waits, for 10 ms a GiB and longer. So such
-sums are asked for only where no region has more than this in memory."""
+"""While the kernel adds up the pages of a region, everything that maps memory waits, for 10 ms or more per GiB. Such
+sums are therefore only requested if no region has more than this in memory.
+"""
 
 
 def pss() -> int | None:
-    """Memory of the process, that which others share in parts, in bytes; None: it is not told."""
+    """Return the process's proportional set size in bytes, in which shared pages count in part; None: unknown."""
     for line in lines_of("/proc/self/smaps_rollup"):
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
@@ -65,7 +66,7 @@ def pss() -> int | None:
 
 
 def memory_notes() -> dict[str, str]:
-    """What the process has in memory, as far as that is known at a small price: comments of a profile."""
+    """Return the process's memory, as far as it is cheap to find out, as comments of a profile."""
     told, (used, limit) = status(), cgroup()
     rss = told.get("VmRSS")
     sizes = {
@@ -79,23 +80,25 @@ def memory_notes() -> dict[str, str]:
 
 
 def number_in(path: str) -> int | None:
-    """The number that a file of the kernel's holds; None: it holds none, or cannot be read."""
+    """Return the number in a file of the kernel; None: it has none, or cannot be read."""
     return whole_number("".join(lines_of(path)))
 
 
 def lines_of(path: str) -> Iterable[str]:
-    """Of a file of the kernel's; none where it cannot be read. No codec is looked up: that may need an import."""
+    """Yield the lines of a file of the kernel; none if it cannot be read. The file is opened as bytes, since looking up
+    a codec may need an import.
+    """
     with suppress(OSError), open(path, "rb") as file:
         for line in file:
             yield line.decode("utf-8", "surrogateescape").rstrip("\n")
 
 
 _STARTED = 19
-"""Which field behind the name in a process's stat is its start, in clock ticks since the boot. proc(5)."""
+"""Index, after the name, of the start time in a process's stat, in clock ticks since boot. proc(5)."""
 
 
 def started_ns() -> int:
-    """When the process began, in ns of the wall clock since the epoch; now, where it is not told."""
+    """Return when the process started, in wall-clock ns since the epoch; the current time if unknown."""
     now = time.time_ns()
     for line in lines_of("/proc/self/stat"):
         fields = line.rpartition(") ")[2].split()

@@ -1,4 +1,4 @@
-"""Another malloc than libc's: what it tells of itself, and where its memory is."""
+"""A malloc other than libc's: its own statistics, and where its memory is."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from spprof.process.stretches import Taken
 
 _MIMALLOC = range(2 << 40, 30 << 40)
-"""Where mimalloc asks the kernel for memory (MI_HINT_BASE to MI_HINT_MAX), and nobody else is given any."""
+"""Where mimalloc asks the kernel for memory (MI_HINT_BASE to MI_HINT_MAX). No other memory is mapped there."""
 
 
 def parts_of_malloc(nameless: Sequence[tuple[int, int]], taken: Taken, absent: int) -> dict[str, int]:
-    """By its own statistics, which count pages of blocks that nobody has touched: it cannot have more in memory than is
-    there and nobody else's. All of its memory where it has no statistics."""
+    """Return the parts of memory according to the malloc's own statistics. These count pages that were never touched,
+    so they are limited to what is in memory and belongs to no other part. Without statistics, all of its memory is one
+    part.
+    """
     said = _engine.malloc_said()
     if said is None:
         return {}
@@ -30,14 +32,15 @@ def parts_of_malloc(nameless: Sequence[tuple[int, int]], taken: Taken, absent: i
 
 
 def are_from_mimalloc(one: object) -> bool:
-    """Whether Python's objects, of which this is one, are its own mimalloc's (PYTHONMALLOC=mimalloc) and not malloc's,
-    which may be another mimalloc."""
+    """Return whether Python's objects, such as ``one``, come from its own mimalloc (PYTHONMALLOC=mimalloc) and not from
+    malloc, which may be another mimalloc.
+    """
     said = _engine.malloc_said()
     return id(one) in _MIMALLOC and (said is None or said[0] != "mimalloc")
 
 
 def of_mimalloc(nameless: Sequence[tuple[int, int]], taken: Taken) -> int:
-    """All of its memory that nobody has yet, in use and free: it does not tell which is which."""
+    """Return the bytes of its memory that belong to no other part yet. In use and free cannot be distinguished."""
     places = [place for one in nameless if one[0] in _MIMALLOC for place in taken.left_of(*one)]
     for place in places:
         taken.add(*place)

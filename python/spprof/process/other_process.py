@@ -1,4 +1,4 @@
-"""What the kernel tells of another process that is to be attached to."""
+"""What the kernel reports about another process, to which ``spprof attach`` is to attach."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 class OtherProcess(NamedTuple):
-    """A process, by its id here."""
+    """A process, identified by its pid in this process's pid namespace."""
 
     pid: int
 
     @property
     def exists(self) -> bool:
-        """Whether it is there, and has not ended yet."""
+        """True if the process exists and has not ended."""
         return self._status().get("State", "Z")[0] not in "ZX"
 
     @property
     def user(self) -> int:
-        """The id of the user that it acts for; -1: it is gone."""
+        """The effective user id; -1: the process is gone."""
         return int(self._status().get("Uid", "-1 -1").split()[1])
 
     @property
@@ -33,40 +33,41 @@ class OtherProcess(NamedTuple):
 
     @property
     def program(self) -> str:
-        """The path of what it executes; "": it is not told."""
+        """The path of its executable; "": unknown."""
         with suppress(OSError):
             return os.readlink(f"/proc/{self.pid}/exe")
         return ""
 
     @property
     def minor_version(self) -> int | None:
-        """Of its Python 3, by what it has mapped; None: it has none, or that is not told."""
+        """The minor version of its Python 3, from the names of mapped files; None: no Python, or unknown."""
         found = {minor for path in self._mapped() for minor in [_minor_in(path)] if minor}
         return max(found) if found else None
 
     @property
     def is_readable(self) -> bool:
-        """Whether this process may look into it."""
+        """True if this process may inspect it."""
         with suppress(OSError), open(f"/proc/{self.pid}/maps", "rb") as file:
             return bool(file.read(1))
         return False
 
     def sees(self, path: str) -> bool:
-        """Whether that is the same file for it: not in another mount namespace, as of a container, or root folder.
-        OSError: this process may not know."""
+        """Return whether ``path`` is the same file for the process. It is not in another mount namespace, such as a
+        container's, or under another root folder. OSError: this process may not find out.
+        """
         with suppress(FileNotFoundError, NotADirectoryError):
             return os.path.samefile(f"/proc/{self.pid}/root{path}", path)
         return False
 
     def variables(self) -> dict[str, str]:
-        """Its environment as it was started; {}: it is not told."""
+        """Return its environment at its start; {}: unknown."""
         with suppress(OSError), open(f"/proc/{self.pid}/environ", "rb") as file:
             words = file.read().decode("utf-8", "surrogateescape").split("\0")
             return dict(word.partition("=")[::2] for word in words if word)
         return {}
 
     def words(self) -> list[str]:
-        """Its command line."""
+        """Return its command line."""
         with suppress(OSError), open(f"/proc/{self.pid}/cmdline", "rb") as file:
             return file.read().decode("utf-8", "surrogateescape").split("\0")[:-1]
         return []
@@ -84,7 +85,7 @@ class OtherProcess(NamedTuple):
 
 
 def _minor_in(path: str) -> int:
-    """3.14 in /usr/bin/python3.14, …/libpython3.14.so.1.0 and …/x.cpython-314-x86_64-linux-gnu.so; 0: none."""
+    """Return 14 for /usr/bin/python3.14, …/libpython3.14.so.1.0 and …/x.cpython-314-x86_64-linux-gnu.so; 0: none."""
     name = os.path.basename(path).removesuffix(" (deleted)")
     for beginning in ("python3.", "libpython3."):
         if name.startswith(beginning):

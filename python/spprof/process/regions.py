@@ -1,4 +1,4 @@
-"""The kernel's list of the regions of this process's memory.
+"""The kernel's list of this process's memory regions.
 
 /proc/self/smaps, or maps and the pages that are present ─► regions
 """
@@ -19,17 +19,17 @@ _HUGE = "/anon_hugepage"
 
 
 class Region(NamedTuple):
-    """One of the kernel's list: bytes."""
+    """An entry of the kernel's list. Sizes are in bytes."""
 
     start: int
     end: int
     permissions: str
     path: str
     offset: int
-    """In the file."""
+    """Offset in the file."""
     rss: int
     pss: int | None
-    """None: not asked for."""
+    """None: not requested."""
     swap: int
     lazy_free: int | None
     huge_private: int = 0
@@ -37,38 +37,38 @@ class Region(NamedTuple):
 
     @property
     def is_nameless(self) -> bool:
-        """Private memory without a file. Programs may give it names, as CPython 3.15 does with its arenas."""
+        """True for private memory without a file. Programs may name it, as CPython 3.15 does its arenas."""
         return (not self.path or self.path.startswith(_NAMED)) and self.permissions.startswith("rw-p")
 
     @property
     def is_huge(self) -> bool:
-        """Of reserved huge pages, which the kernel counts in no RSS."""
+        """True for reserved huge pages, which the kernel counts in no RSS."""
         return self.huge_private + self.huge_shared > 0 or self.path.startswith(_HUGE)
 
     @property
     def is_unclaimed(self) -> bool:
-        """Memory of no kind that a part is made of: of code that was made at run time, of drivers."""
+        """True if no part covers this kind of memory, such as code generated at run time or device memory."""
         return not (self.is_nameless or self.path.startswith("/") or self.path in (HEAP, STACK))
 
     @property
     def called(self) -> str:
-        """Its name for people."""
+        """The name shown to users."""
         return self.path or f"anonymous, {self.permissions}"
 
 
 def regions() -> list[Region]:
-    """The kernel's list, by address; empty where it cannot be read. Without sums where a region is too large."""
+    """Return the kernel's list, by address; empty if it cannot be read. Leave out the sums if a region is too large."""
     found = _listed(False)
     large = [(one.start, one.end) for one in found if one.end - one.start > SUMMED_MAX]
     if not large or max(_engine.resident_of(large)) <= SUMMED_MAX:
-        del found  # it leaves the memory that the next list needs, which that has then
+        del found  # frees the memory that the next list needs
         return _listed(True)
     sizes = _engine.resident_of([(one.start, one.end) for one in found])
     return [_without_sums(one, size) for one, size in zip(found, sizes)]
 
 
 def _without_sums(one: Region, present: int) -> Region:
-    """Pages that are present are its RSS, unless they are reserved huge ones."""
+    """Return the region with its present pages as RSS, unless they are reserved huge pages."""
     huge = present if one.path.startswith("/anon_hugepage") else 0
     return one._replace(rss=present - huge, pss=None, lazy_free=None, huge_private=huge)
 
@@ -78,7 +78,7 @@ def _listed(measured: bool) -> list[Region]:
 
 
 def _lines_in(text: bytes) -> Iterable[str]:
-    """One after the other: a list of them would need memory that the kernel's list does not have yet."""
+    """Yield lines one by one: a list would need memory that is not in the kernel's list yet."""
     at = 0
     while (end := text.find(b"\n", at)) >= 0:
         yield text[at:end].decode("utf-8", "surrogateescape")
@@ -111,8 +111,9 @@ def _region(head: list[str], found: dict[str, int]) -> Region:
 
 
 def joined(found: Iterable[Region]) -> Iterable[tuple[int, int]]:
-    """Stretches of neighbours: the kernel lists one mapping as several where a forked child has extended it, and where
-    parts of it were advised otherwise."""
+    """Yield stretches of adjacent regions. The kernel lists one mapping as several if a forked child has extended it or
+    parts of it were advised differently.
+    """
     start = end = 0
     for one in found:
         if one.start != end:

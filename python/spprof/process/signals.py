@@ -1,4 +1,4 @@
-"""Signals by their names and numbers: those that may ask for a snapshot."""
+"""Names and numbers of the signals that may trigger a snapshot."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ else:
     import _signal  # without its enumerations
 
 NAMES = ("USR1", "USR2", "HUP", "QUIT", "URG", "WINCH")
-"""Those that people send, and that mean nothing else to a program that has no handler for them. Left out: those that
-Python, faults, timers, profilers, terminals and children of the program send, and the real-time ones, which profilers
-and libraries share out among themselves."""
+"""Signals that people send and that mean nothing else to a program without a handler. Left out: signals sent by Python,
+faults, timers, profilers, terminals and child processes, and the real-time signals, which profilers and libraries
+divide among themselves.
+"""
 
 
 def number_of(wanted: int | str) -> int:
-    """The number of ``"USR2"``, ``"SIGUSR2"`` or 12.
+    """Return the number of ``"USR2"``, ``"SIGUSR2"`` or 12.
 
-    ValueError: it may not ask for a snapshot; the message goes on behind what it was given for.
+    ValueError: it may not trigger a snapshot; the caller puts what was given in front of the message.
     """
     known = {name: int(getattr(_signal, f"SIG{name}")) for name in NAMES}
     text = (wanted if isinstance(wanted, str) else str(int(wanted))).strip().upper().removeprefix("SIG")
@@ -28,5 +29,5 @@ def number_of(wanted: int | str) -> int:
 
 
 def name_of(number: int) -> str:
-    """``"USR2"``."""
+    """Return a name such as ``"USR2"``."""
     return next(name for name in NAMES if getattr(_signal, f"SIG{name}") == number)

@@ -1,9 +1,10 @@
-"""The folder of the Unix sockets on which this user's processes are asked.
+"""The folder of the Unix sockets at which this user's processes are queried.
 
-    $XDG_RUNTIME_DIR/spprof/1234.sock        where the session has such a folder
-    /tmp/spprof-1000/1234.sock               where it has none, as services do
+    $XDG_RUNTIME_DIR/spprof/1234.sock        if the session has such a folder
+    /tmp/spprof-1000/1234.sock               otherwise, as for services
 
-A folder is used only if it is a real one, this user's, and closed to all others: in /tmp anybody may have made it.
+A folder is only used if it is a real folder, belongs to this user and is closed to all others: in /tmp, anyone may have
+created it.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ _SHARED = "/tmp"
 
 
 class FolderError(Exception):
-    """There is no folder to use. The message is a sentence with the remedy."""
+    """There is no usable folder. The message is a sentence with the remedy."""
 
 
 def folders() -> list[str]:
-    """Where sockets may be, the preferred one first, whether they exist or not."""
+    """Return where sockets may be, the preferred folder first, whether or not they exist."""
     own = os.environ.get("XDG_RUNTIME_DIR", "")
     found = [os.path.join(own, "spprof")] if os.path.isabs(own) and os.path.isdir(own) else []
     return [*found, os.path.join(_SHARED, f"spprof-{os.geteuid()}")]
 
 
 def fault_of(folder: str) -> str:
-    """Why a folder must not be used; "": it may be. OSError: there is none."""
+    """Return why a folder must not be used; "": it may be. OSError: it does not exist."""
     status = os.lstat(folder)
     if not stat.S_ISDIR(status.st_mode):
         return "it is not a folder"
@@ -42,7 +43,7 @@ def fault_of(folder: str) -> str:
 
 
 def made() -> str:
-    """The first folder that can be used, made if it is missing. FolderError: there is none."""
+    """Return the first usable folder, created if missing. FolderError: there is none."""
     why = ""
     for folder in folders():
         try:

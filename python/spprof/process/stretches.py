@@ -1,4 +1,4 @@
-"""Stretches of addresses: which of them belong to a part already, and how much of each is in memory."""
+"""Stretches of addresses: which are already assigned to a part, and how much of each is in memory."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 
 class Taken:
-    """Stretches of addresses that belong to a part already, by address."""
+    """The stretches that are already assigned to a part, by address."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
 
     def add(self, start: int, end: int) -> None:
-        """Takes a stretch that nobody has; what is out of order is put where it belongs."""
+        """Assign a stretch that is still free. Stretches may be added in any order."""
         at = bisect_right(self._starts, start)
         self._starts.insert(at, start)
         self._ends.insert(at, end)
 
     def left_of(self, start: int, end: int) -> Iterable[tuple[int, int]]:
-        """What of [start, end) nobody has."""
+        """Yield the parts of [start, end) that are still free."""
         at = max(bisect_right(self._starts, start) - 1, 0)
         while at < len(self._starts) and self._starts[at] < end:
             if self._ends[at] > start:
@@ -38,5 +38,5 @@ class Taken:
 
 
 def bytes_in_memory(start: int, end: int) -> int:
-    """Bytes of [start, end) that are in memory; 0 where that is not known."""
+    """Return how many bytes of [start, end) are in memory; 0 if unknown."""
     return _engine.resident_of([(start, end)])[0]

@@ -1,4 +1,4 @@
-"""Stacks of threads, and the chunks that hold the frames of their Python calls."""
+"""The stacks of threads, and the chunks that hold the frames of their Python calls."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _WORDS = struct.Struct("=QQ")
 _STACK_TAIL = 4096
-"""Bytes above a thread's own address (``pthread_self()``) that are its stack's, too: libc's record of the thread."""
+"""Bytes above a thread's own address (``pthread_self()``) that also belong to its stack: libc's record of the thread.
+"""
 _GUARD_MAX = 1 << 20
 
 
 def stacks(every: Sequence[Region], taken: Taken) -> int:
-    """Bytes in memory of the stacks of all threads but the first: nameless regions above a guard, with the thread's own
-    address in them."""
+    """Return the bytes in memory of all threads' stacks but the first: nameless regions above a guard that contain a
+    thread's own address.
+    """
     total = 0
     anchors = thread_names.addresses()
     for before, one in zip(every, every[1:]):
@@ -45,7 +47,7 @@ def stacks(every: Sequence[Region], taken: Taken) -> int:
 
 
 def frames(taken: Taken) -> int:
-    """Bytes in memory of what threads keep the frames of Python's calls in."""
+    """Return the bytes in memory of the chunks in which threads keep the frames of Python calls."""
     total = 0
     for start, size in _WORDS.iter_unpack(_engine.frame_chunks()):
         for place in taken.left_of(start, start + size):
@@ -55,7 +57,9 @@ def frames(taken: Taken) -> int:
 
 
 def _anchor_in(region: Region) -> int | None:
-    """The address of a thread that Python does not know: its record, near the end of its stack, begins with it."""
+    """Return the address of a thread unknown to Python: its record, near the end of its stack, begins with that
+    address.
+    """
     size = min(16 * _PAGE, region.end - region.start)
     with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
         start = region.end - size

@@ -1,4 +1,4 @@
-"""What the program is called in names of files and lists."""
+"""The program's name in file names and lists."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def title() -> str:
-    """The name of its script, never what may hold secrets."""
+    """Return the name of the script; never code or arguments, which may hold secrets."""
     words = getattr(sys, "argv", None) or [""]
     name = os.path.basename(words[0]) if isinstance(words[0], str) else ""
     return name if name and not name.startswith("-") else "python"

@@ -1,6 +1,6 @@
-"""Data of libraries that begins as zeros (.bss).
+"""Zero-initialized data of libraries (.bss).
 
-The loader maps it behind their files' data, and the kernel lists it as nameless memory.
+The loader maps it after the data from the library's file, and the kernel lists it as nameless memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _ELF_HEADER = struct.Struct("=4sB27xQ14xHH")
-"""What it begins with, the class (2: 64 bits), where program headers are, their size and count."""
+"""Magic number, class (2: 64 bits), offset of the program headers, their size and their count."""
 _PROGRAM_HEADER = struct.Struct("=I4x8xQ8xQQ8x")
 """Type, address, bytes in the file, bytes in memory."""
 _LOAD = 1
@@ -30,10 +30,10 @@ _READ_AT_ONCE = 4096
 
 
 def data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, int]], taken: Taken) -> tuple[int, int]:
-    """Bytes in memory of the profiler's libraries, and of all others."""
+    """Return the bytes in memory of the profiler's own libraries, and of all others."""
     own = {os.path.realpath(path) for path in (_engine.library_path(), _engine.__file__)}
     code = {one.path for one in every if "x" in one.permissions and one.path.startswith("/")}
-    code = {path for path in code if not path.startswith("/dev/")}  # to read a device may change it
+    code = {path for path in code if not path.startswith("/dev/")}  # reading a device may change its state
     sums = [0, 0]
     ends = [end for _, end in nameless]
     with suppress(OSError), open("/proc/self/mem", "rb", buffering=0) as memory:
@@ -51,7 +51,7 @@ def data_without_file(every: Sequence[Region], nameless: Sequence[tuple[int, int
 
 
 def _zeroed(memory: int, first: Region) -> Iterable[tuple[int, int]]:
-    """Whole pages of an object that the file has no bytes for, by the headers that its first region begins with."""
+    """Yield the whole pages of an object that have no bytes in its file, by the headers in its first region."""
     with suppress(OSError, struct.error):
         head = os.pread(memory, min(_READ_AT_ONCE, first.end - first.start), first.start)
         magic, width, at, size, count = _ELF_HEADER.unpack_from(head)

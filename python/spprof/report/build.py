@@ -1,8 +1,8 @@
-"""A profile as a report; two of them as a report of what changed.
+"""Builds a report from one profile, or from two a report of what changed.
 
-samples ─► (path, thread): sums ─► sorted by path ─► each path shares the nodes of the one before as far as they agree
+samples ─► (path, thread): sums ─► sorted by path ─► each path shares the nodes of the previous one as far as they agree
 
-With the moments of a series, samples are summed up by the moment from which on they were seen, too.
+With the moments of a series, samples are also summed up by the first moment that saw them.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ if TYPE_CHECKING:
 def report_of(
     profile: Profile, sample_type: str | None = None, with_source: bool = True, moments: Iterable[Moment] = ()
 ) -> Report:
-    """The report of one profile. ``sample_type``: which to show first, where it has one of that name.
+    """Return the report of one profile. ``sample_type``: the one to show first, if the profile has it.
 
-    ``moments``: of a series of snapshots of which ``profile`` is the last. Its samples have labels "allocated_by".
+    ``moments``: those of a series of snapshots of which ``profile`` is the last. Its samples then have labels
+    "allocated_by".
     """
     moments = in_order(moments)
     builder = _Builder([profile], _told([profile], profile.sample_types, sample_type), moments)
@@ -92,7 +93,7 @@ def _memory_of(profile: Profile) -> list[MemoryPart]:
 def difference_of(
     old: Profile, new: Profile, names: Sequence[str], sample_type: str | None = None, with_source: bool = True
 ) -> Report:
-    """The report of what changed. ``names``: what the old and the new one are called.
+    """Return the report of what changed. ``names``: what to call the old and the new profile.
 
     ProfileError: they have no sample type in common.
     """
@@ -107,7 +108,7 @@ def difference_of(
 
 
 def _told(profiles: Sequence[Profile], types: Sequence[ValueType], asked_for: str | None) -> Sequence[ValueType]:
-    """The sample types without those of mappings where there is none, as in most programs, unless asked for."""
+    """Return the sample types, without those of mappings if there are none, as in most programs, unless requested."""
     for profile in profiles:
         valued = (profile.sample_types[index] for index in profile.valued_types)
         if any(value_type in MAPPED_TYPES for value_type in valued):
@@ -118,7 +119,9 @@ def _told(profiles: Sequence[Profile], types: Sequence[ValueType], asked_for: st
 
 
 def _first(profile: Profile, sample_type: str | None) -> ValueType:
-    """What the page opens on: the peak where nothing is live any more, or where a run that has ended had much more."""
+    """Return what the page opens with: the peak if nothing is live any more, or if a run ended with much less than its
+    peak.
+    """
     types = profile.sample_types
     for value_type in types:
         if value_type.type == sample_type:
@@ -131,7 +134,7 @@ def _first(profile: Profile, sample_type: str | None) -> ValueType:
 
 
 def _ended_below_peak(profile: Profile) -> bool:
-    """Whether it is of a run, which is written when the program ends, and the peak was notably higher than the end."""
+    """Return whether the profile was written at the end of a run whose peak was notably higher."""
     if profile.note("script") is None:
         return False
     live, peak = (profile.sample_types.index(value_type) for value_type in (INUSE_SPACE, PEAK_SPACE))
@@ -140,16 +143,16 @@ def _ended_below_peak(profile: Profile) -> bool:
 
 
 class _Cell:
-    """What the samples of one path, one thread and one moment add up to, for one side."""
+    """The sums over the samples of one path, one thread and one moment, for one side."""
 
     __slots__ = ("ages", "sums", "values")
 
     def __init__(self, columns: int, spreads: int) -> None:
         self.values = [0] * columns
         self.ages = 0
-        """Of what is live each value times the number of its band."""
+        """Sum of each live value times the number of its age band."""
         self.sums = [Sums() for _ in range(spreads)]
-        """Of each column with intervals."""
+        """For each column with intervals."""
 
     def add(self, values: tuple[int, ...], order: list[int]) -> None:
         """Add a sample's values, in the order of the columns."""
@@ -157,7 +160,7 @@ class _Cell:
             self.values[at] += values[index]
 
     def append_to(self, side: Side) -> None:
-        """Write the sums behind those of the entries before."""
+        """Append the sums to those of the previous entries."""
         side.ages.append(self.ages)
         for column, value in zip(side.values, self.values):
             column.append(value)
@@ -171,7 +174,7 @@ class _Cell:
 
 
 class _Builder:
-    """Puts one or two profiles into one tree."""
+    """Merges one or two profiles into one tree."""
 
     def __init__(self, profiles: Sequence[Profile], types: Sequence[ValueType], moments: Sequence[Moment] = ()) -> None:
         self._profiles = profiles
@@ -186,7 +189,7 @@ class _Builder:
         self._threads = Threads()
         self._spread_columns = _spread_columns(profiles, types)
         self._oldest = -1
-        """Number of the band of the oldest that is live."""
+        """Number of the oldest age band of live memory."""
         self.sides = [self._side(profile) for profile in profiles]
 
     def _side(self, profile: Profile) -> Side:
@@ -238,7 +241,7 @@ class _Builder:
         return cells
 
     def _seen_from(self, sample: Sample) -> int:
-        """Which moment, counted from 1, was the first that could see the sample's blocks; 0: it is not known."""
+        """Return the number, from 1, of the first moment that could see the sample's blocks; 0: unknown."""
         times = self._moments_ms
         if not times:
             return 0
@@ -246,7 +249,7 @@ class _Builder:
         return 0 if by is None else min(bisect_left(times, by) + 1, len(times))
 
     def tell_history(self, report: Report) -> None:
-        """Have the report tell what was live over time, where it is of a series."""
+        """If the report is of a series, add what was live over time."""
         if self._moments:
             report.history = history_of(self._moments, self._paths)
             report.dated_columns = [at for at, value_type in enumerate(self._types) if value_type in HELD]
@@ -259,13 +262,13 @@ class _Builder:
             cell.ages += band * value
 
     def tell_ages(self, report: Report) -> None:
-        """Have the report tell how old what is live is, where that is known."""
+        """Add the ages of live memory, if known."""
         if self._oldest >= 0:
             report.age_column = self._types.index(INUSE_SPACE)
             report.age_bands = [age_text(band) for band in BANDS[: self._oldest + 1]]
 
     def _note_choice(self, cells: dict[Key, _Cell]) -> None:
-        """As ``Tally`` does: what is charged to one place is one site."""
+        """As in ``Tally``: everything attributed to one place is one site."""
         if PEAK_SPACE not in self._types or ALLOC_SPACE not in self._types:
             return
         column, allocated_at = self._types.index(PEAK_SPACE), self._types.index(ALLOC_SPACE)
@@ -294,7 +297,7 @@ class _Builder:
 
 
 class _Nodes:
-    """Appends nodes for paths that come in order."""
+    """Appends nodes for paths that arrive in sorted order."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -302,7 +305,7 @@ class _Nodes:
         self._open = [0]
 
     def of(self, path: Path) -> int:
-        """The node of a path."""
+        """Return the node of a path."""
         report, before = self._report, self._path
         common = _agree(before, path)
         for depth in range(common, len(path)):
@@ -315,8 +318,9 @@ class _Nodes:
 
 
 def _spread_columns(profiles: Sequence[Profile], types: Sequence[ValueType]) -> list[int]:
-    """Bytes in use and at the peak have intervals. Of times it is known how far two runs differ by chance, not how far
-    one is off."""
+    """Return the columns with intervals: bytes in use and at the peak. For times, chance differences between two runs
+    are known, but not the error of a single one.
+    """
     found = [
         at for at, value_type in enumerate(types) if all(has_interval(profile, value_type) for profile in profiles)
     ]
@@ -327,7 +331,7 @@ def _spread_columns(profiles: Sequence[Profile], types: Sequence[ValueType]) -> 
 
 
 def _agree(one: Path, other: Path) -> int:
-    """How many places two paths have in common from the root on."""
+    """Return how many places two paths have in common, from the root."""
     for at, (left, right) in enumerate(zip(one, other)):
         if left != right:
             return at

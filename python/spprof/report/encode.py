@@ -1,16 +1,16 @@
-"""A report as the page reads it: deflated bytes.
+"""Encodes a report for the page: deflated bytes.
 
-document:  length  JSON (title, columns, names, …)  then the streams, each: length, bytes
-numbers:   varints, 7 bits a byte, lowest first; signed ones zigzag (0, -1, 1, -2 as 0, 1, 2, 3)
-moments:   32-bit floats, lowest byte first
+document:  length, JSON (title, columns, names, …), then the streams, each: length, bytes
+numbers:   varints, 7 bits per byte, lowest first; signed ones zigzag (0, -1, 1, -2 as 0, 1, 2, 3)
+variance:  32-bit floats, lowest byte first; so are lean and renewed
 
 streams:   place: function, file, short file, line, package, flags      indexes into the JSON's texts; flags 1 Python,
                                                                         2 library
            node: up, place                                    preorder
-           entry: node less the node before, thread; where the header has a history also the point from which on it
-           was seen, counted from 1 (0: not known)
-           each side: each column's values (signed); then of each with intervals samples (signed), seen, variance, lean,
-           and of a peak that was chosen among others also renewed; last, where the header has bands of ages, of each
+           entry: node minus the previous node, thread; if the header has a history also the first point that saw it,
+           counted from 1 (0: unknown)
+           each side: each column's values (signed); then for each with intervals samples (signed), seen, variance,
+           lean, and for a peak that was chosen among others also renewed; last, if the header has age bands, for each
            entry its value in the column "aged" times the number of its band (signed)
 """
 
@@ -34,7 +34,7 @@ _LEVEL = 6
 
 
 def encode(report: Report) -> bytes:
-    """The document, packed (zlib's format)."""
+    """Return the document, packed (zlib's format)."""
     packer = zlib.compressobj(_LEVEL)
     return b"".join([*map(packer.compress, _pieces(report)), packer.flush()])
 
@@ -83,7 +83,7 @@ def _side_header(side: Side) -> dict[str, object]:
 
 
 class _Texts:
-    """Numbers texts in the order of their coming."""
+    """Numbers texts in order of first use."""
 
     def __init__(self) -> None:
         self.number: dict[str, int] = {}

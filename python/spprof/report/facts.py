@@ -1,4 +1,4 @@
-"""What a report says of itself in words: its title, and the facts beneath it."""
+"""A report's title, and the facts beneath it, in words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTES = (("script", "program"), ("python", "Python"), ("spprof", "spprof"))
 
 
 def title_of(profiles: Sequence[Profile]) -> str:
-    """What kind of profile it is, and of which program."""
+    """Return the kind of profile, and the program."""
     latest = profiles[-1]
     kind = "Heap profile" if latest.is_heap else "Profile"
     if not latest.is_heap and latest.time_index >= 0:
@@ -32,7 +32,7 @@ def title_of(profiles: Sequence[Profile]) -> str:
 
 
 def facts_of(profile: Profile) -> list[tuple[str, str]]:
-    """Key and text, in the order in which they are read."""
+    """Return pairs of key and text, in reading order."""
     facts = [("stacks", str(len({sample.stack for sample in profile.samples})))]
     if (profile.is_heap and profile.period > 0) or profile.period > 1:
         facts.append(("sampled", period_text(profile)))
@@ -53,7 +53,7 @@ def facts_of(profile: Profile) -> list[tuple[str, str]]:
 
 
 def series_facts(moments: Sequence[Moment]) -> list[tuple[str, str]]:
-    """What is said of the series that a profile is the last of; nothing where it is of none."""
+    """Return the facts about the series that a profile ends; none if there is no series."""
     if not moments:
         return []
     count, span = len(moments), moments[-1].monotonic_ms - moments[0].monotonic_ms
@@ -61,7 +61,7 @@ def series_facts(moments: Sequence[Moment]) -> list[tuple[str, str]]:
 
 
 def facts_of_both(old: Profile, new: Profile) -> list[tuple[str, str]]:
-    """The same of two profiles: what they have in common once, and what differs as "old → new"."""
+    """Return the facts of two profiles: common ones once, different ones as "old → new"."""
     before, after = dict(facts_of(old)), dict(facts_of(new))
     facts = []
     for key in {**before, **after}:
@@ -71,7 +71,7 @@ def facts_of_both(old: Profile, new: Profile) -> list[tuple[str, str]]:
 
 
 def time_text(profile: Profile) -> str | None:
-    """When the profile was taken, in UTC; None where that is not known or no calendar has it."""
+    """Return when the profile was taken, in UTC; None if it is unknown or no calendar can represent it."""
     if not profile.time_ns:
         return None
     try:
@@ -81,7 +81,7 @@ def time_text(profile: Profile) -> str | None:
 
 
 def period_text(profile: Profile) -> str:
-    """How often a sample was taken, and of what: ``"1 per 512 KiB of space"``, ``"every allocation"``."""
+    """Return how often a sample was taken, and of what: ``"1 per 512 KiB of space"``, ``"every allocation"``."""
     if profile.is_heap and profile.period == 1:
         return "every allocation"
     return f"{sampling_text(profile.period, profile.period_type.unit)} of {visible(profile.period_type.type or '?')}"

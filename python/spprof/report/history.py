@@ -3,8 +3,8 @@
     plain profile of a moment ─► moment_of ──────────┐
     rows by the id of their stack ─► SeriesSums ─► Moment ─► history_of ─► History: the largest sites, all others, RSS
 
-``moment_of`` sums a whole profile up. ``SeriesSums`` takes each snapshot's rows by the id of their stack, and works on
-those alone that are others than in the snapshot before.
+``moment_of`` sums up a whole profile. ``SeriesSums`` takes each snapshot's rows by the id of their stack and only
+processes those that differ from the previous snapshot.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Rows = Sequence[Sample]
 
 SITES_MOST = 8
-"""How many sites are told apart: more colours are not."""
+"""How many sites are drawn separately: more colours cannot be distinguished."""
 
 _MILLISECOND_NS = 10**6
 
@@ -44,21 +44,21 @@ class Moment(NamedTuple):
     time_ns: int
     """When it was taken, by the wall clock."""
     monotonic_ms: int
-    """The same by the monotonic clock, of which labels "allocated_by" tell."""
+    """The same by the monotonic clock, which labels "allocated_by" also use."""
     live: int
-    """The estimate of what was live."""
+    """Estimated live bytes."""
     ends: Optional[tuple[int, int]]
-    """Its 95 % interval; None: it is not known."""
+    """Its 95 % interval; None: unknown."""
     sites: Mapping[SiteKey, int]
-    """What of it each site held."""
+    """The live bytes of each site."""
     rss: Optional[int] = None
     pss: Optional[int] = None
 
 
 def moment_of(profile: Profile, monotonic_ms: int) -> Moment:
-    """The moment that a heap profile was taken at. RSS and PSS are those of its comments ``rss`` and ``pss``.
+    """Return the moment at which a heap profile was taken. RSS and PSS come from its comments ``rss`` and ``pss``.
 
-    ValueError: it has no bytes in use.
+    ValueError: the profile has no bytes in use.
     """
     tally = Tally(profile, profile.sample_types.index(INUSE_SPACE))
     return Moment(
@@ -73,7 +73,7 @@ def moment_of(profile: Profile, monotonic_ms: int) -> Moment:
 
 
 class _Stack(NamedTuple):
-    """One stack in the latest snapshot."""
+    """A stack in the latest snapshot."""
 
     rows: Rows
     sums: Sums
@@ -81,7 +81,7 @@ class _Stack(NamedTuple):
 
 
 class SeriesSums:
-    """What is live at each snapshot of a series, given one after the other."""
+    """Sums up what is live at each snapshot of a series, given one after another."""
 
     def __init__(
         self,
@@ -89,9 +89,9 @@ class SeriesSums:
         shown: Callable[[Profile], Profile] = with_imports_folded,
         mappings: Collection[MappedObject] = (),
     ) -> None:
-        """``locations``: what the stacks of all rows refer to, and ``mappings`` what those refer to; both may grow
-        between the snapshots. ``shown``: what is done to a profile's stacks before they are shown, the page's profile
-        included."""
+        """``locations``: what the stacks of all rows refer to; ``mappings``: what the locations refer to. Both may grow
+        between snapshots. ``shown``: transforms a profile's stacks for display, as for the page's own profile.
+        """
         self._locations = locations
         self._shown = shown
         self._mappings = mappings
@@ -101,13 +101,13 @@ class SeriesSums:
         self._held: dict[SiteKey, int] = {}
         """What the sites hold, in 1/BYTES_ONE."""
         self._seen = self._unknown = 0
-        """Bytes of the sampled blocks themselves; how many stacks have no interval."""
+        """Bytes of the sampled blocks themselves; number of stacks without an interval."""
 
     def moment(self, header: Profile, stacks: Mapping[int, Rows], monotonic_ms: int) -> Moment:
-        """The moment of the next snapshot. ``header``: its profile, whose own rows are not looked at. ``stacks``: its
-        rows by the id of their stack; those that have not changed are the same object as in the snapshot before.
+        """Return the moment of the next snapshot. ``header``: its profile, whose own rows are ignored. ``stacks``: its
+        rows by the id of their stack; unchanged rows must be the same object as in the previous snapshot.
 
-        ValueError: it has no bytes in use.
+        ValueError: the profile has no bytes in use.
         """
         if self._add is None or self._types != header.sample_types:
             self._add = adder(header, header.sample_types.index(INUSE_SPACE))
@@ -155,7 +155,7 @@ class SeriesSums:
     def _moment(self, header: Profile, monotonic_ms: int) -> Moment:
         whole = Sums(seen=self._seen, fixed=sum(self._held.values()))
         whole.is_drawn = not self._unknown
-        # Added up anew: what comes and goes would leave remainders.
+        # Recomputed: adding and subtracting floats would leave remainders.
         for stack in self._stacks.values():
             whole.variance += stack.sums.variance
             whole.skewness += stack.sums.skewness
@@ -171,13 +171,13 @@ class SeriesSums:
 
 
 def in_order(moments: Iterable[Moment]) -> list[Moment]:
-    """The moments as their clock has them; of several at one time the last that was given."""
+    """Return the moments in the order of their clock; of several at the same time, only the last one given."""
     of_time = {moment.monotonic_ms: moment for moment in moments}
     return [of_time[time] for time in sorted(of_time)]
 
 
 def history_of(moments: Sequence[Moment], paths: ShortPaths, sites_most: int = SITES_MOST) -> History:
-    """The history of moments that are in order, with the ``sites_most`` sites that ever held the most."""
+    """Return the history of ordered moments, with the ``sites_most`` sites that held the most at any moment."""
     most: dict[SiteKey, int] = {}
     for moment in moments:
         for key, held in moment.sites.items():
@@ -198,7 +198,9 @@ def _point(moment: Moment, wall_ms: int, first: Moment, chosen: Sequence[SiteKey
 
 
 def _wall_ms(moments: Sequence[Moment]) -> list[int]:
-    """When each was taken. Where the wall clock was set back, the last one's time counts, and the time between them."""
+    """Return the wall-clock time of each moment. If the clock was set back, count from the last one by the monotonic
+    clock.
+    """
     times = [moment.time_ns for moment in moments]
     if times == sorted(times):
         return [time // _MILLISECOND_NS for time in times]

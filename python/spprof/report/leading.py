@@ -1,6 +1,6 @@
-"""What a page shows where its script does not run: the whole, the facts, and a table of the largest sites, as HTML.
+"""What a page shows if its script does not run: the total, the facts, and a table of the largest sites, as HTML.
 
-Numbers are those of the column that the page opens on.
+The numbers are those of the column with which the page opens.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ _CHARACTERS = 200
 
 
 def escaped(text: str) -> str:
-    """``text`` as it stands in HTML, in attributes too; ``html`` has this, and imports a table of all entities."""
+    """Escape ``text`` for HTML, including attributes. ``html.escape`` does the same, but its module loads a table of
+    all entities.
+    """
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;")):
         text = text.replace(character, entity)
     return text
 
 
 def whole(report: Report) -> str:
-    """How much it is in all, and of what."""
+    """Return the total, and what it measures."""
     column = report.columns[report.first_column]
     sums = [sum(side.values[report.first_column]) for side in report.sides]
     main = amount(sums[0], column.unit) if len(sums) == 1 else _changed(sums[0], sums[1], column.unit)
@@ -35,13 +37,13 @@ def whole(report: Report) -> str:
 
 
 def facts(report: Report) -> str:
-    """The rows of the list of facts."""
+    """Return the rows of the list of facts."""
     rows = (f"<div><dt>{escaped(key)}</dt> <dd>{escaped(text)}</dd></div>" for key, text in report.facts)
     return "\n".join(rows)
 
 
 def table(report: Report) -> str:
-    """The largest sites; of a difference those that changed most."""
+    """Return the largest sites, or for a difference those that changed most."""
     values = [_by_site(report, side) for side in report.sides]
     unit = report.columns[report.first_column].unit
     if len(values) == 1:
@@ -75,7 +77,7 @@ def _plain(report: Report, values: dict[int, int], sites: list[int], unit: str) 
 
 
 def _by_site(report: Report, side: Side) -> dict[int, int]:
-    """What each site holds itself."""
+    """Return what each site holds itself."""
     found: dict[int, int] = {}
     for site, value in zip(report.entry_sites, side.values[report.first_column]):
         if value:
@@ -84,7 +86,7 @@ def _by_site(report: Report, side: Side) -> dict[int, int]:
 
 
 def _sums_of(report: Report, sites: set[int]) -> dict[int, Sums]:
-    """The sums of some sites, of which there are intervals."""
+    """Return the sums of some sites, in a column with intervals."""
     (side,) = report.sides
     spread = side.spreads[report.spread_columns.index(report.first_column)]
     choice = spread.choice

@@ -1,7 +1,7 @@
-"""The report within a notebook: an iframe that holds the whole file and may run its script, and nothing else.
+"""The report in a notebook: an iframe that holds the whole file and may only run its script.
 
-``sandbox`` gives it an origin of its own: it cannot reach the notebook, its cookies or its server, and the notebook's
-style does not reach it.
+``sandbox`` gives it a separate origin: it cannot access the notebook, its cookies or its server, and the notebook's
+styles do not affect it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HEIGHT_PIXELS = 640
 
 
 def iframe(profile: Profile) -> str:
-    """HTML for a notebook's cell."""
+    """Return the HTML for a notebook's cell."""
     report = report_of(profile)
     document = escaped(b"".join(written(report)).decode("utf-8"))
     return (

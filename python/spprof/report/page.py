@@ -1,15 +1,15 @@
 """The HTML file: the page's own code, the report's data, and a policy that lets nothing else run.
 
-    page.html   with the title, the policy, the styles and scripts joined in order, the data as base64, and for where
-                no script runs the largest sites (leading.py)
+    page.html   with the title, the policy, the styles and scripts joined in order, the data as base64 and, for viewers
+                that run no script, the largest sites (leading.py)
 
-What draws a history (``timeline.*``) is in the pages that have one.
+The code that draws a history (``timeline.*``) is only in pages that have one.
 
-The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data
-stands in an element that is not run; base64 has no character by which it could end early.
+The policy admits one script and one style sheet, by their hashes, and no connection, image, font or frame. The data is
+in an element that is not executed; base64 contains no character that could end it early.
 
-The page's own files are read with the package (``on_demand``): later the program may have changed its root, have no
-descriptor left, or another version of this package on disk.
+The page's own files are read when the package is imported (``on_demand``): later the program may have changed its root,
+have no descriptor left, or have another version of this package on disk.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class _Parts(NamedTuple):
 
 
 def written(report: Report) -> Iterator[bytes]:
-    """The file in pieces, UTF-8. Deterministic: the same report gives the same bytes.
+    """Yield the file in pieces, as UTF-8. Deterministic: the same report gives the same bytes.
 
-    OSError: the page's own files were not there when the package was imported.
+    OSError: the page's own files were missing when the package was imported.
     """
     parts = read_parts(report.history is not None)
     contents: dict[str, Callable[[], str]] = {
@@ -61,7 +61,9 @@ def written(report: Report) -> Iterator[bytes]:
 
 
 def _pieces(template: str, names: Container[str]) -> Iterator[tuple[str, str]]:
-    """What stands before each ``{name}`` of the template, with that name; what stands behind the last has none."""
+    """Yield the text before each ``{name}`` of the template, with that name; the text after the last one has the name
+    "".
+    """
     first, *others = template.split("{")
     text = first
     for piece in others:
@@ -75,7 +77,9 @@ def _pieces(template: str, names: Container[str]) -> Iterator[tuple[str, str]]:
 
 
 def read_parts(has_history: bool = False) -> _Parts:
-    """What is the same in every file, put together anew each time: it takes a millisecond, and memory to keep."""
+    """Assemble what is the same in every file. This is not cached: it takes a millisecond, and keeping it would cost
+    memory.
+    """
     style = "".join(_read(name) for name in STYLES if has_history or not _is_of_history(name))
     scripts = [_read(name) for name in SCRIPTS if has_history or not _is_of_history(name)]
     script = '"use strict";\n(() => {\n' + "\n".join(scripts) + "\n})();\n"
@@ -103,7 +107,7 @@ def _read(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """How a policy names a script or style by what is in it."""
+    """Return the policy's source expression for a script or style: the hash of its content."""
     return f"'sha256-{b2a_base64(_sha256(text.encode()), newline=False).decode()}'"
 
 
@@ -112,7 +116,7 @@ def _sha256(content: bytes) -> bytes:
     return digest
 
 
-try:  # the interpreter's own, which loads no library of cryptography
+try:  # the interpreter's own, which loads no cryptography library
     if sys.version_info >= (3, 12):
         from _sha2 import sha256 as _hash
     else:

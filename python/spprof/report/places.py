@@ -1,9 +1,9 @@
-"""Places: frames as the report tells them apart, with the package they belong to and whether that is a library.
+"""Places: the lines of code that the report distinguishes, with their package and whether that is a library.
 
 /app/shop/cart.py                      shop               yours
 /usr/lib/python3.11/json/decoder.py    standard library   library
 …/site-packages/numpy/core/_a.py       numpy              library
-a native frame of libz.so.1            libz               library, where the profile has Python frames
+a native frame of libz.so.1            libz               library, if the profile has Python frames
 """
 
 from __future__ import annotations
@@ -25,27 +25,29 @@ STANDARD_LIBRARY = "standard library"
 
 
 class Places:
-    """Numbers the places of some profiles by what a reader sees of them."""
+    """Numbers the places of some profiles by what is displayed of them."""
 
     def __init__(self, has_python: bool, paths: ShortPaths) -> None:
         self._has_python = has_python
         self._paths = paths
         self.rows: list[Place] = []
         self.files: list[str] = []
-        """Their files as Python knows them."""
+        """Their file names as Python knows them."""
         self._number: dict[tuple[str, str, int, bool], int] = {}
 
     def path(self, leaf_first: Iterable[Frame]) -> tuple[int, ...]:
-        """The numbers of the frames, root first."""
+        """Return the numbers of the frames, root first."""
         return tuple(self._number_of(frame) for frame in leaf_first)[::-1]
 
     def site_of(self, path: tuple[int, ...]) -> int:
-        """The place that a stack is charged to: its innermost Python call, else its innermost call; -1: it has none."""
+        """Return the place to which a stack is attributed: its innermost Python call, else its innermost call; -1:
+        none.
+        """
         rows = self.rows
         return next((place for place in reversed(path) if rows[place].is_python), path[-1] if path else -1)
 
     def yours_of(self, path: tuple[int, ...]) -> int:
-        """The innermost place of the program's own Python code; -1: there is none."""
+        """Return the innermost place of the program's own Python code; -1: none."""
         rows = self.rows
         return next((place for place in reversed(path) if rows[place].is_python and not rows[place].is_library), -1)
 
@@ -72,7 +74,7 @@ class Places:
 
 
 def package_of(file: str) -> str:
-    """What a file belongs to: the installed package, the library, or else its folder."""
+    """Return the installed package or library that a file belongs to, or else its folder."""
     installed = installed_part(file)
     if installed is not None:
         return splitext(installed)[0]

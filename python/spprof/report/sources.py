@@ -1,12 +1,12 @@
-"""Source lines for the page: those around the largest sites, and around the program's own lines.
+"""Source lines for the page, around the largest sites and around the program's own lines.
 
-    which:     the largest sites of each column, and the program's lines that led there to most; then its other lines
-    from:      linecache's entries of code that has no file (a notebook's cells), else the file itself
-    not shown: files changed after the profile was taken (of CPU time: begun), as far as their times tell; other files
+    which:     each column's largest sites and the program's lines that led to most of them, then its other lines
+    from:      linecache's entries for code without a file (a notebook's cells), else the file itself
+    not shown: files changed after the profile was taken (CPU profiles: begun), as far as their times tell; files other
                than `.py`
 
-Nothing here raises, and what cannot be read is left out. A file is opened without waiting and only if it is a regular
-one: a profile may come from anywhere, and name anything.
+Nothing here raises, and what cannot be read is left out. A file is opened without blocking and only if it is a regular
+file: a profile may come from anywhere and name any path.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _OF_NAMES = b"-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def excerpts_of(report: Report, files: Sequence[str], profiles: Sequence[Profile]) -> list[Excerpt]:
-    """The lines around the report's places; ``files`` has the name of each place's file as Python knows it."""
-    # A module that was changed since we were imported may have been loaded before.
+    """Return the lines around the report's places. ``files``: the name of each place's file as Python knows it."""
+    # A module changed since spprof was imported may have been loaded before the change.
     before_ns = min(IMPORTED_NS, *(profile.time_ns for profile in profiles))
     chosen = _chosen(report)
     of_file: dict[str, list[int]] = {}
@@ -57,7 +57,7 @@ def excerpts_of(report: Report, files: Sequence[str], profiles: Sequence[Profile
 
 
 def _within(room: int, excerpts: Iterable[Excerpt]) -> Iterator[Excerpt]:
-    """As many of the first as have room."""
+    """Yield the first excerpts, as many as fit."""
     for excerpt in excerpts:
         room -= sum(len(line.encode("utf-8", "replace")) for line in excerpt.lines)
         if room < 0:
@@ -66,7 +66,7 @@ def _within(room: int, excerpts: Iterable[Excerpt]) -> Iterator[Excerpt]:
 
 
 def _chosen(report: Report) -> list[int]:
-    """Places of Python with a line, what matters most first."""
+    """Return the Python places with a line, the most important first."""
     rankings = [
         _ranked(at, side.values[column])
         for side in report.sides
@@ -92,16 +92,16 @@ def _ranked(places: Sequence[int], values: Sequence[int]) -> list[int]:
 
 
 def _in_turn(rankings: Iterable[list[int]]) -> Iterator[int]:
-    """The first of each, the second of each, …"""
+    """Yield the first of each, the second of each, …"""
     rankings = list(rankings)
     for rank in range(max(map(len, rankings), default=0)):
         yield from (ranking[rank] for ranking in rankings if rank < len(ranking))
 
 
 def _lines_of(file: str, before_ns: int) -> list[bytes] | list[str]:
-    """A file's lines; none where they cannot be told to be those that ran. Whatever reading raises."""
+    """Return a file's lines; none if they may not be those that ran. May raise any error of reading."""
     cached = getattr(sys.modules.get("linecache"), "cache", {}).get(file)
-    if cached is not None and len(cached) == 4 and cached[1] is None:  # it is of no file
+    if cached is not None and len(cached) == 4 and cached[1] is None:  # it has no file
         return [str(line) for line in cached[2]]
     if not (os.path.isabs(file) and file.endswith(_SUFFIXES)):
         return []
@@ -127,7 +127,7 @@ def _lines_of(file: str, before_ns: int) -> list[bytes] | list[str]:
 
 
 def _coding_of(line: bytes) -> str:
-    """The encoding that a comment declares (PEP 263); "": it declares none."""
+    """Return the encoding that a comment declares (PEP 263); "": none."""
     if not line.lstrip(b" \t\f").startswith(b"#"):
         return ""
     at = line.find(_CODING)
@@ -142,7 +142,7 @@ def _coding_of(line: bytes) -> str:
 
 
 def _excerpt(place: int, line: int, lines: Sequence[bytes | str]) -> Excerpt:
-    """The lines around one, without their common indentation."""
+    """Return the lines around a line, without their common indentation."""
     first = max(line - AROUND, 1)
     texts = [_text(one) for one in lines[first - 1 : line + AROUND]]
     indents = [len(text) - len(text.lstrip(" ")) for text in texts if text.strip()]

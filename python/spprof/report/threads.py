@@ -1,4 +1,4 @@
-"""Threads: the names under which samples are told apart by the thread that took them."""
+"""Threads: the names by which samples of different threads are distinguished."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_THREAD = "no thread recorded"
 
 
 class Threads:
-    """Numbers threads in the order of their coming."""
+    """Numbers threads in order of first use."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -23,7 +23,7 @@ class Threads:
         self._known: dict[tuple[Label, ...], int] = {}
 
     def number(self, labels: tuple[Label, ...]) -> int:
-        """The thread of a sample with these labels."""
+        """Return the number of the thread of a sample with these labels."""
         known = self._known.get(labels)
         if known is None:
             name = name_of_thread(labels)
@@ -35,7 +35,7 @@ class Threads:
 
 
 def name_of_thread(labels: tuple[Label, ...]) -> str:
-    """What a reader sees of the thread of a sample with these labels."""
+    """Return the displayed name of the thread of a sample with these labels."""
     texts = {label.key: label.text if label.text is not None else str(label.number) for label in labels}
     name = next((texts[key] for key in _NAME_KEYS if texts.get(key)), "")
     number = next((texts[key] for key in _ID_KEYS if texts.get(key)), "")

@@ -1,14 +1,14 @@
-"""Jobs that are done every so often, on one thread that is made in C.
+"""Periodic jobs, on one thread made in C.
 
-    add ─► jobs ─► the thread: sleeps until the next is due ─► does it, with the GIL ─► sleeps
-    fork:  the thread ends ─► fork ─┬─► parent: it begins again
+    add ─► jobs ─► the thread: sleeps until the next is due ─► runs it, with the GIL ─► sleeps
+    fork:  the thread ends ─► fork ─┬─► parent: it starts again
                                     └─► child: no jobs and no thread, until it adds some
 
-``threading`` does not know the thread, whatever has been put in its place. CPython, which since 3.12 warns of threads
-at a fork by what the kernel counts, finds none of ours. There is no thread without jobs.
+``threading`` does not know the thread, whatever may have replaced that module. Since 3.12, CPython warns of threads at
+a fork according to the kernel's count, which does not include ours. Without jobs there is no thread.
 
-Fork: a job that is being done then is asked to give up (``give_way``) and done anew afterwards; it is waited for, but
-not for long. Where it had to give way a few times, it is waited for until it is done.
+Fork: a job that is running is asked to give up (``give_way``) and runs again from its start afterwards. The fork waits
+for it, but not for long. After giving way a few times, the job is allowed to finish.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
     from typing import Final
 
 _FORK_SECONDS: Final = 2.0
-"""How long a fork waits for a job at the most: one that waits for a disk is left alone."""
+"""How long a fork waits for a job at most. A job that waits for a disk is then left alone."""
 _END_SECONDS: Final = 30.0
-"""How long the end of the program waits for a job."""
+"""How long the program's end waits for a job."""
 _GIVEN_WAY: Final = 3
-"""So often in a row a job gives way to forks."""
+"""How many times in a row a job gives way to forks."""
 _SHARE: Final = 20
-"""One part in so many of a core a job may take."""
+"""A job may use one part in this many of a core."""
 _NO_MEMORY_SECONDS: Final = 1.0
 
 
 class GaveWayError(BaseException):
-    """The job has stopped in the middle, for a fork. Nothing between the two catches it."""
+    """The job has stopped midway for a fork. No code between raising and handling it catches it."""
 
 
 class Job:
-    """Something that is done every so often."""
+    """Work that is done periodically."""
 
     def __init__(
         self, work: Callable[[], float | None], delay: float, is_wanted: Callable[[], bool], is_paced: bool
     ) -> None:
-        """``work`` returns how many seconds after this call the next is due; None: there is none."""
+        """``work`` returns in how many seconds, counted from the start of this call, it is due again; None: never."""
         self.work = work
         self.is_wanted = is_wanted
         self.is_paced = is_paced
@@ -55,11 +55,11 @@ class Job:
         self.process = os.getpid()
         self.given_way = 0
         self.is_settled = False
-        """Whether it has been done: the first time modules are run, and much is met that is known later."""
+        """True once it has run. The first run loads modules and fills caches, so its time does not count."""
 
 
 class _State:
-    """Of the process. It outlives this module where the program imports the package anew."""
+    """The process's state. It survives if the program imports the package again."""
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
@@ -88,11 +88,13 @@ def add(
     is_wanted: Callable[[], bool] = _is_never_wanted,
     is_paced: bool = True,
 ) -> Job | None:
-    """Have ``work`` called in ``delay`` seconds, and again as many seconds after each call as it returns; later where
-    it would take more than one part in _SHARE of a core, unless it is not paced. None: there is no thread for it.
+    """Call ``work`` in ``delay`` seconds and again, after each call, as many seconds after its start as it returns.
 
-    ``is_wanted``: whether it is to be called before it is due. It is asked whenever the thread is woken
-    (``_engine.background_wake``, or its like in C). One that is paced waits for its share all the same.
+    A paced job is called later if it would otherwise use more than one part in _SHARE of a core. Return None if there
+    is no thread for it.
+
+    ``is_wanted``: returns True if the job is to be called before it is due. It is checked whenever the thread is woken
+    (``_engine.background_wake``, or its equivalent in C). A paced job still waits for its share.
 
     RuntimeError: this is a subinterpreter.
     """
@@ -113,16 +115,16 @@ def add(
 
 
 def remove(job: Job) -> None:
-    """Have it called no more. It may be at work just now."""
+    """Remove the job. It may still be running."""
     with suppress(ValueError):
         _state().jobs.remove(job)
     _engine.background_wake()
 
 
 def finish(job: Job) -> bool:
-    """Have it called no more, and wait until it is not at work. False: it is still, after _END_SECONDS.
+    """Remove the job and wait until it is not running. False: it still is, after _END_SECONDS.
 
-    The thread is stopped for that: no lock of Python's is needed, which a program may have replaced by one that does
+    This stops the thread, so that no lock of Python's is needed: the program may have replaced locks by ones that do
     not work on threads it does not know.
     """
     remove(job)
@@ -134,7 +136,7 @@ def finish(job: Job) -> bool:
 
 
 def give_way() -> None:
-    """Called by work that can be done anew: GaveWayError where a fork waits for it."""
+    """Called by restartable work: raise GaveWayError if a fork is waiting for it."""
     job = _state().current
     if job is not None and job.given_way < _GIVEN_WAY and _engine.background_is_stopping():
         job.given_way += 1
@@ -146,7 +148,7 @@ def _begin(state: _State) -> bool:
 
 
 def _work() -> float | None:
-    """Do what is due, and tell in how many seconds there is more; None: there are no jobs."""
+    """Run the jobs that are due. Return the seconds until the next; None: there are no jobs."""
     state = _state()
     try:
         for job in list(state.jobs):
@@ -160,7 +162,7 @@ def _work() -> float | None:
 
 
 def _due(job: Job) -> float:
-    """When the thread is to wake for it."""
+    """Return when the thread must wake for the job."""
     return job.rests_until if job.is_paced and job.is_wanted() else job.due
 
 
@@ -173,10 +175,10 @@ def _do(state: _State, job: Job) -> None:
         job.given_way = 0
     except GaveWayError:
         return
-    except MemoryError:  # there may be some again
+    except MemoryError:  # memory may become free again
         seconds = _NO_MEMORY_SECONDS
     except Exception:
-        seconds = None  # whatever it is, it is not the program's
+        seconds = None  # the program must not notice any error
     finally:
         state.current = None
     if seconds is not None:
@@ -190,7 +192,7 @@ def _do(state: _State, job: Job) -> None:
 
 
 def _drop_inherited(state: _State) -> None:
-    """Jobs are those of the process that added them."""
+    """Drop jobs that another process, a parent of this one, has added."""
     here = os.getpid()
     if any(job.process != here for job in state.jobs):
         state.jobs[:] = [job for job in state.jobs if job.process == here]
@@ -215,12 +217,14 @@ def _in_child() -> None:
     state.forks = 0
     state.current = None
     _drop_inherited(state)
-    if state.jobs:  # added by who was told of the fork before
+    if state.jobs:  # added by a fork handler that ran before this one
         _begin(state)
 
 
 def _at_exit() -> None:
-    """What runs Python while the interpreter is taken down would be stopped for good in the middle of it."""
+    """Stop the thread: Python code that runs while the interpreter shuts down would be suspended midway and never
+    resume.
+    """
     state = _state()
     state.jobs.clear()
     _engine.background_stop(_END_SECONDS)

@@ -1,4 +1,4 @@
-"""memprof.record(): a series of snapshots of this process, beside whatever it does."""
+"""memprof.record(): a series of snapshots of this process, taken while the program runs."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ else:
 KEEP_MAX: Final = 100_000
 EVERY_MIN, EVERY_MAX = 0.01, 1e6
 _NAME_BYTES = 200
-"""Of the program's name in those of files, which end at 255."""
+"""Maximum length of the program's name within a file name, which may have at most 255 bytes."""
 
 
 class SnapshotSeries:
-    """A series that is being written. ``spprof.memprof.record()`` begins it; it ends with ``stop()``, with the process,
-    and in a forked child, which does not go on with it. Its block ends it, too:
+    """A series that is being written, started by ``spprof.memprof.record()``. It ends with ``stop()``, with the
+    process, and in a forked child, which does not continue it. It also ends with its ``with`` block:
 
         with memprof.record("profiles/"):
             ...
@@ -57,7 +57,7 @@ class SnapshotSeries:
 
     @property
     def folder(self) -> str:
-        """Where the files are, from the root."""
+        """The absolute path of the folder with the files."""
         return self._folder
 
     @property
@@ -67,13 +67,13 @@ class SnapshotSeries:
 
     @property
     def unwritten(self) -> int:
-        """How many could not be written, of a full disk for example; the series goes on after them."""
+        """How many could not be written, for example on a full disk; the series continues after them."""
         return self._series.unwritten
 
     def stop(self) -> None:
-        """Write a last snapshot, and end. Once stopped, and in a forked child, nothing happens.
+        """Write a last snapshot and end the series. Has no effect once stopped, or in a forked child.
 
-        OSError: the last snapshot cannot be written; the series has ended all the same.
+        OSError: the last snapshot cannot be written; the series has ended nevertheless.
         """
         job, self._job = self._job, None
         if job is None or os.getpid() != self._process:
@@ -104,7 +104,7 @@ class SnapshotSeries:
 
 
 def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSeries:
-    """``memprof.record``."""
+    """Implements ``memprof.record``."""
     if isinstance(every, bool) or not isinstance(every, (int, float)):
         raise TypeError(f"every must be a number of seconds, not {type(every).__name__}")
     if not math.isfinite(every) or not EVERY_MIN <= every <= EVERY_MAX:
@@ -120,7 +120,7 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
 
 
 def free_stem(folder: str, title: str) -> str:
-    """A stem of which there are no files: of a process that had the same id, or an earlier series of this one."""
+    """Return a stem without files: an earlier process with the same pid, or an earlier series, may have left some."""
     stem = os.path.join(folder, f"spprof-{os.fsdecode(os.fsencode(title)[:_NAME_BYTES])}.{os.getpid()}")
     number = 1
     while series_names.is_taken(stem if number == 1 else f"{stem}-{number}"):

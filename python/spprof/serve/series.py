@@ -1,18 +1,18 @@
-"""A series of snapshots in a folder: written for as long as the process lives, and never more of them than wanted.
+"""A series of snapshots in a folder: written for as long as the process lives, with a bounded number of files.
 
     number   0  1  2  3  4  5  6  7  8      is whole, or has what changed since another number:
-             │◄─┘◄─┼──┘◄─┼──┘◄─┼──┘  │      its lowest bit less
+             │◄─┘◄─┼──┘◄─┼──┘◄─┼──┘  │      the number without its lowest bit
              │◄────┘     │◄────┘     │
              │◄──────────┘           │
              │◄──────────────────────┘
-    full:    0     2     4     6     8      every second one goes, and none that is left builds on it
+    full:    0     2     4     6     8      every second one is deleted; none that remains builds on those
 
-    STEM.000000.pb.gz        a whole snapshot, as other tools read it, too
-    STEM.000001.changes.gz   what has changed
+    STEM.000000.pb.gz        a whole snapshot, which other tools also read
+    STEM.000001.changes.gz   the changes
 
-Each file is there as a whole or not at all, so whatever ends the process leaves the others readable. They are not
-forced to the disk: the program is not to wait for it. The latest snapshot is always kept; where the spacing has grown,
-it takes the place of the one before until a multiple of the spacing is reached.
+Each file appears complete or not at all, so the others stay readable however the process ends. Files are not synced to
+disk, so that the program need not wait. The latest snapshot is always kept: once the spacing has grown, it replaces the
+one before it until a multiple of the spacing is reached.
 """
 
 from __future__ import annotations
@@ -39,21 +39,22 @@ if TYPE_CHECKING:
     from spprof.heap.snapshot import HeapSnapshot
 
 _WHOLE_EACH: Final = 32
-"""Of so many that are kept one is whole, so that a damaged file does not make the whole series unreadable."""
+"""One in this many kept snapshots is whole, so that a damaged file does not make the entire series unreadable."""
 _NS_OF_MS = 10**6
 
 
 class Series:
-    """Writes the snapshots of this process, one after the other. For one thread at a time."""
+    """Writes the snapshots of this process, one after another. For use by one thread at a time."""
 
     def __init__(self, stem: str, keep: int, shown: Callable[[HeapSnapshot], HeapSnapshot]) -> None:
-        """``stem``: the path of its files up to their numbers. ``keep``: how many may be there, 2 or more. ``shown``:
-        makes of a snapshot what is written."""
+        """``stem``: the path of its files up to their numbers. ``keep``: the maximum number of files, 2 or more.
+        ``shown``: transforms a snapshot before it is written.
+        """
         self.stem = stem
         self.unwritten = 0
-        """Snapshots that could not be written."""
+        """Number of snapshots that could not be written."""
         self.written = 0
-        """Those that could."""
+        """Number of snapshots written."""
         self.last_path = ""
         self._keep = keep
         self._shown = shown
@@ -63,13 +64,13 @@ class Series:
         self._next = 0
         self._files: dict[int, str] = {}
         self._moments: dict[int, int] = {}
+        """When the snapshots in ``_files`` were taken, in ms of the monotonic clock."""
         _engine.kept()[RECORDED] = (os.getpid(), stem)
-        """When the snapshots were taken whose files are there, in ms of the monotonic clock."""
 
     def write(self, notes: dict[str, str], *, is_whole: bool = False) -> HeapSnapshot:
-        """Take a snapshot and write it: what has changed, or all of it if ``is_whole``. ``notes`` become comments.
+        """Take a snapshot and write it: the changes, or all of it if ``is_whole``. ``notes`` become comments.
 
-        Returns what was written. OSError: it cannot be written, and is left out.
+        Return what was written. OSError: it cannot be written, and is skipped.
         """
         number = self._next
         changed = self._changes.take(number, WHOLE if is_whole else self._reference(number))
@@ -82,7 +83,7 @@ class Series:
             **notes,
         }
         moments = sorted({*self._moments.values(), now})
-        memory = snapshot._resident_or_not() if is_whole else None  # it takes longer than all the rest
+        memory = snapshot._resident_or_not() if is_whole else None  # takes longer than everything else
         profile = profile_of(snapshot, told, memory=memory, moments=moments)
         give_way()
         path = series_names.path_of(self.stem, number, is_whole=changed.since == WHOLE)
@@ -100,7 +101,7 @@ class Series:
         return snapshot
 
     def _reference(self, number: int) -> int:
-        """The number of the snapshot on which that one builds."""
+        """Return the number of the snapshot on which this one builds."""
         if number % (self._spacing * _WHOLE_EACH) == 0:
             return WHOLE
         for lower in _lower(number, self._spacing):
@@ -109,7 +110,7 @@ class Series:
         return WHOLE
 
     def _drop_passing(self) -> None:
-        """The latest so far makes room for the next, unless it stays."""
+        """Delete the latest file before the next one is added, unless it is to be kept."""
         latest = max(self._files, default=0)
         if latest % self._spacing:
             self._drop(latest)
@@ -128,7 +129,7 @@ class Series:
 
 
 def _lower(number: int, spacing: int) -> Iterator[int]:
-    """The numbers on which that one may build, the nearest first."""
+    """Yield the numbers on which ``number`` may build, the nearest first."""
     if number % spacing:
         number -= number % spacing
         yield number

@@ -1,12 +1,12 @@
-"""When a trigger takes a snapshot: sizes that are looked at, and events that call.
+"""When a trigger takes a snapshot: sizes that are polled.
 
-                    next mark, when one is reached              looked at
+                    next mark, when one is reached              polled
     ResidentSize    1 GiB, 2 GiB, 4 GiB, …                      the process's RSS
-    GroupUse        80 %, 90 %, 95 % … of the limit             what its control group uses, without cached files
+    GroupUse        80 %, 90 %, 95 % … of the limit             the control group's use, without cached files
 
-Sizes are looked at: no kernel tells a process of its own RSS. The wait is as long as the memory that is left to the
-mark takes at _BYTES_A_SECOND, which is about as fast as a process can fill memory, and twice as long after each look at
-which nothing had moved: at rest there is one look in WAIT_MOST seconds.
+Sizes are polled because no kernel notifies a process of its own RSS. The wait is the time it takes to fill the memory
+left to the mark at _BYTES_A_SECOND, which is about as fast as a process can. It doubles after each look at which
+nothing had moved: a program at rest is looked at every WAIT_MOST seconds.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ if TYPE_CHECKING:
 _BYTES_A_SECOND: Final = 2 << 30
 WAIT_LEAST, WAIT_MOST = 0.05, 2.0
 _MOVED_PART: Final = 64
-"""Of what is left: a change by less is none."""
+"""Changes by less than this fraction of what is left are ignored."""
 _ROOM_BYTES: Final = 64 << 20
-"""Between the last marks of a control group and its limit: a snapshot needs some memory itself."""
+"""Minimum distance between a control group's last mark and its limit: a snapshot needs some memory itself."""
 _CLOSE_PERCENT: Final = 90.0
 _AGAIN_SECONDS: Final = 60.0
 _MARKS_MOST: Final = 60
 
 
 class Pace:
-    """How long to wait until the next look at something."""
+    """How long to wait until the next look at a size."""
 
     def __init__(self) -> None:
         self._left = 0
         self._calm = 0
-        """Looks in a row at which nothing had moved."""
+        """Consecutive looks at which nothing had moved."""
 
     def wait(self, left: int) -> float:
-        """Seconds, where ``left`` bytes are missing to the next mark."""
+        """Return the seconds to wait if ``left`` bytes are missing to the next mark."""
         has_moved = abs(left - self._left) > left // _MOVED_PART
         self._calm = 0 if has_moved else self._calm + 1
         self._left = left
@@ -51,21 +51,23 @@ class Pace:
 
 
 class Size:
-    """Something that grows, and marks at which it is worth a snapshot."""
+    """A size that grows, and the marks at which a snapshot is taken."""
 
     kind: str
-    """What files of it are called."""
+    """The kind in its files' names."""
 
     def __init__(self) -> None:
         self.pace = Pace()
 
     def look(self) -> tuple[str, int]:
-        """What has been reached since the last look, in words, or ""; and how many bytes are left to the next mark."""
+        """Return what has been reached since the last look, in words ("" for nothing), and the bytes left to the next
+        mark.
+        """
         raise NotImplementedError
 
 
 class ResidentSize(Size):
-    """The process's RSS. Each mark is twice the one before, and is reached once."""
+    """The process's RSS. Each mark is twice the previous one and is reached only once."""
 
     kind = trigger_names.RSS
 
@@ -82,8 +84,9 @@ class ResidentSize(Size):
 
 
 class GroupUse(Size):
-    """What a control group uses. Each mark halves the way to the limit, as long as there is room for a snapshot. All
-    count anew when the use has fallen below three quarters of the first, a minute later at the earliest."""
+    """A control group's use. Each mark halves the distance to the limit, as long as there is room for a snapshot. All
+    marks apply again once the use has fallen below three quarters of the first one, but no sooner than a minute later.
+    """
 
     def __init__(self, group: ControlGroup, percent: float, kind: str = trigger_names.CGROUP) -> None:
         super().__init__()
@@ -91,7 +94,7 @@ class GroupUse(Size):
         self._group = group
         self._percent = percent
         self._marks = 0
-        """Of those that were reached."""
+        """Number of marks reached."""
         self._latest = -_AGAIN_SECONDS
 
     def look(self) -> tuple[str, int]:
@@ -114,13 +117,13 @@ class GroupUse(Size):
         return told, max(self._mark(limit, self._marks) - needed, 0)
 
     def _mark(self, limit: int, number: int) -> int:
-        """Of that number; beyond the limit where there is no room for it, and the first is always there."""
+        """Return a mark by its number; one beyond the limit if there is no room for it. The first one always exists."""
         mark = limit - int(limit * (100 - self._percent) / 100 / 2**number)
         return mark if number == 0 or mark <= limit - _ROOM_BYTES else 2 * limit
 
 
 def close_to_limit(group: ControlGroup) -> GroupUse:
-    """For who waits for another size: the kernel may kill the process before its next mark."""
+    """Return a condition to accompany another size: the kernel may kill the process before that one's next mark."""
     limit = group.limit or 1
     percent = min(_CLOSE_PERCENT, 100 * max(limit - _ROOM_BYTES, limit // 2) / limit)
     return GroupUse(group, percent, ResidentSize.kind)

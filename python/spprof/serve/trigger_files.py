@@ -1,10 +1,11 @@
-"""The files of triggers: whole snapshots, each there as a whole or not at all.
+"""The files of triggers: whole snapshots, each of which appears complete or not at all.
 
-    STEM.rss.pb.gz      of a size: the latest takes the place of the one before
-    STEM.USR2.pb.gz     of a signal: the next is STEM.USR2-2.pb.gz, and so on
-    STEM.rss-2.pb.gz    where another process, or another trigger, has left STEM.rss.pb.gz
+    STEM.rss.pb.gz      for a size: the latest replaces the previous one
+    STEM.USR2.pb.gz     for a signal: the next is STEM.USR2-2.pb.gz, and so on
+    STEM.rss-2.pb.gz    if another process, or another trigger, has left STEM.rss.pb.gz
 
-They are not forced to the disk: the program is not to wait for it, and what the kernel kills leaves them all the same.
+They are not synced to disk, so that the program need not wait; a process that the kernel kills leaves them
+nevertheless.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Shown = Callable[[HeapSnapshot], HeapSnapshot]
 
 COUNTED_MAX: Final = 1000
-"""Files of one signal: a program that is sent signals without end does not fill the disk."""
+"""Maximum number of files for one signal, so that endless signals do not fill the disk."""
 
 
 def _as_it_is(taken: HeapSnapshot) -> HeapSnapshot:
@@ -44,13 +45,13 @@ def _always() -> bool:
 
 
 def prepare() -> None:
-    """Run what writing needs: when memory has become short is no time for it."""
+    """Load what writing needs, before memory may run short."""
     for name in ("symbolize.stacks", "symbolize.frames", "heap.resident_memory", "pprof.encode", "pprof.locations"):
         load(f"spprof.{name}")
 
 
 class TriggerFiles:
-    """Writes those of one trigger. On the background thread."""
+    """Writes the files of one trigger. On the background thread."""
 
     def __init__(
         self,
@@ -59,8 +60,9 @@ class TriggerFiles:
         shown: Shown = _as_it_is,
         is_ready: Callable[[], bool] = _always,
     ) -> None:
-        """``stem``: the path up to the kind. ``notes``: comments on the program. ``shown``: makes of a snapshot what is
-        written. ``is_ready``: whether there is anything to write."""
+        """``stem``: returns the path up to the kind. ``notes``: returns comments on the program. ``shown``: transforms
+        a snapshot before it is written. ``is_ready``: returns True if there is anything to write.
+        """
         self.is_ready = is_ready
         self.written = self.unwritten = 0
         self.last_path = ""
@@ -69,13 +71,13 @@ class TriggerFiles:
         self._counts: dict[str, int] = {}
 
     def replace(self, kind: str, told: str) -> None:
-        """Write a snapshot in the place of the one before. OSError: it cannot be, and that one is still there."""
+        """Write a snapshot in place of the previous one. OSError: it cannot be written; the previous one remains."""
         path = self._paths.get(kind) or self._free(kind)
         self._write(path, told)
         self._paths[kind] = path
 
     def add(self, kind: str, told: str) -> bool:
-        """Write one more. False: there are COUNTED_MAX of them. OSError: it cannot be written."""
+        """Write one more file. False: there are COUNTED_MAX already. OSError: it cannot be written."""
         if self._counts.get(kind, 0) >= COUNTED_MAX:
             return False
         self._write(self._free(kind), told)
@@ -95,7 +97,7 @@ class TriggerFiles:
         notes = {**self._notes(), **numbers.memory_notes(), trigger_names.NOTE: told}
         memory = None
         with suppress(MemoryError):  # the rest is still worth writing
-            memory = taken.resident  # of now: files of a moment ago may share theirs, these may not
+            memory = taken.resident  # the current one: a snapshot may share an earlier measurement
         profile = with_reserve(profile_of, taken, notes, None, memory)
         give_way()
         try:

@@ -1,10 +1,10 @@
-"""spprof.trigger(): snapshots that are taken by themselves, where memory grows, a signal comes or an allocation fails.
+"""spprof.trigger(): automatic snapshots when memory grows, a signal arrives or an allocation fails.
 
-    sizes ──── a job looks ─────────► mark reached ─► a job writes, once
+    sizes ──── a job polls ─────────► mark reached ─► a job writes, once
     signal ─── C handler, futex ────► the thread wakes ─► its job writes
-    refusal ── the engine, futex ───► the thread wakes ─► its job writes, once a minute at the most
+    failure ── the engine, futex ───► the thread wakes ─► its job writes, at most once a minute
 
-All of it on the one thread of ``serve.background``, which sleeps in the kernel in between.
+Everything runs on the single thread of ``serve.background``, which otherwise sleeps in the kernel.
 """
 
 from __future__ import annotations
@@ -41,14 +41,15 @@ else:
     trigger_conditions, trigger_files = map(module, ("spprof.serve.trigger_conditions", "spprof.serve.trigger_files"))
 
 _REFUSALS_EVERY: Final = 60.0
-"""Seconds between two of them."""
+"""Minimum seconds between two failed allocations that count."""
 
 _REFUSALS_TAKEN: Final = "trigger on MemoryError"
 
 
 class Trigger:
-    """What waits to take snapshots. ``spprof.trigger()`` makes it; it ends with ``stop()``, with its block, with the
-    process, and in a forked child, which does not go on with it."""
+    """A trigger that waits to take snapshots, made by ``spprof.trigger()``. It ends with ``stop()``, with its ``with``
+    block, with the process, and in a forked child, which does not continue it.
+    """
 
     def __init__(
         self,
@@ -59,8 +60,9 @@ class Trigger:
         *,
         on_memory_error: bool = False,
     ) -> None:
-        """``failed`` is told what cannot be written. RuntimeError: the signal has a handler, another trigger waits for
-        failed allocations, or there is no thread."""
+        """``failed`` is called with each error in writing. RuntimeError: the signal has a handler, another trigger
+        waits for failed allocations, or there is no thread.
+        """
         self._files, self._failed, self._sizes = files, failed, sizes
         self._process = os.getpid()
         self._signal = 0
@@ -78,7 +80,7 @@ class Trigger:
             atexit.register(self._at_exit)
 
     def _take(self, signal_number: int, on_memory_error: bool) -> None:
-        """What is shared with the program, and between triggers."""
+        """Acquire what is shared with the program and between triggers."""
         if on_memory_error:
             if _engine.kept().setdefault(_REFUSALS_TAKEN, self) is not self:
                 other = _engine.kept()[_REFUSALS_TAKEN]
@@ -110,24 +112,24 @@ class Trigger:
 
     @property
     def written(self) -> int:
-        """How many snapshots have been written; of those of sizes the latest is kept."""
+        """How many snapshots have been written; for sizes, only the latest is kept."""
         return self._files.written
 
     @property
     def unwritten(self) -> int:
-        """How many could not be written, on a full disk for example. The file before is still there then."""
+        """How many could not be written, for example on a full disk. The previous file then remains."""
         return self._files.unwritten
 
     @property
     def last_path(self) -> str:
-        """The file that was written last; "": there is none yet."""
+        """The file written last; "": none yet."""
         return self._files.last_path
 
     def stop(self) -> None:
-        """Take no more snapshots; one that is being written is completed. The signal has its default action again,
-        unless the program has given it a handler since. Once stopped, and in a forked child, nothing happens.
+        """Stop taking snapshots; one that is being written is completed. Restore the signal's default action, unless
+        the program has since installed a handler. Has no effect once stopped, or in a forked child.
 
-        TimeoutError: the disk does not answer; the trigger has ended all the same.
+        TimeoutError: the disk does not respond; the trigger has ended nevertheless.
         """
         jobs, self._jobs = self._jobs, None
         if jobs is None or os.getpid() != self._process:
@@ -161,11 +163,12 @@ class Trigger:
     def __repr__(self) -> str:
         return f"<Trigger: {self.written} snapshots written, {visible(self.last_path) or 'no file yet'}>"
 
-    # ---- On the thread
+    # ---- On the background thread
 
     def _look(self) -> float:
-        """Look at sizes. What they have reached is written by a job of its own, whose price is not held against the
-        next look."""
+        """Look at the sizes. A separate job writes what they have reached, so that its cost does not delay the next
+        look.
+        """
         if not self._files.is_ready():
             return trigger_conditions.WAIT_MOST
         waits = []
@@ -188,7 +191,7 @@ class Trigger:
             self._reached.pop(kind, None)
 
     def write(self, work: Callable[[], object]) -> None:
-        """Have a file written, or say that it cannot be."""
+        """Write a file, or report that it cannot be written."""
         try:
             if self._files.is_ready():
                 work()
@@ -196,7 +199,7 @@ class Trigger:
             self._failed(error)
 
     def _at_exit(self) -> None:
-        """What has called and was not answered: the program ends at once after it."""
+        """Answer pending calls, since the program ends right after this."""
         jobs, self._jobs = self._jobs, None
         if jobs is None or os.getpid() != self._process:
             return
@@ -207,12 +210,12 @@ class Trigger:
 
 
 class _Call:
-    """Something that calls for a snapshot, at any moment."""
+    """An event that may call for a snapshot at any moment."""
 
     def __init__(self, trigger: Trigger) -> None:
         self._trigger = trigger
         self._is_open = False
-        """Whether it is being answered: another try follows where that had to give way to a fork."""
+        """True while it is being answered: if the answer gives way to a fork, it is tried again."""
 
     def is_called(self) -> bool:
         return self._is_open or self.came()
@@ -221,7 +224,7 @@ class _Call:
         raise NotImplementedError
 
     def work(self) -> float:
-        """The job: seconds until the next time, unless it is called before."""
+        """The job's work. Return the seconds until the next time, unless it is called earlier."""
         raise NotImplementedError
 
     def answer(self) -> None:
@@ -251,7 +254,7 @@ class _Signal(_Call):
 
 
 class _Refusal(_Call):
-    """An allocation that failed. The next one counts _REFUSALS_EVERY seconds later."""
+    """A failed allocation. The next one counts _REFUSALS_EVERY seconds later."""
 
     def __init__(self, trigger: Trigger) -> None:
         super().__init__(trigger)
@@ -275,11 +278,11 @@ class _Refusal(_Call):
         self._trigger.write(lambda: files.replace(trigger_names.MEMORY_ERROR, "an allocation failed"))
 
 
-# ---- What is asked for
+# ---- Arguments
 
 
 def sizes_of(when_rss: int | None, when_cgroup_percent: float | None) -> list[Size]:
-    """What is looked at. RuntimeError: there is no limit that a percentage could be of."""
+    """Return the sizes to poll. RuntimeError: a percentage was given, but there is no limit."""
     sizes: list[Size] = []
     group = control_group.limiting_group()
     if when_rss is not None:
@@ -301,21 +304,23 @@ def trigger(
     on_signal: int | str | None = None,
     on_memory_error: bool = False,
 ) -> Trigger:
-    """Wait for one or more things, and write a whole snapshot of the heap into ``folder`` when they happen; return what
-    stops it. The folder is made if missing.
+    """Write a whole heap snapshot into ``folder`` whenever one of the given events happens. Return an object that can
+    stop this.
 
-    ``when_rss``: bytes, or a text such as ``"1.5G"``. When the process's RSS first reaches it, and again at each
-    doubling, one file is written, in the place of the one before. Where a control group limits memory, also when the
-    group comes close to its limit. ``when_cgroup_percent``: 1 to 100, of that limit; then again each time that the way
-    to the limit is halved. ``on_signal``: a name or number (USR1, USR2, HUP, QUIT, URG, WINCH), one more file each time
-    it comes. ``on_memory_error``: when an allocation fails, once a minute at the most.
+    The folder is created if missing.
 
-    Snapshots are written on a thread made in C, which is stopped around forks. A forked child does not go on: call it
-    there.
+    ``when_rss``: bytes, or a text such as ``"1.5G"``. When the process's RSS first reaches it, and each time it
+    doubles, one file is written, replacing the previous one. If a control group limits memory, also when the group
+    comes close to its limit. ``when_cgroup_percent``: 1 to 100, of that limit; then again each time the distance to the
+    limit has halved. ``on_signal``: a name or number (USR1, USR2, HUP, QUIT, URG, WINCH); each signal adds a file.
+    ``on_memory_error``: when an allocation fails, at most once a minute.
 
-    TypeError, ValueError: an argument of another type or out of range, or nothing to wait for. RuntimeError: nothing
-    was ever started, there is no limit, the signal has a handler, there is no thread, or this is a subinterpreter.
-    OSError: the folder cannot be made.
+    Snapshots are written on a thread made in C, which is stopped around forks. A forked child does not continue the
+    trigger; call this again there.
+
+    TypeError, ValueError: an argument has the wrong type or is out of range, or no event was given. RuntimeError: no
+    profiler was ever started, there is no limit, the signal has a handler, there is no thread, or this is a
+    subinterpreter. OSError: the folder cannot be created.
     """
     rss = _checked_size(when_rss)
     percent = _checked_percent(when_cgroup_percent)

@@ -2,7 +2,7 @@
 
 const IS_PYTHON = 1, IS_LIBRARY = 2;
 
-/** The report that stands in `element`. Throws where it cannot be read. */
+/** Reads the report in `element`. Throws if it is damaged. */
 function readReport(element) {
   const streams = new Streams(inflated(fromBase64(element.textContent)));
   const header = JSON.parse(new TextDecoder().decode(streams.next()));
@@ -26,7 +26,7 @@ function fromBase64(text) {
   return bytes;
 }
 
-/** Hands out one stream of bytes after the other. */
+/** Returns one stream of bytes after another. */
 class Streams {
   constructor(bytes) {
     this.bytes = bytes;
@@ -44,7 +44,7 @@ class Streams {
     return this.bytes.subarray(this.at - length, this.at);
   }
 
-  /** `count` numbers. Multiplied and not shifted, since they may have 53 bits. */
+  /** Reads `count` numbers. Multiplies rather than shifts, since they may have 53 bits. */
   numbers(count, Kind = Int32Array) {
     const bytes = this.next(), numbers = new Kind(count);
     let at = 0;
@@ -89,7 +89,7 @@ function places(streams, header) {
   };
 }
 
-/** For each node its caller, its place (of "all" -1) and where its calls end: those of n are n + 1 … end[n] - 1. */
+/** For each node its caller, its place (-1 for "all") and where its calls end: those of n are n + 1 … end[n] - 1. */
 function nodes(streams, count) {
   const ups = streams.numbers(count - 1), read = streams.numbers(count - 1);
   const parent = new Int32Array(count), end = new Int32Array(count), nodePlace = new Int32Array(count);
@@ -105,7 +105,7 @@ function nodes(streams, count) {
   return { nodeCount: count, parent, end, nodePlace };
 }
 
-/** Entries of the nodes from a to b - 1 are firstEntry[a] … firstEntry[b] - 1. */
+/** The entries of nodes a to b - 1 are firstEntry[a] … firstEntry[b] - 1. */
 function entries(streams, header) {
   const entryCount = header.entries, entryNode = streams.numbers(entryCount);
   const firstEntry = new Int32Array(header.nodes + 1);
@@ -131,7 +131,7 @@ function readSide(streams, side, header) {
   return { ...side, values, spreads, ages: header.bands.length ? streams.signed(count) : null };
 }
 
-/** `choice`: of a peak that was chosen among others [median, upper end, renewed variance], else null. */
+/** `choice`: for a peak that was chosen among others [median, upper end, renewed variance], else null. */
 function readSpread(streams, count, choice) {
   const samples = streams.signed(count), seen = streams.numbers(count, Float64Array);
   const variance = streams.floats(count), lean = streams.floats(count);

@@ -1,7 +1,7 @@
-// ---- The graph: boxes on a canvas of the size of its frame, whatever the depth of the stacks.
+// ---- The graph: boxes on a canvas as large as its frame, whatever the depth of the stacks.
 
 const ROW = 21, ROWS_LEAST = 8, GAP = 1, NARROWEST = 1, TEXT_FROM = 26, PADDING = 5, HUES = 18;
-const FOREIGN = /[^\x20-\x7e…]/; // letters that need not be as wide as the others
+const FOREIGN = /[^\x20-\x7e…]/; // letters that may differ in width from the others
 const FONT = '12px ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace';
 
 const LIGHT = {
@@ -19,7 +19,7 @@ const DARK = {
   aged: (share) => oklch(0.33 + 0.1 * share, 0.03 + 0.08 * share, 105 - 70 * share),
 };
 
-/** A colour of OKLCH, whose lightness is the eye's, as the canvas reads it fastest. */
+/** A colour in OKLCH, whose lightness is perceptual, in the form that a canvas parses fastest. */
 function oklch(lightness, chroma, hue) {
   const a = chroma * Math.cos(hue * Math.PI / 180), b = chroma * Math.sin(hue * Math.PI / 180);
   const l = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3;
@@ -38,8 +38,8 @@ function gamma(part) {
 }
 
 /**
- * Draws `tree` from the call `zoomed` on, beneath its callers, which are as wide as the frame; `isUpward` turns it
- * upside down. The frame has at least `least` rows.
+ * Draws `tree` from the call `zoomed` on, beneath its callers, which are as wide as the frame; `isUpward` flips it
+ * vertically. The frame has at least `least` rows.
  */
 class Graph {
   constructor(frame, isUpward = false) {
@@ -52,13 +52,13 @@ class Graph {
     frame.addEventListener("scroll", () => this.draw(), { passive: true });
   }
 
-  /** Takes other colours; nothing is drawn yet. */
+  /** Sets the colours, without drawing. */
   paint(colours) {
     if (colours !== this.colours) this.fills.clear();
     this.colours = colours;
   }
 
-  /** Takes another tree; nothing is drawn yet. */
+  /** Sets the tree, without drawing. */
   plant(tree, least) {
     Object.assign(this, { tree, least, tallest: 0, hovered: null, selected: tree.root, zoomed: tree.root });
     this.place = tree.report.place;
@@ -70,12 +70,12 @@ class Graph {
     if (this.isUpward) this.frame.scrollTop = this.fullHeight;
   }
 
-  /** Lays out for the frame's width, makes the frame as high as that needs, and draws. */
+  /** Lays out the calls for the frame's width, adapts the frame's height, and draws. */
   fit() {
     this.width = this.frame.clientWidth;
     this.layOut();
     this.tallest = Math.max(this.tallest, this.rows.length, this.least);
-    // The style sheet has the most; it shrinks only with a new tree.
+    // The style sheet sets the maximum; the frame only shrinks for a new tree.
     this.frame.style.height = `${this.tallest * ROW + 2}px`;
     this.height = this.frame.clientHeight;
     this.spacer.style.height = `${Math.max(0, this.rows.length * ROW - this.height)}px`;
@@ -93,7 +93,7 @@ class Graph {
     this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   }
 
-  // ---- Where calls are: rows[depth] = [{ call, left, right }, …] from left to right
+  // ---- Layout: rows[depth] = [{ call, left, right }, …] from left to right
 
   layOut() {
     this.rows = [];
@@ -106,7 +106,7 @@ class Graph {
     }
   }
 
-  /** Places the calls of a box that are wide enough to be seen; one box without a call stands for the rest. */
+  /** Places the calls of a box that are wide enough to see; one box without a call represents the rest. */
   layOutChildren(box) {
     const { tree } = this, scale = (box.right - box.left) / shownWidth(box.call), added = [];
     const children = tree.beneath(box.call);
@@ -148,7 +148,7 @@ class Graph {
     return this.rows[call.row]?.find((box) => box.call === call) ?? null;
   }
 
-  /** How high all rows are; what is higher than they is the frame. */
+  /** The height of all rows; the frame may be higher. */
   get fullHeight() {
     return Math.max(this.rows.length * ROW, this.height);
   }
@@ -157,14 +157,14 @@ class Graph {
     return this.isUpward ? this.fullHeight - (row + 1) * ROW : row * ROW;
   }
 
-  /** Scrolls so that the row of a call is seen. */
+  /** Scrolls to make the row of a call visible. */
   reveal(call) {
     const top = this.topOf(call.row), { frame } = this;
     if (top < frame.scrollTop) frame.scrollTop = top;
     else if (top + ROW > frame.scrollTop + this.height) frame.scrollTop = top + ROW - this.height;
   }
 
-  // ---- What they look like
+  // ---- Drawing
 
   draw() {
     if (!this.tree) return;
@@ -226,7 +226,7 @@ class Graph {
     return now > old ? this.colours.grown(share) : this.colours.shrunk(share);
   }
 
-  /** Changes that chance does not explain are marked. */
+  /** Whether to mark a call: if its change is more than chance explains. */
   isMarked(call) {
     if (!this.tree.chosen.isDifference || !this.tree.chosen.hasSpread) return false;
     call.isSignificant ??= isSignificant(this.tree.sums(call));
@@ -255,7 +255,7 @@ class Graph {
     }
   }
 
-  /** What is written behind the name. */
+  /** The text after the name. */
   besides(call) {
     return this.tree.isFolded(call) ? foldedDetail(this.tree, call) : shortFile(this.place, call.place);
   }
@@ -270,7 +270,7 @@ class Graph {
     return FOREIGN.test(text) ? this.pen.measureText(text).width : text.length * this.letter;
   }
 
-  /** As much of a text as fits. Letters are of one width, but for foreign ones, which are measured. */
+  /** As much of a text as fits. Letters have one width, except foreign ones, which are measured. */
   fitted(text, room) {
     const count = Math.floor(room / this.letter);
     let cut = text.length <= count ? text : `${text.slice(0, Math.max(count - 1, 0))}…`;
@@ -292,7 +292,7 @@ class Graph {
   }
 }
 
-/** The same in every report. */
+/** The hue of a package, the same in every report. */
 function hueOf(name) {
   let hash = 7;
   for (let at = 0; at < Math.min(name.length, 200); at++) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) >>> 0;
@@ -310,7 +310,7 @@ function nameOf(tree, call) {
   return isCommon(call) ? foldedWords(tree, call) : foldedNames(tree, call);
 }
 
-/** What a run of calls is called besides its name. */
+/** The description of a run of calls, next to its name. */
 function foldedDetail(tree, call) {
   return isCommon(call) ? foldedNames(tree, call) : foldedWords(tree, call);
 }
@@ -321,18 +321,18 @@ function foldedWords({ root }, call) {
   return `${count} frames common to ${isOfAll ? "all stacks" : `${percent(call.width, root.width)} of all`}`;
 }
 
-/** The first and the last of a run; a module's code, whose name tells nothing, is passed over at its begin. */
+/** The first and the last name of a run. A module's code at its start is skipped, since its name says nothing. */
 function foldedNames({ report }, { run }) {
   const names = run.map(({ place }) => report.place.functions[place].slice(0, 100));
   return `${names.find((name) => name !== "<module>") ?? names[0]} … ${names[names.length - 1]}`;
 }
 
-/** Whether a call is shown for those that all stacks have in common. */
+/** Whether a call represents those that all stacks have in common. */
 function isCommon(call) {
   return call.run?.length > 0 && call.above.place < 0 && call.width >= RUN_SHARE * call.above.width;
 }
 
-/** How much of the graph's width a call takes: a run as much as its first. */
+/** The share of the graph's width that a call takes; a run takes as much as its first call. */
 function shownWidth(call) {
   return call.run?.length ? call.run[0].width : call.width;
 }

@@ -1,5 +1,5 @@
-// ---- What zlib packed, unpacked at once. The browser's own way is missing in old ones, and answers only later: a page
-// that waits for it is empty when it has loaded, which is when printers and takers of pictures look.
+// ---- Synchronous decompression of zlib data. Old browsers have no decompression of their own, and the modern one is
+// asynchronous: the page would still be empty at its load event, when printing and screenshots happen.
 
 const LENGTH_BASES = [
   3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
@@ -14,7 +14,7 @@ function damaged() {
   return new Error("its data is damaged");
 }
 
-/** The bytes that zlib packed into `bytes`. Throws where they are damaged. */
+/** Decompresses zlib data. Throws if it is damaged. */
 function inflated(bytes) {
   return new Inflater(bytes).all();
 }
@@ -44,7 +44,7 @@ class Inflater {
     else throw damaged();
   }
 
-  /** So many bits, the lowest first. Behind the end there are zeros, for a while. */
+  /** Reads `count` bits, the lowest first. A limited number of zeros follows the end. */
   take(count) {
     while (this.held < count) this.fill();
     const bits = this.hold & ((1 << count) - 1);
@@ -69,7 +69,7 @@ class Inflater {
     return found >> 4;
   }
 
-  /** The bytes that were not used begin here. */
+  /** Moves back to the first unused byte. */
   align() {
     this.at -= this.held >> 3;
     this.hold = this.held = 0;
@@ -118,7 +118,7 @@ class Inflater {
     this.size = end;
   }
 
-  /** The tables of a block that has its own. */
+  /** Reads the tables of a block that has its own. */
   tables() {
     const literals = this.take(5) + 257, distances = this.take(5) + 1, count = this.take(4) + 4;
     const short = new Uint8Array(19), lengths = new Uint8Array(literals + distances);
@@ -137,7 +137,7 @@ class Inflater {
     return [tableOf(lengths.subarray(0, literals)), tableOf(lengths.subarray(literals))];
   }
 
-  /** The four bytes behind the last block. */
+  /** The four bytes after the last block. */
   tail() {
     this.align();
     if (this.at + 4 > this.bytes.length) throw damaged();
@@ -152,7 +152,7 @@ function fixedTables() {
   return (fixed ??= [tableOf(lengths), tableOf(new Uint8Array(32).fill(5))]);
 }
 
-/** A code for each of so many next bits: its value × 16 + its length; 0: there is none. `lengths` has each value's. */
+/** For each pattern of the next bits, the code's value × 16 + its length; 0: none. `lengths`: those of all values. */
 function tableOf(lengths) {
   const bits = Math.max(1, ...lengths), codes = new Uint16Array(1 << bits), next = new Uint16Array(17);
   for (const length of lengths) if (length) next[length + 1]++;
@@ -166,7 +166,7 @@ function tableOf(lengths) {
   return { bits, codes };
 }
 
-/** Adler-32. 3800 steps are the most that a sum of 32 bits allows, rounded down. */
+/** Adler-32. A 32-bit sum allows at most 3800 steps, rounded down. */
 function checksum(bytes) {
   let low = 1, high = 0;
   for (let at = 0; at < bytes.length;) {

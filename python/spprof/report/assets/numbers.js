@@ -1,8 +1,8 @@
-// ---- Sums with their intervals, and how numbers are written.
+// ---- Sums with their intervals, and the formatting of numbers.
 
 const Z = 1.959963984540054; // normal quantile of 0.975
 
-/** Sums over entries of one side, as `Sums` in analysis/sites.py; its interval is that of analysis/estimate.py. */
+/** Sums over entries of one side, like `Sums` in analysis/sites.py; the interval is that of analysis/estimate.py. */
 class Sum {
   constructor() {
     this.value = this.samples = this.seen = this.variance = this.skewness = this.renewed = 0;
@@ -10,7 +10,7 @@ class Sum {
     this.choice = null;
   }
 
-  /** `spread`: what the intervals of the column are made of; undefined where it has none. */
+  /** `spread`: what the column's intervals are computed from; undefined if it has none. */
   add(spread, values, entry) {
     const value = values[entry];
     if (value === 0) return;
@@ -27,7 +27,7 @@ class Sum {
     this.renewed += spread.renewed[entry];
   }
 
-  /** [low, high] at 95 %. Of a whole side: `unseen` may be there without a sample, `lost` is of lost samples. */
+  /** [low, high] at 95 %. For a whole side: `unseen` bytes may have no sample, `lost` is due to lost samples. */
   interval({ unseen = 0, lost = 0 } = {}) {
     const { value, variance, skewness, seen } = this, z = this.lowReach();
     const bend = leaning(variance, skewness, z), above = reach(variance, leaning(variance, skewness));
@@ -35,7 +35,7 @@ class Sum {
     return [low, Math.max(value + above, unseen && seen + unseen) + lost];
   }
 
-  /** How many standard errors the low end is below: of a peak that was chosen among others more than Z. */
+  /** How many standard errors the low end is below the value: more than Z for a peak chosen among others. */
   lowReach() {
     if (!this.choice || this.renewed <= 0) return Z;
     const [middle, top, renewed] = this.choice;
@@ -52,7 +52,7 @@ function reach(variance, bend, z = Z) {
   return bend / 2 + Math.sqrt(z * z * variance + bend * bend / 4);
 }
 
-/** [low, high] of new less old, two runs with no sample in common. */
+/** [low, high] of new minus old, for two runs with no sample in common. */
 function differenceInterval(old, now) {
   const delta = now.value - old.value, variance = now.variance + old.variance;
   const below = reach(variance, delta < 0 ? leaning(old.variance, old.skewness) : 0);
@@ -60,7 +60,7 @@ function differenceInterval(old, now) {
   return [delta - below, delta + above];
 }
 
-// ---- Words for numbers, by the rules of spprof/text.py: half up, in integers
+// ---- Numbers as text, by the rules of spprof/text.py: integers, rounded half up
 
 const GROUPED = new Intl.NumberFormat("en-US");
 const NANOSECONDS = { nanoseconds: 1, microseconds: 1e3, milliseconds: 1e6, seconds: 1e9 };
@@ -91,7 +91,7 @@ function duration(nanoseconds) {
   return `${minusOf(nanoseconds)}${seconds} s`;
 }
 
-/** `part / whole` to the nearest integer, half up. */
+/** `part / whole` rounded to the nearest integer, half up. */
 function quotient(part, whole) {
   return Math.floor((2 * part + whole) / (2 * whole));
 }

@@ -1,11 +1,11 @@
-// ---- The page: what is chosen, kept in the address; and what happens on clicks and keys.
+// ---- The page: the user's choices, kept in the address, and the handling of clicks and keys.
 
 const get = (id) => document.getElementById(id);
 const BUTTONS_MOST = 4;
 const SECTIONS = ["theme", "controls", "graph-section", "sites-section"];
 const THEMES = ["system", "light", "dark"];
 
-/** What is chosen, as the address has it:
+/** The user's choices, as in the address:
  * #c=1&t=0&r=3-12&rss=0&i=1&h=1&f=0&a=1&q=load&s=total&w=5&z=0.4.17 */
 const NOTHING_CHOSEN = {
   column: -1, thread: -1, invert: false, hide: false, fold: true, age: false, search: "", sort: "own",
@@ -31,7 +31,7 @@ function toAddress(choice, first) {
   return new URLSearchParams(pairs).toString();
 }
 
-/** Whatever the address holds, the choice is one that the report has. */
+/** Reads the choices from the address, limited to what the report has. */
 function fromAddress(text, report) {
   const given = new URLSearchParams(text), sort = given.get("s") ?? "own", theme = given.get("theme");
   return {
@@ -91,7 +91,7 @@ class Page {
     get("waiting").remove();
   }
 
-  // ---- What does not change
+  // ---- Setup
 
   fillControls() {
     const { report } = this;
@@ -122,7 +122,7 @@ class Page {
     get("rss").addEventListener("change", () => this.choose({ rss: get("rss").checked }));
   }
 
-  /** A choice of what the columns differ in, the first column's first: buttons, or a list where they are many. */
+  /** A choice among the columns, the first column's value first: buttons, or a list if there are many. */
   fillChoices(id, part) {
     const { columns, first } = this.report;
     const texts = [...new Set([columns[first], ...columns].map((column) => column[part]))];
@@ -178,9 +178,9 @@ class Page {
     frame.addEventListener("scroll", () => this.unhover(), { passive: true });
   }
 
-  // ---- What is chosen
+  // ---- Choices
 
-  /** The column with the chosen group and measure; where there is none, one that has what was just chosen. */
+  /** The column with the chosen group and measure; if there is none, one that has what was just chosen. */
   columnOf(changed) {
     const checked = (id) => get(id).querySelector("input:checked, select")?.value, { columns } = this.report;
     const group = checked("groups"), measure = checked("measures");
@@ -194,7 +194,7 @@ class Page {
     this.apply();
   }
 
-  /** Makes the page show what is chosen. */
+  /** Makes the page show the current choices. */
   apply() {
     const { choice, report } = this;
     this.hidden = choice.hide ? this.libraries : this.nothingHidden;
@@ -217,7 +217,7 @@ class Page {
     this.showFound();
   }
 
-  /** Makes the trees that the graphs show: all, or what is around a function. */
+  /** Makes the trees that the graphs show: everything, or the callers and callees of a function. */
   plant() {
     const { choice, chosen, hidden, graph, upper } = this, { around } = choice;
     const nodes = around >= 0 && callsOf(this.report, around);
@@ -244,7 +244,7 @@ class Page {
     get("spoken").textContent = `Callers and callees. ${spoken(this.tree, this.tree.root)}`;
   }
 
-  /** Folds runs of calls, but for one that a link leads into. Inverted they are not in the way. */
+  /** Folds runs of calls, except one that a link leads into. An inverted graph needs no folding. */
   fold() {
     const { choice, shownGraphs } = this, canFold = !choice.invert || this.isAround;
     for (const { tree } of shownGraphs) tree.folds = canFold;
@@ -266,7 +266,7 @@ class Page {
     get("spoken").textContent = `Unfolded. ${get("spoken").textContent}`;
   }
 
-  /** What `make` made the last time, if it was made of the same. */
+  /** The last result of `make` if its inputs are unchanged, else a new one. */
   kept(name, of, make) {
     const known = this.keptBefore[name];
     if (known && of.every((one, at) => one === known.of[at])) return known.made;
@@ -291,7 +291,7 @@ class Page {
     if (get("search").value !== choice.search) get("search").value = choice.search;
   }
 
-  /** What the graph is of: all, or a function. */
+  /** Shows what the graph covers: everything, or a function. */
   showWhere() {
     const { around } = this.choice, name = this.isAround ? this.report.place.functions[around] : "";
     const { range } = this.choice, of = range ? [`, allocated ${this.timeline.words(range)}`] : [];
@@ -302,7 +302,7 @@ class Page {
 
   legend() {
     const isInverted = this.choice.invert && !this.isAround;
-    const order = isInverted ? "Callers are below the functions they call." : "Callers are above the functions they call.";
+    const order = `Callers are ${isInverted ? "below" : "above"} the functions they call.`;
     if (!this.chosen.isDifference) return `${order} ${this.colouring()}`;
     const words = "; ▲ ▼ and an underline mark changes that chance does not explain (95 %)";
     const marks = this.chosen.hasSpread ? words : "";
@@ -332,7 +332,7 @@ class Page {
     this.showRange(this.choice.range);
   }
 
-  /** Shows only what was allocated in a range; null: everything. Nothing else than what is live has such times. */
+  /** Shows only what was allocated in a range; null: everything. Only live memory has such times. */
   chooseRange(range) {
     const { column } = this.choice;
     this.choose({ range, column: range ? this.datedColumn(column) : column });
@@ -344,11 +344,11 @@ class Page {
     return dated.includes(column) ? column : dated.find((at) => columns[at].unit === "bytes") ?? dated[0] ?? column;
   }
 
-  /** Tells in words what a range has, while it is dragged too. */
+  /** Describes the contents of a range, even while it is being dragged. */
   showRange(range) {
     get("range-all").hidden = !range;
     get("range-words").textContent = range ? this.rangeWords(range)
-      : "Drag to select a time range, or move its ends with the arrow keys, to see what was allocated in it and is still live.";
+      : "Select a time range by dragging or with the arrow keys to see what was allocated in it and is still live.";
   }
 
   rangeWords(range) {
@@ -372,7 +372,7 @@ class Page {
     try {
       history.replaceState(null, "", text ? `#${text}` : location.pathname + location.search);
     } catch {
-      // A notebook's frame has no address of its own; there is nothing to keep it in.
+      // A notebook's frame has no address of its own in which to keep it.
     }
   }
 
@@ -400,7 +400,7 @@ class Page {
     get("graph-section").scrollIntoView({ block: "nearest" });
   }
 
-  /** The visible places that are searched for; null where none are. */
+  /** The visible places that match the search; null without a search. */
   find() {
     const found = placesWith(this.report.place, this.choice.search);
     return found && found.map((flag, place) => flag & (this.hidden[place] ^ 1));
@@ -517,7 +517,7 @@ class Page {
     tip.style.transform = `translate(${Math.max(4, left)}px, ${Math.max(4, top)}px)`;
   }
 
-  /** Of all what holds the most is told, since the head tells of all. */
+  /** Shows a call's details. For the root, shows the largest site, since the header covers the total. */
   showDetails(call, { tree }) {
     const { place } = call, isCall = place >= 0 && !tree.isFolded(call), largest = place < 0 && this.largestSite();
     if (largest) return get("details").replaceChildren(...this.aboutSite("Largest site", largest));
@@ -526,7 +526,7 @@ class Page {
     get("details").replaceChildren(element("div", "about", ...parts), ...(isCall ? sourceOf(this.report, place) : []));
   }
 
-  /** A name with a button behind it. */
+  /** A name followed by a button. */
   lead(name, place) {
     const button = element("button", "", "Callers and callees");
     button.type = "button";
@@ -539,7 +539,7 @@ class Page {
     return this.sites.reduce((most, row) => (size(row) > (most ? size(most) : 0) ? row : most), null);
   }
 
-  /** A site with its source lines; of a library's site those of the program's own line that led there. */
+  /** A site with its source lines; for a library's site, those of the program's own line that led there. */
   aboutSite(what, row) {
     if (!row) return [];
     const { report, chosen } = this, { place, from } = row, numbers = element("dl", "numbers");
@@ -595,7 +595,7 @@ class Page {
     event.preventDefault();
   }
 
-  /** Selects a call; where it is not drawn, zooms out or in until it is. */
+  /** Selects a call, zooming out or in until it is drawn. */
   move(call, graph) {
     if (!call) return;
     if (call.depth < graph.zoomed.depth) return this.select(call, graph);
@@ -628,7 +628,7 @@ class Page {
     }
   }
 
-  /** Whether Escape leaves the range: where nothing else is left to be undone, or at its ends. */
+  /** Whether Escape clears the range: if nothing else is left to undo, or the focus is in the timeline. */
   leavesRange({ target }) {
     const isAtRest = !this.isAround && get("reset").disabled;
     return this.choice.range !== null && (isAtRest || get("over-time").contains(target));

@@ -1,9 +1,9 @@
-// ---- Sites: what each place holds itself, and with all that it calls; and which places a search finds.
+// ---- Sites: what each place holds, alone and with everything it calls; and the places that a search finds.
 
 /**
- * A row for each visible place that holds something: `own` sums and `total` values, for each side. Own is what the
- * innermost visible Python call of a stack holds (the innermost visible call of all where there is none): `owner` by
- * node. Of a library's place `from` is the place of the program's own that led there to most; else -1.
+ * A row for each visible place that holds something: `own` sums and `total` values, for each side. A stack counts as
+ * own for its innermost visible Python call, or its innermost visible call if it has none: `owner` has it by node.
+ * For a library's place, `from` is the program's own place that led to most of it; else -1.
  */
 function sitesOf(chosen, hidden, owner) {
   const { entryCount, entryNode, place } = chosen.report, yours = yourPlaces(chosen.report);
@@ -26,7 +26,7 @@ function sitesOf(chosen, hidden, owner) {
   return rows;
 }
 
-/** The key with the largest value; -1: there is none. */
+/** The key with the largest value; -1: none. */
 function largest(sums) {
   let found = -1, most = 0;
   for (const [key, value] of sums ?? []) {
@@ -35,7 +35,7 @@ function largest(sums) {
   return found;
 }
 
-/** For each node the place of the innermost Python call on its way that is no library's; -1: there is none. */
+/** For each node the place of the innermost Python call on its path that is not a library's; -1: none. */
 function yourPlaces(report) {
   if (report.yourPlaces) return report.yourPlaces;
   const { nodeCount, parent, nodePlace, place } = report, yours = new Int32Array(nodeCount).fill(-1);
@@ -46,7 +46,7 @@ function yourPlaces(report) {
   return (report.yourPlaces = yours);
 }
 
-/** For each node the place that is charged with what stands there; -1: none is visible. */
+/** For each node the place to which its values are attributed; -1: none is visible. */
 function owners(report, hidden) {
   const { nodeCount, parent, nodePlace, place } = report;
   const python = new Int32Array(nodeCount).fill(-1), any = new Int32Array(nodeCount).fill(-1);
@@ -58,7 +58,7 @@ function owners(report, hidden) {
   return python.map((site, node) => (site >= 0 ? site : any[node]));
 }
 
-/** For each side the values by place, each stack counted once however often it comes to the place. */
+/** For each side the values by place. Each stack counts once, however often the place occurs in it. */
 function totals(chosen, hidden) {
   const { nodeCount, nodePlace, place } = chosen.report, isOutermost = outermost(chosen.report);
   return chosen.nodeValues.map((values) => {
@@ -68,7 +68,7 @@ function totals(chosen, hidden) {
   });
 }
 
-/** For each node whether no caller is at the same place; worked out once. */
+/** For each node whether no caller is at the same place; computed once. */
 function outermost(report) {
   if (report.isOutermost) return report.isOutermost;
   const { nodeCount, end, nodePlace } = report;
@@ -82,7 +82,7 @@ function outermost(report) {
   return (report.isOutermost = isOutermost);
 }
 
-/** Which places have `text` in their function, file or line: one byte for each; null where nothing is searched for. */
+/** Which places have `text` in their function, file or line: one byte each; null without a search. */
 function placesWith(place, text) {
   const wanted = text.trim().toLowerCase();
   if (!wanted) return null;
@@ -90,7 +90,7 @@ function placesWith(place, text) {
   return Uint8Array.from(place.lowered, (text) => Number(text.includes(wanted)));
 }
 
-/** Sums over all stacks that come to a place that was found. */
+/** Sums over all stacks that pass through a found place. */
 function sumsWith(chosen, found) {
   const { nodeCount, end, nodePlace } = chosen.report, sums = chosen.newSums();
   for (let node = 1; node < nodeCount;) {

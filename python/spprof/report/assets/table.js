@@ -23,7 +23,7 @@ function change(row) {
   return row.own[1].value - row.own[0].value;
 }
 
-/** Shows rows of `sitesOf`, sorted; `onSite(place)` and `onAround(place)` are called when one is chosen. */
+/** Shows the rows of `sitesOf`, sorted. Calls `onSite(place)` and `onAround(place)` when the user chooses one. */
 class Table {
   constructor(columns, body, more, count, { onSort, onSite, onAround }) {
     Object.assign(this, { columns, body, count, more, onSort, onSite, onAround });
@@ -38,7 +38,7 @@ class Table {
     this.kinds = (chosen.isDifference ? CHANGE_COLUMNS : PLAIN_COLUMNS).filter(({ key }) => {
       return chosen.hasSpread || (key !== "interval" && key !== "bar");
     });
-    if (matchMedia(NARROW).matches) this.kinds.unshift(this.kinds.pop()); // what is first is seen without scrolling
+    if (matchMedia(NARROW).matches) this.kinds.unshift(this.kinds.pop()); // visible without scrolling
     this.every = rows;
     this.found = found;
     this.most = Math.max(1, ...chosen.whole.map((sum) => sum.value));
@@ -46,7 +46,7 @@ class Table {
     this.order();
   }
 
-  /** Sorts all sites, not only those that are shown: what is in order stays so, which is quick the next time. */
+  /** Sorts all sites, not only the visible ones: sorting an ordered array again is fast. */
   order() {
     const kind = this.kinds.find(({ key }) => key === this.sort) ?? this.kinds[0], sign = this.ascending ? -1 : 1;
     const { functions } = this.place, byName = (one, other) => compare(functions[one.place], functions[other.place]);
@@ -170,7 +170,7 @@ class Table {
     return [" ", shown];
   }
 
-  /** The line of the program's own that led there. */
+  /** The program's own line that led there. */
   fromWords(at) {
     const name = named(this.place.functions[at], "", 100);
     return [" ", element("span", "from", "from ", name, ...this.fileWords(at, 120))];

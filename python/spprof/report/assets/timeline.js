@@ -1,7 +1,7 @@
-// ---- What was live over time, and the range of time that is chosen of it.
+// ---- What was live over time, and the selected range of time.
 
 const CHART_HEIGHT = 190, CHART_TOP = 8, CHART_BOTTOM = 20, CHART_RIGHT = 10, CHART_BEFORE = 14, TICK_ROOM = 84;
-const DRAG_LEAST = 4; // pixels; what moves less is a click
+const DRAG_LEAST = 4; // pixels; a shorter movement is a click
 const STEPS_MS = [
   100, 200, 500, ...[1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800].map((seconds) => seconds * 1000),
   ...[1, 2, 3, 6, 12, 24, 48, 120, 240, 720, 2400, 8760, 87600].map((hours) => hours * 3600000),
@@ -9,7 +9,7 @@ const STEPS_MS = [
 const DAY_MS = 86400000, DATE_MOST = 8.64e15;
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** Times of the day in UTC, with the date where they are of several days, as fine as the points need it. */
+/** Times of day in UTC, with the date if there are several days, as precise as the points require. */
 class Clock {
   constructor(times) {
     this.hasDates = Math.floor(times[0] / DAY_MS) !== Math.floor(times[times.length - 1] / DAY_MS);
@@ -25,7 +25,7 @@ class Clock {
   }
 }
 
-/** [the distance of marks, how each is written] on an axis from 0 to `most` bytes. */
+/** [distance of marks, function that formats a mark] for an axis from 0 to `most` bytes. */
 function sizeSteps(most, room = 4) {
   const [name, scale] = SIZES.findLast((unit) => unit[1] <= Math.max(most, 1));
   const factors = (scale === 1 ? [] : [0.1, 0.2, 0.5]).concat([1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]);
@@ -45,9 +45,9 @@ function polyline(points) {
 }
 
 /**
- * Draws the points of a history. A range is [from, to], two of its edges: edge 0 is before all, edge k is point k - 1.
- * It has what the points behind `from` up to `to` were the first to see; null: everything.
- * `on`: `range(range)` when one is chosen, `preview(range)` while it is dragged, `tip(content, x, y)` (null: none).
+ * Draws the points of a history. A range is [from, to], two edges: edge 0 precedes all points, edge k is point k - 1.
+ * It contains what the points after `from` up to `to` were the first to see; null: everything.
+ * `on`: `range(range)` when one is chosen, `preview(range)` during a drag, `tip(content, x, y)` (null: none).
  */
 class Timeline {
   constructor(section, history, on) {
@@ -75,7 +75,7 @@ class Timeline {
     return edge > 0 ? this.clock.text(this.points[edge - 1].time) : "before the first snapshot";
   }
 
-  /** When what is in a range was allocated. */
+  /** Describes when the contents of a range were allocated. */
   words([from, to]) {
     if (from === 0) return `before ${this.timeOf(to)} UTC`;
     return `between ${this.timeOf(from)} and ${this.timeOf(to)} UTC`;
@@ -101,7 +101,7 @@ class Timeline {
     return at < this.sites.length ? `part-${at}` : "part-others";
   }
 
-  /** Rows of [name, text] that tell of a point. */
+  /** Rows of [name, text] that describe a point. */
   numbersOf({ bytes, low, high, rss, pss }) {
     const rows = [["heap", amount(bytes, "bytes")]];
     if (low !== null) rows.push(["", high - low < 1 ? "exact" : `${between([low, high], "bytes")} (95 %)`]);
@@ -145,7 +145,7 @@ class Timeline {
 
   // ---- The picture
 
-  /** Draws for the frame's width. */
+  /** Draws everything to fit the frame's width. */
   fit() {
     this.width = this.frame.clientWidth;
     const { points, last } = this, tops = points.map(({ bytes, high, rss }) => {
@@ -192,7 +192,7 @@ class Timeline {
     ];
   }
 
-  /** [x, text] of round times. */
+  /** [x, text] for each mark, at round times. */
   timeMarks() {
     const { points, last, clock } = this, first = points[0].time, end = points[last - 1].time;
     const most = Math.max((this.width - this.left) / TICK_ROOM, 1);
@@ -209,7 +209,7 @@ class Timeline {
     return marks;
   }
 
-  /** What each site held, the largest lowest. */
+  /** What each site held, stacked with the largest at the bottom. */
   areas() {
     const { points } = this, sums = points.map(() => 0);
     return points[0].parts.map((_, part) => {
@@ -240,7 +240,7 @@ class Timeline {
 
   // ---- The range
 
-  /** Shows which range is chosen; null: none. */
+  /** Shows the chosen range; null: none. */
   show(range, hasRss) {
     this.range = range;
     this.hasRss = hasRss;
@@ -317,7 +317,7 @@ class Timeline {
     if (range) this.choose(range);
   }
 
-  /** Ends a drag without a choice; whether there was one. */
+  /** Ends a drag without choosing a range. Returns whether there was a drag. */
   cancel() {
     if (!this.dragged) return false;
     this.dragged = null;
@@ -330,7 +330,7 @@ class Timeline {
     this.on.range(from === 0 && to === this.last ? null : [from, to]);
   }
 
-  /** The range whose edges are nearest to two places; where that is one edge, what is between the next ones. */
+  /** The range whose edges are nearest to two x positions; if both have the same edge, the interval around it. */
   between(one, other) {
     const from = this.nearest(Math.min(one, other)), to = this.nearest(Math.max(one, other));
     if (from < to) return [from, to];
@@ -364,7 +364,7 @@ class Timeline {
   }
 }
 
-/** The longest runs of points of which all are so. */
+/** The maximal runs of points that all satisfy `isSo`. */
 function runsOf(points, isSo) {
   const runs = [[]];
   for (const point of points) {

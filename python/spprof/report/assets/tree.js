@@ -1,8 +1,8 @@
-// ---- What is chosen of the report, summed up; and the two trees that can be looked at.
+// ---- The chosen part of the report, summed up, and the two trees that show it.
 
 /**
- * The values of one column and one thread (-1: all), for each entry and each node; of a report with a history those of
- * one range of it (see Timeline; null: all).
+ * The values of one column and one thread (-1: all), for each entry and each node; in a report with a history, only
+ * those in one range (see Timeline; null: all).
  */
 class Chosen {
   constructor(report, column, thread, range = null) {
@@ -43,7 +43,7 @@ class Chosen {
     for (let entry = firstEntry[from]; entry < firstEntry[end]; entry++) this.add(sums, entry);
   }
 
-  /** The sums of all. */
+  /** The sums of the whole. */
   get whole() {
     if (!this.wholeSums) {
       this.wholeSums = this.newSums();
@@ -60,12 +60,12 @@ function filtered(values, { entryThread, entryPoint }, thread, range) {
   return values.map((value, entry) => (isOf(entry) && isIn(entry) ? value : 0));
 }
 
-/** In a difference a call is as wide as the larger of old and new, entry by entry: so nothing is without width. */
+/** In a difference, a width is the larger of old and new, entry by entry, so that nothing vanishes. */
 function larger(old, now) {
   return old.map((value, entry) => Math.max(value, now[entry]));
 }
 
-/** Numbers of places collect what belongs to them, in the order of their coming. */
+/** Groups items by place, in order of first occurrence. */
 class Groups {
   constructor(count) {
     this.slot = new Int32Array(count).fill(-1);
@@ -87,16 +87,16 @@ class Groups {
   }
 }
 
-/** How much of a call's comes through each of a run that is folded, and how few are not worth it. */
+/** The share of a call's width that each call of a folded run has at least, and the shortest run that is folded. */
 const RUN_SHARE = 0.995, FOLDED_LEAST = 3;
-/** How many calls common to all stay to be seen where they lead on to others, and where they lead to nothing else. */
+/** How many calls common to all stay visible, if they lead to other calls, and if they lead to none. */
 const KEPT_WITH_CALLS = 6, KEPT_ALONE = 12;
 
 /**
- * A tree to look at, worked out as far as it is looked at. A call has `place`, `parent`, `width`, `values` (one for
- * each side); its calls are those of one place each, the widest first. Hidden places are left out: what they hold is
- * the caller's. Where `folds`, a run of calls, each the caller of the next, is shown as one, as the last of them: `run`
- * has them, `above` is the call that is shown as its caller.
+ * A tree of calls, computed only as far as it is shown. A call has `place`, `parent`, `width`, `values` (one for each
+ * side); its children have one place each, the widest first. Hidden places are left out: what they hold counts for
+ * the caller. With `folds`, a run of calls, each the caller of the next, is shown as one, as the last of them: `run`
+ * lists them, and `above` is the call that is shown as its caller.
  */
 class Tree {
   constructor(chosen, hidden) {
@@ -125,7 +125,7 @@ class Tree {
     return call.sums;
   }
 
-  /** The number of the band that what a call holds is in, in the mean; null where ages are not known. */
+  /** The average number of the age band of what a call holds; null if ages are unknown. */
   age(call) {
     if (!this.chosen.ages || !(call.width > 0)) return null;
     return (call.age ??= this.sumOfAges(call) / call.width);
@@ -138,9 +138,9 @@ class Tree {
     });
   }
 
-  // ---- As it is shown, with runs of calls folded
+  // ---- The tree as shown, with runs of calls folded
 
-  /** The calls that are shown beneath one that is shown. */
+  /** The calls shown beneath a shown call. */
   beneath(call) {
     return (call.beneath ??= this.children(call).map((child) => {
       const run = this.folds && !child.isUnfolded ? this.runFrom(child, call) : [];
@@ -158,7 +158,7 @@ class Tree {
     return run.length < FOLDED_LEAST ? [] : run;
   }
 
-  /** How many of the calls common to all stay: from the program's own innermost one on, where that is near. */
+  /** How many of the calls common to all stay visible: from the program's innermost own call on, if that is near. */
   keptOf(calls) {
     const hasCalls = this.children(calls[calls.length - 1]).length > 0;
     const kept = calls.length - calls.findLastIndex((call) => !this.isLibrary(call));
@@ -174,7 +174,7 @@ class Tree {
     return call.run?.length > 0;
   }
 
-  /** Whether anything is folded, among what is wide. */
+  /** Whether any wide call is folded. */
   get hasRuns() {
     const pending = [this.root];
     for (let call; (call = pending.pop());) {
@@ -184,7 +184,7 @@ class Tree {
     return false;
   }
 
-  /** Forgets what was folded to see whether there is something. */
+  /** Discards the folding that `hasRuns` has computed. */
   forget() {
     const pending = [this.root];
     for (let call; (call = pending.pop());) {
@@ -200,7 +200,7 @@ class Tree {
     call.above.beneath = undefined;
   }
 
-  /** Makes a call one that is shown: unfolds the run that it is in. */
+  /** Makes a call visible by unfolding the run that contains it. */
   show(call) {
     const path = [];
     for (let at = call; at.parent; at = at.parent) path.push(at);
@@ -212,7 +212,7 @@ class Tree {
     return call;
   }
 
-  /** The call at the end of a path of places from the root on, or as far as there is one. */
+  /** The call at the end of a path of places from the root, or the last one that exists. */
   follow(path) {
     let call = this.root;
     for (const place of path) {
@@ -230,7 +230,7 @@ function pathOf(call) {
   return path.reverse();
 }
 
-/** Callers above what they call: all, or what a function calls, whose outermost calls are `nodes`. */
+/** Callers above callees: everything, or what a function calls, whose outermost calls are `nodes`. */
 class CallersFirst extends Tree {
   constructor(chosen, hidden, place = -1, nodes = [0]) {
     super(chosen, hidden);
@@ -271,9 +271,9 @@ class CallersFirst extends Tree {
 }
 
 /**
- * Inverted: what is called above its callers. `entries` are what a call holds, `next` the nodes of its callers; both
- * are worked out when a call is looked into, from `indexes`, their places in those of the call above.
- * Of a function it has the callers, from its outermost calls on, which are `nodes`.
+ * Inverted: callees above their callers. `entries` are those of a call, `next` the nodes of its callers; both are
+ * computed when a call is opened, from `indexes`, their positions in those of the call above.
+ * For a function it has the callers, starting at its outermost calls, which are `nodes`.
  */
 class CalledFirst extends Tree {
   constructor(chosen, hidden, place = -1, nodes = null) {
@@ -340,7 +340,7 @@ class CalledFirst extends Tree {
   }
 }
 
-/** The outermost calls of the function that a place is in, whatever their lines. */
+/** The outermost calls of the function that contains a place, whatever their lines. */
 function callsOf(report, at) {
   const { place: { functions, files }, nodeCount, nodePlace, end } = report, nodes = [];
   const isOf = functions.map((name, other) => name === functions[at] && files[other] === files[at]);

@@ -1,4 +1,4 @@
-// ---- What a call or a site is in words, and the elements that say it. Texts never become markup.
+// ---- Descriptions of calls and sites, and their elements. Texts never become markup.
 
 function element(tag, className, ...content) {
   const made = document.createElement(tag);
@@ -7,12 +7,12 @@ function element(tag, className, ...content) {
   return made;
 }
 
-/** A name in an element of its own, so that its direction of writing stays within. At most `most` characters of it. */
+/** A name in its own element, which isolates its writing direction. At most `most` characters of it. */
 function named(text, className, most = 400) {
   return element("bdi", className, text.length > most ? `${text.slice(0, most)}…` : text);
 }
 
-/** `files`: all of them, as they are or as tables show them. */
+/** `files`: all file names, full or as tables show them. */
 function fileOf(place, at, files = place.files) {
   if (at < 0 || !files[at]) return "";
   return place.lines[at] > 0 ? `${files[at]}:${place.lines[at]}` : files[at];
@@ -22,7 +22,7 @@ function between([low, high], unit, write = amount) {
   return `${write(Math.floor(low), unit)} – ${write(Math.ceil(high), unit)}`;
 }
 
-/** The amount of some sums in words: [main, detail]. `sides`: of the whole, the report's sides. */
+/** Some sums in words: [main, detail]. `sides`: the report's sides, if these are the sums of the whole. */
 function amountWords(chosen, sums, sides = []) {
   const { unit } = chosen.column;
   if (sums.length > 1) return changeWords(chosen, sums);
@@ -42,7 +42,7 @@ function changeWords(chosen, [old, now]) {
   return [main, `${sides}; ${range}: ${verdict}`];
 }
 
-/** A bar for the estimate with a whisker for its interval, on a scale from 0 to `most`. */
+/** A bar for the estimate, with a whisker for its interval, on a scale from 0 to `most`. */
 function errorBar(sum, ends, most) {
   const bar = element("span", "bar"), fill = element("span", "fill"), whisker = element("span", "whisker");
   const place = (value) => `${100 * Math.min(Math.max(value / most, 0), 1)}%`;
@@ -55,7 +55,7 @@ function errorBar(sum, ends, most) {
   return bar;
 }
 
-/** Fills a bar and its list with the parts of what was in memory: each as wide as its share of all parts. */
+/** Fills a bar and its list with the parts of memory, each as wide as its share of all parts. */
 function showMemory(memory, bar, list) {
   const drawn = memory.filter((part) => part.bytes > 0), whole = drawn.reduce((total, part) => total + part.bytes, 0);
   bar.setAttribute("aria-label", memory.map((part) => `${part.name} ${part.amount}`).join(", "));
@@ -107,7 +107,7 @@ function describeSite(chosen, { own, total }) {
   return rows;
 }
 
-/** The source lines around a place, its own marked; nothing where the file has none. */
+/** The source lines around a place, its own line marked; nothing if the report has none. */
 function sourceOf(report, at) {
   const found = report.sources.get(at), { lines, files } = report.place;
   if (!found) return [];
@@ -121,7 +121,7 @@ function sourceOf(report, at) {
   return [frame];
 }
 
-/** What is announced of a call. */
+/** What a screen reader announces about a call. */
 function spoken(tree, call) {
   const { place } = tree.report, isFolded = tree.isFolded(call), count = tree.beneath(call).length;
   const [main, detail] = amountWords(tree.chosen, tree.sums(call));
