@@ -386,12 +386,12 @@ def server_answer(id: int, status: int, content_type: str, file_name: str, field
 
 def background_signal_take(number: int) -> bool:
     """Make that signal wake the thread, and do nothing else, from now on. False: it has a handler already, is ignored,
-    or is taken in this process; if this process's parent had taken it, it is taken over. OSError: as for
-    ``has_default_action``.
+    or is taken in this process; if this process's parent had taken it, it is taken over. OSError: there is no
+    such signal.
     """
 
 def background_signal_give_back(number: int) -> None:
-    """Restore the signal's default action, unless this process has not taken it, or it has had another handler since."""
+    """Restore the signal's default action, unless this process has not taken it, or it has another handler now."""
 
 def background_signal_came(number: int) -> bool:
     """Return whether the signal has come since it was taken, or since it was answered."""
@@ -468,8 +468,8 @@ def frame_chunks() -> bytes:
     """
 
 def take_reserve() -> None:
-    """Reserve address space for when memory runs out, unless some is reserved already: up to 48 MiB and a tenth of the process's
-    limit.
+    """Reserve address space for when memory runs out, unless some is reserved already: up to 48 MiB, and at most a
+    tenth of the process's limit.
     """
 
 def give_reserve_back() -> bool:

@@ -1,4 +1,4 @@
-"""What PyInstaller must know of the package, in hooks that it finds by the entry point ``pyinstaller40``."""
+"""PyInstaller's hooks for the package, which it finds by the entry point ``pyinstaller40``."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def get_hook_dirs() -> list[str]:
-    """Where the hooks are."""
+    """Return the folders with the hooks."""
     return [os.path.dirname(__file__)]

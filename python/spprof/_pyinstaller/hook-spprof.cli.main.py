@@ -1,5 +1,5 @@
 # ruff: noqa: N999
-"""The verbs of the command line, which are imported by their names."""
+"""Adds the commands of the command line, which are imported by name."""
 
 from PyInstaller.utils.hooks import collect_submodules
 

@@ -1,6 +1,7 @@
 # ruff: noqa: N999
-"""The files of the HTML page, which are read and not imported, and the modules that are imported by their names.
-PyInstaller finds the library itself."""
+"""Adds the files of the HTML page, which are read and not imported, and the modules that are imported by name.
+PyInstaller finds the library itself.
+"""
 
 from PyInstaller.utils.hooks import collect_data_files, collect_submodules
 
