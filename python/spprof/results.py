@@ -203,7 +203,7 @@ class ResidentMemory:
     def headline(self) -> str:
         """Return the totals in one line."""
         told = [
-            f"PSS {'not asked for' if self.pss_bytes is None else human_bytes(self.pss_bytes)}",
+            f"PSS {'not measured' if self.pss_bytes is None else human_bytes(self.pss_bytes)}",
             f"swap {human_bytes(self.swap_bytes)}",
         ]
         if self.cgroup_bytes is not None:

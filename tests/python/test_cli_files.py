@@ -165,7 +165,7 @@ def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     told = r"spprof: live at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
     assert re.match(told, lines[0]), lines[0]
     assert lines[1].endswith("<module> (program.py:1)")
-    assert lines[-2] == "spprof: few samples make wide intervals; --rate-kb 64 sees 8 times as much"
+    assert lines[-2] == "spprof: few samples mean wide intervals; --rate-kb 64 takes 8 times as many samples"
     assert lines[-1] == "spprof: wrote out.pb.gz; view it with: spprof table out.pb.gz"
 
 
@@ -174,9 +174,9 @@ def test_an_empty_result_explains_itself(place: Place):
     finished = place.run("program.py", options=("--rate-kb", "1048576"), environment=seeded(place))
     lines = finished.stderr.splitlines()
     why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is live (97.5 %)"
-    assert lines[2] == f"spprof: {why}; --rate-kb 131072 sees 8 times as much"
+    assert lines[2] == f"spprof: {why}; --rate-kb 131072 takes 8 times as many samples"
     table = place.call([*SPPROF, "table", "out.pb.gz"])
-    assert f"{why}; --rate-kb 131072 sees 8 times as much\n" in table.stdout
+    assert f"{why}; --rate-kb 131072 takes 8 times as many samples\n" in table.stdout
     assert table.returncode == 0
 
 

@@ -175,7 +175,7 @@ def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pyt
 
 def test_what_was_not_asked_for_is_not_told() -> None:
     large = memory_of({"native_blocks": 300 * MIB}, rss=310 * MIB, pss_bytes=None, lazy_free_bytes=None)
-    assert "; PSS not asked for; " in str(large)
+    assert "; PSS not measured; " in str(large)
     known = residency_of(profile_with(large))
     assert known is not None
     assert known.memory == large

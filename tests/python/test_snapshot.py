@@ -489,7 +489,7 @@ def test_a_snapshot_with_little_in_it_says_why():
     empty = NaiveHeap({1: (python_frame("load"),), 2: (native_frame("work"),)})
     assert said(empty, rate=rate) == [
         "nothing was sampled: the program allocated little, and less than 1.8 MiB is live (97.5 %); "
-        "sampling_rate_kb=64 sees 8 times as much"
+        "sampling_rate_kb=64 takes 8 times as many samples"
     ]
     assert said(empty, rate=0) == [
         "nothing was sampled: the program allocated little, and less than 0 B is live (97.5 %)"
@@ -497,10 +497,10 @@ def test_a_snapshot_with_little_in_it_says_why():
     empty.add(1 << 20, rate, 1).live = False
     assert said(empty, rate=rate) == [
         "every sampled block has been freed: less than 1.8 MiB is live (97.5 %); snapshot.peak shows what was live "
-        "at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 sees 8 times as much"
+        "at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 takes 8 times as many samples"
     ]
     native = NaiveHeap({2: (native_frame("work"),)})
-    few = "few samples make wide intervals; sampling_rate_kb=64 sees 8 times as much"
+    few = "few samples mean wide intervals; sampling_rate_kb=64 takes 8 times as many samples"
     native.add(1 << 20, rate, 2)
     alone = "no stack has a Python frame: native code allocated this, in its own threads or before Python ran"
     assert said(native, rate=rate) == [few, alone]
@@ -508,6 +508,6 @@ def test_a_snapshot_with_little_in_it_says_why():
     for _ in range(99):
         many.add(1 << 20, rate, 1)
     assert said(many, rate=rate) == [few]
-    assert said(many, rate=4 << 10) == [few.replace("=64 sees 8 times as much", "=0 sees every allocation")]
+    assert said(many, rate=4 << 10) == [few.replace("=64 takes 8 times as many samples", "=0 samples every allocation")]
     many.add(1 << 20, rate, 1)
     assert said(many, rate=rate) == []

@@ -61,7 +61,7 @@ def explanation(
             f"{finer(rate, remedies)}"
         )
     elif live < FEW and rate > 1:
-        yield f"few samples make wide intervals{finer(rate, remedies)}"
+        yield f"few samples mean wide intervals{finer(rate, remedies)}"
     if live and not has_python:
         yield "no stack has a Python frame: native code allocated this, in its own threads or before Python ran"
 
@@ -71,4 +71,6 @@ def finer(rate: int, remedies: Remedies) -> str:
     if rate <= 1:
         return ""
     lower = rate // 1024 // _FINER
-    return f"; {remedies.rate}{lower} sees {f'{_FINER} times as much' if lower else 'every allocation'}"
+    return (
+        f"; {remedies.rate}{lower} {f'takes {_FINER} times as many samples' if lower else 'samples every allocation'}"
+    )
