@@ -53,8 +53,8 @@ class Row(NamedTuple):
 
 IN_C = [
     Row("ours", "without", OURS),
-    Row("ours, nothing as the last time", "without", OURS_ANEW),
-    Row("ours, each address for the first time", "without", OURS_COLD),
+    Row("ours, everything changed", "without", OURS_ANEW),
+    Row("ours, each address new", "without", OURS_COLD),
     Row("ours, the first stack in a thread", "without", FIRST + OURS, FIRST + NOTHING),
     Row("libunwind, unw_backtrace", "without", LIBUNWIND),
     Row("libunwind, the first stack in a thread", "without", FIRST + LIBUNWIND, FIRST + NOTHING),
@@ -64,8 +64,8 @@ IN_C = [
 ]
 IN_PYTHON = {
     "ours": "ours",
-    "ours, anew": "ours, nothing as the last time",
-    "ours, cold": "ours, each address for the first time",
+    "ours, changed": "ours, everything changed",
+    "ours, cold": "ours, each address new",
     "libunwind": "libunwind, unw_backtrace",
     "libgcc": "libgcc, _Unwind_Backtrace",
 }
@@ -130,7 +130,7 @@ def instructions_a_stack(program: Path, kind: int) -> float:
             subprocess.run(command, env=environment(), stderr=subprocess.DEVNULL, check=True)
             found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
         if not found:
-            raise SystemExit("callgrind wrote no total")
+            raise SystemExit("callgrind reported no total")
         return int(found.group(1))
 
     return (total(LONG) - total(SHORT)) / (LONG - SHORT)
@@ -210,7 +210,7 @@ def main() -> None:
     if missing:
         raise SystemExit(f"{missing[0]} is missing: `make bench` builds it")
     if not shutil.which("valgrind"):
-        print("valgrind is missing, instructions are not counted: apt-get install valgrind")
+        print("valgrind is missing, so instructions are not counted: apt-get install valgrind")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print_in_c(folder)

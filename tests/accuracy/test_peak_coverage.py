@@ -32,10 +32,10 @@ TOO_LONG = 600
 
 HEAD = """# Coverage of the peak's intervals
 
-`make peak-coverage` writes this table: programs whose peak is known (`tests/accuracy/peak_programs.py`), each run
-{runs:,} times at 4 KiB. Truth: what was live at the moment that was called the peak, as a run says that samples every
-allocation. Rows: sites of 20 expected samples and more, and all of a program's together.
-[docs/sampling.md](../../docs/sampling.md#the-peak) derives why estimates lean upwards, and what the intervals do.
+`make peak-coverage` writes this table: programs with a known peak (`tests/accuracy/peak_programs.py`), each run
+{runs:,} times at 4 KiB. Truth: what was live at the moment that was recorded as the peak, according to a run that
+samples every allocation. Rows: sites with at least 20 expected samples, and all sites of a program together.
+[docs/sampling.md](../../docs/sampling.md#the-peak) derives why estimates are biased upwards, and what the intervals do.
 
 """
 COLUMNS = ["program", "shape", "site", "KiB", "samples", "runs", "held, %", "too high, %", "too low, %", "lean, %"]

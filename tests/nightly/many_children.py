@@ -30,8 +30,8 @@ HOLDS = "kept = [bytearray(80_000) for _ in range(100)]"
 
 HEAD = """# Results of many children
 
-`make many-children` writes this table: interpreters that a program starts one after the other, under `spprof run -o
-DIR/` and without it. Milliseconds are CPU time (user and system) of each start.
+`make many-children` writes this table: a program starts interpreters one after the other, under `spprof run -o DIR/`
+and without it. Milliseconds are CPU time (user and system) per start.
 
 """
 

@@ -43,8 +43,8 @@ HEAD = """# A service whose heap is scraped
 
 `make scrape-service` adds a row. A scraper written with Prometheus's Go client library (`common/config`) and pprof's
 own reader pulls `/debug/pprof/heap` over TCP, with a bearer token, from a service of four threads that allocate and
-free. Descriptors and RSS are those of the service behind the first and the last answer; a connection that is just being
-closed is among them. The growth is the least RSS of the last quarter of the answers less the most of the second one.
+free. Descriptors and RSS are those of the service after the first and the last response; they include a connection that
+is just being closed. The growth is the minimum RSS in the last quarter of the responses less the maximum in the second.
 
 """
 
@@ -113,7 +113,7 @@ def main() -> int:
     seconds, every = float(words[0]) if words else 300.0, float(words[1]) if len(words) > 1 else 15.0
     seen, status, told = scraped(seconds, every)
     if status or not seen:
-        print(f"the scraper or the service failed behind {len(seen)} answers: {told.strip()}")
+        print(f"the scraper or the service failed after {len(seen)} answers: {told.strip()}")
         return 1
     grown, first, last = growth(seen, "rss", skipped=1), seen[0], seen[-1]
     is_good = grown <= GROWTH_MOST and growth(seen, "descriptors", skipped=0) <= 0

@@ -26,14 +26,14 @@ from test_counted_once import foreign_libraries  # noqa: E402
 TABLE = ROOT / "tests" / "nightly" / "ALLOCATORS.md"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-HEAD = """# What the parts of memory say under every allocator
+HEAD = """# The parts of memory under every allocator
 
 `make allocators` writes the rows of one Python. A program holds 100 MB of blocks, of 200 and of 1000 bytes, then
 frees every second one; `spprof run` preloads the profiler, or the program starts it itself. Each cell has the smallest
-and the largest of these four runs. *Unexplained*: of the growth of RSS, at both moments. *In use*: python_objects,
-native_blocks and rounding, of what the program holds by `sys.getsizeof`; allocators round up, and Python's debug hooks
-add 24 bytes to each block. *Freed*: of what was in use, by how much pymalloc_free or malloc_free grew. mimalloc does
-not tell what of its memory is free: all of it is *in use*.
+and the largest value of these four runs. *Unexplained*: share of the growth of RSS, at both moments. *In use*:
+python_objects, native_blocks and rounding, relative to what the program holds by `sys.getsizeof`; allocators round up,
+and Python's debug hooks add 24 bytes to each block. *Freed*: growth of pymalloc_free or malloc_free, relative to what
+was in use. mimalloc does not report which of its memory is free, so all of it is *in use*.
 
 """
 COLUMNS = ("Python", "malloc", "PYTHONMALLOC", "unexplained", "in use", "freed", "runs", "faults")

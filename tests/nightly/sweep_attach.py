@@ -33,12 +33,13 @@ continues.
 HEAD = """# Results of attaching
 
 `make attach-many` writes this table: `spprof attach` to a program of eight threads that allocate, import, fork and wait
-in C, each time a new one at a moment drawn at random; half of the times `--for` a moment, half to stay. *Crashes* are
-other statuses than without us, *hangs* what took longer than a minute, *changed* other output than without us, on
-stdout or stderr, *refused* attachments that did not come. *CPython* counts those that it could not come to itself: it
-opens the script by an import, which fails where the main thread is in a function that has no builtins just then (the
-constructor of a named tuple, the code that makes one). It says so on the program's stderr (`Can't open debugger script
-… KeyError: '__import__'`), whoever uses `sys.remote_exec`, and goes on.
+in C, each time a new process at a random moment; half of the times briefly with `--for`, half until its end. *Crashes*
+are exit statuses that differ from those without spprof, *hangs* anything that took longer than a minute, *changed*
+output on stdout or stderr that differs from that without spprof, *refused* failed attachments. *CPython* counts
+attachments in which CPython itself failed: it opens the script by an import, which fails if the main thread is in a
+function that has no builtins at that moment (the constructor of a named tuple, the code that creates one). It reports
+this on the program's stderr (`Can't open debugger script … KeyError: '__import__'`), for any user of `sys.remote_exec`,
+and continues.
 
 | Python | date | times | crashes | hangs | changed | refused | CPython |
 |---|---|---:|---:|---:|---:|---:|---:|

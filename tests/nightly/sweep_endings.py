@@ -24,9 +24,9 @@ TABLE = ROOT / "tests" / "nightly" / "ENDINGS.md"
 
 HEAD = """# Results of the sweep of endings
 
-`make endings` writes this table: programs that end in every way under `spprof run`, beside the same ones without it.
-Status, stdout and stderr were the same in every row that has no fault (of a child, its parent prints the status, which
-is compared too). Cells: the files that were left, whole; *says why*: a line on stderr; *none*: the reason is in
+`make endings` writes this table: programs that end in every way under `spprof run`, compared with the same programs
+without it. Status, stdout and stderr were equal in every row without a fault (the parent prints a child's status, which
+is compared too). Cells: the complete files that were left; *says why*: a line on stderr; *none*: the reason is in
 [docs/cli.md](../../docs/cli.md#run).
 
 """

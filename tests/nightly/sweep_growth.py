@@ -52,12 +52,12 @@ HELD = (0.93, 0.97)
 HEAD = """# Verdicts and rates of growth
 
 `make growth-long` writes this table: programs that `tests/helpers/growing_sites.py` draws, {batch} to a batch, each a
-series of snapshots 10 s apart of which at most 60 are kept, by doubling their distance. The sampling interval is
+series of snapshots 10 s apart, at most 60 of which are kept by doubling their distance. The sampling interval is
 512 KiB. Half of the batches have blocks of 400 bytes, half have blocks of 200 bytes to 1 MiB, and LRU caches have
-48 KiB. Steady programs have 5 to 150 live samples. *New* caches begin with the series and are full in the first third
-of it, *full late* ones in the middle third; the others are older than the series. Waves are a fifth of a day to ten
-days long, of blocks that live for half a minute to two hours. *Too low*: the whole interval is below the rate.
-[docs/sampling.md](../../docs/sampling.md#growth) derives what is tested.
+48 KiB. Steady programs have 5 to 150 live samples. *New* caches start with the series and are full within its first
+third, *full late* ones within the middle third; the others are older than the series. Waves last from a fifth of a day
+to ten days, with blocks that live for half a minute to two hours. *Too low*: the whole interval is below the rate.
+[docs/sampling.md](../../docs/sampling.md#growth) derives the test.
 
 """
 

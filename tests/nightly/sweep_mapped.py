@@ -20,16 +20,16 @@ from package_sweeps import mebibytes  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "MAPPED.md"
 
-HEAD = f"""# Memory that libraries hold, beside their own counts
+HEAD = f"""# Memory that libraries hold, compared with their own counts
 
-`make mapped` writes this table. Each program lets one library hold memory in a function of its own. *Counted*: by the
-library itself (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), else by arithmetic.
-*Resident*: what a snapshot says is in memory, of blocks and mappings, more than before the function. *RSS*: by how much
-that of the process grew. *On the line*: what of *resident* has a line of that function in its stack. *Elsewhere*: what
-was mapped on threads without Python, by library and thread. *First*: the profiler starts before the imports.
+`make mapped` writes this table. Each program lets one library hold memory in a separate function. *Counted*: by the
+library itself (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), or else by calculation.
+*Resident*: growth of the resident blocks and mappings in a snapshot since before the function. *RSS*: growth of the
+process's RSS. *On the line*: the part of *resident* with a line of that function in its stack. *Elsewhere*: the part
+that was mapped on threads without Python, by library and thread. *First*: the profiler starts before the imports.
 
 Allocators inside the libraries keep freed memory for seconds, which is resident and which no library counts. Here they
-give it back at once, by Arrow's `release_unused()` and:
+release it at once, through Arrow's `release_unused()` and:
 
     {(chr(10) + "    ").join(f"{name}={value}" for name, value in libraries.GIVING_BACK.items())}
 

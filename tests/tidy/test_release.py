@@ -150,8 +150,8 @@ def test_a_folder_without_commits_is_not_released(tmp_path: Path) -> None:
             ("1.2.30", VERSION),
             ["spprof-1.2.30-cp313-cp313-linux_x86_64.whl has another version in its name"],
         ),
-        (None, (VERSION, VERSION), ["the build made 0 files of the kind source distribution, not 1"]),
-        ((VERSION, VERSION), None, ["the build made 0 files of the kind wheel, not 1"]),
+        (None, (VERSION, VERSION), ["the build created 0 source distributions, not 1"]),
+        ((VERSION, VERSION), None, ["the build created 0 wheels, not 1"]),
     ],
 )
 def test_built_files_have_the_version_of_the_release(
