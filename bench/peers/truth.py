@@ -82,7 +82,7 @@ class Truth:
             [
                 "MiB held at the end by the site that allocated them, and the site's share in % of what the profiler "
                 f"found at all sites; means of {len(units)} runs. Misplaced: the part that would have to move to "
-                "another site to match memray's full trace, half the sum of the differences; mean and range of the runs.",
+                "another site to match memray's full trace, half the sum of the differences; the mean and the range.",
                 "",
                 markdown(["", "known", *names], rows),
                 "",

@@ -201,7 +201,7 @@ def test_a_release_stops_before_tagging_and_uploading(
     assert told[0] == "spprof 1.2.3 is ready. Nothing was uploaded. The next steps:"
     assert told[1].endswith("These have not passed with these sources: valgrind.")
     assert told[2] == '2. git tag --annotate v1.2.3 --message "spprof 1.2.3"'
-    assert "beside spprof-1.2.3.tar.gz" in told[4]
+    assert "next to spprof-1.2.3.tar.gz" in told[4]
 
 
 def test_the_sources_are_read_as_they_are() -> None:
