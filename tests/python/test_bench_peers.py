@@ -391,7 +391,7 @@ def test_pips_error_is_told_instead_of_its_advice() -> None:
     assert install.reason_of_pip("warning\nERROR: No matching distribution\n[notice] upgrade pip\n") == (
         "ERROR: No matching distribution"
     )
-    assert install.reason_of_pip("") == "pip said nothing"
+    assert install.reason_of_pip("") == "pip printed nothing"
 
 
 def test_inputs_are_shortened_to_something_whole(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_changes_that_are_not_committed_keep_a_release_back(ready: Path, name: s
     with (ready / name).open("a", encoding="utf-8") as file:
         file.write("# more\n")
     (fault,) = release.faults_of_sources(ready, VERSION)
-    assert fault.endswith(f"not committed: {name}")
+    assert fault.endswith(f"uncommitted changes: {name}")
 
 
 def test_a_tag_of_another_commit_keeps_a_release_back(ready: Path) -> None:
