@@ -31,7 +31,7 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
@@ -90,6 +90,10 @@ release: venv
 manylinux-wheels:
 	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
 	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+
+# The pictures of README.md, from real runs, into docs/pictures.
+pictures: install-checked $(DEPS)/chromium
+	$(VENV)/bin/python tools/pictures.py
 
 # Runs the stack specimens by version, JIT and allocator; writes the table of docs/platforms.md. VERSIONS selects.
 platforms:
@@ -273,10 +277,11 @@ OF_PYTHON = not packaging and not viewers
 $(CHECKED_ENGINE): $(SOURCES)
 	$(MAKE) --no-print-directory install-checked
 
-# On another Python: without the tests marked long, unless LONG is set.
-NOT_LONG = $(if $(LONG),,and not long)
+# On another Python: without the tests of this mark, unless LONG is set.
+LEFT_OUT = long
+NOT_LONG = $(if $(LONG),,and not $(LEFT_OUT))
 run-python-again:
-	$(if $(LONG),,@echo "skipped on Python $(VERSION): tests marked long, to save time; make nightly runs them")
+	$(if $(LONG),,@echo "skipped on Python $(VERSION): tests marked $(LEFT_OUT), to save time; make nightly runs them")
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
 
@@ -287,13 +292,13 @@ run-cpython-suite:
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
-	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" \
+	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" LEFT_OUT="$(LEFT_OUT)" \
 	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" run-python-again </dev/null; \
 	done
 
-# The newest Python runs all tests, so that .ci/run tries those marked long on two Pythons and two C libraries.
+# On the newest one, most tests marked long run too, so that they meet two Pythons and two C libraries in .ci/run.
 run-newest-python: ONLY = --newest
-run-newest-python: LONG = 1
+run-newest-python: LEFT_OUT = longest
 run-newest-but-one-python: ONLY = --newest-but-one
 run-newest-python run-newest-but-one-python: run-other-pythons
 

@@ -119,7 +119,7 @@ def main() -> None:
             raise SystemExit(str(error)) from None
         marks = {program: high_water_marks(python, program, folder) for program in PROGRAMS}
     titles = ["KiB at the peak", "memray", "spprof, every allocation", "spprof at 4 KiB (95 %)"]
-    print(f"| {' | '.join(titles)} | of {RUNS} runs hold memray's, % |", "|---|---|---|---|---|", sep="\n")
+    print(f"| {' | '.join(titles)} | {RUNS} intervals holding memray's, % |", "|---|---|---|---|---|", sep="\n")
     for program in PROGRAMS:
         print_program(program, marks[program])
 

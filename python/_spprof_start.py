@@ -16,4 +16,4 @@ if os.environ["SPPROF"].lower() not in ("", "off"):
     except Exception as error:
         if sys.stderr is not None:
             words = " ".join(str(error).split()) or type(error).__name__
-            print(f"spprof: SPPROF starts nothing here: {words}", file=sys.stderr)
+            print(f"spprof: SPPROF has no effect here: {words}", file=sys.stderr)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common.intervals import Interval
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables
 
 END = "<!-- end -->"
 
@@ -31,12 +35,21 @@ def minus(number: str) -> str:
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    return "\n".join([*lines, *(f"| {' | '.join(cell(text) for text in row)} |" for row in rows)])
+    """Return the table, or several where one would be too wide."""
+    return "\n".join(markdown_tables.table(heads, list(rows)))
 
 
-def cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def wrapped(text: str) -> str:
+    """Return each line of a text wrapped, as a list item or a paragraph. Tables, marks and images stay as they are."""
+    lines = []
+    for line in text.split("\n"):
+        if len(line) <= markdown_tables.LAST_COLUMN or line.startswith(("|", "!", "<")):
+            lines.append(line)
+        elif line.startswith("- "):
+            lines += markdown_tables.item(line[2:])
+        else:
+            lines += markdown_tables.paragraph(line)
+    return "\n".join(lines)
 
 
 def write_between(page: Path, part: str, text: str) -> None:
@@ -46,7 +59,7 @@ def write_between(page: Path, part: str, text: str) -> None:
     if not mark or not end:
         raise LookupError(f"{page} has no {beginning(part)} followed by {END}")
     aside = page.with_suffix(".partial")
-    aside.write_text(f"{before}{mark}\n\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
+    aside.write_text(f"{before}{mark}\n\n{wrapped(text.strip())}\n\n{end}{after}", encoding="utf-8")
     aside.replace(page)
 
 

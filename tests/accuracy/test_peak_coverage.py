@@ -22,6 +22,9 @@ from typing import Any
 import peak_programs
 import pytest
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables
+
 PROGRAMS_FILE = Path(peak_programs.__file__)
 TABLE = Path(__file__).parents[1] / "nightly" / "PEAKS.md"
 PROGRAMS = {name: program.shape for name, program in peak_programs.PROGRAMS.items()}
@@ -86,9 +89,9 @@ def test_what_is_never_replaced_does_not_lean(told: dict[str, list[dict[str, Any
 # ---- The table
 
 
-def line_of(program: str, row: dict[str, Any]) -> str:
+def cells_of(program: str, row: dict[str, Any]) -> list[str]:
     share = [100 * row[name] / row["listed"] for name in ("too_high", "too_low")]
-    cells = [
+    return [
         program.replace("_", " "),
         PROGRAMS[program],
         f"`{row['function']}`, line {row['line']}" if row["line"] else "*all*",
@@ -99,14 +102,14 @@ def line_of(program: str, row: dict[str, Any]) -> str:
         *(f"{one:.1f}" for one in share),
         f"{100 * row['lean'] / row['truth']:+.1f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     chosen = sys.argv[1:] or list(PROGRAMS)
     told = {program: run(program, RUNS_OF_TABLE) for program in chosen}
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---|" + "---:|" * (len(COLUMNS) - 3)]
-    lines += [line_of(program, row) for program, rows in told.items() for row in rows]
+    alignments = [markdown_tables.LEFT] * 3 + [markdown_tables.RIGHT] * (len(COLUMNS) - 3)
+    cells = [cells_of(program, row) for program, rows in told.items() for row in rows]
+    lines = markdown_tables.table(COLUMNS, cells, keys=3, alignments=alignments)
     every = [row for rows in told.values() for row in sites(rows)]
     together, worst = held(every), min(held([row]) for row in every)
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 import workers
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables  # noqa: E402
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def environment(name: str, packages: tuple[str, ...]) -> Path:
@@ -50,7 +52,7 @@ def write_table(
     last one hold text; the others hold numbers.
     """
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
-    numbers = "---:|" * (len(columns) - words - 1)
-    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * words + numbers + "---|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    numbers = [markdown_tables.RIGHT] * (len(columns) - words - 1)
+    alignments = [*[markdown_tables.LEFT] * words, *numbers, markdown_tables.LEFT]
+    lines = markdown_tables.table(columns, list(rows), keys=words, alignments=alignments)
     file.write_text(f"{head}{when}: {sums}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")

@@ -130,8 +130,8 @@ def find(case: Case, folder: Path, python: str | Path = sys.executable) -> Found
         )
     said = log.read_text(encoding="utf-8", errors="replace")
     lines = [line.partition("spprof: ")[2] for line in said.splitlines() if line.startswith("spprof: ")]
-    commands = [line.partition(": ")[2] for line in lines if line.startswith("the largest: ")]
-    all_of_them = [line.partition(": ")[2] for line in lines if line.startswith("each of them: ")]
+    commands = [line.partition(": ")[2] for line in lines if line.startswith("view the largest with: ")]
+    all_of_them = [line.partition(": ")[2] for line in lines if line.startswith("compare them with: ")]
     if len(commands) != 1 or len(all_of_them) != 1:
         return Found(case, pid, said, "", [], "", False)
     rows = json.loads(_typed(python, f"{commands[0]} --json", folder))["sites"]

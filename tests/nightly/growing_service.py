@@ -24,6 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables  # noqa: E402
 import workers  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "GROWING.md"
@@ -137,9 +139,7 @@ def main() -> None:
     lines = [
         f"## CPython {platform.python_version()}, {datetime.date.today().isoformat()}: {minutes:g} minutes",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
-        *(f"| {' | '.join(cells)} |" for cells, _ in found),
+        *markdown_tables.table(COLUMNS, [cells for cells, _ in found]),
     ]
     print(*lines, *failures[:10], sep="\n")
     if not sys.argv[1:]:

@@ -18,7 +18,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
 import endings  # noqa: E402
+import markdown_tables  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "ENDINGS.md"
 
@@ -60,8 +62,7 @@ def main() -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(lambda case: row(*case), cases))
     columns = ["ends by", "place", "status", *endings.OUTPUTS]
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    lines += [f"| {' | '.join(cells)} |" for cells, _ in done]
+    lines = markdown_tables.table(columns, [cells for cells, _ in done], keys=2)
     wrong = [one for _, some in done for one in some]
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
     of = f"{when}: {len(done)} rows, {len(wrong)} faults.\n\n"

@@ -66,7 +66,7 @@ def test_for_a_while_and_then_all_is_as_before(tmp_path: Path) -> None:
     with program(str(specimen("attach/at_work")), "ended") as process:
         found = spprof("attach", str(process.pid), "--for", "0.5", "--rate-kb", "64", "-o", str(path))
         assert found.returncode == 0, found.stderr
-        assert found.stderr == f"spprof: wrote {path}; spprof table {path} shows it\n"
+        assert found.stderr == f"spprof: wrote {path}; view it with: spprof table {path}\n"
         refused = spprof("attach", str(process.pid), "--for", "0.5", "-o", str(path))
         assert refused.returncode != 0
     assert folders(process.pid) == []
@@ -79,10 +79,10 @@ def test_it_stays_on_and_may_be_attached_to_again(tmp_path: Path) -> None:
     with program(str(specimen("attach/at_work")), "on") as process:
         found = spprof("attach", str(process.pid))
         assert found.returncode == 0
-        assert f"process {process.pid} (at_work.py) is profiled from now on, and listens at /" in found.stderr
+        assert f"process {process.pid} (at_work.py) is profiled from now on and listens at /" in found.stderr
         assert f"spprof snapshot {process.pid} -o FILE" in found.stderr
         again = spprof("attach", str(process.pid))
-        assert "was profiled already, and listens at /" in again.stderr
+        assert "was already profiled and listens at /" in again.stderr
         path = tmp_path / "now.pb.gz"
         assert spprof("attach", str(process.pid), "--for", "0.1", "-o", str(path)).returncode == 0
         assert path.exists()
@@ -99,7 +99,7 @@ def test_what_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch, capfd
     monkeypatch.setattr(attach, "_REACHED_WITHIN", 0.2)
     with program(str(specimen("attach/waits"))) as process:
         assert main.main(["attach", str(process.pid)]) == 1
-        assert "its main thread has run no Python for 0 seconds, and nothing was started" in capfd.readouterr().err
+        assert "its main thread has run no Python for 0 seconds, so nothing was started" in capfd.readouterr().err
         assert len(folders(process.pid)) == 1  # CPython would report a missing script
     assert folders(process.pid) == []
 
@@ -136,7 +136,7 @@ def test_root_attaches_to_other_users(tmp_path: Path) -> None:
         (
             {"SPPROF": "off"},
             (),
-            "SPPROF=off in the environment keeps spprof from starting: take it out of the program",
+            "SPPROF=off in the environment keeps spprof from starting; remove it from the program",
         ),
         ({"PYTHON_DISABLE_REMOTE_DEBUG": "1"}, (), "its Python was started with PYTHON_DISABLE_REMOTE_DEBUG or -X"),
         ({}, ("-X", "disable-remote-debug"), "start it with SPPROF=listen in its environment"),
@@ -163,7 +163,7 @@ def test_an_error_in_the_program_is_told_and_changes_nothing(monkeypatch: pytest
         print("ended", flush=True)
         """,
     ) as process:
-        assert "its heap profiler was shut down, which is one way: start the program anew" in said(process.pid)
+        assert "its heap profiler was shut down, which cannot be undone; restart the program" in said(process.pid)
 
 
 @needs_3_14
@@ -184,18 +184,20 @@ def test_another_version_of_spprof_is_told() -> None:
 
 def test_what_is_gone_or_no_python_is_told() -> None:
     with subprocess.Popen(["sleep", "1000"]) as process:
-        assert said(process.pid).startswith("it runs no Python that is known (")
+        assert said(process.pid).startswith("it runs no known Python (")
         process.kill()
-    assert said(process.pid) == "there is no such process\n"
+    assert said(process.pid) == "no such process\n"
 
 
 def test_ids_that_are_none_are_bad_usage() -> None:
     for word in ("0", "-1", "x", "1.5"):
         assert spprof("attach", "--", word).returncode == 2
-    assert "-o is for --for SECONDS" in spprof("attach", "1", "-o", "x.pb.gz").stderr
+    assert "-o needs --for SECONDS" in spprof("attach", "1", "-o", "x.pb.gz").stderr
 
 
-@pytest.mark.parametrize(("minor", "told"), [(13, "SPPROF=listen in its environment"), (99, "install spprof for that")])
+@pytest.mark.parametrize(
+    ("minor", "told"), [(13, "SPPROF=listen in its environment"), (99, "install spprof for its Python")]
+)
 def test_another_python_is_told(minor: int, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OtherProcess, "minor_version", minor)
     with pytest.raises(attach._AttachError, match=told):
@@ -205,7 +207,9 @@ def test_another_python_is_told(minor: int, told: str, monkeypatch: pytest.Monke
 def test_another_users_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     name = attach._name_of(os.geteuid())
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY - 1)
-    with pytest.raises(attach._AttachError, match=rf"it is {name}'s: attach as that user or as root \(sudo -u {name} "):
+    with pytest.raises(
+        attach._AttachError, match=rf"it belongs to {name}; attach as that user or as root \(sudo -u {name} "
+    ):
         attach._check(OtherProcess(os.getppid()))
     assert attach._name_of(123456789) == "user 123456789"
 
@@ -214,7 +218,9 @@ def test_a_program_with_files_of_its_own_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(attach_script, "PLACE", str(tmp_path))
     monkeypatch.setattr(OtherProcess, "sees", lambda self, path: False)
     talk = attach_script.Talk(os.getpid(), os.geteuid(), os.getegid())
-    with pytest.raises(attach._AttachError, match="it has files of its own, as in a container: run spprof inside it"):
+    with pytest.raises(
+        attach._AttachError, match="it sees other files, as in a container; run spprof inside the container"
+    ):
         attach._send(OtherProcess(os.getpid()), talk)
     talk.close(is_left=False)
     assert list(tmp_path.iterdir()) == []

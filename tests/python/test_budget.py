@@ -62,7 +62,7 @@ def test_a_run_says_how_rare_its_budget_made_samples(tmp_path: Path):
     finished = run(tmp_path, "--rate-kb", "1", "--budget", "0.001", program)
     assert finished.returncode == 0, finished.stderr
     assert re.search(
-        r"--budget made samples as rare as 1 per [\d.,]+ [KMG]iB; estimates stay unbiased", finished.stderr
+        r"--budget reduced sampling to as little as 1 per [\d.,]+ [KMG]iB; estimates stay unbiased", finished.stderr
     )
 
 
@@ -71,7 +71,7 @@ def test_a_run_says_how_rare_its_budget_made_samples(tmp_path: Path):
     [
         (("--budget", "0", "x.py"), "must be above 0 and at most 100"),
         (("--budget", "x", "x.py"), "invalid _percent value|argument --budget"),
-        (("--rate-kb", "0", "--budget", "1", "x.py"), "which no --budget can bound"),
+        (("--rate-kb", "0", "--budget", "1", "x.py"), "--budget cannot limit --rate-kb 0"),
     ],
 )
 def test_a_run_refuses_a_wrong_budget(words: tuple[str, ...], error: str, tmp_path: Path):

@@ -83,7 +83,7 @@ def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way:
     least = "10000" if way == "interactive" else "100"  # from 3.13 on, the prompt is a program that compiles itself
     found, said = starts(tmp_path, way, "--children-min-samples", least)
     assert len(found) == WAYS[way], said
-    assert ("ended without Python's own end" in said) is (way == "killed")
+    assert ("ended without Python's own shutdown" in said) is (way == "killed")
     for name in found:
         assert read_profile(str(tmp_path / name)).samples
 
@@ -93,7 +93,7 @@ def test_without_children_there_is_one_file(tmp_path: Path, way: str):
     found, said = starts(tmp_path, way, "--no-children")
     assert found == ["a.pb.gz"]
     assert "wrote files" not in said
-    assert "left no file" not in said
+    assert "wrote no file" not in said
     assert "not profiled" not in said
 
 
@@ -107,7 +107,7 @@ def test_small_children_leave_files_as_they_are_told_to(tmp_path: Path, least: s
 def test_helpers_leave_no_file(tmp_path: Path):
     found, said = starts(tmp_path, "forkserver", "--children-min-samples", "0")
     assert len(found) == 2
-    assert "left no file" not in said
+    assert "wrote no file" not in said
     assert "not profiled" not in said
 
 
@@ -134,7 +134,7 @@ def test_a_child_of_another_environment_is_named(tmp_path: Path):
     )
     finished = run(tmp_path, str(program))
     assert files(tmp_path) == ["a.pb.gz"]
-    assert "2 Python programs were started and not profiled: python -c pass; python -m this" in finished.stderr
+    assert "2 Python programs were started but not profiled: python -c pass; python -m this" in finished.stderr
 
 
 @pytest.mark.long
@@ -177,7 +177,7 @@ def test_children_of_another_user_write_where_they_may(is_writable: bool):
         assert len(files(folder / "files")) == (2 if is_writable else 1)
         failures = re.findall(r"^spprof: .*files/a\.\d+\.pb\.gz: Permission denied; ", finished.stderr, re.MULTILINE)
         assert len(failures) == (not is_writable)
-        assert ("1 process left no file: could not write" in finished.stderr) is not is_writable
+        assert ("1 process wrote no file: could not write" in finished.stderr) is not is_writable
     finally:
         shutil.rmtree(folder)
 

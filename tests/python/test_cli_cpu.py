@@ -42,10 +42,10 @@ def test_cpu_time_goes_to_a_second_file_with_the_lines_of_the_program_and_no_oth
     # The bytearray object is another block of 56 bytes. If it happens to be sampled, it represents half a megabyte.
     assert any(BYTES < value < 1.2 * BYTES for value in place.sites().values())
     lines = [line for line in ours.stderr.splitlines() if line.startswith("spprof: ")]
-    assert lines[0].startswith("spprof: alive at the end: ")
+    assert lines[0].startswith("spprof: live at the end: ")
     assert any(re.fullmatch(r"spprof: CPU: .* samples of 1 thread, 1 per .*", line) for line in lines)
     assert any(re.fullmatch(r"spprof:  .* [mu]?s +\d+\.\d %  busy \(.*program\.py:\d\)", line) for line in lines), lines
-    assert lines[-1] == "spprof: wrote out.cpu.pb.gz; look at it: spprof table out.cpu.pb.gz"
+    assert lines[-1] == "spprof: wrote out.cpu.pb.gz; view it with: spprof table out.cpu.pb.gz"
 
 
 def test_what_writing_the_heap_uses_is_not_taken_for_the_programs(place: Place):
@@ -78,7 +78,7 @@ def test_cpu_time_alone_needs_no_library_and_one_file(place: Place):
     assert [path.name for path in place.folder.glob("out*")] == ["out.pb.gz"]
     profile = place.profile()
     assert (profile.default_type, profile.period) == ("cpu", 10_000_000)
-    assert "alive at the end" not in ours.stderr
+    assert "live at the end" not in ours.stderr
 
 
 @pytest.mark.long

@@ -39,13 +39,13 @@ def test_files_are_told_largest_first_with_the_next_command():
         "   40.0 MiB  /x/a.8.pb.gz",
         "    5.0 MiB  /x/a.pb.gz (the program itself)",
         "    3.0 MiB  /x/a.7.pb.gz",
-        "the largest: spprof table /x/a.8.pb.gz",
-        "each of them: spprof table --by process /x/a.pb.gz /x/a.*.pb.gz",
+        "view the largest with: spprof table /x/a.8.pb.gz",
+        "compare them with: spprof table --by process /x/a.pb.gz /x/a.*.pb.gz",
     ]
     many = told(*(wrote(pid, 1) for pid in range(100, 120)))
     assert many[0] == "21 processes wrote files, the largest first:"
     assert many[1] == "    5.0 MiB  /x/a.pb.gz (the program itself)"
-    assert many[-3:-1] == ["   16.0 MiB  in 16 more", "the largest: spprof table /x/a.pb.gz"]
+    assert many[-3:-1] == ["   16.0 MiB  in 16 more", "view the largest with: spprof table /x/a.pb.gz"]
 
 
 def test_the_files_of_a_run_are_named_for_a_shell():
@@ -68,12 +68,12 @@ def test_who_left_no_file_is_told_with_the_reason():
         Process(5, CROWDED, 0, ""),
         lost=2,
     ) == [
-        f"1 process left no file: still running, to write when they end ({os.getpid()})",
-        f"1 process left no file: ended without Python's own end (killed, or by native code) ({GONE})",
-        "1 process left no file: could not write (3)",
-        "1 process left no file: became another program, and nothing was sampled (4)",
-        "7 processes left no file: fewer than 5 samples of their own (--children-min-samples) (10, 11, 12, 13, 14, …)",
-        "1 process left no file: there are many files, and these were small (5)",
+        f"1 process wrote no file: still running, and will write when they end ({os.getpid()})",
+        f"1 process wrote no file: ended without Python's own shutdown (killed, or by native code) ({GONE})",
+        "1 process wrote no file: could not write (3)",
+        "1 process wrote no file: became another program before anything was sampled (4)",
+        "7 processes wrote no file: fewer than 5 samples of their own (--children-min-samples) (10, 11, 12, 13, 14, …)",
+        "1 process wrote no file: there are many files, and these profiles were small (5)",
         "2 more processes or programs are not listed",
     ]
 
@@ -84,19 +84,19 @@ def test_a_process_that_became_other_programs_is_told_once():
         *(Process(GONE, state, 0, "") for state in (REPLACED, RUNS)),
         *(Process(4, state, 0, "") for state in (REPLACED, RUNS, IDLE)),
     ) == [
-        f"1 process left no file: ended without Python's own end (killed, or by native code) ({GONE})",
-        "1 process left no file: fewer than 5 samples of their own (--children-min-samples) (4)",
+        f"1 process wrote no file: ended without Python's own shutdown (killed, or by native code) ({GONE})",
+        "1 process wrote no file: fewer than 5 samples of their own (--children-min-samples) (4)",
     ]
     said = told(Process(5, REPLACED, 0, ""), wrote(5, 40), Process(5, RUNS, 0, ""), Process(5, IDLE, 0, ""))
-    assert not any("left no file" in line for line in said)
+    assert not any("wrote no file" in line for line in said)
 
 
 def test_python_programs_that_were_not_profiled_are_counted():
     programs = ["python -m app"] * 3 + ["gunicorn\n"] + [f"python {letter}.py" for letter in "abcdef"]
     assert told(*(Process(1, LEFT_OUT, 0, text) for text in programs)) == [
-        "10 Python programs were started and not profiled: python -m app (3 times); gunicorn\\n; python a.py; "
+        "10 Python programs were started but not profiled: python -m app (3 times); gunicorn\\n; python a.py; "
         "python b.py; python c.py; and 3 more",
-        "(such a program runs with -S, without SPPROF, or in an environment that has no spprof)",
+        "(such a program runs with -S, without SPPROF, or in an environment without spprof)",
     ]
 
 
@@ -110,7 +110,7 @@ def test_programs_that_joined_are_not_told_as_left_out():
     ]
     said = told(*started, *joined)
     assert "    1.0 MiB  /x/b.8.pb.gz" in said
-    assert "1 Python program was started and not profiled: python -m app" in said
+    assert "1 Python program was started but not profiled: python -m app" in said
 
 
 def test_the_files_of_several_programs_are_named_one_by_one_or_by_their_folder():
@@ -130,9 +130,9 @@ def test_the_files_of_several_programs_are_named_one_by_one_or_by_their_folder()
         (sys.executable, ["p", "-c", "from multiprocessing.resource_tracker import main"], None),
         (sys.executable, ["p", "-c", "from loky.backend.resource_tracker import main; main(3)"], None),
         (sys.executable, ["p", "-c", "from multiprocessing.forkserver import main"],
-         "the fork server of multiprocessing, with all its workers"),
+         "the multiprocessing fork server, with all its workers"),
         (sys.executable, ["p", "-c", "from multiprocessing.spawn import spawn_main", "--fork"],
-         "a worker of multiprocessing (spawn)"),
+         "a multiprocessing worker (spawn)"),
         (sys.executable, ["p", "-c", "import multiprocessing.spawn"], "python -c import multiprocessing.spawn"),
         (sys.executable, ["p", "a.py", "from multiprocessing.forkserver import main"],
          "python a.py from multiprocessing.forkserver import main"),
@@ -177,15 +177,15 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     said = text[text.index(f"{written} processes wrote files, the largest first:\n") :].splitlines()
     told_files = [line.split()[-1] for line in said[1:4]]
     assert told_files == [files["large"], files["middle"], files["small"]]
-    assert f"the largest: spprof table {files['large']}" in said
-    ended = "ended without Python's own end (killed, or by native code)"
-    became = "became another program, and nothing was sampled"
+    assert f"view the largest with: spprof table {files['large']}" in said
+    ended = "ended without Python's own shutdown (killed, or by native code)"
+    became = "became another program before anything was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
         # With a small chance these sample enough of their own work to leave a file; others may leave none.
-        reason = next((line for line in said if f"left no file: {why} (" in line), "")
+        reason = next((line for line in said if f"wrote no file: {why} (" in line), "")
         assert (pids[name] in reason) is (name not in files)
-    assert said[-2] == "2 Python programs were started and not profiled: python -S -c pass (2 times)"
+    assert said[-2] == "2 Python programs were started but not profiled: python -S -c pass (2 times)"
 
 
 def test_records_beyond_the_table_are_counted(tmp_path: Path):

@@ -61,7 +61,7 @@ def test_a_library_that_cannot_be_preloaded_is_said_in_one_line_and_patching_doe
     place.write("import spprof.memprof; print(spprof.__file__, spprof.memprof.get_stats().native_mode)")
     ours = place.run("program.py", environment={"PYTHONPATH": str(copy.parent)})
     assert ours.stdout == f"{copy / '__init__.py'} patch\n"
-    assert len([line for line in ours.stderr.splitlines() if "cannot be preloaded" in line]) == 1
+    assert len([line for line in ours.stderr.splitlines() if "cannot preload a path" in line]) == 1
     assert place.output.exists()
 
 
@@ -162,18 +162,18 @@ def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     place.write(f"held = bytearray({BYTES})")
     lines = place.run("program.py", environment=seeded(place)).stderr.splitlines()
     # A small block that happens to be sampled represents half a mebibyte more.
-    told = r"spprof: alive at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
+    told = r"spprof: live at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
     assert re.match(told, lines[0]), lines[0]
     assert lines[1].endswith("<module> (program.py:1)")
     assert lines[-2] == "spprof: few samples make wide intervals; --rate-kb 64 sees 8 times as much"
-    assert lines[-1] == "spprof: wrote out.pb.gz; look at it: spprof table out.pb.gz"
+    assert lines[-1] == "spprof: wrote out.pb.gz; view it with: spprof table out.pb.gz"
 
 
 def test_an_empty_result_explains_itself(place: Place):
     place.write("")
     finished = place.run("program.py", options=("--rate-kb", "1048576"), environment=seeded(place))
     lines = finished.stderr.splitlines()
-    why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is alive (97.5 %)"
+    why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is live (97.5 %)"
     assert lines[2] == f"spprof: {why}; --rate-kb 131072 sees 8 times as much"
     table = place.call([*SPPROF, "table", "out.pb.gz"])
     assert f"{why}; --rate-kb 131072 sees 8 times as much\n" in table.stdout
@@ -218,7 +218,7 @@ def test_a_slash_makes_a_folder_for_files_of_the_usual_names(place: Place):
     assert place.call(command).returncode == 0, "the folder may be there"
     (place.folder / "file").write_text("")
     refused = place.call([*SPPROF, "run", "-o", "file/", "program.py"])
-    assert (refused.returncode, "cannot make the folder" in refused.stderr) == (2, True)
+    assert (refused.returncode, "cannot create the folder" in refused.stderr) == (2, True)
 
 
 def test_a_fifo_is_written_to(place: Place):
@@ -242,19 +242,22 @@ def test_the_suffix_means_the_format(place: Place, name: str, start: bytes):
 
 
 BAD_USAGE = {
-    "no program": ([], "name a script"),
-    "no module": (["-m"], "name a module"),
+    "no program": ([], "give a script"),
+    "no module": (["-m"], "-m needs a module"),
     "no such script": (["nope.py"], "can't open file nope.py"),
-    "output exists": (["-o", "there", "program.py"], "exists; -f overwrites it"),
+    "output exists": (["-o", "there", "program.py"], "already exists; use -f to overwrite it"),
     "output is a folder": (["-f", "-o", ".", "program.py"], "is a folder"),
-    "no folder": (["-o", "no/where", "program.py"], "there is no folder"),
-    "rate": (["--rate-kb", "-1", "program.py"], "must lie between"),
-    "every": (["--every", "0", "program.py"], "must lie between"),
+    "no folder": (["-o", "no/where", "program.py"], "does not exist"),
+    "rate": (["--rate-kb", "-1", "program.py"], "must be between"),
+    "every": (["--every", "0", "program.py"], "must be between"),
     "every, into a device": (["--every", "1", "-o", "/dev/null", "program.py"], "use a regular file"),
     "unknown option": (["--cpus", "program.py"], "unrecognized arguments: --cpus"),
-    "interval": (["--cpu", "0.5", "program.py"], "must lie between 1 and 1000 milliseconds"),
+    "interval": (["--cpu", "0.5", "program.py"], "must be between 1 and 1000 milliseconds"),
     "nothing to record": (["--no-heap", "program.py"], "--no-heap leaves nothing to record; add --cpu"),
-    "the second output exists": (["--cpu", "-o", "here", "program.py"], "here.cpu exists; -f overwrites it"),
+    "the second output exists": (
+        ["--cpu", "-o", "here", "program.py"],
+        "here.cpu already exists; use -f to overwrite it",
+    ),
     "two files into one device": (["--cpu", "-o", "/dev/null", "program.py"], "use a regular file or --no-heap"),
 }
 

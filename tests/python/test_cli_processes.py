@@ -194,8 +194,8 @@ def test_a_process_that_is_stuck_shows_where(
     assert str(pid) in shown(capfd, "ps")
     monkeypatch.setattr(client, "HEAP_SECONDS", 0.1)
     assert said(capfd, "rss", pid) == (
-        f"process {pid} did not answer in time: it may hold the GIL, or be stopped; spprof dump {pid} shows what its "
-        f"threads do"
+        f"process {pid} did not answer in time: it may be stopped or be holding the GIL; spprof dump {pid} shows "
+        "what its threads are doing"
     )
 
 
@@ -209,7 +209,7 @@ def test_a_snapshot_is_a_file_as_any(capfd: pytest.CaptureFixture[str], listenin
     with pytest.raises(SystemExit) as ended:
         main(["snapshot", str(pid), "-o", str(file)])
     assert ended.value.code == 2
-    assert "-f overwrites it" in capfd.readouterr().err
+    assert "use -f to overwrite it" in capfd.readouterr().err
     assert shown(capfd, "snapshot", pid, "-f", "-o", file) == ""
 
 
@@ -394,7 +394,7 @@ def test_the_head_tells_the_process_and_its_cpu_time() -> None:
 
 def test_a_fault_is_shown_until_there_is_an_answer() -> None:
     view = top.View()
-    assert view.heading()[0] == "asking …"
+    assert view.heading()[0] == "waiting for the first answer …"
     view.fault = "process 4711 did not answer"
     assert view.heading()[0] == view.fault
     assert view.table(Wide(), 5) == []
@@ -425,7 +425,7 @@ def ended_pid() -> int:
 
 def test_a_pid_that_is_gone_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     pid = ended_pid()
-    assert said(capfd, "dump", pid) == f"there is no process {pid}: spprof ps lists those that can be asked"
+    assert said(capfd, "dump", pid) == f"there is no process {pid}; spprof ps lists the processes that listen"
 
 
 @contextlib.contextmanager
@@ -446,7 +446,7 @@ PYTHON = (sys.executable, "-c", "import sys; print(sys.stdin.readline(), flush=T
 def test_a_process_that_is_no_python_program_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     with waiting("cat") as pid:
         assert said(capfd, "dump", pid) == (
-            f"process {pid} runs no Python that spprof could ask; spprof ps lists the processes that it can"
+            f"process {pid} does not run Python; spprof ps lists the processes that listen"
         )
 
 
@@ -454,7 +454,7 @@ def test_a_python_program_that_does_not_listen_is_told_how(capfd: pytest.Capture
     with waiting(*PYTHON) as pid:
         told = said(capfd, "dump", pid)
     assert told.startswith(f"process {pid} does not listen: start it with SPPROF=listen")
-    assert (f"; or spprof attach {pid}" in told) == (sys.version_info >= (3, 14))
+    assert (f"; or use spprof attach {pid}" in told) == (sys.version_info >= (3, 14))
 
 
 @needs_root
@@ -462,7 +462,7 @@ def test_another_users_process_is_named_with_the_user(capfd: pytest.CaptureFixtu
     with waiting("cat", preexec_fn=lambda: os.setuid(NOBODY)) as pid:
         told = said(capfd, "dump", pid)
     assert told.startswith(f"process {pid} belongs to n")
-    assert " ask as that user, with sudo -u n" in told
+    assert " query it as that user: sudo -u n" in told
 
 
 @needs_root
@@ -507,7 +507,7 @@ def test_another_version_of_spprof_is_named(
 ) -> None:
     fake({"/stats": stats(spprof="9.9.9")})
     assert said(capfd, *VERBS[verb]) == (
-        f"process {OWN} has spprof 9.9.9, and this is {spprof.__version__}: use the spprof of the environment that the "
+        f"process {OWN} has spprof 9.9.9, and this is {spprof.__version__}; use the spprof of the environment that the "
         f"process runs in"
     )
 
@@ -555,7 +555,10 @@ def test_an_answer_that_is_broken_off_is_one_sentence(
     capfd: pytest.CaptureFixture[str], fake: Callable[..., None], verb: str, broken: str
 ) -> None:
     fake({"/stats": stats(), "/stacks": BROKEN[broken], "/debug/pprof/heap": BROKEN[broken]})
-    assert said(capfd, *VERBS[verb]) == f"process {OWN} broke its answer off: it may have ended; ask again"
+    assert (
+        said(capfd, *VERBS[verb])
+        == f"process {OWN} closed the connection before its answer was complete; it may have ended; try again"
+    )
     assert not Path("x.pb.gz").exists()
 
 
@@ -564,14 +567,14 @@ def test_what_is_no_profile_is_not_kept(
     capfd: pytest.CaptureFixture[str], fake: Callable[..., None], verb: str
 ) -> None:
     fake({"/stats": stats(), "/debug/pprof/heap": ok(b"no profile")})
-    assert said(capfd, *VERBS[verb]).startswith(f"process {OWN} answers with what is no profile: ")
+    assert said(capfd, *VERBS[verb]).startswith(f"process {OWN} did not answer with a profile: ")
     assert not Path("x.pb.gz").exists()
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"schema": 7}'])
 def test_what_is_no_spprof_is_named(capfd: pytest.CaptureFixture[str], fake: Callable[..., None], body: bytes) -> None:
     fake({"/stats": ok(body)})
-    assert said(capfd, "rss", OWN).startswith(f"process {OWN} answers as no spprof does")
+    assert said(capfd, "rss", OWN).startswith(f"process {OWN} does not answer as spprof does")
     assert shown(capfd, "ps").count("\n") == 1
 
 

@@ -141,7 +141,7 @@ def test_another_sample_type_is_shown_by_name(file: Path):
     wrong = spprof("table", file, "--sample-type", "nope")
     assert wrong.returncode == 1
     assert wrong.stderr.endswith(
-        "there is no sample type 'nope'; it has alloc_objects, alloc_space, inuse_objects, inuse_space, peak_objects, "
+        "no sample type 'nope'; the file has alloc_objects, alloc_space, inuse_objects, inuse_space, peak_objects, "
         "peak_space\n"
     )
 
@@ -163,12 +163,12 @@ def test_a_view_that_a_file_lacks_is_named_with_those_it_has(file: Path):
     go = spprof("table", PROFILES / "go-heap.pb.gz", "--view", "peak")
     assert go.returncode == 1
     assert go.stderr.endswith(
-        "there is no view 'peak'; it has live, allocated (other tools and earlier versions of spprof do not note the "
+        "no view 'peak'; the file has live, allocated (other tools and earlier versions of spprof do not record the "
         "peak)\n"
     )
     cpu = spprof("tree", PROFILES / "go-cpu.pb.gz", "--view", "live")
     assert cpu.returncode == 1
-    assert cpu.stderr.endswith("it is no heap profile; it has samples, cpu (--sample-type)\n")
+    assert cpu.stderr.endswith("not a heap profile; choose a --sample-type: samples, cpu\n")
     both = spprof("table", file, "--view", "peak", "--sample-type", "peak_space")
     assert both.returncode == 2
     assert "not allowed with" in both.stderr
@@ -189,7 +189,7 @@ def test_a_table_of_what_is_left_points_at_the_peak(tmp_path: Path):
             block.at_peak = True
         heap.snapshot(rate=0).save(tmp_path / "left.pb.gz")
         text = printed("table", tmp_path / "left.pb.gz")
-        assert ("at the peak 3.9 MiB was live: --view peak shows its lines" in text) is is_told
+        assert ("3.9 MiB was live at the peak; --view peak shows its lines" in text) is is_told
         assert "at the peak" not in printed("table", "--view", "peak", tmp_path / "left.pb.gz")
 
 
@@ -360,7 +360,7 @@ def test_merge_adds_files_up(file: Path, tmp_path: Path):
 def test_merge_of_unlike_files_is_an_error(file: Path, tmp_path: Path):
     finished = spprof("merge", file, PROFILES / "go-cpu.pb.gz", "-o", tmp_path / "out.pb.gz")
     assert (finished.returncode, finished.stdout) == (1, "")
-    assert "only like profiles add up" in finished.stderr
+    assert "only profiles with the same sample types add up" in finished.stderr
     assert finished.stderr.count(".pb.gz") == 2, "both files are named"
     assert not (tmp_path / "out.pb.gz").exists()
 
@@ -390,7 +390,7 @@ def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: 
     out.write_text("precious")
     refused = spprof(verb, file, "-o", out)
     assert (refused.returncode, out.read_text()) == (2, "precious")
-    assert "exists; -f overwrites it" in refused.stderr
+    assert "already exists; use -f to overwrite it" in refused.stderr
     assert spprof(verb, file, "-f", "-o", out).returncode == 0
     assert out.read_bytes().startswith(b"\x1f\x8b")
 
@@ -513,16 +513,19 @@ BAD_FILES = {
     ),
     "a number without end": (b"\x48" + b"\xff" * 50, "a number is too long"),
     "no sample types": (bytes_field(6, b""), "it has no sample types"),
-    "no strings": (bytes_field(1, b""), "table of strings"),
-    "a location that is not there": (ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"), "location 7, which is not there"),
+    "no strings": (bytes_field(1, b""), "string table"),
+    "a location that is not there": (
+        ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"),
+        "location 7, which does not exist",
+    ),
     "a function that is not there": (
         ONE_TYPE + bytes_field(4, b"\x08\x01\x22\x02\x08\x05"),
-        "function 5, which is not there",
+        "function 5, which does not exist",
     ),
-    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which is not there"),
+    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which does not exist"),
     "a string that is not there": (ONE_TYPE + bytes_field(1, b"\x08\x63"), "string 99 of 2"),
-    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 is there twice"),
-    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values where there are 1 types"),
+    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 occurs twice"),
+    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values for 1 sample types"),
     "many messages": (ONE_TYPE + b"\x12\x00" * 5_000_000, "more than 4194304 entries"),
     "stacks that multiply": (
         ONE_TYPE
@@ -573,7 +576,7 @@ def test_convert_and_diff_take_what_a_folder_adds_up_to(heap: NaiveHeap, folder:
 def test_a_value_type_without_samples_is_explained(tmp_path: Path):
     empty = Profile((ValueType("cpu", "nanoseconds"),))
     (tmp_path / "empty.pb").write_bytes(b"".join(written(empty)))
-    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0 s", "no sample has a value of cpu"]
+    assert printed("table", tmp_path / "empty.pb").splitlines() == ["cpu: 0 s", "no sample has a value for cpu"]
 
 
 # ---- the command itself
@@ -665,7 +668,7 @@ def test_flamegraph_has_a_name_for_its_page(folder: Path):
     assert (shown.returncode, (folder / "app.4711.html").exists()) == (0, True), shown.stderr
     assert shown.stderr.endswith("app.4711.html\n")
     again = spprof("flamegraph", folder / "app.4711.pb.gz")
-    assert (again.returncode, "-f overwrites it" in again.stderr) == (2, True)
+    assert (again.returncode, "use -f to overwrite it" in again.stderr) == (2, True)
     assert spprof("flamegraph", f"{folder}/").returncode == 0
     assert folder.with_suffix(".html").exists()
 

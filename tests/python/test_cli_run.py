@@ -147,7 +147,7 @@ def test_a_script_of_the_name_comes_before_a_command(place: Place):
         ("#!/bin/sh\necho no\n", "is not a Python program"),
         (
             "#!/other/env/bin/python3\n",
-            "belongs to another Python; install spprof there, and use /other/env/bin/python3 -m",
+            "belongs to another Python; install spprof there and use /other/env/bin/python3 -m",
         ),
     ],
 )
@@ -206,7 +206,7 @@ def test_a_program_that_ends_before_sampling_began_says_so(place: Place):
     place.write("")
     ours = place.run("program.py", options=("--after", "1000"))
     assert ours.returncode == 0
-    assert ours.stderr == "spprof: the program ended before --after had passed; nothing was recorded\n"
+    assert ours.stderr == "spprof: the program ended before the time of --after; nothing was recorded\n"
     assert not place.output.exists()
 
 

@@ -179,7 +179,7 @@ def test_a_count_of_rows_is_checked(count: Any, error: type[Exception]):
 def test_a_profile_without_samples_is_empty():
     profile = NaiveCpu(STACKS, {MAIN_ID: "MainThread"}).profile()
     assert (profile.samples, profile.aggregate(), profile.top_functions(), profile.total_ns) == ((), (), [], 0)
-    assert str(profile) == "CPU: 0 s in 2.00 s by the clock; 0 samples of 0 threads, 1 per 10 ms"
+    assert str(profile) == "CPU: 0 s in 2.00 s of wall time; 0 samples of 0 threads, 1 per 10 ms"
 
 
 # ---- print
@@ -188,7 +188,7 @@ def test_a_profile_without_samples_is_empty():
 def test_the_table_shows_own_and_total_of_each_line():
     cpu = one_of_each()
     assert str(cpu.profile()).splitlines() == [
-        "CPU: 38.0 ms in 2.00 s by the clock; 5 samples of 2 threads, 1 per 10 ms",
+        "CPU: 38.0 ms in 2.00 s of wall time; 5 samples of 2 threads, 1 per 10 ms",
         "        own                 total           site",
         "    25.0 ms   65.8 %      25.0 ms   65.8 %  parse (parse.py:40)",
         "    10.0 ms   26.3 %      30.0 ms   78.9 %  load (load.py:12)",
@@ -211,11 +211,11 @@ def test_the_table_says_what_must_be_known():
     cpu.unseen_ns = 5 * MS
     profile = cpu.profile(short_threads=3, ticks="thread", dropped={"torn": 2, "no_memory": 0}, interval_ms=1)
     lines = str(profile).splitlines()
-    assert lines[0].endswith("1 per 7.6 ms, where 1 ms was asked for")
+    assert lines[0].endswith("1 per 7.6 ms instead of the 1 ms requested")
     assert lines[-3:] == [
         "3 threads were too short to sample",
-        "the system refused timers; a thread took the samples, by the clock",
-        "2 samples not taken: torn 2; their time went to the next ones",
+        "the system refused timers, so a thread took the samples at wall-clock intervals",
+        "2 samples not taken: torn 2; the next samples include their time",
     ]
 
 

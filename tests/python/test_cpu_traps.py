@@ -97,7 +97,9 @@ def test_what_is_lost_is_counted_by_its_reason(spender: Spender):
     spender.run(specimen("cpu_traps/what_is_lost_is_counted_by_its_reason"))
 
 
-@pytest.mark.parametrize(("what", "words"), [("gave_up", "has given up"), ("displaced", "a handler of its own")])
+@pytest.mark.parametrize(
+    ("what", "words"), [("gave_up", "so sampling stopped"), ("displaced", "replaced the CPU profiler's signal handler")]
+)
 def test_a_profile_that_ended_before_its_end_says_so(spender: Spender, what: str, words: str):
     """The engine's tests make it give up; here it only reports that it did."""
     spender.run(specimen("cpu_traps/a_profile_that_ended_before_its_end_says_so"), what, words)

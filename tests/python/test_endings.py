@@ -223,5 +223,5 @@ def test_a_thread_that_is_refused_costs_the_files_in_between_alone(place: Place)
     place.write("print('ran')")
     ours = place.run("program.py", options=("--every", "0.01"), environment={"PYTHONPATH": str(place.folder)})
     assert (ours.returncode, ours.stdout) == (0, "ran\n")
-    assert '--every: the file is only written at the end: RuntimeError("can\'t start new thread")' in ours.stderr
+    assert '--every: the file will only be written at the end: RuntimeError("can\'t start new thread")' in ours.stderr
     assert place.profile().note("script") == "program.py"

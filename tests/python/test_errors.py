@@ -81,7 +81,7 @@ REFUSED = {
     "snapshot before the first start": ("memprof.get_snapshot()", r"call spprof\.memprof\.start\(\) first"),
     "start after shutdown": (
         "memprof.start(); memprof.shutdown(); memprof.start()",
-        r"shut down, which is one way: start a new process",
+        r"shut down, which is permanent: start a new process",
     ),
     "MemoryProfiler while active": (
         "memprof.start(); memprof.MemoryProfiler().__enter__()",
@@ -89,7 +89,7 @@ REFUSED = {
     ),
     "MemoryProfiler after shutdown": (
         "memprof.shutdown(); memprof.MemoryProfiler().__enter__()",
-        r"shut down, which is one way: start a new process",
+        r"shut down, which is permanent: start a new process",
     ),
     "snapshot of a block that was not entered": (
         "memprof.MemoryProfiler().snapshot",

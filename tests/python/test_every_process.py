@@ -48,22 +48,26 @@ def test_a_process_that_samples_next_to_nothing_leaves_no_file(tmp_path: Path):
 @pytest.mark.parametrize(
     ("variable", "named"),
     [
-        ("heap=x", "heap=x: that is no number; heap=512 is one"),
-        ("heap=512,cpu=0", "cpu=0: it must lie between 1 and 1000 milliseconds"),
-        ("yes", "yes means nothing"),
-        ("1", "1 means nothing"),
-        ("heap=512 cpu=10", "heap=512 cpu=10: that is no number"),
-        ("out", "out needs a value, as in out=profiles/"),
-        ("native", "native is for cpu and wall"),
-        ("\x1b[2J\nnewline", "\\x1b[2J\\nnewline means nothing"),
-        (b"\xff\xfe", "\\xff\\xfe means nothing"),
+        ("heap=x", "heap=x: not a number; use for example heap=512"),
+        ("heap=512,cpu=0", "cpu=0: it must be between 1 and 1000 milliseconds"),
+        ("yes", "unknown word yes"),
+        ("1", "unknown word 1"),
+        ("heap=512 cpu=10", "heap=512 cpu=10: not a number"),
+        ("out", "out needs a value, such as out=profiles/"),
+        ("native", "native needs cpu or wall"),
+        ("\x1b[2J\nnewline", "unknown word \\x1b[2J\\nnewline"),
+        (b"\xff\xfe", "unknown word \\xff\\xfe"),
         ("out=/proc/nothing/", "cannot write to /proc/nothing: No such file or directory"),
         ("out=/nothing/here/x.pb.gz", "cannot write to /nothing/here: No such file or directory"),
         ("out=program.py/x.pb.gz", "cannot write to {folder}/program.py/x.pb.gz: Not a directory"),
         ("out=program.py/", "cannot write to {folder}/program.py: File exists"),
-        ("out=/dev/null", "out=/dev/null: that is no regular file; each process writes its own, as in out=profiles/"),
-        ("out=fifo", "out=fifo: that is no regular file"),
-        ("out=/proc/self/fd/1", "out=/proc/self/fd/1: that is no regular file"),
+        (
+            "out=/dev/null",
+            "out=/dev/null: this is not a regular file; each process writes its own, so give a folder, such as "
+            "out=profiles/",
+        ),
+        ("out=fifo", "out=fifo: this is not a regular file"),
+        ("out=/proc/self/fd/1", "out=/proc/self/fd/1: this is not a regular file"),
     ],
 )
 def test_a_malformed_variable_is_said_in_one_line_and_stops_nothing(tmp_path: Path, variable: str, named: str):
@@ -72,7 +76,7 @@ def test_a_malformed_variable_is_said_in_one_line_and_stops_nothing(tmp_path: Pa
     assert (finished.returncode, finished.stdout) == (3, "out\n")
     ours, theirs = finished.stderr.splitlines()
     assert theirs == "err"
-    assert ours.startswith(f"spprof: SPPROF starts nothing here: {named.format(folder=tmp_path)}"), ours
+    assert ours.startswith(f"spprof: SPPROF has no effect here: {named.format(folder=tmp_path)}"), ours
     assert files(tmp_path) == []
 
 
@@ -158,7 +162,7 @@ def test_a_child_may_have_another_setting(tmp_path: Path):
     )
     finished = run(tmp_path, program, "out=a/", "out=b/", "off", "cpu=1,out=c/,min-samples=0", "heap=x")
     assert finished.returncode == 0
-    assert finished.stderr == "spprof: SPPROF starts nothing here: heap=x: that is no number; heap=512 is one\n"
+    assert finished.stderr == "spprof: SPPROF has no effect here: heap=x: not a number; use for example heap=512\n"
     assert [len(files(tmp_path / name)) for name in "ab"] == [1, 1]
     assert [name.endswith(".cpu.pb.gz") for name in files(tmp_path / "c")] == [True]
 
@@ -261,12 +265,12 @@ def test_a_package_that_is_gone_or_broken_is_said_in_one_line(tmp_path: Path):
     shutil.copy(Path(sys.modules["spprof"].__file__ or "").parents[1] / "_spprof_start.py", purelib)
     finished = run(tmp_path, ENDS, "heap", python=python)
     assert (finished.returncode, finished.stdout) == (3, "out\n")
-    assert finished.stderr == "spprof: SPPROF starts nothing here: No module named 'spprof'\nerr\n"
+    assert finished.stderr == "spprof: SPPROF has no effect here: No module named 'spprof'\nerr\n"
     (purelib / "spprof").mkdir()
     (purelib / "spprof" / "__init__.py").write_text("raise ValueError('a\\nb')")
     finished = run(tmp_path, ENDS, "heap", python=python)
     assert (finished.returncode, finished.stdout) == (3, "out\n")
-    assert finished.stderr == "spprof: SPPROF starts nothing here: a b\nerr\n"
+    assert finished.stderr == "spprof: SPPROF has no effect here: a b\nerr\n"
 
 
 def test_subinterpreters_start_nothing_more(tmp_path: Path):
@@ -345,5 +349,5 @@ def test_what_cannot_start_is_said_in_one_line_and_leaves_nothing_running(tmp_pa
     program = HOLDS + "from spprof import memprof\nprint(memprof.is_active())\nmemprof.start()\n"
     finished = run(tmp_path, program, "heap,cpu,out=files/", python=python)
     assert (finished.returncode, finished.stdout) == (0, "False\n")
-    assert finished.stderr == "spprof: SPPROF starts nothing here: [Errno 1] no timers\n"
+    assert finished.stderr == "spprof: SPPROF has no effect here: [Errno 1] no timers\n"
     assert files(tmp_path / "files") == []

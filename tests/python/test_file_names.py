@@ -97,7 +97,7 @@ def test_the_suggested_command_names_the_file(place: Place, name: str, locale: d
     (place.folder / name).write_text("kept = [bytearray(1000) for _ in range(20_000)]\n")
     command = [*SPPROF, "run", "--", name] if name.startswith("-") else [*SPPROF, "run", name]
     ran = subprocess.run(command, cwd=place.folder, env={**os.environ, **locale}, capture_output=True, check=True)
-    said = ran.stderr.splitlines()[-1].partition(b"look at it: spprof ")[2]
+    said = ran.stderr.splitlines()[-1].partition(b"view it with: spprof ")[2]
     assert said
     script = b"exec " + b" ".join(os.fsencode(word) for word in SPPROF) + b" " + said
     shown = subprocess.run([b"sh", b"-c", script], cwd=place.folder, capture_output=True, check=False)

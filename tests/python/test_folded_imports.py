@@ -233,4 +233,4 @@ def test_a_program_that_imports_nothing_says_so(tmp_path: Path):
 
     path = tmp_path / "plain.pb.gz"
     path.write_bytes(b"".join(written(profile_with((APP, READ)))))
-    assert "no sample was taken in an import" in run_spprof("imports", path, folder=tmp_path)
+    assert "no sample was taken during an import" in run_spprof("imports", path, folder=tmp_path)

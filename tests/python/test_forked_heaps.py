@@ -288,7 +288,7 @@ def test_a_chain_of_forks_is_merged_with_and_without_its_beginning(place: Place)
     held = merged_table(place, "out.pb.gz", *children)
     assert held.pop("inherited") >= (64 + 24) * MIB
     assert held == {"shared": 64, "of_parent": 32, "of_child": 24, "of_grandchild": 16}
-    assert "inherited by fork counted once; pages written since" in of_command(place, "table", "all.pb.gz")
+    assert "inherited by fork are counted once; pages written since" in of_command(place, "table", "all.pb.gz")
     held = merged_table(place, *children)
     assert held.pop("inherited") >= (64 + 24) * MIB
     assert held == {"shared": 64, "of_child": 24, "of_grandchild": 16}

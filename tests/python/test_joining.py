@@ -11,7 +11,7 @@ from specimens import specimen
 from spprof.pprof.file import read_profile
 from under_variable import HOLDS, files, plain_environment, run
 
-SAYS = "is profiled already (spprof run, or SPPROF in its environment)"
+SAYS = "is already being profiled (by spprof run, or SPPROF in its environment)"
 GETS = """heap True True
 block True True True
 time True True True
@@ -88,7 +88,10 @@ def test_a_place_of_the_programs_own_that_is_gone_costs_the_run_nothing(tmp_path
     else:
         finished = run(tmp_path, program, "heap,cpu=1,out=a.pb.gz")
     assert finished.returncode == 0
-    assert finished.stderr.count("spprof: what the program's own spprof.start() asked for: No such file") == 1
+    assert (
+        finished.stderr.count("spprof: cannot complete what the program's own spprof.start() requested: No such file")
+        == 1
+    )
     assert len(files(tmp_path)) == 2
     for name in files(tmp_path):
         assert read_profile(str(tmp_path / name)).samples

@@ -81,8 +81,8 @@ def test_the_program_has_the_low_descriptors(place: Place) -> None:
 )
 def test_a_program_that_loses_its_folder_gets_its_summary(place: Place, loses: str) -> None:
     said = run(place, "x.pb.gz", f"import os, tempfile\n{HOLD}{loses}\nprint('ran')")
-    assert "spprof: alive at the end: " in said
-    assert said.splitlines()[-1] == "spprof: wrote x.pb.gz; look at it: spprof table x.pb.gz"
+    assert "spprof: live at the end: " in said
+    assert said.splitlines()[-1] == "spprof: wrote x.pb.gz; view it with: spprof table x.pb.gz"
 
 
 def test_a_program_may_start_in_a_folder_that_is_gone(place: Place) -> None:
@@ -94,7 +94,7 @@ def test_a_program_may_start_in_a_folder_that_is_gone(place: Place) -> None:
     assert place.output.exists()
     finished = place.call([SPPROF[0], "-c", start, *SPPROF, "run", str(place.script)])
     assert finished.returncode == 2
-    assert "the current folder has been removed; name the file from the root" in finished.stderr
+    assert "the current folder has been removed; give an absolute path" in finished.stderr
 
 
 @pytest.mark.parametrize("room", ["8", "14", "30", "200"])
@@ -133,7 +133,7 @@ def test_sigterm_ends_a_program_whatever_fails_while_finishing(place: Place, err
         (errno.EROFS, "read-only"),
         (errno.EACCES, "this user may write to"),
         (errno.ENAMETOOLONG, "pass a shorter name"),
-        (errno.EIO, "the device fails"),
+        (errno.EIO, "the device failed"),
         (errno.ELOOP, "pass another path"),
     ],
 )

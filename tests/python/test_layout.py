@@ -81,7 +81,7 @@ def test_an_interpreter_whose_frames_are_elsewhere_is_refused(child: Child) -> N
             print(error)
         """
     said = child.run(program, environment={"SPPROF_FORGED_FRAMES": "1"}).strip()
-    assert refused(said) == "frames that are where they should be"
+    assert refused(said) == "frames at their expected positions"
     assert child.run(program) == ""
 
 

@@ -107,9 +107,9 @@ def test_a_run_tells_the_lines_at_its_end_and_in_its_file(child: Child, tmp_path
     ended = child.attempt(SPPROF, "run", "-o", str(out), str(program), str(tmp_path / "journal.bin"))
     assert ended.returncode == 0
     lines = ended.stderr.splitlines()
-    at = next(number for number, line in enumerate(lines) if "mapped beside the heap" in line)
+    at = next(number for number, line in enumerate(lines) if "mapped outside the heap" in line)
     size = {"journal": 1000 * mmap.PAGESIZE, "cache": 2000 * mmap.PAGESIZE}
-    assert f"mapped beside the heap: {human_bytes(sum(size.values()))} in 2 mappings, " in lines[at]
+    assert f"mapped outside the heap: {human_bytes(sum(size.values()))} in 2 mappings, " in lines[at]
     assert f"{human_bytes(1600 * mmap.PAGESIZE)} of it in memory" in lines[at]
     there = human_bytes(800 * mmap.PAGESIZE)
     for function, line in zip(("cache", "journal"), lines[at + 2 :]):
@@ -119,7 +119,7 @@ def test_a_run_tells_the_lines_at_its_end_and_in_its_file(child: Child, tmp_path
     assert "2 mappings" in tables["mapped"]
     for view in ("mapped", "resident"):
         assert "journal (workload.py:12)" in tables[view], tables[view]
-    assert f"mapped beside the heap: {human_bytes(sum(size.values()))}" not in tables["mapped"]
+    assert f"mapped outside the heap: {human_bytes(sum(size.values()))}" not in tables["mapped"]
     tree = child.run(SPPROF, "tree", "--view", "resident", str(out))
     assert "journal" in tree
     assert "bootstrap" not in tree, "what led to the program is no part of it"
@@ -146,7 +146,7 @@ def test_a_block_has_what_it_has_mapped_and_off_follows_nothing(child: Child, tm
         SPPROF, "table", "--view", "mapped", str(tmp_path / "off.pb.gz"),
     )  # fmt: skip
     assert said.returncode == 1
-    assert "there is no view 'mapped'; it has live, peak, allocated, resident" in said.stderr
+    assert "no view 'mapped'; the file has live, peak, allocated, resident" in said.stderr
 
 
 def test_mappings_that_find_no_room_are_counted_and_told(child: Child, tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_mappings_that_find_no_room_are_counted_and_told(child: Child, tmp_path:
     listed, missing, lines = json.loads(said)
     assert listed < 40 <= listed + missing
     sentence = (
-        f"the table of mappings was full for {missing} mappings, in no number here; set SPPROF_MAPPINGS_MAX higher"
+        f"the table of mappings was full for {missing} mappings, not counted here; set SPPROF_MAPPINGS_MAX higher"
     )
     assert sentence in lines
     table = child.run(SPPROF, "table", "--view", "mapped", "--json", str(out))

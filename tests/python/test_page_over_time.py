@@ -23,7 +23,8 @@ from viewers import chromium
 pytestmark = pytest.mark.viewers
 
 INVITATION = (
-    "Drag over a range of time, or move its ends by arrow keys, to see what was allocated in it and is still live."
+    "Drag to select a time range, or move its ends with the arrow keys, to see what was allocated in it "
+    "and is still live."
 )
 LIVE = "report.chosen.whole[0].value"
 

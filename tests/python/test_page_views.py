@@ -419,7 +419,7 @@ def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
     label = tab.run("document.querySelector('#memory-bar').ariaLabel")
     assert label == "malloc_free 60.0 MiB, native_blocks 30.0 MiB, files 10.0 MiB, <b> 1.0 MiB, unexplained -1.0 MiB"
     rows = tab.run("[...document.querySelectorAll('#memory-parts li')].map((one) => one.textContent)")
-    assert rows[0].startswith("60.0 MiB malloc_free60.0 %malloc_trim(0), as spprof.memprof.trim() calls it, would")
+    assert rows[0].startswith("60.0 MiB malloc_free60.0 %spprof.memprof.trim(), which calls malloc_trim(0), would")
     assert rows[1:] == [
         "30.0 MiB native_blocks30.0 %",
         "10.0 MiB files10.0 %",
@@ -458,7 +458,9 @@ def test_calls_are_coloured_by_their_age(show: Shown, dark: bool):
     assert "Coloured by package." in text_of(tab, "#legend")
     assert tab.run("document.querySelector('#age').closest('label').hidden") is False
     tab.run("document.querySelector('#age').click()")
-    assert "Coloured by age: yellow is young (<1 s), red as old as the oldest (>10 min)" in text_of(tab, "#legend")
+    assert "Coloured by average age, from yellow (<1 s, the youngest) to red (>10 min, the oldest)" in text_of(
+        tab, "#legend"
+    )
     by_age = fills(tab, "decode", "serve", "load", "main")
     assert len(set(by_age)) == 4
     assert by_age != by_package
@@ -470,7 +472,7 @@ def test_calls_are_coloured_by_their_age(show: Shown, dark: bool):
     assert [by_age[0], by_age[1], by_age[2]] == colours
     assert tab.run("location.hash") == "#a=1"
     click_box(tab, "serve")
-    assert ">10 min in the mean" in text_of(tab, "#details")
+    assert ">10 min on average" in text_of(tab, "#details")
     tab.run("document.querySelector('#invert').click()")
     assert fills(tab, "serve") == [by_age[1]]
 

@@ -41,10 +41,10 @@ def test_a_run_whose_heap_is_freed_shows_the_peaks_sites_first(tmp_path: Path):
     assert "load" in lines[1] + lines[2]
     assert "transform" in lines[1] + lines[2]
     assert sum("at the peak" in line for line in lines) == 1
-    assert any(line.startswith("spprof: alive at the end: ") for line in lines)
+    assert any(line.startswith("spprof: live at the end: ") for line in lines)
 
 
 def test_a_run_whose_heap_is_largest_at_its_end_shows_that_alone(tmp_path: Path):
     lines = summary_of("all_is_kept", tmp_path)
-    assert lines[0].startswith("spprof: alive at the end: ")
+    assert lines[0].startswith("spprof: live at the end: ")
     assert not any("at the peak" in line for line in lines)

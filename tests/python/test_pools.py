@@ -24,9 +24,9 @@ from spprof.pprof.profile import HEAP_TYPES, Profile
 from test_cli_reports import spprof
 
 SENTENCE = (
-    "Arrow's memory pool (mimalloc) holds 300.0 MiB by its own count, outside the heap. It is one mapping, at the line "
-    "that first used it; with ARROW_DEFAULT_MEMORY_POOL=system (spprof run --arrow-malloc) Arrow calls malloc, and "
-    "each line is known"
+    "Arrow's memory pool (mimalloc) holds 300.0 MiB by its own count, outside the heap. It appears as one mapping, at "
+    "the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system (spprof run --arrow-malloc) Arrow calls "
+    "malloc, and spprof can show each line"
 )
 MIMALLOC = MemoryPool("arrow", "mimalloc", 300 << 20)
 
@@ -120,4 +120,4 @@ def test_arrow_malloc_is_refused_where_there_is_no_heap_profile(place: Place) ->
     place.write("")
     refused = place.run("program.py", options=("--cpu", "--no-heap", "--arrow-malloc"))
     assert refused.returncode == 2
-    assert "--arrow-malloc is for heap profiles" in refused.stderr
+    assert "--arrow-malloc needs a heap profile" in refused.stderr

@@ -208,11 +208,11 @@ def test_two_series_of_a_process_have_names_of_their_own(child: Child, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ("every=0", "ValueError", "every must lie between 0.01"),
-        ("every=float('nan')", "ValueError", "every must lie between 0.01"),
+        ("every=0", "ValueError", "every must be between 0.01"),
+        ("every=float('nan')", "ValueError", "every must be between 0.01"),
         ("every='10'", "TypeError", "every must be a number of seconds, not str"),
         ("every=True", "TypeError", "every must be a number of seconds, not bool"),
-        ("keep=1", "ValueError", "keep must lie between 2 and 100000 snapshots, not 1"),
+        ("keep=1", "ValueError", "keep must be between 2 and 100000 snapshots, not 1"),
         ("keep=2.5", "TypeError", "integer"),
         ("keep=True", "TypeError", "keep must be an integer, not bool"),
     ],
@@ -279,8 +279,8 @@ def test_run_writes_a_series_for_each_process(tmp_path: Path) -> None:
     folder = f"{tmp_path}/series/"
     ended = spprof("run", "--every", "0.05", "--keep", "20", "--rate-kb", "64", "-o", folder, program, folder)
     assert ended.returncode == 0, ended.stderr
-    assert f"what grew: spprof growth {folder}" in ended.stderr
-    assert f"each of them: spprof table --by process {folder}" in ended.stderr
+    assert f"see what grew with: spprof growth {folder}" in ended.stderr
+    assert f"compare them with: spprof table --by process {folder}" in ended.stderr
     found = read_folder(folder)
     assert len(found.series) == 2
     assert not found.all_left_out
@@ -295,10 +295,10 @@ def test_run_writes_a_series_for_each_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--keep", "5", "-o", "x/"], "--keep is for --every SECONDS"),
-        (["--keep", "1", "--every", "1", "-o", "x/"], "must lie between 2 and 100000 snapshots"),
-        (["--keep", "5", "--every", "1"], "name a folder for them, as in -o series/"),
-        (["--keep", "5", "--every", "1", "-o", "x.pb.gz"], "name a folder for them, as in -o series/"),
+        (["--keep", "5", "-o", "x/"], "--keep needs --every SECONDS"),
+        (["--keep", "1", "--every", "1", "-o", "x/"], "must be between 2 and 100000 snapshots"),
+        (["--keep", "5", "--every", "1"], "give a folder for them, such as -o series/"),
+        (["--keep", "5", "--every", "1", "-o", "x.pb.gz"], "give a folder for them, such as -o series/"),
         (["--keep", "5", "--every", "1", "--no-heap", "--cpu", "-o", "x/"], "--no-heap records none"),
     ],
 )
@@ -315,3 +315,23 @@ def test_threads_and_locks_of_the_programs_are_not_used(child: Child, tmp_path: 
 
 def test_a_snapshot_tells_the_growth_of_its_process(child: Child, tmp_path: Path) -> None:
     child.run(specimen("series/own_growth"), str(tmp_path))
+
+
+# ---- Switched off
+
+
+def test_where_spprof_is_off_one_empty_file_is_written_and_nothing_waits(child: Child, tmp_path: Path) -> None:
+    """The program runs on as if it were recorded, and what it does with the folder next works."""
+    child.run(
+        f"""
+        import os, spprof.memprof as memprof
+        memprof.start()
+        with memprof.record({str(tmp_path)!r}, every=0.01) as series:
+            assert len(os.listdir("/proc/self/task")) == 1
+        assert series.written == 1
+        assert not memprof.is_active()
+        """,
+        environment={"SPPROF": "off"},
+    )
+    (file,) = tmp_path.glob("*.pb.gz")
+    assert any("SPPROF=off" in comment for comment in read_profile(file).comments)

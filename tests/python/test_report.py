@@ -66,7 +66,9 @@ def values_by_stack(profile: Profile) -> dict[tuple[tuple[tuple[str, int], ...],
     found: dict[tuple[tuple[tuple[str, int], ...], str], list[int]] = {}
     for sample in profile.samples:
         stack = tuple((frame.function, frame.line) for frame in reversed(profile.frames(sample.stack)))
-        thread = next((f"thread {label.text}" for label in sample.labels if label.key == "thread"), "no thread noted")
+        thread = next(
+            (f"thread {label.text}" for label in sample.labels if label.key == "thread"), "no thread recorded"
+        )
         sums = found.setdefault((stack, thread), [0] * len(sample.values))
         for at, value in enumerate(sample.values):
             sums[at] += value
@@ -128,7 +130,7 @@ def test_values_that_were_not_drawn_have_no_samples():
     profile = Profile(HEAP_TYPES, [location], samples, default_type="inuse_space", period=512)
     found = read(unpacked(report_of(profile)))
     assert found.spreads[0] == [[(-1, 0, 0.0, 0.0)]]
-    assert found.by_stack() == {((("load", 12),), "no thread noted"): (3, 709, 1, 700)}
+    assert found.by_stack() == {((("load", 12),), "no thread recorded"): (3, 709, 1, 700)}
 
 
 def test_negative_and_large_values_survive():
@@ -146,14 +148,14 @@ def test_inlined_calls_are_calls():
         [Sample((1, 0), (5,)), Sample((), (7,))],
     )
     found = read(unpacked(report_of(profile)))
-    thread = "no thread noted"
+    thread = "no thread recorded"
     assert found.by_stack() == {((("main", 90), ("load", 12), ("parse", 40)), thread): (5,), ((), thread): (7,)}
 
 
 @pytest.mark.parametrize(
     ("labels", "name"),
     [
-        ((), "no thread noted"),
+        ((), "no thread recorded"),
         ((Label("thread", "77"),), "thread 77"),
         ((Label("thread", "MainThread"), Label("thread_id", None, 9)), "MainThread (9)"),
         ((Label("thread", "MainThread"),), "MainThread"),
@@ -324,7 +326,7 @@ def test_flamegraph_shows_the_type_that_was_asked_for(file: Path, tmp_path: Path
     assert read_page(tmp_path / "x.html").header["first"] == 0
     finished = spprof("flamegraph", file, "--sample-type", "nope", "-o", tmp_path / "y.html")
     assert (finished.returncode, (tmp_path / "y.html").exists()) == (1, False)
-    assert "there is no sample type 'nope'" in finished.stderr
+    assert "no sample type 'nope'" in finished.stderr
 
 
 def test_diff_writes_a_page(file: Path, tmp_path: Path):
@@ -343,7 +345,7 @@ def test_no_page_is_overwritten_without_force(file: Path, tmp_path: Path, words:
     command = [word.format(file) for word in words] + [str(out)]
     refused = spprof(*command)
     assert (refused.returncode, out.read_text()) == (2, "precious")
-    assert "exists; -f overwrites it" in refused.stderr
+    assert "already exists; use -f to overwrite it" in refused.stderr
     assert printed(*command, "-f") == ""
     assert out.read_text().startswith("<!doctype html>")
 

@@ -131,7 +131,7 @@ def test_search_tells_the_share_of_all(show: Shown):
     assert text(tab, "#found") == "1 site: 71.4 % of all, 5.0 MiB, exact"
     assert [row[-1] for row in rows(tab)] == ["load load.py:30"]
     tab.type(".nothing")
-    assert text(tab, "#found") == "Nothing is found."
+    assert text(tab, "#found") == "No matches."
     tab.press("Escape")
     assert (text(tab, "#found"), len(rows(tab))) == ("", 4)
 
@@ -154,7 +154,7 @@ def test_inverted_what_is_called_stands_above_its_callers(show: Shown):
     tab = opened(show, report_of(SMALL))
     assert text(tab, "#legend").startswith("Callers are above")
     tab.click_on("#invert")
-    assert text(tab, "#legend").startswith("Callers are beneath")
+    assert text(tab, "#legend").startswith("Callers are below")
     assert names(tab) == [["all"], ["decode", "serve", "load"], ["load", "main", "main"], ["main"]]
     assert tab.run("report.graph.rows[1].map((box) => box.call.values[0] / 1048576)") == [4, 2, 1]
 

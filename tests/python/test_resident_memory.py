@@ -86,13 +86,13 @@ def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "heaps", "told"),
     [
-        ("malloc_free", 32 * MIB, 1, "would give back 20.0 MiB"),
-        ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 makes threads share two"),
-        ("malloc_free", 32 * MIB, 0, "spprof.memprof.trim() has malloc give back what it can"),
+        ("malloc_free", 32 * MIB, 1, "would release 20.0 MiB"),
+        ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 limits it to two"),
+        ("malloc_free", 32 * MIB, 0, "spprof.memprof.trim() makes malloc release what it can"),
         ("malloc_free", MIB, 9, None),
         ("python_objects", 32 * MIB, 1, "gc.collect()"),
         ("thread_stacks", 32 * MIB, 1, "threading.stack_size(N)"),
-        ("pymalloc_free", 32 * MIB, 1, "nothing gives it back while a block of each arena is in use"),
+        ("pymalloc_free", 32 * MIB, 1, "it is released only when no block of an arena is in use"),
         ("pymalloc_free", MIB, 1, None),
         ("files", 32 * MIB, 1, None),
     ],
@@ -127,8 +127,8 @@ def test_where_much_is_unexplained_it_is_said_what_is_known(child: Child) -> Non
     assert found["unclaimed"][0]["name"] == "anonymous, rw-p"
     assert found["unclaimed"][0]["bytes"] >= 128 * MIB
     last = said["memory"].split("\n")[-1]
-    assert last.startswith(f"no part claims {human_bytes(found['unexplained'])}; ")
-    assert f"{human_bytes(found['unclaimed'][0]['bytes'])} are in a region called anonymous, rw-p" in last
+    assert last.startswith(f"no part accounts for {human_bytes(found['unexplained'])}; ")
+    assert f"{human_bytes(found['unclaimed'][0]['bytes'])} are in the region anonymous, rw-p" in last
     assert last.endswith(f"the process has {found['threads']} threads")
 
 
@@ -389,10 +389,10 @@ def test_the_verb_lists_every_part(tmp_path: Path, heap_with: Path) -> None:
     lines = said.stdout.split("\n")
     assert lines[0] == "in memory (RSS): 320.0 MiB; PSS 311.0 MiB; swap 3.0 MiB; control group 400.0 MiB, limit 2.0 GiB"
     assert lines[1].split()[:5] == ["282.0", "MiB", "88.1", "%", "malloc_free"]
-    assert lines[2].strip().startswith("malloc_trim(0), as spprof.memprof.trim() calls it, would give back 190.0 MiB; ")
+    assert lines[2].strip().startswith("spprof.memprof.trim(), which calls malloc_trim(0), would release 190.0 MiB; ")
     assert [line.split()[4] for line in lines[3:6]] == ["native_blocks", "files", "unexplained"]
     assert lines[5].split()[:4] == ["-1.0", "MiB", "-0.3", "%"]
-    assert "1.0 MiB were given up with MADV_FREE" in lines[6]
+    assert "1.0 MiB were released with MADV_FREE" in lines[6]
     document = json.loads(spprof("rss", "--json", heap_with).stdout)
     assert document["schema"] == "spprof-rss-1"
     assert document["rss"] == sum(one["bytes"] for one in document["parts"]) + document["unexplained"]
@@ -401,12 +401,12 @@ def test_the_verb_lists_every_part(tmp_path: Path, heap_with: Path) -> None:
     assert "of 2 files" in twice
     nothing = spprof("rss", PROFILES / "go-heap.pb.gz")
     assert nothing.returncode == 1
-    assert "it does not tell what was in memory" in nothing.stderr
+    assert "it does not record what was in memory" in nothing.stderr
 
 
 def test_tables_of_what_is_held_end_with_the_size_of_the_process(heap_with: Path) -> None:
     line = (
-        "in memory (RSS): 320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would give back "
+        "in memory (RSS): 320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would release "
         "190.0 MiB; spprof rss lists every part"
     )
     assert line in spprof("table", heap_with).stdout.split("\n")
@@ -437,7 +437,7 @@ def test_the_page_has_every_part_and_a_difference_has_none() -> None:
         ("unexplained", "-1.0 MiB", "-0.3 %"),
     ]
     assert [bool(part.remedy) for part in report.memory] == [True, False, False, False]
-    text = "320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would give back 190.0 MiB"
+    text = "320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would release 190.0 MiB"
     assert ("in memory", text) in report.facts
     assert difference_of(profile, profile, ("a", "b")).memory == []
     assert report_of(read_profile(str(PROFILES / "go-heap.pb.gz"))).memory == []
@@ -459,7 +459,7 @@ def test_the_size_is_told_without_what_is_little() -> None:
     assert line == "in memory (RSS): 1000.0 MiB; snapshot.resident has every part"
     threads = memory_of({"thread_stacks": 227 * MIB, "files": 23 * MIB}, rss=250 * MIB)
     (line,) = residency.lines_of(threads, residency.IN_PYTHON)
-    assert line.startswith("in memory (RSS): 250.0 MiB; stacks of threads: 227.0 MiB; ")
+    assert line.startswith("in memory (RSS): 250.0 MiB; thread stacks: 227.0 MiB; ")
     assert list(residency.lines_of(None, residency.IN_PYTHON)) == []
     (line,) = residency.lines_of(memory_of({"files": MIB}, rss=5 * MIB), residency.IN_PYTHON)
     assert "; unexplained: 4.0 MiB; " in line

@@ -139,7 +139,7 @@ def test_a_whole_snapshot_is_a_profile_like_others_and_a_part_is_not(tmp_path: P
     part = spprof("table", made.paths[1])
     assert (part.returncode, part.stdout) == (1, "")
     assert part.stderr == (
-        f"spprof: {made.paths[1]}: it holds only what changed since snapshot 0 of its series; give the folder, or "
+        f"spprof: {made.paths[1]}: it only holds what changed since snapshot 0 of its series; give the folder, or "
         f"write a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz\n"
     )
 

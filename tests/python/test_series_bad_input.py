@@ -86,7 +86,7 @@ def test_damage_that_shows_when_the_samples_are_read_counts_alike(made: Made) ->
     broken = b"".join(encode(made.file(6, 4))) + bytes_field(ProfileField.SAMPLE, content)
     made.paths[6].write_bytes(broken)
     assert [one.number for one in read_folder(str(made.folder)).series[0].entries] == list(range(8)), "headers are fine"
-    wrong = "not a pprof profile, or a damaged one: it refers to location 9999, which is not there"
+    wrong = "not a pprof profile, or a damaged one: it refers to location 9999, which does not exist"
     check(
         made,
         5,
@@ -121,16 +121,20 @@ def test_files_that_a_writer_has_not_finished_are_nobodys_business(made: Made) -
 
 def test_of_two_files_of_one_number_the_one_of_that_name_is_used(made: Made) -> None:
     shutil.copy(made.paths[7], made.folder / f"{STEM}.000009.changes.gz")
-    check(made, 7, f"{used(7)}; left out: {STEM}.000009.changes.gz (it is number 7, as {STEM}.000007.changes.gz is)")
+    check(
+        made,
+        7,
+        f"{used(7)}; left out: {STEM}.000009.changes.gz (it has the same number (7) as {STEM}.000007.changes.gz)",
+    )
     made.write_one(7, -1)
     first, second = f"{STEM}.000007.changes.gz", f"{STEM}.000009.changes.gz"
-    same = f"(it is number 7, as {STEM}.000007.pb.gz is)"
+    same = f"(it has the same number (7) as {STEM}.000007.pb.gz)"
     check(made, 7, f"{used(7)}; left out: {first} {same}, {second} {same}")
 
 
 def test_a_copy_of_a_snapshot_under_another_name_counts_once(made: Made) -> None:
     shutil.copy(made.paths[0], made.folder / "incident.pb.gz")
-    check(made, 7, f"{used(7)}; left out: incident.pb.gz (it is number 0 of {STEM})")
+    check(made, 7, f"{used(7)}; left out: incident.pb.gz (it is snapshot 0 of {STEM})")
     shutil.copy(made.paths[0], made.folder.parent / "alone.pb.gz")
     for path in made.paths.values():
         path.unlink()
@@ -154,7 +158,7 @@ def test_two_series_of_one_stem_are_two(made: Made, tmp_path: Path) -> None:
 
 def test_a_series_of_another_version_is_left_out(made: Made) -> None:
     with_comment(made, 7, 6, series="0123456789abcdef 7 6 zstd")
-    reason = "it is of a series as another version of spprof writes them"
+    reason = "it belongs to a series in the format of another version of spprof"
     check(made, 6, f"{used(6)}; left out: {STEM}.000007.changes.gz ({reason})")
     for bad in ("0123456789abcdef 7 7", "0123456789abcdef -1 -1", "0123456789abcdef 7 -2", "x", "", "a b c"):
         with_comment(made, 7, 6, series=bad)
@@ -170,7 +174,7 @@ def test_a_clock_that_was_set_back_is_told_where_a_time_is_asked_for(made: Made)
     for number in (5, 6, 7):
         made.moments[number] = made.moments[number]._replace(time_ns=made.moments[number].time_ns - 3600 * 10**9)
     made.write()
-    jump = f"the clock was set back from {DAY} 07:34:00 to {DAY} 06:34:10 before number 5 of {STEM}"
+    jump = f"the clock was set back from {DAY} 07:34:00 to {DAY} 06:34:10 before snapshot 5 of {STEM}"
     check(made, 7, f"used number 7 of {STEM}, of {DAY} 06:34:30; {jump}", "--at", "07:33:40")
     check(made, 3, f"{used(3)}; {jump}", "--at", "+30s")
     check(made, 4, f"{used(4)}; {jump}", "--at=-30s")
@@ -190,13 +194,13 @@ def test_a_monotonic_clock_that_jumps_harms_no_moment(made: Made) -> None:
         ("07:33:19", 1, "there is no snapshot at or before 07:33:19; "),
         ("2026-10-25T12:00", 1, "there is no snapshot at or before 2026-10-25T12:00; "),
         ("-71s", 1, "there is no snapshot at or before -71s; "),
-        ("noon", 2, "error: 'noon' is no time; give 12:30, 12:30:05, 2026-11-30T12:30, +10m (after the first), -10m "
+        ("noon", 2, "error: 'noon' is not a time; use 12:30, 12:30:05, 2026-11-30T12:30, +10m (after the first), -10m "
          "(before the last); "),
-        ("25:00", 2, "error: '25:00' is no time; "),
-        ("2026-02-30T12:00", 2, "error: '2026-02-30T12:00' is no time; "),
-        ("+soon", 2, "error: '+soon' is no time; "),
-        ("", 2, "error: '' is no time; "),
-        ("99999-01-01T00:00", 2, "is no time; "),
+        ("25:00", 2, "error: '25:00' is not a time; "),
+        ("2026-02-30T12:00", 2, "error: '2026-02-30T12:00' is not a time; "),
+        ("+soon", 2, "error: '+soon' is not a time; "),
+        ("", 2, "error: '' is not a time; "),
+        ("99999-01-01T00:00", 2, "is not a time; "),
     ],
 )  # fmt: skip
 def test_a_time_that_is_none_is_answered_with_the_first_and_the_last(
@@ -206,7 +210,7 @@ def test_a_time_that_is_none_is_answered_with_the_first_and_the_last(
     assert said.returncode == status
     last_line = said.stderr.splitlines()[-1]
     assert message in last_line
-    assert last_line.endswith(f"the first snapshot is of {DAY} 07:33:20, the last of {DAY} 07:34:30")
+    assert last_line.endswith(f"the first snapshot is from {DAY} 07:33:20, the last from {DAY} 07:34:30")
     assert not (made.folder.parent / "x.pb.gz").exists()
 
 
@@ -218,17 +222,20 @@ def test_where_nothing_is_left_the_folder_is_an_error(made: Made, tmp_path: Path
         said = spprof(*words, made.folder)
         assert (said.returncode, said.stdout) == (1, "")
         first = f"{STEM}.000001.changes.gz (it builds on number 0, {missing})"
-        assert said.stderr.startswith(f"spprof: {made.folder}: no snapshot can be used: {first}, ")
+        assert said.stderr.startswith(f"spprof: {made.folder}: no usable snapshot: {first}, ")
         assert said.stderr.endswith(f"{STEM}.000003.changes.gz (it builds on number 2, {missing}) and 4 more\n")
     empty = tmp_path / "empty"
     empty.mkdir()
     said = spprof("table", empty)
     assert (said.returncode, said.stderr) == (1, f"spprof: {empty}: the folder has no .pb.gz files\n")
     said = spprof("convert", empty, "--at", "12:00", "-o", tmp_path / "x.pb.gz")
-    assert (said.returncode, said.stderr) == (1, f"spprof: {empty}: the folder has no series of snapshots (--at)\n")
+    assert (said.returncode, said.stderr) == (
+        1,
+        f"spprof: {empty}: the folder has no series of snapshots, which --at needs\n",
+    )
     alone = spprof("convert", made.paths[1], "--at", "12:00", "-o", tmp_path / "x.pb.gz")
     assert alone.returncode == 2
-    assert f"--at needs a folder with a series of snapshots, and {made.paths[1]} is none" in alone.stderr
+    assert f"--at needs a folder with a series of snapshots; {made.paths[1]} is not a folder" in alone.stderr
 
 
 def test_a_file_that_is_thinned_while_the_folder_is_read_is_nobodys_business(made: Made) -> None:

@@ -90,7 +90,7 @@ def test_the_table_says_what_grows_how_fast_and_what_is_freed(tmp_path: Path) ->
     held = sum(values[3] for rows in stacks_of(made.moments[-1]).values() for _, values, _ in rows)
     assert lines[0] == (
         f"spprof-app.4711: 40 snapshots over 6.5 min, from 2026-10-26 07:33:20 to 2026-10-26 07:39:50; "
-        f"{held / 2**20:.1f} MiB live at the end; of 4 sites 1 growing, 0 filling"
+        f"{held / 2**20:.1f} MiB live at the end; 4 sites: 1 growing, 0 filling"
     )
     assert lines[1].split() == "per minute 95 % interval verdict oldest by 5.3 min site".split()
     rows = [line.split() for line in lines[2:6]]
@@ -101,12 +101,12 @@ def test_the_table_says_what_grows_how_fast_and_what_is_freed(tmp_path: Path) ->
     assert leak[7:12] == ["growing", ">5", "min", "0.0", "%"]
     assert few[7] == "unknown"
     assert (base[:2], base[7:10]) == (["0", "B"], ["steady", ">10", "min"])
-    assert lines[6] == "by 5.3 min: how much of what was allocated longer ago than that has been freed."
+    assert lines[6] == "by 5.3 min: how much of the memory allocated longer ago than this has been freed."
     assert lines[7].startswith("growing: ")
-    assert "An unfilled cache and a leak look alike until it fills." in lines[7]
+    assert "A leak and a cache that is still filling look alike until the cache is full." in lines[7]
     assert lines[8].startswith("steady: ")
-    few_needs = "few (main.py:9) needs 17 more samples, which take some 110 min at this pace"
-    assert lines[9].startswith(f"unknown: too little was seen to tell. {few_needs}. ")
+    few_needs = "few (main.py:9) needs 17 more samples, about 110 min at this pace"
+    assert lines[9].startswith(f"unknown: there are too few samples to decide. {few_needs}. ")
     assert len(lines) == 10
     assert printed("growth", "-n", "1", made.folder).splitlines()[3] == "3 more; -n 4 shows all"
 
@@ -175,7 +175,7 @@ def test_an_import_is_a_site_of_its_own(tmp_path: Path) -> None:
 def test_few_snapshots_are_told_to_be_few(tmp_path: Path) -> None:
     made = leaking(tmp_path / "x", 5)
     assert printed("growth", made.folder).splitlines()[-1] == (
-        "Fewer than 10 snapshots are too few to call anything growing."
+        "At least 10 snapshots are needed to call a site growing."
     )
 
 
@@ -202,8 +202,8 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
     assert said.returncode == 0
     assert said.stderr == (
         f"spprof: {made.folder}: used 14 snapshots of spprof-app.4711; left out: spprof-app.4711.000013.changes.gz (it "
-        f"ends within its gzip data), plain.pb.gz (it is of no series), spprof-app.4711.000010.changes.gz (its "
-        f"monotonic clock is not later than that of the one before)\n"
+        f"ends within its gzip data), plain.pb.gz (it is not part of a series), spprof-app.4711.000010.changes.gz (its "
+        f"monotonic time is not later than that of the snapshot before it)\n"
     )
     assert said.stdout.startswith("spprof-app.4711: 14 snapshots over ")
     with pytest.warns(RuntimeWarning, match=r"growth\(\) left out spprof-app\.4711\.000013\.changes\.gz \(it ends"):
@@ -216,8 +216,8 @@ def test_one_snapshot_tells_nothing_of_growth(tmp_path: Path) -> None:
     name = "spprof-app.4711.000000.pb.gz"
     reason = f"{name} (it is the only snapshot of spprof-app.4711, and growth needs two)"
     assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr == f"spprof: {made.folder}: no snapshot can be used: {reason}\n"
-    with pytest.raises(ValueError, match=r"has no series of two snapshots and more: left out spprof-app\."):
+    assert said.stderr == f"spprof: {made.folder}: no usable snapshot: {reason}\n"
+    with pytest.raises(ValueError, match=r"has no series of two or more snapshots: left out spprof-app\."):
         memprof.growth(made.folder)
     leaking(tmp_path / "x", 12, stem="spprof-app.4712", mark="f" * 16)
     said = spprof("growth", made.folder)
@@ -235,9 +235,9 @@ def test_folders_without_a_series_are_named(tmp_path: Path) -> None:
     said = spprof("growth", tmp_path / "x.pb.gz")
     assert said.returncode == 1
     assert said.stderr == (
-        f"spprof: {tmp_path / 'x.pb.gz'}: growth needs a folder with a series of snapshots, and this is none\n"
+        f"spprof: {tmp_path / 'x.pb.gz'}: growth needs a folder with a series of snapshots; this is not a folder\n"
     )
     with pytest.raises(FileNotFoundError):
         memprof.growth(tmp_path / "none")
-    with pytest.raises(ValueError, match="has no series of two snapshots and more"):
+    with pytest.raises(ValueError, match="has no series of two or more snapshots"):
         memprof.growth(tmp_path)

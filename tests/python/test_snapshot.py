@@ -488,21 +488,21 @@ def test_a_snapshot_with_little_in_it_says_why():
     rate = 512 << 10
     empty = NaiveHeap({1: (python_frame("load"),), 2: (native_frame("work"),)})
     assert said(empty, rate=rate) == [
-        "nothing was sampled: the program allocated little, and less than 1.8 MiB is alive (97.5 %); "
+        "nothing was sampled: the program allocated little, and less than 1.8 MiB is live (97.5 %); "
         "sampling_rate_kb=64 sees 8 times as much"
     ]
     assert said(empty, rate=0) == [
-        "nothing was sampled: the program allocated little, and less than 0 B is alive (97.5 %)"
+        "nothing was sampled: the program allocated little, and less than 0 B is live (97.5 %)"
     ]
     empty.add(1 << 20, rate, 1).live = False
     assert said(empty, rate=rate) == [
-        "all that was sampled has been freed: less than 1.8 MiB is alive (97.5 %); snapshot.peak shows what was live "
-        "at the peak, snapshot.save() all that was ever allocated; sampling_rate_kb=64 sees 8 times as much"
+        "every sampled block has been freed: less than 1.8 MiB is live (97.5 %); snapshot.peak shows what was live "
+        "at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 sees 8 times as much"
     ]
     native = NaiveHeap({2: (native_frame("work"),)})
     few = "few samples make wide intervals; sampling_rate_kb=64 sees 8 times as much"
     native.add(1 << 20, rate, 2)
-    alone = "no stack has a Python frame: native code allocated this, in threads of its own or before Python ran"
+    alone = "no stack has a Python frame: native code allocated this, in its own threads or before Python ran"
     assert said(native, rate=rate) == [few, alone]
     many = NaiveHeap({1: (python_frame("load"),)})
     for _ in range(99):

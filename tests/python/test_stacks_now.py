@@ -82,7 +82,7 @@ def test_a_stack_deeper_than_is_kept_says_so(child: Child, environment: dict[str
     frame = f"  descend ({program}:{line_of(program, 'again')})"
     assert lines.count(frame) > _engine.STACK_FRAMES_MAX / 4
     assert len(lines) <= _engine.STACK_FRAMES_MAX + 3
-    assert lines[-1] == "  … (it has more callers than are kept)"
+    assert lines[-1] == "  … (more callers than are kept)"
 
 
 def test_a_thread_without_room_for_a_signal_is_listed_with_the_reason(
@@ -124,7 +124,7 @@ def test_names_cannot_forge_lines(child: Child) -> None:
 
 def test_before_the_preparation_the_remedy_is_named(child: Child) -> None:
     text = child.run("from spprof import _engine\nprint(_engine.stacks_text().decode())")
-    assert "nothing is prepared for asking threads: call spprof.listen() first" in text
+    assert "thread stacks are not prepared: call spprof.listen() first" in text
 
 
 @pytest.mark.parametrize("profilers", ["none", "both"])

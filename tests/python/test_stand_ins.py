@@ -337,5 +337,5 @@ def test_decorated_functions_are_dressed_as_functools_does_it() -> None:
 def test_json_is_as_that_of_json() -> None:
     document = {"a": [1, -2.5, 1e300, None, True, float("nan"), 'é\udce9"\\\n<'], "b": {"c": (), "d": {}}, "": []}
     assert json_text.encoded(document) == json.dumps(document, separators=(",", ":")).encode()
-    with pytest.raises(TypeError, match="object has no JSON"):
+    with pytest.raises(TypeError, match="object cannot be written as JSON"):
         json_text.encoded({"a": object()})

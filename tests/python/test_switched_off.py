@@ -109,7 +109,7 @@ def test_run_runs_the_program_alone(place: Place, how: list[str], options: list[
     under = place.call([*SPPROF, "run", *options, *how, "a", "--b"], environment=environment)
     assert (under.returncode, under.stdout) == (plain.returncode, plain.stdout)
     said, _, rest = under.stderr.partition("\n")
-    assert said == f"spprof: {IS_OFF}: the program runs alone, and no file is written"
+    assert said == f"spprof: {IS_OFF}: the program runs without profiling, and no file is written"
     assert rest == plain.stderr
     assert {file.name for file in place.folder.iterdir()} <= {"program.py", "__pycache__"}
 

@@ -210,7 +210,7 @@ def test_signals_that_mean_something_else_are_refused(wanted: int | str) -> None
         ({"when_rss": 0}, ValueError("when_rss must be bytes above 0, not 0")),
         ({"when_rss": True}, TypeError("not bool")),
         ({"when_rss": 1.5}, TypeError("integer")),
-        ({"when_cgroup_percent": 0.5}, ValueError("when_cgroup_percent must lie between 1 and 100, not 0.5")),
+        ({"when_cgroup_percent": 0.5}, ValueError("when_cgroup_percent must be between 1 and 100, not 0.5")),
         ({"when_cgroup_percent": float("nan")}, ValueError("must lie between")),
         ({"when_cgroup_percent": "80"}, TypeError("when_cgroup_percent must be a number, not str")),
         ({"on_signal": "KILL"}, ValueError("on_signal must be one of USR1, .*, not 'KILL'")),
@@ -379,7 +379,7 @@ def test_a_signal_with_a_trigger_does_not_end_a_run(place: Place) -> None:
         """)
     ours = place.run("program.py", options=("--on-signal", "USR2"))
     assert (ours.stdout, ours.returncode) == ("goes on\n", 0)
-    assert "1 snapshot by triggers, the latest: " in ours.stderr
+    assert "triggers wrote 1 snapshot; the latest is " in ours.stderr
     assert note_of(place.folder / "out.USR2.pb.gz") == "signal USR2"
     ended = place.run("program.py", options=("--on-signal", "HUP"))
     assert ended.returncode == -signal.SIGUSR2
@@ -406,10 +406,10 @@ def test_each_process_of_a_run_has_its_own(place: Place) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ("--no-heap --cpu --when-rss 1G", "--when-rss takes heap profiles, and --no-heap records none"),
-        ("--no-heap --cpu --on-memory-error", "--on-memory-error takes heap profiles"),
+        ("--no-heap --cpu --when-rss 1G", "--when-rss needs a heap profile, and --no-heap records none"),
+        ("--no-heap --cpu --on-memory-error", "--on-memory-error needs a heap profile"),
         ("--when-rss x", "argument --when-rss: invalid size value: 'x'"),
-        ("--when-cgroup 101%", "argument --when-cgroup: must lie between 1 and 100 percent"),
+        ("--when-cgroup 101%", "argument --when-cgroup: must be between 1 and 100 percent"),
         ("--on-signal KILL", "argument --on-signal: must be one of USR1, USR2"),
     ],
 )
@@ -425,7 +425,7 @@ def test_a_share_of_no_limit_is_told(place: Place) -> None:
     place.write("print('runs')")
     ours = place.run("program.py", options=("--when-cgroup", "80%"))
     assert (ours.stdout, ours.returncode) == ("", 2)
-    assert "no control group of this process has a limit of memory: set one (docker run --memory" in ours.stderr
+    assert "no control group of this process has a memory limit; set one (docker run --memory" in ours.stderr
 
 
 def test_spprof_in_the_environment_has_the_same_words(tmp_path: Path) -> None:
@@ -440,7 +440,7 @@ def test_spprof_in_the_environment_has_the_same_words(tmp_path: Path) -> None:
     kinds = {one.name.split(".")[-3] for one in tmp_path.glob("*.gz")}
     assert "USR2" in kinds
     told = under_variable.run(tmp_path, "", f"cpu,out={tmp_path}/,on-signal=USR2").stderr
-    assert told.endswith(" when-rss, when-cgroup, on-signal and on-memory-error are for heap: add it\n")
+    assert told.endswith(" when-rss, when-cgroup, on-signal and on-memory-error need heap; add it\n")
 
 
 # ---- The OOM killer
@@ -485,4 +485,4 @@ def test_a_program_that_takes_the_signal_keeps_the_other_triggers(place: Place) 
     done = place.run(str(specimen("triggers/takes_the_signal_before_it_forks")), options=options)
     assert (done.returncode, done.stdout) == (0, "its own\n")
     assert "handler" not in done.stderr
-    assert "trigger" not in done.stderr.replace("by triggers", "")
+    assert "trigger" not in done.stderr.replace("triggers wrote", "")

@@ -66,7 +66,8 @@ def test_the_recommendation_names_the_modules_where_unwinding_ended_most_often_f
     health = judge([((3, TRUNCATED, FAST), 5), ((3, TRUNCATED, SLOW + 8), 4), ((2, TRUNCATED, SLOW), 4)])
     assert health.recommendation == (
         "Unwinding ended early in 100 % of the native stacks, most often in libslow.so, libfast.so: "
-        "rebuild what has no unwind tables without -fno-asynchronous-unwind-tables, or with -fno-omit-frame-pointer."
+        "rebuild code that lacks unwind tables without -fno-asynchronous-unwind-tables, "
+        "or with -fno-omit-frame-pointer."
     )
 
 

@@ -8,8 +8,8 @@ PYTHON must have spprof installed, and its base interpreter the complete package
 
 Each module runs in its own process, twice: plain, and with a `sitecustomize` that starts both profilers, by patching,
 in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
-difference is explained by a line of the table in docs/safety.md whose last column names the case; any other difference
-makes the status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
+difference is explained by an item of the list in docs/safety.md that names the case; any other difference makes the
+status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from processes import children, describe_stacks, of_session, one_ends
 from run import identity
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))  # after the standard library, because there is a venv.py too
+import markdown_tables
 from find_pythons import carries_suite
 
 HERE = Path(__file__).parent
@@ -328,15 +329,12 @@ def explain(module: str, case: str) -> str:
 
 
 def explanations() -> list[tuple[str, str]]:
-    """Return (pattern of cases, reason) from the table in docs/safety.md."""
-    lines = SAFETY.read_text(encoding="utf-8").splitlines()
-    head = next((number for number, line in enumerate(lines) if line.endswith("| cases of CPython's |")), len(lines))
+    """Return (pattern of cases, what differs) from the list in docs/safety.md."""
     found = []
-    for line in lines[head + 2 :]:
-        if not line.startswith("|"):
-            break
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        found += [(pattern, cells[0]) for pattern in re.findall(r"`([^`]+)`", cells[-1])]
+    for item in re.split(r"^- ", SAFETY.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        text, _, cases = item.partition("\n  - CPython's cases: ")
+        differs = " ".join(text.partition("\n  - ")[0].split())
+        found += [(pattern, differs) for pattern in re.findall(r"`([^`]+)`", cases.partition("\n\n")[0])]
     return found
 
 
@@ -400,12 +398,13 @@ def by_name(one: Run) -> str:
 
 def table(found: list[Difference]) -> list[str]:
     """Return a row for each case with its outcomes in the runs of each way."""
-    rows = []
+    rows: list[list[str]] = []
     for one in found:
         ways = ["; ".join(dict.fromkeys(endings)) for endings in (one.plain, one.watched)]
         times = f"{one.times} of {len(one.watched)}"
-        rows.append(f"| {' | '.join((one.module, one.case, *ways, times, one.reason or 'UNEXPLAINED'))} |")
-    return ["| module | case | without | with | times | reason |", "|---|---|---|---|---:|---|", *rows] if rows else []
+        rows.append([one.module, one.case, *ways, times, one.reason or "UNEXPLAINED"])
+    columns = ("module", "case", "without", "with", "times", "reason")
+    return markdown_tables.table(columns, rows, keys=2) if rows else []
 
 
 # ---- All modules

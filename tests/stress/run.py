@@ -33,6 +33,9 @@ from processes import describe_stacks, of_session, one_ends
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables  # noqa: E402
+
 RESULTS = ROOT / "build" / "stress-results"
 TABLE = HERE / "RESULTS.md"
 MODES = ("patch", "preload")
@@ -225,9 +228,10 @@ COLUMNS = (
     "specimen", "mode", "python", "date", "commit", "engine", "seconds", "rounds", "crashes", "hangs", "wrong",
 )  # fmt: skip
 NUMBERS = COLUMNS[COLUMNS.index("seconds") :]
+FIGURES = "Figures, in the order of the rows:"
 EXPLAINED = """
-| failed | mode | Python | date | commit | counted as | why, and what became of it |
-|---|---|---|---|---|---|---|
+| failed | mode | Python | date | commit | counted as |
+|---|---|---|---|---|---|
 """
 
 
@@ -236,8 +240,11 @@ def read_table() -> tuple[list[dict[str, str]], str]:
     if not TABLE.exists():
         return [], EXPLAINED
     above, _, explained = TABLE.read_text(encoding="utf-8").partition(EXPLAINED.splitlines()[1])
-    cells = [line[2:-2].split(" | ", len(COLUMNS)) for line in above.splitlines() if line.startswith("| ")]
-    return [dict(zip((*COLUMNS, "figures"), row)) for row in cells[1:]], EXPLAINED.splitlines()[1] + explained
+    table, _, items = above.partition(FIGURES)
+    cells = [line[2:-2].split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    figures = [" ".join(one.split()).partition(": ")[2] for one in items.split("\n- ")[1:]]
+    rows = [dict(zip((*COLUMNS, "figures"), [*row, told])) for row, told in zip(cells[1:], figures)]
+    return rows, EXPLAINED.splitlines()[1] + explained
 
 
 def read_results() -> list[Outcome]:
@@ -274,15 +281,26 @@ def write_table(rows: list[dict[str, str]], explained: str) -> None:
         "`make stress` adds to this table. engine: the sources, as git names `src`, `include` and `python`.",
         "",
         f"**{sums['seconds'] / 3600:.2f} h in {len(rows)} runs, {sums['rounds']:.0f} rounds: {sums['crashes']:.0f} "
-        f"crashes, {sums['hangs']:.0f} hangs, {sums['wrong']:.0f} wrong results.** "
+        f"crashes, {sums['hangs']:.0f} hangs, {sums['wrong']:.0f} wrong results.**",
         f"Not among them: {explained_runs} runs that failed and are explained at the end.",
         "",
-        f"| {' | '.join(COLUMNS)} | figures |",
-        f"|{'---|' * (len(COLUMNS) - len(NUMBERS))}{'---:|' * len(NUMBERS)}---|",
-        *(f"| {' | '.join(row[name] for name in COLUMNS)} | {row['figures']} |" for row in rows),
+        *markdown_tables.table(
+            COLUMNS,
+            [[row[name] for name in COLUMNS] for row in rows],
+            keys=4,
+            alignments=[markdown_tables.RIGHT if name in NUMBERS else markdown_tables.LEFT for name in COLUMNS],
+        ),
+        "",
+        FIGURES,
+        "",
+        *(line for row in rows for line in markdown_tables.item(figures_of(row))),
     ]
     TABLE.write_text("\n".join([*lines, "", explained.strip(), ""]), encoding="utf-8")
     print(lines[4])
+
+
+def figures_of(row: dict[str, str]) -> str:
+    return f"{row['specimen']}, {row['mode']}, {row['python']}, {row['date']}: {row['figures'] or 'none'}"
 
 
 def is_kept(specimen: str, mode: str, seconds: float) -> bool:

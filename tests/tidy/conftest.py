@@ -43,6 +43,12 @@ def output_of(*command: object) -> str:
     return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
+def tracked(*patterns: str) -> list[Path]:
+    """Return the files that git knows and that are there, relative to the project."""
+    listed = output_of("git", "-C", ROOT, "ls-files", *patterns)
+    return [Path(line) for line in listed.splitlines() if (ROOT / line).is_file()]
+
+
 def sources(*folders: str, pattern: str = "*.[ch]") -> list[Path]:
     """Return the files below the given folders, relative to the project."""
     found = [file.relative_to(ROOT) for folder in folders for file in (ROOT / folder).rglob(pattern)]

@@ -1,4 +1,4 @@
-"""What the reports have in common: their options, the file they read, and JSON."""
+"""What the verbs share: options, checks of output files, and JSON output."""
 
 from __future__ import annotations
 
@@ -23,43 +23,45 @@ else:
 
 
 def told_examples(examples: Iterable[tuple[str, str]]) -> str:
-    """The end of a verb's help: commands, each with what it does."""
+    """Return the end of a verb's help: example commands, each with an explanation."""
     return "examples:\n" + "".join(f"  {command}\n      {what}\n" for command, what in examples)
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, rows: int) -> None:
-    """--view, --sample-type, -n and --json."""
-    add_view_arguments(parser, "which values")
+    """Add --view, --sample-type, -n and --json."""
+    add_view_arguments(parser, "view of a heap profile")
     parser.add_argument(
-        "-n", "--rows", type=row_count, default=rows, metavar="N", help=f"rows at most (default {rows})"
+        "-n", "--rows", type=row_count, default=rows, metavar="N", help=f"maximum number of rows (default: {rows})"
     )
     add_json_argument(parser)
 
 
 def add_view_arguments(parser: argparse.ArgumentParser, what: str) -> None:
-    """--view and --sample-type, of which one may be given."""
+    """Add --view and --sample-type, which exclude each other."""
     either = parser.add_mutually_exclusive_group()
-    either.add_argument("--view", choices=tuple(profiles.VIEWS), help=f"{what} of a heap profile (default live)")
-    either.add_argument("--sample-type", metavar="TYPE", help="the same by name (default: the file's own default)")
+    either.add_argument("--view", choices=tuple(profiles.VIEWS), help=f"{what} (default: live)")
+    either.add_argument(
+        "--sample-type", metavar="TYPE", help="sample type, by name, instead of a view (default: the file's default)"
+    )
 
 
 def add_json_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="for machines: docs/cli.md describes the schema")
+    parser.add_argument("--json", action="store_true", help="print JSON (docs/cli.md describes the schema)")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="where to write")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="output file")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE if it exists")
 
 
 def add_pid_argument(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
-    """PID, or with ``nargs`` several."""
-    what = "a process of this user that listens (spprof ps)"
+    """Add the argument PID, or several with ``nargs``."""
+    what = "a process of this user that listens (see spprof ps)"
     parser.add_argument("pid", metavar="PID", type=_pid, nargs=nargs, help=what)
 
 
 def _pid(text: str) -> int:
-    """ValueError for what is no number of a process, which argparse reports."""
+    """Parse a process id. A ValueError is reported by argparse."""
     pid = int(text)
     if pid <= 0:
         raise ValueError(text)
@@ -67,7 +69,7 @@ def _pid(text: str) -> int:
 
 
 def row_count(text: str) -> int:
-    """A number of rows, 0 or more. ValueError for anything else, which argparse reports."""
+    """Parse a number of rows, 0 or more. A ValueError is reported by argparse."""
     count = int(text)
     if count < 0:
         raise ValueError(text)
@@ -75,8 +77,10 @@ def row_count(text: str) -> int:
 
 
 def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> int:
-    """Where the sample type stands that --view or --sample-type names, else the file's default. ProfileError: it has
-    none of that name."""
+    """Return the index of the sample type that --view or --sample-type selects, or else the file's default.
+
+    ProfileError: the profile has no such sample type.
+    """
     wanted, view = arguments.sample_type, arguments.view
     if wanted is None and view is None:
         return profile.default_index
@@ -86,24 +90,24 @@ def chosen_type(profile: Profile, path: str, arguments: argparse.Namespace) -> i
             return index
     views = [view for view, types in profiles.VIEWS.items() if any(one in profile.sample_types for one in types)]
     if view is None:
-        raise profiles.ProfileError(f"{visible(path)}: there is no sample type {wanted!r}; it has {profile.type_names}")
+        raise profiles.ProfileError(f"{visible(path)}: no sample type {wanted!r}; the file has {profile.type_names}")
     if views:
         raise profiles.ProfileError(
-            f"{visible(path)}: there is no view {view!r}; it has {', '.join(views)}{_MISSING.get(view, '')}"
+            f"{visible(path)}: no view {view!r}; the file has {', '.join(views)}{_MISSING.get(view, '')}"
         )
-    raise profiles.ProfileError(f"{visible(path)}: it is no heap profile; it has {profile.type_names} (--sample-type)")
+    raise profiles.ProfileError(f"{visible(path)}: not a heap profile; choose a --sample-type: {profile.type_names}")
 
 
 _MISSING = {
-    "peak": " (other tools and earlier versions of spprof do not note the peak)",
-    "mapped": ' (with native="off", by other tools and by earlier versions of spprof mappings are not followed)',
-    "resident": " (it was not known of all that is held, or nobody asked)",
+    "peak": " (other tools and earlier versions of spprof do not record the peak)",
+    "mapped": ' (mappings are not recorded with native="off", by other tools or by earlier versions of spprof)',
+    "resident": " (resident sizes were not requested, or could not be measured for everything)",
 }
-"""Why a file may have none of a view."""
+"""Why a file may lack a view."""
 
 
 def current_folder() -> str | None:
-    """The folder of this process; None: it has been removed."""
+    """Return this process's current folder; None: it has been removed."""
     try:
         return os.getcwd()
     except OSError:
@@ -111,17 +115,17 @@ def current_folder() -> str | None:
 
 
 def seen_from(folder: str, path: str) -> str:
-    """``path`` as one in ``folder`` types it."""
+    """Return ``path`` relative to ``folder`` if it is inside it."""
     return path[len(folder) + 1 :] if path.startswith(folder + os.sep) else path
 
 
 def absolute(path: str) -> str:
-    """``path`` from the root. FileNotFoundError: it is relative, and the current folder has been removed."""
+    """Return ``path`` made absolute. FileNotFoundError: it is relative, and the current folder has been removed."""
     return os.path.normpath(path) if os.path.isabs(path) else os.path.abspath(path)
 
 
 def print_json(document: dict[str, object]) -> None:
-    """One document on stdout. ASCII, so that any locale can hold it."""
+    """Print one JSON document to stdout, in ASCII so that any locale can represent it."""
     import json
 
     json.dump(document, sys.stdout, indent=1)
@@ -129,19 +133,19 @@ def print_json(document: dict[str, object]) -> None:
 
 
 def refusal(path: str, force: bool) -> str | None:
-    """Why ``path`` must not be written to; None if it may."""
+    """Return why ``path`` must not be written; None if it may be."""
     folder = os.path.dirname(path) or "."
     if os.path.isdir(path):
         return f"{visible(path)} is a folder; add a file name"
     if atomic_file.is_written_directly(path):
         return None
     if not os.path.isdir(folder):
-        return f"there is no folder {visible(folder)}"
+        return f"the folder {visible(folder)} does not exist"
     if not os.access(folder, os.W_OK):
         return f"the folder {visible(folder)} is not writable"
-    return f"{visible(path)} exists; -f overwrites it" if os.path.lexists(path) and not force else None
+    return f"{visible(path)} already exists; use -f to overwrite it" if os.path.lexists(path) and not force else None
 
 
 def format_of_output(path: str) -> str:
-    """The format of a file of that name: pprof, unless its suffix means another."""
+    """Return the format for an output file of this name: pprof unless its suffix selects another."""
     return formats.format_of(path) if formats.suffix_of(path) else "pprof"

@@ -1,4 +1,4 @@
-"""``spprof attach PID``: the heap profiler and a socket in a program that runs already, by ``sys.remote_exec``."""
+"""``spprof attach PID``: starts the heap profiler and a socket in a running program, with ``sys.remote_exec``."""
 
 from __future__ import annotations
 
@@ -26,14 +26,17 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXAMPLES = (
-    ("spprof attach 4711", "profiles process 4711 from now on; spprof top 4711 and the others ask it"),
-    ("spprof attach 4711 --rate-kb 64", "the same with eight times as many samples, at eight times the cost"),
-    ("spprof attach 4711 --for 60 -o now.pb.gz", "for a minute; then the file is written, and the program as before"),
+    ("spprof attach 4711", "profiles process 4711 from now on; spprof top 4711 and other verbs can then query it"),
+    ("spprof attach 4711 --rate-kb 64", "takes eight times as many samples, at eight times the cost"),
+    (
+        "spprof attach 4711 --for 60 -o now.pb.gz",
+        "profiles for a minute, writes the file, and leaves the program as it was",
+    ),
 )
 
 _LEAST_MINOR = 14
 _REACHED_WITHIN = 10.0
-"""Seconds in which the main thread has to run Python."""
+"""Seconds within which the main thread must run Python code."""
 _HEAP = "/debug/pprof/heap"
 _REQUEST_SECONDS = 60.0
 _CLOSED_WITHIN = 5.0
@@ -43,34 +46,36 @@ _SWITCHED_OFF = "PYTHON_DISABLE_REMOTE_DEBUG"
 
 
 class _AttachError(Exception):
-    """It cannot be. The message is a sentence with the remedy."""
+    """Attaching failed. The message is a sentence with the remedy."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("pid", metavar="PID", type=_pid, help="the process")
+    parser.add_argument("pid", metavar="PID", type=_pid, help="the process to attach to")
     parser.add_argument(
         "--for",
         dest="duration",
         type=values.for_argparse(values.seconds),
         default=0.0,
         metavar="SECONDS",
-        help="profile for so long, write FILE and leave the program as it was",
+        help="profile for SECONDS, write FILE, and leave the program as it was",
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="with --for: where (spprof-<program>.<pid>.pb.gz)")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="with --for: output file (default: spprof-<program>.<pid>.pb.gz)"
+    )
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE if it exists")
     parser.add_argument(
         "--rate-kb",
         type=values.for_argparse(values.rate),
         default=values.RATE_KB,
         metavar="N",
-        help=f"mean KiB between samples ({values.RATE_KB}), unless it is profiled already",
+        help=f"mean KiB between samples (default: {values.RATE_KB}); ignored if the process is already profiled",
     )
     parser.set_defaults(parser=parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     if arguments.output and not arguments.duration:
-        arguments.parser.error("-o is for --for SECONDS; without it ask later: spprof snapshot PID -o FILE")
+        arguments.parser.error("-o needs --for SECONDS; without --for, write a file later: spprof snapshot PID -o FILE")
     process = OtherProcess(arguments.pid)
     try:
         _check(process)
@@ -91,7 +96,7 @@ def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
         try:
             answer = talk.answer(_REACHED_WITHIN)
         except NotReachedError:
-            is_left = process.exists  # CPython would tell of a script that is not there
+            is_left = process.exists  # CPython would report a missing script on the program's stderr
             raise _AttachError(_not_reached(process)) from None
         if "error" in answer:
             raise _AttachError(str(answer["error"]))
@@ -103,21 +108,19 @@ def _attach(process: OtherProcess, arguments: argparse.Namespace) -> None:
         talk.close(is_left=is_left)
 
 
-# ---- What can be known before
+# ---- Checks before attaching
 
 
 def _check(process: OtherProcess) -> None:
     if not process.exists:
-        raise _AttachError("there is no such process")
+        raise _AttachError("no such process")
     if process.pid == os.getpid():
-        raise _AttachError("that is this command itself")
+        raise _AttachError("this is the spprof command itself")
     if os.geteuid() not in (0, process.user):
         name = _name_of(process.user)
-        raise _AttachError(f"it is {name}'s: attach as that user or as root (sudo -u {name} spprof attach …)")
+        raise _AttachError(f"it belongs to {name}; attach as that user or as root (sudo -u {name} spprof attach …)")
     if not process.is_readable:
-        raise _AttachError(
-            "this user has not the right to look into it (ptrace): attach as root, or with CAP_SYS_PTRACE"
-        )
+        raise _AttachError("this user may not inspect it (ptrace); attach as root or with CAP_SYS_PTRACE")
     _check_version(process)
     is_off = process.variables().get(_SWITCHED_OFF) or "disable-remote-debug" in " ".join(process.words())
     if is_off:
@@ -127,16 +130,16 @@ def _check(process: OtherProcess) -> None:
 def _check_version(process: OtherProcess) -> None:
     minor = process.minor_version
     if minor is None:
-        raise _AttachError(f"it runs no Python that is known ({visible(os.path.basename(process.program)) or '?'})")
+        raise _AttachError(f"it runs no known Python ({visible(os.path.basename(process.program)) or '?'})")
     if minor < _LEAST_MINOR:
         raise _AttachError(
-            f"it runs Python 3.{minor}, and 3.{_LEAST_MINOR} is the first that can be attached to: start it with "
-            "SPPROF=listen in its environment, and ask it then"
+            f"it runs Python 3.{minor}, and attaching needs 3.{_LEAST_MINOR} or later; start it with SPPROF=listen in "
+            "its environment instead"
         )
     if minor != sys.version_info[1]:
         raise _AttachError(
-            f"it runs Python 3.{minor}, and this is Python 3.{sys.version_info[1]}: install spprof for that one, and "
-            f"attach with it ({visible(process.program)} -m spprof attach {process.pid})"
+            f"it runs Python 3.{minor}, and this is Python 3.{sys.version_info[1]}; install spprof for its Python and "
+            f"attach with that ({visible(process.program)} -m spprof attach {process.pid})"
         )
 
 
@@ -155,12 +158,12 @@ def _name_of(user: int) -> str:
 
 def _remote_debugging_is_off() -> str:
     return (
-        f"its Python was started with {_SWITCHED_OFF} or -X disable-remote-debug, or built without remote debugging: "
-        "start it with SPPROF=listen in its environment"
+        f"its Python was started with {_SWITCHED_OFF} or -X disable-remote-debug, or built without remote debugging; "
+        "start it with SPPROF=listen in its environment instead"
     )
 
 
-# ---- Reaching it
+# ---- Reaching the process
 
 
 def _send(process: OtherProcess, talk: Talk) -> None:
@@ -170,7 +173,8 @@ def _send(process: OtherProcess, talk: Talk) -> None:
         raise _AttachError(_no_right()) from None
     if not is_seen:
         raise _AttachError(
-            "it has files of its own, as in a container: run spprof inside it (docker exec, kubectl exec, nsenter -a)"
+            "it sees other files, as in a container; run spprof inside the container (docker exec, kubectl exec, "
+            "nsenter -a)"
         )
     remote_exec: Callable[[int, str], None] = sys.remote_exec  # type: ignore[attr-defined]
     try:
@@ -187,9 +191,8 @@ def _send(process: OtherProcess, talk: Talk) -> None:
 
 def _no_right() -> str:
     return (
-        "this user has not the right to write to it (ptrace): attach as root or with CAP_SYS_PTRACE; "
-        "kernel.yama.ptrace_scope=0 gives it to each user for his own processes, docker run --cap-add SYS_PTRACE to a "
-        "container"
+        "this user may not write to its memory (ptrace); attach as root or with CAP_SYS_PTRACE, or permit it with "
+        "kernel.yama.ptrace_scope=0 (for a user's own processes) or docker run --cap-add SYS_PTRACE (in a container)"
     )
 
 
@@ -197,21 +200,21 @@ def _not_reached(process: OtherProcess) -> str:
     if not process.exists:
         return "it has ended"
     return (
-        f"its main thread has run no Python for {_REACHED_WITHIN:.0f} seconds, and nothing was started: it waits in C, "
-        "for a lock, a child or a socket, or is stopped; try when it is at work, or start it with SPPROF=listen, and "
-        f"spprof dump {process.pid} shows where it waits"
+        f"its main thread has run no Python for {_REACHED_WITHIN:.0f} seconds, so nothing was started: it is stopped, "
+        "or waits in C for a lock, a child or a socket; try again when it is busy, or start it with SPPROF=listen, "
+        f"so that spprof dump {process.pid} shows where it waits"
     )
 
 
-# ---- What comes then
+# ---- After it was reached
 
 
 def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
-    state = "is profiled from now on" if answer["starts"] == "True" else "was profiled already"
-    say(f"process {process.pid} ({visible(answer['title'])}) {state}, and listens at {visible(answer['address'])}")
+    state = "is profiled from now on" if answer["starts"] == "True" else "was already profiled"
+    say(f"process {process.pid} ({visible(answer['title'])}) {state} and listens at {visible(answer['address'])}")
     say(
-        f"spprof top {process.pid}, spprof snapshot {process.pid} -o FILE, spprof rss {process.pid} and spprof dump "
-        f"{process.pid} ask it"
+        f"query it with spprof top {process.pid}, spprof snapshot {process.pid} -o FILE, spprof rss {process.pid} or "
+        f"spprof dump {process.pid}"
     )
 
 
@@ -220,7 +223,7 @@ def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments:
     while (left := ends_at - time.monotonic()) > 0:
         time.sleep(min(left, 1.0))
         if not process.exists:
-            raise _AttachError(f"it has ended before the {arguments.duration:g} seconds had passed; nothing is written")
+            raise _AttachError(f"it ended before the {arguments.duration:g} seconds were over; no file was written")
     path = output_of(arguments.output, answer["title"], process.pid)
     _check_output(path, arguments.force)
     body = _asked(process, answer["address"])
@@ -228,11 +231,11 @@ def _fetch(process: OtherProcess, talk: Talk, answer: dict[str, Any], arguments:
     talk.write("fetched", "")
     if answer["opens"] == "True":
         _wait_until_closed(answer["address"])
-    say(f"wrote {visible(path)}; spprof table {visible(path)} shows it")
+    say(f"wrote {visible(path)}; view it with: spprof table {visible(path)}")
 
 
 def _asked(process: OtherProcess, address: str) -> bytes:
-    """The snapshot. _AttachError: the program does not answer."""
+    """Return the snapshot. _AttachError: the program does not answer."""
     ends_at = time.monotonic() + _ASKED_AGAIN_WITHIN
     while True:
         try:
@@ -245,12 +248,12 @@ def _asked(process: OtherProcess, address: str) -> bytes:
                 raise _AttachError(f"it does not answer at {visible(address)}: {error}") from None
         time.sleep(_LOOKED_EVERY)
     if status != http.client.OK:
-        raise _AttachError(f"it answers: {body.decode(errors='replace').strip()}")
+        raise _AttachError(f"it refused: {body.decode(errors='replace').strip()}")
     return body
 
 
 def _answer(address: str) -> tuple[int, bytes]:
-    """One try: a program that forks just then may drop the connection. OSError, HTTPException: there is no answer."""
+    """Try once: a program that forks at this moment may drop the connection. OSError, HTTPException: no answer."""
     connection = http.client.HTTPConnection("localhost", timeout=_REQUEST_SECONDS)
     try:
         connection.sock = socket.socket(socket.AF_UNIX)
@@ -264,7 +267,7 @@ def _answer(address: str) -> tuple[int, bytes]:
 
 
 def _wait_until_closed(address: str) -> None:
-    """Not for long: a job of the program's may be at work before."""
+    """Wait briefly: the program may be running another job first."""
     ends_at = time.monotonic() + _CLOSED_WITHIN
     while os.path.lexists(address) and time.monotonic() < ends_at:
         time.sleep(_LOOKED_EVERY)

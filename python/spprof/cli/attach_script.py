@@ -1,12 +1,13 @@
-"""The script that the attached program's main thread runs, and the folder by which the two talk.
+"""The script that the attached program's main thread runs, and the folder through which both sides communicate.
 
-    FOLDER/script.py   runs at some moment, or never    FOLDER/wanted   whoever renames it decides: the script, to
-    FOLDER/answer      what it did, in JSON                             taken, or the one who waits no longer, to late
-    FOLDER/fetched     written when the snapshot is there
+    FOLDER/script.py   runs at some moment, or never    FOLDER/wanted   the side that renames it decides: the script
+    FOLDER/answer      the script's result, as JSON                     renames it to "taken", the attaching process,
+    FOLDER/fetched     created once the snapshot has                    when it stops waiting, to "late"
+                       been fetched
 
-CPython tells on stderr of a script that it cannot read, or that raises. So the file stays until it has run, and removes
-itself and the folder where it comes too late; nothing in it raises. Tracers and profilers of the thread see its first
-two frames and nothing more; ``sys.path`` and ``sys.modules`` are as before but for this package.
+CPython reports on stderr a script that it cannot read or that raises. The script file therefore stays until it has run;
+if it runs too late, it removes itself and the folder. Nothing in it raises. Tracers and profilers of the thread see
+only its first two frames; ``sys.path`` and ``sys.modules`` are unchanged except for this package.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _RANDOM_BYTES = 8
 _LOOKED_EVERY = 0.02
 _ANSWER_BYTES = 65536
 _ANSWERED_WITHIN = 60.0
-"""Seconds from the moment that the script has begun."""
+"""Seconds since the script began."""
 
 _SCRIPT = """\
 def _spprof_attach(folder, deadline, package, version, rate_kb, seconds):
@@ -58,8 +59,8 @@ def _spprof_attach(folder, deadline, package, version, rate_kb, seconds):
     def work():
         found = getattr(load(), "__version__", None)
         if found != version:
-            told = f"has spprof {{found}}" if found else "is importing spprof just now"
-            return {{"error": f"it {{told}}, and this is {{version}}"}}
+            other = f"it has spprof {{found}}, and this is {{version}}; use the spprof of its environment"
+            return {{"error": other if found else "it is importing spprof right now; try again"}}
         from spprof.http.attached import begin
         return begin(rate_kb, seconds, f"{{folder}}/fetched")
 
@@ -132,15 +133,20 @@ _spprof_attach({folder!r}, {deadline!r}, {package!r}, {version!r}, {rate_kb!r}, 
 
 
 class NotReachedError(Exception):
-    """The script has not run, and will not do anything any more."""
+    """The script has not run and will not do anything any more."""
 
 
 class Talk:
-    """The folder, as the attaching process has it. Where that is root and the program another user's, the folder is
-    that user's, who may have put anything in its place: so it is used by its descriptor alone."""
+    """The folder as the attaching process sees it.
+
+    If that process is root and the program belongs to another user, so does the folder, and that user may have replaced
+    it. It is therefore only accessed through its descriptor.
+    """
 
     def __init__(self, pid: int, user: int, group: int) -> None:
-        """``user``, ``group``: of the program, which must read what is there. OSError: the folder cannot be made."""
+        """``user`` and ``group`` are the program's, which must be able to read the files. OSError: the folder cannot be
+        created.
+        """
         _remove_left_ones()
         self.folder = os.path.join(PLACE, f"{_PREFIX}.{pid}.{os.urandom(_RANDOM_BYTES).hex()}")
         os.mkdir(self.folder, _PRIVATE)
@@ -153,7 +159,7 @@ class Talk:
         return os.path.join(self.folder, "script.py")
 
     def write(self, name: str, text: str) -> None:
-        """Put a file there."""
+        """Create a file in the folder."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         end = os.open(name, flags, 0o600, dir_fd=self._inside)
         with open(end, "w", encoding="utf-8") as file:
@@ -162,7 +168,7 @@ class Talk:
                 os.fchown(end, *self._owner)
 
     def write_script(self, within: float, rate_kb: int, seconds: float) -> None:
-        """``within``: seconds in which it has to run."""
+        """Write the script. ``within``: seconds within which it must run."""
         package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         how = {"folder": self.folder, "deadline": time.monotonic() + within, "package": package}
         self.write("script.py", _SCRIPT.format(**how, version=__version__, rate_kb=rate_kb, seconds=seconds))
@@ -170,7 +176,7 @@ class Talk:
             os.fchown(self._inside, *self._owner)
 
     def answer(self, within: float) -> dict[str, str]:
-        """What the script did. NotReachedError: it did not run ``within`` seconds, or does not end."""
+        """Return what the script did. NotReachedError: it did not run for ``within`` seconds, or does not finish."""
         ends_at, is_given_up = time.monotonic() + within, False
         while True:
             found = self._answer_so_far()
@@ -194,7 +200,7 @@ class Talk:
         return {str(key): str(value) for key, value in found.items()}
 
     def _give_up(self) -> bool:
-        """Whether the script has not begun, and will do nothing."""
+        """Return True if the script has not begun and will do nothing."""
         try:
             os.rename("wanted", "late", src_dir_fd=self._inside, dst_dir_fd=self._inside)
         except OSError:
@@ -202,7 +208,7 @@ class Talk:
         return True
 
     def close(self, *, is_left: bool) -> None:
-        """Remove all of it, unless the script may still run."""
+        """Remove the folder, unless the script may still run."""
         if not is_left:
             for name in os.listdir(self._inside):
                 with suppress(OSError):
@@ -213,7 +219,7 @@ class Talk:
 
 
 def _remove_left_ones() -> None:
-    """Folders of programs that have ended without running the script."""
+    """Remove the folders of programs that ended without running the script."""
     with os.scandir(PLACE) as entries:
         for entry in entries:
             beginning, _, rest = entry.name.partition(".")

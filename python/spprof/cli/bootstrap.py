@@ -1,9 +1,9 @@
-"""The first thing in the interpreter that ``spprof run`` started: begins to sample, then is the program.
+"""The first code in the interpreter that ``spprof run`` starts: starts sampling, then becomes the program.
 
-    -c START ─► main ─► recorder started ─► sys.argv, sys.path, __main__ as python sets them ─► the program's code
+-c START ─► main ─► recorder started ─► sys.argv, sys.path, __main__ as python sets them ─► the program's code
 
-The program finds what it would find without us: its own ``__main__`` with nothing else in it, LD_PRELOAD as it was, and
-tracebacks that begin with its own code.
+The program's environment is as without the profiler: its own ``__main__`` with nothing else in it, the previous
+LD_PRELOAD, and tracebacks that begin with its own code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Runs the program that the first argument describes. Raises whatever it raises."""
+    """Run the program that the first argument describes. Propagate its exceptions."""
     launch = launch_of(sys.argv[1])
     recorder = Recorder(Settings(*launch.settings))  # type: ignore[arg-type]
     _restore_environment(launch, recorder)
@@ -52,7 +52,9 @@ def main() -> None:
 
 
 def _restore_environment(launch: Launch, recorder: Recorder) -> None:
-    """What programs that this one starts see: LD_PRELOAD as it was, unless they are preloaded too, and SPPROF."""
+    """Set the environment for programs that this one starts: SPPROF, and the previous LD_PRELOAD unless they are
+    preloaded too.
+    """
     if launch.children:
         os.environ[environment.VARIABLE] = recorder.opened_to_programs(launch.children)
     if launch.preloads_children:
@@ -64,7 +66,7 @@ def _restore_environment(launch: Launch, recorder: Recorder) -> None:
 
 
 def _dress_interpreter(launch: Launch) -> None:
-    """``sys.argv`` and ``sys.path`` as the interpreter sets them for a script or for -m."""
+    """Set ``sys.argv`` and ``sys.path`` as the interpreter does for a script or for -m."""
     program, arguments = launch.program, sys.argv[2:]
     words = Program(launch.kind, program).words
     sys.argv[:] = [words[0], *arguments]
@@ -84,10 +86,10 @@ def _dress_interpreter(launch: Launch) -> None:
 
 
 def _is_importable(path: str) -> bool:
-    """Whether ``path`` is a folder or an archive with a ``__main__`` in it."""
+    """Return whether ``path`` is a folder or an archive that contains a ``__main__``."""
     if path in sys.path_importer_cache:
         return sys.path_importer_cache[path] is not None
-    for hook in sys.path_hooks:  # as pkgutil.get_importer, which is imported with much else
+    for hook in sys.path_hooks:  # like pkgutil.get_importer, without pkgutil's many imports
         with suppress(ImportError):
             sys.path_importer_cache.setdefault(path, hook(path))
             return True
@@ -95,7 +97,7 @@ def _is_importable(path: str) -> bool:
 
 
 def _absolute(path: str) -> str:
-    """As the interpreter makes it: a "./" stays where it is."""
+    """Make ``path`` absolute as the interpreter does: a "./" stays in place."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
@@ -109,14 +111,14 @@ class _Program:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any of it has run: it was found, read and compiled."""
+        """True once the program has been found, read and compiled."""
         return self._has_code or self._module.get("__spec__") is not None
 
     def run(self) -> None:
         if self._kind == MODULE or (self._kind == SCRIPT and _is_importable(self._name)):
             import runpy
 
-            # What "python -m" itself calls; its frames belong to the traceback.
+            # "python -m" calls this function itself, and its frames belong to the traceback.
             run: Callable[..., None] = runpy._run_module_as_main  # type: ignore[attr-defined]
             if self._kind == MODULE:
                 run(self._name)
@@ -132,7 +134,7 @@ class _Program:
 
 
 def _piped_code(module: dict[str, Any]) -> CodeType:
-    """The code that standard input has, which is a file by that name."""
+    """Compile the code read from standard input, under the file name "<stdin>"."""
     module["__file__"] = "<stdin>"
     if sys.version_info < (3, 15):
         module["__cached__"] = None
@@ -140,9 +142,9 @@ def _piped_code(module: dict[str, Any]) -> CodeType:
 
 
 def _text_code(text: str) -> CodeType:
-    """The code of -c."""
+    """Compile the code of -c."""
     code = compile(text, "<string>", "exec", dont_inherit=True)
-    if sys.version_info >= (3, 13):  # since when tracebacks have the lines of -c
+    if sys.version_info >= (3, 13):  # from this version on, tracebacks show lines of -c
         import linecache
 
         register = getattr(linecache, "_register_code", None)
@@ -153,7 +155,7 @@ def _text_code(text: str) -> CodeType:
 
 
 def _code(program: str, module: dict[str, Any]) -> CodeType:
-    """The script's code, and ``__main__`` as the interpreter prepares it."""
+    """Return the script's code, and set up ``__main__`` as the interpreter does."""
     from _frozen_importlib_external import SourceFileLoader, SourcelessFileLoader
 
     path = _absolute(program)
@@ -171,7 +173,7 @@ def _code(program: str, module: dict[str, Any]) -> CodeType:
 
 
 def _without_our_frames(hook: Callable[..., Any]) -> Callable[..., Any]:
-    """``hook``, shown only what happened in the program."""
+    """Wrap ``hook`` so that it only sees the program's own frames."""
 
     def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
         theirs, at = traceback, traceback

@@ -1,8 +1,8 @@
-"""Asking another process of this user on its Unix socket, as ``spprof.listen()`` serves it.
+"""The client side of ``spprof.listen()``: queries another process of this user on its Unix socket.
 
-    pid ─► <folder>/<pid>.sock ─► is it that process's own? ─► GET /stats, /stacks, /debug/pprof/heap ─► bytes
+pid ─► <folder>/<pid>.sock ─► is it that process's own? ─► GET /stats, /stacks, /debug/pprof/heap ─► bytes
 
-Whatever goes wrong is a ``ProfileError``: one sentence with the remedy, which ``main`` prints.
+Every failure is a ``ProfileError``: one sentence with the remedy, which ``main`` prints.
 """
 
 from __future__ import annotations
@@ -32,35 +32,35 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 QUICK_SECONDS = 5.0
-"""For what is answered without the GIL."""
+"""Timeout of answers that need no GIL."""
 HEAP_SECONDS = 60.0
-"""For a snapshot, which the program makes itself when it can."""
+"""Timeout of a snapshot, which the program makes itself when it can."""
 _DEAD_SECONDS = 60.0
-"""A socket on which nobody listens for so long after it was made is a dead one: one that is just being made is not."""
+"""A socket without a listener is considered dead this long after its creation; a younger one may still be starting."""
 _CREDENTIALS = struct.Struct("iII")
 _VERSION = re.compile(rb"python(\d)\.(\d+)")
 _ATTACHES = (3, 14)
-_HOW_TO_LISTEN = "start it with SPPROF=listen, or with spprof run --listen, or have it call spprof.listen()"
+_HOW_TO_LISTEN = "start it with SPPROF=listen or spprof run --listen, or have it call spprof.listen()"
 
 
 class SilenceError(ProfileError):
-    """The process has not answered in time."""
+    """The process did not answer in time."""
 
 
 class Door:
-    """One socket on which a process may listen."""
+    """A socket at which a process may listen."""
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     @property
     def pid(self) -> int:
-        """As its name tells it."""
+        """The process id in the socket's name."""
         name = os.path.basename(self.path)[: -len(socket_folder.SUFFIX)]
         return int(name.partition("-")[0])
 
     def connected(self, seconds: float) -> socket.socket:
-        """A connection. OSError: nobody is there."""
+        """Return a connection. OSError: there is no listener."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(seconds)
@@ -71,11 +71,13 @@ class Door:
         return connection
 
     def get(self, path: str, seconds: float) -> bytes:
-        """What the process answers. OSError: nobody is there. ProfileError: it refuses, or does not answer in time."""
+        """Return the process's answer. OSError: there is no listener. ProfileError: it refuses, or does not answer in
+        time.
+        """
         return _answered(self.connected(seconds), self.pid, path)
 
     def tidy(self) -> None:
-        """Remove it if nobody listens there any more; one that is just being made stays."""
+        """Remove the socket if it has no listener, unless it was created only just now."""
         with suppress(OSError):
             if time.time() - os.lstat(self.path).st_mtime < _DEAD_SECONDS:
                 return
@@ -86,7 +88,7 @@ class Door:
 
 
 def doors() -> Iterator[Door]:
-    """Every socket in this user's folders, by pid. Folders that others may enter are left alone."""
+    """Yield every socket in this user's folders, by pid. Skip folders that other users can access."""
     found: list[Door] = []
     for folder in socket_folder.folders():
         try:
@@ -118,42 +120,44 @@ class Process:
         self.pid = door.pid
 
     def get(self, path: str, seconds: float | None = None) -> bytes:
-        """What it answers. ProfileError: it has ended, refuses, or does not answer in time."""
+        """Return its answer. ProfileError: it has ended, refuses, or does not answer in time."""
         try:
             return self._door.get(path, QUICK_SECONDS if seconds is None else seconds)
         except OSError as error:
             raise _ended_or(self.pid, error) from None
 
     def state(self) -> dict[str, Any]:
-        """The document of ``/stats``."""
+        """Return the document at ``/stats``."""
         try:
             found = json.loads(self.get("/stats"))
         except ValueError:
             found = None
         if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("spprof-state-"):
-            raise ProfileError(f"process {self.pid} answers as no spprof does: what listens at {self._door.path}?")
+            raise ProfileError(
+                f"process {self.pid} does not answer as spprof does; check what listens at {self._door.path}"
+            )
         return found
 
     def heap(self) -> tuple[Profile, bytes]:
-        """A snapshot of its heap, taken now, and the same as a file's bytes."""
+        """Return a snapshot of its heap, taken now, parsed and as the bytes of a file."""
         data = self.get("/debug/pprof/heap", HEAP_SECONDS)
         try:
             return profile_alone(read_bytes(data)), data
         except (ProfileError, WireError) as error:
-            raise ProfileError(f"process {self.pid} answers with what is no profile: {error}") from None
+            raise ProfileError(f"process {self.pid} did not answer with a profile: {error}") from None
 
     def need_same_version(self) -> None:
-        """ProfileError: it has another version of spprof than this."""
+        """Check the process's version of spprof. ProfileError: it differs from this one."""
         found = str(self.state().get("spprof"))
         if found != __version__:
             raise ProfileError(
-                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}: use the spprof of the "
+                f"process {self.pid} has spprof {visible(found)}, and this is {__version__}; use the spprof of the "
                 f"environment that the process runs in"
             )
 
 
 def process(pid: int) -> Process:
-    """The process of that number, which listens. ProfileError tells why it cannot be asked, and what to do."""
+    """Return the listening process ``pid``. ProfileError: it cannot be queried; the message has the remedy."""
     for door in doors():
         if door.pid == pid and _is_of(door, pid):
             return Process(door)
@@ -161,14 +165,15 @@ def process(pid: int) -> Process:
 
 
 def pid_of(word: str) -> int | None:
-    """The process that a word of the command line means: a plain number that is no file; None: it means none."""
+    """Return the process id that a word stands for; None unless it is a plain number that is not a file."""
     is_number = word.isascii() and word.isdigit() and len(word) <= 10
     return int(word) if is_number and not os.path.lexists(word) else None
 
 
 def _is_of(door: Door, pid: int) -> bool:
-    """Whether the process itself listens there: one that had its number may have left the socket behind, and another
-    container that shares the folder may have one of that number."""
+    """Return whether the process itself listens there. An earlier process with its pid may have left the socket behind,
+    or another container that shares the folder may have a process with the same pid.
+    """
     try:
         with door.connected(QUICK_SECONDS) as connection:
             told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
@@ -187,41 +192,45 @@ def _answered(connection: socket.socket, pid: int, path: str) -> bytes:
         is_whole = (answer.getheader("Content-Length") or "").isdecimal()
     except socket.timeout:
         raise SilenceError(
-            f"process {pid} did not answer in time: it may hold the GIL, or be stopped; spprof dump {pid} shows what "
-            f"its threads do"
+            f"process {pid} did not answer in time: it may be stopped or be holding the GIL; spprof dump {pid} "
+            f"shows what its threads are doing"
         ) from None
     except (http.client.HTTPException, ConnectionError):
         is_whole = False
     finally:
         client.close()
     if not is_whole:
-        raise ProfileError(f"process {pid} broke its answer off: it may have ended; ask again")
+        raise ProfileError(
+            f"process {pid} closed the connection before its answer was complete; it may have ended; try again"
+        )
     if answer.status != http.client.OK:
         raise ProfileError(f"process {pid}: {visible(body.decode('utf-8', 'replace').strip())}")
     return body
 
 
-# ---- Why a process cannot be asked
+# ---- Why a process cannot be queried
 
 
 def _ended_or(pid: int, error: OSError) -> ProfileError:
     if not os.path.isdir(f"/proc/{pid}"):
         return ProfileError(f"process {pid} has ended")
-    return ProfileError(f"process {pid} cannot be asked: {error.strerror or error}; spprof ps lists those that can be")
+    return ProfileError(
+        f"cannot query process {pid}: {error.strerror or error}; spprof ps lists the processes that listen"
+    )
 
 
 def _why_not(pid: int) -> str:
     try:
         owner = os.stat(f"/proc/{pid}").st_uid
     except OSError:
-        return f"there is no process {pid}: spprof ps lists those that can be asked"
+        return f"there is no process {pid}; spprof ps lists the processes that listen"
     if owner != os.geteuid():
         name = _user_name(owner)
-        return f"process {pid} belongs to {name}: ask as that user, with sudo -u {name} spprof …"
+        return f"process {pid} belongs to {name}; query it as that user: sudo -u {name} spprof …"
     version = _python_of(pid)
     if version is None:
-        return f"process {pid} runs no Python that spprof could ask; spprof ps lists the processes that it can"
-    attach = f"; or spprof attach {pid}, as it runs Python 3.14 or later" if version >= _ATTACHES else ""
+        return f"process {pid} does not run Python; spprof ps lists the processes that listen"
+    attach = f"; or use spprof attach {pid}, since it runs Python 3.14 or later" if version >= _ATTACHES else ""
     return f"process {pid} does not listen: {_HOW_TO_LISTEN}{attach}"
 
 
@@ -231,11 +240,11 @@ def _user_name(number: int) -> str:
     try:
         return visible(pwd.getpwuid(number).pw_name)
     except KeyError:
-        return f"#{number}"  # as sudo takes it
+        return f"#{number}"  # sudo accepts this form
 
 
 def _python_of(pid: int) -> tuple[int, int] | None:
-    """The version by what it has mapped, whatever its program is called; (0, 0): it is not told; None: no Python."""
+    """Return the Python version, from the names of mapped files; (0, 0): unknown; None: it runs no Python."""
     found = None
     try:
         with open(f"/proc/{pid}/maps", "rb") as maps:

@@ -1,4 +1,4 @@
-"""``spprof convert FILE -o OUT``: a file, or a moment of a series, in the format that the suffix of OUT means."""
+"""``spprof convert FILE -o OUT``: writes a file, or a moment of a series, in the format that OUT's suffix selects."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof convert heap.pb.gz -o heap.json", "for speedscope"),
-    ("spprof convert ddtrace.pb.gz -o heap.html", "another tool's file as our page"),
-    ("spprof convert series/ --at 12:30 -o then.pb.gz", "what was live at that moment, of a series of snapshots"),
+    ("spprof convert heap.pb.gz -o heap.json", "converts it for speedscope"),
+    ("spprof convert ddtrace.pb.gz -o heap.html", "turns another tool's profile into an HTML page"),
+    ("spprof convert series/ --at 12:30 -o then.pb.gz", "extracts what was live at 12:30 from a series of snapshots"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", help="a pprof file, ours or another tool's, or a folder")
+    parser.add_argument("file", metavar="FILE", help="a pprof file, from spprof or another tool, or a folder")
     parser.add_argument(
         "--at",
         metavar="TIME",
-        help="of a folder's series of snapshots the last one up to then: 12:30, 12:30:05, 2026-11-30T12:30, "
-        "+10m (after the first), -10m (before the last; default: the latest)",
+        help="use the last snapshot of a folder's series at or before TIME: 12:30, 12:30:05, 2026-11-30T12:30, +10m "
+        "(after the first) or -10m (before the last); default: the latest",
     )
     add_output_arguments(parser)
-    parser.add_argument("--no-source", action="store_true", help="leave source lines out of .html")
+    parser.add_argument("--no-source", action="store_true", help="leave source lines out of an .html file")
     parser.set_defaults(parser=parser)
 
 
 def main(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if not formats.suffix_of(output):
-        arguments.parser.error(f"the suffix of {visible(output)} names no format; use {', '.join(formats.SUFFIXES)}")
+        arguments.parser.error(f"{visible(output)} has no known suffix; use {', '.join(formats.SUFFIXES)}")
     reason = refusal(output, arguments.force)
     if reason:
         arguments.parser.error(reason)
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def prepared(words: Sequence[str]) -> list[str]:
-    """The command line with ``--at -10m`` as one word: ``argparse`` takes what begins with ``-`` for an option."""
+    """Join ``--at -10m`` into one word: ``argparse`` treats any word that begins with ``-`` as an option."""
     joined: list[str] = []
     for word in words:
         if joined and joined[-1] == "--at" and word[:1] == "-" and word[1:2].isdigit():
@@ -62,7 +62,9 @@ def _read(arguments: argparse.Namespace) -> Profile:
     if arguments.at is None:
         return read(arguments.file)
     if not os.path.isdir(arguments.file):
-        arguments.parser.error(f"--at needs a folder with a series of snapshots, and {visible(arguments.file)} is none")
+        arguments.parser.error(
+            f"--at needs a folder with a series of snapshots; {visible(arguments.file)} is not a folder"
+        )
     try:
         return read_at(arguments.file, arguments.at)
     except ValueError as error:

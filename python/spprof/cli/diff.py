@@ -1,4 +1,4 @@
-"""``spprof diff OLD NEW``: what changed, site by site, and what of it is noise."""
+"""``spprof diff OLD NEW``: what changed, site by site, and how much of it is noise."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     Row = tuple[SiteKey, Change]
 
 EXAMPLES = (
-    ("spprof diff old.pb.gz new.pb.gz", "what grew and shrank, without what is noise"),
-    ("spprof diff --all old.pb.gz new.pb.gz", "what is noise as well"),
-    ("spprof diff --html change.html old.pb.gz new.pb.gz", "the same as a page"),
+    ("spprof diff old.pb.gz new.pb.gz", "shows what grew and shrank, leaving out noise"),
+    ("spprof diff --all old.pb.gz new.pb.gz", "shows the noise as well"),
+    ("spprof diff --html change.html old.pb.gz new.pb.gz", "writes the comparison as an HTML page"),
 )
 
 _ROWS = 20
@@ -38,11 +38,11 @@ _WIDTHS = (11, 25, 11, 11)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a pprof file")
-    parser.add_argument("new", metavar="NEW", help="another, of a later moment or another run")
-    parser.add_argument("--html", metavar="FILE", help="write a page for a browser, instead of the table")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite the page")
+    parser.add_argument("new", metavar="NEW", help="another one, from a later moment or another run")
+    parser.add_argument("--html", metavar="FILE", help="write an HTML page instead of printing the table")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite the page if it exists")
     parser.add_argument("--no-source", action="store_true", help="leave source lines out of the page")
-    parser.add_argument("--all", action="store_true", help="also the changes that chance explains")
+    parser.add_argument("--all", action="store_true", help="also show the changes that chance explains")
     add_stack_arguments(parser)
     add_report_arguments(parser, _ROWS)
     parser.set_defaults(parser=parser)
@@ -118,7 +118,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
 
 
 def _columns(cells: tuple[str, str, str, str], count: int) -> str:
-    """As many of the columns before the site as have room: all, change and interval, or the change."""
+    """Format as many columns before the site as fit: all, the change with its interval, or the change alone."""
     return "".join(f"{cell:>{width}}  " for cell, width in zip(cells[:count], _WIDTHS))
 
 

@@ -1,4 +1,4 @@
-"""``spprof dump PID``: what every thread of a process does now, also where the program is stuck."""
+"""``spprof dump PID``: prints what every thread of a process is doing, even if the process is stuck."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     import argparse
 
 EXAMPLES = (
-    ("spprof dump 4711", "the stack of each thread, innermost call first"),
-    ("spprof dump 4711 4712", "the same of two processes"),
-    ("spprof dump --with acquire 4711", "only threads that have the word in a line"),
+    ("spprof dump 4711", "prints the stack of each thread, innermost call first"),
+    ("spprof dump 4711 4712", "does the same for two processes"),
+    ("spprof dump --with acquire 4711", "prints only the threads with this word in a line"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pid_argument(parser, nargs="+")
-    parser.add_argument("--with", metavar="WORD", dest="word", help="only threads with this in their name or stack")
+    parser.add_argument(
+        "--with", metavar="WORD", dest="word", help="only print threads whose name or stack contains WORD"
+    )
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -34,6 +36,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def with_word(text: str, word: str) -> str:
-    """``text`` without the threads that have ``word`` in no line."""
+    """Return ``text`` without the threads that contain ``word`` in no line."""
     head, *threads = text.rstrip("\n").split("\n\n")
     return "\n\n".join([head, *(thread for thread in threads if word in thread)]) + "\n"

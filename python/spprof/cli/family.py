@@ -1,11 +1,11 @@
-"""The processes of one run: who wrote which file, who wrote none and why, and which Python programs were not profiled.
+"""The processes of one run: the files they wrote, why others wrote none, and which Python programs were not profiled.
 
-    fork ──► born ──► wrote | idle | failed | replaced            each process notes what becomes of it
-    subprocess, os.posix_spawn, exec of a Python ──► left_out     the process that starts it notes that
-                                             └──► joined ──► …    the program notes that it is profiled after all
+fork ──► born ──► wrote | idle | failed | replaced            each process records what becomes of it subprocess,
+os.posix_spawn, exec of a Python ──► left_out     recorded by the process that starts it └──► joined ──► …    recorded
+by the program once it is profiled after all
 
-The notes are in memory that the processes share (``src/python/module/family.h``), by fork or by a door: words in SPPROF
-by which a program finds it. The first process reads them when it ends.
+The records are in memory that the processes share (``src/python/module/family.h``), either by fork or through a door: a
+word in SPPROF that tells a program where to find it. The first process reads the records when it ends.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from spprof.cli.interpreter_options import Command
 
 RUNS, WROTE, IDLE, FAILED, REPLACED, LEFT_OUT, HELPER, CROWDED = range(1, 9)
-"""States of a record. IDLE: the process sampled too little itself, and leaves no file. LEFT_OUT: a Python program that
-was started; it is not profiled unless it says so itself. HELPER: one of the standard library's, which is not told.
-CROWDED: no file, since there are many and this process is one of the smaller ones."""
+"""States of a record. IDLE: the process itself took too few samples and writes no file. LEFT_OUT: a Python program was
+started; it counts as not profiled unless it joins. HELPER: a helper process of the standard library, which is not
+reported. CROWDED: no file, because there are many already and this process is one of the smaller ones.
+"""
 
 _MEMORY = "/memfd:spprof-family"
-"""As the kernel calls it (family_linux.c)."""
+"""The kernel's name for the memory (family_linux.c)."""
 
 _ROWS = 5
 _TEXT_MAX = 60
@@ -44,50 +45,54 @@ _SHEBANG_BYTES = 128
 _TRACKER = "resource_tracker import main"
 _FORK_SERVER = "from multiprocessing.forkserver import main"
 _HELPERS = (_TRACKER, _FORK_SERVER)
-"""Helpers of the standard library's, and of loky's, which hold nothing of the program's: what their -c begins with,
-apart from the package."""
+"""Helper processes of the standard library and of loky, which hold none of the program's memory: how their -c code
+begins, apart from the package.
+"""
 
 _WORKERS = {
-    "from multiprocessing.spawn import spawn_main": "a worker of multiprocessing (spawn)",
-    _FORK_SERVER: "the fork server of multiprocessing, with all its workers",
+    "from multiprocessing.spawn import spawn_main": "a multiprocessing worker (spawn)",
+    _FORK_SERVER: "the multiprocessing fork server, with all its workers",
 }
 
 
 class Process(NamedTuple):
-    """What is known of one process or program."""
+    """The record of one process or program."""
 
     pid: int
     state: int
     value: int
-    """Of WROTE the estimate: bytes of a heap, or nanoseconds."""
+    """In state WROTE, the estimate: heap bytes or nanoseconds."""
     text: str
     parent: int = 0
-    """Of a program that has joined; 0: it was forked, or is left out."""
+    """Parent of a program that has joined; 0: it was forked, or was left out."""
     path: str = ""
-    """Its file, where that does not follow from the first process's."""
+    """Path of its file if it does not follow from the first process's."""
 
 
 class Family:
-    """The notes of this process, and of all at the end."""
+    """This process's record and, at the end, those of all processes."""
 
     def __init__(self) -> None:
         self._number = -1
         self._path = ""
-        """That of the note, where the name of the file does not follow from what is known of the process."""
+        """Path in the record, if the file's name does not follow from the pid."""
         self._is_shared = False
         self._door = (-1, -1)
-        """The first process, and its descriptor of the memory."""
+        """The first process's pid and its descriptor of the shared memory."""
 
     def open(self) -> str:
-        """Makes the memory, and returns the door for SPPROF; "": programs cannot find it."""
+        """Create the shared memory and return the door for SPPROF; "": programs cannot find it."""
         self._is_shared = _engine.family_open(int.from_bytes(os.urandom(8), "little"))
         descriptor, mark = _engine.family_door()
         self._door = os.getpid(), descriptor
         return f"{os.getpid()}:{descriptor}:{mark:x}" if descriptor >= 0 else ""
 
     def join(self, door: str, path: str, is_helper: bool) -> bool:
-        """This process is a program that another one started, found the door in SPPROF, and writes to ``path``. False:
-        the first process has ended, or is another user's."""
+        """Record that this process is a program started by another one, found the door in SPPROF, and writes to
+        ``path``.
+
+        False: the first process has ended, or belongs to another user.
+        """
         first, _, rest = door.partition(":")
         descriptor, _, mark = rest.partition(":")
         try:
@@ -105,30 +110,33 @@ class Family:
 
     @staticmethod
     def is_of_this_process(door: str) -> bool:
-        """Whether the first process is this one, before it became another program."""
+        """Return whether this process was the first one, before it became another program."""
         return door.partition(":")[0] == str(os.getpid())
 
     def hands_over(self, value: int, path: str) -> None:
-        """The first process has written, and becomes another program, which reads the notes in its place."""
+        """Record that the first process has written a file and becomes another program, which will read the records
+        instead.
+        """
         descriptor, _ = _engine.family_door()
-        if _is_memory(os.getpid(), descriptor):  # else the program has closed it, and may have a file of its own there
+        if _is_memory(os.getpid(), descriptor):  # else the program closed it and may have reused its number
             fcntl.fcntl(descriptor, fcntl.F_SETFD, 0)
-        if self._number < 0:  # else this program has joined, and its note has the path
+        if self._number < 0:  # else this program has joined, and its record has the path
             text = "\t".join((str(os.getpid()), "", path)).encode("utf-8", "surrogateescape")
             self._number = _engine.family_add(WROTE, max(value, 0), text)
 
     def born(self) -> None:
-        """This process was forked."""
+        """Record that this process was forked."""
         self._path = ""
         self._number = _engine.family_add(RUNS, 0, b"")
 
     def is_not_noted(self) -> None:
-        """This process was forked, and nothing is told of it."""
+        """Leave this forked process out of the records."""
         self._number = -1
 
     def wrote(self, value: int, path: str) -> None:
-        """This process has written its file, of a heap or time of ``value``; to ``path``, unless that is empty and the
-        name follows from what is known of it."""
+        """Record that this process wrote its file, with a total of ``value``. ``path`` is empty if the name follows
+        from the pid.
+        """
         if path != self._path:
             self._path = path
             text = "\t".join((str(os.getppid()), "", path)).encode("utf-8", "surrogateescape")
@@ -137,37 +145,41 @@ class Family:
             self._set(WROTE, value)
 
     def is_idle(self) -> None:
-        """This process ends without a file, as it sampled too little itself."""
+        """Record that this process took too few samples itself and ends without a file."""
         self._set(IDLE, 0)
 
     def is_crowded_out(self) -> None:
-        """This process leaves no file, as there are many and it is a small one."""
+        """Record that this process writes no file because there are many and it is small."""
         self._set(CROWDED, 0)
 
     def failed(self) -> None:
-        """The file of this process could not be written, which was said."""
+        """Record that this process's file could not be written. The error has already been printed."""
         self._set(FAILED, 0)
 
     def _set(self, state: int, value: int) -> None:
         _engine.family_set(self._number, state, max(value, 0))
 
     def starts(self, program: Any, words: Any) -> None:
-        """This process starts another program, or becomes one. Whatever is amiss is for the original to say."""
+        """Record that this process starts, or becomes, another program. Errors in the arguments are left to the
+        original function.
+        """
         if not self._is_shared:
             return
         with suppress(Exception):
             told = _told_python(program, words)
-            if told is not None and _is_memory(*self._door):  # else it cannot say that it is profiled
+            if told is not None and _is_memory(*self._door):  # else it could not record that it is profiled
                 _engine.family_add(LEFT_OUT, 0, told.encode("utf-8", "backslashreplace"))
 
     def becomes(self, program: Any, words: Any) -> None:
-        """This process becomes another program, unless that is refused."""
+        """Record that this process is about to become another program."""
         self._set(REPLACED, 0)
         self.starts(program, words)
 
 
 def _is_memory(pid: int, descriptor: int) -> bool:
-    """Whether the descriptor of the first process is still that of the memory: programs close what they do not know."""
+    """Return whether the first process's descriptor still refers to the shared memory: programs may close descriptors
+    that they did not open.
+    """
     try:
         return os.readlink(f"/proc/{pid}/fd/{descriptor}").startswith(_MEMORY)
     except OSError:
@@ -175,7 +187,7 @@ def _is_memory(pid: int, descriptor: int) -> bool:
 
 
 def read() -> tuple[list[Process], int]:
-    """All notes, and how many found no room."""
+    """Return all records, and how many did not fit."""
     records, lost = _engine.family_records()
     return [_process(*record) for record in records], lost
 
@@ -198,10 +210,11 @@ def lines(
     min_samples: int,
     series_folder: str = "",
 ) -> Iterator[str]:
-    """The paragraph that a run ends with where there were other processes; nothing where there were none.
+    """Yield the lines about other processes at the end of a run; none if there were no others.
 
-    ``own_value``: the estimate of the first process, in ``unit``. ``path_of``: of a forked process its file.
-    ``min_samples``: fewer are too few for a file. ``series_folder``: where each has a series of files; "": it has one.
+    ``own_value``: the first process's estimate, in ``unit``. ``path_of``: maps a forked process's pid to its file.
+    ``min_samples``: the minimum number of samples for a file. ``series_folder``: the folder of the series if each
+    process writes one, or else "".
     """
     processes, lost = told
     wrote = [(one.value, one.path or path_of(one.pid)) for one in processes if one.state == WROTE]
@@ -214,10 +227,10 @@ def lines(
         if len(files) > _ROWS:
             yield f"{amount(sum(value for value, _ in files[_ROWS:]), unit):>11}  in {len(files) - _ROWS} more"
         if series_folder:
-            yield f"each of them: spprof table --by process {shell_word(_short(series_folder))}"
+            yield f"compare them with: spprof table --by process {shell_word(_short(series_folder))}"
         elif own_path.endswith(".pb.gz"):
-            yield f"the largest: spprof table {shell_word(_short(files[0][1]))}"
-            yield f"each of them: spprof table --by process {_pattern(own_path, [path for _, path in wrote])}"
+            yield f"view the largest with: spprof table {shell_word(_short(files[0][1]))}"
+            yield f"compare them with: spprof table --by process {_pattern(own_path, [path for _, path in wrote])}"
     yield from _without_file(processes, min_samples)
     yield from _left_out(processes)
     if lost:
@@ -230,21 +243,22 @@ def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
     running = [one.pid for one in gone if _is_running(one.pid)]
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
-        (running, "still running, to write when they end"),
-        (ended, "ended without Python's own end (killed, or by native code)"),
+        (running, "still running, and will write when they end"),
+        (ended, "ended without Python's own shutdown (killed, or by native code)"),
         ([one.pid for one in lasting if one.state == FAILED], "could not write"),
-        ([one.pid for one in lasting if one.state == REPLACED], "became another program, and nothing was sampled"),
+        ([one.pid for one in lasting if one.state == REPLACED], "became another program before anything was sampled"),
         ([one.pid for one in lasting if one.state == IDLE], _too_few(min_samples)),
-        ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these were small"),
+        ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these profiles were small"),
     ):
         if pids:
             which = ", ".join(map(str, pids[:_ROWS])) + (", …" if len(pids) > _ROWS else "")
-            yield f"{len(pids)} {_processes(len(pids))} left no file: {why} ({which})"
+            yield f"{len(pids)} {_processes(len(pids))} wrote no file: {why} ({which})"
 
 
 def _without_what_they_became(processes: list[Process]) -> list[Process]:
-    """Of each process the last note: a worker that becomes another program is noted once for each. A file counts
-    whichever left it."""
+    """Return each process's last record: a worker that becomes another program has one record for each. A record of a
+    written file takes precedence.
+    """
     last: dict[int, Process] = {}
     for one in processes:
         if one.state != LEFT_OUT and (one.pid not in last or last[one.pid].state != WROTE):
@@ -266,12 +280,12 @@ def _left_out(processes: list[Process]) -> Iterator[str]:
         names = [visible(text) + (f" ({count} times)" if count > 1 else "") for text, count in rows[:_ROWS]]
         more = f"; and {len(rows) - _ROWS} more" if len(rows) > _ROWS else ""
         programs = "1 Python program was" if total == 1 else f"{total} Python programs were"
-        yield f"{programs} started and not profiled: {'; '.join(names)}{more}"
-        yield "(such a program runs with -S, without SPPROF, or in an environment that has no spprof)"
+        yield f"{programs} started but not profiled: {'; '.join(names)}{more}"
+        yield "(such a program runs with -S, without SPPROF, or in an environment without spprof)"
 
 
 def _never_joined(processes: list[Process]) -> dict[str, int]:
-    """How often programs were started that did not say that they are profiled, by how they are told."""
+    """Return, by description, how many started programs never recorded that they are profiled."""
     joined = [one for one in processes if one.parent]
     counts: dict[str, int] = {}
     for one in processes:
@@ -286,12 +300,14 @@ def _never_joined(processes: list[Process]) -> dict[str, int]:
 
 
 def _is_start_of(program: Process, start: Process) -> bool:
-    """Whether ``start``, noted by the process that started a program or became one, may be that of ``program``."""
+    """Return whether ``start``, recorded by the process that started or became a program, may be the start of
+    ``program``.
+    """
     return start.pid in (program.parent, program.pid) and start.text in (program.text, _script_of(program.text))
 
 
 def _script_of(told: str) -> str:
-    """The script that "python script argument" runs: its parent may have started it by its name alone."""
+    """Return the script in "python script argument": the parent may have started it by that name alone."""
     return told.partition(" ")[2].partition(" ")[0]
 
 
@@ -300,7 +316,7 @@ def _processes(count: int) -> str:
 
 
 def _is_running(pid: int) -> bool:
-    """Whether the process is there, and not only as a status that nobody has fetched."""
+    """Return whether the process is running, rather than ended or a zombie."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
             return file.read().rpartition(b") ")[2][:1] not in (b"Z", b"X", b"")
@@ -309,7 +325,7 @@ def _is_running(pid: int) -> bool:
 
 
 def _pattern(own_path: str, others: list[str]) -> str:
-    """The files of a run, for a shell: ``x.pb.gz x.*.pb.gz``, one by one, or the folder."""
+    """Return the files of a run as shell words: a pattern such as ``x.pb.gz x.*.pb.gz``, every file, or the folder."""
     own = _short(own_path)
     stems = {_stem(own, _short(path)) for path in others}
     stem = stems.pop()
@@ -322,7 +338,7 @@ def _pattern(own_path: str, others: list[str]) -> str:
 
 
 def _stem(own: str, other: str) -> str:
-    """What two files of one program have in common before their pids; "": they are of two programs."""
+    """Return what two files of one program have in common before their pids; "" if they belong to two programs."""
     stem = other.removesuffix(".pb.gz").rpartition(".")[0]
     return stem if own == f"{stem}.pb.gz" or own.rpartition(".pb.gz")[0].rpartition(".")[0] == stem else ""
 
@@ -332,7 +348,7 @@ def _short(path: str) -> str:
 
 
 def _told_python(program: Any, words: Any) -> str | None:
-    """How a Python program that is about to start is told; None where it is none, or one that needs no word."""
+    """Describe a Python program that is about to start. None: it is not Python, or need not be mentioned."""
     path = _path_of(program)
     behind = [os.fsdecode(word) for word in words][1:]
     first_line = _first_bytes(path).partition(b"\n")[0]
@@ -350,7 +366,7 @@ def _told_python(program: Any, words: Any) -> str | None:
 
 
 def helper_of(words: list[str]) -> str | None:
-    """Which of the helpers these words of a command run, which hold nothing of the program's; None: none of them."""
+    """Return which of the helpers this command runs, which hold none of the program's memory; None: none of them."""
     first = [statement.strip() for statement in command_of(words).code.split(";")[:2]]  # "import sys" may come before
     for helper in _HELPERS:
         if any(one.startswith("from ") and one.endswith(helper) for one in first):
@@ -359,18 +375,18 @@ def helper_of(words: list[str]) -> str | None:
 
 
 def is_tracker(words: list[str]) -> bool:
-    """Whether the helper is one that runs no code of the program's, ever."""
+    """Return whether the command is a helper that never runs code of the program."""
     return helper_of(words) == _TRACKER
 
 
 def _named(command: Command) -> list[str]:
-    """What tells which program it is, and -S, which keeps SPPROF from working."""
+    """Return the words that identify the program, and -S if given, which disables SPPROF."""
     named = [os.path.basename(word) for word in command.program[:2]]
     return ["-S", *named] if "S" in command.flags else named
 
 
 def _path_of(program: Any) -> str:
-    """Of fork_exec a sequence of paths, of which the first that exists is taken."""
+    """Return the program's path. fork_exec takes a sequence of paths and runs the first that is executable."""
     if isinstance(program, (str, bytes, os.PathLike)):
         return os.fsdecode(program)
     candidates = [os.fsdecode(one) for one in program]

@@ -1,4 +1,4 @@
-"""``spprof flamegraph FILE…``: a page that any browser opens."""
+"""``spprof flamegraph FILE…``: writes a page that any browser opens."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     ("spprof flamegraph --view peak heap.pb.gz", "writes heap.html, which opens with what was live at the peak"),
-    ("spprof flamegraph series/", "a series of one process: how its heap grew, and what was allocated when"),
-    ("spprof flamegraph --no-native profiles/ -o all.html", "all workers in one page, without native frames"),
+    ("spprof flamegraph series/", "shows how the heap of one process grew and what was allocated when"),
+    ("spprof flamegraph --no-native profiles/ -o all.html", "shows all workers in one page, without native frames"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)
-    add_view_arguments(parser, "which values to show first")
-    parser.add_argument("-o", "--output", metavar="OUT", help="where to write (the first FILE's name, with .html)")
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT")
-    parser.add_argument("--no-source", action="store_true", help="leave the source lines of the largest sites out")
+    add_view_arguments(parser, "view of a heap profile to show first")
+    parser.add_argument("-o", "--output", metavar="OUT", help="output file (default: the first FILE's name with .html)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite OUT if it exists")
+    parser.add_argument("--no-source", action="store_true", help="leave out the source lines of the largest sites")
     parser.set_defaults(parser=parser)
 
 
@@ -53,7 +53,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> tuple[Profile, list[Moment]]:
-    """The profile; of a folder with one series alone its latest moment, and all of them."""
+    """Return the profile and no moments; for a folder with a single series, its latest profile and all moments."""
     if len(arguments.files) == 1 and os.path.isdir(arguments.files[0]) and not arguments.cpu:
         from spprof.cli.folders import read_history
 
@@ -64,12 +64,12 @@ def _read(arguments: argparse.Namespace) -> tuple[Profile, list[Moment]]:
 
 
 def _first_file(arguments: argparse.Namespace) -> str:
-    """The first of the files that may be of the kind that is shown."""
+    """Return the first file that may be of the requested kind."""
     files: list[str] = arguments.files
     return next((path for path in files if arguments.cpu or ".cpu." not in os.path.basename(path)), files[0])
 
 
 def _beside(path: str) -> str:
-    """``heap.html`` for ``heap.pb.gz``, ``profiles.html`` for the folder ``profiles/``."""
+    """Return the default output: ``heap.html`` for ``heap.pb.gz``, ``profiles.html`` for the folder ``profiles/``."""
     path = path.rstrip(os.sep) or path
     return f"{path[: len(path) - len(suffix_of(path))]}.html"

@@ -1,5 +1,5 @@
-"""Folders as reports take them: of each series of snapshots one moment, and the profiles beside; what was left out of
-them is told in a sentence on stderr.
+"""Folders as input of reports: one moment of each series of snapshots, and the other profiles. A sentence on stderr
+reports what was left out.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 
 def read_file(path: str) -> Profile:
-    """The profile in the file, with progress for a person who waits; a whole snapshot of a series is one like others.
+    """Return the profile in the file, showing progress on a terminal. A whole snapshot of a series counts as any other
+    profile.
 
-    ProfileError names the file: it cannot be read, or holds what changed in a series alone.
+    ProfileError names the file: it cannot be read, or holds only changes of a series.
     """
     show = progress(path)
     profile = read_profile(path, show)
@@ -44,14 +45,14 @@ def read_file(path: str) -> Profile:
         raise ProfileError(f"{visible(path)}: {error}") from error
     if stamp is not None and stamp.reference != WHOLE:
         raise ProfileError(
-            f"{visible(path)}: it holds only what changed since snapshot {stamp.reference} of its series; give the "
-            f"folder, or write a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz"
+            f"{visible(path)}: it only holds what changed since snapshot {stamp.reference} of its series; give the "
+            f"folder, or extract a moment of it: spprof convert FOLDER --at TIME -o x.pb.gz"
         )
     return profile_alone(profile)
 
 
 def read_latest(path: str) -> Named:
-    """Of each series in the folder ``path`` the latest moment, and the other profiles in it.
+    """Return the latest moment of each series in the folder ``path``, and the other profiles in it.
 
     ProfileError: it has neither, or none can be read.
     """
@@ -73,10 +74,10 @@ def read_latest(path: str) -> Named:
 
 
 def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profile, list[Moment]] | None:
-    """Of a folder whose heap profiles are one series its latest moment, with labels ALLOCATED_BY, and all moments.
-    None: it holds more, or none.
+    """Return the latest moment, with labels ALLOCATED_BY, and all moments of a folder whose heap profiles are one
+    series. None: its heap profiles are several series, or none.
 
-    ``shown``: what is done to a profile's stacks before they are shown. ProfileError: none can be read.
+    ``shown``: transforms a profile's stacks for display. ProfileError: none can be read.
     """
     folder = listed(path)
     if len(folder.series) != 1 or any(".cpu." not in os.path.basename(one) for one in folder.profiles):
@@ -95,34 +96,34 @@ def read_history(path: str, shown: Callable[[Profile], Profile]) -> tuple[Profil
 
 
 def read_moment(path: str, at: str) -> Named:
-    """Of each series in the folder ``path`` the last moment at or before ``at``.
+    """Return the last moment at or before ``at`` of each series in the folder ``path``.
 
-    ProfileError: there is none. ValueError: ``at`` is no moment; the message is for people.
+    ProfileError: there is none. ValueError: ``at`` is not a valid time; the message is for the user.
     """
     folder = listed(path)
     series = [one for one in folder.series if one.entries]
     if not series:
         if folder.all_left_out:
             raise nothing_left(folder)
-        raise ProfileError(f"{visible(path)}: the folder has no series of snapshots (--at)")
+        raise ProfileError(f"{visible(path)}: the folder has no series of snapshots, which --at needs")
     between, jumps = first_and_last(series), told_jumps(series)
     try:
         choice = choice_of(at, series)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{at!r} is no time; give {FORMS}; {between}") from None
+        raise ValueError(f"{at!r} is not a time; use {FORMS}; {between}") from None
     found, used = _moments(folder, choice)
     if not found:
         if not any(one.entries for one in series):
             raise nothing_left(folder)
         raise ProfileError(f"{visible(path)}: there is no snapshot at or before {at}; {between}")
     for one in folder.profiles:
-        folder.left_out.append(LeftOut(os.path.basename(one), "it is of no series"))
+        folder.left_out.append(LeftOut(os.path.basename(one), "it is not part of a series"))
     tell(folder, used, jumps, always=True)
     return found
 
 
 def listed(path: str) -> Folder:
-    """What the folder holds, with progress for a person who waits."""
+    """Return the folder's contents, showing progress on a terminal."""
     show = progress(path.rstrip(os.sep))
     folder = read_folder(path, show)
     if show:
@@ -131,7 +132,7 @@ def listed(path: str) -> Folder:
 
 
 def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, always: bool = False) -> None:
-    """Say what was used and what was left out, where anything was, or ``always``; and what else there is to note."""
+    """Print what was used, what was left out, and any ``notes``; without ``always``, only if something was left out."""
     left = folder.left_out_text
     if (left or always) and used:
         rest = [f"left out: {left}"] if left else []
@@ -140,12 +141,12 @@ def tell(folder: Folder, used: Sequence[str], notes: Sequence[str] = (), *, alwa
 
 
 def nothing_left(folder: Folder) -> ProfileError:
-    """What to raise where nothing in the folder can be used."""
-    return ProfileError(f"{visible(folder.path)}: no snapshot can be used: {folder.left_out_text}")
+    """Return the error for a folder in which nothing can be used."""
+    return ProfileError(f"{visible(folder.path)}: no usable snapshot: {folder.left_out_text}")
 
 
 def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] | None]) -> tuple[Named, list[str]]:
-    """Of each series the last moment that is chosen, and how it is told."""
+    """Return the last chosen moment of each series, and a description of each."""
     found: Named = []
     used = []
     for series in folder.series:
@@ -153,12 +154,12 @@ def _moments(folder: Folder, choice: Callable[[Series], Callable[[Entry], bool] 
         if state is not None:
             entry = state.entry
             found.append((entry.path, profile_at(series, state)))
-            used.append(f"number {entry.number} of {series.stem}, of {told_time(entry.time_ns)}")
+            used.append(f"snapshot {entry.number} of {series.stem}, from {told_time(entry.time_ns)}")
     return found, used
 
 
 def _beside(path: str, folder: Folder) -> Profile | None:
-    """The profile in a file beside series; None: it cannot be read, or is a copy of a snapshot, and is left out."""
+    """Return the profile in a file beside series. None: it is left out, being unreadable or a copy of a snapshot."""
     try:
         profile = read_profile(path)
         stamp = stamp_of(profile)
@@ -170,6 +171,6 @@ def _beside(path: str, folder: Folder) -> Profile | None:
     known = next((series.stem for series in folder.series if series.mark == stamp.mark), None)
     if known is None and stamp.reference == WHOLE:
         return profile_alone(profile)
-    reason = f"it is number {stamp.number} of {known}" if known else "what it builds on is not there"
+    reason = f"it is snapshot {stamp.number} of {known}" if known else "the snapshot that it builds on is missing"
     folder.left_out.append(LeftOut(os.path.basename(path), reason))
     return None

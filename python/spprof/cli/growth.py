@@ -1,4 +1,4 @@
-"""``spprof growth FOLDER``: which sites grow over a series of snapshots, how fast, and whether it looks like a leak."""
+"""``spprof growth FOLDER``: which sites grow over a series of snapshots, how fast, and whether they look like leaks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from spprof.results import SiteGrowth
 
 EXAMPLES = (
-    ("spprof growth series/", "the lines that grow, how fast, and whether their old blocks are freed"),
-    ("spprof growth -n 50 series/", "fifty of them"),
-    ("spprof growth --json series/", "for a script"),
+    ("spprof growth series/", "shows which lines grow, how fast, and whether their old blocks are freed"),
+    ("spprof growth -n 50 series/", "shows up to 50 lines"),
+    ("spprof growth --json series/", "prints JSON for a script"),
 )
 
 _ROWS = 20
@@ -41,33 +41,33 @@ _WIDTHS = (14, 27, 8, 8, 10)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _SPANS = ((2 * _DAY, _DAY, "d"), (2 * _HOUR, _HOUR, "h"), (2 * _MINUTE, _MINUTE, "min"), (0, 1, "s"))
 _FAST = 1 << 20
-"""From so many bytes a minute on a minute is the unit of rates; else an hour is."""
+"""From this growth in bytes a minute, rates are shown per minute; below, per hour."""
 
 _MEANINGS = {
-    GROWING: "growing: old blocks have become more and were not freed. An unfilled cache and a leak look alike until "
-    "it fills.",
-    FILLING: "filling: old blocks became more, and that slows down, as when a cache fills up.",
-    STEADY: "steady: old blocks are freed as others become old, or nothing was seen to come and stay.",
+    GROWING: "growing: old blocks accumulate and are not freed. A leak and a cache that is still filling look alike "
+    "until the cache is full.",
+    FILLING: "filling: old blocks accumulate, but ever more slowly, as in a cache that is filling up.",
+    STEADY: "steady: old blocks are freed as others become old, or no new blocks were seen to stay.",
 }
 _MORE_SAMPLES = "A shorter sampling interval (run --rate-kb) gives more samples in the same time."
 
 
 class _Unit(NamedTuple):
-    """What rates are told in."""
+    """The unit of time in which rates are shown."""
 
     seconds: int
     name: str
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folders", metavar="FOLDER", nargs="+", help="a folder with a series of snapshots, or several")
+    parser.add_argument("folders", metavar="FOLDER", nargs="+", help="a folder with a series of snapshots")
     parser.add_argument(
         "-n",
         "--rows",
         type=row_count,
         default=_ROWS,
         metavar="N",
-        help=f"rows at most for each series (default {_ROWS})",
+        help=f"maximum number of rows per series (default: {_ROWS})",
     )
     add_json_argument(parser)
 
@@ -87,9 +87,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _of_folder(path: str) -> list[SeriesGrowth]:
-    """Each series of the folder. ProfileError: it has none of two snapshots."""
+    """Return the growth of each series in the folder. ProfileError: none has two snapshots."""
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise ProfileError(f"{visible(path)}: growth needs a folder with a series of snapshots, and this is none")
+        raise ProfileError(f"{visible(path)}: growth needs a folder with a series of snapshots; this is not a folder")
     folder, found = listed(path), []
     for series in folder.series:
         show = progress(f"{series.stem} ")
@@ -99,7 +99,7 @@ def _of_folder(path: str) -> list[SeriesGrowth]:
         if one is not None:
             found.append(one)
     for profile in folder.profiles:
-        folder.left_out.append(LeftOut(os.path.basename(profile), "it is of no series"))
+        folder.left_out.append(LeftOut(os.path.basename(profile), "it is not part of a series"))
     if not found:
         raise _nothing(folder)
     tell(folder, [f"{len(one.used)} snapshots of {one.stem}" for one in found])
@@ -112,14 +112,14 @@ def _nothing(folder: Folder) -> ProfileError:
     return ProfileError(f"{visible(folder.path)}: the folder has no series of snapshots")
 
 
-# ---- For people
+# ---- Text output
 
 
 def _print(terminal: Terminal, found: SeriesGrowth, count: int) -> None:
     terminal.paragraph(_headline(found))
     shown = found.sites[:count]
     if not shown:
-        terminal.paragraph("there is no sample of anything live in it")
+        terminal.paragraph("it has no live samples")
         return
     unit = _unit_of(shown)
     freed_by = next((one.freed_shares[-1][0] for one in shown if one.freed_shares), None)
@@ -146,18 +146,18 @@ def _headline(found: SeriesGrowth) -> str:
     verdicts = ", ".join(f"{number} {verdict}" for verdict, number in counts)
     return (
         f"{visible(found.stem)}: {len(found.used)} snapshots over {span(seconds)}, from {told_time(first.time_ns)} to "
-        f"{told_time(last.time_ns)}{missing}; {human_bytes(found.live_bytes)} live at the end; of {len(found.sites)} "
-        f"{'site' if len(found.sites) == 1 else 'sites'} {verdicts}"
+        f"{told_time(last.time_ns)}{missing}; {human_bytes(found.live_bytes)} live at the end; {len(found.sites)} "
+        f"{'site' if len(found.sites) == 1 else 'sites'}: {verdicts}"
     )
 
 
 def _sentences(
     found: SeriesGrowth, shown: Sequence[SiteGrowth], freed_by: float | None, paths: ShortPaths
 ) -> list[str]:
-    """What the columns and verdicts mean, and for those that are unknown what would decide."""
+    """Return sentences that explain the columns and verdicts, and what would decide the unknown ones."""
     told = []
     if freed_by is not None:
-        told.append(f"by {span(freed_by)}: how much of what was allocated longer ago than that has been freed.")
+        told.append(f"by {span(freed_by)}: how much of the memory allocated longer ago than this has been freed.")
     verdicts = {one.verdict for one in shown}
     told += [meaning for verdict, meaning in _MEANINGS.items() if verdict in verdicts]
     unknown = [one for one in shown if one.verdict == UNKNOWN]
@@ -165,18 +165,18 @@ def _sentences(
         deciding = [_deciding(one, paths) for one in unknown[:_TOLD_MAX]]
         if len(unknown) > _TOLD_MAX:
             deciding.append(f"{len(unknown) - _TOLD_MAX} more are unknown")
-        told.append(f"unknown: too little was seen to tell. {'; '.join(deciding)}. {_MORE_SAMPLES}")
+        told.append(f"unknown: there are too few samples to decide. {'; '.join(deciding)}. {_MORE_SAMPLES}")
     if len(found.used) < _USUAL:
-        told.append(f"Fewer than {_USUAL} snapshots are too few to call anything growing.")
+        told.append(f"At least {_USUAL} snapshots are needed to call a site growing.")
     return told
 
 
 def _deciding(one: SiteGrowth, paths: ShortPaths) -> str:
-    """What would decide about a site."""
+    """Return what is needed to reach a verdict on a site."""
     text = told_key(_key(one), paths)
     samples = one.samples_to_decide
-    needs = "longer series" if samples is None else f"{samples} more {'sample' if samples == 1 else 'samples'}"
-    longer = "" if one.seconds_to_decide is None else f", which take some {span(one.seconds_to_decide)} at this pace"
+    needs = "a longer series" if samples is None else f"{samples} more {'sample' if samples == 1 else 'samples'}"
+    longer = "" if one.seconds_to_decide is None else f", about {span(one.seconds_to_decide)} at this pace"
     return f"{text} needs {needs}{longer}"
 
 
@@ -189,7 +189,7 @@ def _texts(one: SiteGrowth, unit: _Unit) -> tuple[str, ...]:
 
 
 def _cells(texts: Sequence[str], count: int) -> str:
-    """As many of the columns before the site as have room: all, those up to the verdict, or the rate."""
+    """Format as many columns before the site as fit: all, those up to the verdict, or the rate."""
     return "".join(f"{text:>{width}}  " for text, width in zip(texts[:count], _WIDTHS))
 
 
@@ -206,7 +206,7 @@ def _bytes(rate: float | None, unit: _Unit) -> str:
 
 
 def span(seconds: float) -> str:
-    """A time for people, to two digits or so: ``"90 s"``, ``"9.8 min"``, ``"26 h"``."""
+    """Format a time span with about two digits: ``"90 s"``, ``"9.8 min"``, ``"26 h"``."""
     size, name = next((size, name) for least, size, name in _SPANS if seconds >= least)
     value = seconds / size
     text = f"{value:.1f}" if value < 10 else f"{value:.0f}"
@@ -217,7 +217,7 @@ def _key(one: SiteGrowth) -> SiteKey:
     return SiteKey(one.function, one.file, one.line)
 
 
-# ---- For machines
+# ---- JSON output
 
 
 def _document(found: SeriesGrowth, count: int) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""``spprof imports``: what each import costs, by itself and with all that it imports in turn."""
+"""``spprof imports``: what each import costs, by itself and with everything that it imports in turn."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from spprof.analysis.by_import import Import
 
 EXAMPLES = (
-    ("spprof imports heap.pb.gz", "what each imported module holds now"),
-    ("spprof imports --view allocated heap.pb.gz", "what it ever allocated, freed or not"),
-    ("spprof imports --sort own -n 50 app.cpu.pb.gz", "the time that modules take by themselves"),
+    ("spprof imports heap.pb.gz", "shows what each imported module holds"),
+    ("spprof imports --view allocated heap.pb.gz", "shows what each module has allocated, freed or not"),
+    ("spprof imports --sort own -n 50 app.cpu.pb.gz", "shows the time that modules take by themselves"),
 )
 
 _ROWS = 20
@@ -31,7 +31,7 @@ _ROWS = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
-    parser.add_argument("--sort", choices=("own", "total"), default="total", help="by which column (default total)")
+    parser.add_argument("--sort", choices=("own", "total"), default="total", help="column to sort by (default: total)")
     add_report_arguments(parser, _ROWS)
 
 
@@ -53,7 +53,7 @@ def _print(tally: Tally, rows: list[Import], count: int) -> None:
     terminal.line(headline(tally))
     if not rows:
         if tally.stacks:
-            terminal.line("no sample was taken in an import")
+            terminal.line("no sample was taken during an import")
         tell_reasons(terminal, tally)
         return
     unit, whole, paths = tally.value_type.unit, tally.whole, paths_of(tally.profile)

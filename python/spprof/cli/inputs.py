@@ -1,7 +1,7 @@
-"""The files that a report is of: one, or the sum of several and of what folders hold.
+"""The files that a report reads: one, or the sum of several and of the contents of folders.
 
-FILE                  as it is
-FILE… DIR…            heap profiles, or with --cpu CPU profiles, whatever else is among them; added up
+FILE                  read as it is
+FILE… DIR…            only heap profiles, or only CPU profiles with --cpu, added up
 DIR with a series     its latest moment counts as one file
 """
 
@@ -28,28 +28,30 @@ if TYPE_CHECKING:
 
 
 def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """FILE… and --cpu. ``more``: what else a word may be."""
+    """Add FILE… and --cpu. ``more``: help about what else FILE may be."""
     parser.add_argument(
         "files",
         metavar="FILE",
         nargs="+",
-        help=f"pprof files, ours or another tool's; several, and those in a folder, are added up{more}",
+        help=f"pprof files, from spprof or other tools, or folders of them; several are added up{more}",
     )
-    parser.add_argument("--cpu", action="store_true", help="of several files the CPU profiles (default: of heaps)")
+    parser.add_argument(
+        "--cpu", action="store_true", help="of several files, read the CPU profiles (default: the heap profiles)"
+    )
 
 
 def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
-    """--no-native and --older-than."""
+    """Add --no-native and --older-than."""
     parser.add_argument(
         "--no-native",
         action="store_true",
-        help="leave native frames out; what they hold counts for the Python line above",
+        help="leave out native frames; what they hold counts for the Python line that called them",
     )
     parser.add_argument(
         "--older-than",
         type=_age,
         metavar="AGE",
-        help="only what is live and was allocated longer ago: 30s, 10m, 2h, 1d (a plain number is seconds)",
+        help="only show live memory allocated longer ago than AGE: 30s, 10m, 2h, 1d (a plain number is seconds)",
     )
 
 
@@ -57,33 +59,34 @@ def _age(text: str) -> float:
     try:
         return seconds_of(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no age; 30s, 10m, 2h, 1d are") from None
+        raise ArgumentTypeError(f"{text!r} is not an age; use for example 30s, 10m, 2h or 1d") from None
 
 
 def read(path: str) -> Profile:
-    """The profile in the file, or what a folder's heap profiles add up to. ProfileError names the file."""
+    """Return the profile in the file, or the sum of a folder's heap profiles. ProfileError names the file."""
     return _sum_of(_of_one_kind(_profiles_of(path), is_cpu=False))
 
 
 def read_at(folder: str, at: str) -> Profile:
-    """What the process of each series in ``folder`` held at the moment ``at``, added up.
+    """Return what the process of each series in ``folder`` held at the moment ``at``, added up.
 
-    ProfileError: there is no snapshot of then. ValueError: ``at`` is no moment; the message is for people.
+    ProfileError: there is no snapshot from that time. ValueError: ``at`` is not a valid time; the message is for the
+    user.
     """
     return _sum_of(read_moment(folder, at))
 
 
 def read_each(paths: Sequence[str]) -> list[tuple[str, Profile]]:
-    """The profiles in the files, and the heap profiles in the folders, each with the path of its file. ProfileError
-    names the file."""
+    """Return the profiles in the files and the heap profiles in the folders, each with its file's path. ProfileError
+    names the file.
+    """
     return [one for path in paths for one in _of_one_kind(_profiles_of(path), is_cpu=False)]
 
 
 def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
-    """The profile that the files add up to. ``tells_processes``: each sample is labelled with its process, where that
-    is known.
+    """Return the sum of the files. ``tells_processes``: label each sample with its process, if known.
 
-    ProfileError: a file cannot be read, a folder has none, or they do not add up.
+    ProfileError: a file cannot be read, a folder has no profile, or the files cannot be added up.
     """
     named = [one for given in arguments.files for one in _profiles_of(given)]
     if len(named) > 1 or arguments.cpu:
@@ -94,23 +97,23 @@ def read_sum(arguments: argparse.Namespace, *, tells_processes: bool = False) ->
 
 
 def read_shown(arguments: argparse.Namespace, *, tells_processes: bool = False) -> Profile:
-    """As ``read_sum``, with stacks as a reader wants them: ``shown``."""
+    """Like ``read_sum``, with the stacks prepared for display by ``shown``."""
     return shown(read_sum(arguments, tells_processes=tells_processes), arguments)
 
 
 def shown(profile: Profile, arguments: argparse.Namespace) -> Profile:
-    """``profile`` with each import as one frame, and with --no-native without native frames."""
+    """Return ``profile`` as ``folded`` does, restricted by --older-than if it was given."""
     if arguments.older_than is not None:
         if not tells_ages(profile):
             raise ProfileError(
-                "it does not tell how old blocks are (--older-than); heap profiles of this version of spprof do"
+                "--older-than needs the ages of blocks, which only heap profiles of this version of spprof have"
             )
         profile = older_than(profile, arguments.older_than)
     return folded(profile, arguments)
 
 
 def folded(profile: Profile, arguments: argparse.Namespace) -> Profile:
-    """``profile`` with each import as one frame, and with --no-native without native frames, whatever their age."""
+    """Return ``profile`` with each import as one frame and, with --no-native, without native frames."""
     profile = with_imports_folded(profile)
     return without_native(profile) if arguments.no_native else profile
 
@@ -125,7 +128,7 @@ def _sum_of(named: list[tuple[str, Profile]]) -> Profile:
 
 
 def _of_one_kind(named: list[tuple[str, Profile]], is_cpu: bool) -> list[tuple[str, Profile]]:
-    """The CPU profiles, or the others. Where there are none but CPU profiles, those are meant."""
+    """Return the CPU profiles, or the other ones. If there are only CPU profiles, return those."""
     wanted = [one for one in named if (one[1].time_index >= 0) == is_cpu]
     if not wanted and is_cpu:
         raise ProfileError(f"{visible(named[0][0])}{' …' if len(named) > 1 else ''}: there is no CPU profile")

@@ -1,10 +1,9 @@
 """The interpreter's options: the running one's, so that another can be started with the same, and those in a command.
 
-    -X dev -Bc CODE a b     flags "B", program ["-c", "CODE", "a", "b"]
-    -S -mapp a              flags "S", program ["-m", "app", "a"]
-    script.py a             flags "",  program ["script.py", "a"]
+-X dev -Bc CODE a b     flags "B", program ["-c", "CODE", "a", "b"] -S -mapp a              flags "S", program ["-m",
+"app", "a"] script.py a             flags "",  program ["script.py", "a"]
 
-Options that stand in environment variables are left there: the other interpreter reads them itself.
+Options set by environment variables are left there: the other interpreter reads them itself.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _LETTERS = {
 
 
 def options() -> list[str]:
-    """Command-line options that make another interpreter behave as this one does."""
+    """Return command-line options that make another interpreter behave like this one."""
     flags = sys.flags
     found = [f"-{letter * int(getattr(flags, name))}" for name, letter in _LETTERS.items() if getattr(flags, name)]
     if flags.isolated:
@@ -46,7 +45,7 @@ def options() -> list[str]:
 
 
 def _warnings_of_the_command_line() -> list[str]:
-    """``sys.warnoptions`` without those that come from elsewhere: -X dev, PYTHONWARNINGS, -b."""
+    """Return ``sys.warnoptions`` without entries from other sources: -X dev, PYTHONWARNINGS, -b."""
     warnings = list(sys.warnoptions)
     if sys.flags.dev_mode and warnings[:1] == ["default"]:
         del warnings[0]
@@ -60,32 +59,32 @@ def _warnings_of_the_command_line() -> list[str]:
 
 
 def has_safe_path() -> bool:
-    """Whether the interpreter leaves the script's folder out of ``sys.path``."""
+    """Return whether the interpreter leaves the script's folder out of ``sys.path``."""
     return bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
 
 
-# ---- In a command
+# ---- Options in a command
 
 _NAME_THE_PROGRAM, _TAKE_A_VALUE = "mc", "XW"
 _LONG_WITH_VALUE = "--check-hash-based-pycs"
 
 
 class Command(NamedTuple):
-    """The words behind ``python``."""
+    """The words after ``python``."""
 
     flags: str
-    """The letters of its options without a value."""
+    """The letters of its options that take no value."""
     program: list[str]
-    """What it runs, with its arguments; empty for the prompt."""
+    """The program with its arguments; empty for the interactive prompt."""
 
     @property
     def code(self) -> str:
-        """What stands behind -c; "": there is none."""
+        """The code given with -c; "": none."""
         return self.program[1] if self.program[:1] == ["-c"] and len(self.program) > 1 else ""
 
 
 def command_of(words: list[str]) -> Command:
-    """The command of these words behind ``python``."""
+    """Parse the words after ``python``."""
     flags, at = "", 0
     while at < len(words) and words[at].startswith("-") and words[at] != "-":
         word = words[at]
@@ -107,8 +106,9 @@ def command_of(words: list[str]) -> Command:
 
 
 def words_of_process() -> list[str]:
-    """This process's own command, the interpreter first, a script's as its first line has it; as far as it can be
-    read."""
+    """Return this process's command line as far as it can be read: the interpreter first or, for a script, what its
+    first line names.
+    """
     with suppress(OSError), open("/proc/self/cmdline", "rb") as file:
         return [os.fsdecode(word) for word in file.read().split(b"\0")[:-1]] or [""]
     return list(getattr(sys, "orig_argv", ["", *sys.argv])) or [""]

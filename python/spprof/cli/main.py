@@ -1,6 +1,7 @@
-"""The command line's entry: chooses the verb and turns errors into one line and an exit status.
+"""The command line's entry point: selects the verb and turns errors into one line and an exit status.
 
-Exit status: 0, 1 for a file that cannot be read or written, 2 for bad usage; ``run`` has the program's own.
+Exit status: 0 for success, 1 for a file that cannot be read or written, 2 for bad usage. ``run`` exits with the
+program's status.
 """
 
 from __future__ import annotations
@@ -20,37 +21,37 @@ if TYPE_CHECKING:
 
 VERBS = {
     "run": "run a program and write its heap profile, its CPU profile, or both",
-    "table": "the sites that hold or use the most",
-    "tree": "the calls that lead there",
-    "imports": "what each import costs, by itself and with all that it imports",
-    "flamegraph": "an HTML page with a flame graph and the table",
-    "growth": "which sites grow over a series of snapshots, and whether that looks like a leak",
-    "rss": "what a process has, or had, in memory, part by part, and what gives it back",
-    "stats": "what a file holds, in a few lines",
-    "diff": "what changed between two files, and what of it is noise",
-    "merge": "several files as one",
-    "convert": "a file in another format",
-    "ps": "which processes can be asked while they run",
-    "top": "which lines hold the memory of a running process, again and again",
-    "dump": "what each thread of a running process does now",
-    "snapshot": "a heap profile of a running process, in a file",
-    "attach": "profile a program that runs already (CPython 3.14 and later)",
-    "preload-path": "where the library for LD_PRELOAD lies",
+    "table": "list the sites that hold the most memory or use the most time",
+    "tree": "show the call tree, with what each call holds or uses",
+    "imports": "show what each import costs, by itself and including everything it imports",
+    "flamegraph": "write an HTML page with a flame graph and a table of sites",
+    "growth": "show which sites grow over a series of snapshots and whether they look like leaks",
+    "rss": "break down a process's resident memory and show what would reduce each part",
+    "stats": "summarize a profile in a few lines",
+    "diff": "compare two profiles and separate real changes from noise",
+    "merge": "merge several profiles into one",
+    "convert": "convert a profile to another format",
+    "ps": "list the running processes that spprof can query",
+    "top": "watch which lines hold the memory of a running process",
+    "dump": "print the current stack of each thread of a running process",
+    "snapshot": "save a heap profile of a running process to a file",
+    "attach": "start profiling a process that is already running (CPython 3.14 and later)",
+    "preload-path": "print the path of the library for LD_PRELOAD",
 }
 
 _INTERRUPTED = 130
 
 
 def main(words: list[str] | None = None) -> int:
-    """Runs the command line ``words``, those of the process where None, and returns the exit status."""
+    """Run the command line ``words`` (default: this process's arguments) and return the exit status."""
     words = sys.argv[1:] if words is None else words
-    if sys.stdout is None:  # it was closed before we were started
+    if sys.stdout is None:  # closed before Python started
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _verb(words)
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of our output closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
     except OSError as error:
@@ -72,7 +73,7 @@ def _verb(words: list[str]) -> int:
 
 
 def _report(verb: str, words: list[str]) -> int:
-    """Runs a verb that reads files. ``run`` does without what they all import."""
+    """Run any verb but ``run``, which avoids the imports that these verbs share."""
     import gc
     from importlib import import_module
 
@@ -80,7 +81,7 @@ def _report(verb: str, words: list[str]) -> int:
 
     module = import_module("spprof.cli." + verb.replace("-", "_"))
     words = getattr(module, "prepared", list)(words)
-    gc.disable()  # a profile is a million small objects in no circle: looking for circles takes as long as reading it
+    gc.disable()  # a profile is a million objects without cycles: collecting would double the time to read it
     try:
         status: int = module.main(parser_of(verb, module).parse_args(words))
     except ProfileError as error:
@@ -90,12 +91,12 @@ def _report(verb: str, words: list[str]) -> int:
 
 
 def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
-    """The parser of a verb, which ``module`` implements."""
+    """Return the parser of ``verb``, which ``module`` implements."""
     import argparse
 
     parser = argparse.ArgumentParser(
         prog=f"spprof {verb}",
-        description=VERBS[verb],
+        description=f"{VERBS[verb][0].upper()}{VERBS[verb][1:]}.",
         epilog=told_examples(module.EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -105,22 +106,22 @@ def parser_of(verb: str, module: Any) -> argparse.ArgumentParser:
 
 
 def _without_verb(words: list[str]) -> int:
-    """Help, the version, or an error."""
+    """Print the help or the version, or report an unknown verb."""
     import argparse
 
     rows = "\n".join(f"  {verb:<14}{text}" for verb, text in VERBS.items())
     parser = argparse.ArgumentParser(
         prog="spprof",
         usage="spprof VERB ...",
-        description="A sampling profiler of heap and CPU time for Python.",
-        epilog=f"verbs, each with --help of its own:\n{rows}",
+        description="A sampling heap and CPU profiler for Python programs.",
+        epilog=f"verbs (spprof VERB --help describes each):\n{rows}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"spprof {__version__}")
     parser.add_argument("verb", choices=VERBS, help=argparse.SUPPRESS)
     parser.parse_args(words[:1])
-    raise AssertionError("a known verb was taken for none")
+    raise AssertionError("a known verb was not recognized")
 
 
 def _failed(message: str) -> int:

@@ -1,4 +1,4 @@
-"""``spprof merge FILES… -o OUT``: several files as one, of the workers of a program for instance."""
+"""``spprof merge FILES… -o OUT``: merges several files into one, for example those of a program's workers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof merge app.*.pb.gz -o all.pb.gz", "the workers of a program as one file"),
-    ("spprof merge monday.pb.gz tuesday.pb.gz -o both.pb.gz", "two runs added up"),
+    ("spprof merge app.*.pb.gz -o all.pb.gz", "merges the workers of a program into one file"),
+    ("spprof merge monday.pb.gz tuesday.pb.gz -o both.pb.gz", "adds up two runs"),
     ("spprof merge -f app.pb.gz app.*.pb.gz -o all.pb.gz", "overwrites all.pb.gz"),
 )
 

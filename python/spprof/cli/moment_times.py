@@ -1,8 +1,8 @@
-"""What ``--at`` says: a moment of the snapshots that a folder holds.
+"""The value of ``--at``: a moment among the snapshots in a folder.
 
-12:30  12:30:05                       by the clock, on the day of the last snapshot or on the one before
-2026-11-30T12:30  2026-11-30T12:30:05 by the clock
-+10m  -10m                            after the first snapshot, before the last one, whatever the clock was set to
+12:30  12:30:05                       time of day, on the day of the last snapshot or the day before
+2026-11-30T12:30  2026-11-30T12:30:05 date and time
++10m  -10m                            after the first snapshot, before the last one, unaffected by changes of the clock
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?", re.ASCII)
 
 if TYPE_CHECKING:
     Choice = Callable[[Series], Callable[[Entry], bool]]
-    """Of a series: whether one of its snapshots is not later than what was asked for."""
+    """For a series, returns a function that tells whether a snapshot is not later than the requested moment."""
 
 
 def choice_of(text: str, series: Sequence[Series]) -> Choice:
-    """What ``text`` says of ``series``, each of which has snapshots. ValueError: it is no moment."""
+    """Return the choice that ``text`` makes in ``series``, each of which has snapshots. ValueError: it is not a valid
+    time.
+    """
     if text[:1] in ("+", "-"):
         return _by_distance(text[0], seconds_of(text[1:]), series)
     until = _time_of(text, series)
@@ -39,24 +41,24 @@ def choice_of(text: str, series: Sequence[Series]) -> Choice:
 
 
 def first_and_last(series: Sequence[Series]) -> str:
-    """When the first and the last snapshot were taken, for people."""
+    """Describe when the first and the last snapshot were taken."""
     times = [entry.time_ns for one in series for entry in one.entries]
-    return f"the first snapshot is of {told_time(min(times))}, the last of {told_time(max(times))}"
+    return f"the first snapshot is from {told_time(min(times))}, the last from {told_time(max(times))}"
 
 
 def told_jumps(series: Sequence[Series]) -> list[str]:
-    """Where the clock was set back between two snapshots, for people."""
+    """Describe each time the clock was set back between two snapshots."""
     told = []
     for one in series:
         for before, after in zip(one.entries, one.entries[1:]):
             if after.time_ns < before.time_ns:
                 times = f"from {told_time(before.time_ns)} to {told_time(after.time_ns)}"
-                told.append(f"the clock was set back {times} before number {after.number} of {visible(one.stem)}")
+                told.append(f"the clock was set back {times} before snapshot {after.number} of {visible(one.stem)}")
     return told
 
 
 def told_time(time_ns: int) -> str:
-    """A time of the clock, in the reader's zone."""
+    """Format a wall-clock time in the local time zone."""
     try:
         return str(datetime.fromtimestamp(time_ns // _SECOND))
     except (OverflowError, ValueError, OSError):
@@ -64,7 +66,7 @@ def told_time(time_ns: int) -> str:
 
 
 def _by_distance(sign: str, seconds: float, series: Sequence[Series]) -> Choice:
-    """By the clock at each series' first snapshot, and by the one that nobody sets from there on."""
+    """Choose by time elapsed: the wall clock at each series' first snapshot plus the monotonic clock from there on."""
     begins = {one.mark: one.entries[0] for one in series}
 
     def when(one: Series, entry: Entry) -> int:
@@ -78,7 +80,7 @@ def _by_distance(sign: str, seconds: float, series: Sequence[Series]) -> Choice:
 
 
 def _time_of(text: str, series: Sequence[Series]) -> int:
-    """The end of the second that ``text`` says, in ns: snapshots of that second are not later."""
+    """Return the end of the second that ``text`` names, in ns, so that snapshots taken in that second are included."""
     if _DATE.fullmatch(text):
         return _end_of(datetime.fromisoformat(text))
     match = _CLOCK.fullmatch(text)

@@ -1,11 +1,11 @@
-"""Where a run writes: names of files by program, process and kind.
+"""Where a run writes: file names by program, process and kind.
 
--o x.pb.gz     x.pb.gz, of CPU time x.cpu.pb.gz             other processes: x.<pid>.pb.gz, x.<pid>.cpu.pb.gz
+-o x.pb.gz     x.pb.gz, CPU profile x.cpu.pb.gz            other processes: x.<pid>.pb.gz, x.<pid>.cpu.pb.gz
 -o DIR/        DIR/spprof-<program>.<pid>.pb.gz             the same, each with its own pid
 nothing        spprof-<program>.<pid>.pb.gz                 the same
 
-Processes that were started as programs of their own, by SPPROF, write x.<pid>.pb.gz, or into DIR/ under their own
-program's name; where that file is there already, of a process with the same pid before, x.<pid>-2.pb.gz.
+Processes started as separate programs, through SPPROF, write x.<pid>.pb.gz, or into DIR/ under their own program's
+name. If an earlier process with the same pid has left that file, they write x.<pid>-2.pb.gz.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ _CPU = ".cpu"
 _NOBODY = -1
 _COUNTED_MAX = 4096
 _NAME_BYTES = 200
-"""Of a program's name: with all that is put around it a file name has at most 255 bytes."""
+"""Maximum length of the program's name within a file name, which may have at most 255 bytes."""
 
 
 def output_of(wanted: str | None, program: str, pid: int) -> str:
-    """The heap profile's absolute path for ``-o wanted``; a folder, with a slash at its end, is made if missing.
+    """Return the heap profile's absolute path for ``-o wanted``. A folder, which ends with a slash, is created if
+    missing.
 
-    OSError: it cannot be made, or the path is relative and the current folder has been removed.
+    OSError: it cannot be created, or the path is relative and the current folder has been removed.
     """
     if wanted and not wanted.endswith(os.sep):
         return absolute(wanted)
@@ -44,15 +45,16 @@ def output_of(wanted: str | None, program: str, pid: int) -> str:
 
 
 def beside(output: str) -> str:
-    """The path of the CPU profile beside that of the heap."""
+    """Return the path of the CPU profile that belongs to a heap profile."""
     stem, suffix = _split(output)
     return f"{stem}{_CPU}{suffix}"
 
 
 def pair(output: str, *, has_heap: bool, has_cpu: bool, is_named: bool) -> tuple[str, str]:
-    """The paths of the heap profile and of the CPU profile, "" for none.
+    """Return the paths of the heap profile and of the CPU profile, "" for none.
 
-    ``is_named``: ``output`` is what was asked for, not a name in a folder, and so the path of whichever there is.
+    ``is_named``: ``output`` is the requested file, not a name generated in a folder. A single profile then gets exactly
+    this path.
     """
     if has_heap:
         return output, beside(output) if has_cpu else ""
@@ -60,9 +62,10 @@ def pair(output: str, *, has_heap: bool, has_cpu: bool, is_named: bool) -> tuple
 
 
 def of_new_program(wanted: str, program: str, pid: int, *, has_heap: bool, has_cpu: bool) -> tuple[str, str]:
-    """The same of a process that was started as a program of its own, for ``out=wanted``: paths where nothing is.
+    """Like ``pair``, for a process started as a separate program with ``out=wanted``. Return paths that do not exist
+    yet.
 
-    OSError: as ``output_of``.
+    OSError: as for ``output_of``.
     """
     is_named = bool(wanted) and not wanted.endswith(os.sep)
     output = of_process(absolute(wanted), pid, _NOBODY) if is_named else output_of(wanted, program, pid)
@@ -75,7 +78,7 @@ def of_new_program(wanted: str, program: str, pid: int, *, has_heap: bool, has_c
 
 
 def count_beside(path: str) -> int:
-    """How many profiles the folder of ``path`` holds, as far as they are counted: up to some thousands."""
+    """Return how many profiles the folder of ``path`` holds. Counting stops at some thousands."""
     suffix = _split(path)[1]
     found = 0
     with suppress(OSError), os.scandir(os.path.dirname(path)) as entries:
@@ -87,7 +90,7 @@ def count_beside(path: str) -> int:
 
 
 def of_process(output: str, pid: int, first_pid: int) -> str:
-    """Where the process ``pid`` writes, if ``first_pid`` writes ``output``."""
+    """Return where the process ``pid`` writes, if ``first_pid`` writes ``output``."""
     if pid == first_pid:
         return output
     stem, suffix = _split_before_kind(output)
@@ -96,13 +99,13 @@ def of_process(output: str, pid: int, first_pid: int) -> str:
 
 
 def numbered(path: str, number: int) -> str:
-    """Another name for ``path``, where something is there: x.4711.cpu.pb.gz, x.4711-2.cpu.pb.gz, …"""
+    """Return an alternative to a ``path`` that is taken: x.4711.cpu.pb.gz, x.4711-2.cpu.pb.gz, …"""
     stem, suffix = _split_before_kind(path)
     return path if number == 1 else f"{stem}-{number}{suffix}"
 
 
 def stem_of(path: str) -> str:
-    """The path up to its suffix, and to its kind: x of x.pb.gz and of x.cpu.pb.gz."""
+    """Return the path without its suffix and kind: x for x.pb.gz and for x.cpu.pb.gz."""
     return _split_before_kind(path)[0]
 
 

@@ -1,4 +1,4 @@
-"""``spprof preload-path``: where the library lies, for ``LD_PRELOAD=$(spprof preload-path) python …``."""
+"""``spprof preload-path``: prints the library's path, for ``LD_PRELOAD=$(spprof preload-path) python …``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof preload-path", "prints where the library is"),
-    ("LD_PRELOAD=$(spprof preload-path) python app.py", "an app.py that calls memprof.start() itself"),
-    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "the same for a command"),
+    ("spprof preload-path", "prints the path of the library"),
+    ("LD_PRELOAD=$(spprof preload-path) python app.py", "runs an app.py that calls memprof.start() itself"),
+    ("LD_PRELOAD=$(spprof preload-path) gunicorn app:app", "does the same for a command"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # it takes none
+    del parser  # it has no arguments
 
 
 def main(arguments: argparse.Namespace) -> int:

@@ -1,7 +1,8 @@
-"""What ``spprof run`` runs: a script, a module, code, standard input, or a command that an environment installed.
+"""What ``spprof run`` runs: a script, a module, code, standard input, or an installed command.
 
-script.py  folder/  archive.zip     script     as a path, or else the Python script of that name beside the
-gunicorn                            script     interpreter or in PATH, as pip installs them for console_scripts
+script.py  folder/  archive.zip     script     a path
+gunicorn                            script     the Python script of that name beside the interpreter or in PATH, as pip
+                                               installs it for console_scripts
 -m module                           module
 -c CODE                             code
 -                                   stdin
@@ -24,46 +25,46 @@ _LONG_PATH = rb"#!/bin/sh\n'''exec' \"?(/[^\"\n]*python[\d.]*)\"?\s"
 
 
 class Program(NamedTuple):
-    """One that can be run."""
+    """A program that can be run."""
 
     kind: str
     name: str
-    """A path, a module's name, the code, or "-"."""
+    """A path, a module name, the code, or "-"."""
 
     @property
     def title(self) -> str:
-        """What files are named after, and what is noted in them; never what may hold secrets."""
+        """The name used for files and recorded in them; never code or arguments, which may hold secrets."""
         if self.kind in (CODE, STDIN):
             return "command" if self.kind == CODE else "stdin"
         return os.path.basename(os.path.abspath(self.name)) or "program"
 
     @property
     def words(self) -> list[str]:
-        """How the interpreter's command line names it."""
+        """The program in the interpreter's command line."""
         return {MODULE: ["-m", self.name], CODE: ["-c", self.name]}.get(self.kind, [self.name])
 
 
 class ProgramError(Exception):
-    """There is no such program, or none that this interpreter can run. The message is a sentence."""
+    """The program does not exist, or this interpreter cannot run it. The message is a sentence."""
 
 
 def is_option_of_kind(word: str) -> bool:
-    """Whether a word says which kind of program follows, and not how to profile it."""
+    """Return whether a word selects the kind of program that follows, rather than how to profile it."""
     return word.startswith(("-m", "-c")) and not word.startswith("--")
 
 
 def of_option(word: str, following: list[str]) -> tuple[Program | None, list[str]]:
-    """The program that -m or -c names, in the same word or in the next, and its arguments. None: nothing follows."""
+    """Return the program of -m or -c, from the same word or the next, and its arguments. None: nothing follows."""
     kind = MODULE if word.startswith("-m") else CODE
     rest = [word[2:], *following] if len(word) > 2 else following
     return (Program(kind, rest[0]), rest[1:]) if rest else (None, [])
 
 
 def named(name: str) -> Program:
-    """The program of a word that is no option. ProgramError: it cannot be opened, or is not Python's."""
+    """Return the program that a word names. ProgramError: it cannot be opened, or is not a Python program."""
     if name == "-":
         if sys.stdin is not None and sys.stdin.isatty():
-            raise ProgramError("- runs what is piped in, and standard input is a terminal")
+            raise ProgramError("- reads the program from standard input, which is a terminal; pipe the program in")
         return Program(STDIN, name)
     is_command = os.sep not in name and (not os.path.exists(name) or _is_plain_folder(name))
     command = _command(name) if is_command else None
@@ -84,7 +85,7 @@ def _is_plain_folder(path: str) -> bool:
 
 
 def _command(name: str) -> str | None:
-    """The path of an installed command that is a Python script for this interpreter; None: there is no such command."""
+    """Return the path of an installed command that is a Python script for this interpreter; None: no such command."""
     import re
     import shutil
 
@@ -98,18 +99,19 @@ def _command(name: str) -> str | None:
         return path
     interpreter = re.match(_INTERPRETER, first) or re.match(_LONG_PATH, first)
     if interpreter is None:
-        raise ProgramError(f"{visible(path)} is not a Python program; run takes those alone")
+        raise ProgramError(f"{visible(path)} is not a Python program; spprof run only runs Python programs")
     theirs = os.fsdecode(interpreter[1])
     if os.path.dirname(theirs) != os.path.dirname(sys.executable) and not _is_ours(theirs):
         raise ProgramError(
-            f"{visible(path)} belongs to another Python; install spprof there, and use {visible(theirs)} -m spprof run"
+            f"{visible(path)} belongs to another Python; install spprof there and use {visible(theirs)} -m spprof run"
         )
     return path
 
 
 def _is_ours(interpreter: str) -> bool:
-    """Whether it is this interpreter under another name. In a virtual environment there may be several links to one
-    program, of which each means other packages."""
+    """Return whether it is this interpreter under another name. In a virtual environment, several links may lead to the
+    same program but stand for different sets of packages.
+    """
     try:
         is_same = os.path.samefile(interpreter, sys.executable)
     except OSError:

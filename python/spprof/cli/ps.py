@@ -1,4 +1,4 @@
-"""``spprof ps``: this user's processes that can be asked."""
+"""``spprof ps``: lists this user's processes that listen."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXAMPLES = (
-    ("spprof ps", "which processes listen, how large they are, and what profiles them"),
-    ("spprof ps --json", "for a script"),
-    ("spprof ps --sort rss", "the largest first"),
+    ("spprof ps", "lists the processes that listen, their sizes, and which profilers they run"),
+    ("spprof ps --json", "prints JSON for a script"),
+    ("spprof ps --sort rss", "lists the largest process first"),
 )
 
 _SECOND_NS = 1_000_000_000
@@ -42,7 +42,10 @@ _ORDERS = {"pid": lambda state: int(state.get("pid") or 0), "rss": _rss, "heap":
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--sort", choices=tuple(_ORDERS), default="pid", help="the largest or oldest first (default pid)"
+        "--sort",
+        choices=tuple(_ORDERS),
+        default="pid",
+        help="column to sort by, largest or oldest first (default: pid)",
     )
     add_json_argument(parser)
 
@@ -55,9 +58,7 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     terminal = Terminal()
     if not states and not silent:
-        terminal.paragraph(
-            "no process of this user listens; those that are started with SPPROF=listen, or by spprof run --listen, do"
-        )
+        terminal.paragraph("no process of this user listens; start one with SPPROF=listen or spprof run --listen")
         return 0
     terminal.line("".join(f"{name:>{width}}  " for name, width in _COLUMNS) + "PROGRAM", "bold")
     for state in states:
@@ -68,7 +69,9 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _asked() -> tuple[list[dict[str, Any]], list[int]]:
-    """The state of each process that answers, and those that do not. Sockets that processes left behind are removed."""
+    """Return the state of each process that answers, and the pids of those that do not. Remove sockets left behind by
+    ended processes.
+    """
     states: list[dict[str, Any]] = []
     silent: list[int] = []
     for door in client.doors():
@@ -85,7 +88,7 @@ _UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
 
 def age_text(seconds: int) -> str:
-    """In the largest unit of which it is one or more: "59 s", "3 h", "12 d"."""
+    """Format an age in the largest unit that fits at least once: "59 s", "3 h", "12 d"."""
     for unit, size in _UNITS:
         if seconds >= size:
             return f"{seconds // size} {unit}"
@@ -93,7 +96,7 @@ def age_text(seconds: int) -> str:
 
 
 def row(state: dict[str, Any], now_ns: int) -> str:
-    """One process as a line. A field that another version of spprof does not tell is empty."""
+    """Format one process as a line. Fields that its version of spprof does not provide are empty."""
     heap, cpu = state.get("heap") or {}, state.get("cpu") or {}
     running = [name for name, one in (("heap", heap), ("cpu", cpu)) if one.get("active")]
     started_ns = state.get("started_ns") or 0

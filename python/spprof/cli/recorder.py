@@ -1,23 +1,21 @@
-"""Samples the program and writes its files: at the end, when a signal ends it, and every so often.
+"""Samples the program and writes its files: at the end, when a signal ends it, and at intervals.
 
-    start ─► the program ─┬─ ends, raises, sys.exit ─► atexit ────────────┐
-                          ├─ os._exit, os.abort ──────────────────────────┤
-                          ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
-                          ├─ os.execv, os.execve ─► the files, as that may fail
-                          ├─ every SECONDS, on a thread ─► the files      │
-                          └─ forks ─► the child: the same for x.<pid>.… ──┘   (a child says nothing)
+start ─► the program ─┬─ ends, raises, sys.exit ─► atexit ────────────┐ ├─ os._exit, os.abort
+──────────────────────────┤ ├─ an ending signal (unless it handles it) ─────┼─► finish: the files, a summary on stderr
+├─ os.execv, os.execve ─► the files, as that may fail ├─ every SECONDS, on a thread ─► the files      │ └─ forks ─► the
+child: the same for x.<pid>.… ──┘   (a child prints nothing)
 
-The program is that of ``spprof run``, or one that found SPPROF in its environment (``cli.startup``). Processes other
-than the first of ``run`` leave a file where they have taken enough samples for one.
+The program was started by ``spprof run``, or found SPPROF in its environment (``cli.startup``). The first process of
+``run`` always writes a file; other processes write one if they have taken enough samples.
 
-Threads: one writer at a time, under a lock. A signal that comes while its own thread is writing waits for the end of
-it. One that comes just before the program waits in C would only be looked at when the wait is over, perhaps never: it
-is repeated until it is (src/python/signal_repeat.h). Around a fork the signals are blocked: CPython forgets those that
-reach a child before it has set itself up, and a pool that terminates its workers would wait for them forever. Our own
-code does not show (``cli.own_frames``, ``symbolize.own_code``).
+Threads: a lock admits one writer at a time. A signal that arrives while its own thread is writing waits until the write
+is complete. If a signal arrives just before the program waits in C, Python would only handle it after the wait, which
+may never end; the signal is therefore repeated until it is handled (src/python/signal_repeat.h). Signals are blocked
+around a fork: CPython drops those that reach a child before it has initialized itself, and a pool that terminates its
+workers would then wait forever. Our own code does not show in the profile (``cli.own_frames``, ``symbolize.own_code``).
 
-Status: as without us, always. Whatever holds finishing up, a thread of C ends the process after a while
-(src/python/module/endings.h). A thread that ends the process by os._exit never lets another thread's end pass.
+Status: always as without the profiler. If finishing hangs, a C thread ends the process after a while
+(src/python/module/endings.h). A thread that ends the process by os._exit does not let another thread end it first.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ import fcntl
 import os
 import stat
 import sys
-from _thread import allocate_lock, get_ident  # as they are before the program may replace them
+from _thread import allocate_lock, get_ident  # before the program may replace them
 from time import monotonic
 
 from spprof import _engine, joining, on_demand
@@ -76,35 +74,38 @@ ENDING_SIGNALS = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
-"""Those that end a process by default, and that people and systems send for it. Left out: SIGINT, of which Python makes
-an exception; faults, in which no Python can run, and SIGKILL; those that profilers, timers and garbage collectors use
-(SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTRAP, SIGSYS, the real-time ones); SIGPIPE and SIGXFSZ, which Python ignores."""
+"""Signals that end a process by default and that people and systems send for that purpose. Left out: SIGINT, which
+Python turns into an exception; faults, during which no Python code can run, and SIGKILL; signals that profilers, timers
+and garbage collectors use (SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGTRAP, SIGSYS, real-time signals); SIGPIPE and SIGXFSZ,
+which Python ignores.
+"""
 
 _RESERVE_FROM = 40
-"""The least number of a reserved descriptor: programs may count on the low ones being free."""
+"""Reserved descriptors get this number or a higher one: programs may rely on low numbers being free."""
 
 _CALLS_KEPT = 500
-"""How many calls deep finishing may go where a signal strikes at the recursion limit."""
+"""Extra recursion depth for finishing when a signal arrives at the recursion limit."""
 
 _CROWD = 256
-"""Files in a folder, for each of which a process needs twice the samples to leave another one."""
+"""For each time this many files in a folder, a process needs twice as many samples to add another one."""
 
 _EXEC_SECONDS = 1.0
-"""How long no file is written because of ``--every`` once a program is about to replace this one."""
+"""How long ``--every`` writes no file once another program is about to replace this one."""
 
 _PATIENCE_SECONDS = 30.0
-"""How long finishing may hold up a signal's or os._exit's end."""
+"""How long finishing may delay the end by a signal or os._exit."""
 
 _LAST_OF_ALL = -1_000_000
-"""Priority among what a worker of multiprocessing does at its end."""
+"""Priority among the finalizers of a multiprocessing worker."""
 
 
 class Recorder:
-    """The one recorder of a process."""
+    """The process's only recorder."""
 
     def __init__(self, settings: Settings, *, is_first: bool = True, is_helper: bool = False) -> None:
-        """``is_first``: the process is the first one of ``spprof run``, which always leaves a file, and tells of it and
-        of all others at its end. ``is_helper``: it leaves none, and only what it forks does."""
+        """``is_first``: this is the first process of ``spprof run``, which always writes a file and, at its end,
+        reports its own and all others. ``is_helper``: this process writes no file; only processes that it forks do.
+        """
         self._settings = settings
         self._recordings = recordings.of(settings)
         self._first_pid = os.getpid()
@@ -117,7 +118,7 @@ class Recorder:
         self._begin()
 
     def _begin(self) -> None:
-        """The state of a process that has written nothing yet."""
+        """Reset the state to that of a process that has written nothing yet."""
         self._writing = allocate_lock()
         self._writer = 0
         self._finishing = allocate_lock()
@@ -131,28 +132,28 @@ class Recorder:
         self._masks: dict[int, set[signal.Signals | int]] = {}
         self._states_before: dict[Recording, recordings.State] = {}
         self._has_written: dict[Recording, str] = {}
-        """Each with the path of its latest file."""
+        """For each recording, the path of its latest file."""
         self._parent = os.getppid()
         self._number = 1
-        """In the names of files, where there were some."""
+        """Number added to the file names if the plain names were taken."""
         self._triggers: list[Trigger] = []
 
     def opened_to_programs(self, variable: str) -> str:
-        """SPPROF for programs that this one starts, in which they find this one's notes."""
+        """Return SPPROF for programs that this one starts, extended so that they can find this process's notes."""
         door = self._family.open()
         return f"{variable},run={door}" if door else variable
 
     def join(self, door: str) -> None:
-        """Joins the processes of a run, of which this may be the first one, in another program."""
+        """Join the processes of a run. This process may be the first of them, now running another program."""
         is_joined = self._family.join(door, self._path(self._recordings[0]), self._is_helper)
         self._is_first = is_joined and self._family.is_of_this_process(door)
 
     def _path(self, recording: Recording) -> str:
-        """Where this process writes."""
+        """Return the path to which this process writes."""
         return numbered(of_process(recording.output, os.getpid(), self._first_pid), self._number)
 
     def start(self) -> None:
-        """Begins to sample, and arranges for the files to be written."""
+        """Start sampling and arrange for the files to be written."""
         self._reserve = _reserved_descriptors()
         self._begins_at = monotonic() + self._settings.after
         if not self._settings.after:
@@ -181,13 +182,13 @@ class Recorder:
         self._start_triggers(is_inherited=False)
 
     def forget(self) -> None:
-        """Nothing is written: the program, or a profiler, could not be started."""
+        """Write nothing: the program or a profiler could not be started."""
         self._finished = True
         self._family.failed()
         self._stop_recordings()
 
     def _start_recordings(self) -> None:
-        """Begins to sample. The starts register a shutdown, before which ``finish`` must run."""
+        """Start sampling. Starting registers a shutdown at exit, and ``finish`` must run before it."""
         atexit.unregister(self.finish)
         for recording in self._recordings:
             recording.start()
@@ -199,10 +200,10 @@ class Recorder:
             try:
                 recording.stop()
             except Exception as error:
-                self._say_failure("what the program's own spprof.start() asked for", error)
+                self._say_failure("cannot complete what the program's own spprof.start() requested", error)
 
     def finish(self) -> None:
-        """Writes the files for the last time. In the first process also says so."""
+        """Write the files for the last time; the first process also prints the summary."""
         try:
             self._finish_once()
         finally:
@@ -212,9 +213,10 @@ class Recorder:
                 _wait_forever()
 
     def _finish_once(self, *, ends_process: bool = False, only_own: bool = False) -> None:
-        """Finishes, unless this was done, or this very thread is at it. Another thread's finishing is waited for.
+        """Finish, unless that has already happened or this thread is already doing it. Wait if another thread is
+        finishing.
 
-        ``ends_process``: the caller ends the process when this returns, and no other thread may do so before.
+        ``ends_process``: the caller ends the process when this returns, and no other thread may end it first.
         """
         if self._finisher == get_ident():
             return
@@ -225,7 +227,7 @@ class Recorder:
         try:
             if not self._finished:
                 self._finish(only_own)
-        except Exception as error:  # whatever it is, it is not the program's
+        except Exception as error:  # the program must not notice any error
             self._say_failure("the profile is incomplete", error)
         finally:
             self._finished = True
@@ -238,7 +240,7 @@ class Recorder:
         _engine.give_reserve_back()
         if not self._is_recording:
             if self._is_first:
-                say("the program ended before --after had passed; nothing was recorded", flush=self._flushes)
+                say("the program ended before the time of --after; nothing was recorded", flush=self._flushes)
             return
         self._stop_recordings()
         self._show(self._write(is_last=True, only_own=only_own))
@@ -251,10 +253,10 @@ class Recorder:
             if not one.written:
                 return
             count, path = one.written, visible(one.last_path)
-            say(f"{count} snapshot{'s' if count > 1 else ''} by triggers, the latest: {path}", flush=self._flushes)
+            say(f"triggers wrote {count} snapshot{'s' if count > 1 else ''}; the latest is {path}", flush=self._flushes)
 
     def _show_family(self) -> None:
-        """The other processes, with their files."""
+        """Print the other processes, with their files."""
         first = self._recordings[0]
         summary.show(
             family.lines(
@@ -275,15 +277,15 @@ class Recorder:
                 summary.show(recording.lines(self._has_written[recording]), flush=self._flushes)
 
     def _say_failure(self, what: str, error: Exception) -> None:
-        """Says it, unless that was the last to be said: under --every the same may happen again and again."""
-        with suppress(Exception):  # where memory has run out
+        """Print a failure, unless it was also the last one printed: with --every the same one may recur."""
+        with suppress(Exception):  # memory may be exhausted
             text = f"{what}: {getattr(error, 'strerror', None) or repr(error)}"
             if text != self._said:
                 say(text, flush=self._flushes)
                 self._said = text
 
     def _write(self, *, is_last: bool, only_own: bool = False) -> list[Recording]:
-        """Writes the files and returns what was written: nothing where another write is at work in this thread."""
+        """Write the files and return the recordings written; none if this thread is already writing."""
         if self._writer == get_ident():
             return []
         with self._writing:
@@ -304,7 +306,7 @@ class Recorder:
                 self._writer = 0
 
     def _write_locked(self, recording: Recording, is_passing: bool) -> bool:
-        """Writes one file. False: it failed, which was said."""
+        """Write one file. Return False after printing the error if that fails."""
         path = recording.output
         try:
             self._leave_files_of_others()
@@ -316,38 +318,40 @@ class Recorder:
             self._has_written[recording] = written
             if recording is self._recordings[0]:
                 self._family.wrote(recording.written_value, recording.told(path) if self._number > 1 else "")
-        except Exception as error:  # whatever it is, it is not the program's
+        except Exception as error:  # the program must not notice any error
             self._say_failure(visible(path), error)
             self._family.failed()
             return False
         return True
 
     def _notes(self) -> dict[str, str]:
-        """Comments on the program."""
+        """Return the file's comments about the program."""
         title = self._settings.title
         return {"script": title, **processes.program_note(os.getpid(), self._parent, title)}
 
     def _leave_files_of_others(self) -> None:
-        """Chooses names before the first file is written: another process with this pid may have one of that name, as
-        in another container, or one that ended long ago."""
+        """Choose free names before writing the first file: another process with the same pid, in another container or
+        long ago, may have left files of these names.
+        """
         if not self._is_first and not self._has_written:
             while any(recording.is_taken(self._path(recording)) for recording in self._recordings):
                 self._number += 1
 
-    # ---- what ends the process at once, or replaces it
+    # ---- Ends and replacements of the process
 
     def _has_own(self) -> bool:
-        """Whether this process has sampled enough itself. Those that have not leave no file, and take no time for it:
-        most are helpers of the program's, which end at once or become another program."""
+        """Return whether this process itself has sampled enough for a file. If not, it leaves no file and spends no
+        time on one: most such processes are the program's helpers, which soon end or become another program.
+        """
         return self._is_first or (not self._is_helper and self._own_worth() >= self._settings.min_samples)
 
     def _own_worth(self) -> float:
-        """In samples, of the recording that has most."""
+        """The largest worth of any recording, in samples."""
         nothing = recordings.State()
         return max(one.worth(self._states_before.get(one, nothing)) for one in self._recordings)
 
     def _has_room(self, recording: Recording, path: str) -> bool:
-        """Whether a folder that has many files already takes one more: the more there are, the larger it must be."""
+        """Return whether the folder should get another file: the more it has, the more samples a process needs."""
         if self._is_first or recording in self._has_written or not self._settings.min_samples:
             return True
         return self._own_worth() >= self._settings.min_samples << count_beside(path) // _CROWD
@@ -371,16 +375,16 @@ class Recorder:
         self._finish_once(ends_process=True, only_own=True)
 
     def _before_exec(self, path: Any, words: Any) -> None:
-        """The profile so far: the program may be refused, and this one goes on."""
-        with suppress(TypeError):  # a descriptor
+        """Write the profile so far: exec may fail, and then this program continues."""
+        with suppress(TypeError):  # ``path`` may be a descriptor
             if not os.access(path, os.X_OK):
-                return  # most often one of the folders of PATH
+                return  # usually one of several folders in PATH
         if not self._has_own():
             self._family.becomes(path, words)
             return
         self._family.starts(path, words)
         self._flushes = False
-        self._quiet_until = monotonic() + _EXEC_SECONDS  # a write that exec ends would leave half a file beside
+        self._quiet_until = monotonic() + _EXEC_SECONDS  # exec in mid-write would leave half a file
         try:
             wrote = self._write(is_last=False, only_own=True)
             self._show(wrote)
@@ -389,31 +393,31 @@ class Recorder:
                 self._family.hands_over(first.written_value, first.told(self._path(first)))
         finally:
             self._flushes = True
-        if self._ending_signal:  # which came before
+        if self._ending_signal:  # it arrived earlier
             _wait_forever()
 
-    # ---- signals
+    # ---- Signals
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         del frame
-        sys.setrecursionlimit(sys.getrecursionlimit() + _CALLS_KEPT)  # the process ends: it is not set back
+        sys.setrecursionlimit(sys.getrecursionlimit() + _CALLS_KEPT)  # not reset: the process ends
         _engine.signal_handled()
         self._ending_signal = number
         _engine.end_within(_PATIENCE_SECONDS, 0, number)
         self._flushes = False
         if self._finisher == get_ident():
-            return  # interrupted: it ends the process when it is through
+            return  # the signal interrupted finishing, which ends the process when complete
         try:
             self._finish_once(ends_process=True)
         finally:
             self._die()
 
     def _die(self) -> None:
-        """Ends as the signal would have ended the program, so that its parent sees the same."""
+        """End the process as the signal would have, so that its parent sees the same status."""
         signal.signal(self._ending_signal, signal.SIG_DFL)
         os.kill(os.getpid(), self._ending_signal)
 
-    # ---- forks and ticks
+    # ---- Forks and periodic work
 
     def _before_fork(self) -> None:
         self._masks[get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
@@ -443,22 +447,24 @@ class Recorder:
         self._start_listening(is_inherited=True)
         self._start_triggers(is_inherited=True)
         util = sys.modules.get("multiprocessing.util")
-        if util is not None:  # its workers end by os._exit, after their finalizers
+        if util is not None:  # its workers run their finalizers, then os._exit
             util.register_after_fork(self, _finish_with_worker)
 
     def _start_ticking(self) -> None:
         if not self._settings.every or self._is_helper:
             return
-        self._begin_job(self._tick, self._settings.every, "--every: the file is only written at the end")
+        self._begin_job(self._tick, self._settings.every, "--every: the file will only be written at the end")
 
     def _start_timing(self) -> None:
-        """For --after and --for; of a forked child the same moments as of its parent."""
+        """Schedule --after and --for. A forked child uses the same points in time as its parent."""
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
-        self._begin_job(self._keep_time, 0.0, "--after and --for: there is no thread to keep the time")
+        self._begin_job(self._keep_time, 0.0, "--after and --for: cannot start a thread to keep the time")
 
     def _start_listening(self, *, is_inherited: bool) -> None:
-        """At the address that was named only the process that was told it, which its children cannot share."""
+        """Listen by pid in every process, but at a given address only in the process that was given it: children cannot
+        share it.
+        """
         address = self._settings.listens
         if not address or self._is_helper:
             return
@@ -466,7 +472,7 @@ class Recorder:
             listener.listen()
             if address != BY_PID and not is_inherited:
                 listener.listen(address, token=None if os.sep in address else os.environ.get("SPPROF_TOKEN"))
-        except Exception as error:  # whatever it is, it is not the program's
+        except Exception as error:  # the program must not notice any error
             with suppress(Exception):
                 say(f"--listen: {getattr(error, 'strerror', None) or error}", flush=self._flushes)
 
@@ -476,7 +482,9 @@ class Recorder:
                 listener.close_all()
 
     def _start_triggers(self, *, is_inherited: bool) -> None:
-        """The signal's by itself: a program that has taken the signal since, as servers do, keeps the others."""
+        """Start the triggers. The signal's is separate: if the program has since taken the signal, as servers do, the
+        others still work.
+        """
         settings = self._settings
         self._triggers = []
         if not settings.has_triggers or self._is_helper:
@@ -492,7 +500,7 @@ class Recorder:
             if sizes or settings.on_memory_error:
                 self._add_trigger(files, sizes, 0, settings.on_memory_error)
         except (RuntimeError, MemoryError) as error:
-            self._say_failure("there are no triggers", error)
+            self._say_failure("cannot start the triggers", error)
         try:
             if settings.on_signal:
                 self._add_trigger(files, [], settings.on_signal, False)
@@ -502,7 +510,7 @@ class Recorder:
 
     def _add_trigger(self, files: TriggerFiles, sizes: list[Size], on_signal: int, on_memory_error: bool) -> None:
         def failed(error: OSError) -> None:
-            self._say_failure("a snapshot of a trigger is left out", error)
+            self._say_failure("cannot write a triggered snapshot", error)
 
         self._triggers.append(triggers.Trigger(files, failed, sizes, on_signal, on_memory_error=on_memory_error))
 
@@ -512,7 +520,7 @@ class Recorder:
         return stem_of(self._path(self._recordings[0]))
 
     def _begin_job(self, work: Callable[[], float | None], delay: float, without: str) -> None:
-        """``without``: what is so where there is no thread for it."""
+        """Add a job. ``without``: the message to print if there is no thread for it."""
         try:
             if background.add(work, delay) is None:
                 self._say_failure(without, RuntimeError("can't start new thread"))
@@ -529,7 +537,7 @@ class Recorder:
             try:
                 self._start_recordings()
             except Exception as error:
-                self._say_failure("--after: sampling could not begin", error)
+                self._say_failure("--after: cannot start sampling", error)
                 return None
         if not self._settings.duration:
             return None
@@ -542,20 +550,20 @@ class Recorder:
     def _tick(self) -> float | None:
         if self._finished:
             return None
-        with suppress(MemoryError):  # there may be some again
+        with suppress(MemoryError):  # memory may become free again
             self._write(is_last=False)
         return self._settings.every
 
 
 def _wait_forever() -> None:
-    """Another thread ends the process."""
+    """Block until another thread ends the process."""
     lock = allocate_lock()
     lock.acquire()
     lock.acquire()
 
 
 def _put_before(name: str, callback: Callable[..., object]) -> None:
-    """Has a function of ``os`` call back first, unless another tool has replaced it."""
+    """Make a function of ``os`` call ``callback`` first, unless another tool has replaced that function."""
     posix = sys.modules["posix"]
     original = getattr(posix, name, None)
     if original is None or getattr(os, name, None) is not original:
@@ -567,7 +575,7 @@ def _put_before(name: str, callback: Callable[..., object]) -> None:
 
 
 def _put_before_fork_exec(callback: Callable[..., object]) -> None:
-    """Has what ``subprocess`` and ``multiprocessing`` start programs by call back first."""
+    """Make the function with which ``subprocess`` and ``multiprocessing`` start programs call ``callback`` first."""
     with suppress(ImportError, AttributeError):
         import _posixsubprocess
 
@@ -582,8 +590,11 @@ def _put_before_fork_exec(callback: Callable[..., object]) -> None:
 
 
 def _reserved_descriptors() -> dict[int, int]:
-    """Two descriptors for when the program has used all, of the file that is written and of one that is read for its
-    symbols: their numbers, and the inode of the pipe that they belong to. Empty where there are none to spare."""
+    """Reserve two descriptors in case the program uses up all others: one for the file to write and one for reading
+    symbols.
+
+    Return their numbers, each with the inode of the pipe that it refers to; empty if none can be spared.
+    """
     try:
         ends = os.pipe()
     except OSError:
@@ -598,7 +609,7 @@ def _reserved_descriptors() -> dict[int, int]:
 
 
 def _give_back(reserve: dict[int, int]) -> None:
-    """Closes what is still ours of the reserve: a program may have closed it, and have a file of its own there now."""
+    """Close the reserved descriptors that are still ours: the program may have closed one and reused its number."""
     while reserve:
         descriptor, inode = reserve.popitem()
         with suppress(OSError):
@@ -608,8 +619,9 @@ def _give_back(reserve: dict[int, int]) -> None:
 
 
 def _is_in_fork_exec(caller: FrameType) -> bool:
-    """Whether a child's first Python is that of ``subprocess``, which calls a preexec_fn there and becomes the program:
-    neither is seen by ``os.execv``'s wrapper."""
+    """Return whether a child's first Python code is that of ``subprocess``, which calls a preexec_fn there and then
+    becomes the program. The wrapper of ``os.execv`` sees neither.
+    """
     return caller.f_code.co_name == "_execute_child" and caller.f_globals.get("__name__") == "subprocess"
 
 

@@ -1,6 +1,6 @@
-"""What ``spprof run`` records: the heap, CPU time, or both, each with a file of its own.
+"""What ``spprof run`` records: the heap, CPU time, or both, each in its own file.
 
-start ─► stop ─► take: what was recorded, without our own frames ─► save, lines: the summary
+start ─► stop ─► take: the recorded profile, without our own frames ─► save, lines: the summary
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ else:
 
 
 class State(NamedTuple):
-    """What there was at a moment."""
+    """A recording's counters at one moment."""
 
     samples: int = 0
     live_bytes: float = 0.0
@@ -47,44 +47,46 @@ class Recording(ABC):
 
     def __init__(self, output: str) -> None:
         self.output = output
-        """Of the first process."""
+        """Path of the first process's file."""
         self._started_in = current_folder() or os.sep
 
     @abstractmethod
     def start(self) -> None:
-        """Begins to sample."""
+        """Start sampling."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Ends sampling, unless that was done: a profile that the program has started since is its own.
+        """Stop sampling, unless it has already stopped: a profile that the program has started since is the program's
+        own.
 
-        Whatever is raised concerns what the program asked for, and sampling has ended."""
+        Any exception concerns output that the program requested; sampling has stopped nevertheless.
+        """
 
     @abstractmethod
     def take(self) -> HeapSnapshot | Profile:
-        """What was recorded so far."""
+        """Return what has been recorded so far."""
 
     @abstractmethod
     def state(self) -> State:
-        """What there was so far."""
+        """Return the current counters."""
 
     @abstractmethod
     def worth(self, before: State) -> float:
-        """How many samples what came after ``before`` is worth. A large block is one sample, and worth many."""
+        """Return how many samples the activity since ``before`` is worth. A large block is one, but worth many."""
 
     @property
     @abstractmethod
     def written_value(self) -> int:
-        """What was last written amounts to, in ``unit``, without what was inherited by fork."""
+        """The total of the file last written, in ``unit``, without what was inherited by fork."""
 
     @abstractmethod
     def lines(self, path: str) -> Iterable[str]:
-        """The summary of what was last written, to ``path``."""
+        """Return the summary of what was last written to ``path``."""
 
     def write(self, path: str, notes: dict[str, str], *, is_passing: bool) -> str:
-        """Writes the file, in the format of the output's suffix, and returns its path. OSError: it cannot be written.
+        """Write the file, in the format of the output's suffix, and return its path. OSError: it cannot be written.
 
-        ``is_passing``: it is one of those that are written as the program goes on; ``lines`` are not asked for.
+        ``is_passing``: the program is still running, and ``lines`` will not be called for this write.
         """
         self._last = taken = self.take()
         background.give_way()
@@ -92,11 +94,11 @@ class Recording(ABC):
         return path
 
     def told(self, path: str) -> str:
-        """What the run's list calls what is written to ``path``."""
+        """Return how the list of processes names the file or files at ``path``."""
         return path
 
     def is_taken(self, path: str) -> bool:
-        """Whether another process has written there."""
+        """Return whether another process has already written there."""
         return os.path.lexists(path)
 
 
@@ -152,7 +154,7 @@ class SeriesRecording(HeapRecording):
 
     def write(self, path: str, notes: dict[str, str], *, is_passing: bool) -> str:
         stem = _stem_of(path)
-        is_first = self._series is None or self._series.stem != stem  # the latter in a forked child
+        is_first = self._series is None or self._series.stem != stem  # it differs in a forked child
         if is_first:
             self._series = series.Series(stem, self._keep, own_frames.heap_without_own_frames)
         assert self._series is not None, "it has just been made"
@@ -197,7 +199,7 @@ class CpuRecording(Recording):
         self._mode = mode
         self._is_native = is_native
         self._stopped: Profile | None = None
-        self._start = cpu.start  # runs the module, before the heap is sampled
+        self._start = cpu.start  # loads the module before the heap is sampled
 
     def start(self) -> None:
         self._start(self._interval_ms, mode=self._mode, native=self._is_native)
@@ -207,8 +209,8 @@ class CpuRecording(Recording):
         if not joining.ends(joining.CPU) or not cpu.is_active():
             return
         try:
-            self._stopped = cpu.stop()  # what follows, the heap's file above all, uses time that is not the program's
-        except Exception:  # it could not be saved where the program's own start wants it
+            self._stopped = cpu.stop()  # the work that follows, mostly writing files, is our own
+        except Exception:  # saving failed where the program's own start() asked for it
             self._stopped = cpu.running()
             raise
 
@@ -230,7 +232,7 @@ class CpuRecording(Recording):
 
 
 def of(settings: Settings) -> list[Recording]:
-    """What was asked for. The CPU profiler comes last, and is stopped first."""
+    """Return the requested recordings. The CPU profiler comes last and is stopped first."""
     recordings: list[Recording] = []
     if settings.output:
         of_heap = settings.output, settings.rate_kb, settings.budget_percent

@@ -1,5 +1,6 @@
-"""``spprof rss``: every part of what a process has in memory, and what gives it back; of files, or of processes that
-listen."""
+"""``spprof rss``: breaks down the resident memory of a file's process, or of a listening process, and says how to
+reduce it.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +26,20 @@ if TYPE_CHECKING:
     from spprof.results import ResidentMemory
 
 EXAMPLES = (
-    ("spprof rss heap.pb.gz", "what the process had in memory: used, free but kept, mapped, stacks, files"),
-    ("spprof rss 4711", "what the running process 4711 has in memory now"),
-    ("spprof rss --json profiles/", "of all workers together, for a script"),
+    ("spprof rss heap.pb.gz", "shows what the process had in memory: used, free but kept, mapped, stacks, files"),
+    ("spprof rss 4711", "shows what the running process 4711 has in memory now"),
+    ("spprof rss --json profiles/", "prints JSON about all workers together, for a script"),
 )
 
 _BAR_MAX = 100
 _SIGNS, _ASCII_SIGNS = "█▓▒░▚▞▙▟▛▜", "#=+-o*%@x&"
 _LEAST_SHARE = 0.01
-"""Of the bar: what is less is part of the rest."""
+"""Smaller shares of the bar become part of the rest."""
 _REST, _REST_NAME = ".", "the rest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_arguments(parser, "; a number that is no file is a process that listens (spprof ps)")
+    add_file_arguments(parser, "; a number that is not a file is a process that listens (see spprof ps)")
     add_json_argument(parser)
 
 
@@ -49,12 +50,12 @@ def main(arguments: argparse.Namespace) -> int:
         rss = whole_number(profile.note("rss"))
         if rss is not None:
             raise ProfileError(
-                f"{visible(arguments.files[0])}: RSS was {human_bytes(rss)}; the snapshots of a series do not tell the "
-                f"parts of it, and files that snapshot.save() writes do"
+                f"{visible(arguments.files[0])}: RSS was {human_bytes(rss)}, but snapshots of a series do not record "
+                "its parts; files written by snapshot.save() do"
             )
         raise ProfileError(
-            f"{visible(arguments.files[0])}: it does not tell what was in memory; heap profiles of spprof on Linux do "
-            f"where /proc can be read"
+            f"{visible(arguments.files[0])}: it does not record what was in memory; spprof's heap profiles on Linux do "
+            f"if /proc is readable"
         )
     if arguments.json:
         print_json(_document(found))
@@ -64,7 +65,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _read(arguments: argparse.Namespace) -> Profile:
-    """Files, or the processes that listen: both together are taken for files."""
+    """Read the files, or query the processes that listen. If both are given, all arguments are treated as files."""
     pids = [pid for pid in map(client.pid_of, arguments.files) if pid is not None]
     if len(pids) < len(arguments.files):
         return read_sum(arguments)
@@ -87,14 +88,15 @@ def _print(residency: Residency, terminal: Terminal, has_lines: bool) -> None:
     for sentence in memory.sentences():
         terminal.paragraph(sentence)
     if residency.measured > 1:
-        terminal.paragraph("pages that several processes share count for each of them in RSS, and once in PSS")
+        terminal.paragraph("RSS counts pages that several processes share once for each process; PSS counts them once")
     if has_lines:
-        terminal.paragraph("the lines that hold what is used: spprof table --view resident")
+        terminal.paragraph("the lines that hold the used memory: spprof table --view resident")
 
 
 def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:
-    """One bar of ``width`` characters for all that is in memory, each part with a character of its own, and the
-    legend. Parts that come to more than RSS are shown by their share of the parts."""
+    """Return a bar of ``width`` characters, with a different character for each part of the memory, and its legend. If
+    the parts exceed RSS, they are drawn as shares of their sum.
+    """
     sizes = [(part.name, part.bytes) for part in memory.parts] + [(UNEXPLAINED, max(memory.unexplained_bytes, 0))]
     whole = sum(size for _, size in sizes)
     shown = [(name, size) for name, size in sizes if size >= _LEAST_SHARE * whole > 0][: len(signs)]
@@ -108,7 +110,9 @@ def bar(memory: ResidentMemory, width: int, signs: str = _SIGNS) -> list[str]:
 
 
 def _cells(sizes: Sequence[int], width: int) -> list[int]:
-    """How many of ``width`` characters each size has: the ends of the stretches are rounded, so the sum is exact."""
+    """Return how many of ``width`` characters each size gets. The ends are rounded rather than the sizes, so the sum is
+    exact.
+    """
     whole = sum(sizes)
     ends = [0]
     for size in sizes:

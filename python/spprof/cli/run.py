@@ -1,9 +1,9 @@
-"""``spprof run``: a program in an interpreter of its own, with the library preloaded.
+"""``spprof run``: runs a program in its own interpreter, with the library preloaded.
 
-    spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
+spprof run … script.py a b ── exec ──► python … -c START {launch} a b ──► bootstrap ──► the program
 
-The process stays the same one: signals, standard input, the terminal and the exit status are the program's own. What
-cannot work (no such script, an output that exists) is said before, with exit status 2.
+The process stays the same: signals, standard input, the terminal and the exit status belong to the program. Errors that
+can be detected early (no such script, an output file that exists) are reported first, with exit status 2.
 """
 
 from __future__ import annotations
@@ -40,8 +40,11 @@ USAGE = (
 
 EXAMPLES = (
     ("spprof run app.py --port 80", "writes spprof-app.py.<pid>.pb.gz when app.py ends"),
-    ("spprof run --cpu -o app.pb.gz -m app", "memory into app.pb.gz, CPU time into app.cpu.pb.gz"),
-    ("spprof run --every 60 -o profiles/ gunicorn app:app", "a file for each worker, written anew each minute"),
+    (
+        "spprof run --cpu -o app.pb.gz -m app",
+        "writes the heap profile to app.pb.gz and the CPU profile to app.cpu.pb.gz",
+    ),
+    ("spprof run --every 60 -o profiles/ gunicorn app:app", "writes one file per worker and updates it every minute"),
 )
 
 _START = (
@@ -55,14 +58,14 @@ _WITH_VALUE = (
 
 
 def main(words: list[str]) -> int:
-    """Replaces this process by the program. Returns only if that fails; exit status 2 for bad usage."""
+    """Replace this process with the program. Return only if that fails; bad usage exits with status 2."""
     own, following = _split(words)
     if getattr(sys, "frozen", False):
-        _error("this program is frozen and has no interpreter to run another with; use python -m spprof run")
+        _error("this program is frozen and has no interpreter to run another program; use python -m spprof run")
     arguments = _plainly_parsed(own) or _parser().parse_args(own, Arguments())
     program, rest = _program(following)
     if environment.is_off():
-        say(f"{environment.IS_OFF}: the program runs alone, and no file is written")
+        say(f"{environment.IS_OFF}: the program runs without profiling, and no file is written")
         words = [sys.executable, *interpreter_options.options(), *program.words, *rest]
         os.execve(sys.executable, words, os.environ)
     _complete(arguments)
@@ -104,7 +107,7 @@ def main(words: list[str]) -> int:
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Our own options; and what names the program, with its arguments, which are not ours to understand."""
+    """Split ``words`` into our own options and the rest: the program with its arguments, which we do not interpret."""
     at = 0
     while at < len(words):
         word = words[at]
@@ -119,11 +122,11 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
 
 def _program(words: list[str]) -> tuple[Program, list[str]]:
     if not words:
-        _error("name a script or a command, -m and a module, -c and code, or - for standard input")
+        _error("give a script or command, -m MODULE, -c CODE, or - for standard input")
     if program_of.is_option_of_kind(words[0]):
         program, rest = program_of.of_option(words[0], words[1:])
         if program is None:
-            _error("name a module behind -m" if words[0] == "-m" else "put the code behind -c")
+            _error("-m needs a module name" if words[0] == "-m" else "-c needs code to run")
         return program, rest
     try:
         return program_of.named(words[0]), words[1:]
@@ -132,18 +135,18 @@ def _program(words: list[str]) -> tuple[Program, list[str]]:
 
 
 def _complete(arguments: Arguments) -> None:
-    """What options mean for each other."""
+    """Check and complete options that depend on each other."""
     if arguments.budget is not None and arguments.rate_kb == 0:
-        _error("--rate-kb 0 samples every allocation, which no --budget can bound")
+        _error("--budget cannot limit --rate-kb 0, which samples every allocation")
     if arguments.wall and arguments.cpu is None:
         arguments.cpu = values.INTERVAL_MS
     if arguments.native and arguments.cpu is None:
-        _error("--native is for --cpu and --wall; heap profiles have native frames always")
+        _error("--native needs --cpu or --wall; heap profiles always have native frames")
     if arguments.keep:
         _check_series(arguments)
     _check_triggers(arguments)
     if arguments.arrow_malloc and arguments.no_heap:
-        _error("--arrow-malloc is for heap profiles, and --no-heap records none")
+        _error("--arrow-malloc needs a heap profile, and --no-heap records none")
 
 
 def _check_triggers(arguments: Arguments) -> None:
@@ -155,7 +158,7 @@ def _check_triggers(arguments: Arguments) -> None:
     }
     option = next((option for option, value in given.items() if value), None)
     if option and arguments.no_heap:
-        _error(f"{option} takes heap profiles, and --no-heap records none: leave one of them out")
+        _error(f"{option} needs a heap profile, and --no-heap records none; leave one of them out")
     if arguments.when_cgroup:
         from spprof.process.control_group import NO_LIMIT_TOLD, limiting_group
 
@@ -165,15 +168,15 @@ def _check_triggers(arguments: Arguments) -> None:
 
 def _check_series(arguments: Arguments) -> None:
     if not arguments.every:
-        _error("--keep is for --every SECONDS: so many of the snapshots that are taken that often")
+        _error("--keep needs --every SECONDS")
     if arguments.no_heap:
-        _error("--keep is for heap profiles, and --no-heap records none")
+        _error("--keep needs a heap profile, and --no-heap records none")
     if not (arguments.output or "").endswith(os.sep):
-        _error("--keep writes many files: name a folder for them, as in -o series/")
+        _error("--keep writes many files; give a folder for them, such as -o series/")
 
 
 def _has_value(name: str, following: list[str]) -> bool:
-    """Of an option that may have one: whether it is the next word, and that is not the program already."""
+    """Return whether the next word is the option's optional value, and not the program."""
     return (name == "--cpu" and _is_number(following)) or (name == "--listen" and _is_port(following))
 
 
@@ -182,13 +185,13 @@ def _is_port(words: list[str]) -> bool:
 
 
 def _is_number(words: list[str]) -> bool:
-    """Whether what follows is the interval, and not the program."""
+    """Return whether the next word is the interval, and not the program."""
     whole, _, decimals = words[0].partition(".") if words else ("", "", "")
     return whole.isdecimal() and (not decimals or decimals.isdecimal())
 
 
 class Arguments:
-    """What the options say."""
+    """The values of the options."""
 
     def __init__(self) -> None:
         self.output: str | None = None
@@ -227,9 +230,9 @@ _NAMES.update({"--when-rss": "when_rss", "--when-cgroup": "when_cgroup", "--on-s
 
 
 def _plainly_parsed(words: list[str]) -> Arguments | None:
-    """The options, where they are written in the usual way and right, without what ``argparse`` costs to import.
+    """Parse well-formed options in their usual spelling, without the cost of importing ``argparse``.
 
-    None: argparse must look, for help or an error above all.
+    None: argparse is needed, mostly to print the help or an error.
     """
     found = Arguments()
     waiting = list(words)
@@ -263,10 +266,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spprof run",
         usage=USAGE,
-        description="Runs a program as python would, and writes what its heap held at the end and what used its time.",
+        description="Run a program as python would, and write its heap profile, its CPU profile, or both.",
         epilog=told_examples(EXAMPLES)
-        + "\nThe file is for: spprof table, tree, imports, flamegraph, stats, diff; go tool pprof; Pyroscope, Parca,\n"
-        "Grafana.",
+        + "\nRead the file with spprof table, tree, imports, flamegraph, stats or diff, or with go tool pprof,\n"
+        "Pyroscope, Parca or Grafana.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -274,31 +277,35 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--output",
         metavar="FILE|DIR/",
-        help="where to write (spprof-<program>.<pid>.pb.gz), or a folder for such names, made if missing",
+        help="output file (default: spprof-<program>.<pid>.pb.gz), or a folder for such files, created if missing",
     )
-    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite FILE if it exists")
     parser.add_argument(
         "--rate-kb",
         type=_rate,
         default=values.RATE_KB,
         metavar="N",
-        help="mean KiB between samples (512); 0: every allocation, which may be a hundred times slower",
+        help="mean KiB between samples (default: 512); 0 samples every allocation, which can be a hundred times slower",
     )
     parser.add_argument(
         "--budget",
         type=_percent,
         metavar="PERCENT",
-        help="of one core that heap samples may cost, such as 0.1: where they cost more, they become rarer",
+        help="maximum share of one core to spend on heap samples, such as 0.1; above it, spprof samples less often",
     )
     parser.add_argument(
-        "--every", type=_seconds, default=0.0, metavar="SECONDS", help="write the file that often as the program goes"
+        "--every",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="also write the file every SECONDS while the program runs",
     )
     parser.add_argument(
         "--keep",
         type=_kept,
         default=0,
         metavar="N",
-        help="with --every and -o DIR/: a series of N snapshots at the most, for spprof growth DIR/ and the others",
+        help="with --every and -o DIR/: keep a series of at most N snapshots, for spprof growth DIR/ and other verbs",
     )
     parser.add_argument(
         "--cpu",
@@ -306,14 +313,16 @@ def _parser() -> argparse.ArgumentParser:
         type=_milliseconds,
         const=values.INTERVAL_MS,
         metavar="MS",
-        help="also profile CPU time, a sample of each thread each MS milliseconds (10), into FILE with .cpu before its "
-        "suffix",
+        help="also profile CPU time, sampling each thread every MS milliseconds (default: 10); the file is FILE with "
+        ".cpu before its suffix",
     )
-    parser.add_argument("--wall", action="store_true", help="time by the clock instead, of threads that wait as well")
-    parser.add_argument("--native", action="store_true", help="native frames in the stacks of --cpu and --wall")
-    parser.add_argument("--no-heap", action="store_true", help="no heap profile: FILE is that of --cpu")
     parser.add_argument(
-        "--after", type=_seconds, default=0.0, metavar="SECONDS", help="begin to sample so long after the start"
+        "--wall", action="store_true", help="profile wall-clock time instead, including threads that wait"
+    )
+    parser.add_argument("--native", action="store_true", help="record native frames in the stacks of --cpu and --wall")
+    parser.add_argument("--no-heap", action="store_true", help="record no heap profile; FILE is then the CPU profile")
+    parser.add_argument(
+        "--after", type=_seconds, default=0.0, metavar="SECONDS", help="start sampling SECONDS after the program starts"
     )
     parser.add_argument(
         "--for",
@@ -321,17 +330,17 @@ def _parser() -> argparse.ArgumentParser:
         type=_seconds,
         default=0.0,
         metavar="SECONDS",
-        help="sample for so long, and write the files then; the program goes on",
+        help="sample for SECONDS, then write the files; the program continues",
     )
     parser.add_argument(
         "--no-children",
         action="store_true",
-        help="this process alone: neither those it forks nor the Python programs it starts",
+        help="profile only this process, not those it forks or the Python programs it starts",
     )
     parser.add_argument(
         "--preload-children",
         action="store_true",
-        help="programs it starts find the library in LD_PRELOAD, too; others than Python then load it as well",
+        help="keep the library in LD_PRELOAD for programs it starts; programs other than Python then load it too",
     )
     parser.add_argument(
         "--children-min-samples",
@@ -339,7 +348,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=variable.MIN_SAMPLES,
         metavar="N",
-        help=f"other processes with fewer samples leave no file ({variable.MIN_SAMPLES})",
+        help=f"other processes with fewer than N samples write no file (default: {variable.MIN_SAMPLES})",
     )
     parser.add_argument(
         "--listen",
@@ -349,38 +358,40 @@ def _parser() -> argparse.ArgumentParser:
         const=BY_PID,
         default=argparse.SUPPRESS,
         metavar="ADDRESS",
-        help="answer spprof ps, top, snapshot, dump and rss on a Unix socket, in each process; and HTTP at ADDRESS "
-        "(127.0.0.1:6060, or --listen=PATH), whose token is printed unless it is in SPPROF_TOKEN",
+        help="let spprof ps, top, snapshot, dump and rss query each process on a Unix socket; also serve HTTP at "
+        "ADDRESS (such as 127.0.0.1:6060, or --listen=PATH); the token is printed unless SPPROF_TOKEN sets it",
     )
     parser.add_argument(
         "--arrow-malloc",
         action="store_true",
-        help="Arrow (pyarrow, pandas) allocates by malloc instead of in a pool of its own, whose lines are not known: "
-        "ARROW_DEFAULT_MEMORY_POOL=system, for programs it starts, too",
+        help="make Arrow (pyarrow, pandas) allocate with malloc instead of its own pool, whose allocations have no "
+        "known lines; sets ARROW_DEFAULT_MEMORY_POOL=system, also for programs it starts",
     )
     parser.add_argument(
         "--when-rss",
         type=_size,
         default=0,
         metavar="SIZE",
-        help="such as 1G: write a snapshot when the process's RSS reaches it and at each doubling; the latest is kept",
+        help="write a snapshot when the RSS reaches SIZE (such as 1G) and each time it doubles; keep the latest",
     )
     parser.add_argument(
         "--when-cgroup",
         type=_share,
         default=0.0,
         metavar="PERCENT",
-        help="such as 80: write one when its control group uses that much of its limit, and again closer to it",
+        help="write a snapshot when the control group uses PERCENT (such as 80) of its limit, and again closer to it",
     )
     parser.add_argument(
         "--on-signal",
         type=_signal,
         default=0,
         metavar="NAME",
-        help="such as USR2: write one each time that the signal comes",
+        help="write a snapshot each time signal NAME (such as USR2) arrives",
     )
     parser.add_argument(
-        "--on-memory-error", action="store_true", help="write one when an allocation fails, once a minute at the most"
+        "--on-memory-error",
+        action="store_true",
+        help="write a snapshot when an allocation fails, at most once a minute",
     )
     return parser
 
@@ -406,7 +417,9 @@ _TYPES: dict[str, Callable[[str], object]] = {
 
 
 def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
-    """Where the files of heap and CPU will be, "" for none, as absolute paths: the program may change the folder."""
+    """Return the absolute paths of the heap and CPU files, "" for none. They are absolute because the program may
+    change its current folder.
+    """
     from spprof.formats.atomic_file import is_written_directly
 
     if arguments.no_heap and arguments.cpu is None:
@@ -414,35 +427,37 @@ def _outputs(arguments: Arguments, program: str) -> tuple[str, str]:
     try:
         output = output_of(arguments.output, program, os.getpid())
     except FileNotFoundError:
-        _error("the current folder has been removed; name the file from the root: -o /FOLDER/FILE")
+        _error("the current folder has been removed; give an absolute path: -o /FOLDER/FILE")
     except OSError as error:
-        _error(f"cannot make the folder {visible(arguments.output or '')}: {error.strerror}")
+        _error(f"cannot create the folder {visible(arguments.output or '')}: {error.strerror}")
     is_named = bool(arguments.output) and not str(arguments.output).endswith(os.sep)
     outputs = pair(output, has_heap=not arguments.no_heap, has_cpu=arguments.cpu is not None, is_named=is_named)
     if all(outputs) and is_written_directly(output):
-        _error(f"there are two files to write, and {visible(output)} is one; use a regular file or --no-heap")
+        _error(
+            f"there are two files to write, and {visible(output)} can only take one; use a regular file or --no-heap"
+        )
     for path in filter(None, outputs):
         reason = refusal(path, arguments.force)
         if reason:
             _error(reason)
         if arguments.every and is_written_directly(path):
-            _error(f"--every rewrites the file, and {visible(path)} cannot be; use a regular file")
+            _error(f"--every rewrites the file, and {visible(path)} cannot be rewritten; use a regular file")
     return outputs
 
 
 def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
-    """The environment, with the library preloaded where the heap is recorded, and LD_PRELOAD as it was."""
+    """Return the environment, with the library preloaded if the heap is recorded, and the previous LD_PRELOAD."""
     environment = dict(os.environ)
     before = environment.get("LD_PRELOAD")
-    environment.pop(VARIABLE, None)  # it is the program that is profiled, not this interpreter's start
+    environment.pop(VARIABLE, None)  # profile the program, not this interpreter's startup
     if not has_heap:
         return environment, before
     library = _engine.library_path()
     entries = (before or "").replace(":", " ").split()
     if any(character in library for character in ": "):
         say(
-            f"a path with a space or a colon cannot be preloaded ({visible(library)}); "
-            "native allocations are followed by patching instead"
+            f"cannot preload a path that contains a space or a colon ({visible(library)}); "
+            "native allocations are tracked by patching instead"
         )
     elif library not in entries:
         environment["LD_PRELOAD"] = f"{library}:{before}" if before else library
@@ -450,7 +465,7 @@ def _environment(has_heap: bool = True) -> tuple[dict[str, str], str | None]:
 
 
 def _of_children(settings: Settings, arguments: Arguments) -> str:
-    """SPPROF for the programs that this one starts; "": they are not profiled."""
+    """Return SPPROF for the programs that this one starts; "": they are not profiled."""
     from spprof.formats.atomic_file import is_written_directly
 
     first = settings.output or settings.cpu_output

@@ -1,50 +1,50 @@
-"""What a recorder is told: what to record and where, and which process it is in."""
+"""A recorder's settings: what to record and where to write it."""
 
 from __future__ import annotations
 
 from spprof.records import NamedTuple
 
 BY_PID = "unix"
-"""Of ``Settings.listens``: at the Unix socket that is named after the process's id."""
+"""Value of ``Settings.listens``: listen at the Unix socket named after the process id."""
 
 
 class Settings(NamedTuple):
-    """What is recorded, and where it goes."""
+    """What to record, and where it goes."""
 
     output: str
-    """Of the heap profile; "": there is none."""
+    """Path of the heap profile; "": none."""
     rate_kb: int
     budget_percent: float | None
-    """What samples may cost of one core; None: whatever they do."""
+    """Percent of one core that heap samples may cost; None: no limit."""
     cpu_output: str
-    """Of the CPU profile; "": there is none."""
+    """Path of the CPU profile; "": none."""
     interval_ms: float
     mode: str
     """``"cpu"`` or ``"wall"``."""
     is_native: bool
-    """Whether stacks of the CPU profile have native frames."""
+    """True if stacks of the CPU profile include native frames."""
     every: float
-    """Seconds between files; 0: only at the end."""
+    """Seconds between writes; 0: write only at the end."""
     keep: int
-    """How many snapshots there may be; 0: no series, one file is rewritten."""
+    """Maximum number of snapshots in the series; 0: rewrite one file instead."""
     after: float
-    """Seconds until sampling begins."""
+    """Seconds until sampling starts."""
     duration: float
-    """Seconds for which it goes on; 0: to the end."""
+    """Seconds of sampling; 0: until the end."""
     title: str
-    """What is noted of the program."""
+    """The program's name, as recorded in the files."""
     min_samples: int
-    """A process with fewer leaves no file; the first one always leaves its own."""
+    """A process with fewer samples writes no file, except the first one, which always does."""
     follows_children: bool
-    """Whether forked processes go on recording."""
+    """True if forked processes continue to record."""
     listens: str
-    """Where the process can be asked: "" nowhere; ``BY_PID`` at a Unix socket; else at that address too."""
+    """Where the process listens: "" nowhere; ``BY_PID`` at its Unix socket; otherwise also at this address."""
     when_rss: int = 0
-    """Bytes at which a trigger takes a snapshot; 0: it does not."""
+    """RSS in bytes at which a trigger takes a snapshot; 0: never."""
     when_cgroup: float = 0.0
-    """Percent of the control group's limit; 0: it does not."""
+    """Percent of the control group's limit at which a trigger takes a snapshot; 0: never."""
     on_signal: int = 0
-    """The signal at which it does; 0: none."""
+    """Number of the signal that triggers a snapshot; 0: none."""
     on_memory_error: bool = False
 
     @property
@@ -53,26 +53,26 @@ class Settings(NamedTuple):
 
 
 class Launch(NamedTuple):
-    """What ``spprof run`` tells the interpreter that it starts, in one argument."""
+    """What ``spprof run`` passes, in one argument, to the interpreter that it starts."""
 
     settings: tuple[object, ...]
     kind: str
     program: str
     options: list[str]
-    """The interpreter's."""
+    """The interpreter's options."""
     preload_before: str | None
-    """LD_PRELOAD as it was."""
+    """The previous value of LD_PRELOAD."""
     preloads_children: bool
-    """Whether programs that this one starts are preloaded, too."""
+    """True if the library is also preloaded in programs that this one starts."""
     children: str
     """SPPROF for programs that this one starts; "": they are not profiled."""
 
     @property
     def argument(self) -> str:
-        """All of it in ASCII, as Python writes a tuple."""
+        """The whole tuple as ASCII Python source."""
         return ascii(tuple(self))
 
 
 def launch_of(argument: str) -> Launch:
-    """What an argument tells. It is evaluated: only our own command line may be."""
+    """Parse ``Launch.argument``. It is evaluated, so only our own command line may be passed."""
     return Launch(*eval(argument, {"__builtins__": {}}))

@@ -1,4 +1,4 @@
-"""``spprof snapshot PID -o FILE``: a heap profile of a process that goes on."""
+"""``spprof snapshot PID -o FILE``: writes a heap profile of a process that continues to run."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     import argparse
 
 EXAMPLES = (
-    ("spprof snapshot 4711 -o heap.pb.gz", "what is live now; spprof table heap.pb.gz shows it"),
-    ("spprof snapshot 4711 -o heap.html", "as a page with a flame graph"),
-    ("spprof snapshot 4711 -f -o latest.pb.gz", "in the place of the one before"),
+    ("spprof snapshot 4711 -o heap.pb.gz", "saves what is live now; view it with spprof table heap.pb.gz"),
+    ("spprof snapshot 4711 -o heap.html", "saves it as an HTML page with a flame graph"),
+    ("spprof snapshot 4711 -f -o latest.pb.gz", "replaces the snapshot before"),
 )
 
 

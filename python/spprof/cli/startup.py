@@ -1,10 +1,10 @@
-"""What SPPROF starts in an interpreter that finds it in its environment, before anything of the program runs.
+"""Starts what SPPROF asks for, in an interpreter that finds it in its environment, before any of the program runs.
 
-    site ─► spprof.pth ─► main ─► recorder started, SPPROF rewritten for the programs that this one starts
+site ─► spprof.pth ─► main ─► recorder started, SPPROF rewritten for the programs that this one starts
 
-Nothing here stops the program: what is wrong with SPPROF, or with what it asks for, is said in one line, and the
-program runs alone. Programs with rights of their own (set-uid, capabilities) run alone in any case: the variable is
-their user's.
+Nothing here stops the program: an error in SPPROF, or in what it asks for, is reported in one line, and the program
+runs without profiling. Programs with elevated privileges (set-uid, capabilities) always run without profiling, since
+the variable is under the user's control.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MULTIPROCESSING = "--multiprocessing-fork"
 
 
 def main() -> None:
-    """Starts what SPPROF asks for, once in a process."""
+    """Start what SPPROF asks for, once per process."""
     text = os.environ.get(environment.VARIABLE, "")
     if not text or environment.is_off() or not _engine.is_main_interpreter() or _engine.is_privileged():
         return
@@ -45,10 +45,10 @@ def main() -> None:
     try:
         _start(variable.wanted_of(text), command, is_helper=family.helper_of(words) is not None)
     except variable.VariableError as error:
-        say(f"SPPROF starts nothing here: {error}")
+        say(f"SPPROF has no effect here: {error}")
     except OSError as error:
         where = visible(os.fsdecode(error.filename)) if error.filename else "its files"
-        say(f"SPPROF starts nothing here: cannot write to {where}: {error.strerror}")
+        say(f"SPPROF has no effect here: cannot write to {where}: {error.strerror}")
 
 
 def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
@@ -88,7 +88,7 @@ def _start(wanted: Wanted, command: list[str], *, is_helper: bool) -> None:
 
 
 def _start_quietly(recorder: Recorder) -> None:
-    """Starts the recorder; what it warns of becomes lines of ours, as nothing of the program's has run."""
+    """Start the recorder. Turn its warnings into lines of ours, since no code of the program has run yet."""
     import warnings
 
     with warnings.catch_warnings(record=True) as caught:
@@ -97,28 +97,29 @@ def _start_quietly(recorder: Recorder) -> None:
             recorder.start()
         except Exception as error:  # a sandbox may grant no timers
             recorder.forget()
-            say(f"SPPROF starts nothing here: {error}")
+            say(f"SPPROF has no effect here: {error}")
     for one in caught:
         say(str(one.message))
 
 
 def _place(out: str) -> str:
-    """Where to write, from the root; a folder has a slash at its end. VariableError: that is no place for files."""
+    """Return the absolute path to write to; a folder ends with a slash. VariableError: it cannot hold several files."""
     path = absolute(out or ".")
     if not out or out.endswith(os.sep) or os.path.isdir(path):
         return os.path.join(path, "")
     if is_written_directly(path):
         raise variable.VariableError(
-            f"out={visible(out)}: that is no regular file; each process writes its own, as in out=profiles/"
+            f"out={visible(out)}: this is not a regular file; each process writes its own, so give a folder, such "
+            "as out=profiles/"
         )
     return path
 
 
 def _check_folder(path: str) -> None:
-    """OSError: nothing can be written there."""
+    """Check that files can be written in the folder of ``path``, or raise OSError."""
     folder = os.path.dirname(path)
     if not os.access(folder, os.W_OK | os.X_OK):
-        os.listdir(folder)  # says why where it is missing
+        os.listdir(folder)  # raises the reason if it is missing
         raise PermissionError(13, "the folder is not writable", folder)
 
 
@@ -126,10 +127,10 @@ def _check_folder(path: str) -> None:
 
 
 def _title(command: list[str], of_parent: str) -> str:
-    """What files are named after, and what is noted in them; never what may hold secrets."""
+    """Return the name used for files and recorded in them; never code or arguments, which may hold secrets."""
     interpreter, words = os.path.basename(command[0]), command[1:]
     if interpreter and not interpreter.lower().startswith("py"):
-        return interpreter  # a program that has Python inside, such as uwsgi: its words are its own
+        return interpreter  # it embeds Python, like uwsgi: its words are its own
     named = command_of(words).program
     if named[:1] == ["-m"] and len(named) > 1:
         return os.path.basename(named[1])
@@ -140,6 +141,6 @@ def _title(command: list[str], of_parent: str) -> str:
 
 
 def _is_our_command(words: list[str]) -> bool:
-    """Whether this is ``spprof``: it watches no program, or becomes the one that it watches."""
+    """Return whether this is the ``spprof`` command, which profiles no program itself or becomes the program."""
     named = command_of(words).program
     return is_command() or named[:2] == ["-m", "spprof"] or os.path.basename((named or [""])[0]) == "spprof"

@@ -1,4 +1,4 @@
-"""``spprof stats``: what a file holds, in a few lines."""
+"""``spprof stats``: summarizes a profile in a few lines."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof stats heap.pb.gz", "totals, counts, the time and the notes of a file"),
-    ("spprof stats profiles/", "the same of what a folder's files add up to"),
-    ("spprof stats --json heap.pb.gz", "for a script"),
+    ("spprof stats heap.pb.gz", "shows totals, counts, the time and the notes of a file"),
+    ("spprof stats profiles/", "shows the same for the sum of a folder's files"),
+    ("spprof stats --json heap.pb.gz", "prints JSON for a script"),
 )
 
 
@@ -75,7 +75,7 @@ def _counts(profile: Profile) -> dict[str, int]:
 
 
 def _time(profile: Profile) -> str | None:
-    """When the profile was taken, in UTC; None for times that no calendar has."""
+    """Return when the profile was taken, in UTC; None if no calendar can represent it."""
     try:
         return datetime.fromtimestamp(profile.time_ns // 10**9, timezone.utc).isoformat()
     except (OverflowError, ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What ``spprof run`` says at the end, on stderr: what is alive, what used the time, where, and what to type next."""
+"""What ``spprof run`` prints to stderr at the end: what is live, what used the time, where, and the next command."""
 
 from __future__ import annotations
 
@@ -33,17 +33,16 @@ _TOP = 3
 
 
 def show(lines: Iterable[str], *, flush: bool) -> None:
-    """Prints the lines of a summary. Whatever became of stderr, the program's end is not disturbed."""
+    """Print the lines of a summary. Whatever has happened to stderr, the program's end is not disturbed."""
     for line in lines:
         say(line, flush=flush)
 
 
 def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) -> Iterator[str]:
-    """What was live at the peak, if that was notably more than at the end, and what is alive, of a snapshot that was
-    written to ``path``.
+    """Yield what is live in a snapshot written to ``path`` and, if it was notably more, what was live at the peak.
 
-    ``started_in``: where the command line is, in which the user will type the next command; the program may have gone
-    elsewhere.
+    ``started_in``: the current folder of the shell, where the user will type the next command. The program may have
+    changed its own.
     """
     is_peak_shown = (
         taken.peak.estimated_heap_bytes >= NOTABLE * taken.estimated_heap_bytes and taken.peak.sample_count > 0
@@ -51,26 +50,26 @@ def heap_lines(taken: HeapSnapshot, path: str, started_in: str, rate_kb: int) ->
     if is_peak_shown:
         yield from _peak_lines(taken.peak)
     yield (
-        f"alive at the end: {human_bytes(taken.estimated_heap_bytes)} "
-        f"({interval_text(taken.heap_bytes_interval())}, 95 %), peak {human_bytes(taken.peak_heap_bytes)}; "
-        f"{amount(taken.live_samples, 'count')} of {amount(taken.total_samples, 'count')} samples alive, "
-        f"{sampling_text(taken.sampling_rate_bytes)}"
+        f"live at the end: {human_bytes(taken.estimated_heap_bytes)} ({interval_text(taken.heap_bytes_interval())}, "
+        f"95 %), peak {human_bytes(taken.peak_heap_bytes)}; {amount(taken.live_samples, 'count')} of "
+        f"{amount(taken.total_samples, 'count')} samples live, {sampling_text(taken.sampling_rate_bytes)}"
     )
     yield from _top_sites(taken)
     yield from heap_text.mapped_lines(taken, _TOP)
     yield from lines_of(taken.resident, BY_VERB)
     yield from taken.notes.sentences()
     if taken.longest_rate_bytes > rate_kb * 1024:
-        yield f"--budget made samples as rare as {sampling_text(taken.longest_rate_bytes)}; estimates stay unbiased"
+        least = sampling_text(taken.longest_rate_bytes)
+        yield f"--budget reduced sampling to as little as {least}; estimates stay unbiased"
     yield from heap_text.reasons(taken, IN_FILES)
     yield _next_command(path, started_in, "--view peak " if is_peak_shown else "")
 
 
 def series_lines(written: Series, started_in: str) -> Iterator[str]:
-    """What to type for the snapshots that were written as the program went on."""
+    """Yield the next command for the snapshots that were written during the run."""
     folder = shell_word(os.path.join(os.path.dirname(seen_from(started_in, written.stem)), ""))
     gaps = f", {written.unwritten} more could not be written" if written.unwritten else ""
-    yield f"{written.written} snapshots were written as it went{gaps}; what grew: spprof growth {folder}"
+    yield f"{written.written} snapshots were written during the run{gaps}; see what grew with: spprof growth {folder}"
 
 
 def _peak_lines(peak: HeapEstimates) -> Iterator[str]:
@@ -87,9 +86,9 @@ def _top_sites(estimates: HeapEstimates) -> Iterator[str]:
 
 
 def highest_rss() -> int:
-    """The process's largest resident set so far, in bytes; 0 where the system does not tell.
+    """Return the process's peak resident set size in bytes; 0 if unknown.
 
-    Not ``ru_maxrss``, which counts what the process was before it became another program (exec).
+    ``ru_maxrss`` is not used because it includes what the process held before it became another program (exec).
     """
     try:
         with open("/proc/self/status", "rb") as status:
@@ -100,7 +99,7 @@ def highest_rss() -> int:
 
 
 def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
-    """What used the time, of a profile that was written to ``path``."""
+    """Yield what used the time, for a profile written to ``path``."""
     yield cpu_text.headline(taken)
     profile = with_imports_folded(taken.to_pprof())
     paths = paths_of(profile)
@@ -117,5 +116,5 @@ def _next_command(path: str, started_in: str, options: str = "") -> str:
     short = seen_from(started_in, path)
     name = shell_word(f"./{short}" if short.startswith("-") else short)
     return f"wrote {name}" + (
-        f"; look at it: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""
+        f"; view it with: spprof table {options}{name}" if format_of_output(path) == "pprof" else ""
     )

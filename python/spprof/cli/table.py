@@ -1,4 +1,4 @@
-"""``spprof table``: the sites that hold the most, each with what it holds itself and with all that it calls."""
+"""``spprof table``: the sites that hold the most, each by itself and with everything that it calls."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof table heap.pb.gz", "the lines that hold the most memory"),
-    ("spprof table --view peak -n 50 heap.pb.gz", "the fifty that held the most at the peak"),
-    ("spprof table --by process profiles/", "what each worker holds, of a folder of files"),
+    ("spprof table heap.pb.gz", "lists the lines that hold the most memory"),
+    ("spprof table --view peak -n 50 heap.pb.gz", "lists the 50 lines that held the most at the peak"),
+    ("spprof table --by process profiles/", "shows what each worker holds, from a folder of files"),
 )
 
 _ROWS = 20
 _SAMPLES = {INUSE_SPACE: "live samples", MAPPED_SPACE: "mappings", RESIDENT_SPACE: "live samples and mappings"}
-"""What is behind the values, where that is not plainly samples."""
+"""What the values count, where it is not simply samples."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)
-    parser.add_argument("--sort", choices=("own", "total"), default="own", help="by which column (default own)")
+    parser.add_argument("--sort", choices=("own", "total"), default="own", help="column to sort by (default: own)")
     parser.add_argument(
         "--by",
         choices=("site", "process", "thread"),
         default="site",
-        help="a row for each site, process or thread",
+        help="show one row per site, process or thread (default: site)",
     )
     add_report_arguments(parser, _ROWS)
 
@@ -79,7 +79,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _by_label(tally: Tally, arguments: argparse.Namespace) -> int:
-    """A row for each process or thread."""
+    """Print a row for each process or thread."""
     groups = by_label(tally, name_of_process if arguments.by == "process" else name_of_thread)
     programs = programs_of(tally.profile) if arguments.by == "process" else {}
     rows = sorted(groups.items(), key=lambda row: (-row[1].value, row[0]))
@@ -113,12 +113,12 @@ def _group_document(name: str, sums: Sums, programs: dict[str, Program]) -> dict
 
 
 def _pid_of(name: str) -> str:
-    """Of a process as it is told."""
+    """Return the pid in a process's displayed name."""
     return name.rpartition(" ")[2]
 
 
 def headline(tally: Tally) -> str:
-    """The whole in one line: type, value, interval, samples."""
+    """Return the total in one line: type, value, interval, samples."""
     unit, profile, samples = tally.value_type.unit, tally.profile, tally.whole.samples
     text = f"{visible(tally.value_type.type)}{_of_age(profile)}: {amount(tally.whole.value, unit)}"
     ends = tally.whole_interval()
@@ -131,13 +131,13 @@ def headline(tally: Tally) -> str:
 
 
 def _of_age(profile: Profile) -> str:
-    """Of which age all of it is, where that was asked for."""
+    """Return the minimum age, if --older-than was given."""
     least = whole_number(profile.note(OLDER_THAN))
     return "" if least is None else f", older than {span_text(least)}"
 
 
 def _how_often(tally: Tally) -> str:
-    """The interval between samples; of a CPU profile also what the kernel made of it."""
+    """Return the interval between samples and, for a CPU profile, the requested one if the kernel's differs."""
     period, unit, whole = tally.profile.period, tally.profile.period_type.unit, tally.whole
     asked = sampling_text(period, unit)
     if tally.index != tally.profile.time_index or not whole.samples or period <= 0:
@@ -145,17 +145,17 @@ def _how_often(tally: Tally) -> str:
     mean = whole.value / whole.samples
     if abs(mean / period - 1) <= AS_ASKED:
         return asked
-    return f"{sampling_text(round(mean), unit)}, where {amount(period, unit)} was asked for"
+    return f"{sampling_text(round(mean), unit)} instead of the {amount(period, unit)} requested"
 
 
 def tell_notes(terminal: Terminal, profile: Profile) -> None:
-    """What must be known beside the numbers, a line each."""
+    """Print notes that qualify the numbers, a line each."""
     for sentence in notes_of(profile).sentences():
         terminal.paragraph(sentence)
 
 
 def tell_reasons(terminal: Terminal, tally: Tally) -> None:
-    """Why there is little or nothing to show, a line each."""
+    """Print why there is little or nothing to show, a line each."""
     for sentence in reasons(tally):
         terminal.paragraph(sentence)
 
@@ -184,25 +184,25 @@ def _print(tally: Tally, rows: list[Row], count: int) -> None:
 
 
 def _tell_size(terminal: Terminal, tally: Tally) -> None:
-    """Beside what is held when the file was written, how large the process was."""
+    """If the values are what was held when the file was written, print how large the process was."""
     if tally.value_type in _SAMPLES:
         for line in lines_of_file(tally.profile):
             terminal.paragraph(line)
 
 
 def _tell_peak(terminal: Terminal, tally: Tally) -> None:
-    """Where much more was live at the peak, how to see it."""
+    """If much more was live at the peak, print how to see it."""
     profile = tally.profile
     if tally.value_type != INUSE_SPACE or PEAK_SPACE not in profile.sample_types:
         return
     at = profile.sample_types.index(PEAK_SPACE)
     peak = sum(sample.values[at] for sample in profile.samples)
     if peak >= NOTABLE * tally.whole.value:
-        terminal.paragraph(f"at the peak {amount(peak, 'bytes')} was live: --view peak shows its lines")
+        terminal.paragraph(f"{amount(peak, 'bytes')} was live at the peak; --view peak shows its lines")
 
 
 def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
-    """Where much is mapped beside what is live, how to see it."""
+    """If much memory is mapped outside the heap, print how to see it."""
     profile = tally.profile
     if tally.value_type != INUSE_SPACE or MAPPED_SPACE not in profile.sample_types:
         return
@@ -210,15 +210,18 @@ def _tell_mapped(terminal: Terminal, tally: Tally) -> None:
     knows = RESIDENT_SPACE in profile.sample_types
     if whole.resident >= NOTABLE_BYTES:
         there = f", {amount(whole.resident, 'bytes')} of it in memory" if knows else ""
-        both = "; --view resident shows all that is in memory" if knows else ""
+        both = "; --view resident shows everything in memory" if knows else ""
         terminal.paragraph(
-            f"beside the heap {amount(whole.value, 'bytes')} are mapped{there}: --view mapped shows the lines{both}"
+            f"{amount(whole.value, 'bytes')} is mapped outside the heap{there}; --view mapped shows the lines{both}"
         )
 
 
 def _table(tally: Tally, terminal: Terminal) -> SiteTable:
-    """With intervals where there are any, else with shares; in a narrow terminal with neither. What is resident beside
-    what is mapped, and beside what is live where much of that is not. Ages where they are known and there is room."""
+    """Choose the columns: intervals if known, else shares; neither in a narrow terminal.
+
+    For mappings, and for live memory that is largely not resident, add a resident column. Add ages if they are known
+    and there is room.
+    """
     columns = _columns(tally)
     if tells_ages(tally.profile) and tally.value_type in (INUSE_SPACE, MAPPED_SPACE):
         table = SiteTable((*columns, OLDEST, MEDIAN_AGE))
@@ -241,19 +244,19 @@ def _columns(tally: Tally) -> tuple[Column, ...]:
 
 
 _MORE_FOR_AGES = 20
-"""Columns that names of sites must have beyond the least before ages take some."""
+"""Ages are shown only if the names of sites have this much more than the minimum room."""
 
 _BESIDE_HEAP = (*MAPPED_TYPES, RESIDENT_SPACE)
-"""Sample types that mappings have, too."""
+"""Sample types that mappings also have."""
 
 
 def reasons(tally: Tally) -> list[str]:
-    """Why there is nothing to show, or little, and what to do: a sentence each."""
+    """Return why there is little or nothing to show and what to do, a sentence each."""
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
     if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
         return ["few samples make shares uncertain"]
     if ends is None or tally.value_type in (MAPPED_SPACE, RESIDENT_SPACE):
-        return [] if tally.stacks else [f"no sample has a value of {visible(name)}"]
+        return [] if tally.stacks else [f"no sample has a value for {visible(name)}"]
     is_ours = profile.note("python") is not None
     frames = (frame for location in profile.locations for frame in location.frames)
     return list(
@@ -269,7 +272,7 @@ def reasons(tally: Tally) -> list[str]:
 
 
 def whole_document(tally: Tally) -> dict[str, object]:
-    """What every document of a report begins with."""
+    """Return the fields with which every report's document begins."""
     ends = tally.whole_interval() or (None, None)
     return {
         "schema": "spprof-table-1",
@@ -291,13 +294,13 @@ def _document(tally: Tally, shown: list[Row], count: int) -> dict[str, object]:
 
 
 def knows_resident(tally: Tally) -> bool:
-    """Whether it is known how much of each value is in memory."""
+    """Return whether the resident part of each value is known."""
     is_held = tally.value_type in (INUSE_SPACE, MAPPED_SPACE)
     return is_held and RESIDENT_SPACE in tally.profile.sample_types
 
 
 def site_document(key: SiteKey, site: Site, with_calls: int, knows_resident: bool = False) -> dict[str, object]:
-    """One row as JSON."""
+    """Return one row as JSON."""
     ends = site.interval() or (None, None)
     return {
         "function": key.function,

@@ -1,6 +1,6 @@
-"""What stdout and stderr are: a terminal with a width and colours, or a file that another program reads.
+"""Output to stdout and stderr: to a terminal with a width and colours, or to a file that another program reads.
 
-Nothing is cut short and nothing coloured unless a person sees it; progress goes to stderr, and only there is it shown.
+Output is only shortened or coloured on a terminal. Progress is only shown on stderr, and only if that is a terminal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SITE_COLUMNS_MIN = 12
 
 
 class Terminal:
-    """Writes lines to stdout as its reader can use them."""
+    """Writes lines to stdout in a form that suits the terminal or file."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stdout if stream is None else stream
@@ -34,7 +34,7 @@ class Terminal:
 
     @property
     def columns(self) -> int | None:
-        """Characters in a line; None where lines may be of any length."""
+        """Characters per line; None if lines may have any length."""
         if not self._is_tty:
             return None
         from shutil import get_terminal_size
@@ -42,14 +42,15 @@ class Terminal:
         return get_terminal_size().columns
 
     def line(self, text: str, style: str = "") -> None:
-        """Writes one line, cut to the terminal's width."""
+        """Write one line, truncated to the terminal's width."""
         if self.columns is not None:
             text = text[: self.columns]
         print(f"{_STYLES[style]}{text}{_PLAIN}" if style and self._has_colour else text, file=self._stream)
 
     def paragraph(self, text: str, indent: int = 0) -> None:
-        """Writes a sentence, on several lines where the terminal is narrow; those behind the first begin ``indent``
-        characters further right where that leaves room."""
+        """Write a sentence, wrapped to the terminal's width. Indent all lines but the first by ``indent`` characters if
+        that leaves enough room.
+        """
         if self.columns is not None:
             import textwrap
 
@@ -58,7 +59,7 @@ class Terminal:
         print(text, file=self._stream)
 
     def can_write(self, text: str) -> bool:
-        """Whether the reader's encoding has these characters."""
+        """Return whether the stream's encoding can represent ``text``."""
         try:
             text.encode(self._stream.encoding or "ascii")
         except (UnicodeEncodeError, LookupError):
@@ -66,18 +67,22 @@ class Terminal:
         return True
 
     def leaves_room(self, used: int) -> bool:
-        """Whether a name is still one behind ``used`` characters."""
+        """Return whether a name is still readable after ``used`` characters."""
         return self.columns is None or self.columns - used >= _SITE_COLUMNS_MIN
 
     def fitted(self, name: str, used: int) -> str:
-        """``name`` as it fits behind ``used`` characters: the end of it, which tells more than the beginning."""
+        """Return ``name`` shortened to fit after ``used`` characters. Its end is kept, which says more than its
+        beginning.
+        """
         if self.columns is None:
             return name
         room = max(self.columns - used, _SITE_COLUMNS_MIN)
         return name if len(name) <= room else f"...{name[len(name) - room + 3 :]}"
 
     def fitted_of(self, names: Sequence[str], used: int) -> str:
-        """The first of ``names``, longest first, that fits behind ``used`` characters, or else the end of the last."""
+        """Return the first of ``names``, longest first, that fits after ``used`` characters, or else the end of the
+        last.
+        """
         for name in names:
             if self.columns is None or used + len(name) <= self.columns:
                 return name
@@ -85,11 +90,11 @@ class Terminal:
 
 
 def say(text: str, *, flush: bool = True) -> None:
-    """One line on the process's own stderr; nothing where it has none, or cannot be written to.
+    """Write one line to the process's own stderr; do nothing if there is none or it cannot be written to.
 
-    ``flush``: what the program has in the stream's buffer goes before it; not where the process ends without that.
-    Not through the stream's buffer: what stayed there the interpreter would try again at the end, and change the exit
-    status of a program that had closed its stderr.
+    ``flush``: first flush what the program has left in the stream's buffer; False if the process ends without flushing.
+    The line itself bypasses that buffer: the interpreter would retry any remainder at exit, and so change the exit
+    status of a program that has closed its stderr.
     """
     stream = sys.__stderr__
     if stream is None or stream.closed:
@@ -101,9 +106,10 @@ def say(text: str, *, flush: bool = True) -> None:
 
 
 def shell_word(name: str) -> str:
-    r"""``name`` as a shell takes it, in one line that stderr can hold: ``'a b'``, ``"$(printf 'a\351')"``.
+    r"""Quote ``name`` for a shell, on one line that stderr can represent: ``'a b'``, ``"$(printf 'a\351')"``.
 
-    ``printf`` is in every POSIX shell, ``$'a\xe9'`` is not. It would lose line ends at the end of a name.
+    Every POSIX shell has ``printf``, but not ``$'a\xe9'``. Command substitution would drop newlines at the end of a
+    name, so such a name is written as ``$'…'``.
     """
     encoding = getattr(sys.__stderr__, "encoding", None) or "ascii"
     try:
@@ -118,7 +124,7 @@ def shell_word(name: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """As ``shlex.quote``, which is imported with much else."""
+    """Quote like ``shlex.quote``, without the cost of importing it."""
     if name and all(character in _PLAIN_IN_SHELLS for character in name):
         return name
     apart = "'\"'\"'"
@@ -133,7 +139,7 @@ def _octal(byte: int) -> str:
 
 
 def progress(what: str) -> Callable[[float], None] | None:
-    """Shows the share of ``what`` that is done, once it has taken a while; None where nobody would see it."""
+    """Return a function that shows the share of ``what`` that is done, after a while; None without a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return None
     started = time.monotonic()

@@ -1,7 +1,7 @@
-"""``spprof top PID``: which lines hold the memory of a running process, again and again.
+"""``spprof top PID``: keeps showing which lines hold the memory of a running process.
 
 watcher (a thread) ── /stats, /debug/pprof/heap ──► Moment ──► View ──► lines ──► curses, or once to stdout
-                   ◄─ rests ten times as long as the process took, and two seconds at least
+                   ◄─ waits ten times as long as the process took to answer, and at least two seconds
 """
 
 from __future__ import annotations
@@ -35,27 +35,34 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 EXAMPLES = (
-    ("spprof top 4711", "watch it; keys: s sorts, f freezes, / filters, q ends"),
-    ("spprof top --sort change 4711", "what has grown or shrunk most since the start of top"),
-    ("spprof top -n 5 4711", "five lines; one table where the output is no terminal"),
+    ("spprof top 4711", "watches it; keys: s sorts, f freezes, / filters, q quits"),
+    ("spprof top --sort change 4711", "sorts by what has grown or shrunk most since top started"),
+    ("spprof top -n 5 4711", "shows five lines; prints one table if the output is not a terminal"),
 )
 
 _ROWS = 20
 _REST_SECONDS = 2.0
 _REST_FACTOR = 10
-"""A process that is watched spends an eleventh of its time on answers at the most."""
+"""A watched process spends at most an eleventh of its time on answers."""
 _KEY_MS = 100
 _SORTS = ("own", "change", "site")
-_KEYS = "s sort   f freeze   / filter   Esc all   q quit"
+_KEYS = "s sort   f freeze   / filter   Esc clear filter   q quit"
 _UNIT = "bytes"
 _ESCAPE, _ENTER, _BACKSPACE = "\x1b", ("\n", "\r"), ("\x7f", "\b")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pid_argument(parser)
-    parser.add_argument("--sort", choices=_SORTS, default=_SORTS[0], help="how to begin (default own, the largest)")
     parser.add_argument(
-        "-n", "--rows", type=row_count, default=None, metavar="N", help=f"rows at most (default: {_ROWS}, or a screen)"
+        "--sort", choices=_SORTS, default=_SORTS[0], help="initial order (default: own, the largest first)"
+    )
+    parser.add_argument(
+        "-n",
+        "--rows",
+        type=row_count,
+        default=None,
+        metavar="N",
+        help=f"maximum number of rows (default: {_ROWS}, or a screenful)",
     )
 
 
@@ -68,21 +75,21 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-# ---- What is seen at one moment
+# ---- What is shown at one moment
 
 
 class Moment(NamedTuple):
-    """What a process told."""
+    """A process's answers at one moment."""
 
     state: dict[str, Any]
     profile: Profile
     clock_ns: int
-    """When: CLOCK_MONOTONIC."""
+    """Time of the query by CLOCK_MONOTONIC."""
     took_seconds: float
 
 
 def moment_of(process: client.Process) -> Moment:
-    """Ask the process. ProfileError: it does not answer."""
+    """Query the process. ProfileError: it does not answer."""
     before = time.monotonic_ns()
     state = process.state()
     profile = with_imports_folded(process.heap()[0])
@@ -91,12 +98,12 @@ def moment_of(process: client.Process) -> Moment:
 
 
 def rest_of(moment: Moment) -> float:
-    """Seconds until the process may be asked again."""
+    """Return how many seconds to wait before the next query."""
     return max(_REST_SECONDS, _REST_FACTOR * moment.took_seconds)
 
 
 def cpu_percent(earlier: Moment | None, later: Moment) -> int | None:
-    """CPU time between the two by the clock; None: there is no earlier one."""
+    """Return the CPU time used between the two moments, in percent of the elapsed time; None without an earlier one."""
     if earlier is None or later.clock_ns <= earlier.clock_ns:
         return None
     used: int = later.state.get("cpu_ns", 0) - earlier.state.get("cpu_ns", 0)
@@ -104,7 +111,7 @@ def cpu_percent(earlier: Moment | None, later: Moment) -> int | None:
 
 
 def own_by_site(profile: Profile) -> dict[SiteKey, int]:
-    """What each site holds."""
+    """Return how much each site holds."""
     return {key: site.value for key, site in _tally(profile).own.items()}
 
 
@@ -117,7 +124,7 @@ def _tally(profile: Profile) -> Tally:
 
 
 def key_text(key: SiteKey) -> str:
-    """What a filter is looked for in."""
+    """Return the text in which a filter is searched."""
     return f"{key.function} {key.file}:{key.line}".casefold()
 
 
@@ -131,14 +138,14 @@ _NARROW_TABLE = SiteTable((own(_UNIT), _CHANGE))
 
 
 class View:
-    """What a person has chosen, and what is shown of it: no terminal is needed to try it."""
+    """The user's choices and the resulting text, independent of a terminal so that tests need none."""
 
     def __init__(self, sort: str = _SORTS[0]) -> None:
         self.sort = sort
         self.filter = ""
         self.is_frozen = False
         self.is_typing = False
-        """The filter is being typed."""
+        """True while the user is typing the filter."""
         self.fault = ""
         """Why there is nothing new."""
         self._first: dict[SiteKey, int] | None = None
@@ -147,7 +154,7 @@ class View:
         self._cpu: int | None = None
 
     def take(self, moment: Moment) -> None:
-        """A new moment is shown, unless the view is frozen. Changes are those since the first."""
+        """Show a new moment, unless the view is frozen. Changes are relative to the first one."""
         self.fault = ""
         if self.is_frozen:
             return
@@ -159,7 +166,7 @@ class View:
         self._rows = ranked(self._tally, "own")
 
     def press(self, key: str) -> bool:
-        """Act on a key. False: the person has seen enough."""
+        """Handle a key. False: quit."""
         if self.is_typing:
             self._type(key)
         elif key == "q":
@@ -185,9 +192,9 @@ class View:
             self.filter += key
 
     def heading(self) -> list[str]:
-        """The lines above the table."""
+        """Return the lines above the table."""
         if self._shown is None:
-            return [self.fault or "asking …", "", ""]
+            return [self.fault or "waiting for the first answer …", "", ""]
         state = self._shown.state
         cpu = "" if self._cpu is None else f"   CPU {self._cpu} %"
         words = [f"sorted by {'size' if self.sort == 'own' else self.sort}"]
@@ -201,7 +208,7 @@ class View:
         ]
 
     def table(self, terminal: Terminal, count: int) -> list[str]:
-        """The heading of the columns and up to ``count`` rows; in a narrow terminal without intervals."""
+        """Return the column headings and up to ``count`` rows, without intervals in a narrow terminal."""
         if self._shown is None:
             return []
         paths = paths_of(self._shown.profile)
@@ -226,11 +233,11 @@ class View:
         return rows
 
     def _gone(self) -> set[SiteKey]:
-        """Sites that held something and hold nothing now."""
+        """Return the sites that held something and hold nothing now."""
         return set(self._first or {}).difference(row[0] for row in self._rows)
 
     def tell_reasons(self, terminal: Terminal) -> None:
-        """Why there is little or nothing, a line each."""
+        """Print why there is little or nothing to show, a line each."""
         tell_reasons(terminal, self._tally)
 
 
@@ -248,7 +255,7 @@ def _print(moment: Moment, view: View, rows: int) -> None:
 
 
 class _Watcher(threading.Thread):
-    """Asks the process again and again."""
+    """Queries the process repeatedly."""
 
     def __init__(self, process: client.Process) -> None:
         super().__init__(daemon=True, name="spprof top")
@@ -268,12 +275,12 @@ class _Watcher(threading.Thread):
                 return
 
     def taken(self) -> Moment | ProfileError | None:
-        """What has come since the last time."""
+        """Return what has arrived since the last call."""
         found, self._latest = self._latest, None
         return found
 
     def end(self) -> None:
-        """It asks no more."""
+        """Stop querying."""
         self._ends.set()
 
 
@@ -293,14 +300,14 @@ def _watch(process: client.Process, view: View, rows: int | None) -> int:
 
 
 def _show(watcher: _Watcher, view: View, terminal: Terminal, screen: Any, rows: int | None) -> None:
-    """Until the person has seen enough, or the process has ended."""
+    """Show the view until the user quits."""
     import curses
 
     curses.noecho()
     curses.cbreak()
     screen.keypad(True)
     screen.timeout(_KEY_MS)
-    with contextlib.suppress(curses.error):  # a terminal that always shows its cursor
+    with contextlib.suppress(curses.error):  # some terminals cannot hide the cursor
         curses.curs_set(0)
     is_new = True
     while True:
@@ -318,7 +325,7 @@ def _show(watcher: _Watcher, view: View, terminal: Terminal, screen: Any, rows: 
 
 
 def _key(screen: Any) -> str | None:
-    """The key that was pressed; "": one without a character, or the window has another size; None: none."""
+    """Return the key pressed; "" if it has no character or the window was resized; None: no key."""
     import curses
 
     try:
@@ -339,7 +346,7 @@ def _draw(view: View, terminal: Terminal, screen: Any, rows: int | None) -> None
     screen.erase()
     for number, line in enumerate([*heading, *table][:height]):
         style = styles[number] if number < len(styles) else 0
-        with contextlib.suppress(curses.error):  # the window has just become smaller
+        with contextlib.suppress(curses.error):  # the window has just shrunk
             screen.addnstr(number, 0, line, width - (number == height - 1), style)
     screen.refresh()
 

@@ -1,10 +1,8 @@
 """``spprof tree``: the calls that lead to what is held, root first, each with its share.
 
-    100.0 %  17.2 MiB  main (app.py:90)
-     81.0 %  13.9 MiB  └ load (data.py:12)
-     60.2 %  10.4 MiB    └ parse (parse.py:40)
+100.0 %  17.2 MiB  main (app.py:90) 81.0 %  13.9 MiB  └ load (data.py:12) 60.2 %  10.4 MiB    └ parse (parse.py:40)
 
-Built without recursion, since stacks of other tools may be deeper than Python's own.
+Built without recursion, since stacks from other tools may be deeper than Python's recursion limit.
 """
 
 from __future__ import annotations
@@ -26,9 +24,9 @@ if TYPE_CHECKING:
     import argparse
 
 EXAMPLES = (
-    ("spprof tree heap.pb.gz", "calls from the root on, with what is held beneath them"),
-    ("spprof tree --no-native --min-percent 5 heap.pb.gz", "Python frames alone, and large calls alone"),
-    ("spprof tree --cpu profiles/", "where the workers' CPU time goes"),
+    ("spprof tree heap.pb.gz", "shows the calls from the root down, with what each holds"),
+    ("spprof tree --no-native --min-percent 5 heap.pb.gz", "shows only Python frames and only large calls"),
+    ("spprof tree --cpu profiles/", "shows where the workers' CPU time goes"),
 )
 
 _ROWS = 60
@@ -37,7 +35,7 @@ _BYTES_ONE = _engine.BYTES_ONE
 
 
 class Node:
-    """A call: what it holds with all that it calls, and those calls."""
+    """A call: the total that it and its callees hold, and those callees."""
 
     __slots__ = ("calls", "fixed", "key")
 
@@ -51,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     add_stack_arguments(parser)
     parser.add_argument(
-        "--min-percent", type=float, default=1.0, metavar="P", help="leave out calls below P %% (default 1)"
+        "--min-percent",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="leave out calls below P %% of the total (default: 1)",
     )
     add_report_arguments(parser, _ROWS)
 
@@ -70,7 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def grown(tally: Tally) -> Node:
-    """The tree of all stacks, under a root that stands for the whole."""
+    """Return the tree of all stacks, under a root that represents the whole."""
     root = Node(SiteKey("", "", 0))
     keys = tally.keys
     for stack, held in tally.stacks.items():
@@ -87,7 +89,7 @@ def grown(tally: Tally) -> Node:
 
 
 def _rows(root: Node, least: float, count: int) -> tuple[list[tuple[int, Node]], int]:
-    """Depth and node in the order of printing, and how many calls of enough size found no room."""
+    """Return depth and node in printing order, and the number of calls that are large enough but did not fit."""
     rows: list[tuple[int, Node]] = []
     left_out = 0
     waiting = [(0, node) for node in _smallest_first(root, least)]
@@ -123,7 +125,7 @@ def _print(tally: Tally, root: Node, rows: list[tuple[int, Node]], left_out: int
         )
         terminal.line(numbers + terminal.fitted(told_key(node.key, paths), len(numbers)))
     if left_out:
-        terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent fewer", "faint")
+        terminal.line(f"{left_out} more calls; -n shows more rows, --min-percent leaves out small calls", "faint")
     tell_notes(terminal, tally.profile)
 
 

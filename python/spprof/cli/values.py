@@ -1,7 +1,7 @@
-"""The numbers that options of ``spprof run`` and words of SPPROF take, from text.
+"""Parsers of the values that options of ``spprof run`` and words of SPPROF take.
 
-Each function raises ValueError for what is no number, and ``OutOfRangeError``, which is one too, for a number that
-means nothing, with a sentence.
+Each function raises ValueError for text that is not a number, and its subclass ``OutOfRangeError``, with a sentence,
+for a number out of range.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 INTERVAL_MS = 10.0
-"""Between CPU samples, where nothing else is said."""
+"""Default interval between CPU samples."""
 
 RATE_KB = 512
-"""Between heap samples, where nothing else is said."""
+"""Default interval between heap samples."""
 
 _KEEP_MAX = 100_000
 _RATE_MAX_KB = _engine.RATE_MAX_BYTES // 1024
 
 
 class OutOfRangeError(ValueError):
-    """A number, and none that means anything here. The message says which do."""
+    """A value out of range. The message says which values are allowed."""
 
 
 def percent(text: str) -> float:
@@ -36,10 +36,10 @@ def percent(text: str) -> float:
 
 
 def share(text: str) -> float:
-    """Percent, with or without the sign."""
+    """Parse a percentage, with or without the sign."""
     value = float(text.strip().removesuffix("%"))
     if not 1 <= value <= 100:
-        raise OutOfRangeError("must lie between 1 and 100 percent")
+        raise OutOfRangeError("must be between 1 and 100 percent")
     return value
 
 
@@ -59,40 +59,42 @@ def signal(text: str) -> int:
 def milliseconds(text: str) -> float:
     value = float(text)
     if not 1 <= value <= 1000:
-        raise OutOfRangeError("must lie between 1 and 1000 milliseconds")
+        raise OutOfRangeError("must be between 1 and 1000 milliseconds")
     return value
 
 
 def rate(text: str) -> int:
     value = int(text)
     if not 0 <= value <= _RATE_MAX_KB:
-        raise OutOfRangeError(f"must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
+        raise OutOfRangeError(f"must be between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB)")
     return value
 
 
 def seconds(text: str) -> float:
     value = float(text)
     if not 0.01 <= value <= 1e6:
-        raise OutOfRangeError("must lie between 0.01 and a million seconds")
+        raise OutOfRangeError("must be between 0.01 and a million seconds")
     return value
 
 
 def kept(text: str) -> int:
     value = int(text)
     if not 2 <= value <= _KEEP_MAX:
-        raise OutOfRangeError(f"must lie between 2 and {_KEEP_MAX} snapshots")
+        raise OutOfRangeError(f"must be between 2 and {_KEEP_MAX} snapshots")
     return value
 
 
 def address(text: str) -> str:
-    """Where to listen: a port of a numeric address, or the path of a Unix socket."""
+    """Parse a listening address: a port with a numeric address, or the path of a Unix socket."""
     if text != BY_PID and not is_address(text):
-        raise OutOfRangeError("must be a numeric address with a port, as 127.0.0.1:6060, or a path with a slash in it")
+        raise OutOfRangeError(
+            "must be a numeric address with a port, such as 127.0.0.1:6060, or a path that contains a slash"
+        )
     return text
 
 
 def is_address(text: str) -> bool:
-    """Whether it looks like one: what is wrong with it otherwise is found where it is used."""
+    """Return whether ``text`` looks like an address. Other errors in it are found when it is used."""
     host, colon, port = text.rpartition(":")
     is_port = bool(colon) and port.isdecimal() and "/" not in host
     return is_port or ("/" in text and text != "/")
@@ -106,7 +108,7 @@ def count(text: str) -> int:
 
 
 def for_argparse(read: Callable[[str], object]) -> Callable[[str], object]:
-    """``read`` for argparse, which shows the sentence of errors of its own alone."""
+    """Adapt ``read`` for argparse, which only shows the messages of its own exception class."""
 
     def told(text: str) -> object:
         try:

@@ -1,20 +1,20 @@
-r"""What SPPROF in the environment asks for, and the text of it.
+r"""The environment variable SPPROF: what it asks for, and its text.
 
-    SPPROF="heap=512,cpu=10,out=profiles/,every=60"
+SPPROF="heap=512,cpu=10,out=profiles/,every=60"
 
-Words are separated by commas; a comma or a backslash in a path has a backslash before it.
+Words are separated by commas. A backslash escapes a comma or a backslash in a path.
 
 heap[=KB]      mean KiB between samples (512)          cpu[=MS], wall[=MS]   milliseconds between samples (10)
-native         native frames in the stacks of cpu      budget=PERCENT        of a core, for heap samples
-out=FILE|DIR/  where to write                          every=S               writes the files that often
+native         native frames in CPU stacks             budget=PERCENT        of a core, for heap samples
+out=FILE|DIR/  where to write                          every=S               write the files every S seconds
 keep=N         with every: a series of N snapshots
-after=S        begins to sample so long after          for=S                 samples for so long
-listen[=ADDR]  answers questions on a Unix socket, and at that address
-min-samples=N  processes with fewer leave no file      off                   nothing starts (alone)
-when-rss=SIZE, when-cgroup=PERCENT, on-signal=NAME, on-memory-error          triggers: snapshots by themselves
+after=S        start sampling after S seconds          for=S                 sample for S seconds
+listen[=ADDR]  listen on a Unix socket, and at ADDR
+min-samples=N  processes with fewer write no file      off                   start nothing (alone)
+when-rss=SIZE, when-cgroup=PERCENT, on-signal=NAME, on-memory-error          triggers: automatic snapshots
 
-With neither heap, cpu nor wall it is the heap. Two more words are ours, for the processes of one run: ``run`` is how to
-find the first one's notes, ``program`` what the process that starts others is called.
+Without heap, cpu and wall, heap is assumed. Two more words are for our own use, between the processes of one run:
+``run`` says how to find the first process's records, and ``program`` is the name of the process that starts others.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MIN_SAMPLES = 5
-"""A process with fewer samples leaves no file, unless it is the first one of ``spprof run``: interpreters that were
-started for a moment, which hold next to nothing."""
+"""A process with fewer samples writes no file, unless it is the first one of ``spprof run``. This skips short-lived
+interpreters, which hold almost nothing.
+"""
 
 
 class VariableError(Exception):
-    """The text means nothing. The message is a sentence that names the word."""
+    """The text is invalid. The message is a sentence that names the word."""
 
 
 class Wanted(NamedTuple):
-    """What is asked for."""
+    """What SPPROF asks for."""
 
     rate_kb: int | None = None
     """None: no heap profile."""
@@ -48,7 +49,7 @@ class Wanted(NamedTuple):
     mode: str = "cpu"
     is_native: bool = False
     out: str = ""
-    """As it is written; "": the current folder."""
+    """As written in SPPROF; "": the current folder."""
     every: float = 0.0
     keep: int = 0
     after: float = 0.0
@@ -64,7 +65,7 @@ class Wanted(NamedTuple):
 
 
 def _text(text: str) -> str:
-    """A path is meant as it stands, with its spaces. Numbers may have some around them."""
+    """Return a path unchanged, spaces included. Numbers, by contrast, may have spaces around them."""
     return text
 
 
@@ -86,7 +87,7 @@ _VALUES: dict[str, tuple[str, Callable[[str], object], str]] = {
     "run": ("run", _text, "run=…"),
     "program": ("program", _text, "program=app.py"),
 }
-"""By word: the field, how its value is read, an example."""
+"""For each word: the field, the parser of its value, and an example."""
 
 _ALONE: dict[str, object] = {
     "heap": values.RATE_KB,
@@ -94,14 +95,14 @@ _ALONE: dict[str, object] = {
     "wall": values.INTERVAL_MS,
     "listen": BY_PID,
 }
-"""Words that need no value, with the one that is meant."""
+"""Default values of words whose value is optional."""
 
 _FLAGS = {"native": "is_native", "on-memory-error": "on_memory_error"}
-"""Words that have no value."""
+"""Words that take no value."""
 
 
 def wanted_of(text: str) -> Wanted:
-    """What a text asks for. VariableError: some word of it means nothing."""
+    """Return what a text asks for. VariableError: one of its words is invalid."""
     found: dict[str, object] = {}
     for word in _words(text):
         name, equals, value = word.partition("=")
@@ -112,17 +113,17 @@ def wanted_of(text: str) -> Wanted:
             field = _VALUES[name][0]
             if field in found:
                 is_pair = found.get("mode", name) != name
-                raise VariableError("cpu and wall exclude each other" if is_pair else f"{name} is said twice")
+                raise VariableError("cpu and wall cannot be combined" if is_pair else f"{name} is given twice")
             found[field] = _value(name, equals, value)
             found.update({"mode": name} if field == "interval_ms" else {})
         elif name or equals:
             known = ", ".join([*list(_VALUES)[:-2], *_FLAGS])
-            raise VariableError(f"{visible(word.strip())} means nothing; the words are {known}, or off alone")
+            raise VariableError(f"unknown word {visible(word.strip())}; the words are {known}, or off alone")
     return _complete(found)
 
 
 def _words(text: str) -> Iterator[str]:
-    """The words between commas, without backslashes before what is meant literally."""
+    """Yield the words between commas, unescaped."""
     word, characters = "", iter(text)
     for character in characters:
         if character == ",":
@@ -138,13 +139,13 @@ def _value(name: str, equals: str, text: str) -> object:
     if not text.strip():
         if name in _ALONE and not equals:
             return _ALONE[name]
-        raise VariableError(f"{name} needs a value, as in {example}")
+        raise VariableError(f"{name} needs a value, such as {example}")
     try:
         return read(text)
     except values.OutOfRangeError as error:
         raise VariableError(f"{name}={visible(text)}: it {error}") from None
     except ValueError:
-        raise VariableError(f"{name}={visible(text)}: that is no number; {example} is one") from None
+        raise VariableError(f"{name}={visible(text)}: not a number; use for example {example}") from None
 
 
 def _complete(found: dict[str, object]) -> Wanted:
@@ -152,20 +153,20 @@ def _complete(found: dict[str, object]) -> Wanted:
         found["rate_kb"] = values.RATE_KB
     wanted = Wanted(**found)  # type: ignore[arg-type]
     if wanted.is_native and not wanted.interval_ms:
-        raise VariableError("native is for cpu and wall; heap profiles have native frames always")
+        raise VariableError("native needs cpu or wall; heap profiles always have native frames")
     if wanted.keep and not wanted.every:
-        raise VariableError("keep is for every: so many of the files that are written that often")
+        raise VariableError("keep needs every, such as every=60")
     if wanted.keep and wanted.rate_kb is None:
-        raise VariableError("keep is for heap")
+        raise VariableError("keep needs heap")
     if wanted.rate_kb is None and (wanted.when_rss or wanted.when_cgroup or wanted.on_signal or wanted.on_memory_error):
-        raise VariableError("when-rss, when-cgroup, on-signal and on-memory-error are for heap: add it")
+        raise VariableError("when-rss, when-cgroup, on-signal and on-memory-error need heap; add it")
     if wanted.budget_percent is not None and not wanted.rate_kb:
-        raise VariableError("budget is for heap, at an interval above 0")
+        raise VariableError("budget needs heap with an interval above 0")
     return wanted
 
 
 def text_of(wanted: Wanted) -> str:
-    """The text that asks for it."""
+    """Return the text that asks for ``wanted``."""
     words = [] if wanted.rate_kb is None else [f"heap={wanted.rate_kb}"]
     words += [f"{wanted.mode}={_number(wanted.interval_ms)}"] if wanted.interval_ms else []
     words += [word for word, field in _FLAGS.items() if getattr(wanted, field)]
@@ -181,7 +182,7 @@ def text_of(wanted: Wanted) -> str:
 
 
 def _number(value: float) -> str:
-    """With all its digits."""
+    """Format a number with all its digits."""
     return repr(value).removesuffix(".0")
 
 

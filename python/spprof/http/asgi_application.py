@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_NO_ASYNCIO = text(500, "spprof.http.asgi() answers on asyncio's loop: run the server with that one")
+_NO_ASYNCIO = text(500, "spprof.http.asgi() needs asyncio's event loop; run the server with that one")
 
 
 def asgi(*, token: str | None = None) -> Application:
@@ -32,7 +32,7 @@ def asgi(*, token: str | None = None) -> Application:
     The loop is asyncio's. It goes on meanwhile: profiles are made on a thread of its executor. TypeError: the token is
     no text.
     """
-    wanted = chosen(token, "the address where spprof.http.asgi() is mounted, with /")
+    wanted = chosen(token, "where spprof.http.asgi() is mounted, at /")
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -71,11 +71,11 @@ def begin(rate_kb: int, seconds: float, fetched: str) -> dict[str, object]:
     RuntimeError, OSError: it cannot, and nothing has changed.
     """
     if not _engine.is_main_interpreter():
-        raise RuntimeError("its main thread runs a subinterpreter now; try again")
+        raise RuntimeError("its main thread is running a subinterpreter; try again")
     if environment.is_off():
-        raise RuntimeError(f"{environment.IS_OFF}: take it out of the program's environment")
+        raise RuntimeError(f"{environment.IS_OFF}; remove it from the program's environment")
     if _engine.is_shut_down():
-        raise RuntimeError("its heap profiler was shut down, which is one way: start the program anew")
+        raise RuntimeError("its heap profiler was shut down, which cannot be undone; restart the program")
     starts = not memprof.is_active() and not joining.is_joined(joining.HEAP)
     if starts:
         _start(rate_kb)
@@ -88,7 +88,7 @@ def begin(rate_kb: int, seconds: float, fetched: str) -> dict[str, object]:
             if background.add(ending.work, seconds) is None:
                 if opens:
                     place.close()
-                raise RuntimeError("there is no thread for it: raise the program's limit of threads (ulimit -u)")
+                raise RuntimeError("cannot start a thread for it; raise the program's thread limit (ulimit -u)")
     except BaseException:
         if starts:
             memprof.stop()

@@ -31,7 +31,7 @@ class Claim:
             rest = max(ceil(first._until - monotonic()), 1)
             raise RefusalError(
                 429,
-                f"{kind} is being made for another request: ask again in {rest} s",
+                f"{kind} is being made for another request; try again in {rest} s",
                 ("Retry-After", str(rest)),
             )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _RATE_KB, _RATE_MAX_KB = 512, 1 << 20
 _INTERVAL_MS, _INTERVAL_MAX_MS = 10.0, 1000.0
-_RECORDERS: Final = "was started by spprof run or SPPROF, and goes on"
+_RECORDERS: Final = "was started by spprof run or SPPROF and cannot be stopped here"
 
 
 def start(query: Query) -> Answer:
@@ -26,9 +26,9 @@ def start(query: Query) -> Answer:
     if environment.is_off():
         raise RefusalError(409, environment.IS_OFF)
     if "heap" in query and memprof.is_active():
-        raise RefusalError(409, "the heap profiler is running already")
+        raise RefusalError(409, "the heap profiler is already running")
     if "cpu" in query and cpu.is_active():
-        raise RefusalError(409, "the CPU profiler is running already")
+        raise RefusalError(409, "the CPU profiler is already running")
     if "heap" in query:
         _tried(lambda: memprof.start(rate_kb))
     if "cpu" in query:
@@ -60,7 +60,7 @@ def stop(query: Query) -> Answer:
 
 def _need_one(query: Query, usage: str) -> None:
     if "heap" not in query and "cpu" not in query:
-        raise RefusalError(400, f"name what is meant: {usage}")
+        raise RefusalError(400, f"name heap, cpu or both: {usage}")
 
 
 def _tried(call: Callable[[], object]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spprof.http.answers import Answer, Step
     from spprof.http.query import Query
 
-PROFILE: Final = "a profile of CPU time"
+PROFILE: Final = "a CPU profile"
 _SECONDS: Final = 30.0
 _INTERVAL_MS: Final = 10.0
 _ENDING_SECONDS, _ENDING_TRIES = 0.02, 500
@@ -47,7 +47,7 @@ def _profile(query: Query, show: Callable[[Profile], Answer]) -> Step:
     seconds = query.seconds(_SECONDS, 0.0)
     mode = query.text("mode")
     if mode not in ("", "cpu", "wall"):
-        raise RefusalError(400, "mode is cpu or wall")
+        raise RefusalError(400, "mode must be cpu or wall")
     interval_ms = query.number("interval_ms", _INTERVAL_MS, 1.0, 1000.0)
     if environment.is_off():
         raise RefusalError(409, environment.IS_OFF)
@@ -58,7 +58,7 @@ def _profile(query: Query, show: Callable[[Profile], Answer]) -> Step:
 
 def _so_far() -> Profile:
     if not cpu.is_active():
-        raise RefusalError(409, "the program makes no profile of CPU time: give seconds=30, or POST /start?cpu=10")
+        raise RefusalError(409, "the program is not making a CPU profile; give seconds=30, or POST /start?cpu=10")
     found = cpu.running()
     give_way()
     return found
@@ -101,7 +101,8 @@ class _Span:
         before = block.begin()
         if mode not in ("", before["mode"]):
             raise RefusalError(
-                409, f"the program's own profile is running, of mode {before['mode']}: leave mode out, or stop that one"
+                409,
+                f"the program's own profile is running in mode {before['mode']}; leave mode out, or stop that profile",
             )
         self._before = before
 
@@ -125,11 +126,11 @@ class _Span:
         if self._own is not None:
             found = self._own.end()
             if found is None and (self._tries == 0 or self._own.is_over):
-                raise RefusalError(503, "the profile was lost as the program began one of its own: ask again")
+                raise RefusalError(503, "the profile was lost because the program started its own; try again")
             return found
         assert self._before is not None, "it has begun"
         if _engine.cpu_stats()["epochs"] != self._before["epochs"]:
-            raise RefusalError(409, "the program has begun another profile of CPU time meanwhile: ask again")
+            raise RefusalError(409, "the program has started another CPU profile in the meantime; try again")
         found = block.profile_since(self._before, python_names())
         found.parts()  # which reads the samples
         return found

@@ -50,11 +50,11 @@ _LINKS = (
         "heap",
         "the live heap, as pprof (<code>?seconds=30</code>: what changes in that time; <code>?debug=1</code>: text)",
     ),
-    ("allocs", "the same, with all that was ever allocated shown first"),
-    ("profile?seconds=30", "CPU time of the next 30 seconds, as pprof (<code>&amp;mode=wall</code>: by the clock)"),
-    ("flamegraph", "a page with the flame graph of the heap"),
-    ("flamegraph?cpu&amp;seconds=30", "the same of CPU time"),
-    ("stats", "how the process and its profilers are, as JSON"),
+    ("allocs", "the same, opening with everything that was ever allocated"),
+    ("profile?seconds=30", "CPU time of the next 30 seconds, as pprof (<code>&amp;mode=wall</code>: wall-clock time)"),
+    ("flamegraph", "an HTML page with a flame graph of the heap"),
+    ("flamegraph?cpu&amp;seconds=30", "the same for CPU time"),
+    ("stats", "the state of the process and its profilers, as JSON"),
     ("stacks", "what each thread is doing now"),
 )
 
@@ -82,7 +82,7 @@ def _guarded(work: Callable[[], Step]) -> Step:
     except MemoryError:
         return _NO_MEMORY
     except Exception as error:
-        return text(500, f"the profile could not be made: {type(error).__name__}: {str(error) or 'no reason is told'}")
+        return text(500, f"the profile could not be made: {type(error).__name__}: {str(error) or 'no reason given'}")
 
 
 def _answer(method: str, path: str, query: str) -> Step:
@@ -96,7 +96,7 @@ def _answer(method: str, path: str, query: str) -> Step:
         _need(method, "POST")
         return _CHANGE[name](Query(query))
     names = [f"{GO}{name}" if name in _OF_GO else name for name in (*_READ, *_CHANGE)]
-    raise RefusalError(404, f"there is no such path; there are {', '.join(names)}")
+    raise RefusalError(404, f"there is no such path; the paths are {', '.join(names)}")
 
 
 def _index(method: str, address: str) -> Answer:
@@ -110,4 +110,4 @@ def _need(method: str, wanted: str) -> None:
     """HEAD is answered as GET is; who sends it leaves the body out."""
     if method != wanted and not (method == "HEAD" and wanted == "GET"):
         allowed = "GET, HEAD" if wanted == "GET" else wanted
-        raise RefusalError(405, f"this path takes {allowed} alone", ("Allow", allowed))
+        raise RefusalError(405, f"this path only accepts {allowed}", ("Allow", allowed))

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 else:
     differences = module("spprof.pprof.difference")
 
-DIFFERENCE: Final = "a difference of the heap"
-SNAPSHOT: Final = "a snapshot of the heap"
+DIFFERENCE: Final = "a heap difference"
+SNAPSHOT: Final = "a heap snapshot"
 _SECONDS_MIN: Final = 0.01
 _TURN_SECONDS, _TURNS = 0.05, 600
 
@@ -67,7 +67,7 @@ def _heap(query: Query, file_name: str, default_type: str) -> Step:
     is_text = query.whole("debug", 0, 0, 9) > 0
     seconds = query.seconds(0.0, _SECONDS_MIN)
     if is_text and seconds:
-        raise RefusalError(400, "seconds and debug do not go together: Go's old text has no differences")
+        raise RefusalError(400, "seconds and debug cannot be combined: Go's old text format has no differences")
 
     def show(profile: Profile) -> Answer:
         if is_text:
@@ -84,7 +84,7 @@ def _need_profiler() -> None:
     if environment.is_off():
         raise RefusalError(409, environment.IS_OFF)
     if _engine.stats()["epochs"] == 0:
-        raise RefusalError(409, "the heap profiler is not running: POST /start?heap=512, or memprof.start()")
+        raise RefusalError(409, "the heap profiler is not running; POST /start?heap=512, or call memprof.start()")
 
 
 def _taken() -> Profile:

@@ -17,7 +17,7 @@ _PAGE = """<!DOCTYPE html>
 <table>
 {rows}
 </table>
-<p>By POST: <code>start?heap=512&amp;cpu=10</code>, <code>stop?heap&amp;cpu</code> start and stop the profilers.</p>
+<p>POST <code>start?heap=512&amp;cpu=10</code> or <code>stop?heap&amp;cpu</code> to start or stop the profilers.</p>
 <script>
 const token = new URLSearchParams(location.search).get("token");
 for (const link of document.links) {

@@ -126,7 +126,7 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
     if not isinstance(text, str):
         raise TypeError(f"the address must be a str, not {type(text).__name__}")
     if "\0" in text:
-        raise ValueError("the address has a NUL character in it")
+        raise ValueError("the address contains a NUL character")
     if os.sep in text or not isinstance(address, str):
         _without_token(token)
         return _begin(state, os.path.abspath(text), None)
@@ -135,7 +135,7 @@ def listen(address: str | os.PathLike[str] | None = None, *, token: str | None =
 
 def _without_token(token: str | None) -> None:
     if token is not None:
-        raise ValueError("a Unix socket has no token: it answers its user alone")
+        raise ValueError("a Unix socket takes no token: it only answers its own user")
 
 
 def _first(state: _State, is_meant: Callable[[Listener], bool]) -> Listener | None:
@@ -168,7 +168,7 @@ def _listen_at_port(state: _State, text: str, token: str | None) -> Listener:
     if token is None:
         token = os.urandom(_RANDOM_BYTES).hex()
     elif not (16 <= len(token) <= 128 and _TOKEN_CHARACTERS.issuperset(token)):
-        raise ValueError("a token is 16 to 128 letters, digits, '.', '_', '~' or '-'")
+        raise ValueError("a token has 16 to 128 letters, digits, '.', '_', '~' or '-'")
     listener = _begin(state, text, token)
     if is_drawn and sys.stderr is not None:
         with suppress(Exception):
@@ -196,28 +196,30 @@ def _begin(state: _State, place: str, token: str | None) -> Listener:
         state.job = background.add(_hear, _INFINITE, is_wanted=_engine.server_is_asked, is_paced=False)
     if state.job is None:
         listener.close()
-        raise RuntimeError("there is no thread to answer on: raise the limit of threads (ulimit -u)")
+        raise RuntimeError("cannot start a thread to answer on; raise the thread limit (ulimit -u)")
     return listener
 
 
 def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
     if error.errno == errno.EAGAIN:
-        return RuntimeError("there is no thread to listen on: raise the limit of threads (ulimit -u)")
+        return RuntimeError("cannot start a thread to listen on; raise the thread limit (ulimit -u)")
     if error.errno == errno.EMFILE:
-        return RuntimeError("this process listens at as many places as it may, or has no descriptors left: close one")
+        return RuntimeError(
+            "this process listens at the maximum number of addresses, or has no file descriptors left; close one"
+        )
     if error.errno == errno.EINVAL and is_port:
         return ValueError(
-            f"{visible(place)} is no address: give a numeric one with a port, as in 127.0.0.1:6060 or [::1]:6060, or "
-            "the path of a Unix socket, with a slash in it"
+            f"{visible(place)} is not an address; use a numeric one with a port, such as 127.0.0.1:6060 or [::1]:6060, "
+            "or the path of a Unix socket, with a slash in it"
         )
     remedies = {
-        errno.EADDRINUSE: "the port is taken: choose another, or 0 for one that is free"
+        errno.EADDRINUSE: "the port is in use; choose another, or 0 for any free port"
         if is_port
-        else "it exists: choose another path, or remove it",
-        errno.ENAMETOOLONG: "a socket's path has 107 bytes at the most: choose a shorter one",
+        else "it already exists; choose another path, or remove it",
+        errno.ENAMETOOLONG: "a socket's path can have at most 107 bytes; choose a shorter one",
         errno.EADDRNOTAVAIL: "this machine has no such address",
         errno.ENOENT: "its folder does not exist",
-        errno.EACCES: "this user may not listen there: choose a port above 1023" if is_port else "permission denied",
+        errno.EACCES: "this user may not listen there; choose a port above 1023" if is_port else "permission denied",
     }
     return OSError(error.errno, remedies.get(error.errno or 0, os.strerror(error.errno or 0)), place)
 
@@ -233,7 +235,7 @@ def _hear() -> float:
             return _INFINITE
         question = _Question(*asked)
         if background.add(question.work, is_wanted=question.is_unwanted, is_paced=False) is None:
-            question.fail("there is no thread to answer on")
+            question.fail("cannot start a thread to answer on")
 
 
 class _Question:

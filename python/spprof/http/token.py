@@ -29,7 +29,7 @@ def chosen(token: str | None, where: str) -> str:
     if token is None:
         token = drawn()
         if sys.stderr is not None:
-            sys.stderr.write(f"spprof: profiles are at {where}heap?token={token}\n")
+            sys.stderr.write(f"spprof: profiles are served {where}heap?token={token}\n")
         return token
     if not isinstance(token, str):
         raise TypeError(f"token must be a str or None, not {type(token).__name__}")

@@ -27,7 +27,7 @@ def wsgi(*, token: str | None = None) -> Application:
     A worker's thread waits as long as a profile takes: a server's limit of time must allow it. TypeError: the token is
     no text.
     """
-    wanted = chosen(token, "the address where spprof.http.wsgi() is mounted, with /")
+    wanted = chosen(token, "where spprof.http.wsgi() is mounted, at /")
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         method = environ["REQUEST_METHOD"]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = "/sys/fs/cgroup"
 NO_LIMIT_TOLD = (
-    "no control group of this process has a limit of memory: set one (docker run --memory, systemd-run -p MemoryMax=), "
-    "or wait for a size"
+    "no control group of this process has a memory limit; set one (docker run --memory, systemd-run -p MemoryMax=), "
+    "or wait for a size instead"
 )
 _NO_LIMIT = 1 << 60
 """What version 1 says where there is none is larger."""

@@ -23,7 +23,7 @@ def number_of(wanted: int | str) -> int:
     text = (wanted if isinstance(wanted, str) else str(int(wanted))).strip().upper().removeprefix("SIG")
     number = int(text) if text.isascii() and text.isdecimal() else known.get(text, 0)
     if isinstance(wanted, bool) or number not in known.values():
-        raise ValueError(f"must be one of {', '.join(NAMES)}: other signals have a meaning of their own")
+        raise ValueError(f"must be one of {', '.join(NAMES)}: other signals have other meanings")
     return number
 
 

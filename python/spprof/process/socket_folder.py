@@ -33,11 +33,11 @@ def fault_of(folder: str) -> str:
     """Why a folder must not be used; "": it may be. OSError: there is none."""
     status = os.lstat(folder)
     if not stat.S_ISDIR(status.st_mode):
-        return "it is no folder"
+        return "it is not a folder"
     if status.st_uid != os.geteuid():
         return "it belongs to another user"
     if stat.S_IMODE(status.st_mode) & 0o077:
-        return "others may enter it"
+        return "other users can access it"
     return ""
 
 
@@ -54,4 +54,4 @@ def made() -> str:
         if not fault:
             return folder
         why = f"{folder} cannot be used: {fault}"
-    raise FolderError(f"{why}; name another folder in XDG_RUNTIME_DIR, or give listen() an address")
+    raise FolderError(f"{why}; set XDG_RUNTIME_DIR to another folder, or pass listen() an address")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _NAME_KEYS = ("thread_name", "thread name", "thread")
 _ID_KEYS = ("thread_id", "thread id")
 
-NO_THREAD = "no thread noted"
+NO_THREAD = "no thread recorded"
 
 
 class Threads:

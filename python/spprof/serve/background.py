@@ -97,7 +97,7 @@ def add(
     RuntimeError: this is a subinterpreter.
     """
     if not _engine.is_main_interpreter():
-        raise RuntimeError("what runs beside the program can only be started in the main interpreter")
+        raise RuntimeError("background work can only be started in the main interpreter")
     state = _state()
     _drop_inherited(state)
     job = Job(work, delay, is_wanted, is_paced)

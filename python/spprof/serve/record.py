@@ -7,7 +7,7 @@ import math
 import os
 from operator import index
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.on_demand import module
 from spprof.process.title import title as program_title
 from spprof.serve import background
@@ -46,10 +46,14 @@ class SnapshotSeries:
         title = program_title()
         self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
         self._series = Series(free_stem(self._folder, title), keep, lambda snapshot: snapshot)
+        if environment.is_off():
+            self._series.write({**self._notes, **environment.notes()})
+            self._job = None
+            return
         self._series.write(self._notes)
         self._job = background.add(self._tick, every)
         if self._job is None:
-            raise RuntimeError("there is no thread to write snapshots on: raise the limit of threads (ulimit -u)")
+            raise RuntimeError("cannot start a thread to write snapshots on; raise the thread limit (ulimit -u)")
 
     @property
     def folder(self) -> str:
@@ -75,7 +79,9 @@ class SnapshotSeries:
         if job is None or os.getpid() != self._process:
             return
         if not background.finish(job):
-            raise TimeoutError(errno.ETIMEDOUT, "the disk does not answer; the last snapshot is left out", self._folder)
+            raise TimeoutError(
+                errno.ETIMEDOUT, "the disk does not respond; the last snapshot was not written", self._folder
+            )
         self._series.write(self._notes)
 
     def __enter__(self) -> SnapshotSeries:
@@ -93,7 +99,7 @@ class SnapshotSeries:
         try:
             self._series.write(self._notes)
         except OSError as error:
-            warn_once("said that a series has gaps", f"a snapshot of the series is left out: {error.strerror}")
+            warn_once("said that a series has gaps", f"cannot write a snapshot of the series: {error.strerror}")
         return self._every
 
 
@@ -102,13 +108,13 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
     if isinstance(every, bool) or not isinstance(every, (int, float)):
         raise TypeError(f"every must be a number of seconds, not {type(every).__name__}")
     if not math.isfinite(every) or not EVERY_MIN <= every <= EVERY_MAX:
-        raise ValueError(f"every must lie between {EVERY_MIN} and {EVERY_MAX:.0f} seconds, not {every!r}")
+        raise ValueError(f"every must be between {EVERY_MIN} and {EVERY_MAX:.0f} seconds, not {every!r}")
     if isinstance(keep, bool):
         raise TypeError("keep must be an integer, not bool")
     keep = index(keep)
     if not 2 <= keep <= KEEP_MAX:
-        raise ValueError(f"keep must lie between 2 and {KEEP_MAX} snapshots, not {keep}")
-    if _engine.stats()["epochs"] == 0:
+        raise ValueError(f"keep must be between 2 and {KEEP_MAX} snapshots, not {keep}")
+    if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to record; call spprof.memprof.start() first")
     return SnapshotSeries(folder, float(every), keep)
 

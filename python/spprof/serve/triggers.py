@@ -83,7 +83,7 @@ class Trigger:
             if _engine.kept().setdefault(_REFUSALS_TAKEN, self) is not self:
                 other = _engine.kept()[_REFUSALS_TAKEN]
                 if getattr(other, "_process", 0) == self._process:
-                    raise RuntimeError("another trigger waits for failed allocations: stop() that one first")
+                    raise RuntimeError("another trigger already waits for failed allocations; stop() that one first")
                 _engine.kept()[_REFUSALS_TAKEN] = self  # inherited by fork
             self._calls.append(_Refusal(self))
         if signal_number:
@@ -92,8 +92,8 @@ class Trigger:
                 if on_memory_error:
                     self._give_back()
                 raise RuntimeError(
-                    f"SIG{name} is ignored, or has a handler already, of the program, another trigger or spprof run: "
-                    f"choose another of {', '.join(signals.NAMES)}, or give spprof run --on-signal {name}"
+                    f"SIG{name} is ignored, or the program, another trigger or spprof run already handles it; "
+                    f"choose another of {', '.join(signals.NAMES)}, or use spprof run --on-signal {name}"
                 )
             self._signal = signal_number
             self._calls.append(_Signal(self, signal_number, name))
@@ -105,7 +105,7 @@ class Trigger:
         if len(begun) < len(jobs):
             for job in begun:
                 background.remove(job)
-            raise RuntimeError("there is no thread to take snapshots on: raise the limit of threads (ulimit -u)")
+            raise RuntimeError("cannot start a thread to take snapshots on; raise the thread limit (ulimit -u)")
         return begun
 
     @property
@@ -141,7 +141,7 @@ class Trigger:
         is_over = not jobs or background.finish(jobs[0])
         self._give_back()
         if not is_over:
-            raise TimeoutError(errno.ETIMEDOUT, "the disk does not answer; the trigger has ended", self.last_path)
+            raise TimeoutError(errno.ETIMEDOUT, "the disk does not respond; the trigger has ended", self.last_path)
 
     def _give_back(self) -> None:
         if self._signal:
@@ -322,7 +322,7 @@ def trigger(
     number = _checked_signal(on_signal)
     if rss is None and percent is None and not number and not on_memory_error:
         raise ValueError(
-            "there is nothing to wait for: give when_rss, when_cgroup_percent, on_signal or on_memory_error"
+            "there is nothing to wait for; give when_rss, when_cgroup_percent, on_signal or on_memory_error"
         )
     folder = os.path.abspath(os.fspath(folder))
     is_off = environment.is_off()
@@ -340,7 +340,7 @@ def trigger(
 
 
 def _say_failure(error: OSError) -> None:
-    warn_once("said that a trigger failed", f"a snapshot of a trigger is left out: {error.strerror}")
+    warn_once("said that a trigger failed", f"cannot write a triggered snapshot: {error.strerror}")
 
 
 def _checked_size(given: int | str | None) -> int | None:
@@ -365,7 +365,7 @@ def _checked_percent(given: float | None) -> float | None:
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         raise TypeError(f"when_cgroup_percent must be a number, not {type(given).__name__}")
     if not 1 <= given <= 100:
-        raise ValueError(f"when_cgroup_percent must lie between 1 and 100, not {given!r}")
+        raise ValueError(f"when_cgroup_percent must be between 1 and 100, not {given!r}")
     return float(given)
 
 

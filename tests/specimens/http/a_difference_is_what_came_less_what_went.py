@@ -29,7 +29,7 @@ assert isinstance(first, Later)
 assert first.seconds == 30
 second = get("/allocs", "seconds=1")
 assert 1 <= int(dict(second.headers)["Retry-After"]) <= 30
-assert refused(second, 429, f"ask again in {dict(second.headers)['Retry-After']} s")
+assert refused(second, 429, f"try again in {dict(second.headers)['Retry-After']} s")
 profile_in(get("/debug/pprof/heap"))  # which is free in the meantime
 del gone
 more = new(2)

@@ -13,7 +13,7 @@ def meanwhile():
 assert memprof.is_active() and spprof.is_active()
 for query in ("heap", "cpu", "heap&cpu"):
     assert refused(post("/stop", query), 409, "was started by spprof run or SPPROF")
-    assert refused(post("/start", query), 409, "is running already")
+    assert refused(post("/start", query), 409, "is already running")
 kept = bytes(100_000_000)
 assert sums(profile_in(get("/heap")))["inuse_space"] >= 100_000_000
 step = get("/profile", "seconds=5")

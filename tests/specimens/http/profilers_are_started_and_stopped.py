@@ -15,8 +15,8 @@ def state(answer):
 
 assert state(post("/start", "heap=64&cpu=5"))[:2] == (True, True)
 assert memprof.get_stats().sampling_rate_bytes == 65536 and spprof.stats().interval_ms == 5
-assert refused(post("/start", "heap"), 409, "heap profiler is running already")
-assert refused(post("/start", "cpu"), 409, "CPU profiler is running already")
+assert refused(post("/start", "heap"), 409, "heap profiler is already running")
+assert refused(post("/start", "cpu"), 409, "CPU profiler is already running")
 assert state(post("/stop", "cpu"))[:2] == (True, False)
 assert refused(post("/stop", "cpu"), 409, "CPU profiler is not running")
 assert refused(post("/stop", "heap&cpu"), 409, "CPU profiler is not running")

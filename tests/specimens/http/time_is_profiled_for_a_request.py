@@ -15,7 +15,7 @@ assert step.seconds == 30
 assert _engine.cpu_is_active()
 assert not spprof.is_active(), "it is none of the program's"
 assert not spprof.stats().is_active
-assert refused(get("/debug/pprof/profile"), 429, "ask again in ")
+assert refused(get("/debug/pprof/profile"), 429, "try again in ")
 assert refused(get("/flamegraph", "cpu"), 429)
 busy()
 answer = answer_of(step)

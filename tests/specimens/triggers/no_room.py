@@ -30,4 +30,4 @@ assert (trigger.written, trigger.unwritten) == (1, 1)
 assert path.read_bytes() == before
 assert [one.name for one in path.parent.iterdir()] == [path.name]
 assert len(warned) == 1, warned
-assert "a snapshot of a trigger is left out: File too large" in warned[0], warned
+assert "cannot write a triggered snapshot: File too large" in warned[0], warned

@@ -16,4 +16,4 @@ def refused(**what):
 assert "call spprof.memprof.start() first" in refused(on_signal="USR2")
 memprof.start(64)
 control_group.limiting_group = lambda: None
-assert "has a limit of memory: set one (docker run --memory" in refused(when_cgroup_percent=80)
+assert "has a memory limit; set one (docker run --memory" in refused(when_cgroup_percent=80)

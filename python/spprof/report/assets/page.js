@@ -302,17 +302,17 @@ class Page {
 
   legend() {
     const isInverted = this.choice.invert && !this.isAround;
-    const order = isInverted ? "Callers are beneath what they call." : "Callers are above what they call.";
+    const order = isInverted ? "Callers are below the functions they call." : "Callers are above the functions they call.";
     if (!this.chosen.isDifference) return `${order} ${this.colouring()}`;
-    const words = "; ▲ ▼ and a line beneath mark changes that chance does not explain (95 %)";
+    const words = "; ▲ ▼ and an underline mark changes that chance does not explain (95 %)";
     const marks = this.chosen.hasSpread ? words : "";
-    return `${order} Red grew, blue shrank${marks}. As wide as the larger of old and new.`;
+    return `${order} Red grew, blue shrank${marks}. Widths are the larger of old and new.`;
   }
 
   colouring() {
     if (!this.choice.age || !this.chosen.ages) return "Coloured by package.";
     const { bands } = this.report, oldest = bands[bands.length - 1];
-    return `Coloured by age: yellow is young (${bands[0]}), red as old as the oldest (${oldest}), in the mean.`;
+    return `Coloured by average age, from yellow (${bands[0]}, the youngest) to red (${oldest}, the oldest).`;
   }
 
   showWhole() {
@@ -348,7 +348,7 @@ class Page {
   showRange(range) {
     get("range-all").hidden = !range;
     get("range-words").textContent = range ? this.rangeWords(range)
-      : "Drag over a range of time, or move its ends by arrow keys, to see what was allocated in it and is still live.";
+      : "Drag to select a time range, or move its ends with the arrow keys, to see what was allocated in it and is still live.";
   }
 
   rangeWords(range) {
@@ -430,7 +430,7 @@ class Page {
 
   foundWords(found) {
     const count = this.sites.filter((row) => found[row.place]).length, sums = sumsWith(this.chosen, found);
-    if (!count) return "Nothing is found.";
+    if (!count) return "No matches.";
     const [main, detail] = amountWords(this.chosen, sums), last = sums.length - 1;
     const share = percent(sums[last].value, this.chosen.whole[last].value);
     const sites = `${GROUPED.format(count)} ${count === 1 ? "site" : "sites"}`;
@@ -505,7 +505,7 @@ class Page {
       get("tip").replaceChildren(...this.about(box.call, this.hoveredGraph.tree));
     } else {
       const { unit } = this.chosen.column, text = `${GROUPED.format(box.count)} calls too narrow to draw`;
-      const words = `${amount(box.width, unit)}. A click leads to the widest of them.`;
+      const words = `${amount(box.width, unit)}. Click to zoom to the widest.`;
       get("tip").replaceChildren(element("div", "name", text), words);
     }
   }

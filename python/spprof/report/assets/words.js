@@ -86,11 +86,11 @@ function describe(tree, call) {
   if (!isAll) {
     rows.push([chosen.isDifference ? "width" : "share", `${percent(call.width, chosen.nodeWidths[0])} of all`]);
     const { above } = call;
-    const name = above === root ? nameOf(tree, root).slice(0, 100) : "the call before";
+    const name = above === root ? nameOf(tree, root).slice(0, 100) : "its parent";
     if (above && above.place >= 0) rows.push(["", `${percent(call.width, above.width)} of ${name}`]);
   }
   const age = tree.age(call);
-  if (age !== null) rows.push(["age", `${tree.report.bands[Math.round(age)]} in the mean`]);
+  if (age !== null) rows.push(["age", `${tree.report.bands[Math.round(age)]} on average`]);
   const samples = sums.reduce((total, sum) => total + sum.samples, 0);
   if (chosen.hasSpread && samples) rows.push(["samples", amount(samples, "count")]);
   return rows;
