@@ -64,8 +64,8 @@ IN_C = [
 ]
 IN_PYTHON = {
     "ours": "ours",
-    "ours, changed": "ours, everything changed",
-    "ours, cold": "ours, each address new",
+    "ours, new": "ours, nothing as the last time",
+    "ours, cold": "ours, each address for the first time",
     "libunwind": "libunwind, unw_backtrace",
     "libgcc": "libgcc, _Unwind_Backtrace",
 }

@@ -31,8 +31,8 @@ FUZZ_SECONDS = 600
 
 HEAD = """# Results of the nightly suites
 
-`make nightly` writes this table: the newest row of each piece. The column sources identifies the state of the
-repository's files, except its documents, for which a row holds; rows of other states are measured again.
+`make nightly` writes this table: the latest row of each piece. The column *sources* identifies the state of the
+repository's files, without documents, that a row belongs to. Pieces without a row for the present state are run again.
 
 """
 

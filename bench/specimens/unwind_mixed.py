@@ -18,7 +18,7 @@ try:
 except ImportError:
     numpy = None
 
-KINDS = {"nothing": 0, "ours": 1, "ours, changed": 2, "ours, cold": 3, "libunwind": 4, "libgcc": 5}
+KINDS = {"nothing": 0, "ours": 1, "ours, new": 2, "ours, cold": 3, "libunwind": 4, "libgcc": 5}
 REPEATS = {"ours, cold": 4}
 """Stacks measured at once, if not 200."""
 TEXT = json.dumps([{"id": i, "name": f"name {i}", "values": [i * 0.5, None, True]} for i in range(40)])

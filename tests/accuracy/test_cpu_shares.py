@@ -45,11 +45,11 @@ TOO_LONG = 1800
 TABLE = Path(__file__).parents[1] / "nightly" / "SHARES.md"
 HEAD = """# Known shares of CPU time
 
-`make accuracy-long` writes this table: programs whose functions time themselves (`tests/accuracy/cpu_workloads.py`),
-and by how many percentage points a profile of {seconds:g} CPU seconds differs for each function.
-{short} create threads that end before they have a
-timer; the first one wakes up by a timer of 4 ms. "told for none" is `<threads too short to sample>`.
-[docs/sampling.md](../../docs/sampling.md#cpu-time) derives why their shares are correct.
+`make accuracy-long` writes this table. The functions of each program time themselves
+(`tests/accuracy/cpu_workloads.py`). The table shows how far a profile of {seconds:g} CPU seconds is from that, in
+percentage points. {short} create threads that end before they have a timer; the first is woken by a timer of 4 ms.
+"told for none" is `<threads too short to sample>`. [docs/sampling.md](../../docs/sampling.md#cpu-time) derives the
+method.
 
 """
 COLUMNS = ["program", "date", "kernel", "python", "interval, ms", "samples", "worst function", "total", "told for none"]

@@ -35,10 +35,11 @@ TOO_LONG = 600
 
 HEAD = """# Coverage of the peak's intervals
 
-`make peak-coverage` writes this table: programs with a known peak (`tests/accuracy/peak_programs.py`), each run
-{runs:,} times at 4 KiB. Truth: what was live at the moment that was recorded as the peak, according to a run that
-samples every allocation. Rows: sites with at least 20 expected samples, and all sites of a program together.
-[docs/sampling.md](../../docs/sampling.md#the-peak) derives why estimates are biased upwards, and what the intervals do.
+`make peak-coverage` writes this table. Programs with a known peak (`tests/accuracy/peak_programs.py`) run {runs:,}
+times each at 4 KiB. The truth is the live memory at the moment that a run called the peak, from a run that samples
+every allocation. The rows are sites with at least 20 expected samples, and all of a program's sites together.
+[docs/sampling.md](../../docs/sampling.md#the-peak) derives why estimates are biased upwards, and how the intervals
+account for it.
 
 """
 COLUMNS = ["program", "shape", "site", "KiB", "samples", "runs", "held, %", "too high, %", "too low, %", "lean, %"]

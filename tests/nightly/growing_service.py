@@ -38,9 +38,9 @@ COLUMNS = ("interval", "first site", "verdict", "rate a minute", "95 % interval"
 
 HEAD = """# Which line of a service grows
 
-`make growing-service` writes this table. gunicorn with one worker (`--preload`) serves a Flask application that keeps
-1 MiB a minute at one line, in blocks of 1 KiB, and allocates 50 MB/s that it frees with each response. It runs under
-`spprof run --every 10 --keep 60 -o DIR/`, and `spprof growth DIR/` judges the series at the end.
+`make growing-service` writes this table. gunicorn with one worker (`--preload`) serves a Flask application that leaks 1
+MiB a minute on one line, in blocks of 1 KiB, and allocates 50 MB/s that it frees with each answer. It runs under
+`spprof run --every 10 --keep 60 -o DIR/`; at the end, `spprof growth DIR/` is run.
 
 """
 

@@ -28,10 +28,10 @@ COUNT, READ_SECONDS = 10_000, 2.0
 EMPTY = "pass"
 HOLDS = "kept = [bytearray(80_000) for _ in range(100)]"
 
-HEAD = """# Results of many children
+HEAD = """# Results with many children
 
-`make many-children` writes this table: a program starts interpreters one after the other, under `spprof run -o DIR/`
-and without it. Milliseconds are CPU time (user and system) per start.
+`make many-children` writes this table. A program starts interpreters one after the other, with and without
+`spprof run -o DIR/`. Milliseconds are the CPU time (user and system) of each start.
 
 """
 

@@ -43,8 +43,11 @@ HEAD = """# A service whose heap is scraped
 
 `make scrape-service` adds a row. A scraper written with Prometheus's Go client library (`common/config`) and pprof's
 own reader pulls `/debug/pprof/heap` over TCP, with a bearer token, from a service of four threads that allocate and
-free. Descriptors and RSS are those of the service after the first and the last response; they include a connection that
-is just being closed. The growth is the minimum RSS in the last quarter of the responses less the maximum in the second.
+free.
+
+- *Descriptors*, *RSS*: those of the service after the first and after the last answer, including any connection that is
+  just being closed.
+- *Growth*: the smallest RSS in the last quarter of the answers minus the largest in the second quarter.
 
 """
 

@@ -28,12 +28,15 @@ VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 HEAD = """# The parts of memory under every allocator
 
-`make allocators` writes the rows of one Python. A program holds 100 MB of blocks, of 200 and of 1000 bytes, then
-frees every second one; `spprof run` preloads the profiler, or the program starts it itself. Each cell has the smallest
-and the largest value of these four runs. *Unexplained*: share of the growth of RSS, at both moments. *In use*:
-python_objects, native_blocks and rounding, relative to what the program holds by `sys.getsizeof`; allocators round up,
-and Python's debug hooks add 24 bytes to each block. *Freed*: growth of pymalloc_free or malloc_free, relative to what
-was in use. mimalloc does not report which of its memory is free, so all of it is *in use*.
+`make allocators` writes the rows of one Python. A program holds 100 MB of blocks, of 200 and of 1000 bytes, then frees
+every second one. The profiler is preloaded by `spprof run`, or started by the program itself. Each cell has the
+smallest and the largest value of these four runs.
+
+- *Unexplained*: the share of the growth of RSS that no part explains, at both moments.
+- *In use*: python_objects, native_blocks and rounding, relative to the memory that the program holds by
+  `sys.getsizeof`. Allocators round up, and Python's debug hooks add 24 bytes to each block.
+- *Freed*: the growth of pymalloc_free or malloc_free, relative to the memory that was in use. mimalloc does not report
+  how much of its memory is free: all of it is *in use*.
 
 """
 COLUMNS = ("Python", "malloc", "PYTHONMALLOC", "unexplained", "in use", "freed", "runs", "faults")

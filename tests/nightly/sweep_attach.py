@@ -32,14 +32,18 @@ continues.
 
 HEAD = """# Results of attaching
 
-`make attach-many` writes this table: `spprof attach` to a program of eight threads that allocate, import, fork and wait
-in C, each time a new process at a random moment; half of the times briefly with `--for`, half until its end. *Crashes*
-are exit statuses that differ from those without spprof, *hangs* anything that took longer than a minute, *changed*
-output on stdout or stderr that differs from that without spprof, *refused* failed attachments. *CPython* counts
-attachments in which CPython itself failed: it opens the script by an import, which fails if the main thread is in a
-function that has no builtins at that moment (the constructor of a named tuple, the code that creates one). It reports
-this on the program's stderr (`Can't open debugger script … KeyError: '__import__'`), for any user of `sys.remote_exec`,
-and continues.
+`make attach-many` writes this table. `spprof attach` attaches to a program with eight threads that allocate, import,
+fork and wait in C: each time to a new process, at a random moment, half of the times `--for` a moment and half of the
+times to stay.
+
+- *Crashes*: the exit status differs from that without spprof.
+- *Hangs*: longer than a minute.
+- *Changed*: stdout or stderr differs from that without spprof.
+- *Refused*: attaching failed.
+- *CPython*: CPython itself failed. It opens the script with an import, which fails if the main thread is just in a
+  function without builtins (the constructor of a named tuple, the code that makes one). It reports that on the
+  program's stderr (`Can't open debugger script … KeyError: '__import__'`) for every user of `sys.remote_exec`, and the
+  program continues.
 
 | Python | date | times | crashes | hangs | changed | refused | CPython |
 |---|---|---:|---:|---:|---:|---:|---:|

@@ -26,10 +26,10 @@ TABLE = ROOT / "tests" / "nightly" / "ENDINGS.md"
 
 HEAD = """# Results of the sweep of endings
 
-`make endings` writes this table: programs that end in every way under `spprof run`, compared with the same programs
-without it. Status, stdout and stderr were equal in every row without a fault (the parent prints a child's status, which
-is compared too). Cells: the complete files that were left; *says why*: a line on stderr; *none*: the reason is in
-[docs/cli.md](../../docs/cli.md#run).
+`make endings` writes this table. Programs end in every way, with and without `spprof run`. In every row without a
+fault, status, stdout and stderr were the same (for a child, its parent prints the status, which is compared too). A
+cell shows the complete files that were left; *says why* means that a line on stderr gives the reason, *none* that
+[docs/cli.md](../../docs/cli.md#run) does.
 
 """
 

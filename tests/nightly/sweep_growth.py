@@ -51,13 +51,17 @@ HELD = (0.93, 0.97)
 
 HEAD = """# Verdicts and rates of growth
 
-`make growth-long` writes this table: programs that `tests/helpers/growing_sites.py` draws, {batch} to a batch, each a
-series of snapshots 10 s apart, at most 60 of which are kept by doubling their distance. The sampling interval is
-512 KiB. Half of the batches have blocks of 400 bytes, half have blocks of 200 bytes to 1 MiB, and LRU caches have
-48 KiB. Steady programs have 5 to 150 live samples. *New* caches start with the series and are full within its first
-third, *full late* ones within the middle third; the others are older than the series. Waves last from a fifth of a day
-to ten days, with blocks that live for half a minute to two hours. *Too low*: the whole interval is below the rate.
-[docs/sampling.md](../../docs/sampling.md#growth) derives the test.
+`make growth-long` writes this table. `tests/helpers/growing_sites.py` draws random programs, {batch} to a batch. Each
+is a series of snapshots 10 s apart, of which at most 60 are kept, by doubling their distance. The sampling interval is
+512 KiB. Half of the batches have blocks of 400 bytes, the other half have blocks of 200 bytes to 1 MiB, and LRU caches
+have blocks of 48 KiB. Steady programs have 5 to 150 live samples.
+
+- *New* caches begin with the series and are full within the first third of it, *full late* ones within the middle
+  third; the others are older than the series.
+- Waves have a period of a fifth of a day to ten days, with blocks that live for half a minute to two hours.
+- *Too low*: the whole interval is below the rate. *Too high*: the whole interval is above it.
+
+[docs/sampling.md](../../docs/sampling.md#growth) derives the method.
 
 """
 
@@ -196,9 +200,9 @@ def main() -> None:
     lines = [line(*columns), "|---|" + "---:|" * (len(columns) - 1), *(kind_line(*one) for one in of.items()), ""]
     if leaks:
         lines += [
-            "Called growing, in percent, by how many samples of the leak are expected at the end. A test that knows",
-            f"all but which of two programs it sees needs {told:.1f} of them, one that does not know how many to",
-            f"expect {untold:.1f} ([derivation](../../docs/sampling.md#growth)).",
+            "The percentage of leaks that are called growing, by the number of the leak's samples expected at the end. A test",
+            f"that knows everything except which of two programs it sees needs {told:.1f} samples; one that does not know the",
+            f"expected number needs {untold:.1f} ([derivation](../../docs/sampling.md#growth)).",
             "",
             line("leak", *(f"{count:.0f}" for count in LEAKED), "90 % from", "times the ideal"),
             "|---|" + "---:|" * (len(LEAKED) + 2),

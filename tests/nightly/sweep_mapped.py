@@ -22,13 +22,17 @@ TABLE = ROOT / "tests" / "nightly" / "MAPPED.md"
 
 HEAD = f"""# Memory that libraries hold, compared with their own counts
 
-`make mapped` writes this table. Each program lets one library hold memory in a separate function. *Counted*: by the
-library itself (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), or else by calculation.
-*Resident*: growth of the resident blocks and mappings in a snapshot since before the function. *RSS*: growth of the
-process's RSS. *On the line*: the part of *resident* with a line of that function in its stack. *Elsewhere*: the part
-that was mapped on threads without Python, by library and thread. *First*: the profiler starts before the imports.
+`make mapped` writes this table. In each program, one library holds memory in a function that does nothing else.
 
-Allocators inside the libraries keep freed memory for seconds, which is resident and which no library counts. Here they
+- *Counted*: the library's own count (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), or
+  else arithmetic.
+- *Resident*: the growth, since before the function, of the resident memory of blocks and mappings in a snapshot.
+- *RSS*: the growth of the process's RSS.
+- *On the line*: the part of *resident* with a line of that function in its stack.
+- *Elsewhere*: memory that was mapped on threads without Python, by library and thread.
+- *First*: the profiler starts before the imports.
+
+Allocators inside the libraries keep freed memory for seconds. It is resident, and no library counts it. Here they
 release it at once, through Arrow's `release_unused()` and:
 
     {(chr(10) + "    ").join(f"{name}={value}" for name, value in libraries.GIVING_BACK.items())}

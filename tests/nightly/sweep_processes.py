@@ -27,11 +27,14 @@ TABLE = ROOT / "tests" / "nightly" / "PROCESSES.md"
 
 HEAD = f"""# One command finds the leak of every worker
 
-`make processes` writes this table. One process of each program keeps {workers.TRUTH_BYTES / 2**20:.1f} MiB at one line,
-and the program runs under `spprof run -o a.pb.gz`. *Found*: the last lines of the run named that process's file as the
-largest, with the command `spprof table FILE`; its first row was the leaking line; and `spprof table --by process` of
-all files listed that process first. *Estimate*: of that row, with its 95 % interval, which misses the true value in one
-row of twenty. *Files*: of all processes. *Seconds*: of the whole case, on a machine that also did other work.
+`make processes` writes this table. One process of each program leaks {workers.TRUTH_BYTES / 2**20:.1f} MiB on one line,
+and the program runs under `spprof run -o a.pb.gz`.
+
+- *Found*: the last lines of the run named that process's file as the largest, with the command `spprof table FILE`; the
+  first row of that table was the leaking line; and `spprof table --by process` of all files began with that process.
+- *Estimate*: that of the row, with its 95 % interval, which misses the truth in one row of twenty.
+- *Files*: the number of files of all processes.
+- *Seconds*: the duration of the whole case, while the machine may have done other work.
 
 """
 

@@ -22,22 +22,20 @@ from spprof.results import PART_TEXTS, UNEXPLAINED  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "RESIDENT.md"
 
-HEAD = f"""# Resident memory, part by part, compared with the allocators' own counts
+HEAD = f"""# The parts of resident memory, compared with the allocators' own counts
 
 `make resident` writes this table. Each program runs with samples every 16 KiB: under `spprof run` (*preload*), and with
-`memprof.start(16)` before its imports (*patch*). At its end a snapshot reports the parts (`snapshot.resident`).
+`memprof.start(16)` before its imports (*patch*). At its end a snapshot measures the parts (`snapshot.resident`).
 
-*Growth*: of RSS since the interpreter started; for the empty interpreter its whole RSS. *Unexplained*: RSS minus all
-parts, and its share of *growth*: more than {resident_sums.ALLOWED:.0%} is a fault.
-
-*By mallinfo2*: `fordblks` minus `fsmblks` (fast bins, which count as in use), at the moment of the report in the same
-process, minus non-resident free pages, by the pages of each free chunk. `malloc_free` may be
-{resident_sums.ALLOWED:.0%} or {resident_sums.ALLOWED_BYTES >> 10} KiB off.
-
-*By Python*: growth of the bytes in arenas that no block uses by `sys._debugmallocstats()`, in a run of the same program
-without the profiler; *pools* is the growth of `pymalloc_free`. From {resident_sums.JUDGED_BYTES >> 20} MiB on it may be
-{resident_sums.ALLOWED:.0%} off; the profiler's own Python objects use some of the free memory, and sampled blocks are
-in no pool.
+- *Growth*: that of RSS since the interpreter started; for the empty interpreter, its whole RSS.
+- *Unexplained*: RSS minus all parts, and its share of *growth*. More than {resident_sums.ALLOWED:.0%} is a fault.
+- *By mallinfo2*: `fordblks` minus `fsmblks` (fast bins, which count as in use), at the moment of the report in the same
+  process, minus free pages that are not resident, according to the pages of each free chunk. `malloc_free` may differ
+  by {resident_sums.ALLOWED:.0%} or {resident_sums.ALLOWED_BYTES >> 10} KiB.
+- *By Python*: the growth of the arena bytes that no block uses by `sys._debugmallocstats()`, in a run of the same
+  program without the profiler. *Pools* is the same for `pymalloc_free`. From {resident_sums.JUDGED_BYTES >> 20} MiB on
+  they may differ by {resident_sums.ALLOWED:.0%}: the profiler's own Python objects take up some room, and blocks that
+  are samples are in no pool.
 
 """
 

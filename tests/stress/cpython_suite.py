@@ -342,8 +342,8 @@ HEAD = """# CPython's own test suite under both profilers
 
 `tests/stress/cpython_suite.py` writes this file. Each module of CPython's suite ran in its own process, without a
 profiler and with a `sitecustomize` that starts the heap profiler at 4 KiB, by patching, and the CPU profiler at 2 ms,
-with native stacks, in that process and in every Python that it starts. [safety.md](../../docs/safety.md) gives the
-reasons.
+with native stacks, in the module's process and in every Python that it starts.
+[safety.md](../../docs/safety.md#what-a-program-can-observe) gives the reasons.
 """
 COLUMNS = "date python commit engine modules cases pass skipped fail-without-us differ unexplained".split()
 

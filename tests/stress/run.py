@@ -278,11 +278,11 @@ def write_table(rows: list[dict[str, str]], explained: str) -> None:
     lines = [
         "# Results of the stress specimens",
         "",
-        "`make stress` adds to this table. engine: the sources, as git names `src`, `include` and `python`.",
+        "`make stress` adds to this table. *engine*: the git hashes of `src`, `include` and `python`.",
         "",
         f"**{sums['seconds'] / 3600:.2f} h in {len(rows)} runs, {sums['rounds']:.0f} rounds: {sums['crashes']:.0f} "
         f"crashes, {sums['hangs']:.0f} hangs, {sums['wrong']:.0f} wrong results.**",
-        f"Not among them: {explained_runs} runs that failed and are explained at the end.",
+        f"Not included: {explained_runs} runs that failed, which are explained at the end.",
         "",
         *markdown_tables.table(
             COLUMNS,

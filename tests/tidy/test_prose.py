@@ -27,7 +27,7 @@ PHRASES = {
     r"\b(?:can|could) lead elsewhere\b": "can redirect",
     r"\b(?:is|are|was|were) led to\b": "leads to, with the actor as subject",
     r"\bsomebody's\b": "name who",
-    r"\bfor ever\b": "forever, permanently, or the bound",
+    r"\bfor ever\b(?!,)": "forever, permanently, or the bound",
     r"\b[Nn]obody knows\b": "is unknown",
     r"\b[Ww]hoever\b": "name who",
     r"\btold apart\b": "distinguished",

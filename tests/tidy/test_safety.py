@@ -14,13 +14,13 @@ NO_PROMISES = ("What a program can observe", "What is not covered, and why")
 
 
 def sections() -> dict[str, str]:
-    """The text below each heading of the second level."""
+    """Return the text below each heading of the second level."""
     _, *parts = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {heading: text for heading, _, text in (part.partition("\n") for part in parts)}
 
 
 def promises() -> list[tuple[str, str]]:
-    """Each promise, and what holds it: the items of the lists, and the item below each."""
+    """Return each promise with what holds it: the items of the lists, and the item below each."""
     found = []
     for heading, text in sections().items():
         if heading not in NO_PROMISES:
