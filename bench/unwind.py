@@ -53,8 +53,8 @@ class Row(NamedTuple):
 
 IN_C = [
     Row("ours", "without", OURS),
-    Row("ours, everything changed", "without", OURS_ANEW),
-    Row("ours, each address new", "without", OURS_COLD),
+    Row("ours, nothing as the last time", "without", OURS_ANEW),
+    Row("ours, each address for the first time", "without", OURS_COLD),
     Row("ours, the first stack in a thread", "without", FIRST + OURS, FIRST + NOTHING),
     Row("libunwind, unw_backtrace", "without", LIBUNWIND),
     Row("libunwind, the first stack in a thread", "without", FIRST + LIBUNWIND, FIRST + NOTHING),
