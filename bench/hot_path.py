@@ -94,7 +94,7 @@ def instructions(variant: Variant, pairs: int) -> int:
         variant.run(pairs, ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out.name}"])
         found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
     if not found:
-        raise SystemExit("callgrind wrote no total")
+        raise SystemExit("callgrind reported no total")
     return int(found.group(1))
 
 
@@ -111,7 +111,7 @@ def nanoseconds_a_pair(variants: list[Variant]) -> dict[str, list[float]]:
 
 
 def print_table(title: str, variants: list[Variant]) -> None:
-    print(f"\n{title:<40} {'instructions':>12}   {'ns a pair, median':>17}   middle half")
+    print(f"\n{title:<40} {'instructions':>12}   {'ns per pair, median':>17}   middle half")
     times = nanoseconds_a_pair(variants)
     for variant in variants:
         low, median, high = statistics.quantiles(times[variant.name], n=4)

@@ -162,7 +162,7 @@ def instructions_of_a_free(program: Path, live: int) -> float:
         subprocess.run(command, input=f"{rounds}\n", env=preloading(), check=True, stdout=subprocess.DEVNULL, text=True)
         found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
     if not found:
-        raise SystemExit("callgrind wrote no total")
+        raise SystemExit("callgrind reported no total")
     return int(found.group(1)) / (rounds * blocks)
 
 
@@ -192,8 +192,8 @@ def print_frees(program: Path) -> None:
     times = take_turns(program)
     few, many = instructions_of_a_free(program, FEW), instructions_of_a_free(program, MANY)
     print(f"\n{'free':<34} {'instructions':>12}   {'ns, median':>17}   middle half")
-    print(f"  {f'beside {FEW} live samples':<32} {few:>12.1f}   {quarters(times['few'])}")
-    print(f"  {f'beside {MANY} live samples':<32} {many:>12.1f}   {quarters(times['many'])}")
+    print(f"  {f'with {FEW} live samples':<32} {few:>12.1f}   {quarters(times['few'])}")
+    print(f"  {f'with {MANY} live samples':<32} {many:>12.1f}   {quarters(times['many'])}")
     print(f"  {'ratio, slice by slice':<32} {many / few:>12.2f}   {quarters(times['free'])}")
     print(f"  {'ratio of malloc and free':<32} {'':>12}   {quarters(times['pair'])}")
 

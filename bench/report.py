@@ -137,7 +137,7 @@ def the_snapshot() -> HeapSnapshot:
 
 
 def our_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
-    """Measure the report of the snapshot."""
+    """The report of the snapshot."""
     path = folder / "heap.html"
     yield "written in", saved(path)
     yield "file", human_bytes(path.stat().st_size)
@@ -161,7 +161,7 @@ def our_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, st
 
 
 def page_of_a_series(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
-    """Measure the report of a series."""
+    """The report of a series."""
     path = folder / "series.html"
     numbers: dict[Location, int] = {}
     header = Profile(
@@ -242,7 +242,7 @@ def click_box(tab: chromium.Tab) -> None:
 
 
 def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
-    """Measure memray's flame graph."""
+    """memray's flame graph."""
     try:
         python, capture = files.memray_capture(folder, stacks.STACKS)
     except OSError as error:
@@ -255,7 +255,7 @@ def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str,
     try:
         make_local(path, folder)
     except (OSError, subprocess.CalledProcessError) as error:
-        yield "without a network", f"it draws nothing, and its libraries are unavailable: {error}"
+        yield "without a network", f"the page draws nothing, and its libraries are unavailable: {error}"
         return
     ready = "document.querySelectorAll('#chart svg g rect').length > 1"
     yield from Measured(browser, f"file://{path}", ready, {"zoom by a click": click_at(300, 400)}).lines()
@@ -277,7 +277,7 @@ def npm_install(folder: Path, *packages: str) -> None:
 
 
 def speedscope_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str, str]]:
-    """Measure speedscope, with our own file for it."""
+    """speedscope, with our own file for it."""
     try:
         npm_install(folder, SPEEDSCOPE)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -297,7 +297,7 @@ def speedscope_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[
 def main() -> None:
     found = chromium.find()
     if found is None:
-        sys.exit("chromium is not here: make build/deps/chromium, or on Debian and Ubuntu apt-get install chromium")
+        sys.exit("chromium is missing: make build/deps/chromium, or on Debian and Ubuntu apt-get install chromium")
     pages = (
         (page_of_a_series,)
         if sys.argv[1:] == ["series"]

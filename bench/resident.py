@@ -37,7 +37,7 @@ def refuse_ioctl() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(38, 1, 0, 0, 0)
     if libc.prctl(22, 2, struct.pack("@HP", len(code), ctypes.addressof(packed)), 0, 0) != 0:
-        sys.exit("no seccomp here")
+        sys.exit("seccomp is unavailable")
 
 
 def snapshots(mapped: mmap.mmap) -> str:
@@ -68,12 +68,12 @@ def measure(way: str, size: int) -> None:
         os.close(ends[1])
         os.read(ends[0], 1)
         os._exit(0)
-    print(f"{way:8} {size >> 30} GiB there       {snapshots(mapped)}", flush=True)
+    print(f"{way:8} {size >> 30} GiB resident  {snapshots(mapped)}", flush=True)
     os.close(ends[1])
     if child:
         os.waitpid(child, 0)
     mapped.madvise(mmap.MADV_DONTNEED)
-    print(f"{way:8} {size >> 30} GiB given back  {snapshots(mapped)}", flush=True)
+    print(f"{way:8} {size >> 30} GiB released  {snapshots(mapped)}", flush=True)
 
 
 def main() -> None:

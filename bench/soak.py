@@ -46,7 +46,7 @@ def compile_c(name: str, folder: Path) -> Path:
     """Compile a C program of the tests together with the engine that was built for the package."""
     libraries = [BUILD / "src" / room / f"lib{room}.a" for room in ("core", "base")]
     if not all(map(Path.exists, libraries)):
-        raise SystemExit(f"{BUILD} holds no built engine: run make install, or set SPPROF_BUILD_DIR")
+        raise SystemExit(f"{BUILD} contains no engine: run make install, or set SPPROF_BUILD_DIR")
     sources = [SPECIMENS / f"{name}.c", SPECIMENS / "ledger.c"]
     compiler = shlex.split(os.environ.get("CC", "cc"))
     flags = ["-std=gnu11", "-O2", "-D_GNU_SOURCE", "-DSPPROF_BUILDING_ENGINE", f"-I{ROOT / 'include'}"]
@@ -99,9 +99,9 @@ def print_soak(program: Path, title: str, factor: int, **options: int) -> None:
     resident = 100 * spread(row.resident_bytes for row in full)
     checks, steps = len(rows) + 1, len(full)
     print(f"\nTotals: exact in {checks} checks, over {last.total_samples:,} samples, none dropped.")
-    print(f"Memory in the {steps} steps after the one that filled the table: the largest is above the smallest by")
+    print(f"Memory in the {steps} steps after the one that filled the table: the maximum exceeds the minimum by")
     print(f"{mapped:.1f} % (engine), {resident:.1f} % (RSS).")
-    print(f"Last row: a new line has allocated {mib(last.line.truth)} MiB, and shows with {mib(last.line.bytes)}")
+    print(f"Last row: a new line has allocated {mib(last.line.truth)} MiB, and is reported with {mib(last.line.bytes)}")
     print(f"({mib(low)} – {mib(high)}).\n")
 
 
@@ -165,7 +165,7 @@ def main() -> None:
             elif part == "coverage":
                 print_coverage(compile_c("full_tables", Path(folder)))
             else:
-                raise SystemExit(f"{part}: parser or coverage")
+                raise SystemExit(f"unknown part {part}: choose parser or coverage")
 
 
 if __name__ == "__main__":

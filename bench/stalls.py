@@ -65,7 +65,7 @@ def computing() -> None:
 def measure(name: str, gib: float, library: ctypes.CDLL) -> None:
     memprof.start(512, seed=1)
     if gib and library.fill(ctypes.c_size_t(int(gib * 2**30)), ctypes.c_size_t(1000), ctypes.c_size_t(5)) != 0:
-        sys.exit("not enough memory")
+        sys.exit("there is not enough memory")
     room = ((ctypes.c_uint64 * 4) * THREADS)()
     library.begin_threads()
     slices: dict[bool, list[Counts]] = {False: [], True: []}

@@ -59,7 +59,7 @@ def main() -> None:
         for _ in range(rounds):
             for title in random.sample(list(starts), len(starts)):
                 times[title].append(milliseconds(*starts[title]))
-    print(f"\nan interpreter's start, {rounds} rounds: ms more than without the file (95 %)")
+    print(f"\nan interpreter's start, {rounds} rounds: additional ms with the file (95 %)")
     for title in (WITH_LINE, OFF):
         for what, column in (("wall", 0), ("CPU", 1)):
             differences = [one[column] - alone[column] for one, alone in zip(times[title], times[PLAIN])]

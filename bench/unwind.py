@@ -130,7 +130,7 @@ def instructions_a_stack(program: Path, kind: int) -> float:
             subprocess.run(command, env=environment(), stderr=subprocess.DEVNULL, check=True)
             found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
         if not found:
-            raise SystemExit("callgrind wrote no total")
+            raise SystemExit("callgrind reported no total")
         return int(found.group(1))
 
     return (total(LONG) - total(SHORT)) / (LONG - SHORT)
@@ -210,7 +210,7 @@ def main() -> None:
     if missing:
         raise SystemExit(f"{missing[0]} is missing: `make bench` builds it")
     if not shutil.which("valgrind"):
-        print("valgrind is missing, instructions are not counted: apt-get install valgrind")
+        print("valgrind is missing, so instructions are not counted: apt-get install valgrind")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print_in_c(folder)

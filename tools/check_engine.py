@@ -16,7 +16,7 @@ from pathlib import Path
 def complaint(library: Path, mark: str) -> str | None:
     """Return what is wrong with the library, and the remedy; None if nothing is."""
     if not library.is_absolute():
-        return f"the option engine is {library}, which is no absolute path"
+        return f"the option engine must be an absolute path, not {library}"
     try:
         content = library.read_bytes()
     except OSError as error:
@@ -24,7 +24,7 @@ def complaint(library: Path, mark: str) -> str | None:
     marks = set(re.findall(rb"spprof-engine-[^\0]+", content))
     if marks == {mark.encode()}:
         return None
-    found = ", ".join(sorted(each.decode(errors="replace") for each in marks)) or "no engine of spprof's"
+    found = ", ".join(sorted(each.decode(errors="replace") for each in marks)) or "not an spprof engine"
     return f"{library} is {found}, but this build needs {mark}: build it from these sources with the same -Dchecks"
 
 

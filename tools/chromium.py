@@ -105,10 +105,10 @@ class Chromium:
     def _receive(self, deadline: float) -> dict[str, Any]:
         while b"\0" not in self._received:
             if not select.select([self._reader], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise BrowserError("no answer")
+                raise BrowserError("the browser did not answer")
             piece = os.read(self._reader, 1 << 20)
             if not piece:
-                raise BrowserError("it has ended")
+                raise BrowserError("the browser has ended")
             self._received += piece
         message, _, self._received = self._received.partition(b"\0")
         return dict(json.loads(message))

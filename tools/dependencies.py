@@ -143,7 +143,7 @@ def provide(dependency: Dependency, home: Path) -> None:
         unavailable = f"{home.name} is unavailable. On Debian and Ubuntu: apt-get install {dependency.alternatives[0]}"
         if dependency.required:
             sys.exit(unavailable)
-        print(f"{unavailable}. What needs it is left out.", file=sys.stderr)
+        print(f"{unavailable}. Tests and benchmarks that need it are skipped.", file=sys.stderr)
     partial.mkdir(parents=True, exist_ok=True)
     partial.replace(home)
     dependency.at_home(home)

@@ -45,7 +45,7 @@ def use_suite(state: Path, suite: str) -> None:
     known = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.split()
     mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
     if not mirrors:
-        raise FileNotFoundError("no mirror of Debian's")
+        raise FileNotFoundError("apt knows no Debian mirror")
     state.mkdir(parents=True, exist_ok=True)
     (state / SOURCES).write_text(f"deb {mirrors[0]} {suite} main\n")
     (state / NOTHING_INSTALLED).touch()
@@ -88,7 +88,7 @@ def main() -> None:
         fetch(asked.directory.resolve(), asked.packages, asked.dependencies, asked.suite)
     except (OSError, subprocess.CalledProcessError):
         names = " ".join(asked.packages)
-        sys.exit(f"{names}: not here, and could not be fetched. On Debian and Ubuntu: apt-get install {names}")
+        sys.exit(f"could not download {names}. On Debian and Ubuntu: apt-get install {names}")
 
 
 if __name__ == "__main__":

@@ -170,11 +170,11 @@ def main() -> None:
     known = pieces()
     unknown = set(asked.pieces) - set(known)
     if unknown:
-        sys.exit(f"no piece is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        sys.exit(f"unknown piece {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
     good = True
     for piece in asked.pieces or known:
         if not asked.again and is_done(read_table().get(piece), digest()):
-            print(f"{piece}: has a result for these sources")
+            print(f"{piece}: already has a result for these sources")
             continue
         print(f"\n==== {piece}", flush=True)
         row = run(piece, known[piece])

@@ -1,8 +1,8 @@
-"""Makes the pictures of the documentation from real runs: `make pictures`.
+"""Make the pictures of the documentation from real runs: `make pictures`.
 
     python tools/pictures.py [FOLDER]      default: docs/pictures
 
-Each run of examples/orders.py is profiled by the installed package, in a folder of its own. A headless Chromium opens
+Each run of examples/orders.py is profiled by the installed package in a separate folder. A headless Chromium opens
 the page that spprof wrote and takes a screenshot of it in light and in dark colours. The picture is what the page
 shows, except that the path of the standard library starts at the folder of the Python version.
 """
@@ -37,7 +37,7 @@ SHORTEN_PATHS = """
 class Picture:
     name: str
     options: tuple[str, ...]
-    """Of ``spprof run``; the output is ``output``."""
+    """Options of ``spprof run``, which writes to ``output``."""
     output: str
     ready: str
     """A JavaScript expression that is true when the page is drawn."""

@@ -38,7 +38,7 @@ def meson_version(root: Path) -> str:
     """Return the version from the one place where it is written by hand."""
     found = MESON_VERSION.search((root / "meson.build").read_text(encoding="utf-8"))
     if found is None:
-        raise ValueError("meson.build names no version")
+        raise ValueError("meson.build contains no version")
     return found[1]
 
 
@@ -111,7 +111,7 @@ def faults_of_repository(root: Path, version: str) -> list[str]:
     faults = []
     changed = git(root, "status", "--porcelain").splitlines()
     if changed:
-        faults.append(f"the work tree has changes that are not committed: {', '.join(line[3:] for line in changed)}")
+        faults.append(f"the work tree has uncommitted changes: {', '.join(line[3:] for line in changed)}")
     tagged = tagged_commit(root, version)
     if tagged and tagged != head:
         faults.append(f"the tag {tag_of(version)} is at another commit, {tagged[:10]}: choose a new version")
@@ -161,7 +161,7 @@ def faults_of_files(files: list[Path], version: str) -> list[str]:
     for kind, suffix in (("source distribution", ".gz"), ("wheel", ".whl")):
         count = sum(file.suffix == suffix for file in files)
         if count != 1:
-            faults.append(f"the build made {count} files of the kind {kind}, not 1")
+            faults.append(f"the build created {count} {kind}s, not 1")
     for file in files:
         inside = email.message_from_string(metadata(file)).get("Version")
         if inside != version:
@@ -197,8 +197,8 @@ def next_steps(root: Path, version: str, unfinished: list[str]) -> str:
         steps.append(f'git tag --annotate {tag} --message "spprof {version}"')
     steps += [
         f"git push --atomic origin HEAD {tag}; the workflow `wheels` then builds the wheels of that tag.",
-        f"Download its wheels into {FILES}, beside {sdists}.",
-        f"The wheel in {TRIED} is for this machine alone: do not upload it.",
+        f"Download its wheels into {FILES}, next to {sdists}.",
+        f"The wheel in {TRIED} is only for this machine: do not upload it.",
         f"python -m twine check --strict {FILES}/*.whl {FILES}/*.tar.gz",
         f"python -m twine upload {FILES}/*.whl {FILES}/*.tar.gz",
     ]

@@ -121,7 +121,7 @@ def passes_alone(record: Record, test: str) -> bool:
     if not record.alone:
         return False
     command = record.command_alone(test)
-    print(f"\n==== {record.name}: {test} failed; once more: {shlex.join(command)}", flush=True)
+    print(f"\n==== {record.name}: {test} failed; running it again: {shlex.join(command)}", flush=True)
     (RESULTS / "alone.xml").unlink(missing_ok=True)
     try:
         passed = subprocess.run(command, timeout=LIMIT_SECONDS, stdin=subprocess.DEVNULL).returncode == 0
@@ -148,7 +148,7 @@ def total() -> bool:
             print(f"SKIPPED {record.name}: {test}: {reason}")
     for record in records:
         for test in record.flaky:
-            print(f"FLAKY {record.name}: {test} failed, and passed alone: a fault to mend with the next change")
+            print(f"FLAKY {record.name}: {test} failed, then passed alone: fix it with the next change")
             print(f"      the run was: {shlex.join(record.command)}")
             print(f"      alone: {shlex.join(record.command_alone(test))}")
     for record in records:

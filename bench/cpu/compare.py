@@ -166,10 +166,10 @@ def print_tables(kept: Kept) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rounds", type=int, default=3, help="so many in all, kept ones included; one takes 6 minutes")
-    parser.add_argument("--more", type=int, default=6, help="so many at 10 ms; one takes 2 minutes")
-    parser.add_argument("--ticks", type=int, default=10, help="rounds that look at ticks; one takes 2 minutes")
-    parser.add_argument("--table", action="store_true", help="only print what is kept")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in all, including kept ones; one takes 6 minutes")
+    parser.add_argument("--more", type=int, default=6, help="rounds at 10 ms; one takes 2 minutes")
+    parser.add_argument("--ticks", type=int, default=10, help="rounds that measure ticks; one takes 2 minutes")
+    parser.add_argument("--table", action="store_true", help="only print kept results")
     asked = parser.parse_args()
     kept = Kept()
     if not asked.table:

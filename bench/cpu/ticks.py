@@ -41,6 +41,6 @@ def cost_ns(ticks: Sequence[tuple[int, int]], knows_looks: bool) -> float:
     looks = [cost for number, cost in ticks if knows_looks and is_look(number)]
     others = [cost for number, cost in ticks if not (knows_looks and is_look(number))]
     if len(others) < 2 * LOOKS_MIN:
-        raise ValueError(f"{len(others)} ticks have neighbours")
+        raise ValueError(f"only {len(others)} ticks have neighbours")
     more = middle(looks) - middle(others) if len(looks) >= LOOKS_MIN else 0
     return middle(others) + more / LOOK_EVERY

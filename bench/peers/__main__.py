@@ -71,23 +71,23 @@ def wait_for_quiet() -> None:
     latest = time.monotonic() + PATIENCE_SECONDS
     while load_per_core() > MOST_LOAD:
         if time.monotonic() > latest:
-            sys.exit(f"the load average is {load_per_core():.2f} a core: measure below {MOST_LOAD}, or with ANYWAY=1")
-        print(f"waiting: the load average is {load_per_core():.2f} a core", flush=True)
+            sys.exit(f"the load average is {load_per_core():.2f} per core: measure below {MOST_LOAD}, or with ANYWAY=1")
+        print(f"waiting: the load average is {load_per_core():.2f} per core", flush=True)
         time.sleep(10)
 
 
 def asked_for(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("parts", nargs="*", help="all of them unless some are named")
-    parser.add_argument("--again", action="store_true", help="measure what has a result for these sources, too")
-    parser.add_argument("--quick", action="store_true", help="try everything; nothing goes into docs")
+    parser.add_argument("parts", nargs="*", help="the parts to measure (default: all)")
+    parser.add_argument("--again", action="store_true", help="also measure what already has a result for these sources")
+    parser.add_argument("--quick", action="store_true", help="try everything quickly; docs are left unchanged")
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine")
-    parser.add_argument("--tables", action="store_true", help="measure nothing, write the tables of what is kept")
-    parser.add_argument("--generations", type=int, default=0, help="fresh processes of each variant and workload")
-    parser.add_argument("--variants", default="", help="names with ; between, instead of each part's own")
-    parser.add_argument("--workloads", default="", help="names with ; between, of those parts that have several")
+    parser.add_argument("--tables", action="store_true", help="measure nothing; write the tables of kept results")
+    parser.add_argument("--generations", type=int, default=0, help="number of fresh processes per variant and workload")
+    parser.add_argument("--variants", default="", help="names separated by ;, instead of each part's own")
+    parser.add_argument("--workloads", default="", help="names separated by ;, for parts that have several")
     parser.add_argument(
-        "--results", type=Path, default=BUILD / "peers", help="the folder of what is kept; docs stay as they are"
+        "--results", type=Path, default=BUILD / "peers", help="the folder of kept results; docs are left unchanged"
     )
     return parser.parse_args(words)
 
@@ -121,13 +121,13 @@ def main(words: Sequence[str]) -> None:
     asked = asked_for(words)
     unknown = set(asked.parts) - {part.name for part in PARTS}
     if unknown:
-        sys.exit(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(part.name for part in PARTS)}")
+        sys.exit(f"unknown part {', '.join(sorted(unknown))}: choose from {', '.join(part.name for part in PARTS)}")
     run = run_of(asked)
     if not (asked.anyway or asked.quick or asked.tables):
         wait_for_quiet()
     print(describe(), flush=True)
     if load_per_core() > MOST_LOAD and not asked.tables:
-        print("THE MACHINE IS BUSY: these figures show that everything works, and nothing else", flush=True)
+        print("THE MACHINE IS BUSY: these figures only show that everything works", flush=True)
     for part in PARTS:
         if asked.parts and part.name not in asked.parts:
             continue

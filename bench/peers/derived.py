@@ -105,7 +105,7 @@ def explain(basis: Basis | None) -> str:
         return "Derived: not measured."
     added = ", ".join(f"{name} {count:+.1f}" for name, count in basis.malloc_free.items())
     return (
-        f"Derived: instructions a malloc and free (`python bench/instructions.py`: {added}; in Python those of the "
-        f"hooks on top) × calls a second × {basis.ns_an_instruction:.3f} ns, and samples a second × "
-        f"{basis.us_a_sample:.2f} µs, which a sample and its free take after a millisecond of other work."
+        f"Derived: instructions per malloc and free (`python bench/instructions.py`: {added}; in Python also those of "
+        f"the hooks) × calls per second × {basis.ns_an_instruction:.3f} ns, plus samples per second × "
+        f"{basis.us_a_sample:.2f} µs, the time of a sample and its free after a millisecond of other work."
     )

@@ -40,4 +40,4 @@ def install(file: Path = REQUIREMENTS) -> dict[str, str]:
 def reason_of_pip(said: str) -> str:
     """Return pip's first error, which names the cause; the last line is often advice."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "pip said nothing")
+    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "pip printed nothing")

@@ -56,8 +56,8 @@ class Live:
             rows.append([f"{int(count):,}", f"{malloc:.2f}", f"{free:.2f}", more])
         return "\n".join(
             [
-                "Nanoseconds of a malloc(64) and its free that are no sample, beside so many live samples; preloaded. "
-                f"Both together, % more than beside {int(FEW):,}, in slices that take turns (95 %).",
+                "Nanoseconds of an unsampled malloc(64) and its free with this many live samples; preloaded. "
+                f"Both together, % more than with {int(FEW):,}, in alternating slices (95 %).",
                 "",
                 markdown(["live samples", "malloc", "free", "both, % more"], rows),
                 "",

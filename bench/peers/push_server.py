@@ -73,7 +73,7 @@ class PushServer(http.server.ThreadingHTTPServer):
             wanted = len(self._pushes) + 2
             while len(self._pushes) < wanted:
                 if not self._changed.wait(latest - time.monotonic()):
-                    raise TimeoutError("its client pushes nothing")
+                    raise TimeoutError("the client pushes nothing")
             return self._pushes[wanted - 1]
 
     def __exit__(self, *_: object) -> None:

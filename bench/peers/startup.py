@@ -97,8 +97,8 @@ class Startup:
             rows.append([f"`{name}`", f"{cpu:.1f} by itself" if name == PLAIN else signed(more, 1), f"{wall:.0f}"])
         return "\n".join(
             [
-                "CPU milliseconds, user and system, of whole processes and their children: more than plain Python's in "
-                f"the same round, the median of {len(rounds)} rounds (95 %, by the sign test); and by the wall.",
+                "CPU milliseconds, user and system, of whole processes and their children: difference to plain Python "
+                f"in the same round, the median of {len(rounds)} rounds (95 %, by the sign test); and wall time.",
                 "",
                 markdown(["", "CPU ms more", "wall ms"], rows),
                 "",

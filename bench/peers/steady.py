@@ -77,8 +77,8 @@ class Steady:
         used = "; ".join(f"{LOADS[workload].title}: {own_use(kept, workload):.1f}" for workload in groups)
         return "\n".join(
             [
-                "Extra CPU, % of a core (95 %), beside a load of 100 MB a second, which by itself uses "
-                f"({used}). {max(len(found[NONE_AGAIN]) for found in groups.values())} fresh processes a variant.",
+                "Extra CPU, % of a core (95 %), with a load of 100 MB a second, which uses by itself "
+                f"({used}). {max(len(found[NONE_AGAIN]) for found in groups.values())} fresh processes per variant.",
                 "",
                 markdown(["", *heads], rows),
                 "",

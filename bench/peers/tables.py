@@ -57,7 +57,7 @@ def write_between(page: Path, part: str, text: str) -> None:
     before, mark, behind = page.read_text(encoding="utf-8").partition(beginning(part))
     _, end, after = behind.partition(END)
     if not mark or not end:
-        raise LookupError(f"{page} has no {beginning(part)} with an {END} behind it")
+        raise LookupError(f"{page} has no {beginning(part)} followed by {END}")
     aside = page.with_suffix(".partial")
     aside.write_text(f"{before}{mark}\n\n{wrapped(text.strip())}\n\n{end}{after}", encoding="utf-8")
     aside.replace(page)

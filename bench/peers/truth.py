@@ -81,13 +81,13 @@ class Truth:
         return "\n".join(
             [
                 "MiB held at the end by the site that allocated them, and the site's share in % of what the profiler "
-                f"found at all sites; means of {len(units)} runs. Misplaced: what would have to move to another site "
-                "for the shares of memray's full trace, half the sum of the differences; the mean run, and the range.",
+                f"found at all sites; means of {len(units)} runs. Misplaced: the part that would have to move to "
+                "another site to match memray's full trace, half the sum of the differences; the mean and the range.",
                 "",
                 markdown(["", "known", *names], rows),
                 "",
                 *failures(units),
-                "- scalene's are bytes that it saw allocated; nothing is freed here but what a growing list outgrows.",
+                "- scalene's figures are allocated bytes; nothing is freed here except the outgrown arrays of a list.",
                 "",
                 source_line(self.name, units, run),
             ]
@@ -262,7 +262,7 @@ def of_profiles(files: Sequence[bytes], sites: Sequence[str]) -> Sites:
             if site:
                 found[site] += sample.values[column]
     if not any(found.values()):
-        raise LookupError("it found nothing at any site")
+        raise LookupError("the profiler found nothing at any site")
     return found
 
 

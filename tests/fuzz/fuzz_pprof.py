@@ -152,7 +152,7 @@ def fuzz(seed: int, files: int, seconds: float) -> tuple[int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("FUZZ_SECONDS", "60")))
-    parser.add_argument("--files", type=int, default=0, help="stop after so many, whatever the time")
+    parser.add_argument("--files", type=int, default=0, help="stop after this number of files, whatever the time")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

@@ -147,7 +147,7 @@ class Fuzzer:
                     data += part
             if data.startswith(b"HTTP/1.1 200 ") and b"\r\n\r\n\x1f\x8b" in data:
                 return
-        raise SystemExit(f"no good answer any more: {data[:300]!r}")
+        raise SystemExit(f"no valid response any more: {data[:300]!r}")
 
 
 def main() -> int:

@@ -169,10 +169,14 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--runs", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "fuzz", help="where everything is made")
-    parser.add_argument("--corpus", type=Path, default=HERE / "corpus", help="a folder of inputs for each target")
-    parser.add_argument("--libfuzzer", type=Path, help="where libFuzzer was unpacked; without: driver.c")
-    parser.add_argument("--merge", type=Path, metavar="FOLDER", help="take its inputs over into the committed corpus")
+    parser.add_argument(
+        "--build", type=Path, default=ROOT / "build" / "fuzz", help="folder for everything that is built"
+    )
+    parser.add_argument(
+        "--corpus", type=Path, default=HERE / "corpus", help="folder with a folder of inputs for each target"
+    )
+    parser.add_argument("--libfuzzer", type=Path, help="folder of an unpacked libFuzzer (default: driver.c)")
+    parser.add_argument("--merge", type=Path, metavar="FOLDER", help="add its inputs to the committed corpus")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(target.name for target in TARGETS))
     options = parser.parse_args(arguments)
     options.build = options.build.resolve()

@@ -109,7 +109,7 @@ def find_emulator() -> Path:
         for name in EMULATORS:
             if (root / "usr/bin" / name).exists():
                 return root / "usr/bin" / name
-    pytest.skip(f"neither {' nor '.join(EMULATORS)} is in the packages that should have it")
+    pytest.skip(f"the packages contain neither {' nor '.join(EMULATORS)}")
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,10 @@ class Toolchain:
 def find_toolchain() -> Toolchain:
     """Return the cross toolchain. Skip the test if it is missing or does not work."""
     if platform.machine() == "aarch64":
-        pytest.skip("this machine is an aarch64: the other tests are what these would be")
+        pytest.skip("this machine is aarch64, so the other tests cover this")
     compiler = shutil.which("gcc")
     if compiler is None:
-        pytest.skip("there is no gcc here whose cross compiler would fit")
+        pytest.skip("this machine has no gcc with a matching cross compiler")
     major = output_of(compiler, "-dumpversion").strip().partition(".")[0]
     root = unpack("aarch64", COMPILER_PACKAGES.format(major=major))
     return Toolchain(root, root / f"usr/bin/aarch64-linux-gnu-gcc-{major}", find_emulator())

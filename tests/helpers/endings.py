@@ -64,7 +64,7 @@ TOLD = {"full disk": "raise its limit (ulimit -f)"}
 
 @dataclass
 class Outcome:
-    """What a program left behind."""
+    """The status, output and files that a program left."""
 
     status: int
     stdout: str

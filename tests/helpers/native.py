@@ -17,7 +17,7 @@ def compile_library(source: Path, library: Path, *options: str) -> Path:
     """Compile ``source`` into the shared ``library`` and return its path. Skip the test without a compiler."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if shutil.which(compiler[0]) is None:
-        pytest.skip(f"there is no C compiler {compiler[0]!r}; set CC")
+        pytest.skip(f"the C compiler {compiler[0]!r} is missing: set CC")
     command = [*compiler, "-O2", "-g", "-shared", "-fPIC", *options, str(source), "-o", str(library)]
     built = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert built.returncode == 0, f"{shlex.join(command)}\n{built.stderr}"

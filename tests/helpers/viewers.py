@@ -38,7 +38,7 @@ def program(name: str, package: str) -> str:
     """Return a program's path; skip the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not here; on Debian and Ubuntu: apt-get install {package}")
+        pytest.skip(f"{name} is missing; on Debian and Ubuntu: apt-get install {package}")
     return found
 
 
@@ -46,7 +46,7 @@ def browser_program() -> tuple[str, dict[str, str]]:
     """Return a Chromium and its environment; skip the test if there is none."""
     found = chromium.find()
     if found is None:
-        pytest.skip("chromium is not here: make build/deps/chromium, or on Debian and Ubuntu: apt-get install chromium")
+        pytest.skip("chromium is missing: make build/deps/chromium, or on Debian and Ubuntu: apt-get install chromium")
     return found
 
 

@@ -116,7 +116,7 @@ def main() -> int:
     seconds, every = float(words[0]) if words else 300.0, float(words[1]) if len(words) > 1 else 15.0
     seen, status, told = scraped(seconds, every)
     if status or not seen:
-        print(f"the scraper or the service failed behind {len(seen)} answers: {told.strip()}")
+        print(f"the scraper or the service failed after {len(seen)} answers: {told.strip()}")
         return 1
     grown, first, last = growth(seen, "rss", skipped=1), seen[0], seen[-1]
     is_good = grown <= GROWTH_MOST and growth(seen, "descriptors", skipped=0) <= 0

@@ -223,7 +223,7 @@ def debian_python() -> str:
     """Return the version of Python in the packages."""
     python = Path("/usr/bin/python3")
     if not python.exists():
-        pytest.skip(f"the version of the distribution's Python is not known: there is no {python}")
+        pytest.skip(f"the version of the distribution's Python is unknown: there is no {python}")
     return output_of(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
 
 
@@ -231,7 +231,7 @@ def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp
     version = debian_python()
     layout = ROOT / f"src/python/frames/pyframes_{version.replace('.', '')}.c"
     if not layout.exists():
-        pytest.skip(f"the frames of the distribution's Python {version} are not known")
+        pytest.skip(f"the frames of the distribution's Python {version} are unknown")
     root = unpack(f"aarch64-python{version}", PYTHON_PACKAGES.format(version))
     package = tmp_path / "spprof"
     shutil.copytree(ROOT / "python/spprof", package)

@@ -43,7 +43,7 @@ def libunwind() -> str:
     try:
         ctypes.CDLL(name)
     except OSError as error:
-        pytest.skip(f"there is no libunwind to compare with ({error}): make build/deps/libunwind")
+        pytest.skip(f"libunwind is missing ({error}): make build/deps/libunwind")
     return name
 
 

@@ -130,11 +130,11 @@ def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], a
     # A debug layer adds to blocks that no pool keeps.
     added = DEBUG_BYTES_MAX if allocator == "malloc_debug" else 0
     odds = [math.exp(-size / 1024) / -math.expm1(-size / 1024) for size in STEPS]
-    for ever, ever_objects, held, held_objects in results:
+    for allocated, allocated_objects, held, held_objects in results:
         error = TIMES * math.sqrt(count * sum(size**2 * odd for size, odd in zip(STEPS, odds)))
-        assert -error <= ever - count * sum(STEPS) <= error + count * len(STEPS) * added + 100 * 1024
+        assert -error <= allocated - count * sum(STEPS) <= error + count * len(STEPS) * added + 100 * 1024
         error = TIMES * math.sqrt(count * sum(odds))
-        assert abs(ever_objects - count * len(STEPS)) <= error + 100
+        assert abs(allocated_objects - count * len(STEPS)) <= error + 100
         if not added:
             error = TIMES * math.sqrt(count * odds[-1])
             assert abs(held_objects - count) <= error

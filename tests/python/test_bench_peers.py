@@ -373,7 +373,7 @@ def test_a_part_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     main = importlib.import_module("peers.__main__")
     monkeypatch.setattr(main, "PARTS", [costs.PROGRAMS_PART])
     monkeypatch.setattr(main, "run_of", lambda _: pytest.fail("it began"))
-    with pytest.raises(SystemExit, match="no part is called stedy; there are programs"):
+    with pytest.raises(SystemExit, match="unknown part stedy: choose from programs"):
         main.main(["stedy"])
 
 
@@ -391,7 +391,7 @@ def test_pips_error_is_told_instead_of_its_advice() -> None:
     assert install.reason_of_pip("warning\nERROR: No matching distribution\n[notice] upgrade pip\n") == (
         "ERROR: No matching distribution"
     )
-    assert install.reason_of_pip("") == "pip said nothing"
+    assert install.reason_of_pip("") == "pip printed nothing"
 
 
 def test_inputs_are_shortened_to_something_whole(tmp_path: Path) -> None:

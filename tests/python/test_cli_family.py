@@ -182,7 +182,7 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     became = "became another program before anything was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
-        # With a small chance these sample enough of their own work to leave a file; others may leave none.
+        # With a small chance these sample enough allocations to leave a file; others may leave none.
         reason = next((line for line in said if f"wrote no file: {why} (" in line), "")
         assert (pids[name] in reason) is (name not in files)
     assert said[-2] == "2 Python programs were started but not profiled: python -S -c pass (2 times)"

@@ -24,7 +24,7 @@ import pytest
 from child import TIMEOUT_SECONDS, library_path
 from specimens import specimen
 
-pytest.importorskip("numpy", reason="numpy's arrays are what is counted; pip install numpy")
+pytest.importorskip("numpy", reason="the test counts numpy's arrays: pip install numpy")
 
 
 class Case(NamedTuple):

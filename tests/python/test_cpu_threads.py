@@ -61,7 +61,7 @@ inner()
 """
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters of their own lock came with 3.12")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters with their own GIL exist from 3.12 on")
 def test_interpreters_with_locks_of_their_own_are_profiled(spender: Spender):
     spender.run(specimen("cpu_threads/interpreters_with_locks_of_their_own_are_profiled"), INNER)
 

@@ -63,7 +63,7 @@ def refused(said: str) -> str:
     return matched[1]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="before 3.13 the interpreter tells no offsets")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="before 3.13 the interpreter reports no offsets")
 def test_an_interpreter_that_tells_another_offset_is_refused(child: Child) -> None:
     words = str(TABLE_WORDS[sys.version_info[:2]])
     true, *forged = json.loads(child.run(specimen("layout/each_told_offset"), words))

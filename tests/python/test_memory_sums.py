@@ -308,7 +308,7 @@ def test_an_arena_ends_before_what_follows_it(is_aligned: bool) -> None:
     """An arena whose start is not a multiple of a pool's size holds one pool less."""
     page = mmap.PAGESIZE
     if page == POOL and not is_aligned:
-        pytest.skip("pools of a page lie in every arena alike")
+        pytest.skip("pools of one page fit into every arena equally")
     place = mmap.mmap(-1, 3 * ARENA)
     address = ctypes.addressof(ctypes.c_char.from_buffer(place))
     first = -address % POOL + POOL  # the first pool's offset in the mapping

@@ -73,7 +73,7 @@ def test_the_reserve_is_a_small_part_of_what_the_process_may_have(child: Child, 
 
 @pytest.mark.skipif(
     (3, 12) <= sys.version_info < (3, 14),
-    reason="CPython 3.12 and 3.13 crash where there is no memory for a generator, without us as well",
+    reason="CPython 3.12 and 3.13 crash without memory for a generator, even without spprof",
 )
 def test_every_allocation_of_a_snapshot_and_its_file_may_fail(child: Child) -> None:
     """If only one allocation fails, the profile is still made, and the next one is correct."""

@@ -75,7 +75,7 @@ def version() -> str:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The current tree, committed to a separate repository, because a source distribution is made from a commit."""
     if shutil.which("git") is None:
-        pytest.skip("git is missing, and a source distribution is made from a commit")
+        pytest.skip("git is missing, which a source distribution needs")
     folder = tmp_path_factory.mktemp("source") / "spprof"
     if (ROOT / ".git").exists():
         listed = output_of("git", "ls-files", "--cached", "--others", "--exclude-standard")

@@ -321,7 +321,7 @@ def test_a_snapshot_tells_the_growth_of_its_process(child: Child, tmp_path: Path
 
 
 def test_where_spprof_is_off_one_empty_file_is_written_and_nothing_waits(child: Child, tmp_path: Path) -> None:
-    """The program runs on as if it were recorded, and what it does with the folder next works."""
+    """The program continues as if it were recorded, and its next steps with the folder work."""
     child.run(
         f"""
         import os, spprof.memprof as memprof

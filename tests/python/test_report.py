@@ -302,7 +302,7 @@ def test_the_title_stands_wherever_the_template_names_it_and_names_of_the_progra
 def test_node_finds_no_fault_in_the_scripts():
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not here; on Debian and Ubuntu: apt-get install nodejs")
+        pytest.skip("node is missing; on Debian and Ubuntu: apt-get install nodejs")
     scripts = sorted((Path(report_package.__file__).parent / "assets").glob("*.js"))
     assert len(scripts) == len(SCRIPTS)
     for path in scripts:

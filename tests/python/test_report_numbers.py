@@ -43,7 +43,7 @@ def answers(**cases: Any) -> dict[str, list[Any]]:
     """Return the results of the page's functions for the cases."""
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not here; on Debian and Ubuntu: apt-get install nodejs")
+        pytest.skip("node is missing; on Debian and Ubuntu: apt-get install nodejs")
     cases = {"sums": [], "pairs": [], "amounts": [], "shares": [], **cases}
     finished = subprocess.run(
         [node, "-e", SCRIPT.read_text() + ASK], input=json.dumps(cases), stdout=subprocess.PIPE, check=True, text=True

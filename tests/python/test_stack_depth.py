@@ -39,7 +39,7 @@ held.tell(70001, 70002)
     assert kept >= (1000 if HAS_INLINED_CALLS else 500)
 
 
-@pytest.mark.skipif(not HAS_INLINED_CALLS, reason="with two native frames each, how many fit is not told exactly")
+@pytest.mark.skipif(not HAS_INLINED_CALLS, reason="with two native frames each, the number that fits is not exact")
 def test_stack_of_just_as_many_frames_as_are_kept_is_whole(child: Child) -> None:
     stacks = held_stacks(
         child,

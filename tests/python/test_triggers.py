@@ -456,7 +456,7 @@ def limited() -> Iterator[Path]:
         folder.mkdir()
         (folder / "memory.limit_in_bytes").write_text(str(320 * MIB))
     except OSError as error:
-        pytest.skip(f"control groups cannot be made here: {error}")
+        pytest.skip(f"this machine cannot create control groups: {error}")
     yield folder
     folder.rmdir()
 

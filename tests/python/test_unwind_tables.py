@@ -18,7 +18,7 @@ FUNCTIONS_COMPARED = 2000  # of each object, evenly spread
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("readelf") is None:
-        pytest.skip("there is no readelf to compare with (binutils)")
+        pytest.skip("readelf (binutils) is missing")
     return compile_reader(tmp_path_factory.mktemp("reader"))
 
 

@@ -338,7 +338,7 @@ def explanations() -> list[tuple[str, str]]:
     return found
 
 
-HEAD = """# CPython's own suite under both profilers
+HEAD = """# CPython's own test suite under both profilers
 
 `tests/stress/cpython_suite.py` writes this file. Each module of CPython's suite ran in its own process, without a
 profiler and with a `sitecustomize` that starts the heap profiler at 4 KiB, by patching, and the CPU profiler at 2 ms,
@@ -451,10 +451,10 @@ def judge_all(work: list[tuple[str, int]], jobs: int, again: bool, ways: tuple[s
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="modules or patterns; all unless given")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="modules or patterns (default: all)")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--again", action="store_true", help="also what has a result for these sources")
-    parser.add_argument("--plain", action="store_true", help="without the profilers only")
+    parser.add_argument("--again", action="store_true", help="also modules that have a result for these sources")
+    parser.add_argument("--plain", action="store_true", help="run only without the profilers")
     return parser.parse_args()
 
 

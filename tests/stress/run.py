@@ -51,10 +51,10 @@ ONE_MODE = {
 }
 """Specimens that use both modes themselves, or for which the mode makes no difference."""
 ON_DEMAND = {
-    "churn": "half an hour by itself: name it",
-    "cpu_torn": "half an hour by itself: name it",
-    "cpu_timers": "half an hour by itself: name it",
-    "servers": "needs gunicorn and uWSGI: name it",
+    "churn": "takes half an hour: run it by name",
+    "cpu_torn": "takes half an hour: run it by name",
+    "cpu_timers": "takes half an hour: run it by name",
+    "servers": "needs gunicorn and uWSGI: run it by name",
 }
 """Run only if named."""
 
@@ -315,11 +315,11 @@ def is_kept(specimen: str, mode: str, seconds: float) -> bool:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="specimens; all but the on-demand ones unless given")
-    parser.add_argument("--rounds", type=int, help="so many rounds each; nothing is kept")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="specimens (default: all except the on-demand ones)")
+    parser.add_argument("--rounds", type=int, help="number of rounds each; no result is kept")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("STRESS_SECONDS", 60)))
     parser.add_argument("--mode", choices=MODES)
-    parser.add_argument("--again", action="store_true", help="also what has a result for this engine")
+    parser.add_argument("--again", action="store_true", help="also specimens that have a result for this engine")
     return parser.parse_args()
 
 
@@ -331,11 +331,11 @@ def run_all(asked: argparse.Namespace) -> bool:
     good = True
     for specimen in asked.names or specimens():
         if specimen in ON_DEMAND and specimen not in asked.names:
-            print(f"{specimen}: left out: {ON_DEMAND[specimen]}")
+            print(f"{specimen}: skipped: {ON_DEMAND[specimen]}")
             continue
         for mode in [mode for mode in modes_of(specimen) if asked.mode in (None, mode)]:
             if asked.rounds is None and not asked.again and is_kept(specimen, mode, asked.seconds):
-                print(f"{specimen} {mode}: has a result for these sources")
+                print(f"{specimen} {mode}: already has a result for these sources")
                 continue
             outcome = run(specimen, mode, limits, build)
             print(
