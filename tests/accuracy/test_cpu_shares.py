@@ -47,9 +47,10 @@ HEAD = """# Known shares of CPU time
 
 `make accuracy-long` writes this table. The functions of each program time themselves
 (`tests/accuracy/cpu_workloads.py`). The table shows how far a profile of {seconds:g} CPU seconds is from that, in
-percentage points. {short} create threads that end before they have a timer; the first is woken by a timer of 4 ms.
-"told for none" is `<threads too short to sample>`. [docs/sampling.md](../../docs/sampling.md#cpu-time) derives the
-method.
+percentage points. Some programs create threads that end before they have a timer:
+{short}.
+The first of them is woken by a timer of 4 ms. "told for none" is `<threads too short to sample>`.
+[docs/sampling.md](../../docs/sampling.md#cpu-time) derives the method.
 
 """
 COLUMNS = ["program", "date", "kernel", "python", "interval, ms", "samples", "worst function", "total", "told for none"]
