@@ -201,8 +201,8 @@ def main() -> None:
     if leaks:
         lines += [
             "The percentage of leaks that are called growing, by the number of the leak's samples expected at the end.",
-            f"A test that knows everything except which of two programs it sees needs {told:.1f} samples; one that does not",
-            f"know the expected number needs {untold:.1f} ([derivation](../../docs/sampling.md#growth)).",
+            f"A test that knows everything except which of two programs it sees needs {told:.1f} samples; one that",
+            f"does not know the expected number needs {untold:.1f} ([derivation](../../docs/sampling.md#growth)).",
             "",
             line("leak", *(f"{count:.0f}" for count in LEAKED), "90 % from", "times the ideal"),
             "|---|" + "---:|" * (len(LEAKED) + 2),
