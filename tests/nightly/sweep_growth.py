@@ -200,9 +200,10 @@ def main() -> None:
     lines = [line(*columns), "|---|" + "---:|" * (len(columns) - 1), *(kind_line(*one) for one in of.items()), ""]
     if leaks:
         lines += [
-            "The percentage of leaks that are called growing, by the number of the leak's samples expected at the end.",
-            f"A test that knows everything except which of two programs it sees needs {told:.1f} samples; one that",
-            f"does not know the expected number needs {untold:.1f} ([derivation](../../docs/sampling.md#growth)).",
+            "The percentage of leaks that are called growing, by the number of the leak's samples expected at the",
+            f"end. A test that knows everything except which of two programs it sees needs {told:.1f} samples; one",
+            f"that does not know the expected number needs {untold:.1f}",
+            "([derivation](../../docs/sampling.md#growth)).",
             "",
             line("leak", *(f"{count:.0f}" for count in LEAKED), "90 % from", "times the ideal"),
             "|---|" + "---:|" * (len(LEAKED) + 2),
