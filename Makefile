@@ -31,8 +31,8 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
+.PHONY: demo test test-all nightly platforms lint format release wheels wheels-aarch64 docker-wheels check-wheels bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
@@ -86,10 +86,24 @@ release: venv
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
 	@$(IN_VENV) python tools/release.py $(VERSION)
 
-# Wheels of this machine's architecture for every Python into build/wheels, by cibuildwheel. It needs Docker.
-manylinux-wheels:
-	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
-	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+# Wheels for glibc 2.17 and every Python found, into build/wheels: by zig's C compiler, without Docker. VERSIONS chooses.
+WHEELS_VENV = build/venvs/wheels
+wheels: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py $(VERSIONS)
+
+# The same for aarch64, on any machine: for the Pythons found here that a release of Debian's has there.
+wheels-aarch64: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py --aarch64 $(VERSIONS)
+
+# The same for this machine's architecture, by cibuildwheel, as the workflow builds them. It needs Docker.
+docker-wheels:
+	@$(PYTHON) tools/venv.py build/venvs/docker-wheels tools/requirements-docker-wheels.txt
+	build/venvs/docker-wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+
+# Installs and runs these wheels in an old and a new Debian, and those for aarch64 under an emulator; the table is
+# tests/nightly/WHEELS.md. Needs root. RELEASES chooses.
+check-wheels: wheels wheels-aarch64 venv
+	$(VENV)/bin/python tests/nightly/check_wheels.py $(RELEASES)
 
 # Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
 platforms:
@@ -200,6 +214,9 @@ clean:
 
 venv:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt tools/requirements-test.txt
+
+wheels-venv:
+	@$(PYTHON) tools/venv.py $(WHEELS_VENV) tools/requirements-build.txt tools/requirements-wheels.txt
 
 # As users get it.
 install: venv
