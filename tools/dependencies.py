@@ -102,6 +102,8 @@ TABLE = {
         lambda: has_program("chromium-headless-shell", "chromium"),
         with_what_they_need=True,
     ),
+    # Makes clean roots of Debian's releases.
+    "debootstrap": Dependency(("debootstrap debian-archive-keyring",), lambda: has_program("debootstrap")),
     # Its archive alone; without one tests/fuzz/driver.c does the work.
     "libfuzzer": Dependency(LIBFUZZERS),
     # With its headers, by which a program tells callgrind what to count.

@@ -34,7 +34,7 @@ GLIBC = "2.17"
 POLICY = "manylinux2014"
 """What allows that version of glibc."""
 
-# A build of ours warns of nothing but a GNU extension that the core uses: a struct with a flexible array inside another.
+# The one warning that is left out is about a GNU extension: the core has structs with a flexible array inside others.
 MACHINE_FILE = """[binaries]
 c = ['{zig}', 'cc', '-target', '{machine}-linux-gnu.{glibc}']
 ar = ['{zig}', 'ar']
