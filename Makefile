@@ -31,8 +31,8 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
+.PHONY: demo test test-all nightly platforms lint format release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
     run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
@@ -86,10 +86,25 @@ release: venv
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
 	@$(IN_VENV) python tools/release.py $(VERSION)
 
-# Builds wheels for this architecture and every Python into build/wheels with cibuildwheel, which needs Docker.
-manylinux-wheels:
-	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
-	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+# Builds wheels for glibc 2.17 and every Python found into build/wheels, with zig's C compiler and without Docker.
+# VERSIONS selects.
+WHEELS_VENV = build/venvs/wheels
+wheels: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py $(VERSIONS)
+
+# Does the same for aarch64 on any machine, for the Pythons found here that a Debian release has for aarch64.
+wheels-aarch64: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py --aarch64 $(VERSIONS)
+
+# Builds them with cibuildwheel, as the workflow does, for this machine's architecture. It needs Docker.
+docker-wheels:
+	@$(PYTHON) tools/venv.py build/venvs/docker-wheels tools/requirements-docker-wheels.txt
+	build/venvs/docker-wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+
+# Installs and runs these wheels in an old and a new Debian, and those for aarch64 under an emulator; the table is
+# tests/nightly/WHEELS.md. Needs root. RELEASES selects.
+check-wheels: wheels wheels-aarch64 venv
+	$(VENV)/bin/python tests/nightly/check_wheels.py $(RELEASES)
 
 # The pictures of README.md, from real runs, into docs/pictures.
 pictures: install-checked $(DEPS)/chromium
@@ -205,6 +220,9 @@ clean:
 
 venv:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt tools/requirements-test.txt
+
+wheels-venv:
+	@$(PYTHON) tools/venv.py $(WHEELS_VENV) tools/requirements-build.txt tools/requirements-wheels.txt
 
 # The package as users get it.
 install: venv
