@@ -50,7 +50,7 @@ class Block:
 
     page: str
     line: int
-    """Of its first line below the fence, from 1 on."""
+    """The number of its first line below the fence, from 1 on."""
     language: str
     text: str
     mark: str = ""
@@ -76,7 +76,7 @@ class Command:
     text: str
     shown: list[str] = field(default_factory=list)
     last_line: int = 0
-    """Of the command itself, within its block, from 0 on."""
+    """The number of the command's last line within its block, from 0 on."""
 
 
 def blocks_of(page: str) -> list[Block]:
@@ -226,7 +226,9 @@ class Page:
         if block.language == "python":
             self._program(block)
         elif block.language == "bash":
-            self.command(f"set -e; trap 'echo failed: $BASH_COMMAND' ERR\n( {block.text}\n)")
+            for before in (text for part, text in self.preambles.items() if part in block.text):
+                self.ask(before)
+            self.command(f"(set -e\n{block.text}\n)")
         else:
             for one in commands_of(block):
                 printed = self.command(one.text)
@@ -282,7 +284,9 @@ def main() -> None:
                             if missing is not None:
                                 print(f"{block.name}: $ {one.text}\n  missing: {missing}\n{printed}")
                         else:
-                            new[block.line + one.last_line] = [_shortened(line) for line in printed.rstrip().splitlines()]
+                            new[block.line + one.last_line] = [
+                                _shortened(line) for line in printed.rstrip().splitlines()
+                            ]
                     print(f"{block.name} {time.monotonic() - started:.1f} s", file=sys.stderr)
             finally:
                 running.close()
