@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import spprof
 
 project = "spprof"
@@ -30,6 +33,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_default_options = {"members": True}
+toc_object_entries_show_parents = "hide"
 python_use_unqualified_type_names = True
 add_module_names = False
 nitpick_ignore_regex = [("py:.*", ".*")]
@@ -47,9 +51,22 @@ html_show_sphinx = False
 html_theme_options = {"sidebar_hide_name": False, "navigation_with_keys": True}
 
 
+_PROMISED = {
+    word
+    for page in ("contracts/python-api.md", "data-model.md")
+    for word in re.findall(r"\w+", (Path(__file__).parent / page).read_text(encoding="utf-8"))
+}
+
+
 def setup(app: object) -> None:
     """Connect what changes docstrings on their way."""
     app.connect("autodoc-process-docstring", _with_code_blocks)  # type: ignore[attr-defined]
+    app.connect("autodoc-skip-member", _is_internal)  # type: ignore[attr-defined]
+
+
+def _is_internal(app: object, what: str, name: str, of: object, skip: bool, options: object) -> bool | None:
+    """Leave out members that the hand-written pages promise to nobody."""
+    return True if name not in _PROMISED else None
 
 
 def _with_code_blocks(app: object, what: str, name: str, of: object, options: object, lines: list[str]) -> None:
