@@ -83,11 +83,11 @@ format: venv
 
 # The documentation site, into build/site. A warning or a dead link is an error.
 docs: install docs-requirements
-	$(VENV)/bin/python tools/docs.py
+	$(VENV)/bin/python tools/documentation.py
 
 # Asks every address that the pages name, over the network.
 docs-linkcheck: install docs-requirements
-	$(VENV)/bin/python tools/docs.py linkcheck
+	$(VENV)/bin/python tools/documentation.py linkcheck
 
 # The man page and the completions for shells, from the command line's own parsers into share.
 shell-files: install docs-requirements

@@ -1,4 +1,4 @@
-"""Sphinx's settings for the documentation site; tools/docs.py runs it."""
+"""Sphinx's settings for the documentation site; tools/documentation.py runs it."""
 
 from __future__ import annotations
 
@@ -62,6 +62,17 @@ def setup(app: object) -> None:
     """Connect what changes docstrings on their way."""
     app.connect("autodoc-process-docstring", _with_code_blocks)  # type: ignore[attr-defined]
     app.connect("autodoc-skip-member", _is_internal)  # type: ignore[attr-defined]
+    app.connect("autodoc-process-signature", _without_internal_arguments)  # type: ignore[attr-defined]
+
+
+_CONSTRUCTED = ("spprof.memprof.MemoryProfiler", "spprof.Profiler")
+"""The classes that a program calls. Objects of the others are returned by functions."""
+
+
+def _without_internal_arguments(
+    app: object, what: str, name: str, of: object, options: object, arguments: str, returned: str
+) -> tuple[str, str] | None:
+    return ("", "") if what == "class" and name not in _CONSTRUCTED else None
 
 
 def _is_internal(app: object, what: str, name: str, of: object, skip: bool, options: object) -> bool | None:

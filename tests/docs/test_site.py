@@ -15,7 +15,7 @@ from doc_blocks import ROOT
 
 sys.path.append(str(ROOT / "tools"))  # behind the standard library
 import chromium
-import docs
+import documentation
 
 FAR = {
     "genindex.html",  # in the sidebar and on the search page
@@ -27,7 +27,7 @@ FAR = {
 def site() -> Path:
     pytest.importorskip("sphinx", reason="Sphinx needs Python 3.11")
     finished = subprocess.run(
-        [sys.executable, ROOT / "tools" / "docs.py"],
+        [sys.executable, ROOT / "tools" / "documentation.py"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
@@ -35,24 +35,24 @@ def site() -> Path:
     )
     assert finished.returncode == 0, finished.stdout
     assert finished.stdout.count("\n") == 1, finished.stdout
-    return docs.SITE
+    return documentation.SITE
 
 
 def test_the_site_builds_without_a_warning_or_a_dead_link(site: Path) -> None:
     assert (site / "index.html").is_file()
-    assert docs.faults_of_links(site) == []
-    assert docs.faults_of_hosts(site) == []
+    assert documentation.faults_of_links(site) == []
+    assert documentation.faults_of_hosts(site) == []
 
 
 def test_every_page_is_three_clicks_from_the_index_at_most(site: Path) -> None:
-    clicks = docs.clicks(site)
+    clicks = documentation.clicks(site)
     pages = {file.relative_to(site).as_posix() for file in site.rglob("*.html")}
     assert pages - {*clicks} <= FAR
     assert [page for page, count in clicks.items() if count > 3] == []
 
 
 def test_the_site_has_every_page_of_the_repository(site: Path) -> None:
-    for name, place in docs.pages().items():
+    for name, place in documentation.pages().items():
         if name.endswith(".md"):
             assert (site / place).with_suffix(".html").is_file(), name
 
@@ -79,8 +79,8 @@ def small_site(tmp_path: Path) -> Path:
 
 
 def test_a_good_site_has_no_fault(small_site: Path) -> None:
-    assert docs.faults_of_links(small_site) == []
-    assert docs.clicks(small_site, "a.html") == {"a.html": 0, "b.html": 1}
+    assert documentation.faults_of_links(small_site) == []
+    assert documentation.clicks(small_site, "a.html") == {"a.html": 0, "b.html": 1}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_good_site_has_no_fault(small_site: Path) -> None:
 )
 def test_a_dead_link_is_found(small_site: Path, link: str, fault: str) -> None:
     (small_site / "d.html").write_text(f'<a href="{link}">d</a>')
-    assert docs.faults_of_links(small_site) == [f"d.html: {link}: {fault}"]
+    assert documentation.faults_of_links(small_site) == [f"d.html: {link}: {fault}"]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_dead_link_is_found(small_site: Path, link: str, fault: str) -> None:
 )
 def test_what_comes_over_the_network_is_found(small_site: Path, text: str) -> None:
     (small_site / "d.html").write_text(text)
-    assert docs.faults_of_hosts(small_site) == ["d.html loads something over the network"]
+    assert documentation.faults_of_hosts(small_site) == ["d.html loads something over the network"]
 
 
 def test_links_are_adapted_to_the_site() -> None:
@@ -116,9 +116,9 @@ def test_links_are_adapted_to_the_site() -> None:
     places["docs/site/index.md"] = "index.md"
     given = "[c](../cli.md#run) [`x`](../../ARCHITECTURE.md) [s](../../src) [w](https://e.org/a) [r](../../README.md)"
     wanted = "[c](../cli.md#run) [`x`](../ARCHITECTURE.md) s [w](https://e.org/a) [r](../index.md)"
-    assert docs.adapted(given, "docs/a/b.md", places) == wanted
+    assert documentation.adapted(given, "docs/a/b.md", places) == wanted
     block = "```\n[c](../cli.md)\n```"
-    assert docs.adapted(block, "docs/a/b.md", places) == block
+    assert documentation.adapted(block, "docs/a/b.md", places) == block
 
 
 def test_pages_that_are_gone_leave_the_copy(tmp_path: Path) -> None:
@@ -126,9 +126,9 @@ def test_pages_that_are_gone_leave_the_copy(tmp_path: Path) -> None:
     (root / "docs").mkdir(parents=True)
     (root / "docs" / "a.md").write_text("# A\n")
     (root / "docs" / "b.md").write_text("# B\n")
-    docs.copy_pages(source, root)
+    documentation.copy_pages(source, root)
     assert {file.name for file in source.iterdir()} == {"a.md", "b.md"}
     (root / "docs" / "b.md").unlink()
-    docs.copy_pages(source, root)
+    documentation.copy_pages(source, root)
     assert {file.name for file in source.iterdir()} == {"a.md"}
     shutil.rmtree(root)

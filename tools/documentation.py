@@ -1,7 +1,7 @@
 """Build the documentation site, and fail at any warning or dead link.
 
-    python3 tools/docs.py                        the site, into build/site
-    python3 tools/docs.py linkcheck              ask every external address as well (needs a network)
+    python3 tools/documentation.py                        the site, into build/site
+    python3 tools/documentation.py linkcheck              ask every external address as well (needs a network)
 
 The pages stay where they are in the repository, where a forge shows them. They are copied into one folder, from which
 Sphinx builds, with their links adapted:
