@@ -31,10 +31,10 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
     peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
-    run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
+    run-tidy run-docs docs-requirements run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
     run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
 .NOTPARALLEL:
@@ -81,8 +81,20 @@ format: venv
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
 
+# The documentation site, into build/site. A warning or a dead link is an error.
+docs: install docs-requirements
+	$(VENV)/bin/python tools/documentation.py
+
+# Asks every address that the pages name, over the network.
+docs-linkcheck: install docs-requirements
+	$(VENV)/bin/python tools/documentation.py linkcheck
+
+# The man page and the completions for shells, from the command line's own parsers into share.
+shell-files: install docs-requirements
+	$(VENV)/bin/python tools/shell_files.py
+
 # Checks that VERSION is ready, builds its files into build/release and prints the next steps. Uploads nothing.
-release: venv
+release: install docs-requirements
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
 	@$(IN_VENV) python tools/release.py $(VERSION)
 
@@ -232,11 +244,14 @@ install-checked: venv
 	$(INSTALL) -Cbuild-dir=$(VENV)/build-checked $(foreach option,$(CHECKED) $(OPTIONS),-Csetup-args=$(option)) .
 	@touch -c $(CHECKED_ENGINE)
 
+docs-requirements: venv
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-docs.txt
+
 install-with-c-tests: OPTIONS = $(C_TESTS)
 install-with-c-tests: $(CMOCKA) install-checked
 
 # Everything that the suites need. They install nothing into this environment, so that several can run at a time.
-REQUIREMENTS = $(foreach of,build test packaging pythons lint,tools/requirements-$(of).txt)
+REQUIREMENTS = $(foreach of,build test packaging pythons lint docs,tools/requirements-$(of).txt)
 venv-for-all:
 	@$(PYTHON) tools/venv.py $(VENV) $(REQUIREMENTS)
 
@@ -247,7 +262,8 @@ fresh-results:
 
 # ---- Suites, each recorded. Their requirements must be installed first: see run-tests.
 
-run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind run-c run-tidy run-accuracy run-python
+run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind docs-requirements \
+    run-c run-tidy run-docs run-accuracy run-python
 
 run-c:
 	$(call record-meson,c,$(VENV)/build-checked,testlog)
@@ -255,6 +271,10 @@ run-c:
 OF_BUILD = SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked
 run-tidy:
 	$(call record-pytest,tidy,tests/tidy,$(OF_BUILD))
+
+# The site, and every code block of the pages; on one Python.
+run-docs:
+	$(call record-pytest,docs,tests/docs)
 
 run-accuracy:
 	$(call record-pytest,accuracy,tests/accuracy,$(OF_BUILD))
