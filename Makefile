@@ -31,10 +31,10 @@ LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
+.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
-    run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
+    run-tidy run-docs docs-requirements run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
     run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
 .NOTPARALLEL:
@@ -81,15 +81,42 @@ format: venv
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
 
+# The documentation site, into build/site. A warning or a dead link is an error.
+docs: install docs-requirements
+	$(VENV)/bin/python tools/documentation.py
+
+# Asks every address that the pages name, over the network.
+docs-linkcheck: install docs-requirements
+	$(VENV)/bin/python tools/documentation.py linkcheck
+
+# The man page and the completions for shells, from the command line's own parsers into share.
+shell-files: install docs-requirements
+	$(VENV)/bin/python tools/shell_files.py
+
 # Checks that VERSION is ready, builds its files into build/release and prints the next steps. Uploads nothing.
-release: venv
+release: install docs-requirements
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
 	@$(IN_VENV) python tools/release.py $(VERSION)
 
-# Builds wheels for this architecture and every Python into build/wheels with cibuildwheel, which needs Docker.
-manylinux-wheels:
-	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
-	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+# Builds wheels for glibc 2.17 and every Python found into build/wheels, with zig's C compiler and without Docker.
+# VERSIONS selects.
+WHEELS_VENV = build/venvs/wheels
+wheels: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py $(VERSIONS)
+
+# Does the same for aarch64 on any machine, for the Pythons found here that a Debian release has for aarch64.
+wheels-aarch64: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py --aarch64 $(VERSIONS)
+
+# Builds them with cibuildwheel, as the workflow does, for this machine's architecture. It needs Docker.
+docker-wheels:
+	@$(PYTHON) tools/venv.py build/venvs/docker-wheels tools/requirements-docker-wheels.txt
+	build/venvs/docker-wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+
+# Installs and runs these wheels in an old and a new Debian, and those for aarch64 under an emulator; the table is
+# tests/nightly/WHEELS.md. Needs root. RELEASES selects.
+check-wheels: wheels wheels-aarch64 venv
+	$(VENV)/bin/python tests/nightly/check_wheels.py $(RELEASES)
 
 # The pictures of README.md, from real runs, into docs/pictures.
 pictures: install-checked $(DEPS)/chromium
@@ -206,6 +233,9 @@ clean:
 venv:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt tools/requirements-test.txt
 
+wheels-venv:
+	@$(PYTHON) tools/venv.py $(WHEELS_VENV) tools/requirements-build.txt tools/requirements-wheels.txt
+
 # The package as users get it.
 install: venv
 	$(INSTALL) -Cbuild-dir=$(VENV)/build .
@@ -214,11 +244,14 @@ install-checked: venv
 	$(INSTALL) -Cbuild-dir=$(VENV)/build-checked $(foreach option,$(CHECKED) $(OPTIONS),-Csetup-args=$(option)) .
 	@touch -c $(CHECKED_ENGINE)
 
+docs-requirements: venv
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-docs.txt
+
 install-with-c-tests: OPTIONS = $(C_TESTS)
 install-with-c-tests: $(CMOCKA) install-checked
 
 # Everything that the suites need. They install nothing into this environment, so that several can run at a time.
-REQUIREMENTS = $(foreach of,build test packaging pythons lint,tools/requirements-$(of).txt)
+REQUIREMENTS = $(foreach of,build test packaging pythons lint docs,tools/requirements-$(of).txt)
 venv-for-all:
 	@$(PYTHON) tools/venv.py $(VENV) $(REQUIREMENTS)
 
@@ -229,7 +262,8 @@ fresh-results:
 
 # ---- Suites, each recorded. Their requirements must be installed first: see run-tests.
 
-run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind run-c run-tidy run-accuracy run-python
+run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind docs-requirements \
+    run-c run-tidy run-docs run-accuracy run-python
 
 run-c:
 	$(call record-meson,c,$(VENV)/build-checked,testlog)
@@ -237,6 +271,10 @@ run-c:
 OF_BUILD = SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked
 run-tidy:
 	$(call record-pytest,tidy,tests/tidy,$(OF_BUILD))
+
+# The site, and every code block of the pages; on one Python.
+run-docs:
+	$(call record-pytest,docs,tests/docs)
 
 run-accuracy:
 	$(call record-pytest,accuracy,tests/accuracy,$(OF_BUILD))

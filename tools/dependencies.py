@@ -68,6 +68,12 @@ def compile_python(home: Path) -> None:
     move_python.compile_modules(home, home.name)
 
 
+def link_aarch64_headers(folder: Path, _home: Path) -> None:
+    """Let the folder of the headers alone be enough: Debian keeps those that depend on the machine elsewhere."""
+    for headers in folder.glob("usr/include/python3.*"):
+        (headers / "aarch64-linux-gnu").symlink_to("../aarch64-linux-gnu")
+
+
 @dataclass(frozen=True)
 class Dependency:
     """Packages that provide it: the first available alternative is used."""
@@ -96,6 +102,8 @@ TABLE = {
         lambda: has_program("chromium-headless-shell", "chromium"),
         with_what_they_need=True,
     ),
+    # Makes clean roots of Debian releases.
+    "debootstrap": Dependency(("debootstrap debian-archive-keyring",), lambda: has_program("debootstrap")),
     # Only its archive; without it, tests/fuzz/driver.c is used.
     "libfuzzer": Dependency(LIBFUZZERS),
     # With its headers, through which a program tells callgrind what to count.
@@ -105,6 +113,9 @@ TABLE = {
 
 def row(name: str) -> Dependency | None:
     """Each Python has its own folder, so that it is fetched when missing, with the C library that it was built for."""
+    foreign = re.fullmatch(r"aarch64-python(3\.\d+)", name)
+    if foreign is not None and foreign[1] in DEBIAN_PYTHONS:
+        return aarch64_python(foreign[1])
     if re.fullmatch(r"python3\.\d+", name) is None:
         return TABLE.get(name)
     packages = f"{name}-dev {name}-venv"
@@ -116,6 +127,21 @@ def row(name: str) -> Dependency | None:
         finish=move_python_home,
         at_home=compile_python,
     )
+
+
+DEBIAN_PYTHONS = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
+"""The release of Debian's that has a version."""
+
+AARCH64_PYTHON = """
+    python{0}-minimal:arm64 libpython{0}-minimal:arm64 libpython{0}-stdlib:arm64 libpython{0}-dev:arm64
+    libc6:arm64 zlib1g:arm64 libexpat1:arm64
+"""
+
+
+def aarch64_python(version: str) -> Dependency:
+    """Its headers, and what an emulator needs to run it."""
+    packages = " ".join(AARCH64_PYTHON.format(version).split())
+    return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=link_aarch64_headers)
 
 
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:

@@ -39,15 +39,21 @@ def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[
     return ["apt-get", "--quiet=2", *options, *arguments]
 
 
-def use_suite(state: Path, suite: str) -> None:
-    """Use the first Debian mirror that the machine knows."""
+def debian_mirror() -> str:
+    """Return the first Debian mirror that the machine knows."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
     known = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.split()
     mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
     if not mirrors:
         raise FileNotFoundError("apt knows no Debian mirror")
+    return mirrors[0]
+
+
+def use_suite(state: Path, suite: str) -> None:
+    """Use a release of that mirror."""
+    mirror = debian_mirror()
     state.mkdir(parents=True, exist_ok=True)
-    (state / SOURCES).write_text(f"deb {mirrors[0]} {suite} main\n")
+    (state / SOURCES).write_text(f"deb {mirror} {suite} main\n")
     (state / NOTHING_INSTALLED).touch()
 
 
