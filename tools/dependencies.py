@@ -69,7 +69,7 @@ def compile_python(home: Path) -> None:
 
 
 def link_aarch64_headers(folder: Path, _home: Path) -> None:
-    """Let the folder of the headers alone be enough: Debian keeps those that depend on the machine elsewhere."""
+    """Link the machine-dependent headers, which Debian keeps elsewhere, into the folder of the others."""
     for headers in folder.glob("usr/include/python3.*"):
         (headers / "aarch64-linux-gnu").symlink_to("../aarch64-linux-gnu")
 

@@ -1,11 +1,11 @@
-"""Builds manylinux2014 wheels into build/wheels, without Docker.
+"""Build manylinux2014 wheels into build/wheels, without Docker.
 
-python3 tools/wheels.py [VERSION...]              for this machine: every supported Python found, unless some are named
-python3 tools/wheels.py --aarch64 [VERSION...]    for aarch64: the Pythons that Debian's releases have there
+python3 tools/wheels.py [VERSION...]              for this machine (default: every supported Python found)
+python3 tools/wheels.py --aarch64 [VERSION...]    for aarch64: the Pythons in Debian's releases
 
 `zig cc` compiles the engine once and the extension for each Python. It links against the symbols of glibc 2.17, so the
-wheels run with that version and every later one. auditwheel then judges each wheel and puts the platform into its name.
-The environment that runs this must hold tools/requirements-build.txt and tools/requirements-wheels.txt.
+wheels run with that version and every later one. auditwheel then checks each wheel and puts the platform into its name.
+The environment that runs this must have tools/requirements-build.txt and tools/requirements-wheels.txt installed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ REQUIREMENTS = ROOT / "tools" / "requirements-build.txt"
 
 GLIBC = "2.17"
 POLICY = "manylinux2014"
-"""What allows that version of glibc."""
+"""The policy that permits that version of glibc."""
 
-# The one warning that is left out is about a GNU extension: the core has structs with a flexible array inside others.
+# The only disabled warning is about a GNU extension: the core has structs that contain a struct with a flexible array.
 MACHINE_FILE = """[binaries]
 c = ['{zig}', 'cc', '-target', '{machine}-linux-gnu.{glibc}']
 ar = ['{zig}', 'ar']
@@ -57,7 +57,7 @@ COMPILER_VARIABLES = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LD_PRELOAD", "MAKE
 
 
 def zig() -> Path:
-    """The compiler that the package ziglang carries."""
+    """Return the compiler in the package ziglang."""
     found = importlib.util.find_spec("ziglang")
     if found is None or found.origin is None:
         sys.exit("ziglang is missing; `make wheels` installs it")
@@ -65,7 +65,9 @@ def zig() -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The variables of every command: our tools first on PATH, no flags for another compiler, zig's cache in build/."""
+    """Return the variables of every command: our tools first on PATH, no flags for another compiler, zig's cache in
+    build/.
+    """
     kept = {name: value for name, value in os.environ.items() if name not in COMPILER_VARIABLES}
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**kept, "PATH": path, "ZIG_GLOBAL_CACHE_DIR": str(ROOT / "build" / "zig"), **more}
@@ -93,7 +95,7 @@ def run(*command: str | Path, variables: dict[str, str] | None = None) -> str:
 
 
 def machine_option(machine: str) -> str:
-    """The option that makes meson build for a machine, whose file it writes."""
+    """Return the option that makes meson build for a machine, and write that machine's file."""
     file = BUILD / f"{machine}.ini"
     text = MACHINE_FILE.format(zig=zig(), machine=machine, glibc=GLIBC, root=ROOT)
     is_native = machine == platform.machine()
@@ -111,7 +113,7 @@ def build_engine(machine: str) -> Path:
 
 
 def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> Path:
-    """A wheel of one Python as meson-python makes it, which is tagged for any Linux of that machine."""
+    """Build a Python's wheel with meson-python, which tags it for any Linux of that machine."""
     venv, folder = VENVS / version, BUILD / machine / version
     run(interpreter, "tools/venv.py", venv, REQUIREMENTS)
     raw = folder / "wheel"
@@ -127,7 +129,9 @@ def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> P
 
 
 def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
-    """The wheel in build/wheels, named for its platforms, and auditwheel's verdict. Exits if it needs a newer glibc."""
+    """Return the wheel in build/wheels, named for its platforms, and auditwheel's verdict. Exit if it needs a newer
+    glibc.
+    """
     auditwheel = (sys.executable, "-m", "auditwheel")
     verdict = re.search(r'platform\s+tag:\s+"(\w+)"', run(*auditwheel, "show", wheel))
     for old in FILES.glob(f"{wheel.name.rpartition('-')[0]}-*_{machine}.whl"):
@@ -141,7 +145,7 @@ def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
 
 
 def foreign_python(version: str) -> dict[str, str]:
-    """The variables that make this machine's Python build for Debian's Python of aarch64: its headers, its suffix."""
+    """Return the variables that make this machine's Python build for Debian's aarch64 Python: headers and suffix."""
     home = DEPENDENCIES / f"aarch64-python{version}"
     if not home.exists():
         dependencies.provide(dependencies.aarch64_python(version), home)

@@ -1,10 +1,10 @@
-"""Looks into the wheels of build/wheels, installs and runs them in clean Debian releases, and writes the table.
+"""Inspect the wheels of build/wheels, install and run them in clean Debian releases, and write a table.
 
-python tests/nightly/check_wheels.py [RELEASE...]     all releases unless some are named, which write no table
+python tests/nightly/check_wheels.py [RELEASE...]     default: all releases; if some are named, no table
 
-The table is tests/nightly/WHEELS.md. Each release has a root in build/roots, made once, where its own Python installs a
-wheel without a compiler or a network. The wheels for aarch64 run under an emulator, with Debian's Python and C library.
-Needs root. The exit status is 1 if anything failed.
+The table is tests/nightly/WHEELS.md. Each release has a root in build/roots, created once, where its own Python
+installs a wheel without a compiler or a network. The wheels for aarch64 run under an emulator, with Debian's Python and
+C library. Needs root. The exit status is 1 if anything failed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "helpers")]
-sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
 import cross  # noqa: E402
 import debian_root  # noqa: E402
 import dependencies  # noqa: E402
@@ -73,7 +73,7 @@ def defined(library: Path) -> list[str]:
 
 
 def auditwheel(wheel: Path) -> str:
-    """Its verdict: the platform that the libraries fit."""
+    """Return auditwheel's verdict: the platform that the libraries fit."""
     shown = subprocess.run(
         [ROOT / "build/venvs/wheels/bin/python", "-m", "auditwheel", "show", wheel],
         capture_output=True,
@@ -84,7 +84,7 @@ def auditwheel(wheel: Path) -> str:
 
 
 def inspect(wheel: Path) -> list[str]:
-    """A row of the table. Also compares the libraries with the properties that the engine must have."""
+    """Return a row of the table. Also compare the libraries with the properties that the engine must have."""
     folder = ROOT / "build" / "wheels-build" / "inspected"
     shutil.rmtree(folder, ignore_errors=True)
     with zipfile.ZipFile(wheel) as archive:
@@ -130,7 +130,7 @@ class Row:
     steps: dict[str, str] = field(default_factory=dict)
 
     def judge(self, step: str, ended: subprocess.CompletedProcess[str], *patterns: str) -> str:
-        """Prints what a step said. It is good if it succeeded and said all that."""
+        """Print the output of a step. The step is good if it succeeded and its output matches all patterns."""
         print(f"---- {self.machine} {self.system}: {step}\n{ended.stdout.rstrip()}", flush=True)
         good = ended.returncode == 0 and all(re.search(pattern, ended.stdout, re.M) for pattern in patterns)
         self.steps[step] = "yes" if good and self.steps.get(step, "yes") == "yes" else "NO"
@@ -147,7 +147,7 @@ LIBRARY = "from spprof import _engine; print(_engine.library_path())"
 
 
 def supply(folder: Path, version: str) -> None:
-    """What is installed and run: all our wheels, that pip may choose, numpy for the demo, and the programs."""
+    """Collect what is installed and run: all our wheels, from which pip chooses, numpy for the demo, and programs."""
     numpy = ROOT / "build" / "roots" / f"numpy-{version}"
     if not numpy.exists():
         platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in (17, 27, 28)]
