@@ -28,7 +28,8 @@ def written_pages() -> dict[Path, tuple[Path, str]]:
         head = pattern_of(assigned["HEAD"]) if "HEAD" in assigned else ""
         if name and head:
             named = [page for page in pages if page.name == name[1]]
-            found[script] = (min(named, key=lambda page: page.parent != script.parent), head)
+            if named:  # else the script has not been run yet
+                found[script] = (min(named, key=lambda page: page.parent != script.parent), head)
     return found
 
 
