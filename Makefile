@@ -1,4 +1,4 @@
-# PYTHON chooses the interpreter. Everything else is made here: .venv holds the tools, the package and its build.
+# PYTHON selects the interpreter. Everything else is created here: .venv holds the tools, the package and its build.
 PYTHON ?= python3
 VENV ?= .venv
 DEPS = build/deps
@@ -8,38 +8,38 @@ VALGRIND = $(DEPS)/valgrind/usr
 IN_VENV = PATH="$(abspath $(VENV))/bin:$$PATH"
 INSTALL = $(IN_VENV) pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps
 
-# Where tools/results.py keeps how each suite ended.
+# The folder in which tools/results.py keeps the result of each suite.
 export RESULTS ?= build/results
 RECORD = $(PYTHON) tools/results.py record
 SUM = $(PYTHON) tools/results.py sum
-# Most tests are programs of their own: so many run at a time.
+# Number of tests to run at a time; most of them run a separate program.
 CORES ?= auto
 PYTEST = $(VENV)/bin/python -m pytest
 
-# Broken invariants and compiler warnings stop test builds only.
+# Only test builds stop at broken invariants and compiler warnings.
 CHECKED = -Dchecks=true -Dwerror=true
 CHECKED_ENGINE = $(VENV)/build-checked/libspprof_alloc.so
 SOURCES = $(shell find include src -type f) meson.build meson.options
 C_TESTS = -Dtests=true -Dcmocka_prefix=$(abspath $(CMOCKA))/usr
 
-# What forges read, by the schemas that come with check-jsonschema.
+# Files that forges read, checked against the schemas that are part of check-jsonschema.
 OF_SCHEMA = $(VENV)/bin/check-jsonschema --builtin-schema
 LINT_FORMS = $(OF_SCHEMA) vendor.github-issue-forms .github/ISSUE_TEMPLATE/*.yml && \
     $(OF_SCHEMA) vendor.github-workflows .github/workflows/*.yml && $(OF_SCHEMA) vendor.citation-file-format CITATION.cff
 
-# Looks at the workflows more closely. Go builds it from its module, once; without Go it is left out.
+# A closer check of the workflows. Go builds it once from its module; without Go it is skipped.
 ACTIONLINT = $(DEPS)/actionlint/actionlint
 ACTIONLINT_MODULE = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-.PHONY: demo test test-all nightly platforms lint format release manylinux-wheels bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
-    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all install install-checked \
+.PHONY: demo test test-all nightly platforms lint format docs docs-linkcheck shell-files release wheels wheels-aarch64 docker-wheels check-wheels pictures bench bench-peers viewers fuzz-pprof fuzz-requests endings processes mapped resident allocators accuracy-long clean venv \
+    peak-coverage growth-long attach-many run-attach-many growing-service run-growing-service scrape-service run-scrape-service venv-for-all wheels-venv install install-checked \
     install-with-c-tests dependencies pythons fresh-results run-tests run-c \
-    run-tidy run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
+    run-tidy run-docs docs-requirements run-accuracy run-python run-python-long run-python-rest run-python-again run-other-pythons \
     run-newest-python run-newest-but-one-python run-packaging run-packaging-essentials run-viewers run-fuzz-pprof run-fuzz-requests \
     run-cpython-suite run-endings run-processes run-mapped run-resident run-allocators many-children run-many-children
 .NOTPARALLEL:
 
-# $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one suite of pytest's.
+# $(call record-pytest,NAME,ARGUMENTS,ENVIRONMENT): one pytest suite.
 record-pytest = $(RECORD) $(1) --pytest $(RESULTS)/$(1).xml "env $(3) $(PYTEST) -m ''" -- \
     env $(3) $(PYTEST) --junitxml=$(RESULTS)/$(1).xml --numprocesses=$(CORES) $(2)
 
@@ -47,7 +47,7 @@ record-pytest = $(RECORD) $(1) --pytest $(RESULTS)/$(1).xml "env $(3) $(PYTEST) 
 meson-test = env $(6) $(VENV)/bin/meson test -C $(2) --no-rebuild --print-errorlogs $(4)
 record-meson = $(RECORD) $(1) --meson $(2)/meson-logs/$(3).junit.xml '$(meson-test)' -- $(meson-test) $(5)
 
-# No more than the demonstration needs, and compiled when it is used: it is for somebody who waits.
+# Installs only what the demonstration needs and skips bytecode compilation, because the user is waiting.
 demo:
 	@$(PYTHON) tools/venv.py --no-compile $(VENV) tools/requirements-build.txt tools/requirements-demo.txt
 	$(INSTALL) --no-compile -Cbuild-dir=$(VENV)/build .
@@ -58,11 +58,11 @@ demo:
 test: fresh-results run-tests
 	@$(SUM)
 
-# The same, then the Python tests on every other Python that is found, then the packaging tests.
+# Like test, then the Python tests on every other Python that is found, then the packaging tests.
 test-all: fresh-results run-tests run-other-pythons run-packaging
 	@$(SUM)
 
-# All of that, and what takes long: piece by piece, with a table in tests/nightly. PIECES chooses; AGAIN=1 repeats.
+# All of that and the slow suites, piece by piece, with a table in tests/nightly. PIECES selects; AGAIN=1 repeats.
 nightly: venv-for-all dependencies
 	$(VENV)/bin/python tools/nightly.py $(if $(AGAIN),--again) $(PIECES)
 
@@ -72,8 +72,8 @@ lint: venv $(ACTIONLINT)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
-	@if [ -x $(VENV)/bin/check-jsonschema ]; then $(LINT_FORMS); else echo "left out: check-jsonschema (Python 3.11)"; fi
-	@if [ -x $(ACTIONLINT) ]; then $(ACTIONLINT) -shellcheck= -pyflakes=; else echo "left out: actionlint (Go)"; fi
+	@if [ -x $(VENV)/bin/check-jsonschema ]; then $(LINT_FORMS); else echo "skipped: check-jsonschema (Python 3.11)"; fi
+	@if [ -x $(ACTIONLINT) ]; then $(ACTIONLINT) -shellcheck= -pyflakes=; else echo "skipped: actionlint (Go)"; fi
 
 format: venv
 	$(PYTHON) tools/venv.py $(VENV) tools/requirements-lint.txt
@@ -81,17 +81,48 @@ format: venv
 	$(VENV)/bin/ruff check --fix --exit-zero .
 	$(VENV)/bin/ruff format .
 
+# The documentation site, into build/site. A warning or a dead link is an error.
+docs: install docs-requirements
+	$(VENV)/bin/python tools/documentation.py
+
+# Asks every address that the pages name, over the network.
+docs-linkcheck: install docs-requirements
+	$(VENV)/bin/python tools/documentation.py linkcheck
+
+# The man page and the completions for shells, from the command line's own parsers into share.
+shell-files: install docs-requirements
+	$(VENV)/bin/python tools/shell_files.py
+
 # Checks that VERSION is ready, builds its files into build/release and prints the next steps. Uploads nothing.
-release: venv
+release: install docs-requirements
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-release.txt
 	@$(IN_VENV) python tools/release.py $(VERSION)
 
-# Wheels of this machine's architecture for every Python into build/wheels, by cibuildwheel. It needs Docker.
-manylinux-wheels:
-	@$(PYTHON) tools/venv.py build/venvs/wheels tools/requirements-wheels.txt
-	build/venvs/wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+# Builds wheels for glibc 2.17 and every Python found into build/wheels, with zig's C compiler and without Docker.
+# VERSIONS selects.
+WHEELS_VENV = build/venvs/wheels
+wheels: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py $(VERSIONS)
 
-# Stack specimens by version, JIT and allocator: writes the table of docs/platforms.md. VERSIONS chooses.
+# Does the same for aarch64 on any machine, for the Pythons found here that a Debian release has for aarch64.
+wheels-aarch64: wheels-venv
+	$(WHEELS_VENV)/bin/python tools/wheels.py --aarch64 $(VERSIONS)
+
+# Builds them with cibuildwheel, as the workflow does, for this machine's architecture. It needs Docker.
+docker-wheels:
+	@$(PYTHON) tools/venv.py build/venvs/docker-wheels tools/requirements-docker-wheels.txt
+	build/venvs/docker-wheels/bin/cibuildwheel --platform linux --output-dir build/wheels
+
+# Installs and runs these wheels in an old and a new Debian, and those for aarch64 under an emulator; the table is
+# tests/nightly/WHEELS.md. Needs root. RELEASES selects.
+check-wheels: wheels wheels-aarch64 venv
+	$(VENV)/bin/python tests/nightly/check_wheels.py $(RELEASES)
+
+# The pictures of README.md, from real runs, into docs/pictures.
+pictures: install-checked $(DEPS)/chromium
+	$(VENV)/bin/python tools/pictures.py
+
+# Runs the stack specimens by version, JIT and allocator; writes the table of docs/platforms.md. VERSIONS selects.
 platforms:
 	$(PYTHON) tools/platforms.py $(VERSIONS)
 
@@ -106,9 +137,10 @@ bench: install $(DEPS)/valgrind $(DEPS)/libunwind
 	    $(IN_VENV) "$$@" || exit 1; \
 	done
 
-# What spprof costs and finds beside its peers, part by part; taken up where it was interrupted. PARTS chooses ("steady
-# programs"), AGAIN=1 repeats, QUICK=1 tries everything in a minute or two without writing docs/benchmarks.md, ANYWAY=1
-# measures on a busy machine, GENERATIONS=N adds fresh processes, VARIANTS="a;b" chooses what is compared, WORKLOADS="a;b" beside what.
+# Compares the cost and the findings of spprof with its peers, part by part; an interrupted run resumes. PARTS selects
+# ("steady programs"), AGAIN=1 repeats, QUICK=1 tries everything in a minute or two without writing docs/benchmarks.md,
+# ANYWAY=1 measures on a busy machine, GENERATIONS=N adds fresh processes, VARIANTS="a;b" selects the profilers, and
+# WORKLOADS="a;b" the programs.
 BENCH_VENV = build/bench/venv
 bench-peers: $(DEPS)/valgrind
 	@$(PYTHON) tools/venv.py $(BENCH_VENV) tools/requirements-build.txt
@@ -118,27 +150,27 @@ bench-peers: $(DEPS)/valgrind
 	    $(if $(ANYWAY),--anyway) $(if $(GENERATIONS),--generations $(GENERATIONS)) $(if $(VARIANTS),--variants "$(VARIANTS)") \
 	    $(if $(WORKLOADS),--workloads "$(WORKLOADS)")
 
-# Our files in the hands of go tool pprof, pprof-format, speedscope and a browser.
+# Our files in go tool pprof, pprof-format, speedscope and a browser.
 viewers: install-checked $(DEPS)/chromium
 	$(PYTEST) -m viewers tests/python
 
-# The reader of profiles against mutated files, for FUZZ_SECONDS.
+# Mutated files against the profile reader, for FUZZ_SECONDS.
 fuzz-pprof: install-checked run-fuzz-pprof
 fuzz-requests: install-checked run-fuzz-requests
 
-# Programs that end in every way, with and without us; the table is tests/nightly/ENDINGS.md.
+# Programs that end in every way, with and without spprof; the table is tests/nightly/ENDINGS.md.
 endings: install-checked run-endings
 
 run-endings:
 	$(VENV)/bin/python tests/nightly/sweep_endings.py
 
-# Ten thousand interpreters under run; the table is tests/nightly/CHILDREN.md.
+# Ten thousand interpreters under spprof run; the table is tests/nightly/CHILDREN.md.
 many-children: install-checked run-many-children
 
 run-many-children:
 	$(VENV)/bin/python tests/nightly/many_children.py
 
-# A program that is attached to again and again (3.14 and later); the table is tests/nightly/ATTACH.md.
+# Repeated attachments to a program (3.14 and later); the table is tests/nightly/ATTACH.md.
 attach-many: install-checked run-attach-many
 
 run-attach-many:
@@ -150,25 +182,25 @@ growing-service: install-checked run-growing-service
 run-growing-service:
 	$(VENV)/bin/python tests/nightly/growing_service.py
 
-# A service whose heap a scraper written in Go pulls for five minutes; the table is tests/nightly/SCRAPES.md.
+# A service whose heap a Go scraper pulls for five minutes; the table is tests/nightly/SCRAPES.md.
 scrape-service: install-checked run-scrape-service
 
 run-scrape-service:
 	$(VENV)/bin/python tests/nightly/scrape_service.py
 
-# Servers and pools of which one worker leaks, with real packages; the table is tests/nightly/PROCESSES.md.
+# Servers and pools with one leaking worker, with real packages; the table is tests/nightly/PROCESSES.md.
 processes: install-checked run-processes
 
 run-processes:
 	$(VENV)/bin/python tests/nightly/sweep_processes.py
 
-# Memory that libraries hold, with real packages, beside their own counts; the table is tests/nightly/MAPPED.md.
+# Memory held by the libraries of real packages, compared with their own counts; the table is tests/nightly/MAPPED.md.
 mapped: install-checked run-mapped
 
 run-mapped:
 	$(VENV)/bin/python tests/nightly/sweep_mapped.py
 
-# The memory of programs with real packages, part by part, beside the allocators' own counts; the table is
+# The memory of programs with real packages, part by part, compared with the allocators' own counts; the table is
 # tests/nightly/RESIDENT.md.
 resident: install-checked run-resident
 
@@ -201,7 +233,10 @@ clean:
 venv:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-build.txt tools/requirements-test.txt
 
-# As users get it.
+wheels-venv:
+	@$(PYTHON) tools/venv.py $(WHEELS_VENV) tools/requirements-build.txt tools/requirements-wheels.txt
+
+# The package as users get it.
 install: venv
 	$(INSTALL) -Cbuild-dir=$(VENV)/build .
 
@@ -209,11 +244,14 @@ install-checked: venv
 	$(INSTALL) -Cbuild-dir=$(VENV)/build-checked $(foreach option,$(CHECKED) $(OPTIONS),-Csetup-args=$(option)) .
 	@touch -c $(CHECKED_ENGINE)
 
+docs-requirements: venv
+	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-docs.txt
+
 install-with-c-tests: OPTIONS = $(C_TESTS)
 install-with-c-tests: $(CMOCKA) install-checked
 
-# What every suite needs, so that several may run at a time: none of them installs anything into this environment.
-REQUIREMENTS = $(foreach of,build test packaging pythons lint,tools/requirements-$(of).txt)
+# Everything that the suites need. They install nothing into this environment, so that several can run at a time.
+REQUIREMENTS = $(foreach of,build test packaging pythons lint docs,tools/requirements-$(of).txt)
 venv-for-all:
 	@$(PYTHON) tools/venv.py $(VENV) $(REQUIREMENTS)
 
@@ -222,9 +260,10 @@ dependencies: $(foreach name,allocators libunwind chromium libfuzzer valgrind,$(
 fresh-results:
 	@rm -rf $(RESULTS)
 
-# ---- Suites, each recorded. What they need is installed before: see run-tests.
+# ---- Suites, each recorded. Their requirements must be installed first: see run-tests.
 
-run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind run-c run-tidy run-accuracy run-python
+run-tests: install-with-c-tests $(DEPS)/allocators $(DEPS)/libunwind $(DEPS)/valgrind docs-requirements \
+    run-c run-tidy run-docs run-accuracy run-python
 
 run-c:
 	$(call record-meson,c,$(VENV)/build-checked,testlog)
@@ -233,6 +272,10 @@ OF_BUILD = SPPROF_BUILD_DIR=$(abspath $(VENV))/build-checked
 run-tidy:
 	$(call record-pytest,tidy,tests/tidy,$(OF_BUILD))
 
+# The site, and every code block of the pages; on one Python.
+run-docs:
+	$(call record-pytest,docs,tests/docs)
+
 run-accuracy:
 	$(call record-pytest,accuracy,tests/accuracy,$(OF_BUILD))
 
@@ -240,7 +283,7 @@ run-accuracy:
 accuracy-long:
 	$(VENV)/bin/python tests/accuracy/test_cpu_shares.py
 
-# Random calls of mmap's family, millions of them; the short form is among the C tests.
+# Millions of random calls of mmap's family; the C tests include a short version.
 MODEL_CALLS ?= 4000000
 run-map-model:
 	$(call record-meson,map-model,$(VENV)/build-checked,testlog-map-model,--no-rebuild,$(MAP_MODEL),$(OF_MODEL))
@@ -252,14 +295,14 @@ OF_MODEL = SPPROF_MODEL_CALLS=$(MODEL_CALLS)
 peak-coverage:
 	$(VENV)/bin/python tests/accuracy/test_peak_coverage.py
 
-# Thousands of drawn programs of each kind and what is said of their growth; the table is tests/nightly/GROWTH.md.
+# Growth verdicts on thousands of random programs of each kind; the table is tests/nightly/GROWTH.md.
 growth-long:
 	$(VENV)/bin/python tests/nightly/sweep_growth.py
 
 run-python:
 	$(call record-pytest,python,tests/python,SPPROF_ALL_COMBINATIONS=1)
 
-# The same in two parts of about one length, for two cores.
+# Like run-python, in two parts of about equal length, for two cores.
 run-python-long:
 	$(call record-pytest,python-long,tests/python -m "long and $(OF_PYTHON)")
 
@@ -268,35 +311,36 @@ run-python-rest:
 
 OF_PYTHON = not packaging and not viewers
 
-# The engine needs no Python: one build is installed for all of them.
+# The engine does not depend on Python: one build is installed for all versions.
 $(CHECKED_ENGINE): $(SOURCES)
 	$(MAKE) --no-print-directory install-checked
 
-# On another Python: without the tests marked long, unless LONG is set.
-NOT_LONG = $(if $(LONG),,and not long)
+# On another Python: without the tests of this mark, unless LONG is set.
+LEFT_OUT = long
+NOT_LONG = $(if $(LONG),,and not $(LEFT_OUT))
 run-python-again:
-	$(if $(LONG),,@echo "left out on Python $(VERSION): tests marked long, to save time; make nightly runs them")
+	$(if $(LONG),,@echo "skipped on Python $(VERSION): tests marked $(LEFT_OUT), to save time; make nightly runs them")
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(call record-pytest,python-$(VERSION),tests/python -m "$(OF_PYTHON) $(NOT_LONG)")
 
-# CPython's own suite, which PYTHON must carry, without the profilers and under both.
+# CPython's own test suite, which PYTHON must include, without the profilers and under both.
 run-cpython-suite:
 	$(RECORD) install-$(VERSION) -- $(MAKE) --no-print-directory install-checked
 	$(RECORD) cpython-suite -- $(VENV)/bin/python tests/stress/cpython_suite.py
 
 run-other-pythons: $(CHECKED_ENGINE) $(DEPS)/libunwind
 	$(PYTHON) tools/find_pythons.py --others $(ONLY) | while read -r version python; do \
-	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" \
+	    $(MAKE) --no-print-directory PYTHON="$$python" VERSION="$$version" VENV="build/venvs/$$version" LONG="$(LONG)" LEFT_OUT="$(LEFT_OUT)" \
 	        OPTIONS="-Dengine=$(abspath $(CHECKED_ENGINE))" run-python-again </dev/null; \
 	done
 
-# The newest one has all tests, so that those marked long meet two Pythons and two C libraries in .ci/run.
+# On the newest one, most tests marked long run too, so that they meet two Pythons and two C libraries in .ci/run.
 run-newest-python: ONLY = --newest
-run-newest-python: LONG = 1
+run-newest-python: LEFT_OUT = longest
 run-newest-but-one-python: ONLY = --newest-but-one
 run-newest-python run-newest-but-one-python: run-other-pythons
 
-# One test at a time: they share what the first of them builds.
+# One test at a time, because they share what the first one builds.
 run-packaging run-packaging-essentials run-viewers: CORES = 0
 
 run-packaging: $(DEPS)/libunwind
@@ -309,54 +353,55 @@ run-packaging-essentials:
 run-viewers: $(DEPS)/chromium
 	$(call record-pytest,viewers,-m viewers tests/python)
 
-# A command that has no tests.
+# A command without tests.
 record-%:
 	$(RECORD) $* -- $(MAKE) --no-print-directory $*
 
-# What is fetched where the system lacks it; the table is in tools/dependencies.py.
+# Dependencies that are downloaded if the system lacks them; the table is in tools/dependencies.py.
 $(DEPS)/%:
 	@$(IN_VENV) $(PYTHON) tools/dependencies.py $@
 
 $(ACTIONLINT):
 	@! command -v go >/dev/null || GOBIN=$(abspath $(@D)) go install $(ACTIONLINT_MODULE) || echo "actionlint was not built"
 
-# Pythons that no released Debian has, each in a folder of its own: what is missing is fetched. Where one is
-# unavailable, its tests do not run.
+# Pythons that no Debian release provides, each in its own folder; missing ones are downloaded. Without one, its tests
+# do not run.
 UNRELEASED ?= 3.14 3.15
 pythons:
 	@$(PYTHON) tools/venv.py $(VENV) tools/requirements-pythons.txt
 	@$(MAKE) --no-print-directory --keep-going $(UNRELEASED:%=$(DEPS)/python%)
 
-# ---- Under watch ----------------------------------------------------------------------------------------------------
+# ---- Stress tests and sanitizers ------------------------------------------------------------------------------------
 
 .PHONY: stress sanitize run-sanitizer-address run-sanitizer-thread run-sanitizer run-valgrind
 
-# Every specimen for STRESS_SECONDS (240: about two hours), then what is only run when it is named. What has a result for
-# these sources is not run again; results are kept in tests/stress.
+# Every specimen for STRESS_SECONDS (240: about two hours), then two that only run by name. A specimen that has a result
+# for these sources is not run again; results are kept in tests/stress.
 stress: STRESS_SECONDS ?= 240
 stress: install
 	STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python tests/stress/run.py
 	STRESS_SECONDS=$(STRESS_SECONDS) $(VENV)/bin/python tests/stress/run.py servers
 	STRESS_SECONDS=1800 $(VENV)/bin/python tests/stress/run.py churn
 
-# The C tests of everything but the hooks, built with sanitizers; then some of them under valgrind.
+# The C tests of everything except the hooks, built with sanitizers; then some of them under valgrind.
 sanitize: venv run-sanitizer-address run-sanitizer-thread run-valgrind
 
 run-sanitizer-address: $(CMOCKA)
-	@echo "left out under sanitizers: the preloaded tests (sanitizers bring a malloc of their own, before which ours" \
-	    "would stand) and the Python tests (an interpreter without sanitizers cannot load a library with them)"
-	@echo "left out under the undefined-behaviour sanitizer: its check for NULL (linkers break it for thread-locals)"
-	@echo "left out too: tests that read or tear whole stacks or make very small ones (the suite raw_stacks)"
+	@echo "skipped under sanitizers: the preloaded tests (sanitizers have their own malloc, which ours would precede)" \
+	    "and the Python tests (an interpreter without sanitizers cannot load a library with them)"
+	@echo "skipped under the undefined-behaviour sanitizer: its check for NULL (linkers break it for thread-locals)"
+	@echo "also skipped: tests that read or corrupt whole stacks or make very small ones (the suite raw_stacks)"
 	$(MAKE) --no-print-directory NAME=address SANITIZE=address,undefined run-sanitizer
 
 run-sanitizer-thread: $(CMOCKA)
-	@echo "left out under the thread sanitizer: timers' signals (the suite ticks), which it puts off"
-	@echo "left out under the thread sanitizer: the filling of the list of modules, which takes it minutes"
+	@echo "skipped under the thread sanitizer: timer signals (the suite ticks), which it delays"
+	@echo "skipped under the thread sanitizer: filling the list of modules, which takes minutes there"
 	$(MAKE) --no-print-directory NAME=thread SANITIZE=thread WITHOUT="--no-suite ticks" run-sanitizer
 
-# Without -fsanitize=null: linkers turn the addition that makes a thread-local's address into an lea, which leaves the
-# flags that GCC's check for NULL goes by as they were. What goes through NULL faults, and is reported as that.
-# A child of a program with threads may go on under the thread sanitizer; what it allocates is not ours to judge.
+# Without -fsanitize=null: linkers replace the addition that computes a thread-local's address by an lea, which does not
+# set the flags that GCC's check for NULL reads. Accesses through NULL fault, and are reported as faults.
+# A forked child of a threaded program may continue under the thread sanitizer. Leak detection is off, because the test
+# programs' own allocations are not judged here.
 OF_SANITIZERS = TSAN_OPTIONS="die_after_fork=0 halt_on_error=1" ASAN_OPTIONS=detect_leaks=0
 run-sanitizer:
 	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true -Db_lundef=false -Db_sanitize=$(SANITIZE) \
@@ -372,14 +417,14 @@ SUPPRESSIONS = --suppressions=$(abspath tests/c/valgrind.supp)
 VALGRIND_PROGRAM = $(if $(wildcard $(VALGRIND)),$(abspath $(VALGRIND))/bin/)valgrind
 OF_VALGRIND = $(if $(wildcard $(VALGRIND)),VALGRIND_LIB=$(abspath $(VALGRIND))/libexec/valgrind)
 run-valgrind: $(CMOCKA) $(DEPS)/valgrind
-	@echo "left out under valgrind: tests that take more than a minute there, and programs that start no engine"
+	@echo "skipped under valgrind: tests that take more than a minute there, and programs that start no engine"
 	$(IN_VENV) meson setup --reconfigure -Dpython=false -Dchecks=true $(C_TESTS) $(VENV)/build-memcheck >/dev/null
 	$(IN_VENV) meson compile -C $(VENV)/build-memcheck >/dev/null
 	$(call record-meson,valgrind,$(VENV)/build-memcheck,testlog-valgrind,$(MEMCHECK),$(MEMCHECKED),$(OF_VALGRIND))
 
 # ---- Fuzzing --------------------------------------------------------------------------------------------------------
 
-# Targets are listed in tests/fuzz/run.py; FUZZ_TARGETS chooses among them.
+# Targets are listed in tests/fuzz/run.py; FUZZ_TARGETS selects some of them.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?=
 

@@ -1,10 +1,10 @@
-"""What an allocation that is not sampled costs: instructions and nanoseconds for a malloc and free of 64 bytes.
+"""The cost of an unsampled allocation: instructions and nanoseconds for a malloc and free of 64 bytes.
 
     make bench                          or      .venv/bin/python bench/hot_path.py
 
-Instructions are counted by callgrind: the difference of a long and a short run, so that start-up falls out; they
-repeat to the last digit. Nanoseconds are medians of many short runs of all variants in turn, with the middle half in
-brackets: compare them within one table only.
+callgrind counts instructions: the difference between a long and a short run, which excludes start-up, so the figures
+are exactly reproducible. Nanoseconds are medians of many short runs of all variants in turn, with the middle half in
+brackets: compare them only within one table.
 
 malloc and free: nothing preloaded; an empty pass-through preloaded (bench/specimens/empty_preload.c); our library
 preloaded and stopped; sampling at 512 KiB. PyObject_Malloc and PyObject_Free: the same with hooks instead of
@@ -36,7 +36,7 @@ ROUNDS = 15
 class Variant(NamedTuple):
     name: str
     command: list[str]
-    """Takes the number of pairs as its last argument but `tail`."""
+    """Takes the number of pairs as its last argument before `tail`."""
     tail: list[str]
     preload: str = ""
 
@@ -94,7 +94,7 @@ def instructions(variant: Variant, pairs: int) -> int:
         variant.run(pairs, ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out.name}"])
         found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
     if not found:
-        raise SystemExit("callgrind wrote no total")
+        raise SystemExit("callgrind reported no total")
     return int(found.group(1))
 
 
@@ -111,7 +111,7 @@ def nanoseconds_a_pair(variants: list[Variant]) -> dict[str, list[float]]:
 
 
 def print_table(title: str, variants: list[Variant]) -> None:
-    print(f"\n{title:<40} {'instructions':>12}   {'ns a pair, median':>17}   middle half")
+    print(f"\n{title:<40} {'instructions':>12}   {'ns per pair, median':>17}   middle half")
     times = nanoseconds_a_pair(variants)
     for variant in variants:
         low, median, high = statistics.quantiles(times[variant.name], n=4)

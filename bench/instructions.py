@@ -1,9 +1,10 @@
-"""What each call of an allocator costs, in instructions: with nothing around it, and with us in every state.
+"""The cost of each allocator call in instructions: without hooks, and with spprof in every state.
 
     make bench                          or      .venv/bin/python bench/instructions.py
 
-Counted by callgrind, so the figures repeat to the digit. In brackets: how many of them are in our own objects. The last
-row makes a sample of each allocation, below a stack of three Python frames, and takes it out of the table at the free.
+Counted by callgrind, so the figures are exactly reproducible. In brackets: the instructions in our own objects. The
+last row samples each allocation, below a stack of three Python frames, and removes the sample from the table at the
+free.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What a large heap and many live samples cost: estimates, memory, snapshots, and the price of a free.
+"""The cost of a large heap and many live samples: estimates, memory, snapshots, and frees.
 
     make bench                          or      .venv/bin/python bench/live_size.py
 
-Heaps of C blocks, each in a process of its own with the library preloaded; the estimate is that of the line that
-made them, snapshots are the first and a later one, and the engine's memory is what the process has resident before them
-beyond one that does the same unsampled. A free is measured by the specimen many_live.c beside 10^3 and 10^6 live
-samples: instructions by callgrind, nanoseconds by two processes that take turns in short slices, several pairs of them,
-since each is dealt its own pages. On a machine with other work the ratios differ from run to run by more than a tenth.
+Heaps of C blocks, each in a separate process with the library preloaded. The estimate is that of the line that
+allocated them; snapshots are the first and a later one; the engine's memory is the process's resident memory before the
+snapshots minus that of a process that does the same unsampled. The specimen many_live.c measures a free with 10^3 and
+10^6 live samples: instructions by callgrind, nanoseconds by several pairs of processes that alternate in short slices,
+since each process gets different pages. On a busy machine the ratios vary between runs by more than a tenth.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def print_heaps(library: Path) -> None:
     for heap in HEAPS:
         plain, sampled = run_heap(library, heap, 0), run_heap(library, heap, heap.rate_kb)
         interval = f"{sampled['low'] / 2**30:.4f} to {sampled['high'] / 2**30:.4f}"
-        inside = "" if sampled["low"] <= sampled["truth"] <= sampled["high"] else "   the truth lies outside"
+        inside = "" if sampled["low"] <= sampled["truth"] <= sampled["high"] else "   the truth is outside"
         print(
             f"  {heap.name:<29} {sampled['live']:>9} {sampled['drops']:>6} {sampled['estimate'] / 2**30:>9.4f}"
             f"  {interval:<18} {1e3 * sampled['first']:>8.1f}{1e3 * sampled['again']:>7.1f}"
@@ -129,7 +129,7 @@ def print_heaps(library: Path) -> None:
 
 
 class ManyLive:
-    """The specimen beside so many live samples, answering."""
+    """The specimen with this many live samples, answering orders."""
 
     def __init__(self, program: Path, live: int) -> None:
         self.process = subprocess.Popen(
@@ -141,7 +141,7 @@ class ManyLive:
         )
 
     def slice(self, rounds: int) -> tuple[float, float]:
-        """Nanoseconds of (a free, a malloc and free), after a warming round or two."""
+        """Return nanoseconds of (a free, a malloc and free), after a warm-up round or two."""
         for asked in (2, rounds):
             assert self.process.stdin
             assert self.process.stdout
@@ -162,7 +162,7 @@ def instructions_of_a_free(program: Path, live: int) -> float:
         subprocess.run(command, input=f"{rounds}\n", env=preloading(), check=True, stdout=subprocess.DEVNULL, text=True)
         found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
     if not found:
-        raise SystemExit("callgrind wrote no total")
+        raise SystemExit("callgrind reported no total")
     return int(found.group(1)) / (rounds * blocks)
 
 
@@ -192,8 +192,8 @@ def print_frees(program: Path) -> None:
     times = take_turns(program)
     few, many = instructions_of_a_free(program, FEW), instructions_of_a_free(program, MANY)
     print(f"\n{'free':<34} {'instructions':>12}   {'ns, median':>17}   middle half")
-    print(f"  {f'beside {FEW} live samples':<32} {few:>12.1f}   {quarters(times['few'])}")
-    print(f"  {f'beside {MANY} live samples':<32} {many:>12.1f}   {quarters(times['many'])}")
+    print(f"  {f'with {FEW} live samples':<32} {few:>12.1f}   {quarters(times['few'])}")
+    print(f"  {f'with {MANY} live samples':<32} {many:>12.1f}   {quarters(times['many'])}")
     print(f"  {'ratio, slice by slice':<32} {many / few:>12.2f}   {quarters(times['free'])}")
     print(f"  {'ratio of malloc and free':<32} {'':>12}   {quarters(times['pair'])}")
 

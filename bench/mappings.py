@@ -1,11 +1,11 @@
-"""What following mappings costs: nanoseconds for an mmap and munmap, and milliseconds for a copy of all that is listed.
+"""The cost of tracking mappings: nanoseconds for an mmap and munmap, and milliseconds for a copy of the list.
 
     make bench                          or      .venv/bin/python bench/mappings.py
 
-Pairs are made by a C library below 15 Python functions: with nothing, with the library preloaded and never started, and
-while profiling, 64 KiB (of which one in nine is listed) and 1 MiB (all are). The memory is not touched: the pages of a
-real mapping cost more. CPU time; medians of short runs of all variants in turn, with the middle half in brackets, and
-of the differences of runs that followed one another.
+A C library maps and unmaps below 15 Python functions: without the library, with the library preloaded and never
+started, and while profiling; 64 KiB (one in nine is listed) and 1 MiB (all are). The memory is not touched: the pages
+of a real mapping cost more. CPU time; medians of short runs of all variants in turn, with the middle half in brackets,
+and of the differences of consecutive runs.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""The peak beside memray's high-water mark, line by line: three programs of tests/accuracy/peak_programs.py.
+"""The peak compared with memray's high-water mark, line by line: three programs of tests/accuracy/peak_programs.py.
 
     make bench                          or      .venv/bin/python bench/peak.py
 
-memray (with --trace-python-allocators) counts every allocation; it is installed into an environment of its own, and
-where it cannot be had a line says so. Beside its bytes: ours with every allocation sampled, ours of one run at 4 KiB
-with the 95 % interval, and in how many of RUNS seeded runs the interval holds memray's bytes. Lines of 20 samples and
-more.
+memray (with --trace-python-allocators) counts every allocation. It is installed into its own environment; if it is
+unavailable, a line says so. Next to its bytes: ours with every allocation sampled, ours of one run at 4 KiB with the 95
+% interval, and in how many of RUNS seeded runs the interval contains memray's bytes. Lines with at least 20 samples.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ print(json.dumps([[*place, size] for place, size in held.items()]))
 
 
 def memray_python(folder: Path) -> Path:
-    """A Python that has memray, and can import what this one does. OSError: it cannot be had."""
+    """Return a Python that has memray, and can import what this one does. OSError: it is unavailable."""
     python = folder / "memray" / "bin" / "python"
     try:
         subprocess.run([sys.executable, "-m", "venv", folder / "memray"], check=True, capture_output=True)
@@ -64,7 +63,7 @@ Place = tuple[str, int]
 
 
 def high_water_marks(python: Path, program: str, folder: Path) -> dict[Place, int]:
-    """Bytes by function and line of peak_programs.py."""
+    """Return bytes by function and line of peak_programs.py."""
     importable = [str(ROOT / "tests" / "accuracy"), str(Path(spprof.__file__).parents[1])]
     command = [python, "-c", UNDER_MEMRAY, program, folder / f"{program}.bin"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(importable)}
@@ -73,12 +72,12 @@ def high_water_marks(python: Path, program: str, folder: Path) -> dict[Place, in
 
 
 def place_of(place: Place) -> Place:
-    """As memray names it."""
+    """Return the place as memray names it."""
     return place[0].rpartition(".")[2], place[1]
 
 
 def seeded_runs(name: str) -> tuple[dict[Place, int], dict[Place, list[Any]]]:
-    """By place: the bytes when every allocation is sampled, and the sums of each seeded run."""
+    """Return, by place, the bytes when every allocation is sampled, and the sums of each seeded run."""
     program = peak_programs.PROGRAMS[name]
     for _ in range(3):
         program.run()
@@ -120,7 +119,7 @@ def main() -> None:
             raise SystemExit(str(error)) from None
         marks = {program: high_water_marks(python, program, folder) for program in PROGRAMS}
     titles = ["KiB at the peak", "memray", "spprof, every allocation", "spprof at 4 KiB (95 %)"]
-    print(f"| {' | '.join(titles)} | of {RUNS} runs hold memray's, % |", "|---|---|---|---|---|", sep="\n")
+    print(f"| {' | '.join(titles)} | {RUNS} intervals holding memray's, % |", "|---|---|---|---|---|", sep="\n")
     for program in PROGRAMS:
         print_program(program, marks[program])
 

@@ -1,17 +1,16 @@
-"""The HTML page of a large profile in Chromium, beside memray's flame graph and speedscope.
+"""The HTML page of a large profile in Chromium, compared with memray's flame graph and speedscope.
 
 python bench/report.py
 
-50 000 unique stacks of 40 frames (bench/stacks.py). memray traces a program with as many, made in the same way. Of each
-page: its size, the time from its request to the first picture, the memory of its process, and for clicks and keys the
-time from the event to the frame that shows what it did. Chromium is the system's, or the one in build/deps/chromium
-(`make build/deps/chromium`); what cannot be had here is named. A machine without a graphics card: pictures are drawn by
-the processor. Times
-in the browser are the best of ROUNDS, for everybody.
+50 000 unique stacks of 40 frames (bench/stacks.py). memray traces a program with the same number of stacks, made in the
+same way. For each page: its size, the time from its request to the first picture, the memory of its process, and for
+clicks and keys the time from the event to the frame that shows its effect. Chromium is the system's, or the one in
+build/deps/chromium (`make build/deps/chromium`); missing programs are named. Without a graphics card, the CPU draws the
+pictures. All times in the browser are the best of ROUNDS.
 
 python bench/report.py series
 
-The page of a series alone: SNAPSHOTS snapshots of SERIES_STACKS such stacks, of which a sixth changes from one to the
+Only the page of a series: SNAPSHOTS snapshots of SERIES_STACKS such stacks, a sixth of which changes from one to the
 next.
 """
 
@@ -71,7 +70,7 @@ class Measured:
         self._address, self._ready, self._doing = address, ready, doing
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """What was measured, and how much."""
+        """Yield the measurements and their values."""
         first, memory = [], 0
         took: dict[str, list[tuple[float, float]]] = {name: [] for name in self._doing}
         for _ in range(ROUNDS):
@@ -90,7 +89,7 @@ class Measured:
         yield "memory of its process", human_bytes(memory)
 
     def _time_of(self, tab: chromium.Tab, do: Do) -> tuple[float, float]:
-        """Milliseconds until it is shown, and those in which the page's thread ran."""
+        """Return the milliseconds until the effect is shown, and those in which the page's thread ran."""
         tab.run("window.took = null")
         before = self._processor_ns()
         do(tab)
@@ -99,7 +98,7 @@ class Measured:
         return float(tab.run("window.took")), used
 
     def _processor_ns(self) -> int:
-        """What the main threads of all pages have used."""
+        """Return the CPU time of all pages' main threads."""
         return sum(int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) for pid in self._pages())
 
     def _pages(self) -> list[int]:
@@ -107,13 +106,13 @@ class Measured:
         return [process["id"] for process in processes if process["type"] == "renderer"]
 
     def _resident_bytes(self) -> int:
-        """Of the largest process that shows pages."""
+        """Return the resident bytes of the largest process that shows pages."""
         texts = [Path(f"/proc/{pid}/status").read_text() for pid in self._pages()]
         return max(int(text.partition("VmRSS:")[2].split()[0]) * 1024 for text in texts)
 
 
 def click_at(x: int, y: int) -> Do:
-    """A click, somewhere in the picture."""
+    """Return a click at a position in the picture."""
     return lambda tab: tab.click(x, y)
 
 
@@ -127,7 +126,7 @@ def searched(tab: chromium.Tab) -> None:
 
 
 def saved(path: Path) -> str:
-    """Saves the snapshot, and says how long that took."""
+    """Save the snapshot, and return how long that took."""
     snapshot = the_snapshot()
     return files.best(files.resource.RUSAGE_SELF, lambda: snapshot.save(path), rounds=1)
 
@@ -196,8 +195,9 @@ def page_of_a_series(browser: chromium.Chromium, folder: Path) -> Iterator[tuple
 
 
 def states_of_a_series(numbers: dict[Location, int]) -> Iterator[dict[int, tuple[Sample, ...]]]:
-    """The rows of each snapshot by stack, which has up to three blocks, taken at other times. ``numbers`` is given
-    the locations."""
+    """Yield the rows of each snapshot by stack, which has up to three blocks with different allocation times.
+    ``numbers`` receives the locations.
+    """
     chance = random.Random(2)
     places = [
         tuple(numbers.setdefault(Location((frame,), -1, 0), len(numbers)) for frame in stack)
@@ -220,7 +220,7 @@ def states_of_a_series(numbers: dict[Location, int]) -> Iterator[dict[int, tuple
 
 
 def drag_between(tab: chromium.Tab, start: float, end: float) -> None:
-    """Drags over a range of time, from one share of the picture's width to another."""
+    """Drag over a range of time, from one share of the picture's width to another."""
     left, top, width = tab.run(
         "(() => { timeline.scrollIntoView(); const { x, y, width } = timeline.getBoundingClientRect(); "
         "return [x, y, width]; })()"
@@ -229,7 +229,7 @@ def drag_between(tab: chromium.Tab, start: float, end: float) -> None:
 
 
 def click_box(tab: chromium.Tab) -> None:
-    """A click on the first call that is not alone in its row."""
+    """Click the first call that shares its row."""
     tab.run("document.getElementById('graph').scrollIntoView()")
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
@@ -255,14 +255,14 @@ def memray_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[str,
     try:
         make_local(path, folder)
     except (OSError, subprocess.CalledProcessError) as error:
-        yield "without a network", f"it draws nothing, and its libraries are unavailable: {error}"
+        yield "without a network", f"the page draws nothing, and its libraries are unavailable: {error}"
         return
     ready = "document.querySelectorAll('#chart svg g rect').length > 1"
     yield from Measured(browser, f"file://{path}", ready, {"zoom by a click": click_at(300, 400)}).lines()
 
 
 def make_local(path: Path, folder: Path) -> None:
-    """The page loads its libraries from a network; here they are installed beside it, and it loads these."""
+    """Make the page load its libraries from an installed copy instead of a network."""
     text = path.read_text()
     wanted = sorted(set(LIBRARY.findall(text)))
     npm_install(folder, *(f"{name}@{version}" for name, version in wanted))
@@ -270,7 +270,7 @@ def make_local(path: Path, folder: Path) -> None:
 
 
 def npm_install(folder: Path, *packages: str) -> None:
-    """OSError, CalledProcessError: it cannot be done here."""
+    """Install packages. OSError, CalledProcessError: that is impossible here."""
     (folder / "package.json").write_text("{}")
     options = "--silent --no-audit --no-fund --ignore-scripts --legacy-peer-deps".split()
     subprocess.run(["npm", "install", *options, *packages], cwd=folder, check=True, capture_output=True)
@@ -297,7 +297,7 @@ def speedscope_page(browser: chromium.Chromium, folder: Path) -> Iterator[tuple[
 def main() -> None:
     found = chromium.find()
     if found is None:
-        sys.exit("chromium is not here: make build/deps/chromium, or on Debian and Ubuntu apt-get install chromium")
+        sys.exit("chromium is missing: make build/deps/chromium, or on Debian and Ubuntu apt-get install chromium")
     pages = (
         (page_of_a_series,)
         if sys.argv[1:] == ["series"]

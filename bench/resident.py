@@ -1,11 +1,11 @@
-"""What a snapshot costs that asks the kernel which pages are there, beside one large mapping.
+"""The cost of a snapshot that asks the kernel which pages are resident, with one large mapping.
 
-    .venv/bin/python bench/resident.py [GIB]
+.venv/bin/python bench/resident.py [GIB]
 
-A mapping of so many GiB (8) in small pages, all of them written to, then the same given back to the kernel: wall clock
-of get_snapshot() in ms, median and largest of seven, and the median of its CPU time. "scan": as this kernel is asked;
-"words": as kernels before Linux 6.7 are, which a filter of system calls makes of this one; "shared": words, while a
-forked child shares all pages, so that sums are asked for, too.
+A mapping of GIB GiB (8) in small pages, all of them written to, then the same returned to the kernel: wall time of
+get_snapshot() in ms, median and maximum of seven, and the median of its CPU time. "scan": as this kernel is queried;
+"words": as kernels before Linux 6.7 are, which a system call filter simulates here; "shared": like words, while a
+forked child shares all pages, so that sums are also requested.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IOCTL = {"x86_64": 16, "aarch64": 29}
 
 
 def refuse_ioctl() -> None:
-    """From now on the kernel knows of no scan of pages."""
+    """Make the kernel reject the scan of pages from now on."""
     load, equal, answer, allowed, refused = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050000
     number = IOCTL[platform.machine()]
     code = [(load, 0, 0, 0), (equal, 0, 1, number), (answer, 0, 0, refused | errno.ENOTTY), (answer, 0, 0, allowed)]
@@ -37,11 +37,11 @@ def refuse_ioctl() -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(38, 1, 0, 0, 0)
     if libc.prctl(22, 2, struct.pack("@HP", len(code), ctypes.addressof(packed)), 0, 0) != 0:
-        sys.exit("no seccomp here")
+        sys.exit("seccomp is unavailable")
 
 
 def snapshots(mapped: mmap.mmap) -> str:
-    """Median, largest, median of CPU time, in ms; how much of the mapping is there."""
+    """Format median, maximum, and median of CPU time, in ms; and how much of the mapping is resident."""
     times, spent = [], []
     for _ in range(ROUNDS):
         begin, used = time.perf_counter(), time.thread_time()
@@ -68,12 +68,12 @@ def measure(way: str, size: int) -> None:
         os.close(ends[1])
         os.read(ends[0], 1)
         os._exit(0)
-    print(f"{way:8} {size >> 30} GiB there       {snapshots(mapped)}", flush=True)
+    print(f"{way:8} {size >> 30} GiB resident  {snapshots(mapped)}", flush=True)
     os.close(ends[1])
     if child:
         os.waitpid(child, 0)
     mapped.madvise(mmap.MADV_DONTNEED)
-    print(f"{way:8} {size >> 30} GiB given back  {snapshots(mapped)}", flush=True)
+    print(f"{way:8} {size >> 30} GiB released  {snapshots(mapped)}", flush=True)
 
 
 def main() -> None:

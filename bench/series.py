@@ -1,11 +1,11 @@
-"""What a series of snapshots costs a program whose heap has many stacks.
+"""The cost of a series of snapshots for a program whose heap has many stacks.
 
-    .venv/bin/python bench/series.py [STACKS [CHANGED [SNAPSHOTS]]]
+.venv/bin/python bench/series.py [STACKS [CHANGED [SNAPSHOTS]]]
 
-A program holds blocks at so many stacks (20,000); before each of the snapshots (60) so many of the stacks (400) get and
-lose blocks. Printed: CPU time of a write, of those that are whole and of those that hold what changed; how long another
-thread waits for the GIL meanwhile, beside the same without writes; the size of the folder and of its page, and how long
-making that takes.
+A program holds blocks at STACKS stacks (20,000). Before each of SNAPSHOTS snapshots (60), CHANGED of the stacks (400)
+gain and lose blocks. Printed: the CPU time of a write, for complete files and for those that hold only changes; how
+long another thread waits for the GIL meanwhile, next to the same without writes; the size of the folder and of its
+page, and the time to make the page.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def block(stack: int) -> bytearray:
 
 
 class Waiter(threading.Thread):
-    """Asks for the GIL again and again, and notes how long it took to come back."""
+    """Repeatedly releases and requests the GIL, and records how long it took to return."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -63,7 +63,7 @@ class Waiter(threading.Thread):
 
 
 def waits(work) -> tuple[float, float]:
-    """CPU seconds of the work, and the longest wait of another thread in it."""
+    """Return CPU seconds of the work, and the longest wait of another thread during it."""
     waiter = Waiter()
     waiter.start()
     used = time.thread_time()
@@ -75,7 +75,7 @@ def waits(work) -> tuple[float, float]:
 
 
 def computes() -> None:
-    """As long as a write takes, without calls that keep the GIL."""
+    """Compute for as long as a write takes, without calls that keep the GIL."""
     ends = time.thread_time() + 0.03
     while time.thread_time() < ends:
         sum(range(100))
@@ -107,8 +107,8 @@ def main() -> None:
             alone.append(waits(computes))
         size = sum(entry.stat().st_size for entry in os.scandir(folder))
         print(f"{STACKS} stacks, {CHANGED} of them change before each of {SNAPSHOTS} snapshots")
-        print(told("whole", rows[True]))
-        print(told("what changed", rows[False]))
+        print(told("complete", rows[True]))
+        print(told("changes", rows[False]))
         print(told("a thread that only computes", alone))
         print(f"folder: {size / 1e6:.1f} MB")
         page = os.path.join(folder, "page.html")

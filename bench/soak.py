@@ -1,20 +1,19 @@
-"""What full tables do to the numbers: ten days of a recursive parser against tables a hundredth of their size.
+"""The effect of full tables on the numbers: ten days of a recursive parser with tables a hundredth of their size.
 
     make bench        or      .venv/bin/python bench/soak.py [parser | coverage]
 
-parser: each table is shrunk a hundredfold, and so is what is thrown at it: 332 new stacks a second (tests/accuracy/
-soak.c) for ten days are 2.87 million. First one thread, then four; then four and eight with tables of the default size.
-Threads do nothing but make new stacks here, hundreds of thousands a second. While the kernel has put one aside that
-evicts, or that looks a stack up, the others use up what is free and count the rest under <stacks table full> ("under
-full"). After each step all sums of the engine are compared with each other and with the program's own, to the last
-1/256 byte; where two differ, both programs end with an error. In the end a line that was never met before
-allocates 50 MB. Rows of one table share the samples of the memory that was leaked in the first step, so their estimates
-err to one side together.
+parser: each table is shrunk a hundredfold, and so is its load: 332 new stacks a second (tests/accuracy/soak.c) for ten
+days are 2.87 million. First one thread, then four; then four and eight with tables of the default size. The threads
+only create new stacks, hundreds of thousands a second. While the kernel has preempted a thread that evicts or looks a
+stack up, the others use up the free entries and count the rest under <stacks table full> ("under full"). After each
+step, all sums of the engine are compared with each other and with the program's own, to the last 1/256 byte; if two
+differ, both programs end with an error. In the end, a line that was never seen before allocates 50 MB. All rows of a
+table share the samples of the memory that was leaked in the first step, so their estimates err in the same direction.
 
-coverage: thousands of short runs of known size, half of them before the table of stacks has filled and half after
-(tests/accuracy/full_tables.c): how often the 95 % interval holds the truth, and the mean error of the estimate in
-standard errors of the mean. The full table is one whose stacks may all leave; one of which live blocks hold a third;
-nearly all; all, so that each new stack is counted under <stacks table full>.
+coverage: thousands of short runs of known size, half of them before the stack table has filled and half after
+(tests/accuracy/full_tables.c): how often the 95 % interval contains the truth, and the mean error of the estimate in
+standard errors of the mean. The full table is one whose stacks may all be evicted; one in which live blocks hold a
+third; nearly all; all, so that each new stack is counted under <stacks table full>.
 
 About a minute on one idle core. Tables are Markdown, for docs/benchmarks.md.
 """
@@ -44,10 +43,10 @@ MIB = 1 << 20
 
 
 def compile_c(name: str, folder: Path) -> Path:
-    """One of the C programs beside the tests, with the engine that was built for the package in it."""
+    """Compile a C program of the tests together with the engine that was built for the package."""
     libraries = [BUILD / "src" / room / f"lib{room}.a" for room in ("core", "base")]
     if not all(map(Path.exists, libraries)):
-        raise SystemExit(f"{BUILD} holds no built engine: run make install, or set SPPROF_BUILD_DIR")
+        raise SystemExit(f"{BUILD} contains no engine: run make install, or set SPPROF_BUILD_DIR")
     sources = [SPECIMENS / f"{name}.c", SPECIMENS / "ledger.c"]
     compiler = shlex.split(os.environ.get("CC", "cc"))
     flags = ["-std=gnu11", "-O2", "-D_GNU_SOURCE", "-DSPPROF_BUILDING_ENGINE", f"-I{ROOT / 'include'}"]
@@ -100,9 +99,9 @@ def print_soak(program: Path, title: str, factor: int, **options: int) -> None:
     resident = 100 * spread(row.resident_bytes for row in full)
     checks, steps = len(rows) + 1, len(full)
     print(f"\nTotals: exact in {checks} checks, over {last.total_samples:,} samples, none dropped.")
-    print(f"Memory in the {steps} steps after the one that filled the table: the largest is above the smallest by")
+    print(f"Memory in the {steps} steps after the one that filled the table: the maximum exceeds the minimum by")
     print(f"{mapped:.1f} % (engine), {resident:.1f} % (RSS).")
-    print(f"Last row: a new line has allocated {mib(last.line.truth)} MiB, and shows with {mib(last.line.bytes)}")
+    print(f"Last row: a new line has allocated {mib(last.line.truth)} MiB, and is reported with {mib(last.line.bytes)}")
     print(f"({mib(low)} – {mib(high)}).\n")
 
 
@@ -125,7 +124,7 @@ def coverage_rows(name: str, runs: list[Run], unkept: float, with_line: bool = T
 
 
 def unkept_in_a_run(runs: list[Run]) -> float:
-    """The mean growth of what is under <stacks table full> from one run of a process to its next."""
+    """Return the mean growth of the count under <stacks table full> from one run of a process to the next."""
     growth = [later.unkept_samples - run.unkept_samples for run, later in zip(runs, runs[1:])]
     known = [number for number in growth if number >= 0]
     return sum(known) / len(known)
@@ -166,7 +165,7 @@ def main() -> None:
             elif part == "coverage":
                 print_coverage(compile_c("full_tables", Path(folder)))
             else:
-                raise SystemExit(f"{part}: parser or coverage")
+                raise SystemExit(f"unknown part {part}: choose parser or coverage")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The heap that file formats are measured with: many unique stacks that form a tree, as those of a large program do.
+"""The heap for measuring file formats: many unique stacks that form a tree, like those of a large program.
 
-main ─ … 20 ─┬─ f12:10 ─┬─ f7:17 ─ … 40 frames    each leaves an earlier one in its second half
+main ─ … 20 ─┬─ f12:10 ─┬─ f7:17 ─ … 40 frames    each branches off an earlier one in its second half
              │          └─ f99:10 ─ …
              └─ f3:17 ─ …                         sizes: log-normal around 400 bytes
 """
@@ -24,7 +24,7 @@ RATE = 512 * 1024
 
 
 def tree_of_stacks(seed: int = 1, stacks: int = STACKS, depth: int = DEPTH) -> list[tuple[Frame, ...]]:
-    """Unique stacks, leaf first, which share their callers as objects."""
+    """Return unique stacks, leaf first, which share their callers as objects."""
     chance = random.Random(seed)
     functions = [
         (f"Module{number % 61}.function_{number}", f"/srv/application/package_{number % 20}/module_{number % FILES}.py")
@@ -44,7 +44,7 @@ def tree_of_stacks(seed: int = 1, stacks: int = STACKS, depth: int = DEPTH) -> l
 
 
 def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE) -> HeapSnapshot:
-    """A snapshot with one live sample for each stack, and at each third stack another that is freed."""
+    """Return a snapshot with one live sample per stack, and another that is freed at every third stack."""
     chance = random.Random(seed)
     packed, sites = bytearray(), []
     for stack_id, _ in enumerate(stacks, 1):
@@ -66,7 +66,7 @@ def snapshot_of(stacks: list[tuple[Frame, ...]], seed: int = 1, rate: int = RATE
 
 
 def _site(stack_id: int, size: int, count: int, rate: int) -> _engine.Site:
-    """The sums of a stack at which ``count`` blocks were sampled, of which one is live."""
+    """Return the sums of a stack at which ``count`` blocks were sampled, one of which is live."""
     one = weight(size, rate).sums
     live = (1, size, one.fixed, one.fixed_objects, one.variance, one.skewness, 0.0, 0.0)
     every = (count, count * one.fixed, count * one.fixed_objects, count * one.variance, count * one.skewness)

@@ -1,12 +1,12 @@
-"""How long a report of what is in memory holds other threads up: eight threads of C allocate, map and touch memory.
+"""How long a report of the resident memory delays other threads: eight C threads allocate, map and touch memory.
 
-    .venv/bin/python bench/stalls.py [GIB [MALLOC...]]
+.venv/bin/python bench/stalls.py [GIB [MALLOC...]]
 
-So many GiB (0) of blocks of 1000 bytes are held, one in five of them free again. Slices of half a second take turns:
-the main thread makes reports (``snapshot.resident``), one after another, or only computes. The threads note how long a
-call of theirs slept at most: without its own CPU time and without waiting for a core, so what is left is waiting for a
-lock: of the kernel's list of mappings, of malloc, of the loader. Printed for each kind of call: the median of the
-slices' longest sleeps, the longest of all and how many were above 10 ms, with reports and without.
+GIB GiB (0) of blocks of 1000 bytes are held, one in five of them freed again. Slices of half a second alternate: the
+main thread makes reports (``snapshot.resident``), one after another, or only computes. The threads record how long one
+of their calls slept at most, excluding its own CPU time and waiting for a core. The rest is waiting for a lock: of the
+kernel's list of mappings, of malloc, of the loader. Printed for each kind of call: the median of the slices' longest
+sleeps, the longest of all and how many were above 10 ms, with reports and without.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def allocators() -> dict[str, str]:
 
 
 def reports() -> tuple[int, float, float]:
-    """How many, the longest, the mean CPU time of one; ms."""
+    """Return the number of reports, the longest, and the mean CPU time of one, in ms."""
     count, longest, end, used = 0, 0.0, time.monotonic() + SLICE_SECONDS, time.thread_time()
     while time.monotonic() < end:
         begin = time.perf_counter()
@@ -65,7 +65,7 @@ def computing() -> None:
 def measure(name: str, gib: float, library: ctypes.CDLL) -> None:
     memprof.start(512, seed=1)
     if gib and library.fill(ctypes.c_size_t(int(gib * 2**30)), ctypes.c_size_t(1000), ctypes.c_size_t(5)) != 0:
-        sys.exit("not enough memory")
+        sys.exit("there is not enough memory")
     room = ((ctypes.c_uint64 * 4) * THREADS)()
     library.begin_threads()
     slices: dict[bool, list[Counts]] = {False: [], True: []}

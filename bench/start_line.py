@@ -1,10 +1,10 @@
-"""What the line that SPPROF needs (spprof.pth) costs an interpreter's start while the variable is unset.
+"""The cost of the line that SPPROF needs (spprof.pth) for an interpreter's start while the variable is unset.
 
-    .venv/bin/python bench/start_line.py [ROUNDS]
+.venv/bin/python bench/start_line.py [ROUNDS]
 
-Two environments of the same interpreter, with the file and without, start in turns, in random order. Printed is the
-median of the differences of a pair, of wall clock and of CPU time (user and system), and where the true one lies with
-95 %. The third row has the file too, and SPPROF=off.
+Two environments of the same interpreter, with the file and without, start in turns, in random order. Prints the median
+difference of a pair in wall time and in CPU time (user and system), with its 95 % interval. The third row has the file
+too, and SPPROF=off.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ PLAIN, WITH_LINE, OFF = "without the file", "with it, SPPROF unset", "with it, S
 
 
 def environment(folder: Path) -> Path:
-    """The interpreter of a new environment."""
+    """Create a new environment and return its interpreter."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     return folder / "bin" / "python"
 
 
 def milliseconds(python: Path, variables: dict[str, str]) -> tuple[float, float]:
-    """Wall clock and CPU time of one start."""
+    """Return wall time and CPU time of one start."""
     before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter_ns()
     subprocess.run([str(python), "-c", "pass"], env=variables, check=True)
     end, after = time.perf_counter_ns(), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -59,7 +59,7 @@ def main() -> None:
         for _ in range(rounds):
             for title in random.sample(list(starts), len(starts)):
                 times[title].append(milliseconds(*starts[title]))
-    print(f"\nan interpreter's start, {rounds} rounds: ms more than without the file (95 %)")
+    print(f"\nan interpreter's start, {rounds} rounds: additional ms with the file (95 %)")
     for title in (WITH_LINE, OFF):
         for what, column in (("wall", 0), ("CPU", 1)):
             differences = [one[column] - alone[column] for one, alone in zip(times[title], times[PLAIN])]

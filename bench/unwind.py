@@ -1,15 +1,15 @@
-"""What a native stack costs, nanoseconds a frame: the engine's unwinder beside libunwind, libgcc and frame pointers.
+"""The cost of a native stack in nanoseconds per frame: the engine's unwinder, libunwind, libgcc and frame pointers.
 
     make bench                          or      .venv/bin/python bench/unwind.py
 
-First in a loop, in a C program of some thirty functions (bench/specimens/unwind_chain.c); then at the end of a stack
+First in a loop, in a C program of about thirty functions (bench/specimens/unwind_chain.c); then at the end of a stack
 of C and Python frames (unwind_mixed.py) in every Python that is found, back to back and in place: one stack after each
-millisecond of other work, which leaves little of it in the caches (numpy, where it is installed, leaves the least).
-There the installed package also takes whole samples, native and Python frames merged and interned: a malloc and free
-that is sampled, less one that is not.
+millisecond of other work, which leaves little of it in the caches (numpy, if installed, leaves the least). The
+installed package is also measured taking whole samples, native and Python frames merged and interned: a sampled malloc
+and free, less an unsampled one.
 
-Unwinders take turns in short slices; figures are medians with the middle half in brackets: compare them within one
-table only. Instructions are counted by callgrind where valgrind is found: the difference of a long and a short run.
+Unwinders take turns in short slices. Figures are medians with the middle half in brackets: compare them only within one
+table. If valgrind is found, callgrind counts instructions: the difference between a long and a short run.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     program: str
     kind: int
     less: Optional[int] = None
-    """The kind that tells what the clock takes."""
+    """The kind that measures the clock itself."""
 
 
 IN_C = [
@@ -64,7 +64,7 @@ IN_C = [
 ]
 IN_PYTHON = {
     "ours": "ours",
-    "ours, anew": "ours, nothing as the last time",
+    "ours, new": "ours, nothing as the last time",
     "ours, cold": "ours, each address for the first time",
     "libunwind": "libunwind, unw_backtrace",
     "libgcc": "libgcc, _Unwind_Backtrace",
@@ -85,7 +85,7 @@ def compile_with_engine(output: Path, sources: Sequence[str], *options: str) -> 
 
 
 def find_libunwind() -> str:
-    """Unpacked by `make`, or the system's."""
+    """Return the library that `make` unpacked, or the system's."""
     unpacked = sorted(ROOT.glob("build/deps/libunwind/usr/lib/*/libunwind.so.8"))
     return str(unpacked[0]) if unpacked else "libunwind.so.8"
 
@@ -130,7 +130,7 @@ def instructions_a_stack(program: Path, kind: int) -> float:
             subprocess.run(command, env=environment(), stderr=subprocess.DEVNULL, check=True)
             found = re.search(r"^(?:summary|totals): (\d+)", Path(out.name).read_text(), re.MULTILINE)
         if not found:
-            raise SystemExit("callgrind wrote no total")
+            raise SystemExit("callgrind reported no total")
         return int(found.group(1))
 
     return (total(LONG) - total(SHORT)) / (LONG - SHORT)
@@ -151,7 +151,8 @@ def print_in_c(folder: Path) -> None:
         if kind not in times:
             continue
         clock = statistics.median(times[less]) if less else 0
-        # What is first happens once: a difference of runs does not show it. Clearing the cache is not unwinding.
+        # Work of the first run happens once, so a difference of runs does not show it. Clearing the cache is not
+        # unwinding.
         counted = shutil.which("valgrind") and kind < FIRST and kind != OURS_COLD
         instructions = f"{instructions_a_stack(programs[name], kind) / frames[kind]:.1f}" if counted else ""
         stack = statistics.median(times[kind]) - clock
@@ -163,7 +164,7 @@ def print_in_c(folder: Path) -> None:
 
 
 def pythons() -> list[str]:
-    """The one of the installed package, then others."""
+    """Return the installed package's Python, then others."""
     found = subprocess.check_output([sys.executable, str(ROOT / "tools/find_pythons.py"), "--others"], text=True)
     return [sys.executable, *(line.split(maxsplit=1)[1] for line in found.splitlines())]
 
@@ -209,7 +210,7 @@ def main() -> None:
     if missing:
         raise SystemExit(f"{missing[0]} is missing: `make bench` builds it")
     if not shutil.which("valgrind"):
-        print("valgrind is missing, instructions are not counted: apt-get install valgrind")
+        print("valgrind is missing, so instructions are not counted: apt-get install valgrind")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print_in_c(folder)

@@ -1,4 +1,5 @@
-"""What the kernel counts for ITIMER_PROF and RLIMIT_CPU of a program's CPU time, plain and profiled, on a busy machine.
+"""How much of a program's CPU time the kernel counts for ITIMER_PROF and RLIMIT_CPU, plain and profiled, on a busy
+machine.
 
     make bench                          or      .venv/bin/python bench/wall_itimer.py
 
@@ -18,7 +19,7 @@ MODES = ("plain", "cpu", "wall")
 
 
 def measure(mode: str) -> None:
-    """In a process of its own."""
+    """Measure in a separate process."""
     if mode != "plain":
         import spprof
 
@@ -35,7 +36,7 @@ def measure(mode: str) -> None:
 
 
 def main() -> None:
-    """Beside two busy programs for each processor."""
+    """Measure next to two busy programs per processor."""
     burner = [sys.executable, "-c", "while True: pass"]
     others = [subprocess.Popen(burner) for _ in range(2 * (os.cpu_count() or 1))]
     try:

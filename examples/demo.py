@@ -1,7 +1,8 @@
 """A small service with a leak, profiled: `make demo` runs this with the library preloaded.
 
-The service answers requests in four threads. It holds one large numpy array, which is meant, and a copy of every
-session it ever saw, which is not: `remember_session` is the leak. The profile must show both, with their true sizes.
+The service answers requests in four threads. It deliberately holds one large numpy array. By mistake it also keeps a
+copy of every session it has ever seen: `remember_session` is the leak. The profile must show both, with their true
+sizes.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ sessions_never_dropped: list[bytes] = []
 
 
 def load_model() -> np.ndarray:
-    """The memory that the service is meant to hold: 10^8 numbers of 8 bytes, 762.9 MiB."""
+    """Return the memory that the service is meant to hold: 10^8 numbers of 8 bytes, 762.9 MiB."""
     return np.random.default_rng(1).standard_normal((10_000, 10_000))
 
 
 def remember_session(session: bytes) -> None:
-    """The leak: a copy of each session, never dropped."""
+    """The leak: keep a copy of each session forever."""
     sessions_never_dropped.append(bytearray(session))
 
 
 def answer_requests() -> None:
-    """Allocates and drops as a service does; all of it is freed but for the leak."""
+    """Allocate and free as a service does; everything is freed except the leak."""
     session = b"s" * 1000
     for number in range(REQUESTS_PER_THREAD):
         answer = {"number": number, "body": [str(number)] * 20}
@@ -57,7 +58,7 @@ def resident_bytes() -> int:
 
 
 def leaked_bytes() -> int:
-    """What the leak truly holds: its blocks and the list's own array of pointers."""
+    """Return what the leak really holds: its blocks and the list's own array of pointers."""
     return sum(map(sys.getsizeof, sessions_never_dropped)) + sys.getsizeof(sessions_never_dropped)
 
 

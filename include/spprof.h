@@ -1,25 +1,28 @@
-/* spprof.h: the engine of libspprof_alloc.so, as its hooks and the Python extension see it: all of include/spprof.
+/* spprof.h: the engine of libspprof_alloc.so as its hooks and the Python extension see it. Includes all of
+ * include/spprof.
  *
- *   hooks.h       an allocation or a free, from an allocator's hook
- *   domains.h     the hooks of an interpreter's allocator domains
- *   lifecycle.h   start, stop, shutdown
- *   stacks.h      frames and those who read them
- *   reading.h     what the heap profiler has recorded
- *   resident.h    how much of it is in memory
- *   malloc_sums.h what malloc has in use, and keeps
- *   cpu.h         the CPU profiler
- *   symbols.h     names of native functions
+ *   hooks.h          an allocation or a free, from an allocator's hook
+ *   domains.h        the hooks of an interpreter's allocator domains
+ *   lifecycle.h      start, stop, shutdown
+ *   stacks.h         frames, and the walkers that read them
+ *   reading.h        what the heap profiler has recorded
+ *   mappings.h       memory that the program mapped itself
+ *   resident.h       how much of its memory is resident
+ *   malloc_sums.h    how much malloc has in use, and how much it keeps
+ *   cpu.h            the CPU profiler
+ *   thread_stacks.h  what every thread is doing now
+ *   symbols.h        names of native functions
  *
- * The engine knows nothing of Python. It is told of allocations, decides which to sample, asks the registered walker
- * for the stack, and remembers what is still alive.
+ * The engine knows nothing of Python. It is told of each allocation, decides which ones to sample, calls the registered
+ * walker for the stack, and records which samples are still live.
  *
- * Memory:  everything is mmapped; no function here calls malloc. A table's mapping is never unmapped while a reader
- *          could still hold it, and nothing is destroyed at exit.
- * Threads: every function may be called from any thread, with or without an interpreter lock, unless it says otherwise.
+ * Memory:  everything is mmapped; no function here calls malloc. A table is never unmapped while a reader could still
+ *          use it, and nothing is destroyed at exit.
+ * Threads: any thread may call any function, with or without an interpreter lock, unless the function says otherwise.
  * Signals: each header says what a handler may call.
- * Fork:    no lock that an allocation waits for is held across fork; the child repairs what another thread was
+ * Fork:    no lock that an allocation waits for is held across fork; the child repairs whatever another thread was
  *          changing.
- * Full:    every table has a named maximum; what finds no room is dropped and counted.
+ * Full:    every table has a named maximum; anything that does not fit is dropped and counted.
  */
 #ifndef SPPROF_H
 #define SPPROF_H

@@ -1,4 +1,4 @@
-/* testing.h: what the library exports for tests alone. No hook and no walker calls it.
+/* testing.h: functions that the library exports only for tests. No hook and no walker calls it.
  *
  * Memory:  the caller's. Threads: any.
  * Signals: not called in a handler.
@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The calling thread's native return addresses, leaf first, its own caller's first. Returns how many. */
+/* Write the calling thread's native return addresses, leaf first, beginning with its own caller's. Return how many. */
 SPPROF_API size_t spprof_native_stack(uintptr_t *addresses, size_t capacity, bool *truncated);
 
-/* The signal, and what a timer of the thread would hand to it: for tests that send it themselves. False: not active, or
- * the thread has no timer. */
+/* Get the signal and the cookie that a timer of the thread would send, for tests that send them. Return false if the
+ * profiler is not active or the thread has no timer. */
 SPPROF_API bool spprof_cpu_tick_of(uint32_t thread_id, int *signal_number, uint64_t *cookie);
 
 #endif

@@ -1,9 +1,9 @@
-"""Refuses a built engine that is not one of the build that is to install it.
+"""Reject a built engine that belongs to another build than the one that is to install it.
 
 python3 tools/check_engine.py LIBRARY MARK
 
-The engine carries its version and whether it checks invariants as one string, which meson.build composes. The library
-is read, not loaded: it may be one for another machine, and it would take the place of malloc.
+The engine contains its version and whether it checks invariants as one string, which meson.build composes. The library
+is read, not loaded: it may be built for another machine, and it would replace malloc.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 
 def complaint(library: Path, mark: str) -> str | None:
-    """What is wrong with the library, and the remedy; None if nothing is."""
+    """Return what is wrong with the library, and the remedy; None if nothing is."""
     if not library.is_absolute():
-        return f"the option engine is {library}, which is no absolute path"
+        return f"the option engine must be an absolute path, not {library}"
     try:
         content = library.read_bytes()
     except OSError as error:
@@ -24,7 +24,7 @@ def complaint(library: Path, mark: str) -> str | None:
     marks = set(re.findall(rb"spprof-engine-[^\0]+", content))
     if marks == {mark.encode()}:
         return None
-    found = ", ".join(sorted(each.decode(errors="replace") for each in marks)) or "no engine of spprof's"
+    found = ", ".join(sorted(each.decode(errors="replace") for each in marks)) or "not an spprof engine"
     return f"{library} is {found}, but this build needs {mark}: build it from these sources with the same -Dchecks"
 
 

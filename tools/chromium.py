@@ -1,11 +1,11 @@
-"""Drives a headless Chromium through its DevTools protocol, over a pair of pipes.
+"""Drive a headless Chromium through its DevTools protocol, over a pair of pipes.
 
     this process ── fd 3: {"id":1,"method":…}\\0 ──► chromium
                  ◄─ fd 4: answers and events ────────┘
 
-Only the standard library: the protocol is JSON between zero bytes, so a driver that is installed (and has to match the
-browser's version) would bring more to fail than it takes away. The browser is the system's, or the one that `make
-viewers` unpacks into build/deps/chromium.
+Uses only the standard library: the protocol is JSON between zero bytes, so an installed driver, which has to match the
+browser's version, would add more failures than it avoids. The browser is the system's, or the one that `make viewers`
+unpacks into build/deps/chromium.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _KEYS = {
 
 
 class BrowserError(Exception):
-    """The browser said no, said nothing, or ended."""
+    """The browser reported an error, did not answer, or ended."""
 
 
 def find() -> tuple[str, dict[str, str]] | None:
-    """A Chromium and the environment it needs; None where there is none."""
+    """Return a Chromium and the environment it needs; None if there is none."""
     for name in _NAMES:
         found = shutil.which(name)
         if found:
@@ -73,7 +73,7 @@ class Chromium:
         self.process = subprocess.Popen(
             command,
             env=environment,
-            close_fds=False,  # ours close by themselves, but for the two that are made here
+            close_fds=False,  # our descriptors close by themselves, except the two that are created here
             preexec_fn=as_3_and_4,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -86,7 +86,7 @@ class Chromium:
         self.events: list[dict[str, Any]] = []
 
     def call(self, method: str, session: Optional[str] = None, **parameters: Any) -> dict[str, Any]:
-        """The answer to a request. BrowserError: it is an error, or there is none."""
+        """Send a request and return its answer. BrowserError: the answer is an error, or there is none."""
         self._last_id += 1
         message: dict[str, Any] = {"id": self._last_id, "method": method, "params": parameters}
         if session:
@@ -105,16 +105,16 @@ class Chromium:
     def _receive(self, deadline: float) -> dict[str, Any]:
         while b"\0" not in self._received:
             if not select.select([self._reader], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise BrowserError("no answer")
+                raise BrowserError("the browser did not answer")
             piece = os.read(self._reader, 1 << 20)
             if not piece:
-                raise BrowserError("it has ended")
+                raise BrowserError("the browser has ended")
             self._received += piece
         message, _, self._received = self._received.partition(b"\0")
         return dict(json.loads(message))
 
     def close(self) -> None:
-        """Ends the browser and waits for it."""
+        """End the browser and wait for it."""
         os.close(self._writer)
         try:
             self.process.wait(timeout=120)
@@ -144,18 +144,18 @@ class Tab:
             self.call("Emulation.setTouchEmulationEnabled", enabled=True)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """A request of this page."""
+        """Send a request of this page."""
         return self._browser.call(method, self._session, **parameters)
 
     def open(self, address: str, ready: str) -> None:
-        """Goes to an address and waits until the expression ``ready`` is true. BrowserError: it cannot."""
+        """Open an address and wait until the expression ``ready`` is true. BrowserError: it cannot be opened."""
         answer = self.call("Page.navigate", url=address)
         if answer.get("errorText"):
             raise BrowserError(f"{address}: {answer['errorText']}")
         self.wait(ready)
 
     def wait(self, condition: str) -> None:
-        """Waits for an expression to be true, looking once a frame."""
+        """Wait until an expression is true, checking once per frame."""
         self.run(
             "new Promise((done) => { const look = () => { let is = false; "
             f"try {{ is = !!({condition}); }} catch {{}} "
@@ -163,7 +163,7 @@ class Tab:
         )
 
     def run(self, expression: str) -> Any:
-        """The value of an expression, a promise's result. BrowserError: it threw."""
+        """Return the value of an expression, or a promise's result. BrowserError: it threw."""
         return self._value(self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True))
 
     @staticmethod
@@ -174,7 +174,7 @@ class Tab:
         return answer["result"].get("value")
 
     def in_frame(self, expression: str) -> Any:
-        """The value of an expression in the one frame of the page."""
+        """Return the value of an expression in the page's only frame."""
         main = self.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
         contexts = [
             event["params"]["context"]
@@ -189,17 +189,17 @@ class Tab:
         )
 
     def move(self, x: float, y: float) -> None:
-        """Moves the mouse."""
+        """Move the mouse."""
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def click(self, x: float, y: float) -> None:
-        """Clicks."""
+        """Click at a position."""
         self.move(x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
 
     def drag(self, start: tuple[float, float], end: tuple[float, float], *, drops: bool = True) -> None:
-        """Drags from one place to another, over the middle between them; ``drops``: and lets go."""
+        """Drag from one position to another, through the midpoint. ``drops``: release the button at the end."""
         self.move(*start)
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
         steps = [("mousePressed", start), ("mouseMoved", middle), ("mouseMoved", end)]
@@ -207,7 +207,7 @@ class Tab:
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
 
     def click_on(self, selector: str) -> None:
-        """Clicks on the middle of an element, scrolled into view."""
+        """Scroll an element into view and click on its centre."""
         box = self.run(
             f"(() => {{ const found = document.querySelector({json.dumps(selector)}); "
             "found.scrollIntoView({block: 'center'}); const box = found.getBoundingClientRect(); "
@@ -216,26 +216,26 @@ class Tab:
         self.click(*box)
 
     def press(self, key: str) -> None:
-        """Presses a key by its name."""
+        """Press a key by its name."""
         named = {"key": key, "windowsVirtualKeyCode": _KEYS.get(key, 0)}
         text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
         self.call("Input.dispatchKeyEvent", type="keyDown", **named, **({"text": text} if text else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", **named)
 
     def type(self, text: str) -> None:
-        """Types into what has the focus."""
+        """Type into the focused element."""
         self.call("Input.insertText", text=text)
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Writes a PNG of what is seen, or of the whole page."""
+        """Write a PNG of the visible part, or of the whole page."""
         answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def complaints(self) -> list[str]:
-        """What was written to the console, and exceptions and policy violations, so far."""
+        """Return everything written to the console so far, with exceptions and policy violations."""
         found = []
-        self.run("0")  # events that are on their way come before the answer
+        self.run("0")  # pending events arrive before the answer
         for event in self._browser.events:
             if event.get("sessionId") != self._session:
                 continue
@@ -246,7 +246,7 @@ class Tab:
         return found
 
     def requests(self) -> list[str]:
-        """The addresses that the page asked for, its own included."""
+        """Return the addresses that the page requested, its own included."""
         return [
             str(event["params"]["request"]["url"])
             for event in self._browser.events
@@ -254,13 +254,13 @@ class Tab:
         ]
 
     def close(self) -> None:
-        """Closes the page."""
+        """Close the page."""
         self._browser.call("Target.closeTarget", targetId=self._target)
 
 
 @contextmanager
 def started(program: str, environment: dict[str, str]) -> Iterator[Chromium]:
-    """A browser, ended when the block is left, whatever happened."""
+    """Start a browser that always ends when the block is left."""
     folder = tempfile.mkdtemp(prefix="chromium")
     try:
         browser = Chromium(program, environment, folder)

@@ -1,9 +1,9 @@
-"""Unpacks something that tests or benchmarks use below a folder, where the system does not have it.
+"""Unpack a dependency of tests or benchmarks below a folder, unless the system provides it.
 
 python3 tools/dependencies.py build/deps/NAME           NAME: a row of TABLE, or a Python such as python3.15
 
-The folder stays empty where the system has it, and where an optional one is unavailable; the tests that need that are
-then skipped with their reason. Without a required one this exits with 1 and leaves no folder.
+The folder stays empty if the system provides it, or if an optional dependency is unavailable; tests that need it are
+then skipped with the reason. If a required one is unavailable, this exits with 1 and leaves no folder.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pathlib import Path
 import fetch_debian
 import move_python
 
-# ---- Whether the system has it
+# ---- Checks of the system
 
 
 def has_header(name: str) -> bool:
-    """Whether the compiler finds a header."""
+    """Return True if the compiler finds a header."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     program = f"#if !__has_include(<{name}>)\n#error\n#endif\n"
     try:
@@ -39,7 +39,7 @@ def has_header(name: str) -> bool:
 
 
 def has_library(name: str) -> bool:
-    """Whether the loader finds a shared library."""
+    """Return True if the loader finds a shared library."""
     try:
         ctypes.CDLL(name)
     except OSError:
@@ -48,16 +48,16 @@ def has_library(name: str) -> bool:
 
 
 def has_program(*names: str) -> bool:
-    """Whether one of the programs is on PATH."""
+    """Return True if one of the programs is on PATH."""
     return any(shutil.which(name) for name in names)
 
 
 def nothing() -> bool:
-    """For what is wanted from the packages even if the system has it."""
+    """For dependencies that are taken from the packages even if the system provides them."""
     return False
 
 
-# ---- What is fetched
+# ---- Dependencies
 
 
 def move_python_home(folder: Path, home: Path) -> None:
@@ -68,9 +68,15 @@ def compile_python(home: Path) -> None:
     move_python.compile_modules(home, home.name)
 
 
+def link_aarch64_headers(folder: Path, _home: Path) -> None:
+    """Let the folder of the headers alone be enough: Debian keeps those that depend on the machine elsewhere."""
+    for headers in folder.glob("usr/include/python3.*"):
+        (headers / "aarch64-linux-gnu").symlink_to("../aarch64-linux-gnu")
+
+
 @dataclass(frozen=True)
 class Dependency:
-    """Packages that bring it: the first of the alternatives that is available."""
+    """Packages that provide it: the first available alternative is used."""
 
     alternatives: tuple[str, ...]
     system_has_it: Callable[[], bool] = nothing
@@ -78,9 +84,9 @@ class Dependency:
     with_what_they_need: bool = False
     suite: str = ""
     finish: Callable[[Path, Path], None] = lambda _folder, _home: None
-    """What is done in the folder before it gets its name."""
+    """Called in the folder before it gets its final name."""
     at_home: Callable[[Path], None] = lambda _home: None
-    """What is done when it has its name."""
+    """Called once it has its final name."""
 
 
 LIBFUZZERS = tuple(f"libfuzzer-{version}-dev" for version in (19, 18, 14))
@@ -89,23 +95,27 @@ TABLE = {
     "cmocka": Dependency(("libcmocka-dev libcmocka0",), lambda: has_header("cmocka.h"), required=True),
     # Other allocators, to be tested before and behind ours.
     "allocators": Dependency(("libjemalloc2 libtcmalloc-minimal4 libmimalloc2.0", "libjemalloc2")),
-    # To compare stacks and their price with.
+    # For comparing stacks and their cost.
     "libunwind": Dependency(("libunwind8",), lambda: has_library("libunwind.so.8")),
     "chromium": Dependency(
         ("chromium-headless-shell fonts-dejavu-core",),
         lambda: has_program("chromium-headless-shell", "chromium"),
         with_what_they_need=True,
     ),
-    # Its archive alone; without one tests/fuzz/driver.c does the work.
+    # Makes clean roots of Debian releases.
+    "debootstrap": Dependency(("debootstrap debian-archive-keyring",), lambda: has_program("debootstrap")),
+    # Only its archive; without it, tests/fuzz/driver.c is used.
     "libfuzzer": Dependency(LIBFUZZERS),
-    # With its headers, by which a program tells callgrind what to count.
+    # With its headers, through which a program tells callgrind what to count.
     "valgrind": Dependency(("valgrind",), lambda: has_program("valgrind") and has_header("valgrind/callgrind.h")),
 }
 
 
 def row(name: str) -> Dependency | None:
-    """A Python has a folder of its own, so that each is fetched when it is missing, with the C library it was built
-    for."""
+    """Each Python has its own folder, so that it is fetched when missing, with the C library that it was built for."""
+    foreign = re.fullmatch(r"aarch64-python(3\.\d+)", name)
+    if foreign is not None and foreign[1] in DEBIAN_PYTHONS:
+        return aarch64_python(foreign[1])
     if re.fullmatch(r"python3\.\d+", name) is None:
         return TABLE.get(name)
     packages = f"{name}-dev {name}-venv"
@@ -119,8 +129,23 @@ def row(name: str) -> Dependency | None:
     )
 
 
+DEBIAN_PYTHONS = {"3.9": "bullseye", "3.11": "bookworm", "3.13": "trixie", "3.14": "sid"}
+"""The release of Debian's that has a version."""
+
+AARCH64_PYTHON = """
+    python{0}-minimal:arm64 libpython{0}-minimal:arm64 libpython{0}-stdlib:arm64 libpython{0}-dev:arm64
+    libc6:arm64 zlib1g:arm64 libexpat1:arm64
+"""
+
+
+def aarch64_python(version: str) -> Dependency:
+    """Its headers, and what an emulator needs to run it."""
+    packages = " ".join(AARCH64_PYTHON.format(version).split())
+    return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=link_aarch64_headers)
+
+
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
-    """Fills the folder from the first alternative that is available; False: none is."""
+    """Fill the folder from the first available alternative; return False if there is none."""
     for packages in dependency.alternatives:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -136,7 +161,7 @@ def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:
 
 
 def provide(dependency: Dependency, home: Path) -> None:
-    """Makes the folder, which has its name only when it is whole."""
+    """Create the folder, which gets its name only once it is complete."""
     partial = home.with_name(f"{home.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     if not dependency.system_has_it() and not unpack(dependency, partial, home):
@@ -144,7 +169,7 @@ def provide(dependency: Dependency, home: Path) -> None:
         unavailable = f"{home.name} is unavailable. On Debian and Ubuntu: apt-get install {dependency.alternatives[0]}"
         if dependency.required:
             sys.exit(unavailable)
-        print(f"{unavailable}. What needs it is left out.", file=sys.stderr)
+        print(f"{unavailable}. Tests and benchmarks that need it are skipped.", file=sys.stderr)
     partial.mkdir(parents=True, exist_ok=True)
     partial.replace(home)
     dependency.at_home(home)

@@ -1,11 +1,11 @@
-"""Unpacks packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
+"""Unpack packages of Debian (or Ubuntu) into a folder, without root and without changing the machine.
 
 python3 tools/fetch_debian.py [--dependencies] [--suite=SUITE] DIRECTORY PACKAGE...
 
---dependencies: also whatever the packages need that the machine has not installed. --suite: from another release of
-Debian's, where nothing counts as installed. PACKAGE may be of another architecture: libcmocka0:arm64. The machine's own
-apt configuration tells where packages come from; apt's state is kept in DIRECTORY, so that neither a former `apt-get
-update` nor the right to do one is needed.
+--dependencies: also unpack everything that the packages need and the machine has not installed. --suite: use another
+Debian release, for which nothing counts as installed. PACKAGE may be of another architecture: libcmocka0:arm64. The
+machine's own apt configuration says where packages come from. apt's state is kept in DIRECTORY, so that neither an
+earlier `apt-get update` nor the right to run one is needed.
 """
 
 from __future__ import annotations
@@ -39,20 +39,26 @@ def apt_get(state: Path, architectures: set[str], arguments: list[str]) -> list[
     return ["apt-get", "--quiet=2", *options, *arguments]
 
 
-def use_suite(state: Path, suite: str) -> None:
-    """From the first mirror of Debian's that the machine knows."""
+def debian_mirror() -> str:
+    """Return the first Debian mirror that the machine knows."""
     asked = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
     known = subprocess.run(asked, capture_output=True, encoding="utf-8", check=True).stdout.split()
     mirrors = [uri for uri in known if uri.rstrip("/").endswith("/debian")]
     if not mirrors:
-        raise FileNotFoundError("no mirror of Debian's")
+        raise FileNotFoundError("apt knows no Debian mirror")
+    return mirrors[0]
+
+
+def use_suite(state: Path, suite: str) -> None:
+    """Use a release of that mirror."""
+    mirror = debian_mirror()
     state.mkdir(parents=True, exist_ok=True)
-    (state / SOURCES).write_text(f"deb {mirrors[0]} {suite} main\n")
+    (state / SOURCES).write_text(f"deb {mirror} {suite} main\n")
     (state / NOTHING_INSTALLED).touch()
 
 
 def with_dependencies(state: Path, packages: list[str]) -> list[str]:
-    """The packages that apt would install for these, themselves included."""
+    """Return the packages that apt would install for these, themselves included."""
     command = apt_get(state, set(), ["--simulate", "--no-install-recommends", "install", *packages])
     command.remove("--quiet=2")
     plan = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=True).stdout
@@ -66,7 +72,7 @@ def fetch(directory: Path, packages: list[str], dependencies: bool, suite: str |
     downloads = directory / "packages"
     downloads.mkdir(parents=True, exist_ok=True)
     foreign = {package.partition(":")[2] for package in packages if ":" in package}
-    # One unreachable source among several makes update fail; whether the packages are found is what counts.
+    # update fails if one of several sources is unreachable; what matters is whether the packages are found.
     subprocess.run(apt_get(state, foreign, ["update"]), stdin=subprocess.DEVNULL)
     if dependencies:
         packages = with_dependencies(state, packages)
@@ -88,7 +94,7 @@ def main() -> None:
         fetch(asked.directory.resolve(), asked.packages, asked.dependencies, asked.suite)
     except (OSError, subprocess.CalledProcessError):
         names = " ".join(asked.packages)
-        sys.exit(f"{names}: not here, and could not be fetched. On Debian and Ubuntu: apt-get install {names}")
+        sys.exit(f"could not download {names}. On Debian and Ubuntu: apt-get install {names}")
 
 
 if __name__ == "__main__":

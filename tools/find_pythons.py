@@ -1,9 +1,9 @@
-"""Prints the supported Pythons of this machine that can build an extension, one a line: version and path.
+"""Print the supported Pythons of this machine that can build an extension, one per line: version and path.
 
 python3 tools/find_pythons.py [--others] [--newest | --newest-but-one]
 
---others: without the version that runs this. --newest, --newest-but-one: one version. What `make pythons` has fetched
-is among them.
+--others: without the version that runs this. --newest, --newest-but-one: one version. Pythons fetched by `make pythons`
+are included.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 FETCHED = Path(__file__).resolve().parent.parent / "build" / "deps"
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
-# A name on PATH may be a launcher or a virtual environment's; the interpreter behind it says where it is.
+# A name on PATH may be a launcher or belong to a virtual environment; the interpreter behind it reports its own path.
 QUESTION = """
 import ensurepip, os, sys, sysconfig, venv
 version = "%d.%d" % sys.version_info[:2]
@@ -30,7 +30,7 @@ import os, test.libregrtest
 print(sum(name.startswith("test_") for name in os.listdir(os.path.dirname(test.__file__))))
 """
 SUITE_MODULES_AT_LEAST = 300
-"""Of more than 400 in every version."""
+"""Every version has more than 400."""
 
 
 def ask(candidate: str, version: str) -> str | None:
@@ -58,7 +58,7 @@ def find() -> dict[str, str]:
 
 
 def carries_suite(path: str) -> bool:
-    """Whether CPython's own tests are there as a whole; Debian's Pythons have a few of their helpers alone."""
+    """Return True if CPython's complete test suite is there; Debian's Pythons have only a few of its helpers."""
     try:
         asked = subprocess.run(
             [path, "-c", SUITE_QUESTION], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

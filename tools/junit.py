@@ -1,4 +1,4 @@
-"""Reads what pytest and meson report, down to what has to be run again when a test failed."""
+"""Read the reports of pytest and meson, down to the tests that have to be run again after a failure."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def read(file: Path) -> Counts:
             counts.skipped.append((node_id(case), skipped.get("message") or "no reason given"))
         else:
             counts.passed += 1
-    counts.failed = list(dict.fromkeys(counts.failed))  # one that fails and cannot clean up is reported twice
+    counts.failed = list(dict.fromkeys(counts.failed))  # a test that fails and cannot clean up is reported twice
     return counts
 
 
 def read_meson(file: Path) -> Counts:
-    """The same of meson, whose programs fail as a whole: they may crash behind their last subtest."""
+    """Count meson's programs, which fail as a whole: they may crash after their last subtest."""
     counts = read(file)
     try:
         results = [json.loads(line) for line in programs_of(file).read_text(encoding="utf-8").splitlines()]
@@ -54,12 +54,12 @@ def read_meson(file: Path) -> Counts:
 
 
 def programs_of(file: Path) -> Path:
-    """Where meson writes how each program ended, beside its JUnit file."""
+    """Return the file where meson writes how each program ended, next to its JUnit file."""
     return file.with_name(file.name.replace(".junit.xml", ".json"))
 
 
 def node_id(case: ElementTree.Element) -> str:
-    """What pytest calls a test: tests.python.test_api and test_x[1] are tests/python/test_api.py::test_x[1].
+    """Return pytest's name of a test: tests.python.test_api and test_x[1] become tests/python/test_api.py::test_x[1].
 
     A module that cannot be imported is reported without a class name.
     """

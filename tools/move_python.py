@@ -1,4 +1,4 @@
-"""Makes a Python of Debian's run from the folder that it was unpacked into, with the C library that lies beside it.
+"""Make a Debian Python run from the folder into which it was unpacked, with the C library next to it.
 
 Needs patchelf. tools/dependencies.py calls it.
 """
@@ -13,9 +13,9 @@ WHEELS = "share/python-wheels"
 
 
 def move(system: Path, name: str, home: Path) -> None:
-    """Tell it where its loader and libraries are, pip's wheel, and those of its headers that depend on the machine.
+    """Set the paths of its loader and libraries, of pip's wheel, and of its machine-dependent headers.
 
-    ``name`` is python3.NN; ``home`` is where ``system`` is going to be.
+    ``name`` is python3.NN; ``home`` is the final path of ``system``.
     """
     (library,) = system.glob("lib/*-linux-gnu")
     (loader,) = library.glob("ld-linux-*.so.*")
@@ -32,8 +32,9 @@ def move(system: Path, name: str, home: Path) -> None:
 
 
 def compile_modules(home: Path, name: str) -> None:
-    """Its standard library, as Debian does when it installs one: else each program compiles what it imports, wherever
-    PYTHONDONTWRITEBYTECODE is set. Needs it to be at its place."""
+    """Compile its standard library, as Debian does at installation. Otherwise each program compiles what it imports, if
+    PYTHONDONTWRITEBYTECODE is set. It must already be in its final folder.
+    """
     modules = home / "usr" / "lib" / name
     workers = str(os.cpu_count() or 1)
     command = [str(home / "usr" / "bin" / name), "-m", "compileall", "-q", "-j", workers, str(modules)]

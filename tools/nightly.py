@@ -1,9 +1,9 @@
 """Runs the suites that are too slow for .ci/run, piece by piece, and writes tests/nightly/RESULTS.md.
 
-python3 tools/nightly.py [--again] [PIECE...]           all pieces unless some are named
+python3 tools/nightly.py [--again] [PIECE...]           default: all pieces
 
-A piece with a good row for the present sources is left out, so that an interrupted run is taken up; --again runs it all
-the same. The table has the newest row of each piece; what a piece reported is kept in build/nightly until its next run.
+A piece with a good row for the current sources is skipped, so that an interrupted run can resume; --again runs it all
+the same. The table has the newest row of each piece; a piece's reports are kept in build/nightly until its next run.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ FUZZ_SECONDS = 600
 
 HEAD = """# Results of the nightly suites
 
-`make nightly` writes this table: the newest row of each piece. The column sources says for which state of the
-repository's files a row holds (its documents left out); what is not of the present state is run again.
+`make nightly` writes this table: the latest row of each piece. The column *sources* identifies the state of the
+repository's files, without documents, that a row belongs to. Pieces without a row for the present state are run again.
 
 """
 
@@ -54,11 +54,11 @@ class Row:
 COLUMNS = [column.name for column in fields(Row)]
 
 
-# ---- What is run
+# ---- Selection
 
 
 def pieces() -> dict[str, list[str]]:
-    """make's words by the name of the piece; the shortest first."""
+    """Return make's arguments by the name of the piece, shortest first."""
     engine = f"OPTIONS=-Dengine={ROOT / '.venv' / 'build-checked' / 'libspprof_alloc.so'}"
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     own_python = f"PYTHON={Path(sys.base_prefix, 'bin', f'python{own}')}"
@@ -137,7 +137,7 @@ def run(piece: str, words: list[str]) -> Row:
 
 
 def read_table() -> dict[str, Row]:
-    """Rows by piece."""
+    """Return rows by piece."""
     rows = {}
     if TABLE.exists():
         lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
@@ -170,11 +170,11 @@ def main() -> None:
     known = pieces()
     unknown = set(asked.pieces) - set(known)
     if unknown:
-        sys.exit(f"no piece is called {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        sys.exit(f"unknown piece {', '.join(sorted(unknown))}: choose from {', '.join(known)}")
     good = True
     for piece in asked.pieces or known:
         if not asked.again and is_done(read_table().get(piece), digest()):
-            print(f"{piece}: has a result for these sources")
+            print(f"{piece}: already has a result for these sources")
             continue
         print(f"\n==== {piece}", flush=True)
         row = run(piece, known[piece])

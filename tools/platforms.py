@@ -1,8 +1,8 @@
-"""Runs the stack specimens on each Python that is found, under each of its allocators, with its JIT off and on.
+"""Run the stack specimens on each Python that is found, under each of its allocators, with its JIT off and on.
 
-python3 tools/platforms.py [VERSION...]                 all versions unless some are named
+python3 tools/platforms.py [VERSION...]                 default: all versions
 
-The rows of these versions in docs/platforms.md are written anew.
+Replaces the rows of these versions in docs/platforms.md.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ COUNT = re.compile(r"(\d+) (passed|failed|skipped|error)")
 
 
 def runs(python: Path, **environment: str) -> bool:
-    """Whether the interpreter starts so."""
+    """Return True if the interpreter starts with this environment."""
     program = HAS_JIT if environment.get("PYTHON_JIT") == "1" else HAS_ALLOCATOR
     variables = {**os.environ, **environment}
     return subprocess.run([str(python), "-c", program], env=variables, capture_output=True, check=False).returncode == 0
 
 
 def install(version: str, path: str) -> Path:
-    """An environment of this version, with the engine of the first build."""
+    """Create an environment of this version, with the engine of the first build."""
     folder = ROOT / "build" / "venvs" / version
     words = [f"PYTHON={path}", f"VENV={folder}", f"OPTIONS=-Dengine={ENGINE}"]
     subprocess.run(["make", "--no-print-directory", str(ENGINE.relative_to(ROOT))], cwd=ROOT, check=True)
@@ -62,7 +62,7 @@ def rows(version: str, python: Path) -> list[str]:
 
 
 def write(version: str, made: list[str]) -> None:
-    """In the table, in the order of versions."""
+    """Write the rows into the table, in the order of versions."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     begin = next(number for number, line in enumerate(lines) if line.startswith("| CPython | release")) + 2
     end = next((number for number in range(begin, len(lines)) if not lines[number].startswith("| ")), len(lines))

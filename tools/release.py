@@ -1,8 +1,8 @@
-"""Checks that a release is ready, builds its source distribution and a wheel, and prints the next steps.
+"""Check that a release is ready, build its source distribution and a wheel, and print the next steps.
 
 python3 tools/release.py VERSION                        make release VERSION=1.2.3
 
-It uploads nothing and makes no tag. It exits with 1, and lists what is wrong, if the release is not ready.
+It uploads nothing and creates no tag. If the release is not ready, it lists what is wrong and exits with 1.
 """
 
 from __future__ import annotations
@@ -24,38 +24,38 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = Path("build") / "release"
 """The source distribution to upload."""
 TRIED = FILES / "tried"
-"""The wheel that was built from it here, for this machine alone."""
+"""The wheel built from it here, for this machine only."""
 
 VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 MESON_VERSION = re.compile(r"^\s*version: '([^']+)'", re.MULTILINE)
 SECTION = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
-# ---- What the sources say
+# ---- The sources
 
 
 def meson_version(root: Path) -> str:
-    """The one place where the version is written by hand."""
+    """Return the version from the one place where it is written by hand."""
     found = MESON_VERSION.search((root / "meson.build").read_text(encoding="utf-8"))
     if found is None:
-        raise ValueError("meson.build names no version")
+        raise ValueError("meson.build contains no version")
     return found[1]
 
 
 def citation_field(root: Path, name: str) -> str:
-    """A field of one line in CITATION.cff, or nothing."""
+    """Return a one-line field of CITATION.cff, or ""."""
     found = re.search(rf"^{name}: (.+)$", (root / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
     return found[1].strip("\"'") if found else ""
 
 
 def changelog_sections(root: Path) -> list[tuple[str, str]]:
-    """Headings and texts, the newest first."""
+    """Return headings and texts, newest first."""
     _, *parts = SECTION.split((root / "CHANGELOG.md").read_text(encoding="utf-8"))
     return [(heading.strip(), text.strip()) for heading, text in zip(parts[::2], parts[1::2])]
 
 
 def release_date(heading: str, version: str) -> str:
-    """The date in a heading such as "1.2.3 - 2026-12-01", or nothing if it is of another version or has no date."""
+    """Return the date in a heading such as "1.2.3 - 2026-12-01", or "" if it is another version's or has no date."""
     named, _, date = heading.partition(" - ")
     try:
         datetime.date.fromisoformat(date)
@@ -76,7 +76,7 @@ def faults_of_version(root: Path, version: str) -> list[str]:
 
 
 def faults_of_changelog(root: Path, version: str) -> list[str]:
-    """The newest section is that of the release, with the date that CITATION.cff has."""
+    """The newest section must be that of the release, with the date in CITATION.cff."""
     heading, text = (changelog_sections(root) or [("no section", "")])[0]
     date = release_date(heading, version)
     if not date:
@@ -87,11 +87,11 @@ def faults_of_changelog(root: Path, version: str) -> list[str]:
     return faults
 
 
-# ---- What git says
+# ---- Git
 
 
 def git(root: Path, *words: str) -> str:
-    """What git prints, or nothing if it fails."""
+    """Return what git prints, or "" if it fails."""
     asked = subprocess.run(["git", *words], cwd=root, capture_output=True, encoding="utf-8", check=False)
     return asked.stdout.rstrip("\n")
 
@@ -111,7 +111,7 @@ def faults_of_repository(root: Path, version: str) -> list[str]:
     faults = []
     changed = git(root, "status", "--porcelain").splitlines()
     if changed:
-        faults.append(f"the work tree has changes that are not committed: {', '.join(line[3:] for line in changed)}")
+        faults.append(f"the work tree has uncommitted changes: {', '.join(line[3:] for line in changed)}")
     tagged = tagged_commit(root, version)
     if tagged and tagged != head:
         faults.append(f"the tag {tag_of(version)} is at another commit, {tagged[:10]}: choose a new version")
@@ -126,11 +126,11 @@ def faults_of_sources(root: Path, version: str) -> list[str]:
     ]
 
 
-# ---- What was built
+# ---- The built files
 
 
 def build(root: Path) -> None:
-    """Builds the source distribution, and from it the wheel: what is missing in the one is missing for users, too."""
+    """Build the source distribution, and the wheel from it: a file missing there is missing for users too."""
     shutil.rmtree(root / FILES, ignore_errors=True)
     (root / TRIED).mkdir(parents=True)
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(root / TRIED)]
@@ -144,7 +144,7 @@ def built_files(root: Path) -> list[Path]:
 
 
 def metadata(file: Path) -> str:
-    """The core metadata of a wheel or a source distribution, or nothing if it has none."""
+    """Return the core metadata of a wheel or a source distribution, or "" if it has none."""
     if file.suffix == ".whl":
         with zipfile.ZipFile(file) as wheel:
             names = [name for name in wheel.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
@@ -156,12 +156,12 @@ def metadata(file: Path) -> str:
 
 
 def faults_of_files(files: list[Path], version: str) -> list[str]:
-    """There is one of each kind, and each has the version in its name and in its metadata."""
+    """There must be one of each kind, with the version in its name and in its metadata."""
     faults = []
     for kind, suffix in (("source distribution", ".gz"), ("wheel", ".whl")):
         count = sum(file.suffix == suffix for file in files)
         if count != 1:
-            faults.append(f"the build made {count} files of the kind {kind}, not 1")
+            faults.append(f"the build created {count} {kind}s, not 1")
     for file in files:
         inside = email.message_from_string(metadata(file)).get("Version")
         if inside != version:
@@ -172,17 +172,17 @@ def faults_of_files(files: list[Path], version: str) -> list[str]:
 
 
 def faults_of_readme(files: list[Path]) -> list[str]:
-    """Whether the metadata is valid and README.md can be shown by the package index."""
+    """Check that the metadata is valid and that the package index can show README.md."""
     command = [sys.executable, "-m", "twine", "check", "--strict", *map(str, files)]
     checked = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
     return [f"twine check does not accept the files:\n{checked.stdout.strip()}"] if checked.returncode != 0 else []
 
 
-# ---- What is told
+# ---- The next steps
 
 
 def unfinished_nightly() -> list[str]:
-    """The pieces of `make nightly` that have no good result for these sources."""
+    """Return the pieces of `make nightly` that have no good result for these sources."""
     rows, sources = nightly.read_table(), tree.digest()
     return [piece for piece in nightly.pieces() if not nightly.is_done(rows.get(piece), sources)]
 
@@ -197,8 +197,8 @@ def next_steps(root: Path, version: str, unfinished: list[str]) -> str:
         steps.append(f'git tag --annotate {tag} --message "spprof {version}"')
     steps += [
         f"git push --atomic origin HEAD {tag}; the workflow `wheels` then builds the wheels of that tag.",
-        f"Download its wheels into {FILES}, beside {sdists}.",
-        f"The wheel in {TRIED} is for this machine alone: do not upload it.",
+        f"Download its wheels into {FILES}, next to {sdists}.",
+        f"The wheel in {TRIED} is only for this machine: do not upload it.",
         f"python -m twine check --strict {FILES}/*.whl {FILES}/*.tar.gz",
         f"python -m twine upload {FILES}/*.whl {FILES}/*.tar.gz",
     ]

@@ -1,4 +1,4 @@
-"""Runs test commands, keeps their results, counts them, and runs what failed once more.
+"""Runs test commands, keeps and counts their results, and runs each failed test once more.
 
 python3 tools/results.py record NAME                              -- COMMAND...     a command without tests
 python3 tools/results.py record NAME --pytest JUNIT "PYTEST..."   -- COMMAND...     PYTEST...: runs one test, named last
@@ -7,7 +7,7 @@ python3 tools/results.py sum
 
 Results are kept in the folder RESULTS (build/results). Recording always exits with 0. The sum runs each failed test
 once more, alone, and calls it flaky if it passes. It exits with 1 if a test failed twice, if a command failed in
-another way, or if one that has tests reported none. Its last line reads "N passed, N failed".
+another way, or if a command that has tests reported none. Its last line reads "N passed, N failed".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import junit
 RESULTS = Path(os.environ.get("RESULTS") or "build/results")
 LIMIT_SECONDS = 3 * 3600
 RUN_AGAIN_AT_MOST = 20
-"""More failures in one record are no matter of luck."""
+"""More failures in one record are not due to chance."""
 
 
 @dataclass
@@ -37,9 +37,9 @@ class Record:
     name: str
     command: list[str]
     runner: str = ""
-    """pytest, meson, or nothing: the command has no tests."""
+    """"pytest", "meson", or "": the command has no tests."""
     alone: list[str] = field(default_factory=list)
-    """Runs one test, whose name is added."""
+    """The command that runs one test, whose name is appended."""
     status: str = "it did not end"
     seconds: float = 0
     cpu_seconds: float = 0
@@ -54,17 +54,17 @@ class Record:
         (RESULTS / f"{self.name}.json").write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     def report(self) -> Path:
-        """Where its JUnit file is kept."""
+        """Return the path where its JUnit file is kept."""
         return RESULTS / f"{self.name}.xml"
 
     def command_alone(self, test: str) -> list[str]:
-        """How one test is run; what pytest reports goes into a file beside that of the record."""
+        """Return the command that runs one test; pytest's report goes to a file next to that of the record."""
         options = [f"--junitxml={RESULTS / 'alone.xml'}"] if self.runner == "pytest" else []
         return [*self.alone, *options, test]
 
 
 def run_record(record: Record, reported: Path) -> None:
-    """Runs the command. An unfinished record stays, should this process be ended."""
+    """Run the command. If this process is ended, an unfinished record remains."""
     record.write()
     if record.runner:
         for old in {reported, junit.programs_of(reported), record.report()}:
@@ -87,7 +87,7 @@ def run_record(record: Record, reported: Path) -> None:
 
 
 def cpu_seconds() -> float:
-    """Of all processes that were started here and waited for."""
+    """Return the CPU time of all processes that were started and waited for here."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -96,7 +96,7 @@ def cpu_seconds() -> float:
 
 
 def judge(record: Record) -> None:
-    """Decide which failures count: those of a test that failed alone, too, and those of the command itself."""
+    """Decide which failures count: tests that failed again when run alone, and failures of the command itself."""
     if record.judged:
         return
     whole = record.status == f"exit status {expected_status(record)}"
@@ -113,7 +113,7 @@ def judge(record: Record) -> None:
 
 
 def expected_status(record: Record) -> int:
-    """What the runner ends with if tests failed and nothing else did."""
+    """Return the runner's exit status if tests failed and nothing else did."""
     return len(record.failed) if record.runner == "meson" else min(len(record.failed), 1)
 
 
@@ -121,7 +121,7 @@ def passes_alone(record: Record, test: str) -> bool:
     if not record.alone:
         return False
     command = record.command_alone(test)
-    print(f"\n==== {record.name}: {test} failed; once more: {shlex.join(command)}", flush=True)
+    print(f"\n==== {record.name}: {test} failed; running it again: {shlex.join(command)}", flush=True)
     (RESULTS / "alone.xml").unlink(missing_ok=True)
     try:
         passed = subprocess.run(command, timeout=LIMIT_SECONDS, stdin=subprocess.DEVNULL).returncode == 0
@@ -139,7 +139,7 @@ def read_records(folder: Path) -> list[Record]:
 
 
 def total() -> bool:
-    """Prints what was recorded. False: something failed, or there was nothing."""
+    """Print the results. Return False if something failed, or if there were none."""
     records = read_records(RESULTS)
     for record in records:
         judge(record)
@@ -148,7 +148,7 @@ def total() -> bool:
             print(f"SKIPPED {record.name}: {test}: {reason}")
     for record in records:
         for test in record.flaky:
-            print(f"FLAKY {record.name}: {test} failed, and passed alone: a fault to mend with the next change")
+            print(f"FLAKY {record.name}: {test} failed, then passed alone: fix it with the next change")
             print(f"      the run was: {shlex.join(record.command)}")
             print(f"      alone: {shlex.join(record.command_alone(test))}")
     for record in records:

@@ -1,4 +1,4 @@
-"""Which state of the repository's files a result is for."""
+"""Identifies the state of the repository's files that a result belongs to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def git(*words: str) -> list[str]:
-    """What git prints, split at zero bytes. Nothing where there is no git or no repository."""
+    """Return what git prints, split at zero bytes. Empty if there is no git or no repository."""
     asked = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     return asked.stdout.split("\0")
 
@@ -20,7 +20,7 @@ def commit() -> str:
 
 
 def digest(*below: str) -> str:
-    """A hash of the repository's files but its documents, as they are on the disk: all of them, or those ``below``."""
+    """Hash the repository's files except its documents, as they are on disk: all of them, or those ``below``."""
     hashed = hashlib.sha256()
     for name in sorted(git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *below)):
         if name and not name.endswith(".md") and (ROOT / name).is_file():

@@ -1,8 +1,8 @@
-"""Makes a virtual environment of the Python that runs this, or brings the one that is there up to date.
+"""Create a virtual environment of the Python that runs this, or update the existing one.
 
 python3 tools/venv.py [--no-compile] DIRECTORY REQUIREMENTS_FILE...
 
---no-compile: leaves it to the first import of each module to write its bytecode.
+--no-compile: modules are compiled to bytecode at their first import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 
 def missing_prerequisite() -> str | None:
-    """What this machine lacks for a build, with the command that installs it."""
+    """Return what this machine lacks for a build, with the command that installs it."""
     if sys.implementation.name != "cpython" or sys.version_info < (3, 9):
         return "CPython 3.9 or newer is needed; choose one with: make PYTHON=/path/to/python3"
     series = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -33,7 +33,7 @@ def missing_prerequisite() -> str | None:
 
 
 def install(directory: Path, requirements: list[Path], options: list[str]) -> None:
-    """Installs what is not installed yet; a copy of each file in the environment tells what is."""
+    """Install what is not installed yet; a copy of each file in the environment records what is."""
     stale = [r for r in requirements if not copy_in(directory, r).exists() or differ(copy_in(directory, r), r)]
     if not stale:
         return

@@ -1,1 +1,1 @@
-"""What benchmarks share: intervals, processes that take orders, and the machine."""
+"""Shared by the benchmarks: intervals, processes that take orders, and the machine."""

@@ -1,4 +1,4 @@
-"""Medians and means with intervals that assume nothing of how measurements scatter."""
+"""Medians and means with intervals that assume nothing about the distribution of measurements."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 RESAMPLES = 1000
 SEED = 1
-"""The same measurements give the same table."""
+"""A fixed seed, so that the same measurements give the same table."""
 
 Groups = Sequence[Sequence[float]]
-"""Of each process, what its rounds measured."""
+"""For each process, the measurements of its rounds."""
 
 
 class Interval(NamedTuple):
@@ -23,14 +23,14 @@ class Interval(NamedTuple):
 
 
 def interval_of(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """The median and, by the sign test, where the true one lies: too few values give the whole range."""
+    """Return the median and its interval by the sign test. With too few values the interval is the whole range."""
     ordered = sorted(values)
     outside = place(len(ordered), (1 - confidence) / 2)
     return Interval(median(ordered), ordered[outside], ordered[-1 - outside])
 
 
 def place(count: int, tail: float) -> int:
-    """The largest place from an end beyond which the true median lies with at most the chance ``tail``."""
+    """Return the largest rank from an end beyond which the true median is found with probability ``tail`` at most."""
     below, chance = 0, 0.0
     while True:
         chance += math.comb(count, below) / 2**count
@@ -40,17 +40,19 @@ def place(count: int, tail: float) -> int:
 
 
 def of_groups(groups: Groups) -> float:
-    """The mean of the processes' medians: a process keeps its memory layout, which shifts all of its rounds alike."""
+    """Return the mean of the processes' medians: a process keeps its memory layout, which shifts all of its rounds
+    alike.
+    """
     return fmean([median(group) for group in groups])
 
 
 def resampled(groups: Groups, chance: random.Random) -> list[list[float]]:
-    """Processes drawn with replacement, and rounds within each."""
+    """Draw processes with replacement, and rounds within each."""
     return [chance.choices(group, k=len(group)) for group in chance.choices(groups, k=len(groups))]
 
 
 def bootstrap(groups: Groups, confidence: float = 0.95) -> Interval:
-    """Their mean, and where the true one is by the bootstrap. Of few processes it is too narrow: take five or more."""
+    """Return the mean and its interval by the bootstrap. With few processes it is too narrow: use five or more."""
     chance = random.Random(SEED)
     return ordered_interval(
         of_groups(groups), [of_groups(resampled(groups, chance)) for _ in range(RESAMPLES)], confidence
@@ -58,7 +60,7 @@ def bootstrap(groups: Groups, confidence: float = 0.95) -> Interval:
 
 
 def bootstrap_geometric(rows: Sequence[Groups], confidence: float = 0.95) -> Interval:
-    """The geometric mean of several programs' ratios; each program's processes are drawn by themselves."""
+    """Return the geometric mean of several programs' ratios. The processes of each program are drawn separately."""
     chance = random.Random(SEED)
     drawn = [geometric_mean([resampled(groups, chance) for groups in rows]) for _ in range(RESAMPLES)]
     return ordered_interval(geometric_mean(rows), drawn, confidence)

@@ -1,4 +1,4 @@
-"""The machine that a figure comes from."""
+"""The machine on which a figure was measured."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """Those that this process may run on."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def load_per_core() -> float:
-    """The load average of the last minute, by core."""
+    """Return the load average of the last minute per core."""
     return os.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def describe() -> str:
-    """In one line."""
+    """Describe the machine in one line."""
     libc = " ".join(filter(None, platform.libc_ver()))
     return (
         f"{processor()}, {cores()} cores, Linux {platform.release()}, {libc}, CPython {platform.python_version()}, "

@@ -1,4 +1,4 @@
-"""A process that takes orders, a line each, and answers each by a line of JSON.
+"""A process that takes orders, one per line, and answers each with a line of JSON.
 
 this process ──'slice 40'──► orders ──► the program: serve.py
              ◄────────────── answers ── [12345, 12500]
@@ -22,13 +22,14 @@ FOLDER = "BENCH_ORDERS"
 
 
 class Ordered:
-    """One process, from its start to its end. CalledProcessError: it ended or did not answer, with what it said."""
+    """One process, from start to end. CalledProcessError, with its output: it ended or did not answer."""
 
     def __init__(
         self, command: Sequence[str], variables: Mapping[str, str], patience_seconds: float, within: str | None = None
     ) -> None:
-        """``{folder}`` in a word of the command or in a variable becomes a folder of the process's own, ``within`` the
-        given one."""
+        """Replace ``{folder}`` in the command and the variables by a folder of the process, created ``within`` the
+        given one.
+        """
         self._folder = tempfile.TemporaryDirectory(dir=within)
         self._patience_seconds = patience_seconds
         self.folder = Path(self._folder.name)
@@ -49,12 +50,12 @@ class Ordered:
         )
 
     def tell(self, order: str) -> Any:
-        """The answer to an order."""
+        """Send an order and return the answer."""
         os.write(self._orders, f"{order}\n".encode())
         return self.answer()
 
     def answer(self) -> Any:
-        """The next answer; the first one comes unasked, when the program is ready."""
+        """Return the next answer. The first one needs no order: the program sends it when it is ready."""
         latest = time.monotonic() + self._patience_seconds
         while b"\n" not in self._text:
             if select.select([self._answers], [], [], 0.5)[0]:
@@ -69,7 +70,7 @@ class Ordered:
         return subprocess.CalledProcessError(self.process.poll() or 1, self.process.args, stderr=self._said.read())
 
     def dismiss(self) -> None:
-        """Without waiting: it finds no more orders and ends; its profiler writes what it writes."""
+        """Close the orders without waiting. The program then ends, and its profiler writes its results."""
         if self._orders >= 0:
             os.close(self._orders)
             self._orders = -1
@@ -93,7 +94,7 @@ class Ordered:
 
 
 def reason(error: Exception) -> str:
-    """Why something cannot run: of a program what it said last."""
+    """Describe why something cannot run. For a program, return its last output."""
     if not isinstance(error, subprocess.CalledProcessError):
         return str(error) or repr(error)
     said = error.stderr or error.stdout or b""

@@ -1,29 +1,28 @@
-"""What profiling CPU time costs: ours and others at 1, 10 and 100 ms against nothing, on the same programs.
+"""The cost of profiling CPU time: spprof and its peers at 1, 10 and 100 ms against no profiler, on the same programs.
 
     bench/cpu/run [--rounds N] [--more N] [--ticks N] [--table]            or      make bench
 
-Slices: each process takes turns with itself, slice by slice, with the profiler at work and without: spprof and
-pyinstrument are switched by their own start and stop, py-spy and austin by stopping their process. So neither the
-machine's other business nor where a process has its memory, by which two of one program differ by up to 5 %, tells on
-one side only. scalene's handlers leave the memory of the process otherwise than they found it, and slow the slices
-without it too: it takes turns with a process that nobody watches. What starting, stopping and writing a report take is
-in no slice. pyinstrument is started in each thread of a program.
+Slices: each process alternates between slices with and without its profiler. spprof and pyinstrument are switched by
+their own start and stop, py-spy and austin by stopping their process. So neither other load on the machine nor a
+process's memory layout, which makes two processes of one program differ by up to 5 %, affects only one side. scalene's
+handlers change the process's memory permanently and slow the slices without it too, so it alternates with an unprofiled
+process. Starting, stopping and writing a report are not part of any slice. pyinstrument is started in each thread of a
+program.
 
-Ticks: what costs some tenths of a percent drowns in what slices scatter. The steps of a program in which ours, or an
-empty handler on the same timer, interrupts it are compared with those beside them (ticked.py): what a tick takes, per
-interval.
+Ticks: costs of some tenths of a percent are lost in the scatter of slices. Steps of a program that are interrupted by
+spprof, or by an empty handler on the same timer, are compared with neighbouring steps (ticked.py): the cost of a tick,
+per interval.
 
-CPU time is the program's and the profiler's process's together; wall time is less the wait for a core, which is the
-machine's business (with threads they wait for each other: there it is plain).
+CPU time is that of the program and the profiler's process together. Wall time excludes waiting for a core, which
+depends on the machine (with threads, which wait for each other, it is included).
 
-An empty handler is what the kernel and the processor take for a tick: no profiler by signals can go below. "Nothing"
-has nothing to switch, and ticks of the kernel's alone: what the method itself reports. At 10 and 100 ms no slice has
-one of our ticks that look for new threads, which is one in 17; the ticks' own table has them.
+An empty handler costs what the kernel and the processor need for a tick: no signal-based profiler can be cheaper.
+"Nothing" has nothing to switch, and its ticks are the kernel's: it shows the error of the method itself. At 10 and 100
+ms no slice contains one of our ticks that look for new threads, one tick in 17; the table of ticks includes them.
 
-Percentages above 0 are the cost. Each round is a process of its own, which counts once: the median of the
-rounds, and in brackets where the true one lies with 95 % confidence by the sign test.
-Rounds are kept in build/bench-cpu-results, so that an interrupted run is taken up; the tables go into
-bench/cpu/RESULTS.md.
+Percentages above 0 are the cost. Each round is a separate process and counts once: the figure is the median of the
+rounds, with the 95 % interval by the sign test in brackets. Rounds are kept in build/bench-cpu-results, so that an
+interrupted run can resume; the tables are written to bench/cpu/RESULTS.md.
 """
 
 from __future__ import annotations
@@ -47,11 +46,11 @@ from ticks import cost_ns, ticks_of
 from turns import beginning_ms, pairs_of
 
 SLICE_MS = 22
-"""At least so long, and two intervals: each slice has its ticks."""
+"""Minimum length; at least two intervals, so that each slice has ticks."""
 ROUND_MS = 2500
-"""What a round takes, more or less, or three slices."""
+"""Approximate length of a round, at least three slices."""
 TICKS_MS = 10
-"""The interval at which ticks are looked at one by one."""
+"""The interval at which single ticks are measured."""
 CLOCKS = {"cpu": "CPU time of the program and of its profiler", "wall": "wall time"}
 
 
@@ -60,7 +59,7 @@ def name_of(program: str, profiler: Profiler, interval_ms: int, what: str) -> st
 
 
 def measure(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
-    """One round."""
+    """Measure one round."""
     slice_ms = max(SLICE_MS, 2 * interval_ms)
     count = max(round(ROUND_MS / (3 * slice_ms + beginning_ms(interval_ms))), 3)
     pairs = pairs_of(profiler, interval_ms, program, slice_ms * 1_000_000, count)
@@ -74,7 +73,7 @@ def tick_name(program: str, profiler: Profiler) -> str:
 
 
 def measure_ticks(kept: Kept, rounds: int) -> None:
-    """Rounds, each program's written out, until there are enough."""
+    """Measure rounds until there are enough, and write the results after each program."""
     for number in range(rounds):
         for program in PROGRAMS:
             for profiler in OURS:
@@ -87,7 +86,7 @@ def measure_ticks(kept: Kept, rounds: int) -> None:
 
 
 def measure_or_tell(kept: Kept, program: str, profiler: Profiler, interval_ms: int) -> None:
-    """The next round has its place."""
+    """Measure the next round, or print why it failed."""
     try:
         measure(kept, program, profiler, interval_ms)
     except subprocess.CalledProcessError as error:
@@ -95,7 +94,7 @@ def measure_or_tell(kept: Kept, program: str, profiler: Profiler, interval_ms: i
 
 
 def clock_of(program: str, clock: str, measured: list[int]) -> int:
-    """Threads wait for each other: there the wait is part of what it takes."""
+    """Return the clock's time. Threads wait for each other, so their waiting is included."""
     wall, cpu, waited = measured
     if clock == "cpu":
         return cpu
@@ -103,7 +102,7 @@ def clock_of(program: str, clock: str, measured: list[int]) -> int:
 
 
 def available(profilers: list[Profiler]) -> list[Profiler]:
-    """Those that can run a program here; of the others the reason is printed."""
+    """Return the profilers that can run a program here, and print why the others cannot."""
     found = []
     for profiler in profilers:
         try:
@@ -115,7 +114,7 @@ def available(profilers: list[Profiler]) -> list[Profiler]:
 
 
 def measure_all(kept: Kept, profilers: list[Profiler], intervals_ms: Sequence[int], rounds: int) -> None:
-    """Rounds, each program's written out, until there are enough."""
+    """Measure rounds until there are enough, and write the results after each program."""
     for number in range(rounds):
         for program in PROGRAMS:
             for profiler in profilers:
@@ -128,7 +127,7 @@ def measure_all(kept: Kept, profilers: list[Profiler], intervals_ms: Sequence[in
 
 
 def figure(rounds: list[list[float]]) -> str:
-    """Empty where nothing was measured."""
+    """Format the figure; empty if nothing was measured."""
     if not rounds:
         return ""
     cost, low, high = (100 * (value - 1) for value in interval_of([median(pairs) for pairs in rounds]))
@@ -167,10 +166,10 @@ def print_tables(kept: Kept) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--rounds", type=int, default=3, help="so many in all, kept ones included; one takes 6 minutes")
-    parser.add_argument("--more", type=int, default=6, help="so many at 10 ms; one takes 2 minutes")
-    parser.add_argument("--ticks", type=int, default=10, help="rounds that look at ticks; one takes 2 minutes")
-    parser.add_argument("--table", action="store_true", help="only print what is kept")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds in all, including kept ones; one takes 6 minutes")
+    parser.add_argument("--more", type=int, default=6, help="rounds at 10 ms; one takes 2 minutes")
+    parser.add_argument("--ticks", type=int, default=10, help="rounds that measure ticks; one takes 2 minutes")
+    parser.add_argument("--table", action="store_true", help="only print kept results")
     asked = parser.parse_args()
     kept = Kept()
     if not asked.table:

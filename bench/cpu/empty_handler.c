@@ -1,5 +1,6 @@
-/* empty_handler.c: a timer on this thread's CPU clock whose signal notes the time and does nothing else: what the
- * kernel and the processor take for a tick, which no profiler by signals can go below. */
+/* empty_handler.c: a timer on this thread's CPU clock whose signal handler only records the time. It costs what the
+ * kernel and the processor need for a tick: no signal-based profiler can be cheaper.
+ */
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,7 +39,7 @@ void empty_handler_end(void) {
     syscall(SYS_timer_delete, timer);
 }
 
-/* Of this thread: how many ticks there were, the first TICKS_MAX at most. */
+/* Returns the number of this thread's ticks, at most TICKS_MAX. */
 size_t empty_handler_count(void) {
     return count < TICKS_MAX ? count : TICKS_MAX;
 }

@@ -1,4 +1,4 @@
-"""What was measured, kept in a file for each day and state of the sources, so that an interrupted run is taken up."""
+"""Measurements, kept in a file per day and state of the sources, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.machine import processor
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # behind the standard library: it has a venv.py
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, because of its venv.py
 from tree import commit, digest
 
 HERE = Path(__file__).parent
@@ -20,14 +20,14 @@ RESULTS = ROOT / "build" / "bench-cpu-results"
 TABLES = HERE / "RESULTS.md"
 
 METHOD = 2
-"""Another one wherever a figure comes to mean something else: results of different ones are not mixed."""
+"""Change this whenever the meaning of a figure changes: results of different methods are not mixed."""
 
 Measured = dict[str, list[list[float]]]
-"""By what was measured: of each round, a few figures."""
+"""By the name of the measurement: a few figures per round."""
 
 
 class Kept:
-    """One file. ``measured`` is written out after each round."""
+    """One file. ``measured`` is written after each round."""
 
     def __init__(self, folder: Path = RESULTS) -> None:
         self.about: dict[str, object] = {
@@ -42,7 +42,7 @@ class Kept:
         self.path = self.find(folder)
 
     def find(self, folder: Path) -> Path:
-        """The file of these sources on this machine, or where a new one goes."""
+        """Return the file for these sources on this machine, or the path of a new one."""
         for path in sorted(folder.glob("*.json")):
             kept = json.loads(path.read_text())
             if kept["about"] == self.about:
@@ -51,7 +51,7 @@ class Kept:
         return folder / f"{datetime.date.today().isoformat()}-{self.about['python']}-{commit()}.json"
 
     def of(self, name: str) -> list[list[float]]:
-        """The figures of each round so far."""
+        """Return the figures of each round so far."""
         return self.measured.get(name, [])
 
     def add(self, name: str, figures: list[float]) -> None:
@@ -68,7 +68,7 @@ HEADING = "## "
 
 
 def write_tables(title: str, text: str, file: Path = TABLES) -> None:
-    """Put what was printed of one run into RESULTS.md, first; what is there under that title goes."""
+    """Put the output of one run at the top of RESULTS.md, replacing any section with that title."""
     head, *sections = file.read_text(encoding="utf-8").split(f"\n{HEADING}")
     section = f"{title}\n\n```\n{text.strip()}\n```\n"
     others = [old for old in sections if old.partition("\n")[0] != title]

@@ -1,4 +1,4 @@
-"""What is compared: ours and others, each as the command that runs a program under it."""
+"""The compared profilers, each as the command that runs a program under it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PEERS = HERE.parents[1] / "build" / "bench-cpu-peers" / f"{sys.version_info.majo
 VERSIONS = {
     "numpy": "numpy>=1.26,<3",  # for the programs
     "py-spy": "py-spy==0.4.3",
-    "austin": "austin-dist==3.7.0",  # a later one needs a newer libc than Debian 12's
+    "austin": "austin-dist==3.7.0",  # a later version needs a newer libc than Debian 12's
     "scalene": "scalene==2.4.0",
     "pyinstrument": "pyinstrument==5.1.3",
 }
@@ -26,7 +26,7 @@ EMPTY_HANDLER = PEERS / "empty_handler.so"
 
 
 def environment() -> dict[str, str]:
-    """Of every program that is measured."""
+    """Return the environment of every measured program."""
     variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     return {**variables, "PYTHONPATH": PATH, "PYTHONHASHSEED": "0", "EMPTY_HANDLER": str(EMPTY_HANDLER)}
 
@@ -36,14 +36,14 @@ class Profiler(NamedTuple):
     switch: str
     """Its name in switches.py."""
     command: list[str]
-    """Before the program; {seconds}, {hertz} and {us} are the interval, {out} its file."""
+    """The words before the program; {seconds}, {hertz} and {us} are the interval, {out} its file."""
     is_outside: bool = False
-    """It is another process, which the program finds as its parent."""
+    """True if it is a separate process, which the program has as its parent."""
     has_twin: bool = False
-    """What it does to the process's memory stays when it is switched off: it is compared with another process."""
+    """True if its effect on the process's memory outlasts it, so that it is compared with another process."""
 
     def command_of(self, interval_ms: int, program: str, slice_ns: int) -> tuple[list[str], dict[str, str]]:
-        """What runs a program under it, which takes orders, and its environment."""
+        """Return the command that runs a program under it, which takes orders, and its environment."""
         numbers = {"seconds": interval_ms / 1000, "hertz": 1000 // interval_ms, "us": interval_ms * 1000}
         words = [word.format(**numbers, out="{folder}/profile.out") for word in self.command]
         variables = environment()
@@ -57,7 +57,7 @@ PY_SPY = [f"{PEERS}/py-spy/bin/py-spy", *"record -r {hertz} -f raw -o {out} --".
 AUSTIN = [f"{PEERS}/austin/bin/austin", *"-t 10000 -i {us} -o {out}".split(), PYTHON]
 SCALENE = [PYTHON, *"-m scalene run --cpu-only --cpu-sampling-rate {seconds} -o {out}".split()]
 NOTHING = Profiler("nothing", "nothing", [PYTHON])
-"""What the method itself reports."""
+"""Shows the error of the method itself."""
 OURS = [
     NOTHING,
     Profiler("an empty handler", "empty handler", [PYTHON]),
@@ -78,7 +78,7 @@ def compile_empty_handler() -> None:
 
 
 def install() -> None:
-    """Each peer into a folder of its own. What cannot be had is told when it cannot be run."""
+    """Install each peer into its own folder. A failure is reported when that peer cannot run."""
     for name, version in VERSIONS.items():
         mark = PEERS / f"{name}.installed"
         if mark.exists() and mark.read_text() == version:

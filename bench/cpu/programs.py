@@ -1,4 +1,4 @@
-"""The programs that are profiled: each run of one does the same work."""
+"""The profiled programs: each run of a program does the same work."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def call(work: Work) -> None:
 
 class Program(NamedTuple):
     steps: list[Work]
-    """Its work, a millisecond or so each."""
+    """Its work, each step about a millisecond."""
     everywhere: Callable[[Work], None] = call
-    """Has each thread call what it is given."""
+    """Makes each thread call a function."""
 
     def run(self) -> None:
         self.everywhere(self.run_steps)
@@ -46,12 +46,12 @@ def add_up(count: int) -> int:
 
 
 def loop() -> Program:
-    """Nothing but the interpreter."""
+    """A pure Python loop."""
     return Program([partial(add_up, 20_000)] * 12)
 
 
 def threads() -> Program:
-    """Sixteen threads that were there before, and want the interpreter's lock all the time."""
+    """Sixteen existing threads that continuously compete for the GIL."""
     begin, end = threading.Barrier(THREADS + 1), threading.Barrier(THREADS + 1)
     given: list[Work] = []
 
@@ -73,7 +73,7 @@ def threads() -> Program:
 
 
 def compiled_code() -> Program:
-    """Most of the time in C: zlib, and numpy where it is there."""
+    """Mostly C code: zlib, and numpy if it is installed."""
     page = random.Random(1).choices("the quick brown fox jumps".split(), k=4_000)
     data = " ".join(page).encode()
     compress = partial(zlib.compress, data, 6)
@@ -90,7 +90,7 @@ def compiled_code() -> Program:
 
 
 def recursion() -> Program:
-    """Each stack is four hundred frames deep."""
+    """Stacks of four hundred frames."""
     sys.setrecursionlimit(DEPTH + 1000)
 
     def descend(depth: int) -> int:
@@ -100,14 +100,14 @@ def recursion() -> Program:
 
 
 def parsing() -> Program:
-    """Methods of the standard library read, walked and written out again, as source and as JSON."""
+    """Reads methods of the standard library, walks them and writes them again, as source and as JSON."""
     import argparse
 
     source = ast.parse(Path(argparse.__file__).read_text(encoding="utf-8"))
     methods = [ast.unparse(node) for node in ast.walk(source) if isinstance(node, ast.FunctionDef)]
     methods = [method for method in methods if 500 < len(method) < 1500]
     gc.freeze()
-    gc.disable()  # it would collect in some steps and not in others
+    gc.disable()  # otherwise some steps would include a collection
 
     def parse(method: str) -> int:
         tree = ast.parse(method)

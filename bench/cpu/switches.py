@@ -1,4 +1,4 @@
-"""How each profiler that runs inside a process is switched on and off there: it is never in a slice what that takes."""
+"""How each profiler that runs inside a process is switched on and off there. No slice includes the time for that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from programs import Program, Work
 
 CLOCK_REALTIME_COARSE = 5
-"""Stands still from one of the kernel's ticks to the next."""
+"""Constant from one of the kernel's ticks to the next."""
 
 TICK_NS = round(1e9 * time.clock_getres(CLOCK_REALTIME_COARSE))
 
@@ -21,12 +21,11 @@ class Switch(NamedTuple):
     begin: Work
     end: Work
     ticks: Callable[[], list[int]]
-    """When it interrupted some thread, in nanoseconds since the epoch; asked when it is off."""
+    """Returns when it interrupted a thread, in nanoseconds since the epoch; called while it is off."""
 
 
 def of_nothing(interval_ms: int, program: Program) -> Switch:
-    """Also of what is switched from outside, and of what is never switched off. Its ticks are made up: some of the
-    kernel's."""
+    """A switch for profilers that are switched from outside, or never. Its ticks are invented: some of the kernel's."""
     times: list[int] = []
 
     def mark() -> None:
@@ -40,7 +39,7 @@ def of_nothing(interval_ms: int, program: Program) -> Switch:
 
 
 def of_spprof(interval_ms: int, program: Program) -> Switch:
-    """All threads by itself."""
+    """Profiles all threads by itself."""
     import spprof
 
     profiles: list[spprof.Profile] = []
@@ -75,7 +74,7 @@ def of_empty_handler(interval_ms: int, program: Program) -> Switch:
 
 
 def of_pyinstrument(interval_ms: int, program: Program) -> Switch:
-    """It looks at the thread that starts it."""
+    """Profiles only the thread that starts it."""
     import pyinstrument
 
     own = threading.local()

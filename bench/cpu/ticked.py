@@ -1,17 +1,17 @@
-"""What single ticks take of a program, found in the program's own steps.
+"""The cost of single ticks, measured on the program's own steps.
 
 python bench/cpu/ticked.py PROGRAM SWITCH INTERVAL_MS SECONDS
 
-Prints a line of JSON: of each tick its number in the session and what it took, in nanoseconds of CPU time.
+Prints a line of JSON: for each tick its number in the session and its cost, in nanoseconds of CPU time.
 
     the kernel's ticks     │                │                │                │
     steps              ────┼────┬───────┬───┼───┬───────┬────┼──┬───────┬─────┼─      0.3 to 1 ms each
                        as usual?            with a signal    as usual?
-                                            └─ and the next: what these two took more than the likes of them,
-                                               less what the two at the kernel's ticks before and after did
+                                            └─ and the next: how much longer these two took than equal steps,
+                                               less the same for the two at the kernel's ticks before and after
 
-CPU timers strike when the kernel ticks, which takes its time without a signal as well. What slows the machine down for
-longer than a few milliseconds slows the neighbours, too. The likes of a step are its other runs without a signal.
+CPU timers expire at the kernel's ticks, which take time without a signal as well. A slowdown of the machine for more
+than a few milliseconds affects the neighbouring steps too. Equal steps are a step's other runs without a signal.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from switches import SWITCHES, TICK_NS
 
 WARM_SECONDS = 1
 FIRST_TICKS = 8
-"""Of a session, left out: they touch its memory for the first time."""
+"""The first ticks of a session are left out, because they touch its memory for the first time."""
 APART_NS = -(-3_000_000 // TICK_NS) * TICK_NS
-"""From a tick to its neighbours: whole ticks of the kernel, and steps enough."""
+"""Distance from a tick to its neighbours: whole ticks of the kernel, and enough steps."""
 
 
 class Stamp(NamedTuple):
-    """At the end of a step, or at the beginning of a run."""
+    """The end of a step, or the beginning of a run."""
 
     step: int
     """-1: the beginning."""
     time_ns: int
     """Since the epoch."""
     cpu_ns: int
-    """Of the thread."""
+    """CPU time of the thread."""
 
 
 class Done(NamedTuple):
-    """A step that was done by some thread. All threads are on one processor."""
+    """A step that a thread has run. All threads share one processor."""
 
     end_ns: int
     begin_ns: int
     step: int
     cpu_ns: int
-    """What it took."""
+    """Its CPU time."""
 
 
 def stamp(program: Program, stamps: dict[int, list[Stamp]]) -> None:
-    """Runs the program's steps in this thread."""
+    """Run the program's steps in this thread."""
     of_thread = stamps.setdefault(threading.get_native_id(), [])
     of_thread.append(Stamp(-1, time.time_ns(), time.thread_time_ns()))
     for number, step in enumerate(program.steps):
@@ -66,7 +66,7 @@ def stamp(program: Program, stamps: dict[int, list[Stamp]]) -> None:
 
 
 def run_for(seconds: float, program: Program) -> list[Done]:
-    """In the order in which they ended."""
+    """Return the steps in the order in which they ended."""
     stamps: dict[int, list[Stamp]] = {}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -80,7 +80,7 @@ def run_for(seconds: float, program: Program) -> list[Done]:
 
 
 class Steps:
-    """Steps, and how much longer each took than the likes of it."""
+    """Steps, and how much longer each took than equal steps."""
 
     def __init__(self, steps: list[Done], ticks: list[int]) -> None:
         self._steps = steps
@@ -93,7 +93,7 @@ class Steps:
         self._usual = {number: round(median(times)) for number, times in alike.items()}
 
     def place(self, at: int) -> int | None:
-        """Of the step that was under way then; None: there was none, or it is the last."""
+        """Return the index of the step that was running then; None if there was none, or it is the last."""
         place = bisect.bisect_right(self._ends, at)
         return place if place + 1 < len(self._steps) and self._steps[place].begin_ns <= at else None
 
@@ -101,12 +101,12 @@ class Steps:
         return place in self._with_tick or place + 1 in self._with_tick
 
     def more(self, place: int) -> int:
-        """Of the step there and the next."""
+        """Return the excess of that step and the next."""
         return sum(step.cpu_ns - self._usual[step.step] for step in self._steps[place : place + 2])
 
 
 def costs(done: list[Done], ticks: list[int]) -> list[tuple[int, int]]:
-    """Of each tick that has neighbours: its number, and what it took."""
+    """Return the number and the cost of each tick that has neighbours."""
     steps = Steps(done, ticks)
     found = []
     for number, at in enumerate(ticks, 1):

@@ -1,6 +1,6 @@
-"""A program that takes turns with itself: slices with its profiler at work, each with one beside it without, however
-fast the machine is at that moment and wherever the process has its memory. (With a twin that nobody watches, where a
-profiler's work outlasts it.)
+"""A program that alternates with itself: each slice with its profiler is paired with a slice without it, so the
+machine's current speed and the process's memory layout affect both. (If a profiler's effect outlasts it, the pair is an
+unprofiled twin.)
 
     this process ──'slice'──► orders ──► watched.py: one slice
                  ◄────────── answers ── [wall, CPU, waited]
@@ -26,13 +26,15 @@ END_MS = 10
 
 
 def beginning_ms(interval_ms: int) -> float:
-    """Our session looks for new threads after 1, 3, 7 and 15 intervals, and then every 16. A slice has its place
-    between the last two of these; at 1 ms, where ticks are what the kernel makes them, behind them all."""
+    """Return the time before the first slice. Our session looks for new threads after 1, 3, 7 and 15 intervals, and
+    then every 16. Slices are between the last two of these; at 1 ms, where the kernel determines the ticks, after all
+    of them.
+    """
     return max(7.2 * interval_ms, 16)
 
 
 class Taker:
-    """One program under one profiler, from its start to its end. OSError, CalledProcessError: it cannot run."""
+    """One program under one profiler, from start to end. OSError, CalledProcessError: it cannot run."""
 
     def __init__(self, profiler: Profiler, interval_ms: int, program: str, slice_ns: int) -> None:
         command, variables = profiler.command_of(interval_ms, program, slice_ns)
@@ -45,7 +47,7 @@ class Taker:
             self.switch(False)
 
     def begin(self) -> None:
-        """And gets under way."""
+        """Switch the profiler on and let it settle."""
         self.switch(True)
         self.settle(self._beginning_ms)
 
@@ -58,13 +60,13 @@ class Taker:
             self._stop_outside()
 
     def _get_to_know_each_other(self) -> None:
-        """One that looks for the interpreter in its child must not be stopped at that."""
+        """A profiler that is looking for the interpreter in its child must not be stopped meanwhile."""
         begin = time.monotonic()
         while time.monotonic() < begin + ATTACH_SECONDS:
             self.settle(20)
 
     def _stop_outside(self) -> None:
-        """Not in a moment in which it holds the program."""
+        """Stop the profiler, but not while it holds the program."""
         while True:
             self._ordered.process.send_signal(signal.SIGSTOP)
             while not is_stopped(self._ordered.process.pid):
@@ -75,11 +77,11 @@ class Taker:
             time.sleep(0.001)
 
     def settle(self, least_ms: float) -> None:
-        """Work that is not measured."""
+        """Run unmeasured work."""
         self._ordered.tell(f"settle {round(least_ms * 1_000_000)}")
 
     def slice(self) -> list[int]:
-        """What watched.py answers."""
+        """Return the answer of watched.py."""
         measured: list[int] = self._ordered.tell("slice")
         return measured
 
@@ -94,7 +96,7 @@ class Taker:
 
 
 def statuses(process: int) -> list[dict[str, str]]:
-    """What the kernel tells of each of its threads."""
+    """Return what the kernel reports about each of the process's threads."""
     texts = [status.read_text() for status in Path(f"/proc/{process}/task").glob("*/status")]
     return [dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line) for text in texts]
 
@@ -104,7 +106,7 @@ def is_stopped(process: int) -> bool:
 
 
 def is_held(process: int) -> bool:
-    """By one that traces it."""
+    """Return True if a tracer holds the process."""
     return any(status["TracerPid"] != "0" for status in statuses(process))
 
 
@@ -113,10 +115,10 @@ Pair = tuple[list[int], list[int]]
 
 
 def pairs_of(profiler: Profiler, interval_ms: int, program: str, slice_ns: int, count: int) -> list[Pair]:
-    """Slices with it, each with one without beside it; which of the two comes first is left to chance.
+    """Return pairs of slices with the profiler and without it, in random order within each pair.
 
-    What a session does when it begins it does once: it touches its memory for the first time, and looks for threads
-    more often than later. One that was stopped catches up. So each has a while to settle.
+    At its start, a session does some work only once: it touches its memory for the first time, and looks for threads
+    more often than later. One that was stopped catches up. So each has time to settle.
     """
     with ExitStack() as both:
         watched = both.enter_context(Taker(profiler, interval_ms, program, slice_ns))

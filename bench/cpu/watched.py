@@ -1,10 +1,10 @@
-"""The process that is profiled: it does a program's work when it is told to, and times it.
+"""The profiled process: it does a program's work on order, and times it.
 
 python bench/cpu/watched.py PROGRAM SWITCH INTERVAL_MS SLICE_NS     takes orders (bench/common/orders.py)
 
     begin, end      switches the profiler that runs inside this process on and off
     settle NS       at least NS of work
-    slice           at least SLICE_NS of work; answers what its same part takes each time, [wall, CPU, waited]
+    slice           at least SLICE_NS of work; answers with the time of each repetition, [wall, CPU, waited]
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from switches import SWITCHES
 
 
 def waited_ns() -> int:
-    """How long this thread has waited for a core."""
+    """Return how long this thread has waited for a core."""
     return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
 
 
 def own_ns() -> int:
-    """The CPU time of all threads. The process's own clock would not do: where a timer is set on it, as ours is, it is
-    only brought up to date at the kernel's ticks."""
+    """Return the CPU time of all threads. The process's own clock is unsuitable: if a timer is set on it, as ours is,
+    the kernel updates it only at its ticks.
+    """
     return sum(time.clock_gettime_ns(~int(thread) << 3 | 6) for thread in os.listdir("/proc/self/task"))
 
 
 def outside_ns() -> int:
-    """The CPU time of the profiler that started this program and watches it from outside. 0: there is none."""
+    """Return the CPU time of the profiler that started this program and watches it from outside. 0: there is none."""
     if "CPU_FROM_OUTSIDE" not in os.environ:
         return 0
     return time.clock_gettime_ns(~os.getppid() << 3 | 2)  # the kernel's name for the clock of another process
@@ -45,7 +46,7 @@ def clocks() -> list[int]:
 
 
 def timed(work: Work, times: int) -> list[int]:
-    """Of each time, nanoseconds on the wall's clock, of CPU time in all processes, and of waiting for a core."""
+    """For each repetition, return nanoseconds of wall time, of CPU time in all processes, and of waiting for a core."""
     before = clocks()
     for _ in range(times):
         work()

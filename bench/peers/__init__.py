@@ -1,1 +1,1 @@
-"""What spprof costs and finds beside its peers: see __main__.py."""
+"""The cost and the findings of spprof compared with its peers: see __main__.py."""

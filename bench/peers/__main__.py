@@ -1,22 +1,23 @@
-"""What spprof costs and finds beside ddtrace, Pyroscope, memray, tracemalloc and scalene.
+"""The cost and the findings of spprof compared with ddtrace, Pyroscope, memray, tracemalloc and scalene.
 
 make bench-peers [PARTS="steady programs …"] [AGAIN=1] [QUICK=1] [ANYWAY=1] [GENERATIONS=N]
                  [VARIANTS="a;b"] [WORKLOADS="a;b"]
 
-    steady      extra CPU, in % of a core, beside services that allocate 100 MB a second
-    worst       loops that do nearly nothing but allocate, on 1, 2 and 8 threads
+    steady      extra CPU, in % of a core, in services that allocate 100 MB a second
+    worst       loops that do almost nothing but allocate, on 1, 2 and 8 threads
     programs    pyperformance's programs, and their geometric mean
-    truth       which site holds how much, by each profiler, beside memray's full trace
-    live        malloc and free beside 10³ … 10⁷ live samples
-    startup     CPU time of starting, by each profiler's own runner
+    truth       the share of each site according to each profiler, compared with memray's full trace
+    live        malloc and free with 10³ … 10⁷ live samples
+    startup     CPU time of starting, with each profiler's own runner
     files       writing and reading a large snapshot (bench/files.py)
 
 Every finished unit (a workload in one generation of fresh processes) is a line in build/bench/peers/PART.jsonl and is
-not measured again for the same sources. The tables go into docs/benchmarks.md, the charts beside it. A peer that does
-not install or fails in a workload is a line that says why.
+not measured again for the same sources. The tables are written to docs/benchmarks.md, the charts next to it. A peer
+that does not install, or fails in a workload, gets a line with the reason.
 
-CPU time of workers that take turns (rounds.py), beside the mean of two without a profiler: what "none again" has is the
-method's own error, and nothing smaller is to be believed. Intervals are by bootstrap over processes, then rounds.
+Figures are CPU time of workers that take turns (rounds.py), relative to the mean of two workers without a profiler. The
+figure of "none again" is the method's own error; ignore any smaller difference. Intervals are by bootstrap over
+processes, then rounds.
 """
 
 from __future__ import annotations
@@ -43,13 +44,13 @@ from peers.steady import STEADY_PART
 from peers.truth import TRUTH_PART
 
 MOST_LOAD = 0.5
-"""Of a core, on average over the last minute."""
+"""Share of a core, on average over the last minute."""
 PATIENCE_SECONDS = 180
-"""In which the load of building and installing leaves the average."""
+"""Time for the load of building and installing to leave the average."""
 
 
 class Part(Protocol):
-    """What one table needs."""
+    """The interface of one table."""
 
     @property
     def name(self) -> str: ...
@@ -57,7 +58,7 @@ class Part(Protocol):
     def measure(self, run: Run) -> None: ...
 
     def table(self, run: Run) -> str:
-        """Empty where nothing was measured."""
+        """Return the table; empty if nothing was measured."""
 
     def chart(self, run: Run) -> Chart | None: ...
 
@@ -66,27 +67,27 @@ PARTS: Sequence[Part] = (STEADY_PART, PROGRAMS_PART, WORST_PART, TRUTH_PART, LIV
 
 
 def wait_for_quiet() -> None:
-    """SystemExit: the machine does something else."""
+    """Wait until the machine is quiet. SystemExit: it stays busy."""
     latest = time.monotonic() + PATIENCE_SECONDS
     while load_per_core() > MOST_LOAD:
         if time.monotonic() > latest:
-            sys.exit(f"the load average is {load_per_core():.2f} a core: measure below {MOST_LOAD}, or with ANYWAY=1")
-        print(f"waiting: the load average is {load_per_core():.2f} a core", flush=True)
+            sys.exit(f"the load average is {load_per_core():.2f} per core: measure below {MOST_LOAD}, or with ANYWAY=1")
+        print(f"waiting: the load average is {load_per_core():.2f} per core", flush=True)
         time.sleep(10)
 
 
 def asked_for(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench-peers", description=__doc__.split("\n", 1)[0])
-    parser.add_argument("parts", nargs="*", help="all of them unless some are named")
-    parser.add_argument("--again", action="store_true", help="measure what has a result for these sources, too")
-    parser.add_argument("--quick", action="store_true", help="try everything; nothing goes into docs")
+    parser.add_argument("parts", nargs="*", help="the parts to measure (default: all)")
+    parser.add_argument("--again", action="store_true", help="also measure what already has a result for these sources")
+    parser.add_argument("--quick", action="store_true", help="try everything quickly; docs are left unchanged")
     parser.add_argument("--anyway", action="store_true", help="measure on a busy machine")
-    parser.add_argument("--tables", action="store_true", help="measure nothing, write the tables of what is kept")
-    parser.add_argument("--generations", type=int, default=0, help="fresh processes of each variant and workload")
-    parser.add_argument("--variants", default="", help="names with ; between, instead of each part's own")
-    parser.add_argument("--workloads", default="", help="names with ; between, of those parts that have several")
+    parser.add_argument("--tables", action="store_true", help="measure nothing; write the tables of kept results")
+    parser.add_argument("--generations", type=int, default=0, help="number of fresh processes per variant and workload")
+    parser.add_argument("--variants", default="", help="names separated by ;, instead of each part's own")
+    parser.add_argument("--workloads", default="", help="names separated by ;, for parts that have several")
     parser.add_argument(
-        "--results", type=Path, default=BUILD / "peers", help="the folder of what is kept; docs stay as they are"
+        "--results", type=Path, default=BUILD / "peers", help="the folder of kept results; docs are left unchanged"
     )
     return parser.parse_args(words)
 
@@ -120,13 +121,13 @@ def main(words: Sequence[str]) -> None:
     asked = asked_for(words)
     unknown = set(asked.parts) - {part.name for part in PARTS}
     if unknown:
-        sys.exit(f"no part is called {', '.join(sorted(unknown))}; there are {', '.join(part.name for part in PARTS)}")
+        sys.exit(f"unknown part {', '.join(sorted(unknown))}: choose from {', '.join(part.name for part in PARTS)}")
     run = run_of(asked)
     if not (asked.anyway or asked.quick or asked.tables):
         wait_for_quiet()
     print(describe(), flush=True)
     if load_per_core() > MOST_LOAD and not asked.tables:
-        print("THE MACHINE IS BUSY: these figures show that everything works, and nothing else", flush=True)
+        print("THE MACHINE IS BUSY: these figures only show that everything works", flush=True)
     for part in PARTS:
         if asked.parts and part.name not in asked.parts:
             continue
@@ -136,7 +137,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def show(part: Part, run: Run) -> None:
-    """What is kept of it, on the screen and on the page."""
+    """Show the results on the screen and on the page."""
     table, chart = part.table(run), part.chart(run)
     if not table:
         return

@@ -1,4 +1,4 @@
-"""Charts in SVG: points with intervals, a row for each thing that is compared. Light and dark as the reader's page is.
+"""SVG charts: points with intervals, one row for each compared item. Light or dark like the reader's page.
 
           0        10        20 %
 json      ●─        ──●──              one line of points for each series, in the order of the legend
@@ -62,7 +62,7 @@ text { font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f
 class Row:
     name: str
     points: Sequence[Optional[Interval]]
-    """One of each series; None where it has none."""
+    """One per series; None if it has none."""
     truth: Optional[float] = None
     """A mark across the row."""
     is_strong: bool = False
@@ -76,18 +76,18 @@ class Chart:
     series: Sequence[str]
     rows: Sequence[Row]
     truth: str = ""
-    """What the marks across the rows are."""
+    """The meaning of the marks across the rows."""
 
 
 def step_of(span: float) -> float:
-    """1, 2 or 5 times a power of ten, for about TICKS of them."""
+    """Return 1, 2 or 5 times a power of ten, for about TICKS steps."""
     rough = span / TICKS
     power: float = 10 ** math.floor(math.log10(rough))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
 
 
 class Scale:
-    """Values to places from left to right. Whole steps, and zero is among them."""
+    """Maps values to positions from left to right. Covers whole steps, zero included."""
 
     def __init__(self, values: Sequence[float]) -> None:
         low, high = min(0.0, *values), max(0.0, *values)

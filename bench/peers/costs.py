@@ -1,4 +1,4 @@
-"""CPU time beside none: the worst cases, and pyperformance's programs."""
+"""CPU time relative to no profiler: the worst cases, and pyperformance's programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from peers.variants import WORST as WORST_VARIANTS
 from peers.workloads import WORST as WORST_LOADS
 
 Ratios = list[list[float]]
-"""Of each generation, those of its rounds."""
+"""For each generation, the ratios of its rounds."""
 QUICK = Plan(slice_ms=5, loops=0, rounds=2, least_rounds=2, seconds=1)
 OURS = "spprof 512, patched"
 DRAWN = (OURS, "ddtrace 512", "Pyroscope 512")
@@ -73,7 +73,7 @@ class Costs:
         return "\n".join(text)
 
     def chart(self, run: Run) -> Chart | None:
-        """Of programs alone."""
+        """Return a chart of the programs; other parts have none."""
         kept = run.kept(self.name)
         groups = {workload: groups_of(kept, workload) for workload in self.workloads}
         groups = {workload: found for workload, found in groups.items() if found}
@@ -93,7 +93,7 @@ class Costs:
         )
 
     def judgement(self, groups: Mapping[str, Mapping[str, Ratios]]) -> list[str]:
-        """What the bars say of ours, by the lower ends of the intervals."""
+        """Compare the lower ends of our intervals with the bars."""
         return [f"- {line}" for line in (judge_programs(groups) if self.has_mean else judge_worst(groups))]
 
 
@@ -108,14 +108,14 @@ def measure_unit(
 
 
 def short_line(unit: Unit) -> str:
-    """For who waits."""
+    """Return a line that shows progress."""
     of = {name: bootstrap([ratios(unit.measured, name)]).middle for name in unit.measured if name != NONE}
     found = [f"{name} {100 * (ratio - 1):+.1f}" for name, ratio in of.items()]
     return "; ".join([*found, *(f"{name} fails: {why}" for name, why in unit.failed.items())])
 
 
 def groups_of(kept: Kept, workload: str) -> dict[str, Ratios]:
-    """Ratios by variant and generation; empty where nothing was measured."""
+    """Return ratios by variant and generation; empty if nothing was measured."""
     newest: dict[str, dict[int, list[float]]] = {}
     for unit in kept.units(workload):
         for name in unit.measured.keys() - {NONE}:
@@ -129,7 +129,7 @@ def cells(groups: Mapping[str, Ratios], names: Sequence[str]) -> Iterator[str]:
 
 
 def means(table: Mapping[str, Mapping[str, Ratios]], names: Sequence[str]) -> Iterator[str]:
-    """Where a variant fails in some, of how many it is."""
+    """Yield the means; if a variant fails in some workloads, say how many the mean includes."""
     for name in names:
         rows = [groups[name] for groups in table.values() if name in groups]
         of = "" if len(rows) == len(table) else f", of {len(rows)}"

@@ -1,9 +1,10 @@
-"""What steady loads must cost, from what was counted and timed elsewhere:
+"""The expected cost of steady loads, derived from separate counts and timings:
 
-    calls a second × instructions a call × time of an instruction  +  samples a second × time of a sample
+    calls per second × instructions per call × time per instruction  +  samples per second × time per sample
 
-Instructions are callgrind's (bench/instructions.py). The time of one is that of malloc and free without us, divided by
-its instructions. The time of a sample with its free is taken in place: one after each millisecond of other work.
+Instructions are callgrind's (bench/instructions.py). The time per instruction is that of an unhooked malloc and free
+divided by its instructions. The time of a sample with its free is measured in place: one after each millisecond of
+other work.
 """
 
 from __future__ import annotations
@@ -28,17 +29,17 @@ STATES = {"patched": "patched", "preloaded": "preloaded"}
 
 
 class Basis(NamedTuple):
-    """What the derivation starts from."""
+    """The inputs of the derivation."""
 
     malloc_free: dict[str, float]
-    """Instructions more than none, by "patched", "preloaded" and "empty preload"."""
+    """Instructions beyond those without hooks, by "patched", "preloaded" and "empty preload"."""
     object_malloc_free: dict[str, float]
     ns_an_instruction: float
     us_a_sample: float
 
 
 def measure(is_quick: bool) -> Unit:
-    """A unit of its own; without valgrind it says why there is none."""
+    """Return a separate unit; without valgrind, it contains the reason."""
     valgrind = instructions.find_valgrind()
     if valgrind is None:
         return Unit(NAME, 0, {}, {NAME: "valgrind is missing: make build/deps/valgrind, or apt-get install valgrind"})
@@ -70,7 +71,7 @@ def basis_of(valgrind: instructions.Valgrind, is_quick: bool) -> Basis:
 
 
 def times(repeats: int) -> dict[str, float]:
-    """Of a pair without us, back to back, and of a sample in place."""
+    """Measure an unhooked pair, back to back, and a sample in place."""
     engine = Path(compiled().engine)
     options = ["-std=gnu11", f"-iquote{ROOT / 'include'}", str(engine), f"-Wl,-rpath,{engine.parent}"]
     library = compile_shared(BENCH / "specimens" / "forced_sample.c", *options)
@@ -85,7 +86,7 @@ def newest(units: Sequence[Unit]) -> Basis | None:
 
 
 def percent_of(basis: Basis | None, variant: str, calls: int, bytes_a_second: int, is_python: bool) -> float | None:
-    """% of a core; None for what has no derivation."""
+    """Return % of a core; None if there is no derivation."""
     if basis is None:
         return None
     if variant == "empty preload":
@@ -104,7 +105,7 @@ def explain(basis: Basis | None) -> str:
         return "Derived: not measured."
     added = ", ".join(f"{name} {count:+.1f}" for name, count in basis.malloc_free.items())
     return (
-        f"Derived: instructions a malloc and free (`python bench/instructions.py`: {added}; in Python those of the "
-        f"hooks on top) × calls a second × {basis.ns_an_instruction:.3f} ns, and samples a second × "
-        f"{basis.us_a_sample:.2f} µs, which a sample and its free take after a millisecond of other work."
+        f"Derived: instructions per malloc and free (`python bench/instructions.py`: {added}; in Python also those of "
+        f"the hooks) × calls per second × {basis.ns_an_instruction:.3f} ns, plus samples per second × "
+        f"{basis.us_a_sample:.2f} µs, the time of a sample and its free after a millisecond of other work."
     )

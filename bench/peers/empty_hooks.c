@@ -1,7 +1,7 @@
-/* empty_hooks.c: hooks of the MEM and OBJ domains that pass on and do nothing else, in front of malloc, calloc and
- * realloc alone: the least that a profiler costs which samples a pool of small blocks.
+/* empty_hooks.c: hooks of the MEM and OBJ domains that only pass calls on, for malloc, calloc and realloc: the minimal
+ * cost of a profiler that samples pools of small blocks.
  *
- * Frees keep their function, so the ctx stays the original's, and each domain has functions of its own.
+ * Frees keep their function, so the ctx stays the original's, and each domain has its own functions.
  */
 #include <Python.h>
 

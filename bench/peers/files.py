@@ -1,4 +1,4 @@
-"""Writing a large snapshot and reading it back, beside memray's table: bench/files.py with its lines as a table."""
+"""Writing a large snapshot and reading it back, compared with memray's table: bench/files.py as a table."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Files:
         )
 
     def chart(self, run: Run) -> None:
-        """It has none."""
+        """It has no chart."""
 
 
 def measure_unit(is_quick: bool) -> Unit:
@@ -62,7 +62,7 @@ def measure_unit(is_quick: bool) -> Unit:
 
 
 def lines_of(printed: str) -> dict[str, str]:
-    """What was measured, and how much, of columns with spaces between."""
+    """Return the measurements in columns separated by spaces."""
     found = [LINE.fullmatch(line.strip()) for line in printed.splitlines()]
     return {match[1]: match[2] for match in found if match}
 

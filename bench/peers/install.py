@@ -1,4 +1,4 @@
-"""Installs the programs and the peers, one by one: what does not install is a row of the tables, not the end."""
+"""Install the programs and the peers one by one: a failed installation is a row of the tables and stops nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from peers.places import REQUIREMENTS
 
 
 def requirements(text: str) -> dict[str, str]:
-    """Requirements by the name of the project, in lower case; comments are left out."""
+    """Return requirements by lower-case project name, without comments."""
     lines = [line.partition("#")[0].strip() for line in text.splitlines()]
     return {re.split(r"[=<>~!\[; ]", line)[0].lower(): line for line in lines if line}
 
 
 def install(file: Path = REQUIREMENTS) -> dict[str, str]:
-    """Why a project could not be installed, by its name; an installed one costs nothing."""
+    """Return why a project could not be installed, by name. An installed one costs no time."""
     failed = {}
     marks = Path(sys.prefix) / "installed-by-one"
     marks.mkdir(exist_ok=True)
@@ -38,6 +38,6 @@ def install(file: Path = REQUIREMENTS) -> dict[str, str]:
 
 
 def reason_of_pip(said: str) -> str:
-    """Its first error, which names the cause; the last line is often advice."""
+    """Return pip's first error, which names the cause; the last line is often advice."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "pip said nothing")
+    return next((line for line in lines if line.startswith("ERROR")), lines[-1] if lines else "pip printed nothing")

@@ -1,4 +1,4 @@
-"""What was measured, one line of JSON for each finished unit, so that an interrupted run is taken up."""
+"""Measurements, one line of JSON per finished unit, so that an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from typing import Any
 
 from common.machine import describe, processor
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # behind the standard library: it has a venv.py
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # last, because of its venv.py
 from tree import commit, digest
 
 METHOD = 1
-"""Another one wherever a figure comes to mean something else: results of different ones are not mixed."""
+"""Change this whenever the meaning of a figure changes: results of different methods are not mixed."""
 
 
 @dataclass
 class Unit:
-    """One workload in one generation of processes; of parts without generations the whole."""
+    """One workload in one generation of processes; the whole part if it has no generations."""
 
     workload: str
     generation: int
     measured: dict[str, Any]
     """By variant."""
     failed: dict[str, str] = field(default_factory=dict)
-    """By variant: why."""
+    """The reason, by variant."""
     notes: dict[str, Any] = field(default_factory=dict)
-    """Loops a slice, and whatever else the part needs."""
+    """Loops per slice, and anything else that the part needs."""
     date: str = field(default_factory=lambda: datetime.date.today().isoformat())
     commit: str = field(default_factory=commit)
     machine: str = field(default_factory=describe)
@@ -42,7 +42,7 @@ class Unit:
 
 
 def about() -> dict[str, object]:
-    """What results must share to be in one table."""
+    """Return what results must share to be in one table."""
     return {
         "sources": digest("src", "include", "python", "meson.build"),
         "method": METHOD,
@@ -54,10 +54,10 @@ def about() -> dict[str, object]:
 
 
 class Kept:
-    """The units of one part that are for the present sources on this machine. Of a variant the newest one counts."""
+    """The units of one part for the current sources on this machine. The newest one of a variant counts."""
 
     def __init__(self, folder: Path, part: str, now: Mapping[str, object], again: bool = False) -> None:
-        """``again``: what is there already counts no more."""
+        """``again``: ignore existing results."""
         self.path = folder / f"{part}.jsonl"
         self._about = dict(now)
         self._units: list[Unit] = []
@@ -69,12 +69,12 @@ class Kept:
             try:
                 record = json.loads(line)
             except ValueError:
-                continue  # the run ended while it wrote this
+                continue  # the run ended while it wrote this line
             if record["about"] == self._about:
                 self._units.append(Unit(**record["unit"]))
 
     def is_done(self, workload: str, generation: int, names: Collection[str]) -> bool:
-        """Whether it has all of these variants, be it as a failure."""
+        """Return True if it has all of these variants, including failed ones."""
         found = [unit for unit in self._units if (unit.workload, unit.generation) == (workload, generation)]
         return bool(found) and set(names) <= set().union(*[unit.names() for unit in found])
 
@@ -82,12 +82,12 @@ class Kept:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"about": self._about, "unit": asdict(unit)}, ensure_ascii=False)
         with self.path.open("a+b") as file:
-            # The line before may have been cut off when the run ended.
+            # The previous line may be incomplete if the run ended.
             is_whole = file.tell() == 0 or (file.seek(-1, os.SEEK_END) and file.read(1) == b"\n")
             file.write(b"" if is_whole else b"\n")
             file.write(line.encode() + b"\n")
         self._units.append(unit)
 
     def units(self, workload: str | None = None) -> list[Unit]:
-        """In the order in which they were measured; of one workload or of all."""
+        """Return the units of one workload, or of all, in the order in which they were measured."""
         return [unit for unit in self._units if workload in (None, unit.workload)]

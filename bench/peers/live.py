@@ -1,4 +1,4 @@
-"""What a malloc and free cost beside 10³ … 10⁷ live samples of ours: processes that take turns."""
+"""The cost of a malloc and free with 10³ … 10⁷ live samples of ours: processes that take turns."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ COUNTS = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 FEW = str(COUNTS[0])
 SLICES = 40
 ROUNDS = 8
-"""Of 4096 pairs, in a slice."""
+"""Rounds of 4096 pairs in a slice."""
 BYTES_A_SAMPLE = 1_000
-"""What a live sample takes here with the nine blocks around it, of which it is one, and its entry in the tables."""
+"""Memory per live sample here: its block, the eight others around it, and its entry in the tables."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Live:
             rows.append([f"{int(count):,}", f"{malloc:.2f}", f"{free:.2f}", more])
         return "\n".join(
             [
-                "Nanoseconds of a malloc(64) and its free that are no sample, beside so many live samples; preloaded. "
-                f"Both together, % more than beside {int(FEW):,}, in slices that take turns (95 %).",
+                "Nanoseconds of an unsampled malloc(64) and its free with this many live samples; preloaded. "
+                f"Both together, % more than with {int(FEW):,}, in alternating slices (95 %).",
                 "",
                 markdown(["live samples", "malloc", "free", "both, % more"], rows),
                 "",
@@ -68,11 +68,11 @@ class Live:
         )
 
     def chart(self, run: Run) -> None:
-        """It has none."""
+        """It has no chart."""
 
 
 Pairs = list[list[float]]
-"""Of each slice the nanoseconds of a malloc and of a free."""
+"""For each slice, the nanoseconds of a malloc and of a free."""
 
 
 def measure_unit(number: int, counts: Sequence[int], slices: int) -> Unit:
@@ -110,7 +110,7 @@ def available_bytes() -> int:
 
 
 def groups_of(units: Sequence[Unit]) -> dict[str, list[Pairs]]:
-    """By count, of each generation."""
+    """Return the pairs by count, for each generation."""
     newest: dict[str, dict[int, Pairs]] = {}
     for unit in units:
         for count, taken in unit.measured.items():

@@ -1,4 +1,4 @@
-"""Where everything is, and what is compiled."""
+"""Paths, and compiled files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ TMPFS = "/dev/shm"
 
 
 def programs_folder() -> Path:
-    """Of this environment's Python: where its commands are."""
+    """Return the folder of this environment's commands."""
     return Path(sys.executable).parent
 
 
 def outputs_within() -> str | None:
-    """A folder in memory for what profilers write, so that no disk slows one of them; None: wherever files go here."""
+    """Return a folder in memory for profilers' output, so that no disk slows any of them; None: the default."""
     return TMPFS if os.access(TMPFS, os.W_OK) else None
 
 
 def compile_shared(source: Path, *options: str) -> Path:
-    """A C source as a shared object in the build folder. The compiler must not see that blocks are never used."""
+    """Compile a C source to a shared object in the build folder. The compiler must not see that blocks are unused."""
     output = BUILD / "compiled" / f"{source.stem}.so"
     output.parent.mkdir(parents=True, exist_ok=True)
     command = [*shlex.split(os.environ.get("CC", "cc")), "-O2", "-fno-builtin", "-shared", "-fPIC"]

@@ -1,4 +1,4 @@
-"""pyperformance's programs as functions of a number of loops: its runner is replaced by one that only remembers."""
+"""pyperformance's programs as functions of a number of loops: a runner of ours only registers them."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any, Callable, NamedTuple
 from common.serve import FOLDER
 
 Loops = Callable[[int], object]
-"""Runs so many loops."""
+"""Runs this many loops."""
 
 
 class Program(NamedTuple):
     folder: str
-    """Its name in pyperformance, behind bm_."""
+    """Its name in pyperformance, after bm_."""
     arguments: list[str]
     wanted: str = ""
-    """One of its benchmarks; all of them, one after the other, where this is empty."""
+    """One of its benchmarks; if empty, all of them, one after the other."""
     cut: int = 0
-    """Length of the input, where pyperformance's takes longer than a slice is meant to. 0: as it is."""
+    """Length of the input, if pyperformance's takes longer than a slice should. 0: unchanged."""
     smaller: Mapping[str, int] = {}
     """Globals that make it smaller, for the same reason: a number, or the length of the file that one names."""
 
@@ -54,7 +54,7 @@ PROGRAMS = {
 
 
 class Remembering:
-    """In the place of pyperf.Runner."""
+    """Replaces pyperf.Runner."""
 
     found: dict[str, Loops]
     program: Program
@@ -91,7 +91,7 @@ class Remembering:
 
 
 def shortened(argument: object, length: int) -> object:
-    """A list's beginning; a copy of a file up to the last table (TOML) that fits."""
+    """Return the beginning of a list, or a copy of a file up to the last table (TOML) that fits."""
     if length and isinstance(argument, list):
         return argument[:length]
     if length and isinstance(argument, Path):
@@ -103,7 +103,7 @@ def shortened(argument: object, length: int) -> object:
 
 
 def benchmarks_of(program: Program) -> dict[str, Loops]:
-    """What it would measure, by name. It is run as the main program, from its own folder."""
+    """Return what the program would measure, by name. It runs as the main program, from its own folder."""
     import pyperf
     import pyperformance
 
@@ -124,7 +124,7 @@ def benchmarks_of(program: Program) -> dict[str, Loops]:
 
 
 def run_main(file: str, smaller: Mapping[str, int]) -> dict[str, object]:
-    """Its globals, of which some are changed when it has registered what it measures."""
+    """Run it and return its globals. Some are changed once it has registered what it measures."""
     module: dict[str, object] = {"__name__": "__main__", "__file__": file}
     exec(compile(Path(file).read_text(encoding="utf-8"), file, "exec"), module)
     missing = smaller.keys() - module.keys()
@@ -136,7 +136,7 @@ def run_main(file: str, smaller: Mapping[str, int]) -> dict[str, object]:
 
 
 kept: list[dict[str, object]] = []
-"""The globals of programs: their functions need them."""
+"""The globals of programs, which their functions need."""
 
 
 def load(name: str) -> Loops:

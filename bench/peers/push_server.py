@@ -1,4 +1,4 @@
-"""A server that Pyroscope's client pushes to: it keeps the profiles that come."""
+"""A server to which Pyroscope's client pushes; it keeps the received profiles."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from typing import Union
 
 SERIES, SAMPLES, RAW_PROFILE = 1, 2, 1
-"""Numbers of push.v1.PushRequest's fields: a request has series, these samples, and a sample one pprof file."""
+"""Field numbers of push.v1.PushRequest: a request has series, these have samples, and a sample is one pprof file."""
 VARINT, LENGTH = 0, 2
 Value = Union[int, bytes]
 
 
 def fields(message: bytes) -> Iterator[tuple[int, Value]]:
-    """Numbers and values of a protobuf message. ValueError: it has a type that these messages do not have."""
+    """Yield numbers and values of a protobuf message. ValueError: it contains a type that these messages do not use."""
     at = 0
     while at < len(message):
         key, at = varint(message, at)
@@ -46,7 +46,7 @@ def inner(message: bytes, number: int) -> list[bytes]:
 
 
 def profiles(request: bytes) -> list[bytes]:
-    """The pprof files of a push."""
+    """Return the pprof files of a push."""
     samples = [sample for series in inner(request, SERIES) for sample in inner(series, SAMPLES)]
     return [raw for sample in samples for raw in inner(sample, RAW_PROFILE)]
 
@@ -67,13 +67,13 @@ class PushServer(http.server.ThreadingHTTPServer):
             self._changed.notify_all()
 
     def next_but_one(self, seconds: float) -> list[bytes]:
-        """The next push may have been made before; the one behind it was not. TimeoutError: none comes."""
+        """Return the second next push; the next may have been prepared earlier. TimeoutError: none arrives."""
         latest = time.monotonic() + seconds
         with self._changed:
             wanted = len(self._pushes) + 2
             while len(self._pushes) < wanted:
                 if not self._changed.wait(latest - time.monotonic()):
-                    raise TimeoutError("its client pushes nothing")
+                    raise TimeoutError("the client pushes nothing")
             return self._pushes[wanted - 1]
 
     def __exit__(self, *_: object) -> None:
@@ -94,4 +94,4 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """In silence."""
+        """Log nothing."""

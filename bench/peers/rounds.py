@@ -1,10 +1,10 @@
-"""Workers of all variants, alive at once, that take turns: one slice each in a round, in random order.
+"""Workers of all variants, alive at once, that take turns: one slice each per round, in random order.
 
     round 1:   memray ▌none ▌spprof ▌none again ▌ddtrace …
     round 2:   none ▌ddtrace ▌memray ▌none again ▌spprof …        a slice's time ÷ the mean of the round's two "none"
 
-A machine that slows down for a second slows all of them, and a program that slows down as it ages does so in all of
-them. A process keeps its memory layout, which alone makes some percent: so whole generations of fresh processes.
+If the machine slows down for a second, or the program slows down as it ages, all of them are affected. A process keeps
+its memory layout, which alone causes differences of a few percent, so there are several generations of fresh processes.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ PATIENCE_SECONDS = 120
 NS_A_MS = 1_000_000
 MOST_LOOPS = 1 << 20
 SLOWEST = 3
-"""A variant whose slice takes so many times as long does fewer loops."""
+"""A variant whose slices take this many times as long runs fewer loops."""
 ROUNDS_OF_SLOW = 2
 Slice = list[int]
-"""CPU and wall nanoseconds of a loop."""
+"""CPU and wall nanoseconds per loop."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a generation takes."""
+    """The length of a generation."""
 
     slice_ms: float
-    """0: a loop has a length of its own, and a slice has ``loops`` of them."""
+    """0: the length of a loop is fixed, and a slice has ``loops`` of them."""
     loops: int
     rounds: int
-    """At most."""
+    """Maximum."""
     least_rounds: int
     seconds: float
-    """What the rounds may take, unless there are not enough of them."""
+    """Time limit for the rounds, unless there are too few of them."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """Slices by variant, why the other variants failed, and how many loops a slice has."""
+    """Slices by variant, why the other variants failed, and the loops per slice."""
 
     measured: dict[str, list[Slice]]
     failed: dict[str, str]
@@ -57,7 +57,7 @@ class Generation:
 
 
 class Loops(NamedTuple):
-    """Of a slice."""
+    """Loops per slice."""
 
     number: int
     is_slow: bool = False
@@ -68,14 +68,14 @@ class BaselineError(Exception):
 
 
 class Workers:
-    """Those that still answer, and why the others do not."""
+    """The workers that still answer, and why the others do not."""
 
     def __init__(self) -> None:
         self.failed: dict[str, str] = {}
         self._alive: dict[str, Ordered] = {}
 
     def start(self, variants: Sequence[Variant], workload: str) -> None:
-        """All at once, then each is waited for."""
+        """Start all at once, then wait for each."""
         for variant in variants:
             try:
                 command, variables = variant.command(WORKER, workload), variant.variables()
@@ -89,7 +89,7 @@ class Workers:
         return list(self._alive)
 
     def slice(self, name: str, loops: int) -> Slice | None:
-        """CPU and wall nanoseconds of a loop. None: it fails from now on."""
+        """Return CPU and wall nanoseconds per loop. None: it fails from now on."""
         answer = self._ask(name, lambda worker: worker.tell(f"slice {loops}"))
         return None if answer is None else [round(ns / loops) for ns in answer]
 
@@ -102,7 +102,7 @@ class Workers:
             return None
 
     def close(self) -> None:
-        """All at once: some write a report when they end."""
+        """End all at once, as some write a report when they end."""
         for worker in self._alive.values():
             worker.dismiss()
         for worker in self._alive.values():
@@ -110,7 +110,7 @@ class Workers:
 
 
 def generation(variants: Sequence[Variant], workload: str, plan: Plan, uninstalled: Mapping[str, str]) -> Generation:
-    """Fresh processes of all variants. BaselineError: even those without a profiler fail."""
+    """Run fresh processes of all variants. BaselineError: even those without a profiler fail."""
     workers = Workers()
     with contextlib.closing(workers):
         workers.failed.update(missing(variants, uninstalled))
@@ -121,7 +121,7 @@ def generation(variants: Sequence[Variant], workload: str, plan: Plan, uninstall
 
 
 def take_rounds(workers: Workers, loops: Mapping[str, Loops], plan: Plan) -> dict[str, list[Slice]]:
-    """Those of a variant that fails in one of them are left out."""
+    """Measure rounds. Variants that fail in one of them are left out."""
     taken: dict[str, list[Slice]] = {name: [] for name in loops}
     began = time.monotonic()
     for number in range(plan.rounds):
@@ -140,7 +140,7 @@ def take_rounds(workers: Workers, loops: Mapping[str, Loops], plan: Plan) -> dic
 
 
 def loops_by_name(workers: Workers, plan: Plan) -> dict[str, Loops]:
-    """How many make a slice, after one or two that are not counted. A variant that is many times slower does fewer."""
+    """Return the loops per slice, after one or two uncounted slices. A variant that is many times slower runs fewer."""
     first = {name: workers.slice(name, 1) for name in workers.names()}
     assert_baseline(workers)
     if plan.loops:
@@ -155,7 +155,7 @@ def loops_by_name(workers: Workers, plan: Plan) -> dict[str, Loops]:
 
 
 def fewer(loops: float) -> Loops:
-    """Where one is already too long, it takes part in the first rounds alone."""
+    """If a single loop is already too long, the variant takes part only in the first rounds."""
     return Loops(max(1, round(loops)), is_slow=loops < 0.5)
 
 
@@ -176,16 +176,16 @@ def assert_baseline(workers: Workers) -> None:
             raise BaselineError(f"{name}: {workers.failed[name]}")
 
 
-# ---- What is made of the slices
+# ---- Results
 
 
 def ratios(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:
-    """A variant's CPU time beside that of none, round by round; that of "none again" is the method's own error."""
+    """Return CPU time relative to none, round by round. That of "none again" is the method's own error."""
     return [slice_[0] / base for slice_, base in zip(measured[name], baseline(measured, name))]
 
 
 def baseline(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:
-    """CPU nanoseconds without a profiler, round by round."""
+    """Return CPU nanoseconds without a profiler, round by round."""
     if name == NONE_AGAIN:
         return [slice_[0] for slice_ in measured[NONE]]
     return [fmean([one[0], other[0]]) for one, other in zip(measured[NONE], measured[NONE_AGAIN])]

@@ -1,4 +1,4 @@
-"""One invocation: what was asked for, and what its parts share."""
+"""One invocation: its options, and what its parts share."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from peers.kept import Kept, Unit
 class Run:
     results: Path
     page: Path
-    """Where the tables go."""
+    """The page for the tables."""
     charts: Path
-    """The folder where the charts go."""
+    """The folder for the charts."""
     about: dict[str, object]
     is_quick: bool
     again: bool
     generations: int
-    """0: as many as the part takes."""
+    """0: the part's default."""
     variants: Sequence[str]
-    """Empty: those of the part."""
+    """Empty: the part's default."""
     chosen: Sequence[str]
     """Workloads; empty: all of the part."""
     uninstalled: dict[str, str]
@@ -41,14 +41,14 @@ class Run:
         return self.generations or (1 if self.is_quick else part)
 
     def workloads(self, of_part: Sequence[str]) -> Sequence[str]:
-        """Two of them will do to see that everything works."""
+        """Return the chosen workloads. A quick run uses two, which suffice to test that everything works."""
         if self.chosen:
             return [workload for workload in of_part if workload in self.chosen]
         return of_part[:2] if self.is_quick else of_part
 
 
 def source_line(part: str, units: Sequence[Unit], run: Run) -> str:
-    """Which command measured it, when, of what, and where."""
+    """Return which command measured it, when, for which sources, and on which machine."""
     dates = sorted({unit.date for unit in units})
     commits = sorted({unit.commit for unit in units})
     machines = list(dict.fromkeys(unit.machine.partition(", load average")[0] for unit in units))
@@ -61,7 +61,7 @@ def source_line(part: str, units: Sequence[Unit], run: Run) -> str:
 
 
 def failures(units: Sequence[Unit]) -> list[str]:
-    """A line for each variant and reason, with the workloads in which it failed when it was last tried."""
+    """Return a line per variant and reason, with the workloads in which it failed most recently."""
     last: dict[tuple[str, int, str], str] = {}
     for unit in units:
         last |= {(unit.workload, unit.generation, name): unit.failed.get(name, "") for name in unit.names()}

@@ -1,4 +1,4 @@
-"""What a sample and its free take after a millisecond of other work, and a malloc and free without us back to back.
+"""The cost of a sample and its free after a millisecond of other work, and of an unhooked malloc and free back to back.
 
 python bench/peers/sample_in_place.py LIBRARY REPEATS     LIBRARY: bench/specimens/forced_sample.c
 """
@@ -13,11 +13,11 @@ import sys
 BACK_TO_BACK = 100_000
 KIB = 1024
 OTHER = bytearray(2 * KIB * KIB)
-"""More than a core's caches hold of it beside the rest."""
+"""Larger than a core's caches."""
 
 
 def other_work() -> int:
-    """A millisecond or so."""
+    """About a millisecond."""
     names = {number: str(number) for number in range(2000)}
     return OTHER.count(0) + len(names)
 

@@ -1,4 +1,4 @@
-"""Profilers that are started inside the process, each as its documentation says for production."""
+"""Profilers that are started inside the process, each as its documentation recommends for production."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SERVER = "BENCH_PYROSCOPE_SERVER"
 CLOSED_PORT = "http://127.0.0.1:9"
 
 kept: list[object] = []
-"""Profilers that end when nothing refers to them."""
+"""Profilers that end when no reference to them remains."""
 
 
 def nothing(_: int) -> None:
-    """The profiler is around the process, or there is none."""
+    """The profiler runs around the process, or there is none."""
 
 
 def spprof(interval_kib: int) -> None:
@@ -37,7 +37,7 @@ def tracemalloc(frames: int) -> None:
 
 
 def ddtrace(interval_kib: int) -> None:
-    """Its memory collector alone: samples go to its native exporter, which is never told to upload."""
+    """Only its memory collector: samples go to its native exporter, which is never told to upload."""
     from ddtrace.internal.datadog.profiling import ddup
     from ddtrace.profiling.collector.memalloc import MemoryCollector
 
@@ -49,7 +49,7 @@ def ddtrace(interval_kib: int) -> None:
 
 
 def pyroscope(interval_kib: int) -> None:
-    """Its heap profiler alone. Where there is no server for it, it would upload after the program's end."""
+    """Only its heap profiler. Without a server, it would upload after the program's end."""
     import pyroscope
 
     server = os.environ.get(SERVER, "")
@@ -76,11 +76,11 @@ STARTS: dict[str, Callable[[int], None]] = {
 }
 
 
-# ---- What they found
+# ---- Results
 
 
 def write_nothing(_: str) -> None:
-    """It writes by itself."""
+    """It writes its results by itself."""
 
 
 def spprof_found(out: str) -> None:
@@ -90,7 +90,7 @@ def spprof_found(out: str) -> None:
 
 
 def ddtrace_found(out: str) -> None:
-    """Into a file beside the one that it was configured with, its name behind a number."""
+    """Return the file next to the configured one, with a number appended to its name."""
     from ddtrace.internal.datadog.profiling import ddup
 
     for collector in kept:

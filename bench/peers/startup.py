@@ -1,4 +1,4 @@
-"""CPU time of starting: what each profiler's own runner, or its start in a program, takes more than plain Python."""
+"""CPU time of starting: each profiler's own runner, or its start in a program, minus plain Python."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ class Startup:
             rows.append([f"`{name}`", f"{cpu:.1f} by itself" if name == PLAIN else signed(more, 1), f"{wall:.0f}"])
         return "\n".join(
             [
-                "CPU milliseconds, user and system, of whole processes and their children: more than plain Python's in "
-                f"the same round, the median of {len(rounds)} rounds (95 %, by the sign test); and by the wall.",
+                "CPU milliseconds, user and system, of whole processes and their children: difference to plain Python "
+                f"in the same round, the median of {len(rounds)} rounds (95 %, by the sign test); and wall time.",
                 "",
                 markdown(["", "CPU ms more", "wall ms"], rows),
                 "",
@@ -110,7 +110,7 @@ class Startup:
         )
 
     def chart(self, run: Run) -> None:
-        """It has none."""
+        """It has no chart."""
 
 
 def more_than_plain(rounds: Sequence[Unit], name: str) -> Interval | None:
@@ -127,7 +127,7 @@ def judge(rounds: Sequence[Unit]) -> Iterator[str]:
 
 
 def measure_unit(number: int, uninstalled: dict[str, str]) -> Unit:
-    """A round: each once, in random order. The first of a command reads files for the first time and is not counted."""
+    """Measure a round: each once, in random order. A command's first run reads uncached files and is not counted."""
     unit = Unit(WORKLOAD, number, {})
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "empty.py").write_text("pass\n")
@@ -146,7 +146,7 @@ def measure_unit(number: int, uninstalled: dict[str, str]) -> Unit:
 
 
 def once(start: Start, folder: str) -> list[float]:
-    """CPU and wall milliseconds."""
+    """Return CPU and wall milliseconds."""
     known = {"python": sys.executable}
     words = [
         str(programs_folder() / word[4:]) if word.startswith("bin/") else known.get(word, word) for word in start.words

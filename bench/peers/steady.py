@@ -1,4 +1,4 @@
-"""Extra CPU beside programs that allocate steadily, in % of a core; measured, and derived from what a call costs."""
+"""Extra CPU of programs that allocate steadily, in % of a core; measured, and derived from the cost of a call."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ NS_A_MS = 1_000_000
 
 
 class Load(NamedTuple):
-    """What allocates 100 MB a second."""
+    """A load of 100 MB a second."""
 
     title: str
     calls: int
-    """A second."""
+    """Per second."""
     is_python: bool
 
 
@@ -36,7 +36,7 @@ LOADS = {
 }
 BYTES_A_SECOND = 100_000_000
 BARS = {64: 0.8, 256: 0.2, 512: 0.1, 1024: 0.05}
-"""Of loads of 1 KB, % of a core by sampling interval."""
+"""For loads of 1 KB, % of a core by sampling interval."""
 BAR_OF_100_B = 0.3
 """Beyond an empty preload."""
 QUICK = Plan(slice_ms=0, loops=1, rounds=2, least_rounds=2, seconds=1)
@@ -77,8 +77,8 @@ class Steady:
         used = "; ".join(f"{LOADS[workload].title}: {own_use(kept, workload):.1f}" for workload in groups)
         return "\n".join(
             [
-                "Extra CPU, % of a core (95 %), beside a load of 100 MB a second, which by itself uses "
-                f"({used}). {max(len(found[NONE_AGAIN]) for found in groups.values())} fresh processes a variant.",
+                "Extra CPU, % of a core (95 %), with a load of 100 MB a second, which uses by itself "
+                f"({used}). {max(len(found[NONE_AGAIN]) for found in groups.values())} fresh processes per variant.",
                 "",
                 markdown(["", *heads], rows),
                 "",
@@ -92,11 +92,11 @@ class Steady:
         )
 
     def chart(self, run: Run) -> None:
-        """It has none."""
+        """It has no chart."""
 
 
 def percents(measured: Mapping[str, Sequence[Slice]], name: str) -> list[float]:
-    """Round by round. Of the load's own length: a late wake-up does not make it cheaper."""
+    """Return percentages round by round, of the load's nominal length: a late wake-up does not lower the cost."""
     own = baseline(measured, name)
     return [100 * (slice_[0] - base) / (MILLISECONDS * NS_A_MS) for slice_, base in zip(measured[name], own)]
 
@@ -108,7 +108,7 @@ def short_line(unit: Unit) -> str:
 
 
 def groups_of(kept: Kept, workload: str) -> dict[str, list[list[float]]]:
-    """Percents by variant and generation."""
+    """Return percentages by variant and generation."""
     newest: dict[str, dict[int, list[float]]] = {}
     for unit in kept.units(workload):
         for name in unit.measured.keys() - {NONE}:
@@ -117,7 +117,7 @@ def groups_of(kept: Kept, workload: str) -> dict[str, list[list[float]]]:
 
 
 def own_use(kept: Kept, workload: str) -> float:
-    """% of a core without a profiler."""
+    """Return % of a core without a profiler."""
     groups = [[slice_[0] for slice_ in unit.measured[NONE]] for unit in kept.units(workload) if NONE in unit.measured]
     return 100 * of_groups(groups) / (MILLISECONDS * NS_A_MS)
 
@@ -130,7 +130,7 @@ def cells(groups: Mapping[str, Mapping[str, Any]], name: str, basis: derived.Bas
 
 
 def judge(groups: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Whether the bars lie inside or above the intervals."""
+    """Yield whether the bars are above or below the intervals."""
     for workload, found in groups.items():
         of_ours = {
             f"spprof {kib}, {how}": kib
@@ -161,7 +161,7 @@ def extra_and_bar(workload: str, found: Mapping[str, Any], name: str, kib: int) 
 
 
 def beyond_of(groups: Sequence[Sequence[float]], floor: Sequence[Sequence[float]]) -> Interval:
-    """Round by round: both are of the same ones."""
+    """Return the difference round by round, as both are from the same rounds."""
     return bootstrap([[one - other for one, other in zip(*pair)] for pair in zip(groups, floor)])
 
 

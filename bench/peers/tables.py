@@ -1,17 +1,21 @@
-"""Numbers as the tables show them, and where on the page the tables go."""
+"""Number formats of the tables, and where on the page the tables go."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common.intervals import Interval
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables
+
 END = "<!-- end -->"
 
 
 def percent_more(ratio: Interval) -> str:
-    """+1.8 (1.4 – 2.1), or where it is more than twice as much ×2.4 (2.3 – 2.6)."""
+    """Format as +1.8 (1.4 – 2.1), or above twice as much as ×2.4 (2.3 – 2.6)."""
     if ratio.middle >= 2:
         return f"×{ratio.middle:.1f} ({ratio.low:.1f} – {ratio.high:.1f})"
     middle, low, high = (100 * (value - 1) for value in ratio)
@@ -24,29 +28,38 @@ def signed(value: Interval, digits: int) -> str:
 
 
 def minus(number: str) -> str:
-    """With a minus of a digit's width; zero has none."""
+    """With a minus sign as wide as a digit; zero has none."""
     if not number.strip("+-0."):
         number = number.lstrip("+-")
     return number.replace("-", "−")
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    return "\n".join([*lines, *(f"| {' | '.join(cell(text) for text in row)} |" for row in rows)])
+    """Return the table, or several where one would be too wide."""
+    return "\n".join(markdown_tables.table(heads, list(rows)))
 
 
-def cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def wrapped(text: str) -> str:
+    """Return each line of a text wrapped, as a list item or a paragraph. Tables, marks and images stay as they are."""
+    lines = []
+    for line in text.split("\n"):
+        if len(line) <= markdown_tables.LAST_COLUMN or line.startswith(("|", "!", "<")):
+            lines.append(line)
+        elif line.startswith("- "):
+            lines += markdown_tables.item(line[2:])
+        else:
+            lines += markdown_tables.paragraph(line)
+    return "\n".join(lines)
 
 
 def write_between(page: Path, part: str, text: str) -> None:
-    """Puts it between the part's marks; everything else stays. LookupError: the page has no such marks."""
+    """Write the text between the part's marks and keep everything else. LookupError: the page has no such marks."""
     before, mark, behind = page.read_text(encoding="utf-8").partition(beginning(part))
     _, end, after = behind.partition(END)
     if not mark or not end:
-        raise LookupError(f"{page} has no {beginning(part)} with an {END} behind it")
+        raise LookupError(f"{page} has no {beginning(part)} followed by {END}")
     aside = page.with_suffix(".partial")
-    aside.write_text(f"{before}{mark}\n\n{text.strip()}\n\n{end}{after}", encoding="utf-8")
+    aside.write_text(f"{before}{mark}\n\n{wrapped(text.strip())}\n\n{end}{after}", encoding="utf-8")
     aside.replace(page)
 
 

@@ -1,4 +1,4 @@
-"""What profilers say of a program with known bytes at each site (truth_program.py), beside memray's full trace."""
+"""What profilers report about a program with known bytes at each site (truth_program.py), and memray's full trace."""
 
 from __future__ import annotations
 
@@ -81,13 +81,13 @@ class Truth:
         return "\n".join(
             [
                 "MiB held at the end by the site that allocated them, and the site's share in % of what the profiler "
-                f"found at all sites; means of {len(units)} runs. Misplaced: what would have to move to another site "
-                "for the shares of memray's full trace, half the sum of the differences; the mean run, and the range.",
+                f"found at all sites; means of {len(units)} runs. Misplaced: the part that would have to move to "
+                "another site to match memray's full trace, half the sum of the differences; the mean and the range.",
                 "",
                 markdown(["", "known", *names], rows),
                 "",
                 *failures(units),
-                "- scalene's are bytes that it saw allocated; nothing is freed here but what a growing list outgrows.",
+                "- scalene's figures are allocated bytes; nothing is freed here except the outgrown arrays of a list.",
                 "",
                 source_line(self.name, units, run),
             ]
@@ -127,7 +127,7 @@ def share(found: Mapping[str, float], site: str) -> str:
 
 
 def misplaced(found: Mapping[str, float], truth: Mapping[str, float]) -> float:
-    """Of 100: half the sum of the differences of shares."""
+    """Out of 100: half the sum of the differences of shares."""
     of_found, of_truth = sum(found.values()) or 1, sum(truth.values())
     sites = {*found, *truth}
     return 50 * sum(abs(found.get(site, 0) / of_found - truth.get(site, 0) / of_truth) for site in sites)
@@ -142,7 +142,7 @@ def runs_by_name(units: Sequence[Unit]) -> dict[str, list[Sites]]:
 
 
 def reference(runs: Mapping[str, Sequence[Sites]]) -> Sites:
-    """memray's trace; without memray what the program knows."""
+    """Return memray's trace; without memray, the program's own figures."""
     return means(runs.get(REFEREE) or runs[KNOWN])
 
 
@@ -179,7 +179,7 @@ def measure_unit(number: int, names: Sequence[str], uninstalled: Mapping[str, st
 
 
 def sites_by(variant: Variant) -> tuple[Sites, Sites]:
-    """What is known, and what the profiler found. OSError, CalledProcessError, LookupError: it does not work."""
+    """Return the known figures and the profiler's. OSError, CalledProcessError, LookupError: it does not work."""
     if variant.name == REFEREE:
         variant = replace(variant, around=(*variant.around[:3], "--trace-python-allocators", *variant.around[3:]))
     with ExitStack() as stack:
@@ -192,7 +192,7 @@ def sites_by(variant: Variant) -> tuple[Sites, Sites]:
 
 @contextmanager
 def running(variant: Variant, folder: Path, server: PushServer | None) -> Iterator[Sites]:
-    """The program from when it has allocated everything; it ends behind this. Gives what is known."""
+    """Run the program; enter the block once everything is allocated, end it afterwards. Yield the known figures."""
     command = [word.replace("{folder}", str(folder)) for word in variant.command(str(PROGRAM), str(folder / "out"))]
     variables = {**variant.variables(), "BENCH_ORDERS": str(folder), SERVER: server.address if server else ""}
     with (folder / "said").open("w+b") as said:
@@ -242,7 +242,9 @@ def unpacked(data: bytes) -> bytes:
 
 
 def site_of(frames: Iterator[tuple[str, str]], sites: Sequence[str]) -> str | None:
-    """The innermost of the sites' functions; a comprehension may be a function inside it. Frames: function, file."""
+    """Return the innermost of the sites' functions; a comprehension may be a function inside it. Frames: function,
+    file.
+    """
     for function, file in frames:
         name = function.partition(".")[0]
         if name in sites and file.endswith(PROGRAM.name):
@@ -251,7 +253,7 @@ def site_of(frames: Iterator[tuple[str, str]], sites: Sequence[str]) -> str | No
 
 
 def of_profiles(files: Sequence[bytes], sites: Sequence[str]) -> Sites:
-    """What is live, of pprof files."""
+    """Return the live bytes in pprof files."""
     found = dict.fromkeys(sites, 0.0)
     for profile in map(read_bytes, files):
         column = next(i for i, value_type in enumerate(profile.sample_types) if value_type in VIEWS["live"])
@@ -260,7 +262,7 @@ def of_profiles(files: Sequence[bytes], sites: Sequence[str]) -> Sites:
             if site:
                 found[site] += sample.values[column]
     if not any(found.values()):
-        raise LookupError("it found nothing at any site")
+        raise LookupError("the profiler found nothing at any site")
     return found
 
 
@@ -271,7 +273,7 @@ def frames_of(profile: Profile, stack: Sequence[int]) -> Iterator[tuple[str, str
 
 
 def of_memray(file: Path, sites: Sequence[str]) -> Sites:
-    """What was alive at the peak, which is the end."""
+    """Return what was live at the peak, which is the end."""
     from memray import FileReader
 
     found = dict.fromkeys(sites, 0.0)
@@ -284,14 +286,14 @@ def of_memray(file: Path, sites: Sequence[str]) -> Sites:
 
 
 class Line(NamedTuple):
-    """Of scalene's report."""
+    """A line of scalene's report."""
 
     number: int
     allocated_bytes: float
 
 
 def of_scalene(report: Mapping[str, Any], sites: Sequence[str]) -> Sites:
-    """Lines by the function around them."""
+    """Sum lines by the function around them."""
     starts = {
         line.split()[1].partition("(")[0]: number
         for number, line in enumerate(PROGRAM.read_text(encoding="utf-8").splitlines(), start=1)

@@ -1,10 +1,10 @@
-"""A program with known bytes at each site, all of them held: what profilers find is compared with it.
+"""A program that holds known bytes at each site, with which profilers' findings are compared.
 
 python bench/peers/truth_program.py [---] START:NUMBER OUT
 
-Each site is a function that allocates on one line. At the end the profiler writes what it found to OUT; then OUT.known
-tells the bytes of each site, as the interpreter counts them (sys.getsizeof), and the program waits until its standard
-input ends.
+Each site is a function that allocates on one line. At the end the profiler writes its findings to OUT; then OUT.known
+contains the bytes of each site, as the interpreter counts them (sys.getsizeof), and the program waits until its
+standard input ends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from peers.starts import FINISHES, STARTS
 
 Known = tuple[object, int]
-"""What it holds, and how many bytes the site has allocated for it."""
+"""What the site holds, and how many bytes it has allocated for that."""
 KIB, MIB = 1 << 10, 1 << 20
 
 
@@ -85,7 +85,7 @@ SITES: list[Callable[[], Known]] = [
 def main() -> None:
     start, out = [word for word in sys.argv[1:] if word != "---"]
     kind, _, number = start.partition(":")
-    import numpy  # noqa: F401  its own memory is nobody's site
+    import numpy  # noqa: F401  its own memory belongs to no site
 
     STARTS[kind](int(number or 0))
     held = [(site.__name__, *site()) for site in SITES]

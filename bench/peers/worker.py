@@ -1,4 +1,4 @@
-"""One program under one variant: it does a slice of work when it is told to (bench/common/orders.py), and times it.
+"""One program under one variant: it runs and times a slice of work on order (bench/common/orders.py).
 
 python bench/peers/worker.py START:NUMBER WORKLOAD
 
@@ -20,8 +20,9 @@ from peers.starts import STARTS
 
 
 def cpu_ns() -> int:
-    """Of all threads, also of those that have ended. Where a profiler has set a timer on this clock, the kernel brings
-    it up to date at its own ticks only; a getrusage() does it at once."""
+    """Return CPU time of all threads, ended ones included. If a profiler has set a timer on this clock, the kernel
+    updates it only at its ticks; getrusage() updates it at once.
+    """
     resource.getrusage(resource.RUSAGE_SELF)
     return time.process_time_ns()
 
@@ -35,7 +36,7 @@ def main() -> None:
     run = load(workload)
 
     def slice_of(loops: str) -> list[int]:
-        gc.collect()  # else a slice holds one full collection more or fewer, by chance
+        gc.collect()  # otherwise a slice contains one full collection more or less, by chance
         wall, cpu = time.perf_counter_ns(), cpu_ns()
         run(int(loops))
         return [cpu_ns() - cpu, time.perf_counter_ns() - wall]

@@ -1,4 +1,4 @@
-"""What is run under each variant: functions of a number of loops."""
+"""The workloads that run under each variant: functions of a number of loops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Loops = Callable[[int], object]
 
 
 def load(name: str) -> Loops:
-    """By ``part/workload``. KeyError: there is no such."""
+    """Return a workload by ``part/workload``. KeyError: there is no such workload."""
     part, _, name = name.partition("/")
     if part == "programs":
         from peers import programs
@@ -34,16 +34,16 @@ def loops_library() -> ctypes.CDLL:
 # ---- Steady loads: a loop is MILLISECONDS of wall time
 
 MILLISECONDS = 100
-"""Of a loop."""
+"""Per loop."""
 
 
 def c_1k(loops: int) -> None:
-    """100 000 pairs of 1 KB a second, 10 MB alive."""
+    """100 000 pairs of 1 KB a second, 10 MB live."""
     loops_library().paced_loop(MILLISECONDS * loops, 100_000, 1000, 10_000)
 
 
 def c_100(loops: int) -> None:
-    """1 000 000 pairs of 100 bytes a second, 10 MB alive."""
+    """1 000 000 pairs of 100 bytes a second, 10 MB live."""
     loops_library().paced_loop(MILLISECONDS * loops, 1_000_000, 100, 100_000)
 
 
@@ -53,7 +53,7 @@ place = 0
 
 
 def python_1k(loops: int) -> None:
-    """100 000 bytes objects of 1 KB a second from Python, 10 MB alive."""
+    """100 000 bytes objects of 1 KB a second from Python, 10 MB live."""
     global place
     at = time.monotonic()
     for _ in range(MILLISECONDS * loops):
@@ -67,7 +67,7 @@ def python_1k(loops: int) -> None:
 STEADY: dict[str, Loops] = {"c_1k": c_1k, "c_100": c_100, "python_1k": python_1k}
 
 
-# ---- Worst cases: some milliseconds a loop, nearly all of it in allocators
+# ---- Worst cases: a few milliseconds per loop, nearly all of it in allocators
 
 
 def string_building(loops: int) -> None:

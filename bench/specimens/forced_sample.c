@@ -1,5 +1,4 @@
-/* forced_sample.c: a malloc and free of 64 bytes that is a sample, whatever the rate. For ctypes; the engine is
- * running. */
+/* forced_sample.c: a malloc and free of 64 bytes that is sampled at any rate. For ctypes; the engine is running. */
 #include "spprof.h"
 
 #include <stdbool.h>
@@ -12,15 +11,15 @@ static double now_ns(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* With nothing left above the gate, whatever comes next is a sample. */
+/* With nothing left above the gate, the next allocation is sampled. */
 static void force_sample(void) {
     spprof_this_thread.countdown = spprof_the_gate.threshold;
 }
 
-/* Nanoseconds a pair, the mean of `repeats` at once. */
+/* Returns nanoseconds per pair, the mean of `repeats` back to back. */
 double pair_nanoseconds(bool sampled, long repeats) {
     void *volatile block;
-    double begin = now_ns(); /* its code and data are at hand for the next */
+    double begin = now_ns(); /* afterwards its code and data are cached */
     begin = now_ns();
     for (long i = 0; i < repeats; i++) {
         if (sampled) force_sample();
@@ -30,7 +29,7 @@ double pair_nanoseconds(bool sampled, long repeats) {
     return (now_ns() - begin) / (double)repeats;
 }
 
-/* How many frames, native and of the interpreter, the sample has. */
+/* Returns the number of frames, native and of the interpreter, in the sample. */
 size_t pair_frames(void) {
     spprof_stats stats;
     spprof_stack stack = {.count = 0};

@@ -1,6 +1,6 @@
-/* malloc_loop.c: N times malloc and free of 64 bytes. Prints nanoseconds a pair.
+/* malloc_loop.c: runs malloc and free of 64 bytes N times. Prints nanoseconds per pair.
  *
- * usage: malloc_loop N [rate]      with a rate: starts the preloaded engine first
+ * usage: malloc_loop N [rate]   with a rate: starts the preloaded engine first
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
-/* many_live.c: what a free costs beside many live samples.
+/* many_live.c: the cost of a free with many live samples.
  *
- * usage: many_live LIVE      with the library preloaded
+ * usage: many_live LIVE   with the library preloaded
  *
- * About LIVE samples stay, a random choice among blocks of many sizes: blocks at equal distances would meet the
- * filter's counters in a pattern. Then each line on standard input, a number of rounds, is answered by the nanoseconds
- * of one malloc and of one free: in a round 4096 blocks of 64 bytes are made and freed, none of them sampled.
+ * About LIVE samples stay, a random choice among blocks of many sizes: blocks at equal distances would use the filter's
+ * counters in a regular pattern. Then each line on standard input, a number of rounds, is answered with the nanoseconds
+ * of one malloc and of one free: a round allocates and frees 4096 blocks of 64 bytes, none of them sampled.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* map_loop.c: as a library: pairs of mmap and munmap, and mappings that stay. Returns the thread's nanoseconds a pair.
+/* map_loop.c: a library: pairs of mmap and munmap, and mappings that stay. Returns the thread's nanoseconds per pair.
  */
 #define _GNU_SOURCE
 #include <stddef.h>
@@ -21,7 +21,7 @@ double map_pairs(long count, size_t size) {
     return (now_ns() - begin) / (double)count;
 }
 
-/* One page in two, so that each stays a mapping of its own. */
+/* Uses every second page, so that each remains a separate mapping. */
 int map_many(long count, size_t size) {
     for (long i = 0; i < count; i++) {
         char *mapped = map(2 * size);

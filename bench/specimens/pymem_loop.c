@@ -1,4 +1,4 @@
-/* pymem_loop.c: N times PyObject_Malloc and PyObject_Free of 64 bytes, and hooks that do nothing but pass on. */
+/* pymem_loop.c: runs PyObject_Malloc and PyObject_Free of 64 bytes N times; and hooks that only pass calls on. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
@@ -28,15 +28,15 @@ void install_empty_hooks(void) {
     PyMem_SetAllocator(PYMEM_DOMAIN_OBJ, &hooks);
 }
 
-/* Leaves a pool of this size with blocks both used and free, whatever was there: else each pair would take the pool out
- * of its list and put it back, or not, by chance. */
+/* Leaves a pool of this size partly used, whatever its state before. Otherwise each pair of calls might or might not
+ * unlink the pool and put it back. */
 static void settle_pool(void) {
     void *blocks[512];
     for (int i = 0; i < 512; i++) blocks[i] = PyObject_Malloc(64);
     for (int i = 0; i < 512; i += 2) PyObject_Free(blocks[i]);
 }
 
-/* Nanoseconds a pair. */
+/* Returns nanoseconds per pair. */
 double loop(long count) {
     struct timespec begin, end;
     void *volatile block;

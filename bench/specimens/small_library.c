@@ -1,4 +1,4 @@
-/* small_library.c: the least that reaches malloc, realloc and free through slots. */
+/* small_library.c: the smallest library that calls malloc, realloc and free through slots. */
 #include <stdlib.h>
 
 void *grow(void *block, size_t size) {

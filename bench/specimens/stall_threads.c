@@ -1,10 +1,10 @@
-/* stall_threads.c: as a library: threads that allocate, map and touch memory, and the longest time that one of their
- * calls slept: its time by the clock, less the thread's CPU time in it, less its wait for a core (schedstat). That is a
- * wait for somebody's lock.
+/* stall_threads.c: a library: threads that allocate, map and touch memory, and the longest time that one of their calls
+ * slept: its wall time, less the thread's CPU time in it, less its wait for a core (schedstat). That is time spent
+ * waiting for a lock.
  *
  *   0-3  malloc and free, 16 bytes to 100 KB, most of them small     4  malloc and free of 1 MiB, each a mapping
  *   5    mmap, 16 pages touched, munmap                              6  mprotect of a part of a mapping, and back
- *   7    pages given back, and touched again
+ *   7    pages released, and touched again
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -29,7 +29,7 @@ typedef struct thread {
     int index;
     uint64_t seed;
     char *kept[KEPT], *mapped;
-    _Atomic uint64_t slept_ns, took_ns, calls, long_sleeps; /* since they were last taken */
+    _Atomic uint64_t slept_ns, took_ns, calls, long_sleeps; /* since the last take() */
 } thread;
 
 static thread threads[THREADS];
@@ -109,7 +109,7 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* ---- What Python calls ---- */
+/* ---- Called from Python ---- */
 
 int begin_threads(void) {
     for (int i = 0; i < THREADS; i++) {
@@ -121,7 +121,7 @@ int begin_threads(void) {
     return 0;
 }
 
-/* Of each thread since the last call: longest sleep, longest call, calls, sleeps above 10 ms. */
+/* Takes each thread's figures since the last call: longest sleep, longest call, calls, sleeps above 10 ms. */
 void take(uint64_t out[THREADS][4]) {
     for (int i = 0; i < THREADS; i++) {
         out[i][0] = atomic_exchange(&threads[i].slept_ns, 0);
@@ -136,7 +136,7 @@ void end_threads(void) {
     for (int i = 0; i < THREADS; i++) pthread_join(threads[i].id, NULL);
 }
 
-/* Blocks of `size` bytes, written to, `bytes` together; of `free_one_in` (0: none) one is freed again. */
+/* Allocates and writes to blocks of `size` bytes, `bytes` in total; frees one in `free_one_in` again (0: none). */
 int fill(size_t bytes, size_t size, size_t free_one_in) {
     size_t count = bytes / size;
     char **blocks = malloc(count * sizeof *blocks);

@@ -1,7 +1,7 @@
-/* unwind_chain.c: a stack of about thirty frames, most of them different functions, and at its end the stopwatch.
+/* unwind_chain.c: a stack of about thirty frames, mostly of different functions, that ends in the stopwatch.
  *
- * usage: unwind_chain LIBUNWIND SLICES       each line: kind, frames, nanoseconds a stack; kinds take turns
- *        unwind_chain LIBUNWIND KIND N       N times the one, for a tool that counts instructions
+ * usage: unwind_chain LIBUNWIND SLICES       each line: kind, frames, nanoseconds per stack; kinds take turns
+ *        unwind_chain LIBUNWIND KIND N       runs one kind N times, for a tool that counts instructions
  *
  * LIBUNWIND: its library, or "-". Compiled once without and once with frame pointers (-DFRAME_POINTERS=1).
  */
@@ -24,7 +24,7 @@ static uintptr_t anchors[PYTHON_FRAMES]; /* leaf first */
 static long slices, counted;
 static stopwatch_kind counted_kind;
 
-/* Each with a frame of its own size, and registers to keep. */
+/* Each has its own frame size, and registers to save. */
 #define LEVEL(n, next)                                                                                                 \
     static __attribute__((noinline)) long level_##n(long a, long b, long c) {                                          \
         volatile char room[24 * (n % 4) + 8];                                                                          \
@@ -69,7 +69,7 @@ static void *descend(void *bottom_of_it) {
     return NULL;
 }
 
-/* ---- What is done there ---- */
+/* ---- At its end ---- */
 
 static void print_slice(stopwatch_kind kind, long repeats) {
     double nanoseconds = stopwatch_nanoseconds(kind, repeats);

@@ -1,9 +1,9 @@
-"""A stack of C and Python frames, as programs have them, and at its end the stopwatches.
+"""A realistic stack of C and Python frames that ends in the stopwatches.
 
 unwind_mixed.py STOPWATCH LIBUNWIND SLICES [PAIR]    prints JSON: {row: [frames, [ns a stack back to back], [in place]]}
 
-Back to back: many at once. In place: one after each millisecond of other work, which leaves little in the caches.
-PAIR: the library of forced_sample.c; with it the installed engine is started.
+Back to back: many at once. In place: one after each millisecond of other work, which leaves little in the caches. PAIR:
+the library of forced_sample.c; with it the installed engine is started.
 """
 
 import ctypes
@@ -18,9 +18,9 @@ try:
 except ImportError:
     numpy = None
 
-KINDS = {"nothing": 0, "ours": 1, "ours, anew": 2, "ours, cold": 3, "libunwind": 4, "libgcc": 5}
+KINDS = {"nothing": 0, "ours": 1, "ours, new": 2, "ours, cold": 3, "libunwind": 4, "libgcc": 5}
 REPEATS = {"ours, cold": 4}
-"""How many at once, unless 200."""
+"""Stacks measured at once, if not 200."""
 TEXT = json.dumps([{"id": i, "name": f"name {i}", "values": [i * 0.5, None, True]} for i in range(40)])
 
 
@@ -70,15 +70,15 @@ def descend(callers, bottom):
         bottom()
 
 
-CALLERS = [through_json, through_sorting]  # thirty native frames and some
+CALLERS = [through_json, through_sorting]  # a little more than thirty native frames
 CALLERS_OF_SAMPLES = CALLERS[:1]  # thirty frames of both kinds
 
 
-# ---- What is done at its end
+# ---- Measurements at its end
 
 
 class Rows:
-    """Measures by name: time_of(repeats) in nanoseconds."""
+    """Measurements by name: time_of(repeats) in nanoseconds."""
 
     def __init__(self):
         self.times_of, self.frames, self.at_once, self.in_place = {}, {}, {}, {}

@@ -20,7 +20,7 @@ static int (*libunwind_backtrace)(void **addresses, int capacity);
 
 /* ---- Preparing ---- */
 
-/* Called inside the guard, like an interpreter's. */
+/* Called inside the guard, like an interpreter's walker. */
 static size_t walk_anchors(uint64_t *words, size_t capacity, bool *depth_limited) {
     *depth_limited = 2 * anchor_count > capacity;
     if (*depth_limited) return 0;
@@ -90,7 +90,7 @@ static __attribute__((noinline)) size_t take_by_libgcc(void) {
     return count;
 }
 
-/* As long as they lead upwards, in steps that a frame may have. */
+/* Follows frame pointers while they lead upwards, in steps that a frame can have. */
 static __attribute__((noinline)) size_t take_by_frame_pointers(void) {
     enum { STEP_MAX = 1 << 20 };
     size_t count = 0;
@@ -124,7 +124,7 @@ static take *const takes[STOPWATCH_KINDS] = {
 };
 
 size_t stopwatch_frames(stopwatch_kind kind) {
-    volatile size_t count = takes[kind](); /* no tail call: it would leave a frame out */
+    volatile size_t count = takes[kind](); /* not a tail call, which would omit a frame */
     return count;
 }
 
@@ -152,14 +152,14 @@ static double time_cold(take *take, long repeats) {
 }
 
 double stopwatch_nanoseconds(stopwatch_kind kind, long repeats) {
-    now_ns(); /* the clock's own code and data are at hand afterwards */
+    now_ns(); /* afterwards the clock's own code and data are cached */
     double sum = kind == STOPWATCH_OURS_COLD ? time_cold(takes[kind], repeats) : time_at_once(takes[kind], repeats);
     return sum / (double)repeats;
 }
 
 /* ---- Memory ---- */
 
-/* Pages that hold a rule. Pages that are only read are the kernel's one page of zeros. */
+/* Counts pages that hold a rule. Pages that were only read are the kernel's zero page. */
 static uint64_t count_touched_pages(void) {
     const uint64_t *words = (const uint64_t *)sp_rule_cache;
     size_t words_a_page = PAGE / sizeof *words, pages = sizeof sp_rule_cache / PAGE;

@@ -1,11 +1,11 @@
-/* unwind_stopwatch.h: how long each unwinder takes for the stack on which it is asked.
+/* unwind_stopwatch.h: how long each unwinder takes for the current stack.
  *
- *   whoever calls ──► stopwatch_nanoseconds ──► take (one for each unwinder) ──► frames of all of these
+ *   any caller ──► stopwatch_nanoseconds ──► take (one for each unwinder) ──► frames of all of these
  *
- * The engine's unwinder is a copy of its own, linked in, so that its cache can be cleared. libunwind is loaded by name:
- * linked, it would take libgcc's place as well.
+ * The engine's unwinder is a separate, linked copy, so that its cache can be cleared. libunwind is loaded by name:
+ * if linked, it would replace libgcc as well.
  *
- * Memory:  static arrays: one thread at a time. Signals: none of it.
+ * Memory:  static arrays: one thread at a time. Signals: not safe.
  */
 #ifndef UNWIND_STOPWATCH_H
 #define UNWIND_STOPWATCH_H
@@ -15,13 +15,13 @@
 #include <stdint.h>
 
 typedef enum stopwatch_kind {
-    STOPWATCH_NOTHING, /* what the clock itself takes */
+    STOPWATCH_NOTHING, /* the clock's own time */
     STOPWATCH_OURS,
-    STOPWATCH_OURS_ANEW,      /* nothing is as the last time */
-    STOPWATCH_OURS_COLD,      /* each address met for the first time */
+    STOPWATCH_OURS_ANEW,      /* everything differs from the last time */
+    STOPWATCH_OURS_COLD,      /* each address is seen for the first time */
     STOPWATCH_LIBUNWIND,      /* unw_backtrace */
     STOPWATCH_LIBGCC,         /* _Unwind_Backtrace */
-    STOPWATCH_FRAME_POINTERS, /* a loop over them, where code keeps them */
+    STOPWATCH_FRAME_POINTERS, /* a loop over the frame pointers, if the code keeps them */
     STOPWATCH_CAPTURE,        /* native and interpreter frames, merged and interned */
     STOPWATCH_KINDS
 } stopwatch_kind;
@@ -30,15 +30,15 @@ typedef enum stopwatch_kind {
 void stopwatch_prepare(const char *libunwind);
 bool stopwatch_has(stopwatch_kind kind);
 
-/* What the capture finds of an interpreter: one frame in each of the calling functions whose place is given. */
+/* Sets what the capture finds of an interpreter: one frame in each of the calling functions whose address is given. */
 void stopwatch_set_anchors(const uintptr_t *anchors, size_t count);
 
-/* How many frames the unwinder sees from here. */
+/* Returns how many frames the unwinder sees from here. */
 size_t stopwatch_frames(stopwatch_kind kind);
-/* Nanoseconds a stack, the mean of `repeats` at once. */
+/* Returns nanoseconds per stack, the mean of `repeats` at once. */
 double stopwatch_nanoseconds(stopwatch_kind kind, long repeats);
 
-/* What the engine's unwinder holds by now. */
+/* The memory of the engine's unwinder at this moment. */
 typedef struct stopwatch_memory {
     uint64_t rules, cache_kib, cache_max_kib, modules;
     uint64_t misses, evaluated, restarted, truncated;

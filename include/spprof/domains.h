@@ -1,14 +1,14 @@
 /* domains.h: hooks for an interpreter's allocator domains. Each domain has four functions that share a context.
  *
- *   pool:    a small request ─► counted here ─► the original     a sample is asked for as 513 bytes, which the pool
- *            a larger one ────► the original                     hands down to a lower hook; its free comes there, too
- *   direct:  every request and every free, as of malloc itself
+ *   pool:    a small request ─► counted here ─► the original     a sample requests 513 bytes, which the pool
+ *            a larger one ────► the original                     passes to a lower hook; its free goes there, too
+ *   direct:  every request and every free, like malloc itself
  *
- * They are the engine's because they run at each allocation: here they find the gate and each other without the tables
- * by which one object finds another's symbols.
+ * They are part of the engine because they run at each allocation: here they reach the gate and each other without the
+ * tables by which one object finds another's symbols.
  *
- * Memory:  static, for one interpreter library a process.
- * Threads: the caller of the functions below keeps others out; the hooks serve any thread.
+ * Memory:  static, for one interpreter library per process.
+ * Threads: the caller of the functions below ensures that no other thread calls them; the hooks serve any thread.
  */
 #ifndef SPPROF_DOMAINS_H
 #define SPPROF_DOMAINS_H
@@ -21,7 +21,7 @@
 /* The domains of CPython. Its pools are MEM and OBJ. */
 typedef enum spprof_domain { SPPROF_DOMAIN_RAW, SPPROF_DOMAIN_MEM, SPPROF_DOMAIN_OBJ } spprof_domain;
 
-/* As PyMemAllocatorEx. */
+/* Has the layout of PyMemAllocatorEx. */
 typedef struct spprof_allocator {
     void *ctx;
     void *(*malloc)(void *ctx, size_t size);
@@ -30,14 +30,14 @@ typedef struct spprof_allocator {
     void (*free)(void *ctx, void *block);
 } spprof_allocator;
 
-/* The hooks that count the requests of up to `limit` bytes (at most 512) which `original` keeps to itself. Its free and
- * its context stay. What these hooks had before them until now is no longer called. */
+/* Return the hooks that count requests of up to `limit` bytes (at most 512), those that `original` serves itself.
+ * They keep its free and its context. The original that these hooks called until now is no longer called. */
 SPPROF_API spprof_allocator spprof_pool_hooks(spprof_domain domain, const spprof_allocator *original, size_t limit);
 
-/* The hooks that count every request and follow every free. */
+/* Return the hooks that count every request and follow every free. */
 SPPROF_API spprof_allocator spprof_direct_hooks(spprof_domain domain, const spprof_allocator *original);
 
-/* Whether a domain's direct hooks count, as they do at first, or only follow frees, because a lower hook counts. */
+/* Set whether a domain's direct hooks count, as they do at first, or only follow frees because a lower hook counts. */
 SPPROF_API void spprof_direct_hooks_count(spprof_domain domain, bool counts);
 
 #endif

@@ -1,13 +1,13 @@
-/* malloc_sums.h: what libc's malloc has in use, and what of its memory is free and kept.
+/* malloc_sums.h: how much of libc's malloc is in use, and how much is free but kept.
  *
  *   heap:    [ chunk in use | free | in use | … | free | top ]      each begins with its size, and with whether the one
- *   mapped:  [ chunk ]                                              before it is in use; large ones have a mapping each
+ *   mapped:  [ chunk ]                                              before it is in use; large ones are mapped singly
  *
- * The chunks are read as they lie, without malloc's locks: no thread waits. What changes meanwhile makes the sums
- * differ by as much. Beyond 256 MiB of heaps 128 MiB are read, and the sums are estimates.
+ * The chunks are read in place, without malloc's locks: no thread waits. Concurrent changes make the sums differ by as
+ * much. If the heaps exceed 256 MiB, 128 MiB are read, and the sums are estimates.
  *
  * Memory:  buffers on the C stack, 24 KiB.
- * Threads: any; memory that is unmapped meanwhile is not there. Signals: not in a handler. Fork: nothing is kept.
+ * Threads: any; memory that is unmapped meanwhile is left out. Signals: not in a handler. Fork: nothing is kept.
  */
 #ifndef SPPROF_MALLOC_SUMS_H
 #define SPPROF_MALLOC_SUMS_H
@@ -21,34 +21,35 @@
 
 typedef struct spprof_malloc_sums {
     uint64_t heaps;           /* how many there are */
-    uint64_t heap_resident;   /* bytes of them in memory */
-    uint64_t free_bytes;      /* of free chunks in them. Those that malloc keeps for the next request of their size
-                                 (tcache, fast bins) count as in use */
-    uint64_t free_resident;   /* of those, in memory */
-    uint64_t returnable;      /* of those, whole pages: what malloc_trim(0) gives back */
-    uint64_t mapped;          /* bytes of chunks with a mapping of their own */
-    uint64_t mapped_resident; /* of those, in memory */
-    bool is_estimate;         /* a part of the heaps was read */
+    uint64_t heap_resident;   /* bytes of them that are resident */
+    uint64_t free_bytes;      /* of free chunks in them. Chunks that malloc keeps for the next request of their size
+                               * (tcache, fast bins) count as in use */
+    uint64_t free_resident;   /* of those, resident bytes */
+    uint64_t returnable;      /* of those, whole pages: what malloc_trim(0) returns to the kernel */
+    uint64_t mapped;          /* bytes of chunks that have their own mapping */
+    uint64_t mapped_resident; /* of those, resident bytes */
+    bool is_estimate;         /* only a part of the heaps was read */
 } spprof_malloc_sums;
 
-/* Where a heap or a large chunk may lie: [start, start + size), ascending, anonymous and writable; is_heap: the
- * kernel's [heap], which has one from its first byte on. */
+/* A region that may hold a heap or a large chunk: [start, start + size), ascending, anonymous and writable. is_heap:
+ * the kernel's [heap], which holds a heap from its first byte on. */
 typedef struct spprof_malloc_place {
     uint64_t start, size;
     bool is_heap;
 } spprof_malloc_place;
 
-/* False: malloc is not glibc's. */
+/* Return false if malloc is not glibc's. */
 SPPROF_API bool spprof_malloc_is_glibc(void);
-/* Where the engine's own memory is, measured (spprof_extent): up to `capacity`, ascending; returns how many. */
+/* Measure the engine's own memory (spprof_extent). Write up to `capacity` extents, ascending, and return how many. */
 #define SPPROF_OWN_EXTENTS 1024
 SPPROF_API size_t spprof_own_extents(spprof_extent *extents, size_t capacity);
 
-/* The chunks of blocks of glibc's malloc: `chunks[i]`, bytes with the header, of the block at `addresses[i]`; 0 where
- * it cannot be read. Blocks that were freed meanwhile have the size of what is there now. */
+/* Find the chunks of blocks from glibc's malloc: `chunks[i]` is the chunk's size in bytes, header included, of the
+ * block at `addresses[i]`, or 0 if it cannot be read. For a block that was freed meanwhile it is the size of what is
+ * there now. */
 SPPROF_API void spprof_chunk_sizes(const uint64_t *addresses, size_t count, uint64_t *chunks);
 
-/* As malloc_trim(0), where malloc is glibc's; else as its own function for it does. */
+/* Trim like malloc_trim(0) if malloc is glibc's, else with the other allocator's own function for it. */
 SPPROF_API void spprof_trim_malloc(void);
 
 /* ---- Another malloc, preloaded or the program's own ---- */
@@ -57,18 +58,18 @@ typedef enum spprof_malloc_kind {
     SPPROF_MALLOC_UNKNOWN,
     SPPROF_MALLOC_JEMALLOC,
     SPPROF_MALLOC_TCMALLOC,
-    SPPROF_MALLOC_MIMALLOC, /* tells no numbers that hold for all threads */
+    SPPROF_MALLOC_MIMALLOC, /* reports no numbers that cover all threads */
 } spprof_malloc_kind;
 
 typedef struct spprof_malloc_said {
     spprof_malloc_kind kind;
-    uint64_t used;       /* bytes of blocks, as rounded; untouched pages of theirs included */
-    uint64_t free_bytes; /* free and kept, in memory */
-    uint64_t own;        /* what it holds for itself */
+    uint64_t used;       /* bytes of blocks, rounded up as it does; including their untouched pages */
+    uint64_t free_bytes; /* free but kept, and resident */
+    uint64_t own;        /* what it uses for itself */
 } spprof_malloc_said;
 
-/* By its own statistics, for which it takes its locks, one arena after the other, as malloc does. False: it is libc's,
- * or has none that we know. */
+/* Read the allocator's own statistics, for which it takes its locks, one arena after the other, as malloc does.
+ * Return false if it is libc's, or has no statistics that we know. */
 SPPROF_API bool spprof_ask_malloc(spprof_malloc_said *said);
 
 SPPROF_API void spprof_measure_malloc(const spprof_malloc_place *places, size_t count, spprof_malloc_sums *sums);

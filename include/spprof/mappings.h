@@ -1,20 +1,21 @@
-/* mappings.h: memory that the program mapped itself: mmap, mremap, shmat and what takes it away again.
+/* mappings.h: memory that the program mapped itself with mmap, mremap or shmat, until it is unmapped.
  *
  *   mmap ──► the kernel ──► a range [address, address + size) with the stack that made it
- *   munmap, mremap, MAP_FIXED, shmdt ──► ranges are taken away, split, moved or replaced as the kernel did
+ *   munmap, mremap, MAP_FIXED, shmdt ──► ranges are removed, split, moved or replaced as in the kernel
  *
- * Left out is what is counted elsewhere or is nobody's: calls made by the allocator in use, for arenas of Python's
- * pools, and by code that asks for it (spprof_leave_out_mappings_of). Libc's and the loader's own calls reach no hook,
- * nor do ours. What was mapped before the start is not listed.
+ * Mappings that are counted elsewhere are left out: those made by the allocator in use, for arenas of Python's pools,
+ * and by code that asks for it (spprof_leave_out_mappings_of). Calls by libc itself, by the loader and by us reach no
+ * hook. Mappings from before the start are not listed.
  *
- * Large mappings are all listed. Smaller ones than 128 KiB, or than a quarter of the sampling interval where that is
- * more, are sampled: one of s bytes is listed with the probability 1 − exp(−s/interval). With an interval of 0 all are.
+ * Large mappings are all listed. Mappings smaller than 128 KiB, or than a quarter of the sampling interval where that
+ * is more, are sampled: one of s bytes is listed with probability 1 − exp(−s/interval). If the interval is 0, all are
+ * listed.
  *
  * Memory:  ranges in mapped blocks, 64 bytes each, `mappings_max` at most.
  * Threads: any; one lock, held for some hundred nanoseconds and never during a system call of the program's.
- * Signals: a handler that interrupted the engine leaves what it did on a list that the next call empties.
- * Fork:    a child goes on with what its parent had. A child of vfork changes nothing.
- * Full:    what finds no room is counted, and the call succeeds.
+ * Signals: a handler that interrupted the engine leaves its changes on a list that the next call empties.
+ * Fork:    a child continues with its parent's ranges. A child of vfork changes nothing.
+ * Full:    a range that does not fit is counted, and the call succeeds.
  * errno:   as the original left it.
  */
 #ifndef SPPROF_MAPPINGS_H
@@ -27,41 +28,41 @@
 #include <stdint.h>
 
 typedef enum spprof_mapping_kind {
-    SPPROF_MAPPING_UNKNOWN,   /* grew out of one from before the start */
+    SPPROF_MAPPING_UNKNOWN,   /* grown from a mapping made before the start */
     SPPROF_MAPPING_ANONYMOUS, /* private */
-    SPPROF_MAPPING_FILE,      /* of a descriptor; which one tells the kernel's list: it may be shared memory, too */
-    SPPROF_MAPPING_SHARED     /* shared and anonymous, or of System V */
+    SPPROF_MAPPING_FILE,      /* of a descriptor; the kernel's list shows which; it may also be shared memory */
+    SPPROF_MAPPING_SHARED     /* shared and anonymous, or System V */
 } spprof_mapping_kind;
 
-/* A range, page by page. Two that are neighbours are two, even if the kernel lists them as one. */
+/* A range of whole pages. Two adjacent ranges stay two, even if the kernel lists them as one. */
 typedef struct spprof_mapping {
     uint64_t address, size;
     uint64_t stack_id;  /* spprof_stack_get */
     int64_t time_ns;    /* CLOCK_MONOTONIC, when it was made or last grew */
-    double probability; /* with which it is listed, 1 for large ones: it stands for 1/probability of its like */
+    double probability; /* of being listed, 1 for large ones: it stands for 1/probability mappings like it */
     uint32_t thread_id; /* the kernel's, of the thread that made it */
     uint32_t kind;      /* spprof_mapping_kind */
 } spprof_mapping;
 
-/* Copies up to `capacity` ranges in the order of their addresses, and returns how many there are; more than
- * `capacity`: call again with more room. First takes out what has vanished without a hook's knowing. Their stacks stay
- * while spprof_keep_stacks holds, if that was called before. Not in a handler. */
+/* Copy up to `capacity` ranges in the order of their addresses, and return how many there are. If that exceeds
+ * `capacity`, call again with more room. First remove ranges that vanished without a hook's notice. Their stacks
+ * stay while spprof_keep_stacks holds, if that was called before. Not in a handler. */
 SPPROF_API size_t spprof_copy_mappings(spprof_mapping *out, size_t capacity);
 
 typedef struct spprof_mapping_stats {
     uint64_t ranges, ranges_max; /* listed now; the named maximum */
-    uint64_t bytes;              /* of them, virtual, without regard to their probability */
+    uint64_t bytes;              /* of them, virtual, not weighted by their probability */
     uint64_t made;               /* ever listed, by a call that made or grew one */
-    uint64_t dropped;            /* found no room */
-    uint64_t vanished; /* gone when a copy asked the kernel: unmapped by a way that no hook sees, or just then */
+    uint64_t dropped;            /* did not fit */
+    uint64_t vanished; /* gone when a copy asked the kernel: unmapped by a way that no hook sees, or at that moment */
 } spprof_mapping_stats;
 SPPROF_API void spprof_get_mapping_stats(spprof_mapping_stats *stats);
 
-/* Mappings made by calls from the object around `code` are left out from now on. Takes the loader's lock. */
+/* From now on, leave out mappings made by calls from the object around `code`. Takes the loader's lock. */
 SPPROF_API void spprof_leave_out_mappings_of(const void *code);
 
-/* Between the two, mappings that this thread makes are left out, and nothing else changes: for an allocator's arenas,
- * whose blocks are counted by themselves. Calls nest. Signals: safe. */
+/* Between the two calls, mappings that this thread makes are left out, and nothing else changes: for an allocator's
+ * arenas, whose blocks are counted separately. Calls nest. Signals: safe. */
 SPPROF_API void spprof_begin_arena(void);
 SPPROF_API void spprof_end_arena(void);
 SPPROF_API bool spprof_in_arena(void);

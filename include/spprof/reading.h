@@ -6,9 +6,9 @@
  *
  * Memory:  the caller's; nothing here allocates.
  * Threads: any. Counters are read one by one: each is right, and live never exceeds total.
- * Signals: spprof_weigh and spprof_count_drop are safe; the others are not called in a handler.
- * Fork:    a child has what its parent had recorded.
- * Full:    more than the caller has room for is counted, not written.
+ * Signals: spprof_weigh and spprof_count_drop are safe; the others must not be called in a handler.
+ * Fork:    a child has everything its parent had recorded.
+ * Full:    what exceeds the caller's room is counted, not written.
  */
 #ifndef SPPROF_READING_H
 #define SPPROF_READING_H
@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Weights are summed in fixed point, so that what is added at allocation is taken away exactly when it is freed. */
+/* Weights are summed in fixed point, so that a free subtracts exactly what its allocation added. */
 #define SPPROF_BYTES_ONE 256    /* estimated bytes are counted in 1/256 */
 #define SPPROF_OBJECTS_ONE 4096 /* estimated objects are counted in 1/4096 */
 
@@ -33,13 +33,13 @@ typedef struct spprof_weight {
 } spprof_weight;
 SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
 
-/* Reasons for which a sample was not kept: X(constant, name in Python, meaning). */
+/* Reasons why a sample was not kept: X(constant, name in Python, meaning). */
 #define SPPROF_DROP_REASONS(X)                                                                                         \
-    X(LIVE_TABLE_FULL, "live_table_full", "as many live samples as the named maximum")                                 \
+    X(LIVE_TABLE_FULL, "live_table_full", "the named maximum of live samples is reached")                              \
     X(STACK_TABLE_FULL, "stack_table_full", "never: such samples are kept as the stack <stacks table full>")           \
     X(CODE_TABLE_FULL, "code_table_full", "never: such frames are kept as <code table full>")                          \
-    X(OUT_OF_MEMORY, "out_of_memory", "the kernel gave no memory for a table")                                         \
-    X(HOOK_DISPLACED, "hook_displaced", "another tool had taken our allocator hook away")                              \
+    X(OUT_OF_MEMORY, "out_of_memory", "the kernel provided no memory for a table")                                     \
+    X(HOOK_DISPLACED, "hook_displaced", "another tool had replaced our allocator hook")                                \
     X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")
 
 typedef enum spprof_drop_reason {
@@ -52,52 +52,51 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks;      /* with a sample of an allocation; one that left and came back counts again */
-    uint64_t stacks, stacks_max; /* in the table now, the CPU profiler's too; the named maximum */
-    uint64_t evicted_stacks;     /* left the table */
-    uint64_t folded_samples, folded_bytes;        /* their totals: samples, estimated bytes ever allocated */
+    uint64_t unique_stacks;                /* with a sample of an allocation; one that left and returned counts again */
+    uint64_t stacks, stacks_max;           /* in the table now, including the CPU profiler's; the named maximum */
+    uint64_t evicted_stacks;               /* left the table */
+    uint64_t folded_samples, folded_bytes; /* their totals: samples, estimated bytes ever allocated */
     uint64_t unkept_samples, unkept_live_samples; /* counted as <stacks table full>: ever, and live */
-    uint64_t marked_codes;                        /* how often a frame's code found no room */
-    uint64_t live_bytes, live_objects;            /* estimates, in the fixed points above */
+    uint64_t marked_codes;                        /* how often a frame's code did not fit */
+    uint64_t live_bytes, live_objects;            /* estimates, in the fixed-point units above */
     uint64_t peak_bytes;        /* the highest live_bytes since the first start; in a child, since its fork */
-    uint64_t window_peak_bytes; /* the same since the last spprof_reset_peak */
+    uint64_t window_peak_bytes; /* the same, since the last spprof_reset_peak */
     uint64_t live_samples_max;  /* the live table's named maximum */
-    uint64_t thinned_samples;   /* given up where the live table was full: others stand for them; among the freed */
-    uint64_t lost_bytes;        /* what samples stood for that found no room in the live table all the same */
+    uint64_t thinned_samples;   /* given up when the live table was full: others stand for them; they count as freed */
+    uint64_t lost_bytes;        /* what the samples stood for that still did not fit in the live table */
     uint64_t missed_frees;      /* a sample arrived at an address still listed as live */
     uint64_t last_serial;
-    uint64_t forked_serial; /* the last one when this process last forked: children have those samples too; 0: never */
+    uint64_t forked_serial; /* last_serial at the last fork: children have the samples up to it too; 0: never forked */
     uint32_t birth;         /* spprof_site.birth of what this process samples */
     uint64_t mapped_bytes;  /* what the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
-    uint32_t thinned_rate,
-        thinnings;               /* the least rate of samples since the last thinning, 0: none; how many there were */
-    uint32_t rate, longest_rate; /* the latest, and the longest of all so far */
-    uint32_t budget_ppm;         /* of the latest start; 0: none */
-    uint64_t spent_ns; /* what samples have cost since the first start with a budget, as far as it was measured */
-    uint32_t epochs;   /* starts so far */
+    uint32_t thinned_rate, thinnings; /* least rate of samples since the last thinning, 0: none; how many thinnings */
+    uint32_t rate, longest_rate;      /* the latest sampling interval, and the longest of all so far */
+    uint32_t budget_ppm;              /* the latest start's; 0: none */
+    uint64_t spent_ns;                /* measured cost of samples since the first start with a budget */
+    uint32_t epochs;                  /* starts so far */
 } spprof_stats;
 SPPROF_API void spprof_get_stats(spprof_stats *stats);
 
-/* Copies the live samples, up to `capacity`, and returns how many there are; more than `capacity`: call again with
- * more room. Shard by shard: no allocation waits longer than for a copy of 1/64 of the table. */
+/* Copy up to `capacity` live samples and return how many there are. If that exceeds `capacity`, call again with more
+ * room. It copies shard by shard: no allocation waits longer than for a copy of 1/64 of the table. */
 SPPROF_API size_t spprof_copy_live(spprof_sample *out, size_t capacity);
 
-/* Copies up to `capacity` stacks with what was sampled there, and up to `frame_capacity` of their frames, one stack's
- * behind the other's (first_frame). The marked stacks come last, if anything was counted there. `logged`: those alone
- * that the CPU profiler's log has. False: there is not room for all; *count and *frame_count say how much is needed.
- * Between spprof_keep_stacks and spprof_let_stacks_go. */
+/* Copy up to `capacity` stacks with what was sampled there, and up to `frame_capacity` of their frames, those of one
+ * stack after the other's (first_frame). The marked stacks come last, if anything was counted there. `logged`: only
+ * those that the CPU profiler's log contains. Return false if not all of them fit; *count and *frame_count then say
+ * how much room is needed. Call between spprof_keep_stacks and spprof_let_stacks_go. */
 typedef struct spprof_site spprof_site;
 SPPROF_API bool spprof_copy_stacks(bool logged, spprof_site *sites, size_t capacity, size_t *count, uint64_t *frames,
                                    size_t frame_capacity, size_t *frame_count);
-/* The same of the stacks behind *slot (0: of all), as many as there is room for, in ascending order of their slots;
- * *slot moves to the last of them. Returns how many; 0: there are no more. There must be room for the frames of one
+/* Like spprof_copy_stacks(), for the stacks after slot *slot (0: all), as many as fit, in ascending order of their
+ * slots. Move *slot to the last of them. Return how many; 0: that was all. There must be room for the frames of one
  * stack: SPPROF_STACK_FRAMES_MAX. */
 SPPROF_API size_t spprof_copy_stacks_behind(uint32_t *slot, spprof_site *sites, size_t capacity, uint64_t *frames,
                                             size_t frame_capacity);
 
-/* What some samples add up to, in the fixed points above, and the sums from which intervals are made:
- * variance = Σ(1−p)w², skewness = Σ(1−p)²w³ with w the weight in bytes (docs/sampling.md). */
+/* What some samples add up to, in the fixed-point units above, and the sums from which confidence intervals are
+ * computed: variance = Σ(1−p)w², skewness = Σ(1−p)²w³, where w is the weight in bytes (docs/sampling.md). */
 typedef struct spprof_sums {
     uint64_t samples, size; /* size: of the sampled blocks themselves, in bytes */
     uint64_t bytes, objects;
@@ -118,30 +117,31 @@ static inline void spprof_sums_add(spprof_sums *to, const spprof_sums *other) {
 #define SPPROF_PEAK_OF_WINDOW 1
 #define SPPROF_PEAKS 2
 
-/* What was ever sampled at one stack, what of it is live, and what was live when the heap was largest. */
+/* What was ever sampled at one stack, how much of it is live, and how much was live when the heap was largest. */
 struct spprof_site {
     spprof_sums allocated, live, at_peak[SPPROF_PEAKS];
     uint64_t stack_id;
     uint64_t first_frame;    /* in what spprof_copy_stacks copied */
-    uint64_t ticks, tick_ns; /* what the CPU profiler's log had no room for: samples, weight */
+    uint64_t ticks, tick_ns; /* what did not fit in the CPU profiler's log: samples, weight */
     uint32_t frame_count;
     uint32_t labels;               /* the label set, 0: none */
     uint32_t birth;                /* in which process its samples were born: 0 the first, one more for each fork */
     bool depth_limited, truncated; /* spprof_stack */
 };
-/* False: no such stack id, or not any more. */
+/* Return false if there is no such stack id, or not any more. */
 SPPROF_API bool spprof_site_get(uint64_t stack_id, spprof_site *site);
 
-/* The second window's peak begins anew with what is live now. Before the first start it does nothing. */
+/* Begin the second window's peak again with what is live now. Before the first start it does nothing. */
 SPPROF_API void spprof_reset_peak(void);
 
-/* A process in which samples were born. Ids are used again; the mark is drawn at random: no two processes share it. */
+/* A process in which samples were born. Process ids are reused, so the mark is drawn at random: no two processes
+ * share it. */
 typedef struct spprof_process {
     uint64_t mark;
-    uint32_t id; /* 0: not known */
+    uint32_t id; /* 0: unknown */
 } spprof_process;
 
-/* By its index; the first 64 forks of forks are known. */
+/* Return the process with this index. The first 64 nested forks are known. */
 SPPROF_API spprof_process spprof_birth_process(uint32_t birth);
 
 #endif

@@ -2,9 +2,9 @@
  *
  *   addresses, ascending ──► one pass over .symtab, or else .dynsym ──► {start, name} of each
  *
- * Memory:  the caller's arrays, and mappings for the time of the call; files are read in pieces, not mapped.
+ * Memory:  the caller's arrays, and mappings that last only for the call; files are read in pieces, not mapped.
  * Threads: any. Takes no lock.
- * Signals: not called in a handler.
+ * Signals: must not be called in a handler.
  * Fork:    nothing is kept between calls.
  * Full:    names_length says how much room all names take; the caller asks again with more.
  */
@@ -18,10 +18,10 @@
 #include <stdint.h>
 
 typedef enum spprof_symbols_status {
-    SPPROF_SYMBOLS_FOUND,       /* read; each address has its answer, if only "no function" */
-    SPPROF_SYMBOLS_NO_FILE,     /* cannot be opened, or is no plain file */
-    SPPROF_SYMBOLS_NOT_AN_ELF,  /* no object for this machine, or one whose tables cannot be right */
-    SPPROF_SYMBOLS_OTHER_BUILD, /* another build id than wanted: the file was replaced */
+    SPPROF_SYMBOLS_FOUND,       /* read; each address has its answer, even if only "no function" */
+    SPPROF_SYMBOLS_NO_FILE,     /* cannot be opened, or is not a regular file */
+    SPPROF_SYMBOLS_NOT_AN_ELF,  /* not an object for this machine, or its tables cannot be right */
+    SPPROF_SYMBOLS_OTHER_BUILD, /* its build id is not the wanted one: the file was replaced */
     SPPROF_SYMBOLS_OUT_OF_MEMORY
 } spprof_symbols_status;
 
@@ -29,7 +29,7 @@ typedef struct spprof_symbols_query {
     const char *path;
     const uint8_t *build_id;
     uint32_t build_id_length;  /* 0: any build will do */
-    const uint64_t *addresses; /* ascending, as in the file: without the base; of return addresses one less */
+    const uint64_t *addresses; /* ascending, as in the file: without the base; for return addresses, one less */
     size_t count;
 } spprof_symbols_query;
 
@@ -38,7 +38,7 @@ typedef struct spprof_symbols_query {
 /* The function that covers an address. */
 typedef struct spprof_symbol {
     uint64_t start;  /* its first address in the file */
-    uint32_t name;   /* where in `names` */
+    uint32_t name;   /* offset in `names` */
     uint32_t length; /* of the name, as the linker knows it; 0: no function covers the address */
 } spprof_symbol;
 
@@ -46,16 +46,16 @@ typedef struct spprof_symbols {
     spprof_symbol *found; /* room for query.count */
     char *names;          /* room for names_capacity bytes; not terminated */
     size_t names_capacity;
-    size_t names_length; /* out: what all names take; more than there is room for: ask again with more */
-    bool has_symtab;     /* out: asked the full table; else the one of what the loader links by name, or none */
-    bool has_lines;      /* out: the file knows line numbers (.debug_line) */
+    size_t names_length; /* out: room that all names need; if more than there is: ask again with more */
+    bool has_symtab;     /* out: read the full symbol table; else the dynamic one, or none */
+    bool has_lines;      /* out: the file has line numbers (.debug_line) */
 } spprof_symbols;
 
-/* Looks a batch of addresses up in one pass over the file's symbols, which are read, not mapped: a file that is
- * replaced or truncated meanwhile does no harm, nor do tables that lie. Among several functions at one address, one
- * with a type and a size goes before a bare label, then the one that begins last, global before weak before local,
- * fewer leading underscores, the shorter name, the earlier letter. A label without size reaches to the next symbol of
- * its section. */
+/* Look up a batch of addresses in one pass over the file's symbols. They are read, not mapped, so a file that is
+ * replaced or truncated meanwhile does no harm; neither do false tables. If several functions are at one address,
+ * the order of preference is: one with a type and a size before a bare label, then the one that begins last, global
+ * before weak before local, fewer leading underscores, the shorter name, the earlier letter. A label without size
+ * extends to the next symbol of its section. */
 SPPROF_API spprof_symbols_status spprof_symbols_find(const spprof_symbols_query *query, spprof_symbols *symbols);
 
 #endif

@@ -1,17 +1,17 @@
-/* thread_stacks.h: what every thread of the process does now.
+/* thread_stacks.h: what every thread of the process is doing now.
  *
  *   asker ── the tick's signal ──► handler on each thread ── its stack ──► table ──► asker
  *        take: asks all, waits for those that answer ── get, get, … ── give back
  *
- * Whether or not a profiler runs or ever ran. A thread that sleeps in a system call is woken as by any handled signal:
- * the kernel begins most calls again, others (poll, epoll_wait, nanosleep) end with EINTR.
+ * It works whether or not a profiler is running or ever ran. A thread that sleeps in a system call wakes as from any
+ * handled signal: the kernel restarts most calls, others (poll, epoll_wait, nanosleep) end with EINTR.
  *
- * Memory:  a table of cpu_threads_max entries is mapped by the first preparation, and stays.
+ * Memory:  a table of cpu_threads_max entries is mapped by the first preparation and stays mapped.
  * Threads: any, one asker at a time. After the preparation no lock is taken that the program could hold: not malloc's,
  *          not the loader's, not the interpreter's.
- * Signals: none of these functions is called in a handler. errno is left alone.
- * Fork:    in a child nobody asks; it is prepared if its parent was.
- * Full:    threads beyond the table are counted.
+ * Signals: no function here may be called in a handler. errno is preserved.
+ * Fork:    a child has no asker; it is prepared if its parent was.
+ * Full:    threads that do not fit in the table are counted.
  */
 #ifndef SPPROF_THREAD_STACKS_H
 #define SPPROF_THREAD_STACKS_H
@@ -26,30 +26,30 @@
 typedef enum spprof_thread_stacks_status {
     SPPROF_THREAD_STACKS_OK,
     SPPROF_THREAD_STACKS_UNPREPARED,
-    SPPROF_THREAD_STACKS_BUSY, /* somebody else asks */
+    SPPROF_THREAD_STACKS_BUSY, /* another thread is asking */
     SPPROF_THREAD_STACKS_OUT_OF_MEMORY,
-    SPPROF_THREAD_STACKS_NO_SIGNAL, /* each real-time signal has a handler of the program's */
+    SPPROF_THREAD_STACKS_NO_SIGNAL, /* every real-time signal has a handler of the program's */
     SPPROF_THREAD_STACKS_NO_LIST    /* /proc cannot be read */
 } spprof_thread_stacks_status;
 
-/* Installs the handler and learns where the loader's functions are; again does no harm. Enters the loader: while the
- * program is well. After spprof_follow_signal_stacks. */
+/* Install the handler and record where the loader's functions are; calling it again does no harm. It enters the
+ * loader, so call it while the program is healthy, and after spprof_follow_signal_stacks. */
 SPPROF_API spprof_thread_stacks_status spprof_thread_stacks_prepare(void);
 
-/* Why a thread has no stack: X(constant, for a person). */
+/* Why a thread has no stack: X(constant, text for the user). */
 #define SPPROF_THREAD_ABSENCES(X)                                                                                      \
     X(LATE, "it did not answer in time")                                                                               \
     X(ENDED, "it has ended")                                                                                           \
     X(BLOCKED, "it blocks the profiler's signal")                                                                      \
-    X(UNINTERRUPTIBLE, "it is in a system call that no signal interrupts")                                             \
+    X(UNINTERRUPTIBLE, "it is in an uninterruptible system call")                                                      \
     X(STOPPED, "it is stopped")                                                                                        \
     X(SMALL_SIGNAL_STACK, "its alternate signal stack has no room for the profiler's signal")                          \
     X(SMALL_STACK, "its stack has no room for the profiler's signal")                                                  \
     X(IN_ENGINE, "it is inside the profiler")                                                                          \
-    X(TORN, "the interpreter's frames were just being changed")                                                        \
+    X(TORN, "the interpreter was changing its frames")                                                                 \
     X(REFUSED, "the kernel refused to send the profiler's signal")                                                     \
-    X(DISPLACED, "the program has a handler of its own for the profiler's signal")                                     \
-    X(BROKEN, "the profiler has found a fault of its own and takes no stacks any more")
+    X(DISPLACED, "the program has replaced the handler of the profiler's signal")                                      \
+    X(BROKEN, "the profiler found an error in itself and no longer takes stacks")
 
 typedef enum spprof_thread_absence {
     SPPROF_THREAD_PRESENT, /* it has a stack */
@@ -61,16 +61,16 @@ typedef enum spprof_thread_absence {
 
 typedef struct spprof_thread_stack {
     uint32_t thread_id;            /* the kernel's */
-    char state;                    /* the kernel's letter (R, S, D, …), before the thread was asked; 0: it has ended */
+    char state;                    /* the kernel's letter (R, S, D, …) before the thread was asked; 0: it has ended */
     char name[16];                 /* the kernel's, terminated */
-    char waits_in[48];             /* the kernel's function in which it slept, terminated; "": none, or not told */
+    char waits_in[48];             /* the kernel function in which it slept, terminated; "": none, or not reported */
     spprof_thread_absence absence; /* unless SPPROF_THREAD_PRESENT, `stack` is empty */
     spprof_stack stack;            /* valid until spprof_thread_stacks_give_back */
 } spprof_thread_stack;
 
-/* Asks all threads but the calling one, and waits `within_ns` at most for their answers; *count: how many there are to
- * get, *left_out: how many more the table had no room for. Unless SPPROF_THREAD_STACKS_OK, nothing has to be given
- * back. */
+/* Ask all threads but the calling one and wait at most `within_ns` for their answers. *count: how many there are to
+ * get; *left_out: how many more did not fit in the table. Unless it returns SPPROF_THREAD_STACKS_OK, do not call
+ * spprof_thread_stacks_give_back. */
 SPPROF_API spprof_thread_stacks_status spprof_thread_stacks_take(uint64_t within_ns, size_t *count, size_t *left_out);
 SPPROF_API void spprof_thread_stacks_get(size_t index, spprof_thread_stack *stack);
 SPPROF_API void spprof_thread_stacks_give_back(void);

@@ -1,10 +1,10 @@
-"""spprof: a sampling profiler of CPU time and heap for Python.
+"""spprof: a sampling profiler of CPU time and heap memory for Python.
 
 ``spprof.start()`` and ``spprof.stop()`` profile CPU time; ``spprof.memprof`` is the heap profiler;
 ``spprof.__version__`` is the version of the engine and of this package.
 
-ImportError: this Python is free-threaded, or not the one that this package was built for, or the engine that the loader
-found is another version's. The message says what to do; nothing falls back silently to less.
+Importing raises ImportError if this Python is free-threaded, if it is not the one that this package was built for, or
+if the loader found an engine of another version. The message names the remedy; nothing falls back silently to less.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ except ModuleNotFoundError as error:
     remedy = (
         "it was built for another Python; install spprof with this interpreter's own pip"
         if _is_file(__file__)
-        else "Python cannot import it from an archive; install spprof beside the archive, or pack with a tool that "
-        "unpacks what it runs (shiv, PyInstaller)"
+        else "Python cannot import it from an archive; install spprof beside the archive, or package with a tool that "
+        "unpacks at run time (shiv, PyInstaller)"
     )
     raise ImportError(f"spprof has no extension module here ({__file__}): {remedy}") from error
 
@@ -76,7 +76,7 @@ if not TYPE_CHECKING:
     }
 
     def __getattr__(name):
-        """What is exported of another module, which runs when it is asked for."""
+        """Return a name exported from another module, which runs when it is first needed."""
         if name in ("cpu", "http", "memprof"):
             return _on_demand.load(f"spprof.{name}")
         if name not in _HOMES:

@@ -1,4 +1,6 @@
-"""The CPU profiler: which lines of the program use its time. ``spprof`` itself exports what stands here.
+"""The CPU profiler: shows which lines of the program use its CPU time. ``spprof`` re-exports its public names.
+
+::
 
     import spprof
 
@@ -8,12 +10,13 @@
     print(profile)
     profile.save("profile.json")
 
-Each thread has a timer on its own CPU clock, and is asked where it is each ``interval_ms`` that it has used; a sample
-weighs what the thread used since the one before. One profiler serves the whole process, all threads of it: these
-functions may be called from any thread. It may run beside the heap profiler (``spprof.memprof``).
+Each thread has a timer on its own CPU clock. The timer samples the thread's stack each time the thread has used
+``interval_ms``; a sample's weight is the time that the thread has used since its previous sample. One profiler serves
+the whole process and all its threads: these functions may be called from any thread. It may run beside the heap
+profiler (``spprof.memprof``).
 
-Importing this package brings all that it will ever need into memory (``spprof.on_demand``): nothing is read later, when
-the program has changed its root, used up its descriptors or been upgraded on disk.
+Importing this package loads everything that it will ever need into memory (``spprof.on_demand``). Nothing is read
+later, when the program may have changed its root directory, run out of file descriptors or been upgraded on disk.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ _MODES = ("cpu", "wall")
 
 
 class Output:
-    """The file of a profile: a path that a forked child does not share."""
+    """The output file of a profile: a path that a forked child does not share."""
 
     def __init__(self, path: Path) -> None:
         self._path = os.path.abspath(os.fsdecode(path))
@@ -60,49 +63,49 @@ class Output:
 
     @property
     def path(self) -> str:
-        """Where this process writes."""
+        """The path that this process writes to."""
         return self._path if os.getpid() == self._pid else f"{self._path}.{os.getpid()}"
 
     def save(self, profile: Profile) -> None:
-        """Writes the profile. OSError: it cannot be written."""
+        """Write the profile. OSError: the file cannot be written."""
         profile.save(self.path, self._format)
 
 
 class _Session:
-    """What Python knows of the profile that is running, in the interpreter's keeping: modules may be imported anew."""
+    """Python's data on the running profile. The interpreter keeps it, since modules may be imported again."""
 
     def __init__(self, output: Output | None, is_off: bool) -> None:
         self.output = output
         self.is_off = is_off
-        """It was kept from starting."""
+        """True if SPPROF=off kept the profiler from starting."""
         self.names = {} if is_off else python_names()
         self.threads_before = set() if is_off else ids()
 
 
 _SESSION = "CPU session"
-"""Where the session of the latest start is kept."""
+"""The key under which the session of the latest start is kept."""
 
 
 def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, output_path: Path | None = None) -> None:
-    """Start a new profile of all threads, including those that come later.
+    """Start a new profile of all threads, including threads that start later.
 
-    ``interval_ms``: 1 to 1000 milliseconds between two samples of a thread, 10 by default. The kernel may make it
-    longer, to a tick of its own (up to 10 ms); weights say what each sample stands for.
+    ``interval_ms``: 1 to 1000 milliseconds between two samples of a thread, 10 by default. The kernel may lengthen it
+    to its own tick (up to 10 ms); each sample's weight says how much time it stands for.
 
-    ``mode``: ``"cpu"`` measures CPU time, each thread's own. ``"wall"`` measures time by the clock: threads that wait
+    ``mode``: ``"cpu"`` measures the CPU time of each thread. ``"wall"`` measures wall-clock time, so waiting threads
     are sampled as well.
 
-    ``native``: whether stacks have native frames between Python's; without, they are those of Python alone.
+    ``native``: if true, stacks include the native frames between Python's. Otherwise they have Python frames only.
 
-    ``output_path``: where ``stop()`` also saves the profile, in the format of the suffix (``.pb.gz``, ``.json``,
-    ``.collapsed``, ``.txt``, ``.html``); a profile that is never stopped is saved when the interpreter exits. A forked
-    child writes to the same path with its pid behind it.
+    ``output_path``: the file to which ``stop()`` also saves the profile, in the format of its suffix (``.pb.gz``,
+    ``.json``, ``.collapsed``, ``.txt``, ``.html``). A profile that is never stopped is saved when the interpreter
+    exits. A forked child appends its pid to the path.
 
-    ValueError: interval out of range, unknown mode, a suffix that means no format. TypeError: arguments of other
-    types. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: a sandbox grants neither
-    timers nor a thread that sends signals, or refuses to tell CPU time. Where it refuses only timers (``timer_create``
-    or ``timer_settime``), a RuntimeWarning says so, and a thread takes the samples. Under ``spprof run --cpu``, or
-    where SPPROF has started the profiler, the call joins that profile, and one warning says so.
+    ValueError: interval out of range, unknown mode, or a suffix of no known format. TypeError: an argument has another
+    type. RuntimeError: already active, or this is a subinterpreter with its own GIL. OSError: a sandbox allows neither
+    timers nor a thread that sends signals, or it hides CPU time. If it refuses only timers (``timer_create`` or
+    ``timer_settime``), a thread takes the samples and a RuntimeWarning says so. Under ``spprof run --cpu``, or if
+    SPPROF has started the profiler, the call joins that profile, and one warning says so.
     """
     checked = _checked(interval_ms, mode, native)
     output = None if output_path is None else Output(output_path)
@@ -113,18 +116,18 @@ def start(interval_ms: float = 10, *, mode: str = "cpu", native: bool = False, o
 
 
 def _kept_output(output: Output | None) -> None:
-    """The profile that is running is saved there, too, at the program's stop."""
+    """Have the program's stop() save the joined profile there, too."""
     session = _own_session()
     if session is not None:
         session.output = output
 
 
 def stop() -> Profile:
-    """Stop the profile and return it; with an ``output_path`` also save it there.
+    """Stop the profile and return it; with an ``output_path``, also save it there.
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL. OSError: the file cannot be written; the
-    profiler has stopped nevertheless. Under ``spprof run --cpu``, or where SPPROF has started the profiler, it goes on,
-    and the profile is of all that it has recorded.
+    profiler has stopped all the same. Under ``spprof run --cpu``, or if SPPROF has started the profiler, the profiler
+    keeps running, and the returned profile holds everything recorded so far.
     """
     if joining.is_joined(joining.CPU):
         return _finished()
@@ -135,13 +138,14 @@ def stop() -> Profile:
 
 
 def is_active() -> bool:
-    """Return whether a profile is being made: between ``start()`` and ``stop()``. One that a request over HTTP makes
-    by itself does not count: it ends where the program begins its own."""
+    """Return whether a profile is running: true between ``start()`` and ``stop()``. A profile that only serves an HTTP
+    request does not count: it ends when the program starts its own.
+    """
     return _engine.cpu_is_active() and not joining.is_passing()
 
 
 def stats() -> CpuStats:
-    """Return the profiler's counters, of the running profile or of the last. Zeros before the first start."""
+    """Return the counters of the running profile, or of the last one. All are zero before the first start."""
     counters = _engine.cpu_stats()
     return results.CpuStats(
         is_active=is_active(),
@@ -160,21 +164,23 @@ def stats() -> CpuStats:
 
 
 class Profiler:
-    """Profile one block of code, and what all other threads do meanwhile.
+    """Profile one block of code, and what all other threads do in the meantime.
+
+    ::
 
         with Profiler() as profiler:
             ...
         print(profiler.profile)
 
-    It may be used again, one block after the other. The arguments, and ValueError and TypeError for them, are those of
-    ``start()``.
+    A profiler may be reused for one block after another. Its arguments, and the ValueError and TypeError for them, are
+    those of ``start()``.
 
     A block that is suspended in a generator or coroutine when the interpreter exits ends there, like a profile that is
-    never stopped: with an ``output_path`` it is saved.
+    never stopped; with an ``output_path`` it is saved.
 
-    RuntimeError on entering: a profile is being made already (they do not nest), or this is a subinterpreter with its
-    own GIL. Under ``spprof run --cpu``, or where SPPROF has started the profiler, a block is a part of that profile,
-    with its settings.
+    RuntimeError on entering: a profile is already running (profiles do not nest), or this is a subinterpreter with its
+    own GIL. Under ``spprof run --cpu``, or if SPPROF has started the profiler, a block covers a part of that profile
+    and has its settings.
     """
 
     _is_torn_down = staticmethod(is_torn_down)
@@ -189,7 +195,7 @@ class Profiler:
 
     @property
     def profile(self) -> Profile:
-        """What the block did, also if it raised. RuntimeError: no block has finished yet."""
+        """The profile of the last block, also if the block raised. RuntimeError: no block has finished yet."""
         if self._profile is None:
             raise RuntimeError("the profile is made when the with block ends; read it after the block")
         return self._profile
@@ -199,7 +205,7 @@ class Profiler:
         return self
 
     def _begin(self) -> str:
-        """Enter without a warning, and return what gives the ticks."""
+        """Enter without a warning, and return what takes the samples: "timer" or "thread"."""
         if joining.begins_block(joining.CPU):
             self._joined = block.begin()
             ticks = "timer"
@@ -218,20 +224,20 @@ class Profiler:
             if self._output:
                 self._output.save(self._profile)
             return
-        if self._is_torn_down():  # the exit handler has ended it
+        if self._is_torn_down():  # the exit handler has already stopped the profiler
             return
-        if is_active():  # else the block itself has stopped the profiler
+        if is_active():  # otherwise the block itself has stopped the profiler
             _engine.cpu_stop()
         self._profile = running()
         if self._output:
             session = _own_session()
             if session is not None and session.output is self._output:
-                session.output = None  # it is not to be saved again at exit
+                session.output = None  # do not save it again at exit
             self._output.save(self._profile)
 
 
 def running() -> Profile:
-    """The profile so far, or the last one. RuntimeError: nothing was ever started."""
+    """Return the running profile so far, or the last one. RuntimeError: no profile was ever started."""
     if _engine.cpu_stats()["epochs"] == 0:
         if environment.is_off():
             return _nothing()
@@ -243,14 +249,14 @@ def running() -> Profile:
 
 
 def _nothing() -> Profile:
-    """An empty profile, the same each time: a decorated function makes one at each call."""
+    """Return an empty profile, always the same one: a decorated function asks for one at each call."""
     empty: Profile = _engine.kept().get("empty profile") or profiles.take({}, set(), set())
     _engine.kept()["empty profile"] = empty
     return empty
 
 
 def _own_session() -> _Session | None:
-    """Return None, too, where another interpreter began the profile."""
+    """Return this interpreter's session; None if there is none, or if another interpreter started the profile."""
     session: _Session | None = _engine.kept().get(_SESSION)
     return session if session and (session.is_off or _engine.cpu_is_own()) else None
 
@@ -258,13 +264,13 @@ def _own_session() -> _Session | None:
 def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     """Profile each call of a function: ``@profile``, or ``@profile(interval_ms=1)`` with the arguments of ``start()``.
 
-    The decorated function has an attribute ``profile``: the ``Profile`` of the last call that ended, None before. Of a
-    generator or a coroutine function a call lasts from its first step to its end, and shows what the program does
-    meanwhile. A call while a profile is being made already, its own (recursion, another thread) or another's, just
-    runs: it is part of that profile. A call never fails for the profiler: where it cannot start, or a profile cannot be
-    saved, the function's first RuntimeWarning says why.
+    The decorated function has an attribute ``profile``: the ``Profile`` of the last finished call, or None before. For
+    generators and coroutine functions, a call spans from the first step to the last, and its profile includes what the
+    program does in between. If a profile is already running, started by the function itself (recursion, another thread)
+    or elsewhere, the call simply runs as part of that profile. A call never fails because of the profiler: if the
+    profiler cannot start, or a profile cannot be saved, the function's first RuntimeWarning says why.
 
-    ValueError and TypeError as ``start()``; TypeError for a class.
+    ValueError and TypeError as for ``start()``; TypeError for a class.
     """
     if function is None or not callable(function):
         given = arguments if function is None else (function, *arguments)
@@ -273,17 +279,17 @@ def profile(function: Any = None, /, *arguments: Any, **settings: Any) -> Any:
     return decorator.decorate(function, Profiler(*arguments, **settings), BY_THREAD)
 
 
-# ---- A profile for somebody outside the program
+# ---- A profile on behalf of a client outside the program
 
 
 class PassingProfile:
-    """A profile that the program knows nothing of, and that ends early where the program begins one itself.
+    """A profile that the program did not start, and that ends early if the program starts its own.
 
-    In a forked child it is over. For one thread; the program's own may end it meanwhile.
+    It ends in a forked child. For use by one thread; the program's threads may end it at any time.
     """
 
     def __init__(self, interval_ms: float, mode: str) -> None:
-        """ValueError, RuntimeError and OSError as ``start()``."""
+        """Start the profile. ValueError, RuntimeError and OSError as for ``start()``."""
         kept, first = _engine.kept(), object()
         if kept.setdefault(_HOOKED, first) is first:
             os.register_at_fork(after_in_child=_drop_passing)
@@ -295,11 +301,11 @@ class PassingProfile:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has been ended, by whomever."""
+        """Whether it has ended, by this object or by the program."""
         return _engine.kept().get(joining.PASSING) is not self
 
     def end(self) -> Profile | None:
-        """End it, and return what it is. None: another thread is just ending it, or it could not be looked at."""
+        """End the profile and return it. None: another thread is ending it, or it could not be read."""
         me = object()
         if self._enders.setdefault("first", me) is me and not self.is_over:
             try:
@@ -314,20 +320,20 @@ class PassingProfile:
 
 _HOOKED = "passing CPU profiles end in children"
 _ENDING_TRIES, _ENDING_SECONDS = 2000, 0.001
-"""How often, and how long each time, a start waits while another thread ends such a profile."""
+"""How many times a start waits for another thread to end such a profile, and how long each time."""
 
 
 def _stop_running() -> None:
-    with suppress(RuntimeError):  # its handler's signal, or a shutdown, has ended it
+    with suppress(RuntimeError):  # the program's handler for its signal, or a shutdown, has already stopped it
         _engine.cpu_stop()
 
 
 def _end_passing() -> None:
-    """What the program begins takes the place of a profile that is not its own."""
+    """End a profile that the program did not start, so that the program's own can begin."""
     passing: PassingProfile | None = _engine.kept().get(joining.PASSING)
     if passing is None:
         return
-    with suppress(Exception):  # the program is to go on
+    with suppress(Exception):  # the program must continue
         passing.end()
     for _ in range(_ENDING_TRIES):
         if passing.is_over:
@@ -336,7 +342,7 @@ def _end_passing() -> None:
 
 
 def _drop_passing() -> None:
-    """In a child, which nobody has asked for one."""
+    """Drop the profile in a forked child: no client has asked the child for one."""
     if _engine.kept().pop(joining.PASSING, None) is not None:
         _stop_running()
 
@@ -345,7 +351,7 @@ def _drop_passing() -> None:
 
 
 def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> str:
-    """Begin a session, and return what gives the ticks: "timer" or "thread"."""
+    """Begin a session and return what takes the samples: "timer" or "thread"."""
     keep_all()
     _end_passing()
     session = _Session(output, environment.keeps_from_starting())
@@ -360,19 +366,19 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
 
 
 BY_THREAD = (
-    "the system refuses timers (timer_create, timer_settime), so a thread takes the samples, by the clock; "
-    "weights are CPU time all the same"
+    "the system refuses timers (timer_create, timer_settime), so a thread takes the samples at wall-clock intervals; "
+    "weights are still CPU time"
 )
 
 
 _UNLISTED = (
-    "the threads cannot be listed (is /proc mounted, and readable?), so only the one that starts the profile may be "
+    "the threads cannot be listed (is /proc mounted and readable?), so only the thread that starts the profile may be "
     "sampled: make /proc/self/task readable"
 )
 
 
 def _warn_of_limits(ticks: str) -> None:
-    """Say what the system withholds, at the caller of the caller."""
+    """Warn of what the system withholds, at the caller's caller."""
     words = [BY_THREAD] if ticks == "thread" else []
     if not _finds_threads(ticks):
         words.append(_UNLISTED)
@@ -381,13 +387,15 @@ def _warn_of_limits(ticks: str) -> None:
     try:
         for one in words:
             warnings.warn(one, RuntimeWarning, stacklevel=3)
-    except RuntimeWarning:  # made an error: nothing was started then
+    except RuntimeWarning:  # a filter turned it into an error: leave nothing started
         _engine.cpu_stop()
         raise
 
 
 def _finds_threads(ticks: str) -> bool:
-    """Whether other threads are found: by the list, or from Linux 6.4 on by the signals of the process's timer."""
+    """Return whether other threads are found: through the list of threads, or, from Linux 6.4 on, through the signals
+    of the process's timer.
+    """
     return bool(ids()) or (ticks == "timer" and _linux() >= (6, 4))
 
 
@@ -396,12 +404,12 @@ def _linux() -> tuple[int, ...]:
 
 
 _ENDED_EARLY = {
-    "displaced": "the program has put a handler of its own in the place of the CPU profiler's, whose signal was free "
-    "when it started: from then on nothing was sampled; install that handler before spprof.start()",
-    "gave_up": "hardly a stack of this interpreter could be read, and sampling has given up: is it the very build that "
-    "spprof was installed for? Reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
+    "displaced": "the program replaced the CPU profiler's signal handler with its own, and nothing was sampled from "
+    "then on; install that handler before spprof.start(), which then picks another signal",
+    "gave_up": "almost none of this interpreter's stacks could be read, so sampling stopped; it may not be the build "
+    "that spprof was installed for: reinstall spprof with it (pip install --force-reinstall --no-cache-dir spprof)",
 }
-"""What is said where the counters have this set."""
+"""The warnings, by the counter that causes each."""
 
 
 def _warn(words: str) -> None:
@@ -409,7 +417,7 @@ def _warn(words: str) -> None:
 
 
 def _finished() -> Profile:
-    """The profile that has just been stopped, saved where that was asked for."""
+    """Return the profile that was just stopped, and save it if it has an output path."""
     taken = running()
     stats = _engine.cpu_stats()
     for counter, words in _ENDED_EARLY.items():
@@ -423,7 +431,7 @@ def _finished() -> Profile:
 
 
 def _at_exit() -> None:
-    """No sample is taken while the interpreter is torn down. A subinterpreter ends what it has begun."""
+    """Stop sampling before the interpreter is torn down. A subinterpreter stops only what it started."""
     session = _own_session()
     if _engine.cpu_is_active() and (session is not None or _engine.is_main_interpreter()):
         _engine.cpu_stop()
@@ -434,18 +442,18 @@ def _at_exit() -> None:
 
 
 def _checked(interval_ms: float, mode: str, native: bool) -> tuple[int, str, bool]:
-    """The arguments of ``start()`` as the engine takes them: (nanoseconds between samples, mode, native)."""
+    """Return the arguments of ``start()`` as the engine takes them: (nanoseconds between samples, mode, native)."""
     if isinstance(interval_ms, (bool, str, bytes)):
         raise TypeError(f"interval_ms must be a number, not {type(interval_ms).__name__}")
     try:
         interval = float(interval_ms)
-    except OverflowError:  # an integer that no float holds
+    except OverflowError:  # an integer too large for a float
         interval = float("inf")
     except TypeError:
         raise TypeError(f"interval_ms must be a number, not {type(interval_ms).__name__}") from None
     if not 1 <= interval <= _INTERVAL_MAX_MS:
         raise ValueError(
-            f"interval_ms must lie between 1 and {_INTERVAL_MAX_MS} milliseconds, not {interval_ms}; 10 is the default"
+            f"interval_ms must be between 1 and {_INTERVAL_MAX_MS} milliseconds, not {interval_ms}; 10 is the default"
         )
     if mode not in _MODES:
         raise ValueError(f"unknown mode {mode!r}; use one of {', '.join(map(repr, _MODES))}")

@@ -1,8 +1,8 @@
-"""What ``SPPROF`` in the environment says: ``off`` keeps every profiler of the process from starting.
+"""The ``SPPROF`` environment variable: ``off`` keeps every profiler of the process from starting.
 
-It is meant for operators, so programs go on as if they were profiled: starts do nothing, results are empty, and one
-warning says why. It is looked at at each start: programs may set the variable for their children. Any other value
-starts the profilers with the interpreter (``cli.startup``), and means nothing to later starts.
+It is meant for operators, so programs behave as if they were profiled: starts do nothing, results are empty, and one
+warning says why. Each start reads the variable, since programs may set it for their children. Any other value makes the
+interpreter start the profilers (``cli.startup``), and has no effect on later starts.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ IS_OFF = f"{VARIABLE}=off in the environment keeps spprof from starting"
 
 
 def is_off() -> bool:
-    """Whether nothing may start: the value is ``off``, in any case."""
+    """Return whether starts are disabled: the value is ``off``, in upper or lower case."""
     return os.environ.get(VARIABLE, "").lower() == "off"
 
 
 def keeps_from_starting() -> bool:
-    """The same, for who is about to start: says so once in a process, to the program that called us.
+    """Like ``is_off``, for a caller that is about to start: warn the program that called us, once in a process.
 
-    Where a filter makes errors of warnings nothing is said: the program is to go on.
+    If a filter turns warnings into errors, say nothing: the program must continue.
     """
     if not is_off():
         return False
@@ -33,5 +33,5 @@ def keeps_from_starting() -> bool:
 
 
 def notes() -> dict[str, str]:
-    """A comment for files that are empty for that reason."""
+    """Return the comment for files that are empty because of SPPROF=off."""
     return {"switched_off": IS_OFF} if is_off() else {}

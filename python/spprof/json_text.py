@@ -1,4 +1,4 @@
-"""JSON, as ``json.dumps(…, separators=(",", ":"))`` writes it, without what importing ``json`` costs."""
+"""JSON as ``json.dumps(…, separators=(",", ":"))`` writes it, without the cost of importing ``json``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def encoded(document: object) -> bytes:
-    """The document in ASCII, without spaces. TypeError: something in it has no JSON."""
+    """Return the document in ASCII, without spaces. TypeError: something in it cannot be written as JSON."""
     return "".join(_encoder(document, 0)).encode("ascii")
 
 
 def _refuse(value: object) -> NoReturn:
-    raise TypeError(f"{type(value).__name__} has no JSON")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
 _encoder = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, True)

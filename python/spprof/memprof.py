@@ -1,4 +1,6 @@
-"""The heap profiler: which lines of the program hold how much memory.
+"""The heap profiler: shows which lines of the program hold how much memory.
+
+::
 
     import spprof.memprof as memprof
 
@@ -7,12 +9,13 @@
     print(memprof.get_snapshot())
     memprof.stop()
 
-An allocation is sampled with a probability that grows with its size, one each ``sampling_rate_kb`` KiB on the
-average; what was not sampled costs a few instructions. Estimates are unbiased and come with intervals
+An allocation is sampled with a probability that grows with its size, on average once every ``sampling_rate_kb`` KiB;
+allocations that are not sampled cost a few instructions. Estimates are unbiased and come with confidence intervals
 (``spprof.analysis.estimate``). One profiler serves the whole process: these functions may be called from any thread.
 
-Importing this module brings all that it will ever need into memory (``spprof.on_demand``), and runs what a start needs:
-nothing is read later, when the program has changed its root, used up its descriptors or been upgraded on disk.
+Importing this module loads everything that it will ever need into memory (``spprof.on_demand``), and runs what a start
+needs. Nothing is read later, when the program may have changed its root directory, run out of file descriptors or been
+upgraded on disk.
 """
 
 from __future__ import annotations
@@ -122,7 +125,7 @@ _TYPES = {
 if not TYPE_CHECKING:
 
     def __getattr__(name):
-        """A type, from memory when it is asked for."""
+        """Return a type, whose module runs when the type is first needed."""
         if name not in _TYPES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         found = globals()[name] = getattr(load(_TYPES[name]), name)
@@ -138,11 +141,12 @@ _SEED_MAX = 2**64 - 1
 _PPM_OF_PERCENT = 10_000
 
 _FINE_BYTES = 64 * 1024
-"""Below this rate the modules that a snapshot will need run before sampling begins: there would be many samples of what
-they allocate, some 3 MiB, to leave out."""
+"""Below this sampling interval, run the modules that a snapshot will need before sampling begins. Otherwise many of the
+samples would be of what these modules allocate, some 3 MiB, and would have to be left out.
+"""
 
 _AFTER_ALL = 2**64 - 1
-"""The serial number after which there is no sample."""
+"""A serial number that no sample exceeds."""
 
 
 def start(
@@ -154,27 +158,27 @@ def start(
 ) -> None:
     """Start sampling. Starting again after ``stop()`` adds to what is already recorded.
 
-    ``sampling_rate_kb``: mean KiB between samples, 512 by default, at most 1048576 (1 GiB). Fewer is more accurate and
-    costs more; 0 samples every allocation, exact and slow: for tests and tiny scripts. A new rate holds from each
-    thread's next allocation on; estimates over mixed rates stay unbiased.
+    ``sampling_rate_kb``: mean KiB between samples, 512 by default, at most 1048576 (1 GiB). A lower value is more
+    accurate and costs more. 0 samples every allocation, which is exact and slow: for tests and tiny scripts. A new
+    value applies from each thread's next allocation; estimates over mixed values stay unbiased.
 
-    ``native``: how to follow allocations below Python's allocators. ``"auto"``: by ``libspprof_alloc.so`` if it was
-    preloaded (LD_PRELOAD), else by patching the loaded objects, which needs no restart. ``"preload"``: an error
-    without the library. ``"patch"``: by patching. ``"off"``: Python's allocators only.
+    ``native``: how to follow allocations below Python's allocators. ``"auto"`` uses ``libspprof_alloc.so`` if it was
+    preloaded (LD_PRELOAD), else patches the loaded objects, which needs no restart. ``"preload"`` requires the library
+    and raises without it. ``"patch"`` patches. ``"off"`` follows Python's allocators only.
 
-    ``seed``: 0 to 2**64 - 1 makes the random sequence of each thread the same in each run; None seeds it anew.
+    ``seed``: 0 to 2**64 - 1 makes each thread's random sequence the same in every run; None picks a random seed.
 
-    ``sampling_budget_percent``: percent of one core that taking samples may cost, above 0 and at most 100. Where they
-    cost more, the interval between samples grows, and comes back to ``sampling_rate_kb`` when they cost less; each
-    sample keeps the interval it was drawn under, and estimates stay unbiased. It bounds samples, not the few
-    instructions of every allocation. None: no bound, and nothing is measured.
+    ``sampling_budget_percent``: percent of one core that taking samples may cost, above 0 and at most 100. While
+    samples cost more, the interval between samples grows; it returns to ``sampling_rate_kb`` when they cost less. Each
+    sample keeps the interval it was drawn under, so estimates stay unbiased. The budget bounds samples, not the few
+    instructions of every allocation. None: there is no bound, and the cost is not measured.
 
-    ValueError: rate below 0 or above 1 GiB, unknown ``native``, seed or budget out of range, a budget at rate 0.
-    TypeError: rate or seed not an integer, budget not a number (a bool is neither). RuntimeError: already active, shut
-    down, the native mode is unavailable, or this is a subinterpreter with its own GIL; the message says what to do.
-    Under ``spprof run``, or where SPPROF has started the profiler, the call joins that profile, and one warning says
-    so. If ``"auto"`` finds no malloc call that it can patch, a RuntimeWarning says so, and only Python's allocators are
-    sampled.
+    ValueError: sampling rate below 0 or above 1 GiB, unknown ``native``, seed or budget out of range, or a budget at
+    rate 0. TypeError: rate or seed is not an integer, or budget is not a number (a bool is neither). RuntimeError:
+    already active, shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL; the message
+    names the remedy. Under ``spprof run``, or if SPPROF has started the profiler, the call joins that profile, and one
+    warning says so. If ``"auto"`` finds no malloc call that it can patch, only Python's allocators are sampled, and a
+    RuntimeWarning says so.
     """
     checked = _checked(sampling_rate_kb, native, seed, sampling_budget_percent)
     if not joining.joins(joining.HEAP, "memprof.start()"):
@@ -184,7 +188,7 @@ def start(
 def stop() -> None:
     """Stop sampling. Frees are still followed, so nothing looks leaked afterwards; all data stays readable.
 
-    Under ``spprof run``, or where SPPROF has started the profiler, it goes on.
+    Under ``spprof run``, or if SPPROF has started the profiler, the profiler keeps running.
 
     RuntimeError: not active, or this is a subinterpreter with its own GIL.
     """
@@ -197,7 +201,7 @@ def stop() -> None:
 def get_snapshot() -> HeapSnapshot:
     """Return the sampled blocks that are live now: while active, after ``stop()`` and after ``shutdown()``.
 
-    RuntimeError: nothing was ever started.
+    RuntimeError: the profiler was never started.
     """
     return with_reserve(_snapshot)
 
@@ -209,24 +213,25 @@ def _snapshot() -> HeapSnapshot:
 
 
 def reset_peak() -> None:
-    """Begin the window of ``HeapSnapshot.window_peak`` anew, with what is live now.
+    """Restart the window of ``HeapSnapshot.window_peak`` with what is live now.
 
-    ``HeapSnapshot.peak`` and ``peak_heap_bytes`` go on as before. A ``MemoryProfiler`` block begins the window, too.
-    Without effect before the first start.
+    ``HeapSnapshot.peak`` and ``peak_heap_bytes`` are not affected. Entering a ``MemoryProfiler`` block restarts the
+    window, too. Has no effect before the first start.
     """
     _engine.reset_peak()
 
 
 def growth(snapshots: Iterable[HeapSnapshot] | str | os.PathLike[str]) -> list[SiteGrowth]:
-    """Return how each site grew over a series of snapshots of a process: its rate with a 95 % interval, and whether
-    that looks like a leak. Sites that are growing come first, the fastest before.
+    """Return how each site grew over a series of snapshots of one process: its growth in bytes per second with a 95 %
+    interval, and whether that looks like a leak. Growing sites come first, the fastest at the top.
 
-    ``snapshots``: what ``get_snapshot()`` returned at several moments, ten and more for a verdict; in any order. Not
-    all are used where some were taken at the same moment. Or the path of a folder with a series that was recorded, of
-    this process or of others; those of several are in one list. A RuntimeWarning tells which files were left out.
-    Derivation: docs/sampling.md, "Growth".
+    ``snapshots``: results of ``get_snapshot()`` at several moments, in any order; a verdict takes ten or more. Of
+    snapshots taken at the same moment, only some are used. Or: the path of a folder with a recorded series, of this
+    process or of others; the sites of several series share one list. A RuntimeWarning names the files that were left
+    out. Derivation: docs/sampling.md, "Growth".
 
-    TypeError: one is no snapshot. OSError: the folder cannot be read. ValueError: no series in it has two snapshots.
+    TypeError: an item is not a snapshot. OSError: the folder cannot be read. ValueError: no series in it has two
+    snapshots.
     """
     if isinstance(snapshots, (str, os.PathLike)):
         return _growth_in(os.fspath(snapshots))
@@ -243,36 +248,39 @@ def _growth_in(folder: str) -> list[SiteGrowth]:
 
 
 def record(folder: str | os.PathLike[str], *, every: float = 10.0, keep: int = 60) -> SnapshotSeries:
-    """Begin to write a series of snapshots into ``folder``, which is made if missing; return what stops it.
+    """Start writing a series of snapshots into ``folder``, which is created if missing, and return the series.
 
-    ``every``: seconds between snapshots, 0.01 to a million. ``keep``: how many files there may be, 2 to 100000. When
-    there are as many, every second one goes and the next are kept half as often, so that they reach back to the
-    beginning; the latest is always there. After the first, a file has what has changed. ``spprof growth``, ``table``,
-    ``flamegraph`` and the others take the folder; each finished file stays readable, whatever ends the process.
+    ``every``: seconds between snapshots, 0.01 to a million. ``keep``: the most files that there may be, 2 to 100000.
+    When that number is reached, every second file is removed and later snapshots are kept half as often, so that the
+    files always reach back to the beginning; the latest is always there. After the first, each file holds only what has
+    changed. ``spprof growth``, ``table``, ``flamegraph`` and the other commands accept the folder. Each finished file
+    stays readable, however the process ends.
 
-    The first is written before this returns, the others on a thread made in C, which takes a twentieth of a core at the
-    most and is stopped around forks. A forked child does not go on: call it there.
+    The first snapshot is written before this returns. A thread made in C writes the others; it takes at most a
+    twentieth of a core and is stopped around forks. A forked child does not continue the series: call this in the
+    child.
 
-    TypeError, ValueError: an argument of another type or out of range. RuntimeError: nothing was ever started, there is
-    no thread, or this is a subinterpreter. OSError: the folder or the first file cannot be made.
+    TypeError, ValueError: an argument has another type or is out of range. RuntimeError: the profiler was never
+    started, no thread can be made, or this is a subinterpreter. OSError: the folder or the first file cannot be
+    created.
     """
     return with_reserve(serve_record.begin, folder, every, keep)
 
 
 def trim() -> int:
-    """Have malloc give back to the system the whole pages that it keeps free; return by how many bytes the process has
-    become smaller, 0 or more, other threads' doings included.
+    """Make malloc return the whole free pages that it keeps to the system. Return by how many bytes the resident memory
+    of the process has shrunk, 0 or more; what other threads do at the same time counts, too.
 
-    glibc's ``malloc_trim(0)``: threads that allocate wait while it goes through the memory of their arena, some 0.4 s
-    for each GiB that is given back, and pages that are needed again later are asked for anew. jemalloc, tcmalloc and
-    mimalloc are told by functions of their own; of another malloc nothing is asked. 0 where there is no ``/proc``.
-    Needs no start.
+    With glibc this calls ``malloc_trim(0)``: threads that allocate wait while it walks the memory of their arena, some
+    0.4 s for each GiB released, and pages that are needed again later cost a page fault each. jemalloc, tcmalloc and
+    mimalloc have their own functions for it, which are called instead; other mallocs are left alone. Returns 0 without
+    ``/proc``. The profiler need not have been started.
     """
     return with_reserve(resident_memory.trim)
 
 
 def get_stats() -> MemProfStats:
-    """Return the profiler's counters. Never stops the program; zeros before the first start."""
+    """Return the profiler's counters. Never stops the program. All are zero before the first start."""
     stats = _engine.stats()
     rounded, percent = sites.rounded, text.percent
     return results.MemProfStats(
@@ -302,16 +310,16 @@ def get_stats() -> MemProfStats:
 
 
 def is_active() -> bool:
-    """Return whether sampling is on: between ``start()`` and ``stop()`` or ``shutdown()``."""
+    """Return whether sampling is on: true between ``start()`` and ``stop()`` or ``shutdown()``."""
     return _engine.is_active()
 
 
 def shutdown() -> None:
-    """End the profiler for good: hooks let everything pass, and frees are no longer followed.
+    """End the profiler permanently: hooks pass every call through, and frees are no longer followed.
 
-    What is recorded stays readable; its memory is left to the operating system. Runs by itself when the interpreter
-    exits. Calling it again changes nothing, starting again is a RuntimeError. So is a call in a subinterpreter with its
-    own GIL. Like ``stop()`` it leaves a profiler running that the program has not started.
+    What is recorded stays readable; its memory is left to the operating system. The interpreter calls this when it
+    exits. Calling it again has no effect; starting again is a RuntimeError, and so is a call in a subinterpreter with
+    its own GIL. Like ``stop()``, it leaves a profiler running that the program has not started.
     """
     if not joining.is_joined(joining.HEAP):
         _engine.shutdown()
@@ -320,17 +328,20 @@ def shutdown() -> None:
 class MemoryProfiler:
     """Profile one block of code.
 
+    ::
+
         with MemoryProfiler() as profiler:
             ...
         print(profiler.snapshot)
 
-    ``snapshot`` shows only blocks that were allocated inside the block and live at its end. It may be used again, one
-    block after the other. The arguments, and ValueError and TypeError for them, are those of ``start()``. A block that
-    is suspended in a generator or coroutine when the interpreter exits has no snapshot.
+    ``snapshot`` shows only the memory blocks that were allocated inside the ``with`` block and are live at its end. A
+    profiler may be reused for one ``with`` block after another. Its arguments, and the ValueError and TypeError for
+    them, are those of ``start()``. A ``with`` block that is suspended in a generator or coroutine when the interpreter
+    exits has no snapshot.
 
-    RuntimeError on entering: the profiler is active already (started, or inside another MemoryProfiler: they do not
-    nest), shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL. Under ``spprof
-    run``, or where SPPROF has started the profiler, a block is a part of that profile, with its settings.
+    RuntimeError on entering: the profiler is already active (started, or inside another MemoryProfiler: they do not
+    nest), it was shut down, the native mode is unavailable, or this is a subinterpreter with its own GIL. Under
+    ``spprof run``, or if SPPROF has started the profiler, a block covers a part of that profile and has its settings.
     """
 
     _is_torn_down = staticmethod(is_torn_down)
@@ -352,7 +363,7 @@ class MemoryProfiler:
 
     @property
     def snapshot(self) -> HeapSnapshot:
-        """What the block allocated and still held at its end, also if it raised.
+        """The snapshot of what the block allocated and still held at its end, also if it raised.
 
         RuntimeError: no block has finished yet.
         """
@@ -380,14 +391,14 @@ class MemoryProfiler:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._is_torn_down():  # the profiler has been shut down
+        if self._is_torn_down():  # the exit handler has already shut the profiler down
             return
         try:
             begin = samples.PEAK_OF_WINDOW
             self._snapshot = snapshot.take(self._serial_before, self._before, self._total_before, begin, self._since_ns)
         finally:
             self._before = {}
-            if _engine.is_active():  # else the block itself has stopped the profiler
+            if _engine.is_active():  # otherwise the block itself has stopped the profiler
                 stop()
 
 
@@ -414,13 +425,13 @@ def _warn_of_off() -> None:
     )
     try:
         warnings.warn(words, RuntimeWarning, stacklevel=4)
-    except RuntimeWarning:  # made an error: nothing was started then
+    except RuntimeWarning:  # a filter turned it into an error: leave nothing started
         _engine.stop()
         raise
 
 
 def _stop_own() -> None:
-    """Stop what this subinterpreter has started: it ends, and the process goes on."""
+    """Stop what this subinterpreter has started: the process outlives it."""
     if _engine.is_active() and _engine.is_own():
         stop()
 
@@ -428,12 +439,13 @@ def _stop_own() -> None:
 def _checked(
     sampling_rate_kb: int, native: str, seed: int | None, budget_percent: float | None
 ) -> tuple[int, str, int | None, int]:
-    """The arguments of ``start()`` as the engine takes them: mean bytes between samples, native mode, seed, and the
-    budget in millionths, 0 for none."""
+    """Return the arguments of ``start()`` as the engine takes them: mean bytes between samples, native mode, seed, and
+    the budget in millionths (0 for none).
+    """
     rate_kb = _integer("sampling_rate_kb", sampling_rate_kb)
     if not 0 <= rate_kb <= _RATE_MAX_KB:
         raise ValueError(
-            f"sampling_rate_kb must lie between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB), not {rate_kb}; "
+            f"sampling_rate_kb must be between 0 (every allocation) and {_RATE_MAX_KB} (1 GiB), not {rate_kb}; "
             f"512 is the default"
         )
     if native not in _NATIVE_MODES:
@@ -441,7 +453,7 @@ def _checked(
     if seed is not None:
         seed = _integer("seed", seed)
         if not 0 <= seed <= _SEED_MAX:
-            raise ValueError(f"seed must lie between 0 and 2**64 - 1, not {seed}; None seeds at random")
+            raise ValueError(f"seed must be between 0 and 2**64 - 1, not {seed}; None picks one at random")
     return rate_kb * 1024, native, seed, _budget_ppm(budget_percent, rate_kb)
 
 
@@ -453,7 +465,7 @@ def _budget_ppm(percent: float | None, rate_kb: int) -> int:
     if not 0 < percent <= 100:
         raise ValueError(f"sampling_budget_percent must be above 0 and at most 100, not {percent}; 0.1 is a good start")
     if rate_kb == 0:
-        raise ValueError("sampling_rate_kb=0 samples every allocation, which no budget can bound; give a rate")
+        raise ValueError("sampling_rate_kb=0 samples every allocation, which no budget can bound; pass 1 or more")
     return max(round(percent * _PPM_OF_PERCENT), 1)
 
 

@@ -1,15 +1,15 @@
 """Modules of the package that are in memory from its import on, and run when they are first needed.
 
-    import spprof ─► every module's compiled code is read, and little of it runs
-    first use     ─► module("spprof.heap.snapshot").take ─► it runs, and what it imports, from that memory
+    import spprof ─► reads the compiled code of every module, and runs little of it
+    first use     ─► module("spprof.heap.snapshot").take ─► runs it, and what it imports, from that memory
 
-Starting a profiler needs little of the package. Looking at a profile needs the rest, which takes several times as long
-to run as to read. What is kept needs no file, descriptor, folder or finder any more: the program may have changed its
-root, or this package may have been replaced on disk. Kept modules import each other, and the modules in STANDARD, from
-here, whatever ``sys.modules`` and ``sys.path`` have come to hold.
+Starting a profiler needs little of the package. Reading a profile needs the rest, which takes several times as long to
+run as to load. A kept module needs no file, descriptor, folder or finder any more: the program may have changed its
+root directory, or this package may have been replaced on disk. Kept modules import each other, and the modules in
+STANDARD, from here, whatever ``sys.modules`` and ``sys.path`` contain.
 
 Fork: waits until a module that another thread runs for the first time is complete. Signals: a handler that needs the
-module that it has interrupted runs it itself; the first copy that is complete is everybody's.
+module it has interrupted runs that module itself; the first complete copy is the one that everyone uses.
 """
 
 from __future__ import annotations
@@ -53,16 +53,17 @@ ROOMS = {
     "serve": "background record series trigger_conditions trigger_files triggers",
     "symbolize": "cplusplus demangle frames interpreter_frames modules own_code rust stacks thread_names",
 }
-"""The modules that are kept, by folder. Those that read files, and so cannot do without them, are not."""
+"""The kept modules, by folder. Modules that read files are left out, since they need the file system anyway."""
 
 SCRIPTS = "inflate.js data.js numbers.js tree.js sites.js graph.js words.js table.js timeline.js page.js".split()
 STYLES = ["report.css", "timeline.css"]
 ASSETS = ["page.html", *STYLES, *SCRIPTS]
-"""The files of the HTML page, its scripts in the order in which they are joined: each uses what stands before it."""
+"""The files of the HTML page. The scripts are in the order in which they are joined: each uses those before it."""
 
 STANDARD: dict[str, ModuleType] = {"os": os, "os.path": os.path, "stat": stat, "sys": sys, "time": time}
-"""What kept modules import of others, by its name there. Of some that is the part in C, and all that is used of them:
-the rest imports a good deal."""
+"""Modules of the standard library that kept modules import, by their names. Some are represented by their C part, which
+is all that spprof uses of them: the rest imports a good deal.
+"""
 
 IMPORTED_NS = time.time_ns()
 """When the package was imported, in a process that watches a program."""
@@ -73,14 +74,14 @@ _lock = RLock()
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 _loaded: dict[str, ModuleType] = {}
-"""The modules that have been run from here."""
+"""The modules that have run from here."""
 
 _running: dict[str, ModuleType] = {}
-"""Those that are being run. Only their own submodules take them for what they are."""
+"""The modules that are running now. Only their own submodules may see them unfinished."""
 
 
 class _Kept:
-    """What a module is made of."""
+    """The path, code and spec that it takes to run a module."""
 
     def __init__(self, path: str, code: bytes | CodeType, spec: ModuleSpec | None = None) -> None:
         self._path = path
@@ -88,7 +89,7 @@ class _Kept:
         self._spec = spec
 
     def run(self, name: str) -> ModuleType:
-        """Return the module. Raises what running it raises."""
+        """Run the module and return it. Raises what running it raises."""
         spec = self._spec
         if spec is None:
             folder, file = os.path.split(self._path)
@@ -116,12 +117,15 @@ _assets: dict[str, bytes] = {}
 # ---- Keeping
 
 _HEADER_BYTES = 16
-"""Of a file of compiled code: the interpreter's mark, how it is compared with its source, and the source's time and
-length. Python/import.c and PEP 552."""
+"""Header of a compiled file: the interpreter's magic number, how the file is checked against its source, and the
+source's time and length. See Python/import.c and PEP 552.
+"""
 
 
 def keep(room: str, names: list[str]) -> None:
-    """Read modules of a folder of the package; ``""`` is the package's own, whose ``__init__`` runs already."""
+    """Read modules from a folder of the package. ``""`` is the package's own folder, whose ``__init__`` is already
+    running.
+    """
     folder = os.path.join(_folder, room) if room else _folder
     before, behind = cache_from_source(os.path.join(folder, "?.py")).split("?")
     for name in names:
@@ -135,7 +139,7 @@ def keep(room: str, names: list[str]) -> None:
 
 
 def _cached(path: str, cached: str) -> bytes | None:
-    """What the interpreter has compiled of a file; None: nothing, or perhaps of another state of it."""
+    """Return the cached bytecode of a file; None if there is none, or if it may be out of date."""
     try:
         content = _content(cached)
         source = os.stat(path)
@@ -152,7 +156,7 @@ def _content(path: str) -> bytes:
 
 
 def _keep_slowly(name: str, path: str) -> None:
-    """The same by the interpreter's means: compiled anew, or from where a frozen program has it."""
+    """Read a module by the interpreter's own means: compile it again, or load it from a frozen program's archive."""
     try:
         code = SourceFileLoader(name, path).get_code(name)
         spec = None
@@ -166,7 +170,7 @@ def _keep_slowly(name: str, path: str) -> None:
 
 
 def _keep_assets() -> None:
-    """The page's own files; none where one is missing: whatever else the package does needs none."""
+    """Read the page's files. Keep none if one is missing: the rest of the package works without them."""
     folder = os.path.join(_folder, "report", "assets")
     try:
         _assets.update({name: _content(os.path.join(folder, name)) for name in ASSETS})
@@ -192,7 +196,7 @@ def _keep_frozen_assets(folder: str) -> None:
 
 
 class _Module:
-    """Stands for a module until something of it is needed."""
+    """Stands for a module until one of its attributes is needed."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -202,20 +206,21 @@ class _Module:
 
 
 def module(name: str) -> Any:
-    """Return what stands for the module of that dotted name: its attributes are the module's."""
+    """Return a stand-in for the module of that dotted name: its attributes are the module's."""
     return _Module(name)
 
 
 def asset(name: str) -> bytes | None:
-    """Return a file of the HTML page; None: the program was frozen without it. The command, which keeps nothing ahead,
-    reads it now."""
+    """Return a file of the HTML page; None if the program was frozen without it. The command, which keeps nothing in
+    advance, reads the file now.
+    """
     if not _assets:
         _keep_assets()
     return _assets.get(name)
 
 
 def load(name: str) -> ModuleType:
-    """Return the module of that dotted name, run unless it has been. Raises what running it raises."""
+    """Return the module of that dotted name, after running it if it has not run yet. Raises what running it raises."""
     found = _loaded.get(name)
     if found is not None:
         return found
@@ -223,7 +228,9 @@ def load(name: str) -> ModuleType:
 
 
 def run_all() -> None:
-    """Run every module that is kept: where each allocation is sampled, later all of theirs would be."""
+    """Run every kept module now: if every allocation is sampled, all of the modules' allocations would be sampled
+    later.
+    """
     for name in _kept:
         load(name)
 
@@ -234,8 +241,9 @@ def _load(name: str) -> ModuleType:
 
 
 def _present(name: str) -> ModuleType | None:
-    """A module of this package that has been imported, by us or by others. Not by ``sys.modules``: programs may have
-    imported the package anew, and this one goes on with its own."""
+    """Return a module of this package that has already been imported, by us or by others. Ignore ``sys.modules``: the
+    program may have imported the package again, and this copy keeps using its own modules.
+    """
     found: object = _loaded.get(name, _package)
     if found is _package:
         for part in name.split(".")[1:]:
@@ -262,10 +270,10 @@ _import_elsewhere = builtins.__import__
 
 
 def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> ModuleType:
-    """What import statements in kept modules call, at the top of them.
+    """Handle the import statements at the top of kept modules.
 
-    Each module begins with one of ``__future__``. From then on its functions are made with the interpreter's own
-    builtins, as all others are: the JIT of 3.14 fails in functions that have others.
+    Each module begins with ``from __future__ import``. From then on its functions are created with the interpreter's
+    own builtins, like all others: the JIT of 3.14 fails in functions with different builtins.
     """
     if name == "__future__":
         globals["__builtins__"] = vars(builtins)
@@ -275,7 +283,7 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
         return _import_elsewhere(name, globals, locals, fromlist, level)
     found = load(name)
     for attribute in fromlist or ():
-        if not hasattr(found, attribute):  # whoever is about to set it may be beneath this, interrupted
+        if not hasattr(found, attribute):  # we may have interrupted the code that is about to set it
             setattr(found, attribute, load(f"{name}.{attribute}"))
     return found if fromlist else _package
 
@@ -287,14 +295,15 @@ _builtins = {**vars(builtins), "__import__": _import}
 
 
 def is_command() -> bool:
-    """Whether this is the process of the command ``spprof``, which watches no program and shall start fast. One that is
-    only called so has its modules kept when it starts a profiler."""
+    """Return whether this is the process of the command ``spprof``, which watches no program and should start fast. A
+    program that merely has that name keeps its modules when it starts a profiler.
+    """
     words = getattr(sys, "argv", None) or [""]
     return bool(os.path.basename(words[0]) == "spprof")
 
 
 def keep_all() -> None:
-    """Bring into memory all that is needed later, unless it has been."""
+    """Load into memory everything that is needed later, unless that has already happened."""
     if _kept:
         return
     _import_standard()
@@ -344,7 +353,7 @@ def _import_standard() -> None:
         }
     )
     hashes = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
-    try:  # the interpreter's own, which loads no library of cryptography
+    try:  # the interpreter's own, which loads no cryptography library
         STANDARD[hashes] = __import__(hashes)
     except ImportError:
         STANDARD["hashlib"] = __import__("hashlib")

@@ -1,13 +1,13 @@
-"""Stand-ins for some of the standard library, at a tenth of what it costs to import.
+"""Stand-ins for some of the standard library, at a tenth of the import cost.
 
-    dataclass, replace    as those of ``dataclasses``, which imports ``inspect`` and ``ast`` and compiles each class
-    NamedTuple            as that of ``typing``
-    cached_property       as that of ``functools``, without its lock (up to Python 3.11), which a forked child might
-                          find taken for good
-    suppress              as that of ``contextlib``, which imports ``collections`` and ``functools``
+    dataclass, replace    like those of ``dataclasses``, which imports ``inspect`` and ``ast`` and compiles each class
+    NamedTuple            like that of ``typing``
+    cached_property       like that of ``functools``, without its lock (up to Python 3.11), which a forked child might
+                          find locked forever
+    suppress              like that of ``contextlib``, which imports ``collections`` and ``functools``
 
-For others the classes are dataclasses and named tuples all the same: ``dataclasses.fields``, ``asdict`` and
-``replace`` take them, and so does ``copy.replace``.
+Other code still sees dataclasses and named tuples: ``dataclasses.fields``, ``asdict`` and ``replace`` accept them, and
+so does ``copy.replace``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _put = object.__setattr__
 
 
 class _Factory:
-    """The default of a field: what a call returns."""
+    """A field's default that is the result of a call."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.make = make
@@ -60,13 +60,13 @@ class _Shape:
         self.names = tuple(self.annotations)
 
     def bound(self, cls: type, values: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
-        """The value of each field. TypeError: one is missing, given twice or unknown."""
+        """Return the value of each field. TypeError: one is missing, given twice or unknown."""
         given = dict(zip(self.names, values))
         if len(values) > len(self.names):
             raise TypeError(f"{cls.__name__}() takes {len(self.names)} arguments, not {len(values)}")
         for name, value in named.items():
             if name in given or name not in self.annotations:
-                wrong = "has two values for" if name in given else "has no field"
+                wrong = "got two values for" if name in given else "has no field"
                 raise TypeError(f"{cls.__name__}() {wrong} {name!r}")
             given[name] = value
         missing = [name for name in self.names if name not in given and name not in self.defaults]
@@ -133,7 +133,7 @@ def _repr(self: Any) -> str:
 def _refuse(self: object, name: str, *value: object) -> None:
     try:
         from dataclasses import FrozenInstanceError
-    except Exception:  # there is nothing left to import from
+    except Exception:  # the interpreter is shutting down and imports fail
         FrozenInstanceError = AttributeError  # type: ignore[misc,assignment] # noqa: N806
     raise FrozenInstanceError(f"cannot {'assign to' if value else 'delete'} field {name!r}")
 
@@ -143,7 +143,7 @@ def _replaced(self: Any, /, **changes: Any) -> Any:
 
 
 class _OfDataclass:
-    """What ``dataclasses`` knows its classes by, made when it asks."""
+    """The attributes by which ``dataclasses`` recognizes its classes, made when it asks for them."""
 
     def __init__(self, name: str, shape: _Shape, flags: dict[str, bool]) -> None:
         self._name = name
@@ -176,7 +176,9 @@ class _NamedTupleType(type):
 
 
 def _new_of(names: tuple[str, ...], defaults: dict[str, Any]) -> Any:
-    """``__new__`` with a parameter for each field: compiled, since unpacking named arguments takes longer each time."""
+    """Return a ``__new__`` with a parameter for each field. It is compiled, since unpacking named arguments takes
+    longer on each call.
+    """
     fields = ", ".join(names)
     text = f"lambda _cls, {fields}: _new(_cls, ({fields},))"
     # Not eval(text): the interpreter would then forget that an interrupt has ended the program (PyRun_String).

@@ -1,4 +1,6 @@
-"""Memory that is kept for what a profile needs when the program has used up its own: the very moment to look at it."""
+"""Memory kept in reserve for looking at a profile when the program has run out of it: that is when a profile matters
+most.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def with_reserve(work: Callable[..., Result], *arguments: Any) -> Result:
-    """Return what ``work`` returns for the arguments.
+    """Return ``work(*arguments)``.
 
-    If it meets a MemoryError it is called once more, with the reserve given back; of what is left then a new reserve is
-    made. MemoryError: that is not enough, or there is none.
+    On a MemoryError, release the reserve and call it once more; afterwards, take a new reserve from what is left.
+    MemoryError: that was not enough, or there is no reserve.
     """
     try:
         return work(*arguments)
     except MemoryError:
         if not _engine.give_reserve_back():
             raise
-    try:  # behind the handler: what the first try held is free now
+    try:  # outside the handler: what the first attempt held is free now
         return work(*arguments)
     finally:
         _engine.take_reserve()
 
 
 def without_reserve(work: Callable[..., Result], *arguments: Any) -> Result:
-    """The same for what cannot be done twice: the reserve is given back before it."""
+    """Like ``with_reserve``, for work that cannot be repeated: release the reserve first."""
     _engine.give_reserve_back()
     try:
         return work(*arguments)

@@ -1,4 +1,4 @@
-"""The types of rows that people get as plain dicts. Only type checkers need them, so they are imported on request."""
+"""The types of the rows that users get as plain dicts. Loaded on demand, since only type checkers need them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class TopAllocator(TypedDict):
     high_bytes: int
     """Upper end of the 95 % interval of the bytes."""
     native_function: str | None
-    """The innermost native function beneath that line; None where the line itself allocated."""
+    """The innermost native function beneath that line; None if the line itself allocated."""
     resident_bytes: int | None
-    """How much of the estimate is in memory, estimated; None where it is not known."""
+    """Estimated bytes of it that are in memory; None if unknown."""
 
 
 class TopMapping(TypedDict):
-    """One row of ``HeapSnapshot.top_mappings``: a site and what it has mapped. A plain dict at run time."""
+    """One row of ``HeapSnapshot.top_mappings``: a site and the memory that it mapped. A plain dict at run time."""
 
     kind: str
     """``"mapped"``."""
@@ -35,10 +35,10 @@ class TopMapping(TypedDict):
     mapped_bytes: int
     """Address space, whole pages."""
     resident_bytes: int | None
-    """How much of it is in memory; None where the kernel does not tell."""
+    """Bytes of it that are in memory; None if the kernel does not report them."""
     mapping_count: int
     native_function: str | None
-    """The innermost native function beneath that line; None where the line itself mapped."""
+    """The innermost native function beneath that line; None if the line itself mapped."""
 
 
 class TopFunction(TypedDict):
@@ -47,11 +47,11 @@ class TopFunction(TypedDict):
     function: str
     file: str
     line: int
-    """The line of it that used most itself; where it only called others, most with them."""
+    """The function's line that used most time itself; if it only called others, the line that used most with them."""
     own_ns: int
-    """Used by the function itself and by the native code beneath it."""
+    """Time used by the function itself and by the native code beneath it."""
     total_ns: int
-    """Used by it and by all that it called."""
+    """Time used by the function and everything that it called."""
     own_percent: float
-    """Of the whole profile."""
+    """In percent of the whole profile."""
     total_percent: float

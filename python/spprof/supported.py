@@ -1,5 +1,5 @@
-"""Refuses a Python that this package cannot profile, before the extension is loaded: on a free-threaded one that alone
-would switch the GIL on.
+"""Refuses a Python that this package cannot profile, before the extension is loaded: on a free-threaded Python, loading
+it would already turn the GIL on.
 
 The extension itself compares the interpreter's data layout with the one that it was built for.
 """

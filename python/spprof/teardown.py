@@ -1,7 +1,7 @@
-"""Whether the interpreter is being taken down: its modules lose what they hold, one after the other.
+"""Detects that the interpreter is shutting down: its modules lose their contents, one after the other.
 
-A generator, coroutine or asynchronous generator that is suspended when the program ends is closed only then, and with
-it the blocks that it is in. The profilers have ended before, in their exit handlers.
+A generator, coroutine or asynchronous generator that is suspended when the program ends is closed only then, and so are
+the blocks that it is in. By that time the profilers' exit handlers have stopped them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 
 def is_torn_down(system: ModuleType = sys) -> bool:
-    """Return whether exit handlers have run and modules go. ``is_finalizing`` tells it of the main interpreter alone;
-    ``meta_path`` is the first thing that every interpreter loses. ``system``: kept here, since names go, too."""
+    """Return whether exit handlers have run and modules are being cleared. ``is_finalizing`` reports it only in the
+    main interpreter; ``meta_path`` is the first thing that every interpreter loses. ``system`` is kept as a default,
+    since global names are cleared, too.
+    """
     return system.is_finalizing() or system.meta_path is None

@@ -14,28 +14,28 @@ _NANOSECONDS = {"nanoseconds": 1, "microseconds": 10**3, "milliseconds": 10**6, 
 
 
 def human_bytes(count: int) -> str:
-    """``count`` bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
+    """Format bytes in the largest binary unit that leaves a digit before the point: ``"812.3 MiB"``, ``"17 B"``."""
     return _sign(count) + _in_units(abs(count), _SIZES)
 
 
 def size_of(text: str) -> int:
-    """The bytes that a text means, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``, ``"4096"``.
+    """Return the bytes that a text means, in binary units: ``"1G"``, ``"1.5GiB"``, ``"500M"``, ``"4096"``.
 
-    ValueError: it is no size above 0.
+    ValueError: it is not a size above 0.
     """
     letters = text.strip().upper()
     digits = letters.rstrip("BIKMGT")
     unit = letters[len(digits) :].removesuffix("B").removesuffix("I")
     if unit not in _PREFIXES or letters[len(digits) :] in ("I", "IB"):
-        raise ValueError(f"{text!r} is no size")
+        raise ValueError(f"{text!r} is not a size")
     size = float(digits) * _PREFIXES[unit]
     if not 1 <= size < 1 << 62:
-        raise ValueError(f"{text!r} is no size")
+        raise ValueError(f"{text!r} is not a size")
     return int(size)
 
 
 def human_time(nanoseconds: int) -> str:
-    """A time in the largest unit that leaves a digit before the point: ``"1.25 s"``, ``"17.0 µs"``, ``"0 s"``."""
+    """Format a time in the largest unit with a digit before the point: ``"1.25 s"``, ``"17.0 µs"``, ``"0 s"``."""
     size = abs(nanoseconds)
     if size == 0:
         return "0 s"
@@ -47,7 +47,9 @@ def human_time(nanoseconds: int) -> str:
 
 
 def amount(value: int, unit: str) -> str:
-    """``value`` for people: bytes in binary units, times in seconds or less, else groups of three digits."""
+    """Format a value: bytes in binary units, times in seconds or smaller units, other numbers in groups of three
+    digits.
+    """
     if unit == "bytes":
         return human_bytes(value)
     scale = _NANOSECONDS.get(unit)
@@ -55,19 +57,19 @@ def amount(value: int, unit: str) -> str:
 
 
 def interval_text(ends: tuple[int, int], unit: str = "bytes") -> str:
-    """A confidence interval: ``"1.0 MiB - 2.5 MiB"``."""
+    """Format a confidence interval: ``"1.0 MiB - 2.5 MiB"``."""
     return f"{amount(ends[0], unit)} - {amount(ends[1], unit)}"
 
 
 def sampling_text(period: int, unit: str = "bytes") -> str:
-    """How often a sample is taken: ``"1 per 512 KiB"``, ``"1 per 10 ms"``, ``"every allocation"`` for 0 bytes."""
+    """Format a sampling interval: ``"1 per 512 KiB"``, ``"1 per 10 ms"``, ``"every allocation"`` for 0 bytes."""
     if period == 0 and unit == "bytes":
         return "every allocation"
     return f"1 per {_without_zero(amount(period, unit))}"
 
 
 def share_text(part: int, whole: int) -> str:
-    """``part`` in percent of ``whole``: ``"12.3 %"``, ``"100 %"``, ``"< 0.1 %"``; ``""`` of nothing."""
+    """Format ``part`` in percent of ``whole``: ``"12.3 %"``, ``"100 %"``, ``"< 0.1 %"``; ``""`` if ``whole`` is 0."""
     if whole <= 0:
         return ""
     if part == 0:
@@ -80,8 +82,9 @@ def share_text(part: int, whole: int) -> str:
 
 
 def whole_number(text: str | None) -> int | None:
-    """The number that a text of a file is, digits with a sign or without; None: it is none, or one of more digits than
-    any counter has: files come from anybody, and Python refuses to read numbers of thousands."""
+    """Return the integer in a text from a file, digits with or without a sign. None if it is not one, or has more
+    digits than any counter: files come from anywhere, and Python refuses to parse numbers of thousands of digits.
+    """
     if text is None or len(text) > _DIGITS_MOST:
         return None
     digits = text[text.startswith("-") :]
@@ -89,25 +92,25 @@ def whole_number(text: str | None) -> int | None:
 
 
 def percent(part: int, whole: int) -> float:
-    """``part`` in percent of ``whole``; 0 of nothing."""
+    """Return ``part`` in percent of ``whole``; 0 if ``whole`` is 0."""
     return 100.0 * part / whole if whole else 0.0
 
 
 def place(file: str, line: int) -> str:
-    """``"data.py:40"``; ``"libfoo.so"`` where no line is known."""
+    """Format a location: ``"data.py:40"``, or ``"libfoo.so"`` if the line is unknown."""
     return f"{file}:{line}" if line > 0 else file
 
 
 def site_text(function: str, file: str, line: int) -> str:
-    """``"load (data.py:40)"``: a place in the program in one line, control characters made visible."""
+    """Format a site in one line, with control characters made visible: ``"load (data.py:40)"``."""
     return visible(f"{function} ({place(file, line)})" if file else function)
 
 
 def visible(name: str, forbidden: str = "") -> str:
-    r"""``name`` in one line that can be encoded.
+    r"""Return ``name`` in one line that can be encoded.
 
     Control characters, line ends, lone surrogates and the ``forbidden`` characters become escapes: ``\n``, ``\x3b``. A
-    byte of a file name that is no UTF-8 (PEP 383) is ``\xe9``; a character of that number would be ``\u00e9``.
+    byte of a file name that is not UTF-8 (PEP 383) becomes ``\xe9``; a character with that code would be ``\u00e9``.
     """
     if name.isprintable() and not any(character in name for character in forbidden):
         return name
@@ -118,8 +121,9 @@ def visible(name: str, forbidden: str = "") -> str:
 
 
 def spelled(path: str) -> str:
-    r"""``path`` without what ``visible`` would make of a byte: a name that has the four characters ``\xe9`` is not the
-    one that has that byte, and is ``\x5cxe9`` in files."""
+    r"""Return ``path`` with the escapes that ``visible`` uses for bytes made unambiguous: a name with the four
+    characters ``\xe9`` is not the name with that byte, so it becomes ``\x5cxe9`` in files.
+    """
     parts = path.split("\\x")
     for at in range(1, len(parts)):
         is_byte = len(parts[at]) > 1 and all(digit in "0123456789abcdef" for digit in parts[at][:2])
@@ -128,7 +132,9 @@ def spelled(path: str) -> str:
 
 
 def _in_units(size: int, units: tuple[tuple[str, int], ...]) -> str:
-    """``size`` with one decimal in the unit where it rounds to less than one of the next; none in the smallest unit."""
+    """Format ``size`` with one decimal in the smallest unit in which it rounds to less than one of the next unit;
+    without decimals in the smallest unit of all.
+    """
     if size < units[1][1]:
         return f"{size} {units[0][0]}"
     for (name, scale), (_, above) in zip(units[1:], (*units[2:], ("", 0))):
@@ -139,7 +145,7 @@ def _in_units(size: int, units: tuple[tuple[str, int], ...]) -> str:
 
 
 def _rounded(part: int, whole: int) -> int:
-    """``part / whole`` to the nearest integer, half up."""
+    """Return ``part / whole`` rounded to the nearest integer, half up."""
     return (2 * part + whole) // (2 * whole)
 
 
@@ -148,7 +154,7 @@ def _sign(value: int) -> str:
 
 
 def _without_zero(text: str) -> str:
-    """``"512 KiB"`` for ``"512.0 KiB"``, ``"1 s"`` for ``"1.00 s"``: what was chosen by a person is mostly whole."""
+    """Return ``"512 KiB"`` for ``"512.0 KiB"``, ``"1 s"`` for ``"1.00 s"``: chosen values are mostly whole."""
     number, unit = text.split(" ", 1) if " " in text else (text, "")
     whole, _, decimals = number.partition(".")
     number = whole if decimals.strip("0") == "" else number

@@ -1,4 +1,4 @@
-"""A warning that a process gives once, at the line of the program's that called us."""
+"""Warnings that a process gives once, at the program's line that called us."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from spprof import _engine
 
 
 def warn_once(key: str, words: str) -> None:
-    """Gives the RuntimeWarning, unless one of that key was given.
+    """Give the RuntimeWarning, unless one with the same key was given before.
 
-    Where a filter makes errors of warnings nothing is said: the program is to go on.
+    If a filter turns warnings into errors, say nothing: the program must continue.
     """
     first = object()
     if _engine.kept().setdefault(key, first) is not first:
@@ -23,7 +23,7 @@ def warn_once(key: str, words: str) -> None:
 
 
 def _our_depth() -> int:
-    """How many functions of this package called each other, as ``stacklevel`` of the caller counts."""
+    """Return how many functions of this package called each other, as ``stacklevel`` of the caller counts."""
     depth, frame = 1, sys._getframe(1)
     while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith("spprof."):
         depth, frame = depth + 1, frame.f_back

@@ -10,7 +10,7 @@ struct sp_arena_chunk {
     char records[];
 };
 
-/* A quarter at most is wasted when a chunk is left behind. */
+/* At most a quarter of a chunk is wasted when a new one is begun. */
 #define LARGE (SP_ARENA_CHUNK / 4)
 
 static sp_arena_chunk *new_chunk(void) {
@@ -19,7 +19,7 @@ static sp_arena_chunk *new_chunk(void) {
     return chunk;
 }
 
-/* Whoever installs its chunk first wins; the others take theirs back. */
+/* The first thread to install its chunk wins; the others unmap theirs. */
 static bool replace(sp_arena *arena, sp_arena_chunk *full) {
     sp_arena_chunk *fresh = new_chunk();
     if (!fresh) return false;

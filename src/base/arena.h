@@ -1,8 +1,9 @@
 /* arena.h: small records that live as long as the process.
  *
- *   chunk: [ size | used | record record record … ]   ->  a full chunk is left behind for a new one
+ *   chunk: [ size | used | record record record … ]   ->  a full chunk is succeeded by a new one
  *
- * Memory:  chunks of SP_ARENA_CHUNK bytes; a record above a quarter of that has a mapping of its own. Nothing is freed.
+ * Memory:  chunks of SP_ARENA_CHUNK bytes; a record larger than a quarter of that gets its own mapping. Nothing is
+ *          freed.
  * Threads: any, lock-free: the bump is one atomic add.
  * Signals: safe.
  * Full:    NULL.
@@ -21,7 +22,7 @@ typedef struct sp_arena {
     _Atomic(sp_arena_chunk *) current;
 } sp_arena;
 
-/* `bytes` zeroed bytes, aligned to 8; NULL if there is no memory. */
+/* Return `bytes` zeroed bytes, aligned to 8; NULL if there is no memory. */
 void *sp_arena_allocate(sp_arena *arena, size_t bytes);
 
 #endif

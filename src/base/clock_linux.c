@@ -34,7 +34,7 @@ bool sp_clock_tells_cpu(void) {
     return told;
 }
 
-/* The process's CPU clock itself stands still between the kernel's ticks while a timer on it runs. */
+/* While a timer runs on the process's CPU clock, the clock itself does not advance between the kernel's ticks. */
 uint64_t sp_clock_process_cpu_ns(void) {
     struct rusage usage = {0};
     getrusage(RUSAGE_SELF, &usage);

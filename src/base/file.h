@@ -1,9 +1,10 @@
-/* file.h: reading a plain file by position.
+/* file.h: reading a regular file by position.
  *
- * Files are read, never mapped: one that is truncated meanwhile ends a read, where it would end the process.
+ * Files are read, never mapped: a file that is truncated meanwhile only ends a read, where a mapping would end the
+ * process.
  *
- * Memory:  none. errno is left as it was found.
- * Threads: any; a file may be read by several.
+ * Memory:  none. errno is preserved.
+ * Threads: any; several threads may read a file.
  */
 #ifndef SP_FILE_H
 #define SP_FILE_H
@@ -17,10 +18,10 @@ typedef struct sp_file {
     uint64_t size; /* when it was opened */
 } sp_file;
 
-/* False: it cannot be opened, or is not a plain file. Never waits, as opening a FIFO would. */
+/* Open a file. Return false if it cannot be opened, or is not a regular file. Never waits, as opening a FIFO would. */
 bool sp_file_open(sp_file *file, const char *path);
 
-/* Reads exactly `size` bytes from `offset` on; false if there are not as many. */
+/* Read exactly `size` bytes from `offset` on. Return false if there are fewer. */
 bool sp_file_read(const sp_file *file, uint64_t offset, void *out, size_t size);
 
 void sp_file_close(sp_file *file);

@@ -6,9 +6,9 @@
 #define SPINS 64 /* the longest critical section is short; sleeping costs two system calls */
 
 #ifdef SPPROF_DEBUG
-static __thread uint32_t held;          /* of the ranks below those of the shards: bit n = rank n */
-static __thread uint32_t highest_shard; /* of the shards' ranks */
-static __thread uint32_t depth;         /* how many shards */
+static __thread uint32_t held;          /* ranks below the shards': bit n = rank n */
+static __thread uint32_t highest_shard; /* among the shards' ranks */
+static __thread uint32_t depth;         /* how many shards are held */
 static __thread bool holds_sums;
 
 void sp_lock_note_acquired(const sp_lock *lock) {
@@ -27,7 +27,7 @@ void sp_lock_note_acquired(const sp_lock *lock) {
     highest_shard = lock->rank;
 }
 
-/* Shards may be released in any order: the highest that was ever held stands until all are. */
+/* Shards may be released in any order: the highest rank stays until all are released. */
 void sp_lock_note_released(const sp_lock *lock) {
     if (lock->rank == SP_RANK_STACK_SUMS) {
         SP_ASSERT(holds_sums);

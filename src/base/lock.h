@@ -1,9 +1,9 @@
 /* lock.h: a mutex of one word that a forked child can reset.
  *
- * Ranks: a thread takes locks in rising rank only; debug builds check it.
+ * Ranks: a thread takes locks only in order of increasing rank; debug builds check it.
  *
  * Memory:  four bytes and a rank; never allocates.
- * Threads: any. Not recursive: the engine's per-thread guard keeps a thread from coming back.
+ * Threads: any. Not recursive: the engine's per-thread guard prevents re-entry.
  * Signals: a handler may only try (it may have interrupted the holder).
  */
 #ifndef SP_LOCK_H
@@ -15,15 +15,15 @@
 
 enum sp_lock_rank {
     SP_RANK_CPU_LIFECYCLE = 1,
-    SP_RANK_LIFECYCLE = 2,   /* within the former */
-    SP_RANK_THINNING = 8,    /* before the shards, which it goes through one by one */
+    SP_RANK_LIFECYCLE = 2,   /* within the previous one */
+    SP_RANK_THINNING = 8,    /* before the shards, which thinning visits one by one */
     SP_RANK_LIVE_SHARD = 16, /* + the shard's number, so that all of them can be taken in order */
-    SP_RANK_MAPPINGS = 254,  /* within none of the shards; nothing is within it */
-    SP_RANK_STACK_SUMS = 255 /* within any of the former, one at a time */
+    SP_RANK_MAPPINGS = 254,  /* not within a shard's; nothing is within it */
+    SP_RANK_STACK_SUMS = 255 /* within any of the above, one at a time */
 };
 
 typedef struct sp_lock {
-    _Atomic uint32_t state; /* 0 free, 1 held, 2 held and somebody waits */
+    _Atomic uint32_t state; /* 0 free, 1 held, 2 held and a thread waits */
     uint32_t rank;
 } sp_lock;
 
@@ -39,7 +39,7 @@ static inline void sp_lock_note_released(const sp_lock *lock) {
 }
 #endif
 
-/* Where the lock is held, and where somebody waits for it. */
+/* Wait for a lock that is held; wake a thread that waits for it. */
 void sp_lock_wait(sp_lock *lock);
 void sp_lock_wake(sp_lock *lock);
 
@@ -53,7 +53,7 @@ static inline void sp_lock_acquire(sp_lock *lock) {
     sp_lock_note_acquired(lock);
 }
 
-/* False: it is held. Safe in a handler, which may have interrupted the holder. */
+/* Return false if the lock is held. Safe in a handler, which may have interrupted the holder. */
 static inline bool sp_lock_try(sp_lock *lock) {
     bool taken = sp_lock_take(lock);
     if (taken) sp_lock_note_acquired(lock);
@@ -65,7 +65,7 @@ static inline void sp_lock_release(sp_lock *lock) {
     if (atomic_exchange_explicit(&lock->state, 0, memory_order_release) == 2) sp_lock_wake(lock);
 }
 
-/* In a forked child, whose only thread holds no lock: whoever held it does not exist here. */
+/* In a forked child, whose only thread holds no lock: the holder does not exist here. */
 void sp_lock_reset_after_fork(sp_lock *lock);
 
 #endif

@@ -1,8 +1,8 @@
-/* mapped_list.h: what the kernel says is mapped.
+/* mapped_list.h: the kernel's list of mappings.
  *
  * Memory:  a buffer that is mapped while the list is read.
  * Threads: any. Signals: sp_mapped_list_has is safe.
- * errno:   kept.
+ * errno:   preserved.
  */
 #ifndef SP_MAPPED_LIST_H
 #define SP_MAPPED_LIST_H
@@ -11,13 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whether every page from `start` on is mapped, accessible or not. One system call. */
+/* Return whether every page of [start, start + size) is mapped, accessible or not. One system call. */
 bool sp_mapped_list_has(uintptr_t start, size_t size);
 
 /* Called for each of the kernel's mappings, in the order of their addresses. */
 typedef void sp_mapped_visitor(void *data, uintptr_t start, uintptr_t end);
 
-/* False: the list cannot be read, or not to its end; what was visited then holds all the same. */
+/* Visit all mappings. Return false if the list cannot be read, or not to its end; what was visited is valid all the
+ * same. */
 bool sp_mapped_list_visit(sp_mapped_visitor *visit, void *data);
 
 #endif

@@ -12,7 +12,7 @@
 
 /* ---- One line ---- */
 
-/* Reads digits of the base and moves on to what follows them. */
+/* Read digits of the base and advance past them. */
 static uint64_t number(const char **at, unsigned base) {
     uint64_t value = 0;
     for (;; ++*at) {
@@ -78,21 +78,21 @@ typedef struct reading {
     int file;
     char *text; /* of ROOM bytes */
     size_t begin, end;
-    bool is_broken; /* by an error of the kernel's, or a line longer than any can be */
+    bool is_broken; /* a read error, or a line that is too long */
 } reading;
 
 static bool read_more(reading *of) {
     memmove(of->text, of->text + of->begin, of->end - of->begin);
     of->end -= of->begin;
     of->begin = 0;
-    sp_thread_rest(); /* the kernel fills a page at a time, for which it holds the lock of the list */
+    sp_thread_rest(); /* the kernel fills one page at a time, and holds the list's lock for it */
     int64_t got = of->end < ROOM ? sp_proc_read(of->file, of->text + of->end, ROOM - of->end) : -1;
     of->is_broken = got < 0;
     if (got > 0) of->end += (size_t)got;
     return got > 0;
 }
 
-/* The next line, terminated, until the one after it is asked for; NULL: there is none. */
+/* Return the next line, terminated, valid until the next call; NULL: there is none. */
 static char *next_line(reading *of) {
     for (;;) {
         char *line = of->text + of->begin, *end = memchr(line, '\n', of->end - of->begin);
@@ -105,14 +105,14 @@ static char *next_line(reading *of) {
     }
 }
 
-/* Whether it is the line of an entry, and not one about its pages: "Rss: 4 kB" begins with a capital. */
+/* Return whether it is an entry's own line, not one about its pages: "Rss: 4 kB" begins with a capital letter. */
 static bool is_head(const char *line) {
     return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
 }
 
 /* ---- Entries ---- */
 
-/* `path` keeps what the entry's own line says while those about its pages are read. */
+/* `path` keeps the path in the entry's own line while the lines about its pages are read. */
 static bool visit_all(reading *of, bool measured, char *path, sp_map_visitor *visit, void *data) {
     sp_map map;
     bool is_open = false, is_empty = true;

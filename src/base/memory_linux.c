@@ -26,7 +26,7 @@ static size_t whole_pages(size_t bytes) {
     return (bytes + page - 1) & ~(page - 1);
 }
 
-/* Not by libc's names, which lead to our own hooks. */
+/* Not through libc's functions, which call our own hooks. */
 static void *map_pages(size_t bytes, int protection) {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     return (void *)syscall(SYS_mmap, NULL, bytes, protection, flags, -1, 0L);
@@ -36,9 +36,9 @@ static bool unmap_pages(void *address, size_t bytes) {
     return syscall(SYS_munmap, address, bytes) == 0;
 }
 
-/* ---- Where our own pages are ---- */
+/* ---- The list of our own pages ---- */
 
-/* A place belongs to whoever mapped what is in it, and nobody else changes it. */
+/* A slot belongs to the thread that mapped the pages in it; no other thread changes it. */
 static struct {
     _Atomic uintptr_t start; /* 0: free. Written last */
     _Atomic size_t size;
@@ -53,7 +53,7 @@ static void list_own(uintptr_t start, size_t size) {
     }
 }
 
-/* All of a mapping, its first pages or its last. */
+/* Remove a whole mapping, its first pages or its last. */
 static void unlist_own(uintptr_t start, size_t size) {
     for (int i = 0; i < SP_MEMORY_LISTED; i++) {
         uintptr_t first = atomic_load(&own_pages[i].start);
@@ -95,7 +95,7 @@ void *sp_memory_map(size_t bytes) {
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* One huge page more than is needed, less what lies before and behind the aligned part. */
+/* Map one huge page more than is needed, and unmap the parts before and after the aligned part. */
 void *sp_memory_map_dense(size_t bytes) {
     if (bytes < HUGE_PAGE) return sp_memory_map(bytes);
     size_t wanted = whole_pages(bytes), mapped = wanted + HUGE_PAGE;
@@ -110,7 +110,7 @@ void *sp_memory_map_dense(size_t bytes) {
 }
 
 void sp_memory_unmap(void *address, size_t bytes) {
-    unlist_own((uintptr_t)address, whole_pages(bytes)); /* before another thread may be given the place */
+    unlist_own((uintptr_t)address, whole_pages(bytes)); /* before another thread may be given the address */
     if (unmap_pages(address, whole_pages(bytes))) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
 }
 
@@ -118,19 +118,19 @@ void sp_memory_empty(void *address, size_t bytes) {
     madvise(address, whole_pages(bytes), MADV_DONTNEED);
 }
 
-/* ---- What can be read ---- */
+/* ---- Readable memory ---- */
 
 #define NO_SUCH_WAY (-1)
 #define KERNEL_SIGNAL_SET 8
 
-/* The kernel copies the set before it refuses the way in which it is asked to apply it. Without a set, at address 0, it
- * copies nothing and refuses nothing. */
+/* The kernel copies the set before it rejects the invalid `how`. If the set is at address 0, it copies and rejects
+ * nothing. */
 static bool is_readable_signal_set(uintptr_t address) {
     uintptr_t set = address & ~(uintptr_t)(KERNEL_SIGNAL_SET - 1);
     return set != 0 && syscall(SYS_rt_sigprocmask, NO_SUCH_WAY, set, NULL, KERNEL_SIGNAL_SET) != 0 && errno != EFAULT;
 }
 
-/* Four times slower: the kernel compares the word with another before it waits, and is given no time to wait. */
+/* Four times slower: the kernel compares the word with another before it waits, and the timeout is zero. */
 static bool is_readable_futex(uintptr_t address) {
     const struct timespec no_time = {0, 0};
     uintptr_t word = address & ~(uintptr_t)(sizeof(uint32_t) - 1);
@@ -140,7 +140,7 @@ static bool is_readable_futex(uintptr_t address) {
 
 typedef bool is_readable(uintptr_t address);
 
-/* Some emulators and sandboxes refuse the way before they look at the set: to them every page would be readable. */
+/* Some emulators and sandboxes reject `how` before they read the set: every page would seem readable. */
 static is_readable *choose_way(void) {
     void *hidden = map_pages(1, PROT_NONE);
     if (hidden == MAP_FAILED) return is_readable_futex;
@@ -150,7 +150,7 @@ static is_readable *choose_way(void) {
 }
 
 bool sp_memory_is_readable(uintptr_t address) {
-    static _Atomic(is_readable *) way; /* threads that choose at once choose the same */
+    static _Atomic(is_readable *) way; /* threads that choose at the same time choose the same */
     int saved_errno = errno;
     is_readable *chosen = atomic_load_explicit(&way, memory_order_relaxed);
     if (!chosen) {
@@ -162,7 +162,7 @@ bool sp_memory_is_readable(uintptr_t address) {
     return readable;
 }
 
-/* ---- Copies of what may not be there ---- */
+/* ---- Copies of memory that may be missing ---- */
 
 #define SMALLEST_PAGE ((uintptr_t)4096)
 
@@ -176,9 +176,9 @@ static bool copy_readable(void *to, uintptr_t from, size_t bytes) {
 
 typedef bool copy(void *to, uintptr_t from, size_t bytes);
 
-/* `otherwise`: where the kernel does not copy. */
+/* `otherwise`: used if the kernel does not copy. */
 static bool copy_by_kernel_or(copy *otherwise, void *to, uintptr_t from, size_t bytes) {
-    static _Atomic bool refused; /* the kernel knows no such call, or is not allowed to do it */
+    static _Atomic bool refused; /* the kernel has no such call, or does not permit it */
     int saved_errno = errno;
     bool copied = false, asked = !atomic_load_explicit(&refused, memory_order_relaxed);
     if (asked) {
@@ -195,7 +195,7 @@ bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
     return copy_by_kernel_or(copy_readable, to, from, bytes);
 }
 
-/* Opened each time: a descriptor that is kept may be closed by the program, and in a forked child it would be the
+/* Opened each time: the program may close a descriptor that we keep, and in a forked child the file would show the
  * parent's memory. */
 static bool copy_by_file(void *to, uintptr_t from, size_t bytes) {
     int file = sp_proc_open("mem");
@@ -209,7 +209,7 @@ bool sp_memory_copy_by_kernel(void *to, uintptr_t from, size_t bytes) {
     return copy_by_kernel_or(copy_by_file, to, from, bytes);
 }
 
-/* The kernel says nothing of a stretch with a hole in it, so halves are asked for. */
+/* The kernel reports nothing for a range with a hole in it, so ask for each half. */
 static void find_present(uintptr_t start, size_t count, unsigned char *is_present) {
     size_t page = sp_memory_page_bytes(), half = count / 2;
     if (count == 0) return;

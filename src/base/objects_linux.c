@@ -1,7 +1,8 @@
-/* objects_linux.c: asks glibc's _dl_find_object, which takes no lock; below 2.35, a table that is refreshed where the
+/* objects_linux.c: asks glibc's _dl_find_object, which takes no lock. Before 2.35 it uses a table, refreshed where the
  * loader may be entered.
  *
- *   sequence: odd while the table is written; a reader that met a change knows nothing */
+ *   sequence: odd while the table is written; a reader that sees a change finds nothing
+ */
 #include "objects.h"
 
 #include "memory.h"
@@ -26,7 +27,7 @@ static _Atomic(find_function *) direct;
 
 /* ---- One object ---- */
 
-#define HEADERS_MAX 64 /* program headers; and they lie in the first page */
+#define HEADERS_MAX 64 /* program headers, which must be in the first page */
 #define FIRST_PAGE 4096
 
 static bool read_headers(const sp_object *object, const ElfW(Phdr) * *headers, unsigned *count) {
@@ -42,7 +43,7 @@ static bool holds(const sp_object *object, const ElfW(Phdr) * segment, const uin
     return (uintptr_t)address >= start && (uintptr_t)address - start < segment->p_filesz;
 }
 
-/* Without a readable segment around it the header is of no use. */
+/* Without a readable segment around it the header is useless. */
 static void find_readable(sp_object *object, const ElfW(Phdr) * headers, unsigned count) {
     for (unsigned i = 0; object->eh_header && i < count; i++) {
         if (headers[i].p_type != PT_LOAD || !(headers[i].p_flags & PF_R)) continue;
@@ -135,7 +136,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *data) {
     return 0;
 }
 
-/* The table that was outgrown is left behind: a reader may be in it. */
+/* The outgrown table stays mapped: a reader may be in it. */
 static bool grow_table(size_t wanted) {
     sp_object *larger = sp_memory_map(2 * wanted * sizeof *larger);
     if (!larger) return false;
@@ -162,7 +163,7 @@ void sp_objects_refresh(void) {
     atomic_store(&refreshing, false);
 }
 
-/* ---- Either way ---- */
+/* ---- Both ways ---- */
 
 static bool find_directly(find_function *find, uintptr_t pc, sp_object *object) {
     found_object found;
@@ -186,7 +187,7 @@ bool sp_objects_find(uintptr_t pc, sp_object *object) {
     return find ? find_directly(find, pc, object) : find_in_table(pc, object);
 }
 
-/* Looked up once: in a forked child another thread of the parent may have left the loader's lock behind. */
+/* Looked up only once: in a forked child, another thread of the parent may have left the loader's lock held. */
 static find_function *look_up(void) {
     static _Atomic(find_function *) known;
     find_function *find = atomic_load(&known);

@@ -1,7 +1,7 @@
 /* options.h: the named maxima of options.def, overridable from the environment (docs/contracts/python-api.md).
  *
  * Memory:  one static struct.
- * Threads: read by the first start, under its lock; constant afterwards.
+ * Threads: written by the first start, under its lock; constant afterwards.
  */
 #ifndef SP_OPTIONS_H
 #define SP_OPTIONS_H
@@ -16,7 +16,7 @@ typedef struct sp_options_values {
 
 extern sp_options_values sp_options;
 
-/* Takes what the environment sets; a value that is no positive whole number is ignored. */
+/* Apply the settings in the environment; a value that is not a positive integer is ignored. */
 void sp_options_read_environment(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* path.h: where the program and its working folder are. Threads, signals: any. May change errno. */
+/* path.h: the paths of the program and of its working folder. Threads, signals: any. May change errno. */
 #ifndef SP_PATH_H
 #define SP_PATH_H
 
@@ -7,7 +7,7 @@
 
 #define SP_PATH_MAX 4096
 
-/* Terminated; false: it does not fit, or cannot be told. */
+/* Write the path, terminated. Return false if it does not fit or is unknown. */
 bool sp_path_of_program(char *path, size_t capacity);
 bool sp_path_of_folder(char *path, size_t capacity);
 

@@ -10,7 +10,7 @@ bool sp_path_of_program(char *path, size_t capacity) {
     return true;
 }
 
-/* libc's own may allocate. A folder outside of the root begins with a parenthesis. */
+/* libc's function may allocate. The path of a folder outside the root begins with a parenthesis. */
 bool sp_path_of_folder(char *path, size_t capacity) {
     return syscall(SYS_getcwd, path, capacity) > 0 && path[0] == '/';
 }

@@ -1,10 +1,10 @@
-/* proc_file.h: what the kernel tells this process about itself, in /proc.
+/* proc_file.h: what the kernel reports to this process about itself, in /proc.
  *
- * Of the calling thread where the kernel has its folder (3.17): that of the process is empty once the thread that began
- * it has ended.
+ * The files are those of the calling thread if the kernel has a folder for it (3.17): the process's folder is empty
+ * once its first thread has ended.
  *
- * Memory:  none. Signals: safe. errno: left alone. No call of libc's that others wrap.
- * Threads: any; a file may be read by several by position.
+ * Memory:  none. Signals: safe. errno: preserved. Uses no libc call that other libraries wrap.
+ * Threads: any; several threads may read a file by position.
  */
 #ifndef SP_PROC_FILE_H
 #define SP_PROC_FILE_H
@@ -13,11 +13,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A descriptor of /proc/thread-self/NAME; -1: there is no /proc, no descriptor left, or no right to read it. */
+/* Open /proc/thread-self/NAME and return its descriptor; -1: there is no /proc, no descriptor left, or no permission
+ * to read it. */
 int sp_proc_open(const char *name);
 void sp_proc_close(int file);
 
-/* One read, tried again when a signal interrupts it: how many bytes, 0 at the end, -1 after an error. */
+/* Read once, retrying if a signal interrupts it. Return how many bytes were read, 0 at the end, -1 after an error. */
 int64_t sp_proc_read(int file, void *out, size_t size);
 int64_t sp_proc_read_at(int file, void *out, size_t size, uint64_t offset);
 

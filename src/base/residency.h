@@ -1,18 +1,18 @@
-/* residency.h: how much of some ranges of addresses is in memory, and how much in the swap.
+/* residency.h: how much of some address ranges is resident, and how much is swapped out.
  *
  *   pages:   [ there | there | zeros | swapped | never touched ]      "zeros": the kernel's one page of zeros, which
- *   counted:  resident resident   0    swapped        0                reading untouched memory shows; in nobody's RSS
+ *   counted:  resident resident   0    swapped        0                reads of untouched memory show; not in any RSS
  *
- *   PAGEMAP_SCAN (Linux 6.7) ──► runs of pages of one kind; tells zeros apart
- *   /proc/…/pagemap ───────────► a word for each page; pages that others may have too are settled by smaps
- *   /proc/…/smaps ─────────────► sums for each mapping: where there is no right to read the others
+ *   PAGEMAP_SCAN (Linux 6.7) ──► runs of pages of one kind; distinguishes zeros
+ *   /proc/…/pagemap ───────────► a word for each page; smaps decides about pages that other processes may share
+ *   /proc/…/smaps ─────────────► sums for each mapping: without permission to read the others
  *
- * The program runs on meanwhile: no lock of the kernel's is held for more than 16384 pages.
+ * The program keeps running: no kernel lock is held for more than 16384 pages.
  *
- * Memory:  one mapping of 64 KiB while it measures, and one of 32 KiB for smaps.
+ * Memory:  one mapping of 64 KiB during a measurement, and one of 32 KiB for smaps.
  * Threads: any.
- * Signals: not in a handler. errno: left alone.
- * Full:    what cannot be told is SP_NOT_KNOWN.
+ * Signals: not in a handler. errno: preserved.
+ * Full:    what cannot be measured is SP_NOT_KNOWN.
  */
 #ifndef SP_RESIDENCY_H
 #define SP_RESIDENCY_H
@@ -24,8 +24,8 @@
 #define SP_NOT_KNOWN UINT64_MAX
 
 typedef struct sp_extent {
-    uint64_t start, size;       /* bytes; need not be whole pages: a page counts with what of it lies within */
-    uint64_t resident, swapped; /* written: bytes, or both SP_NOT_KNOWN */
+    uint64_t start, size;       /* bytes; need not be whole pages: a page counts by its part within the extent */
+    uint64_t resident, swapped; /* output: bytes, or both SP_NOT_KNOWN */
 } sp_extent;
 
 typedef enum sp_residency_way {
@@ -35,8 +35,8 @@ typedef enum sp_residency_way {
     SP_RESIDENCY_SCAN
 } sp_residency_way;
 
-/* Measures `count` extents, ascending by their start. `best`: the best way that may be taken; tests choose. Returns the
- * way that was taken. */
+/* Measure `count` extents, which must ascend by their start. `best`: the best way allowed, for tests. Return the way
+ * used. */
 sp_residency_way sp_residency_measure(sp_extent *extents, size_t count, sp_residency_way best);
 
 #endif

@@ -14,20 +14,20 @@
 typedef struct pagemap {
     int file;
     uint64_t page_size;
-    void *room;           /* of ROOM bytes */
-    uint64_t scan_kinds;  /* what PAGEMAP_SCAN can tell; 0: the kernel has no such call */
-    bool knows_exclusive; /* a word says whether nobody else has the page (Linux 4.2) */
+    void *room;           /* ROOM bytes */
+    uint64_t scan_kinds;  /* the kinds PAGEMAP_SCAN can report; 0: the kernel has no such call */
+    bool knows_exclusive; /* a word shows whether no other process has the page (Linux 4.2) */
 } pagemap;
 
-/* What a measuring knows of an extent beside its results. */
+/* What a measurement knows of an extent besides its results. */
 typedef struct progress {
-    uint64_t uncertain;                 /* bytes of pages that are zeros, or others have them too */
-    uint64_t common, in_maps;           /* by smaps: such bytes, and all that are there, in the mappings around it */
+    uint64_t uncertain;                 /* bytes of pages that are zeros or shared with others */
+    uint64_t common, in_maps;           /* from smaps: such bytes, and all resident ones, in the mappings around it */
     uint64_t least, most, swapped_most; /* what smaps allows */
-    bool is_unread;                     /* the pagemap was not asked */
+    bool is_unread;                     /* the pagemap was not read */
 } progress;
 
-/* How many of the bytes from `from` up to `to` lie in the extent. */
+/* Return how many of the bytes in [from, to) are in the extent. */
 static uint64_t within(const sp_extent *extent, uint64_t from, uint64_t to) {
     uint64_t end = extent->start + extent->size;
     if (from < extent->start) from = extent->start;
@@ -41,7 +41,7 @@ static void know_nothing(sp_extent *extent) {
 
 /* ---- PAGEMAP_SCAN ---- */
 
-/* Of linux/fs.h, which older systems have without them. */
+/* From linux/fs.h; older systems lack them. */
 typedef struct scan_argument {
     uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
     uint64_t inverted, all_of, any_of, returned;
@@ -50,18 +50,18 @@ typedef struct scan_region {
     uint64_t start, end, kinds;
 } scan_region;
 #define PAGEMAP_SCAN UINT64_C(0xC0606610) /* _IOWR('f', 16, struct pm_scan_arg) */
-_Static_assert(sizeof(scan_argument) == 0x60, "the size is in the number of the call");
+_Static_assert(sizeof(scan_argument) == 0x60, "the call's number contains the size");
 #define KIND_PRESENT (UINT64_C(1) << 3)
 #define KIND_SWAPPED (UINT64_C(1) << 4)
 #define KIND_ZEROS (UINT64_C(1) << 5)
 #define KIND_GUARD (UINT64_C(1) << 8) /* Linux 6.15 */
 
-/* The kernel holds the lock of all mappings for the length of one call. */
+/* The kernel holds the lock of all mappings for the duration of one call. */
 #define PAGES_A_CALL 16384
 #define BYTES_A_CALL (UINT64_C(1) << 30)
 #define REGIONS_A_CALL 512 /* as many as the kernel collects at once */
 
-/* Regions from *at on, which moves on to where the kernel stopped; -1: an error. */
+/* Scan regions from *at on and move *at to where the kernel stopped; −1: an error. */
 static long scan(const pagemap *map, uint64_t *at, uint64_t end) {
     if (end - *at > BYTES_A_CALL) end = *at + BYTES_A_CALL;
     scan_argument argument = {.size = sizeof argument,
@@ -105,10 +105,10 @@ static bool measure_by_scan(const pagemap *map, sp_extent *extent) {
 #define WORD_GUARD (UINT64_C(1) << 58) /* Linux 6.15 */
 #define WORD_EXCLUSIVE (UINT64_C(1) << 56)
 
-/* 256 GiB: a fifth of a second for pages that were never touched. */
+/* 256 GiB: a fifth of a second for untouched pages. */
 #define BYTES_READ_MAX (UINT64_C(1) << 38)
 
-/* Zeros are never exclusive. They have no other mark: the huge page of zeros looks like one of a file. */
+/* Zeros are never exclusive. They have no other mark: the huge page of zeros looks like a file's. */
 static void add_words(const uint64_t *words, size_t count, uint64_t bytes, sp_extent *extent, progress *of) {
     uint64_t certain = 0, there = 0, swapped = 0;
     for (size_t i = 0; i < count; i++) {
@@ -121,7 +121,7 @@ static void add_words(const uint64_t *words, size_t count, uint64_t bytes, sp_ex
     extent->swapped += swapped * bytes;
 }
 
-/* The words of `count` pages from `page` on, of which the first and the last may lie within in part. */
+/* Add the words of `count` pages from `page` on. The first and the last page may be only partly in the extent. */
 static void add_pages(const pagemap *map, const uint64_t *words, size_t count, uint64_t page, sp_extent *extent,
                       progress *of) {
     size_t last = count - 1;
@@ -151,7 +151,7 @@ static bool measure_by_words(const pagemap *map, sp_extent *extent, progress *of
 typedef struct smaps_walk {
     sp_extent *extents;
     progress *progresses;
-    size_t count, next; /* the first extent that may reach into the mappings to come */
+    size_t count, next; /* the first extent that may extend into the following mappings */
 } smaps_walk;
 
 static void add_map(const sp_map *map, const sp_extent *extent, progress *of) {
@@ -173,14 +173,14 @@ static bool visit_map(const sp_map *map, void *data) {
     return walk->next < walk->count;
 }
 
-/* Known where what lies around the extent makes little difference. */
+/* The result is known only if the memory around the extent makes little difference. */
 static void settle_unread(sp_extent *extent, const progress *of) {
     extent->resident = of->most;
     extent->swapped = of->swapped_most;
     if (of->most - of->least > extent->size / 64) know_nothing(extent);
 }
 
-/* Of uncertain pages those count that somebody else has too, by smaps; without smaps all. */
+/* Uncertain pages count as far as smaps shows pages shared with other processes; without smaps, all count. */
 static void settle_uncertain(sp_extent *extent, const progress *of, bool is_walked, bool knows_exclusive) {
     uint64_t at_most = knows_exclusive ? of->common : of->in_maps;
     extent->resident += is_walked && at_most < of->uncertain ? at_most : of->uncertain;
@@ -191,9 +191,10 @@ static bool walk_smaps(sp_extent *extents, progress *progresses, size_t count) {
     return sp_maps_each(true, visit_map, &walk);
 }
 
-/* ---- All together ---- */
+/* ---- All ways together ---- */
 
-/* A few uncertain pages are counted without asking smaps, whose sums take the kernel longer than all the words. */
+/* Return whether smaps is needed. A few uncertain pages are counted without it: its sums take the kernel longer than
+ * all the words. */
 static bool needs_smaps(const sp_extent *extents, const progress *progresses, size_t count) {
     uint64_t uncertain = 0, certain = 0;
     for (size_t i = 0; i < count; i++) {
@@ -240,7 +241,7 @@ static void try_scan(pagemap *map, uint64_t page) {
     map->scan_kinds = 0;
 }
 
-/* How it can be read is tried with a page that is certainly there. */
+/* Test the ways of reading with a page that is certainly resident. */
 static sp_residency_way open_pagemap(pagemap *map, sp_residency_way best) {
     volatile char here = 1;
     uint64_t word, page = (uint64_t)(uintptr_t)&here / map->page_size;

@@ -12,10 +12,10 @@
 #define THREADS_MAX 1024
 #define PAGE ((uintptr_t)4096)
 
-/* Beside the kernel's frame and the deepest tick: what a thread needs for its own work, and glibc for its data. */
+/* Besides the kernel's frame and the deepest tick: room for the thread's own work and for glibc's data. */
 #define STACK_SPARE ((size_t)16384)
 
-/* Those whose stack may be too small: how large a frame is may not have been measured yet. */
+/* Threads whose stack may be too small: the size of a frame may not have been measured yet. */
 static _Atomic uint32_t threads[THREADS_MAX]; /* 0: free */
 static _Atomic size_t sizes[THREADS_MAX];
 static _Atomic(const sp_signal_stacks_listener *) listener;
@@ -34,7 +34,7 @@ static bool has_ended(uint32_t thread_id) {
     return syscall(SYS_tgkill, getpid(), (pid_t)thread_id, 0) != 0 && errno == ESRCH;
 }
 
-/* False: it was not there. */
+/* Return false if it was not there. */
 static bool forget(uint32_t thread_id) {
     bool found = false;
     for (size_t i = 0; i < THREADS_MAX; i++) {
@@ -59,7 +59,7 @@ static bool take_place(uint32_t thread_id, size_t size, bool from_the_dead) {
     return false;
 }
 
-/* False: it found no room. */
+/* Return false if it does not fit. */
 static bool remember(uint32_t thread_id, size_t size) {
     forget(thread_id);
     return take_place(thread_id, size, false) || take_place(thread_id, size, true);
@@ -84,7 +84,7 @@ static kernel_set set_of(int number) {
     return number > 0 ? UINT64_C(1) << (number - 1) : 0;
 }
 
-/* A tick that was on its way and found the signal blocked. */
+/* Discard a tick that was under way and found the signal blocked. */
 static void take_pending(int number) {
     static const struct timespec no_time = {0, 0};
     kernel_set set = set_of(number);
@@ -97,12 +97,12 @@ static bool is_too_small(const stack_t *stack) {
     return !(stack->ss_flags & SS_DISABLE) && stack->ss_size < sp_tick_stack_bytes();
 }
 
-/* What the kernel would refuse to read must not end the program. */
+/* An address that the kernel would reject must not crash the program. */
 static bool is_readable(const stack_t *stack) {
     return sp_memory_is_readable((uintptr_t)stack) && sp_memory_is_readable((uintptr_t)(stack + 1) - 1);
 }
 
-/* True: no tick comes from now on. */
+/* Return true if no tick comes from now on. */
 static bool leave(void) {
     const sp_signal_stacks_listener *follower = atomic_load(&listener);
     return !follower || follower->leave();
@@ -160,8 +160,8 @@ void sp_signal_stacks_look(bool is_new_process) {
 
 /* ---- A thread's own stack ---- */
 
-/* glibc keeps the list of a thread's robust mutexes in what it knows of the thread, at the upper end of its stack. The
- * kernel tells its place. */
+/* glibc keeps the list of a thread's robust mutexes in the thread's descriptor, at the upper end of its stack. The
+ * kernel reports its address. */
 static uintptr_t upper_end(uint32_t thread_id) {
     void *head = NULL;
     size_t size;

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The kernel's own calls: opendir allocates, and open may be another's wrapper. */
+/* Raw system calls: opendir allocates, and open may be wrapped by another library. */
 
 #define FOLDER "/proc/self/task"
 
@@ -30,7 +30,7 @@ typedef struct entry {
     char name[];
 } entry;
 
-/* 0: no number, as "." and "..". */
+/* Return 0 if it is not a number, as for "." and "..". */
 static uint32_t number_of(const char *text) {
     uint32_t number = 0;
     for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (uint32_t)(*text - '0');
@@ -64,7 +64,7 @@ bool sp_tasks_each(sp_task_visitor *visit, void *data) {
     return whole;
 }
 
-/* The folder's links: one for each folder in it, one from above and one of its own. */
+/* The folder's links: one for each folder in it, one from above and its own. */
 uint32_t sp_tasks_count(void) {
     int saved_errno = errno;
     struct stat status;
@@ -73,7 +73,7 @@ uint32_t sp_tasks_count(void) {
     return known ? (uint32_t)status.st_nlink - 2 : 0;
 }
 
-/* ---- One of them ---- */
+/* ---- One thread ---- */
 
 #define PATH_SIZE 48
 
@@ -91,7 +91,7 @@ static void write_path(char path[PATH_SIZE], uint32_t thread_id, const char *fil
     stpcpy(end, file);
 }
 
-/* What fits, terminated. */
+/* Read as much as fits, terminated. */
 static void read_file(char *text, size_t size, uint32_t thread_id, const char *name) {
     char path[PATH_SIZE];
     write_path(path, thread_id, name);
@@ -103,10 +103,10 @@ static void read_file(char *text, size_t size, uint32_t thread_id, const char *n
     close_file(file);
 }
 
-/* The calling thread's own needs no file. */
+/* The calling thread's own name needs no file. */
 void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]) {
     int saved_errno = errno;
-    char line[SP_TASK_NAME_SIZE + 1]; /* with the line's end */
+    char line[SP_TASK_NAME_SIZE + 1]; /* including the newline */
     if (thread_id == (uint32_t)syscall(SYS_gettid) && syscall(SYS_prctl, PR_GET_NAME, name, 0UL, 0UL, 0UL) == 0) return;
     errno = saved_errno;
     read_file(line, sizeof line, thread_id, "comm");
@@ -125,7 +125,7 @@ static void read_stat(const char *stat, sp_task *task) {
     task->state = end && end[1] == ' ' ? end[2] : '\0';
 }
 
-/* The kernel says "0" of a thread that runs, and of all where it does not tell. */
+/* The kernel writes "0" for a running thread, and for all threads if it does not report this. */
 void sp_task_look(uint32_t thread_id, sp_task *task) {
     int saved_errno = errno;
     char stat[512];

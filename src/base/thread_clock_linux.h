@@ -1,5 +1,6 @@
-/* thread_clock_linux.h: how the kernel names the CPU clock of a thread: the id's complement above three bits that say
- * "of a thread" and "the time it was scheduled". */
+/* thread_clock_linux.h: how the kernel identifies a thread's CPU clock: the id's complement above three bits that say
+ * "of a thread" and "the time it was scheduled".
+ */
 #ifndef SP_THREAD_CLOCK_LINUX_H
 #define SP_THREAD_CLOCK_LINUX_H
 

@@ -21,7 +21,8 @@ uint32_t sp_process_id(void) {
 /* Set by the loader: the stack pointer at the program's start. */
 extern void *__libc_stack_end;
 
-/* glibc keeps a thread's own data at the top of its stack, whoever provided that; the main thread's lies elsewhere. */
+/* glibc keeps a thread's own data at the top of its stack, no matter who provided the stack; the main thread's is
+ * elsewhere. */
 uintptr_t sp_thread_stack_top(void) {
     bool is_main = syscall(SYS_gettid) == getpid();
     return is_main ? (uintptr_t)__libc_stack_end : (uintptr_t)__builtin_thread_pointer();
@@ -51,11 +52,11 @@ void sp_thread_pause(void) {
 #define REST_NS 50000
 
 void sp_thread_rest(void) {
-    static _Atomic uint64_t rested_ns; /* no order matters: a rest too many or too few */
+    static _Atomic uint64_t rested_ns; /* relaxed: one rest too many or too few does no harm */
     uint64_t now = sp_clock_monotonic_ns();
     if (now - atomic_load_explicit(&rested_ns, memory_order_relaxed) < SP_WORK_NS) return;
     int saved_errno = errno;
-    syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = REST_NS}, NULL); /* libc's ends threads that are cancelled */
+    syscall(SYS_nanosleep, &(struct timespec){.tv_nsec = REST_NS}, NULL); /* libc's function is a cancellation point */
     errno = saved_errno;
     atomic_store_explicit(&rested_ns, sp_clock_monotonic_ns(), memory_order_relaxed);
 }

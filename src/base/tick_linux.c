@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* The kernel's own calls throughout: libc's timer_create allocates. */
+/* Raw system calls throughout: libc's timer_create allocates. */
 
 static _Atomic int chosen_signal;
 static sp_tick_handler *tick_handler; /* set before the signal is chosen */
@@ -30,10 +30,10 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
     return is_on_it ? here - low : SIZE_MAX;
 }
 
-/* ---- What a signal takes of a stack ---- */
+/* ---- What a signal needs on a stack ---- */
 
-#define HANDLER_BYTES ((size_t)1024) /* what the handler takes until it looks at the room it has: some 400 bytes */
-#define RED_ZONE ((size_t)128)       /* of x86-64, which the kernel leaves free below the interrupted code */
+#define HANDLER_BYTES ((size_t)1024) /* what the handler uses until it checks its room: some 400 bytes */
+#define RED_ZONE ((size_t)128)       /* on x86-64: the kernel leaves it free below the interrupted code */
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -42,8 +42,8 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
 static _Atomic size_t frame_bytes; /* 0: not measured */
 static _Atomic bool measuring;
 
-/* With all the registers that a program could ask for; of kernels that do not tell, what aarch64 without SVE and x86-64
- * with AVX-512 stay below. */
+/* The frame's size with all registers that a program could use. For kernels that do not report it: an upper bound
+ * for aarch64 without SVE and x86-64 with AVX-512. */
 static size_t largest_frame_bytes(void) {
     size_t told = getauxval(AT_MINSIGSTKSZ);
     return told > 5120 ? told : 5120;
@@ -54,14 +54,14 @@ size_t sp_tick_stack_bytes(void) {
     return (frame != 0 ? frame : largest_frame_bytes()) + HANDLER_BYTES;
 }
 
-/* In the handler, on the stack that was interrupted. */
+/* Called in the handler, on the interrupted stack. */
 static void measure(const ucontext_t *context) {
     uintptr_t here = (uintptr_t)__builtin_frame_address(0), sp = sp_tick_stack_pointer(context);
     if (sp > here && sp - here <= 2 * largest_frame_bytes() + HANDLER_BYTES)
         atomic_store_explicit(&frame_bytes, sp - here + RED_ZONE, memory_order_relaxed);
 }
 
-/* Somebody else sent it, who knew of no handler: with the default action it ends the process. */
+/* The sender was not us and knew of no handler: the default action ends the process. */
 static void act_as_if_unhandled(int number) {
     struct sigaction initial = {.sa_handler = SIG_DFL};
     sigset_t only;
@@ -93,7 +93,7 @@ static bool is_unused(int number) {
     return sigaction(number, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
 }
 
-/* Faults are let through: a blocked one ends the process, and the program may have a handler that expects it. */
+/* Faults are not blocked: a blocked fault ends the process, and the program may have a handler that expects it. */
 static void block_all_but_faults(sigset_t *set) {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT};
     sigfillset(set);
@@ -113,8 +113,8 @@ bool sp_tick_is_installed(void) {
            now.sa_sigaction == on_signal;
 }
 
-/* A signal to this thread itself, that means nothing to the handler; on its own stack, of which more is known. The
- * kernel's calls, since libc's sigaltstack may be hooked. */
+/* Send this thread a signal that means nothing to the handler, on the thread's own stack, of which more is known.
+ * Raw system calls, since libc's sigaltstack may be hooked. */
 static void measure_frame(int number) {
     stack_t before, none = {.ss_flags = SS_DISABLE};
     sigset_t only, mask;
@@ -130,7 +130,7 @@ static void measure_frame(int number) {
     if (!(before.ss_flags & SS_DISABLE)) syscall(SYS_sigaltstack, &before, NULL);
 }
 
-/* From the top: programs count theirs from SIGRTMIN. */
+/* Search from the top: programs count theirs from SIGRTMIN. */
 bool sp_tick_install(sp_tick_handler *handler) {
     if (sp_tick_is_installed()) return true;
     tick_handler = handler;
@@ -167,7 +167,7 @@ int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t
     return create(clock == SP_TICK_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &event, cookie);
 }
 
-/* "6.18.44-generic"; what cannot be read is an old one. */
+/* Parses "6.18.44-generic". A release that cannot be parsed counts as old. */
 static bool is_release_since(const char *release, unsigned major, unsigned minor) {
     unsigned found[2] = {0};
     for (int i = 0; i < 2; i++) {

@@ -3,12 +3,12 @@
 #include "clock.h"
 #include "profiler.h"
 
-/* A window ends when it has told enough, or has used up what a second allows. */
+/* A window ends when it contains enough parts, or has used up what a second allows. */
 #define WINDOW_NS UINT64_C(100000000)
 #define WINDOW_PARTS 32
 #define SECOND_NS UINT64_C(1000000000)
 
-/* Of a thread that lost its core meanwhile the clock tells the wait, too. */
+/* If a thread lost its core meanwhile, the clock also shows its wait. */
 #define PART_MAX_NS UINT64_C(100000)
 
 #define LONGER_MAX 16.0
@@ -63,7 +63,7 @@ void sp_budget_note_rate(uint32_t rate) {
     }
 }
 
-/* Of a start or stop meanwhile, whose plan is another, nothing is changed. */
+/* Change nothing if a start or stop has replaced the plan meanwhile. */
 static void change_rate(sp_plan plan, uint32_t rate) {
     uint64_t expected = sp_plan_pack(plan);
     plan.rate = rate;

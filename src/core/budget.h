@@ -1,15 +1,15 @@
-/* budget.h: what samples may cost, kept by the length of the interval between them.
+/* budget.h: limits what samples cost by adjusting the sampling interval.
  *
- *   a sample ──► what it took, by the clock ──► spent
+ *   a sample ──► its cost, by the clock ──► spent
  *   spent in a window / what the share allows ──► the plan's rate times that, for countdowns drawn from now on
  *
- * The rate depends on earlier samples and on the clock, never on an allocation to come, and each sample keeps the rate
- * it was drawn under: estimates stay unbiased (docs/sampling.md). What hooks cost without a sample is not in it.
+ * The rate depends on earlier samples and on the clock, never on a future allocation, and each sample keeps the rate it
+ * was drawn under. So estimates stay unbiased (docs/sampling.md). The cost of hooks without a sample is not included.
  *
  * Memory:  static.
- * Threads: any. One closes a window and changes the plan, the others go on.
+ * Threads: any. One thread closes a window and changes the plan; the others continue.
  * Signals: called inside the guard.
- * Fork:    a child goes on with its parent's rate and window.
+ * Fork:    a child continues with its parent's rate and window.
  */
 #ifndef SP_BUDGET_H
 #define SP_BUDGET_H
@@ -18,25 +18,25 @@
 #include <stdint.h>
 
 typedef struct sp_budget {
-    _Atomic uint32_t wanted_ppm; /* of the starts to come */
+    _Atomic uint32_t wanted_ppm; /* for the following starts */
     _Atomic uint32_t share_ppm;  /* of one core; 0: no budget, and nothing is measured */
-    _Atomic uint32_t base_rate;  /* which the rate never falls below */
+    _Atomic uint32_t base_rate;  /* the rate never falls below it */
     _Atomic uint64_t window_began_ns, window_spent_ns, window_parts;
     _Atomic uint64_t spent_ns;
 } sp_budget;
 
 extern sp_budget sp_the_budget;
 
-/* For a start at `base_rate`, under the lifecycle lock. */
+/* Begin a budget for a start at `base_rate`, under the lifecycle lock. */
 void sp_budget_start(uint32_t base_rate);
 
-/* Blocks may be live of which none was sampled at this rate. */
+/* Record the rate: from now on there may be live blocks that were decided at it and not sampled. */
 void sp_budget_note_rate(uint32_t rate);
 
 uint32_t sp_budget_share(void);
 uint64_t sp_budget_spent_ns(void);
 
-/* Around a part of what a sample costs. The time is 0 while there is no budget. */
+/* Measure a part of what a sample costs. The time is 0 while there is no budget. */
 uint64_t sp_budget_time_ns(void);
 void sp_budget_spend_since(uint64_t began_ns);
 
@@ -49,8 +49,8 @@ static inline void sp_budget_spend(uint64_t began_ns) {
     if (__builtin_expect(began_ns != 0, 0)) sp_budget_spend_since(began_ns);
 }
 
-/* The rate for the next window: `rate`, at which `spent_ns` were spent in `elapsed_ns`, times spent over allowed, in
- * [base_rate, SPPROF_RATE_MAX], at most 16 times and at least half of what it was. */
+/* Return the rate for the next window, given that `spent_ns` were spent in `elapsed_ns` at `rate`: the old rate
+ * times spent over allowed, in [base_rate, SPPROF_RATE_MAX], at most 16 times and at least half the old rate. */
 uint32_t sp_budget_next_rate(uint32_t rate, uint32_t base_rate, uint32_t share_ppm, uint64_t spent_ns,
                              uint64_t elapsed_ns);
 

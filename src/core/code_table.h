@@ -1,14 +1,14 @@
-/* code_table.h: copies of interpreted code's names and position tables, and which of them stands at which address.
+/* code_table.h: copies of interpreted code's names and position tables, and which of them is at which address.
  *
  *   by content:  record [ hash | id | lengths | function file lines ]         never changes (intern_table.h)
  *   by address:  word   [ address >> 4, 44 bits | id, 20 bits ]               a cache of 2^14 words, 4-way
  *
- * The cache forgets freely: an address that is not in it is found again by content. Being forgotten is also how a code
- * object dies, so a reused address never lends a name.
+ * The cache may forget at any time: an address that is not in it is found again by content. A code object's death is
+ * also recorded by forgetting it, so a reused address never gets an old name.
  *
- * Memory:  records in an arena, the cache is static: 128 KiB, resident where touched.
+ * Memory:  records in an arena; the cache is static: 128 KiB, resident where touched.
  * Threads: any, lock-free; one word per cache entry, so nothing is torn.
- * Full:    id 0, of which spprof_code_intern makes a mark.
+ * Full:    id 0, which spprof_code_intern turns into a mark.
  */
 #ifndef SP_CODE_TABLE_H
 #define SP_CODE_TABLE_H

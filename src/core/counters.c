@@ -75,7 +75,7 @@ static void recount(void) {
     atomic_store(&counters->freed_samples, atomic_load(&counters->total_samples) - live);
 }
 
-/* No other thread of the parent's was ever here: the child's heap was never larger than now. */
+/* The parent's other threads were never here: the child's heap was never larger than now. */
 void sp_counters_repair_after_fork(void) {
     recount();
     for (unsigned window = 0; window < SPPROF_PEAKS; window++)
@@ -95,7 +95,7 @@ static void read_stacks(spprof_stats *stats) {
     stats->marked_codes = atomic_load(&counters->marked_codes);
 }
 
-/* Freed before total: whatever is freed in between was counted in total before, so live is never negative. */
+/* Read freed before total: anything freed in between was counted in total before, so live is never negative. */
 void spprof_get_stats(spprof_stats *stats) {
     *stats = (spprof_stats){0};
     stats->freed_samples = atomic_load(&counters->freed_samples);

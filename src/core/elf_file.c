@@ -32,7 +32,7 @@ static size_t sections_bytes(const sp_elf_file *elf) {
 static spprof_symbols_status read_sections(sp_elf_file *elf, const elf_header *header) {
     elf->section_count = header->section_count;
     elf->section_names = header->section_names;
-    if (elf->section_count == 0) return SPPROF_SYMBOLS_FOUND; /* stripped of them: it only runs */
+    if (elf->section_count == 0) return SPPROF_SYMBOLS_FOUND; /* stripped of them: it can still run */
     if (header->section_size != sizeof(sp_elf_section)) return SPPROF_SYMBOLS_NOT_AN_ELF;
     elf->sections = sp_memory_map(sections_bytes(elf));
     if (!elf->sections) return SPPROF_SYMBOLS_OUT_OF_MEMORY;
@@ -85,7 +85,7 @@ const sp_elf_section *sp_elf_file_find_name(const sp_elf_file *elf, const char *
 
 /* ---- Strings ---- */
 
-/* Most names are shorter: the rest of the page need not be copied. */
+/* Most names are shorter, so the rest of the page need not be copied. */
 #define USUAL_LENGTH 128
 
 size_t sp_elf_file_read_string(const sp_elf_file *elf, const sp_elf_section *strings, uint64_t offset, char *out,
@@ -106,7 +106,7 @@ size_t sp_elf_file_read_string(const sp_elf_file *elf, const sp_elf_section *str
 #define NOTES_MAX 4096 /* a section of build notes is a few dozen bytes */
 #define NOTE_BUILD_ID 3
 
-/* [ name length | contents length | type | name | contents ], each part filled up to four bytes. */
+/* [ name length | contents length | type | name | contents ], each part padded to four bytes. */
 static bool notes_hold(const uint8_t *notes, size_t size, const uint8_t *build_id, uint32_t length) {
     while (size >= 12) {
         uint32_t head[3];

@@ -4,11 +4,11 @@
  *   [ … ]      └─►    .symtab ──link──► .strtab
  *   [ section headers ]  .note.gnu.build-id   .debug_line   …
  *
- * The format is written down here as far as it is needed: it belongs to the file, not to the system that reads it.
- * Whatever the bytes say, reading stays inside the file and ends.
+ * The needed part of the format is defined here: it is a property of the file, not of the system that reads it.
+ * Whatever the bytes contain, reading stays inside the file and ends.
  *
  * Memory:  one mapping for the section headers, from open to close.
- * Threads: one at a time. errno is left as it was found.
+ * Threads: one at a time. errno is preserved.
  */
 #ifndef SP_ELF_FILE_H
 #define SP_ELF_FILE_H
@@ -16,7 +16,7 @@
 #include "file.h"
 #include "spprof.h"
 
-/* As in the file. */
+/* Layout as in the file. */
 typedef struct sp_elf_section {
     uint32_t name, type;
     uint64_t flags, address, offset, size;
@@ -41,24 +41,25 @@ _Static_assert(sizeof(sp_elf_section) == 64 && sizeof(sp_elf_symbol) == 24, "as 
 
 typedef struct sp_elf_file {
     sp_file file;
-    sp_elf_section *sections; /* the zeroth stands for none */
+    sp_elf_section *sections; /* the zeroth means no section */
     uint32_t section_count, section_names;
 } sp_elf_file;
 
-/* SPPROF_SYMBOLS_FOUND: is to be closed. Otherwise why it could not be read. */
+/* Open the file and read its sections. SPPROF_SYMBOLS_FOUND: the caller must close it. Otherwise the reason why it
+ * could not be read. */
 spprof_symbols_status sp_elf_file_open(sp_elf_file *elf, const char *path);
 
-/* The section of this number, or NULL; the first of a type, or of a name, or NULL. */
+/* Return the section with this number, or the first one with this type or name. NULL if there is none. */
 const sp_elf_section *sp_elf_file_section(const sp_elf_file *elf, uint32_t number);
 const sp_elf_section *sp_elf_file_find_type(const sp_elf_file *elf, uint32_t type);
 const sp_elf_section *sp_elf_file_find_name(const sp_elf_file *elf, const char *name);
 
-/* Copies the string at `offset` of a string table, at most `capacity` bytes of it and without a terminator; returns how
- * many. 0: empty, outside of the table, or it does not end there. */
+/* Copy the string at `offset` in a string table, at most `capacity` bytes and without a terminator. Return its
+ * length; 0 if it is empty, is outside the table, or does not end inside it. */
 size_t sp_elf_file_read_string(const sp_elf_file *elf, const sp_elf_section *strings, uint64_t offset, char *out,
                                size_t capacity);
 
-/* Whether a note of the file holds this very build id. */
+/* Return whether a note in the file holds exactly this build id. */
 bool sp_elf_file_has_build_id(const sp_elf_file *elf, const uint8_t *build_id, uint32_t length);
 
 void sp_elf_file_close(sp_elf_file *elf);

@@ -10,15 +10,15 @@ static bool is_due(sp_stack_table *table) {
 }
 
 static bool try_begin(sp_eviction *eviction) {
-    uint32_t nobody = 0;
-    return atomic_compare_exchange_strong(&eviction->state, &nobody, SP_EVICTING);
+    uint32_t idle = 0;
+    return atomic_compare_exchange_strong(&eviction->state, &idle, SP_EVICTING);
 }
 
 static void end(sp_eviction *eviction) {
     atomic_fetch_and(&eviction->state, ~SP_EVICTING);
 }
 
-/* ---- Giving back ---- */
+/* ---- Freeing records ---- */
 
 static void give_waiting(sp_stack_table *table) {
     sp_eviction *eviction = &table->eviction;
@@ -30,7 +30,7 @@ static void give_waiting(sp_stack_table *table) {
     }
 }
 
-/* One step: the period that has begun may be over, then the next can begin. */
+/* Take one step: the current period may be over, then the next can begin. */
 static void go_on_with_grace(sp_stack_table *table) {
     sp_eviction *eviction = &table->eviction;
     if (eviction->waiting && sp_grace_is_over(&table->grace, &eviction->seen)) give_waiting(table);
@@ -57,7 +57,7 @@ static void unclaim(sp_stack_table *table, sp_stack_record *record) {
     table->eviction.leaving = NULL;
 }
 
-/* Whether a peak keeps the record. One that alone would fill the table does not. */
+/* Return whether a peak keeps the record. A peak whose records alone would fill the table keeps none. */
 static bool is_needed(sp_eviction *eviction, uint32_t windows) {
     for (unsigned window = 0; window < SPPROF_PEAKS; window++)
         if (eviction->given_up[window] == atomic_load(&sp_the_peaks[window].number))
@@ -66,9 +66,9 @@ static bool is_needed(sp_eviction *eviction, uint32_t windows) {
     return windows != 0;
 }
 
-/* A record that nobody holds has final sums. Whoever finds it from now on takes it for absent. */
+/* Claim a record. If it has no holders, its sums are final, and from now on threads that find it treat it as absent. */
 static bool claim(sp_stack_table *table, sp_stack_record *record) {
-    uint32_t nobody = 0;
+    uint32_t none = 0;
     if (sp_stack_is_held(record, atomic_load(&table->log_round))) return false;
     if (is_needed(&table->eviction, sp_stack_sums_needed(&record->sums))) return false;
     if (atomic_load_explicit(&record->met_again, memory_order_relaxed)) {
@@ -76,8 +76,8 @@ static bool claim(sp_stack_table *table, sp_stack_record *record) {
         return false;
     }
     table->eviction.leaving = record;
-    if (atomic_compare_exchange_strong(&record->holders, &nobody, SP_STACK_LEAVING)) {
-        /* Again: somebody may have held it and let it go in between; a tick may have logged it, in a new round too. */
+    if (atomic_compare_exchange_strong(&record->holders, &none, SP_STACK_LEAVING)) {
+        /* Again: a thread may have held and released it in between; a tick may have logged it, also in a new round. */
         if (!sp_stack_is_held(record, atomic_load(&table->log_round)) &&
             !is_needed(&table->eviction, sp_stack_sums_needed(&record->sums)))
             return true;
@@ -87,7 +87,7 @@ static bool claim(sp_stack_table *table, sp_stack_record *record) {
     return false;
 }
 
-/* What the sums come to is written down before, so that a forked child can write it again. */
+/* The new sums are written first, so that a forked child can write them again. */
 static bool fold(sp_stack_table *table, sp_stack_record *record) {
     sp_eviction *eviction = &table->eviction;
     sp_stack_sums *folded = &table->folded.record.sums;
@@ -104,7 +104,7 @@ static void finish(sp_stack_table *table, sp_stack_record *record) {
     atomic_fetch_add_explicit(&table->eviction.evicted, 1, memory_order_relaxed);
 }
 
-/* True: the record has left. */
+/* Return true if the record has left. */
 static bool look_at(sp_stack_table *table, uint32_t slot) {
     sp_stack_record *record = sp_stack_index_at(&table->index, slot);
     if (!record || !claim(table, record)) return false;
@@ -117,8 +117,9 @@ static bool look_at(sp_stack_table *table, uint32_t slot) {
     return true;
 }
 
-/* Twice around, for the second chances, and none could leave. Where peaks have kept some, new stacks matter more: until
- * the heap has another peak, what the present one had leaves with its stack, and goes to <stacks no longer kept>. */
+/* The hand has gone around twice, because of the second chances, and no record could leave. If peaks have kept some,
+ * new stacks matter more: until the heap has another peak, the present peak's share of a stack leaves with the
+ * stack, and goes to <stacks no longer kept>. */
 static void look_on(sp_stack_table *table, bool left) {
     sp_eviction *eviction = &table->eviction;
     eviction->in_vain = left ? 0 : eviction->in_vain + 1;
@@ -156,8 +157,8 @@ void sp_eviction_let_in(sp_stack_table *table) {
 
 /* ---- Fork ---- */
 
-/* Up to `folding` nothing has happened to the record. From then on everything is done once more, which changes nothing
- * where it was done. The record's memory is given up: where it was on its way to the lists nobody can tell. */
+/* Before `folding`, nothing has happened to the record. After it, every step is repeated, which changes nothing if
+ * it was already done. The record's memory is abandoned: it is unknown how far it had come on its way to the lists. */
 void sp_eviction_repair_after_fork(sp_stack_table *table) {
     sp_eviction *eviction = &table->eviction;
     sp_stack_record *record = eviction->leaving;

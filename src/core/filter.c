@@ -33,7 +33,7 @@ static uint8_t *second_counter(const spprof_filter *filter, uintptr_t address) {
     return (uint8_t *)filter->counters + sp_filter_second_index(filter, address);
 }
 
-/* Plain reads and relaxed stores: the shard's lock admits one writer, and readers only ask for zero. */
+/* Plain reads and relaxed stores suffice: the shard's lock admits one writer, and readers only compare with zero. */
 static void increase(uint8_t *counter) {
     if (*counter != STUCK) __atomic_store_n(counter, (uint8_t)(*counter + 1), __ATOMIC_RELAXED);
 }
@@ -43,7 +43,7 @@ static void decrease(uint8_t *counter) {
 }
 
 void sp_filter_add(const spprof_filter *filter, uintptr_t address) {
-    if (filter == &sp_filter_empty) return; /* read-only: published while this entry was on its way */
+    if (filter == &sp_filter_empty) return; /* read-only: it was published while this entry was on its way */
     increase(first_counter(filter, address));
     increase(second_counter(filter, address));
 }

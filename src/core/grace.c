@@ -11,7 +11,7 @@ sp_grace_seen sp_grace_begin(sp_grace *grace) {
     return 0;
 }
 
-/* Where the phase that readers go to is the one that is still to be seen empty, they are sent to the other: else a
+/* If the phase that receives new readers is the one not yet seen empty, send new readers to the other: otherwise a
  * steady stream of them could keep it filled. */
 bool sp_grace_is_over(sp_grace *grace, sp_grace_seen *seen) {
     for (unsigned phase = 0; phase < 2; phase++)

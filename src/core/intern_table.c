@@ -43,7 +43,7 @@ sp_intern_record *sp_intern_table_find(sp_intern_table *table, uint64_t hash, sp
     return NULL;
 }
 
-/* The level at `i`, made now if it is not there yet; NULL: no memory. */
+/* Return level `i`, creating it if necessary; NULL: no memory. */
 static sp_intern_level *level_at(sp_intern_table *table, int i) {
     sp_intern_level *level = atomic_load_explicit(&table->levels[i], memory_order_acquire);
     if (level) return level;
@@ -57,7 +57,7 @@ static sp_intern_level *level_at(sp_intern_table *table, int i) {
     return level;
 }
 
-/* Takes one of the three quarters of a level's slots that may be used. */
+/* Reserve one of a level's slots, of which three quarters may be used. */
 static bool reserve(sp_intern_level *level) {
     if (atomic_load_explicit(&level->used, memory_order_relaxed) * 4 >= (level->mask + 1) * 3) return false;
     return atomic_fetch_add_explicit(&level->used, 1, memory_order_relaxed) < level->mask;
@@ -84,8 +84,8 @@ static sp_intern_page *page_at(sp_intern_table *table, uint32_t index) {
     return page;
 }
 
-/* The page first, so that a shortage of memory does not use the ids up. Where threads race for the last id of a page,
- * one may be spent without a record: ids are names, not counts. */
+/* Create the page first, so that a shortage of memory does not use up ids. If threads race for the last id of a
+ * page, one id may be lost without a record: ids are names, not counts. */
 static sp_intern_result give_id(sp_intern_table *table, sp_intern_record *record) {
     uint32_t last = atomic_load_explicit(&table->last_id, memory_order_relaxed);
     if (last >= table->max) return SP_INTERN_FULL;

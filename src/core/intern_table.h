@@ -1,15 +1,15 @@
-/* intern_table.h: records that are added once, found by content and by id, and never change or go away.
+/* intern_table.h: records that are added once, found by content and by id, and never change or disappear.
  *
  *   levels:  [ 2^10 slots ] [ 2^11 slots ] …   slot: pointer to a whole record, or NULL      by content
  *   pages:   [ 1024 pointers ] [ 1024 … ] …                                                  by id
  *
- * A record is complete before a compare-and-swap puts it into a slot, so a reader sees all of it or nothing. Two
- * threads that meet the same new content may both add it: readers treat equal records as one.
+ * A record is complete before a compare-and-swap puts it into a slot, so a reader sees all of it or nothing. If two
+ * threads see the same new content, both may add it: readers treat equal records as one.
  *
  * Memory:  levels and pages are mappings, records are the caller's (sp_arena). Nothing is freed.
- * Threads: any, lock-free; nobody waits.
+ * Threads: any, lock-free; no thread waits.
  * Signals: safe.
- * Full:    add says so at `max` records.
+ * Full:    add reports it at `max` records.
  */
 #ifndef SP_INTERN_TABLE_H
 #define SP_INTERN_TABLE_H
@@ -23,10 +23,10 @@
 #define SP_INTERN_PAGE_SIZE 1024
 #define SP_INTERN_MAX (SP_INTERN_PAGES * SP_INTERN_PAGE_SIZE - 1)
 
-/* What every record begins with. */
+/* The beginning of every record. */
 typedef struct sp_intern_record {
     uint64_t hash; /* of the content */
-    uint32_t id;   /* given by sp_intern_table_add: 1, 2, … */
+    uint32_t id;   /* assigned by sp_intern_table_add: 1, 2, … */
 } sp_intern_record;
 
 typedef struct sp_intern_level sp_intern_level;
@@ -42,21 +42,21 @@ typedef struct sp_intern_table {
 
 typedef enum sp_intern_result { SP_INTERN_ADDED, SP_INTERN_FULL, SP_INTERN_NO_MEMORY } sp_intern_result;
 
-/* Whether `record` has the content of `key`; called only where the hashes agree. */
+/* Return whether `record` has the content of `key`. Called only if the hashes agree. */
 typedef bool sp_intern_equal(const sp_intern_record *record, const void *key);
 
 void sp_intern_table_create(sp_intern_table *table, uint64_t max);
 
-/* NULL: not there. */
+/* Return NULL if it is not there. */
 sp_intern_record *sp_intern_table_find(sp_intern_table *table, uint64_t hash, sp_intern_equal *equal, const void *key);
 
-/* Gives the record its id and makes it visible. */
+/* Assign the record its id and make it visible. */
 sp_intern_result sp_intern_table_add(sp_intern_table *table, sp_intern_record *record);
 
-/* NULL: no such id. */
+/* Return NULL if there is no such id. */
 sp_intern_record *sp_intern_table_get(sp_intern_table *table, uint32_t id);
 
-/* A hash of `count` words, and of bytes, to build content hashes from. */
+/* Hash `count` words or bytes, to build content hashes from. */
 uint64_t sp_intern_hash_words(uint64_t seed, const uint64_t *words, uint64_t count);
 uint64_t sp_intern_hash_bytes(uint64_t seed, const void *bytes, uint64_t count);
 

@@ -18,7 +18,7 @@ const char *spprof_version(void) {
     return SPPROF_VERSION;
 }
 
-/* Found in the file by tools/check_engine.py, before a build for another Python installs this library. */
+/* tools/check_engine.py looks for it in the file before a build for another Python installs this library. */
 static const char engine_mark[] __attribute__((used)) = SPPROF_ENGINE_MARK;
 
 void spprof_set_walker(spprof_walker *walker) {
@@ -45,7 +45,7 @@ static void set_plan(sp_plan plan) {
     atomic_store_explicit(&profiler->plan, sp_plan_pack(plan), memory_order_release);
 }
 
-/* A handler on the lifecycle's own thread would find its lock held: the guard keeps it out. */
+/* A handler on the thread that holds the lifecycle lock would wait for itself: the guard keeps it out. */
 static void enter_lifecycle(void) {
     sp_guard_enter(&spprof_this_thread);
     sp_lock_acquire(&profiler->lifecycle);
@@ -56,7 +56,7 @@ static void leave_lifecycle(void) {
     sp_guard_leave(&spprof_this_thread);
 }
 
-/* What broke is left as it is; nothing of ours runs any more. */
+/* Leave the broken state as it is, and let none of our code run any more. */
 static void switch_off(void) {
     sp_plan plan = sp_profiler_plan();
     plan.active = false;
@@ -67,7 +67,7 @@ static void switch_off(void) {
     __atomic_store_n(&spprof_the_gate.filter, &sp_filter_empty, __ATOMIC_RELEASE);
 }
 
-/* Else all children of one parent would draw as it does, and their samples fall together. */
+/* Without this, all children of one parent would draw the same numbers, and their samples would coincide. */
 static void draw_otherwise(spprof_thread *self) {
     if (sp_profiler_plan().seeded) return;
     sp_sampler_seed(sp_entropy_word());
@@ -81,7 +81,7 @@ static void note_birth(void) {
     profiler->birth_processes[birth] = (spprof_process){.id = sp_process_id(), .mark = sp_entropy_word()};
 }
 
-/* Relaxed: samples of other threads may be counted as older than the fork though they are not, which does no harm. */
+/* Relaxed: some samples of other threads may count as older than the fork when they are not, which does no harm. */
 static void note_fork(void) {
     uint64_t serial = atomic_load_explicit(&profiler->counters.last_serial, memory_order_relaxed);
     atomic_store_explicit(&profiler->forked_serial, serial, memory_order_relaxed);
@@ -91,7 +91,7 @@ static void note_fork(void) {
 static void repair_after_fork(void) {
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
-    bool inside = self->guard > 0; /* a handler that interrupted the engine forked */
+    bool inside = self->guard > 0; /* the fork came from a handler that had interrupted the engine */
     sp_guard_enter(self);
     self->thread_id = 0;
     draw_otherwise(self);
@@ -156,7 +156,8 @@ static spprof_status stop_locked(void) {
     return SPPROF_OK;
 }
 
-/* Before the lock: the loader, whose own lock may be held by whoever waits for ours, is asked for its functions. */
+/* Call before taking the lock: this asks the loader for its functions, and a thread that waits for our lock may hold
+ * the loader's. */
 static void prepare_stacks(void) {
     spprof_pause();
     sp_capture_prepare();

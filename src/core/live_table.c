@@ -32,19 +32,19 @@ static sp_live_shard *shard_of(sp_live_table *table, uintptr_t address) {
     return &table->shards[sp_filter_shard(address)];
 }
 
-/* From the top of the hash, which multiplication mixes best. */
+/* Use the top of the hash, which multiplication mixes best. */
 static uint64_t home(const sp_live_slots *slots, uint64_t address) {
     return spprof_hash_address(address) >> slots->shift;
 }
 
-/* The slot that holds `address`, or the empty one where it belongs. */
+/* Return the slot that holds `address`, or the empty one where it belongs. */
 static uint64_t find(const sp_live_slots *slots, uint64_t address) {
     uint64_t index = home(slots, address);
     while (slots->at[index].address != 0 && slots->at[index].address != address) index = (index + 1) & slots->mask;
     return index;
 }
 
-/* The address goes last and comes off first, so that a child forked in between sees whole entries only. */
+/* Write the address last and remove it first, so that a child forked in between sees only whole entries. */
 static void write_slot(spprof_sample *slot, const spprof_sample *sample) {
     __atomic_store_n(&slot->address, 0, __ATOMIC_RELAXED);
     atomic_thread_fence(memory_order_release);
@@ -54,7 +54,7 @@ static void write_slot(spprof_sample *slot, const spprof_sample *sample) {
     __atomic_store_n(&slot->address, sample->address, __ATOMIC_RELEASE);
 }
 
-/* Closes the hole at `index`: moves back each follower that may stand there. */
+/* Close the hole at `index`: move back each following entry that may be there. */
 static void close_hole(sp_live_slots *slots, uint64_t hole) {
     uint64_t next = hole;
     for (;;) {
@@ -83,7 +83,8 @@ static sp_live_slots *slots_of(sp_live_shard *shard) {
     return atomic_load_explicit(&shard->slots, memory_order_relaxed);
 }
 
-/* Room for one more entry. When it cannot grow, the table goes on until one slot is left, which ends every probe. */
+/* Make room for one more entry. If the table cannot grow, it is filled until one slot is left, which ends every
+ * probe. */
 static bool make_room_locked(sp_live_shard *shard) {
     sp_live_slots *old = slots_of(shard);
     uint64_t capacity = old ? old->mask + 1 : 0;
@@ -97,7 +98,7 @@ static bool make_room_locked(sp_live_shard *shard) {
     return true;
 }
 
-/* Reserves one of the table's `max` entries. */
+/* Reserve one of the table's `max` entries. */
 static bool reserve(sp_live_table *table) {
     if (atomic_fetch_add_explicit(&table->count, 1, memory_order_relaxed) < table->max) return true;
     atomic_fetch_sub_explicit(&table->count, 1, memory_order_relaxed);
@@ -159,8 +160,8 @@ static bool filter_is_small(sp_live_table *table) {
            sp_live_table_count(table) > ((size_t)1 << bits) / FILTER_COUNTERS_PER_SAMPLE;
 }
 
-/* Frees that still read the old filter may: it is never unmapped, and its entries were complete when it was replaced.
- * Only entries made after that are missing there, and their addresses had not been handed out yet. */
+/* Frees may still read the old filter: it is never unmapped, and contained all entries when it was replaced. Only
+ * later entries are missing there, and their addresses had not been returned to the program yet. */
 static void grow_filter(sp_live_table *table) {
     lock_all(table);
     if (!table->closed && filter_is_small(table)) {
@@ -219,7 +220,7 @@ bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_
     return found;
 }
 
-/* Closing a hole moves entries back to it, of which each is asked for once: its rate then is no longer below. */
+/* Closing a hole moves entries back into it. Each is decided only once: its rate is then no longer below `rate`. */
 static void thin_locked(sp_live_table *table, sp_live_shard *shard, uint32_t rate, sp_live_thin *thin, void *data) {
     sp_live_slots *slots = slots_of(shard);
     for (uint64_t i = 0; slots && i <= slots->mask;) {
@@ -298,8 +299,8 @@ void sp_live_table_close(sp_live_table *table) {
 
 /* ---- Fork ---- */
 
-/* The parent's other threads do not exist here. An entry that was being moved stands in two slots, or one of them has
- * no address yet: keep each address once. */
+/* The parent's other threads do not exist here. An entry that was being moved may be in two slots, or one of them
+ * has no address yet: keep each address once. */
 static void rebuild_shard(sp_live_shard *shard) {
     sp_live_slots *torn = slots_of(shard);
     shard->count = 0;
@@ -312,7 +313,7 @@ static void rebuild_shard(sp_live_shard *shard) {
         if (slot->address == 0) shard->count++;
         *slot = *sample;
     }
-    atomic_store(&shard->slots, whole); /* NULL without memory: the shard starts anew */
+    atomic_store(&shard->slots, whole); /* NULL without memory: the shard starts empty */
     destroy_slots(torn);
 }
 

@@ -1,16 +1,16 @@
-/* live_table.h: sampled allocations that are still alive, by address.
+/* live_table.h: sampled allocations that are still live, by address.
  *
  *   place in the filter: [ … | 6 bits: shard ]      hash of the address: [ bits: slot | … ]
  *   shard: lock | sequence | slots ──► [ sample | sample | … ]   linear probing, 2^n slots, address 0 = empty
  *
- * Removal shifts the following entries back, so there are no tombstones and cost does not grow with age.
+ * Removal shifts the following entries back, so there are no tombstones and the cost does not grow with age.
  *
- * Memory:  a mapping per shard, doubled at 3/4 load and then unmapped; a filter (filter.h), doubled when there are more
- *          live samples than 1/32 of its counters. Never calls malloc.
- * Threads: insert and remove from any thread; one lock per shard.
- * Signals: none of it.
+ * Memory:  a mapping per shard, doubled at 3/4 load and then unmapped; a filter (filter.h), doubled when the live
+ *          samples exceed 1/32 of its counters. Never calls malloc.
+ * Threads: any thread inserts and removes; one lock per shard.
+ * Signals: not safe.
  * Fork:    a shard's sequence is odd while it is being changed; the child rebuilds such shards.
- * Full:    insert says so; the caller thins the samples out, or counts the drop.
+ * Full:    insert reports it; the caller thins the samples out, or counts the drop.
  */
 #ifndef SP_LIVE_TABLE_H
 #define SP_LIVE_TABLE_H
@@ -29,64 +29,67 @@ typedef struct sp_live_slots sp_live_slots;
 
 typedef struct sp_live_shard {
     _Alignas(64) sp_lock lock;
-    _Atomic uint32_t sequence;      /* odd: being changed (fork only) */
+    _Atomic uint32_t sequence;      /* odd: being changed (used by fork only) */
     _Atomic(sp_live_slots *) slots; /* NULL until the first insert; written under lock */
     size_t count;                   /* under lock */
-    uint32_t min_rate;              /* under lock: of all its samples, 0 = any */
+    uint32_t min_rate;              /* under lock: minimum over all its samples, 0 = any */
 } sp_live_shard;
 
 typedef struct sp_live_table {
     sp_live_shard shards[SP_SHARDS];
-    const spprof_filter **filter; /* where frees look; written under all shard locks */
-    bool closed;                  /* under all shard locks: nothing more is published */
+    const spprof_filter **filter; /* the filter that frees read; written under all shard locks */
+    bool closed;                  /* under all shard locks: no further filter is published */
     _Atomic size_t count;
     size_t max;
 } sp_live_table;
 
 typedef enum sp_insert_result {
     SP_INSERTED,
-    SP_REPLACED,   /* the address was listed: its free was missed; the old entry is handed out */
-    SP_TOO_FINE,   /* its rate is below the shard's, which is handed out as the rate of `replaced` (thinning.h) */
+    SP_REPLACED,   /* the address was listed: its free was missed; the old entry is returned */
+    SP_TOO_FINE,   /* its rate is below the shard's, returned as the rate of `replaced` (thinning.h) */
     SP_TABLE_FULL, /* `max` entries */
     SP_TABLE_NO_MEMORY,
     SP_TABLE_CLOSED /* after sp_live_table_close */
 } sp_insert_result;
 
-/* Prepares an empty table of at most `max` entries that publishes its filter at *filter. False: no memory. */
+/* Prepare an empty table of at most `max` entries that publishes its filter at *filter. Return false if there is no
+ * memory. */
 bool sp_live_table_create(sp_live_table *table, const spprof_filter **filter, size_t max);
 
-/* Visible to every thread's free before it returns. `replaced` receives the old entry of SP_REPLACED. */
+/* Insert a sample. It is visible to every thread's free before this returns. `replaced` receives the old entry of
+ * SP_REPLACED. */
 sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample *sample, spprof_sample *replaced);
 
-/* False: not in the table. */
+/* Remove the entry at `address`. Return false if there is none. */
 bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed);
 
-/* The same unless the entry is newer than the sample with `last_serial`: for a free that is done late, when another
- * thread may have received the address. */
+/* Like sp_live_table_remove(), unless the entry is newer than the sample `last_serial`: for a delayed free, when
+ * another thread may have received the address. */
 bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_t last_serial, spprof_sample *removed);
 
-/* Whether a sample stays, at its new rate: a callback within the shard's lock. */
+/* Decide whether a sample stays, at its new rate. A callback that runs under the shard's lock. */
 typedef bool sp_live_thin(spprof_sample *sample, uint32_t rate, void *data);
 
-/* Asks about each sample whose rate is below `rate`, shard by shard; then none is, and none is let in. */
+/* Call `thin` for each sample whose rate is below `rate`, shard by shard. From then on the table has no such samples
+ * and rejects new ones. */
 void sp_live_table_thin(sp_live_table *table, uint32_t rate, sp_live_thin *thin, void *data);
 
-/* From now on lets samples of this smaller rate in again. */
+/* Let samples of this smaller rate in again. */
 void sp_live_table_let_finer_in(sp_live_table *table, uint32_t rate);
 
-/* Copies up to `capacity` entries of one shard. */
+/* Copy up to `capacity` entries of one shard. */
 size_t sp_live_table_copy_shard(sp_live_table *table, unsigned shard, spprof_sample *out, size_t capacity);
 
 size_t sp_live_table_count(sp_live_table *table);
 
-/* Copies up to `capacity` entries, one shard at a time; returns how many there were. */
+/* Copy up to `capacity` entries, one shard at a time; return how many there were. */
 size_t sp_live_table_copy(sp_live_table *table, spprof_sample *out, size_t capacity);
 
-/* From now on every free passes by: publishes the empty filter. What is in the table stays. */
+/* From now on every free passes: publish the empty filter. The entries stay in the table. */
 void sp_live_table_close(sp_live_table *table);
 
-/* In a forked child: resets the locks, rebuilds shards that were being changed (an entry half moved counts once) and,
- * if there were any, recounts. */
+/* In a forked child: reset the locks, rebuild shards that were being changed (a half-moved entry counts once) and,
+ * if there were any, recount. */
 void sp_live_table_repair_after_fork(sp_live_table *table);
 
 #endif

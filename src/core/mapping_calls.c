@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <math.h>
 
-#define ALWAYS_LISTED ((size_t)128 * 1024) /* what malloc, too, would map by itself */
+#define ALWAYS_LISTED ((size_t)128 * 1024) /* malloc, too, would map such a block separately */
 #define LEFT_OUT_MAX 8
 
 typedef struct code_range {
@@ -24,10 +24,10 @@ typedef struct code_range {
 
 static struct {
     _Atomic bool created;
-    _Atomic uint32_t process_id; /* in whose calls there is anything to follow */
+    _Atomic uint32_t process_id; /* the process whose calls are followed */
     _Atomic uint64_t last_serial;
     _Atomic uint64_t made, dropped, vanished;
-    _Atomic uint64_t moves_begun, moves; /* calls of mremap: ever, and at work */
+    _Atomic uint64_t moves_begun, moves; /* mremap calls: ever begun, and now in progress */
     sp_lock lock;
     _Atomic(spprof_thread *) holder; /* of the lock */
     sp_range_table table;
@@ -37,7 +37,7 @@ static struct {
 static code_range left_out[LEFT_OUT_MAX];
 static _Atomic uint32_t left_out_count;
 
-/* ---- Whose mappings are left out ---- */
+/* ---- Mappings that are left out ---- */
 
 static bool is_left_out(uintptr_t caller) {
     uint32_t count = atomic_load_explicit(&left_out_count, memory_order_acquire);
@@ -48,7 +48,7 @@ static bool is_left_out(uintptr_t caller) {
     return false;
 }
 
-/* The start is written last: until then the range holds nothing. */
+/* The start is written last: until then the range contains nothing. */
 void sp_map_calls_leave_out(uintptr_t start, uintptr_t end) {
     if (is_left_out(start) && is_left_out(end - 1)) return;
     uint32_t place = atomic_fetch_add(&left_out_count, 1);
@@ -123,7 +123,7 @@ static void drop(const sp_range *range) {
     atomic_fetch_add(&mappings.dropped, 1);
 }
 
-/* Where there is no room to cut a range in two, its second half is given up. */
+/* If there is no room to cut a range in two, drop its second half. */
 static void take_out_locked(uintptr_t start, uintptr_t end, uint64_t last_serial) {
     sp_range cut;
     if (sp_range_table_replace(&mappings.table, start, end, last_serial, NULL)) return;
@@ -145,7 +145,7 @@ static void make_locked(const sp_map_change *change) {
         take_out_locked(change->start, change->end, change->last_serial);
 }
 
-/* The first one that lies, at least in part, in [start, end) and came in up to `last_serial`; cut to it. */
+/* Find the first range that is at least partly in [start, end) and was added up to `last_serial`; cut it to that. */
 static bool next_within_locked(uintptr_t start, uintptr_t end, uint64_t last_serial, sp_range *out) {
     while (start < end && sp_range_table_next(&mappings.table, start, out) && out->start < end) {
         if (out->serial <= last_serial) {
@@ -158,7 +158,7 @@ static bool next_within_locked(uintptr_t start, uintptr_t end, uint64_t last_ser
     return false;
 }
 
-/* One part of what was moved without growing, with the stack that made it. */
+/* Move one part of what was moved without growing; it keeps the stack that made it. */
 static void move_part_locked(sp_range part, const sp_map_change *change) {
     uintptr_t distance = change->start - change->old_start; /* modulo 2⁶⁴ */
     uint64_t serial = part.serial;
@@ -181,14 +181,14 @@ static void move_parts_locked(const sp_map_change *change) {
     }
 }
 
-/* A wrapper that another library put around mmap's family may have told us of it already. */
+/* A wrapper that another library put around mmap's family may have reported it already. */
 static bool is_told_locked(const sp_map_change *change) {
     sp_range there;
     return sp_range_table_next(&mappings.table, change->start, &there) && there.start <= change->start &&
            there.serial > change->last_serial;
 }
 
-/* It is made anew, as a block by realloc. */
+/* A grown range counts as new, like a block after realloc. */
 static void grow_locked(const sp_map_change *change) {
     sp_range old, made = change->made;
     bool found = next_within_locked(change->old_start, change->old_end + (change->old_end == change->old_start),
@@ -265,8 +265,8 @@ static void leave(spprof_thread *self) {
     sp_guard_leave(self);
 }
 
-/* Where this thread is inside the engine, a handler is at work. What finds no room is missing, or found to have
- * vanished. */
+/* If this thread is inside the engine, a handler is running. What does not fit in its list is missing, or is later
+ * found to have vanished. */
 static void tell(sp_map_change *change) {
     spprof_thread *self = &spprof_this_thread;
     change->made.serial = next_serial();
@@ -282,7 +282,7 @@ static void tell(sp_map_change *change) {
 
 /* ---- What to list ---- */
 
-/* The probability with which a mapping of this size is listed. */
+/* Return the probability with which a mapping of this size is listed. */
 static double probability_of(size_t size) {
     uint32_t rate = sp_profiler_plan().rate;
     size_t always = rate / 4 > ALWAYS_LISTED ? rate / 4 : ALWAYS_LISTED;
@@ -294,7 +294,7 @@ static uint32_t thread_id(spprof_thread *self) {
     return self->thread_id;
 }
 
-/* Decides, and if so takes the stack. */
+/* Decide whether to list the range, and if so take the stack. */
 static bool list(sp_range *range) {
     spprof_thread *self = &spprof_this_thread;
     double probability = probability_of(range->end - range->start);
@@ -313,7 +313,7 @@ static bool list(sp_range *range) {
     return true;
 }
 
-/* ---- Behind the call ---- */
+/* ---- After the call ---- */
 
 static uintptr_t whole_pages(uintptr_t size) {
     uintptr_t page = sp_memory_page_bytes();
@@ -350,7 +350,7 @@ sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool i
     return call;
 }
 
-/* In a child that was forked by a handler in between nobody counts it. */
+/* In a child that a handler forked in between, the move is not counted. */
 static void end_move(const sp_map_call *call) {
     if (call->process_id == atomic_load(&mappings.process_id)) atomic_fetch_sub(&mappings.moves, 1);
 }
@@ -383,17 +383,17 @@ void sp_map_call_detached(const sp_map_call *call, uintptr_t start) {
 
 /* ---- What has vanished ---- */
 
-/* A walk along the kernel's list, for gaps in which something is listed that came in up to `last_serial`. */
+/* A walk along the kernel's list, for gaps that contain listed ranges added up to `last_serial`. */
 typedef struct gaps {
     uintptr_t at, end;
     uint64_t last_serial;
-    uintptr_t distance; /* not 0: what is gone may have been moved so far, modulo 2⁶⁴ */
+    uintptr_t distance; /* if not 0: what is gone may have been moved by this much, modulo 2⁶⁴ */
     uint64_t moves_begun;
-    bool is_vanished; /* nobody knows how, or how soon a call of mremap will tell of it */
+    bool is_vanished; /* it is unknown how, and whether an mremap call is about to report it */
     uint64_t found;
 } gaps;
 
-/* What mremap has just moved is not where it is listed, and not gone. True: none was at work since. */
+/* What mremap has just moved is gone from its listed address, but has not vanished. True: no mremap ran since. */
 static bool nothing_moves(uint64_t moves_begun) {
     return atomic_load(&mappings.moves) == 0 && atomic_load(&mappings.moves_begun) == moves_begun;
 }
@@ -425,14 +425,13 @@ static void visit_mapped(void *data, uintptr_t start, uintptr_t end) {
     if (gaps->at < end) gaps->at = end;
 }
 
-/* Returns how many were gone. */
+/* Return how many were gone. */
 static uint64_t settle_gaps(gaps gaps) {
     if (sp_mapped_list_visit(visit_mapped, &gaps)) visit_mapped(&gaps, UINTPTR_MAX, UINTPTR_MAX);
     return gaps.found;
 }
 
-/* In a handler that interrupted the engine there is nobody to ask for what is listed: it is found to have vanished
- * later. */
+/* A handler that interrupted the engine cannot read the table: the range is later found to have vanished. */
 static void settle_failed(const sp_map_call *call, uintptr_t start, size_t size, uintptr_t distance) {
     if (!call->is_followed || !is_any_listed() || size == 0 || spprof_this_thread.guard > 0) return;
     int saved_errno = errno;
@@ -446,8 +445,8 @@ void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size) {
     settle_failed(call, start, size, 0);
 }
 
-/* From Linux 6.17 on a move may take several of the kernel's mappings along, and fail in between. Where it leaves the
- * old ones mapped, too, what it made until then is not listed. */
+/* From Linux 6.17 on, a move may include several of the kernel's mappings and fail in between. If it leaves the old
+ * ones mapped too, what it made until then is not listed. */
 void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed) {
     if (!call->is_followed) return;
     if (is_fixed) settle_failed(call, move->start, move->size, 0);
@@ -455,7 +454,7 @@ void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, b
     end_move(call);
 }
 
-/* Asked of the kernel range by range, which is cheaper than its list where all are there. */
+/* Ask the kernel range by range, which is cheaper than reading its list if all ranges are there. */
 static bool is_any_gone(uint64_t last_serial) {
     spprof_thread *self = &spprof_this_thread;
     sp_range range = {.end = 0};
@@ -468,7 +467,7 @@ static bool is_any_gone(uint64_t last_serial) {
     }
 }
 
-/* Where something moves all the time, another snapshot will find what is gone. */
+/* If something is always moving, another snapshot will find what is gone. */
 static void take_out_vanished(void) {
     uint64_t last_serial = atomic_load(&mappings.last_serial), moves_begun = atomic_load(&mappings.moves_begun);
     if (nothing_moves(moves_begun) && is_any_gone(last_serial))
@@ -528,7 +527,8 @@ bool sp_map_calls_create(void) {
     return true;
 }
 
-/* A handler that interrupted this very thread inside the lock goes on with it when it returns. */
+/* A handler that interrupted this thread inside the lock forked: the thread continues with the lock when the handler
+ * returns. */
 void sp_map_calls_repair_after_fork(void) {
     spprof_thread *self = &spprof_this_thread;
     atomic_store(&mappings.process_id, sp_process_id());

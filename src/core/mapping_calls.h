@@ -1,13 +1,13 @@
-/* mapping_calls.h: one call of mmap's family, from the hook to the table of ranges.
+/* mapping_calls.h: one call of the mmap family, from the hook to the table of ranges.
  *
  *   hook:  begin (which serial was the last?) ─► the original ─► what it did, if it succeeded
  *
- * The table is told behind the call. Another thread may be given an unmapped range again before that, and its entry
- * stays all the same: its serial is later than the last one when the unmapping call began. So nothing has to be put
- * back where a call fails, and no lock is held during it.
+ * The table is updated after the call. Before that, another thread may map the unmapped range again. Its entry stays:
+ * its serial is later than the last one when the unmapping call began. So a failed call leaves nothing to put back, and
+ * no lock is held during the call.
  *
  * Memory:  range_table.h.
- * Threads: any. Signals: safe. errno: kept.
+ * Threads: any. Signals: safe. errno: preserved.
  */
 #ifndef SP_MAPPING_CALLS_H
 #define SP_MAPPING_CALLS_H
@@ -21,14 +21,14 @@
 typedef struct sp_map_call {
     uint64_t last_serial;
     uint32_t process_id;
-    bool is_followed; /* something is listed, or may be */
-    bool is_listed;   /* what it makes is listed, if the sample decision wants it */
+    bool is_followed; /* something is or may be listed */
+    bool is_listed;   /* what it makes is listed, if the sample decision says so */
 } sp_map_call;
 
-/* `caller`: the code that called the hook. */
+/* Begin a call. `caller`: the code that called the hook. */
 sp_map_call sp_map_call_begin(const void *caller);
 
-/* A mapping was made, perhaps in the place of others. */
+/* A mapping was made, perhaps in place of others. */
 typedef struct sp_map_result {
     uintptr_t start;
     size_t size;
@@ -39,28 +39,28 @@ void sp_map_call_made(const sp_map_call *call, const sp_map_result *result);
 
 void sp_map_call_unmade(const sp_map_call *call, uintptr_t start, size_t size);
 
-/* mremap. */
+/* An mremap. */
 typedef struct sp_map_move {
     uintptr_t old, start;
     size_t old_size, size;
     bool keeps_old; /* the old range is still mapped */
-    bool has_gaps;  /* the old range had, and where they come to lie everything stays (from Linux 6.17 on) */
+    bool has_gaps;  /* the old range had gaps; where they are moved to, everything stays (Linux 6.17 on) */
 } sp_map_move;
-/* Of its old range and size. Each such call ends with one of the other two. */
+/* Begin a move, given its old range and size. Each such call ends with one of the other two. */
 sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool is_fixed);
 void sp_map_call_moved(const sp_map_call *call, const sp_map_move *move);
 void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed);
 
-/* shmdt of what was attached at `start`. */
+/* Record a shmdt of the segment attached at `start`. */
 void sp_map_call_detached(const sp_map_call *call, uintptr_t start);
 
-/* A call failed that may have unmapped this range first. */
+/* Record that a call failed which may have unmapped this range first. */
 void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size);
 
-/* Mappings made by calls from this code are left out. */
+/* Leave out mappings made by calls from this code. */
 void sp_map_calls_leave_out(uintptr_t start, uintptr_t end);
 
-/* By the first start; in a forked child. */
+/* Create the table, at the first start. Repair it, in a forked child. */
 bool sp_map_calls_create(void);
 void sp_map_calls_repair_after_fork(void);
 

@@ -5,7 +5,7 @@
 typedef struct merging {
     const sp_interpreter_stack *interpreter;
     size_t next;      /* the first word of the next group */
-    uintptr_t lowest; /* of the anchors of the next groups: a frame that ends below holds none of them */
+    uintptr_t lowest; /* lowest anchor of the next groups: a frame that ends below it holds none of them */
     bool started;     /* a group was put in */
     sp_merged_stack *out;
 } merging;
@@ -21,7 +21,7 @@ static bool is_anchor(uint64_t word) {
     return !(word & SPPROF_FRAME_INTERPRETED);
 }
 
-/* The anchor that ends the group which begins at `from`, or the end of the words. */
+/* Return the index of the anchor that ends the group beginning at `from`, or the end of the words. */
 static size_t find_anchor(const sp_interpreter_stack *interpreter, size_t from) {
     while (from < interpreter->count && !is_anchor(interpreter->words[from])) from++;
     return from;
@@ -39,9 +39,9 @@ static bool holds(const merging *at, const sp_native_stack *native, size_t i, ui
     return anchor >= begin && anchor < native->ends[i];
 }
 
-#define GROUPS_AHEAD 4 /* an anchor that is met nowhere holds up no other */
+#define GROUPS_AHEAD 4 /* so that an anchor that is not found does not block the others */
 
-/* Most frames hold no anchor: one comparison tells. An anchor of 0 lets every frame be looked at. */
+/* Most frames hold no anchor, which one comparison shows. With an anchor of 0, every frame is examined. */
 static void look_ahead(merging *at) {
     size_t from = at->next;
     at->lowest = UINTPTR_MAX;
@@ -53,7 +53,7 @@ static void look_ahead(merging *at) {
     }
 }
 
-/* Puts the next words up to `end` in, without their anchors. */
+/* Append the next words up to `end`, without their anchors. */
 static void put_words(merging *at, size_t end) {
     for (; at->next < end && at->next < at->interpreter->count; at->next++)
         if (!is_anchor(at->interpreter->words[at->next])) put(at->out, at->interpreter->words[at->next]);
@@ -62,7 +62,7 @@ static void put_words(merging *at, size_t end) {
     look_ahead(at);
 }
 
-/* Puts the groups up to the one in whose place the native frame stands. False: there is none. */
+/* Append the groups up to the one that replaces the native frame. Return false if there is none. */
 static bool put_groups_of(merging *at, const sp_native_stack *native, size_t i) {
     size_t from = at->next;
     if (native->ends[i] < at->lowest) return false;
@@ -88,7 +88,7 @@ static uint64_t native_word(uintptr_t address) {
     return (uint64_t)address | generation << SPPROF_FRAME_GENERATION_SHIFT;
 }
 
-/* One native frame, or what stands in its place. */
+/* Append one native frame, or the group that replaces it. */
 static void merge_frame(merging *at, const sp_native_stack *native, size_t i, sp_is_own *is_own) {
     sp_merged_stack *out = at->out;
     if (put_groups_of(at, native, i)) return;

@@ -4,11 +4,11 @@
  *   interpreter:                                [f g]                [<module>]
  *   merged:       malloc_caller   list_resize    f g   builtin_map    <module>     main
  *
- * The interpreter's words are groups, each ended by its anchor (spprof_walker); a group stands in place of the
- * native frame that holds its anchor. Groups whose frame is not met come last.
+ * The interpreter's words are groups, each followed by its anchor (spprof_walker). A group replaces the native frame
+ * that holds its anchor. Groups whose frame is not found come last.
  *
  * Memory:  the caller's arrays. Threads, signals: any.
- * Full:    the leaf-most frames are kept, and depth_limited is set.
+ * Full:    the frames at the leaf are kept, and depth_limited is set.
  */
 #ifndef SP_MERGE_H
 #define SP_MERGE_H
@@ -27,11 +27,11 @@ typedef struct sp_merged_stack {
     uint64_t *frames;
     size_t capacity, count;
     bool depth_limited;
-    bool whole; /* a coroutine's first frame was reached: what lies above is not its caller */
+    bool whole; /* a coroutine's first frame was reached: the frames above are not its callers */
 } sp_merged_stack;
 
-/* Whether a native frame is the profiler's own. At the leaf end, up to the first evaluation, such frames and what they
- * called are left out. */
+/* Return whether a native frame is the profiler's own. At the leaf end, up to the first evaluation, such frames and
+ * their callees are left out. */
 typedef bool sp_is_own(uintptr_t address);
 
 void sp_merge(const sp_native_stack *native, const sp_interpreter_stack *interpreter, sp_is_own *is_own,

@@ -3,9 +3,9 @@
  *   slot:  free ─► being written ─► written ─► taken out, in the order of serials ─► free
  *
  * Memory:  a static array.
- * Threads: any, lock-free; one takes out at a time.
+ * Threads: any, lock-free; one thread removes at a time.
  * Signals: push is safe.
- * Fork:    what another thread was just writing is given up.
+ * Fork:    a change that another thread was writing is dropped.
  * Full:    push returns false.
  */
 #ifndef SP_PENDING_CHANGES_H
@@ -19,21 +19,21 @@
 
 typedef enum sp_map_change_kind {
     SP_MAP_MADE,     /* [start, end) is `made`, or not to be listed */
-    SP_MAP_UNMADE,   /* [start, end) is no more */
+    SP_MAP_UNMADE,   /* [start, end) is gone */
     SP_MAP_MOVED,    /* [old_start, old_end) is [start, end) now */
-    SP_MAP_DETACHED, /* what shmat attached at `start` is no more */
+    SP_MAP_DETACHED, /* the segment that shmat attached at `start` is gone */
 } sp_map_change_kind;
 
-/* What one call has changed. */
+/* The changes made by one call. */
 typedef struct sp_map_change {
     sp_map_change_kind kind;
     uintptr_t start, end;
     uintptr_t old_start, old_end;
-    uint64_t last_serial; /* the last one when the call began: what came in since is not what it took away */
-    bool keeps_old;       /* of a move: the old range is still mapped */
-    bool has_gaps;        /* of a move: the old range had, and what is there in the new one stays */
+    uint64_t last_serial; /* the last one when the call began: later ranges are not what it removed */
+    bool keeps_old;       /* for a move: the old range is still mapped */
+    bool has_gaps;        /* for a move: the old range had gaps; what is there in the new one stays */
     bool is_listed;       /* `made` is filled in, and holds its stack */
-    sp_range made;        /* of a move: what the range is if it has grown */
+    sp_range made;        /* for a move: the range, if it has grown */
 } sp_map_change;
 
 #define SP_PENDING_CHANGES 64
@@ -50,10 +50,10 @@ typedef struct sp_pending_changes {
 
 bool sp_pending_changes_push(sp_pending_changes *pending, const sp_map_change *change);
 
-/* Takes out the earliest. False: none. */
+/* Remove the earliest change. Return false if there is none. */
 bool sp_pending_changes_pop(sp_pending_changes *pending, sp_map_change *change);
 
-/* `inside`: the forking thread may have interrupted its own push, and goes on with it. */
+/* Repair after fork. `inside`: the forking thread may have interrupted its own push, and continues it. */
 void sp_pending_changes_repair_after_fork(sp_pending_changes *pending, bool inside);
 
 #endif

@@ -18,7 +18,7 @@ bool sp_handoff_begin(size_t size) {
     }
     self->handoff_size = (uint16_t)size;
     self->handoff_armed = 1;
-    self->countdown = SP_COUNTDOWN_DUE; /* so that the lower hook takes its slow path, where it completes the handoff */
+    self->countdown = SP_COUNTDOWN_DUE; /* makes the lower hook take its slow path, where it completes the handoff */
     return true;
 }
 
@@ -33,7 +33,7 @@ bool sp_handoff_end(void) {
     return taken;
 }
 
-/* Half the distance between two gates: no probe of a few hundred bytes comes below the present one. */
+/* Half the distance between two gates: a probe of a few hundred bytes stays above the present one. */
 static int64_t probe_countdown(void) {
     return sp_plan_gate(sp_profiler_plan()) + (INT64_C(1) << (SP_EPOCH_SHIFT - 1));
 }
@@ -44,7 +44,7 @@ void spprof_probe_begin(void) {
     spprof_this_thread.countdown = probe_countdown();
 }
 
-/* The countdown is left due: it is drawn anew, which memorylessness allows. */
+/* Leave the countdown due. Redrawing it is unbiased: the exponential is memoryless. */
 int64_t spprof_probe_end(void) {
     int64_t counted = probe_countdown() - spprof_this_thread.countdown;
     spprof_this_thread.countdown = SP_COUNTDOWN_DUE;

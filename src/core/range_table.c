@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define RESERVED_BLOCKS 4 /* which only those may use who take away */
+#define RESERVED_BLOCKS 4 /* only for changes that remove */
 #define FEW (SP_RANGE_BLOCK / 4)
 #define MANY (SP_RANGE_BLOCK * 3 / 4)
 
@@ -19,7 +19,7 @@ static bool map_segment(sp_range_table *table, uint32_t segment) {
     return table->segments[segment] != NULL;
 }
 
-/* Has at least `wanted` blocks to give, or maps them. */
+/* Return whether there are at least `wanted` free blocks, mapping more if necessary. */
 static bool has_blocks(sp_range_table *table, uint32_t wanted) {
     while (table->free_count < wanted) {
         uint32_t id = table->used_blocks;
@@ -47,7 +47,7 @@ static sp_range_block *nth(const sp_range_table *table, const view *view, uint32
     return block_at(table, atomic_load_explicit(&view->blocks[n], memory_order_relaxed));
 }
 
-/* The first block with a range that ends above `address`; view->count: none. Blocks are never empty. */
+/* Return the first block with a range that ends above `address`; view->count: none. Blocks are never empty. */
 static uint32_t find_block(const sp_range_table *table, const view *view, uintptr_t address) {
     uint32_t low = 0, high = view->count;
     while (low < high) {
@@ -69,16 +69,16 @@ typedef struct change {
     uint64_t last_serial;
     const sp_range *in;
     view view;
-    uint32_t first, behind; /* the blocks that are written anew */
-    size_t total;           /* ranges that are written */
+    uint32_t first, behind; /* the blocks to rewrite */
+    size_t total;           /* ranges to write */
     int64_t added_ranges, added_bytes;
-    sp_range_block *out; /* written just now */
+    sp_range_block *out; /* being written now */
     uint32_t out_count;  /* blocks */
     size_t per_block;
     bool in_is_due;
 } change;
 
-/* What is left of a range: up to two parts. */
+/* Compute what is left of a range: up to two parts. */
 static unsigned parts_of(const change *change, const sp_range *range, sp_range parts[2]) {
     unsigned count = 0;
     if (range->end <= change->start || range->start >= change->end || range->serial > change->last_serial) {
@@ -103,7 +103,7 @@ static void visit_in(change *change, part_visitor *visit) {
     change->in_is_due = false;
 }
 
-/* All that is written, in order. */
+/* Visit everything to be written, in order. */
 static void visit_parts(change *change, part_visitor *visit) {
     sp_range parts[2];
     change->in_is_due = change->in != NULL;
@@ -139,7 +139,7 @@ static void count_all(change *change) {
     visit_parts(change, count_part);
 }
 
-/* What would leave a nearly empty block behind is written together with a neighbour. */
+/* A change that would leave a nearly empty block is written together with a neighbour. */
 static void choose_blocks(change *change) {
     const view *view = &change->view;
     uint32_t found = find_block(change->table, view, change->start), behind = found;
@@ -188,9 +188,10 @@ static void copy_blocks(const change *change, uint32_t from, uint32_t to, uint32
                               memory_order_relaxed);
 }
 
-/* ---- Who holds the stacks ---- */
+/* ---- Holds on the stacks ---- */
 
-/* `cut`: of ranges that are cut in two, before anybody sees it; else of those of which nothing is left. */
+/* `cut`: add a hold for each range that is cut in two, before the change is visible. Otherwise release the holds of
+ * ranges of which nothing is left. */
 static void hold_stacks(const change *change, const sp_range_block *block, bool cut) {
     sp_range parts[2];
     for (uint32_t i = 0; change->table->hold && i < block->count; i++) {
@@ -200,7 +201,7 @@ static void hold_stacks(const change *change, const sp_range_block *block, bool 
     }
 }
 
-/* ---- Showing it ---- */
+/* ---- Publishing ---- */
 
 static void give_block(change *change, uint32_t id) {
     hold_stacks(change, block_at(change->table, id), false);
@@ -212,7 +213,8 @@ static uint32_t exchange_block(change *change) {
     return atomic_exchange_explicit(&change->view.blocks[change->first], id, memory_order_acq_rel);
 }
 
-/* One block for another is one store; else the other directory is completed, and becomes the current one. */
+/* Replacing one block with another takes one store. Otherwise the other directory is completed, and becomes the
+ * current one. */
 static void publish(change *change) {
     view *view = &change->view;
     uint32_t left = change->behind - change->first;
@@ -231,7 +233,7 @@ static bool changes_nothing(const change *change) {
     return !change->in && change->added_ranges == 0 && change->added_bytes == 0;
 }
 
-/* A range that is cut shrinks; so nothing changed where the sums are the same. */
+/* A range that is cut shrinks; so if the sums are unchanged, nothing changed. */
 bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t end, uint64_t last_serial,
                             const sp_range *in) {
     change change = {.table = table, .start = start, .end = end, .last_serial = last_serial, .in = in};
@@ -252,7 +254,7 @@ bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t en
 
 /* ---- The table ---- */
 
-/* A block holds less than an eighth of its ranges only where its neighbours are three quarters full. */
+/* A block is less than an eighth full only if its neighbours are three quarters full. */
 static uint32_t blocks_for(uint64_t ranges) {
     uint64_t blocks = ranges / (SP_RANGE_BLOCK / 4) + 2 * RESERVED_BLOCKS;
     uint64_t most = (uint64_t)SP_RANGE_SEGMENT * SP_RANGE_SEGMENTS_MAX;
@@ -295,7 +297,7 @@ size_t sp_range_table_copy(sp_range_table *table, sp_range *out, size_t capacity
 
 /* ---- Fork ---- */
 
-/* The blocks that are in no directory are free, whatever was being done with them. */
+/* Blocks that are in no directory are free, whatever was being done with them. */
 static void collect_free_blocks(sp_range_table *table, const view *view) {
     _Atomic(uint32_t) *mark = table->directories[view->which ^ 1];
     for (uint32_t id = 0; id < table->used_blocks; id++) mark[id] = 0;

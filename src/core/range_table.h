@@ -1,14 +1,14 @@
 /* range_table.h: ranges of addresses that do not overlap, in order.
  *
- *   directory:  [ block | block | block ]          each block: up to 32 ranges, ascending
- *   replace:    the blocks that a change touches are written anew ─► one store shows them ─► the old ones are free
+ *   directory:  [ block | block | block ]       each block: up to 32 ranges, ascending
+ *   replace:    the blocks that a change touches are rewritten ─► one store publishes them ─► the old ones are free
  *
- * So whoever is forked at any moment has the table before or after a change, never one in between.
+ * So a child that is forked at any moment has the table before or after a change, never an intermediate state.
  *
- * Memory:  mapped 128 blocks at a time, when they are needed; stays.
- * Threads: one at a time (the caller's lock); the two totals may be read by any.
+ * Memory:  mapped 128 blocks at a time, when needed; stays mapped.
+ * Threads: one at a time (the caller's lock); any thread may read the two totals.
  * Fork:    sp_range_table_repair_after_fork.
- * Full:    replace returns false and changes nothing. What only takes away has blocks in reserve.
+ * Full:    replace returns false and changes nothing. Blocks are kept in reserve for changes that only remove.
  */
 #ifndef SP_RANGE_TABLE_H
 #define SP_RANGE_TABLE_H
@@ -20,9 +20,9 @@
 
 typedef struct sp_range {
     uintptr_t start, end;
-    uintptr_t origin;  /* where the mapping began of which this is a part */
-    uint64_t stack_id; /* held, once for each range */
-    uint64_t serial;   /* the order in which they came in: those of one change may share it */
+    uintptr_t origin;  /* start of the mapping of which this is a part */
+    uint64_t stack_id; /* held once for each range */
+    uint64_t serial;   /* order in which ranges were added; those of one change may share it */
     int64_t time_ns;
     double probability; /* spprof_mapping */
     uint32_t thread_id;
@@ -39,12 +39,12 @@ typedef struct sp_range_block {
 #define SP_RANGE_SEGMENT 128 /* blocks */
 #define SP_RANGE_SEGMENTS_MAX 512
 
-/* A range more (1) or less (−1) holds this stack. */
+/* Called when one more (1) or one fewer (−1) range holds this stack. */
 typedef void sp_range_holder(uint64_t stack_id, int change);
 
 typedef struct sp_range_table {
     uint64_t max;          /* ranges */
-    sp_range_holder *hold; /* NULL: nobody is told */
+    sp_range_holder *hold; /* NULL: not called */
     _Atomic uint64_t root; /* [ blocks | which of the two directories ] */
     _Atomic(uint32_t) *directories[2];
     uint32_t *free_blocks;
@@ -53,21 +53,22 @@ typedef struct sp_range_table {
     _Atomic uint64_t count, bytes;
 } sp_range_table;
 
-/* False: no memory. */
+/* Return false if there is no memory. */
 bool sp_range_table_create(sp_range_table *table, uint64_t max, sp_range_holder *hold);
 
-/* Takes away, within [start, end), what came in up to `last_serial`, cutting ranges that reach over its ends, and puts
- * `in` there, unless it is NULL: then nothing of a later serial may be within. In holds its stack already. */
+/* Within [start, end), remove the ranges added up to `last_serial`, cutting those that extend past its ends, and put
+ * `in` there unless it is NULL. If `in` is given, no range with a later serial may be within. `in` already holds its
+ * stack. */
 bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t end, uint64_t last_serial,
                             const sp_range *in);
 
-/* The first range that ends above `address`. False: none. */
+/* Find the first range that ends above `address`. Return false if there is none. */
 bool sp_range_table_next(sp_range_table *table, uintptr_t address, sp_range *out);
 
-/* Copies up to `capacity`; returns how many there are. */
+/* Copy up to `capacity` ranges; return how many there are. */
 size_t sp_range_table_copy(sp_range_table *table, sp_range *out, size_t capacity);
 
-/* In a forked child in which nobody is changing it. */
+/* In a forked child in which no thread is changing the table. */
 void sp_range_table_repair_after_fork(sp_range_table *table);
 
 #endif

@@ -1,4 +1,4 @@
-/* reading.c: what was recorded, for those who write it down. */
+/* reading.c: what was recorded, for the code that exports it. */
 #include "eviction.h"
 #include "memory.h"
 #include "profiler.h"
@@ -34,7 +34,6 @@ bool spprof_site_get(uint64_t stack_id, spprof_site *site) {
     return true;
 }
 
-/* Before the first start there is no table. */
 void spprof_keep_stacks(void) {
     sp_eviction_keep_out(&sp_the_profiler.stacks);
 }

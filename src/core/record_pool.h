@@ -1,14 +1,15 @@
-/* record_pool.h: room for stack records, used again and again.
+/* record_pool.h: reusable memory for stack records.
  *
  *   size class:   8   10  12  14  16   20  24  28  32   40 …  1024 frames
- *   free:         ▼   ▼   ▼ …          a list of records each, its head a pointer with a tag
+ *   free:         ▼   ▼   ▼ …          one list of records per class; its head is a tagged pointer
  *
- * Rounding up to a class wastes a fifth at most. A class that has none takes one of the next four, so that a program
- * whose stacks become shorter needs no more room.
+ * Rounding up to a class wastes a fifth at most. An empty class takes a record from one of the next four, so that a
+ * program whose stacks become shorter needs no additional memory.
  *
- * Memory:  an arena; nothing goes back to the kernel. At most as much as all records that exist at once need, for each
- *          class that has been used.
- * Threads: any, lock-free. The tag changes with each take, so that a list is not taken for what it was before.
+ * Memory:  an arena; nothing is returned to the kernel. For each class that has been used, at most as much as all
+ *          records that exist at once need.
+ * Threads: any, lock-free. The tag changes with each take, so that an old state of a list is not mistaken for the
+ *          current one (ABA).
  * Signals: safe.
  * Full:    NULL.
  */
@@ -25,10 +26,11 @@ typedef struct sp_record_pool {
     _Atomic uint64_t free[SP_RECORD_CLASSES]; /* [ tag 19 | address >> 3, 45 ] */
 } sp_record_pool;
 
-/* Room for a record of so many frames, with its size_class, id 0 and whatever else it last held. */
+/* Return a record with room for `frames` frames. Its size_class is set and its id is 0; the rest is whatever it last
+ * held. */
 sp_stack_record *sp_record_pool_take(sp_record_pool *pool, uint32_t frames);
 
-/* Nobody can be reading it any more (grace.h). */
+/* Put back a record that no thread can still be reading (grace.h). */
 void sp_record_pool_give(sp_record_pool *pool, sp_stack_record *record);
 
 #endif

@@ -1,4 +1,4 @@
-/* resident.c: the contract's extents and files, by the operating system's means. */
+/* resident.c: measures extents and files, by the operating system's means. */
 #include "maps.h"
 #include "memory.h"
 #include "proc_file.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(SPPROF_NOT_KNOWN == SP_NOT_KNOWN, "passed on as it is");
+_Static_assert(SPPROF_NOT_KNOWN == SP_NOT_KNOWN, "passed on unchanged");
 
 static bool measure(spprof_extent *extents, size_t count, sp_extent *room) {
     for (size_t i = 0; i < count; i++) room[i] = (sp_extent){.start = extents[i].start, .size = extents[i].size};
@@ -56,12 +56,13 @@ size_t spprof_own_extents(spprof_extent *extents, size_t capacity) {
 
 #define MAPS_OF_A_FILE 16
 
-/* The parts of an object lie side by side, its code among them: so a file's are kept until the next file's come. */
+/* The parts of an object are adjacent, and its code is among them: so a file's parts are kept until the next file's
+ * follow. */
 typedef struct files {
     spprof_file_visitor *visit;
     void *data;
     char path[PATH_SIZE];
-    char code[PATH_SIZE]; /* the file of the last code: memory without a file may lie before its last part */
+    char code[PATH_SIZE]; /* the file of the last code: memory without a file may come before its last part */
     spprof_file_map held[MAPS_OF_A_FILE];
     size_t count;
     bool has_code;
@@ -125,7 +126,7 @@ void spprof_rest(void) {
     sp_thread_rest();
 }
 
-_Static_assert(SPPROF_THREAD_NAME_SIZE == SP_TASK_NAME_SIZE, "passed on as it is");
+_Static_assert(SPPROF_THREAD_NAME_SIZE == SP_TASK_NAME_SIZE, "passed on unchanged");
 
 void spprof_thread_name(uint32_t thread_id, char name[SPPROF_THREAD_NAME_SIZE]) {
     sp_task_name(thread_id, name);

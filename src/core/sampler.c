@@ -6,7 +6,7 @@
 #define RATE_BITS UINT64_C(0x7FFFFFFF) /* SPPROF_RATE_MAX is 2^30 */
 #define SEEDED_BIT (UINT64_C(1) << 31)
 #define ACTIVE_BIT (UINT64_C(1) << 63)
-#define LONGEST_DRAW ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 times the largest rate; a draw reaches 37 times */
+#define LONGEST_DRAW ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 × the largest rate; a draw is at most 37 × */
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
 
 static _Atomic uint64_t seed_base;
@@ -41,14 +41,14 @@ void sp_sampler_seed(uint64_t seed) {
     atomic_store(&threads_seeded, 0);
 }
 
-/* Threads get their places in the order in which they first draw. Two mixes, so that neighbours share no sequence. */
+/* Threads are numbered in the order in which they first draw. Two mixes, so that neighbours do not share a sequence. */
 static void seed_thread(spprof_thread *self, uint32_t epoch) {
     uint64_t place = atomic_fetch_add(&threads_seeded, 1) + 1;
     self->random = mix(mix(atomic_load(&seed_base) + place * GOLDEN) + place);
     self->epoch = epoch;
 }
 
-/* Uniform in (0, 1]: 53 bits, never 0. */
+/* Return a number, uniform in (0, 1]: 53 bits, never 0. */
 static double uniform(spprof_thread *self) {
     self->random += GOLDEN;
     return (double)((mix(self->random) >> 11) + 1) * 0x1p-53;
@@ -63,7 +63,7 @@ double sp_sampler_uniform(spprof_thread *self, sp_plan plan) {
     return uniform(self);
 }
 
-/* floor(Exp(rate)). Flooring changes nothing: for whole s, floor(x) < s exactly when x < s. */
+/* Draw floor(Exp(rate)). The floor changes nothing: for integer s, floor(x) < s exactly when x < s. */
 static int64_t draw(spprof_thread *self, sp_plan plan) {
     seed_if_due(self, plan);
     double bytes = -log(uniform(self)) * plan.rate;
@@ -88,7 +88,7 @@ bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size) {
     int64_t after = self->countdown;
     int64_t before = after + (int64_t)size;
     if (after >= gate) return false;
-    if (before < gate) { /* of an earlier start: draw first, then try */
+    if (before < gate) { /* from an earlier start: draw first, then decide */
         int64_t left = draw(self, plan);
         self->drawn_rate = plan.rate;
         if ((uint64_t)left >= size) {

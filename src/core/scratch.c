@@ -7,7 +7,7 @@
 
 static struct {
     _Atomic bool taken;
-    sp_scratch *scratch; /* of whoever has taken it */
+    sp_scratch *scratch; /* belongs to the thread that has taken it */
 } pool[SP_SCRATCH_COUNT];
 
 static sp_scratch *map_scratch(size_t place) {
@@ -31,7 +31,7 @@ static sp_scratch *take_place(size_t place) {
     return pool[place].scratch;
 }
 
-/* The first that is free: one thread alone always finds the same, still in its caches. */
+/* Take the first free one: a thread that runs alone always finds the same, still in its caches. */
 sp_scratch *sp_scratch_take(void) {
     for (size_t place = 0; place < SP_SCRATCH_COUNT; place++)
         if (claim(place)) return take_place(place);

@@ -19,13 +19,13 @@ void sp_stack_index_create(sp_stack_index *index, uint64_t max) {
     index->bucket_mask = buckets - 1;
 }
 
-/* ---- Room ---- */
+/* ---- Memory ---- */
 
 static _Atomic uint64_t *room_of(sp_stack_index *index) {
     return atomic_load_explicit(&index->room, memory_order_acquire);
 }
 
-/* NULL: no memory. */
+/* Return NULL if there is no memory. */
 static _Atomic uint64_t *make_room(sp_stack_index *index) {
     _Atomic uint64_t *room = room_of(index);
     if (room) return room;
@@ -67,14 +67,15 @@ sp_stack_record *sp_stack_index_find(sp_stack_index *index, uint64_t hash, const
     return NULL;
 }
 
-/* A record at the head that is taken out and given back meanwhile cannot come back: this reader is waited for. */
+/* No ABA problem: a record that is removed from the head and freed meanwhile cannot come back, since this reader is
+ * waited for. */
 static void push(link *bucket, sp_stack_record *record) {
     sp_stack_record *head = atomic_load(bucket);
     do atomic_store_explicit(&record->next, head, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(bucket, &head, record));
 }
 
-/* What leads to `record`; NULL: it is not there. */
+/* Return the link that points to `record`; NULL: it is not there. */
 static link *find_link(link *bucket, const sp_stack_record *record) {
     link *at = bucket;
     sp_stack_record *next;
@@ -85,7 +86,7 @@ static link *find_link(link *bucket, const sp_stack_record *record) {
     return at;
 }
 
-/* Behind the head one thread alone writes links. At the head another record may come first: then it is searched for
+/* Except at the head, only one thread writes links. At the head another record may be added first: then search
  * again. */
 static void unlink_record(link *bucket, sp_stack_record *record) {
     sp_stack_record *next = atomic_load(&record->next);
@@ -98,7 +99,7 @@ static void unlink_record(link *bucket, sp_stack_record *record) {
 
 /* ---- By id ---- */
 
-/* The free slot's word holds the generation of the next id and the next free slot. */
+/* A free slot's word holds the generation of the next id and the next free slot. */
 static uint64_t free_word(uint64_t generation, uint64_t next) {
     return generation << (SPPROF_STACK_SLOT_BITS + 1) | next << 1 | FREE_BIT;
 }
@@ -162,7 +163,7 @@ sp_stack_record *sp_stack_index_at(sp_stack_index *index, uint32_t slot) {
 
 /* ---- Both ---- */
 
-/* By id first: whoever finds it by content may hand its id on. */
+/* By id first: a thread that finds it by content may pass its id on. */
 void sp_stack_index_add(sp_stack_index *index, sp_stack_record *record) {
     uint64_t id = atomic_load_explicit(&record->id, memory_order_relaxed);
     atomic_store(slot_at(index, id), (uint64_t)(uintptr_t)record);
@@ -178,7 +179,7 @@ void sp_stack_index_remove(sp_stack_index *index, sp_stack_record *record) {
     atomic_fetch_sub_explicit(&index->count, 1, memory_order_relaxed);
 }
 
-/* Slots that another thread of the parent had taken and not filled yet are free as well. */
+/* Slots that another thread of the parent had taken but not filled yet are also free. */
 void sp_stack_index_repair_after_fork(sp_stack_index *index) {
     uint32_t count = 0, used = atomic_load(&index->used);
     atomic_store(&index->free, 0);

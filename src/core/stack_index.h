@@ -1,13 +1,14 @@
 /* stack_index.h: stack records by content and by id.
  *
- *   by content:  bucket ──► record ──► record           new ones at the head; the evictor alone takes out
- *   by id:       id = [ generation 44 | slot 20 ]       slot: record, or [ next generation | next free slot | 1 ]
+ *   by content:  bucket ──► record ──► record            new ones at the head; only the evictor removes
+ *   by id:       id = [ generation 44 | slot 20 ]        slot: record, or [ next generation | next free slot | 1 ]
  *
- * A slot is used again, its generation grows: no id ever means another stack. The ids of a table that never filled are
+ * When a slot is reused, its generation grows: no id ever means another stack. The ids of a table that never filled are
  * 1, 2, 3, …
  *
- * Memory:  one mapping, made when the first record comes: a word for each slot, and a bucket for every four.
- * Threads: find, take, add any, lock-free, within a reader's section (grace.h); remove one thread at a time.
+ * Memory:  one mapping, created with the first record: a word for each slot, and a bucket for every four.
+ * Threads: any thread may find, take or add, lock-free, within a reader's section (grace.h); one thread at a time
+ *          removes.
  * Signals: safe.
  * Full:    sp_stack_index_take_id returns 0.
  */
@@ -16,7 +17,7 @@
 
 #include "stack_record.h"
 
-#define SP_STACK_SLOTS_MARKED 32 /* the last slots, of records that are in no bucket (stack_table.h) */
+#define SP_STACK_SLOTS_MARKED 32 /* the last slots, for records that are in no bucket (stack_table.h) */
 #define SP_STACK_SLOTS_MAX ((UINT32_C(1) << SPPROF_STACK_SLOT_BITS) - 1 - SP_STACK_SLOTS_MARKED)
 
 typedef struct sp_stack_index {
@@ -39,23 +40,23 @@ uint64_t sp_stack_key_hash(const sp_stack_key *key);
 
 void sp_stack_index_create(sp_stack_index *index, uint64_t max);
 
-/* With a hold on it; NULL: not there. */
+/* Return the record with a hold on it, or NULL if it is not there. */
 sp_stack_record *sp_stack_index_find(sp_stack_index *index, uint64_t hash, const sp_stack_key *key);
 
-/* The id for a new record; 0: all slots are taken, or *no_memory. Given back where there is no record for it. */
+/* Return the id for a new record; 0: all slots are taken, or *no_memory. If there is no record for it, give it back. */
 uint64_t sp_stack_index_take_id(sp_stack_index *index, bool *no_memory);
 void sp_stack_index_give_id(sp_stack_index *index, uint64_t id);
 
-/* Makes a record visible, whose id was taken and which is complete. */
+/* Make a record visible. It must be complete, and its id taken. */
 void sp_stack_index_add(sp_stack_index *index, sp_stack_record *record);
 
-/* Takes a record out of both; one that is out already stays so. */
+/* Remove a record from both; no effect on a record that is already out. */
 void sp_stack_index_remove(sp_stack_index *index, sp_stack_record *record);
 
-/* The record in a slot; NULL: none. It stays only as long as somebody holds it or keeps the evictor out. */
+/* Return the record in a slot; NULL: none. It stays only as long as a holder needs it or the evictor is kept out. */
 sp_stack_record *sp_stack_index_at(sp_stack_index *index, uint32_t slot);
 
-/* In a forked child where a removal was under way, on its only thread: lists the free slots anew and counts. */
+/* Rebuild the list of free slots and recount, in a forked child where a removal was under way, on its only thread. */
 void sp_stack_index_repair_after_fork(sp_stack_index *index);
 
 #endif

@@ -51,7 +51,7 @@ static void keep_peaks_locked(sp_stack_sums *sums) {
     }
 }
 
-/* Where no sample is left, the rounding errors of what was added and taken away are not left either. */
+/* If no sample is left, the rounding errors of additions and subtractions are cleared too. */
 static spprof_sums sum_of(const spprof_sums *before, const spprof_sums *change) {
     bool any = before->samples + change->samples != 0;
     return (spprof_sums){.samples = before->samples + change->samples,
@@ -62,7 +62,7 @@ static spprof_sums sum_of(const spprof_sums *before, const spprof_sums *change) 
                          .skewness = any ? before->skewness + change->skewness : 0};
 }
 
-/* Adds to both. Returns how many samples there ever were. */
+/* Add to both. Return how many samples there ever were. */
 static uint64_t change(sp_stack_sums *sums, const spprof_sums *allocated, const spprof_sums *live) {
     sp_sums_lock *lock = acquire(sums);
     keep_peaks_locked(sums);
@@ -78,7 +78,7 @@ static uint64_t change(sp_stack_sums *sums, const spprof_sums *allocated, const 
     return allocated_after.samples;
 }
 
-/* What one sample comes to; `sign` −1: what is taken away with it. */
+/* What one sample adds; with `sign` −1, what its removal subtracts. */
 static spprof_sums sums_of(const spprof_weight *weight, int sign) {
     double bytes = (double)(int64_t)weight->bytes / SPPROF_BYTES_ONE;
     double unseen = 1 - weight->probability, variance = sign * unseen * bytes * bytes;
@@ -109,13 +109,13 @@ void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, con
     spprof_sums live = sums_of(before, -1), added = after ? sums_of(after, 1) : (spprof_sums){0};
     spprof_sums_add(&live, &added);
     spprof_sums allocated = live;
-    allocated.samples = 0; /* so many were taken all the same */
+    allocated.samples = 0; /* the number of samples ever taken is unchanged */
     change(sums, &allocated, &live);
 }
 
-/* Large blocks have next to no variance. Where only they are left, rounding errors of what was taken away remain: a
- * variance below 0, or a third moment out of all proportion. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w²
- * times the largest (1−p)w, which is at most √V. */
+/* Large blocks have almost no variance. If only they are left, rounding errors of subtractions remain: a variance
+ * below 0, or a disproportionate third moment. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w² times the
+ * largest (1−p)w, which is at most √V. */
 static void mend_rounding(spprof_sums *sums) {
     if (!(sums->variance > 0)) sums->variance = sums->skewness = 0;
     double most = sums->variance * sqrt(sums->variance);
@@ -136,7 +136,7 @@ sp_stack_sums sp_stack_sums_read(sp_stack_sums *sums) {
 
 /* ---- Eviction ---- */
 
-/* Where the number is behind, at_peak is `live`: nothing. */
+/* If the number is behind, at_peak is `live`, which is zero. */
 static uint32_t needed(const sp_stack_sums *sums) {
     uint32_t windows = 0;
     for (unsigned window = 0; window < SPPROF_PEAKS; window++)

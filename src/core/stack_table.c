@@ -41,7 +41,8 @@ static void fill(sp_stack_record *record, const sp_stack_key *key, uint64_t hash
     memcpy(record->frames, key->frames, key->count * sizeof *key->frames);
 }
 
-/* NULL: no room. Two threads that meet the same new stack may both add it: readers treat equal records as one. */
+/* Return NULL if it does not fit. If two threads see the same new stack, both may add it: readers treat equal
+ * records as one. */
 static sp_stack_record *add(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
     bool no_memory;
     uint64_t id = sp_stack_index_take_id(&table->index, &no_memory);
@@ -73,7 +74,7 @@ static sp_stack_record *add_reading(sp_stack_table *table, const sp_stack_key *k
     return record;
 }
 
-/* Whoever evicts is no reader meanwhile, whose end it would wait for. */
+/* The thread that evicts is not a reader meanwhile: it would wait for itself. */
 static sp_stack_record *add_or_mark(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
     sp_stack_record *record = add_reading(table, key, hash);
     sp_eviction_sweep(table);

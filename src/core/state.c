@@ -1,5 +1,6 @@
-/* state.c: the words that every file of the engine shares: the gate, the thread's own, the profiler. Below all that
- * uses them: this file calls nothing. */
+/* state.c: the state that all files of the engine share: the gate, the thread's state, the profiler. It is below all
+ * files that use it, and calls nothing.
+ */
 #include "profiler.h"
 
 sp_profiler sp_the_profiler = {

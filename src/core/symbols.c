@@ -4,8 +4,8 @@
  *                                        │ binary search
  *   addresses, ascending:          a0 a1 ▼ a2 a3 …           each keeps the best function seen so far
  *
- * A label without size has no end of its own. Each stretch between two addresses therefore keeps the last function that
- * begins in it; when all are seen, an address that nothing covers belongs to the last beginning before it.
+ * A label without size has no end. So each interval between two addresses keeps the last function that begins in it.
+ * When all symbols are seen, an address that no function covers belongs to the last beginning before it.
  */
 #include "elf_file.h"
 #include "memory.h"
@@ -15,12 +15,13 @@
 
 #define CHUNK 2048 /* symbols read at a time: 48 KiB */
 
-/* How much work a file can make of us by functions that overlap, which those of compilers do not: about a second. */
+/* Limits the work that a file with overlapping functions can cause, to about a second. Compilers make no overlapping
+ * functions. */
 #define STEPS_MAX (INT64_C(1) << 26)
 
 typedef struct match {
     sp_elf_symbol cover; /* the best one around the address; section 0: none */
-    sp_elf_symbol begin; /* the last to begin behind the previous address, and not behind this one; section 0: none */
+    sp_elf_symbol begin; /* the last to begin after the previous address, and not after this one; section 0: none */
 } match;
 
 typedef struct search {
@@ -33,12 +34,12 @@ typedef struct search {
     match matches[];
 } search;
 
-/* ---- Of two functions the better ---- */
+/* ---- The better of two functions ---- */
 
 static bool is_function(const search *self, const sp_elf_symbol *symbol) {
     unsigned type = symbol->info & 15;
     bool has_type = type == SP_ELF_FUNCTION || type == SP_ELF_INDIRECT_FUNCTION;
-    /* A local label of no type and size is a place inside a function, or tells code from data. */
+    /* A local label without type and size is a location inside a function, or separates code from data. */
     bool is_label = type == SP_ELF_NOTYPE && (symbol->info >> 4 != SP_ELF_LOCAL || symbol->size > 0);
     if (symbol->name == 0 || !(has_type || is_label)) return false;
     const sp_elf_section *section = sp_elf_file_section(self->elf, symbol->section);
@@ -81,7 +82,7 @@ static bool is_better(search *self, const sp_elf_symbol *one, const sp_elf_symbo
     return has_better_name(self, one, other);
 }
 
-/* Of two that begin at one place, one with a size ends the other, which has none. */
+/* If two begin at the same address, one with a size ends the other, which has none. */
 static bool begins_later(search *self, const sp_elf_symbol *one, const sp_elf_symbol *other) {
     if (other->section == 0 || one->value != other->value) return other->section == 0 || one->value > other->value;
     if ((one->size > 0) != (other->size > 0)) return one->size > 0;
@@ -90,7 +91,7 @@ static bool begins_later(search *self, const sp_elf_symbol *one, const sp_elf_sy
 
 /* ---- One pass over the symbols ---- */
 
-/* The first address that is not below `value`. */
+/* Return the first address that is not below `value`. */
 static size_t first_from(const spprof_symbols_query *query, uint64_t value) {
     size_t low = 0, high = query->count;
     while (low < high) {
@@ -153,7 +154,7 @@ static spprof_symbol tell_new(search *self, const sp_elf_symbol *cover, spprof_s
     return told;
 }
 
-/* Neighbours in one function share its name. */
+/* Adjacent addresses in one function share its name. */
 static void tell(search *self, spprof_symbols *out) {
     size_t last = SIZE_MAX;
     for (size_t i = 0; i < self->query->count; i++) {

@@ -13,7 +13,8 @@ void spprof_pause(void) {
     sp_guard_enter(&spprof_this_thread);
 }
 
-/* What was counted meanwhile may have used the countdown up: it is then drawn anew, which memorylessness allows. */
+/* Allocations made while paused may have exhausted the countdown. Redrawing it is unbiased: the exponential is
+ * memoryless. */
 void spprof_resume(void) {
     sp_guard_leave(&spprof_this_thread);
 }
@@ -38,8 +39,8 @@ static void forget_guarded(uintptr_t address) {
     if (sp_live_table_remove(&sp_the_profiler.live, address, &removed)) sp_counters_add_freed(&removed);
 }
 
-/* An address that left the list is free to be sampled anew, by a thread that finds the list empty: such a sample has a
- * later serial than any that was drawn before. */
+/* An address that left the list may be sampled again, by a thread that finds the list empty. Such a sample has a
+ * later serial than any drawn before. */
 static void drain_pending_guarded(void) {
     spprof_sample removed;
     for (;;) {
@@ -55,8 +56,9 @@ static void leave_pending(uintptr_t address) {
     if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
 }
 
-/* What spprof_may_be_live let through: half a dozen of a hundred frees beside many live samples. Never, while the empty
- * filter is published: before the first start there is no table to lock, after shutdown nothing is followed. */
+/* Second check of frees that spprof_may_be_live let through: about six in a hundred if there are many live samples.
+ * While the empty filter is published it returns false: before the first start there is no table to lock, after
+ * shutdown nothing is followed. */
 static bool is_listed(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
     return sp_filter_holds(filter, (uintptr_t)address);
@@ -80,7 +82,7 @@ void spprof_forget(void *address) {
     errno = saved_errno;
 }
 
-/* ---- Objects loaded meanwhile ---- */
+/* ---- Objects loaded in the meantime ---- */
 
 #define EXPECT_CALLS 16 /* the loader's own allocations come before the object is there */
 
@@ -108,7 +110,7 @@ static uint32_t thread_id(spprof_thread *self) {
     return self->thread_id;
 }
 
-/* Fills in the ticket's sample, which holds its stack, and stays inside the guard. */
+/* Fill in the ticket's sample, which holds its stack, and stay inside the guard. */
 static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size, uint32_t rate) {
     sp_guard_enter(self);
     uint64_t began = sp_budget_begin();
@@ -123,14 +125,15 @@ static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size,
     };
 }
 
-/* Whether this request is the one that a pool announced; if so, the handoff is complete. */
+/* Return whether this request is the one that a pool announced; if so, the handoff is complete. */
 static bool take_handoff(spprof_thread *self, size_t size) {
     if (!self->handoff_armed || size < SP_HANDOFF_MIN || size > SP_HANDOFF_MAX) return false;
     self->handoff_armed = 0;
     return true;
 }
 
-/* A hook that does not count draws anew instead of deciding: else it would come here each time until one that does. */
+/* A hook that does not count redraws instead of deciding. Otherwise each of its calls would come here until a hook
+ * that counts decides. */
 static void decide_while_active(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
     if (self->expecting) sp_profiler_meet_expected(self);
     if (take_handoff(self, size)) {
@@ -151,12 +154,12 @@ static void decide(spprof_thread *self, spprof_ticket *ticket, size_t size, bool
     sp_sampler_lift(self, plan);
 }
 
-/* An allocation that was counted but is no candidate. */
+/* The allocation was counted but cannot become a sample. */
 static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
-/* It can only fail, and must not have been counted: the countdown may have wrapped. */
+/* Such an allocation can only fail, and must not be counted: the countdown may have wrapped. */
 static bool is_impossible(size_t size) {
     return __builtin_expect(size > PTRDIFF_MAX, 0);
 }
@@ -223,7 +226,7 @@ void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool co
     errno = saved_errno;
 }
 
-/* ---- The end of either ---- */
+/* ---- The end of any call ---- */
 
 void spprof_call_when_refused(spprof_refusal *refusal) {
     atomic_store(&sp_the_profiler.refusal, refusal);
@@ -235,10 +238,10 @@ static void settle_refused_guarded(const spprof_ticket *ticket) {
     if (refusal && ticket->size != 0) refusal();
 }
 
-/* Enough for whoever thins to be ahead of those who fill the room at once. */
+/* Enough for the thread that thins to stay ahead of the threads that keep filling the table. */
 #define TRIES 40
 
-/* SP_TOO_FINE: the sample, which was counted, was thinned out. */
+/* Return SP_TOO_FINE if the sample, which was already counted, was thinned out. */
 static sp_insert_result insert_thinned(spprof_sample *sample, spprof_sample *replaced) {
     sp_insert_result result = SP_TABLE_FULL;
     for (int tries = 0; tries < TRIES; tries++) {
@@ -256,12 +259,12 @@ static void count_lost(sp_insert_result result, spprof_weight weight) {
     if (result == SP_TABLE_FULL || result == SP_TABLE_NO_MEMORY) sp_counters_add_lost(weight);
 }
 
-/* A marked record is no stack. */
+/* A marked record does not count as a stack. */
 static void count_stack(const sp_stack_record *stack, int sign) {
     if (!sp_stack_is_marked(stack)) sp_counters_add_stack(sign);
 }
 
-/* Counted before it is inserted: once inserted, another thread may free it, and release its stack. */
+/* Count before inserting: once it is inserted, another thread may free it and release its stack. */
 static void insert_guarded(spprof_sample *sample) {
     spprof_weight weight = spprof_weigh(sample->size, sample->rate);
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
@@ -293,7 +296,7 @@ static void reattach_guarded(spprof_sample *old) {
     count_lost(result, spprof_weigh(old->size, old->rate));
 }
 
-/* A realloc that failed left the old block as it was; to size 0, NULL means freed. */
+/* A realloc that failed left the old block unchanged; for size 0, NULL means freed. */
 static void settle_detached_guarded(spprof_ticket *ticket, const void *result) {
     if (!result && ticket->size != 0)
         reattach_guarded(&ticket->old);

@@ -1,23 +1,22 @@
-/* finder.c: finds the threads that a session does not know yet, and those that have ended; and samples the young.
+/* finder.c: finds threads that a session does not know yet, and those that have ended; and samples young threads.
  *
- *   CPU time of the process ──► its timer ──► signal on the thread that runs ─┬─ it is new or young: a sample
+ *   CPU time of the process ──► its timer ──► signal on the running thread ───┬─ it is new or young: a sample
  *                                                                             ├─ it has grown up: it gets a timer
  *                                                                             └─ now and then: the list of threads
  *
- * The timer expires at random points of the process's CPU time, in the mean one an interval. A point that falls to a
+ * The timer expires at random points of the process's CPU time, on average one per interval. A point that falls to a
  * young thread stands for an interval of young threads' time (docs/sampling.md derives it). So threads that end before
- * a timer of their own would expire are sampled as well. While nothing changes points are further apart, and stand for
- * more.
+ * their own timer would expire are sampled as well. While nothing changes, points are farther apart and stand for more.
  *
- * Before Linux 6.4 the signal goes to the program's first thread, if it does not block it, and in wall mode time is not
- * the process's. There the timer is periodic, no thread is young, and a thread's first sample covers all since its
- * birth.
+ * Before Linux 6.4 the signal goes to the program's first thread, unless it blocks it, and in wall mode the time is not
+ * the process's. In these cases the timer is periodic, no thread is young, and a thread's first sample covers
+ * everything since its birth.
  *
- * The kernel hands a signal on that its thread blocks, in the handler of its own tick for instance, to a thread that
- * may be asleep. What it interrupts there is no sample.
+ * If the chosen thread blocks the signal, for instance in the handler of its own tick, the kernel passes the signal to
+ * another thread, which may be asleep. Such an interruption is not a sample.
  *
- * The kernel may choose a thread whose stack has no room for a signal. While there is one, all signals go to one other
- * thread, and the ticks of all others look at the list as well.
+ * The kernel may choose a thread whose stack has no room for a signal. While there is such a thread, all signals go to
+ * one other thread, and all other threads' ticks check the list as well.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -29,24 +28,24 @@
 #include <math.h>
 
 #define SLOWEST 16   /* intervals */
-#define LIST_EVERY 8 /* ticks without a change in number */
+#define LIST_EVERY 8 /* ticks without a change in the number of threads */
 
 static struct {
     uint64_t pace; /* in intervals */
     uint32_t quiet_ticks;
-    uint32_t calm, patience; /* quiet ticks in a row, and how many it takes to slow down */
+    uint32_t calm, patience; /* consecutive quiet ticks, and how many are needed to slow down */
     uint32_t target;         /* the thread that gets the signals; ANY, NOBODY */
     uint64_t next_point_ns;  /* of the process's clock */
-    uint64_t mean_ns;        /* the mean distance under which that was drawn */
-    uint64_t pool_ns;        /* what points stand for that have been passed, and fallen to no tick yet */
+    uint64_t mean_ns;        /* the mean distance for which that was drawn */
+    uint64_t pool_ns;        /* time of the points that have passed but not been assigned to a tick yet */
     uint64_t pool_points;
     uint64_t random;
-} finder; /* of who has entered the table of threads */
+} finder; /* only for the thread that has entered the table of threads */
 
 #define ANY 0
 #define NOBODY UINT32_MAX
 
-static _Atomic bool wants_help; /* its own signals may not suffice */
+static _Atomic bool wants_help; /* its own signals may be insufficient */
 static _Atomic uint32_t helping;
 static _Atomic uint64_t given_back_ns;
 
@@ -63,12 +62,12 @@ static uint64_t next_random(void) {
     return finder.random;
 }
 
-/* Exponential: what is still to come does not depend on what came, so the line may be drawn anew at any moment. */
+/* Exponential: the future does not depend on the past, so the distance may be redrawn at any moment. */
 static uint64_t next_distance_ns(void) {
     return (uint64_t)(-log((double)((next_random() >> 11) + 1) * 0x1p-53) * (double)finder.mean_ns);
 }
 
-/* While points wait, at the kernel's next tick. The period is for a tick that finds the table entered. */
+/* If points are waiting, expire at the kernel's next tick. The period covers a tick that finds the table entered. */
 static void arm(uint64_t now_ns) {
     uint64_t first_ns = finder.pool_points > 0 ? 1 : finder.next_point_ns - now_ns + 1;
     sp_tick_arm(sp_the_cpu.finder, first_ns, finder.mean_ns);
@@ -81,10 +80,11 @@ static void draw_points(uint64_t mean_ns) {
     arm(now_ns);
 }
 
-/* Where nobody could be signalled for long, each would take its time: they are as many as they are in the mean. */
+/* If no thread could be signalled for a long time, adding points one by one would take long: add their expected
+ * number. */
 #define POINTS_MAX 1000
 
-/* Those since the last tick. */
+/* Add the points since the last tick. */
 static void pass_points(uint64_t now_ns) {
     if (finder.next_point_ns + POINTS_MAX * finder.mean_ns <= now_ns) {
         finder.pool_ns += now_ns - finder.next_point_ns;
@@ -97,7 +97,7 @@ static void pass_points(uint64_t now_ns) {
     }
 }
 
-#define WAIT_TICKS 4 /* in the mean */
+#define WAIT_TICKS 4 /* on average */
 
 static uint64_t take_from_pool_ns(uint64_t points) {
     uint64_t taken_ns = points == 0 ? 0 : finder.pool_ns / finder.pool_points * points;
@@ -112,10 +112,10 @@ static uint64_t draw_from_pool_ns(void) {
     return take_from_pool_ns(points);
 }
 
-/* What this tick stands for: points that wait since an earlier one. How many came since the kernel's last tick tells
- * how long the thread had been running, and so what it was at: were they this tick's, the end of what a thread does
- * would weigh more than its beginning. Where hardly a thread is young that does not matter, and one signal for a point
- * will do. */
+/* Return the time this tick stands for: points that have waited since an earlier tick. The number of points since
+ * the kernel's last tick depends on how long the thread had been running, and so on what it was doing: if they
+ * counted for this tick, the end of what a thread does would weigh more than its beginning. If hardly any thread is
+ * young this does not matter, and one signal per point suffices. */
 static uint64_t take_due_ns(void) {
     uint64_t now_ns = sp_clock_process_timers_ns(), due_ns = draw_from_pool_ns();
     pass_points(now_ns);
@@ -185,7 +185,8 @@ static bool is_list_due(void) {
 
 #define PATIENCE 8
 
-/* Since young threads were met, only several quiet ticks in a row make it slower: else few of them would be sampled. */
+/* Once young threads have been seen, only several consecutive quiet ticks slow the timer down: otherwise few of them
+ * would be sampled. */
 static void slow_down(void) {
     if (++finder.calm < finder.patience) return;
     finder.calm = 0;
@@ -202,7 +203,7 @@ static bool list_threads(void) {
     return changed;
 }
 
-/* Now and then also while each tick meets a young one: those that ended are to give their slots back. */
+/* List now and then, even if each tick finds a young thread, so that ended threads free their slots. */
 static bool list_now_and_then(void) {
     finder.calm = 0;
     finder.patience = PATIENCE;
@@ -220,7 +221,7 @@ static bool is_new(void) {
     return spprof_this_thread.cpu_session != atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
 }
 
-/* The calling thread's slot, if its time is sampled here. */
+/* Return the calling thread's slot if its time is sampled here. */
 static sp_thread_slot *find_young(uint64_t own_ns) {
     sp_thread_slot *slot = sp_threads_self();
     if (!slot || slot->unfit || !slot->young) return NULL;
@@ -229,7 +230,7 @@ static sp_thread_slot *find_young(uint64_t own_ns) {
     return NULL;
 }
 
-/* Of who has entered the table. */
+/* Called by the thread that has entered the table. */
 static sp_finding find(uint64_t own_ns, bool has_woken) {
     uint64_t due_ns = estimates() ? take_due_ns() : 0;
     bool is_here = !estimates() || !has_woken, met = is_here && is_new();

@@ -1,8 +1,8 @@
-/* sender.c: the thread that stands in for timers where a sandbox refuses them.
+/* sender.c: the thread that replaces timers where a sandbox refuses them.
  *
  *   every interval, by the wall clock ──► each thread that used CPU time since its last sample ──► the signal
  *
- * What a sample weighs is the same as ever, so totals hold; only the moments are those of another clock.
+ * Weights are computed as usual, so totals are right; only the sampling times follow another clock.
  *
  * Threads: one of ours, which blocks all signals and is not sampled. A forked child has none, and is not sampled.
  */

@@ -23,7 +23,7 @@ static void empty_counters(void) {
     for (int i = 0; i < SPPROF_CPU_DROP_REASON_COUNT; i++) atomic_store(&cpu->dropped[i], 0);
 }
 
-/* An empty session, which handlers believe in once this returns. The table of threads is entered if it succeeds. */
+/* Open an empty session, valid for handlers once this returns. If it succeeds, the table of threads is entered. */
 static bool open_session(const spprof_cpu_plan *plan, bool has_timers) {
     uint32_t session = cpu->sessions + 1;
     sp_threads_plan threads = {
@@ -41,7 +41,7 @@ static bool open_session(const spprof_cpu_plan *plan, bool has_timers) {
     return true;
 }
 
-/* Handlers that were at work have ended, and those that come find no session. */
+/* Close the session. When this returns, running handlers have ended, and new ones find no session. */
 static void close_session(void) {
     atomic_store(&cpu->session, 0);
     while (atomic_load(&cpu->at_work) != 0) sp_thread_pause();
@@ -51,19 +51,19 @@ static uint64_t clock_of_self(void) {
     return cpu->plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
 
-/* After the first thread, which may have to be left alone, and before the others take their timers, of which there may
- * be more than the kernel grants. */
+/* Call after the first thread, which may have to be left out, and before the others get their timers, of which there
+ * may be more than the kernel grants. */
 static void begin_finder(void) {
     if (!sp_finder_begin()) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }
 
 /* ---- Fork ---- */
 
-/* On the child's only thread. Its parent's timers are not its own, its own clock began anew. */
+/* On the child's only thread. It does not have its parent's timers, and its own clock started again. */
 static void go_on_in_child(void) {
     int saved_errno = errno;
     sp_lock_reset_after_fork(&cpu->lifecycle);
-    sp_threads_leave(); /* whoever was in the table is not here */
+    sp_threads_leave(); /* the thread that was in the table does not exist here */
     atomic_store(&cpu->at_work, 0);
     bool active = atomic_exchange(&cpu->session, 0) != 0;
     spprof_cpu_plan plan = cpu->plan;
@@ -85,7 +85,7 @@ static void prepare_once(void) {
     done = true;
 }
 
-/* At least the two without which nothing is sampled: this thread's, and the one that finds the others. */
+/* At least the two that sampling needs: this thread's, and the one that finds the others. */
 #define SELDOM_NS UINT64_C(1000000000000000) /* eleven days */
 
 static bool grants_timers(void) {
@@ -98,7 +98,7 @@ static bool grants_timers(void) {
     return granted;
 }
 
-/* To this thread, in no session's name. */
+/* To this thread, for no session. */
 static bool grants_signals(void) {
     return sp_tick_send(sp_thread_kernel_id(), 0);
 }
@@ -127,8 +127,8 @@ static spprof_cpu_status start_locked(const spprof_cpu_plan *plan) {
     return SPPROF_CPU_NO_TICKS;
 }
 
-/* A handler on this thread would find the lock held: the guard keeps the heap profiler's out, and no tick takes it. The
- * loader is asked before, see spprof_start. */
+/* A handler on this thread would find the lock held: the guard keeps the heap profiler's out, and no tick takes it.
+ * The loader is called before, see spprof_start. */
 spprof_cpu_status spprof_cpu_start(const spprof_cpu_plan *plan) {
     int saved_errno = errno;
     spprof_pause();

@@ -1,4 +1,4 @@
-/* signal_stacks.c: no tick comes to a thread whose alternate signal stack has no room for it. */
+/* signal_stacks.c: keeps ticks away from threads whose alternate signal stack has no room for them. */
 #include "signal_stacks.h"
 
 #include "clock.h"
@@ -9,7 +9,7 @@
 
 #define PAUSES 1000 /* a second */
 
-/* Whoever has entered the table leaves soon, but for a handler's that has interrupted just that. */
+/* A thread that has entered the table leaves soon, except one that a handler has interrupted inside it. */
 static bool enter_table(void) {
     for (int i = 0; i < PAUSES; i++) {
         if (sp_threads_try()) return true;

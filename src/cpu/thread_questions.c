@@ -11,10 +11,10 @@
 
 static struct {
     sp_thread_question *questions;
-    uint32_t capacity, used; /* used: by the asker */
+    uint32_t capacity, used; /* `used`: the asker's */
     _Atomic uint32_t sequence;
-    _Atomic uint32_t answers;    /* how many have come; a futex */
-    _Atomic uint32_t sending_to; /* the thread to which a signal is just being sent; 0: none */
+    _Atomic uint32_t answers;    /* how many have arrived; a futex */
+    _Atomic uint32_t sending_to; /* the thread to which a signal is now being sent; 0: none */
 } table;
 
 /* ---- Words ---- */
@@ -33,7 +33,7 @@ static sp_stack_record *record_in(uint64_t word) {
     return (sp_stack_record *)(uintptr_t)(bits & ~(uint64_t)((1 << WHAT_BITS) - 1));
 }
 
-/* ---- For who asks ---- */
+/* ---- For the asker ---- */
 
 bool sp_thread_questions_create(void) {
     uint64_t most = UINT64_C(1) << NUMBER_BITS;
@@ -101,14 +101,14 @@ void sp_thread_questions_forget_all(void) {
     }
 }
 
-/* ---- For who is asked ---- */
+/* ---- For the thread that is asked ---- */
 
 static sp_thread_question *question_of(uint32_t cookie) {
     uint32_t number = cookie & ((UINT32_C(1) << NUMBER_BITS) - 1);
     return number < table.capacity ? &table.questions[number] : NULL;
 }
 
-/* A cookie that nobody has made may name any question: it must be this thread's. */
+/* A forged cookie may name any question: it must be this thread's. */
 bool sp_thread_questions_take(uint32_t cookie) {
     sp_thread_question *question = question_of(cookie);
     uint64_t asked = word_of(cookie >> NUMBER_BITS, SP_ANSWER_ASKED, NULL);
@@ -128,8 +128,8 @@ void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_reco
     sp_futex_wake_one(&table.answers);
 }
 
-/* The asker writes whom it sends to, then looks at the list of small stacks; this thread is on the list, and then looks
- * to whom is being sent. One of the two sees the other. */
+/* The asker first writes which thread it sends to, then checks the list of small stacks. This thread first enters
+ * the list, then checks which thread is being sent to. One of the two sees the other. */
 void sp_thread_questions_let_pass(void) {
     while (atomic_load(&table.sending_to) == sp_thread_kernel_id()) sp_thread_pause();
 }

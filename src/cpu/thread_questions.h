@@ -1,12 +1,12 @@
-/* thread_questions.h: what threads are asked to do now, and their answers (spprof/thread_stacks.h).
+/* thread_questions.h: the questions that ask threads what they are doing now, and the answers (spprof/thread_stacks.h).
  *
  *   asker:    ask ──────────── signal, with the question's cookie ──► … ◄─ wait ── settle: what was answered, or NONE
  *   handler:                        take: ASKED → AT_WORK ── stack ── answer: AT_WORK → …, and the asker wakes
  *
  *   question: [ sequence 16 | stack record >> 3, 45 | what 3 ]       one word: an answer comes whole, or too late
  *
- * A handler whose question was settled meanwhile, or asked anew of another thread, finds another word and gives its
- * stack back.
+ * A handler whose question was settled meanwhile, or now asks another thread, finds another word and releases its
+ * stack.
  *
  * Memory:  one mapping, which stays. Threads: one asker; each question has one handler.
  * Signals: sp_thread_questions_take and sp_thread_questions_answer are for handlers.
@@ -20,11 +20,11 @@
 
 #include <stdatomic.h>
 
-/* In the place of a session's number in cookies; no session counts as far. */
+/* Replaces a session's number in cookies; no session number gets this large. */
 #define SP_QUESTIONS_SESSION UINT32_MAX
 
 typedef enum sp_answer {
-    SP_ANSWER_NONE, /* nobody asks */
+    SP_ANSWER_NONE, /* not asked */
     SP_ANSWER_ASKED,
     SP_ANSWER_AT_WORK,
     SP_ANSWER_STACK,
@@ -41,41 +41,41 @@ typedef struct sp_thread_question {
     sp_stack_record *record;  /* the asker's: held, or NULL */
 } sp_thread_question;
 
-/* ---- For who asks ---- */
+/* ---- For the asker ---- */
 
-/* False: no memory. */
+/* Create the table of questions. Return false if there is no memory. */
 bool sp_thread_questions_create(void);
 uint32_t sp_thread_questions_max(void); /* 0: not created */
 sp_thread_question *sp_thread_questions_at(uint32_t number);
 
-/* The next questions differ from all earlier ones. */
+/* Make the next questions differ from all earlier ones. */
 void sp_thread_questions_begin(void);
 
-/* Opens a question and returns its cookie. Until sp_thread_questions_sent the thread does not get a signal stack
- * that is too small (sp_thread_questions_let_pass). */
+/* Open a question and return its cookie. Until sp_thread_questions_sent, the thread does not get a signal stack that
+ * is too small (sp_thread_questions_let_pass). */
 uint64_t sp_thread_questions_ask(uint32_t number, uint32_t thread_id);
 void sp_thread_questions_sent(void);
 
-/* Sleeps until an answer has come since `seen`, for `ns` at most. */
+/* Sleep until an answer has come since `seen`, for at most `ns`. */
 uint32_t sp_thread_questions_answers(void);
 void sp_thread_questions_wait(uint32_t seen, uint64_t ns);
 
 bool sp_thread_questions_is_open(uint32_t number);
-/* Closes the question and returns its answer; SP_ANSWER_STACK with a record that is held. */
+/* Close the question and return its answer. SP_ANSWER_STACK comes with a record that is held. */
 sp_answer sp_thread_questions_settle(uint32_t number, sp_stack_record **record);
 
-/* In a forked child: nobody asks. */
+/* In a forked child, which has no asker. */
 void sp_thread_questions_forget_all(void);
 
-/* ---- For who is asked ---- */
+/* ---- For the thread that is asked ---- */
 
-/* False: the question is not for the calling thread, or not any more. */
+/* Return false if the question is not for the calling thread, or not any more. */
 bool sp_thread_questions_take(uint32_t cookie);
-/* `record` is held, and the asker's from now on. */
+/* Answer a question. `record` is held, and belongs to the asker from now on. */
 void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record);
 
-/* The calling thread is known to have no room for a signal from now on, and blocks all: waits for one that is just
- * being sent to it. */
+/* Called by a thread that is now known to have no room for a signal and blocks all signals: wait for one that is
+ * just being sent to it. */
 void sp_thread_questions_let_pass(void);
 
 #endif

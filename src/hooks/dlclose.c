@@ -1,5 +1,7 @@
-/* dlclose.c: unloading, as the program asks for it. Unlike dlopen it does not look at its caller, so it can be called,
- * and what was unloaded is noticed behind it: rules of unwinding by address may mean another object from then on. */
+/* dlclose.c: the program's calls of dlclose. Unlike dlopen, dlclose does not look at its caller, so the hook can call
+ * it and find out afterwards what was unloaded: from then on, unwind rules stored by address may belong to another
+ * object.
+ */
 #include "capture.h"
 #include "hooks.h"
 #include "originals.h"
@@ -25,7 +27,7 @@ static close_function *find_original(void) {
 
 __attribute__((visibility("default"))) int dlclose(void *handle) {
     close_function *close = find_original();
-    sp_capture_let_through((uintptr_t)&sp_hook_dlclose); /* to what the library does at its end */
+    sp_capture_let_through((uintptr_t)&sp_hook_dlclose); /* for the calls that the library's destructors make */
     int status = close ? close(handle) : -1;
     int saved_errno = errno;
     spprof_pause();

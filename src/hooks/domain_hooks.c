@@ -1,6 +1,7 @@
-/* domain_hooks.c: the hooks of an interpreter's allocator domains, for pools and for what is seen whole.
+/* domain_hooks.c: the hooks of an interpreter's allocator domains: for pools, and for domains that we see as a whole.
  *
- * What passes falls through to the original's call, which is the last thing that a hook does. */
+ * An allocation that is not sampled falls through to the original's call, which is a tail call.
+ */
 #include "pool.h"
 #include "profiler.h"
 #include "spprof.h"
@@ -8,17 +9,17 @@
 #define SLOW static __attribute__((noinline, cold))
 
 typedef struct domain {
-    size_t limit;              /* of a pool: the largest request that it keeps to itself */
-    spprof_allocator original; /* hooks pass on the ctx that they are given */
-    bool only_follows;         /* direct: frees; a lower hook counts */
+    size_t limit;              /* the largest request that a pool serves itself */
+    spprof_allocator original; /* hooks pass on the ctx they receive */
+    bool only_follows;         /* direct: follows frees; a lower hook counts */
 } domain;
 
 static domain raw_domain, mem_domain, obj_domain;
 
 /* ---- Pools ---- */
 
-/* An empty request goes down as one byte, which the lower hook counts. If there are no 513 bytes, there may still be
- * `size`. */
+/* An empty request goes down as 1 byte, which the lower hook counts. If a block of 513 bytes is unavailable, one of
+ * `size` may still be available. */
 SLOW void *pool_malloc_slow(const domain *domain, void *ctx, size_t size) {
     if (size != 0 && sp_handoff_begin(size)) {
         void *block = domain->original.malloc(ctx, SP_HANDOFF_MIN);
@@ -52,7 +53,7 @@ static inline void *pool_calloc(const domain *domain, void *ctx, size_t count, s
 }
 
 SLOW void *pool_realloc_slow(const domain *domain, void *ctx, void *old, size_t size) {
-    sp_already_counted_end(); /* the lower hook may be given `old`, too */
+    sp_already_counted_end(); /* the lower hook may see `old` as well */
     if (sp_handoff_begin(size)) {
         void *block = domain->original.realloc(ctx, old, SP_HANDOFF_MIN);
         sp_handoff_end();
@@ -62,7 +63,7 @@ SLOW void *pool_realloc_slow(const domain *domain, void *ctx, void *old, size_t 
     return domain->original.realloc(ctx, old, size);
 }
 
-/* Counted here, whoever owns the block. */
+/* Counted here, whether the pool or the lower allocator owns the block. */
 static inline void *pool_realloc(const domain *domain, void *ctx, void *old, size_t size) {
     if (__builtin_expect(size - 1 < domain->limit, 1)) {
         if (!spprof_passes_small(size)) return pool_realloc_slow(domain, ctx, old, size);
@@ -108,9 +109,9 @@ SLOW void *direct_realloc_slow(const domain *domain, void *ctx, void *old, size_
     return spprof_end(&ticket, domain->original.realloc(ctx, old, size));
 }
 
-/* By the hook of a pool above. */
+/* The hook of a pool above has already counted this realloc. */
 SLOW void *direct_realloc_already_counted(const domain *domain, void *ctx, void *old, size_t size) {
-    if (!domain->only_follows) sp_already_counted_end(); /* else the lower hook has yet to hear of it */
+    if (!domain->only_follows) sp_already_counted_end(); /* otherwise the lower hook still needs it */
     return direct_realloc_slow(domain, ctx, old, size, false);
 }
 
@@ -133,7 +134,7 @@ static inline void direct_free(const domain *domain, void *ctx, void *block) {
         domain->original.free(ctx, block);
 }
 
-/* ---- One set of hooks a domain ---- */
+/* ---- One set of hooks per domain ---- */
 
 #define HOOKS(domain, kind)                                                                                            \
     static void *domain##_##kind##_malloc(void *ctx, size_t size) {                                                    \

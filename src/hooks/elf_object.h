@@ -2,8 +2,7 @@
  *
  *   program headers -> PT_DYNAMIC -> symbols, strings, hash, relocations (RELA and JMPREL)
  *
- * Memory:  points into the object; valid inside the dl_iterate_phdr callback that handed it over, which keeps it
- *          mapped.
+ * Memory:  points into the object; valid inside the dl_iterate_phdr callback that supplied it, which keeps it mapped.
  * Threads: any. Allocates nothing.
  */
 #ifndef SP_ELF_OBJECT_H
@@ -17,32 +16,33 @@
 typedef struct sp_elf_object {
     const char *name;           /* the path, "" for the program itself */
     const char *soname;         /* "" if it has none */
-    uintptr_t base, start, end; /* what is added to its addresses; the range it is mapped at */
+    uintptr_t base, start, end; /* load bias; the mapped range */
     const ElfW(Sym) * symbols;
     const char *strings;
     const uint32_t *gnu_hash; /* NULL: none */
     const uint32_t *sysv_hash;
-    const ElfW(Rela) * relocations; /* behind the relative ones, where the linker says how many those are */
+    const ElfW(Rela) * relocations; /* without the leading relative ones, if the linker counted them */
     size_t relocation_count;
     const ElfW(Rela) * jump_slots;
     size_t jump_slot_count;
 } sp_elf_object;
 
-/* False: it has no dynamic symbols. */
+/* Read the object that `info` describes. Return false if it has no dynamic symbols. */
 bool sp_elf_object_read(const struct dl_phdr_info *info, sp_elf_object *object);
 
-/* The address of the function that this object defines under `name`; 0: none. An undefined symbol with an address (a
- * program's PLT entry), one without a size and an indirect function are no definitions. */
+/* Return the address of the function that this object defines under `name`, or 0 if there is none. These are not
+ * definitions: an undefined symbol with an address (a program's PLT entry), a symbol without a size, and an indirect
+ * function. */
 uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *name);
-/* The same, as the object's table of symbols has it. NULL: none. */
+/* Like sp_elf_object_find_function(), but return the entry of the object's symbol table, or NULL if there is none. */
 const ElfW(Sym) * sp_elf_object_find_symbol(const sp_elf_object *object, const char *name);
 
-/* This library itself. */
+/* Return whether the object is this library. */
 bool sp_elf_object_is_ours(const sp_elf_object *object);
 bool sp_elf_object_is_libc(const sp_elf_object *object);
 
-/* This library itself, another copy of it, the loader, or what the kernel maps: neither patched nor asked for
- * definitions. */
+/* Return whether the object is this library, another copy of it, the loader, or an object that the kernel maps (the
+ * vDSO). Such objects are neither patched nor searched for definitions. */
 bool sp_elf_object_is_apart(const sp_elf_object *object);
 
 static inline bool sp_elf_object_contains(const sp_elf_object *object, uintptr_t address) {

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-/* The loader adds the base to these pointers in place, except where the section is read-only. */
+/* The loader adds the base to these pointers in place, unless the section is read-only. */
 static uintptr_t absolute(const sp_elf_object *object, ElfW(Addr) pointer) {
     return pointer < object->base ? object->base + pointer : pointer;
 }
@@ -124,7 +124,7 @@ static const ElfW(Sym) * find_by_gnu_hash(const sp_elf_object *object, const cha
     }
 }
 
-/* [ buckets | chains ] buckets… chains…; the number of chains is that of the symbols. */
+/* [ buckets | chains ] buckets… chains…; there are as many chains as symbols. */
 static const ElfW(Sym) * find_among_all(const sp_elf_object *object, const char *name) {
     for (uint32_t index = 1; index < object->sysv_hash[1]; index++)
         if (is_definition(object, &object->symbols[index], name)) return &object->symbols[index];
@@ -140,9 +140,9 @@ uintptr_t sp_elf_object_find_function(const sp_elf_object *object, const char *n
     return address_of(object, sp_elf_object_find_symbol(object, name));
 }
 
-/* ---- Which stay as they are ---- */
+/* ---- Objects that are left alone ---- */
 
-/* Another copy of this library, of whatever version: each of the two would take the other for the original. */
+/* Another copy of this library, of any version: each of the two would mistake the other for the original. */
 static bool is_another_copy(const sp_elf_object *object) {
     return sp_elf_object_find_function(object, "spprof_version") != 0;
 }

@@ -1,5 +1,6 @@
-/* glibc_heap_linux.c: the chunks of glibc's malloc, read as they lie. As in malloc/malloc.c and malloc/arena.c of glibc
- * 2.17 to 2.43, on 64 bits. */
+/* glibc_heap_linux.c: walks the chunks of glibc's malloc in memory. The layout is that of malloc/malloc.c and
+ * malloc/arena.c in glibc 2.17 to 2.43, 64-bit.
+ */
 #include "memory.h"
 #include "other_malloc.h"
 #include "spprof.h"
@@ -10,9 +11,9 @@
 #include <string.h>
 
 #define PAGE ((uintptr_t)sp_memory_page_bytes())
-#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* of heaps of further arenas: 64 MiB, or four huge pages */
-#define HEAP_MAX ((uintptr_t)64 << 30)      /* of the largest huge pages there are */
-#define HEADER ((uintptr_t)16)              /* of a chunk: what the one before has as its last word, and the size */
+#define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* of heaps of further arenas: 64 MiB, or 4 huge pages */
+#define HEAP_MAX ((uintptr_t)64 << 30)      /* for the largest supported huge pages */
+#define HEADER ((uintptr_t)16)              /* of a chunk: the size of the chunk before it, if free, and its own */
 #define SMALLEST ((uintptr_t)32)
 
 #define PREVIOUS_IN_USE 1u
@@ -20,21 +21,21 @@
 #define OF_OTHER_ARENA 4u
 #define FLAGS 7u
 
-#define WHOLE_MAX ((uint64_t)256 << 20) /* bytes of heaps that are read as a whole */
-#define PART_READ ((uint64_t)128 << 20) /* of more this much is read: 40 ms, most of it waiting for memory */
-#define STRETCH ((uintptr_t)256 << 10)  /* at a time */
-#define BELIEVED 64                     /* chunks in a row that fit: it is no coincidence */
+#define WHOLE_MAX ((uint64_t)256 << 20) /* bytes of heaps up to which everything is read */
+#define PART_READ ((uint64_t)128 << 20) /* bytes read of larger heaps: 40 ms, mostly waiting for memory */
+#define STRETCH ((uintptr_t)256 << 10)  /* bytes read at a time */
+#define BELIEVED 64                     /* consecutive chunks that must fit to rule out coincidence */
 
 typedef struct chunk {
     uint64_t previous_size, size_and_flags;
 } chunk;
 
-#define LEAST_READ ((uintptr_t)4096) /* a part of a page, or a page: what is in memory of it is there as a whole */
+#define LEAST_READ ((uintptr_t)4096) /* a page or part of one: entirely resident or not at all */
 #define MOST_READ ((uintptr_t)4 * LEAST_READ)
 
 typedef struct reader {
-    uintptr_t start, end; /* of the bytes that are held */
-    size_t ahead;         /* how many to read next where the last were followed by those behind them */
+    uintptr_t start, end; /* the range held in `bytes` */
+    size_t ahead;         /* bytes to read next if reading is sequential */
     unsigned char bytes[MOST_READ];
 } reader;
 
@@ -42,7 +43,8 @@ static uint64_t size_of(const chunk *chunk) {
     return chunk->size_and_flags & ~(uint64_t)FLAGS;
 }
 
-/* From `start`, which is in memory, up to the first page that is not: reading would bring it there. */
+/* Return how many of `wanted` bytes are readable from `start`, which is resident, up to the first page that is not:
+ * reading that page would bring it into memory. */
 static size_t readable_from(uintptr_t start, size_t wanted) {
     unsigned char is_present[MOST_READ / LEAST_READ + 1];
     uintptr_t page_bytes = PAGE, first = start & ~(page_bytes - 1);
@@ -53,7 +55,7 @@ static size_t readable_from(uintptr_t start, size_t wanted) {
     return present < pages ? first + present * page_bytes - start : wanted;
 }
 
-/* Where chunks are small, they are read one behind the other, and so in larger pieces. */
+/* Small chunks are read one after the other, so sequential reads take larger pieces. */
 static bool fill(reader *reader, uintptr_t at) {
     uintptr_t start = at & ~(LEAST_READ - 1);
     bool goes_on = reader->end != 0 && start == reader->end;
@@ -70,7 +72,7 @@ static bool fill(reader *reader, uintptr_t at) {
     return true;
 }
 
-/* A chunk's header is within one page, which is in memory. */
+/* A chunk's header is within one page, which is resident. */
 static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
     bool is_held = at >= reader->start && at < reader->end;
     if (!is_held && !fill(reader, at)) return false;
@@ -78,7 +80,7 @@ static bool read_chunk(reader *reader, uintptr_t at, chunk *chunk) {
     return true;
 }
 
-/* ---- What is in memory ---- */
+/* ---- Resident pages ---- */
 
 #define WINDOW 2048 /* pages */
 
@@ -102,7 +104,7 @@ static uint64_t resident_in(uintptr_t start, uintptr_t end) {
 
 typedef struct heap {
     uintptr_t start, end;
-    uint64_t flags; /* which may be set: OF_OTHER_ARENA, in chunks that are in use, or none */
+    uint64_t flags; /* the flag its used chunks may have: OF_OTHER_ARENA, or 0 */
 } heap;
 
 static bool is_chunk(const heap *heap, uintptr_t at, const chunk *chunk) {
@@ -111,7 +113,8 @@ static bool is_chunk(const heap *heap, uintptr_t at, const chunk *chunk) {
            !(chunk->size_and_flags & (IS_MAPPED | OF_OTHER_ARENA) & ~heap->flags);
 }
 
-/* Its own pages, and what it shares with others, which are in memory since those are. */
+/* Add a free chunk: the pages it has to itself, and the parts of pages that it shares with other chunks. Shared
+ * pages are resident because those chunks are in use. */
 static void add_free(spprof_malloc_sums *sums, uintptr_t at, uint64_t size) {
     uintptr_t first = (at + SMALLEST + PAGE - 1) & ~(PAGE - 1), end = (at + size) & ~(PAGE - 1);
     sums->free_bytes += size;
@@ -124,12 +127,13 @@ static void add_free(spprof_malloc_sums *sums, uintptr_t at, uint64_t size) {
     sums->returnable += inner;
 }
 
-/* What a heap ends with that another has followed: two headers without room. Before them stands a last free chunk. */
+/* A heap that another heap has followed ends with two headers that hold no data, behind a last free chunk. */
 static bool is_end(const chunk *chunk) {
     return size_of(chunk) == HEADER && !(chunk->size_and_flags & (IS_MAPPED | OF_OTHER_ARENA));
 }
 
-/* Whether a chunk is in use stands in the next; the last one is free. Returns where it could not go on. */
+/* Walk the chunks from `at` to `until`. The header of the next chunk says whether a chunk is in use; the last chunk
+ * is free. Return the address at which the walk could not continue. */
 static uintptr_t walk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until, spprof_malloc_sums *sums) {
     chunk chunk, next;
     if (!read_chunk(reader, at, &chunk) || !is_chunk(heap, at, &chunk)) return at;
@@ -166,8 +170,8 @@ static bool fits(reader *reader, const heap *heap, uintptr_t at) {
     return true;
 }
 
-/* The first chunk from `at` on, up to `until`; `until`: none. Pages that are not in memory have none, and reading would
- * bring them there. */
+/* Return the first chunk from `at` on, or `until` if there is none before it. Pages that are not resident are
+ * skipped: reading would bring them into memory. */
 static uintptr_t find_chunk(reader *reader, const heap *heap, uintptr_t at, uintptr_t until) {
     at = (at + HEADER - 1) & ~(HEADER - 1);
     while (at < until) {
@@ -180,10 +184,10 @@ static uintptr_t find_chunk(reader *reader, const heap *heap, uintptr_t at, uint
     return until;
 }
 
-/* What cannot be read, as another thread is just changing it, is passed over. */
+/* Skip chunks that cannot be read because another thread is changing them. */
 static void walk_stretch(reader *reader, const heap *heap, uintptr_t start, uintptr_t end, spprof_malloc_sums *sums) {
     for (uintptr_t at = start; at < end;) {
-        reader->end = 0; /* as it is now */
+        reader->end = 0; /* drop cached bytes */
         uintptr_t until = at + 4 * PAGE < end ? at + 4 * PAGE : end;
         at = find_chunk(reader, heap, at, until);
         if (at == until) continue;
@@ -200,7 +204,7 @@ static void scale(spprof_malloc_sums *part, spprof_malloc_sums *sums, double by)
 
 #define SMALL_HEAP (3 * STRETCH)
 
-/* Such heaps are read whole or not at all. */
+/* Small heaps are read whole or not at all. */
 static void estimate_small(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
     spprof_malloc_sums part = {.heaps = 0};
     double size = (double)(heap->end - heap->start);
@@ -211,7 +215,8 @@ static void estimate_small(reader *reader, const heap *heap, double share, doubl
     scale(&part, sums, 1 / share);
 }
 
-/* `share`: how much of it is read, from 0 to 1. The last stretch, with the chunk that is free last, always is. */
+/* Measure a heap, reading `share` of it, from 0 to 1. The last stretch, which contains the heap's last free chunk,
+ * is always read. */
 static void measure_heap(reader *reader, const heap *heap, double share, double *due, spprof_malloc_sums *sums) {
     spprof_malloc_sums part = {.heaps = 0};
     sums->heaps++;
@@ -232,9 +237,9 @@ static void measure_heap(reader *reader, const heap *heap, double share, double 
     walk_stretch(reader, heap, last, heap->end, sums);
 }
 
-/* ---- Where they are ---- */
+/* ---- Finding heaps ---- */
 
-/* struct heap_info: which arena it is of, the heap before it, and how far it reaches. */
+/* struct heap_info: its arena, the previous heap, and its extent. */
 typedef struct heap_info {
     uint64_t arena, previous, size, writable_size;
 } heap_info;
@@ -245,8 +250,9 @@ static bool is_heap_info(uintptr_t at, uintptr_t end, const heap_info *info) {
            info->writable_size >= info->size && info->writable_size % PAGE == 0 && info->writable_size <= HEAP_MAX;
 }
 
-/* A large chunk has its size at the beginning of its pages: of all of them, or, since glibc 2.43, without its header.
- * How large it is at the least, programs may say. Returns the bytes of its pages; 0: it is none. */
+/* Return the bytes of a large chunk's pages, or 0 if it is none. Its size is stored at the beginning of its pages:
+ * the size of all of them, or, since glibc 2.43, without the header. There is no lower bound: programs may set the
+ * mmap threshold. */
 static uint64_t mapped_size(uintptr_t at, uintptr_t end, const chunk *chunk) {
     uint64_t size = size_of(chunk);
     if (size % PAGE == PAGE - HEADER) size += HEADER;
@@ -254,9 +260,9 @@ static uint64_t mapped_size(uintptr_t at, uintptr_t end, const chunk *chunk) {
     return fits && chunk->previous_size == 0 && (chunk->size_and_flags & FLAGS) == IS_MAPPED ? size : 0;
 }
 
-/* Where the kernel refuses to extend [heap], or malloc is told to use huge pages, the first arena has pieces elsewhere:
+/* If the kernel refuses to extend [heap], or malloc is told to use huge pages, the first arena has pieces elsewhere:
  *
- *   [ chunk | chunk | … | top ]   the latest, up to a page's end     [ chunk | … | 16 | 16 ]   the ones before
+ *   [ chunk | chunk | … | top ]   the latest, ends at a page boundary     [ chunk | … | 16 | 16 ]   earlier pieces
  */
 #define LEAST_PIECE ((uintptr_t)128 << 10)
 
@@ -265,11 +271,12 @@ static bool is_first_of_piece(const chunk *chunk) {
            size_of(chunk) >= SMALLEST;
 }
 
-/* By following its chunks; 0: these are none. Where a thread is just changing one, it ends there. */
+/* Return the end of a piece by following its chunks, or 0 if these are not chunks. The piece ends early where
+ * another thread is changing a chunk. */
 static uintptr_t find_end_of_piece(reader *reader, uintptr_t start, uintptr_t end) {
     heap piece = {.start = start, .end = end, .flags = 0};
     chunk chunk;
-    reader->end = 0; /* as it is now */
+    reader->end = 0; /* drop cached bytes */
     uintptr_t at = start;
     for (int chunks = 0;; chunks++) {
         bool is_read = end - at >= HEADER && read_chunk(reader, at, &chunk);
@@ -285,8 +292,8 @@ static uintptr_t find_end_of_piece(reader *reader, uintptr_t start, uintptr_t en
 typedef struct search {
     reader *reader;
     uint64_t heap_bytes; /* found so far */
-    double share;        /* to read; 0: only look */
-    double due;          /* of small heaps: bytes that are to be read, and were not yet */
+    double share;        /* to read; 0: only find the heaps */
+    double due;          /* bytes of small heaps that are owed to `share` but not read yet */
     spprof_malloc_sums *sums;
 } search;
 
@@ -296,7 +303,7 @@ static void found_heap(search *search, uintptr_t start, uintptr_t end, uint64_t 
     if (search->share > 0) measure_heap(search->reader, &heap, search->share, &search->due, search->sums);
 }
 
-/* Where the next resident page begins, from `at` on. */
+/* Return the start of the next resident page from `at` on. */
 static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t end) {
     for (; at < end; at += PAGE) {
         if (at < window->start || at >= window->end) {
@@ -309,7 +316,7 @@ static uintptr_t next_resident(resident_window *window, uintptr_t at, uintptr_t 
     return end;
 }
 
-/* Returns where to go on. */
+/* Return the address at which to continue. */
 static uintptr_t look_at(search *search, uintptr_t at, uintptr_t end) {
     heap_info info;
     chunk chunk;
@@ -349,7 +356,7 @@ static void search_places(search *search, const spprof_malloc_place *places, siz
             search_place(search, &places[i]);
 }
 
-/* ---- The contract ---- */
+/* ---- The interface ---- */
 
 void spprof_trim_malloc(void) {
     if (spprof_malloc_is_glibc())

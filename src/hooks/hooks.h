@@ -1,4 +1,4 @@
-/* hooks.h: our hooks under names that nobody can interpose, as addresses for slots (hooked_functions.def). */
+/* hooks.h: our hooks under names that cannot be interposed, as addresses for slots (hooked_functions.def). */
 #ifndef SP_HOOKS_H
 #define SP_HOOKS_H
 
@@ -23,7 +23,8 @@ SP_HOOK void *sp_hook_pvalloc(size_t size);
 SP_HOOK int sp_hook_dlclose(void *handle);
 SP_HOOK int sp_hook_sigaltstack(const stack_t *new_stack, stack_t *old_stack);
 
-/* What that one calls: libc's symbol may lead to the hook (spprof_follow_signal_stacks). 0: the kernel. */
+/* Return the function that sp_hook_sigaltstack() calls, or 0 if it makes the system call itself. libc's symbol
+ * cannot be used: it may resolve to the hook (spprof_follow_signal_stacks). */
 SP_HOOK uintptr_t sp_hook_original_sigaltstack(void);
 
 #endif

@@ -1,7 +1,8 @@
-/* library_linux.c: where this library lies, and its entry in LD_PRELOAD.
+/* library_linux.c: this library's path, and its entry in LD_PRELOAD.
  *
- * A relative entry ("./libspprof_alloc.so") makes every child that starts in another folder complain. The constructor
- * replaces our own entry by its absolute path, before the program reads its environment. */
+ * With a relative entry ("./libspprof_alloc.so"), the loader prints an error in every child that starts in another
+ * folder. The constructor replaces our own entry by its absolute path before the program reads its environment.
+ */
 #include "memory.h"
 #include "spprof.h"
 
@@ -36,7 +37,8 @@ static void make_absolute(const char *path) {
     strcat(library_path, path);
 }
 
-/* Relative with a folder (a bare name is searched, and found again from anywhere), and the file that we are. */
+/* Return whether the entry is relative, has a folder (a bare name is searched for, and found from anywhere) and
+ * names this library's file. */
 static bool is_our_relative_entry(const char *entry, size_t length) {
     char path[PATH_BYTES];
     struct stat theirs, ours;
@@ -47,7 +49,7 @@ static bool is_our_relative_entry(const char *entry, size_t length) {
            theirs.st_ino == ours.st_ino;
 }
 
-/* Copies the value of LD_PRELOAD with our entry made absolute; false: it is not there. */
+/* Copy the value of LD_PRELOAD with our entry made absolute. Return false if our entry is not in it. */
 static bool rewrite(const char *value, char *out) {
     bool changed = false;
     while (*value) {
@@ -65,7 +67,8 @@ static bool rewrite(const char *value, char *out) {
     return changed;
 }
 
-/* setenv would allocate and could race with the program's own; a new string in the old slot is all it takes. */
+/* setenv would allocate and could race with the program's own calls. Putting a new string into the old slot
+ * suffices. */
 static void make_preload_absolute(void) {
     static const char name[] = "LD_PRELOAD=";
     if (library_path[0] == '\0' || strpbrk(library_path, ": ")) return;

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Not protected, see malloc_hooks.c. */
+/* Not protected; see malloc_hooks.c. */
 #define ENTRY __attribute__((visibility("default")))
 
 typedef struct entries {
@@ -16,7 +16,7 @@ typedef struct entries {
     void (*free)(void *address);
 } entries;
 
-/* Before the constructor: any of the hooks finds the originals. */
+/* Until the constructor runs: each of the hooks finds the originals. */
 static entries entry_of = {
     .malloc = sp_hook_malloc, .calloc = sp_hook_calloc, .realloc = sp_hook_realloc, .free = sp_hook_free};
 
@@ -36,7 +36,7 @@ ENTRY void free(void *address) {
     entry_of.free(address);
 }
 
-/* One by one: each pair of an old and a new one serves. */
+/* Stored one by one: any mixture of old and new entries works. */
 static void lead_to(entries to) {
     __atomic_store_n(&entry_of.malloc, to.malloc, __ATOMIC_RELAXED);
     __atomic_store_n(&entry_of.calloc, to.calloc, __ATOMIC_RELAXED);
@@ -49,7 +49,7 @@ static void wake(void) {
         .malloc = sp_hook_malloc, .calloc = sp_hook_calloc, .realloc = sp_hook_realloc, .free = sp_hook_free});
 }
 
-/* After the originals were found. Before the program has a second thread. */
+/* Runs after the originals are found, before the program has a second thread. */
 __attribute__((constructor(102))) static void sleep_until_used(void) {
     lead_to((entries){.malloc = sp_originals.malloc,
                       .calloc = sp_originals.calloc,

@@ -1,13 +1,14 @@
 /* malloc_entries.h: malloc, calloc, realloc and free under the names by which LD_PRELOAD puts us before libc.
  *
- *   program ─► malloc ─► the original                          until the profiler is used for the first time
+ *   program ─► malloc ─► the original                          until the profiler is first used
  *                     └► the hook ─► the original              from then on
  *
- * So a library that was preloaded and never started costs a jump a call. Patched slots lead to the hooks directly. The
- * other members of the family are too rare to have entries.
+ * So a library that is preloaded but never started costs one jump per call. Patched slots point to the hooks directly.
+ * The other members of the family are called too rarely to need entries.
  *
  * Memory:  four pointers.
- * Threads: whoever meets a sampled block has seen that the entries lead to the hooks: they do before the first start.
+ * Threads: a thread that sees a sampled block also sees that the entries lead to the hooks: they are switched before
+ *          the first start.
  */
 #ifndef SP_MALLOC_ENTRIES_H
 #define SP_MALLOC_ENTRIES_H
@@ -15,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether this is the address of one of the four. */
+/* Return whether `address` is one of the four entries. */
 bool sp_malloc_entries_contain(uintptr_t address);
 
 #endif

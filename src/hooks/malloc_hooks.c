@@ -1,9 +1,9 @@
-/* malloc_hooks.c: the hooks of the malloc family, where patched slots lead to, and malloc_entries.c; those without an
- * entry also under their own names, for LD_PRELOAD.
- * Each calls the real one and tells the engine.
+/* malloc_hooks.c: the hooks of the malloc family, to which patched slots and malloc_entries.c lead. Hooks without an
+ * entry are also exported under their own names, for LD_PRELOAD. Each hook calls the original and tells the engine.
  *
- * reallocarray, free_sized and free_aligned_sized go through our own realloc and free: libc's call back into them
- * through their PLT, and would be counted twice. errno is as the real call left it. */
+ * reallocarray, free_sized and free_aligned_sized call our own realloc and free: libc's versions call back into them
+ * through the PLT, so the call would be counted twice. errno is as the original left it.
+ */
 #include "hooks.h"
 #include "originals.h"
 #include "pool.h"
@@ -13,12 +13,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Not protected, as our other names are: a program that is not position-independent may take their addresses. Calls
- * among themselves go by the names of hooks.h, since these may be interposed. */
+/* Not protected, unlike our other names: a program that is not position-independent may take their addresses. Hooks
+ * call each other by the names in hooks.h, because these may be interposed. */
 #define HOOK __attribute__((visibility("default")))
 #define SLOW static __attribute__((noinline))
 
-/* With native="off" the hooks are still called, wherever they were put; they then only complete handoffs. */
+/* With native="off" the installed hooks are still called, but they only complete handoffs. */
 static void begin(spprof_ticket *ticket, size_t size) {
     if (sp_profiler_counts_native())
         spprof_begin(ticket, size);
@@ -44,7 +44,7 @@ SLOW void *calloc_slow(size_t count, size_t size) {
     return spprof_end(&ticket, sp_originals.calloc(count, size));
 }
 
-/* A product that overflows can only fail. */
+/* If the product overflows, the call can only fail. */
 void *sp_hook_calloc(size_t count, size_t size) {
     size_t bytes;
     bool passes = __builtin_mul_overflow(count, size, &bytes) || spprof_passes(bytes);
@@ -53,7 +53,8 @@ void *sp_hook_calloc(size_t count, size_t size) {
 
 /* ---- free ---- */
 
-/* Forget the address before freeing it: once freed, another thread may receive it, and we would erase its sample. */
+/* Forget the address before freeing it: once it is freed, another thread may receive it, and we would erase that
+ * thread's sample. */
 SLOW void free_slow(void *address) {
     spprof_forget(address);
     sp_originals.free(address);
@@ -84,7 +85,7 @@ SLOW void *realloc_slow(void *old, size_t size, bool counted) {
     return spprof_end(&ticket, sp_originals.realloc(old, size));
 }
 
-/* By a pool's hook. */
+/* A pool's hook has already counted this realloc. */
 SLOW void *realloc_already_counted(void *old, size_t size) {
     sp_already_counted_end();
     return realloc_slow(old, size, false);
@@ -106,7 +107,7 @@ HOOK void *reallocarray(void *old, size_t count, size_t size) {
     return sp_hook_realloc(old, bytes);
 }
 
-/* ---- The aligned ones ---- */
+/* ---- Aligned allocation ---- */
 
 SLOW int posix_memalign_slow(void **result, size_t alignment, size_t size) {
     spprof_ticket ticket;

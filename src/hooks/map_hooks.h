@@ -1,12 +1,13 @@
 /* map_hooks.h: mmap's family, as the program calls it.
  *
  *   preloaded:  program ─► mmap ─► the next definition behind us
- *   patched:    program's slot ─► sp_hook_mmap ─► what the slot held: the first definition of all
+ *   patched:    program's slot ─► sp_hook_mmap ─► the first definition of all, which the slot held
  *
- * Two entries, because a library before us may wrap mmap and call us by RTLD_NEXT: led back to the first definition, it
- * would go round in a circle. What is told twice of one call is told the same.
+ * There are two entries because a library before us may wrap mmap and call us by RTLD_NEXT: if that call went to the
+ * first definition again, it would never end. A call that passes both entries is reported twice, with the same
+ * result.
  *
- * Memory:  a pointer for each function and way.
+ * Memory:  one pointer per function and entry.
  * Threads: any. Signals: safe, as the originals are. errno: the original's.
  */
 #ifndef SP_MAP_HOOKS_H
@@ -25,10 +26,11 @@ SP_HOOK void *sp_hook_mremap(void *old, size_t old_size, size_t size, int flags,
 SP_HOOK void *sp_hook_shmat(int id, const void *address, int flags);
 SP_HOOK int sp_hook_shmdt(const void *address);
 
-/* `hook` is one of them; `original` is what its slots held. Before the first slot holds a hook. */
+/* Make `hook`, one of the functions above, call `original`, which its slots held. Called before the first slot holds
+ * a hook. */
 void sp_map_hooks_lead_to(uintptr_t hook, uintptr_t original);
 
-/* Whether this is one of our functions that stand before mmap's family, under either name. */
+/* Return whether `address` is one of our functions for mmap's family, preloaded or patched. */
 bool sp_map_hooks_contain(uintptr_t address);
 
 #endif

@@ -25,7 +25,7 @@ typedef struct way {
     int (*shmdt)(const void *address);
 } way;
 
-/* ---- Before the originals are known, and where there are none ---- */
+/* ---- Without originals: not known yet, or missing ---- */
 
 static void *kernel_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
     return (void *)syscall(SYS_mmap, address, size, protection, flags, file, offset);
@@ -39,7 +39,8 @@ static bool names_new_address(int flags) {
     return flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 }
 
-/* The fifth argument where there is one; else it is whatever stands in its place, and nobody looks at it. */
+/* Read mremap's fifth argument, if the flags say that there is one. Without it, that register holds garbage, which
+ * is not used. */
 #define NEW_ADDRESS(flags, new_address)                                                                                \
     va_list arguments;                                                                                                 \
     va_start(arguments, flags);                                                                                        \
@@ -77,7 +78,7 @@ static spprof_mapping_kind kind_of(int flags) {
 
 #define HUGE_DEFAULT_BITS 21
 
-/* Mappings of huge pages end with one. */
+/* Mappings of huge pages end at a huge page's end. */
 static size_t mapped_size(size_t size, int flags) {
     if (!(flags & MAP_HUGETLB)) return size;
     unsigned bits = (unsigned)flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
@@ -202,7 +203,7 @@ int sp_hook_shmdt(const void *address) {
         if (found) __atomic_store_n(&(way).name, (__typeof__((way).name))found, __ATOMIC_RELEASE);                     \
     } while (0)
 
-/* Before the program has a second thread. */
+/* Runs before the program has a second thread. */
 __attribute__((constructor(101))) static void find_early(void) {
     FIND(preloaded, mmap);
     FIND(preloaded, munmap);
@@ -226,8 +227,8 @@ void sp_map_hooks_lead_to(uintptr_t hook, uintptr_t original) {
 
 /* ---- Their names and addresses ---- */
 
-/* By the names that the linker sees, since libc's headers may give mmap another one. Not protected, see
- * malloc_hooks.c. On 64 bits offsets have one size. */
+/* Exported by the linker's names, because libc's headers may rename mmap. Not protected; see malloc_hooks.c. On 64
+ * bits, offsets have only one size. */
 #define EXPORT(name, own)                                                                                              \
     extern __typeof__(own) exported_##name __asm__(#name) __attribute__((alias(#own), visibility("default")))
 

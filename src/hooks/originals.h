@@ -1,6 +1,6 @@
-/* originals.h: the allocator that the program would have without us: libc's, or one preloaded after us.
+/* originals.h: the allocator that the program would use without us: libc's, or one preloaded after us.
  *
- *   until found: each pointer leads to a finder that looks all of them up, then makes the call
+ *   until found: each pointer leads to a finder, which looks all of them up and then makes the call
  *
  * Memory:  one static struct.
  * Threads: any; finding twice gives the same answer.
@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ORIGINAL(result, name, parameters, arguments): what we call under its own name. The other members of the family are
- * built over our own hooks (hooked_functions.def). */
+/* ORIGINAL(result, name, parameters, arguments): a function that we call under its own name. The other members of
+ * the family are built on our own hooks (hooked_functions.def). */
 #define SP_ORIGINALS(ORIGINAL)                                                                                         \
     ORIGINAL(void *, malloc, (size_t size), (size))                                                                    \
     ORIGINAL(void *, calloc, (size_t count, size_t size), (count, size))                                               \
@@ -33,19 +33,19 @@ typedef struct sp_originals_table {
 
 extern sp_originals_table sp_originals __attribute__((visibility("hidden")));
 
-/* The function `name` that a hook calls on; 0: none. It is looked up in the order in which objects were loaded, other
- * copies of this library left out:
+/* Return the function `name` that a hook calls next, or 0 if there is none. Objects are searched in the order in which
+ * they were loaded, skipping other copies of this library:
  *
  *   preloaded:   program ─► a wrapper before us ─► our hook ─► next definition behind us
- *   else:        program's slot, patched ─► our hook ─► first definition of all, which the slot held
+ *   otherwise:   program's slot, patched ─► our hook ─► first definition of all, which the slot held
  *
- * A wrapper that was preloaded before us calls us by RTLD_NEXT: to call it in turn would never end. dlsym is no help:
- * in a library loaded later, RTLD_NEXT and &malloc give libc's even when another allocator is preloaded, and
- * RTLD_DEFAULT may give a program's PLT entry. */
+ * A wrapper that was preloaded before us calls us by RTLD_NEXT; calling it in turn would never end. dlsym does not
+ * help: in a library loaded later, RTLD_NEXT and &malloc give libc's functions even if another allocator is
+ * preloaded, and RTLD_DEFAULT may give a program's PLT entry. */
 uintptr_t sp_originals_find(const char *name);
 
-/* Slots are about to be patched: from now on the original is the first definition of all. False, and nothing changes:
- * the first one leads to our hooks already, so a patched slot would lead in a circle. */
+/* Prepare for patching slots: from now on the original is the first definition of all. Return false, and change
+ * nothing, if the first definition already leads to our hooks: a patched slot would call itself. */
 bool sp_originals_patch_callers(void);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* glibc's own names for its allocator, for the case that looking up allocates. */
+/* glibc's own names for its allocator, in case the lookup itself allocates. */
 void *__libc_malloc(size_t size) __attribute__((weak));
 void *__libc_calloc(size_t count, size_t size) __attribute__((weak));
 void *__libc_realloc(void *old, size_t size) __attribute__((weak));
@@ -16,7 +16,8 @@ void __libc_free(void *address) __attribute__((weak));
 
 static void find_all(void);
 
-/* Named after what they stand in for: find_malloc finds everything, then calls what sp_originals.malloc has become. */
+/* Each finder is named after the function that it replaces: find_malloc finds all originals, then calls the new
+ * sp_originals.malloc. */
 #define ORIGINAL(result, name, parameters, arguments)                                                                  \
     static result find_##name parameters {                                                                             \
         find_all();                                                                                                    \
@@ -41,13 +42,13 @@ sp_originals_table sp_originals = {
 
 typedef struct definition_search {
     const char *name;
-    uintptr_t first; /* of all */
-    uintptr_t next;  /* the first behind us */
+    uintptr_t first; /* of all objects */
+    uintptr_t next;  /* the first one behind us */
     bool is_behind_us, is_behind_libc;
     bool came_late; /* libc was loaded before us */
 } definition_search;
 
-/* In the order of the list, which for what was loaded at start is that of the global scope. */
+/* Objects come in list order, which for those loaded at start is the order of the global scope. */
 static int look_for_definitions(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size;
     definition_search *search = data;
@@ -72,14 +73,15 @@ static definition_search search_for(const char *name) {
     return search;
 }
 
-static bool callers_are_patched; /* written under the loader's entry, before the first slot holds a hook */
+static bool callers_are_patched; /* written under in_loader, before any slot holds a hook */
 
 uintptr_t sp_originals_find(const char *name) {
     definition_search search = search_for(name);
     return callers_are_patched ? search.first : search.next;
 }
 
-/* Without an original no call can be answered; every libc on which this library loads has all of them. */
+/* Find an original that is required: without it, no call can be answered. Every libc that can load this library has
+ * them all. */
 static uintptr_t find(const char *name) {
     uintptr_t original = sp_originals_find(name);
     if (original) return original;
@@ -89,7 +91,7 @@ static uintptr_t find(const char *name) {
     _exit(127);
 }
 
-/* Should looking up allocate, those calls go to libc directly. */
+/* Use libc directly for allocations made by the lookup itself. */
 static void answer_with_libc(sp_originals_table *table) {
     if (!__libc_malloc || !__libc_calloc || !__libc_realloc || !__libc_free) return;
     table->malloc = __libc_malloc;
@@ -98,9 +100,9 @@ static void answer_with_libc(sp_originals_table *table) {
     table->free = __libc_free;
 }
 
-/* What the allocator maps is counted as the blocks that it makes of it. Libc's own calls come to no hook, and a call
- * that seems to be from there is a function's that libc calls, and that ends with it. What else the allocator's object
- * has for us is looked up with it. */
+/* Leave out what the allocator maps: it is already counted as the blocks that the allocator makes of it. libc's own
+ * calls reach no hook, so libc is not left out: a call that seems to come from libc is the tail call of a function
+ * that libc called. Other functions of the allocator's object are looked up here as well. */
 static int learn_allocator(struct dl_phdr_info *info, size_t size, void *data) {
     (void)size, (void)data;
     sp_elf_object object;
@@ -121,14 +123,14 @@ static void find_all(void) {
     dl_iterate_phdr(learn_allocator, NULL);
 }
 
-/* Before the program has a second thread. */
+/* Runs before the program has a second thread. */
 __attribute__((constructor(101))) static void find_early(void) {
     find_all();
 }
 
 /* ---- An allocator loaded before us ---- */
 
-/* Asks the first allocator for a block, and looks whether the request came to our hook. */
+/* Ask the first allocator for a block, and return whether the request reached our hook. */
 static bool leads_to_us(uintptr_t first_malloc, uintptr_t first_free) {
     enum { PROBE = 64 };
     spprof_probe_begin();

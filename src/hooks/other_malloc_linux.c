@@ -1,5 +1,6 @@
-/* other_malloc_linux.c: what a malloc that is not libc's tells of itself. Its functions are those that its makers
- * document, in the object that its malloc is in. */
+/* other_malloc_linux.c: statistics of a malloc that is not libc's. Uses functions that its authors document, from the
+ * object that defines its malloc.
+ */
 #include "other_malloc.h"
 
 #include "elf_object.h"
@@ -26,7 +27,8 @@ static const char *const names[FUNCTIONS] = {
     [MIMALLOC_COLLECT] = "mi_collect",
 };
 
-/* Written when the originals are found, and again with the same where callers are patched: no order matters. */
+/* Written when the originals are found, and again with the same values when callers are patched, so no order
+ * matters. */
 static _Atomic uintptr_t functions[FUNCTIONS];
 static _Atomic bool is_glibc;
 
@@ -57,8 +59,8 @@ static bool read_size(mallctl *ask, const char *name, uint64_t *value) {
     return is_read;
 }
 
-/* Its numbers are of the last epoch. What is resident and not allocated is free: pages that were used before, and room
- * between blocks. */
+/* jemalloc's numbers are those of the last epoch. Memory that is resident but not allocated is free: pages that were
+ * used before, and gaps between blocks. */
 static bool ask_jemalloc(mallctl *ask, spprof_malloc_said *said) {
     uint64_t epoch = 1, metadata, resident;
     size_t size = sizeof epoch;
@@ -76,7 +78,7 @@ static bool ask_jemalloc(mallctl *ask, spprof_malloc_said *said) {
 typedef int numeric_property(const char *name, size_t *value);
 
 static bool ask_tcmalloc(numeric_property *ask, spprof_malloc_said *said) {
-    size_t used = 0, heap = 0, unmapped = 0, physical = 0; /* the last with what it holds for itself */
+    size_t used = 0, heap = 0, unmapped = 0, physical = 0; /* `physical` includes its metadata */
     if (!ask("generic.current_allocated_bytes", &used) || !ask("generic.heap_size", &heap) ||
         !ask("tcmalloc.pageheap_unmapped_bytes", &unmapped))
         return false;
@@ -87,7 +89,7 @@ static bool ask_tcmalloc(numeric_property *ask, spprof_malloc_said *said) {
     return true;
 }
 
-/* ---- The contract ---- */
+/* ---- The interface ---- */
 
 bool spprof_ask_malloc(spprof_malloc_said *said) {
     int saved_errno = errno;

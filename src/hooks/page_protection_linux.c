@@ -17,7 +17,7 @@ void sp_page_protections_forget(sp_page_protections *protections) {
     *protections = (sp_page_protections){0};
 }
 
-/* The number of bytes read, which may fill the capacity. */
+/* Return the number of bytes read, which may equal the capacity. */
 static size_t read_whole(int file, char *text, size_t capacity) {
     size_t length = 0;
     while (length < capacity) {
@@ -28,7 +28,7 @@ static size_t read_whole(int file, char *text, size_t capacity) {
     return length;
 }
 
-/* False: there is none, or it is empty. */
+/* Read the kernel's list. Return false if it is missing or empty. */
 static bool read_list(sp_page_protections *protections) {
     const struct dl_phdr_info *object = protections->object;
     for (size_t capacity = FIRST_CAPACITY;; capacity *= 2) {
@@ -53,7 +53,7 @@ static const char *read_hex(const char *at, const char *end, uintptr_t *value) {
     return at;
 }
 
-/* A line: "start-end rwxp …". False: `address` is in none. */
+/* Find the mapping of `address`; each line reads "start-end rwxp …". Return false if there is none. */
 static bool find_mapping(sp_page_protections *found, uintptr_t address) {
     if (address >= found->first && address < found->behind) return true;
     const char *at = found->text, *end = at + found->length;
@@ -73,8 +73,8 @@ static bool find_mapping(sp_page_protections *found, uintptr_t address) {
 
 /* ---- Without the list ---- */
 
-/* A file system without /proc, a sandbox that lets no file be opened. The slot is written over by itself: the kernel
- * refuses that where we may not write either. 0: it will not say. */
+/* For a system without /proc, or a sandbox that allows no file to be opened: overwrite the slot with its own value
+ * through the kernel, which refuses if we may not write there either. Return 0 if the kernel does not say. */
 static int writable(uintptr_t *slot) {
     uintptr_t value = __atomic_load_n(slot, __ATOMIC_RELAXED);
     struct iovec here = {.iov_base = &value, .iov_len = sizeof value},
@@ -83,7 +83,7 @@ static int writable(uintptr_t *slot) {
     return errno == EFAULT ? PROT_READ : 0;
 }
 
-/* What was made read-only once the loader was done (RELRO) is no matter of the segment's: it is tried. */
+/* The segment's flags do not cover what the loader made read-only when it was done (RELRO), so try to write. */
 static bool find_by_segments(sp_page_protections *found, uintptr_t *slot) {
     const struct dl_phdr_info *info = found->object;
     for (int i = 0; info && i < info->dlpi_phnum; i++) {
@@ -111,7 +111,7 @@ bool sp_page_protections_store(sp_page_protections *protections, uintptr_t *slot
     if (!find_protection(protections, slot)) return false;
     int protection = protections->protection;
     size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned: it lies in one page */
+    void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned, so it is in one page */
     bool locked = !(protection & PROT_WRITE);
     if (locked && mprotect(page, page_bytes, protection | PROT_WRITE) != 0) return false;
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);

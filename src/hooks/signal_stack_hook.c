@@ -1,4 +1,6 @@
-/* signal_stack_hook.c: sigaltstack, as the program calls it. A tick that does not fit the new stack would end it. */
+/* signal_stack_hook.c: the program's calls of sigaltstack. A signal stack too small for a tick's handler would end the
+ * program.
+ */
 #include "hooks.h"
 #include "originals.h"
 #include "signal_stacks.h"
@@ -7,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static sp_sigaltstack *original; /* found before the program has a second thread, or the patch that hides it */
+static sp_sigaltstack *original; /* found before the program has a second thread, and before the patch that hides it */
 
 static int call_original(const void *new_stack, void *old_stack) {
     return original ? original(new_stack, old_stack) : (int)syscall(SYS_sigaltstack, new_stack, old_stack);

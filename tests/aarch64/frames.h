@@ -10,16 +10,16 @@
 
 #include <ucontext.h>
 
-/* The first frame is stack_take's own. */
+/* Take the calling thread's stack. The first frame is stack_take's own. */
 void stack_take(stack *taken);
 
-/* The same, compared with the last ones. */
+/* Like stack_take(), but compare with the last stacks. */
 void stack_take_beside(sp_last_walks *walks, stack *taken);
 
-/* From where a signal interrupted; the first frame is what was interrupted. */
+/* Take the stack that a signal interrupted. The first frame is the interrupted function's. */
 void stack_take_from_context(const ucontext_t *context, stack *taken);
 
-/* As libgcc sees it, which does not say where frames end. The first frame is the caller's. */
+/* Take the stack with libgcc, which does not report where frames end. The first frame is the caller's. */
 void stack_take_by_libgcc(stack *taken);
 
 #endif

@@ -24,7 +24,7 @@ static __attribute__((noreturn)) void fail_at(const stack *taken, size_t frame, 
     print_stack("taken", taken);
     for (size_t i = 0; i < count; i++)
         fprintf(stderr, "  expected: %s, %#zx … %#zx\n", expected[i].name, expected[i].start, expected[i].end);
-    fprintf(stderr, "frame %zu is wrong\n", frame);
+    fprintf(stderr, "wrong frame: %zu\n", frame);
     exit(EXIT_FAILURE);
 }
 
@@ -44,7 +44,7 @@ void check_as_libgcc(const stack *taken, const stack *by_libgcc, const place *pl
     if (same) return;
     print_stack("taken", taken);
     print_stack("by libgcc", by_libgcc);
-    fprintf(stderr, "they differ behind %s\n", place->name);
+    fprintf(stderr, "they differ after %s\n", place->name);
     exit(EXIT_FAILURE);
 }
 

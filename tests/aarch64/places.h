@@ -1,7 +1,7 @@
-/* places.h: stacks, and where their frames ought to lie.
+/* places.h: stacks, and the functions where their frames are expected.
  *
- *   PLACED(inner) void f(void) { … }       a section for one function: an address belongs to it for certain
- *   PLACE(inner)                           where that is
+ *   PLACED(inner) void f(void) { … }       a section for one function: an address certainly belongs to it
+ *   PLACE(inner)                           the range of that section
  *
  * Threads, signals: any.
  */
@@ -30,16 +30,16 @@ typedef struct stack {
     bool depth_limited, truncated;
 } stack;
 
-/* The first frame at or behind `from` that lies in `place`; taken->count: none. */
+/* Return the first frame at or after `from` that is in `place`, or taken->count if there is none. */
 size_t stack_find(const stack *taken, size_t from, const place *place);
 
-/* From the first frame in expected[0] on, the stack is `expected`, frame by frame. Returns the frame behind them. */
+/* Check that from the first frame in expected[0] on, the stack is `expected`, frame by frame. Return the next frame. */
 size_t check_frames(const stack *taken, const place *expected, size_t count);
 
-/* It is as libgcc's, behind the first frame in `place`. */
+/* Check that the stack equals libgcc's after the first frame in `place`. */
 void check_as_libgcc(const stack *taken, const stack *by_libgcc, const place *place);
 
-/* It ends where threads begin, and no frame of a call ends below its callee's. */
+/* Check that the stack ends where threads begin, and that no caller's frame ends below its callee's. */
 void check_whole(const stack *taken);
 
 #endif

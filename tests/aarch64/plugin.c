@@ -1,10 +1,10 @@
-/* A library that is loaded later, and allocates. */
+/* A library that is loaded later and allocates. */
 #include <stdlib.h>
 
 void *plugin_allocate(size_t size);
 
 void *plugin_allocate(size_t size) {
     void *block = malloc(size);
-    __asm__ volatile("" : "+r"(block)); /* no tail call */
+    __asm__ volatile("" : "+r"(block)); /* prevent a tail call */
     return block;
 }

@@ -1,6 +1,6 @@
 #include "specimens.h"
 
-/* The names that test_aarch64.py gives as SET. */
+/* The names that test_aarch64.py passes as SET. */
 #define SETS(X)                                                                                                        \
     X(usual)                                                                                                           \
     X(unoptimized)                                                                                                     \

@@ -1,4 +1,4 @@
-/* Compiled once for each set, with its name as SET. */
+/* Compiled once per set, with the set's name as SET. */
 #include "specimens.h"
 
 #include <alloca.h>
@@ -10,7 +10,7 @@
 #define QUOTED(text) #text
 #define QUOTE(text) QUOTED(text)
 
-/* Section set_noun holds the function, and the linker names both ends of it. */
+/* The function is in section set_noun, and the linker defines symbols for both ends of it. */
 #define START(noun) JOIN(__start, JOIN(SET, noun))
 #define STOP(noun) JOIN(__stop, JOIN(SET, noun))
 #define SPECIMEN(noun)                                                                                                 \
@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) void touch(volatile char *array) {
     number = array[number] + 2;
 }
 
-/* ---- Those that call ---- */
+/* ---- Callers ---- */
 
 SPECIMEN(plain) {
     go_on(rest);
@@ -56,7 +56,7 @@ SPECIMEN(with_an_array) {
     touch(array);
 }
 
-/* Above what a rule can say. */
+/* Larger than a rule can express. */
 SPECIMEN(with_a_huge_array) {
     volatile char array[200000];
     touch(array);
@@ -93,7 +93,7 @@ static __attribute__((always_inline)) inline void branch(chain *rest, int branch
     go_on(rest);
 }
 
-/* Returns early where nothing is left to do: what is saved is saved later. */
+/* Returns early if nothing is left to do, so registers are saved late. */
 SPECIMEN(leaving_early) {
     if (number == 0) return;
     long a = number, b = number;

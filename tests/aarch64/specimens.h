@@ -15,33 +15,33 @@ typedef struct specimen {
 } specimen;
 
 struct chain {
-    const specimen *const *next; /* NULL: the last is due */
+    const specimen *const *next; /* NULL: call the last function */
     void (*last)(void *argument);
     void *argument;
 };
 
-/* A set: one way of compiling. */
+/* A set: the specimens compiled in one way. */
 typedef struct specimen_set {
     const char *name;
-    const specimen *callers; /* go on with the chain */
+    const specimen *callers; /* continue the chain */
     size_t caller_count;
-    const specimen *leaves; /* call nobody */
+    const specimen *leaves; /* call nothing */
     size_t leaf_count;
 } specimen_set;
 
 extern const specimen_set *const specimen_sets[];
 extern const size_t specimen_set_count;
 
-/* Without tables of their own: only the frame pointer leads through them. */
+/* Without unwind tables: only the frame pointer leads through them. */
 extern const specimen_set untabled_with_frame_pointers, untabled_without;
 
-/* Written by hand: frames that compilers rarely make; the instructions that call, some of which only processors have
- * that sign; a jump by which a caller goes on that has written the return address itself; and a caller that uses the
- * frame pointer for something else. */
+/* Written by hand: frames that compilers rarely produce; the instructions that call, some of which exist only on
+ * processors that sign return addresses; a caller that jumps after writing the return address itself; and a caller
+ * that uses the frame pointer for something else. */
 extern const specimen_set handwritten, calls, signed_calls;
 extern const specimen no_call, no_record;
 
-/* Whether this processor signs return addresses. */
+/* Return whether this processor signs return addresses. */
 bool signs_return_addresses(void);
 
 static inline __attribute__((always_inline)) void go_on(chain *rest) {
@@ -52,7 +52,7 @@ static inline __attribute__((always_inline)) void go_on(chain *rest) {
     } else {
         rest->last(rest->argument);
     }
-    __asm__ volatile("" ::: "memory"); /* no tail call */
+    __asm__ volatile("" ::: "memory"); /* prevent a tail call */
 }
 
 #endif

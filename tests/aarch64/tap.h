@@ -1,8 +1,8 @@
-/* tap.h: what a test program needs, without a library of the other architecture.
+/* tap.h: the minimum that a test program needs, without a library of the other architecture.
  *
  *   static void test_name(void) { CHECK(…); }      int main(void) { RUN(test_name); return EXIT_SUCCESS; }
  *
- * Each test that comes to its end is a line "ok test_name"; the first CHECK that fails ends the program.
+ * Each test that completes prints a line "ok test_name"; the first CHECK that fails ends the program.
  */
 #ifndef TAP_H
 #define TAP_H
@@ -14,13 +14,13 @@
 #define CHECK(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 
 static inline __attribute__((noreturn)) void check_failed(const char *condition, const char *file, int line) {
-    fprintf(stderr, "%s:%d: not so: %s\n", file, line, condition);
+    fprintf(stderr, "%s:%d: check failed: %s\n", file, line, condition);
     exit(EXIT_FAILURE);
 }
 
 #define RUN(test) (test(), printf("ok %s\n", #test), (void)fflush(stdout))
 
-/* splitmix64: the same sequence for the same start. */
+/* splitmix64: the same sequence for the same seed. */
 static inline uint64_t next_random(uint64_t *state) {
     uint64_t word = *state += UINT64_C(0x9E3779B97F4A7C15);
     word = (word ^ word >> 30) * UINT64_C(0xBF58476D1CE4E5B9);

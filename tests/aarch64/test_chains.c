@@ -1,4 +1,4 @@
-/* Stacks of calls: through functions compiled in many ways, to the thread's beginning. */
+/* Stacks of calls through functions compiled in many ways, down to the thread's first frame. */
 #include "frames.h"
 #include "last_walk.h"
 #include "rule_cache.h"
@@ -18,12 +18,12 @@ DECLARE_PLACE(main);
 
 static stack taken, by_libgcc;
 
-/* Of a chain: the places from bottom to top. */
+/* The places of a chain, from bottom to top. */
 static PLACED(bottom) void take_at_bottom(void *argument) {
     (void)argument;
     stack_take(&taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* no tail call */
+    __asm__ volatile(""); /* prevent a tail call */
 }
 
 static PLACED(top) void call(chain *whole) {
@@ -51,7 +51,7 @@ static void check_chain(const specimen *const *specimens, size_t count) {
     check_as_libgcc(&taken, &by_libgcc, &PLACE(bottom));
 }
 
-/* ---- Each by itself, and all together ---- */
+/* ---- Each alone, and all together ---- */
 
 static void check_each(const specimen_set *set) {
     for (size_t i = 0; i < set->caller_count; i++) {
@@ -94,7 +94,7 @@ static void test_all_but_special_frames_take_the_quick_way(void) {
     }
 }
 
-/* ---- Beside the last stack ---- */
+/* ---- Compared with the last stack ---- */
 
 static sp_last_walks last_walks;
 
@@ -102,7 +102,7 @@ static PLACED(bottom) void take_beside_last(void *argument) {
     (void)argument;
     stack_take_beside(&last_walks, &taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* no tail call */
+    __asm__ volatile(""); /* prevent a tail call */
 }
 
 static PLACED(top) uint64_t misses_beside_last(const specimen *callers) {
@@ -112,7 +112,8 @@ static PLACED(top) uint64_t misses_beside_last(const specimen *callers) {
     return sp_unwind_read_counters().misses - before;
 }
 
-/* The rules are gone behind the walk's back: what has changed, and what ends the stack, is asked for. */
+/* The rules are dropped behind the walker's back: only changed frames, and the one that ends the stack, are looked
+ * up. */
 static void test_what_has_not_changed_is_not_unwound_again(void) {
     for (size_t set = 0; set < specimen_set_count; set++) {
         const specimen *callers = specimen_sets[set]->callers;
@@ -132,7 +133,7 @@ static void test_what_has_not_changed_is_not_unwound_again(void) {
 
 /* ---- Signed return addresses ---- */
 
-/* What its frame holds of a return address: as it was stored. */
+/* The return address as the frame stores it, with its signature. */
 static uintptr_t raw_return_address(size_t frame) {
     const uintptr_t *end = (const uintptr_t *)taken.ends[frame];
     for (const uintptr_t *word = (const uintptr_t *)taken.ends[frame - 1]; word < end; word++)
@@ -140,8 +141,8 @@ static uintptr_t raw_return_address(size_t frame) {
     return 0;
 }
 
-/* One in 128 is 0 by chance, of CHAIN_MAX that differ by where they stand none in practice. The stack is looked at
- * after the return, while nothing has been written over what lay there. */
+/* 1 signature in 128 is 0 by chance; of CHAIN_MAX at different addresses, practically none. The stack is read after
+ * the return, while nothing has overwritten it yet. */
 static uintptr_t signatures_in(const char *set_name) {
     size_t set = 0;
     while (strcmp(specimen_sets[set]->name, set_name) != 0) CHECK(++set < specimen_set_count);
@@ -217,7 +218,7 @@ static bool is_huge(const specimen *one) {
     return strstr(one->place.name, "huge");
 }
 
-/* Where the caller's frame is too large for a rule, nobody can tell where it begins. */
+/* If the caller's frame is too large for a rule, its start is unknown. */
 static void test_frame_pointers_lead_through_functions_without_a_table(void) {
     for (size_t i = 0; i < untabled_with_frame_pointers.caller_count; i++) {
         const specimen *usual = &specimen_sets[0]->callers[i];
@@ -238,7 +239,8 @@ static size_t index_of(const stack *one, size_t frame, const place *places, size
     return at;
 }
 
-/* The frame pointer is that of some caller: what is shown behind such a function is a part of the stack, in order. */
+/* The frame pointer belongs to some caller: the frames shown after such a function are a part of the stack, in
+ * order. */
 static void test_without_frame_pointers_no_frame_is_made_up(void) {
     for (size_t i = 0; i < untabled_without.caller_count; i++) {
         const specimen *usual = specimen_sets[0]->callers;
@@ -269,7 +271,7 @@ static void test_a_frame_pointer_is_believed_if_it_leads_behind_a_call(void) {
     check_call(&no_call, false);
 }
 
-/* Where the caller's frame begins is not known. */
+/* The start of the caller's frame is unknown. */
 static void test_a_frame_pointer_that_leads_to_no_pair_ends_the_stack(void) {
     const specimen *mixed[] = {&no_record, &untabled_with_frame_pointers.callers[0]};
     place expected[CHAIN_MAX + 2];

@@ -1,4 +1,4 @@
-/* The library loaded by a program that runs: slots are patched, and objects that are loaded later followed. */
+/* The library loaded into a running program: slots are patched, and objects loaded later are followed. */
 #include "spprof.h"
 #include "tap.h"
 
@@ -41,13 +41,13 @@ static void test_the_programs_own_calls_are_led_to_the_hooks(void) {
     free(before);
 }
 
-/* Found by the RUNPATH of this program: the loader looks at who called. */
+/* Found through the RUNPATH of this program: the loader looks at its caller. */
 static void test_a_library_loaded_later_is_followed(void) {
     spprof_stack stack;
     void *plugin = dlopen("libplugin.so", RTLD_NOW);
     CHECK(plugin);
     void *(*allocate)(size_t) = (void *(*)(size_t))(uintptr_t)dlsym(plugin, "plugin_allocate");
-    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next slow calls look for what is new */
+    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next slow calls look for new objects */
     void *block = allocate(3333);
     CHECK(is_sampled(3333, &stack) && !stack.truncated);
     CHECK(stack.frames[0] > (uintptr_t)allocate && stack.frames[0] < (uintptr_t)allocate + 64);
@@ -55,7 +55,7 @@ static void test_a_library_loaded_later_is_followed(void) {
     CHECK(dlclose(plugin) == 0);
 }
 
-/* By a handle, and by the scope of who asks. The next definition is never the hook. */
+/* Looked up by a handle and in the caller's scope. RTLD_NEXT never returns the hook. */
 static void test_functions_that_are_looked_up_are_hooks(void) {
     spprof_stack stack;
     void *program = dlopen(NULL, RTLD_NOW);

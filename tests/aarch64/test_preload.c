@@ -17,7 +17,7 @@ DECLARE_PLACE(main);
 
 static spprof_sample samples[64];
 
-/* Every allocation is sampled; the size tells which it was. */
+/* Every allocation is sampled; the size identifies it. */
 static spprof_sample sample_of_size(size_t size) {
     size_t live = spprof_copy_live(samples, sizeof samples / sizeof *samples);
     CHECK(live <= sizeof samples / sizeof *samples);
@@ -39,7 +39,7 @@ static void read_stack(size_t size, stack *taken) {
 
 static stack taken;
 
-/* The sample's stack begins at frame `first` with these places, and reaches `last`. */
+/* Check that the sample's stack has these places from frame `first` on, and reaches `last`. */
 static void check_sample(size_t size, size_t first, const place *expected, size_t count, const place *last) {
     read_stack(size, &taken);
     CHECK(stack_find(&taken, 0, &expected[0]) == first);
@@ -58,7 +58,7 @@ typedef struct request {
 static PLACED(allocating) void allocate(void *argument) {
     request *asked = argument;
     asked->block = malloc(asked->size);
-    __asm__ volatile(""); /* no tail call */
+    __asm__ volatile(""); /* prevent a tail call */
 }
 
 static PLACED(top) void call(const specimen *one, request *asked) {

@@ -1,4 +1,4 @@
-/* Rules of 32 bits against the rows they are made of, at every address that tables describe. */
+/* 32-bit rules compared with the rows they are made from, at every address that tables describe. */
 #include "rule.h"
 
 #include "caller.h"
@@ -14,7 +14,7 @@
 static uint64_t seed = 1;
 static uintptr_t words[STACK_WORDS];
 
-/* Signed or not; never 0, which would look like what was not written. */
+/* Words with or without a signature; never 0, which would look like unwritten memory. */
 static void fill_stack(void) {
     for (size_t i = 0; i < STACK_WORDS; i++) words[i] = next_random(&seed) >> random_below(&seed, 32) | 1;
 }

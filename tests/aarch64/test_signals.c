@@ -1,4 +1,4 @@
-/* Signal frames: on any stack, within each other, torn, and with the descriptions that kernels had for a time. */
+/* Signal frames: on any stack, nested, torn, and with the descriptions that some kernels used for a while. */
 #include "frames.h"
 #include "specimens.h"
 #include "tap.h"
@@ -32,7 +32,7 @@ static PLACED(inner_handler) void take(int number) {
     (void)number;
     stack_take(&taken);
     stack_take_by_libgcc(&by_libgcc);
-    __asm__ volatile(""); /* no tail call */
+    __asm__ volatile(""); /* prevent a tail call */
 }
 
 static PLACED(outer_handler) void raise_another(int number) {
@@ -67,7 +67,7 @@ static void run_chain(void) {
     run_chain_to(raise_first);
 }
 
-/* The places are met in this order, with frames of libc's and of the kernel's between them. */
+/* Check that the places appear in this order, with frames of libc and of the kernel in between. */
 static void check_order(const place *places, size_t count) {
     size_t at = 0;
     for (size_t i = 0; i < count; i++) {
@@ -84,7 +84,7 @@ static place chain_place(size_t index) {
     return specimen_sets[0]->callers[index].place;
 }
 
-/* ---- Where handlers run ---- */
+/* ---- The stacks of handlers ---- */
 
 static void test_a_handler_on_the_same_stack(void) {
     use_handlers(take, take, 0);
@@ -124,7 +124,7 @@ static void test_handlers_in_a_thread(void) {
     }
 }
 
-/* ---- Descriptions that know the interrupted frame, but not where in it the signal struck ---- */
+/* ---- Descriptions that know the interrupted frame, but not at which instruction the signal arrived ---- */
 
 #define RETURN_FROM_SIGNAL(name, before, within)                                                                       \
     void name(void);                                                                                                   \
@@ -143,7 +143,7 @@ static void test_handlers_in_a_thread(void) {
 RETURN_FROM_SIGNAL(described_return, "nop\n", DESCRIPTION);
 RETURN_FROM_SIGNAL(described_return_with_nop, DESCRIPTION "nop\n", "");
 
-/* As the kernel takes it: glibc's sigaction passes no restorer on. */
+/* The kernel's struct: glibc's sigaction does not pass on a restorer. */
 typedef struct kernel_sigaction {
     void (*handler)(int, siginfo_t *, void *);
     unsigned long flags;
@@ -156,7 +156,7 @@ typedef struct kernel_sigaction {
 static PLACED(inner_handler) void take_and_go_on(int number, siginfo_t *information, void *context) {
     (void)information;
     take(number);
-    ((ucontext_t *)context)->uc_mcontext.pc += 4; /* behind the breakpoint */
+    ((ucontext_t *)context)->uc_mcontext.pc += 4; /* past the breakpoint */
 }
 
 static PLACED(stopping) void stop_in_leaf(void) {
@@ -166,10 +166,10 @@ static PLACED(stopping) void stop_in_leaf(void) {
 static PLACED(raising) void call_leaf(void *argument) {
     (void)argument;
     stop_in_leaf();
-    __asm__ volatile(""); /* no tail call */
+    __asm__ volatile(""); /* prevent a tail call */
 }
 
-/* Its description would lead from the handler to the leaf's caller. */
+/* If followed, its description would lead from the handler to the leaf's caller. */
 static void test_a_described_return_from_a_handler(void) {
     void (*const returns[])(void) = {described_return, described_return_with_nop};
     for (size_t i = 0; i < 2; i++) {
@@ -183,7 +183,7 @@ static void test_a_described_return_from_a_handler(void) {
     }
 }
 
-/* ---- Torn ones ---- */
+/* ---- Torn signal frames ---- */
 
 static const uint32_t return_code[] = {0xD2801168, 0xD4000001};
 
@@ -221,7 +221,7 @@ static void test_torn_signal_frames_end_the_stack(void) {
         take_from((uintptr_t)code, any_word(&seed, area, WORDS, (uintptr_t)code), 0);
         frames += taken.count;
     }
-    CHECK(frames > 3100); /* some led on to another signal frame */
+    CHECK(frames > 3100); /* some lead to another signal frame */
 }
 
 static void test_code_that_cannot_be_read_ends_the_stack(void) {

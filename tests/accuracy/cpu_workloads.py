@@ -1,9 +1,9 @@
-"""Programs that know how their CPU time divides: each function times itself by its thread's clock.
+"""Programs whose use of CPU time is known: each function measures itself with its thread's clock.
 
-python tests/accuracy/cpu_workloads.py KIND CPU_SECONDS INTERVAL_MS     prints what was spent and what a profile says
+python tests/accuracy/cpu_workloads.py KIND CPU_SECONDS INTERVAL_MS     prints the truth and what a profile reports
 
-Which function comes next, and for how long, is left to chance. Bursts are mostly longer than what lies between two
-samples, so that only the samples at their ends may go to the wrong one.
+The next function and the length of its burst are random. Most bursts are longer than the time between two samples, so
+only the samples at their ends may be attributed to the wrong one.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ THREADS = 8
 DEPTH = 40
 SHARES = {"ninety": 90, "nine": 9, "one": 1}
 
-Truth = collections.Counter  # nanoseconds of CPU time, by function
+Truth = collections.Counter  # nanoseconds of CPU time by function
 Burst = Callable[[int, Truth], None]
 
 
 def spend(length_ns: int, work: Callable[[], object]) -> int:
-    """Uses so much of this thread's CPU time, and returns how much exactly."""
+    """Use this much of the calling thread's CPU time, and return the exact amount."""
     begin = time.thread_time_ns()
     while True:
         work()
@@ -50,7 +50,7 @@ def count() -> None:
         pass
 
 
-# ---- What spends it
+# ---- Functions that use CPU time
 
 
 def ninety(length_ns: int, truth: Truth) -> None:
@@ -109,7 +109,7 @@ def looping(length_ns: int, truth: Truth) -> None:
 PAGE = " ".join(random.Random(1).choices("the quick brown fox jumps over".split(), k=8_000)).encode()
 
 
-# ---- In which order
+# ---- Order of the functions
 
 
 def lengths(cpu_seconds: float, chance: random.Random) -> Iterator[int]:
@@ -121,7 +121,7 @@ def lengths(cpu_seconds: float, chance: random.Random) -> Iterator[int]:
 
 
 def run_bursts(cpu_seconds: float, bursts: dict[Burst, int], truth: Truth, seed: int = 1) -> None:
-    """``bursts``: how often each, in parts of all."""
+    """Run random bursts. ``bursts``: the relative frequency of each."""
     chance = random.Random(seed)
     for length_ns in lengths(cpu_seconds, chance):
         chance.choices(list(bursts), list(bursts.values()))[0](length_ns, truth)
@@ -183,7 +183,7 @@ def in_numpy(cpu_seconds: float, truth: Truth) -> None:
     run_bursts(cpu_seconds, {sorting: 3, looping: 1}, truth)
 
 
-# ---- In threads that are gone before their timer expires
+# ---- Threads that end before their timer expires
 
 REQUEST_NS = 1_000_000
 TIMER_SECONDS = 0.004
@@ -191,7 +191,7 @@ AT_ONCE = 4
 
 
 def request(own: Truth, chance: random.Random) -> None:
-    """What a thread does before it ends: two functions, a millisecond or so."""
+    """The work of a short-lived thread: two functions, about a millisecond."""
     first, second = chance.choice([(ninety, nine), (nine, one), (one, ninety)])
     first(round(REQUEST_NS * chance.uniform(0.1, 1.0)), own)
     second(round(REQUEST_NS * chance.uniform(0.1, 1.0)), own)
@@ -202,7 +202,7 @@ def spent_ns(truths: list[Truth]) -> int:
 
 
 def run_requests(cpu_seconds: float, truth: Truth, wait: Callable[[], object]) -> None:
-    """A thread for each request, some at once, each time that ``wait`` returns."""
+    """Start a thread per request, several at once, each time that ``wait`` returns."""
     chance, used_ns = random.Random(3), 0
     while used_ns < cpu_seconds * 1e9:
         wait()
@@ -218,7 +218,7 @@ def run_requests(cpu_seconds: float, truth: Truth, wait: Callable[[], object]) -
 
 
 def thread_per_request(cpu_seconds: float, truth: Truth) -> None:
-    """Woken by a timer of 4 ms, which is in step with the ticks of a kernel of 250 Hz."""
+    """Start threads on a 4 ms timer, which is in step with the ticks of a 250 Hz kernel."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
     signal.setitimer(signal.ITIMER_REAL, TIMER_SECONDS, TIMER_SECONDS)
     run_requests(cpu_seconds, truth, lambda: signal.sigwait([signal.SIGALRM]))
@@ -226,7 +226,7 @@ def thread_per_request(cpu_seconds: float, truth: Truth) -> None:
 
 
 def short_pools(cpu_seconds: float, truth: Truth) -> None:
-    """Pools that are gone after a few tasks of a millisecond."""
+    """Use pools that end after a few tasks of a millisecond."""
     chance, used_ns = random.Random(4), 0
     while used_ns < cpu_seconds * 1e9:
         truths = [Truth() for _ in range(2 * AT_ONCE)]
@@ -239,7 +239,7 @@ def short_pools(cpu_seconds: float, truth: Truth) -> None:
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    """Requests of 1 to 20 ms, as those of a development server."""
+    """Requests of 1 to 20 ms, as on a development server."""
 
     truths: ClassVar[list[Truth]] = []
     chance = random.Random(5)
@@ -258,14 +258,14 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 
 def threading_server(cpu_seconds: float, truth: Truth) -> None:
-    """The standard library's server, of which Django's development server is made: a thread for each connection."""
+    """The standard library's server, on which Django's development server is based: a thread per connection."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
     server.daemon_threads = False
     ask(server, cpu_seconds, Page.truths, truth)
 
 
 def ask(server: http.server.HTTPServer, cpu_seconds: float, truths: list[Truth], truth: Truth) -> None:
-    """One connection after the other, until its threads have used so much."""
+    """Open one connection after another until the server's threads have used this much CPU time."""
     threading.Thread(target=server.serve_forever, name="server").start()
     while spent_ns(truths) < cpu_seconds * 1e9:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
@@ -279,7 +279,7 @@ def ask(server: http.server.HTTPServer, cpu_seconds: float, truths: list[Truth],
 
 
 def django_server(cpu_seconds: float, truth: Truth) -> None:
-    """Django's development server, as ``manage.py runserver --noreload`` makes it."""
+    """Django's development server, as ``manage.py runserver --noreload`` creates it."""
     import django
     from django.conf import settings
     from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
@@ -315,7 +315,7 @@ KINDS = {
 }
 
 
-# ---- What a profile says
+# ---- Reading a profile
 
 
 def cpu_time_ns() -> float:
@@ -324,7 +324,7 @@ def cpu_time_ns() -> float:
 
 
 def divided(profile: spprof.Profile, names: set[str]) -> dict[str, int]:
-    """Nanoseconds by the innermost function that is one of these."""
+    """Return nanoseconds by the innermost function in ``names``."""
     by_name: Truth = Truth()
     for sample in profile.samples:
         found = [frame.function.rpartition(".")[2] for frame in sample.frames]

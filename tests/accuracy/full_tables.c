@@ -1,22 +1,23 @@
-/* full_tables.c: many short runs, before and after the table of stacks has filled, each with its truth.
+/* full_tables.c: many short runs before and after the stack table has filled, each with its true values.
  *
  *   full_tables [KEY=VALUE...]
  *
  *   before=N    runs before the table is filled
  *   after=N     runs afterwards
- *   held=N      how many stacks keep a live block from the filling on; more than the table holds: nothing can leave it
- *   filling=N   stacks that are met beside them, and freed again
+ *   held=N      stacks that keep a live block from the filling on; if more than the table holds, none can be evicted
+ *   filling=N   further stacks that are entered and freed again during the filling
  *   rate=N      mean bytes between samples
- *   seed=N      of the first run; each has its own
+ *   seed=N      seed of the first run; each run has its own
  *
- * A run allocates at old lines, which all runs share, and at new ones, which it alone has, and frees a part. Blocks of
- * the filling are so large that each is sampled for certain: they add nothing to any variance. After each run all sums
- * are checked (ledger.h) and the run's blocks are freed.
+ * A run allocates at old lines, which all runs share, and at new lines, which are its own, and frees a part. The blocks
+ * of the filling are so large that each is certain to be sampled, so they add no variance. After each run, all sums are
+ * checked (ledger.h) and the run's blocks are freed.
  *
- * A row a run; integers, estimates in the engine's fixed points:
- *   0 before or 1 after, stacks in the table, evicted so far, samples under <stacks table full> so far; of all live
- *   bytes, of those at the first old line, of all bytes the run allocated: true bytes, estimated bytes, seen bytes,
- *   samples, variance, skewness */
+ * A row per run; integers, estimates in the engine's fixed point:
+ *   0 before or 1 after, stacks in the table, evicted so far, samples under <stacks table full> so far; then for all
+ *   live bytes, for those at the first old line, and for all bytes that the run allocated: true bytes, estimated bytes,
+ *   seen bytes, samples, variance, skewness
+ */
 #include "ledger.h"
 
 #include <inttypes.h>
@@ -25,11 +26,11 @@
 
 #define OLD_LINE ledger_line(1)
 #define NEW_LINES 12
-#define CERTAIN_RATES 64 /* a block of so many sampling intervals is missed once in 10^27 */
+#define CERTAIN_RATES 64 /* a block of this many sampling intervals goes unsampled once in 10^27 */
 #define PLAN_MAX 64
 #define KEPT_MAX 4096
 
-/* So many blocks at one place; one in `keep` stays, 0: none. */
+/* `count` blocks at one line; one in `keep` stays live, 0: none. */
 typedef struct step {
     uint64_t chain, size, count, keep;
 } step;

@@ -1,7 +1,7 @@
-"""Runs ``soak`` and ``full_tables`` (see the heads of the C files), and judges what they print.
+"""Run ``soak`` and ``full_tables`` (see the head of each C file) and judge their output.
 
-Both programs hold all sums of the engine against each other and against their own books, to the last 1/256 of a byte,
-and fail where two differ. What is judged here is whether estimates and intervals keep their word.
+Both programs compare all of the engine's sums with each other and with their own ledger, to the last 1/256 of a byte,
+and fail if two differ. This module judges the errors of the estimates and the coverage of the intervals.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RATE = 4096
-MAXIMA = {  # of src/base/options.def
+MAXIMA = {  # from src/base/options.def
     "SPPROF_LIVE_SAMPLES_MAX": 1 << 22,
     "SPPROF_STACKS_MAX": 1 << 18,
     "SPPROF_CPU_SAMPLES_MAX": 1 << 21,
@@ -31,7 +31,7 @@ TIMEOUT_SECONDS = 600
 
 
 class Estimate(NamedTuple):
-    """The truth, and what was estimated: bytes."""
+    """The truth and the estimate, in bytes."""
 
     truth: int
     bytes: float
@@ -48,7 +48,7 @@ class Estimate(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What ``soak`` prints after a step."""
+    """A row that ``soak`` prints after a step."""
 
     new_stacks: int
     stacks: int
@@ -79,7 +79,7 @@ class Run(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """Over many runs: how often the interval held the truth, and the mean error in its standard errors."""
+    """Over many runs: how often the interval contained the truth, and the mean error in standard errors."""
 
     runs: int
     coverage: float
@@ -89,14 +89,14 @@ class Judgement(NamedTuple):
 
 
 def shrunk(factor: int, **changed: int) -> dict[str, str]:
-    """The environment that makes every table ``factor`` times smaller; ``changed`` are given by number."""
+    """Return the environment that makes every table ``factor`` times smaller; ``changed`` sets single maxima."""
     maxima = {name: maximum // factor for name, maximum in MAXIMA.items()}
     maxima.update({f"SPPROF_{name.upper()}": value for name, value in changed.items()})
     return {name: str(value) for name, value in maxima.items()}
 
 
 def run_soak(program: Path, maxima: dict[str, str], **options: int) -> list[Row]:
-    """The rows of all steps, then the one of the line that came last."""
+    """Return the rows of all steps, followed by the row of the line that comes last."""
     rows = []
     for words in _run(program, maxima, rate=RATE, **options):
         numbers = [*map(int, words[:12])]
@@ -106,7 +106,7 @@ def run_soak(program: Path, maxima: dict[str, str], **options: int) -> list[Row]
 
 
 def run_full_tables(program: Path, maxima: dict[str, str], seeds: Iterable[int], **options: int) -> list[Run]:
-    """All runs of one process for each of ``seeds``."""
+    """Return all runs of one process for each of ``seeds``."""
     return [
         Run(words[0] == "1", *map(int, words[1:4]), *_estimates(words[4:]))  # type: ignore[arg-type]
         for seed in seeds
@@ -130,7 +130,7 @@ def judge(estimates: list[Estimate], interval: Callable[[Estimate], tuple[float,
 
 
 def spread(values: Iterable[float]) -> float:
-    """How far the largest is above the smallest, as a share."""
+    """Return (largest - smallest) / smallest."""
     known = [*values]
     return max(known) / min(known) - 1.0
 

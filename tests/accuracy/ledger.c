@@ -15,9 +15,9 @@ void ledger_fail(const char *what) {
 #define WALK 1 /* code ids */
 #define LINE 2
 #define MAIN 3
-#define LEVELS 28        /* of the recursion: one of two calls at each */
-#define DEPTHS 24        /* further levels, the same for all chains of one depth: records of several sizes */
-#define ODD 0x9E3779B1ul /* neighbours take other ways from the leaf on, not at the root alone */
+#define LEVELS 28        /* levels of the recursion; each makes one of two calls */
+#define DEPTHS 24        /* further levels, the same for all chains of one depth, so that records have several sizes */
+#define ODD 0x9E3779B1ul /* neighbouring numbers differ from the leaf on, not only near the root */
 
 static _Thread_local uint64_t current_chain;
 
@@ -120,7 +120,7 @@ void ledger_add(ledger *sum, const ledger *other) {
     sum->true_live_bytes += other->true_live_bytes;
 }
 
-/* ---- The engine's books ---- */
+/* ---- The engine's sums ---- */
 
 #define SLOTS ((size_t)1 << SPPROF_STACK_SLOT_BITS)
 
@@ -140,7 +140,7 @@ static void add_estimate(estimate *sum, const spprof_sample *sample) {
     sum->seen += sample->size;
 }
 
-/* Sums the live samples, and by the slot of their stack in `by_slot`. */
+/* Sums all live samples into `out`, and those of each stack into `by_slot`, by the stack's slot. */
 static void read_live(uint64_t line, reading *out, sums *by_slot) {
     size_t count = out->stats.live_samples;
     spprof_sample *samples = malloc((count + 1) * sizeof *samples);
@@ -163,7 +163,7 @@ static void add_site(spprof_site *sum, const spprof_site *site) {
     spprof_sums_add(&sum->live, &site->live);
 }
 
-/* Each record's live totals are its live samples'; `live` is emptied, so that no sample is left over in the end. */
+/* Checks that each record's live totals match its live samples. Clears the entry in `live`, so that leftovers show. */
 static void check_record(const spprof_site *site, sums *live) {
     equal("live samples of a stack", site->live.samples, live->samples);
     equal("live bytes of a stack", site->live.bytes, live->bytes);

@@ -1,11 +1,11 @@
-/* ledger.h: allocates through the engine, as a hook does, and keeps books of its own to hold the engine's against.
+/* ledger.h: allocates through the engine, as a hook does, and keeps its own ledger to compare with the engine's sums.
  *
- *   ledger_enter(chain) ── the stack of what comes next ──► walker
- *   ledger_allocate ──► spprof_begin, malloc, spprof_end ──► books: true bytes; what was sampled, in fixed point
- *   ledger_check    ──► all records = counters = live samples = books, to the last 1/256 of a byte
+ *   ledger_enter(chain) ── the stack of the next allocations ──► walker
+ *   ledger_allocate ──► spprof_begin, malloc, spprof_end ──► ledger: true bytes; sampled bytes in fixed point
+ *   ledger_check    ──► all records = counters = live samples = ledger, to the last 1/256 of a byte
  *
- * Memory:  the program's, by malloc, which no hook of ours sees.
- * Threads: a ledger each; ledger_check while none allocates.
+ * Memory:  the program's, from malloc, which no hook of ours sees.
+ * Threads: one ledger each; ledger_check while no thread allocates.
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What samples stand for, in the engine's fixed points. */
+/* The sums that samples represent, in the engine's fixed point. */
 typedef struct sums {
     uint64_t samples, bytes, objects;
 } sums;
@@ -31,22 +31,22 @@ typedef struct block {
     bool sampled;
 } block;
 
-/* Where the sums of an interval come from: docs/sampling.md. */
+/* The sums from which an interval is computed: see docs/sampling.md. */
 typedef struct estimate {
     uint64_t bytes; /* fixed point */
     double variance, skewness;
     uint64_t seen, samples;
 } estimate;
 
-/* What the whole engine says. */
+/* The engine's overall figures. */
 typedef struct reading {
     spprof_stats stats;
     estimate live;        /* all live samples */
-    estimate line;        /* those at the line asked for */
-    spprof_site recorded; /* the sums over all records, marked ones too */
+    estimate line;        /* those at the requested line */
+    spprof_site recorded; /* the sums over all records, including marked ones */
 } reading;
 
-/* A call chain that a recursive parser makes, another for each number below 2^28; or one line of the program. */
+/* A call chain of a recursive parser, different for each number below 2^28; or one line of the program. */
 static inline uint64_t ledger_parser_chain(uint64_t number) {
     return number << 1;
 }
@@ -56,10 +56,10 @@ static inline uint64_t ledger_line(uint64_t number) {
 
 void ledger_fail(const char *what);
 
-/* Before the first start. */
+/* Call before the first start. */
 void ledger_prepare(void);
 
-/* Begins sampling; `rate` and `seed` fix all samples of a program with one thread. */
+/* Starts sampling. In a program with one thread, `rate` and `seed` determine all samples. */
 void ledger_start(uint32_t rate, uint64_t seed);
 
 void ledger_enter(uint64_t chain);
@@ -68,11 +68,11 @@ void ledger_free(ledger *ledger, block *block);
 
 void ledger_add(ledger *sum, const ledger *other);
 
-/* After the first start. Ends the program if any sum differs from another, a sample was dropped or a free was missed.
+/* Call after the first start. Ends the program if any two sums differ, a sample was dropped or a free was missed.
  * `line`: see reading. */
 void ledger_check(const ledger *books, uint64_t line, reading *out);
 
-/* The value of NAME=VALUE among the arguments, or `otherwise`. */
+/* Returns the value of NAME=VALUE among the arguments, or `otherwise`. */
 uint64_t ledger_argument(int argc, char **argv, const char *name, uint64_t otherwise);
 
 #endif

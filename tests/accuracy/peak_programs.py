@@ -1,9 +1,9 @@
-"""Programs whose peak is known, run many times: how often the 95 % interval of each site at the peak holds the truth.
+"""Programs with a known peak, run many times: how often does each site's 95 % interval at the peak contain the truth?
 
-python tests/accuracy/peak_programs.py PROGRAM RUNS FIRST_SEED      prints what ``judge`` says of each site, as JSON
+python tests/accuracy/peak_programs.py PROGRAM RUNS FIRST_SEED      prints what ``judge`` returns for each site, as JSON
 
-The programs differ in the shape of their heap: one summit, a plateau where blocks come and go, teeth, two summits
-alike. Each frees all that it allocates. The truth is what the same process holds at the peak when every allocation is
+The programs differ in the shape of their heap: one summit, a plateau where blocks come and go, teeth, two equal
+summits. Each frees all that it allocates. The truth is what the same process holds at the peak when every allocation is
 sampled.
 """
 
@@ -37,7 +37,7 @@ def numpy_temporaries() -> int:
     rows = [numpy.arange(300.0) for _ in range(60)]
     scaled = [row * 2.0 for row in rows]
     shifted = [
-        row + 1.0  # each a temporary beside what it is made from
+        row + 1.0  # each a temporary next to its operand
         for row in scaled
     ]
     return len(shifted)
@@ -68,7 +68,7 @@ def threads() -> None:
 
 
 class Person:
-    """CPython keeps no freed ones to give out again, as it does tuples."""
+    """CPython keeps no freed instances for reuse, as it does tuples."""
 
     __slots__ = ("name", "number")
 
@@ -142,7 +142,7 @@ def pipeline() -> int:
 
 
 def queue() -> None:
-    """A thread fills the queue, another empties half of it."""
+    """One thread fills the queue, another empties half of it."""
     messages: collections.deque[bytearray] = collections.deque()
     filled, emptied = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -179,7 +179,7 @@ TEETH = 12
 
 
 def rising_batches(teeth: int = TEETH) -> None:
-    """The last is the largest, by less than samples can tell."""
+    """The last tooth is the largest, by less than samples can resolve."""
     results = []
     for _ in range(teeth):
         rows = [bytearray(700) for _ in range(200)]
@@ -189,7 +189,7 @@ def rising_batches(teeth: int = TEETH) -> None:
         note_moment()
 
 
-# ---- Two summits alike, of different sites
+# ---- Two equal summits, of different sites
 
 
 def first_half() -> int:
@@ -209,17 +209,17 @@ def two_summits() -> None:
     note_moment()
 
 
-# ---- Running them
+# ---- Running the programs
 
 highest: list[int] = []
-"""What was called the peak at each of the moments that this run has noted."""
+"""The peak recorded at each moment that this run has noted."""
 
 
 engine = ctypes.CDLL(_engine.library_path())
 
 
 def note_moment() -> None:
-    """A moment that may be called the peak has passed. What is allocated here is not counted."""
+    """Note a moment that may be recorded as the peak. Allocations made here are not counted."""
     engine.spprof_pause()
     highest.append(_engine.stats()["window_peak_bytes"])
     engine.spprof_resume()
@@ -237,7 +237,7 @@ class Program(NamedTuple):
     run: Callable[[], object]
     shape: str
     moments: tuple[Callable[[], object], ...] = ()
-    """Where the program notes moments: for each, what has its peak there."""
+    """If the program notes moments: for each, a function whose peak is at that moment."""
     native: str = "off"
 
 
@@ -266,8 +266,8 @@ WHOLE: Place = ("all of them", 0)
 
 
 def peak_of(program: Program, run: Callable[[], object], rate_kb: int, seed: int) -> dict[Place, Sums]:
-    """The sites of this file at the peak, by function and line, and all of them together."""
-    gc.disable()  # garbage of ours that it freed half-way would make a summit there
+    """Return the sites of this file at the peak, by function and line, and all of them together."""
+    gc.disable()  # garbage of ours, freed midway, would create a summit
     with memprof.MemoryProfiler(rate_kb, native=program.native, seed=seed) as profiler:
         run()
     gc.enable()
@@ -285,21 +285,21 @@ def truth_of(program: Program, run: Callable[[], object]) -> dict[Place, int]:
         gc.collect()
         found.append({place: sums.value for place, sums in peak_of(program, run, 0, 0).items()})
     _, one, other = found
-    for place in {*one, *other}:  # alike but for small blocks that CPython keeps to give out again: 80 lists, say
+    for place in {*one, *other}:  # equal except for small blocks that CPython keeps for reuse, such as 80 lists
         apart = abs(one.get(place, 0) - other.get(place, 0))
         assert apart <= 1000 + 0.03 * other.get(place, 0), (place, one, other)
     return other
 
 
 class Found(NamedTuple):
-    """A site in one run. ``moment``: which of those that were noted was called the peak."""
+    """A site in one run. ``moment``: the index of the noted moment that was recorded as the peak."""
 
     moment: int
     sums: Sums
 
 
 def judge(truths: list[int], found: list[Found]) -> dict[str, Any]:
-    """``truths``: by moment."""
+    """Compare one site's estimates with the truth. ``truths``: by moment."""
     truth = [truths[one.moment] for one in found]
     ends = [one.sums.interval() or (0, 0) for one in found]
     errors = [one.sums.value - of for one, of in zip(found, truth)]
@@ -317,7 +317,7 @@ def judge(truths: list[int], found: list[Found]) -> dict[str, Any]:
 
 def main() -> None:
     program, runs, first_seed = PROGRAMS[sys.argv[1]], int(sys.argv[2]), int(sys.argv[3])
-    for _ in range(3):  # what is kept for good is there before
+    for _ in range(3):  # permanent allocations are made first
         program.run()
     found: dict[Place, list[Found]] = collections.defaultdict(list)
     for seed in range(first_seed, first_seed + runs):

@@ -1,24 +1,25 @@
-/* soak.c: a recursive parser that runs for days, as the engine sees it: nearly each sample has a stack of its own.
+/* soak.c: a recursive parser that runs for days, from the engine's point of view: nearly every sample has a new stack.
  *
  *   soak [KEY=VALUE...]
  *
  *   stacks=N    new stacks, over all steps
- *   steps=N     after each of them all sums are checked (ledger.h) and a row is printed
- *   threads=N   that share the work
+ *   steps=N     after each step all sums are checked (ledger.h) and a row is printed
+ *   threads=N   threads that share the work
  *   rate=N      mean bytes between samples
  *   seed=N
- *   medium=N    turns after which a block of medium life is freed
+ *   medium=N    turns after which a medium-lived block is freed
  *   leak=N      bytes that one line allocates in the first step and never frees
- *   line=N      bytes that a line, never met before, allocates when all steps are done
+ *   line=N      bytes that a new line allocates after all steps
  *
- * A turn of the parser has a chain of its own, on which it allocates ten small blocks. One of them lives for `medium`
- * turns, or for good in one of `LEAKY` turns of the first step; the others are freed when the turn ends. Old lines
+ * A turn of the parser has its own call chain, on which it allocates ten small blocks. One of them lives for `medium`
+ * turns, or forever in one of `LEAKY` turns of the first step; the others are freed when the turn ends. Old lines
  * allocate in between.
  *
- * A row a step, and one more after the line of the end; integers, estimates in the engine's fixed points:
+ * A row per step, and one more after the final line; integers, estimates in the engine's fixed point:
  *   new stacks, stacks in the table, its maximum, evicted, folded samples, folded bytes, samples and live samples under
- *   <stacks table full>, bytes mapped by the engine, resident bytes of the process, total samples, live samples; of the
- *   heap, then of the line of the end: true bytes, estimated bytes, seen bytes, samples, variance, skewness */
+ *   <stacks table full>, bytes mapped by the engine, resident bytes of the process, total samples, live samples; then
+ *   for the heap and for the final line: true bytes, estimated bytes, seen bytes, samples, variance, skewness
+ */
 #include "ledger.h"
 
 #include <inttypes.h>
@@ -28,7 +29,7 @@
 #include <unistd.h>
 
 #define THREADS_MAX 16
-#define BLOCKS 10 /* a turn's */
+#define BLOCKS 10 /* per turn */
 #define MEDIUM_MAX 65536
 #define LEAKY 64
 #define LEAK_BLOCK 4000

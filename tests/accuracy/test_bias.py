@@ -1,8 +1,8 @@
-"""Estimates are unbiased: the mean over seeded runs lies within 4 standard errors of the truth, each at most 0.25 %.
+"""Estimates are unbiased: the mean over seeded runs is within 4 standard errors of the truth, each at most 0.25 %.
 
 The standard error is computed from the sizes, not from the runs: a block of s bytes sampled with p = 1 - exp(-s/R) adds
-s² (1-p)/p to the variance of the bytes and (1-p)/p to that of the objects. Seeds are fixed, so what passes once passes
-always; where threads race, the false alarm is stated.
+s² (1-p)/p to the variance of the bytes and (1-p)/p to that of the objects. Seeds are fixed, so a test that passes once
+always passes; where threads race, the false alarm rate is stated.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TIMES = 4
 
 
 def unseen_odds(size: int, rate: int) -> float:
-    """(1-p)/p: the variance of what one block adds to the objects."""
+    """Return (1-p)/p, one block's contribution to the variance of the objects."""
     return math.exp(-size / rate) / -math.expm1(-size / rate)
 
 
@@ -32,7 +32,7 @@ def objects_variance(kinds: dict[int, int], rate: int) -> float:
 
 
 def judge(estimates: list[float], truth: float, variance: float, what: str) -> None:
-    """``variance``: of one run."""
+    """Check the mean of the estimates. ``variance``: the variance of one run."""
     error = math.sqrt(variance / len(estimates))
     assert error <= STANDARD_ERROR_MAX * truth, f"{what}: too few runs to say anything: {error / truth:.4%}"
     off = fmean(estimates) - truth
@@ -40,7 +40,7 @@ def judge(estimates: list[float], truth: float, variance: float, what: str) -> N
 
 
 def judge_all(runs: list[Run], kinds: dict[int, int], rounds: int, rate: int, keep: int) -> None:
-    """Bytes and objects, allocated and live, against what the workload counted plainly."""
+    """Compare bytes and objects, allocated and live, with the workload's own counts."""
     of_bytes, of_objects = rounds * bytes_variance(kinds, rate), rounds * objects_variance(kinds, rate)
     first = runs[0]
     assert first.bytes == rounds * sum(size * count for size, count in kinds.items())
@@ -52,7 +52,7 @@ def judge_all(runs: list[Run], kinds: dict[int, int], rounds: int, rate: int, ke
     judge([run.estimated_live_objects for run in runs], first.kept_objects, of_objects / keep, "live objects")
 
 
-UNIFORM = {  # size: (rate, blocks in a round, rounds in a run)
+UNIFORM = {  # size: (rate, blocks per round, rounds per run)
     16: (4 * KB, 500_000, 12),
     600: (64 * KB, 100_000, 24),
     64 * KB: (512 * KB, 100_000, 2),
@@ -80,11 +80,11 @@ def test_a_mix_of_all_sizes() -> None:
 
 @pytest.mark.parametrize("threads", [0, 8])
 def test_runs_differ_by_as_much_as_the_formula_says(threads: int) -> None:
-    """Too little would mean that runs repeat each other, too much that blocks or threads are not independent."""
+    """Too little would mean that runs repeat each other; too much, that blocks or threads are not independent."""
     kinds, workers = {600: 2_500, 64 * KB: 12}, threads or 1
     runs = run_workload(kinds, (64 * KB,), runs=400, rounds=8 // workers, threads=threads, seed=3)
     expected = math.sqrt(8 * bytes_variance(kinds, 64 * KB))
-    relative_error = 1 / math.sqrt(2 * len(runs))  # of a standard deviation estimated from that many
+    relative_error = 1 / math.sqrt(2 * len(runs))  # of a standard deviation estimated from this many runs
     assert stdev(run.estimated_bytes for run in runs) == pytest.approx(expected, rel=TIMES * relative_error)
     assert fmean(run.variance for run in runs) == pytest.approx(expected**2, rel=0.02)
 
@@ -103,7 +103,7 @@ def test_eight_threads() -> None:
 
 
 def test_a_hundred_thousand_short_threads() -> None:
-    """7 KB each, eight at a time: what a thread allocates before its first draw, and after its last, counts too."""
+    """7 KB per thread, eight at a time: allocations before a thread's first and after its last draw also count."""
     runs = run_workload({600: 12}, (4 * KB,), threads=100_000, batch=8, seed=6)
     judge_all(runs, {600: 12 * 100_000}, 1, 4 * KB, keep=1)
 
@@ -115,7 +115,7 @@ def phases_variance(kinds: dict[int, int], rates: tuple[int, ...], phases: int) 
 
 @pytest.mark.parametrize("threads", [0, 8])
 def test_live_blocks_over_mixed_rates(threads: int) -> None:
-    """A phase is so short that a countdown left over from another rate would show: 120 KB at rates up to 64 KB."""
+    """Phases are so short that a countdown left over from another rate would show: 120 KB at rates up to 64 KB."""
     rates, phases, kinds = (64 * KB, 512, 8 * KB), 300, {600: 200}
     runs = run_workload(kinds, rates, runs=28 if threads else 224, phases=phases, keep=2, threads=threads, seed=7)
     of_bytes, of_objects = phases_variance({600: 200 * max(threads, 1)}, rates, phases)
@@ -127,10 +127,12 @@ def test_live_blocks_over_mixed_rates(threads: int) -> None:
 
 
 def test_a_rate_switched_while_threads_allocate() -> None:
-    """Here threads race with the restarts: 6.5 standard errors, a false alarm in 10¹⁰.
+    """A rate switched while threads allocate leaves the estimates unbiased. Threads race with the restarts: 6.5
+    standard errors, a false alarm in 10¹⁰.
 
-    A block during which a restart happened has no truth (it may fall into the gap) and is left out. What is sampled
-    takes longer, so most of those are samples: each may lack the estimate the highest rate or so.
+    A block during which a restart happened has no true value (it may fall into the gap) and is left out. Sampled
+    allocations take longer, so most of the omitted blocks are samples: each may lower the estimate by about the highest
+    rate.
     """
     rates = (64 * KB, 16 * KB, 32 * KB)
     (run,) = run_workload({600: 1000}, rates, threads=4, switches=40, rounds=400, seed=8)

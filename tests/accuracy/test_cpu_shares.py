@@ -1,15 +1,15 @@
-"""Shares of CPU time that are known, against what a profile says; and the total against the kernel's.
+"""Compare known shares of CPU time with those in a profile, and the profile's total with the kernel's.
 
-A function's share has the standard error √(p(1−p)/n) where each of n samples falls to it with the chance p; weights w
-that differ count as (Σw)²/Σw² samples. Here 4 of them are allowed. Bursts longer than the time between two samples lend
-and borrow only at their ends: of a function's k bursts, w apart in samples, the error has a variance of k·w²/6, which
-at these lengths is less than half of the former's square. So 4 standard errors of ours are more than 5.6 of what is: a
-false alarm once in 50 million.
+A function's share has the standard error √(p(1−p)/n), where each of n samples falls on it with probability p; samples
+of different weights w count as (Σw)²/Σw² samples. The tests allow 4 standard errors. Bursts longer than the time
+between two samples lose or gain time only at their ends: for k bursts of a function, w apart in samples, the error has
+a variance of k·w²/6, which at these lengths is less than half of the square of the former. So 4 of these standard
+errors are more than 5.6 of the actual ones: a false alarm once in 50 million.
 
-Threads that end before they have a timer are sampled at random points of the process's time: how many fall to a
-function is random, too, with the standard error √(p/n). What they do with signals blocked cannot be sampled: three
-points are allowed, and a tenth of the whole that is told for no function. Each run is a false alarm once in 16,000;
-three of them fail together once in 10¹².
+Threads that end before they have a timer are sampled at random points of the process's time. The number that falls on a
+function is random too, with the standard error √(p/n). Their time with signals blocked cannot be sampled: three
+percentage points are allowed, and a tenth of the total may be attributed to no function. Each run is a false alarm once
+in 16,000; three of them fail together once in 10¹².
 
     python tests/accuracy/test_cpu_shares.py [CPU_SECONDS [KIND...]]      90 each, into tests/nightly/SHARES.md
 """
@@ -45,11 +45,11 @@ TOO_LONG = 1800
 TABLE = Path(__file__).parents[1] / "nightly" / "SHARES.md"
 HEAD = """# Known shares of CPU time
 
-`make accuracy-long` writes this table: programs whose functions time themselves (`tests/accuracy/cpu_workloads.py`),
-and how far from that a profile of {seconds:g} CPU seconds puts each function, in points.
-{short} make threads that end before they have a
-timer; the first is woken by a timer of 4 ms. "told for none" is `<threads too short to sample>`.
-[docs/sampling.md](../../docs/sampling.md#cpu-time) derives why they are told right.
+`make accuracy-long` writes this table. The functions of each program time themselves
+(`tests/accuracy/cpu_workloads.py`). The table shows how far a profile of {seconds:g} CPU seconds is from that, in
+percentage points. {short} create threads that end before they have a timer; the first is woken by a timer of 4 ms.
+"told for none" is `<threads too short to sample>`. [docs/sampling.md](../../docs/sampling.md#cpu-time) derives the
+method.
 
 """
 COLUMNS = ["program", "date", "kernel", "python", "interval, ms", "samples", "worst function", "total", "told for none"]
@@ -68,12 +68,12 @@ def shares(nanoseconds: dict[str, int], total: float) -> dict[str, float]:
 
 
 def counted_samples(told: dict[str, Any]) -> float:
-    """As many of one weight as are as good."""
+    """Return the number of equally weighted samples that would be as accurate."""
     return float(told["total_ns"] ** 2 / told["squares"])
 
 
 def errors_of(told: dict[str, Any], of_all: float = 1) -> dict[str, tuple[float, float]]:
-    """Of each function: its share in the profile less the true one, and the standard error."""
+    """Return, for each function, its share in the profile minus the true one, and the standard error."""
     seen = shares(told["told"], told["total_ns"])
     return {
         name: (seen.get(name, 0) - share, math.sqrt(share * (1 - of_all * share) / counted_samples(told)))
@@ -86,7 +86,7 @@ def unattributed(told: dict[str, Any]) -> float:
 
 
 def what_is_wrong(told: dict[str, Any], allowed: float = 0, of_all: float = 1) -> str:
-    """Nothing, or what. ``allowed``: a share that a function may be off."""
+    """Describe the errors, or return "". ``allowed``: tolerance added to each function's share."""
     if told["samples"] < 200:
         return f"too few to say anything: {told}"
     for name, (off, error) in errors_of(told, of_all).items():
@@ -104,7 +104,7 @@ def is_missing(kind: str) -> bool:
 def test_shares_of_cpu_time(kind: str) -> None:
     if is_missing(kind):
         pytest.skip(f"{NEEDS[kind]} is not installed: pip install {NEEDS[kind]}")
-    for longer in (1, 2, 4):  # what is wrong is so each time; few samples of a busy machine are not
+    for longer in (1, 2, 4):  # a real fault recurs each time; too few samples on a busy machine do not
         wrong = what_is_wrong(run(kind, CPU_SECONDS * longer))
         if not wrong:
             return
@@ -148,7 +148,7 @@ def row_of(kind: str, told: dict[str, Any], interval_ms: int) -> str:
 
 
 def write_table(rows: dict[str, str], cpu_seconds: float) -> None:
-    """The newest row of each."""
+    """Write the newest row of each kind."""
     kept = {}
     if TABLE.exists():
         kept = {cells(line)[0]: line for line in TABLE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"}
@@ -168,7 +168,7 @@ def main() -> None:
             print(f"{kind:<18} {NEEDS[kind]} is not installed: pip install {NEEDS[kind]}", flush=True)
             continue
         is_short = kind in SHORT_KINDS
-        interval_ms = 10 if is_short else 1  # the default; what ends soon is a matter of its own
+        interval_ms = 10 if is_short else 1  # the default; short-lived threads are a separate case
         told = run(kind, cpu_seconds, interval_ms)
         worst = max(abs(off) for off, _ in errors_of(told).values())
         total = told["total_ns"] / told["used_ns"] - 1

@@ -1,6 +1,6 @@
 """A site that did not change is called changed in 5 of 100 differences, as a 95 % interval should.
 
-Two runs that allocate the same differ only by which blocks were sampled. Seeds are fixed: a share of 0.05 over 2,000
+Two runs that allocate the same differ only in which blocks were sampled. Seeds are fixed: a share of 0.05 over 2,000
 pairs has a standard error of 0.005.
 """
 
@@ -35,7 +35,7 @@ SITES = {
 
 
 def amount(run: Run) -> Sums:
-    """What a file of the run would say."""
+    """Return the sums that a file of the run would contain."""
     found = Sums()
     found.fixed = round(run.estimated_live_bytes * 256)
     found.seen = run.seen_bytes
@@ -44,7 +44,7 @@ def amount(run: Run) -> Sums:
 
 
 def alarms(kinds: dict[int, int], seed: int) -> float:
-    """The share of pairs of like runs that differ significantly."""
+    """Return the share of pairs of equal runs that differ significantly."""
     runs = list(map(amount, run_workload(kinds, (RATE,), runs=2 * PAIRS, seed=seed)))
     return sum(change(old, new).is_significant is True for old, new in zip(runs[::2], runs[1::2])) / PAIRS
 
@@ -62,7 +62,7 @@ def poisson(mean: float) -> list[float]:
 
 
 def alarms_of_counts(mean: float) -> float:
-    """Of small blocks, each of which stands for one rate: worked out over all pairs of counts, not drawn."""
+    """Return the same share for small blocks, each worth one rate: computed over all pairs of counts, not drawn."""
     chances = poisson(mean)
     alarm = 0.0
     for old, chance_of_old in enumerate(chances):
@@ -100,7 +100,7 @@ def test_the_interval_of_a_change_holds_it_in_93_percent_at_least(counts: tuple[
 
 
 def test_a_real_change_is_found() -> None:
-    """Twice as much, at 40 samples: six standard errors."""
+    """A twofold increase at 40 samples is found: six standard errors."""
     before = map(amount, run_workload({600: 293}, (RATE,), runs=200, seed=7))
     after = map(amount, run_workload({600: 586}, (RATE,), runs=200, seed=8))
     assert sum(change(old, new).is_significant is True for old, new in zip(before, after)) > 180

@@ -1,7 +1,7 @@
-"""Full tables falsify no number: totals stay exact, memory bounded, 95 % intervals hold the truth as often as before.
+"""Full tables distort no number: totals stay exact, memory stays bounded, 95 % intervals keep their coverage.
 
-``bench/soak.py`` is the long form. Seeds are fixed, and bounds are six standard errors wide: fewer than one seed in a
-million would fail.
+``bench/soak.py`` is the long version. Seeds are fixed, and bounds are six standard errors wide: fewer than one seed in
+a million would fail.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The 95 % interval of a site at the peak holds the truth as often as it says, whatever the shape of the heap's curve.
+"""The 95 % interval of a site at the peak has the stated coverage, whatever the shape of the heap's curve.
 
-The programs are those of ``peak_programs.py``. Sites of 20 expected samples and more are judged, one by one and all
-together; the truth is what was live at the moment that was called the peak. Seeds are fixed, but threads and the
-interpreter's own blocks blur the outcome: a share of 0.93 is less than 0.8 in 200 runs with a probability of 10⁻⁹, and
-that of some 5,000 runs differs from 0.96 by 0.03 with one below 10⁻¹².
+The programs are those of ``peak_programs.py``. Sites with at least 20 expected samples are judged, one by one and all
+together; the truth is what was live at the moment that was recorded as the peak. Seeds are fixed, but threads and the
+interpreter's own blocks make the outcome vary: a share of 0.93 is less than 0.8 in 200 runs with a probability of 10⁻⁹,
+and that of some 5,000 runs differs from 0.96 by 0.03 with one below 10⁻¹².
 
-    python tests/accuracy/test_peak_coverage.py [PROGRAM...]      1,000 runs each; of all, into tests/nightly/PEAKS.md
+    python tests/accuracy/test_peak_coverage.py [PROGRAM...]   1,000 runs each; if all: into tests/nightly/PEAKS.md
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from typing import Any
 import peak_programs
 import pytest
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables
+
 PROGRAMS_FILE = Path(peak_programs.__file__)
 TABLE = Path(__file__).parents[1] / "nightly" / "PEAKS.md"
 PROGRAMS = {name: program.shape for name, program in peak_programs.PROGRAMS.items()}
@@ -32,10 +35,11 @@ TOO_LONG = 600
 
 HEAD = """# Coverage of the peak's intervals
 
-`make peak-coverage` writes this table: programs whose peak is known (`tests/accuracy/peak_programs.py`), each run
-{runs:,} times at 4 KiB. Truth: what was live at the moment that was called the peak, as a run says that samples every
-allocation. Rows: sites of 20 expected samples and more, and all of a program's together.
-[docs/sampling.md](../../docs/sampling.md#the-peak) derives why estimates lean upwards, and what the intervals do.
+`make peak-coverage` writes this table. Programs with a known peak (`tests/accuracy/peak_programs.py`) run {runs:,}
+times each at 4 KiB. The truth is the live memory at the moment that a run called the peak, from a run that samples
+every allocation. The rows are sites with at least 20 expected samples, and all of a program's sites together.
+[docs/sampling.md](../../docs/sampling.md#the-peak) derives why estimates are biased upwards, and how the intervals
+account for it.
 
 """
 COLUMNS = ["program", "shape", "site", "KiB", "samples", "runs", "held, %", "too high, %", "too low, %", "lean, %"]
@@ -54,7 +58,7 @@ def held(rows: list[dict[str, Any]]) -> float:
 
 
 def sites(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without that of all sites together."""
+    """Return the rows without the one of all sites together."""
     return [row for row in rows if row["line"]]
 
 
@@ -75,7 +79,9 @@ def test_all_intervals_together_hold_it_in_95_percent(told: dict[str, list[dict[
 
 
 def test_what_is_never_replaced_does_not_lean(told: dict[str, list[dict[str, Any]]]) -> None:
-    """Of a plateau: 250 blocks that come and go, beside 120 that stay. Standard errors of 200 runs: 0.01 and 0.012."""
+    """Blocks that are never replaced are not biased at a plateau: 250 blocks come and go next to 120 that stay.
+    Standard errors of 200 runs: 0.01 and 0.012.
+    """
     stay, come_and_go = sites(told["cache"])
     assert come_and_go["lean"] / come_and_go["truth"] > 0.15
     assert abs(stay["lean"]) / stay["truth"] < 0.1
@@ -84,9 +90,9 @@ def test_what_is_never_replaced_does_not_lean(told: dict[str, list[dict[str, Any
 # ---- The table
 
 
-def line_of(program: str, row: dict[str, Any]) -> str:
+def cells_of(program: str, row: dict[str, Any]) -> list[str]:
     share = [100 * row[name] / row["listed"] for name in ("too_high", "too_low")]
-    cells = [
+    return [
         program.replace("_", " "),
         PROGRAMS[program],
         f"`{row['function']}`, line {row['line']}" if row["line"] else "*all*",
@@ -97,14 +103,14 @@ def line_of(program: str, row: dict[str, Any]) -> str:
         *(f"{one:.1f}" for one in share),
         f"{100 * row['lean'] / row['truth']:+.1f}",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def main() -> None:
     chosen = sys.argv[1:] or list(PROGRAMS)
     told = {program: run(program, RUNS_OF_TABLE) for program in chosen}
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---|---|---|" + "---:|" * (len(COLUMNS) - 3)]
-    lines += [line_of(program, row) for program, rows in told.items() for row in rows]
+    alignments = [markdown_tables.LEFT] * 3 + [markdown_tables.RIGHT] * (len(COLUMNS) - 3)
+    cells = [cells_of(program, row) for program, rows in told.items() for row in rows]
+    lines = markdown_tables.table(COLUMNS, cells, keys=3, alignments=alignments)
     every = [row for rows in told.values() for row in sites(rows)]
     together, worst = held(every), min(held([row]) for row in every)
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"

@@ -1,24 +1,25 @@
-/* workload.c: allocates at made-up addresses through the engine and prints the truth beside the estimate.
+/* workload.c: allocates at invented addresses through the engine and prints the truth next to the estimate.
  *
  *   workload KEY=VALUE... SIZE:COUNT...
  *
- *   rates=R,R,…   mean bytes between samples; phase k runs under rate k, round again
- *   runs=N        how often the whole is done, each run under seeds of its own
- *   seed=N        from which they are made
- *   phases=N      starts a run: stop and start again between two phases
- *   rounds=N      how often a phase goes through SIZE:COUNT…, in an order shuffled once, by a generator of its own
+ *   rates=R,R,…   mean bytes between samples; phase k runs at rate k, cyclically
+ *   runs=N        number of repetitions, each with its own seeds
+ *   seed=N        from which those seeds are derived
+ *   phases=N      starts per run: sampling stops and starts again between two phases
+ *   rounds=N      how often a phase goes through SIZE:COUNT…, in an order shuffled once, by a separate generator
  *   keep=N        one block in N stays live until the end of the run, the others are freed at once
- *   threads=N     all of them do the whole work; 0 = the main thread alone
+ *   threads=N     each thread does the whole work; 0 = the main thread alone
  *   batch=N       how many threads live at a time; 0 = all of them
- *   switches=N    instead of phases: that many restarts while the threads allocate without waiting; everything is
- *                 kept, except blocks during which a restart happened
+ *   switches=N    instead of phases: N restarts while the threads allocate without waiting; everything is kept,
+ *                 except blocks during which a restart happened
  *
- * One line a run, integers, estimates in the engine's fixed points:
+ * One line per run, integers, estimates in the engine's fixed point:
  *   allocated bytes, objects, kept bytes, objects (the truth), the same four as estimated, samples, live samples,
  *   bytes seen in live samples, blocks left out (switches only), variance, skewness of everything allocated
  *
- * All threads do the same, so which of them gets which place in the seeded sequence does not change any sum: without
- * switches the output is fixed by the arguments. */
+ * All threads do the same, so no sum depends on which thread gets which place in the seeded sequence: without switches,
+ * the arguments determine the output.
+ */
 #include "spprof.h"
 
 #include <inttypes.h>
@@ -30,14 +31,14 @@
 #include <string.h>
 
 #define LIST_MAX 16
-#define BLOCK_SPACING 16 /* between two addresses, as malloc's */
+#define BLOCK_SPACING 16 /* between two addresses, as in malloc */
 
 static uint64_t rates[LIST_MAX] = {4096}, rate_count = 1;
 static uint64_t runs = 1, seed = 1, phases = 1, rounds = 1, keep = 1, threads = 0, batch = 0, switches = 0;
 static uint64_t sizes[LIST_MAX], counts[LIST_MAX], kinds = 0;
 
 static uint64_t *order, order_length; /* the sizes of one round, shuffled */
-static _Atomic uint64_t generation;   /* switches: odd while a restart is under way */
+static _Atomic uint64_t generation;   /* switches: odd during a restart */
 static _Atomic bool finished;
 static pthread_barrier_t barrier;
 static uint32_t run_number;
@@ -60,7 +61,7 @@ static void check(bool holds, const char *what) {
 
 /* ---- The work ---- */
 
-/* One stack a run, so that the engine's site totals are the run's. */
+/* One stack per run, so that the engine's site totals are the run's. */
 static size_t walk(uint64_t *frames, size_t capacity, bool *depth_limited) {
     (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted(run_number, 1);
@@ -174,7 +175,7 @@ static uint64_t progress(worker *workers) {
     return sum;
 }
 
-/* Each rate holds for `rounds` rounds of all threads together. */
+/* Each rate applies for `rounds` rounds of all threads together. */
 static void run_under_load(worker *workers) {
     atomic_store(&finished, false);
     start(0);
@@ -213,7 +214,7 @@ static void run(worker *workers) {
 
 /* ---- Results ---- */
 
-/* The sums over all stacks that came since `first_id`: those of this run. */
+/* Sums all stacks since `first_id`, which are those of this run. */
 static spprof_site sum_sites(uint64_t first_id, uint64_t last_id) {
     spprof_site sum = {0};
     for (uint64_t id = first_id; id <= last_id; id++) {
@@ -225,7 +226,7 @@ static spprof_site sum_sites(uint64_t first_id, uint64_t last_id) {
     return sum;
 }
 
-/* What the live table says is what the counters and the site totals say, to the last 1/256 of a byte. */
+/* Checks that the live table, the counters and the site totals agree to the last 1/256 of a byte. */
 static uint64_t check_live(const spprof_site *site, const spprof_stats *stats, const spprof_sample *live) {
     uint64_t bytes = 0, objects = 0, seen = 0;
     for (uint64_t i = 0; i < stats->live_samples; i++) {
@@ -314,7 +315,7 @@ static void read_argument(const char *text) {
     check(known, text);
 }
 
-/* Fisher and Yates; the generator has nothing to do with the engine's. */
+/* Fisher–Yates shuffle; its generator is independent of the engine's. */
 static void shuffle(void) {
     uint64_t *at = order = malloc(order_length * sizeof *order);
     check(order, "no memory");
@@ -330,7 +331,7 @@ static void shuffle(void) {
     }
 }
 
-/* Each thread gets addresses of its own. */
+/* Gives each thread its own addresses. */
 static void reset(worker *workers) {
     uint64_t blocks = switches ? UINT64_C(1) << 32 : phases * rounds * order_length;
     for (uint64_t i = 0; i < (threads ? threads : 1); i++) {

@@ -2,7 +2,7 @@
  *
  *   const uint8_t program[] = {0x0C, 7, 8, U4(0x12345678)};
  *
- *   … readable page … [ copied bytes ]│ page that cannot be read      a byte too many is a crash
+ *   … readable page … [ copied bytes ]│ unreadable page      reading one byte too many crashes
  */
 #ifndef DWARF_BYTES_H
 #define DWARF_BYTES_H
@@ -18,7 +18,7 @@
 #define U8(value) U4((uint64_t)(value)), U4((uint64_t)(value) >> 32)
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 
-/* A copy of `size` bytes that ends where memory ends. It stays until the test ends. */
+/* Return a copy of `size` bytes that ends just before an unreadable page. It remains until the test ends. */
 static inline uint8_t *copy_before_a_guard(const void *bytes, size_t size) {
     size_t page = (size_t)getpagesize(), readable = (size + page - 1) / page * page;
     uint8_t *mapped = mmap(NULL, readable + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -1,4 +1,4 @@
-/* fake_hook.h: a hook without an allocator. Addresses are only names, so each test decides which ones are given out. */
+/* fake_hook.h: a hook without an allocator. Addresses are only names, so each test decides which ones are returned. */
 #ifndef FAKE_HOOK_H
 #define FAKE_HOOK_H
 
@@ -43,7 +43,7 @@ static inline void *reallocate(void *old, size_t size, void *result) {
     return spprof_end(&ticket, result);
 }
 
-/* ---- What is known of it ---- */
+/* ---- What the engine knows of it ---- */
 
 static inline spprof_stats stats(void) {
     spprof_stats stats;

@@ -1,4 +1,4 @@
-/* leaf_walker.h: a walker whose stacks are told apart by one number of the thread's, of one frame or two. */
+/* leaf_walker.h: a walker whose stacks, of one frame or two, are distinguished by a number that the thread sets. */
 #ifndef LEAF_WALKER_H
 #define LEAF_WALKER_H
 

@@ -1,6 +1,6 @@
-/* loaded_engine.h: the functions of the library under test, which a program that does not link it has loaded.
+/* loaded_engine.h: the functions of the library under test, for a program that loads it instead of linking it.
  *
- * The file that includes this names them before: #define FUNCTIONS(X) X(spprof_start) …
+ * Name them before including this file: #define FUNCTIONS(X) X(spprof_start) …
  */
 #ifndef SP_LOADED_ENGINE_H
 #define SP_LOADED_ENGINE_H

@@ -24,7 +24,7 @@ static int wait_for(pid_t child) {
     return status;
 }
 
-/* What the child says goes to stderr: stdout carries the outer results. */
+/* The child's output goes to stderr: stdout carries the outer results. */
 void run_alone(const char *name, CMUnitTestFunction test) {
     fflush(NULL);
     pid_t child = fork();
@@ -53,7 +53,7 @@ void run_in_child(void (*body)(void *argument), void *argument) {
 
 void check_failed(const char *condition, const char *file, int line) {
     char message[512];
-    int length = snprintf(message, sizeof message, "%s:%d: not so: %s\n", file, line, condition);
+    int length = snprintf(message, sizeof message, "%s:%d: check failed: %s\n", file, line, condition);
     ssize_t written = write(STDERR_FILENO, message, (size_t)length);
     (void)written;
     _exit(EXIT_FAILURE);
@@ -106,21 +106,21 @@ uint64_t random_below(uint64_t *state, uint64_t below) {
 
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
 
-/* Newton: each step doubles the number of right bits. */
+/* Newton's method: each step doubles the number of correct bits. */
 static uint64_t inverse_of(uint64_t odd) {
     uint64_t inverse = odd;
     for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;
     return inverse;
 }
 
-/* Hashing drops the low four bits of an address and multiplies: one hash in sixteen belongs to an address. The shard is
- * that of the filter's place, which one address in 64 has. Each n has its own range of 65536 to look through. */
+/* Hashing drops the low four bits of an address and multiplies, so 1 hash in 16 belongs to an address. The shard
+ * must be that of the filter's slot, which holds for 1 address in 64. Each n has its own range of 65536 to search. */
 uintptr_t address_with_hash(uint64_t top, unsigned bits, uint64_t n) {
     uint64_t inverse = inverse_of(GOLDEN);
     unsigned shard_bits = bits < SP_SHARD_BITS ? bits : SP_SHARD_BITS, home_bits = bits - shard_bits;
     uint64_t shard = top >> home_bits, home = top & ((UINT64_C(1) << home_bits) - 1);
     for (uint64_t rest = n << 16;; rest++) {
-        uint64_t spread = rest * UINT64_C(0xD1342543DE82EF95) >> home_bits; /* not all alike in the bits that follow */
+        uint64_t spread = rest * UINT64_C(0xD1342543DE82EF95) >> home_bits; /* so that the following bits differ */
         uint64_t shifted = ((home_bits ? home << (64 - home_bits) : 0) | spread) * inverse;
         if (shifted >> 60 != 0 || shifted == 0) continue;
         if (sp_filter_shard(shifted << 4) >> (SP_SHARD_BITS - shard_bits) == shard) return shifted << 4;
@@ -147,7 +147,7 @@ void refuse_system_call_with(long number, uint32_t first) {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, 3),
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)), /* of two halves the low one */
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)), /* the low half of the argument */
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, first, 0, 1),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),

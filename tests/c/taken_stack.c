@@ -43,6 +43,6 @@ void check_whole(const specimen_trace *at) {
     CHECK(taken.begin == taken_at && taken_at < taken.ends[0]);
     check_traced(at, 1);
     for (size_t i = 1; i < taken.count - 1; i++) CHECK(taken.ends[i] > taken.ends[i - 1]);
-    CHECK(taken.ends[taken.count - 1] == taken.ends[taken.count - 2]); /* the first frame's end is not known */
+    CHECK(taken.ends[taken.count - 1] == taken.ends[taken.count - 2]); /* the end of the first frame is unknown */
     CHECK(taken.count > at->depth + 1);
 }

@@ -1,7 +1,6 @@
-/* taken_stack.h: stacks of specimens (specimen.h), taken by the unwinder and compared with what the functions wrote
- * down.
+/* taken_stack.h: stacks of specimens (specimen.h), taken by the unwinder and compared with what the functions recorded.
  *
- *   taken.addresses:  [ in take_stack | returns, leaf first … | whoever ran the script … first frame of the thread ]
+ *   taken.addresses:  [ in take_stack | returns, leaf first … | the script's caller … first frame of the thread ]
  *
  * Threads: one at a time takes a stack.
  */
@@ -17,16 +16,17 @@ extern sp_native_stack taken;
 extern uintptr_t taken_addresses[TAKEN_MAX], taken_ends[TAKEN_MAX];
 
 void take_from(const sp_registers *registers);
-/* The end of a script: its own stack. */
+/* The last step of a script: take its own stack. */
 void take_stack(specimen_trace *at);
 
-/* Runs what `script` says; what was taken stays to be looked at. */
+/* Run `script`. The stack it takes remains available. */
 void run_script(specimen_trace *at, specimen_function *const *script);
 
-/* That what was entered stands there, the innermost `from` frames above the leaf: where it returns to, and its end. */
+/* Check that the functions entered are on the stack, the innermost `from` frames above the leaf: return addresses
+ * and frame ends. */
 void check_traced(const specimen_trace *at, size_t from);
 
-/* The same of a stack that was taken by take_stack, and that it reaches to the thread's first frame. */
+/* Like check_traced(), for a stack that take_stack took; also check that it reaches the thread's first frame. */
 void check_whole(const specimen_trace *at);
 
 #endif

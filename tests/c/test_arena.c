@@ -38,7 +38,7 @@ TEST(test_small_records_share_chunks) {
     assert_int_equal(sp_memory_mapped(), SP_ARENA_CHUNK);
 }
 
-/* Sizes around a quarter of a chunk, a chunk, and beyond. */
+/* Sizes around a quarter of a chunk and a whole chunk, and larger. */
 TEST(test_large_records_are_whole) {
     static const size_t sizes[] = {SP_ARENA_CHUNK / 4, SP_ARENA_CHUNK / 4 + 1, SP_ARENA_CHUNK, 3 * SP_ARENA_CHUNK + 5};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -56,7 +56,7 @@ TEST(test_a_record_of_a_quarter_ends_with_its_chunk) {
         unsigned char *record = sp_arena_allocate(&arena, SP_ARENA_CHUNK / 4);
         memset(record, 0xFF, SP_ARENA_CHUNK / 4);
     }
-    assert_int_equal(sp_memory_mapped(), 2 * SP_ARENA_CHUNK); /* three fit beside the chunk's head */
+    assert_int_equal(sp_memory_mapped(), 2 * SP_ARENA_CHUNK); /* three fit next to the chunk's header */
 }
 
 TEST(test_failing_memory_gives_null_and_later_a_record) {
@@ -136,7 +136,7 @@ TEST(test_records_of_eight_threads_never_overlap) {
             bytes += record->bytes;
         }
     }
-    assert_in_range(sp_memory_mapped(), bytes, bytes * 21 / 20); /* lost races for a chunk are given back */
+    assert_in_range(sp_memory_mapped(), bytes, bytes * 21 / 20); /* chunks of lost races are unmapped */
 }
 
 int main(void) {

@@ -261,7 +261,7 @@ TEST(test_each_threads_stack_ends_above_its_first_frame) {
 
 typedef bool path_of(char *path, size_t capacity);
 
-/* With room for just the path, and with less. */
+/* Try with just enough room for the path, and with less. */
 static void assert_path(path_of *path_of, const char *expected) {
     char path[SP_PATH_MAX];
     memset(path, 'x', sizeof path);

@@ -1,4 +1,4 @@
-/* A budget lengthens the interval while samples cost too much; each sample keeps the interval it was drawn under. */
+/* A budget lengthens the interval while samples cost too much; each sample keeps the interval it was drawn with. */
 #include "budget.h"
 
 #include "clock.h"
@@ -6,7 +6,7 @@
 #include "profiler.h"
 
 #define RATE 4096
-#define SHARE 1000 /* a thousandth of a core: 1 ms a second */
+#define SHARE 1000 /* a thousandth of a core: 1 ms per second */
 #define SECOND UINT64_C(1000000000)
 
 static int set_up(void **state) {
@@ -26,12 +26,12 @@ static uint32_t rate(void) {
     return stats().rate;
 }
 
-/* As if a part of a sample had taken that long. */
+/* Spend as if a part of a sample had taken that long. */
 static void spend(uint64_t ns) {
     sp_budget_spend_since(sp_clock_monotonic_ns() - ns);
 }
 
-/* Until the interval grows; a machine that does something else meanwhile only makes it later. */
+/* Spend until the interval grows. Other load on the machine only delays that. */
 static uint32_t spend_too_much(void) {
     uint32_t before = rate();
     while (rate() == before) spend(90000);
@@ -44,13 +44,13 @@ TEST(test_the_next_rate_follows_what_was_spent) {
         uint64_t spent, elapsed;
         uint32_t next;
     } cases[] = {
-        {8192, 2000000, SECOND, 16383},   /* twice what is allowed */
-        {8192, 1000000, SECOND, 8191},    /* just that */
-        {65536, 100000, SECOND, 32768},   /* at least half of what it was */
-        {8192, 50000000, SECOND, 131072}, /* at most 16 times */
-        {8192, 0, SECOND, RATE},          /* never less than the start's */
+        {8192, 2000000, SECOND, 16383},   /* twice the budget */
+        {8192, 1000000, SECOND, 8191},    /* exactly the budget */
+        {65536, 100000, SECOND, 32768},   /* at least half of the last */
+        {8192, 50000000, SECOND, 131072}, /* at most 16 times the last */
+        {8192, 0, SECOND, RATE},          /* never less than the initial one */
         {RATE, 0, 10 * SECOND, RATE},     {SPPROF_RATE_MAX, 9000000, SECOND, SPPROF_RATE_MAX},
-        {8192, 1000, 0, 131072}, /* no time at all */
+        {8192, 1000, 0, 131072}, /* no time has passed */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         uint32_t next = sp_budget_next_rate(cases[i].rate, RATE, SHARE, cases[i].spent, cases[i].elapsed);
@@ -75,7 +75,7 @@ TEST(test_what_is_spent_is_told) {
     uint64_t before = stats().spent_ns;
     spend(50000);
     assert_true(stats().spent_ns >= before + 50000);
-    spend(SECOND); /* the thread lost its core: a part costs 100 µs at the most */
+    spend(SECOND); /* the thread was preempted: a part costs at most 100 µs */
     assert_true(stats().spent_ns <= before + 200000);
     assert_int_equal(stats().budget_ppm, SHARE);
     uint64_t of_parts = stats().spent_ns;
@@ -100,7 +100,7 @@ TEST(test_a_sample_has_the_rate_its_countdown_was_drawn_under) {
 TEST(test_a_later_start_begins_with_its_own_rate_and_without_a_budget_keeps_it) {
     spend_too_much();
     assert_int_equal(spprof_stop(), SPPROF_OK);
-    for (int i = 0; i < 100; i++) spend(90000); /* of a sample that was under way */
+    for (int i = 0; i < 100; i++) spend(90000); /* from a sample in progress */
     spprof_set_budget(0);
     start(500);
     assert_int_equal(rate(), 500);

@@ -1,5 +1,6 @@
-/* Stacks of samples: what the walker says, merged with what is unwound, interned. This program holds the engine, so
- * that all of its frames are the engine's own up to the first that the walker speaks for. */
+/* Stacks of samples: the walker's frames, merged with the unwound ones, interned. This program contains the engine, so
+ * all of its frames up to the first that the walker reports are the engine's own.
+ */
 #include "capture.h"
 
 #include "fake_hook.h"
@@ -36,7 +37,7 @@ static void start_with_walker(void) {
 
 extern const char __start_evaluation[], __stop_evaluation[];
 
-/* In place of its frame stand the walker's, if the last word is 1: its anchor is filled in here. */
+/* If the last word is 1, the walker's frames replace this function's: its anchor is filled in here. */
 static __attribute__((noinline, section("evaluation"))) spprof_stack allocate_here(void) {
     volatile char inside = 0;
     returns_to = (uintptr_t)__builtin_extract_return_addr(__builtin_return_address(0));
@@ -86,7 +87,7 @@ static void allocate_in_thread(unsigned thread, void *argument) {
         CHECK(sp_objects_find(stack.frames[i] - 1, &object) && strcmp(object.path, "") != 0);
 }
 
-/* What is left is how libc starts threads. */
+/* Only the frames by which libc starts threads are left. */
 TEST(test_own_frames_are_left_out) {
     start(0);
     run_threads(1, allocate_in_thread, NULL);
@@ -94,7 +95,7 @@ TEST(test_own_frames_are_left_out) {
 
 static __attribute__((noinline)) void let_through(void) {
     allocate(1, 100);
-    __asm__ volatile("" ::: "memory"); /* not a jump */
+    __asm__ volatile("" ::: "memory"); /* prevent a jump */
 }
 
 TEST(test_a_function_that_calls_the_program_is_part_of_its_stack) {
@@ -129,14 +130,14 @@ TEST(test_no_more_than_eight_places_are_evaluation_code) {
     SAY(PYTHON(7), 0);
     spprof_set_evaluation_code(ranges, SPPROF_CODE_RANGES_MAX + 1);
     spprof_stack stack = allocate_here();
-    assert_int_equal(stack.frames[stack.count - 1], PYTHON(7)); /* met nowhere */
+    assert_int_equal(stack.frames[stack.count - 1], PYTHON(7)); /* no frame matches it */
     spprof_set_evaluation_code(ranges + 1, SPPROF_CODE_RANGES_MAX);
     stack = allocate_here();
     assert_int_equal(stack.frames[0], PYTHON(7));
     assert_int_equal(stack.frames[1], returns_to);
 }
 
-/* ---- What is said of a stack ---- */
+/* ---- Flags of a stack ---- */
 
 TEST(test_a_walker_without_room_makes_the_stack_depth_limited) {
     start_with_walker();
@@ -170,12 +171,12 @@ TEST(test_without_room_for_code_all_interpreter_frames_are_one_mark) {
     assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
 }
 
-/* Not even for the scratch that it is taken in. */
+/* Not even for the scratch buffer in which it is taken. */
 TEST(test_without_memory_for_a_stack_the_sample_has_a_marked_one) {
     start(0);
     sp_live_table *live = &sp_the_profiler.live;
     spprof_sample entry = {.address = (uintptr_t)at(1), .size = 1, .stack_id = 1}, removed;
-    sp_live_table_insert(live, &entry, &removed); /* the shard has slots */
+    sp_live_table_insert(live, &entry, &removed); /* so that the shard has slots */
     sp_live_table_remove(live, entry.address, &removed);
     uint64_t limit = sp_options.engine_bytes_max;
     sp_options.engine_bytes_max = 0;
@@ -209,7 +210,7 @@ TEST(test_a_native_stack_is_given_as_far_as_there_is_room) {
     run_threads(1, ask_in_thread, NULL);
 }
 
-/* ---- What was unloaded ---- */
+/* ---- Unloaded objects ---- */
 
 static void *load(void) {
     void *handle = dlopen(SPECIMEN_LIBRARY, RTLD_NOW);
@@ -232,7 +233,7 @@ TEST(test_rules_are_forgotten_when_something_was_unloaded_and_only_then) {
     assert_int_equal(sp_rule_cache_count(), 1);
 }
 
-/* As with glibc before 2.35: an object that is gone must not be looked into. */
+/* As with glibc before 2.35: an object that is gone must not be read. */
 TEST(test_the_table_of_objects_forgets_what_was_unloaded) {
     sp_object object;
     sp_objects_prepare(false);

@@ -1,9 +1,9 @@
-/* Call frame instructions: what each says of the row, from which address on, and which are refused. */
+/* Call frame instructions: what each does to the row, from which address on, and which are refused. */
 #include "cfi.h"
 
 #include "dwarf_bytes.h"
 
-/* Instructions by the numbers that the standard gives them. */
+/* Instructions, by the standard's numbers. */
 #define NOP 0x00
 #define SET_LOC(address) 0x01, U8(address)
 #define ADVANCE1(delta) 0x02, (delta)
@@ -38,15 +38,15 @@
 
 #define PC UINT64_C(0x400000)
 #define PC_END (PC + 0x1000)
-#define VECTOR 64 /* a register that is not counted */
+#define VECTOR 64 /* a register that is not tracked */
 #define LEAST_SLEB 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x7F
 
-/* A function whose CIE and FDE hold these programs, one behind the other, before memory ends. */
+/* A function whose CIE and FDE contain these programs, one after the other, just before an unreadable page. */
 static sp_eh_image image;
 static sp_fde fde;
 static struct {
     sp_cfi_row row;
-    sp_cfi_rule behind; /* where the rule of a register that is not counted would be */
+    sp_cfi_rule behind; /* where the rule of an untracked register would be */
 } result;
 #define row result.row
 

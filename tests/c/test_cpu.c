@@ -1,4 +1,4 @@
-/* Sessions of the CPU profiler: which threads are sampled, what samples weigh, and what does no harm. */
+/* Sessions of the CPU profiler: which threads are sampled, how much samples weigh, and which calls are harmless. */
 #include "clock.h"
 #include "cpu.h"
 #include "log.h"
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
-/* Eleven days: the first tick, which comes anywhere within an interval, is none of a test's either. */
+/* Eleven days: even the first tick, which comes anywhere within an interval, does not come during a test. */
 #define SELDOM (1000000000 * MS)
 
 static void start(uint64_t interval_ns, bool wall) {
@@ -67,7 +67,7 @@ static spprof_cpu_thread thread_of(uint32_t thread_id) {
     return none;
 }
 
-/* As a machine that is busy may let ticks pass, it is their number that is waited for. */
+/* Wait for a number of samples, because a busy machine may skip ticks. */
 static __attribute__((noinline)) void burn_until_sampled(uint64_t samples) {
     while (totals_of(sp_thread_kernel_id()).samples < samples) burn(MS);
 }
@@ -124,7 +124,7 @@ TEST(test_a_signal_that_comes_after_the_end_does_nothing) {
     spprof_cpu_stop();
     assert_true(sp_tick_send(sp_thread_kernel_id(), cookie));
     start(SELDOM, false);
-    assert_true(sp_tick_send(sp_thread_kernel_id(), cookie)); /* the last session's */
+    assert_true(sp_tick_send(sp_thread_kernel_id(), cookie)); /* of the last session */
     assert_int_equal(stats().samples, 0);
 }
 
@@ -208,7 +208,7 @@ TEST(test_a_session_that_reads_one_stack_of_many_goes_on) {
     assert_true(stats().gave_up);
 }
 
-/* ---- What samples weigh ---- */
+/* ---- Weights of samples ---- */
 
 TEST(test_weights_add_up_to_the_threads_cpu_time) {
     start(MS, false);
@@ -269,7 +269,7 @@ TEST(test_in_wall_mode_a_sleeping_thread_is_sampled) {
     uint64_t begin = sp_clock_monotonic_ns();
     uint64_t passed = 0;
     totals own = {0};
-    while (own.samples < 20 || own.weight_ns + 50 * MS < passed * 9 / 10) { /* what is off for long may be late once */
+    while (own.samples < 20 || own.weight_ns + 50 * MS < passed * 9 / 10) { /* may be late once after a long pause */
         sp_thread_pause();
         passed = sp_clock_monotonic_ns() - begin;
         own = totals_of(sp_thread_kernel_id());
@@ -284,11 +284,11 @@ TEST(test_in_wall_mode_a_sleeping_thread_is_sampled) {
 static _Atomic uint32_t worker_ids[16];
 static pthread_barrier_t barrier;
 
-/* What is covered and what is not yet are all of the clock since `begin`. */
+/* Covered and uncovered time together are the whole of the clock since `begin`. */
 static void check_own_weight(uint64_t begin_at_least, uint64_t begin_at_most) {
     uint64_t before = sp_clock_thread_cpu_ns(), uncovered;
     totals own;
-    do { /* no sample in between */
+    do { /* until no sample came in between */
         own = totals_of(sp_thread_kernel_id());
         uncovered = thread_of(sp_thread_kernel_id()).uncovered_ns;
     } while (own.samples != totals_of(sp_thread_kernel_id()).samples);
@@ -336,7 +336,7 @@ static bool is_told_what_it_used(uint32_t thread_id) {
     return told >= before && told <= sp_clock_thread_cpu_ns();
 }
 
-/* While it is young its time is estimated; its first own samples make that good. */
+/* While a thread is young its time is estimated; its first own samples correct the estimate. */
 static void work_long(unsigned index, void *unused) {
     (void)unused;
     worker_ids[index] = sp_thread_kernel_id();
@@ -346,7 +346,7 @@ static void work_long(unsigned index, void *unused) {
 
 TEST(test_threads_that_start_later_are_sampled_from_their_birth_on) {
     start(MS, false);
-    burn(50 * MS); /* threads may have used as much as the process did, not more */
+    burn(50 * MS); /* the process's time limits the threads' estimates */
     run_threads(4, work_long, NULL);
     spprof_cpu_stop();
     for (unsigned i = 0; i < 4; i++) assert_true(totals_of(worker_ids[i]).samples >= 3);
@@ -377,8 +377,8 @@ static uint64_t weight_without(uint32_t thread_id) {
     return weight_ns;
 }
 
-/* At an interval of 10 ms, a thousand threads of 1 ms: of a hundred points less than thirty fall to them once in 10^19,
- * and those that came before the kernel looked count with its next look. */
+/* A thousand threads of 1 ms, at an interval of 10 ms: fewer than 30 of a hundred points fall on them once in 10^19,
+ * and those from before the kernel looked count with its next look. */
 TEST(test_threads_that_are_too_short_for_a_tick_of_their_own_are_sampled) {
     if (!sp_tick_comes_to_running_thread()) return;
     start(10 * MS, false);
@@ -389,7 +389,7 @@ TEST(test_threads_that_are_too_short_for_a_tick_of_their_own_are_sampled) {
     assert_true(told + totals_of(sp_thread_kernel_id()).weight_ns <= stats().process_ns);
 }
 
-/* What the kernel did not choose to signal, it does not choose here: the tick comes to a thread that sleeps. */
+/* The test, not the kernel, chooses the thread: the tick arrives at one that sleeps. */
 static void *sleep_till_the_end(void *unused) {
     sigset_t none, unblocked;
     sigfillset(&none);
@@ -407,7 +407,7 @@ TEST(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it) {
     sigfillset(&all);
     pthread_barrier_init(&barrier, NULL, 2);
     start(MS, false);
-    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the process's signals are the sleeper's */
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the sleeper gets the process's signals */
     pthread_create(&sleeper, NULL, sleep_till_the_end, NULL);
     pthread_barrier_wait(&barrier);
     burn(300 * MS);
@@ -417,7 +417,7 @@ TEST(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it) {
     spprof_cpu_stop();
 }
 
-/* Ten times what there was: the whole is what there was. */
+/* The weights claim ten times the time used: the total stays what the process used. */
 TEST(test_estimates_are_no_more_than_the_process_used) {
     start(SELDOM, false);
     burn(20 * MS);
@@ -467,7 +467,7 @@ static void work_blocked(unsigned index, void *unused) {
 static void *look_at_the_blocked(void *unused) {
     pthread_barrier_wait(&barrier);
     for (unsigned i = 0; i < 2; i++) {
-        while (thread_of(worker_ids[i]).thread_id == 0) burn(MS); /* not met yet */
+        while (thread_of(worker_ids[i]).thread_id == 0) burn(MS); /* not seen yet */
         spprof_cpu_thread thread = thread_of(worker_ids[i]);
         CHECK(thread.blocked);
         CHECK(thread.samples == 0);
@@ -484,7 +484,7 @@ TEST(test_threads_that_block_the_signal_are_known_as_such) {
     burn(10 * MS);
     sigset_t all;
     sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, NULL); /* from their birth on: they have it from here */
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* new threads inherit this mask from birth */
     run_threads(2, work_blocked, NULL);
     pthread_join(looker, NULL);
     spprof_cpu_stop();
@@ -495,7 +495,7 @@ TEST(test_threads_that_block_the_signal_are_known_as_such) {
 static void profile_in_child(void *unused) {
     (void)unused;
     CHECK(spprof_cpu_is_active());
-    CHECK(stats().weight_ns <= sp_clock_process_cpu_ns()); /* none of the parent's */
+    CHECK(stats().weight_ns <= sp_clock_process_cpu_ns()); /* nothing of the parent's */
     while (totals_of(sp_thread_kernel_id()).samples < 3) burn(MS);
     CHECK(spprof_cpu_stop() == SPPROF_CPU_OK);
     CHECK(stats().threads == 1);
@@ -539,7 +539,7 @@ TEST(test_a_child_can_read_what_another_thread_was_reading) {
     run_in_child(read_threads, NULL);
 }
 
-/* ---- Where the kernel refuses ---- */
+/* ---- When the kernel refuses ---- */
 
 TEST(test_without_timers_a_thread_gives_the_ticks) {
     refuse_system_call(SYS_timer_create);
@@ -589,7 +589,7 @@ TEST(test_a_small_alternate_stack_is_left_alone) {
     assert_int_equal(stats().samples + stats().dropped[SPPROF_CPU_DROP_NO_STACK_ROOM], 2);
 }
 
-/* ---- Many ---- */
+/* ---- Concurrent starts and stops ---- */
 
 static void start_and_stop(unsigned index, void *unused) {
     (void)unused;

@@ -1,4 +1,4 @@
-/* The table of threads that are sampled, beside a naive model: a list of ids. */
+/* The table of sampled threads, compared with a naive model: a list of ids. */
 #include "clock.h"
 #include "cpu.h"
 #include "profiler.h"
@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Without timers, so that ids need not be threads'. */
+/* Without timers, so that ids need not belong to threads. */
 static void begin(const char *capacity) {
     setenv("SPPROF_CPU_THREADS_MAX", capacity, 1);
     assert_true(sp_profiler_create());
@@ -28,7 +28,7 @@ static unsigned live_with(uint32_t id) {
     return count;
 }
 
-/* Sanitizers may have threads of their own. */
+/* Sanitizers may add threads of their own. */
 static uint32_t there(void) {
     return sp_tasks_count();
 }
@@ -183,16 +183,17 @@ TEST(test_a_thread_that_has_the_id_of_a_young_one_that_ended_is_told_only_its_ow
     assert_int_equal(sp_threads_live(), 1);
 }
 
-/* ---- Whether it adds up: docs/sampling.md ---- */
+/* ---- Whether the sums are right: docs/sampling.md ---- */
 
 static double uniform(uint64_t *random) {
     return (double)((next_random(random) >> 11) + 1) * 0x1p-53;
 }
 
-/* What a program did one thread after the other, and what is told of it. The kernel looks at any phase of each. */
+/* A program that ran one thread after the other, and what is reported about it. The kernel looks at a random phase of
+ * each. */
 typedef struct machine {
     uint64_t random, process_ns, next_point_ns, pool;
-    double told[2]; /* of the first half of each thread's life, and of the second */
+    double told[2]; /* the first half of each thread's life, and the second */
 } machine;
 
 static uint64_t take_due(machine *on, uint64_t process_ns) {
@@ -204,7 +205,7 @@ static uint64_t take_due(machine *on, uint64_t process_ns) {
     return due * INTERVAL;
 }
 
-/* A tick of the process's timer, and, of a thread that has grown up, one of its own. Returns what the samples weigh. */
+/* A tick of the process's timer and, for a grown-up thread, one of its own. Returns the weight of the samples. */
 static uint64_t look(machine *on, sp_thread_slot *slot, uint64_t now_ns, uint64_t *own_next_ns) {
     uint64_t due_ns = take_due(on, on->process_ns + now_ns);
     if (slot->young && due_ns > 0 && now_ns >= GROWN_UP) {
@@ -229,14 +230,14 @@ static void live(machine *on, uint64_t life_ns) {
     if (sp_threads_live() >= 64) sp_threads_list(UINT64_MAX);
 }
 
-/* Of 400 s there are 40,000 points: halves have standard errors of 0.35 %, here the same in each run. `late`: by how
- * much own samples, which stand for what was before them, may put time into the second half. */
+/* There are 40,000 points in 400 s: halves have standard errors of 0.35 %, here the same in each run. `late`: how
+ * much time a thread's own samples, which also stand for what came before them, may move into the second half. */
 static void check_that_halves_are_told(uint64_t shortest_ns, uint64_t longest_ns, double late) {
     machine on = {.random = 20261129};
     begin_young();
     while (on.process_ns < 400000 * MS) live(&on, shortest_ns + random_below(&on.random, longest_ns - shortest_ns + 1));
     double first = on.told[0] / (double)on.process_ns, second = on.told[1] / (double)on.process_ns;
-    print_message("# threads of %.0f to %.0f ms: halves are told as %.4f and %.4f\n", (double)shortest_ns / MS,
+    print_message("# threads of %.0f to %.0f ms: halves are reported as %.4f and %.4f\n", (double)shortest_ns / MS,
                   (double)longest_ns / MS, first, second);
     assert_true(fabs(first - 0.5) < 0.01 + late && fabs(second - 0.5) < 0.01 + late);
     assert_true(first + second < 1.02 && first + second > 0.98 - late);

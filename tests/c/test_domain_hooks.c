@@ -1,4 +1,4 @@
-/* The hooks of an interpreter's allocator domains, before a pool that is made up, with the library preloaded. */
+/* The hooks of an interpreter's allocator domains, in front of a fake pool, with the library preloaded. */
 #include "spprof.h"
 #include "support.h"
 
@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Serves requests of up to 512 bytes by itself, and hands larger ones down to malloc. */
+/* Serves requests of up to 512 bytes itself, and passes larger ones on to malloc. */
 typedef struct pool {
     char room[4096];
     size_t used;
     size_t asked;      /* the size of the last request */
-    size_t refused;    /* requests of more bytes fail */
-    bool owns_nothing; /* reallocs are handed down, whatever their size */
+    size_t refused;    /* larger requests fail */
+    bool owns_nothing; /* reallocs are passed on, whatever their size */
 } pool;
 
 static pool the_pool;
@@ -67,7 +67,8 @@ static spprof_stats stats(void) {
         pool_free(&the_pool, block);                                                                                   \
     } while (0)
 
-/* By the hook, what the pool keeps; what it hands down by malloc's, of the size that arrives there. */
+/* The hook counts what the pool keeps; malloc's hook counts what the pool passes on, with the size that arrives
+ * there. */
 TEST(test_a_request_to_a_pool_is_counted_once) {
     spprof_allocator hooks = hooks_of_the_pool();
     assert_counted(1, hooks.malloc(hooks.ctx, 1));
@@ -93,7 +94,7 @@ TEST(test_a_realloc_that_a_pool_hands_down_is_counted_once) {
     block = hooks.realloc(hooks.ctx, block, 800);
     assert_int_equal(spprof_probe_end(), 800);
     spprof_probe_begin();
-    block = hooks.realloc(hooks.ctx, block, 0); /* handed down as one byte */
+    block = hooks.realloc(hooks.ctx, block, 0); /* passed on as 1 byte */
     assert_int_equal(spprof_probe_end(), 1);
     spprof_probe_begin();
     block = realloc(block, 300);
@@ -124,7 +125,7 @@ TEST(test_a_sample_of_a_pool_lives_and_dies_at_malloc) {
     assert_live(0, 0);
 }
 
-/* If there are no 513 bytes, there may still be the few that were asked for. */
+/* If a block of 513 bytes is unavailable, the few requested bytes may still be available. */
 TEST(test_a_pool_that_cannot_hand_a_sample_down_serves_the_request) {
     spprof_allocator hooks = hooks_of_the_pool();
     the_pool.refused = 512;
@@ -153,7 +154,7 @@ static void plain_free(void *ctx, void *block) {
     free(block);
 }
 
-/* Below a pool's hook, and above malloc's: the lowest that counts hears that the realloc is already counted. */
+/* Below a pool's hook, and above malloc's: the lowest hook that counts learns that the realloc is already counted. */
 TEST(test_a_hook_that_only_follows_frees_hands_on_what_is_already_counted) {
     spprof_allocator plain = {NULL, plain_malloc, plain_calloc, plain_realloc, plain_free};
     spprof_allocator direct = spprof_direct_hooks(SPPROF_DOMAIN_RAW, &plain);
@@ -166,8 +167,7 @@ TEST(test_a_hook_that_only_follows_frees_hands_on_what_is_already_counted) {
     spprof_direct_hooks_count(SPPROF_DOMAIN_RAW, true);
     spprof_probe_begin();
     block = hooks.realloc(hooks.ctx, block, 400);
-    assert_int_equal(spprof_probe_end(),
-                     800); /* malloc's hook, which is below the one that counts, has heard nothing */
+    assert_int_equal(spprof_probe_end(), 800); /* malloc's hook, below the one that counts, saw nothing */
     free(block);
 }
 

@@ -1,4 +1,4 @@
-/* Values off bytes: what they are, where the reader stands afterwards, and what is refused. */
+/* Values read from bytes: what they are, the reader's position afterwards, and what is refused. */
 #include "dwarf_reader.h"
 
 #include "dwarf_bytes.h"
@@ -67,7 +67,7 @@ TEST(test_unsigned_leb128) {
         {1, {0x7F}, 127},
         {2, {0x80, 0x01}, 128},
         {3, {0xE5, 0x8E, 0x26}, 624485},
-        {4, {0x81, 0x80, 0x80, 0x00}, 1}, /* padded, as assemblers do where they patch later */
+        {4, {0x81, 0x80, 0x80, 0x00}, 1}, /* padded, as assemblers do if they patch later */
         {9, {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F}, INT64_MAX},
         {10, {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01}, UINT64_MAX},
         {10, {0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00}, 1},
@@ -184,7 +184,7 @@ TEST(test_pointers_that_need_what_is_not_known_are_refused) {
     assert_int_equal(sp_dwarf_read_pointer(&reader, DATAREL, 0), 0);
     assert_refused(reader);
     reader = READER_OF(1, 2, 3);
-    assert_int_equal(sp_dwarf_read_pointer(&reader, PCREL | 0x0B, 0), 0); /* cut off */
+    assert_int_equal(sp_dwarf_read_pointer(&reader, PCREL | 0x0B, 0), 0); /* truncated */
     assert_refused(reader);
 }
 

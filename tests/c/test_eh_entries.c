@@ -1,4 +1,4 @@
-/* What is read of the descriptions themselves, written in every way, and what is refused. */
+/* Reading the descriptions themselves, in every encoding, and which are refused. */
 #include "eh_assembler.h"
 
 /* ---- CIE ---- */
@@ -15,9 +15,9 @@ TEST(test_versions_of_a_cie) {
     }
 }
 
-/* One byte, or from version 3 on as many as it takes. */
+/* One byte, or from version 3 on as many as needed. */
 TEST(test_the_return_column_is_one_that_is_counted) {
-    enum { COLUMN_AT = 4 + 4 + 1 + 3 + 2 }; /* behind length, id, version, "zR", factors */
+    enum { COLUMN_AT = 4 + 4 + 1 + 3 + 2 }; /* after length, id, version, "zR", factors */
     for (unsigned column = 0; column < 256; column++) {
         start_section();
         size_t cie = put_usual_cie(USUAL);
@@ -63,9 +63,9 @@ TEST(test_augmentations) {
         {"zRB", 1, {USUAL}, true, false},
         {"zRBS", 1, {USUAL}, true, true},
         {"zLR", 2, {0x1B, USUAL}, true, false},
-        {"zR", 4, {USUAL, 1, 2, 3}, true, false}, /* more data than the letters tell */
-        {"zRX", 3, {USUAL, 1, 2}, true, false},   /* a letter of the future */
-        {"zXR", 3, {1, 2, USUAL}, false, false},  /* which hides how addresses are written */
+        {"zR", 4, {USUAL, 1, 2, 3}, true, false}, /* more data than the letters announce */
+        {"zRX", 3, {USUAL, 1, 2}, true, false},   /* an unknown letter */
+        {"zXR", 3, {1, 2, USUAL}, false, false},  /* which hides the encoding of addresses */
         {"zPLR", 7, {INDIRECT | USUAL, 1, 2, 3, 4, 0x1B, USUAL}, true, false},
         {"zPLR", 11, {ABSPTR, 1, 2, 3, 4, 5, 6, 7, 8, 0x1B, USUAL}, true, false},
         {"zPLR", 5, {UDATA2, 1, 2, 0x1B, USUAL}, true, false},
@@ -76,7 +76,7 @@ TEST(test_augmentations) {
         {"zRL", 1, {USUAL}, false, false},
         {"zRP", 4, {USUAL, SDATA4, 1, 2}, false, false},
         {"zRSSSSSS", 1, {USUAL}, true, true},
-        {"zRSSSSSSS", 1, {USUAL}, false, false}, /* longer than anybody's */
+        {"zRSSSSSSS", 1, {USUAL}, false, false}, /* longer than any real one */
         {"R", 1, {USUAL}, false, false},
         {"eh", 8, {0}, false, false},
     };
@@ -101,14 +101,14 @@ TEST(test_an_aligned_personality_is_skipped_with_what_is_before_it) {
         data[1 + padding + 8] = USUAL;
         size_t cie = put_cie(1, "zPR", data, 1 + padding + 8 + 1);
         put_pair(CODE, put_fde(cie, USUAL, CODE, 0x100, true));
-        while (size % 8 != 0) put(0, 1); /* the end of the image, at a guard, is aligned; so is its start */
+        while (size % 8 != 0) put(0, 1); /* the image ends at a guard page and is aligned; so is its start */
         assert_true(load_and_find(CODE));
         assert_function(CODE, 0x100);
     }
 }
 
 TEST(test_without_augmentation_addresses_are_absolute) {
-    static const char *const letters[] = {"", "R", "S", "eh"}; /* the others need z before them, or are too old */
+    static const char *const letters[] = {"", "R", "S", "eh"}; /* without a leading z, or too old */
     for (size_t i = 0; i < LENGTH(letters); i++) {
         start_section();
         size_t cie = put_cie(1, letters[i], (const uint8_t[]){0}, 0);

@@ -1,4 +1,4 @@
-/* Which function's description is found for an address, through any header, and what is refused. */
+/* Which function's description is found for an address, with any header, and what is refused. */
 #include "eh_assembler.h"
 
 /* ---- Which function ---- */
@@ -21,7 +21,7 @@ TEST(test_a_function_is_found_by_its_first_and_its_last_byte) {
     }
 }
 
-/* Functions one behind the other, some with a gap before them; their descriptions in another order. */
+/* Consecutive functions, some after a gap; their descriptions in another order. */
 typedef struct function {
     uint64_t start, length;
     size_t entry;
@@ -117,7 +117,7 @@ TEST(test_tables_of_another_kind_are_not_used) {
     static const uint8_t encodings[] = {DATAREL | UDATA4, DATAREL | SDATA8, PCREL | SDATA4, ABSPTR, OMIT};
     for (size_t i = 0; i < LENGTH(encodings); i++) {
         start_with_one_function();
-        put_at(PAIRS_AT + 4, 0, 4); /* whoever looked here would find nothing */
+        put_at(PAIRS_AT + 4, 0, 4); /* a search here would find nothing */
         assert_false(load_and_find(CODE));
         bytes[TABLE_ENCODING_AT] = encodings[i];
         assert_true(load_and_find(CODE));
@@ -150,7 +150,7 @@ TEST(test_pairs_that_lead_out_of_the_image_are_refused) {
     assert_false(load_and_find(CODE));
 }
 
-/* The header stands behind the entries, and its only pair is the end of the image. */
+/* The header is behind the entries, and its only pair ends the image. */
 TEST(test_more_pairs_than_there_is_room_for_are_refused) {
     start_with_one_function();
     size_t entry = entry_of_the_first_pair(), header = size;
@@ -164,7 +164,7 @@ TEST(test_more_pairs_than_there_is_room_for_are_refused) {
     }
 }
 
-/* A table that lies: its last pair that fits belongs to another function. */
+/* A wrong table: the pair found belongs to another function. */
 TEST(test_a_description_that_does_not_hold_the_address_is_not_handed_out) {
     start_with_one_function();
     put_at(PAIRS_AT, CODE - 0x10, 4);
@@ -180,7 +180,7 @@ TEST(test_nothing_is_looked_for_behind_the_terminator) {
     put_fde(cie, USUAL, CODE, 0x10, true);
     put(0, 4);
     put_pair(CODE + 0x10, put_fde(cie, USUAL, CODE + 0x10, 0x10, true));
-    assert_true(load_and_find(CODE + 0x10)); /* the table leads to it */
+    assert_true(load_and_find(CODE + 0x10)); /* the table points to it */
     forget_table();
     assert_true(load_and_find(CODE));
     assert_false(find(CODE + 0x10));
@@ -223,7 +223,7 @@ TEST(test_lengths_that_are_reserved_or_too_long_are_refused) {
     }
 }
 
-/* With its table and without, from where the last byte is missing down to nothing. */
+/* With its table and without it, truncated to every shorter length. */
 TEST(test_of_an_image_that_is_cut_off_nothing_outside_is_read) {
     start_with_one_function();
     for (unsigned with_table = 2; with_table-- > 0;) {

@@ -1,4 +1,4 @@
-/* The stack table when it is full: who leaves, who stays, what becomes of the totals, of ids and of memory. */
+/* The full stack table: which stacks leave, which stay, and what happens to the totals, to ids and to memory. */
 #include "eviction.h"
 
 #include "fake_hook.h"
@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- A table of its own ---- */
+/* ---- A separate table ---- */
 
 static sp_stack_table table;
 
-/* The n-th stack: its depth differs, each frame tells n. */
+/* The n-th stack: depths differ, and each frame encodes n. */
 static uint32_t depth_of(uint64_t n) {
     return 1 + (uint32_t)(n * 7 % 40);
 }
@@ -31,7 +31,7 @@ static sp_stack_record *intern(uint64_t n) {
     return intern_in(&table, n);
 }
 
-/* True unless it is the mark of a full table. */
+/* Return false if it is the mark of a full table. */
 static bool is_stack(const sp_stack_record *record, uint64_t n) {
     if (sp_stack_is_marked(record)) return false;
     CHECK(record->count == depth_of(n));
@@ -51,7 +51,7 @@ static void free_sample(sp_stack_record *record, spprof_weight weight) {
     sp_stack_sums_free(&record->sums, &weight);
 }
 
-/* With what was at each peak. */
+/* Including what was live at each peak. */
 static spprof_site sum_of(sp_stack_table *of) {
     spprof_site sum = {0};
     uint32_t slot = 0;
@@ -79,7 +79,7 @@ static void assert_sums(const spprof_site *expected) {
                 1e-9 * expected->allocated.skewness);
 }
 
-/* ---- Against a naive model ---- */
+/* ---- Compared with a naive model ---- */
 
 #define MAX 64
 #define DIFFERENT 300
@@ -95,7 +95,7 @@ static struct {
 static size_t held_count;
 static spprof_site expected;
 
-/* Each id that was ever met, and for which stack: an open table of ids. */
+/* Each id ever seen, and its stack: a table of ids with open addressing. */
 static struct {
     uint64_t id, n;
 } met[IDS];
@@ -145,7 +145,7 @@ TEST(test_whatever_is_evicted_held_stacks_stay_and_totals_are_exact) {
     uint64_t random = 5;
     sp_stack_table_create(&table, MAX);
     for (int step = 0; step < STEPS; step++) {
-        uint64_t wanted = step / 1000 % 2 ? 8 : HELD_MAX - 10; /* by turns hardly any is held and too many are */
+        uint64_t wanted = step / 1000 % 2 ? 8 : HELD_MAX - 10; /* alternately, hardly any are held and too many are */
         if (held_count < HELD_MAX && (held_count == 0 || random_below(&random, 2 * wanted) >= held_count))
             model_allocate(&random);
         else
@@ -182,7 +182,7 @@ TEST(test_a_stack_in_flight_stays_whatever_comes) {
     assert_true(is_stack(record, 0));
     sp_stack_release(record);
     for (uint64_t n = 1; n < 100 * MAX; n++) pass_through(n);
-    assert_null(sp_stack_table_get(&table, id)); /* and then it leaves */
+    assert_null(sp_stack_table_get(&table, id)); /* only then does it leave */
 }
 
 TEST(test_a_stack_that_comes_back_has_another_id) {
@@ -225,7 +225,7 @@ TEST(test_labels_and_births_are_part_of_the_key) {
     assert_int_equal(sp_stack_read_site(none).birth, 0);
 }
 
-/* ---- Keeping the evictor out ---- */
+/* ---- Pausing eviction ---- */
 
 TEST(test_nothing_leaves_while_the_evictor_is_kept_out) {
     sp_stack_table_create(&table, MAX);
@@ -237,7 +237,7 @@ TEST(test_nothing_leaves_while_the_evictor_is_kept_out) {
     assert_int_equal(table.eviction.evicted, 0);
     sp_eviction_let_in(&table);
     for (uint64_t n = 0; n < MAX; n++) sp_stack_release(intern(n)), sp_stack_release(intern(n));
-    assert_int_equal(table.eviction.evicted, 0); /* no new stack, no eviction */
+    assert_int_equal(table.eviction.evicted, 0); /* without new stacks there is no eviction */
 }
 
 TEST(test_a_reader_that_does_not_leave_stops_eviction_before_memory_grows) {
@@ -269,7 +269,7 @@ TEST(test_memory_is_bounded_over_a_million_new_stacks) {
     assert_true(table.index.used <= 1024);
 }
 
-/* Every depth, so that every size class is used; then from the deepest to the flattest. */
+/* Every depth, so that every size class is used; then from the deepest to the shallowest. */
 TEST(test_records_of_all_sizes_do_not_overlap) {
     static uint64_t frames[SPPROF_STACK_FRAMES_MAX];
     static sp_stack_record *all[SPPROF_STACK_FRAMES_MAX + 1];
@@ -292,7 +292,7 @@ TEST(test_records_of_all_sizes_do_not_overlap) {
 /* ---- Threads ---- */
 
 #define THREADS 8
-#define OWN 24 /* blocks that a thread holds at most */
+#define OWN 24 /* the maximum number of blocks that a thread holds */
 
 static void start_small(const char *stacks_max) {
     setenv("SPPROF_STACKS_MAX", stacks_max, 1);
@@ -300,7 +300,7 @@ static void start_small(const char *stacks_max) {
     start(0);
 }
 
-/* A block of n bytes is allocated by stack n. */
+/* Stack n allocates blocks of n bytes. */
 static void hammer(unsigned thread, int steps) {
     uint64_t random = thread + 1;
     bool live[OWN] = {false};
@@ -314,7 +314,7 @@ static void hammer(unsigned thread, int steps) {
     }
 }
 
-/* The first that is; native ones of the thread's start may come before. */
+/* Return the first interpreted frame; native ones of the thread's start may come before it. */
 static uint64_t interpreted(const uint64_t *frames, uint32_t count) {
     for (uint32_t i = 0; i < count; i++)
         if (frames[i] & SPPROF_FRAME_INTERPRETED) return frames[i];
@@ -347,7 +347,7 @@ static void check_moment(uint64_t *samples_before) {
               frame == spprof_frame_interpreted(SPPROF_CODE_STACKS_FULL, 0));
     }
     for (size_t i = 0; i < count; i++) ever += sites[i].allocated.samples;
-    CHECK(ever >= *samples_before); /* what is folded meanwhile is counted once */
+    CHECK(ever >= *samples_before); /* what is folded meanwhile counts once */
     *samples_before = ever;
 }
 
@@ -380,7 +380,7 @@ TEST(test_snapshots_of_eight_threads_whose_stacks_are_evicted_fit_together) {
     assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
 }
 
-/* More blocks are live than there are stacks: every slot is held at times. */
+/* More blocks are live than there are stacks, so at times every slot is held. */
 TEST(test_eight_threads_in_a_table_that_is_too_small_lose_nothing) {
     start_small("100");
     run_threads(THREADS + 1, hammer_or_look, NULL);
@@ -427,7 +427,7 @@ TEST(test_a_stack_is_held_once_for_each_sample_that_is_live_or_in_flight) {
 static _Atomic uint32_t handled;
 static _Atomic bool main_ended;
 
-/* As a tick of the CPU profiler: interns wherever it comes, in the table's own code too. */
+/* Like a tick of the CPU profiler: interns wherever it arrives, even in the table's own code. */
 static void intern_in_handler(int number) {
     (void)number;
     uint32_t n = atomic_fetch_add(&handled, 1);
@@ -502,7 +502,7 @@ TEST(test_children_forked_while_others_evict_go_on_evicting) {
     assert_settled();
 }
 
-/* What another thread of the parent had half done, step by step. */
+/* Half-finished changes of another thread of the parent, step by step. */
 
 static sp_stack_record *leaving;
 
@@ -515,7 +515,7 @@ static void begin_leaving(bool folding) {
         if (n == 5) leaving = record;
         sp_stack_release(record);
     }
-    table.eviction.state = SP_EVICTING | 3; /* and snapshots were being taken */
+    table.eviction.state = SP_EVICTING | 3; /* and snapshots were in progress */
     table.eviction.leaving = leaving;
     leaving->holders = SP_STACK_LEAVING;
     if (!folding) return;
@@ -552,7 +552,7 @@ TEST(test_a_claimed_record_leaves_a_child_later) {
 
 TEST(test_half_a_fold_is_completed_in_a_child) {
     begin_leaving(true);
-    table.folded.record.sums.allocated.samples = 1; /* and nothing else yet */
+    table.folded.record.sums.allocated.samples = 1; /* and nothing else so far */
     assert_repaired(9);
 }
 

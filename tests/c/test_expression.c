@@ -1,9 +1,9 @@
-/* DWARF expressions: every operation, those that call frame tables really contain, and every way to be wrong. */
+/* DWARF expressions: every operation, expressions from real call frame tables, and every kind of error. */
 #include "expression.h"
 
 #include "dwarf_bytes.h"
 
-/* Operations by the numbers that the standard gives them. */
+/* Operations, by the standard's numbers. */
 #define ADDR(value) 0x03, U8(value)
 #define DEREF 0x06
 #define CONST1U(value) 0x08, (value)
@@ -55,7 +55,7 @@
 #define LEAST CONST8U(UINT64_C(1) << 63)
 #define STACK_SLOTS 8
 
-/* The program's stack, and registers of which number 1 points at its first word and 2 is not known. */
+/* The program's stack, and registers: number 1 points at its first word, and number 2 is unknown. */
 static uintptr_t *slots;
 static sp_stack_memory memory;
 static sp_registers registers;
@@ -91,7 +91,7 @@ static bool evaluate(const uint8_t *bytes, size_t size, const uintptr_t *initial
         assert_false(evaluate(bytes, sizeof bytes, NULL, &result));                                                    \
     } while (0)
 
-/* ---- What is pushed ---- */
+/* ---- Pushing ---- */
 
 TEST(test_literals_and_constants) {
     set_up();
@@ -143,7 +143,7 @@ TEST(test_the_initial_word_lies_below_all_others) {
     assert_false(evaluate(over, 0, NULL, &result));
 }
 
-/* ---- What is moved ---- */
+/* ---- Moving ---- */
 
 TEST(test_words_are_copied_dropped_and_moved) {
     set_up();
@@ -161,7 +161,7 @@ TEST(test_words_that_are_not_there_are_refused) {
     set_up();
     assert_refused(DUP);
     assert_refused(DROP);
-    assert_refused(LIT(1), DROP); /* nothing is left to be the result */
+    assert_refused(LIT(1), DROP); /* nothing is left as the result */
     assert_refused(LIT(1), OVER);
     assert_refused(LIT(1), LIT(2), PICK(2));
     assert_refused(LIT(1), SWAP);
@@ -206,7 +206,7 @@ TEST(test_loads_outside_of_the_stack_are_refused) {
     set_up();
     assert_refused(BREG(1, 0x7F), DEREF); /* one byte below */
     assert_refused(BREG(1, 8 * (STACK_SLOTS - 1) + 1), DEREF);
-    assert_refused(BREG(1, 8 * (STACK_SLOTS - 1) + 1), DEREF_SIZE(1)); /* the whole word must be there */
+    assert_refused(BREG(1, 8 * (STACK_SLOTS - 1) + 1), DEREF_SIZE(1)); /* the whole word must be readable */
     assert_refused(LIT(0), DEREF);
     assert_refused(LIT(0), NOT, DEREF);
     assert_refused(BREG(1, 0), DEREF_SIZE(0));
@@ -282,8 +282,8 @@ TEST(test_jumps_forward_and_back) {
     assert_value(2, LIT(1), SKIP(0), LIT(2));
     assert_value(2, LIT(1), LIT(0), BRA(1), LIT(2));
     assert_value(1, LIT(1), LIT(5), BRA(1), LIT(2));
-    assert_value(7, LIT(7), SKIP(0)); /* just behind the last operation */
-    /* 3 · 2⁴: a counter on top of the product. */
+    assert_value(7, LIT(7), SKIP(0)); /* just after the last operation */
+    /* 3 · 2⁴, with a counter on top of the product. */
     assert_value(48, LIT(3), LIT(4), SWAP, LIT(1), SHL, SWAP, LIT(1), MINUS, DUP, BRA(-10), DROP);
 }
 
@@ -297,7 +297,7 @@ TEST(test_jumps_out_of_the_expression_are_refused) {
     assert_value(1, LIT(1), LIT(0), BRA(-6)); /* not taken */
 }
 
-/* The byte before would end it well. */
+/* The byte before the expression would end it correctly. */
 TEST(test_a_jump_to_the_byte_before_the_expression_is_refused) {
     set_up();
     const uint8_t *copy = copy_before_a_guard((uint8_t[]){LIT(0), BRA(-4), LIT(7)}, 5);
@@ -324,7 +324,7 @@ TEST(test_the_number_of_operations_is_bounded) {
     assert_false(evaluate(bytes, SP_EXPRESSION_STEPS + 1, NULL, &result));
 }
 
-/* ---- What is refused altogether ---- */
+/* ---- Operations that are always refused ---- */
 
 static bool is_an_operation(unsigned code) {
     bool known = code == 0x06 || (code >= 0x08 && code <= 0x17) || (code >= 0x19 && code <= 0x4F) ||
@@ -365,10 +365,10 @@ TEST(test_operands_that_are_cut_off_are_refused) {
     assert_refused(LIT(0), 0x28, 0);
 }
 
-/* ---- Out of real tables ---- */
+/* ---- From real tables ---- */
 
 #if defined(__x86_64__)
-/* An entry of the PLT: 16 bytes, of which the push is before byte 11. */
+/* An entry of the PLT: 16 bytes; the push comes before byte 11. */
 TEST(test_the_cfa_in_a_procedure_linkage_table) {
     set_up();
     for (uintptr_t pc = 0x401020; pc < 0x401030; pc++) {
@@ -379,7 +379,7 @@ TEST(test_the_cfa_in_a_procedure_linkage_table) {
 }
 #endif
 
-/* A function of libcrypto that keeps its caller's stack pointer in its frame. */
+/* A function of libcrypto that stores its caller's stack pointer in its frame. */
 TEST(test_a_cfa_that_is_kept_in_the_frame) {
     set_up();
     slots[3] = 0x7000;

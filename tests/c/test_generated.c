@@ -1,5 +1,6 @@
-/* Code that an interpreter generated: left by the call of the evaluation loop that runs it, of which an anchor is
- * known. The loop is any function here, and the generated code has neither a table nor a frame pointer. */
+/* Code that an interpreter generated. The walk leaves it through the call of the evaluation loop that runs it, whose
+ * anchor is known. The loop can be any function here, and the generated code has neither a table nor a frame pointer.
+ */
 #include "generated.h"
 
 #include "support.h"
@@ -50,8 +51,8 @@ static void learn_loop(void) {
     assert_true(sp_generated_learn(&frame, (uintptr_t)anchors[1]));
 }
 
-/* First without generated code, so that there is something to learn from, then with it: both from one place, so that
- * the loop's frame is the same. */
+/* First without generated code, so that there is something to learn from, then with it: both from one call site, so
+ * that the loop's frame is the same. */
 static void run_twice(specimen_function *of_loop, specimen_function *leaf) {
     specimen_function *generated = generate();
     for (int with_code = 0; with_code < 2; with_code++) {
@@ -67,7 +68,7 @@ static void check_left_out(specimen_function *of_loop) {
     run_twice(of_loop, take_stack);
     assert_false(taken.truncated);
     for (size_t i = 1; i <= 2; i++) assert_int_equal(taken.addresses[i], trace.returns[trace.depth - i]);
-    assert_int_equal(taken.ends[2], loop.sp); /* of what the code has called */
+    assert_int_equal(taken.ends[2], loop.sp); /* of the function that the code called */
     assert_int_equal(taken.addresses[3], loop.address);
     assert_int_equal(taken.ends[3], trace.ends[1]);
     assert_int_equal(taken.addresses[4], trace.returns[1]);
@@ -82,9 +83,9 @@ TEST(test_generated_code_is_left_out_below_a_loop_that_keeps_a_frame_pointer) {
     check_left_out(specimen_with_frame_pointer[SPECIMEN_plain]);
 }
 
-/* ---- Interrupted in it ---- */
+/* ---- Interrupted in generated code ---- */
 
-/* As a signal finds generated code: somewhere below the loop's frame, with any frame pointer. */
+/* The state in which a signal finds generated code: somewhere below the loop's frame, with any frame pointer. */
 static __attribute__((noinline)) void take_in_code(specimen_trace *at) {
     SPECIMEN_ENTER(at);
     sp_registers registers = {.known = 0};
@@ -110,7 +111,7 @@ TEST(test_generated_code_that_is_interrupted_is_left_out) {
     assert_int_equal(taken.addresses[1], trace.returns[1]);
 }
 
-/* ---- Not to be left so ---- */
+/* ---- Conditions under which it cannot be left ---- */
 
 static void check_truncates(void (*change_something)(void)) {
     specimen_function *generated = generate();
@@ -141,7 +142,7 @@ static void take_anchors_away(void) {
     taken.word_count = 0;
 }
 
-/* Below the generated code, on another stack, and what ends the frames of no call. */
+/* Below the generated code, on another stack, and the anchor of frames that belong to no call. */
 static void leave_wrong_anchors(void) {
     anchors[0] = loop.sp - PAGE * 100;
     anchors[1] = UINT64_C(1) << 46;
@@ -165,7 +166,7 @@ TEST(test_generated_code_is_not_left_by_an_anchor_elsewhere) {
     check_truncates(leave_wrong_anchors);
 }
 
-/* ---- What cannot be learned ---- */
+/* ---- Loops that cannot be learned ---- */
 
 TEST(test_a_loop_that_needs_other_registers_is_not_learned) {
     sp_unwind_prepare();

@@ -1,4 +1,4 @@
-/* Requests taken apart, answers put together, and the table of questions for Python. */
+/* Parsing requests, building answers, and the table of questions for Python. */
 #include "http.h"
 #include "questions.h"
 #include "support.h"
@@ -171,7 +171,7 @@ TEST(test_only_hosts_that_no_name_server_answers_for_are_own) {
     assert_false(sp_http_is_own_host((sp_http_text){"box", 3}, ""));
 }
 
-/* Mutations of a request, with what is behind it poisoned by a sanitizer's build: none reads beyond its end. */
+/* Mutations of a request, followed by memory that a sanitizer build poisons: none is read beyond its end. */
 TEST(test_any_bytes_are_a_request_or_none) {
     static const char seed[] = "GET /a?token=b&c=d HTTP/1.1\r\nHost: [::1]:1\r\nAuthorization: Bearer x\r\n\r\n";
     static const char pieces[] = "\r\n :?&=[]/GET1.0\x00\xff";
@@ -242,7 +242,7 @@ TEST(test_an_abandoned_question_is_not_wanted_and_makes_room_when_it_is_answered
     assert_true(sp_questions_is_wanted(ids[0]));
     sp_questions_abandon(ids[0]);
     assert_false(sp_questions_is_wanted(ids[0]));
-    assert_int_equal(sp_questions_ask(&one), 0); /* who answers has it still */
+    assert_int_equal(sp_questions_ask(&one), 0); /* the answering thread still has it */
     assert_true(sp_questions_answer(ids[0], &plain, "body"));
     assert_true(sp_questions_ask(&one) > ids[SP_QUESTIONS - 1]);
     sp_questions_abandon(ids[1]);

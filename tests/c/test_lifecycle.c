@@ -93,7 +93,7 @@ TEST(test_shutdown_before_any_start_is_final_too) {
     assert_int_equal(stats().total_samples, 0);
 }
 
-/* What was under way when another thread shut down. */
+/* Calls in progress when another thread shut down. */
 TEST(test_calls_in_flight_at_shutdown_leave_the_counters_right) {
     start(0);
     allocate(1, 100);
@@ -191,7 +191,7 @@ static void hammer(unsigned thread) {
     }
 }
 
-/* What the counters say is what the table lists, and it stays so. */
+/* The counters match the table's list, now and later. */
 static void check_totals(void) {
     static spprof_sample listed[THREADS * OWN];
     spprof_stats now;
@@ -237,7 +237,7 @@ TEST(test_children_of_a_busy_parent_count_what_their_table_lists) {
     assert_live(0, 0);
 }
 
-/* Another thread is in the middle of a start. */
+/* Fork while another thread is in the middle of a start. */
 static void hold_lifecycle_and_fork(void *argument) {
     (void)argument;
     CHECK(spprof_stop() == SPPROF_OK);
@@ -246,7 +246,7 @@ static void hold_lifecycle_and_fork(void *argument) {
 
 TEST(test_a_child_of_a_parent_that_was_starting_is_not_locked_out) {
     start(0);
-    sp_the_profiler.lifecycle.state = 1; /* held by a thread that the child does not have */
+    sp_the_profiler.lifecycle.state = 1; /* held by a thread that does not exist in the child */
     run_in_child(hold_lifecycle_and_fork, NULL);
 }
 

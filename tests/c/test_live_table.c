@@ -10,11 +10,11 @@
 #define POOL_MAX (1 << 18)
 #define NO_LIMIT (UINT64_C(1) << 40)
 
-/* The table publishes its filter where frees look: spprof_may_be_live asks it. */
+/* The table publishes its filter for frees: spprof_may_be_live reads it. */
 static sp_live_table table;
 static spprof_sample copied[POOL_MAX];
 
-/* The naive model: an address is listed or not, with the serial of its latest sample. */
+/* The naive model: whether an address is listed, and the serial of its latest sample. */
 typedef struct model {
     uintptr_t addresses[POOL_MAX];
     uint64_t serials[POOL_MAX]; /* 0: not listed */
@@ -27,7 +27,7 @@ static void create(size_t max) {
     assert_true(sp_live_table_create(&table, &spprof_the_gate.filter, max));
 }
 
-/* Every member follows from address and serial, so that a mixture of two entries is seen. */
+/* Every member follows from address and serial, so a mixture of two entries is detected. */
 static spprof_sample sample_of(uintptr_t address, uint64_t serial) {
     return (spprof_sample){
         .address = address,
@@ -79,7 +79,7 @@ static int compare_addresses(const void *one, const void *other) {
     return (a > b) - (a < b);
 }
 
-/* The table lists what the model lists, each once, and its filter lets none of them pass. */
+/* The table lists what the model lists, each entry once, and its filter stops all of them. */
 static void assert_agreement(void) {
     assert_int_equal(sp_live_table_count(&table), pool.listed);
     assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), pool.listed);
@@ -94,7 +94,7 @@ static void assert_agreement(void) {
     }
 }
 
-/* The counters are those of a filter filled from nothing. */
+/* The counters equal those of a filter filled from scratch. */
 static void assert_filter_is_a_recount(void) {
     const spprof_filter *filter = spprof_the_gate.filter;
     size_t counters = (size_t)filter->last + 1;
@@ -130,7 +130,7 @@ static void fill_pool(size_t size, uint64_t top, unsigned bits) {
 }
 
 static void fill_pool_at_random(size_t size, uint64_t seed) {
-    for (size_t i = 0; i < size; i++, pool.size++) /* the pool's size makes them different */
+    for (size_t i = 0; i < size; i++, pool.size++) /* pool.size makes the addresses different */
         pool.addresses[pool.size] = (random_below(&seed, UINT64_C(1) << 20) << 24 | (pool.size + 1)) << 4;
 }
 
@@ -138,7 +138,7 @@ static unsigned filter_bits(void) {
     return sp_filter_bits(spprof_the_gate.filter);
 }
 
-/* ---- Against the model ---- */
+/* ---- Compared with the model ---- */
 
 TEST(test_random_inserts_and_removes_agree_with_a_model) {
     create(NO_LIMIT);
@@ -152,7 +152,7 @@ TEST(test_addresses_of_one_home_slot_agree_with_a_model) {
     for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
-/* Homes on the last slots of the table at every size, and on the first: clusters that wrap around the end. */
+/* Homes on the last and first slots of the table at every size: clusters wrap around the end. */
 TEST(test_clusters_across_the_end_of_a_table_agree_with_a_model) {
     create(NO_LIMIT);
     fill_pool(12, 0x17FFFFF, 6 + 20 - 1);
@@ -162,7 +162,7 @@ TEST(test_clusters_across_the_end_of_a_table_agree_with_a_model) {
     for (uint64_t seed = 1; seed <= 20; seed++) play(seed, 2000, 1);
 }
 
-/* One shard, homes close together: long clusters with many homes, as backward shifting has to tell apart. */
+/* One shard, homes close together: long clusters with many homes, which backward shifting must distinguish. */
 TEST(test_one_crowded_shard_agrees_with_a_model) {
     create(NO_LIMIT);
     for (uint64_t home = 0; home < 16; home++) fill_pool(3, 33 << 6 | (56 + home) % 64, 6 + 6);
@@ -217,7 +217,7 @@ TEST(test_growth_through_many_doublings_keeps_every_entry) {
     assert_filter_is_a_recount();
 }
 
-/* No tombstones: neither memory nor the length of a search grows with what was once inserted. */
+/* No tombstones: neither memory nor the length of a search grows with earlier insertions. */
 TEST(test_memory_does_not_grow_with_age) {
     create(NO_LIMIT);
     fill_pool_at_random(60000, 3);
@@ -252,7 +252,7 @@ TEST(test_an_empty_filter_passes_everything) {
     for (size_t i = 0; i < pool.size; i++) assert_false(spprof_may_be_live((void *)pool.addresses[i]));
 }
 
-/* Doubled when there are more samples than one in 32 counters. */
+/* Doubled when there is more than 1 sample per 32 counters. */
 TEST(test_the_filter_doubles_with_the_table) {
     create(NO_LIMIT);
     fill_pool_at_random(70000, 6);
@@ -279,7 +279,7 @@ TEST(test_a_replaced_filter_still_knows_what_was_live_then) {
         assert_int_not_equal(first->counters[spprof_filter_index(first, pool.addresses[i])], 0);
 }
 
-/* Blocks at any distance that a power of two divides: none of 2000 shares a counter with more than a few others. */
+/* Blocks at any distance that is a power of two: none of 2000 shares a counter with more than a few others. */
 TEST(test_blocks_at_regular_distances_are_spread_over_shards_and_counters) {
     create(NO_LIMIT);
     static unsigned at_counter[1 << SP_FILTER_BITS_MIN];
@@ -329,7 +329,7 @@ TEST(test_max_is_reached_exactly) {
     assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);
     assert_agreement();
     assert_false(spprof_may_be_live((void *)pool.addresses[100]));
-    insert_one(50); /* takes no more room */
+    insert_one(50); /* needs no additional room */
     remove_one(7);
     insert_one(101);
     assert_int_equal(sp_live_table_insert(&table, &one_more, &replaced), SP_TABLE_FULL);
@@ -360,7 +360,7 @@ TEST(test_a_first_entry_without_memory_is_refused) {
     assert_false(spprof_may_be_live((void *)pool.addresses[0]));
 }
 
-/* 64 slots, one of which must stay empty to end every search. */
+/* 64 slots, one of which must stay empty to end searches. */
 TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
     create(NO_LIMIT);
     fill_pool(80, 12, 6);
@@ -373,7 +373,7 @@ TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
     remove_one(30);
     insert_one(70);
     assert_no_memory_for(71);
-    insert_one(5); /* replacing takes no room */
+    insert_one(5); /* replacing needs no room */
     assert_agreement();
     sp_options.engine_bytes_max = NO_LIMIT;
     insert_one(71);
@@ -412,7 +412,7 @@ TEST(test_a_closed_table_keeps_its_entries_and_takes_no_more) {
     assert_int_equal(sp_live_table_insert(&table, &late, &replaced), SP_TABLE_CLOSED);
     assert_int_equal(sp_live_table_count(&table), 400);
     assert_int_equal(sp_live_table_copy(&table, copied, POOL_MAX), 400);
-    for (size_t i = 0; i < 400; i++) remove_one(i); /* frees that were under way */
+    for (size_t i = 0; i < 400; i++) remove_one(i); /* frees in progress */
 }
 
 TEST(test_the_filter_of_a_closed_table_is_never_written) {
@@ -439,7 +439,7 @@ static uintptr_t own_address(unsigned thread, size_t i) {
     return pool.addresses[COMMON + thread * OWN + i];
 }
 
-/* One thread alone moves its own addresses, so it knows each outcome; the common ones are counted. */
+/* Each thread knows every outcome for its own addresses; outcomes for the common ones are counted. */
 static void insert_and_remove(unsigned thread, void *argument) {
     (void)argument;
     uint64_t serials[OWN] = {0}, seed = thread + 100;
@@ -492,7 +492,7 @@ TEST(test_eight_threads_leave_exactly_what_they_inserted) {
     assert_filter_is_a_recount();
 }
 
-/* Growing and shrinking past the filter's doublings while others ask. */
+/* Grow and shrink past the filter's doublings while others look up. */
 static void grow_together(unsigned thread, void *argument) {
     (void)argument;
     size_t share = pool.size / THREADS, first = thread * share;
@@ -517,7 +517,7 @@ TEST(test_eight_threads_grow_table_and_filter_together) {
     assert_int_equal(filter_bits(), 22);
 }
 
-/* `max` holds to the last entry whoever comes first. */
+/* `max` is exact to the entry, whichever thread comes first. */
 static _Atomic size_t successes;
 
 static void compete(unsigned thread, void *argument) {

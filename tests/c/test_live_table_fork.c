@@ -1,6 +1,7 @@
 /* A forked child finds the live table as the parent's other threads left it in the middle of a change. The states
- * between two stores are made by hand, with the table's own static functions; then eight threads make them by
- * chance. */
+ * between two stores are made by hand, with the table's own static functions; then eight threads produce them by
+ * chance.
+ */
 #include "live_table.c"
 
 #include "options.h"
@@ -33,7 +34,7 @@ static bool is_whole(const spprof_sample *sample) {
 
 /* ---- States made by hand ---- */
 
-/* One shard, one home: entry i stands i slots after the first. */
+/* One shard, one home: entry i is i slots after the first. */
 static uintptr_t address_of(size_t i) {
     return address_with_hash(0x1500000, 26, i);
 }
@@ -56,7 +57,7 @@ static void fill(size_t count) {
     for (size_t i = 0; i < count; i++) assert_int_equal(slot_of(i)->address, address_of(i));
 }
 
-/* As another thread left it: locked, and odd. */
+/* As another thread left it: locked, with an odd version. */
 static void begin_by_another_thread(void) {
     the_shard()->lock.state = 1;
     begin_change(the_shard());
@@ -75,7 +76,7 @@ static void assert_filter_is_a_recount(void) {
     assert_memory_equal(expected, filter->counters, (size_t)filter->last + 1);
 }
 
-/* Exactly the first `count` entries, but for `missing`; each is found, and whole. */
+/* Check that exactly the first `count` entries are there, except `missing`, and that each is found and complete. */
 static void assert_repaired(size_t count, size_t missing) {
     sp_live_table_repair_after_fork(&table);
     size_t listed = missing < count ? count - 1 : count;
@@ -98,7 +99,7 @@ static void assert_repaired(size_t count, size_t missing) {
 TEST(test_a_table_at_rest_is_left_as_it_is) {
     fill(MEMBERS);
     sp_live_slots *before = slots_of(the_shard());
-    the_shard()->lock.state = 2; /* held for a read */
+    the_shard()->lock.state = 2; /* locked by a reader */
     sp_live_table_repair_after_fork(&table);
     assert_ptr_equal(slots_of(the_shard()), before);
     assert_repaired(MEMBERS, NONE);
@@ -110,7 +111,7 @@ TEST(test_a_removal_begun_but_not_seen_changes_nothing) {
     assert_repaired(MEMBERS, NONE);
 }
 
-/* The address of the removed entry is off, its followers have not moved: they stand beyond a hole. */
+/* The address of the removed entry is cleared, but its followers have not moved: they are behind a hole. */
 TEST(test_followers_beyond_a_hole_are_found_again) {
     fill(MEMBERS);
     begin_by_another_thread();
@@ -135,7 +136,7 @@ TEST(test_an_entry_half_moved_stands_in_two_slots_and_counts_once) {
     assert_repaired(MEMBERS, 10);
 }
 
-/* Every step of closing a hole: k followers have moved, the next stands twice. */
+/* Every step of closing a hole: k followers have moved, and the next one is there twice. */
 TEST(test_every_step_of_closing_a_hole_is_repaired) {
     fill(MEMBERS);
     for (size_t moved = 1; moved < MEMBERS - 10; moved++) {
@@ -179,7 +180,7 @@ TEST(test_an_entry_written_but_counted_nowhere_is_counted) {
     assert_repaired(MEMBERS, NONE);
 }
 
-/* The larger slots are filled, but the shard still has the smaller ones. */
+/* The larger slots are filled, but the shard still uses the smaller ones. */
 TEST(test_a_growth_not_yet_published_is_forgotten) {
     fill(MEMBERS);
     begin_by_another_thread();
@@ -218,7 +219,7 @@ TEST(test_a_closed_table_is_repaired_without_its_filter) {
     for (size_t i = 0; i < 1 << SP_SHARD_BITS; i++) assert_int_equal(sp_filter_empty.counters[i], 0);
 }
 
-/* Without memory for a rebuilt shard its entries are lost, and counted as such; the others stay. */
+/* If there is no memory to rebuild a shard, its entries are lost and counted as lost; the others stay. */
 TEST(test_a_shard_that_finds_no_memory_starts_anew) {
     fill(MEMBERS);
     spprof_sample elsewhere = sample_of(address_with_hash(3, 6, 0), 1), replaced;
@@ -241,7 +242,7 @@ TEST(test_a_shard_that_finds_no_memory_starts_anew) {
 #define OWN 96
 #define FORKS 400
 
-/* What a thread has finished doing. MOVING: it may or may not be in the table. */
+/* What a thread has completed. MOVING: it may or may not be in the table. */
 enum { OUT, IN, MOVING };
 static _Atomic int known[THREADS][OWN];
 static uintptr_t owned[THREADS][OWN];
@@ -270,7 +271,7 @@ static void keep_changing(unsigned thread) {
     }
 }
 
-/* In the child, on its only thread. */
+/* Runs in the child, on its only thread. */
 static void check_child(void *argument) {
     (void)argument;
     sp_live_table_repair_after_fork(&table);

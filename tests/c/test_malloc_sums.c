@@ -1,6 +1,7 @@
-/* What of malloc's memory is in use and what is free: heaps that are made up, against a model that knows each of their
- * chunks; heaps of libc's own malloc, against its mallinfo2. The library is loaded, not preloaded, and never
- * started. */
+/* How much of malloc's memory is in use and how much is free: synthetic heaps, compared with a model that knows each of
+ * their chunks; and heaps of libc's own malloc, compared with its mallinfo2. The library is loaded, not preloaded, and
+ * never started.
+ */
 #include "spprof.h"
 #include "support.h"
 
@@ -17,7 +18,7 @@
 
 #define PAGE ((size_t)4096)
 #define HEAP_MAX ((size_t)64 << 20)
-#define IN_USE_BEFORE 1u /* the flags of a chunk's size */
+#define IN_USE_BEFORE 1u /* the flags in a chunk's size */
 #define IS_MAPPED 2u
 #define OF_OTHER_ARENA 4u
 #define PLACES 512
@@ -43,7 +44,7 @@ static spprof_malloc_sums measure_one(const void *start, size_t size, bool is_he
     return sums;
 }
 
-/* ---- Heaps that are made up ---- */
+/* ---- Synthetic heaps ---- */
 
 static char *map_aligned(size_t bytes, size_t alignment) {
     char *around = mmap(NULL, bytes + alignment, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -51,17 +52,17 @@ static char *map_aligned(size_t bytes, size_t alignment) {
     char *inner = (char *)(((uintptr_t)around + alignment - 1) & ~(alignment - 1));
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
     assert_true(mmap(inner, bytes, PROT_READ | PROT_WRITE, flags, -1, 0) == inner);
-    madvise(inner, bytes, MADV_NOHUGEPAGE); /* a page that is touched brings no others */
+    madvise(inner, bytes, MADV_NOHUGEPAGE); /* touching a page must not bring in others */
     return inner;
 }
 
-/* A heap from its first byte to its last, and what is known of it. */
+/* A heap from its first byte to its last, and its true numbers. */
 typedef struct made_heap {
     char *memory;
     size_t size;
     uint64_t flags, seed;
     size_t largest; /* chunk */
-    bool is_sparse; /* of chunks in use the first bytes have been written, not all */
+    bool is_sparse; /* of chunks in use, only the first bytes are written */
     size_t used, free_bytes, free_chunks;
     size_t free_resident, returnable;
 } made_heap;
@@ -76,8 +77,8 @@ static bool is_resident(const char *page) {
     return answer & 1;
 }
 
-/* Page by page: the pages that are wholly within the chunk, behind its two words and its two links, can be given
- * back. The others are in memory, as something that is in use is in them. */
+/* Page by page: a page can be returned if it is completely inside the chunk, behind its two header words and its two
+ * links. Other pages are resident, because they contain something in use. */
 static void count_free(made_heap *made, size_t at, size_t size) {
     made->free_chunks++;
     made->free_bytes += size;
@@ -91,7 +92,7 @@ static void count_free(made_heap *made, size_t at, size_t size) {
     }
 }
 
-/* Chunks at random from `at` on, every third of them free, no two of those side by side; the last one is. */
+/* Random chunks from `at` on, every third of them free, but no two adjacent ones; the last one is free. */
 static void fill(made_heap *made, size_t at) {
     bool is_free = false, was_free = false;
     for (size_t before = 0, size; at < made->size; before = size, was_free = is_free, at += size) {
@@ -100,15 +101,15 @@ static void fill(made_heap *made, size_t at) {
         if (made->size - at < size + 64) size = made->size - at, is_free = !was_free;
         write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* the user's, if in use */
         write_word(made->memory + at + 8, size | made->flags | (was_free ? 0 : IN_USE_BEFORE));
-        if (size == made->size - at) is_free = true;                    /* whatever stands before it: top */
-        if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages have been used before */
+        if (size == made->size - at) is_free = true;                    /* the last chunk is top */
+        if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages were used before */
             for (size_t page = at + PAGE; page < at + size - PAGE; page += 3 * PAGE) made->memory[page] = 1;
         if (!is_free) memset(made->memory + at + 16, 0x41, made->is_sparse ? 16 : size - 16);
         made->used += is_free ? 0 : size;
     }
 }
 
-/* After all is written: which pages are in memory is known by then. */
+/* Count after everything is written: by then it is known which pages are resident. */
 static void count(made_heap *made, size_t at) {
     while (at < made->size) {
         uint64_t word, next = 0;
@@ -144,7 +145,7 @@ TEST(test_each_free_chunk_of_the_first_heap_counts) {
     }
 }
 
-/* At a multiple of 64 MiB: which arena's it is, the heap before it, its size, how much of it may be written. */
+/* At a multiple of 64 MiB: its arena, the heap before it, its size, and how much of it is writable. */
 static void write_heap_info(char *heap, uint64_t arena, uint64_t before, uint64_t size, uint64_t writable) {
     write_word(heap, arena);
     write_word(heap + 8, before);
@@ -158,7 +159,7 @@ TEST(test_each_free_chunk_of_a_further_arenas_heap_counts) {
         made.flags = OF_OTHER_ARENA;
         made.memory = map_aligned(HEAP_MAX, HEAP_MAX);
         write_heap_info(made.memory, (uintptr_t)made.memory + 48, 0, made.size, made.size + 8 * PAGE);
-        fill(&made, 2256); /* behind the arena itself */
+        fill(&made, 2256); /* after the arena itself */
         count(&made, 2256);
         spprof_malloc_sums sums = measure_one(made.memory, HEAP_MAX, false);
         assert_counted(&sums, &made);
@@ -166,8 +167,8 @@ TEST(test_each_free_chunk_of_a_further_arenas_heap_counts) {
     }
 }
 
-/* An arena's earlier heap ends with what was free when the next began, and two words that hold nothing:
- * [ free | 16 | 0 ]. */
+/* An arena's earlier heap ends with what was free when the next one began, and two words that hold nothing: [ free |
+ * 16 | 0 ]. */
 TEST(test_what_is_free_at_the_end_of_an_earlier_heap_counts) {
     char *memory = map_aligned(HEAP_MAX, HEAP_MAX);
     size_t size = 64 * PAGE, at = 64, free_size = size - 64 - 4096 - 32;
@@ -183,7 +184,7 @@ TEST(test_what_is_free_at_the_end_of_an_earlier_heap_counts) {
     munmap(memory, HEAP_MAX);
 }
 
-/* Somebody else has moved the end of the first heap: malloc goes on behind. */
+/* Other code has moved the end of the first heap, so malloc continues behind the gap. */
 TEST(test_a_first_heap_with_a_hole_counts_on_both_sides) {
     made_heap first = {.size = 64 * PAGE, .seed = 1, .largest = 600}, second = {.size = 64 * PAGE, .seed = 2};
     second.largest = 600;
@@ -236,7 +237,7 @@ TEST(test_large_chunks_count_whole_and_what_resembles_them_does_not) {
     munmap(memory, 400 * PAGE);
 }
 
-/* MALLOC_MMAP_THRESHOLD_ may be anything. */
+/* MALLOC_MMAP_THRESHOLD_ may have any value. */
 TEST(test_chunks_of_few_pages_may_have_mappings_of_their_own) {
     char *memory = map_aligned(8 * PAGE, PAGE);
     const size_t pages[] = {1, 2, 1, 4};
@@ -247,7 +248,7 @@ TEST(test_chunks_of_few_pages_may_have_mappings_of_their_own) {
     munmap(memory, 8 * PAGE);
 }
 
-/* Since glibc 2.43 the size is without the chunk's header. */
+/* Since glibc 2.43 the size excludes the chunk's header. */
 TEST(test_large_chunks_of_either_kind_count_whole) {
     char *memory = map_aligned(80 * PAGE, PAGE);
     write_word(memory + 8, (40 * PAGE - 16) | IS_MAPPED);
@@ -258,7 +259,7 @@ TEST(test_large_chunks_of_either_kind_count_whole) {
     munmap(memory, 80 * PAGE);
 }
 
-/* What is unmapped after the kernel's list was read costs no more than itself. */
+/* Memory that is unmapped after the kernel's list was read hides nothing but itself. */
 TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
     const size_t pages = 6000, hole = 700; /* the kernel is asked for 2048 pages at a time */
     char *memory = map_aligned(pages * PAGE, PAGE);
@@ -273,7 +274,8 @@ TEST(test_a_hole_hides_nothing_of_what_is_around_it) {
     munmap(memory, pages * PAGE);
 }
 
-/* Of the first arena, where malloc could not extend [heap]: up to a top, or to two headers without room. */
+/* A piece of the first arena, where malloc could not extend [heap]: it ends with a top chunk, or with two headers
+ * that hold nothing. */
 static void make_piece(made_heap *piece, bool is_latest) {
     size_t size = piece->size;
     uint64_t last = 0;
@@ -298,7 +300,7 @@ TEST(test_pieces_of_the_first_arena_elsewhere_count) {
         made_heap latest = {.memory = memory, .size = size, .seed = (uint64_t)round, .largest = largest[round % 4]};
         made_heap before = latest;
         before.memory += size + between;
-        memset(memory + size, 0x41, between); /* somebody else's */
+        memset(memory + size, 0x41, between); /* other code's memory */
         make_piece(&latest, true);
         make_piece(&before, false);
         spprof_malloc_sums sums = measure_one(memory, 2 * (size + between), false);
@@ -320,7 +322,7 @@ TEST(test_a_piece_that_is_free_as_a_whole_counts) {
     munmap(memory, size);
 }
 
-/* ---- What cannot be a heap ---- */
+/* ---- Memory that cannot be a heap ---- */
 
 static void assert_within(const spprof_malloc_sums *sums, size_t size) {
     assert_true(sums->free_bytes <= size);
@@ -353,7 +355,7 @@ TEST(test_memory_that_only_looks_like_a_heap_is_read_and_left_alone) {
     for (int round = 0; round < 300; round++) {
         for (size_t at = 0; at < size; at += 8) {
             uint64_t kind = random_below(&seed, 4), word = next_random(&seed);
-            if (kind == 0) word &= 0xfff7; /* as sizes are */
+            if (kind == 0) word &= 0xfff7; /* like valid sizes */
             if (kind == 1) word = at;
             if (kind == 2) word = (uintptr_t)memory + (word & 0xffff0);
             write_word(memory + at, word);
@@ -377,7 +379,7 @@ TEST(test_places_that_are_not_there_hold_nothing) {
     }
 }
 
-/* ---- Memory that comes and goes while it is read ---- */
+/* ---- Memory that is mapped and unmapped while it is read ---- */
 
 #define ROOM (256 * PAGE)
 
@@ -404,7 +406,7 @@ static void read_or_change(unsigned index, void *argument) {
         if (kind == 0) munmap(part, 16 * PAGE);
         if (kind == 1) mprotect(part, 16 * PAGE, PROT_NONE);
         const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
-        char *now = mmap(part, 16 * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0); /* this thread's alone */
+        char *now = mmap(part, 16 * PAGE, PROT_READ | PROT_WRITE, flags, -1, 0); /* used by this thread only */
         CHECK(now == part);
         for (size_t at = 0; at < 16 * PAGE; at += 4096) write_word(part + at + 8, 4096 | IN_USE_BEFORE);
     }
@@ -457,7 +459,7 @@ TEST(test_of_many_small_heaps_some_are_read_and_stand_for_the_others) {
     munmap(memory, heaps * size);
 }
 
-/* Reading must not bring pages into memory: the part of a large chunk that nobody has touched has no chunks in it. */
+/* Reading must not bring pages into memory: the untouched part of a large chunk contains no chunks. */
 TEST(test_pages_that_are_not_in_memory_are_not_touched) {
     size_t size = (size_t)1 << 30, half = size / 2;
     char *memory = map_aligned(size, PAGE);
@@ -470,7 +472,7 @@ TEST(test_pages_that_are_not_in_memory_are_not_touched) {
     munmap(memory, size);
 }
 
-/* ---- libc's own ---- */
+/* ---- libc's own heaps ---- */
 
 static size_t list_places(spprof_malloc_place *places) {
     static char line[4096];
@@ -484,7 +486,7 @@ static size_t list_places(spprof_malloc_place *places) {
         int fields = sscanf(line, "%lx-%lx %7s %*s %*s %lu %1023s", &start, &end, permissions, &inode, path);
         bool is_heap = strcmp(path, "[heap]") == 0;
         if (fields < 4 || strcmp(permissions, "rw-p") != 0 || (path[0] && !is_heap)) continue;
-        spprof_malloc_place *before = count ? &places[count - 1] : NULL; /* of what a child extends there are two */
+        spprof_malloc_place *before = count ? &places[count - 1] : NULL; /* if a child has extended it, there are two */
         if (before && before->start + before->size == start && before->is_heap == is_heap)
             before->size = end - before->start;
         else
@@ -547,7 +549,7 @@ TEST(test_large_blocks_are_as_libc_counts_them) {
     assert_as_mallinfo();
 }
 
-/* 40 MiB of one thread, in blocks that do not fit into what a heap has left: several heaps, each with a rest. */
+/* 40 MiB on one thread, in blocks that do not fit into the rest of a heap: several heaps, each with a rest. */
 static void use_several_heaps(unsigned index, void *argument) {
     (void)index, (void)argument;
     for (int i = 0; i < 1500; i++) CHECK(memset(malloc(120000), 1, 120000));
@@ -560,7 +562,7 @@ TEST(test_an_arena_of_several_heaps_is_as_libc_counts_it) {
     assert_as_mallinfo();
 }
 
-/* What libc gives back of a heap is what we said it would. */
+/* libc returns as much of a heap as we predicted. */
 TEST(test_what_can_be_given_back_is_what_libc_gives_back) {
     static spprof_malloc_place places[PLACES];
     static spprof_malloc_sums before, after;
@@ -570,12 +572,12 @@ TEST(test_what_can_be_given_back_is_what_libc_gives_back) {
     assert_true(before.returnable > (size_t)8 << 20);
     malloc_trim(0);
     measure_malloc(places, list_places(places), &after);
-    print_message("# %zu could be given back, then %zu\n", (size_t)before.returnable, (size_t)after.returnable);
+    print_message("# %zu returnable before, %zu after\n", (size_t)before.returnable, (size_t)after.returnable);
     assert_true(after.returnable <= before.returnable / 50);
     assert_true(before.heap_resident - after.heap_resident >= (before.returnable - after.returnable) / 100 * 99);
 }
 
-/* ---- Without the call that reads memory that may not be there ---- */
+/* ---- Without process_vm_readv ---- */
 
 TEST(test_heaps_are_read_where_the_kernel_refuses_to_copy) {
     made_heap made = {.size = (size_t)2 << 20, .seed = 3, .largest = 600};

@@ -1,4 +1,4 @@
-/* mmap's family as a program calls it, with the library preloaded or, where it is not, with patched slots. */
+/* mmap's family as a program calls it, with the library preloaded or, if it is not, with patched slots. */
 #include "spprof.h"
 #include "support.h"
 
@@ -21,9 +21,9 @@
 
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define UNTOUCHED 123
-#define ROOM 4096 /* ranges that a test may see */
+#define ROOM 4096 /* the maximum number of ranges in a test */
 
-/* ---- The library, which this program is not linked with ---- */
+/* ---- The library, which this program does not link ---- */
 
 #define FUNCTIONS(X)                                                                                                   \
     X(spprof_start)                                                                                                    \
@@ -61,7 +61,7 @@ static spprof_mapping_stats stats(void) {
     return now;
 }
 
-/* ---- What is listed ---- */
+/* ---- Listed mappings ---- */
 
 typedef struct listed {
     spprof_mapping at[ROOM];
@@ -73,7 +73,7 @@ static void list(listed *out) {
     CHECK(out->count <= ROOM);
 }
 
-/* The one that holds the address. */
+/* Return the mapping that contains the address. */
 static const spprof_mapping *holding(const listed *in, const void *address) {
     for (size_t i = 0; i < in->count; i++)
         if ((uintptr_t)address >= in->at[i].address && (uintptr_t)address - in->at[i].address < in->at[i].size)
@@ -81,7 +81,7 @@ static const spprof_mapping *holding(const listed *in, const void *address) {
     return NULL;
 }
 
-/* Whether a range of just these pages is listed. */
+/* Return whether a range of exactly these pages is listed. */
 static bool has(const void *address, size_t pages) {
     listed now;
     list(&now);
@@ -103,7 +103,7 @@ static bool has_none(const void *address) {
     return holding(&now, address) == NULL;
 }
 
-/* ---- Calls that the compiler does not see through ---- */
+/* ---- Calls that the compiler cannot optimise ---- */
 
 static void *opaque(void *address) {
     __asm__("" : "+r"(address));
@@ -128,14 +128,14 @@ static void unmap(char *address, size_t pages) {
     CHECK(munmap(address, pages * PAGE) == 0 && errno == UNTOUCHED);
 }
 
-/* Pages that nothing else will come to: their neighbours are taken. */
+/* Reserve pages that no other mapping will use: their neighbours are taken. */
 static char *reserve(size_t pages) {
     char *room = map(pages);
     unmap(room, pages);
     return map_at(room, pages);
 }
 
-/* ---- One call ---- */
+/* ---- Single calls ---- */
 
 TEST(test_before_the_start_nothing_is_listed) {
     load_library();
@@ -279,7 +279,7 @@ TEST(test_what_grows_is_made_anew) {
 TEST(test_what_is_moved_keeps_its_parts) {
     start(0);
     char *from = reserve(8), *to = reserve(8);
-    map_at(from + 4 * PAGE, 4); /* the kernel makes one of the two */
+    map_at(from + 4 * PAGE, 4); /* the kernel joins the two */
     listed before, after;
     list(&before);
     strcpy(from + 4 * PAGE, "content");
@@ -296,7 +296,7 @@ TEST(test_what_is_moved_without_unmapping_is_listed_twice) {
     start(0);
     char *from = reserve(4), *to = reserve(4);
     char *moved = remap_to(from, 4, 4, MREMAP_FIXED | MREMAP_DONTUNMAP, to);
-    if (moved == MAP_FAILED) skip(); /* before Linux 5.7 */
+    if (moved == MAP_FAILED) skip(); /* not supported before Linux 5.7 */
     assert_true(has(from, 4));
     assert_true(has(to, 4));
 }
@@ -320,7 +320,7 @@ TEST(test_a_mapping_from_before_the_start_is_listed_when_it_grows) {
     assert_int_equal(kind_of(grown), SPPROF_MAPPING_UNKNOWN);
 }
 
-/* The destination of a move that fails may be gone: what the kernel has is what is listed. */
+/* The destination of a failed move may be gone: the list must agree with the kernel. */
 TEST(test_a_move_that_fails_lists_what_is_left) {
     start(0);
     char *from = reserve(4), *to = reserve(4);
@@ -346,7 +346,7 @@ TEST(test_a_shared_segment_is_listed_while_it_is_attached) {
     assert_true(has(one, 5));
     assert_true(has(other, 5));
     assert_int_equal(kind_of(one), SPPROF_MAPPING_SHARED);
-    unmap(one + PAGE, 1); /* shmdt takes away both parts */
+    unmap(one + PAGE, 1); /* shmdt removes both parts */
     assert_int_equal(shmdt(one), 0);
     assert_true(has_none(one));
     assert_true(has_none(one + 2 * PAGE));
@@ -358,7 +358,7 @@ TEST(test_a_shared_segment_is_listed_while_it_is_attached) {
     assert_int_equal(stats().ranges, 0);
 }
 
-/* ---- What is left out ---- */
+/* ---- Mappings that are left out ---- */
 
 TEST(test_an_arena_is_left_out_and_takes_the_place_of_what_was_there) {
     start(0);
@@ -414,7 +414,8 @@ TEST(test_after_a_shutdown_everything_passes_by) {
 
 /* ---- The sample rule ---- */
 
-/* p = 1 − exp(−64 KiB / 512 KiB) = 0.1175; 4,000 draws have a deviation of 20: seven of them are one in 10¹¹. */
+/* p = 1 − exp(−64 KiB / 512 KiB) = 0.1175; 4,000 draws have a deviation of 20, and seven of those occur once in
+ * 10¹¹. */
 TEST(test_small_mappings_are_sampled_and_large_ones_all_listed) {
     enum { CALLS = 4000 };
     start(512 * 1024);
@@ -434,7 +435,7 @@ TEST(test_small_mappings_are_sampled_and_large_ones_all_listed) {
     assert_true(now.at[0].probability == 1 || now.at[now.count - 1].probability == 1);
 }
 
-/* ---- Ways that no hook sees ---- */
+/* ---- Changes that no hook sees ---- */
 
 static long by_itself(long number, long one, long two) {
     return syscall(number, one, two, 0L, 0L, 0L, 0L);
@@ -482,7 +483,7 @@ TEST(test_what_a_child_does_not_inherit_is_not_listed_there) {
     assert_true(has(left, 4));
 }
 
-/* It shares our memory, and may end at any moment: the table stays as it is. */
+/* The child shares our memory and may end at any moment: the table stays as it is. */
 TEST(test_a_child_of_vfork_changes_nothing) {
     start(0);
     static char *volatile mapped, *volatile made;
@@ -524,7 +525,7 @@ TEST(test_a_handler_may_map_and_unmap) {
     assert_true(has(mapped + 2 * PAGE, 2));
 }
 
-/* Inside the engine, whose locks it cannot take. */
+/* The handler interrupts the engine, whose locks it cannot take. */
 TEST(test_what_a_handler_did_inside_the_engine_is_listed_with_the_next_call) {
     start(0);
     char *mapped = reserve(4), *other = reserve(4);
@@ -547,7 +548,7 @@ TEST(test_what_a_handler_did_inside_the_engine_is_listed_with_the_next_call) {
     assert_true(has(other, 1));
 }
 
-/* More than the list holds: some are not listed, and of those that were unmapped none stays listed. */
+/* More than the list holds: some mappings are not listed, and none that was unmapped stays listed. */
 TEST(test_more_than_the_list_of_handlers_holds_does_no_harm) {
     enum { MAPPED = 100 };
     static char *mapped[MAPPED];

@@ -1,10 +1,11 @@
-/* Random calls of mmap's family on eight threads, with signals, forks and vforks between them: what is listed agrees
- * with an array that has an element for each page, and with what the kernel has.
+/* Random calls of mmap's family on eight threads, with signals, forks and vforks in between: the list agrees with an
+ * array that has one element per page, and with the kernel.
  *
- *   window:  512 pages of a thread's own, where it maps, unmaps and moves at fixed places
- *   handler: maps and unmaps pages of its own on whichever thread it interrupts, inside the engine too
+ *   window:  512 pages that belong to one thread, which maps, unmaps and moves at fixed addresses there
+ *   handler: maps and unmaps its own pages on whichever thread it interrupts, even inside the engine
  *
- * SPPROF_MODEL_CALLS: how many calls all threads make together. */
+ * SPPROF_MODEL_CALLS: the number of calls by all threads together.
+ */
 #include "spprof.h"
 #include "support.h"
 
@@ -28,7 +29,7 @@
 #define PAGE ((size_t)sysconf(_SC_PAGESIZE))
 #define THREADS 8
 #define WINDOW 512
-#define WINDOWS_AT ((char *)0x100000000000) /* far below what the kernel chooses itself */
+#define WINDOWS_AT ((char *)0x100000000000) /* far below the addresses that the kernel chooses */
 #define WINDOW_DISTANCE ((size_t)1 << 32)
 #define CALLS_SHORT 80000
 #define CALLS_BETWEEN_CHECKS 1000
@@ -46,7 +47,7 @@
 
 #include "loaded_engine.h"
 
-/* ---- Places that call, each a function, so that stacks tell them apart ---- */
+/* ---- Call sites, each in its own function, so that stacks distinguish them ---- */
 
 #define SITES 8
 
@@ -68,9 +69,9 @@ SITE(3)
 
 static void *(*const mappers[])(void *, size_t, int, int, int) = {map_0, map_1, map_2, map_3};
 static void *(*const remappers[])(void *, size_t, size_t, int, void *) = {remap_0, remap_1, remap_2, remap_3};
-static uint64_t leaves[SITES]; /* the leaf frames of their stacks: mappers, then remappers */
+static uint64_t leaves[SITES]; /* the leaf frames of the sites' stacks: mappers, then remappers */
 
-/* 0: none of ours, else one more than the place. */
+/* Return the site's index + 1, or 0 if it is none of these sites. */
 static uint8_t site_of(uint64_t stack_id) {
     spprof_stack stack;
     CHECK(api.spprof_stack_get(stack_id, &stack));
@@ -79,7 +80,7 @@ static uint8_t site_of(uint64_t stack_id) {
     return 0;
 }
 
-/* ---- What is listed, page by page ---- */
+/* ---- The list, page by page ---- */
 
 typedef struct worker {
     char *window;
@@ -134,13 +135,13 @@ static void mark(worker *worker, size_t page, size_t pages, unsigned site) {
     memset(worker->site_at + page, (int)site, pages);
 }
 
-/* After a call that failed the kernel may have unmapped these pages. */
+/* After a call that failed, the kernel may have unmapped these pages. */
 static void ask_kernel(worker *worker, size_t page, size_t pages) {
     for (size_t i = page; i < page + pages; i++)
         if (worker->site_at[i] != 0 && !is_mapped(page_at(worker, i))) worker->site_at[i] = 0;
 }
 
-/* From Linux 6.17 on it may have moved a part of them before it failed. */
+/* From Linux 6.17 on, it may have moved a part of them before it failed. */
 static void ask_kernel_for_moved(worker *worker, size_t page, size_t pages, size_t to) {
     for (size_t i = 0; i < pages; i++)
         if (worker->site_at[page + i] != 0 && !is_mapped(page_at(worker, page + i)) &&
@@ -171,7 +172,8 @@ static void unmap(worker *worker, size_t page, size_t pages) {
     mark(worker, page, pages, 0);
 }
 
-/* Of a shared mapping an old size of 0 asks for another one; pages past the window's end would be another's. */
+/* For a shared mapping, an old size of 0 requests a second one; pages beyond the window's end would belong to
+ * another thread. */
 static void move(worker *worker, size_t page, size_t pages) {
     unsigned site = (unsigned)below(worker, SITES / 2);
     size_t old_pages = below(worker, 8) == 0 ? 0 : 1 + below(worker, 16), to = below(worker, WINDOW);
@@ -190,13 +192,13 @@ static void move(worker *worker, size_t page, size_t pages) {
         ask_kernel(worker, to, pages);
         ask_kernel_for_moved(worker, page, old_pages < pages ? old_pages : pages, to);
         ask_kernel(worker, page, old_pages);
-        if (flags & MREMAP_DONTUNMAP) unmap(worker, to, pages); /* what was moved of it before that, nobody knows */
+        if (flags & MREMAP_DONTUNMAP) unmap(worker, to, pages); /* how much was moved before that is unknown */
         return;
     }
     CHECK(result == page_at(worker, to));
     if (old_pages > 0 && !(flags & MREMAP_DONTUNMAP)) mark(worker, page, old_pages, 0);
     mark(worker, to, pages, SITES / 2 + site + 1);
-    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* where gaps come to lie everything stays (Linux 6.17) */
+    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* where gaps land, old pages stay (Linux 6.17) */
         worker->site_at[to + i] = before[before[page + i] != 0 ? page + i : to + i];
 }
 
@@ -224,7 +226,7 @@ static void call_in_vain(worker *worker, size_t page, size_t pages) {
     ask_kernel(worker, page, pages);
 }
 
-/* Where the kernel likes; other threads' come and go beside it. */
+/* At an address of the kernel's choice; other threads map and unmap next to it. */
 static void map_anywhere(worker *worker, size_t pages) {
     char *mapped = mappers[0](NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     CHECK(mapped != MAP_FAILED);
@@ -288,7 +290,7 @@ static void send_signals(bool on) {
     const struct itimerval often = {.it_interval = {.tv_usec = on ? 300 : 0}, .it_value = {.tv_usec = on ? 300 : 0}};
     struct sigaction action = {.sa_handler = map_in_handler, .sa_flags = SA_RESTART};
     sigaction(SIGPROF, &action, NULL);
-    setitimer(ITIMER_PROF, &often, NULL); /* of CPU time, so that it falls to whoever works */
+    setitimer(ITIMER_PROF, &often, NULL); /* in CPU time, so that it interrupts a working thread */
 }
 
 /* ---- Forks ---- */
@@ -300,7 +302,7 @@ static void go_on_in_child(void *argument) {
     check_window(worker);
 }
 
-/* Its calls are not followed, so they come to nothing. */
+/* The child's calls are not followed, so they must have no lasting effect. */
 static void fork_shallow(worker *worker) {
     pid_t child = vfork();
     if (child == 0) {
@@ -351,7 +353,7 @@ static void learn_sites(void) {
     }
 }
 
-/* All that is still listed is mapped: the kernel's list has it. */
+/* Everything that is still listed is mapped: it is in the kernel's list. */
 static void check_kernel_list(void) {
     static spprof_mapping listed[ROOM];
     size_t count = api.spprof_copy_mappings(listed, ROOM), met = 0;

@@ -1,4 +1,4 @@
-/* What can be read, asked of kernels that answer and of such that do not. */
+/* Which memory is readable, on kernels that answer this and on kernels that do not. */
 #include "memory.h"
 
 #include "support.h"
@@ -65,9 +65,9 @@ TEST(test_a_page_that_changes_is_asked_for_anew) {
     }
 }
 
-/* ---- Kernels that do not look ---- */
+/* ---- Kernels that do not read the memory ---- */
 
-/* From here on a change of the signal mask in no known way ends with `error`, whatever set it names. */
+/* From now on, let calls that change the signal mask in an unknown way end with `error`, whatever set they name. */
 static void refuse_unseen(unsigned error) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -82,7 +82,7 @@ static void refuse_unseen(unsigned error) {
     assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
-static unsigned error_of_kernel; /* 0: it says that all went well */
+static unsigned error_of_kernel; /* 0: it reports success */
 
 static void ask_such_a_kernel(void **state) {
     char byte;
@@ -91,7 +91,7 @@ static void ask_such_a_kernel(void **state) {
     assert_right_answers(state);
 }
 
-/* Without a filter it fails for want of one, if there are filters at all. */
+/* Without a filter the call fails with EFAULT, if filters are supported at all. */
 static bool can_filter(void) {
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno == EFAULT;
 }
@@ -100,7 +100,7 @@ static void test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise(void *
     (void)state;
     static const unsigned errors[] = {EINVAL, EPERM, ENOSYS, EFAULT, 0};
     if (!can_filter()) {
-        print_error("not tried: nothing here can refuse a system call\n");
+        print_error("not tested: this system cannot refuse a system call\n");
         return;
     }
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
@@ -109,7 +109,7 @@ static void test_a_kernel_that_refuses_before_it_looks_is_asked_otherwise(void *
     }
 }
 
-/* ---- What is in memory ---- */
+/* ---- Resident pages ---- */
 
 #define PAGES 300
 

@@ -1,4 +1,4 @@
-/* One stack of two: hand-made ones for each rule, then random ones against a naive model. */
+/* Merging two stacks into one: hand-made ones for each rule, then random ones compared with a naive model. */
 #include "merge.h"
 
 #include "modules.h"
@@ -7,9 +7,9 @@
 #include <string.h>
 
 #define CAPACITY 64
-#define UNREACHED UINT64_C(0x7fff00000000) /* an anchor that no frame holds */
+#define UNREACHED UINT64_C(0x7fff00000000) /* an anchor that no frame contains */
 
-/* Frame i of a native stack lies in 1000 × i … 1000 × (i + 1) of the C stack; its code says whose it is. */
+/* Frame i of a native stack spans 1000 × i … 1000 × (i + 1) of the C stack; its address says whose code it is. */
 #define SPAN 1000
 #define USER(n) (UINT64_C(0x400000) + (n) * 16)
 #define OWN(n) (UINT64_C(0x500000) + (n) * 16)
@@ -83,7 +83,7 @@ TEST(test_a_frame_reaches_from_the_end_of_the_one_below_to_its_own) {
     }
 }
 
-/* A call of the evaluation loop that has not begun its first frame yet, or that is the interpreter's own. */
+/* A call of the evaluation loop that has not begun its first frame yet, or that the interpreter made for itself. */
 TEST(test_an_anchor_without_frames_takes_its_frame_away) {
     NATIVE(USER(0), EVAL(0), USER(1), EVAL(1), USER(2));
     MERGE(ANCHOR(1), PYTHON(1), ANCHOR(3));
@@ -110,7 +110,7 @@ TEST(test_without_native_frames_the_interpreters_stand_alone) {
     assert_int_equal(merged.count, 0);
 }
 
-/* ---- Anchors that say nothing ---- */
+/* ---- Anchors that contain no information ---- */
 
 TEST(test_an_anchor_of_zero_is_the_next_evaluation) {
     NATIVE(USER(0), EVAL(1), USER(1), EVAL(2), EVAL(3), USER(2));
@@ -136,7 +136,7 @@ TEST(test_evaluation_code_may_lie_in_several_places) {
     ASSERT_MERGED(EVAL(0) + 1, EVAL(2), USER(5) + 1, EVAL(9), PYTHON(1));
 }
 
-/* ---- Anchors that are met nowhere ---- */
+/* ---- Anchors that no frame contains ---- */
 
 TEST(test_groups_that_are_met_nowhere_come_last) {
     NATIVE(USER(0), EVAL(0), USER(1));
@@ -158,7 +158,7 @@ TEST(test_frames_without_an_anchor_come_last) {
     ASSERT_MERGED(USER(0), EVAL(0), USER(1), PYTHON(1), PYTHON(2));
 }
 
-/* A signal's own stack may lie above the interrupted one: the frame that leads from one to the other is no span. */
+/* A signal stack may be above the interrupted stack: the frame that leads from one to the other is not a span. */
 TEST(test_a_frame_that_leads_to_a_lower_stack_holds_no_anchor) {
     NATIVE(USER(0), USER(1), USER(2), EVAL(0), USER(3));
     const uintptr_t lower[] = {90 * SPAN, 91 * SPAN, 10 * SPAN, 11 * SPAN, 12 * SPAN};
@@ -257,7 +257,7 @@ TEST(test_own_frames_need_no_room) {
     assert_false(merged.depth_limited);
 }
 
-/* ---- Against a naive model ---- */
+/* ---- Compared with a naive model ---- */
 
 static uint64_t seed;
 static uint64_t words[CAPACITY];
@@ -286,7 +286,7 @@ static bool model_holds(size_t i, const group *candidate) {
     return candidate->anchor >= begin && candidate->anchor < ends[i];
 }
 
-/* How many groups, from `first` on, stand in place of frame i; 0: none. */
+/* Return how many groups, from `first` on, replace frame i; 0 for none. */
 static size_t model_groups(size_t first, size_t i) {
     for (size_t ahead = 0; ahead < 4 && first + ahead < group_count; ahead++) {
         if (!groups[first + ahead].has_anchor) return 0;
@@ -318,7 +318,7 @@ static void merge_naively(void) {
 
 static uint64_t random_code(void) {
     const uint64_t kinds[] = {USER(0), USER(0), USER(0), OWN(0), EVAL(0), EVAL(0), GREENLET(0)};
-    bool early = random_below(&seed, 8) > 0; /* few of greenlet's */
+    bool early = random_below(&seed, 8) > 0; /* few greenlet frames */
     return kinds[random_below(&seed, early ? 6 : 7)] + random_below(&seed, 100);
 }
 

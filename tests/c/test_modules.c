@@ -1,4 +1,4 @@
-/* Objects in which frames were seen, by objects that are made here: pages with the headers that a build id needs. */
+/* Objects in which frames were seen, using objects made here: pages with the headers that a build id needs. */
 #include "modules.h"
 
 #include "memory.h"
@@ -30,7 +30,8 @@ typedef struct image {
     uint8_t build_id[BUILD_ID_BYTES];
 } image;
 
-/* An object of `pages` pages with a build id of this letter's bytes; 0: none. It replaces what stood there. */
+/* Make an object of `pages` pages whose build id consists of this letter; 0: no build id. It replaces what was
+ * there. */
 static sp_object load(size_t page, size_t pages, const char *path, char build_id) {
     uintptr_t start = (uintptr_t)memory + page * PAGE;
     memset((void *)start, 0, pages * PAGE);
@@ -66,7 +67,7 @@ static void assert_path(uint32_t index, const char *path) {
     assert_string_equal(module_at(index).path, path);
 }
 
-/* ---- What is kept ---- */
+/* ---- What is recorded ---- */
 
 TEST(test_an_object_is_kept_with_all_that_identifies_it) {
     sp_object object = load(3, 2, "/lib/liba.so", 'a');
@@ -123,7 +124,7 @@ TEST(test_another_object_at_the_place_is_the_next_generation) {
         assert_int_equal(sp_modules_generation(address_in(2)), generation);
         assert_int_equal(sp_modules_reused(), generation > 0);
     }
-    assert_int_equal(module_at(0).build_id[0], 'a'); /* frames of old stacks keep theirs */
+    assert_int_equal(module_at(0).build_id[0], 'a'); /* frames of old stacks keep their objects */
     assert_int_equal(sp_modules_generation(address_in(0)), 0);
     assert_int_equal(sp_modules_generation(address_in(4)), 0);
 }
@@ -155,7 +156,7 @@ TEST(test_an_object_that_comes_back_is_the_generation_that_it_was) {
 
 TEST(test_objects_that_share_a_page_are_different_generations) {
     meet(load(0, 4, "/lib/liba.so", 'a'));
-    meet(load(3, 4, "/lib/libb.so", 'b')); /* its first page was the other's last */
+    meet(load(3, 4, "/lib/libb.so", 'b')); /* its first page was the last of the other */
     meet(load(6, 4, "/lib/libc.so", 'c'));
     assert_int_equal(sp_modules_generation(address_in(1)), 0);
     assert_int_equal(sp_modules_generation(address_in(3)), 1);
@@ -164,7 +165,7 @@ TEST(test_objects_that_share_a_page_are_different_generations) {
     assert_int_equal(sp_modules_generation(address_in(10)), 0);
 }
 
-/* What a place and a generation lead to must be what was there, however often objects come and go. */
+/* An address and a generation must lead to what was there, however often objects come and go. */
 static struct {
     size_t page, pages;
     char build_id;
@@ -175,7 +176,7 @@ static size_t find_by_frame(uintptr_t address, uint32_t generation) {
     for (uint32_t i = 0; i < count(); i++) {
         spprof_module module = module_at(i);
         if (address < module.start || address >= module.end || module.generation != generation) continue;
-        assert_int_equal(found, SIZE_MAX); /* place and generation say one */
+        assert_int_equal(found, SIZE_MAX); /* address and generation identify one object */
         found = module.build_id[0];
     }
     return found;
@@ -272,13 +273,13 @@ TEST(test_greenlet_is_known_by_the_name_of_its_library) {
 
 /* ---- Shortage and threads ---- */
 
-/* Too small to be looked into for a build id. */
+/* Too small to be searched for a build id. */
 static sp_object small_object(uintptr_t n) {
     uintptr_t start = UINT64_C(0x500000000000) + n * PAGE;
     return (sp_object){.start = start, .end = start + 16, .path = "/lib/lib.so"};
 }
 
-/* Another object, as large, that was loaded where the n-th had been. */
+/* Another object of the same size, loaded where the n-th had been. */
 static sp_object other_at(uintptr_t n) {
     sp_object other = small_object(n);
     other.path = "/other.so";
@@ -297,13 +298,13 @@ TEST(test_an_object_that_finds_no_room_has_no_other_objects_name) {
     assert_true(sp_modules_reused());
     assert_int_equal(sp_modules_generation(address), SP_MODULES_UNKNOWN);
     assert_int_equal(sp_modules_generation(small_object(8).start + 1), 0);
-    meet(small_object(7)); /* is back */
+    meet(small_object(7)); /* loaded again */
     assert_int_equal(sp_modules_generation(address), 0);
 }
 
 TEST(test_a_full_list_takes_no_more_and_keeps_what_it_has) {
 #if defined(__SANITIZE_THREAD__)
-    return; /* one thread alone, and minutes long there; `make sanitize` says that it is left out */
+    return; /* single-threaded, and takes minutes there; `make sanitize` reports that it is left out */
 #endif
     for (uintptr_t n = 0; n < SP_MODULES_MAX; n++) meet(small_object(n));
     assert_int_equal(count(), SP_MODULES_MAX);

@@ -1,4 +1,5 @@
-/* Loaded objects by an address in them: asked of the loader directly, and by a table as with glibc before 2.35. */
+/* Finding the loaded object that contains an address: by asking the loader, and by a table as with glibc before 2.35.
+ */
 #include "objects.h"
 
 #include "options.h"
@@ -22,7 +23,7 @@ static bool find_by_table(uintptr_t pc, sp_object *object) {
     return sp_objects_find(pc, object);
 }
 
-/* False where there is no direct way. */
+/* Return false if the loader offers no direct way. */
 static bool can_find_directly(void) {
     sp_objects_prepare(true);
     return sp_objects_find_is_direct();
@@ -81,7 +82,7 @@ static void check_found(const struct dl_phdr_info *info, uintptr_t pc) {
     CHECK((uintptr_t)object.eh_start >= object.start && (uintptr_t)object.eh_end <= object.end);
 }
 
-/* What follows an object, or precedes it, is another one's or nobody's. */
+/* Addresses before and after an object belong to another object or to none. */
 static void check_neighbours(const struct dl_phdr_info *info) {
     sp_object object, other;
     CHECK(sp_objects_find(start_of(info), &object));
@@ -101,7 +102,7 @@ static void check_object(const struct dl_phdr_info *info) {
 TEST(test_every_address_of_every_object_is_found_directly) {
     if (!can_find_directly()) skip();
     visit_objects(check_object);
-    assert_true(visited >= 4); /* the program, the kernel's page, libc, the loader */
+    assert_true(visited >= 4); /* the program, the vDSO, libc, the loader */
 }
 
 TEST(test_every_address_of_every_object_is_found_by_the_table) {
@@ -181,7 +182,7 @@ TEST(test_build_ids_are_those_of_the_files) {
     assert_true(with_build_id > 0);
 }
 
-/* An object of one page that says what the test wants. */
+/* An object of one page with headers that the test chooses. */
 typedef struct image {
     ElfW(Ehdr) header;
     ElfW(Phdr) segments[64];
@@ -384,7 +385,7 @@ TEST(test_without_memory_the_table_is_empty_and_later_it_is_not) {
 #define READERS 3
 #define REFRESHES 20000
 static _Atomic bool enough;
-static sp_object expected; /* which stays */
+static sp_object expected; /* which stays loaded */
 static void look_all_the_time(void) {
     sp_object object;
     while (!enough) {

@@ -1,4 +1,4 @@
-/* The library preloaded before another allocator, tests/specimens/other_allocator.c, which this one is run with. */
+/* The library preloaded before another allocator, tests/specimens/other_allocator.c; run with both. */
 #include "spprof.h"
 #include "support.h"
 
@@ -42,7 +42,7 @@ TEST(test_the_other_allocator_is_asked_for_every_block) {
     assert_int_equal(stats().live_samples, 0);
 }
 
-/* Volatile: libc declares free as calling nobody back. */
+/* Volatile, because libc declares that free calls no function of the program. */
 static void *volatile let_go;
 static volatile size_t listed_then;
 
@@ -51,7 +51,7 @@ static void look_whether_it_is_listed(void *address) {
     listed_then = spprof_copy_live(NULL, 0);
 }
 
-/* Once let go, another thread may have the address: its sample would be taken for the old one. */
+/* Once freed, the address may go to another thread, whose sample would be mistaken for the old one. */
 static void assert_forgotten_before(void (*release)(void *block)) {
     void *block = malloc(opaque(100));
     assert_int_equal(spprof_copy_live(NULL, 0), 1);

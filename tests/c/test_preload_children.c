@@ -1,4 +1,4 @@
-/* Programs that know nothing of the library, run with it and without. TEST_LIBRARY is its absolute path. */
+/* Programs that do not know the library, run with and without it. TEST_LIBRARY is its absolute path. */
 #include "support.h"
 
 #include <limits.h>
@@ -16,7 +16,7 @@ typedef struct outcome {
     char output[OUTPUT_MAX]; /* stdout and stderr */
 } outcome;
 
-/* Runs `arguments` in `folder` under this LD_PRELOAD; NULL: without one. */
+/* Run `arguments` in `folder` with this LD_PRELOAD; NULL: without one. */
 static void run(outcome *outcome, const char *folder, const char *preload, const char *const *arguments) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
@@ -64,14 +64,14 @@ TEST(test_programs_give_the_same_output_with_the_library) {
     assert_same_with_and_without((const char *const[]){"/bin/ls", "/nowhere", NULL});
 }
 
-/* ---- LD_PRELOAD as children get it ---- */
+/* ---- LD_PRELOAD as children inherit it ---- */
 
 static void folder_of_library(char *folder) {
     strcpy(folder, getenv("TEST_LIBRARY"));
     *strrchr(folder, '/') = '\0';
 }
 
-/* What a child that was started in another folder finds in its environment; it must not complain either. */
+/* Check the environment of a child that was started in another folder; the loader must not print an error either. */
 static void assert_inherited(const char *preload, const char *expected) {
     char folder[PATH_MAX], line[3 * PATH_MAX];
     folder_of_library(folder);
@@ -86,7 +86,7 @@ static void assert_inherited(const char *preload, const char *expected) {
     assert_string_equal(with.output, "/dev/null\n");
 }
 
-/* `form` with %s for the library's absolute path. */
+/* `form` contains %s for the library's absolute path. */
 static void assert_becomes(const char *preload, const char *form) {
     char expected[2 * PATH_MAX];
     const char *at = strstr(form, "%s");
@@ -99,7 +99,7 @@ TEST(test_a_relative_entry_becomes_absolute_for_children) {
     assert_becomes("././libspprof_alloc.so", "%s");
 }
 
-/* libm and librt: by their bare names, which are searched for. */
+/* libm and librt by their bare names, which the loader searches for. */
 TEST(test_other_entries_stay_as_they_are) {
     assert_becomes("./libspprof_alloc.so:libm.so.6", "%s:libm.so.6");
     assert_becomes("libm.so.6:./libspprof_alloc.so", "libm.so.6:%s");
@@ -115,7 +115,7 @@ TEST(test_an_absolute_entry_stays_as_it_is) {
     assert_inherited(preload, preload);
 }
 
-/* A relative path that climbs: absolute, whatever its spelling, and it leads to the same file. */
+/* A relative path through a parent folder becomes absolute, in any spelling, and names the same file. */
 TEST(test_an_entry_through_another_folder_leads_to_the_library) {
     char folder[PATH_MAX], preload[PATH_MAX + 32];
     struct stat expected, got;
@@ -129,7 +129,7 @@ TEST(test_an_entry_through_another_folder_leads_to_the_library) {
     assert_true(expected.st_ino == got.st_ino && expected.st_dev == got.st_dev);
 }
 
-/* A folder with a separator in its name cannot stand in LD_PRELOAD: the entry is left alone. */
+/* LD_PRELOAD cannot contain a folder with a separator in its name, so the entry is left alone. */
 TEST(test_a_folder_that_cannot_be_named_leaves_the_entry_alone) {
     char folder[] = "/tmp/spprof test XXXXXX", link_name[PATH_MAX];
     assert_non_null(mkdtemp(folder));

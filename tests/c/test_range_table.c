@@ -1,4 +1,4 @@
-/* The table of ranges, against an array with an element for each address. */
+/* The table of ranges, compared with an array that has one element per address. */
 #include "options.h"
 #include "range_table.h"
 #include "support.h"
@@ -11,12 +11,12 @@
 
 typedef struct model {
     uint64_t serial_at[ADDRESSES]; /* of the range there; 0: none */
-    int64_t held[SERIALS];         /* by serial, which is the stack's id, too */
+    int64_t held[SERIALS];         /* by serial, which is also the stack's id */
     sp_range_table table;
     uint64_t last_serial, random;
 } model;
 
-static model *the; /* what a holder is told of */
+static model *the; /* the model that the holder's callbacks update */
 
 static void hold(uint64_t stack_id, int change) {
     the->held[stack_id] += change;
@@ -29,7 +29,7 @@ static model *create(uint64_t max, uint64_t seed) {
     return the;
 }
 
-/* ---- What the table says, as such an array ---- */
+/* ---- The table as such an array ---- */
 
 static void check_order(const sp_range *ranges, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -126,7 +126,7 @@ TEST(test_many_small_ranges_fill_many_blocks) {
     assert_int_equal(atomic_load(&model->table.count), 0);
 }
 
-/* From either end, where a block's neighbours are full or nearly empty. */
+/* From either end, if a block's neighbours are full or nearly empty. */
 TEST(test_blocks_are_joined_as_they_empty) {
     model *model = create(ADDRESSES, 7);
     for (uintptr_t at = 0; at < ADDRESSES; at++) assert_true(put(model, at, at + 1));
@@ -134,7 +134,7 @@ TEST(test_blocks_are_joined_as_they_empty) {
         if (at % 64 != 0) assert_true(take(model, at, at + 1, UINT64_MAX));
     check(model);
     uint32_t blocks = (uint32_t)(atomic_load(&model->table.root) >> 1);
-    assert_in_range(blocks, 1, 8); /* 32 ranges; of blocks that are never joined there would be 64 */
+    assert_in_range(blocks, 1, 8); /* 32 ranges; without joining there would be 64 blocks */
 }
 
 TEST(test_a_range_in_the_middle_is_cut_in_two_that_both_hold_its_stack) {
@@ -151,13 +151,14 @@ TEST(test_a_full_table_refuses_and_changes_nothing) {
     assert_false(put(model, 100, 101));
     assert_false(put(model, 1, 2));
     check(model);
-    assert_true(put(model, 0, 3)); /* in the place of another */
-    assert_true(put(model, 0, 6)); /* of two */
+    assert_true(put(model, 0, 3)); /* replaces another */
+    assert_true(put(model, 0, 6)); /* replaces two */
     assert_true(put(model, 100, 101));
     check(model);
 }
 
-/* Cutting is not refused for being too many; where the blocks come to an end, what only shortens still goes on. */
+/* Splitting is not refused for exceeding the maximum; if no block is free, changes that only shorten ranges still
+ * work. */
 TEST(test_what_takes_away_goes_on_where_there_are_no_blocks) {
     model *model = create(32, 7);
     uintptr_t at = 1;
@@ -184,7 +185,8 @@ typedef struct forks {
     _Atomic bool done;
 } forks;
 
-/* The blocks that nobody has are free again, whatever the other thread was doing; so all changes fit as before. */
+/* Blocks that belong to no range are free again, whatever the other thread was doing, so as many changes fit as
+ * before. */
 static void check_child(void *argument) {
     forks *forks = argument;
     static sp_range ranges[ADDRESSES];

@@ -1,4 +1,4 @@
-/* What is resident, by each way of asking the kernel, against what the test itself has touched. */
+/* Resident bytes, by each way of asking the kernel, compared with what the test itself has touched. */
 #include "residency.h"
 
 #include "maps.h"
@@ -23,7 +23,7 @@ static size_t page_size(void) {
     return (size_t)getpagesize();
 }
 
-/* Apart from other mappings, so that the kernel joins it with none: that would change what smaps tells of it. */
+/* Separate from other mappings, so that the kernel does not join it with one, which would change what smaps reports. */
 static char *map_apart(size_t bytes, int flags, int file) {
     char *around = mmap(NULL, bytes + 2 * page_size(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(around != MAP_FAILED);
@@ -36,7 +36,7 @@ static char *map_private(size_t bytes) {
     return map_apart(bytes, MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
-/* The best way at most; the one taken must be it, but for a kernel that has no better. */
+/* `best` is the best way allowed; it must be the one used, unless the kernel lacks it. */
 static sp_extent measure(const void *address, size_t size, sp_residency_way best) {
     sp_extent extent = {.start = (uintptr_t)address, .size = size};
     errno = 77;
@@ -122,7 +122,7 @@ TEST(test_shared_memory_and_files_count_what_this_process_has_touched) {
 TEST(test_huge_pages_count_whole) {
     char *pages = map_private(4 * HUGE), *aligned = (char *)(((uintptr_t)pages + HUGE - 1) & ~(HUGE - 1));
     if (madvise(aligned, 2 * HUGE, MADV_HUGEPAGE) != 0) skip();
-    volatile char seen = aligned[HUGE]; /* the huge page of zeros, where there is one */
+    volatile char seen = aligned[HUGE]; /* the huge zero page, if there is one */
     aligned[0] = seen;
     sp_extent whole = measure(aligned, 2 * HUGE, SP_RESIDENCY_SCAN);
     assert_true(whole.resident == HUGE || whole.resident == page_size());
@@ -132,7 +132,8 @@ TEST(test_huge_pages_count_whole) {
     munmap(pages, 4 * HUGE);
 }
 
-/* Neither resident nor swapped, though the kernel keeps a mark of them where it keeps what is swapped. */
+/* Guards are neither resident nor swapped, although the kernel marks them in the entries that it uses for swapped
+ * pages. */
 TEST(test_guards_are_not_swapped) {
     char *pages = map_private(PAGES * page_size());
     memset(pages, 1, PAGES * page_size());
@@ -196,7 +197,7 @@ TEST(test_many_extents_are_measured_in_one_go) {
     munmap(pages, PAGES * page_size());
 }
 
-/* Address space that is only reserved: more than words are read for, so that smaps tells it. */
+/* Reserved address space: too large to read its entries, so smaps is used. */
 TEST(test_huge_reservations_are_measured) {
     size_t reserved = (size_t)1 << 39, touched = 1000;
     char *pages = mmap(NULL, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -274,7 +275,7 @@ TEST(test_measured_mappings_have_the_names_of_the_others) {
     assert_string_equal(measured, named);
 }
 
-/* The process's own folder in /proc is empty then. */
+/* The process's own folder in /proc is then empty. */
 static bool is_first_thread_gone(void) {
     char byte;
     int file = open("/proc/self/maps", O_RDONLY);

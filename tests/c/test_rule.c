@@ -1,4 +1,4 @@
-/* Rules of 32 bits say of a frame what its row says, or that they cannot. */
+/* A 32-bit rule describes a frame exactly as its row does, or says that it cannot. */
 #include "rule.h"
 
 #include "caller.h"
@@ -28,7 +28,7 @@ static void keep_at(sp_cfi_row *row, unsigned number, int64_t offset) {
     row->rules[number] = (sp_cfi_rule){.place = SP_CFI_AT_OFFSET, .offset = offset};
 }
 
-/* CFA = register + offset, the return address in the word below it. */
+/* CFA = register + offset, with the return address in the word below it. */
 static sp_cfi_row row_with(unsigned cfa_register, int64_t cfa_offset) {
     sp_cfi_row row = {.cfa_register = cfa_register, .cfa_offset = cfa_offset};
     keep_at(&row, RETURN_COLUMN, -WORD);
@@ -51,7 +51,7 @@ static sp_rule_kind kind_of_expression(const uint8_t *bytes, uint32_t length) {
 }
 #define KIND_OF(...) kind_of_expression((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
-/* ---- What fits ---- */
+/* ---- Rows that fit ---- */
 
 static void assert_cfa_fits(unsigned cfa_register, sp_rule_kind kind, int64_t words) {
     sp_cfi_row row = row_with(cfa_register, words * WORD);
@@ -198,7 +198,7 @@ TEST(test_other_expressions_are_evaluated) {
     assert_int_equal(KIND_OF(BREG_FP, 0x78, OP_DEREF, OP_DEREF), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(BREG_FP, 0x78, 0x22), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(BREG_FP, 0x79, OP_DEREF), SP_RULE_EVALUATE); /* −7 */
-    assert_int_equal(KIND_OF(BREG_FP, 0xF8, 0x86), SP_RULE_EVALUATE);     /* its offset does not end */
+    assert_int_equal(KIND_OF(BREG_FP, 0xF8, 0x86), SP_RULE_EVALUATE);     /* its offset has no end */
     assert_int_equal(KIND_OF(OP_BREG(OTHER_REGISTER), 0x78, OP_DEREF), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(OP_DEREF, 0x78, OP_DEREF), SP_RULE_EVALUATE);
     assert_int_equal(KIND_OF(BREG_FP), SP_RULE_EVALUATE);
@@ -278,7 +278,7 @@ TEST(test_a_step_outside_the_stack_fails) {
     assert_true(step(&row, &frame));
 }
 
-/* ---- Any row: the rule says what the row says ---- */
+/* ---- Any row: the rule agrees with it ---- */
 
 static uint64_t seed;
 
@@ -337,7 +337,7 @@ static void fill_stack(void) {
     for (size_t i = 0; i < STACK_WORDS; i++) words[i] = random_address();
 }
 
-/* As the slow way goes, from the three registers that the quick way knows. */
+/* Find the caller as the slow path does, from the three registers that the fast path has. */
 static sp_caller_result find_slowly(const sp_cfi_row *row, sp_frame *frame) {
     sp_registers registers = {.known = 0};
     sp_stack_memory stack = whole_stack();
@@ -349,7 +349,7 @@ static sp_caller_result find_slowly(const sp_cfi_row *row, sp_frame *frame) {
     frame->pc = registers.value[SP_REGISTER_PC];
     frame->sp = registers.value[SP_REGISTER_SP];
     bool has_fp = sp_registers_get(&registers, SP_REGISTER_FP, &frame->fp);
-    return has_fp ? SP_CALLER_FOUND : SP_CALLER_UNKNOWN; /* the quick way cannot do without */
+    return has_fp ? SP_CALLER_FOUND : SP_CALLER_UNKNOWN; /* the fast path needs it */
 }
 
 static void assert_same(const sp_frame *one, const sp_frame *other) {

@@ -1,4 +1,4 @@
-/* The cache of rules against a naive model of it, and under threads. */
+/* The cache of rules compared with a naive model, and under threads. */
 #include "rule_cache.h"
 
 #include "support.h"
@@ -9,14 +9,14 @@
 
 static uint64_t seed;
 
-/* Newton: each step doubles the number of right bits. */
+/* Newton's method: each step doubles the number of correct bits. */
 static uint64_t inverse_of(uint64_t odd) {
     uint64_t inverse = odd;
     for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;
     return inverse;
 }
 
-/* The one address with this hash. */
+/* Return the only address with this hash. */
 static uintptr_t address_of_hash(uint64_t hash) {
     return hash * inverse_of(HASH_FACTOR) & ADDRESS_MASK;
 }
@@ -35,7 +35,7 @@ static void insert(uintptr_t pc) {
     sp_rule_cache_insert(pc, rule_of(pc));
 }
 
-/* ---- One at a time ---- */
+/* ---- Single-threaded ---- */
 
 TEST(test_an_empty_cache_knows_nothing) {
     for (int i = 0; i < 100000; i++) assert_int_equal(sp_rule_cache_find(next_random(&seed) & ADDRESS_MASK), 0);
@@ -53,7 +53,7 @@ TEST(test_set_and_tag_together_are_the_address) {
 
 TEST(test_a_third_rule_takes_the_place_of_the_oldest) {
     uintptr_t pcs[4];
-    for (uint32_t i = 0; i < 4; i++) pcs[i] = address_in_set(77, i * 1000); /* a tag of 0 is one like any other */
+    for (uint32_t i = 0; i < 4; i++) pcs[i] = address_in_set(77, i * 1000); /* a tag of 0 is valid */
     for (uint32_t i = 0; i < 4; i++) {
         assert_int_equal(sp_rule_cache_find(pcs[i]), SP_RULE_NONE);
         insert(pcs[i]);
@@ -87,7 +87,7 @@ TEST(test_a_cleared_cache_is_empty_and_usable) {
     assert_int_equal(sp_rule_cache_count(), 1);
 }
 
-/* What lies together in memory is met together: it does not fall into the same sets. */
+/* Addresses that are close together are used together, so they must not fall into the same sets. */
 TEST(test_neighbours_do_not_push_each_other_out) {
     const uintptr_t start = 0x7f1234500000;
     for (uintptr_t pc = start; pc < start + SP_RULE_CACHE_SETS; pc++) insert(pc);
@@ -96,7 +96,7 @@ TEST(test_neighbours_do_not_push_each_other_out) {
     assert_int_equal(sp_rule_cache_count(), SP_RULE_CACHE_SETS);
 }
 
-/* ---- Against a naive model ---- */
+/* ---- Compared with a naive model ---- */
 
 static struct {
     uintptr_t newer, older; /* 0: none */
@@ -107,7 +107,7 @@ static void insert_into_model(uint64_t set, uintptr_t pc) {
     model[set].newer = pc;
 }
 
-/* One in four falls into one of eight sets. */
+/* 1 in 4 falls into one of eight sets. */
 static uintptr_t random_pc(void) {
     uint64_t word = next_random(&seed);
     if (word % 4 == 0) return address_in_set(word >> 2 & 7, (uint32_t)(word >> 40) % 5 * 0x10000001);
@@ -145,7 +145,7 @@ TEST(test_a_million_addresses_are_found_as_a_naive_model_finds_them) {
 #define POOL 64
 #define ROUNDS 300000
 
-static uintptr_t pool[POOL]; /* in four sets, with tags that differ by little */
+static uintptr_t pool[POOL]; /* in four sets, with similar tags */
 static _Atomic unsigned writing = WRITERS;
 static _Atomic uint64_t hits;
 
@@ -164,7 +164,7 @@ static bool read_rule(uintptr_t pc) {
     return rule != SP_RULE_NONE;
 }
 
-/* Till the writers have come to their end, and what they left. */
+/* Read until the writers have finished, and then what they left. */
 static void read_rules(unsigned thread) {
     uint64_t own_seed = thread + 1, found = 0;
     while (atomic_load(&writing) > 0) found += read_rule(pool[random_below(&own_seed, POOL)]);

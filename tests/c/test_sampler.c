@@ -8,7 +8,7 @@
 
 static uint32_t rate_of_sample;
 
-/* Counts `size` down as a hook does; true: a sample, of `rate_of_sample`. */
+/* Count `size` down as a hook does. Return true for a sample, with rate `rate_of_sample`. */
 static bool allocate(spprof_thread *thread, sp_plan plan, size_t size) {
     thread->countdown = (int64_t)((uint64_t)thread->countdown - size);
     if (thread->countdown >= sp_plan_gate(plan) || !sp_sampler_decide(thread, plan, size)) return false;
@@ -42,7 +42,7 @@ TEST(test_no_plan_is_the_stopped_one) {
     assert_int_equal(none.epoch, 0);
 }
 
-/* A draw reaches 37 times the rate at most (53 random bits), which is less than the distance of two gates. */
+/* A draw is at most 37 times the interval (53 random bits), which is less than the distance between two gates. */
 TEST(test_gates_rise_by_more_than_any_draw_and_stay_positive) {
     for (uint32_t epoch = 1; epoch < SP_EPOCHS_MAX; epoch *= 2) {
         int64_t gate = sp_plan_gate(seeded_plan(SPPROF_RATE_MAX, epoch));
@@ -87,7 +87,8 @@ TEST(test_what_is_far_larger_than_the_rate_is_always_sampled) {
     for (int i = 0; i < 10000; i++) assert_true(allocate(&thread, plan, 38 * 1000));
 }
 
-/* 38 times the rate below the first gate, the new thread draws first: its first allocation is no surer than others. */
+/* A new thread starts 38 intervals below the first gate and draws first: its first allocation has the same chance as
+ * others. */
 TEST(test_the_first_allocation_of_a_thread_is_decided_on_its_own) {
     sp_plan plan = seeded_plan(1000, 1);
     sp_sampler_seed(7);
@@ -132,7 +133,7 @@ static void assert_probability(uint32_t rate, size_t size, uint64_t seed) {
 TEST(test_an_allocation_is_sampled_with_the_probability_of_its_size) {
     static const size_t sizes[] = {1, 2, 8, 24, 100, 512, 1000, 2048, 4096};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        assert_probability(1, sizes[i] % 16, 100 + i); /* of size 0 too */
+        assert_probability(1, sizes[i] % 16, 100 + i); /* including size 0 */
         assert_probability(512, sizes[i], 200 + i);
         assert_probability(1000, sizes[i], 300 + i);
     }
@@ -142,7 +143,7 @@ TEST(test_an_allocation_is_sampled_with_the_probability_of_its_size) {
     assert_probability(SPPROF_RATE_MAX, SPPROF_RATE_MAX / 2, 4);
 }
 
-/* Neither what an allocation follows nor whether the last one was sampled changes its chance. */
+/* An allocation's chance depends neither on the preceding allocations nor on whether the last one was sampled. */
 TEST(test_an_allocations_chance_does_not_depend_on_those_before) {
     enum { TRIALS = 400000, RATE = 1000, SIZE = 600 };
     static const size_t between[] = {0, 1, 599, 1000, 5000};
@@ -165,8 +166,8 @@ TEST(test_an_allocations_chance_does_not_depend_on_those_before) {
     }
 }
 
-/* The same bytes in chunks of any size give the same number of samples where chunks are small, and 1/p-weighted the
- * same number of chunks anywhere. */
+/* The same bytes in chunks of any size give the same number of samples if the chunks are small; weighted by 1/p,
+ * they give the number of chunks in any case. */
 TEST(test_weighted_samples_estimate_the_bytes_in_any_chunking) {
     enum { RATE = 4096 };
     static const size_t chunks[] = {16, 100, 1024, 4096, 20000};
@@ -181,7 +182,7 @@ TEST(test_weighted_samples_estimate_the_bytes_in_any_chunking) {
     }
 }
 
-/* ---- A rate that changes ---- */
+/* ---- A changing interval ---- */
 
 TEST(test_a_countdown_keeps_the_rate_it_was_drawn_under) {
     sp_plan plan = seeded_plan(1000, 1), later = seeded_plan(64000, 1);
@@ -195,8 +196,8 @@ TEST(test_a_countdown_keeps_the_rate_it_was_drawn_under) {
     assert_int_equal(thread.drawn_rate, 0);
 }
 
-/* The rate follows what was sampled before, more harshly than any budget would. The weights' sum less the bytes is a
- * martingale, whose variance is known step by step. */
+/* The interval depends on earlier samples, more drastically than with any budget. The sum of the weights minus the
+ * bytes is a martingale, whose variance is known step by step. */
 TEST(test_weights_are_unbiased_whatever_the_rate_made_of_earlier_samples) {
     enum { STEPS = 2000000 };
     static const size_t sizes[] = {16, 100, 700, 3000, 16, 48, 20000};
@@ -246,7 +247,7 @@ TEST(test_a_seed_fixes_the_sequence_of_each_thread_by_its_place) {
     assert_memory_not_equal(first[0], second[0], sizeof first[0]);
 }
 
-/* Nor are their sequences the same one, entered at different places. */
+/* Nor are their sequences one sequence entered at different points. */
 TEST(test_sequences_of_neighbouring_threads_and_seeds_share_no_draws) {
     enum { DRAWS = 300 };
     int64_t gaps[6][DRAWS];

@@ -1,4 +1,4 @@
-/* Rooms in which stacks are taken: one for each taker, given back, free in a child, refused without memory. */
+/* Scratch rooms for taking stacks: one per taker, returned afterwards, free in a child, refused without memory. */
 #include "scratch.h"
 
 #include "memory.h"
@@ -11,7 +11,7 @@
 
 #define THREADS 50
 #define ROOMS_EACH 2
-#define ROOMS (THREADS * ROOMS_EACH) /* more than the pool has places */
+#define ROOMS (THREADS * ROOMS_EACH) /* more than the pool has slots */
 
 _Static_assert(ROOMS > SP_SCRATCH_COUNT, "some rooms have to be mapped for their takers alone");
 
@@ -147,7 +147,7 @@ TEST(test_without_memory_there_is_no_room_and_later_there_is) {
     for (unsigned i = 0; i < SP_SCRATCH_COUNT; i++) {
         rooms[i] = sp_scratch_take();
         assert_non_null(rooms[i]);
-        assert_int_equal(rooms[i]->place, i); /* no place was lost */
+        assert_int_equal(rooms[i]->place, i); /* no slot was lost */
     }
     sp_options.engine_bytes_max = 0;
     assert_null(sp_scratch_take());

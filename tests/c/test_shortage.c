@@ -1,4 +1,4 @@
-/* What does not fit is dropped, counted under its reason, and harms nothing else. */
+/* A sample that finds no room is dropped, is counted under its reason, and affects nothing else. */
 #include "fake_hook.h"
 #include "memory.h"
 #include "options.h"
@@ -11,14 +11,14 @@
 
 static uint64_t leaf;
 
-/* One frame, different each time that `leaf` is. */
+/* One frame, a different one for each value of `leaf`. */
 static size_t walk_leaf(uint64_t *frames, size_t capacity, bool *depth_limited) {
     (void)capacity, (void)depth_limited;
     frames[0] = spprof_frame_interpreted((uint32_t)leaf, 0);
     return 1;
 }
 
-/* The stack is a mark alone. */
+/* The stack consists only of a mark. */
 static void assert_named(uint64_t stack_id, const char *name) {
     spprof_stack stack;
     spprof_code code;
@@ -35,7 +35,7 @@ static void start_with(const char *variable, const char *value) {
     start(0);
 }
 
-/* Every block has the same size, so whatever stays stands for as much. */
+/* Every block has the same size, so any that stays stands for the same amount. */
 TEST(test_samples_beyond_live_samples_max_are_thinned) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
     for (uintptr_t n = 0; n < 130; n++) allocate(n, 10);
@@ -61,7 +61,7 @@ TEST(test_samples_beyond_live_samples_max_are_thinned) {
     assert_int_equal(site.live.samples, 0);
 }
 
-/* Empty blocks are sampled whatever the rate. */
+/* Empty blocks are sampled at any interval. */
 TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "100");
     for (uintptr_t n = 0; n < 100; n++) allocate(n, 0);
@@ -76,10 +76,10 @@ TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     assert_live(100, 7);
     spprof_site site;
     assert_true(spprof_site_get(1, &site));
-    assert_int_equal(site.allocated.samples, 101); /* what was dropped is no part of its site */
+    assert_int_equal(site.allocated.samples, 101); /* dropped samples are not part of the site */
 }
 
-/* Another thread took the room between the detaching of the old block and the failure of the realloc. */
+/* Another thread took the room after the old block was detached and before the realloc failed. */
 TEST(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "1");
     allocate(1, 100);
@@ -101,7 +101,7 @@ TEST(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest) {
 TEST(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack) {
     start_with("SPPROF_STACKS_MAX", "20");
     for (leaf = 1; leaf <= 50; leaf++) allocate(leaf, 10);
-    assert_live(50, 500); /* nothing is lost but names */
+    assert_live(50, 500); /* only names are lost */
     assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
     assert_int_equal(stats().unique_stacks, 20);
     assert_int_equal(stats().stacks, 20);
@@ -109,7 +109,7 @@ TEST(test_stacks_beyond_stacks_max_are_counted_under_a_marked_stack) {
     assert_int_equal(stats().unkept_live_samples, 30);
     assert_true(live_sample(30).stack_id == live_sample(50).stack_id);
     assert_named(live_sample(30).stack_id, "<stacks table full>");
-    leaf = 7; /* is known */
+    leaf = 7; /* already known */
     allocate(100, 5);
     assert_live(51, 505);
     assert_int_equal(stats().unkept_samples, 30);
@@ -160,7 +160,7 @@ TEST(test_without_memory_for_its_tables_nothing_starts) {
     assert_live(1, 100);
 }
 
-/* The stack would be marked, but its entry finds none either. */
+/* The stack would be marked, but its entry finds no memory either. */
 TEST(test_a_sample_that_finds_no_memory_is_a_drop) {
     start(0);
     sp_options.engine_bytes_max = sp_memory_mapped();
@@ -177,7 +177,7 @@ TEST(test_an_entry_that_finds_no_memory_is_a_drop_and_no_part_of_its_site) {
     start(0);
     allocate(1, 10);
     sp_options.engine_bytes_max = sp_memory_mapped();
-    for (uintptr_t n = 100; n < 1100; n++) allocate(n, 10); /* of 64 shards one has slots, of which one stays empty */
+    for (uintptr_t n = 100; n < 1100; n++) allocate(n, 10); /* 1 of 64 shards has slots; one stays empty */
     uint64_t kept = stats().live_samples;
     assert_in_range(kept, 1, 63);
     assert_live(kept, kept * 10);
@@ -223,15 +223,15 @@ TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited) {
         for (size_t j = 0; j < kept; j++)
             assert_true(stack.frames[j] == (UINT64_C(1) << 63 | (uint64_t)j << 32 | 2 * j));
     }
-    assert_int_equal(stats().unique_stacks, 5); /* depth-limited and whole are two */
+    assert_int_equal(stats().unique_stacks, 5); /* depth-limited and complete are two stacks */
     spprof_stack none;
     assert_false(spprof_stack_get(0, &none));
     assert_false(spprof_stack_get(6, &none));
 }
 
-/* ---- Pools: handoffs, and what is already counted ---- */
+/* ---- Pools: handoffs and reallocs that are already counted ---- */
 
-/* A pool that has its larger blocks from the lower hook. */
+/* A pool that gets its larger blocks from the lower hook. */
 static bool allocate_by_handoff(uintptr_t n, size_t size, size_t handed_down) {
     if (spprof_passes(size) || !sp_handoff_begin(size)) return false;
     if (handed_down) allocate(n, handed_down);
@@ -290,7 +290,7 @@ TEST(test_no_handoff_begins_while_stopped_or_inside_the_guard) {
     assert_dropped(SPPROF_DROP_HOOK_DISPLACED, 0);
 }
 
-/* Stopping between the announcement and the allocation is nobody's fault. */
+/* A stop between the announcement and the allocation is not an error. */
 TEST(test_a_handoff_interrupted_by_stop_is_no_drop) {
     start(0);
     assert_true(sp_handoff_begin(48));
@@ -315,12 +315,12 @@ TEST(test_a_handed_off_sample_weighs_by_its_own_size) {
     assert_int_equal(stats().total_samples, sampled);
 }
 
-/* The pool has decided already: the lower hook moves the block without a second decision. */
+/* The pool has already decided: the lower hook moves the block without a second decision. */
 TEST(test_an_already_counted_realloc_is_moved_without_a_decision) {
     for (uintptr_t before = 0; before <= 64; before += 16) {
         start(0);
         allocate(10, 100);
-        sp_already_counted_begin((char *)at(10) + before); /* debug layers put bytes before the block */
+        sp_already_counted_begin((char *)at(10) + before); /* debug layers put bytes in front of the block */
         reallocate(at(10), 40, at(20));
         assert_live(0, 0);
         spprof_stop();
@@ -337,7 +337,7 @@ TEST(test_already_counted_is_one_realloc) {
     assert_live(1, 50);
 }
 
-/* Malloc may have been given the memory of an arena, and the block at that address grow. */
+/* malloc may have received the memory of an arena, and the block at that address may grow. */
 TEST(test_a_realloc_to_a_size_of_no_pool_is_not_already_counted) {
     start(0);
     sp_already_counted_begin(at(10));
@@ -357,12 +357,12 @@ TEST(test_already_counted_reaches_no_other_block) {
     sp_already_counted_begin((char *)at(10) - 16);
     reallocate(at(10), 50, at(10));
     assert_live(1, 50);
-    allocate(11, 7); /* no realloc */
+    allocate(11, 7); /* not a realloc */
     reallocate(NULL, 8, at(12));
     assert_live(3, 65);
 }
 
-/* The arena table of a pool grows by realloc, at a time when a small realloc is counted above. */
+/* A pool's arena table grows by realloc while a small realloc is already counted above. */
 TEST(test_a_realloc_within_one_that_is_already_counted_is_decided) {
     start(0);
     sp_already_counted_begin(at(10));

@@ -1,5 +1,6 @@
-/* Reading stacks: the thread's own, ones that were made for it, a signal's, a coroutine's. Memory around them is mapped
- * so that a load too far is a fault. */
+/* Reading stacks: the thread's own, made-up ones, a signal's, a coroutine's. The surrounding memory is mapped so that a
+ * load too far faults.
+ */
 #include "stack_memory.h"
 
 #include "memory.h"
@@ -20,7 +21,7 @@
 
 extern void *__libc_stack_end;
 
-/* Pages that cannot be read, with `readable` of them in the middle that can. */
+/* Unreadable pages with `readable` readable ones in the middle. */
 typedef struct region {
     uint8_t *start, *end; /* of the middle */
 } region;
@@ -48,7 +49,7 @@ static bool can_load(sp_stack_memory *stack, uintptr_t address) {
     return sp_stack_memory_load(stack, address, &value);
 }
 
-/* Every byte's address from `start` on is loaded, and is what stands there, up to the last word before `end`. */
+/* Every byte address from `start` on, up to the last word before `end`, can be loaded and gives the right value. */
 static void check_loads(sp_stack_memory *stack, uintptr_t start, uintptr_t end) {
     for (uintptr_t address = start; address <= end - WORD; address++) {
         uintptr_t value, expected;
@@ -58,7 +59,7 @@ static void check_loads(sp_stack_memory *stack, uintptr_t start, uintptr_t end) 
     }
 }
 
-/* Nothing from `end` on is loaded, nor a word that reaches there. */
+/* Nothing from `end` on can be loaded, nor a word that reaches beyond it. */
 static void check_ends(sp_stack_memory *stack, uintptr_t end) {
     for (uintptr_t address = end - WORD + 1; address < end + 2 * PAGE; address++) CHECK(!can_load(stack, address));
     CHECK(!can_load(stack, end + ((uintptr_t)32 << 20)));
@@ -138,7 +139,7 @@ TEST(test_every_thread_reads_its_own_stack) {
 
 typedef struct made_stack {
     region place;
-    uintptr_t sp; /* out */
+    uintptr_t sp; /* output */
 } made_stack;
 
 static void *read_made_stack(void *argument) {
@@ -171,7 +172,7 @@ TEST(test_a_stack_that_the_program_provides_is_the_threads_own) {
 /* ---- Other stacks of the thread ---- */
 
 static region other;
-static sp_stack_memory before; /* what was known of the thread's own */
+static sp_stack_memory before; /* what was known of the thread's own stack */
 
 static void read_other_stack(void) {
     sp_stack_memory stack = find(HERE);
@@ -216,7 +217,7 @@ TEST(test_a_threads_first_look_may_be_from_a_signals_stack) {
 
 static ucontext_t main_context, coroutine;
 
-/* Runs `body` on a stack of its own and comes back. */
+/* Run `body` on a separate stack and return. */
 static void run_coroutine(region place, void body(void)) {
     CHECK(getcontext(&coroutine) == 0);
     coroutine.uc_stack = (stack_t){.ss_sp = place.start, .ss_size = (size_t)(place.end - place.start)};
@@ -232,7 +233,7 @@ TEST(test_a_coroutines_stack_is_read_to_the_guard_above_it) {
     expect_own_as_before();
 }
 
-/* Whatever lies next to it can be read: up to where a stack could not reach. */
+/* Everything next to it is readable, farther than a stack could reach. */
 static void read_far(void) {
     uintptr_t page = HERE & ~(uintptr_t)(PAGE - 1), limit = page + ((uintptr_t)16 << 20);
     sp_stack_memory stack = find(HERE);
@@ -266,8 +267,8 @@ TEST(test_another_stack_is_asked_for_each_time) {
     expect_own_as_before();
 }
 
-/* The program's own thread keeps its data elsewhere: where that lies above, all of it readable, it is still no
- * stack. */
+/* The main thread keeps its data elsewhere. If that is above, and everything in between is readable, it is still not
+ * a stack. */
 static void look_first(void) {
     sp_stack_memory stack = find(HERE);
     CHECK(can_load(&stack, HERE));
@@ -287,7 +288,7 @@ TEST(test_a_coroutine_below_the_threads_data_is_not_taken_for_its_stack) {
     assert_ptr_equal(stack.high, __libc_stack_end);
 }
 
-/* A thread on the upper half of a mapping, a coroutine on the lower half, which is later gone. */
+/* A thread on the upper half of a mapping, and a coroutine on the lower half, which is unmapped later. */
 static void look_only(void) {
     sp_stack_memory stack = find(HERE);
     CHECK(can_load(&stack, HERE));
@@ -337,7 +338,7 @@ static void look_in_child(void *argument) {
 static void fork_and_look(unsigned thread, void *argument) {
     (void)argument;
     uintptr_t sp = HERE;
-    if (thread % 2) find(sp); /* known before the fork, or not */
+    if (thread % 2) find(sp); /* known before the fork in half of the threads */
     run_in_child(look_in_child, &sp);
 }
 
@@ -345,7 +346,7 @@ TEST(test_a_thread_that_forked_reads_its_stack_in_the_child) {
     run_threads(4, fork_and_look, NULL);
 }
 
-/* ---- What is no stack at all ---- */
+/* ---- Memory that is not a stack ---- */
 
 TEST(test_nothing_is_read_where_no_stack_can_be) {
     region place = map_region(1);

@@ -1,4 +1,4 @@
-/* Functions of files: images built here against a naive model, this very program, and files that lie. */
+/* Functions of files: images built here, compared with a naive model; this program itself; and corrupt files. */
 #include "elf_file.h"
 #include "memory.h"
 #include "options.h"
@@ -84,7 +84,7 @@ static uint16_t machine(void) {
 
 static const uint32_t build_note[] = {4, 8, 3, 0x00554E47, 0x11111111, 0x22222222};
 
-/* An object of these symbols, in a file at `path`. */
+/* Make an object with these symbols, in a file at `path`. */
 static void make_object(uint32_t table_type, const named_symbol *symbols, size_t count) {
     sp_elf_section sections[SECTIONS] = {
         [SECTION_CODE] = {.type = 1, .flags = 6, .address = CODE, .size = CODE_SIZE, .name = 1},
@@ -112,7 +112,7 @@ static void make_object(uint32_t table_type, const named_symbol *symbols, size_t
     write_image();
 }
 
-/* ---- Asking ---- */
+/* ---- Looking up ---- */
 
 #define ASKED_MAX 512
 
@@ -137,7 +137,7 @@ static void assert_found(size_t index, const char *name, uint64_t start) {
     if (*name) assert_int_equal(found[index].start, start);
 }
 
-/* The name at one address of the object at `path`. */
+/* Check the name at one address of the object at `path`. */
 static void assert_name_at(uint64_t address, const char *name) {
     assert_int_equal(ask(&address, 1), SPPROF_SYMBOLS_FOUND);
     assert_int_equal(found[0].length, strlen(name));
@@ -147,7 +147,7 @@ static void assert_name_at(uint64_t address, const char *name) {
 #define FUNCTION SP_ELF_FUNCTION
 #define GLOBAL SP_ELF_GLOBAL
 
-/* ---- What covers an address ---- */
+/* ---- The function that contains an address ---- */
 
 TEST(test_a_function_covers_its_first_byte_to_its_last) {
     const named_symbol symbols[] = {{"one", CODE + 16, 16, GLOBAL, FUNCTION, SECTION_CODE},
@@ -209,7 +209,7 @@ TEST(test_the_full_table_goes_before_that_of_the_loader) {
     assert_found(0, "exported", CODE);
     assert_false(answer.has_symtab);
     assert_false(answer.has_lines);
-    ((sp_elf_section *)(image + headers_at))[SECTION_DATA] = /* the data's place now holds an empty full table */
+    ((sp_elf_section *)(image + headers_at))[SECTION_DATA] = /* the data section now contains an empty full table */
         (sp_elf_section){.type = SP_ELF_SYMTAB, .link = SECTION_STRINGS, .name = 7};
     write_image();
     assert_int_equal(ask(&address, 1), SPPROF_SYMBOLS_FOUND);
@@ -239,7 +239,7 @@ static bool covers(const named_symbol *all, size_t count, const named_symbol *on
     return true;
 }
 
-/* The better, the earlier in the alphabet. */
+/* Write a rank that sorts better symbols first. */
 static void write_rank(char *out, size_t size, const named_symbol *one) {
     size_t underscores = strspn(one->name, "_");
     char binding = one->binding == SP_ELF_LOCAL ? '2' : one->binding == SP_ELF_WEAK ? '1' : '0';
@@ -314,7 +314,7 @@ __attribute__((noinline)) static void known_local_function(void) {
 TEST(test_this_program_knows_its_own_functions) {
     Dl_info info;
     assert_true(dladdr((void *)test_symbols_known_function, &info) != 0);
-    bool moves = ((const uint16_t *)info.dli_fbase)[8] == 3; /* a position independent program */
+    bool moves = ((const uint16_t *)info.dli_fbase)[8] == 3; /* a position-independent program */
     uint64_t base = moves ? (uint64_t)(uintptr_t)info.dli_fbase : 0;
     uint64_t addresses[] = {(uint64_t)(uintptr_t)test_symbols_known_function - base,
                             (uint64_t)(uintptr_t)known_local_function - base};
@@ -380,7 +380,7 @@ TEST(test_a_name_that_does_not_end_in_its_table_is_none) {
     assert_name_at(CODE, "abc");
 }
 
-/* ---- Files that are not what was wanted ---- */
+/* ---- Wrong files ---- */
 
 TEST(test_a_file_of_another_build_is_refused) {
     uint64_t address = CODE;
@@ -471,7 +471,7 @@ TEST(test_tables_that_lie_are_read_without_harm) {
         read += ask_build(addresses, ASKED_MAX, build_note + 4, round % 2 ? 8 : 0) == SPPROF_SYMBOLS_FOUND;
         for (size_t i = 0; i < ASKED_MAX; i++) assert_true(found[i].length <= SPPROF_SYMBOL_NAME_MAX);
     }
-    assert_in_range(read, 100, 5900); /* both kinds were met */
+    assert_in_range(read, 100, 5900); /* both kinds occurred */
 }
 
 TEST(test_functions_that_all_cover_everything_do_not_hold_the_snapshot_up) {
@@ -493,7 +493,7 @@ TEST(test_without_memory_nothing_is_found_and_it_says_so) {
     size_t enough = sp_options.engine_bytes_max, before = sp_memory_mapped();
     sp_options.engine_bytes_max = 0;
     assert_refused(SPPROF_SYMBOLS_OUT_OF_MEMORY);
-    sp_options.engine_bytes_max = before + 4096; /* for the section headers only */
+    sp_options.engine_bytes_max = before + 4096; /* only for the section headers */
     assert_refused(SPPROF_SYMBOLS_OUT_OF_MEMORY);
     sp_options.engine_bytes_max = enough;
     assert_name_at(CODE, "f");

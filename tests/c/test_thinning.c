@@ -1,4 +1,4 @@
-/* Fewer samples that each stand for more: nothing is biased by it, and the interval's sums know of it. */
+/* Fewer samples that each stand for more: nothing becomes biased, and the interval's sums account for it. */
 #include "thinning.h"
 
 #include "fake_hook.h"
@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* As after the first start, with nothing live. */
+/* Reset to the state after the first start, with nothing live. */
 static void forget_thinning(void) {
     sp_live_table_let_finer_in(&sp_the_profiler.live, 0);
     sp_the_profiler.counters.thinned_rate = 0;
@@ -16,7 +16,7 @@ static void forget_thinning(void) {
 
 #define BLOCKS 600
 #define RUNS 2000
-#define SIGMAS 6 /* of the mean: one in 5·10⁸ */
+#define SIGMAS 6 /* of the mean: exceeded once in 5·10⁸ */
 
 typedef struct moments {
     double count, mean, squares; /* Welford */
@@ -41,7 +41,7 @@ static bool is_freed(uintptr_t n) {
     return n % 3 == 1;
 }
 
-/* What the live samples' variance comes to. */
+/* The variance that the live samples add up to. */
 static double estimated_variance(void) {
     static spprof_sample live[BLOCKS];
     size_t count = spprof_copy_live(live, BLOCKS);
@@ -106,7 +106,7 @@ static void assert_thinning_is_unbiased(uint32_t rate) {
     assert_unbiased(&all.objects, all.true_objects);
     assert_unbiased(&all.allocated, all.true_allocated);
     double variance = variance_of(&all.bytes);
-    assert_true(fabs(all.variance.mean / variance - 1) < 0.25); /* 6 standard errors of a variance, and some more */
+    assert_true(fabs(all.variance.mean / variance - 1) < 0.25); /* 6 standard errors of a variance, and a margin */
     assert_true(stats().thinnings > RUNS);
     assert_dropped(SPPROF_DROP_REASON_COUNT, 0);
 }

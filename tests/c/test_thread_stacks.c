@@ -1,4 +1,4 @@
-/* What every thread does now: who answers, who cannot, and that nobody is harmed. */
+/* The current stacks of all threads: which threads answer, which cannot, and that no thread is harmed. */
 #include "clock.h"
 #include "cpu.h"
 #include "signal_stacks.h"
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MINUTE UINT64_C(60000000000) /* nobody waits as long, unless a thread does not answer */
+#define MINUTE UINT64_C(60000000000) /* never reached, unless a thread does not answer */
 
 /* ---- Other threads ---- */
 
@@ -29,9 +29,9 @@ typedef void other_work(other *self);
 struct other {
     other_work *work;
     pthread_t thread;
-    int end[2]; /* a pipe: the thread ends when something comes out of it */
+    int end[2]; /* a pipe: the thread ends when it reads something from it */
     _Atomic uint32_t thread_id;
-    _Atomic uint32_t ready; /* how often it has begun to do what is asked about */
+    _Atomic uint32_t ready; /* how often it has begun the work that is asked about */
     _Atomic bool ends;
 };
 
@@ -75,13 +75,13 @@ static __attribute__((noinline)) void compute(other *self) {
     while (!atomic_load(&self->ends)) continue;
 }
 
-/* ---- Asking ---- */
+/* ---- Taking stacks ---- */
 
 static void prepare(void) {
     assert_int_equal(spprof_thread_stacks_prepare(), SPPROF_THREAD_STACKS_OK);
 }
 
-/* To be given back. */
+/* Take the stacks; the caller gives them back. */
 static size_t take(uint64_t within_ns) {
     size_t count, left_out;
     CHECK(spprof_thread_stacks_take(within_ns, &count, &left_out) == SPPROF_THREAD_STACKS_OK);
@@ -115,7 +115,7 @@ static bool goes_through(const spprof_stack *stack, uintptr_t function) {
     return found;
 }
 
-/* ---- Who answers ---- */
+/* ---- Threads that answer ---- */
 
 TEST(test_nobody_is_asked_before_the_preparation) {
     size_t count = 1, left_out = 1;
@@ -201,7 +201,7 @@ TEST(test_threads_beyond_the_table_are_counted) {
     for (int i = 0; i < 3; i++) end(&three[i]);
 }
 
-/* ---- Who cannot ---- */
+/* ---- Threads that cannot answer ---- */
 
 static void block_all(other *self) {
     sigset_t all;
@@ -225,7 +225,7 @@ static int set_by_kernel(const void *new_stack, void *old_stack) {
     return sigaltstack(new_stack, old_stack);
 }
 
-/* Larger than what the kernel refuses, smaller than what a tick takes. */
+/* Larger than the kernel's minimum, smaller than a tick needs. */
 static void take_small_signal_stack(other *self) {
     static char room[1 << 16];
     stack_t small = {.ss_sp = room, .ss_size = sp_tick_stack_bytes() - 1}, none = {.ss_flags = SS_DISABLE};
@@ -253,7 +253,7 @@ static void wait_for_child(other *self) {
     atomic_fetch_add(&self->ready, 1);
     pid_t child = vfork();
     if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nothing behind */
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failing test leaves nothing behind */
         while (read(self->end[0], &byte, 1) != 1) continue;
         _exit(0);
     }
@@ -295,10 +295,10 @@ static void change_signal_stack(other *self) {
     while (!atomic_load(&may_change)) sp_thread_pause();
     CHECK(sp_signal_stacks_set(&small, &before, note_change) == 0);
     wait_for_end(self);
-    CHECK(sigaltstack(&before, NULL) == 0); /* a sanitizer's, which it takes back when the thread ends */
+    CHECK(sigaltstack(&before, NULL) == 0); /* a sanitizer's, which it removes when the thread ends */
 }
 
-/* One that was sent just before would come on the small stack, and end the process. */
+/* A signal sent just before would arrive on the small stack and end the process. */
 TEST(test_a_signal_stack_becomes_small_when_no_signal_is_being_sent_any_more) {
     other changing;
     sp_stack_record *none;
@@ -308,7 +308,7 @@ TEST(test_a_signal_stack_becomes_small_when_no_signal_is_being_sent_any_more) {
     sp_thread_questions_ask(0, changing.thread_id);
     atomic_store(&may_change, true);
     while (!sp_signal_stacks_is_small(changing.thread_id)) sp_thread_pause();
-    for (int i = 0; i < 50; i++) sp_thread_pause(); /* time enough to do what it must not */
+    for (int i = 0; i < 50; i++) sp_thread_pause(); /* enough time for a wrong implementation to fail */
     assert_false(atomic_load(&has_changed));
     sp_thread_questions_sent();
     while (!atomic_load(&has_changed)) sp_thread_pause();
@@ -373,7 +373,7 @@ TEST(test_who_does_not_wait_is_told_that_nobody_has_answered_and_later_all_is_ri
     begin(&computing, compute);
     for (int i = 0; i < 10000; i++) {
         spprof_thread_absence absence = absence_within(&computing, 1);
-        bool in_handler = absence == SPPROF_THREAD_BLOCKED; /* of the time before */
+        bool in_handler = absence == SPPROF_THREAD_BLOCKED; /* from the earlier question */
         assert_true(absence == SPPROF_THREAD_LATE || absence == SPPROF_THREAD_PRESENT || in_handler);
     }
     assert_int_equal(absence_of(&computing), SPPROF_THREAD_PRESENT);
@@ -400,7 +400,7 @@ TEST(test_a_signal_that_comes_when_nobody_waits_any_more_answers_nothing) {
     sp_thread_questions_begin();
     sp_thread_questions_ask(0, self);
     sp_thread_questions_sent();
-    block_ticks(SIG_UNBLOCK); /* here it comes, with the first cookie */
+    block_ticks(SIG_UNBLOCK); /* now it arrives, with the first cookie */
     assert_int_equal(sp_thread_questions_answers(), 0);
     assert_true(sp_thread_questions_is_open(0));
     sp_thread_questions_settle(0, &record);
@@ -458,7 +458,7 @@ TEST(test_a_cookie_that_nobody_has_made_does_nothing) {
     assert_int_equal(sp_thread_questions_answers(), 0);
 }
 
-/* ---- Who asks ---- */
+/* ---- The asking thread ---- */
 
 TEST(test_one_asks_at_a_time_and_the_second_is_told) {
     size_t count, left_out;
@@ -471,7 +471,7 @@ TEST(test_one_asks_at_a_time_and_the_second_is_told) {
 }
 
 TEST(test_asking_leaves_errno_and_system_calls_alone) {
-    other sleeping; /* its read would fail with EINTR, and it with it */
+    other sleeping; /* its read would fail with EINTR, and the test with it */
     prepare();
     begin(&sleeping, wait_for_end);
     errno = ERANGE;
@@ -516,7 +516,7 @@ TEST(test_threads_may_come_and_go_while_they_are_asked) {
     run_threads(4, come_and_go, NULL);
 }
 
-/* ---- Beside the CPU profiler ---- */
+/* ---- Together with the CPU profiler ---- */
 
 static __attribute__((noinline)) void burn(uint64_t ns) {
     uint64_t end_ns = sp_clock_thread_cpu_ns() + ns;
@@ -543,7 +543,7 @@ TEST(test_questions_are_no_samples) {
     end(&computing);
 }
 
-/* What a thread's samples and its rest weigh is what its clock shows, which is nobody else's. */
+/* A thread's samples and its uncovered rest add up to its clock, whatever other threads do. */
 TEST(test_the_sums_of_a_session_are_right_beside_questions) {
     other computing;
     static spprof_cpu_sample samples[1 << 20];
@@ -569,7 +569,7 @@ TEST(test_the_sums_of_a_session_are_right_beside_questions) {
     for (size_t i = 0; i < known; i++)
         if (threads[i].thread_id == computing.thread_id) sum_ns += threads[i].uncovered_ns;
     assert_true(sum_ns >= end_ns - begin_ns);
-    assert_true(sum_ns <= last_ns); /* what it had burned before the start is in none of them */
+    assert_true(sum_ns <= last_ns); /* what it burned before the start is not included */
     end(&computing);
 }
 

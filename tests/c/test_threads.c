@@ -12,7 +12,7 @@
 static _Atomic unsigned finished;
 static _Atomic uint64_t allocations;
 
-/* Each thread by the addresses of its own; every eighth block is freed by its neighbour. */
+/* Each thread uses its own addresses; its neighbour frees every eighth block. */
 static void hammer(unsigned thread) {
     uint64_t seed = thread + 1, sizes[OWN] = {0};
     uintptr_t first = thread * OWN;
@@ -35,7 +35,7 @@ static void hammer(unsigned thread) {
     atomic_fetch_add(&finished, 1);
 }
 
-/* The relations that hold at every moment, whatever the others do. */
+/* Relations that hold at every moment, whatever other threads do. */
 static void watch(void) {
     spprof_stats last = {0}, now;
     while (atomic_load(&finished) < THREADS) {
@@ -58,7 +58,7 @@ static void hammer_or_watch(unsigned thread, void *argument) {
         watch();
 }
 
-/* Threads that meet the same new stack at once may each add it. */
+/* Threads that see the same new stack at once may each add it. */
 static spprof_site sum_of_sites(void) {
     spprof_site sum = {0}, site;
     for (uint64_t id = 1; id <= stats().stacks; id++) {
@@ -92,7 +92,7 @@ TEST(test_counters_hold_together_while_eight_threads_hammer) {
     assert_int_equal(sum.live.bytes, BYTES(bytes));
 }
 
-/* With one block a thread, frees overtake what was read of the total whenever that was read first. */
+/* With one block per thread, frees overtake the total if the total is read first. */
 static void allocate_and_free_one(unsigned thread) {
     for (int step = 0; step < 20000; step++) {
         allocate(thread, 10);

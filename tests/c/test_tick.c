@@ -1,5 +1,4 @@
-/* Timers whose signals come to one thread, the list of threads, their clocks, and copies of memory that may not be
- * there. */
+/* Timers whose signals go to one thread, the list of threads, their clocks, and copies of memory that may not exist. */
 #include "clock.h"
 #include "memory.h"
 #include "support.h"
@@ -61,7 +60,7 @@ TEST(test_a_timer_on_a_threads_clock_comes_to_that_thread_with_its_cookie) {
     assert_int_equal(seen.thread_id, sp_thread_kernel_id());
     assert_int_equal(seen.room, SIZE_MAX);
     uintptr_t here = (uintptr_t)__builtin_frame_address(0);
-    assert_true(seen.sp > here - 65536 && seen.sp < here + 65536); /* on this stack, whatever stands on it */
+    assert_true(seen.sp > here - 65536 && seen.sp < here + 65536); /* on this stack, whatever is on it */
 }
 
 TEST(test_a_timer_of_the_process_comes_to_one_of_its_threads) {
@@ -86,7 +85,7 @@ static bool was_seen(uintptr_t word) {
     return false;
 }
 
-/* Stays in registers until the first tick. */
+/* The values stay in registers until the first tick. */
 static void hold(uintptr_t general, const uintptr_t *vector) {
 #if defined(__x86_64__)
     __asm__ volatile("movups (%1), %%xmm13\n"
@@ -112,7 +111,7 @@ TEST(test_what_stands_in_registers_is_told) {
     assert_true(sp_tick_install(note));
     int timer = sp_tick_create(sp_thread_kernel_id(), SP_TICK_CPU, 1);
     sp_tick_arm(timer, 1000000, 1000000);
-    for (int i = 0; i < 5 && !was_seen(general); i++) { /* a tick may come before they are held */
+    for (int i = 0; i < 5 && !was_seen(general); i++) { /* a tick may arrive before they are in registers */
         seen.count = 0;
         hold(general, vector);
     }
@@ -147,10 +146,10 @@ static void note_room(uint64_t cookie, const sp_interrupted *interrupted) {
     seen.count++;
 }
 
-/* With a page below that nobody may touch. */
+/* Above an inaccessible page. */
 TEST(test_a_signal_stack_of_the_stated_size_suffices) {
     assert_true(sp_tick_install(note_room));
-    assert_int_equal(seen.count, 0); /* measuring is none of the handler's */
+    assert_int_equal(seen.count, 0); /* measuring does not call the handler */
     size_t size = sp_tick_stack_bytes();
     assert_in_range(size, 1024, 65536);
     char *low = mmap(NULL, 65536 + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -261,7 +260,7 @@ TEST(test_each_thread_is_listed_once) {
     pthread_barrier_init(&all_there, NULL, THREADS);
     pthread_barrier_init(&all_listed, NULL, THREADS);
     run_threads(THREADS, be_listed, NULL);
-    while (sp_tasks_count() > 1) sched_yield(); /* who was joined may not be gone yet */
+    while (sp_tasks_count() > 1) sched_yield(); /* a joined thread may not be gone yet */
     assert_int_equal(sp_tasks_count(), 1);
 }
 
@@ -293,10 +292,10 @@ TEST(test_a_threads_clock_is_the_same_from_outside) {
     assert_true(sp_clock_cpu_ns_of(sp_thread_kernel_id(), &outside));
     uint64_t after = sp_clock_thread_cpu_ns();
     assert_true(before <= outside && outside <= after);
-    assert_true(process + 2000 >= before); /* user and system time, each cut to a microsecond */
+    assert_true(process + 2000 >= before); /* user and system time, each truncated to a microsecond */
 }
 
-/* ---- Memory that may not be there ---- */
+/* ---- Memory that may not exist ---- */
 
 static char *two_pages_and_a_hole(void) {
     char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

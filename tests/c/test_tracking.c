@@ -47,7 +47,7 @@ TEST(test_what_was_allocated_before_the_start_or_after_a_stop_is_not_sampled) {
     release(1);
     release(3);
     assert_live(1, 200);
-    release(2); /* frees are followed after the stop */
+    release(2); /* frees are followed after a stop */
     assert_live(0, 0);
 }
 
@@ -68,7 +68,7 @@ TEST(test_a_missed_free_replaces_the_sample_and_is_counted) {
     assert_live(1, 30);
     assert_int_equal(stats().missed_frees, 1);
     assert_int_equal(stats().freed_samples, 1);
-    assert_int_equal(stats().peak_bytes, BYTES(100)); /* never alive together */
+    assert_int_equal(stats().peak_bytes, BYTES(100)); /* never live at the same time */
 }
 
 TEST(test_the_peak_is_the_highest_that_was_live) {
@@ -151,11 +151,11 @@ TEST(test_a_realloc_to_nothing_frees_whether_it_returns_null_or_a_block) {
     assert_null(reallocate(at(1), 0, NULL));
     assert_live(0, 0);
     allocate(2, 100);
-    reallocate(at(2), 0, at(3)); /* other allocators give an empty block */
+    reallocate(at(2), 0, at(3)); /* other allocators return an empty block */
     assert_live(1, 0);
 }
 
-/* While the old block is detached its address may be given to another thread. */
+/* While the old block is detached, its address may go to another thread. */
 TEST(test_a_realloc_detaches_the_old_address_before_it_can_be_reused) {
     start(0);
     allocate(1, 100);
@@ -182,7 +182,7 @@ TEST(test_a_sample_moved_after_stop_ends) {
     assert_live(1, 100);
 }
 
-/* ---- Rates ---- */
+/* ---- Sampling intervals ---- */
 
 TEST(test_samples_carry_the_rate_of_their_start_and_weigh_by_it) {
     const uint64_t seed = 1;

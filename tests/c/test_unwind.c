@@ -14,7 +14,7 @@ static specimen_trace trace;
 static specimen_function *script[SPECIMEN_DEPTH_MAX];
 static uint64_t seed;
 
-/* The ways of keeping frames that are described. */
+/* The described ways of keeping frames. */
 static specimen_function *const *const described[] = {
     specimen_without_frame_pointer,
     specimen_with_frame_pointer,
@@ -36,8 +36,8 @@ static specimen_function *plain(void) {
     return specimen_without_frame_pointer[SPECIMEN_plain];
 }
 
-/* A caller of code without tables: on aarch64 a frame pointer leads to the low end of a frame, so that only the
- * caller's own tells where that frame begins. */
+/* A caller of code without tables. On aarch64 a frame pointer points at the low end of a frame, so only the caller's
+ * own frame pointer shows where that frame begins. */
 static specimen_function *framed(void) {
     return specimen_with_frame_pointer[SPECIMEN_plain];
 }
@@ -69,7 +69,7 @@ TEST(test_every_kind_of_frame_is_unwound) {
 static specimen_function *random_described(void) {
     if (random_below(&seed, 20) == 0) return specimen_by_saved_register;
     size_t kind = random_below(&seed, SPECIMEN_KIND_COUNT);
-    if (kind == SPECIMEN_huge && random_below(&seed, 8)) kind = SPECIMEN_plain; /* the stack has its limits */
+    if (kind == SPECIMEN_huge && random_below(&seed, 8)) kind = SPECIMEN_plain; /* the stack is limited */
     return described[random_below(&seed, WAYS)][kind];
 }
 
@@ -88,7 +88,7 @@ TEST(test_random_stacks_are_unwound) {
     take_random_stacks(3000);
 }
 
-/* As with glibc before 2.35. */
+/* Uses the table of objects, as with glibc before 2.35. */
 TEST(test_stacks_are_unwound_by_a_table_of_objects_too) {
     sp_unwind_prepare();
     sp_objects_prepare(false);
@@ -109,7 +109,7 @@ TEST(test_a_frame_that_needs_every_register_starts_the_stack_again) {
     assert_int_equal(counted_since(before).restarted, 0);
 }
 
-/* What is left of it is half of two walks. */
+/* Such a walk would be recorded as halves of two walks. */
 TEST(test_a_walk_that_started_again_is_not_followed) {
     static sp_last_walks last;
     sp_unwind_prepare();
@@ -162,7 +162,7 @@ static void *take_one_stack(void *argument) {
     return NULL;
 }
 
-/* The memory behind it can not be read. */
+/* The memory behind it is unreadable. */
 TEST(test_a_stack_that_the_program_provides_is_unwound_to_its_end) {
     const size_t bytes = 64 << 20;
     uint8_t *memory = mmap(NULL, bytes * 3, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -207,7 +207,7 @@ TEST(test_a_stack_fits_to_the_last_frame) {
 
 /* ---- Code without tables ---- */
 
-/* Without a table nothing tells how much of a frame lies below aarch64's frame pointer: arguments, arrays. */
+/* Without a table, nothing shows how much of a frame is below aarch64's frame pointer: arguments, arrays. */
 static bool begins_at_frame_pointer(size_t kind) {
 #if defined(__x86_64__)
     (void)kind;
@@ -227,18 +227,18 @@ TEST(test_code_without_tables_is_left_by_its_frame_pointer) {
     }
 }
 
-/* Up to and with the frame from which nothing leads on. */
+/* Check the stack up to and including the frame from which the walk cannot continue. */
 static void check_truncated(size_t kept) {
     CHECK(taken.truncated && !taken.depth_limited);
     CHECK(taken.count == kept + 1);
     for (size_t i = 0; i < kept; i++) CHECK(taken.addresses[1 + i] == trace.returns[trace.depth - 1 - i]);
-    CHECK(taken.ends[kept] == taken.ends[kept - 1]); /* and it holds nothing */
+    CHECK(taken.ends[kept] == taken.ends[kept - 1]); /* and it is empty */
 }
 
 TEST(test_code_without_tables_or_frame_pointers_truncates) {
     sp_unwind_prepare();
     for (size_t kind = 0; kind < SPECIMEN_variable; kind++) {
-        bool two = kind == SPECIMEN_arguments; /* functions of this kind */
+        bool two = kind == SPECIMEN_arguments; /* specimens of this kind are two functions */
         sp_unwind_counters before = sp_unwind_read_counters();
         RUN(plain(), specimen_without_any_frame_pointer, specimen_nothing[kind], plain());
         check_truncated(2);
@@ -259,7 +259,7 @@ TEST(test_a_frame_pointers_caller_is_known_by_every_form_of_call) {
 
 #endif
 
-/* ---- Code made at run time ---- */
+/* ---- Code generated at run time ---- */
 
 #define PAGE 4096
 
@@ -285,7 +285,7 @@ TEST(test_generated_code_is_left_by_its_frame_pointer) {
 static specimen_function *generated[4];
 static size_t generated_left;
 
-/* Called by generated code before it goes on: leads it to other generated code. */
+/* Called by generated code before it continues, to make it call other generated code. */
 static void note_and_lead_on(specimen_trace *at, uintptr_t returns, uintptr_t end) {
     specimen_note(at, returns, end);
     at->go_on = generated_left > 0 ? generated[--generated_left] : specimen_go_on;
@@ -308,7 +308,7 @@ TEST(test_generated_code_without_a_frame_pointer_truncates) {
     check_truncated(3);
 }
 
-/* How many frames there are, from generated code that has this stack and frame pointer. */
+/* Return the number of frames from generated code with this stack pointer and frame pointer. */
 static size_t frames_from(const uintptr_t *sp, uintptr_t fp) {
     sp_registers registers = {.known = 0};
     if (!generated[0]) generated[0] = generate(specimen_framed, specimen_framed_end);
@@ -320,7 +320,7 @@ static size_t frames_from(const uintptr_t *sp, uintptr_t fp) {
     return taken.count;
 }
 
-/* Whether this word, where a frame pointer leads, is taken for a return address. */
+/* Return whether this word, at the address that a frame pointer names, is accepted as a return address. */
 static bool is_taken_for_return(uintptr_t word) {
     const uintptr_t stack[] = {0, 0, 0, word, 0, 0};
     return frames_from(stack, (uintptr_t)&stack[2]) == 2;
@@ -337,7 +337,7 @@ TEST(test_a_frame_pointer_that_is_none_truncates) {
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_int_equal(frames_from(stack + 3, wrong[i]), 1);
 }
 
-/* What precedes a return address, to its last byte. */
+/* The bytes before a return address, up to the last one. */
 typedef struct code_before {
     _Alignas(8) uint8_t code[8];
     bool is_call;
@@ -360,11 +360,11 @@ static const code_before before_returns[] __attribute__((aligned(16))) = {
     {{0, 0, 0, 0, 0, 0, 0xFF, 0x33}, false},    /* push (%rbx) */
     {{0, 0, 0, 0, 0, 0, 0xFF, 0xC0}, false},    /* inc %eax */
     {{0, 0, 0, 0, 0, 0xFF, 0xD0, 0x90}, false}, /* one instruction too far */
-    {{0, 0, 0, 0, 0, 0, 0xFF, 0x15}, false},    /* in the middle of one */
+    {{0, 0, 0, 0, 0, 0, 0xFF, 0x15}, false},    /* in the middle of an instruction */
     {{0, 0, 0, 0, 0, 0, 0xFF, 0x50}, false},    {{0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90}, false},
 #elif defined(__aarch64__)
     {{0, 0, 0, 0, 0x01, 0, 0, 0x94}, true},        /* bl */
-    {{0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x97}, true},  /* bl, backwards */
+    {{0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x97}, true},  /* bl, backward */
     {{0, 0, 0, 0, 0x60, 0x02, 0x3F, 0xD6}, true},  /* blr x19 */
     {{0, 0, 0, 0, 0x01, 0, 0, 0x14}, false},       /* b */
     {{0, 0, 0, 0, 0x60, 0x02, 0x1F, 0xD6}, false}, /* br x19 */
@@ -385,7 +385,7 @@ TEST(test_a_return_address_stands_behind_a_call) {
 
 /* ---- Hostile addresses ---- */
 
-/* Words of a frame have 48 bits for an address; the highest bit says that a frame is not native at all. */
+/* A frame's word has 48 bits for the address; the highest bit marks a frame that is not native. */
 TEST(test_an_address_of_more_than_48_bits_is_no_frame) {
     static const uintptr_t wrong[] = {UINT64_C(1) << 63, UINT64_C(1) << 48, UINTPTR_MAX, UINTPTR_MAX - 1,
                                       (UINT64_C(1) << 48) - 1};
@@ -405,11 +405,11 @@ TEST(test_an_address_of_more_than_48_bits_is_no_frame) {
     }
 }
 
-/* ---- Counters and what is kept ---- */
+/* ---- Counters and caches ---- */
 
 static sp_unwind_counters count_second_run(specimen_function *function) {
     sp_unwind_counters before = {0};
-    for (volatile int i = 0; i < 2; i++) { /* twice from one place: not unrolled */
+    for (volatile int i = 0; i < 2; i++) { /* twice from one call site: not unrolled */
         before = sp_unwind_read_counters();
         RUN(function);
     }
@@ -428,7 +428,7 @@ static size_t count_distinct(void) {
 
 TEST(test_every_address_is_looked_up_once) {
     sp_unwind_prepare();
-    RUN(plain()); /* the first run's own path is another */
+    RUN(plain()); /* the first run's own path differs */
     for (size_t kind = 0; kind < SPECIMEN_KIND_COUNT; kind++) {
         sp_unwind_counters counted = count_second_run(described[0][kind]);
         assert_int_equal(counted.misses + counted.restarted + counted.truncated, 0);

@@ -31,7 +31,7 @@ static void handle(int number, handler *handler, int flags) {
 
 #define STACK_BYTES ((size_t)1 << 21)
 
-/* Between pages that cannot be read. */
+/* Map a stack between unreadable pages. */
 static uint8_t *map_stack(void) {
     uint8_t *memory = mmap(NULL, 3 * STACK_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(mprotect(memory + STACK_BYTES, STACK_BYTES, PROT_READ | PROT_WRITE) == 0);
@@ -46,7 +46,7 @@ static void provide_alternate_stack(uint8_t *stack) {
 
 static unsigned handled;
 
-/* What stands between the handler's frame and `raise_signal` is libc's: only that it is passed is known. */
+/* The frames between the handler and `raise_signal` are libc's: only passing through them is checked. */
 static void check_passes_signal(size_t entered_before) {
     CHECK(!taken.truncated && !taken.depth_limited);
     CHECK(taken.addresses[1] == trace.returns[trace.depth - 1] && taken.addresses[2] == trace.returns[trace.depth - 2]);
@@ -118,7 +118,7 @@ TEST(test_an_alternate_stack_may_lie_on_either_side) {
     interrupt_between(other, one);
 }
 
-/* A handler is interrupted itself. */
+/* A handler is itself interrupted. */
 static void raise_another(int number, siginfo_t *info, void *context) {
     (void)number, (void)info, (void)context;
     raise(SIGUSR1);
@@ -154,7 +154,7 @@ static sp_registers registers_of(const ucontext_t *context) {
 
 /* ---- Traps at chosen instructions ---- */
 
-/* The trapped function writes down nothing by itself. */
+/* The trapped function does not record itself. */
 static void enter_trapped(const ucontext_t *context) {
     uintptr_t pc = (uintptr_t)context->uc_mcontext.gregs[REG_RIP], sp = (uintptr_t)context->uc_mcontext.gregs[REG_RSP];
     bool is_pushed = pc == (uintptr_t)specimen_trap_plt + 11;
@@ -210,15 +210,15 @@ TEST(test_an_interrupted_instruction_is_looked_up_exactly_from_an_alternate_stac
 
 /* ---- Every instruction of many functions ----
  *
- * The processor stops after each. Calls and returns are followed by what the instructions are, which gives the stack
- * that the unwinder has to find at every point: in the middle of prologues, in linkage tables, in the loader, in the
- * kernel's page. */
+ * The processor stops after each. Calls and returns are followed by decoding the instructions, which gives the stack
+ * that the unwinder must find at every point: in the middle of prologues, in linkage tables, in the loader, in the
+ * vDSO. */
 
 #define STEP_FLAG 0x100
 #define CALLS_MAX 256
 
 static struct {
-    uintptr_t returns[CALLS_MAX], sp[CALLS_MAX]; /* where calls return to, and the stack pointer after that */
+    uintptr_t returns[CALLS_MAX], sp[CALLS_MAX]; /* return addresses, and the stack pointers after returning */
     size_t depth;
     uintptr_t last_pc, base[TAKEN_MAX]; /* `base`: the callers of step_through, leaf first */
     size_t base_count;
@@ -281,7 +281,7 @@ static void handle_step(int number, siginfo_t *info, void *untyped) {
         context->uc_mcontext.gregs[REG_EFL] &= ~STEP_FLAG;
 }
 
-/* From the breakpoint on, to the first instruction behind the end. */
+/* Step from the breakpoint to the first instruction after the end. */
 static __attribute__((noinline)) void step_through(void body(void)) {
     take_stack(&trace);
     trace.depth = 0;
@@ -324,7 +324,7 @@ TEST(test_every_instruction_of_every_kind_of_frame_is_unwound) {
 
 static char text[4096];
 
-/* No fractions: what glibc says of its own long arithmetic is wrong. */
+/* No fractions: glibc's unwind descriptions of its own multi-precision arithmetic are wrong. */
 static void print_and_parse(void) {
     snprintf(text, sizeof text, "%d %-20s %lx %p %zu%%", -12345, "text", ~0ul, (void *)text, sizeof text);
     text[0] = (char)strtoll("-9223372036854775808", NULL, 0);
@@ -363,8 +363,8 @@ TEST(test_every_instruction_of_allocating_is_unwound) {
     step_through_all(allocate, 3000, 3);
 }
 
-/* The first call of each binds it: through the linkage table and the loader. Reading the clock enters the kernel's
- * page. */
+/* The first call of each function binds it: through the linkage table and the loader. Reading the clock enters the
+ * vDSO. */
 static void bind_and_read_clock(void) {
     struct timespec now;
     text[0] = (char)a64l("zz");

@@ -1,6 +1,6 @@
-/* Torn stacks: words of a real one are overwritten, it is unwound, and mended. Whatever stands there, unwinding ends,
- * reads nothing that cannot be read, and says only what can be an address. The stack lies between pages that cannot be
- * read. */
+/* Torn stacks: words of a real stack are overwritten, it is unwound, and then repaired. Whatever the words are,
+ * unwinding ends, reads nothing unreadable, and returns only possible addresses. The stack is between unreadable pages.
+ */
 #include "objects.h"
 #include "support.h"
 #include "taken_stack.h"
@@ -21,8 +21,8 @@
 static specimen_trace trace;
 static specimen_function *script[32];
 static uint64_t seed;
-static uint8_t *stack, *hidden; /* `hidden`: pages that cannot be read, elsewhere */
-static uintptr_t signal_return; /* where handlers return to: from there on a stack is read as a signal's frame */
+static uint8_t *stack, *hidden; /* `hidden`: unreadable pages elsewhere */
+static uintptr_t signal_return; /* where handlers return to: from there, a stack is read as a signal's frame */
 static uintptr_t saved[WORDS_MAX];
 static sp_last_walks last;
 static struct {
@@ -53,7 +53,7 @@ static uintptr_t random_code(void) {
     }
 }
 
-/* Inside the stack, or a little beyond. */
+/* Inside the stack, or slightly beyond. */
 static uintptr_t random_place(void) {
     uintptr_t place = (uintptr_t)stack + random_below(&seed, STACK_BYTES + 8192) - 4096;
     return random_below(&seed, 4) ? place & ~(uintptr_t)7 : place;
@@ -79,7 +79,7 @@ static uintptr_t random_word(void) {
 
 /* ---- Tearing ---- */
 
-/* Frames of interest: where they return to and what they saved is right below their ends. */
+/* The interesting words: a frame's return address and saved registers are just below its end. */
 static size_t random_index(uintptr_t start, size_t count) {
     if (random_below(&seed, 4) == 0) return random_below(&seed, count);
     uintptr_t end = trace.ends[random_below(&seed, trace.depth - 1)];
@@ -106,7 +106,7 @@ static void check_taken(const sp_unwind_counters *before) {
     seen.whole += !taken.depth_limited && !taken.truncated;
 }
 
-/* Beside the last stack, torn otherwise, it is the same. */
+/* Compared with the last stack, torn differently, the result is the same. */
 static void check_beside_last(const sp_registers *registers) {
     static uintptr_t addresses[TAKEN_MAX], ends[TAKEN_MAX];
     sp_native_stack again = {.addresses = addresses, .ends = ends, .capacity = TAKEN_MAX, .last = &last};
@@ -127,7 +127,7 @@ static void unwind_torn(const sp_registers *intact) {
     check_beside_last(&registers);
 }
 
-/* The end of a script: above this function's frame everything is torn, again and again, and mended before it
+/* The last step of a script: everything above this function's frame is torn, repeatedly, and repaired before it
  * returns. */
 static __attribute__((noinline)) void tear(specimen_trace *at) {
     SPECIMEN_ENTER(at);
@@ -135,7 +135,7 @@ static __attribute__((noinline)) void tear(specimen_trace *at) {
     sp_registers_capture(&registers);
     take_from(&registers);
     uintptr_t *words = (uintptr_t *)at->ends[at->depth - 1];
-    size_t count = (taken.ends[taken.count - 2] - (uintptr_t)words) / sizeof *words; /* to where the thread began */
+    size_t count = (taken.ends[taken.count - 2] - (uintptr_t)words) / sizeof *words; /* up to where the thread began */
     CHECK(count <= WORDS_MAX);
     memcpy(saved, words, count * sizeof *words);
     for (int i = 0; i < TEARS; i++) {
@@ -148,13 +148,13 @@ static __attribute__((noinline)) void tear(specimen_trace *at) {
     check_traced(at, 1);
 }
 
-/* Beside functions without a table. */
+/* The ways and kinds that a stack may mix with functions without a table. */
 #if defined(__x86_64__)
 #define FIRST_WAY 0
 #define KINDS(way) ((way) == 3 ? 4 : 6)
 #elif defined(__aarch64__)
-/* A frame pointer leads to the low end of a frame: where the caller's begins is told by the caller's own, if nothing of
- * unknown size lies below it. */
+/* A frame pointer points at the low end of a frame: the caller's own frame pointer shows where its frame begins, if
+ * nothing of unknown size is below it. */
 #define FIRST_WAY 1
 #define KINDS(way) 2
 #endif
@@ -184,7 +184,7 @@ static void *tear_scripts(void *argument) {
     return NULL;
 }
 
-/* ---- Where ---- */
+/* ---- Stacks ---- */
 
 static uint8_t *map_hidden(size_t bytes) {
     uint8_t *memory = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -213,7 +213,7 @@ TEST(test_a_hundred_thousand_torn_stacks_end_and_read_nothing_that_cannot_be_rea
     tear_in_thread();
 }
 
-/* As with glibc before 2.35. */
+/* Uses the table of objects, as with glibc before 2.35. */
 TEST(test_torn_stacks_end_by_a_table_of_objects_too) {
     sp_unwind_prepare();
     sp_objects_prepare(false);

@@ -1,19 +1,19 @@
-/* Tells a fuzzing engine which code an input reached.
+/* Reports to a fuzzing engine which code an input reached.
  *
- * gcc calls __sanitizer_cov_trace_pc in every block; engines look at counters of a byte each. Here is what lies
- * between: a block counts at a hash of its place in the program. libFuzzer has a function of that name, which only
- * complains; so the linker is told to lead the calls here (--wrap=__sanitizer_cov_trace_pc).
+ * gcc calls __sanitizer_cov_trace_pc in every basic block; engines read one-byte counters. This file connects the two:
+ * a block increments the counter at a hash of its offset in the program. libFuzzer defines a function of that name that
+ * only prints an error, so the linker redirects the calls here (--wrap=__sanitizer_cov_trace_pc).
  */
 #include <stdint.h>
 
-#define BITS 13 /* a parser has some thousand blocks */
+#define BITS 13 /* a parser has a few thousand blocks */
 
 void __sanitizer_cov_8bit_counters_init(uint8_t *start, uint8_t *end);
 void __wrap___sanitizer_cov_trace_pc(void);
 
 static uint8_t counters[1 << BITS];
 
-/* Relative to itself: the program is loaded elsewhere each time. */
+/* Hashes an offset, because the program is loaded at a different address each time. */
 void __wrap___sanitizer_cov_trace_pc(void) {
     uint32_t place = (uint32_t)((uintptr_t)__builtin_return_address(0) - (uintptr_t)counters);
     counters[place * UINT32_C(0x9E3779B1) >> (32 - BITS)]++;

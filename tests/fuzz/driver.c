@@ -1,10 +1,10 @@
-/* A fuzzing engine for where libFuzzer is missing: replays the inputs of the given folders, then changes them at
- * random, and keeps what reached new code.
+/* A fuzzing engine for machines without libFuzzer: replays the inputs of the given folders, then mutates them at random
+ * and keeps those that reach new code.
  *
  *   driver [-max_total_time=SECONDS] [-runs=N] [-seed=N] [-artifact_prefix=DIR/] FOLDER...
  *
- * The options are libFuzzer's, of which others are passed over, and so is the last line: "Done N runs in S second(s)".
- * The input at hand when the target crashes, or has computed for five seconds, stays in DIR; the exit status is not 0.
+ * The options are libFuzzer's (others are ignored), and so is the last line: "Done N runs in S second(s)". If the
+ * target crashes or computes for five seconds, the current input stays in DIR and the exit status is not 0.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -42,14 +42,14 @@ static struct {
 
 static input *inputs[INPUTS_MAX];
 static size_t input_count;
-static input current; /* what the target is given */
+static input current; /* the target's input */
 static unsigned long runs;
 
 /* ---- Coverage ---- */
 
 static uint8_t *counters;
 static size_t counter_count;
-static uint8_t *seen; /* for each counter: a bit for each magnitude that it had */
+static uint8_t *seen; /* for each counter, a bit for each magnitude seen */
 
 void __sanitizer_cov_8bit_counters_init(uint8_t *start, uint8_t *end) {
     counters = start;
@@ -109,7 +109,7 @@ static void watch(void) {
 
 /* ---- Inputs ---- */
 
-/* Ends where a sanitizer sees memory end. */
+/* Returns a copy that ends where a sanitizer sees memory end. */
 static input *copy_current(void) {
     input *copy = malloc(offsetof(input, bytes) + current.size);
     if (!copy) exit(EXIT_FAILURE);
@@ -136,7 +136,7 @@ static void run_file(const char *path) {
     run_current();
 }
 
-/* In the order of their names, so that the same folder gives the same runs. */
+/* Runs inputs in the order of their names, so that a folder always gives the same runs. */
 static void run_folder(const char *folder) {
     struct dirent **entries;
     int count = scandir(folder, &entries, NULL, alphasort);
@@ -187,7 +187,7 @@ static void remove_bytes(void) {
     current.size -= size;
 }
 
-/* A part of another input, put in between or over what is there. */
+/* Inserts a part of another input, or overwrites with it. */
 static void take_from_another(void) {
     const input *other = inputs[random_below(input_count)];
     if (other->size == 0) return;
@@ -250,7 +250,7 @@ int main(int count, char **arguments) {
     watch();
     for (int i = 1; i < count; i++)
         if (arguments[i][0] != '-') run_folder(arguments[i]);
-    if (input_count == 0) run_current(); /* nothing */
+    if (input_count == 0) run_current(); /* the empty input */
     while (input_count > 0 && runs < options.runs && seconds_now() - start < options.seconds) run_changed();
     printf("Done %lu runs in %lu second(s)\n", runs, seconds_now() - start);
     return EXIT_SUCCESS;

@@ -1,10 +1,11 @@
-/* Any bytes as the unwind description of an object: they are searched, read and evaluated, and nothing else is touched.
+/* Treats any bytes as an object's unwind description: they are searched, read and evaluated, and no other memory is
+ * touched.
  *
- *   input: [ pc: 4 | flags: 1 | form: 1 | place of .eh_frame_hdr: 2 ][ image … ]
+ *   input: [ pc: 4 | flags: 1 | form: 1 | offset of .eh_frame_hdr: 2 ][ image … ]
  *
- * Some inputs are not a whole image but one function's instructions, or one expression: chance alone would seldom put
- * together an image of which so much is right. The image lies at the same address each time, so that an input with
- * absolute addresses means the same each time.
+ * Some inputs are not a whole image but one function's instructions, or one expression: chance alone would rarely
+ * produce an image in which so much is valid. The image is at the same address each time, so that an input with
+ * absolute addresses always has the same meaning.
  */
 #include "cfi.h"
 #include "expression.h"
@@ -24,7 +25,7 @@
 #define IMAGE_MAX (1 << 16)
 #define REDZONE 64
 #define STACK_WORDS 64
-#define PAIRS_TRIED 4 /* functions that the sorted table names */
+#define PAIRS_TRIED 4 /* functions named by the sorted table */
 
 enum { PC_IS_ABSOLUTE = 1, REGISTERS_UNKNOWN = 2 };
 enum { WHOLE_IMAGE, INSTRUCTIONS, EXPRESSION, FORMS };
@@ -41,7 +42,7 @@ static void require(bool condition) {
     if (!condition) abort();
 }
 
-/* ---- What is around the tables ---- */
+/* ---- Around the tables ---- */
 
 bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address) {
     (void)stack, (void)address;
@@ -50,7 +51,7 @@ bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address) {
 
 static uintptr_t words[STACK_WORDS];
 
-/* Every word leads to another one, and every register to one of them. */
+/* Makes every word point to another word, and every register to one of them. */
 static void prepare_stack(sp_registers *registers, uintptr_t pc, uint8_t flags) {
     for (unsigned i = 0; i < STACK_WORDS; i++) words[i] = (uintptr_t)&words[(7 * i + 1) % STACK_WORDS];
     registers->known = flags & REGISTERS_UNKNOWN ? 0 : UINT64_MAX;
@@ -71,7 +72,7 @@ static const uint8_t *place_image(const uint8_t *bytes, size_t size) {
     return memcpy(ARENA + REDZONE, bytes, size);
 }
 
-/* ---- What is done with them ---- */
+/* ---- Use of the tables ---- */
 
 static void evaluate(const uint8_t *bytes, uint32_t length, uintptr_t pc, uint8_t flags, const uintptr_t *initial) {
     sp_stack_memory stack = {.low = (uintptr_t)words, .high = (uintptr_t)(words + STACK_WORDS)};
@@ -109,7 +110,7 @@ static void check_fde(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc)
     require(fde->return_column < SP_REGISTER_COUNT);
 }
 
-/* The rows at `pc` and at four places from the first address to the last. */
+/* Evaluates the rows at `pc` and at four addresses from the first to the last. */
 static void look_up_rows(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc, uint8_t flags) {
     uintptr_t third = (fde->pc_end - 1 - fde->pc_start) / 3;
     const uintptr_t places[] = {pc, fde->pc_start, fde->pc_start + third, fde->pc_end - 1 - third, fde->pc_end - 1};
@@ -126,7 +127,7 @@ static void look_up(const sp_eh_image *image, uintptr_t pc, uint8_t flags) {
     look_up_rows(image, &fde, pc, flags);
 }
 
-/* Where a table of the usual form says that its first functions start. */
+/* Looks up the start addresses that a table of the usual form gives for its first functions. */
 static void look_up_pairs(const sp_eh_image *image, uint8_t flags) {
     enum { FIRST_PAIR = 12, PAIR = 8 };
     for (unsigned i = 0; i < PAIRS_TRIED; i++) {
@@ -138,7 +139,7 @@ static void look_up_pairs(const sp_eh_image *image, uint8_t flags) {
     }
 }
 
-/* Of a CIE up to the header's place, then of a function. */
+/* Runs a CIE's instructions up to the header, then a function's. */
 static void run_instructions(const sp_eh_image *image, uintptr_t pc, uint8_t flags) {
     const sp_fde fde = {.pc_start = pc - 16,
                         .pc_end = pc + 16,

@@ -1,5 +1,6 @@
-/* Any bytes as the head of an HTTP request: it is taken apart, and nothing else is touched. What comes out lies within
- * the head, and the token is not among it. */
+/* Treats any bytes as the head of an HTTP request: it is parsed, and no other memory is touched. The results are within
+ * the head, and the token is not among them.
+ */
 #include "http.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static void require(bool condition) {
 
 static void require_within(sp_http_text text, const char *head, size_t length) {
     if (text.length == 0) return;
-    bool is_word = text.length == 3 && memcmp(text.at, "GET", 3) == 0; /* of HEAD */
+    bool is_word = text.length == 3 && memcmp(text.at, "GET", 3) == 0; /* the prefix is HEAD */
     require(is_word || (text.at >= head && text.at + text.length <= head + length));
 }
 

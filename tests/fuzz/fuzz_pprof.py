@@ -1,4 +1,4 @@
-"""The reader of profiles against mutated files: it returns a profile that reports can use, or raises its one error.
+"""Mutated files against the profile reader: it must return a profile that reports can use, or raise its one error.
 
 python tests/fuzz/fuzz_pprof.py [--seconds N | --files N] [--seed N]
 
@@ -7,8 +7,8 @@ python tests/fuzz/fuzz_pprof.py [--seconds N | --files N] [--seed N]
                       ├─► Profile ─► table, tree, diff, merge, write  fine
                       └─► anything else, or beyond a limit            the file is kept, exit status 1
 
-Memory is limited for the whole process (RLIMIT_AS) and time by what one file may use of the processor. The same seed
-makes the same files. FUZZ_SECONDS in the environment is the default of --seconds.
+Memory is limited for the whole process (RLIMIT_AS), and CPU time for each file. The same seed generates the same files.
+FUZZ_SECONDS in the environment is the default for --seconds.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ from spprof.pprof.wire import WireError, varint
 
 PROFILES = Path(__file__).parents[1] / "python" / "profiles"
 SMALL = 6000
-"""Bytes: larger files of the corpus are used in parts, so that a mutation matters."""
+"""Bytes. Larger files of the corpus are used in parts, so that a mutation has an effect."""
 MEMORY_BYTES = 2 << 30
 PROCESSOR_SECONDS = 30.0
 INTERESTING = [0, 1, 2, 0x7F, 0x80, 0xFF, 1 << 31, (1 << 32) - 1, 10 << 30, 1 << 63, (1 << 64) - 1]
 
 
 class TooLongError(Exception):
-    """One file has used too much of the processor."""
+    """A file has used too much CPU time."""
 
 
 def corpus() -> list[bytes]:
-    """Unpacked files, and now and then a packed one for what stands before the reader."""
+    """Return unpacked files, and a few packed ones for the code before the reader."""
     files = [path.read_bytes() for path in sorted(PROFILES.glob("*.pb.gz"))]
     plain = [gzip.decompress(file) for file in files]
     small = [data for data in plain if len(data) <= SMALL]
@@ -55,7 +55,7 @@ def corpus() -> list[bytes]:
 
 
 def mutated(chance: random.Random, seeds: list[bytes]) -> bytes:
-    """One file, with one to eight mutations on top of each other."""
+    """Return a file with one to eight mutations on top of each other."""
     data = bytearray(chance.choice(seeds))
     for _ in range(chance.choice((1, 1, 1, 2, 4, 8))):
         chance.choice(MUTATIONS)(chance, data, seeds)
@@ -103,7 +103,7 @@ MUTATIONS = [flip, put, cut, double, splice, number, field]
 
 
 def use(profile: Profile) -> None:
-    """What the reports do with a profile."""
+    """Use a profile as the reports do."""
     for index in range(min(len(profile.sample_types), 4)):
         tally = Tally(profile, index)
         tally.whole_interval()
@@ -124,7 +124,9 @@ def too_long(number: int, frame: FrameType | None) -> None:
 
 
 def fuzz(seed: int, files: int, seconds: float) -> tuple[int, int]:
-    """Counts of files and of those that were read. SystemExit at the first that breaks the contract."""
+    """Return the number of files, and of those that could be read. Raise SystemExit at the first that breaks the
+    contract.
+    """
     chance, seeds = random.Random(seed), corpus()
     start = time.monotonic()
     tried = read = 0
@@ -150,7 +152,7 @@ def fuzz(seed: int, files: int, seconds: float) -> tuple[int, int]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("FUZZ_SECONDS", "60")))
-    parser.add_argument("--files", type=int, default=0, help="stop after so many, whatever the time")
+    parser.add_argument("--files", type=int, default=0, help="stop after this number of files, whatever the time")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

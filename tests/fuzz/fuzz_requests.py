@@ -1,13 +1,13 @@
-"""A program that listens against requests of all kinds: it goes on, answers the next good one, and nothing grows.
+"""Requests of all kinds against a program that listens: it survives, answers the next valid request, and nothing grows.
 
 python tests/fuzz/fuzz_requests.py [--seconds N | --requests N] [--seed N]
 
-    requests ─► bytes flipped, cut, doubled, swapped; heads that are huge, slow, left half done; paths and numbers of
+    requests ─► bytes flipped, cut, doubled, swapped; heads that are huge, slow or incomplete; paths and numbers of
                 all kinds ─► over the Unix socket and the port, with and without the token, while the program forks,
                 starts others and allocates
-      └─► at the end: good answers, as many threads and descriptors as at the beginning, no more memory than before
+      └─► at the end: valid answers, the threads, descriptors and memory of the start
 
-The same seed sends the same requests. FUZZ_REQUESTS_SECONDS in the environment is the default of --seconds.
+The same seed sends the same requests. FUZZ_REQUESTS_SECONDS in the environment is the default for --seconds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOKEN = "0123456789abcdef"
 PATIENCE = 60.0
 SHORT_PATIENCE = 0.5
 MEMORY_BYTES = 64 << 20
-"""What the program may hold more at the end than after the first tenth: the heap that it samples is random."""
+"""Permitted growth of memory after the first tenth: the heap that it samples is random."""
 SLOW_MAX = 200
 PATHS = (
     "/ /stats /stacks /debug/pprof/ /debug/pprof/heap /debug/pprof/allocs /debug/pprof/heap?debug=1 "
@@ -36,7 +36,7 @@ PATHS = (
     "/%2e%2e/%00 //heap /heap?seconds=-1 /heap?seconds=nan /heap?seconds=1e999 /profile?seconds=99999999999999999999 "
     "/start?heap=0 /start?heap=512&cpu=10 /stop?cpu /stop /start?heap=-5 /start?cpu=0.00001 /stats?token= /stats?&&=&=="
 ).split()
-"""``/stop?heap`` is left out: the heap is what is looked at in the end."""
+"""``/stop?heap`` is omitted, because the heap is examined at the end."""
 METHODS = ("GET", "GET", "GET", "GET", "HEAD", "POST", "PUT", "get", "DELETE", "OPTIONS", "", "G\0T", "X" * 40)
 FIELDS = (
     "Host: localhost\r\n",
@@ -57,7 +57,7 @@ CHEAP = ("/stats", "/nothing", "/debug/pprof/nothing")
 
 
 def whole(chance: random.Random) -> bytes:
-    """A request that may be a good one."""
+    """Return a request that may be valid."""
     is_cheap = chance.random() < 0.97
     path = chance.choice(CHEAP) if is_cheap else chance.choice(PATHS)
     method = "GET" if is_cheap and chance.random() < 0.8 else chance.choice(METHODS)
@@ -107,7 +107,7 @@ class Fuzzer:
         connection = self.connected()
         self.sent += 1
         try:
-            if kind < 0.02:  # slow, for as long as there is room for it
+            if kind < 0.02:  # slow, as long as the number of slow connections permits
                 connection.sendall(data[: self.chance.randrange(len(data) + 1)])
                 self.slow.append(connection)
                 if len(self.slow) > SLOW_MAX:
@@ -115,19 +115,19 @@ class Fuzzer:
                 return
             connection.settimeout(SHORT_PATIENCE)
             connection.sendall(data)
-            if kind < 0.1:  # gone before the answer
+            if kind < 0.1:  # closed before the answer
                 connection.close()
                 return
-            if b"\r\n\r\n" not in data or self.chance.random() < 0.3:  # else it is waited for what does not come
+            if b"\r\n\r\n" not in data or self.chance.random() < 0.3:  # else the server waits for the rest
                 connection.shutdown(socket.SHUT_WR)
             while connection.recv(1 << 16):
                 self.answered += 1
-        except (ConnectionError, TimeoutError):  # a profile of 30 seconds, by chance
+        except (ConnectionError, TimeoutError):  # a 30-second profile, by chance
             pass
         connection.close()
 
     def state(self) -> tuple[int, int, int]:
-        """Threads, descriptors, and bytes in memory, of the program at rest."""
+        """Return the threads, descriptors and resident bytes of the program at rest."""
         for one in self.slow:
             one.close()
         self.slow.clear()
@@ -137,7 +137,7 @@ class Fuzzer:
         return len(os.listdir(f"{process}/task")), len(os.listdir(f"{process}/fd")), resident
 
     def good(self) -> None:
-        """A good request is answered; 429 while those before it are being done with."""
+        """Check that a valid request is answered, after 429 while earlier requests are still being handled."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             with self.connected() as connection:
@@ -147,7 +147,7 @@ class Fuzzer:
                     data += part
             if data.startswith(b"HTTP/1.1 200 ") and b"\r\n\r\n\x1f\x8b" in data:
                 return
-        raise SystemExit(f"no good answer any more: {data[:300]!r}")
+        raise SystemExit(f"no valid response any more: {data[:300]!r}")
 
 
 def main() -> int:

@@ -1,11 +1,12 @@
-"""Gives readers of foreign bytes whatever bytes lead them on to new code, and keeps what makes them crash or hang.
+"""Feed parsers of untrusted bytes with inputs that reach new code, and keep those that make them crash or hang.
 
 python3 tests/fuzz/run.py [--seconds 60 | --runs N] [TARGET...]
 
 Inputs come from tests/fuzz/corpus/TARGET and from build/fuzz/TARGET/corpus, where those that reach new code are added;
-inputs that crash or hang are left in build/fuzz/TARGET/found. The exit status tells whether there were any.
+inputs that crash or hang are left in build/fuzz/TARGET/found. The exit status is not 0 if there were any.
 
-The engine is libFuzzer where its archive is found, else driver.c. Both run under gcc's sanitizers, with gcc's coverage.
+The engine is libFuzzer if its archive is found, otherwise driver.c. Both run under gcc's sanitizers, with gcc's
+coverage.
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ DONE = re.compile(r"^Done (\d+) runs in (\d+) second", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Target:
-    """What takes the inputs, and the sources that it is about."""
+    """The function that takes the inputs, and the sources that it tests."""
 
     name: str
     sources: Sequence[str]
     include: Sequence[str] = ()
     longest_input: int = 4096
-    limit_seconds: int = 60  # an input that takes longer hangs; what others do on the machine counts for libFuzzer
+    limit_seconds: int = 60  # an input that takes longer hangs; libFuzzer also counts other programs' time
 
 
 TARGETS = (
@@ -76,7 +77,9 @@ def run_compiler(folder: Path, *arguments: str) -> None:
 
 
 def compile_objects(target: Target, folder: Path) -> list[str]:
-    """Names of the objects in ``folder``. What belongs to the engine is neither checked nor counted."""
+    """Compile into ``folder`` and return the names of the target's objects. The engine's own code is neither sanitized
+    nor counted.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("coverage", "driver"):
         run_compiler(folder, *FLAGS, "-c", str(HERE / f"{name}.c"), "-o", f"{name}.o")
@@ -94,7 +97,7 @@ def link_program(objects: list[str], engine: Engine, folder: Path) -> Path:
 
 
 def archives_of_libfuzzer(folder: Path | None) -> list[Path]:
-    """The newest first."""
+    """Return the archives, newest first."""
     roots = [folder.resolve() / "usr", Path("/usr")] if folder else []
     found = [archive for root in roots for archive in root.glob("lib/llvm-*/lib/libFuzzer.a")]
     return sorted(found, key=lambda archive: int(archive.parts[-3].partition("-")[2]), reverse=True)
@@ -132,7 +135,7 @@ def fuzz(target: Target, options: argparse.Namespace) -> bool:
         *map(str, corpora),
     ]
     with open(folder / "log.txt", "w", encoding="utf-8", errors="replace") as log:
-        # Engines are told of an abort, but not by this sanitizer of an exit.
+        # Engines notice an abort, but not this sanitizer's exit.
         environment = {**os.environ, "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=1"}
         status = subprocess.run(command, stdout=log, stderr=log, env=environment, check=False).returncode
     return report(target, engine, folder, status)
@@ -150,7 +153,7 @@ def report(target: Target, engine: Engine, folder: Path, status: int) -> bool:
 
 
 def merge(target: Target, options: argparse.Namespace) -> bool:
-    """Adds to the committed corpus as few inputs of a folder as reach all the code that it did not."""
+    """Add the fewest inputs of a folder that reach all code which the committed corpus did not."""
     program, engine = build(target, options.libfuzzer, options.build / target.name)
     if engine is DRIVER:
         print("driver.c cannot merge; libFuzzer is needed")
@@ -166,10 +169,14 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--runs", type=int)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--build", type=Path, default=ROOT / "build" / "fuzz", help="where everything is made")
-    parser.add_argument("--corpus", type=Path, default=HERE / "corpus", help="a folder of inputs for each target")
-    parser.add_argument("--libfuzzer", type=Path, help="where libFuzzer was unpacked; without: driver.c")
-    parser.add_argument("--merge", type=Path, metavar="FOLDER", help="take its inputs over into the committed corpus")
+    parser.add_argument(
+        "--build", type=Path, default=ROOT / "build" / "fuzz", help="folder for everything that is built"
+    )
+    parser.add_argument(
+        "--corpus", type=Path, default=HERE / "corpus", help="folder with a folder of inputs for each target"
+    )
+    parser.add_argument("--libfuzzer", type=Path, help="folder of an unpacked libFuzzer (default: driver.c)")
+    parser.add_argument("--merge", type=Path, metavar="FOLDER", help="add its inputs to the committed corpus")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(target.name for target in TARGETS))
     options = parser.parse_args(arguments)
     options.build = options.build.resolve()

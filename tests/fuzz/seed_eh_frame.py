@@ -1,10 +1,10 @@
-"""Cuts inputs for fuzz_eh_frame out of real objects.
+"""Extract inputs for fuzz_eh_frame from real objects.
 
-python3 tests/fuzz/seed_eh_frame.py FOLDER FILE...       and writes some that no compiler would
-python3 tests/fuzz/run.py --merge FOLDER eh_frame        takes those over that reach new code
+python3 tests/fuzz/seed_eh_frame.py FOLDER FILE...       also writes some that no compiler would produce
+python3 tests/fuzz/run.py --merge FOLDER eh_frame        adds those that reach new code to the corpus
 
-Each input is an image of its own: a header, a sorted table of one function, its CIE and its FDE. Bytes are taken as
-they are; an address that is relative to itself leads as far from its new place as from its old one.
+Each input is a separate image: a header, a sorted table of one function, its CIE and its FDE. Bytes are copied
+unchanged; a relative address keeps its distance from its new position.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ FORMS = ("image", "instructions", "expression")
 HEADER = 12
 PAIR = 8
 
-# What no compiler writes, by the numbers of the standard. The first four bytes of instructions are the CIE's.
+# Encodings that no compiler writes, by opcode number. The first four bytes of instructions are the CIE's.
 INSTRUCTIONS = [
     "0c0708 900141 0e10 8602 41 0d06 44 c6 0c0708",  # push, mov, pop
-    "0c0708 900a 0a 41 0e10 0a 41 0e20 41 0b 41 0b",  # states in states
+    "0c0708 900a 0a 41 0e10 0a 41 0e20 41 0b 41 0b",  # nested states
     "0c0708 90 050380 01 0603 0703 0803 090305 2e10 2f0302 2d 2c",
     "0c0708 90 110302 120402 1302 140302 150302 0240 034000 0400000000 1d0000000000000000",
     "0c0708 90 0f0277080610030277081606013001 0000000000000000",
@@ -35,18 +35,18 @@ EXPRESSIONS = [
     "7708 80003f1a3b2a332422",  # of a procedure linkage table
     "7218 062308",
     "33341631241631 1c12 28f6ff 13",  # a loop that counts down
-    "3112 28fcff",  # and one without end
+    "3112 28fcff",  # an endless loop
     "2ffdff",
     "08050901 0a0100 0b0200 0c01000000 0d02000000 0e0100000000000000 0f0200000000000000 10e58e26 119b7f 22222222",
     "31 32 33 34 12 14 1502 16 17 13 19 1a 1d 1e 1f 20 21",
     "0905 37 1b 35 1c 33 24 34 25 31 26 37 27 36 29 35 2a 34 2b 33 2c 32 2d 31 2e 96",
-    "0e0000000000000080 09ff 1b",  # the least number by −1
+    "0e0000000000000080 09ff 1b",  # the most negative number divided by −1
     "720006 7208 9401 7210 9402 920700",
 ]
 
 
 def entries_of(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """CIE and FDE of every function."""
+    """Yield the CIE and FDE of every function."""
     (at,) = struct.unpack_from("<Q", content, 32)
     size, count = struct.unpack_from("<HH", content, 54)
     segments = (struct.unpack_from("<IIQ", content, at + size * i) for i in range(count))
@@ -63,7 +63,7 @@ def entries_of(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def image_of(cie: bytes, fde: bytes, with_table: bool) -> tuple[bytes, int]:
-    """The image and the function's address in it."""
+    """Return the image and the function's address in it."""
     cie_at = HEADER + PAIR
     fde_at = cie_at + len(cie)
     start_at = fde_at + 8
@@ -76,7 +76,7 @@ def image_of(cie: bytes, fde: bytes, with_table: bool) -> tuple[bytes, int]:
 
 
 def inputs_of(content: bytes) -> Iterator[bytes]:
-    """One for each program that is unlike those before."""
+    """Yield one input for each program that differs from the earlier ones."""
     seen = set()
     for number, (cie, fde) in enumerate(entries_of(content)):
         program = cie + fde[16:]

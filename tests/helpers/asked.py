@@ -1,4 +1,4 @@
-"""Clients of a process that listens: whole requests, and connections that are left half done."""
+"""Clients of a process that serves `spprof` requests: complete requests and half-finished connections."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import socket
 from typing import NamedTuple
 
 PATIENCE = 60.0
-"""Seconds after which a test that waits for the other side fails instead."""
+"""Seconds to wait for the other side before the test fails."""
 
 
 class Reply(NamedTuple):
-    """What came back."""
+    """A parsed HTTP response."""
 
     status: int
     fields: dict[str, str]
@@ -18,7 +18,7 @@ class Reply(NamedTuple):
 
 
 def connected(address: str) -> socket.socket:
-    """A connection to a Unix socket's path or to host:port."""
+    """Connect to host:port or to the path of a Unix socket."""
     if address.startswith("/"):
         made = socket.socket(socket.AF_UNIX)
         made.settimeout(PATIENCE)
@@ -33,7 +33,7 @@ def head(path: str, method: str = "GET", *, host: str = "localhost", more: str =
 
 
 def received(connection: socket.socket) -> bytes:
-    """All that comes until the other side has nothing more to say."""
+    """Return everything received until the other side closes."""
     parts = []
     while True:
         part = connection.recv(1 << 16)
@@ -51,7 +51,7 @@ def reply_of(data: bytes) -> Reply:
 
 
 def reply(address: str, path: str, method: str = "GET", *, host: str = "localhost", more: str = "") -> Reply:
-    """What a request is answered with."""
+    """Send a request and return the response."""
     with connected(address) as connection:
         connection.sendall(head(path, method, host=host, more=more))
         return reply_of(received(connection))

@@ -1,4 +1,4 @@
-"""How many bytes CPython asks its allocators for."""
+"""How many bytes CPython requests from its allocators."""
 
 import sys
 
@@ -6,6 +6,7 @@ BESIDE_A_BYTEARRAY = sys.getsizeof(b"") if sys.version_info >= (3, 15) else 1
 
 
 def bytearray_size(length):
-    """For the contents of bytearray(length), of at least one byte: a zero ends them, and from 3.15 on a bytes object
-    holds them."""
+    """Return the bytes requested for the contents of bytearray(length), length >= 1. A terminating zero is included,
+    and from 3.15 on a bytes object holds the contents.
+    """
     return length + BESIDE_A_BYTEARRAY

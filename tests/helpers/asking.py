@@ -1,4 +1,4 @@
-"""For programs in children: requests to this very process, and what is in their answers."""
+"""For programs in child processes: send requests to the same process and read the responses."""
 
 import re
 
@@ -7,11 +7,11 @@ from spprof.http.answers import Answer, Later
 from spprof.pprof.file import read_bytes
 
 HEAP_ROW = re.compile(r"(-?\d+): *(-?\d+) *\[ *(\d+): *(\d+) *] @([ x0-9a-f]*)")
-"""How pprof's profile/legacy_profile.go reads a line of Go's old text."""
+"""How pprof's profile/legacy_profile.go parses a line of Go's legacy text format."""
 
 
 def get(path, query=""):
-    """The step that the path answers with."""
+    """Return the step that answers this path."""
     return endpoints.answer("GET", path, query)
 
 
@@ -20,14 +20,14 @@ def post(path, query=""):
 
 
 def answer_of(step):
-    """The answer at the end, without waiting for any time to pass."""
+    """Run the step to its final response without waiting for time to pass."""
     while isinstance(step, Later):
         step = step.then()
     return step
 
 
 def refused(step, status, *words):
-    """Whether it is refused with that status and one line with the words."""
+    """Return True if the step is refused with this status and one line that contains the words."""
     text = step.body.decode()
     assert isinstance(step, Answer)
     assert step.status == status, step
@@ -38,7 +38,7 @@ def refused(step, status, *words):
 
 
 def profile_in(step):
-    """The profile that was answered."""
+    """Return the profile in the response."""
     answer = answer_of(step)
     assert answer.status == 200, answer
     assert answer.content_type == "application/octet-stream"
@@ -46,7 +46,7 @@ def profile_in(step):
 
 
 def sums(profile, function=None):
-    """The sums of a profile's columns by their types' names, of all stacks or those with the function."""
+    """Sum each column of a profile by the name of its type, over all stacks or those that contain the function."""
     names = [one.type for one in profile.sample_types]
     totals = dict.fromkeys(names, 0)
     for sample in profile.samples:
@@ -58,7 +58,9 @@ def sums(profile, function=None):
 
 
 def text_sums(text):
-    """The header's and the rows' sums of Go's old text: in use (objects, bytes), allocated (both)."""
+    """Return the sums of Go's legacy text, from the header and from the rows: live (objects, bytes), then allocated
+    (objects, bytes).
+    """
     header, *lines = text.splitlines()
     assert header.startswith("heap profile: ")
     assert header.endswith(" @ heapprofile"), header

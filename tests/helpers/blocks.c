@@ -1,13 +1,14 @@
-/* blocks.c: allocates many blocks through any allocator, with nothing of the interpreter's in between.
+/* blocks.c: allocates many blocks through any allocator without calling the interpreter in between.
  *
- * An allocator comes as its three functions: malloc's family, or one of Python's domains (then call with the GIL). */
+ * An allocator is passed as three functions: malloc's family, or one of Python's domains (call with the GIL held).
+ */
 #include <stddef.h>
 
 typedef void *allocate(size_t size);
 typedef void *resize(void *block, size_t size);
 typedef void release(void *block);
 
-/* Returns how many blocks there are. */
+/* Returns the number of blocks allocated. */
 size_t blocks_allocate(allocate *allocate, void **blocks, size_t count, size_t size) {
     size_t done = 0;
     while (done < count && (blocks[done] = allocate(size)) != NULL) done++;
@@ -23,7 +24,7 @@ size_t blocks_resize(resize *resize, void **blocks, size_t count, size_t size) {
     return count;
 }
 
-/* Frees each `stride`-th block, from the first on, and forgets it. */
+/* Frees every `stride`-th block, starting with the first, and clears its pointer. */
 void blocks_free(release *release, void **blocks, size_t count, size_t stride) {
     for (size_t i = 0; i < count; i += stride) {
         release(blocks[i]);
@@ -31,7 +32,7 @@ void blocks_free(release *release, void **blocks, size_t count, size_t stride) {
     }
 }
 
-/* Each block is freed before the next is allocated. */
+/* Frees each block before it allocates the next. */
 void blocks_churn(allocate *allocate, release *release, size_t count, size_t size) {
     for (size_t i = 0; i < count; i++) {
         void *block = allocate(size);

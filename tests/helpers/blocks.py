@@ -1,6 +1,6 @@
-"""For programs in children: many blocks at once from any allocator, and what a snapshot says of them.
+"""For programs in child processes: allocate many blocks at once from any allocator and read them from a snapshot.
 
-``BLOCKS`` in the environment names the compiled blocks.c (native.blocks_environment).
+The environment variable ``BLOCKS`` names the compiled blocks.c (see native.blocks_environment).
 """
 
 import collections
@@ -25,7 +25,7 @@ SIZE_RATE_STACK = operator.itemgetter(1, 4, 6)
 
 
 class Family:
-    """One allocator: its functions for blocks.c, and callable one by one. Python's own are called with the GIL."""
+    """One allocator: its functions for blocks.c, which can also be called one by one. Python's own need the GIL."""
 
     def __init__(self, name):
         names = FAMILIES[name]
@@ -67,8 +67,9 @@ def churn_blocks(family, count, size):
 
 
 def live_sizes(snapshot, function, at_least=0, at_most=2**63):
-    """{(size, rate): samples} that are live, of what this function allocated. Sizes tell its blocks from what the call
-    itself left in the interpreter's free lists."""
+    """Return {(size, rate): samples} of the live blocks that this function allocated. The size limits separate its
+    blocks from those that the call left in the interpreter's free lists.
+    """
     counts = collections.Counter()
     for (size, rate, stack_id), count in collections.Counter(map(SIZE_RATE_STACK, snapshot.records())).items():
         if at_least <= size <= at_most and snapshot.site_key(stack_id).function == function:
@@ -77,14 +78,14 @@ def live_sizes(snapshot, function, at_least=0, at_most=2**63):
 
 
 def live(snapshot, function, at_least=0, at_most=2**63):
-    """(bytes, objects) estimated to be live, of what this function allocated."""
+    """Return the estimated live (bytes, objects) that this function allocated."""
     counts = live_sizes(snapshot, function, at_least, at_most).items()
     weights = [(count, estimate.weigh(*size_and_rate)) for size_and_rate, count in counts]
     return sum(count * weight[1] for count, weight in weights), sum(count * weight[2] for count, weight in weights)
 
 
 def allocated(snapshot, function):
-    """(bytes, objects) estimated to have been allocated by this function, freed ones included."""
+    """Return the estimated (bytes, objects) that this function allocated, freed blocks included."""
     stacks = ProfileStacks(profile_of(snapshot)).totals()
     totals = [weights for frames, weights in stacks if sites.site_frame(frames).function == function]
     return sum(weights[2] for weights in totals), sum(weights[3] for weights in totals)

@@ -1,4 +1,4 @@
-"""The folder of the build that a test looks into or takes programs from."""
+"""The build folder that a test inspects or takes programs from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ VARIABLE = "SPPROF_BUILD_DIR"
 
 
 def build_folder() -> Path:
-    """The one that SPPROF_BUILD_DIR names, or what `make test` builds in this environment. Skips the test without."""
+    """Return SPPROF_BUILD_DIR, or the folder that `make test` builds in this environment. Skip the test if neither
+    exists.
+    """
     named = os.environ.get(VARIABLE)
     if named:
         folder = Path(named)

@@ -1,4 +1,4 @@
-/* burners.c: functions and threads of C that use CPU time or wait, and watch what signals do to them. */
+/* burners.c: C functions and threads that use CPU time or wait, and observe what signals do to them. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,13 +22,13 @@ static __attribute__((noinline)) void burn_leaf(void) {
     for (volatile int turns = 20000; turns > 0; turns--) continue;
 }
 
-/* Uses so much CPU time of the calling thread. */
+/* Uses `ns` of the calling thread's CPU time. */
 __attribute__((noinline)) void burn(uint64_t ns) {
     uint64_t end = thread_ns() + ns;
     while (thread_ns() < end) burn_leaf();
 }
 
-/* A signal that comes just before a wait, which nothing else ends: whether it was broken off. */
+/* Raises the signal just before a wait that nothing else ends. Returns true if the wait was interrupted. */
 bool breaks_off_wait(int number) {
     int ends[2];
     char byte;
@@ -37,7 +37,7 @@ bool breaks_off_wait(int number) {
     return read(ends[0], &byte, 1) == -1 && errno == EINTR;
 }
 
-/* The same before a call that takes no notice of signals and never ends. */
+/* Raises the signal, then waits forever, whatever signals arrive. */
 void waits_on(int number) {
     raise(number);
     for (;;) pause();
@@ -51,7 +51,7 @@ typedef struct burner {
     pthread_t thread;
     uint64_t ns;
     bool blocks_all;
-    size_t room; /* bytes for handlers on an alternate stack, beside what the kernel takes; 0: it has none */
+    size_t room; /* bytes for handlers on an alternate stack, beyond the kernel's own; 0: no alternate stack */
     size_t takes;
 } burner;
 
@@ -71,8 +71,8 @@ static void use_alternate(stack_t *alternate, size_t size) {
     if (sigaltstack(alternate, NULL) != 0) abort();
 }
 
-/* What the kernel puts on a handler's stack. AT_MINSIGSTKSZ also reckons with registers that nobody may use without
- * asking. */
+/* Measures how many bytes the kernel puts on a handler's stack. AT_MINSIGSTKSZ also counts registers that a program
+ * must request permission to use. */
 static void *measure_kernel(void *taken) {
     struct sigaction noting = {.sa_handler = note_stack, .sa_flags = SA_ONSTACK}, before;
     stack_t large;
@@ -104,7 +104,7 @@ static void *run_burner(void *data) {
     return NULL;
 }
 
-/* Starts threads that know nothing of Python. `stack_size`: 0 for the usual. */
+/* Starts threads that have no Python state. `stack_size` 0 selects the default. */
 int burners_start(int count, uint64_t ns, bool blocks_all, size_t stack_size, size_t room) {
     pthread_attr_t attributes;
     sigset_t all, before;
@@ -126,9 +126,9 @@ void burners_join(void) {
     while (started > 0) pthread_join(burners[--started].thread, NULL);
 }
 
-/* ---- What signals do to others ---- */
+/* ---- Effects of signals on others ---- */
 
-/* How many of `times` waits of a millisecond each a signal ended. */
+/* Returns how many of `times` waits of one millisecond each a signal interrupted. */
 int waits_interrupted(const char *kind, int times) {
     int interrupted = 0;
     for (int i = 0; i < times; i++) {
@@ -143,7 +143,7 @@ int waits_interrupted(const char *kind, int times) {
     return interrupted;
 }
 
-/* How often errno was another than before while CPU time was used. */
+/* Returns how often errno changed while `ns` of CPU time were used. */
 int errno_changes(uint64_t ns) {
     int changes = 0;
     uint64_t end = thread_ns() + ns;
@@ -155,7 +155,7 @@ int errno_changes(uint64_t ns) {
     return changes;
 }
 
-/* The kernel's signal of a timer that somebody else made: sent to the calling thread. */
+/* Sends the calling thread the signal that the kernel would send for a foreign timer. */
 int send_as_timer(int signal_number, uint64_t cookie) {
     siginfo_t info = {.si_code = SI_TIMER};
     info.si_value.sival_ptr = (void *)(uintptr_t)cookie;

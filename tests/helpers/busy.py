@@ -1,4 +1,4 @@
-"""Much of what programs do: ``busy.everything()``."""
+"""Exercises much of what programs do: ``busy.everything()``."""
 
 import asyncio
 import gc
@@ -38,8 +38,8 @@ async def coroutines(depth):
         await asyncio.gather(*[coroutines(depth - 1) for _ in range(3)])
 
 
-# In two steps: CPython 3.15 does not limit recursion by calls such as f(*a, n=1) alone, which uses up all memory
-# (https://github.com/python/cpython/issues/155151).
+# Two functions, because CPython 3.15 does not limit recursion through calls such as f(*a, n=1) alone and would use up
+# all memory (https://github.com/python/cpython/issues/155151).
 def recurse(*a, **k):
     return deeper(a)
 

@@ -1,4 +1,4 @@
-"""Programs in a process of their own, each in a file of its own, so that stacks name it."""
+"""Run programs in child processes, each from its own file, so that stacks can be identified by file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ HELPERS = Path(__file__).parent
 
 
 class Child:
-    """Runs programs in one folder: the files of specimens, or short texts, for which ``script`` is where they stand.
+    """Runs programs in one folder: specimen files, or short texts, which are written to ``script`` first.
 
-    They may import the modules of tests/helpers, and those beside them.
+    They may import the modules of tests/helpers and the modules next to them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -29,7 +29,7 @@ class Child:
         preload: bool = False,
         environment: dict[str, str] | None = None,
     ) -> str:
-        """Runs the program and returns what it printed. AssertionError, with both outputs, unless it exits with 0."""
+        """Run the program and return its output. Raise AssertionError with both outputs unless it exits with 0."""
         finished = self.attempt(program, *arguments, preload=preload, environment=environment)
         assert finished.returncode == 0, (
             f"the program ended with {finished.returncode}\n"
@@ -45,7 +45,7 @@ class Child:
         preload: bool = False,
         environment: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the program to its end, whatever that is."""
+        """Run the program until it ends, however it ends."""
         if isinstance(program, Path):
             self.script = program
         else:
@@ -70,8 +70,9 @@ class Child:
 
 
 class Spender:
-    """Runs programs that spend CPU time: specimens, which import what they need of spent.py, and texts, which begin
-    with all of it."""
+    """Runs programs that use CPU time: specimens, which import what they need from spent.py, and texts, which are
+    prefixed with its source.
+    """
 
     PRELUDE = (
         "import errno, os, signal, sys, threading, time\n"
@@ -98,7 +99,7 @@ class Spender:
 
 
 def library_path() -> str:
-    """The engine that the installed package uses, to be preloaded."""
+    """Return the path of the installed package's engine, for LD_PRELOAD."""
     from spprof import _engine
 
     path = _engine.library_path()

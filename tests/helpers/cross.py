@@ -1,7 +1,7 @@
-"""Building for aarch64 and running what was built, on any machine that Debian's or Ubuntu's packages fit.
+"""Build for aarch64 and run the result, on any machine whose packages come from Debian or Ubuntu.
 
-build/deps/aarch64      the cross compiler of the machine's own gcc, and a libc; unpacked, not installed
-build/deps/aarch64-…    an emulator, and packages of aarch64 itself
+build/deps/aarch64      the cross compiler of the host gcc's version, and a libc; unpacked, not installed
+build/deps/aarch64-…    an emulator, and packages for aarch64 itself
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COMPILER_PACKAGES = """
     libc6-dev-arm64-cross libc6-arm64-cross linux-libc-dev-arm64-cross
 """
 
-# The compiler is found by meson and by its own parts; its assembler and linker need libraries beside them.
+# Meson and the compiler's own parts find the compiler by path; its assembler and linker need libraries next to them.
 MACHINE = """
 [binaries]
 c = ['{compiler}', '--sysroot={root}']
@@ -44,14 +44,14 @@ cpu = 'aarch64'
 endian = 'little'
 """
 
-# With and without signed return addresses and guarded branches.
+# CPUs with and without pointer authentication and branch target identification.
 CPUS = {"signing": "max,pauth-impdef=on", "plain": "cortex-a57"}
 
 
 def attempt(
     *command: str | Path, environment: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end; both its channels are one text."""
+    """Run a command until it ends, with stdout and stderr combined."""
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
@@ -67,7 +67,7 @@ def attempt(
 
 
 def output_of(*command: str | Path, environment: Mapping[str, str] | None = None, cwd: Path = ROOT) -> str:
-    """What it prints. AssertionError, with it, unless it succeeds."""
+    """Return the command's output. Raise AssertionError, with the output, if the command fails."""
     finished = attempt(*command, environment=environment, cwd=cwd)
     assert finished.returncode == 0, (
         f"{shlex.join(map(str, command))}\nended with {finished.returncode}\n{finished.stdout}"
@@ -76,7 +76,9 @@ def output_of(*command: str | Path, environment: Mapping[str, str] | None = None
 
 
 def unpack(name: str, packages: str) -> Path:
-    """The folder with these packages, fetched if it is not there. Skips the test if they cannot be had."""
+    """Return the folder with these packages unpacked, downloading them if necessary. Skip the test if they are
+    unavailable.
+    """
     folder = DEPENDENCIES / name
     if folder.exists():
         return folder
@@ -86,7 +88,7 @@ def unpack(name: str, packages: str) -> Path:
         fetched = attempt(sys.executable, ROOT / "tools/fetch_debian.py", partial, *packages.split())
         if fetched.returncode != 0:
             told = [line for line in fetched.stdout.splitlines() if line.startswith("E: ")]
-            pytest.skip(f"the packages of build/deps/{name} cannot be had: {' '.join(told) or 'apt-get failed'}")
+            pytest.skip(f"the packages of build/deps/{name} are unavailable: {' '.join(told) or 'apt-get failed'}")
         for leftover in [partial / "apt", partial / "packages", *unneeded_emulators(partial)]:
             shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
         partial.rename(folder)
@@ -96,18 +98,18 @@ def unpack(name: str, packages: str) -> Path:
 
 
 def unneeded_emulators(root: Path) -> list[Path]:
-    """Those of forty other processors: 300 MB."""
+    """Return the emulators of about forty other architectures, 300 MB in all."""
     return [file for file in root.glob("usr/bin/qemu-*") if file.name not in EMULATORS]
 
 
 def find_emulator() -> Path:
-    """Debian 12's qemu-user-static has a static one, later releases' qemu-user."""
+    """Find a statically linked emulator: in qemu-user-static on Debian 12, in qemu-user on later releases."""
     for package in ("qemu-user-static", "qemu-user"):
         root = unpack(f"aarch64-{package}", package)
         for name in EMULATORS:
             if (root / "usr/bin" / name).exists():
                 return root / "usr/bin" / name
-    pytest.skip(f"neither {' nor '.join(EMULATORS)} is in the packages that should have it")
+    pytest.skip(f"the packages contain neither {' nor '.join(EMULATORS)}")
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Toolchain:
         return self.root / "usr/aarch64-linux-gnu"
 
     def environment(self) -> dict[str, str]:
-        """For whatever calls the compiler."""
+        """The environment for anything that calls the compiler."""
         libraries = [str(folder) for folder in self.root.glob("usr/lib/*-linux-gnu")]
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {**os.environ, "LD_LIBRARY_PATH": ":".join(libraries), "PATH": path}
@@ -130,7 +132,7 @@ class Toolchain:
         output_of(self.compiler, f"--sysroot={self.root}", *arguments, environment=self.environment())
 
     def build(self, folder: Path, *options: str) -> Path:
-        """Has meson build the project into `folder`, without Python."""
+        """Build the project into `folder` with meson, without Python."""
         machine = folder.with_suffix(".ini")
         values = {"compiler": self.compiler, "root": self.root, "emulator": self.emulator, "libc": self.libc}
         machine.write_text(MACHINE.format(cpu=CPUS["signing"], **values))
@@ -141,14 +143,14 @@ class Toolchain:
         return folder
 
     def extend(self, folder: Path, *options: str) -> None:
-        """Builds what these options add to what is built already."""
+        """Build what these options add to an existing build."""
         output_of("meson", "configure", *options, folder, environment=self.environment())
         output_of("meson", "compile", "-C", folder, environment=self.environment())
 
     def run(
         self, program: Path, *arguments: str | Path, cpu: str = "signing", variables: str = "", libc: Path | None = None
     ) -> str:
-        """What an aarch64 program prints. `variables`: its environment, "name=value,…"."""
+        """Return the output of an aarch64 program. `variables` is its environment: "name=value,…"."""
         given = ("-E", variables) if variables else ()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("LD_")}
         return output_of(
@@ -157,12 +159,12 @@ class Toolchain:
 
 
 def find_toolchain() -> Toolchain:
-    """Skips the test where there is none, or where it is of no use."""
+    """Return the cross toolchain. Skip the test if it is missing or does not work."""
     if platform.machine() == "aarch64":
-        pytest.skip("this machine is an aarch64: the other tests are what these would be")
+        pytest.skip("this machine is aarch64, so the other tests cover this")
     compiler = shutil.which("gcc")
     if compiler is None:
-        pytest.skip("there is no gcc here whose cross compiler would fit")
+        pytest.skip("this machine has no gcc with a matching cross compiler")
     major = output_of(compiler, "-dumpversion").strip().partition(".")[0]
     root = unpack("aarch64", COMPILER_PACKAGES.format(major=major))
     return Toolchain(root, root / f"usr/bin/aarch64-linux-gnu-gcc-{major}", find_emulator())

@@ -1,4 +1,4 @@
-"""Programs that end in every way, in every place, with and without us: what each leaves, as rows of a table."""
+"""Programs that end in every way and in every place, with and without spprof: what each leaves behind, as a table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIGNALS = tuple(
     for name in "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT XCPU XFSZ VTALRM PROF IO "
     "PWR SYS RTMIN".split()
 )
-"""All whose default action is to end the process, of the real-time ones the first."""
+"""All signals whose default action ends the process; only the first of the real-time signals."""
 
 ENDINGS = (
     "return",
@@ -56,21 +56,21 @@ LEAVE_NONE = {
     "fault",
     *(f"SIG{name}" for name in "ILL TRAP BUS FPE KILL SEGV STKFLT PROF IO PWR SYS RTMIN".split()),
 }
-"""At these no Python can run, or none of ours: docs/cli.md names them. With --every the last file is there."""
+"""Endings at which neither Python nor our code can run (see docs/cli.md). With --every the last file remains."""
 
 TOLD = {"full disk": "raise its limit (ulimit -f)"}
-"""Why there is no file, as it is said."""
+"""The message that explains why there is no file."""
 
 
 @dataclass
 class Outcome:
-    """What a program left."""
+    """The status, output and files that a program left."""
 
     status: int
     stdout: str
     stderr: str
     files: dict[str, bool] = field(default_factory=dict)
-    """Whether each is whole, by its name, with "N" for the number of a child."""
+    """The files written, by name, with "N" in place of a child's pid; True if the file is complete."""
 
 
 def command(place: str, ending: str, output: str, file: Path | None) -> list[str]:
@@ -86,7 +86,7 @@ def command(place: str, ending: str, output: str, file: Path | None) -> list[str
 
 
 def run(folder: Path, place: str, ending: str, output: str, *, with_us: bool) -> Outcome:
-    """Runs it in a folder that does not exist yet."""
+    """Run the program in a new folder."""
     folder.mkdir(parents=True)
     (folder / "program.py").write_text(specimen("endings/program").read_text(encoding="utf-8"), encoding="utf-8")
     (folder / "files").mkdir()
@@ -105,13 +105,13 @@ def run(folder: Path, place: str, ending: str, output: str, *, with_us: bool) ->
     outcome = Outcome(finished.returncode, finished.stdout, finished.stderr.replace(str(folder), "."))
     for path in sorted((folder / "files").iterdir()):
         if path.name.startswith(".") and ending in LEAVE_NONE:
-            continue  # what was being written when the program was killed
+            continue  # a file that was being written when the program was killed
         outcome.files[re.sub(r"^out\.\d+\.", "out.N.", path.name)] = is_whole(path)
     return outcome
 
 
 def _prepare() -> None:
-    """No core files; and what nohup has tests ignore their children would, too."""
+    """Disable core files. Also restore the signal dispositions that nohup makes the test's children inherit."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -126,7 +126,7 @@ def is_whole(path: Path) -> bool:
 
 
 def expected_files(place: str, ending: str, output: str) -> set[str]:
-    """Names of the files that there should be."""
+    """Return the names of the expected files."""
     first = "out.html" if output == "html" else "out.pb.gz"
     firsts = {first, "out.cpu.pb.gz"} if output == "--cpu" else {first}
     children = {name.replace("out.", "out.N.", 1) for name in firsts} if place == "child" else set()
@@ -137,10 +137,12 @@ def expected_files(place: str, ending: str, output: str) -> set[str]:
 
 
 def _comparable(stderr: str, ending: str) -> str:
-    """What the program wrote. Where there is no memory a traceback may lack source lines, and a thread's all but its
-    first line, which differs where there is none for threading's hook; a few of the calls that the recursion limit
-    allows are ours; and from CPython 3.12 on a fork warns of the thread that writes under ``--every``, as docs/cli.md
-    says."""
+    """Return the program's stderr without what may differ under the profiler.
+
+    Without memory, a traceback may lack source lines, and a thread's traceback everything but its first line, which
+    itself differs if threading's hook has no memory. A few of the calls that the recursion limit allows are ours. From
+    CPython 3.12 on, a fork warns about the thread that writes under ``--every``, as docs/cli.md says.
+    """
     text = re.sub(r".*DeprecationWarning: This process .* is multi-threaded.*\n(  .*\n)?", "", theirs(stderr))
     if ending == "MemoryError":
         text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("    "))
@@ -150,7 +152,7 @@ def _comparable(stderr: str, ending: str) -> str:
 
 
 def faults(place: str, ending: str, output: str, plain: Outcome, profiled: Outcome) -> list[str]:
-    """What is not as without us, or missing."""
+    """List everything that is missing or differs from the run without spprof."""
     found = []
     if profiled.status != plain.status:
         found.append(f"status {profiled.status}, not {plain.status}")

@@ -1,9 +1,9 @@
-"""Sites whose growth is known, as a series of snapshots would show them: many runs of each, with seeds.
+"""Sites with known growth, as a series of snapshots would show them: many seeded runs of each.
 
-Only what is sampled is drawn, as a Poisson process, with what else is needed to know the truth: blocks of a size that
-is often sampled are drawn one by one, and of smaller ones there are so many that their live bytes are their mean. Time
-is in units of the series: 0 is its first snapshot, 1 its last. A run is a site of one series, so that one call of
-``growth`` judges all of them.
+Samples are drawn as a Poisson process, together with what is needed to compute the truth. Large blocks, which are often
+sampled, are drawn one by one; small blocks are so numerous that their live bytes equal their mean. Time is in units of
+the series: 0 is its first snapshot, 1 its last. A run is a site of one series, so one call of ``growth`` judges all of
+them.
 """
 
 from __future__ import annotations
@@ -19,34 +19,37 @@ from spprof.analysis.sites import SiteKey
 
 RATE = 512 * 1024
 Numbers = Any
-"""An array of numpy's, whose stubs need a newer Python than ours."""
+"""A numpy array. numpy's stubs need a newer Python than the oldest one that we support."""
 
 
 class Blocks(NamedTuple):
-    """Blocks of all runs: the run of each, when it was allocated and freed."""
+    """The blocks of all runs: each block's run, and the times at which it was allocated and freed."""
 
     run: Numbers
     born: Numbers
     died: Numbers
     number: Numbers
-    """How many they are: one, but for those that no snapshot meets, which are freed as they are born."""
+    """How many blocks an entry stands for: 1, except that blocks which no snapshot sees are combined and freed at
+    birth.
+    """
 
 
 class Site(NamedTuple):
     """One kind of program."""
 
     draw: Callable[[Any, Numbers, Numbers, float], Blocks]
-    """From a random generator, the parameters of each run, the samples that are expected in it, and the time between
-    two snapshots: blocks."""
+    """Returns blocks, given a random generator, the parameters and the expected samples of each run, and the time
+    between two snapshots.
+    """
     mean: Callable[[Numbers, Numbers, Numbers], Numbers]
-    """From parameters, samples, and times: how many samples are expected to be live, by run and time."""
+    """Returns the expected number of live samples by run and time, given parameters, samples and times."""
     parameters: Callable[[Any, int], Numbers]
-    """From a random generator and the number of runs: a row for each."""
+    """Returns one row per run, given a random generator and the number of runs."""
 
 
 class Size(NamedTuple):
     share: float
-    """Of a site's samples."""
+    """Share of a site's samples."""
     bytes: int
 
 
@@ -58,7 +61,7 @@ MIXED = (Size(0.5, 200), Size(0.25, 6 * 1024), Size(0.15, 100 * 1024), Size(0.1,
 
 
 LIFETIMES = 12.0
-"""After so many mean lifetimes a block is gone."""
+"""A block is assumed freed after this many mean lifetimes."""
 
 
 def repeated(counts: Numbers) -> Numbers:
@@ -70,9 +73,9 @@ def always(run: Numbers, born: Numbers, died: Numbers) -> Blocks:
 
 
 def exponential(rng: Any, live: Numbers, lifetime: Numbers, gap: float) -> Blocks:
-    """What comes during the series, so many being live in the mean, with exponential lifetimes.
+    """Draw the blocks allocated during the series: ``live`` of them on average, with exponential lifetimes.
 
-    Where those are much shorter than the time between two snapshots, only blocks that one of them meets are drawn.
+    If the lifetimes are much shorter than the time between two snapshots, draw only blocks that a snapshot sees.
     """
     count = round(1.0 / gap)
     short = LIFETIMES * lifetime < gap
@@ -95,7 +98,7 @@ def joined(parts: list[Blocks]) -> Blocks:
 
 
 def churn(rng: Any, live: Numbers, lifetime: Numbers, gap: float, cold: bool = False) -> Blocks:
-    """So many live in the mean, with exponential lifetimes. ``cold``: none is at the beginning."""
+    """Draw ``live`` blocks on average, with exponential lifetimes. ``cold``: none is live at the start."""
     parts = [exponential(rng, live, lifetime, gap)]
     if not cold:
         run = repeated(rng.poisson(live))
@@ -119,22 +122,22 @@ def level(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
     return np.repeat(live[:, None], len(times), axis=1)
 
 
-# ---- Caches. Parameters: how long it takes to fill one, and when that began
+# ---- Caches. Parameters: the time to fill one, and when filling started
 
 
 def old_cache(rng: Any, runs: int) -> Numbers:
-    """Full long before the series."""
+    """A cache that was full long before the series began."""
     fill = 10.0 ** rng.uniform(-1.5, 0.7, runs)
     return np.stack([fill, np.full(runs, -np.inf)], axis=1)
 
 
 def new_cache(rng: Any, runs: int) -> Numbers:
-    """Begun with the series, and full in the first third of it."""
+    """A cache that starts empty with the series and is full within the first third."""
     return np.stack([rng.uniform(0.02, 0.35, runs), np.zeros(runs)], axis=1)
 
 
 def late_cache(rng: Any, runs: int) -> Numbers:
-    """Begun with the series, and full in the middle third."""
+    """A cache that starts empty with the series and is full within the middle third."""
     return np.stack([rng.uniform(0.35, 0.65, runs), np.zeros(runs)], axis=1)
 
 
@@ -144,34 +147,34 @@ def cache_mean(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
 
 
 def cache_births(rng: Any, parameters: Numbers, live: Numbers, fills: float) -> tuple[Numbers, Numbers]:
-    """Of what was ever put in, back to so many fillings before the series."""
+    """Draw everything that was put into the cache from ``fills`` fill times before the series on."""
     fill, begin = parameters[:, 0], np.maximum(parameters[:, 1], -fills * parameters[:, 0])
     run = repeated(rng.poisson(live / fill * (1.0 - begin)))
     return run, begin[run] + (1.0 - begin[run]) * rng.random(len(run))
 
 
 def first_out(rng: Any, parameters: Numbers, live: Numbers, gap: float) -> Blocks:
-    """The oldest goes for the newest."""
+    """Evict the oldest entry for each new one."""
     run, born = cache_births(rng, parameters, live, 1.0)
     return always(run, born, born + parameters[run, 0])
 
 
 def any_out(rng: Any, parameters: Numbers, live: Numbers, gap: float) -> Blocks:
-    """Any goes for the newest, once it is full."""
+    """Once the cache is full, evict a random entry for each new one."""
     run, born = cache_births(rng, parameters, live, LIFETIMES)
     fill, begin = parameters[run, 0], parameters[run, 1]
     age = rng.exponential(1.0, len(run)) * fill
     return always(run, born, np.maximum(born, begin + fill) + age)
 
 
-# ---- Least recently used: keys that are asked for by a power law, simulated request by request
+# ---- Least recently used: keys are requested by a power law, simulated request by request
 
 LRU_KEYS = 4000
 LRU_BLOCK = 48 * 1024
 
 
 def lru_runs(rng: Any, runs: int, live: float, fill: Numbers, begin: float) -> Blocks:
-    """Every block, sampled or not. ``live``: blocks in the cache; ``fill``: how long it takes, at most."""
+    """Simulate every block, sampled or not. ``live``: blocks in the cache; ``fill``: the time to fill it, at most."""
     parts = []
     popularity = 1.0 / np.arange(1, LRU_KEYS + 1) ** 0.8
     popularity /= popularity.sum()
@@ -187,7 +190,7 @@ def lru_runs(rng: Any, runs: int, live: float, fill: Numbers, begin: float) -> B
 
 
 def lru_pace(popularity: Numbers, capacity: int) -> float:
-    """After how many requests so many different keys are expected."""
+    """Return the number of requests after which ``capacity`` distinct keys are expected."""
     low, high = 1.0, 1e9
     while high / low > 1.001:
         middle = math.sqrt(low * high)
@@ -212,7 +215,7 @@ def lru(keys: list[int], when: list[float], capacity: int) -> tuple[list[float],
     return births, deaths
 
 
-# ---- A wave: parameters are how many days the series has, the hour of its beginning, depth and three lifetimes
+# ---- A wave. Parameters: the days of the series, the hour of its start, depth and three lifetimes
 
 
 def wave_parameters(rng: Any, runs: int) -> Numbers:
@@ -244,11 +247,11 @@ def wave_mean(parameters: Numbers, live: Numbers, times: Numbers) -> Numbers:
     return total
 
 
-# ---- Leaks: a share of what is allocated stays for good, the rest is freed fast
+# ---- Leaks: a share of what is allocated is never freed, the rest is freed soon
 
 
 class Leak:
-    """``samples`` of a run: those of the leak at the end. Parameters: the mean lifetime of what is freed."""
+    """A leak. ``samples`` of a run: samples of the leak at the end. Parameters: the mean lifetime of freed blocks."""
 
     def __init__(self, share: float, longest: float = 1 / 60) -> None:
         self.share = share
@@ -307,13 +310,13 @@ SITES = {
 class Series(NamedTuple):
     moments: list[Moment]
     slopes: Numbers
-    """The true slope of each run, in bytes a second."""
+    """The true slope of each run, in bytes per second."""
     samples: Numbers
-    """How many are live at the end."""
+    """Live samples at the end."""
 
 
 def thinned(seconds: float, every: float, keep: int) -> Numbers:
-    """When snapshots were taken that are still kept after so many seconds."""
+    """Return the times of the snapshots that are still kept after this many seconds."""
     times: list[float] = []
     step = every
     now = 0.0
@@ -329,7 +332,7 @@ def thinned(seconds: float, every: float, keep: int) -> Numbers:
 
 
 def series(rng: Any, site: Site, samples: Numbers, times: Numbers, sizes: tuple[Size, ...] = ONE_SIZE) -> Series:
-    """So many samples expected in each run, in snapshots at ``times``, seconds from 0 on."""
+    """Draw a series with ``samples`` expected samples per run and snapshots at ``times``, in seconds from 0."""
     span = times[-1]
     gap = 1.0 / (len(times) - 1)
     parameters = site.parameters(rng, len(samples))
@@ -351,7 +354,7 @@ def series(rng: Any, site: Site, samples: Numbers, times: Numbers, sizes: tuple[
 
 
 def lru_series(rng: Any, live: float, times: Numbers, runs: int, begin: float) -> Series:
-    """A cache of so many samples; ``begin``: when it was empty, in units of the series."""
+    """Draw a series of a cache of ``live`` samples. ``begin``: when it was empty, in units of the series."""
     probability, _, _ = estimate.weigh(LRU_BLOCK, RATE)
     fill = 10.0 ** rng.uniform(-1.5, -0.5, runs)
     blocks = lru_runs(rng, runs, live / probability, fill, begin)

@@ -1,4 +1,4 @@
-"""Heaps over time, block by block: what each snapshot of a series holds, and sums in plain loops to compare with."""
+"""Heaps over time, block by block: what each snapshot of a series contains, and sums in plain loops to compare with."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Block:
     """A sampled block."""
 
     function: int
-    """Which of the functions took it, called by main."""
+    """The index of the function that allocated it, which main called."""
     size: int
     thread: str
     born: int
-    """The first snapshot that could see it."""
+    """The first snapshot that contains it."""
     gone: int
-    """The first one that could not any more."""
+    """The first snapshot after it was freed."""
 
 
 class HeapsOverTime:
-    """What ``count`` snapshots see of some blocks; ``rate``: mean bytes between samples."""
+    """What ``count`` snapshots contain of some blocks. ``rate``: mean bytes between samples."""
 
     def __init__(self, blocks: list[Block], count: int, functions: int, rate: int = 1) -> None:
         self.blocks, self.count, self.rate = blocks, count, rate
@@ -47,12 +47,14 @@ class HeapsOverTime:
         return BOOTED_MS + snapshot * EVERY_MS
 
     def live(self, snapshot: int, span: Optional[tuple[int, int]] = None) -> list[Block]:
-        """What a snapshot sees; ``span``: only what snapshots from the first to before the second were first to see."""
+        """Return the live blocks of a snapshot. ``span`` (first, end): only those that first appeared in snapshots
+        first to end - 1.
+        """
         first, end = span or (0, self.count)
         return [one for one in self.blocks if one.born <= snapshot < one.gone and first <= one.born < end]
 
     def bytes(self, blocks: list[Block]) -> int:
-        """What blocks stand for."""
+        """Return the bytes that the blocks represent."""
         return round(sum(weight(block.size, self.rate).bytes for block in blocks))
 
     def by_function(self, blocks: list[Block]) -> dict[str, int]:
@@ -66,14 +68,14 @@ class HeapsOverTime:
         return self.bytes(self.live(snapshot)) * 3 // 2 + (20 << 20)
 
     def stacks(self, snapshot: int) -> dict[int, tuple[Sample, ...]]:
-        """A snapshot's rows by the id of their stack, as files of a series tell them: live ones alone."""
+        """Return a snapshot's live rows by stack id, as the files of a series store them."""
         found: dict[int, list[Sample]] = {}
         for sample in self.profile(snapshot).samples:
             found.setdefault(sample.stack[0] * 7, []).append(sample)
         return {number: tuple(rows) for number, rows in found.items()}
 
     def profile(self, snapshot: int, span: Optional[tuple[int, int]] = None) -> Profile:
-        """The plain profile of a snapshot, which has "allocated_by" yet."""
+        """Return the plain profile of a snapshot; "allocated_by" is still included."""
         groups: dict[tuple[int, int, str, int], int] = {}
         for block in self.live(snapshot, span):
             key = block.function, block.size, block.thread, block.born
@@ -115,7 +117,7 @@ class HeapsOverTime:
 
 
 def random_heaps(seed: int, count: int = 20, functions: int = 12, rate: int = 1, blocks: int = 600) -> HeapsOverTime:
-    """A leak in the first function, and others that come and go."""
+    """Return heaps in which the first function leaks and the others allocate and free."""
     chance = random.Random(seed)
     made = []
     for _ in range(blocks):

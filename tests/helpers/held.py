@@ -1,4 +1,4 @@
-"""Prints the Python frames of the live blocks that `bytearray(size)` made, for each size asked for."""
+"""Print the Python frames of the live blocks that `bytearray(size)` allocated, for each requested size."""
 
 import json
 import linecache
@@ -21,7 +21,7 @@ def stack_of(size):
 
 
 def words_of(size):
-    """How many words the engine keeps of the stack, native frames and all."""
+    """Return how many words the engine stores for the stack, native frames included."""
     snapshot = memprof.get_snapshot()
     ids = [record[6] for record in snapshot.records() if record[1] == bytearray_size(size)]
     return len(_engine.stack(*ids)[0])

@@ -1,4 +1,4 @@
-"""A program whose blocks are held, and the stacks that made them: each block is known by its size.
+"""A program that keeps its blocks alive, and the stacks that allocated them. Each block is identified by its size.
 
 held_stacks(child, program) ─► {size: [(function, source line), …]}   leaf first, Python frames only
 

@@ -1,4 +1,4 @@
-"""For programs in children: the allocators of Python's domains, and how many threads there are."""
+"""For programs in child processes: the allocators of Python's domains, and the number of threads."""
 
 import ctypes
 import os

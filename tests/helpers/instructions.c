@@ -1,12 +1,13 @@
-/* instructions.c: loops over one call each, whose instructions callgrind counts (instructions.py). Each case is counted
- * after a hundred turns that are not: the first countdown, pools and lists are settled by then. */
+/* instructions.c: loops over one call each, whose instructions callgrind counts (instructions.py). A hundred uncounted
+ * turns precede each case, so that the first countdown, pools and lists have settled.
+ */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
 #include <stdlib.h>
 #include <valgrind/callgrind.h>
 
-/* Volatile: the compiler must not see that the blocks are never used. */
+/* Volatile, because the compiler must not see that the blocks are never used. */
 #define CASE(name, begin, turn, end)                                                                                   \
     static __attribute__((noinline)) void name(long turns) {                                                           \
         void *volatile block = NULL;                                                                                   \
@@ -26,8 +27,8 @@ CASE(object_calloc_free, , block = PyObject_Calloc(1, 64); PyObject_Free(block),
 CASE(object_realloc, block = PyObject_Malloc(60), block = PyObject_Realloc(block, 60 + (size_t)(i & 1)),
      PyObject_Free(block))
 
-/* Leaves pools of each size with blocks both used and free, whatever was there: else each pair would take a pool out of
- * its list and put it back, or not, by chance. */
+/* Leaves the pools of each size partly used, whatever their state before. Otherwise each pair of calls might or
+ * might not unlink a pool and put it back. */
 static void settle_pools(void) {
     static void *blocks[512];
     for (size_t size = 16; size <= 512; size += 16) {
@@ -36,7 +37,7 @@ static void settle_pools(void) {
     }
 }
 
-/* Once and twice as many turns: their difference is free of what happens once. */
+/* Runs n and 2n turns; the difference excludes one-time work. */
 #define COUNT(name)                                                                                                    \
     do {                                                                                                               \
         name(100);                                                                                                     \

@@ -1,4 +1,4 @@
-"""How many instructions one call of an allocator takes, by callgrind: figures that repeat to the digit."""
+"""Count the instructions of one allocator call with callgrind. The figures are exactly reproducible."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ CASES = {
 
 
 class Count(NamedTuple):
-    """Instructions a turn."""
+    """Instructions per turn."""
 
     total: float
-    """Without the loop around the calls."""
+    """All objects, without the loop around the calls."""
     ours: float
-    """In objects of ours alone."""
+    """In our objects only."""
 
 
 class Valgrind(NamedTuple):
-    """A valgrind with its headers: the system's, or what `make build/deps/valgrind` unpacked."""
+    """A valgrind with its headers: the system's, or the one that `make build/deps/valgrind` unpacked."""
 
     program: str
     headers: list[str]
-    """The compiler's option, where it does not find them by itself."""
+    """The compiler's option, if it does not find the headers by itself."""
     environment: dict[str, str]
 
 
 def find_valgrind() -> Valgrind | None:
-    """None: there is none."""
+    """Return a usable valgrind, or None."""
     unpacked = ROOT / "build" / "deps" / "valgrind" / "usr"
     if (unpacked / "bin" / "valgrind").exists():
         environment = {"VALGRIND_LIB": str(unpacked / "libexec" / "valgrind")}
@@ -59,7 +59,7 @@ def find_valgrind() -> Valgrind | None:
 
 
 def compile_shared(source: Path, output: Path, *options: str) -> Path:
-    """Blocks that are never used must be asked for all the same."""
+    """Compile a shared library in which allocations of unused blocks are not optimized away."""
     compiler = os.environ.get("CC", "cc")
     flags = ["-O2", "-shared", "-fPIC", "-fno-builtin-malloc", "-fno-builtin-calloc", "-fno-builtin-realloc"]
     subprocess.run([compiler, *flags, *options, "-o", str(output), str(source), "-ldl"], check=True)
@@ -67,16 +67,16 @@ def compile_shared(source: Path, output: Path, *options: str) -> Path:
 
 
 class Variant(NamedTuple):
-    """Something around the allocators."""
+    """One setup around the allocators."""
 
     name: str
     state: str
-    """The first argument of PROGRAM."""
+    """The first argument for PROGRAM."""
     preload: str = ""
 
 
 def variants(library: str, empty_preload: str) -> list[Variant]:
-    """What is compared: ``library`` is our engine's."""
+    """Return the setups to compare. ``library`` is our engine."""
     return [
         Variant("none", "none"),
         Variant("empty preload", "none", empty_preload),
@@ -89,7 +89,7 @@ def variants(library: str, empty_preload: str) -> list[Variant]:
 
 
 def _costs(lines: list[str]) -> Iterator[tuple[str, int]]:
-    """Each line's own instructions, with the object that they are in."""
+    """Yield each line's own instructions with the object that contains it."""
     names: dict[str, str] = {}
     ob, inclusive = "", False
     for line in lines:
@@ -110,7 +110,7 @@ def _is_ours(ob: str) -> bool:
 
 
 def count(valgrind: Valgrind, variant: Variant, loops: Path, turns: int = TURNS) -> dict[str, Count]:
-    """Runs every case under ``variant``; ``loops`` is instructions.c, compiled."""
+    """Run every case under ``variant``. ``loops`` is the compiled instructions.c."""
     environment = {**os.environ, **valgrind.environment, "PYTHONHASHSEED": "0", "LD_PRELOAD": variant.preload}
     with tempfile.TemporaryDirectory() as folder:
         tool = [valgrind.program, "-q", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
@@ -132,6 +132,6 @@ def count(valgrind: Valgrind, variant: Variant, loops: Path, turns: int = TURNS)
 
 
 def compile_loops(valgrind: Valgrind, folder: Path) -> Path:
-    """instructions.c against this Python's headers."""
+    """Compile instructions.c against this Python's headers."""
     headers = [*valgrind.headers, f"-I{sysconfig.get_path('include')}"]
     return compile_shared(HERE / "instructions.c", folder / "instructions.so", *headers)

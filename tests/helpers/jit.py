@@ -1,4 +1,4 @@
-"""Whether this Python has a JIT that generates code, and the environment that switches it off or on."""
+"""Whether this Python has a JIT compiler, and the environments that disable or enable it."""
 
 import sys
 
@@ -9,11 +9,11 @@ OFF = {"PYTHON_JIT": "0"}
 ON = {"PYTHON_JIT": "1"}
 EAGER = {
     **ON,
-    # From 3.15 on, code is generated for what has run once; before, for what has run some four thousand times.
+    # From 3.15 on, code is compiled after one run; before, after about four thousand.
     "PYTHON_JIT_JUMP_BACKWARD_INITIAL_VALUE": "1",
     "PYTHON_JIT_RESUME_INITIAL_VALUE": "1",
     "PYTHON_JIT_SIDE_EXIT_INITIAL_VALUE": "1",
 }
 
 ENVIRONMENTS = {"jit-off": OFF, **({"jit-on": EAGER} if IS_AVAILABLE else {})}
-"""By the name that a test has with it."""
+"""Environments, by the name that a test shows for them."""

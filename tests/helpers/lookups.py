@@ -1,4 +1,4 @@
-"""For programs in children: the library made of lookups.c, and libc's own functions without asking it."""
+"""For programs in child processes: the library compiled from lookups.c, and libc's own functions found without it."""
 
 import ctypes
 
@@ -20,7 +20,7 @@ def handle_of(library):
 
 
 def function(address):
-    """A function of one size that returns a block, at this address."""
+    """Return the function at this address, which takes a size and returns a block."""
     return ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_size_t)(address)
 
 
@@ -29,7 +29,7 @@ def release(address):
 
 
 def is_counted(allocate, free, size=1_234_567):
-    """Whether a block of this malloc is listed, and gone when this free has freed it."""
+    """Return True if a block from this malloc is listed while live and disappears once this free has freed it."""
     block = allocate(size)
     assert block
     before = held(size)

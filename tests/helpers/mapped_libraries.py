@@ -1,4 +1,4 @@
-"""Programs in which a library holds memory, run with the profiler: ours beside the library's own count."""
+"""Profiled programs in which a library holds memory: compare our figures with the library's own count."""
 
 from __future__ import annotations
 
@@ -30,36 +30,37 @@ PROGRAMS = {
 
 MODES = ("preload", "patch")
 ORDERS = ("first", "after")
-"""Whether the profiler starts before the libraries are imported, or after."""
+"""Whether the profiler starts before or after the libraries are imported."""
 
 GIVING_BACK = {
     "MIMALLOC_PURGE_DELAY": "0",
     "_RJEM_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
     "DUCKDB_JE_MALLOC_CONF": "dirty_decay_ms:0,muzzy_decay_ms:0",
 }
-"""What makes the allocators inside the libraries give freed memory back at once. Else it stays resident for seconds,
-and no library counts it."""
+"""Settings that make the libraries' internal allocators release freed memory at once. Otherwise it stays resident for
+seconds, and no library counts it.
+"""
 
 ALLOWED = 0.05
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Bytes, by which everything has grown."""
+    """Growth in bytes."""
 
     mode: str
     counted: int
-    """By the library's own count, or by arithmetic."""
+    """By the library's own count, or by calculation."""
     resident: int
-    """Resident memory of blocks and mappings, by a snapshot."""
+    """Resident memory of blocks and mappings, from a snapshot."""
     rss: int
-    """The process's."""
+    """RSS of the process."""
     on_line: int
-    """What of ``resident`` has the line of the program's function."""
+    """The part of ``resident`` attributed to the line of the program's function."""
     without_python: int
-    """What of it was mapped or allocated by threads without Python frames."""
+    """The part that threads without Python frames mapped or allocated."""
     where: str
-    """What names most of that."""
+    """The names that account for most of ``without_python``."""
 
     @property
     def error(self) -> float:
@@ -67,12 +68,12 @@ class Outcome:
 
     @property
     def placed(self) -> float:
-        """Which share has the line, or is named by library and thread."""
+        """The share that is attributed to the line, or named by library and thread."""
         named = self.without_python if ", thread " in self.where else 0
         return (self.on_line + named) / self.resident
 
     def faults(self) -> list[str]:
-        """What is not as it has to be."""
+        """List every figure that is not as required."""
         found = []
         if abs(self.error) > ALLOWED:
             found.append(f"{self.error:+.1%} beside the library's own count")
@@ -82,7 +83,7 @@ class Outcome:
 
 
 def run(program: str, order: str, mode: str, python: str | Path = sys.executable) -> Outcome:
-    """Runs one. AssertionError unless it ends well, in that mode."""
+    """Run one program. Raise AssertionError unless it succeeds in this mode."""
     variables = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     variables.update(GIVING_BACK, PYTHONPATH=str(HELPERS))
     if mode == "preload":

@@ -1,4 +1,4 @@
-"""A CPU profile model that keeps samples in a list, to test profiles against. It packs them as the engine does."""
+"""A CPU profile model that keeps samples in a list, as a reference for profiles. It packs them as the engine does."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class NaiveCpu:
 
     stacks: dict[int, tuple[Frame, ...]]
     names: dict[int, str]
-    """Of the threads, by id."""
+    """Thread names by id."""
     ticks: list[Tick] = field(default_factory=list)
     overflow: list[tuple[int, int, int]] = field(default_factory=list)
     unsampled: dict[int, int] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     unseen_ns: int = 0
-    """CPU time of the process that no thread is known to have used."""
+    """CPU time of the process not attributed to any thread."""
     learned: set[int] = field(default_factory=set)
 
     def add(self, weight_ns: int, thread_id: int, stack_id: int) -> Tick:
@@ -94,7 +94,7 @@ class NaiveCpu:
 
 
 def random_cpu(seed: int, stacks: dict[int, tuple[Frame, ...]], ticks: int = 400) -> NaiveCpu:
-    """Three threads with samples of mixed weights."""
+    """Return three threads with samples of mixed weights."""
     chance = random.Random(seed)
     cpu = NaiveCpu(stacks, {MAIN_ID: "MainThread", MAIN_ID + 1: "worker", MAIN_ID + 2: "python3"})
     for _ in range(ticks):

@@ -1,6 +1,6 @@
-"""A heap model that keeps everything in lists and adds up in plain loops, to test snapshots against.
+"""A heap model that keeps everything in lists and adds up in plain loops, as a reference for snapshots.
 
-It also packs what it holds as the engine does, so that a real HeapSnapshot can be made of it.
+It also packs its contents as the engine does, so that a real HeapSnapshot can be built from it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Block:
     stack_id: int
     live: bool = True
     at_peak: bool = True
-    """Whether it was live when the heap was largest."""
+    """True if the block was live when the heap was largest."""
     time_ns: int | None = None
-    """When it was allocated, on the clock that begins with the heap; None: soon after its beginning."""
+    """Allocation time, on a clock that starts with the heap. None: soon after its start."""
 
     @property
     def probability(self) -> float:
@@ -50,12 +50,12 @@ def native_frame(function: str, address: int = 0x1000, file: str = "") -> Frame:
 
 @dataclass
 class NaiveHeap:
-    """Blocks that were sampled, and stacks by id."""
+    """Sampled blocks, and stacks by id."""
 
     stacks: dict[int, tuple[Frame, ...]]
     blocks: list[Block] = field(default_factory=list)
     learned: list[int] = field(default_factory=list)
-    """Stacks whose frames were asked for together."""
+    """Ids of the stacks whose frames were requested together."""
 
     def add(self, size: int, rate: int, stack_id: int) -> Block:
         block = Block(len(self.blocks) + 1, size, rate, stack_id)
@@ -75,7 +75,7 @@ class NaiveHeap:
         memory: ResidentMemory | None = None,
         now_ns: int = 0,
     ) -> HeapSnapshot:
-        """``memory``: of the process that is made up here, and not of this one."""
+        """Return a snapshot. ``memory`` describes the simulated process, not this one."""
         live = self.live()
         made = HeapSnapshot(
             live_samples=len(live),
@@ -96,19 +96,19 @@ class NaiveHeap:
         return made
 
     def native_part(self, stack_id: int) -> tuple[int, bool, int]:
-        """All of them whole."""
+        """Report every native part as complete."""
         native = [frame.address for frame in self.stacks[stack_id] if frame.address]
         return len(native), False, native[-1] if native else 0
 
     def packed_peaks(self) -> Iterator[bytes]:
-        """One record a stack, as the extension packs them; the window's peak is that of the process."""
+        """Yield one record per stack, as the extension packs them. The window's peak is the process's peak."""
         for stack_id in self.stacks:
             held = [block for block in self.at_peak() if block.stack_id == stack_id]
             sums = len(held), sum(block.size for block in held), *_sums(held), *moments(held)
             yield struct.pack(_engine.PEAK_FORMAT, stack_id, *sums, *sums)
 
     def sites(self):  # type: ignore[no-untyped-def]
-        """One tuple a stack, as the extension gives them."""
+        """Yield one tuple per stack, as the extension does."""
         rows = []
         for stack_id in self.stacks:
             every = [block for block in self.blocks if block.stack_id == stack_id]
@@ -120,7 +120,7 @@ class NaiveHeap:
 
 
 def random_heap(seed: int, stacks: dict[int, tuple[Frame, ...]], blocks: int = 400) -> NaiveHeap:
-    """A heap of mixed sizes and rates of which a third is freed."""
+    """Return a heap of mixed sizes and rates in which a third of the blocks are freed."""
     chance = random.Random(seed)
     heap = NaiveHeap(stacks)
     for _ in range(blocks):

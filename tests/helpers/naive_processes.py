@@ -1,7 +1,7 @@
-"""A process that allocates, frees and forks, kept in lists, to test merged profiles against.
+"""A process that allocates, frees and forks, kept in lists, as a reference for merged profiles.
 
-The number of a stack in the engine's table is the stack's own plus 1000 for each fork, as samples of every process have
-records of their own there.
+The engine's table numbers a stack as the stack's own number plus 1000 per fork, because samples of each process have
+separate records there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Heap(NaiveHeap):
 
 @dataclass
 class Process:
-    """``lineage``: (pid, mark) of those that forked it, and of itself."""
+    """A process. ``lineage``: (pid, mark) of its ancestors and itself."""
 
     lineage: tuple[tuple[int, int], ...]
     heap: NaiveHeap = field(
@@ -49,11 +49,11 @@ class Process:
         return profile_of(dataclasses.replace(snapshot, lineage=Lineage(self.lineage, self.forked_serial)), modules=())
 
     def held(self) -> dict[tuple[int, int], Block]:
-        """Live blocks by the mark of the process that allocated them, and serial."""
+        """Return the live blocks by (mark of the process that allocated them, serial)."""
         return {self._key(block): block for block in self.heap.live()}
 
     def ever(self) -> dict[tuple[int, int], Block]:
-        """The same of all that were ever sampled, as far as this process knows."""
+        """Return all blocks ever sampled, as far as this process knows, by (mark, serial)."""
         return {self._key(block): block for block in self.heap.blocks}
 
     def _key(self, block: Block) -> tuple[int, int]:
@@ -61,5 +61,5 @@ class Process:
 
 
 def fixed(blocks: list[Block]) -> float:
-    """Bytes that the blocks stand for."""
+    """Return the bytes that the blocks represent."""
     return sum(round(block.weight * _engine.BYTES_ONE) for block in blocks) / _engine.BYTES_ONE

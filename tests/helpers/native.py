@@ -1,4 +1,4 @@
-"""C libraries for tests, compiled when asked for."""
+"""C libraries for tests, compiled on demand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ HERE = Path(__file__).parent
 
 
 def compile_library(source: Path, library: Path, *options: str) -> Path:
-    """Compiles ``source`` into a shared ``library`` and returns its path. Skips the test without a compiler."""
+    """Compile ``source`` into the shared ``library`` and return its path. Skip the test without a compiler."""
     compiler = shlex.split(os.environ.get("CC", "cc"))
     if shutil.which(compiler[0]) is None:
-        pytest.skip(f"there is no C compiler {compiler[0]!r}; set CC")
+        pytest.skip(f"the C compiler {compiler[0]!r} is missing: set CC")
     command = [*compiler, "-O2", "-g", "-shared", "-fPIC", *options, str(source), "-o", str(library)]
     built = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     assert built.returncode == 0, f"{shlex.join(command)}\n{built.stderr}"
@@ -25,19 +25,19 @@ def compile_library(source: Path, library: Path, *options: str) -> Path:
 
 
 def compile_text(text: str, library: Path, *options: str) -> Path:
-    """The same for a program text."""
+    """Like compile_library(), for a source text."""
     source = library.with_suffix(".c")
     source.write_text(text, encoding="utf-8")
     return compile_library(source, library, *options)
 
 
 def blocks_environment(folder: Path) -> dict[str, str]:
-    """What a program needs to import blocks.py, with its library compiled into ``folder``."""
+    """Return the environment that a program needs to import blocks.py, with the library compiled into ``folder``."""
     library = compile_library(HERE / "blocks.c", folder / "blocks-native.so")
     return {"PYTHONPATH": str(HERE), "BLOCKS": str(library)}
 
 
 def burners_environment(folder: Path) -> dict[str, str]:
-    """The same for spent.py."""
+    """Return the environment that a program needs to import spent.py, with the library compiled into ``folder``."""
     library = compile_library(HERE / "burners.c", folder / "burners.so", "-std=gnu11", "-D_GNU_SOURCE", "-pthread")
     return {"PYTHONPATH": str(HERE), "BURNERS": str(library)}

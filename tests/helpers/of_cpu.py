@@ -1,4 +1,4 @@
-"""For programs in children: CPU time used until it is sampled, and what a profile says of it."""
+"""For programs in child processes: use CPU time until it is sampled, and read a profile."""
 
 from spprof import _engine
 

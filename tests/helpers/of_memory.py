@@ -1,4 +1,4 @@
-"""For programs in children: what a snapshot says."""
+"""For programs in child processes: read a snapshot."""
 
 from asked_for import BESIDE_A_BYTEARRAY
 

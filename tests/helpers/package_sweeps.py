@@ -1,4 +1,4 @@
-"""What sweeps share that run programs with real packages: an environment with those packages, and a dated table."""
+"""Shared by sweeps that run programs with real packages: an environment with these packages, and a dated table."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import workers
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables  # noqa: E402
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def environment(name: str, packages: tuple[str, ...]) -> Path:
-    """The interpreter of an environment of the sweep's own, made anew where it was made with other packages."""
+    """Return the interpreter of the sweep's own environment, which is recreated if its packages differ."""
     folder = ROOT / "build" / name / f"{sys.version_info.major}.{sys.version_info.minor}"
     mark = folder / "packages"
     wanted = "\n".join(packages)
@@ -32,7 +34,7 @@ def environment(name: str, packages: tuple[str, ...]) -> Path:
 
 
 def versions(python: Path, packages: Sequence[str]) -> str:
-    """ "numpy 2.4.6, pandas 3.1.1": of those that are there."""
+    """Return the versions of the installed packages: "numpy 2.4.6, pandas 3.1.1"."""
     words = [str(python), "-m", "pip", "list", "--format=freeze"]
     listed = subprocess.run(words, capture_output=True, encoding="utf-8", check=True)
     named = dict(line.lower().split("==") for line in listed.stdout.splitlines() if "==" in line)
@@ -46,10 +48,11 @@ def mebibytes(count: float) -> str:
 def write_table(
     file: Path, head: str, columns: Sequence[str], words: int, rows: Iterable[Sequence[str]], sums: str
 ) -> None:
-    """Writes ``head``, the day and the Python with ``sums``, and the rows. ``words``: so many columns from the first on
-    are texts, and the last one; the others are numbers."""
+    """Write ``head``, the date and the Python version with ``sums``, and the rows. The first ``words`` columns and the
+    last one hold text; the others hold numbers.
+    """
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
-    numbers = "---:|" * (len(columns) - words - 1)
-    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * words + numbers + "---|"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
+    numbers = [markdown_tables.RIGHT] * (len(columns) - words - 1)
+    alignments = [*[markdown_tables.LEFT] * words, *numbers, markdown_tables.LEFT]
+    lines = markdown_tables.table(columns, list(rows), keys=words, alignments=alignments)
     file.write_text(f"{head}{when}: {sums}\n\n" + "\n".join(lines) + "\n", encoding="utf-8")

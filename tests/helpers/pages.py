@@ -1,4 +1,4 @@
-"""Reports in a browser's tab, and what is read from it there."""
+"""Reports in a browser's tab, and functions that read them there."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LOCATIONS = [Location((frame,), -1, 0) for frame in (MAIN, SERVE, LOAD, DECODE)]
 
 
 def sample(stack: tuple[int, ...], blocks: int, thread: str, freed: int = 0) -> Sample:
-    """Blocks of 1 MiB, of which some are freed."""
+    """A sample of ``blocks`` blocks of 1 MiB, ``freed`` of them freed."""
     live = blocks - freed
     marks = (Label("bytes", None, MIB, "bytes"), Label("thread", thread))
     return Sample(stack, (blocks, blocks * MIB, live, live * MIB), marks)
 
 
 def heap(*samples: Sample) -> Profile:
-    """A profile of which every allocation was sampled."""
+    """A profile in which every allocation was sampled."""
     return Profile(HEAP_TYPES, LOCATIONS, list(samples), default_type="inuse_space", period=1)
 
 
@@ -39,7 +39,7 @@ SMALL = heap(
 
 
 class Shown:
-    """A report in a tab."""
+    """A report shown in a tab."""
 
     def __init__(self, browser: chromium.Chromium, path: Path) -> None:
         self._browser = browser
@@ -56,7 +56,7 @@ class Shown:
         size: tuple[int, int] = (1200, 900),
         before: str = "",
     ) -> chromium.Tab:
-        """Shows ``report``. ``before``: a script that runs before those of the page."""
+        """Show ``report``. ``before``: a script that runs before the page's own scripts."""
         self.path.write_bytes(b"".join(written(report)))
         width, height = (390, 844) if phone else size
         self.tab = chromium.Tab(self._browser, width, height, dark=dark, phone=phone)
@@ -71,12 +71,12 @@ def text(tab: chromium.Tab, selector: str) -> str:
 
 
 def names(tab: chromium.Tab) -> list[list[str]]:
-    """The names in each row of the graph, from left to right."""
+    """Return the names in each row of the graph, from left to right."""
     return list(tab.run("report.graph.rows.map((row) => row.map((box) => box.call ? nameOfBox(box) : '…'))"))
 
 
 def click_box(tab: chromium.Tab, name: str, button: str = "click") -> None:
-    """Clicks on the first box of a name, or moves to it."""
+    """Click the first box with this name, or hover over it."""
     place = tab.run(
         "(() => { const { graph } = report, at = document.getElementById('canvas').getBoundingClientRect(); "
         f"const box = graph.rows.flat().find((box) => box.call && nameOfBox(box) === {json.dumps(name)}); "
@@ -87,7 +87,7 @@ def click_box(tab: chromium.Tab, name: str, button: str = "click") -> None:
 
 
 def rows(tab: chromium.Tab) -> list[list[str]]:
-    """The table's cells."""
+    """Return the table's cells."""
     cells = "[...row.cells].map((cell) => cell.innerText.trim().split(/\\s+/).join(' '))"
     return list(tab.run(f"[...document.querySelectorAll('#rows tr')].map((row) => {cells})"))
 

@@ -1,5 +1,4 @@
-/* patched.c: one library that allocates in every way a caller can reach malloc. Compiled once for each way of
- * linking. */
+/* patched.c: a library that calls malloc in every way a caller can. Compiled once for each way of linking. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -18,7 +17,7 @@ void *by_call(size_t size) {
     return malloc(size);
 }
 
-/* Through pointers that the loader writes: absolute relocations. */
+/* Calls through pointers that the loader writes: absolute relocations. */
 static struct {
     void *(*malloc)(size_t);
     void (*free)(void *);
@@ -46,12 +45,12 @@ char *by_libc(size_t size) {
     return copy;
 }
 
-/* Finds the other library by its own RUNPATH only. */
+/* Finds the other library through its own RUNPATH only. */
 int load(const char *name) {
     return dlopen(name, RTLD_NOW) != NULL;
 }
 
-/* Until told to end. */
+/* Loops until told to stop. */
 static atomic_bool reloading = true;
 
 void reload(const char *name) {

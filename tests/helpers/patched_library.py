@@ -1,4 +1,4 @@
-"""For programs in children: the library made of patched.c, and its blocks that are live."""
+"""For programs in child processes: the library compiled from patched.c, and its live blocks."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""A folder in which ``spprof run`` runs programs, and the same programs run without us."""
+"""A folder in which ``spprof run`` runs programs, and the same programs run without spprof."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPPROF = [sys.executable, "-m", "spprof"]
 
 
 class Place:
-    """A folder with a program, run with and without us."""
+    """A folder with a program, run with and without spprof."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -26,7 +26,7 @@ class Place:
         self.output = folder / "out.pb.gz"
 
     def write(self, program: str | Path) -> None:
-        """Puts a program, or a copy of a specimen, where ``script`` is."""
+        """Write a program text, or copy a specimen, to ``script``."""
         text = program.read_text(encoding="utf-8") if isinstance(program, Path) else textwrap.dedent(program)
         self.script.write_text(text, encoding="utf-8")
 
@@ -66,8 +66,9 @@ SEEDED = """
 
 
 def seeded(place: Place) -> dict[str, str]:
-    """An environment in which a run draws the same samples each time: by chance one run in some hundreds samples what
-    the interpreter itself allocates."""
+    """An environment in which each run draws the same samples. Without it, about one run in several hundred samples an
+    allocation of the interpreter itself.
+    """
     folder = place.folder / "seeded"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(textwrap.dedent(SEEDED))
@@ -85,10 +86,10 @@ REWRITTEN = """
 
 
 def rewritten(name: str) -> str:
-    """The part of a program that waits until what it did before is in a file that --every writes."""
+    """Return program text that waits until its previous work is in a file that --every writes."""
     return textwrap.dedent(REWRITTEN).format(name=name)
 
 
 def theirs(stderr: str) -> str:
-    """What the program itself wrote."""
+    """Return what the program itself wrote to stderr."""
     return "".join(line for line in stderr.splitlines(keepends=True) if not line.startswith("spprof:"))

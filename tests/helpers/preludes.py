@@ -1,4 +1,4 @@
-"""What short programs of several tests begin with."""
+"""Preludes of the short programs in several tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that show how they are run: what a profiler could change about a program, by name."""
+"""Programs that print how they are run, by name: everything that a profiler could change about a program."""
 
 PROGRAMS = {
     "arguments": """

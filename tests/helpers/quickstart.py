@@ -14,7 +14,7 @@ _FENCE = re.compile(r"```(\w*)")
 
 
 def code_blocks(language: str) -> dict[Name, str]:
-    """Every fenced block of one language, as printed."""
+    """Return every fenced block of one language, as printed."""
     blocks: dict[Name, str] = {}
     heading, fence, lines = "", "", []
     for line in (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8").splitlines():
@@ -34,5 +34,5 @@ def code_blocks(language: str) -> dict[Name, str]:
 
 
 def alternatives(block: str) -> list[str]:
-    """A block's paragraphs: where each starts the profiler, they are meant one instead of the other."""
+    """Return a block's paragraphs. If each starts the profiler, they are alternatives."""
     return [paragraph + "\n" for paragraph in block.strip().split("\n\n")]

@@ -1,4 +1,4 @@
-"""Reads a report's file by what encode.py says of it, with none of the package's code: for tests to compare with."""
+"""Read a report file by the format that encode.py describes, without the package's code, as a reference for tests."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Elements(HTMLParser):
 
 @dataclass
 class Read:
-    """What stands in a report."""
+    """The contents of a report."""
 
     header: dict[str, Any]
     places: list[tuple[str, str, int, str, int]]
     """Function, file, line, package, flags."""
     short_files: list[str]
     paths: list[tuple[int, ...]]
-    """Of each node the places, root first."""
+    """The path of each node as indexes of ``places``, root first."""
     entries: list[tuple[int, int]]
     """Node and thread."""
     values: list[list[list[int]]]
@@ -57,12 +57,12 @@ class Read:
     spreads: list[list[list[tuple[int, int, float, float]]]]
     """By side and column with intervals, entry by entry: samples, seen, variance, lean."""
     ages: list[list[int]]
-    """By side, entry by entry, where there are bands of ages: values times the number of the band."""
+    """By side, entry by entry, if there are age bands: values times the number of the band."""
     points: list[int]
-    """Entry by entry, where there is a history: from which of its points on, counted from 1, it was seen."""
+    """Entry by entry, if there is a history: the point, counted from 1, since which it was seen."""
 
     def by_stack(self, side: int = 0) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
-        """Values by stack, as functions and lines from the root on, and thread."""
+        """Return values by (functions and lines from the root on, thread)."""
         found = {}
         for at, (node, thread) in enumerate(self.entries):
             stack = tuple((self.places[place][0], self.places[place][2]) for place in self.paths[node])
@@ -73,14 +73,14 @@ class Read:
 
 
 def read_page(path: Path) -> Read:
-    """The report in a file."""
+    """Return the report in a file."""
     elements = Elements(path.read_bytes().decode("utf-8"))
     (data,) = [text for attributes, text in elements.named("script") if attributes.get("id") == "data"]
     return read(zlib.decompress(base64.b64decode(data, validate=True)))
 
 
 def read(document: bytes) -> Read:
-    """The report in a document that is unpacked."""
+    """Return the report in an unpacked document."""
     streams = list(cut(document))
     header = json.loads(streams.pop(0))
     columns = [numbers(streams.pop(0)) for _ in range(6)]

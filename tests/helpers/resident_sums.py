@@ -1,4 +1,4 @@
-"""Programs whose memory is taken apart, with the profiler and without: ours beside what the allocators say."""
+"""Programs whose memory is broken down with and without the profiler: compare our figures with the allocators' own."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ MODES = ("preload", "patch")
 
 ALLOWED = 0.05
 ALLOWED_BYTES = 64 << 10
-"""Of what malloc keeps free: a few blocks come and go while it is asked."""
+"""Tolerance for malloc's free memory: a few blocks come and go while it is measured."""
 JUDGED_BYTES = 16 << 20
-"""Of free room in Python's pools. Less than that is taken up by objects of the profiler's."""
+"""Free memory in Python's pools is judged from this size on. The profiler's own objects use up smaller amounts."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Bytes."""
+    """One program's figures, in bytes."""
 
     program: str
     mode: str
     rss: int
     growth: int
-    """Since the interpreter's start; of the empty one all that it has."""
+    """Since the interpreter's start; the whole RSS for the empty program."""
     parts: dict[str, int]
     unexplained: int
     unclaimed: list[tuple[str, int]]
     said_by_malloc: int
-    """Free by mallinfo2(), without what it does not count as free (fast bins) or is not in memory."""
+    """Free by mallinfo2(), without memory that it does not count as free (fast bins) or that is not resident."""
     pools_keep: int
-    """Free in Python's pools, more than at the start."""
+    """Growth of the free memory in Python's pools since the start."""
     said_by_python: int
-    """The same by sys._debugmallocstats() in a run without the profiler."""
+    """The same by sys._debugmallocstats(), in a run without the profiler."""
 
     @property
     def share(self) -> float:
@@ -76,7 +76,7 @@ class Outcome:
         return self.pools_keep - self.said_by_python
 
     def faults(self) -> list[str]:
-        """What is not as it has to be."""
+        """List every figure that is not as required."""
         found = []
         if abs(self.share) > ALLOWED:
             named = ", ".join(f"{size} {name}" for name, size in self.unclaimed)
@@ -90,13 +90,13 @@ class Outcome:
 
 
 def room_of_pools(program: str, python: str | Path = sys.executable) -> int:
-    """By how much the free room in Python's pools grows without the profiler, by Python's own statistics."""
+    """Return how much free memory in Python's pools grows without the profiler, by Python's own statistics."""
     found = _run(program, PLAIN, python)
     return int(found["now"]["pymalloc_free"] - found["before"]["pymalloc_free"])
 
 
 def run(program: str, mode: str, said_by_python: int, python: str | Path = sys.executable) -> Outcome:
-    """Runs one. AssertionError unless it ends well, in that mode."""
+    """Run one program. Raise AssertionError unless it succeeds in this mode."""
     found = _run(program, mode, python)
     now = found["now"]
     assert now["native_mode"] == mode, now

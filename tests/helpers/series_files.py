@@ -1,6 +1,6 @@
-"""A series of snapshots in a folder, written as docs/data-model.md describes it, of a process that is made up here.
+"""A series of snapshots of a simulated process, written to a folder in the format of docs/data-model.md.
 
-What the process holds is kept plainly, moment by moment, so that tests know what each one must look like.
+The process's contents are kept plainly, moment by moment, so that tests can compute what each snapshot must contain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TYPES = (*HEAP_TYPES, *MAPPED_TYPES)
 
 Frames = tuple[Frame, ...]
 Row = tuple[Frames, tuple[Label, ...]]
-"""What tells two rows of a profile apart."""
+"""The key that distinguishes two rows of a profile."""
 Seen = dict[Row, tuple[tuple[int, ...], Optional[Moments]]]
 
 
@@ -35,11 +35,11 @@ def python_frame(function: str, line: int, file: str = "/app/main.py") -> Frame:
 
 
 class Block(NamedTuple):
-    """A sampled one."""
+    """A sampled block."""
 
     size: int
     allocated_by: int
-    """In ms, as in files."""
+    """In ms, as in the files."""
     rate: int = RATE
     thread: str = "1"
 
@@ -53,7 +53,7 @@ class Range(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """What a process held, and ever allocated, by the id of the stack."""
+    """What a process held and ever allocated, by stack id."""
 
     monotonic_ms: int
     time_ns: int
@@ -61,12 +61,12 @@ class Moment(NamedTuple):
     frames: dict[int, Frames]
     live: dict[int, Counter[Block]]
     allocated: dict[int, tuple[int, int]]
-    """Objects and bytes beyond those that are live."""
+    """Objects and bytes beyond the live ones."""
     ranges: tuple[Range, ...]
 
 
 class Made:
-    """A process, and the snapshots of it so far."""
+    """A process and its snapshots so far."""
 
     def __init__(self, folder: Path, stem: str = "spprof-app.4711", mark: str = MARK) -> None:
         self.folder = folder
@@ -78,7 +78,7 @@ class Made:
         self._next = 1
 
     def stack(self, *frames: Frame) -> int:
-        """A new stack's id."""
+        """Return the id of a new stack."""
         number, self._next = self._next, self._next + 1
         self.now.frames[number] = frames
         self.now.live[number] = Counter()
@@ -86,7 +86,7 @@ class Made:
         return number
 
     def allocate(self, stack: int, size: int, count: int = 1, age: int = 0, thread: str = "1") -> Block:
-        """``age``: of a block from before the first snapshot the beginning of its band, in seconds."""
+        """Add blocks. ``age``: for blocks older than the first snapshot, the lower end of their age band in seconds."""
         first = self.moments[0].monotonic_ms if self.moments else self.now.monotonic_ms
         block = Block(size, self.now.monotonic_ms if self.moments else first - 1000 * age, self.now.period, thread)
         self.now.live[stack][block] += count
@@ -97,10 +97,10 @@ class Made:
         objects, space = values_of(block, count)
         before = self.now.allocated[stack]
         self.now.allocated[stack] = before[0] + objects, before[1] + space
-        self.now.live[stack] += Counter()  # without what is 0
+        self.now.live[stack] += Counter()  # drops zero counts
 
     def forget(self, stack: int) -> None:
-        """The stack leaves the table: nothing of it is live."""
+        """Remove the stack from the table, with nothing of it live."""
         assert not self.now.live[stack]
         for known in (self.now.frames, self.now.live, self.now.allocated):
             del known[stack]
@@ -109,7 +109,7 @@ class Made:
         self.now = self.now._replace(**changes)  # type: ignore[arg-type]
 
     def take(self) -> int:
-        """A snapshot; afterwards it is later. Returns its number."""
+        """Take a snapshot, advance the clock, and return the snapshot's number."""
         now = self.now
         live = {number: Counter(blocks) for number, blocks in now.live.items()}
         self.moments.append(now._replace(frames=dict(now.frames), live=live, allocated=dict(now.allocated)))
@@ -117,21 +117,21 @@ class Made:
         return len(self.moments) - 1
 
     def write(self, numbers: Iterable[int] | None = None, spacing: int = 1) -> Path:
-        """Writes the files of these snapshots (all of them), as a writer with that spacing has left them."""
+        """Write the files of these snapshots (default: all), as a writer with this spacing would leave them."""
         self.folder.mkdir(exist_ok=True)
         for number in range(len(self.moments)) if numbers is None else numbers:
             self.write_one(number, reference_of(number, spacing))
         return self.folder
 
     def write_one(self, number: int, reference: int, name: str = "") -> Path:
-        """Writes a file."""
+        """Write one file."""
         name = name or f"{self.stem}.{number:06}.{'pb' if reference < 0 else 'changes'}.gz"
         self.paths[number] = path = self.folder / name
         path.write_bytes(b"".join(written(self.file(number, reference))))
         return path
 
     def file(self, number: int, reference: int) -> Profile:
-        """What the file of a snapshot holds."""
+        """Return the contents of a snapshot's file."""
         now = self.moments[number]
         rows = stacks_of(now)
         gone: list[int] = []
@@ -148,7 +148,7 @@ class Made:
         ))  # fmt: skip
 
     def plain(self, number: int) -> Seen:
-        """What a plain profile of that moment says."""
+        """Return the contents of a plain profile of that moment."""
         now = self.moments[number]
         found: dict[Row, tuple[int, ...]] = {}
         for frames, values, labels in [*(row for some in stacks_of(now).values() for row in some), *mapped_rows(now)]:
@@ -168,19 +168,19 @@ _Told = tuple[Frames, tuple[int, ...], tuple[Label, ...]]
 
 
 def values_of(block: Block, count: int) -> tuple[int, int]:
-    """Objects and bytes that so many stand for."""
+    """Return the objects and bytes that ``count`` samples of this block represent."""
     one = weight(block.size, block.rate)
     return round(count * one.objects), round(count * one.bytes)
 
 
 def _has_changed(stack: int, before: Moment, now: Moment) -> bool:
-    """Not where nothing but the period is another: writers do not look at that."""
+    """Return True if the stack's values differ. A change of the period alone does not count, as writers ignore it."""
     was = before.live.get(stack), before.allocated.get(stack)
     return was != (now.live[stack], now.allocated[stack])
 
 
 def stacks_of(now: Moment) -> dict[int, list[_Told]]:
-    """Rows by stack; those of stacks that never held anything are none."""
+    """Return rows by stack, omitting stacks that never held anything."""
     found: dict[int, list[_Told]] = {}
     for number, frames in now.frames.items():
         mark = Label("stack", None, number)
@@ -216,7 +216,7 @@ def mapped_rows(now: Moment) -> list[_Told]:
 
 
 def profile_of(now: Moment, rows: list[_Told], comments: tuple[str, ...]) -> Profile:
-    """With locations of its own numbering."""
+    """Return a profile with its own numbering of locations."""
     locations: dict[Frame, int] = {}
     samples = [
         Sample(tuple(locations.setdefault(frame, len(locations)) for frame in frames), values, labels)
@@ -235,19 +235,19 @@ def profile_of(now: Moment, rows: list[_Told], comments: tuple[str, ...]) -> Pro
 
 
 def reference_of(number: int, spacing: int) -> int:
-    """What a snapshot builds on."""
+    """Return the number of the snapshot that this one builds on."""
     if number == 0:
         return -1
     return number // spacing * spacing if number % spacing else number - (number & -number)
 
 
 def kept_of(count: int, spacing: int) -> list[int]:
-    """The snapshots that are left of so many."""
+    """Return the numbers of the snapshots that remain out of ``count``."""
     return sorted({*range(0, count, spacing), count - 1})
 
 
 def seen_in(profile: Profile) -> Seen:
-    """What a profile says; each row is there once."""
+    """Return the contents of a profile; each row must occur once."""
     found: Seen = {}
     for sample in profile.samples:
         key = profile.frames(sample.stack), sample.labels
@@ -257,7 +257,7 @@ def seen_in(profile: Profile) -> Seen:
 
 
 def random_series(seed: int, folder: Path, count: int, stem: str = "spprof-app.4711", mark: str = MARK) -> Made:
-    """So many snapshots of a process in which stacks come, change, leave and come again."""
+    """Write ``count`` snapshots of a process in which stacks appear, change, disappear and reappear."""
     chance = random.Random(seed)
     made = Made(folder, stem, mark)
     calls = [(python_frame(f"f{number}", number), python_frame("main", 9)) for number in range(1, 9)]

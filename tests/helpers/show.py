@@ -1,4 +1,4 @@
-"""Prints the stacks of the live blocks that `bytearray(size)` made, for each size, as [function, is Python]."""
+"""Print the stacks of the live blocks that `bytearray(size)` allocated, for each size, as [function, is Python]."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Where the programs are that tests run: tests/specimens/<topic>/<name>.py, mostly named as the test that runs it."""
+"""The programs that tests run: tests/specimens/<topic>/<name>.py, usually named after the test that runs it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FOLDER = Path(__file__).parents[1] / "specimens"
 
 
 def specimen(name: str) -> Path:
-    """The file of a program, by its name below the folder, without its suffix."""
+    """Return a program's file, given its path below the folder without the suffix."""
     file = FOLDER / f"{name}.py"
     assert file.is_file(), f"there is no {file}"
     return file

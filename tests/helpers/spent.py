@@ -1,6 +1,6 @@
-"""For programs in children: CPU time spent on purpose, and what a profile says of it.
+"""For programs in child processes: use CPU time on purpose, and read it from a profile.
 
-``BURNERS`` in the environment names the compiled burners.c (native.burners_environment).
+The environment variable ``BURNERS`` names the compiled burners.c (see native.burners_environment).
 """
 
 import collections
@@ -16,7 +16,7 @@ import spprof
 from spprof import _engine
 
 APART = 0.025
-"""Seconds by which a sum may be off: two intervals of 1 ms and two ticks of the slowest kernel."""
+"""Tolerance of a sum, in seconds: two intervals of 1 ms and two ticks of the slowest kernel."""
 
 burners = ctypes.CDLL(os.environ["BURNERS"])
 burners.burn.argtypes = burners.errno_changes.argtypes = [ctypes.c_uint64]
@@ -27,17 +27,17 @@ burners.burn.restype = burners.burners_join.restype = None
 
 
 UNCOVERED_NS = 20_000_000
-"""Less than this must be without a sample at the end of a burst. See _is_covered."""
+"""A burst ends only when less CPU time than this is not yet sampled. See _is_covered."""
 
 MORE_SECONDS = 5
-"""A burst takes no more than so much longer for that."""
+"""A burst is prolonged by at most this for that purpose."""
 
 _more = collections.Counter()
-"""What bursts took longer than was asked for, by (session, function in their stack, thread)."""
+"""How much longer than requested bursts took, by (session, function in their stack, thread)."""
 
 
 def spend(seconds):
-    """Uses so much CPU time of this thread, in Python, or what check_seconds knows of."""
+    """Use this much CPU time of the calling thread in Python; check_seconds accounts for any excess."""
     begin = time.thread_time()
     end, last = begin + seconds, begin + seconds + MORE_SECONDS
     while True:
@@ -51,7 +51,7 @@ def spend(seconds):
 
 
 def spend_in_c(seconds):
-    """The same in C, without the interpreter's lock."""
+    """Like spend(), but in C without the GIL."""
     begin = time.thread_time()
     burners.burn(round(seconds * 1e9))
     while not _is_covered() and time.thread_time() < begin + seconds + MORE_SECONDS:
@@ -60,8 +60,9 @@ def spend_in_c(seconds):
 
 
 def _is_covered():
-    """Whether the kernel has looked at this thread not long ago. Where other programs run whenever it looks, there may
-    be no sample for hundreds of milliseconds, and nobody's fault."""
+    """Return True if the kernel has checked this thread's timer recently. If other programs happen to run at each of
+    the kernel's checks, a thread may go unsampled for hundreds of milliseconds, which is not a fault.
+    """
     if not _engine.cpu_is_active():
         return True
     for thread_id, _, _, uncovered_ns, is_blocked in _engine.cpu_profile()[2]:
@@ -71,8 +72,9 @@ def _is_covered():
 
 
 def until_sampled(count, burst, *arguments):
-    """Calls it until the session has so many samples, and returns how often it did: a burst at which the kernel seldom
-    looks has hardly any."""
+    """Call ``burst`` until the session has ``count`` samples, and return the number of calls. A burst during which the
+    kernel rarely checks has hardly any samples.
+    """
     times = 0
     while times == 0 or spprof.stats().collected_samples < count:
         burst(*arguments)
@@ -99,12 +101,12 @@ def _longer(function, thread_id):
 
 
 def names(sample):
-    """Its functions, leaf first, without their classes."""
+    """Return the sample's function names, leaf first, without their classes."""
     return [frame.function.rpartition(".")[2] for frame in sample.frames]
 
 
 def seconds_in(profile, function, thread_id=None):
-    """CPU seconds with this function in the stack, of all threads or one."""
+    """Return the CPU seconds with this function in the stack, over all threads or in one."""
     return sum(
         sample.weight_ns / 1e9
         for sample in profile.samples
@@ -113,26 +115,27 @@ def seconds_in(profile, function, thread_id=None):
 
 
 def apart(profile):
-    """Seconds by which a burst may be off at both its ends: on a busy machine, where a thread is seldom on when the
-    kernel looks, samples are further apart than they should be."""
+    """Return the tolerance in seconds at both ends of a burst. On a busy machine a thread is seldom running when the
+    kernel checks, so samples are further apart.
+    """
     longest = max((sample.weight_ns / 1e9 for sample in profile.samples if sample.frames[0].file), default=0)
     return max(APART, 2.5 * longest)
 
 
 def check_seconds(profile, function, seconds, times=1, thread_id=None):
-    """That a function is told to have used so much, in one burst or several."""
+    """Check that a function is reported to have used this much CPU time, in one burst or several."""
     told = seconds_in(profile, function, thread_id)
     seconds += _longer(function, thread_id)
     assert abs(told - seconds) <= times * apart(profile), f"{function}: {told} of {seconds} s\n{profile}"
 
 
 def check_total(profile, used):
-    """That all CPU time is told, within 2 % and a little."""
+    """Check that all CPU time is reported, within 2 % and a small constant."""
     assert abs(profile.total_ns / 1e9 - used) <= 0.02 * used + APART, f"{profile.total_ns / 1e9} of {used} s\n{profile}"
 
 
 def in_threads(count, function, *arguments):
-    """Runs it in threads of Python, all at once."""
+    """Run the function in ``count`` Python threads at once."""
     threads = [threading.Thread(target=function, args=arguments) for _ in range(count)]
     for thread in threads:
         thread.start()
@@ -146,7 +149,7 @@ def drops():
 
 
 def drops_within():
-    """Those that there were, but for a tick at the session's start and one at its end, where the engine is at work."""
+    """Return the drops, without one tick at the session's start and one at its end, when the engine is busy."""
     found = {reason: count for reason, count in drops().items() if count > 0}
     if found.get("in_engine", 0) <= 2:
         found.pop("in_engine", None)
@@ -154,7 +157,7 @@ def drops_within():
 
 
 def tick():
-    """(signal, cookie) of this thread's timer."""
+    """Return the (signal, cookie) of this thread's timer."""
     return _engine.cpu_tick_of(threading.get_native_id())
 
 
@@ -188,7 +191,9 @@ CALL_NUMBERS = {
 
 
 def refuse(name, error):
-    """The kernel answers this system call with an error from now on. Where it cannot, the program says so and ends."""
+    """Make the kernel fail this system call with the error from now on. If that is impossible, say so and end the
+    program.
+    """
     load, equal, answer = 0x20, 0x15, 0x06
     allowed, refused = 0x7FFF0000, 0x00050000
     set_no_new_privileges, set_seccomp, by_filter = 38, 22, 2

@@ -1,14 +1,14 @@
-/* two_unwinders.c: preloaded, takes the engine's stack and libunwind's at the same moment and compares them.
+/* two_unwinders.c: preloaded, unwinds with the engine and with libunwind at the same moment and compares the stacks.
  *
- *   malloc, calloc, realloc ──► libc's ──► each N-th call of a thread: compare
+ *   malloc, calloc, realloc ──► libc's ──► every N-th call of a thread: compare
  *
  *   engine:    compare_busy │ compare │ malloc │ caller │ … │ main │ _start      equal from compare on, address by
- *   libunwind: compare_busy │ compare │ malloc │ caller │ … │ main │ _start      address, or parted for good
+ *   libunwind: compare_busy │ compare │ malloc │ caller │ … │ main │ _start      address, or different from there on
  *
- * Where they part a third is asked, libgcc: which of the two next addresses it finds as well.
+ * Where they diverge, libgcc is consulted: which of the two next addresses does it find as well?
  *
- * Memory:  static. libunwind is loaded by name: preloaded as well, it would take libgcc's place in the whole program.
- * Threads: one compares at a time; a call that meets another's comparison is passed over.
+ * Memory:  static. libunwind is loaded by name: if preloaded, it would replace libgcc in the whole program.
+ * Threads: one compares at a time; calls made during another thread's comparison are skipped.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,7 +30,7 @@ void *__libc_realloc(void *old, size_t size);
 
 typedef struct stack {
     uintptr_t addresses[FRAMES_MAX];
-    size_t count, from; /* from: where the common caller is; count: it is nowhere */
+    size_t count, from; /* from: index of the common caller; count: not found */
 } stack;
 
 typedef enum parting_kind {
@@ -47,24 +47,24 @@ static const char *const kind_names[PARTING_KINDS] = {"ours is truncated", "ours
                                                       "another address", "the common caller was not met"};
 static const char *const opinion_names[OPINIONS] = {"as ours", "as libunwind", "as neither"};
 
-/* One place at which stacks part. */
+/* One point at which stacks diverge. */
 typedef struct parting {
     parting_kind kind;
     third_opinion opinion;
     uintptr_t after;        /* the last address that both have */
-    uintptr_t ours, theirs; /* what is next, of the first such stack; 0: nothing */
+    uintptr_t ours, theirs; /* the next address of the first such stack; 0: none */
     uint64_t stacks, addresses;
 } parting;
 
 static size_t (*engine_stack)(uintptr_t *addresses, size_t capacity, bool *truncated);
 static int (*libunwind_stack)(void **addresses, int capacity);
 
-static _Atomic unsigned every; /* 0: nothing is compared */
+static _Atomic unsigned every; /* 0: no comparisons */
 static __thread unsigned calls;
 static __thread bool comparing;
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 
-/* While `busy`. */
+/* Owned by the thread that set `busy`. */
 static stack ours, theirs, third;
 static parting partings[PARTINGS_MAX];
 static size_t parting_count;
@@ -106,9 +106,9 @@ static void take_third(uintptr_t common) {
     find_common(&third, common);
 }
 
-/* ---- Partings ---- */
+/* ---- Points of divergence ---- */
 
-/* 0: the stack has ended. */
+/* Returns 0 past the end of the stack. */
 static uintptr_t address_at(const stack *stack, size_t i) {
     return stack->from + i < stack->count ? stack->addresses[stack->from + i] : 0;
 }
@@ -212,7 +212,7 @@ void *realloc(void *old, size_t size) {
 
 /* ---- For the program ---- */
 
-/* Starts the engine as users do, patching what is loaded. NULL, or what went wrong. */
+/* Starts the engine as users do and patches what is loaded. Returns NULL, or an error message. */
 const char *two_unwinders_begin(const char *engine, const char *libunwind, unsigned interval) {
     void *ours_handle = dlopen(engine, RTLD_NOW | RTLD_LOCAL),
          *theirs_handle = dlopen(libunwind, RTLD_NOW | RTLD_LOCAL);
@@ -240,7 +240,7 @@ static void print_place(const char *title, uintptr_t address) {
         printf("  %s %#tx", title, address);
 }
 
-/* One line of counts, then one for each place where stacks parted. */
+/* Prints one line of counts, then one line for each point where stacks diverged. */
 void two_unwinders_end(void) {
     atomic_store(&every, 0);
     printf("%ju stacks, %ju addresses agree, %ju do not, %zu are different; %ju stacks end early in both, %ju passed "

@@ -1,4 +1,4 @@
-"""Programs with SPPROF in their environment, and the same ones without it."""
+"""Programs with SPPROF in their environment, and the same programs without it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import spprof
 
 TIMEOUT_SECONDS = 600
 HOLDS = 'kept = [b"x" * 1_000_000 for _ in range(30)]\n'
-"""A program that is sampled: by chance fewer than five times in one run of 10¹⁴."""
+"""A program that is sampled: the chance of fewer than five samples is 1 in 10¹⁴."""
 
 
 def plain_environment() -> dict[str, str]:
-    """Our own environment, without what profiles."""
+    """Return this process's environment without the variables that start the profiler."""
     return {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
 
 
@@ -32,7 +32,7 @@ def run(
     python: str | Path = sys.executable,
     **how: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program, which is put where the tests look for it, with or without SPPROF."""
+    """Write a program to the folder that tests look in, and run it with or without SPPROF."""
     script = folder / "program.py"
     if isinstance(program, Path):
         script = program
@@ -49,19 +49,20 @@ def run(
 
 
 def files(folder: Path) -> list[str]:
-    """Names of the profiles, in order. Nothing else of ours is there, such as a file that was begun."""
+    """Return the names of the profiles in order. No other file of ours, such as an unfinished one, may exist."""
     names = sorted(os.listdir(folder))
     assert not [name for name in names if name.startswith(".")], names
     return [name for name in names if ".pb.gz" in name]
 
 
 def environment(folder: Path, *start_up: str, python: str | Path = sys.executable) -> Path:
-    """The interpreter of a new environment that finds our package by a path, with our start-up line in files of these
-    names."""
+    """Create an environment that finds our package through a path file and has our start-up line in files of these
+    names. Return its interpreter.
+    """
     subprocess.run([str(python), "-m", "venv", "--without-pip", "--copies", str(folder)], check=True)
     purelib = folder / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
     ours = Path(spprof.__file__).parents[1]
-    (purelib / "a-path.pth").write_text(f"{ours}\n")  # by its name before the others
+    (purelib / "a-path.pth").write_text(f"{ours}\n")  # its name sorts before the others
     for name in start_up:
         shutil.copy(ours / "spprof.pth", purelib / name)
     return folder / "bin" / "python"

@@ -1,4 +1,4 @@
-"""For programs in children: libraries that are loaded and unloaded, and the stacks of their blocks."""
+"""For programs in child processes: libraries that are loaded and unloaded, and the stacks of their blocks."""
 
 import _ctypes
 import collections

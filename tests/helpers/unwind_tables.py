@@ -1,4 +1,4 @@
-"""Call frame tables of a file, once as the engine reads them and once as readelf does.
+"""Read a file's call frame tables with the engine and with readelf.
 
 python3 tests/helpers/unwind_tables.py FILE...        compares every row of the files
 """
@@ -33,7 +33,7 @@ Row = dict[str, str]  # "CFA" and registers by name
 class Function:
     start: int
     end: int
-    rows: dict[int, Row] = field(default_factory=dict)  # by the address from which on each holds
+    rows: dict[int, Row] = field(default_factory=dict)  # by the first address at which each applies
 
 
 def compile_reader(folder: Path) -> Path:
@@ -48,9 +48,9 @@ HEADING = re.compile(r"[0-9a-f]+ [0-9a-f]+ [0-9a-f]+ (?:CIE|FDE cie=([0-9a-f]+) 
 
 
 def functions_of_readelf(file: Path) -> list[Function]:
-    """In the order of their addresses. A function without instructions has its CIE's row."""
+    """Return the functions by address. A function without instructions has its CIE's row."""
     command = ["readelf", "--debug-dump=frames-interp", "--wide", str(file)]
-    # Its exit status also tells of debug information that is kept elsewhere and was not found.
+    # The exit status is ignored: it also reports separate debug information that was not found.
     text = subprocess.run(command, capture_output=True, encoding="utf-8", check=False).stdout
     text = text[text.index("Contents of the .eh_frame section") :].split("Contents of the .debug_frame section")[0]
     common: dict[int, dict[int, Row]] = {}
@@ -101,7 +101,7 @@ class Tables:
         self._bytes[self._header + TABLE_ENCODING] = OMITTED
 
     def row_at(self, address: int) -> tuple[Function, str]:
-        """The function, and the row as a text of words ``register=rule``."""
+        """Return the function, and the row as a text of words ``register=rule``."""
         start, end, text = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.create_string_buffer(1024)
         self._describe(
             self._bytes,
@@ -135,7 +135,7 @@ def segments_of(content: bytes) -> Iterator[Segment]:
 
 
 def differences(tables: Tables, functions: list[Function]) -> list[str]:
-    """What the engine says otherwise of the first and the last address of every row."""
+    """List where the engine disagrees at the first or last address of a row."""
     found = []
     for function in functions:
         starts = sorted(start for start in function.rows if start < function.end)
@@ -151,7 +151,7 @@ def differences(tables: Tables, functions: list[Function]) -> list[str]:
 
 
 def described_gaps(tables: Tables, functions: list[Function]) -> list[str]:
-    """What the engine says of addresses between functions, where there is nothing to say."""
+    """List addresses between functions for which the engine returns a row, although there is none."""
     found = []
     for before, after in zip(functions, functions[1:]):
         for address in {before.end, after.start - 1} if before.end < after.start else set():

@@ -1,4 +1,4 @@
-"""What the tests marked `viewers` have in common: other tools' programs, npm's packages, a browser."""
+"""Shared by the tests marked `viewers`: other tools' programs, npm packages, a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import chromium  # noqa: E402
 
 
 def output_of(*command: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
-    """What a command prints. AssertionError: it failed."""
+    """Return a command's output. Raise AssertionError if it fails."""
     finished = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
@@ -35,23 +35,23 @@ def output_of(*command: str | Path, cwd: Path | None = None, environment: dict[s
 
 
 def program(name: str, package: str) -> str:
-    """Where a program is; skips the test where it is not."""
+    """Return a program's path; skip the test if it is not installed."""
     found = shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not here; on Debian and Ubuntu: apt-get install {package}")
+        pytest.skip(f"{name} is missing; on Debian and Ubuntu: apt-get install {package}")
     return found
 
 
 def browser_program() -> tuple[str, dict[str, str]]:
-    """A Chromium and its environment; skips the test where there is none."""
+    """Return a Chromium and its environment; skip the test if there is none."""
     found = chromium.find()
     if found is None:
-        pytest.skip("chromium is not here: make build/deps/chromium, or on Debian and Ubuntu: apt-get install chromium")
+        pytest.skip("chromium is missing: make build/deps/chromium, or on Debian and Ubuntu: apt-get install chromium")
     return found
 
 
 def installed_packages() -> Path:
-    """The folder of npm's packages, which are installed once; skips the test where they cannot be."""
+    """Return the folder of the npm packages, which are installed once; skip the test if installation fails."""
     npm = program("npm", "npm")
     folder = ROOT / "build" / "viewers"
     wanted = "\n".join(PACKAGES)
@@ -68,7 +68,7 @@ def installed_packages() -> Path:
 
 
 def installed_nbconvert() -> Path:
-    """Jupyter's nbconvert in an environment of its own, installed once; skips the test where it cannot be."""
+    """Install Jupyter's nbconvert once, in its own environment; skip the test if installation fails."""
     folder = ROOT / "build" / "viewers" / "nbconvert"
     found, stamp = folder / "bin" / "jupyter-nbconvert", folder / "installed"
     if not stamp.exists() or stamp.read_text() != NBCONVERT:

@@ -1,8 +1,8 @@
-"""Programs whose whole stacks are known: what they told against what was expected.
+"""Programs whose complete stacks are known: compare the reported stacks with the expected ones.
 
-A stack is a list of names, leaf to root (tests/specimens/whole_stacks/specimen.py). Names of the interpreter's C
-functions differ between versions: the expectations say how. They differ with what a compiler inlines, too, so that on
-other builds than the TRIED ones they are left out of the comparison, and nothing else is.
+A stack is a list of names, leaf to root (tests/specimens/whole_stacks/specimen.py). The names of the interpreter's C
+functions differ between versions, as the expectations describe. They also depend on what a compiler inlines, so on
+builds other than the TRIED ones these names, and only these, are left out of the comparison.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VERSION = sys.version_info[:2]
 TRIED = {(3, 9, 18), (3, 10, 13), (3, 11, 7), (3, 12, 1), (3, 13, 0)}
 TRIED_COMPILER, TRIED_MACHINE = "GCC 12.2.0", "x86_64"
 
-# A block of the extension's, a block of the plain library's, and a call of the latter through ctypes.
+# A block allocated by the extension, one by the plain library, and a call of the latter through ctypes.
 LEAF = ["extension_leaf()", "extension_allocate()"]
 CHAIN = ["chain_leaf()", "chain_middle()", "chain_outer()"]
 CTYPES = ["<libffi>", "<ctypes>"]
@@ -33,7 +33,7 @@ Stacks = dict[int, list[str]]
 
 
 def name(qualified: str) -> str:
-    """Code knows its qualified name from 3.11 on."""
+    """Return the expected name: code objects know their qualified name from 3.11 on."""
     return qualified if VERSION >= (3, 11) else qualified.rpartition(".")[2]
 
 
@@ -49,7 +49,7 @@ LIST_EXTEND = "_list_extend()" if VERSION >= (3, 13) else "list_extend()"
 
 
 def is_tried() -> bool:
-    """Whether the interpreter is one whose C functions are known here, and has their names."""
+    """Return True if this interpreter's C functions are known here and it has their symbols."""
     shared = sysconfig.get_config_var("Py_ENABLE_SHARED")
     names = ("LIBDIR", "INSTSONAME") if shared else ("BINDIR", "PYTHON")
     interpreter = Path(*map(str, sysconfig.get_config_vars(*names)))
@@ -68,7 +68,7 @@ def comparable(stacks: Stacks) -> Stacks:
 
 
 def is_ours(frame: str) -> bool:
-    """Not a C function of the interpreter with a name: what has none is to be seen."""
+    """Return False for a named C function of the interpreter. Frames without a name remain visible."""
     return not frame.endswith("()") or frame.startswith(("chain_", "extension_")) or "+0x" in frame
 
 
@@ -88,7 +88,7 @@ class Teller:
 
 @functools.cache
 def build_libraries(folder: Path) -> Path:
-    """Compiles the two libraries into a new ``folder``, once in this process."""
+    """Compile the two libraries into a new ``folder``, once per process."""
     folder.mkdir()
     options = ["-O2", "-fomit-frame-pointer", "-pthread"]
     include = f"-I{sysconfig.get_path('include')}"

@@ -1,4 +1,4 @@
-"""Programs of many processes, one of which leaks at one line, and whether the end of ``spprof run`` leads there."""
+"""Multi-process programs in which one process leaks at one line; does the output of ``spprof run`` point to it?"""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 600
 SPECIMENS = Path(__file__).parents[1] / "specimens" / "every_worker"
 TRUTH_BYTES = 60_000_000
-"""What ``leak.py`` keeps."""
+"""The bytes that ``leak.py`` keeps."""
 _DOOR = "{door}"
 _ASKED = 12
-"""Requests before and after the one that leaks, so that other workers have something to do."""
+"""Number of requests before and after the leaking one, so that other workers are busy too."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One program. ``words``: its command behind ``spprof run``; ``packages``: what it needs."""
+    """One program. ``words``: its command after ``spprof run``; ``packages``: what it needs."""
 
     name: str
     words: tuple[str, ...]
     packages: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
-    """Of ``spprof run``."""
+    """Options of ``spprof run``."""
     kind: str = "program"
-    """``program`` prints the pid and ends; a ``server`` is asked over HTTP; ``celery`` by a client."""
+    """``program`` prints the pid and ends; a ``server`` receives HTTP requests; ``celery`` is used through a client."""
     ends_by: signal.Signals = signal.SIGTERM
     ends_the_leaker: bool = False
-    """Whether the signal goes to the process that leaks, upon whose end the others end."""
+    """True if the signal goes to the leaking process, whose end makes the others end."""
 
 
 def _pools() -> Iterator[Case]:
@@ -62,7 +62,7 @@ PLAIN = [
     Case("fork and execv", ("programs.py", "fork and execv")),
     Case("daemon", ("programs.py", "daemon")),
 ]
-"""Those that need nothing but the standard library."""
+"""Programs that need only the standard library."""
 
 
 def _gunicorn(*options: str) -> Case:
@@ -80,48 +80,48 @@ OF_PACKAGES = [
     _gunicorn("-k", "gthread", "--threads", "2", "--preload"),
     Case("uvicorn --workers 2", ("uvicorn", "--workers", "2", "--fd", _DOOR, "--log-level", "warning", "web:asgi"),
          ("uvicorn",), kind="server"),
-    # At Ctrl-C its parent gives it a quarter of a second, and kills it: subprocess.run does.
+    # At Ctrl-C its parent (subprocess.run) gives it a quarter of a second, then kills it.
     Case("Django runserver with its reloader", ("django_site.py", "runserver", "127.0.0.1:{port}"), ("django",),
          kind="server", ends_by=signal.SIGINT, ends_the_leaker=True),
     Case("celery prefork", _CELERY, ("celery",), kind="celery"),
     Case("loky", ("of_packages.py", "loky"), ("loky",)),
     Case("Dask LocalCluster", ("of_packages.py", "dask"), ("dask", "distributed")),
-    # Ray's workers end by _exit in C++, before which no Python runs.
+    # Ray's workers end by _exit in C++, and no Python runs before it.
     Case("Ray", ("of_packages.py", "ray"), ("ray",), options=("--every", "1")),
 ]  # fmt: skip
-"""Those of packages, each set of which gets an environment of its own."""
+"""Programs that need packages; each set of packages gets its own environment."""
 
 
 @dataclass
 class Found:
-    """What the end of a run said, and where it led."""
+    """The final output of a run, and where it pointed."""
 
     case: Case
     pid: int
     said: str
     command: str
     rows: list[dict[str, object]]
-    """Of the command that stands there, as it prints them with --json."""
+    """Rows of the command that the output names, as --json prints them."""
     by_process: str
     is_found: bool
-    """Whether the file that is named is the leaking process's, and its first row the leaking line."""
+    """True if the named file belongs to the leaking process and its first row is the leaking line."""
 
 
 def environment_with(folder: Path, packages: tuple[str, ...], python: str = sys.executable) -> Path:
-    """The interpreter of a new environment that has these packages, and ours by a path."""
+    """Create an environment with these packages and ours, added by path. Return its interpreter."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     found = folder / "bin" / "python"
     pip = [str(found), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *packages]
     subprocess.run(pip, check=True)
     purelib = folder / Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
     ours = Path(spprof.__file__).parents[1]
-    (purelib / "ours.pth").write_text(f"{ours}\n")  # by its name before the next one
+    (purelib / "ours.pth").write_text(f"{ours}\n")  # its name sorts before the next one
     shutil.copy(ours / "spprof.pth", purelib)
     return found
 
 
 def find(case: Case, folder: Path, python: str | Path = sys.executable) -> Found:
-    """Runs the program in a new folder, and does what the last lines say."""
+    """Run the program in a new folder, then run the command in the last lines of its output."""
     folder.mkdir(parents=True)
     log = folder / "log"
     with log.open("w") as output:
@@ -156,7 +156,7 @@ def _typed(python: str | Path, command: str, folder: Path) -> str:
 
 
 def _run_to_its_end(case: Case, folder: Path, run: list[str], output: IO[str]) -> int:
-    """The pid of the process that leaked."""
+    """Run the program to its end and return the pid of the process that leaked."""
     words = [str(SPECIMENS / word) if word.endswith(".py") else word for word in case.words]
     variables = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
     variables.update(PYTHONPATH=str(SPECIMENS), BROKER_FOLDER=str(folder))
@@ -166,7 +166,8 @@ def _run_to_its_end(case: Case, folder: Path, run: list[str], output: IO[str]) -
             stderr=output, text=True, timeout=TIMEOUT_SECONDS, check=True,
         )  # fmt: skip
         return int(finished.stdout.split()[-1])
-    # Listening already: who comes before the server has begun waits in it. Django's binds the port itself.
+    # The socket listens already, so clients that connect before the server starts wait in it. Django binds the port
+    # itself.
     with socket.create_server(("127.0.0.1", 0), backlog=128) as door:
         port = door.getsockname()[1]
         kept = [door.fileno()] if _DOOR in " ".join(words) else []
@@ -209,7 +210,7 @@ def _over_http(port: int, server: subprocess.Popen[str]) -> int:
 
 
 def _ask(port: int, path: str, server: subprocess.Popen[str]) -> int:
-    """The pid of the process that answered."""
+    """Send a request and return the pid of the process that answered."""
     ends = time.monotonic() + TIMEOUT_SECONDS
     while True:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
@@ -218,7 +219,7 @@ def _ask(port: int, path: str, server: subprocess.Popen[str]) -> int:
         except ConnectionRefusedError:
             if server.poll() is not None or time.monotonic() > ends:
                 raise
-            time.sleep(0.05)  # between two tries of a server that binds its port itself
+            time.sleep(0.05)  # between two attempts to reach a server that binds its port itself
             continue
         response = connection.getresponse()
         body = response.read()

@@ -1,9 +1,9 @@
-"""Runs gunicorn with a Flask application that leaks 1 MiB a minute among 50 MB/s of churn, and asks what grows.
+"""Run gunicorn with a Flask application that leaks 1 MiB a minute amid 50 MB/s of churn, and check what grows.
 
-python tests/nightly/growing_service.py [MINUTES [RATE_KB...]]     without words 10 minutes, 512, 64, and a table
+python tests/nightly/growing_service.py [MINUTES [RATE_KB...]]     default: 10 minutes, 512 and 64, and a table
 
-The services run side by side. The table, tests/nightly/GROWING.md, has a row for each mean interval between samples.
-The pages stay in build/growing. The exit status is 1 where the leaking line is not the first that grows.
+The services run side by side. The table, tests/nightly/GROWING.md, has a row for each sampling interval. The pages stay
+in build/growing. The exit status is 1 if the leaking line is not the first that grows.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables  # noqa: E402
 import workers  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "GROWING.md"
@@ -36,15 +38,15 @@ COLUMNS = ("interval", "first site", "verdict", "rate a minute", "95 % interval"
 
 HEAD = """# Which line of a service grows
 
-`make growing-service` writes this table. gunicorn with one worker (`--preload`) serves a Flask application that keeps
-1 MiB a minute at one line, in blocks of 1 KiB, and allocates 50 MB/s that it frees with each answer. It runs under
-`spprof run --every 10 --keep 60 -o DIR/`, and `spprof growth DIR/` is asked at the end.
+`make growing-service` writes this table. gunicorn with one worker (`--preload`) serves a Flask application that leaks 1
+MiB a minute on one line, in blocks of 1 KiB, and allocates 50 MB/s that it frees with each answer. It runs under
+`spprof run --every 10 --keep 60 -o DIR/`; at the end, `spprof growth DIR/` is run.
 
 """
 
 
 def ask(port: int, until: float, failures: list[str]) -> None:
-    """Requests at an even pace."""
+    """Send requests at an even pace."""
     due = time.monotonic()
     while due < until:
         time.sleep(max(due - time.monotonic(), 0))
@@ -59,7 +61,7 @@ def ask(port: int, until: float, failures: list[str]) -> None:
 
 
 def serve(python: Path, rate_kb: int, minutes: float, folder: Path, failures: list[str]) -> None:
-    """The service for so long; the series is in ``folder``."""
+    """Run the service for this long; the series is in ``folder``."""
     variables = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
     variables.update(
         PYTHONPATH=str(APP), LEAK_A_SECOND=str(LEAK_A_SECOND), PYTHONWARNINGS="error::DeprecationWarning:os"
@@ -91,7 +93,7 @@ def mebibytes(count: float) -> str:
 
 
 def judged(python: Path, rate_kb: int, folder: Path) -> tuple[list[str], bool]:
-    """The row, and whether the leaking line is the first that grows, at the true rate."""
+    """Return the row, and True if the leaking line is the first that grows, at the true rate."""
     series = folder / "series"
     told = json.loads(spprof(python, "growth", "--json", str(series)))
     worker = max(told["series"], key=lambda one: one["live_bytes"])
@@ -137,9 +139,7 @@ def main() -> None:
     lines = [
         f"## CPython {platform.python_version()}, {datetime.date.today().isoformat()}: {minutes:g} minutes",
         "",
-        f"| {' | '.join(COLUMNS)} |",
-        "|---" * len(COLUMNS) + "|",
-        *(f"| {' | '.join(cells)} |" for cells, _ in found),
+        *markdown_tables.table(COLUMNS, [cells for cells, _ in found]),
     ]
     print(*lines, *failures[:10], sep="\n")
     if not sys.argv[1:]:

@@ -1,10 +1,10 @@
-"""Starts ten thousand interpreters under ``spprof run``, and writes the table: what they leave, and what they cost.
+"""Start ten thousand interpreters under ``spprof run``, and write a table of what they leave and what they cost.
 
 python tests/nightly/many_children.py [COUNT]
 
-The table is tests/nightly/CHILDREN.md. Empty ones, which must leave no file; and a quarter as many that hold 8 MB each,
-of whose files the folder keeps some. Then the folder is read. CPU time (user and system) is that of all processes; the
-exit status is 1 where an empty one left a file, or reading took more than two seconds.
+The table is tests/nightly/CHILDREN.md. Most are empty interpreters, which must leave no file; a quarter as many hold 8
+MB each, and the folder keeps some of their files. Then the folder is read. CPU time (user and system) is that of all
+processes. The exit status is 1 if an empty interpreter left a file, or if reading took more than two seconds.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ COUNT, READ_SECONDS = 10_000, 2.0
 EMPTY = "pass"
 HOLDS = "kept = [bytearray(80_000) for _ in range(100)]"
 
-HEAD = """# Results of many children
+HEAD = """# Results with many children
 
-`make many-children` writes this table: interpreters that a program starts one after the other, under `spprof run -o
-DIR/` and without it. Milliseconds are CPU time (user and system) of each start.
+`make many-children` writes this table. A program starts interpreters one after the other, with and without
+`spprof run -o DIR/`. Milliseconds are the CPU time (user and system) of each start.
 
 """
 
 
 def started(count: int, code: str, folder: Path | None) -> tuple[float, str]:
-    """CPU milliseconds of each start, and what was said at the end."""
+    """Return the CPU milliseconds per start, and the final message."""
     run = [] if folder is None else [*SPPROF, "run", "-o", f"{folder}{os.sep}"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = subprocess.run(

@@ -1,12 +1,11 @@
-"""Has a scraper that is written with the Go client library of Prometheus pull the heap of a small service.
+"""Let a scraper that uses Prometheus's Go client library pull the heap of a small service.
 
-python tests/nightly/scrape_service.py [SECONDS [EVERY]]     without words 300 and 15, and a row of SCRAPES.md
+python tests/nightly/scrape_service.py [SECONDS [EVERY]]     default: 300 and 15, and a row of SCRAPES.md
 
-The service listens on TCP. Behind each answer its descriptors are counted and its memory is read. The exit status is 1
-where an answer is no valid profile, or where the service has grown: where the least number of descriptors in the last
-quarter of the answers is more than the most of the first one, or where the least that it had in memory is more than
-GROWTH_MOST above the most of the second one. The scraper, tests/nightly/scraper, is built by Go, which fetches the
-library.
+The service listens on TCP. After each answer its descriptors are counted and its memory is read. The exit status is 1
+if an answer is not a valid profile, or if the service has grown: if the minimum of descriptors in the last quarter of
+the answers exceeds the maximum of the first, or if the minimum of its memory in the last quarter exceeds the maximum of
+the second by more than GROWTH_MOST. The scraper, tests/nightly/scraper, is built by Go, which downloads the library.
 """
 
 from __future__ import annotations
@@ -44,14 +43,17 @@ HEAD = """# A service whose heap is scraped
 
 `make scrape-service` adds a row. A scraper written with Prometheus's Go client library (`common/config`) and pprof's
 own reader pulls `/debug/pprof/heap` over TCP, with a bearer token, from a service of four threads that allocate and
-free. Descriptors and RSS are those of the service behind the first and the last answer; a connection that is just being
-closed is among them. The growth is the least RSS of the last quarter of the answers less the most of the second one.
+free.
+
+- *Descriptors*, *RSS*: those of the service after the first and after the last answer, including any connection that is
+  just being closed.
+- *Growth*: the smallest RSS in the last quarter of the answers minus the largest in the second quarter.
 
 """
 
 
 def built() -> Path:
-    """The scraper's program. SystemExit: there is no Go."""
+    """Return the scraper's program. Raise SystemExit if Go is not installed."""
     go = shutil.which("go")
     if go is None:
         raise SystemExit("go is not here; on Debian and Ubuntu: apt-get install golang-go")
@@ -74,7 +76,7 @@ def mebibytes(size: int) -> str:
 
 
 def scraped(seconds: float, every: float) -> tuple[list[dict[str, int]], int, str]:
-    """What was seen behind each answer, the scraper's status, and what it complained of."""
+    """Return the figures after each answer, the scraper's status, and its complaints."""
     token = secrets.token_hex(16)
     scraper = built()
     seen: list[dict[str, int]] = []
@@ -102,19 +104,19 @@ def scraped(seconds: float, every: float) -> tuple[list[dict[str, int]], int, st
 
 
 def growth(seen: list[dict[str, int]], what: str, skipped: int) -> int:
-    """By how much the least of the last quarter is above the most of another, behind so many quarters."""
+    """Return the minimum of the last quarter minus the maximum of the quarter that follows ``skipped`` others."""
     quarter = max(len(seen) // 4, 1)
     before, behind = seen[skipped * quarter : (skipped + 1) * quarter] or seen, seen[-quarter:]
     return min(one[what] for one in behind) - max(one[what] for one in before)
 
 
 def main() -> int:
-    """Exit status."""
+    """Return the exit status."""
     words = sys.argv[1:]
     seconds, every = float(words[0]) if words else 300.0, float(words[1]) if len(words) > 1 else 15.0
     seen, status, told = scraped(seconds, every)
     if status or not seen:
-        print(f"the scraper or the service failed behind {len(seen)} answers: {told.strip()}")
+        print(f"the scraper or the service failed after {len(seen)} answers: {told.strip()}")
         return 1
     grown, first, last = growth(seen, "rss", skipped=1), seen[0], seen[-1]
     is_good = grown <= GROWTH_MOST and growth(seen, "descriptors", skipped=0) <= 0

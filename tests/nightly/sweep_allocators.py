@@ -1,10 +1,10 @@
-"""Lets a program hold blocks and free half of them, under every malloc and PYTHONMALLOC, and writes what the parts of
-its memory say of it.
+"""Let a program hold blocks and free half of them, under every malloc and PYTHONMALLOC, and write how the breakdown of
+its memory reports it.
 
-python tests/nightly/sweep_allocators.py [MALLOC...]     all mallocs unless some are named, which write no table
+python tests/nightly/sweep_allocators.py [MALLOC...]     default: all mallocs; if some are named, no table
 
-The table, tests/nightly/ALLOCATORS.md, has rows of every Python that has run this; those of the one that runs it are
-written anew. The exit status is 1 where a number is more than 5 % off.
+The table, tests/nightly/ALLOCATORS.md, has rows for every Python that has run this; the current one replaces its own
+rows. The exit status is 1 if a number is more than 5 % off.
 """
 
 from __future__ import annotations
@@ -26,21 +26,24 @@ from test_counted_once import foreign_libraries  # noqa: E402
 TABLE = ROOT / "tests" / "nightly" / "ALLOCATORS.md"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-HEAD = """# What the parts of memory say under every allocator
+HEAD = """# The parts of memory under every allocator
 
-`make allocators` writes the rows of one Python. A program holds 100 MB of blocks, of 200 and of 1000 bytes, then
-frees every second one; `spprof run` preloads the profiler, or the program starts it itself. Each cell has the smallest
-and the largest of these four runs. *Unexplained*: of the growth of RSS, at both moments. *In use*: python_objects,
-native_blocks and rounding, of what the program holds by `sys.getsizeof`; allocators round up, and Python's debug hooks
-add 24 bytes to each block. *Freed*: of what was in use, by how much pymalloc_free or malloc_free grew. mimalloc does
-not tell what of its memory is free: all of it is *in use*.
+`make allocators` writes the rows of one Python. A program holds 100 MB of blocks, of 200 and of 1000 bytes, then frees
+every second one. The profiler is preloaded by `spprof run`, or started by the program itself. Each cell has the
+smallest and the largest value of these four runs.
+
+- *Unexplained*: the share of the growth of RSS that no part explains, at both moments.
+- *In use*: python_objects, native_blocks and rounding, relative to the memory that the program holds by
+  `sys.getsizeof`. Allocators round up, and Python's debug hooks add 24 bytes to each block.
+- *Freed*: the growth of pymalloc_free or malloc_free, relative to the memory that was in use. mimalloc does not report
+  how much of its memory is free: all of it is *in use*.
 
 """
 COLUMNS = ("Python", "malloc", "PYTHONMALLOC", "unexplained", "in use", "freed", "runs", "faults")
 SIZES = (200, 1000)
 POOLS = ("pymalloc", "debug", "pymalloc_debug")
 ROUNDED_MOST = 1.4
-"""Of blocks of 1008 bytes, jemalloc makes 1280."""
+"""jemalloc rounds blocks of 1008 bytes up to 1280."""
 
 
 def python_mallocs() -> list[str]:
@@ -66,7 +69,7 @@ def grown(library: str, python_malloc: str, size: int, is_preloaded: bool) -> tu
 
 
 def judge(python_malloc: str, size: int, whole: dict[str, int], half: dict[str, int]) -> tuple[float, ...]:
-    """Shares: unexplained with all blocks and with half of them, in use, freed."""
+    """Return shares: unexplained with all blocks and with half of them, in use, freed."""
     in_pools = python_malloc in POOLS and size < 512
     free = "pymalloc_free" if in_pools else "malloc_free"
     used = sum(whole.get(name, 0) for name in ("python_objects", "native_blocks", "rounding"))

@@ -1,11 +1,11 @@
-"""Attaches again and again to a program of eight threads, and writes the table: what it saw of it.
+"""Attach repeatedly to a program of eight threads, and write a table of what the program noticed.
 
 python tests/nightly/sweep_attach.py [COUNT]
 
-The table is tests/nightly/ATTACH.md, a row for each version of Python. The program allocates, imports, forks and waits
-in C on each of its threads (tests/specimens/attach/eight_threads.py). Each time it is a new one, at a moment that is
-drawn at random, half of the times for a moment and half until its end. Its status and all of its output must be as
-without us, the file must be there, and nothing may take longer than a minute. The exit status is 1 where one is not.
+The table is tests/nightly/ATTACH.md, with a row for each version of Python. The program allocates, imports, forks and
+waits in C on each of its threads (tests/specimens/attach/eight_threads.py). Each time it is a new process, attached at
+a random moment, half of the times briefly and half until its end. Its status and all of its output must be as without
+spprof, the file must exist, and nothing may take longer than a minute. The exit status is 1 otherwise.
 """
 
 from __future__ import annotations
@@ -25,18 +25,25 @@ PROGRAM = [sys.executable, "-W", "ignore", str(ROOT / "tests" / "specimens" / "a
 COUNT, SECONDS, SEED = 100, 60.0, 25
 KINDS = ("crashes", "hangs", "changed", "refused")
 CPYTHONS = "KeyError: '__import__'"
-"""CPython opens the script by an import, which fails where the main thread is in a function that has no builtins just
-then, such as the constructor of a named tuple, or the code that makes one. It says so on stderr and goes on."""
+"""CPython opens the script by an import, which fails if the main thread is in a function that has no builtins at that
+moment, such as the constructor of a named tuple, or the code that creates one. CPython reports it on stderr and
+continues.
+"""
 
 HEAD = """# Results of attaching
 
-`make attach-many` writes this table: `spprof attach` to a program of eight threads that allocate, import, fork and wait
-in C, each time a new one at a moment drawn at random; half of the times `--for` a moment, half to stay. *Crashes* are
-other statuses than without us, *hangs* what took longer than a minute, *changed* other output than without us, on
-stdout or stderr, *refused* attachments that did not come. *CPython* counts those that it could not come to itself: it
-opens the script by an import, which fails where the main thread is in a function that has no builtins just then (the
-constructor of a named tuple, the code that makes one). It says so on the program's stderr (`Can't open debugger script
-… KeyError: '__import__'`), whoever uses `sys.remote_exec`, and goes on.
+`make attach-many` writes this table. `spprof attach` attaches to a program with eight threads that allocate, import,
+fork and wait in C: each time to a new process, at a random moment, half of the times `--for` a moment and half of the
+times to stay.
+
+- *Crashes*: the exit status differs from that without spprof.
+- *Hangs*: longer than a minute.
+- *Changed*: stdout or stderr differs from that without spprof.
+- *Refused*: attaching failed.
+- *CPython*: CPython itself failed. It opens the script with an import, which fails if the main thread is just in a
+  function without builtins (the constructor of a named tuple, the code that makes one). It reports that on the
+  program's stderr (`Can't open debugger script … KeyError: '__import__'`) for every user of `sys.remote_exec`, and the
+  program continues.
 
 | Python | date | times | crashes | hangs | changed | refused | CPython |
 |---|---|---:|---:|---:|---:|---:|---:|
@@ -44,7 +51,7 @@ constructor of a named tuple, the code that makes one). It says so on the progra
 
 
 def once(path: Path, moment: float, *, stays: bool) -> dict[str, str]:
-    """What went wrong, by kind."""
+    """Attach once and return what went wrong, by kind."""
     wrong = {}
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     with subprocess.Popen(PROGRAM, text=True, **pipes) as program:  # type: ignore[call-overload]
@@ -73,7 +80,7 @@ _known: list[str] = []
 
 
 def expected() -> str:
-    """What the program prints behind its first line, without us."""
+    """Return what the program prints after its first line without spprof."""
     if not _known:
         _known.append(subprocess.run(PROGRAM, input="", capture_output=True, text=True, check=True).stdout)
     return _known[0].partition("\n")[2]

@@ -1,9 +1,9 @@
-"""Ends programs in every way, in every place, with every kind of output, with us and without, and writes the table.
+"""End programs in every way, in every place, with every kind of output, with and without spprof, and write a table.
 
-python tests/nightly/sweep_endings.py [ENDING...]     all endings unless some are named, for which no table is written
+python tests/nightly/sweep_endings.py [ENDING...]     default: all endings; if some are named, no table
 
-The table, tests/nightly/ENDINGS.md, has a row for each ending and place: the status, which is the same with us, and for
-each kind of output what was left. The exit status is 1 where a run differed from one without us, or left less.
+The table, tests/nightly/ENDINGS.md, has a row for each ending and place: the status, which is the same with spprof, and
+what was left for each kind of output. The exit status is 1 if a run differed from the one without spprof, or left less.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "helpers"))
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
 import endings  # noqa: E402
+import markdown_tables  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "ENDINGS.md"
 
 HEAD = """# Results of the sweep of endings
 
-`make endings` writes this table: programs that end in every way under `spprof run`, beside the same ones without it.
-Status, stdout and stderr were the same in every row that has no fault (of a child, its parent prints the status, which
-is compared too). Cells: the files that were left, whole; *says why*: a line on stderr; *none*: the reason is in
-[docs/cli.md](../../docs/cli.md#run).
+`make endings` writes this table. Programs end in every way, with and without `spprof run`. In every row without a
+fault, status, stdout and stderr were the same (for a child, its parent prints the status, which is compared too). A
+cell shows the complete files that were left; *says why* means that a line on stderr gives the reason, *none* that
+[docs/cli.md](../../docs/cli.md#run) does.
 
 """
 
 
 def cell(ending: str, place: str, output: str, folder: Path, plain: endings.Outcome) -> tuple[str, list[str]]:
-    """What stands in the table, and what is wrong."""
+    """Return the table's cell, and what is wrong."""
     profiled = endings.run(folder / output, place, ending, output, with_us=True)
     wrong = endings.faults(place, ending, output, plain, profiled)
     files = len(profiled.files)
@@ -60,8 +62,7 @@ def main() -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         done = list(pool.map(lambda case: row(*case), cases))
     columns = ["ends by", "place", "status", *endings.OUTPUTS]
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    lines += [f"| {' | '.join(cells)} |" for cells, _ in done]
+    lines = markdown_tables.table(columns, [cells for cells, _ in done], keys=2)
     wrong = [one for _, some in done for one in some]
     when = f"{datetime.date.today().isoformat()}, CPython {platform.python_version()}"
     of = f"{when}: {len(done)} rows, {len(wrong)} faults.\n\n"

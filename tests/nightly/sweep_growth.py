@@ -1,9 +1,9 @@
-"""Thousands of programs of each kind, judged by ``spprof.analysis.growth``: how many steady ones are called growing, of
-how many samples a leak is found, how often the interval of the rate holds the truth.
+"""Judge thousands of programs of each kind with ``spprof.analysis.growth``: how many steady ones are called growing,
+how many samples of a leak are needed to find it, and how often the interval of the rate contains the truth.
 
     python tests/nightly/sweep_growth.py [KIND...]       into tests/nightly/GROWTH.md, if all kinds are run
 
-Each batch has seeds of its own and is kept in ``build/growth``, so that an interrupted sweep is taken up.
+Each batch has its own seeds and is kept in ``build/growth``, so that an interrupted sweep can resume.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LRU_SAMPLES = (8.0, 20.0, 50.0)
 LEAKED = (10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 24.0, 32.0)
 EVERY, KEEP = 10.0, 60
 LASTS = (595.0, 625.0, 1195.0, 3000.0)
-"""How long a series was when it ended: of the snapshots every 10 s it has kept 60, 32, 60 and 38."""
+"""Lengths of the series at their end: of snapshots every 10 s they have kept 60, 32, 60 and 38."""
 
 STEADY = ["steady", "steady, long-lived", "FIFO", "FIFO, new", "random eviction", "random eviction, new"]
 STEADY += ["LRU", "LRU, new", "daily wave"]
@@ -51,24 +51,28 @@ HELD = (0.93, 0.97)
 
 HEAD = """# Verdicts and rates of growth
 
-`make growth-long` writes this table: programs that `tests/helpers/growing_sites.py` draws, {batch} to a batch, each a
-series of snapshots 10 s apart of which at most 60 are kept, by doubling their distance. The sampling interval is
-512 KiB. Half of the batches have blocks of 400 bytes, half have blocks of 200 bytes to 1 MiB, and LRU caches have
-48 KiB. Steady programs have 5 to 150 live samples. *New* caches begin with the series and are full in the first third
-of it, *full late* ones in the middle third; the others are older than the series. Waves are a fifth of a day to ten
-days long, of blocks that live for half a minute to two hours. *Too low*: the whole interval is below the rate.
-[docs/sampling.md](../../docs/sampling.md#growth) derives what is tested.
+`make growth-long` writes this table. `tests/helpers/growing_sites.py` draws random programs, {batch} to a batch. Each
+is a series of snapshots 10 s apart, of which at most 60 are kept, by doubling their distance. The sampling interval is
+512 KiB. Half of the batches have blocks of 400 bytes, the other half have blocks of 200 bytes to 1 MiB, and LRU caches
+have blocks of 48 KiB. Steady programs have 5 to 150 live samples.
+
+- *New* caches begin with the series and are full within the first third of it, *full late* ones within the middle
+  third; the others are older than the series.
+- Waves have a period of a fifth of a day to ten days, with blocks that live for half a minute to two hours.
+- *Too low*: the whole interval is below the rate. *Too high*: the whole interval is above it.
+
+[docs/sampling.md](../../docs/sampling.md#growth) derives the method.
 
 """
 
 
 def ideal_told() -> float:
-    """How many samples of a leak a test needs that knows all but which of the two programs it sees."""
+    """Return the samples of a leak that a test needs if the only unknown is which of the two programs it sees."""
     return math.log(POWER / ALARMS_MOST) / (1.0 - growth._LATE)
 
 
 def ideal_untold() -> float:
-    """The same of one that does not know how many to expect."""
+    """Return the samples that a test needs if it also does not know how many to expect."""
 
     def power(mean: float) -> float:
         chances = [math.exp(-mean + number * math.log(mean) - math.lgamma(number + 1)) for number in range(200)]
@@ -84,7 +88,7 @@ def ideal_untold() -> float:
 
 
 def run(kind: str, number: int) -> list[dict[str, Any]]:
-    """What was said of each run: its verdict, samples, and where its interval was."""
+    """Return for each run its verdict, its samples, and where the true rate was relative to its interval."""
     rng = np.random.default_rng([ord(letter) for letter in kind] + [number])
     times = growing_sites.thinned(LASTS[number % len(LASTS)], EVERY, KEEP)
     if kind.startswith("LRU"):
@@ -111,7 +115,7 @@ def run(kind: str, number: int) -> list[dict[str, Any]]:
 
 
 def runs_of(kind: str) -> list[dict[str, Any]]:
-    """All batches of a kind, those that were run before among them."""
+    """Return all batches of a kind, including those that were run before."""
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
     folder = KEPT / digest
     folder.mkdir(parents=True, exist_ok=True)
@@ -130,14 +134,14 @@ def runs_of(kind: str) -> list[dict[str, Any]]:
 
 
 def between(hits: int, tries: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
+    """Return Wilson's 95 % interval of a share."""
     z = 1.96
     middle, reach = hits + z * z / 2.0, z * math.sqrt(hits * (tries - hits) / tries + z * z / 4.0)
     return (middle - reach) / (tries + z * z), (middle + reach) / (tries + z * z)
 
 
 def held_in(rows: list[dict[str, Any]]) -> tuple[float, float, float]:
-    """The shares of true rates inside the interval, above and below it."""
+    """Return the shares of true rates inside the interval, above it and below it."""
     where = Counter(row["where"] for row in rows if row["where"])
     listed = sum(where.values())
     return where["inside"] / listed, where["above"] / listed, where["below"] / listed
@@ -156,7 +160,7 @@ def kind_line(kind: str, rows: list[dict[str, Any]]) -> str:
 
 
 def powers(rows: list[dict[str, Any]]) -> dict[float, float]:
-    """The share that is called growing, by how many samples are expected."""
+    """Return the share called growing, by the number of expected samples."""
     of: dict[float, list[bool]] = {}
     for row in rows:
         of.setdefault(row["expected"], []).append(row["verdict"] == "growing")
@@ -164,7 +168,7 @@ def powers(rows: list[dict[str, Any]]) -> dict[float, float]:
 
 
 def needed(power: dict[float, float]) -> float:
-    """From how many samples on 90 % are found."""
+    """Return the number of samples from which on 90 % are found."""
     enough = math.inf
     for expected in sorted(power, reverse=True):
         if power[expected] < POWER:
@@ -196,9 +200,10 @@ def main() -> None:
     lines = [line(*columns), "|---|" + "---:|" * (len(columns) - 1), *(kind_line(*one) for one in of.items()), ""]
     if leaks:
         lines += [
-            "Called growing, in percent, by how many samples of the leak are expected at the end. A test that knows",
-            f"all but which of two programs it sees needs {told:.1f} of them, one that does not know how many to",
-            f"expect {untold:.1f} ([derivation](../../docs/sampling.md#growth)).",
+            "The percentage of leaks that are called growing, by the number of the leak's samples expected at the",
+            f"end. A test that knows everything except which of two programs it sees needs {told:.1f} samples; one",
+            f"that does not know the expected number needs {untold:.1f}",
+            "([derivation](../../docs/sampling.md#growth)).",
             "",
             line("leak", *(f"{count:.0f}" for count in LEAKED), "90 % from", "times the ideal"),
             "|---|" + "---:|" * (len(LEAKED) + 2),

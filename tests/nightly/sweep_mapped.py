@@ -1,9 +1,9 @@
-"""Lets libraries hold memory, and writes how much of it we say is resident, and where, beside their own counts.
+"""Let libraries hold memory, and write how much of it we report as resident, and where, next to their own counts.
 
-python tests/nightly/sweep_mapped.py [PROGRAM...]     all programs unless some are named, which write no table
+python tests/nightly/sweep_mapped.py [PROGRAM...]     default: all programs; if some are named, no table
 
-The packages come into an environment of this suite's own. The table, tests/nightly/MAPPED.md, is of the Python that
-runs this. The exit status is 1 where a number is more than 5 % off, or a twentieth of the memory has no line and no
+The packages are installed into the suite's own environment. The table, tests/nightly/MAPPED.md, is for the Python that
+runs this. The exit status is 1 if a number is more than 5 % off, or if a twentieth of the memory has no line and no
 thread.
 """
 
@@ -20,16 +20,20 @@ from package_sweeps import mebibytes  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "MAPPED.md"
 
-HEAD = f"""# Memory that libraries hold, beside their own counts
+HEAD = f"""# Memory that libraries hold, compared with their own counts
 
-`make mapped` writes this table. Each program lets one library hold memory in a function of its own. *Counted*: by the
-library itself (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), else by arithmetic.
-*Resident*: what a snapshot says is in memory, of blocks and mappings, more than before the function. *RSS*: by how much
-that of the process grew. *On the line*: what of *resident* has a line of that function in its stack. *Elsewhere*: what
-was mapped on threads without Python, by library and thread. *First*: the profiler starts before the imports.
+`make mapped` writes this table. In each program, one library holds memory in a function that does nothing else.
 
-Allocators inside the libraries keep freed memory for seconds, which is resident and which no library counts. Here they
-give it back at once, by Arrow's `release_unused()` and:
+- *Counted*: the library's own count (polars `estimated_size`, `duckdb_memory()`, Arrow's `total_allocated_bytes`), or
+  else arithmetic.
+- *Resident*: the growth, since before the function, of the resident memory of blocks and mappings in a snapshot.
+- *RSS*: the growth of the process's RSS.
+- *On the line*: the part of *resident* with a line of that function in its stack.
+- *Elsewhere*: memory that was mapped on threads without Python, by library and thread.
+- *First*: the profiler starts before the imports.
+
+Allocators inside the libraries keep freed memory for seconds. It is resident, and no library counts it. Here they
+release it at once, through Arrow's `release_unused()` and:
 
     {(chr(10) + "    ").join(f"{name}={value}" for name, value in libraries.GIVING_BACK.items())}
 

@@ -1,9 +1,10 @@
-"""Runs programs of many processes, one of which leaks, and writes where the end of ``spprof run`` led: a table.
+"""Run multi-process programs in which one process leaks, and write a table of where the output of ``spprof run``
+pointed.
 
-python tests/nightly/sweep_processes.py [CASE...]     all cases unless parts of names are given, which write no table
+python tests/nightly/sweep_processes.py [CASE...]     default: all cases; if parts of names are given, no table
 
-The table, tests/nightly/PROCESSES.md, has a part for each Python on which this was run; the newest replaces its own. A
-case whose packages are unavailable is told as that. The exit status is 1 where a run did not lead to the leak.
+The table, tests/nightly/PROCESSES.md, has a part for each Python on which this was run; a new run replaces its own. A
+case whose packages are unavailable is marked as such. The exit status is 1 if a run did not point to the leak.
 """
 
 from __future__ import annotations
@@ -26,11 +27,14 @@ TABLE = ROOT / "tests" / "nightly" / "PROCESSES.md"
 
 HEAD = f"""# One command finds the leak of every worker
 
-`make processes` writes this table. One process of each program keeps {workers.TRUTH_BYTES / 2**20:.1f} MiB at one line,
-and the program runs under `spprof run -o a.pb.gz`. *Found*: the last lines of the run named that process's file as the
-largest, with the command `spprof table FILE`; its first row was the leaking line; and `spprof table --by process` of
-all files began with that process. *Estimate*: of that row, with its 95 % interval, which misses the truth in one row of
-twenty. *Files*: of all processes. *Seconds*: of the whole case, beside whatever else the machine did.
+`make processes` writes this table. One process of each program leaks {workers.TRUTH_BYTES / 2**20:.1f} MiB on one line,
+and the program runs under `spprof run -o a.pb.gz`.
+
+- *Found*: the last lines of the run named that process's file as the largest, with the command `spprof table FILE`; the
+  first row of that table was the leaking line; and `spprof table --by process` of all files began with that process.
+- *Estimate*: that of the row, with its 95 % interval, which misses the truth in one row of twenty.
+- *Files*: the number of files of all processes.
+- *Seconds*: the duration of the whole case, while the machine may have done other work.
 
 """
 
@@ -61,7 +65,7 @@ def row(case: workers.Case, folder: Path, python: str | Path) -> tuple[list[str]
 
 
 def rows_of(cases: list[workers.Case], folder: Path) -> tuple[list[list[str]], int]:
-    """And how many did not lead to the leak."""
+    """Return the rows, and the number of runs that did not point to the leak."""
     pythons: dict[tuple[str, ...], str | Path | None] = {(): sys.executable}
     rows, wrong = [], 0
     for number, case in enumerate(cases):
@@ -82,7 +86,7 @@ def rows_of(cases: list[workers.Case], folder: Path) -> tuple[list[list[str]], i
 
 
 def parts() -> dict[str, str]:
-    """What the table has, by the Python: "3.11"."""
+    """Return the table's parts by Python version: "3.11"."""
     if not TABLE.exists():
         return {}
     text = TABLE.read_text(encoding="utf-8")

@@ -1,10 +1,10 @@
-"""Takes the memory of real programs apart, and writes the parts beside what the allocators say: a table.
+"""Break down the memory of real programs, and write a table of the parts next to the allocators' own figures.
 
-python tests/nightly/sweep_resident.py [PROGRAM...]     all programs unless some are named, which write no table
+python tests/nightly/sweep_resident.py [PROGRAM...]     default: all programs; if some are named, no table
 
-The packages come into an environment of this suite's own. The table, tests/nightly/RESIDENT.md, is of the Python that
-runs this. The exit status is 1 where more than 5 % of a program's growth is unexplained, or what is free but kept is
-more than 5 % off.
+The packages are installed into the suite's own environment. The table, tests/nightly/RESIDENT.md, is for the Python
+that runs this. The exit status is 1 if more than 5 % of a program's growth is unexplained, or if the memory that
+allocators keep free is more than 5 % off.
 """
 
 from __future__ import annotations
@@ -22,22 +22,20 @@ from spprof.results import PART_TEXTS, UNEXPLAINED  # noqa: E402
 
 TABLE = ROOT / "tests" / "nightly" / "RESIDENT.md"
 
-HEAD = f"""# What is in memory, part by part, beside the allocators' own counts
+HEAD = f"""# The parts of resident memory, compared with the allocators' own counts
 
 `make resident` writes this table. Each program runs with samples every 16 KiB: under `spprof run` (*preload*), and with
-`memprof.start(16)` before its imports (*patch*). At its end a snapshot tells the parts (`snapshot.resident`).
+`memprof.start(16)` before its imports (*patch*). At its end a snapshot measures the parts (`snapshot.resident`).
 
-*Growth*: of RSS since the interpreter started; of the empty interpreter its whole RSS. *Unexplained*: RSS less all
-parts, and its share of *growth*: at most {resident_sums.ALLOWED:.0%} of it, else the row is a fault.
-
-*By mallinfo2*: `fordblks` less `fsmblks` (fast bins, which count as in use), at the moment of the report in the same
-process, less free pages that are not in memory, by the pages of each free chunk. `malloc_free` is at most
-{resident_sums.ALLOWED:.0%} off, or {resident_sums.ALLOWED_BYTES >> 10} KiB.
-
-*By Python*: bytes of arenas that no block uses by `sys._debugmallocstats()`, in a run of the same program without the
-profiler, more than at its start; *pools* is the same of `pymalloc_free`. From {resident_sums.JUDGED_BYTES >> 20} MiB on
-it is at most {resident_sums.ALLOWED:.0%} off; the profiler's own Python objects take up some room, and blocks that are
-samples are in no pool.
+- *Growth*: that of RSS since the interpreter started; for the empty interpreter, its whole RSS.
+- *Unexplained*: RSS minus all parts, and its share of *growth*. More than {resident_sums.ALLOWED:.0%} is a fault.
+- *By mallinfo2*: `fordblks` minus `fsmblks` (fast bins, which count as in use), at the moment of the report in the same
+  process, minus free pages that are not resident, according to the pages of each free chunk. `malloc_free` may differ
+  by {resident_sums.ALLOWED:.0%} or {resident_sums.ALLOWED_BYTES >> 10} KiB.
+- *By Python*: the growth of the arena bytes that no block uses by `sys._debugmallocstats()`, in a run of the same
+  program without the profiler. *Pools* is the same for `pymalloc_free`. From {resident_sums.JUDGED_BYTES >> 20} MiB on
+  they may differ by {resident_sums.ALLOWED:.0%}: the profiler's own Python objects take up some room, and blocks that
+  are samples are in no pool.
 
 """
 

@@ -1,4 +1,4 @@
-"""Fixtures that every test here may use."""
+"""Fixtures for all tests in this folder."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from pages import Shown
     from viewers import chromium
 
-# What nohup has tests ignore their children would, too.
+# Under nohup, the tests' children would inherit an ignored SIGHUP.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture
 def child(tmp_path: Path) -> Child:
-    """Runs programs in processes of their own: the profiler is one for a process, and its shutdown is one way."""
+    """Runs programs in child processes: a process has only one profiler, and its shutdown is final."""
     return Child(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def burners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What programs need to import spent.py."""
+    """Return the environment that programs need to import spent.py."""
     return burners_environment(tmp_path_factory.mktemp("burners"))
 
 
 @pytest.fixture
 def spender(child: Child, burners: dict[str, str]) -> Spender:
-    """Runs programs that spend CPU time."""
+    """Runs programs that use CPU time."""
     return Spender(child, burners)
 
 
@@ -46,14 +46,14 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture(params=jit.ENVIRONMENTS)
 def with_and_without_jit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs a test's programs with the JIT off, then on where there is one."""
+    """Runs a test's programs with the JIT off, then on if there is one."""
     for name, value in jit.ENVIRONMENTS[request.param].items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path:
-    """npm's packages."""
+    """The npm packages."""
     from viewers import installed_packages
 
     return installed_packages()
@@ -69,11 +69,11 @@ def browser() -> Iterator[chromium.Chromium]:
 
 @pytest.fixture
 def show(browser: chromium.Chromium, tmp_path: Path) -> Iterator[Shown]:
-    """Shows reports. Whatever a test does, the page complains of nothing and asks nobody for anything."""
+    """Shows reports. Whatever a test does, the page must report no error and request nothing from a network."""
     from pages import Shown
 
     shown = Shown(browser, tmp_path / "x.html")
     yield shown
-    assert [line for line in shown.tab.complaints() if "willReadFrequently" not in line] == []  # of our own looking
+    assert [line for line in shown.tab.complaints() if "willReadFrequently" not in line] == []  # our own reads
     assert {address.partition("#")[0] for address in shown.tab.requests()} == {f"file://{shown.path}"}
     shown.tab.close()

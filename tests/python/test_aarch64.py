@@ -1,6 +1,6 @@
-"""The engine on aarch64: cross-built, and run by an emulator.
+"""The engine on aarch64: cross-compiled, and run by an emulator.
 
-What has to be the same on both architectures is the ordinary C tests; what only this one has is in tests/aarch64.
+The ordinary C tests cover what must be equal on both architectures; tests/aarch64 covers what exists only on this one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ USUAL = "-std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE".split()
 INCLUDED = ("include", "src/base", "src/core", "src/core/unwind", "src/core/unwind/aarch64")
 ENGINE_HEADERS = [f"-iquote{ROOT / folder}" for folder in INCLUDED]
 
-# specimens.c is compiled once for each; the names are those of specimen_sets.c.
+# specimens.c is compiled once for each; the names are those in specimen_sets.c.
 NO_TABLES = "-fno-asynchronous-unwind-tables -fno-unwind-tables"
 SETS = {
     "usual": "",
@@ -69,7 +69,7 @@ def compile_objects(tools: Toolchain, folder: Path) -> None:
         for name, flags in SETS.items()
     ]
     for source in sorted(set(SOURCES.glob("*.c")) - {SOURCES / "specimens.c", SOURCES / "plugin.c"}):
-        # malloc is redirected to the hooks: the compiler must not know it by its name.
+        # malloc is redirected to the hooks, so the compiler must not treat it as a builtin.
         commands.append([*USUAL, *ENGINE_HEADERS, "-fno-builtin", source, "-o", folder / f"{source.stem}.o"])
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda command: tools.compile("-c", *command), commands))
@@ -90,7 +90,7 @@ def build(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Build:
 
 
 def check_tap(printed: str, name: str) -> None:
-    """Every test of the program came to its end."""
+    """Check that every test of the program ran to its end."""
     expected = re.findall(r"^    RUN\((\w+)\);", (SOURCES / f"{name}.c").read_text(), re.MULTILINE)
     assert expected
     assert re.findall(r"^ok (\w+)$", printed, re.MULTILINE) == expected
@@ -111,8 +111,9 @@ def test_rules_of_32_bits_say_what_their_rows_say(build: Build) -> None:
 
 
 def test_linkage_between_guarded_pages_is_followed(build: Build) -> None:
-    """Its entries begin with another instruction. The program's first function is not one that may be branched to: the
-    processor is one that does not guard."""
+    """Entries of a guarded linkage table begin with another instruction. The program's own entry point is not a valid
+    branch target, so the emulated processor has no branch target identification.
+    """
     program = build.link_with_engine("test_instructions", "-no-pie", "-Wl,-z,force-bti")
     check_tap(build.tools.run(program, cpu="plain"), "test_instructions")
 
@@ -127,8 +128,9 @@ def library(build: Build) -> Path:
 
 @pytest.fixture(scope="module")
 def guarded_library(tools: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every function signs its return address, and is branched to at its first instruction or not at all. What the
-    compiler would add of its own does not keep to this, and is left out."""
+    """Every function signs its return address, and is branched to at its first instruction or not at all. Code that the
+    compiler would add does not comply, so it is left out.
+    """
     folder = tmp_path_factory.mktemp("guarded")
     engine = tools.build(folder / "engine", "-Dc_args=-mbranch-protection=standard -mno-outline-atomics")
     library = folder / "libspprof_alloc.so"
@@ -175,13 +177,13 @@ def test_a_running_program_is_patched(
 
 # ---- The ordinary C tests ----
 
-# Of those that look at addresses, registers, tables and atomic words; the others would take minutes and say little.
+# Tests that involve addresses, registers, tables and atomic words; the others would take minutes and prove little.
 C_TESTS = """
     test_base test_cfi test_dwarf_reader test_eh_entries test_eh_frame test_expression test_last_walk test_memory
     test_merge test_other_allocator test_rule test_rule_cache test_scratch test_stack_table test_unwind
     test_unwind_signals test_weight
 """
-# The emulator's version 7.2 places a mapping elsewhere where it is asked for one address or none.
+# The emulator's version 7.2 places a mapping elsewhere if a program requests one address or none.
 NOT_EMULATED = "test_a_coroutine_below_the_threads_data_is_not_taken_for_its_stack"
 
 
@@ -218,10 +220,10 @@ PYTHON_PACKAGES = """
 
 
 def debian_python() -> str:
-    """The version that the packages are of."""
+    """Return the version of Python in the packages."""
     python = Path("/usr/bin/python3")
     if not python.exists():
-        pytest.skip(f"the version of the distribution's Python is not known: there is no {python}")
+        pytest.skip(f"the version of the distribution's Python is unknown: there is no {python}")
     return output_of(python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])").strip()
 
 
@@ -229,7 +231,7 @@ def test_python_and_native_frames_are_one_stack(build: Build, library: Path, tmp
     version = debian_python()
     layout = ROOT / f"src/python/frames/pyframes_{version.replace('.', '')}.c"
     if not layout.exists():
-        pytest.skip(f"the frames of the distribution's Python {version} are not known")
+        pytest.skip(f"the frames of the distribution's Python {version} are unknown")
     root = unpack(f"aarch64-python{version}", PYTHON_PACKAGES.format(version))
     package = tmp_path / "spprof"
     shutil.copytree(ROOT / "python/spprof", package)

@@ -1,6 +1,6 @@
-"""Native stacks beside libunwind's, taken at the same moment of programs that allocate (two_unwinders.c).
+"""Compares native stacks with libunwind's, taken at the same moment in programs that allocate (two_unwinders.c).
 
-libunwind comes from build/deps, where `make` unpacks it, or from the system. It is a tool of tests alone.
+libunwind comes from build/deps, where `make` unpacks it, or from the system. Only tests use it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def libunwind() -> str:
     try:
         ctypes.CDLL(name)
     except OSError as error:
-        pytest.skip(f"there is no libunwind to compare with ({error}): make build/deps/libunwind")
+        pytest.skip(f"libunwind is missing ({error}): make build/deps/libunwind")
     return name
 
 
@@ -56,7 +56,9 @@ def two_unwinders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compare(
     two_unwinders: Path, libunwind: str, *, interval: int, rounds: int, work: list[str], python: str = sys.executable
 ) -> Comparison:
-    """Runs the program. The engine is the installed package's, whichever Python runs it: it knows nothing of Python."""
+    """Run the program with the installed package's engine. Any Python may run it, because the engine has no Python
+    code.
+    """
     finished = subprocess.run(
         [python, str(PROGRAM), library_path(), libunwind, str(interval), str(rounds), *work],
         env={**os.environ, "LD_PRELOAD": str(two_unwinders), "OPENBLAS_NUM_THREADS": "1"},

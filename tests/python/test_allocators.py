@@ -1,4 +1,4 @@
-"""Whatever allocates below, and whoever else hooks it: each block is counted once and its free is seen."""
+"""Whatever allocates below, and whatever other hooks exist: each block is counted once and its free is seen."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ EVERY_MODE = pytest.mark.parametrize("native", ["off", "patch", "preload"])
 BRIEF_MODES = pytest.mark.parametrize(
     "native", [pytest.param("off", marks=pytest.mark.long), "patch", pytest.param("preload", marks=pytest.mark.long)]
 )
+LONGEST = [pytest.mark.long, pytest.mark.longest]
 BRIEF = [("default", "off"), ("default", "patch"), ("default", "preload"), ("malloc", "patch"), ("mimalloc", "patch")]
 EVERY_ALLOCATOR_AND_MODE = pytest.mark.parametrize(
     ("allocator", "native"),
     [
-        pytest.param(allocator, native, marks=() if (allocator, native) in BRIEF else pytest.mark.long)
+        pytest.param(allocator, native, marks=() if (allocator, native) in BRIEF else LONGEST)
         for allocator in ALLOCATORS
         for native in ("off", "patch", "preload")
     ],
 )
-"""Where every Python does the same, the others than the first run a few."""
+"""Where all Pythons behave alike, only the first runs everything; the others run a few."""
 TIMES = 6.5
-"""So many standard errors an estimate may be off: a false alarm in 10¹⁰ for each number."""
+"""Permitted error of an estimate in standard errors: a false alarm in 10¹⁰ for each number."""
 DEBUG_BYTES_MAX = 64
-"""What a debug layer may add to a block that its pool hands down: it is counted as it reaches malloc."""
+"""The most that a debug layer adds to a block that its pool passes on; malloc's hook counts the larger size."""
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +47,11 @@ CALL_BYTES_MAX = 4096
 """What ctypes itself allocates for one call, on the same line."""
 
 EXACT = [(1000, 512), (1000, 513), (100, 5000), (10, 300_000)]  # count, size
-SAMPLED = [(20_000, 100), (5_000, 505), (5_000, 600)]  # 505 bytes leave the pool under a debug layer
+SAMPLED = [(20_000, 100), (5_000, 505), (5_000, 600)]  # a debug layer makes 505 bytes too large for the pool
 
 
 def run(child: Child, program: Path, native: str, *words: str, environment: dict[str, str] | None = None) -> str:
-    """Runs the program, whose first argument is this mode."""
+    """Run the program, whose first argument is this mode."""
     return child.run(program, native, *words, preload=native == "preload", environment=environment)
 
 
@@ -64,7 +65,7 @@ def allocator_environment(allocator: str, child: Child) -> dict[str, str]:
 
 @EVERY_ALLOCATOR_AND_MODE
 def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
-    """Sampled, within TIMES standard errors."""
+    """Each sampled block is counted once, within TIMES standard errors."""
     added = DEBUG_BYTES_MAX if "debug" in allocator else 0
     of_all = [(*case, 0, None) for case in EXACT] + [(*case, 1, 1) for case in SAMPLED]
     cases = {
@@ -102,7 +103,9 @@ def test_each_block_is_counted_once(child: Child, blocks: dict[str, str], alloca
 
 @BRIEF_MODES
 def test_a_block_that_moves_is_the_same_block(child: Child, blocks: dict[str, str], native: str) -> None:
-    """Every allocation sampled: one entry, of the latest size, whichever side of the pool's limit it was and is on."""
+    """With every allocation sampled, there is one entry with the latest size, whichever side of the pool's limit it was
+    and is on.
+    """
     run(child, specimen("allocators/grown_and_shrunk"), native, environment={**blocks, "PYTHONMALLOC": ""})
 
 
@@ -115,7 +118,7 @@ STEPS = [48, 130, 131, 250, 480, 300, 300, 90, 400, 16, 200]
 
 @EVERY_ALLOCATOR_AND_MODE
 def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], allocator: str, native: str) -> None:
-    """All of the new size, once, within TIMES standard errors."""
+    """All blocks have the new size and are counted once, within TIMES standard errors."""
     count = 20_000
     environment = {
         **blocks,
@@ -127,11 +130,11 @@ def test_small_reallocs_are_charged_once(child: Child, blocks: dict[str, str], a
     # A debug layer adds to blocks that no pool keeps.
     added = DEBUG_BYTES_MAX if allocator == "malloc_debug" else 0
     odds = [math.exp(-size / 1024) / -math.expm1(-size / 1024) for size in STEPS]
-    for ever, ever_objects, held, held_objects in results:
+    for allocated, allocated_objects, held, held_objects in results:
         error = TIMES * math.sqrt(count * sum(size**2 * odd for size, odd in zip(STEPS, odds)))
-        assert -error <= ever - count * sum(STEPS) <= error + count * len(STEPS) * added + 100 * 1024
+        assert -error <= allocated - count * sum(STEPS) <= error + count * len(STEPS) * added + 100 * 1024
         error = TIMES * math.sqrt(count * sum(odds))
-        assert abs(ever_objects - count * len(STEPS)) <= error + 100
+        assert abs(allocated_objects - count * len(STEPS)) <= error + 100
         if not added:
             error = TIMES * math.sqrt(count * odds[-1])
             assert abs(held_objects - count) <= error
@@ -173,7 +176,7 @@ def test_a_displaced_hook_is_found_put_back_and_counted(child: Child, blocks: di
 
 @pytest.mark.parametrize("native", ["patch", "preload"])
 def test_the_malloc_level_cannot_be_displaced(child: Child, blocks: dict[str, str], native: str) -> None:
-    """Only the two pools' hooks are displaced: RAW needs none."""
+    """Only the two pools' hooks can be displaced: RAW needs none."""
     run(child, specimen("allocators/displaced"), native, "2", environment={**blocks, "PYTHONMALLOC": ""})
 
 
@@ -190,7 +193,7 @@ def test_tracemalloc_before_after_and_around(child: Child, blocks: dict[str, str
 
 @EVERY_MODE
 def test_subinterpreters_are_profiled_too(child: Child, native: str) -> None:
-    """From 3.12 on each has a lock and a pool of its own."""
+    """From 3.12 on, each subinterpreter has its own GIL and its own pools."""
     run(child, specimen("allocators/subinterpreters"), native, environment={"PYTHONMALLOC": ""})
 
 
@@ -208,7 +211,7 @@ def test_pythons_own_tests_end_as_without_us(child: Child, native: str) -> None:
 
 
 def test_what_debugmallocstats_leaves_out_is_back_after_stop(child: Child) -> None:
-    """docs/contracts/python-api.md says what helps."""
+    """docs/contracts/python-api.md names the remedy."""
     program = "import sys, spprof.memprof as m; m.start(); {}; sys._debugmallocstats()"
     shown = ["Small block threshold" in child.attempt(program.format(then)).stderr for then in ("m.stop()", "0")]
     assert shown == [True, False]

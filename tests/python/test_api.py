@@ -1,6 +1,7 @@
-"""What `spprof.memprof` promises, on the real engine. Each program samples every allocation unless chance is the point.
+"""The contract of `spprof.memprof`, on the real engine. Each program samples every allocation unless chance is the
+point.
 
-Blocks of fingerprint sizes tell one allocation from another: how many bytes a bytearray asks for, asked_for.py says.
+Allocations are identified by characteristic sizes; asked_for.py computes how many bytes a bytearray requests.
 """
 
 from __future__ import annotations
@@ -252,7 +253,7 @@ assert snapshot.sampling_rate_bytes == memprof.get_stats().sampling_rate_bytes =
 
 
 def test_the_estimate_of_a_known_heap_lies_in_its_interval(child: Child):
-    """4000 blocks of 4 KiB at one sample each 16 KiB: some 900 samples; seeded, so that it cannot fail by chance."""
+    """4000 blocks of 4 KiB, a sample every 16 KiB: about 900 samples; seeded, so it cannot fail by chance."""
     child.run(specimen("api/the_estimate_of_a_known_heap_lies_in_its_interval"))
 
 
@@ -345,4 +346,4 @@ INTERNAL = (
     "site_totals",
     "to_pprof",
 )
-"""What the package's own modules share."""
+"""Shared by the package's own modules."""

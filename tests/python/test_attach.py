@@ -1,4 +1,4 @@
-"""spprof attach: into a program that runs already, which sees nothing of it."""
+"""spprof attach: into a running program, which must not notice it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ NOBODY = 65534
 
 @contextmanager
 def program(*words: str, environment: dict[str, str] | None = None, **how: int) -> Iterator[subprocess.Popen[str]]:
-    """One that has begun; its input ends at the end of the block, and then it must end well and have said nothing."""
+    """Yield a program that has started. At the end of the block its input ends, and it must then exit with 0 and no
+    output.
+    """
     variables = {name: value for name, value in os.environ.items() if name not in ("LD_PRELOAD", "SPPROF")}
     variables.update(environment or {})
     command = [sys.executable, "-W", "error", *words]
@@ -43,19 +45,19 @@ def program(*words: str, environment: dict[str, str] | None = None, **how: int) 
 
 
 def folders(pid: int) -> list[str]:
-    """What is left of attaching to it."""
+    """Return what remains of an attachment."""
     return [name for name in os.listdir(attach_script.PLACE) if name.startswith(f"spprof-attach.{pid}.")]
 
 
 def said(pid: int, *options: str) -> str:
-    """What the verb says that cannot attach."""
+    """Return the message of an attach that fails."""
     found = spprof("attach", str(pid), *options)
     assert (found.returncode, found.stdout) == (1, ""), found.stderr
     assert folders(pid) == []
     return found.stderr.removeprefix(f"spprof: process {pid}: ")
 
 
-# ---- Where it comes
+# ---- Successful attachments
 
 
 @needs_3_14
@@ -98,7 +100,7 @@ def test_what_comes_too_late_does_nothing(monkeypatch: pytest.MonkeyPatch, capfd
     with program(str(specimen("attach/waits"))) as process:
         assert main.main(["attach", str(process.pid)]) == 1
         assert "its main thread has run no Python for 0 seconds, so nothing was started" in capfd.readouterr().err
-        assert len(folders(process.pid)) == 1  # CPython would tell of a script that is not there
+        assert len(folders(process.pid)) == 1  # CPython would report a missing script
     assert folders(process.pid) == []
 
 
@@ -124,7 +126,7 @@ def test_root_attaches_to_other_users(tmp_path: Path) -> None:
     assert "allocate (at_work.py" in spprof("table", str(path)).stdout
 
 
-# ---- Where it cannot
+# ---- Failures
 
 
 @needs_3_14
@@ -253,7 +255,7 @@ def test_versions_are_told_by_what_is_mapped() -> None:
     assert OtherProcess(os.getpid()).minor_version == sys.version_info[1]
 
 
-# ---- The script, without anybody to reach
+# ---- The script, without a caller
 
 
 def test_a_script_that_is_late_removes_itself_and_an_early_one_decides(
@@ -272,7 +274,7 @@ def test_a_script_that_is_late_removes_itself_and_an_early_one_decides(
 
 
 def run_and_wait(source: str) -> None:
-    """Run the script, and wait for the interrupt that comes when it is left."""
+    """Run the script, and wait for the interrupt that arrives when it is left."""
     exec(compile(source, "script.py", "exec"), {})
     while True:
         time.sleep(0.01)
@@ -290,7 +292,7 @@ def test_an_interrupt_that_meets_the_script_comes_afterwards(monkeypatch: pytest
     source = Path(talk.script).read_text(encoding="utf-8")
     with monkeypatch.context() as patched:
         patched.setitem(sys.modules, "spprof", Interrupting())  # type: ignore[arg-type]
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have their background ignore it
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make their background jobs ignore it
         try:
             with pytest.raises(KeyboardInterrupt):
                 run_and_wait(source)

@@ -1,4 +1,4 @@
-"""What runs beside the program: one thread made in C, which is not there at a fork, nor without jobs."""
+"""Background work: one thread created in C, which does not exist during a fork, nor without jobs."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_two_who_stop_it_and_one_who_starts_it_agree():
 
 
 def test_its_end_is_not_the_programs(child: Child):
-    """What is at work when the interpreter ends is waited for."""
+    """Work in progress when the interpreter ends is waited for."""
     program = (
         "import threading\n"
         "from spprof.serve import background\n"

@@ -1,4 +1,4 @@
-"""bench/peers, the harness that compares us with other profilers: its sums, its tables, and that all of it works."""
+"""bench/peers, the harness that compares spprof with other profilers: its sums and tables, and a run of everything."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_mean_is_of_the_medians_of_processes() -> None:
 
 
 def test_an_interval_widens_with_what_processes_differ_by() -> None:
-    """Rounds within a process cannot tell what its memory layout does."""
+    """Rounds within a process cannot show the effect of its memory layout."""
     chance = random.Random(1)
     alike = intervals.bootstrap([noisy(chance, 1.0) for _ in range(8)])
     apart = intervals.bootstrap([noisy(chance, shift) for shift in (0.96, 0.98, 1.0, 1.0, 1.0, 1.02, 1.04)])
@@ -69,7 +69,7 @@ def test_an_interval_widens_with_what_processes_differ_by() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Instead of 95, the bootstrap over eight processes holds some 90 of 100. The seed is fixed."""
+    """With eight processes, the bootstrap's coverage is about 90 % instead of 95 %. The seed is fixed."""
     monkeypatch.setattr(intervals, "RESAMPLES", 200)
     chance = random.Random(2)
     missed = 0
@@ -116,7 +116,7 @@ def test_the_page_has_a_place_for_each_part() -> None:
         assert tables.beginning(part.name) in page
 
 
-# ---- What is kept
+# ---- Kept results
 
 
 def unit(workload: str, generation: int, **measured: object) -> Unit:
@@ -276,7 +276,7 @@ def test_lines_of_another_benchmark_become_rows() -> None:
 
 @pytest.fixture
 def without_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No load here needs what is compiled."""
+    """No load here needs compiled files."""
     monkeypatch.setattr(variants, "_compiled", variants.Compiled("none", "none", "none", "none"))
 
 
@@ -373,7 +373,7 @@ def test_a_part_that_is_not_known_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     main = importlib.import_module("peers.__main__")
     monkeypatch.setattr(main, "PARTS", [costs.PROGRAMS_PART])
     monkeypatch.setattr(main, "run_of", lambda _: pytest.fail("it began"))
-    with pytest.raises(SystemExit, match="no part is called stedy; there are programs"):
+    with pytest.raises(SystemExit, match="unknown part stedy: choose from programs"):
         main.main(["stedy"])
 
 
@@ -391,7 +391,7 @@ def test_pips_error_is_told_instead_of_its_advice() -> None:
     assert install.reason_of_pip("warning\nERROR: No matching distribution\n[notice] upgrade pip\n") == (
         "ERROR: No matching distribution"
     )
-    assert install.reason_of_pip("") == "pip said nothing"
+    assert install.reason_of_pip("") == "pip printed nothing"
 
 
 def test_inputs_are_shortened_to_something_whole(tmp_path: Path) -> None:
@@ -470,7 +470,7 @@ def test_an_axis_has_round_steps_and_zero(values: list[float], step: float) -> N
 @pytest.mark.packaging
 @pytest.mark.nightly
 def test_everything_runs() -> None:
-    """Its figures are worth nothing: two workloads of each part, two rounds each."""
+    """Its figures are meaningless: two workloads of each part, two rounds each."""
     asked = ["make", "bench-peers", f"PYTHON={sys.executable}", "QUICK=1", "AGAIN=1"]
     ran = subprocess.run(asked, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]

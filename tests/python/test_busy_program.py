@@ -1,4 +1,4 @@
-"""Every allocation of a busy program is a sample."""
+"""Every allocation of a busy program is sampled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from child import Child
 from specimens import specimen
 
-pytestmark = pytest.mark.long  # the same whichever Python runs it
+pytestmark = pytest.mark.long  # independent of the Python version
 
 
 @pytest.mark.parametrize("preload", [False, True], ids=["python", "preload"])
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.long  # the same whichever Python runs it
 def test_walking_at_every_allocation_of_a_busy_program_is_safe_until_its_very_end(
     child: Child, allocator: str, preload: bool
 ) -> None:
-    """With a daemon thread that is still at it when the interpreter is taken down."""
+    """With a daemon thread that is still running when the interpreter is finalized."""
     told = child.run(
         specimen("busy_program/walking_at_every_allocation_of_a_busy_program_is_safe_until_its_very_end"),
         preload=preload,

@@ -1,5 +1,6 @@
-"""What ``spprof run`` does with the processes of its program: which leave files, what is said of those that do not, and
-that the program sees them start and end as they did."""
+"""How ``spprof run`` treats its program's processes: which leave files, what is reported about those that do not, and
+that the program sees them start and end as without it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ STARTS = specimen("every_process/starts")
 def run(
     folder: Path, *words: str, options: tuple[str, ...] = (), python: str | Path = sys.executable, **how: object
 ) -> subprocess.CompletedProcess[str]:
-    """Of ``spprof run -o a.pb.gz``."""
+    """Run ``spprof run -o a.pb.gz``."""
     return subprocess.run(
         [str(python), "-m", "spprof", "run", "-o", "a.pb.gz", *options, *words],
         **{"cwd": folder, "env": plain_environment(), "stdin": subprocess.DEVNULL, "capture_output": True, "text": True,
@@ -33,7 +34,9 @@ def run(
 
 
 def starts(folder: Path, way: str, *options: str) -> tuple[list[str], str]:
-    """The program that starts others ``way``: the files, and what was said. It ends and prints as without us."""
+    """Run the program that starts others in this ``way``, and return the files and the messages. It must end and print
+    as without spprof.
+    """
     plain = subprocess.run(
         [sys.executable, str(STARTS), way], cwd=folder, env=plain_environment(), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False,
@@ -68,7 +71,7 @@ WAYS = {
     "terminated spawn": 1,
     "killed": 1,
 }
-"""Of each way to start a program how many files there are."""
+"""The number of files for each way to start a program."""
 
 
 _QUICK = ("fork", "subprocess", "spawn", "exec twice", "statuses", "terminated spawn")
@@ -77,7 +80,7 @@ _QUICK = ("fork", "subprocess", "spawn", "exec twice", "statuses", "terminated s
 
 @pytest.mark.parametrize("way", [way if way in _QUICK else pytest.param(way, marks=pytest.mark.long) for way in WAYS])
 def test_programs_start_and_end_as_they_did_and_leave_files(tmp_path: Path, way: str):
-    least = "10000" if way == "interactive" else "100"  # the prompt of 3.13 on is a program that compiles itself
+    least = "10000" if way == "interactive" else "100"  # from 3.13 on, the prompt is a program that compiles itself
     found, said = starts(tmp_path, way, "--children-min-samples", least)
     assert len(found) == WAYS[way], said
     assert ("ended without Python's own shutdown" in said) is (way == "killed")
@@ -181,7 +184,7 @@ def test_children_of_another_user_write_where_they_may(is_writable: bool):
 
 @pytest.mark.parametrize("how", ["fork", "start", "SPPROF"])
 def test_a_file_of_another_process_with_the_same_pid_stays(tmp_path: Path, how: str):
-    """As in another container that writes into the same folder: it may come while this process runs."""
+    """As from another container that writes into the same folder: it may appear while this process runs."""
     program = specimen("every_process/same_name")
     if how == "SPPROF":
         finished = run_alone(tmp_path, program, "heap,cpu=1,out=a.pb.gz", how)
@@ -212,7 +215,7 @@ def test_a_script_as_a_program_is_named_as_it_was_started(tmp_path: Path):
 
 @pytest.mark.parametrize("how", ["exec", "start"])
 def test_a_program_that_closes_all_descriptors_gets_none_of_its_own_changed(tmp_path: Path, how: str):
-    """Programs that it starts cannot say then that they are profiled, and nothing is said of them."""
+    """The programs that it starts then cannot report that they are profiled, and no message mentions them."""
     finished = run(tmp_path, str(specimen("every_process/closes")), how, options=("--children-min-samples", "100"))
     assert (finished.returncode, finished.stdout) == (0, "0\n"), finished.stderr
     assert "not profiled" not in finished.stderr

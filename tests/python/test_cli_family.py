@@ -1,5 +1,6 @@
-"""What a run says at its end of its other processes: the files, largest first; who left none, and why; which Python
-programs were started but not profiled."""
+"""The final messages of a run about its other processes: the files, largest first; which processes left none, and why;
+which Python programs were started and not profiled.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from spprof.cli.interpreter_options import command_of
 
 SPECIMENS = Path(__file__).parent.parent / "specimens" / "cli_family"
 GONE = 2**22 + 1
-"""No process: above the kernel's largest pid."""
+"""No process has this pid: it is above the kernel's maximum."""
 
 
 def told(*processes: Process, lost: int = 0, own: int = 5 << 20) -> list[str]:
@@ -105,7 +106,7 @@ def test_programs_that_joined_are_not_told_as_left_out():
         Process(8, WROTE, 1 << 20, "python -m app", 7, "/x/b.8.pb.gz"),
         Process(9, HELPER, 0, "python gunicorn -w", 7, "/x/b.9.pb.gz"),
         Process(7, RUNS, 0, "python x.py", 6, "/x/b.7.pb.gz"),  # became another program itself
-        Process(10, IDLE, 0, "python -m app", 5, "/x/b.10.pb.gz"),  # another one's
+        Process(10, IDLE, 0, "python -m app", 5, "/x/b.10.pb.gz"),  # belongs to another one
     ]
     said = told(*started, *joined)
     assert "    1.0 MiB  /x/b.8.pb.gz" in said
@@ -172,7 +173,7 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     text = finished.stderr.replace("spprof: ", "")
     files = {name: f"a.{pid}.pb.gz" for name, pid in pids.items() if (tmp_path / f"a.{pid}.pb.gz").exists()}
     assert {"small", "middle", "large"} <= set(files) <= {"small", "middle", "large", "idle", "became"}
-    written = len(list(tmp_path.glob("a*.pb.gz")))  # those of the programs that were started, too
+    written = len(list(tmp_path.glob("a*.pb.gz")))  # including those of the programs that were started
     said = text[text.index(f"{written} processes wrote files, the largest first:\n") :].splitlines()
     told_files = [line.split()[-1] for line in said[1:4]]
     assert told_files == [files["large"], files["middle"], files["small"]]
@@ -181,7 +182,7 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     became = "became another program before anything was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
-        # With a small chance these sample enough themselves, and then leave a file; and others may not.
+        # With a small chance these sample enough allocations to leave a file; others may leave none.
         reason = next((line for line in said if f"wrote no file: {why} (" in line), "")
         assert (pids[name] in reason) is (name not in files)
     assert said[-2] == "2 Python programs were started but not profiled: python -S -c pass (2 times)"

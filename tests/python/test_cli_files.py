@@ -1,4 +1,4 @@
-"""``spprof run``: the file is there, whatever the program does, and says what it should."""
+"""``spprof run``: the file exists whatever the program does, and its contents are correct."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_every_leaves_a_file_whatever_happens(place: Place, end: str, status: in
 
 
 def obey_interrupts() -> None:
-    """What a shell starts in the background ignores SIGINT, and so would what that starts."""
+    """A shell's background jobs ignore SIGINT, and so would their children."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -161,11 +161,11 @@ def _summary_without_time(printed: str) -> str:
 def test_the_summary_tells_estimate_sites_and_the_next_command(place: Place):
     place.write(f"held = bytearray({BYTES})")
     lines = place.run("program.py", environment=seeded(place)).stderr.splitlines()
-    # A small block that happens to be sampled stands for half a mebibyte more.
+    # A small block that happens to be sampled represents half a mebibyte more.
     told = r"spprof: live at the end: (9\.5|1\d\.\d) MiB \((9\.5|1\d\.\d) MiB - "
     assert re.match(told, lines[0]), lines[0]
     assert lines[1].endswith("<module> (program.py:1)")
-    assert lines[-2] == "spprof: few samples make wide intervals; --rate-kb 64 sees 8 times as much"
+    assert lines[-2] == "spprof: few samples mean wide intervals; --rate-kb 64 takes 8 times as many samples"
     assert lines[-1] == "spprof: wrote out.pb.gz; view it with: spprof table out.pb.gz"
 
 
@@ -173,10 +173,10 @@ def test_an_empty_result_explains_itself(place: Place):
     place.write("")
     finished = place.run("program.py", options=("--rate-kb", "1048576"), environment=seeded(place))
     lines = finished.stderr.splitlines()
-    why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is alive (97.5 %)"
-    assert lines[2] == f"spprof: {why}; --rate-kb 131072 sees 8 times as much"
+    why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is live (97.5 %)"
+    assert lines[2] == f"spprof: {why}; --rate-kb 131072 takes 8 times as many samples"
     table = place.call([*SPPROF, "table", "out.pb.gz"])
-    assert f"{why}; --rate-kb 131072 sees 8 times as much\n" in table.stdout
+    assert f"{why}; --rate-kb 131072 takes 8 times as many samples\n" in table.stdout
     assert table.returncode == 0
 
 

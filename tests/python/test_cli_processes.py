@@ -1,4 +1,4 @@
-"""Verbs on processes: what they show of one that listens, and what they say where one cannot be asked."""
+"""Verbs on processes: what they show about one that listens, and their messages when one cannot be queried."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="other users need root
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where sockets are looked for first; in the other place there may be those of other programs."""
+    """Where sockets are looked for first; the other folder may contain those of other programs."""
     made = tmp_path / "run" / "spprof"
     made.mkdir(parents=True)
     made.chmod(0o700)
@@ -51,7 +51,7 @@ Running = Callable[..., int]
 
 @pytest.fixture
 def listening(tmp_path: Path) -> Iterator[Running]:
-    """Starts programs that listen, and returns their pids."""
+    """Start programs that listen, and return their pids."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> int:
@@ -72,7 +72,7 @@ def listening(tmp_path: Path) -> Iterator[Running]:
 
 
 class Fake:
-    """A socket of this process that answers as it is told."""
+    """A socket of this process with prescribed answers."""
 
     def __init__(self, path: Path, answers: dict[str, bytes]) -> None:
         self._answers = answers
@@ -94,7 +94,7 @@ class Fake:
             connection.close()
             return
         answer = self._answers.get(request.split()[1].decode())
-        if answer is None:  # it never comes
+        if answer is None:  # it never arrives
             self._kept.append(connection)
             return
         connection.sendall(answer)
@@ -140,7 +140,7 @@ def stats(**other: object) -> bytes:
 
 
 def said(capfd: pytest.CaptureFixture[str], *words: object) -> str:
-    """What a command says that fails, in one line on stderr."""
+    """Return the one-line message on stderr of a command that fails."""
     assert main([*map(str, words)]) == 1
     told = capfd.readouterr()
     assert told.out == ""
@@ -150,7 +150,7 @@ def said(capfd: pytest.CaptureFixture[str], *words: object) -> str:
 
 
 def shown(capfd: pytest.CaptureFixture[str], *words: object) -> str:
-    """What a command shows that succeeds."""
+    """Return the output of a command that succeeds."""
     assert main([*map(str, words)]) == 0
     return capfd.readouterr().out
 
@@ -269,7 +269,7 @@ def test_top_is_drawn_on_a_terminal_and_ends_with_a_key(listening: Running, tmp_
             os.write(terminal, b"s")
             read_until(terminal, b"change")
             os.write(terminal, b"q")
-            while process.poll() is None:  # what it writes at its end must find room
+            while process.poll() is None:  # its final output must not fill the pipe
                 if select.select([terminal], [], [], 0.1)[0]:
                     os.read(terminal, 1 << 16)
             assert process.returncode == 0
@@ -299,7 +299,7 @@ def test_processes_are_sorted_as_asked(capfd: pytest.CaptureFixture[str], monkey
     assert orders == {"pid": [1, 2, 3], "rss": [2, 3, 1], "heap": [3, 1, 2], "age": [3, 2, 1]}
 
 
-# ---- What top shows
+# ---- The view of top
 
 
 def moment(profile: Profile, clock_ns: int = 0, cpu_ns: int = 0, took_seconds: float = 0.0) -> top.Moment:
@@ -308,7 +308,7 @@ def moment(profile: Profile, clock_ns: int = 0, cpu_ns: int = 0, took_seconds: f
 
 
 def profile_of(**held: int) -> Profile:
-    """A heap profile of every allocation, in which each function holds so much."""
+    """A heap profile of every allocation, with the bytes that each function holds."""
     locations = [Location((Frame(name, f"{name}.py", 7, 1, True),), -1, 0) for name in held]
     samples = [Sample((number,), (size,)) for number, size in enumerate(held.values())]
     return Profile((INUSE_SPACE,), locations, samples, period=1)
@@ -322,7 +322,7 @@ def watched(*moments: Profile) -> top.View:
 
 
 class Wide(Terminal):
-    """One in which everything has room."""
+    """A terminal in which everything fits."""
 
     columns = None
 
@@ -340,7 +340,7 @@ def test_a_narrow_terminal_has_room_for_the_sites() -> None:
 
 
 def rows_of(view: top.View) -> list[tuple[str, str]]:
-    """Each function with what it has changed by."""
+    """Return each function with its change."""
     lines = view.table(Wide(), 100)
     places = lines[0].index("change") + len("change")
     return [(line[places:].split()[0], line[:places].rpartition("  ")[2].strip()) for line in lines[1:]]
@@ -414,7 +414,7 @@ def test_cpu_is_told_by_two_moments() -> None:
     assert top.cpu_percent(second, second) is None
 
 
-# ---- Processes that cannot be asked
+# ---- Processes that cannot be queried
 
 
 def ended_pid() -> int:
@@ -486,7 +486,7 @@ def test_a_folder_that_others_may_enter_is_not_trusted(
 def test_a_socket_that_another_process_serves_is_not_the_processs_own(
     capfd: pytest.CaptureFixture[str], fake: Callable[..., None]
 ) -> None:
-    """Its number has come to another program since."""
+    """Meanwhile its pid has been reused by another program."""
     with waiting(*PYTHON) as pid:
         fake({"/stacks": ok(b"another's\n")}, f"{pid}.sock")
         assert "does not listen" in said(capfd, "dump", pid)
@@ -495,7 +495,7 @@ def test_a_socket_that_another_process_serves_is_not_the_processs_own(
 def test_of_several_sockets_of_one_number_its_own_is_asked(
     capfd: pytest.CaptureFixture[str], folder: Path, fake: Callable[..., None]
 ) -> None:
-    """Containers that share a folder count their processes alike."""
+    """Containers that share a folder may use the same pids."""
     socket.socket(socket.AF_UNIX).bind(str(folder / f"{OWN}.sock"))
     fake({"/stacks": ok(b"its own\n")}, f"{OWN}-2.sock")
     assert shown(capfd, "dump", OWN) == "its own\n"
@@ -586,7 +586,7 @@ def test_a_refusal_is_told_in_the_processs_own_words(
     assert said(capfd, "top", OWN) == f"process {OWN}: call \\x1b[31mspprof.memprof.start() first"
 
 
-# ---- Sockets that were left behind
+# ---- Sockets left behind
 
 
 def test_a_socket_on_which_nobody_listens_is_removed_when_it_is_old(

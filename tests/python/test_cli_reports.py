@@ -1,4 +1,4 @@
-"""The reports: what they print for people and for machines, and one line for every bad file."""
+"""The reports: their output for people and for machines, and one line for every bad file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from spprof.pprof.processes import Lineage
 from spprof.pprof.profile import HEAP_TYPES, PEAK_TYPES, Location, Profile, Sample, ValueType
 from spprof.pprof.wire import bytes_field, varint
 
-pytestmark = pytest.mark.long  # the same whichever Python runs it
+pytestmark = pytest.mark.long  # independent of the Python version
 
 PROFILES = Path(__file__).parent / "profiles"
 MAIN = python_frame("main", 90, "/srv/app/main.py")
@@ -219,7 +219,7 @@ def test_files_of_other_tools_are_reported(verb: str, name: str):
     assert printed(verb, PROFILES / f"{name}.pb.gz").count("\n") >= 2
 
 
-# ---- for people
+# ---- Output for people
 
 
 def test_names_cannot_steer_the_terminal_and_nothing_is_coloured_for_a_file(file: Path):
@@ -229,7 +229,7 @@ def test_names_cannot_steer_the_terminal_and_nothing_is_coloured_for_a_file(file
 
 
 def on_a_terminal(*words: str | Path, columns: int = 90) -> str:
-    """What a person sees in a terminal of so many columns."""
+    """Return what a person sees in a terminal with this many columns."""
     controller, terminal = pty.openpty()
     environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
     environment.update(COLUMNS=str(columns), TERM="xterm")
@@ -360,7 +360,7 @@ def test_merge_adds_files_up(file: Path, tmp_path: Path):
 def test_merge_of_unlike_files_is_an_error(file: Path, tmp_path: Path):
     finished = spprof("merge", file, PROFILES / "go-cpu.pb.gz", "-o", tmp_path / "out.pb.gz")
     assert (finished.returncode, finished.stdout) == (1, "")
-    assert "only like profiles add up" in finished.stderr
+    assert "only profiles with the same sample types add up" in finished.stderr
     assert finished.stderr.count(".pb.gz") == 2, "both files are named"
     assert not (tmp_path / "out.pb.gz").exists()
 
@@ -372,7 +372,7 @@ def test_converted_files_are_those_of_the_snapshot(heap: NaiveHeap, file: Path, 
     lines = [(tmp_path / name).read_text().splitlines() for name in ("x.collapsed", "direct-x.collapsed")]
     assert [line.rpartition(" ")[0] for line in lines[0]] == [line.rpartition(" ")[0] for line in lines[1]]
     for ours, theirs in zip(*lines):
-        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 a sample
+        assert abs(int(ours.rpartition(" ")[2]) - int(theirs.rpartition(" ")[2])) <= 100  # less than 1 per sample
     ours, theirs = (json.loads((tmp_path / name).read_bytes()) for name in ("x.json", "direct-x.json"))
     assert [profile["name"] for profile in ours["profiles"]] == [profile["name"] for profile in theirs["profiles"]]
     assert [profile["unit"] for profile in ours["profiles"]] == ["bytes", "none"] * 3
@@ -399,7 +399,7 @@ def test_nothing_is_overwritten_without_force(file: Path, tmp_path: Path, verb: 
 
 
 def cpu_file(path: Path, *ticks: tuple[int, int]) -> Path:
-    """A file of the main thread's samples, (milliseconds, stack id) each."""
+    """Write a file of the main thread's samples, each (milliseconds, stack id)."""
     cpu = NaiveCpu(STACKS, {MAIN_ID: "MainThread"})
     for milliseconds, stack_id in ticks:
         cpu.add(milliseconds * 1_000_000, MAIN_ID, stack_id)
@@ -513,16 +513,19 @@ BAD_FILES = {
     ),
     "a number without end": (b"\x48" + b"\xff" * 50, "a number is too long"),
     "no sample types": (bytes_field(6, b""), "it has no sample types"),
-    "no strings": (bytes_field(1, b""), "table of strings"),
-    "a location that is not there": (ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"), "location 7, which is not there"),
+    "no strings": (bytes_field(1, b""), "string table"),
+    "a location that is not there": (
+        ONE_TYPE + bytes_field(2, b"\x08\x07\x10\x01"),
+        "location 7, which does not exist",
+    ),
     "a function that is not there": (
         ONE_TYPE + bytes_field(4, b"\x08\x01\x22\x02\x08\x05"),
-        "function 5, which is not there",
+        "function 5, which does not exist",
     ),
-    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which is not there"),
+    "a mapping that is not there": (ONE_TYPE + bytes_field(4, b"\x08\x01\x10\x09"), "mapping 9, which does not exist"),
     "a string that is not there": (ONE_TYPE + bytes_field(1, b"\x08\x63"), "string 99 of 2"),
-    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 is there twice"),
-    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values where there are 1 types"),
+    "an id twice": (ONE_TYPE + 2 * bytes_field(5, b"\x08\x01"), "function 1 occurs twice"),
+    "too few values": (ONE_TYPE + bytes_field(2, b""), "0 values for 1 sample types"),
     "many messages": (ONE_TYPE + b"\x12\x00" * 5_000_000, "more than 4194304 entries"),
     "stacks that multiply": (
         ONE_TYPE
@@ -598,7 +601,7 @@ def test_reading_and_tabling_leave_the_profiler_alone(file: Path):
 
 @pytest.fixture
 def folder(heap: NaiveHeap, ticks: NaiveCpu, tmp_path: Path) -> Path:
-    """Two heap profiles of processes without relatives, a CPU profile, and a page."""
+    """Two heap profiles of unrelated processes, a CPU profile, and a page."""
     folder = tmp_path / "profiles"
     folder.mkdir()
     for number, one in enumerate((heap, random_heap(4, STACKS)), 4711):
@@ -708,7 +711,7 @@ def test_help_ends_with_three_examples_that_are_understood(verb: str):
     ids="-".join,
 )
 def test_the_installed_command_does_what_the_module_does(heap: NaiveHeap, tmp_path: Path, words: tuple[str, ...]):
-    """A process that is called spprof keeps nothing of the package ahead."""
+    """A process named spprof does not preload any of the package's modules."""
     said = []
     snapshot = heap.snapshot()
     del vars(snapshot)["_resident"]  # so that it is measured

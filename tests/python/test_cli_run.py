@@ -1,4 +1,4 @@
-"""``spprof run``: a program behaves as without us."""
+"""``spprof run``: a program behaves as without it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_options_of_the_interpreter_are_carried_over(place: Place, options: list
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_just_before_a_wait_ends_the_program(place: Place, burners: dict[str, str], name: str):
-    """CPython's handler leaves a mark, at which nobody looks who waits in C."""
+    """CPython's handler only sets a flag, which a thread waiting in C does not check."""
     place.write(f"""
         import ctypes, os, signal
         ctypes.CDLL(os.environ["BURNERS"]).breaks_off_wait(signal.{name})
@@ -77,7 +77,7 @@ def test_a_signal_just_before_a_wait_ends_the_program(place: Place, burners: dic
 
 
 def test_a_signal_before_a_call_that_never_ends_ends_the_program(place: Place, burners: dict[str, str]):
-    """Without a file, which only Python could write."""
+    """Without a file, because only Python could write one."""
     place.write("""
         import ctypes, os, signal
         ctypes.CDLL(os.environ["BURNERS"]).waits_on(signal.SIGTERM)
@@ -86,7 +86,7 @@ def test_a_signal_before_a_call_that_never_ends_ends_the_program(place: Place, b
     assert not place.output.exists()
 
 
-# ---- Programs that are no file
+# ---- Programs that are not a file
 
 CODE = "import sys; print(__name__, sys.argv, sys.path[0], '__file__' in dir())"
 
@@ -171,7 +171,7 @@ def test_a_program_that_cannot_start_leaves_no_file(place: Place, words: list[st
     assert "wrote" not in ours.stderr
 
 
-# ---- When, and what
+# ---- Options for when and what
 
 
 def test_wall_time_and_native_frames(place: Place):
@@ -223,4 +223,4 @@ def test_sampling_may_end_earlier_with_its_files(place: Place):
     ours = place.run("program.py", options=("--for", "0.05"))
     assert (ours.returncode, ours.stdout) == (0, "goes on\n"), ours.stderr
     assert ours.stderr.count("wrote out.pb.gz") == 1
-    assert max(place.sites().values(), default=0) < 15_000_000  # on a busy machine nothing of it, perhaps
+    assert max(place.sites().values(), default=0) < 15_000_000  # possibly 0 on a busy machine

@@ -1,8 +1,8 @@
-"""Code objects die, and others are built where they stood: whose name and line a sample carries then.
+"""Code objects die, and others are created at their addresses: which name and line does a sample have then?
 
-Each block is known by its size, and at 1 KB none of 70 000 bytes is missed (e^-68); small objects mostly are, so that
-they stand where their allocator puts them. Each test asserts that addresses were really used again, since it would show
-nothing otherwise. tests/python/test_stacks.py does the same with code from exec().
+Each block is identified by its size. At 1 KB, no block of 70 000 bytes goes unsampled (e^-68), while most small objects
+do, so that they stay where their allocator puts them. Each test asserts that addresses were really reused, since it
+would prove nothing otherwise. tests/python/test_stacks.py does the same with code from exec().
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from child import Child
 from specimens import specimen
 
-# pymalloc, the same under a layer that overwrites what is freed, and libc's malloc under that layer.
+# pymalloc, pymalloc below a layer that overwrites freed memory, and libc's malloc below that layer.
 ALLOCATORS = ["pymalloc", "pymalloc_debug", "malloc_debug"]
 
 
@@ -43,7 +43,7 @@ def test_code_that_threads_build_over_each_other_has_its_own_name(child: Child, 
 
 
 def test_code_at_an_address_where_another_threads_code_stood_has_its_own_name(child: Child) -> None:
-    """Threads that take turns, so that each builds where the one before has just freed."""
+    """Threads take turns, so that each creates code where the previous one has just freed some."""
     run(
         child,
         specimen("code_identity/code_at_an_address_where_another_threads_code_stood_has_its_own_name"),
@@ -72,7 +72,7 @@ def test_code_that_dies_while_others_are_built_has_its_own_name_to_the_end(child
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_generator_that_dies_late_has_its_own_name_until_then(child: Child, allocator: str) -> None:
-    """Its function is gone, and much code is built and freed while it sleeps; it allocates again as it dies."""
+    """Its function is gone, and much code is created and freed while it sleeps; it allocates again as it dies."""
     run(
         child,
         specimen("code_identity/generator_that_dies_late_has_its_own_name_until_then"),
@@ -92,7 +92,7 @@ def test_function_that_is_given_other_code_while_it_runs_keeps_the_name_of_what_
 
 @pytest.mark.parametrize("allocator", ALLOCATORS)
 def test_code_that_differs_in_one_thing_only_is_told_apart(child: Child, allocator: str) -> None:
-    """Equal names, equal files or equal lines, alive at once, and equal instructions: == calls some of it equal."""
+    """Equal names, files, lines or instructions, alive at the same time: == calls some of the code equal."""
     run(
         child,
         specimen("code_identity/code_that_differs_in_one_thing_only_is_told_apart"),
@@ -101,7 +101,7 @@ def test_code_that_differs_in_one_thing_only_is_told_apart(child: Child, allocat
 
 
 def test_copies_of_one_code_object_are_one_function(child: Child) -> None:
-    """Equal in everything that is shown: they share what is kept of them, and so a stack."""
+    """They are equal in everything that is shown, so they share one record, and hence a stack."""
     told = run(
         child,
         specimen("code_identity/copies_of_one_code_object_are_one_function"),
@@ -109,11 +109,11 @@ def test_copies_of_one_code_object_are_one_function(child: Child) -> None:
     assert told == "1\n"
 
 
-# ---- More code than is found by its address
+# ---- More code than the address cache holds
 
 
 def test_more_live_code_than_addresses_are_remembered_is_found_again(child: Child) -> None:
-    """Addresses are a cache of 2^14 words; what has fallen out of it is known by its content."""
+    """The address cache has 2^14 words; code that was evicted from it is identified by its content."""
     run(
         child,
         specimen("code_identity/more_live_code_than_addresses_are_remembered_is_found_again"),

@@ -1,4 +1,6 @@
-"""Where a function's code is: src/python/frames/code_ranges.h, which CPython 3.9 needs, on a library of our own."""
+"""The address range of a function's code: src/python/frames/code_ranges.h, which CPython 3.9 needs, tested on our own
+library.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ def test_function_is_found_with_the_parts_that_were_put_apart(tmp_path: Path) ->
 
 
 def write_object(path: Path, symbols: list[tuple[str, int, int]], padding: int) -> None:
-    """Nothing but a symbol table; names: ``padding`` bytes, then one after the other."""
+    """Write a file with only a symbol table; names: ``padding`` bytes, then one after the other."""
     strings, entries = b"\0" + b"x" * padding + b"\0", b""
     for name, value, size in symbols:
         entries += struct.pack("<IBBHQQ", len(strings), STT_FUNC, 0, 1, value, size)
@@ -88,7 +90,7 @@ def write_object(path: Path, symbols: list[tuple[str, int, int]], padding: int) 
 
 
 def test_names_are_found_across_the_pieces_in_which_the_table_is_read(tmp_path: Path) -> None:
-    """8192 bytes each, less what may be the beginning of a name."""
+    """8192 bytes each, minus any incomplete name at the end."""
     path = build(tmp_path)
     library = ctypes.CDLL(str(path))
     maps = Path("/proc/self/maps").read_text().splitlines()
@@ -98,7 +100,7 @@ def test_names_are_found_across_the_pieces_in_which_the_table_is_read(tmp_path: 
         (name, start - base, end - start)
         for name, (start, end) in (("specimen.cold", cold), ("other", cold), ("specimen", own))
     ]
-    path.unlink()  # what is loaded stays as it is
+    path.unlink()  # the loaded copy stays unchanged
     for padding in (*range(8192 - 40, 8192 + 10), *range(2 * 8192 - 60, 2 * 8192 + 10)):
         write_object(path, symbols, padding)
         assert find(library) == [own, cold], padding
@@ -120,7 +122,7 @@ def test_of_a_stripped_library_the_exported_function_alone_is_known(tmp_path: Pa
     ids=["empty", "cut", "nonsense", "library"],
 )
 def test_another_file_in_the_librarys_place_is_not_believed(tmp_path: Path, content: bytes | None) -> None:
-    """Not even a whole library, whose function stands elsewhere."""
+    """Not even a complete library whose function is elsewhere."""
     library = ctypes.CDLL(str(build(tmp_path)))
     other = tmp_path / "other"
     other.mkdir()

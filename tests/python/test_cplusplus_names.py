@@ -1,4 +1,4 @@
-"""C++ names without what functions take and return."""
+"""C++ names without parameter and return types."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ PLAIN = {
     "memcpy@@GLIBC_2.14": "memcpy",
     "write.localalias": "write",
     "helper.llvm.1234567890": "helper",
-    "compute._omp_fn.0": "compute._omp_fn.0",  # not a copy: the body of a parallel loop
+    "compute._omp_fn.0": "compute._omp_fn.0",  # not a clone: the body of a parallel loop
     ".plt": ".plt",
     "@@": "@@",
     "_Z": "_Z",

@@ -1,4 +1,4 @@
-"""What `spprof.start` and `stop` promise, on the real engine, each in a process of its own."""
+"""The contract of `spprof.start` and `stop`, on the real engine, each program in a child process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_public_names_exist_and_say_what_they_are():
 
 
 INTERNAL = ("parts", "save_with_notes", "thread_name", "timeline", "to_pprof")
-"""What of Profile the package's own modules share."""
+"""The parts of Profile that the package's own modules share."""
 
 
 def test_the_documents_name_every_call_and_every_field():
@@ -67,7 +67,7 @@ def test_threads_have_the_names_that_python_gives_them(child: Child):
 
 
 def test_threads_without_a_sample_are_counted_and_their_time_is_not_lost(child: Child):
-    """Threads that were just joined may still be about, and then count as ones that live; or a tick may come."""
+    """Threads that were just joined may still exist, and then count as live; or a tick may arrive."""
     child.run(specimen("cpu_api/threads_without_a_sample_are_counted_and_their_time_is_not_lost"))
 
 

@@ -9,15 +9,15 @@ from specimens import specimen
 
 @pytest.mark.parametrize("native", [False, True], ids=["", "native"])
 def test_both_profilers_share_one_engine(spender: Spender, native: bool):
-    """A tick inside the heap profiler is counted and skipped; no time and no block is lost by it."""
+    """A tick inside the heap profiler is counted and skipped; no time and no block is lost."""
     spender.run(specimen("cpu_both/both_profilers_share_one_engine"), "native" if native else "python")
 
 
 def test_ticks_inside_the_heap_profiler_are_counted(spender: Spender):
-    """Every allocation is sampled, so that most of the time is spent there."""
+    """Every allocation is sampled, so most of the time is spent in the heap profiler."""
     spender.run(specimen("cpu_both/ticks_inside_the_heap_profiler_are_counted"))
 
 
 def test_starting_and_stopping_while_threads_work(spender: Spender):
-    """Both, in turns and from threads of their own, a hundred times each."""
+    """Both, alternating and from separate threads, a hundred times each."""
     spender.run(specimen("cpu_both/starting_and_stopping_while_threads_work"))

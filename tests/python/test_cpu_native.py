@@ -1,4 +1,4 @@
-"""Whole stacks of CPU samples: C functions beneath the Python line that called them, and nothing of the signal's."""
+"""Complete stacks of CPU samples: C functions below the Python line that called them, and no frame of the signal."""
 
 from __future__ import annotations
 

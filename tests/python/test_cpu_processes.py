@@ -10,7 +10,7 @@ from specimens import specimen
 
 
 def test_a_forked_child_goes_on_by_itself(spender: Spender):
-    """Its profile begins empty; the parent's knows nothing of it."""
+    """Its profile starts empty; the parent's contains nothing of it."""
     spender.run(specimen("cpu_processes/a_forked_child_goes_on_by_itself"))
 
 
@@ -19,7 +19,7 @@ def test_forks_from_threads_while_others_are_sampled(spender: Spender):
 
 
 def test_another_program_is_not_hit_by_our_signals(spender: Spender):
-    """exec keeps signals that wait, and takes their handlers away."""
+    """exec keeps pending signals, and removes their handlers."""
     assert (
         spender.run("""
         left = int(os.environ.get("LEFT", 40))
@@ -58,7 +58,7 @@ ENDS = [
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("native", [False, True], ids=["", "native"])
 def test_a_program_ends_while_it_is_profiled(spender: Spender, end: str, native: bool):
-    """With threads that go on until the interpreter is gone, and one of C that outlives it."""
+    """With threads that continue until the interpreter is gone, and a C thread that outlives it."""
     finished = spender.attempt(
         specimen("cpu_processes/a_program_ends_while_it_is_profiled"), end, "native" if native else "python"
     )
@@ -85,7 +85,7 @@ def test_a_profile_is_read_after_the_interpreter_began_to_end(spender: Spender):
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="it warns from 3.12 on")
 def test_a_fork_is_not_said_to_come_from_several_threads(spender: Spender):
-    """No thread of ours runs."""
+    """No thread of ours is running."""
     spender.run("""
         import warnings
 

@@ -1,4 +1,4 @@
-"""What a CPU profile says of given samples: sums, threads, what no sample covers, tables and files."""
+"""CPU profiles of given samples: sums, threads, unsampled time, tables and files."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ PARSE = python_frame("parse", 40, "parse.py")
 STACKS = {
     1: (LOAD, MAIN),
     2: (PARSE, LOAD, MAIN),
-    3: (LOAD, MAIN),  # reads the same as 1
+    3: (LOAD, MAIN),  # looks the same as 1
     4: (native_frame("<native>", 0),),
     5: (native_frame("inflate", 0x7F0012345678), PARSE, MAIN),
     6: (LOAD_BELOW, LOAD, MAIN),  # calls itself
-    7: (native_frame("inflate", 0x7F0012345699), PARSE, MAIN),  # another place in it, which reads the same as 5
+    7: (native_frame("inflate", 0x7F0012345699), PARSE, MAIN),  # another address in it, which looks the same as 5
 }
 WORKER_ID = MAIN_ID + 1
 MS = 1_000_000
@@ -99,7 +99,7 @@ def test_threads_have_their_sums_the_main_thread_first(cpu: NaiveCpu):
     assert [thread.unsampled_ns for thread in threads] == [0, 17, 0]
 
 
-# ---- what no sample covers
+# ---- unsampled time
 
 
 def test_time_of_threads_that_ended_is_one_stack_and_makes_the_total_that_of_the_process():
@@ -179,7 +179,7 @@ def test_a_count_of_rows_is_checked(count: Any, error: type[Exception]):
 def test_a_profile_without_samples_is_empty():
     profile = NaiveCpu(STACKS, {MAIN_ID: "MainThread"}).profile()
     assert (profile.samples, profile.aggregate(), profile.top_functions(), profile.total_ns) == ((), (), [], 0)
-    assert str(profile) == "CPU: 0 s in 2.00 s by the clock; 0 samples of 0 threads, 1 per 10 ms"
+    assert str(profile) == "CPU: 0 s in 2.00 s of wall time; 0 samples of 0 threads, 1 per 10 ms"
 
 
 # ---- print
@@ -188,7 +188,7 @@ def test_a_profile_without_samples_is_empty():
 def test_the_table_shows_own_and_total_of_each_line():
     cpu = one_of_each()
     assert str(cpu.profile()).splitlines() == [
-        "CPU: 38.0 ms in 2.00 s by the clock; 5 samples of 2 threads, 1 per 10 ms",
+        "CPU: 38.0 ms in 2.00 s of wall time; 5 samples of 2 threads, 1 per 10 ms",
         "        own                 total           site",
         "    25.0 ms   65.8 %      25.0 ms   65.8 %  parse (parse.py:40)",
         "    10.0 ms   26.3 %      30.0 ms   78.9 %  load (load.py:12)",
@@ -211,11 +211,11 @@ def test_the_table_says_what_must_be_known():
     cpu.unseen_ns = 5 * MS
     profile = cpu.profile(short_threads=3, ticks="thread", dropped={"torn": 2, "no_memory": 0}, interval_ms=1)
     lines = str(profile).splitlines()
-    assert lines[0].endswith("1 per 7.6 ms, where 1 ms was asked for")
+    assert lines[0].endswith("1 per 7.6 ms instead of the 1 ms requested")
     assert lines[-3:] == [
         "3 threads were too short to sample",
-        "the system refused timers; a thread took the samples, by the clock",
-        "2 samples not taken: torn 2; their time went to the next ones",
+        "the system refused timers, so a thread took the samples at wall-clock intervals",
+        "2 samples not taken: torn 2; the next samples include their time",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Profiling leaves signals and waiting as they are: the program's own timers, handlers, sleeps and fault reports."""
+"""Profiling does not affect signals and waits: the program's own timers, handlers, sleeps and fault reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from specimens import specimen
 
 
 def test_a_timer_with_sigprof_gets_its_ticks(spender: Spender):
-    """This timer counts by the kernel's ticks, which on a busy machine may miss most of a program's time."""
+    """This timer counts the kernel's ticks, which may miss most of a program's time on a busy machine."""
     spender.run(specimen("cpu_signals/sigprof_user"))
 
 
@@ -26,9 +26,11 @@ LINUX = tuple(map(int, re.findall(r"\d+", platform.release())[:2]))
 
 @pytest.mark.parametrize("kind", WAITS.values(), ids=WAITS)
 def test_in_cpu_mode_a_wait_is_not_interrupted(spender: Spender, kind: str):
-    """By another thread's CPU time. What it uses itself, before and after each wait, may have it sampled.
+    """Another thread's CPU time interrupts no wait. The waiting thread's own use before and after each wait may cause a
+    sample.
 
-    Before Linux 6.4 the process's own timer, which looks for threads each 16 intervals, interrupts the main thread.
+    Before Linux 6.4, the process's own timer, which triggers a look for new threads every 16 intervals, interrupts the
+    main thread.
     """
     spender.run(f"""
         spprof.start(interval_ms=1)
@@ -46,13 +48,16 @@ def test_in_cpu_mode_a_wait_is_not_interrupted(spender: Spender, kind: str):
 
 @pytest.mark.parametrize("mode", ["cpu", "wall"])
 def test_waits_in_python_last_as_long_and_give_the_same(spender: Spender, mode: str):
-    """But for signal.sigtimedwait, which returns what it never received if any signal comes in its last moment."""
+    """Except signal.sigtimedwait, which returns a signal that it never received if any signal arrives in its last
+    moment.
+    """
     spender.run(specimen("cpu_signals/waits_in_python_last_as_long_and_give_the_same"), mode)
 
 
 @pytest.mark.parametrize("native", ["python", "native"])
 def test_ticks_by_the_wall_read_no_cpu_clock(spender: Spender, native: str):
-    """The kernel put the thread aside there, and hardly counted its CPU time for ITIMER_PROF on a busy machine.
+    """If a handler reads a CPU clock, the kernel preempts the thread there, and ITIMER_PROF hardly counts its CPU time
+    on a busy machine.
 
     bench/wall_itimer.py shows it.
     """
@@ -100,9 +105,9 @@ def test_a_fault_is_reported_as_without_us(spender: Spender, when: str):
 
 
 def test_tracebacks_are_dumped_while_samples_are_taken(spender: Spender):
-    """Also by its own signal, which comes on its alternate stack, and by its watchdog.
+    """Also by faulthandler's own signal, which arrives on its alternate stack, and by its watchdog.
 
-    Meanwhile nobody runs Python: faulthandler crashes by itself where the frames that it reads change.
+    No Python code runs meanwhile: faulthandler itself crashes if the frames that it reads change.
     """
     finished = spender.attempt(specimen("cpu_signals/tracebacks_are_dumped_while_samples_are_taken"))
     assert finished.returncode == 0, finished.stderr[-2000:]

@@ -1,4 +1,4 @@
-"""Every thread is profiled: of Python and of C, there before and come later, with small stacks and blocked signals."""
+"""Every thread is profiled: Python's and C's, older and newer than the start, with small stacks and blocked signals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_thread_that_blocks_sigprof_is_sampled(spender: Spender):
 
 @pytest.mark.long
 def test_ten_thousand_short_threads_lose_no_time(spender: Spender):
-    """Most live less than the kernel's tick."""
+    """Most live for less than the kernel's tick."""
     spender.run(specimen("cpu_threads/ten_thousand_short_threads_lose_no_time"))
 
 
@@ -61,7 +61,7 @@ inner()
 """
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters of their own lock came with 3.12")
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="interpreters with their own GIL exist from 3.12 on")
 def test_interpreters_with_locks_of_their_own_are_profiled(spender: Spender):
     spender.run(specimen("cpu_threads/interpreters_with_locks_of_their_own_are_profiled"), INNER)
 

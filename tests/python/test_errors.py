@@ -1,4 +1,4 @@
-"""Every error that the API states, and that its message says what to do."""
+"""Every error in the API's contract, with a message that says what to do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from spprof.memprof import MemoryProfiler, start
 
 
 class Index:
-    """An integer that is no int."""
+    """An integer that is not an int."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -20,7 +20,7 @@ class Index:
 
 @pytest.fixture(params=[start, MemoryProfiler], ids=["start", "MemoryProfiler"])
 def begin(request: pytest.FixtureRequest):
-    """Both take the same arguments, and refuse them before anything is started."""
+    """Both take the same arguments, and reject them before anything is started."""
     return request.param
 
 
@@ -81,7 +81,7 @@ REFUSED = {
     "snapshot before the first start": ("memprof.get_snapshot()", r"call spprof\.memprof\.start\(\) first"),
     "start after shutdown": (
         "memprof.start(); memprof.shutdown(); memprof.start()",
-        r"shut down, which is one way: start a new process",
+        r"shut down, which is permanent: start a new process",
     ),
     "MemoryProfiler while active": (
         "memprof.start(); memprof.MemoryProfiler().__enter__()",
@@ -89,7 +89,7 @@ REFUSED = {
     ),
     "MemoryProfiler after shutdown": (
         "memprof.shutdown(); memprof.MemoryProfiler().__enter__()",
-        r"shut down, which is one way: start a new process",
+        r"shut down, which is permanent: start a new process",
     ),
     "snapshot of a block that was not entered": (
         "memprof.MemoryProfiler().snapshot",

@@ -1,4 +1,4 @@
-"""Weights and intervals: exact where they can be, and by simulation with fixed seeds where chance is the point."""
+"""Weights and intervals: exact where possible, otherwise by simulation with fixed seeds."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_highest_of_one_error_is_a_standard_normal(level: float):
 
 
 def highest_errors(renewals: int, runs: int, steps: int = 60) -> list[float]:
-    """The highest error of an estimate whose blocks live for times of the exponential distribution, in naive steps."""
+    """Return the highest error of an estimate whose blocks have exponential lifetimes, simulated in naive steps."""
     chance = random.Random(renewals)
     stays = math.exp(-1 / steps)
     new = math.sqrt(1 - stays**2)
@@ -68,7 +68,7 @@ def highest_errors(renewals: int, runs: int, steps: int = 60) -> list[float]:
 
 @pytest.mark.parametrize(("renewals", "runs"), [(1, 4000), (10, 1000), (30, 400)])
 def test_the_highest_of_many_errors_is_that_of_a_simulation(renewals: int, runs: int):
-    """Steps miss what is between them, some 0.1. The formula is an approximation from above where intervals need it."""
+    """Steps miss what is between them, about 0.1. Where intervals need it, the formula approximates from above."""
     found = highest_errors(renewals, runs)
     for level, near in [(0.5, 0.25), (0.9, 0.25), (0.975, 0.35)]:
         assert estimate.highest_quantile(renewals, level) == pytest.approx(found[round(level * runs)], abs=near)
@@ -155,7 +155,7 @@ MIXTURES = {
 
 
 def _draw(chance: random.Random, mixture: list[tuple[int, int]]) -> Iterator[int]:
-    """The sizes of the blocks that are sampled, out of ``count`` of each ``size``."""
+    """Yield the sizes of the sampled blocks, out of ``count`` of each ``size``."""
     for size, count in mixture:
         probability, _, _ = estimate.weigh(size, RATE)
         for _ in range(count):
@@ -164,7 +164,7 @@ def _draw(chance: random.Random, mixture: list[tuple[int, int]]) -> Iterator[int
 
 
 def _sums(sizes: list[int]) -> tuple[float, float, float, float]:
-    """Y, V, S and what was seen, added up plainly."""
+    """Return Y, V, S and the seen bytes, added up plainly."""
     weights = [estimate.weigh(size, RATE)[1] for size in sizes]
     spreads = [estimate.spread(size, RATE) for size in sizes]
     return sum(weights), sum(v for v, _ in spreads), sum(s for _, s in spreads), float(sum(sizes))

@@ -1,4 +1,4 @@
-"""SPPROF in the environment of a Python process: what starts, what does not, and that nothing of it stops a program."""
+"""SPPROF in the environment of a Python process: what starts, what does not, and that it never stops a program."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_process_that_samples_next_to_nothing_leaves_no_file(tmp_path: Path):
     assert len(files(tmp_path)) == 1
 
 
-# ---- what is wrong with the variable, or with where it points
+# ---- an invalid variable, or an unusable target
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_folder_may_have_a_name_of_another_encoding(tmp_path: Path):
 
 @pytest.mark.parametrize("way", ["full disk", "folder gone", "folder a file"])
 def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path, way: str):
-    """At the end; the program's own end is what it was."""
+    """At the end; the program's own status and output are unchanged."""
     programs = {
         "full disk": "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))\n",
         "folder gone": "import shutil; shutil.rmtree('files')\n",
@@ -210,7 +210,7 @@ print(sys.flags, [path for path in sys.path], sorted(sys.modules), ours, sep="\\
 
 
 def is_read(line: str) -> bool:
-    """Whether -v tells that the interpreter reads the start-up file, as it does any."""
+    """Return True if -v reports that the interpreter reads the start-up file."""
     return line.startswith(("Processing", "Reading startup", "Exec'ing from", "import lines in"))
 
 
@@ -316,7 +316,7 @@ def test_our_own_commands_are_not_profiled(tmp_path: Path):
 
 
 def test_a_program_that_has_python_inside_is_named_by_its_own_name(tmp_path: Path):
-    """Its words are its own, and may be secrets."""
+    """Its arguments are private, and may contain secrets."""
     python = environment(tmp_path / "env", "spprof.pth")
     python.with_name("server").symlink_to(python.name)
     finished = run(tmp_path, HOLDS, "out=files/", python=python.with_name("server"))

@@ -37,7 +37,7 @@ def test_the_end_of_a_run_leads_to_the_worker(tmp_path: Path, case: Case):
 
 @pytest.fixture(scope="module")
 def environments(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """Interpreters by the packages that they find; made when they are first asked for."""
+    """Interpreters by the packages installed for them, created on first use."""
 
     class Environments(dict[tuple[str, ...], Path]):
         def __missing__(self, packages: tuple[str, ...]) -> Path:

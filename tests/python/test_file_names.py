@@ -1,4 +1,4 @@
-"""File names that are no UTF-8: they stay apart in every format, and commands to type name the file."""
+"""File names that are not UTF-8: they stay distinct in every format, and printed commands name the file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ NAMES = {
     "a\xe9.py": "aé.py",
     r"a\xe9.py": r"a\x5cxe9.py",
 }
-"""Names as Python has them, and as files and reports spell them: two with a byte each, a letter, four characters."""
+"""Names in Python, and as files and reports spell them: two with an invalid byte, one with a letter, one with an
+escape.
+"""
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "busybox sh") if shutil.which(shell.split()[0])]
 
@@ -108,7 +110,7 @@ def test_a_thread_may_take_its_name_late(child: Child) -> None:
 
 
 def test_a_thread_may_have_any_name(child: Child) -> None:
-    """Two that differ by a byte are two. The kernel cuts names after 15 bytes, within a character if it comes so."""
+    """Two names that differ in a byte are distinct. The kernel truncates names to 15 bytes, even within a character."""
     told = child.run(
         """
         import named, spprof

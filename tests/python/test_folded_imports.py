@@ -1,4 +1,4 @@
-"""Imports as a reader sees them: one frame each, and what each costs; native frames left out; short paths."""
+"""Imports as a reader sees them: one frame each, with the cost of each; native frames omitted; short paths."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def module(file: str, line: int = 5) -> Frame:
 
 
 def profile_with(*stacks: tuple[Frame, ...], libraries: dict[str, str] | None = None) -> Profile:
-    """A profile in which each stack, root first, holds 1, 10, 100, … bytes. ``libraries``: native function to its
-    file."""
+    """Return a profile in which the stacks, root first, hold 1, 10, 100, … bytes. ``libraries``: native function to its
+    file.
+    """
     mappings = [Mapping(0, 0, 0, path, "") for path in (libraries or {}).values()]
     mapping_of = {function: at for at, function in enumerate(libraries or {})}
     frames = sorted({frame for stack in stacks for frame in stack}, key=repr)
@@ -52,7 +53,7 @@ def profile_with(*stacks: tuple[Frame, ...], libraries: dict[str, str] | None = 
 
 
 def told(profile: Profile) -> list[list[str]]:
-    """The functions of each stack, root first."""
+    """Return the functions of each stack, root first."""
     return [[frame.function for frame in reversed(profile.frames(sample.stack))] for sample in profile.samples]
 
 

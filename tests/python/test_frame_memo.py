@@ -1,4 +1,4 @@
-"""What is worked out of a frame is worked out once for each object, and never lent to another."""
+"""Everything derived from a frame is computed once per object, and never used for another."""
 
 from __future__ import annotations
 

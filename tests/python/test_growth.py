@@ -1,6 +1,6 @@
-"""What is said of sites over a series of snapshots: how fast they grow, and whether their old blocks are ever freed.
+"""Verdicts on sites over a series of snapshots: how fast they grow, and whether their old blocks are ever freed.
 
-Blocks are made up here, one sample each; ``tests/nightly/sweep_growth.py`` draws thousands of programs.
+Blocks are invented here, one sample each; ``tests/nightly/sweep_growth.py`` draws thousands of programs.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def nothing(now: float) -> float:
 
 
 def at(time: float, blocks: list[Block], freed_at_once: Callable[[float], float] = nothing) -> SiteSeen:
-    """``freed_at_once``: how many samples no snapshot ever met, up to a time."""
+    """Return the site at this time. ``freed_at_once``: the number of samples up to a time that no snapshot ever saw."""
     now = time - TIMES[0]
     live = tuple(cohort(TIMES[0] + one.born, one.samples) for one in blocks if one.born <= now < one.died)
     allocated = sum(one.samples * WEIGHT for one in blocks if one.born <= now)
@@ -61,7 +61,7 @@ def judge(
 
 
 def one_each(every: float, lifetime: float, until: float = 590.0, samples: int = 1) -> list[Block]:
-    """Blocks that are allocated one after the other and live for as long."""
+    """Return blocks that are allocated one after the other, with equal lifetimes."""
     return [
         Block(every * number + 1.0, every * number + 1.0 + lifetime, samples) for number in range(int(until / every))
     ]
@@ -103,7 +103,7 @@ def test_blocks_that_are_freed_in_their_turn_are_steady() -> None:
 
 
 def test_what_was_loaded_once_and_stays_is_steady() -> None:
-    """Nothing came or went; what may have without being sampled is in the interval."""
+    """Nothing was allocated or freed; the interval covers what may have been without being sampled."""
     loaded = judge([Block(-3.0, FOR_GOOD, 40)])
     assert loaded.verdict == "steady"
     assert loaded.bytes_per_second == 0.0
@@ -121,7 +121,7 @@ def test_a_cache_that_fills_up_in_the_course_of_the_series_is_filling() -> None:
 
 
 def test_a_leak_of_a_line_that_works_in_the_day_is_not_filling_at_night() -> None:
-    """Where most is freed, what was allocated is the measure, not time."""
+    """If most is freed, the measure is the allocated bytes, not time."""
     leak = [Block(4.0 * number, FOR_GOOD) for number in range(90)]
     leak += [Block(360.0 + 20.0 * number, FOR_GOOD) for number in range(12)]
     assert (
@@ -162,7 +162,7 @@ def test_one_large_load_is_not_growth(late: float) -> None:
 
 
 def test_batches_that_are_freed_are_not_growth() -> None:
-    """The last is still there."""
+    """The last batch is still live."""
     batches = [Block(100.0 * number, 100.0 * number + 99.0, 200) for number in range(6)]
     assert judge(batches).verdict != "growing"
     longer = [Block(250.0 * number, 250.0 * number + 249.0, 200) for number in range(3)]
@@ -177,7 +177,7 @@ def test_blocks_of_which_most_are_freed_late_are_not_growing() -> None:
 
 
 def test_more_and_more_blocks_that_are_freed_in_their_turn_are_not_growing() -> None:
-    """The rising part of a wave: more of them are old at any time than before."""
+    """The rising part of a wave: at any time more blocks are old than before."""
     births = [590.0 * math.sqrt(number / 400) for number in range(400)]
     rising = judge([Block(born, born + 150.0) for born in births])
     assert rising.low is not None
@@ -233,7 +233,7 @@ def test_the_variance_is_that_of_all_pairs_of_snapshots() -> None:
     times = [0.0, 1.0, 2.5, 3.0, 7.0, 8.0]
     blocks = [Block(-1.0, 2.7, 3), Block(0.5, 9.0, 5), Block(2.0, 7.5, 2), Block(2.6, 9.0), Block(7.9, 9.0, 4)]
     mean, square = sum(times) / 6, slope_of([time**2 for time in times], times)
-    assert square  # the times are not alike
+    assert square  # the times are not evenly spaced
     weights = [(time - mean) / sum((one - mean) ** 2 for one in times) for time in times]
     shared = [
         [
@@ -252,11 +252,11 @@ def test_the_variance_is_that_of_all_pairs_of_snapshots() -> None:
     assert sum(sides) == pytest.approx(variance, rel=1e-9)
 
 
-# ---- Rates of sampling that change
+# ---- Sampling rates that change
 
 
 def finer(blocks: list[Block], since: float, share: int) -> list[Moment]:
-    """Blocks that are born later are sampled so many times as often, and each sample stands for as much less."""
+    """Later blocks are sampled ``share`` times as often, and each sample represents proportionally less."""
 
     def of(one: Block) -> Cohort:
         whole = cohort(TIMES[0] + one.born, one.samples)
@@ -269,7 +269,7 @@ def finer(blocks: list[Block], since: float, share: int) -> list[Moment]:
 
 
 def test_samples_that_became_more_frequent_are_not_growth() -> None:
-    """Two and a half blocks' worth came, in 40 samples and ten intervals."""
+    """The growth is worth two and a half blocks, in 40 samples and ten intervals."""
     came = [Block(325.0 + 25.0 * number, FOR_GOOD) for number in range(10)]
     moments = finer([Block(-1.0, FOR_GOOD, 20), *came], 300.0, 4)
     quarter = [Moment(time, {KEY: SiteSeen(tuple(map(a_quarter, sites[KEY].live)), 1.0)}) for time, sites in moments]
@@ -284,7 +284,7 @@ def a_quarter(one: Cohort) -> Cohort:
 
 
 def test_samples_that_a_full_table_gave_up_are_not_freed() -> None:
-    """From the middle on fewer stand for as much, more or less."""
+    """From the middle on, fewer samples represent about as much."""
 
     def thin(one: Cohort) -> Cohort:
         left = one.samples // 2 + (round(one.born) // 20) % 2
@@ -390,7 +390,7 @@ def test_what_grows_comes_first_the_fastest_before() -> None:
 
 
 def calls(moments: list[Moment]) -> int:
-    """How many calls, of C functions too, it takes to judge them."""
+    """Return the number of calls, C functions included, that judging them takes."""
     counted = 0
 
     def count(frame: object, event: str, argument: object) -> None:
@@ -418,7 +418,7 @@ def test_what_changes_costs_a_few_calls_for_each_change() -> None:
     assert calls(moments) < 40 * changes + 12 * rows + 3000
 
 
-# ---- Chances
+# ---- Probabilities
 
 
 @pytest.mark.parametrize(
@@ -466,7 +466,7 @@ RUNS = 200
 
 
 def verdicts(drawn: Any, name: str, samples: float, seed: int) -> tuple[list[str], float]:
-    """Of each run, and the share of intervals that hold the true rate."""
+    """Return the verdict of each run, and the share of intervals that contain the true rate."""
     import numpy as np
 
     rng = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""``memprof.growth()``: a series of snapshots, and what it says of each site."""
+"""``memprof.growth()``: a series of snapshots, and its verdict on each site."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FROM = 1000 * SECOND
 
 
 def series(count: int = 30) -> list[HeapSnapshot]:
-    """Each 10 s a snapshot: 40 KiB more of a leak, sampled each 4 KiB, and a cache of the last hundred blocks."""
+    """A snapshot every 10 s: 40 KiB more of a leak, sampled every 4 KiB, and a cache of the last hundred blocks."""
     chance = random.Random(3)
     heap = NaiveHeap({1: (LEAK, MAIN), 2: (CACHE, MAIN), 3: (LEAK,)})
     cached = []
@@ -93,7 +93,7 @@ def test_what_is_no_snapshot_is_refused(wrong: object) -> None:
 
 
 def test_a_program_that_leaks_is_told_where(child: Child) -> None:
-    """Its steps take what time they take, so there is no verdict to be sure of."""
+    """Its steps take a variable time, so no verdict is certain."""
     said = json.loads(child.run(specimen("growth/leak")))
     low, rate, high = said["rates"]["leak"]
     assert 0 < low <= rate <= high

@@ -11,6 +11,6 @@ def test_asgi_serves_the_paths(child: Child) -> None:
 
 
 def test_nothing_is_imported_that_the_program_did_not_bring(child: Child) -> None:
-    """But for our own: asyncio neither, nor what the standard library has for HTTP."""
+    """Apart from our own modules: not even asyncio, nor the standard library's HTTP modules."""
     told = child.run(specimen("http/nothing_is_imported_that_the_program_did_not_bring"))
     assert told == "[]\n"

@@ -1,6 +1,6 @@
-"""What is answered over HTTP, given to the field's readers: go tool pprof, which asks itself, and npm's pprof-format.
+"""HTTP responses, given to the standard viewers: go tool pprof, which sends requests itself, and npm's pprof-format.
 
-Marked `viewers`, as test_viewers.py.
+Marked `viewers`, like test_viewers.py.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ console.log(JSON.stringify(Object.fromEntries(profile.sampleType.map((one, at) =
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Of a program that answers, to be completed by a path."""
+    """Yield a serving program's address, to be completed by a path."""
     command = [sys.executable, str(specimen("http/served_on_a_port")), TOKEN]
     environment = {**os.environ, "PYTHONPATH": str(HELPERS)}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as served:
@@ -64,7 +64,7 @@ def with_token(path: str) -> str:
 
 
 def shown(top: str, function: str) -> int:
-    """The flat bytes or nanoseconds of a function and all that it calls, in what -top prints."""
+    """Return the flat bytes or nanoseconds of a function and its callees, from the output of -top."""
     found = re.search(rf"^ *\S+ +\S+ +\S+ +(-?\d+)(?:B|ns) +\S+ +.*\b{function}\b.*$", top, re.MULTILINE)
     return int(found[1]) if found else 0
 
@@ -94,7 +94,7 @@ def test_go_tool_pprof_asks_for_cpu_time(address: str, folder: Path) -> None:
 
 
 def test_go_tool_pprof_reads_the_old_text(address: str, folder: Path) -> None:
-    """It would ask for the names of addresses, without the token."""
+    """It would request the names of addresses without the token."""
     raw = pprof(folder, "-raw", "-symbolize=none", with_token(f"{address}heap?debug=1"))
     assert "alloc_objects/count alloc_space/bytes inuse_objects/count inuse_space/bytes" in raw
     rows = re.findall(r"^" + r" +(\d+)" * 4 + ": ", raw, re.MULTILINE)

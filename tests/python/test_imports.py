@@ -1,4 +1,4 @@
-"""What ``import spprof`` brings along, and that nothing is imported or read later, whatever became of the program."""
+"""What ``import spprof`` imports, and that nothing is imported or read later, whatever happens to the program."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ FROM_THE_STANDARD_LIBRARY = {
     *("atexit", "binascii", "errno", "itertools", "math", "warnings", "zlib"),
     *("_py_warnings", "_contextvars", "_math_integer", "math.integer", "time"),
 }
-"""All that is imported of it where a plain Python has not: in C, but for ``__future__`` and ``warnings``. What
-``warnings`` imports by itself is here, too."""
+"""Every standard module that it imports and a plain Python does not: written in C, except ``__future__`` and
+``warnings``. Includes what ``warnings`` itself imports.
+"""
 
 RUN_BY_A_START = {f"spprof{name}" for name in ("", "._engine", ".environment", ".memprof", ".on_demand", ".reserve")}
 RUN_BY_A_START |= {"spprof.joining", "spprof.supported", "spprof.teardown", "spprof.warn_once"}
@@ -57,7 +58,7 @@ def test_starting_imports_little_and_runs_little_of_the_package(child: Child) ->
 
 
 def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
-    """But those of the command line, and those for type checkers and for who asks."""
+    """Except those of the command line, those for type checkers, and those that are loaded on request."""
     package = Path(spprof.__file__).parent
     names = {".".join(("spprof", *file.relative_to(package).with_suffix("").parts)) for file in package.rglob("*.py")}
     names = {name.removesuffix(".__init__") for name in names}
@@ -70,7 +71,7 @@ def test_importing_the_package_keeps_every_module_of_it(child: Child) -> None:
 
 
 def test_functions_of_kept_modules_have_the_builtins_of_all_others(child: Child) -> None:
-    """Where they have others, CPython 3.14's JIT watches types before it has said how."""
+    """If they have others, CPython 3.14's JIT watches types before it has been initialized."""
     told = child.run(specimen("imports/builtins_of_functions"))
     assert told == "True {True}\n{True}\n"
 
@@ -109,7 +110,7 @@ def test_starting_and_looking_need_no_descriptor(child: Child) -> None:
 
 @pytest.mark.parametrize("what", ["removed", "upgraded"])
 def test_the_package_may_be_taken_from_disk_while_the_program_runs(child: Child, what: str) -> None:
-    """As ``pip install --upgrade`` does beneath a service: what was imported and what comes later must fit together."""
+    """As ``pip install --upgrade`` does while a service runs: modules imported earlier and later must match."""
     copy = child.folder / "site" / "spprof"
     shutil.copytree(Path(spprof.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     told = child.run(
@@ -137,7 +138,7 @@ def test_a_module_that_fails_is_run_again(child: Child) -> None:
 
 
 def test_modules_of_the_programs_own_names_are_not_taken_for_ours(child: Child) -> None:
-    """Nor for the standard library's: names that what runs later imports."""
+    """Nor for the standard library's: names that are imported later."""
     names = ("math", "zlib", "struct", "json", "re", "errno", "spprof", "spprof.records", "spprof.heap", "warnings")
     child.run(f"""
         import sys, types
@@ -156,10 +157,10 @@ def test_a_run_imports_little(place: Place) -> None:
     """In both of its processes, to the end."""
     place.write("pass")
     tells = {"PYTHONPROFILEIMPORTTIME": "1"}
-    script = "import sys; sys.argv[0] = 'bin/spprof'; from spprof.cli.main import main; main()"  # as pip makes them
+    script = "import sys; sys.argv[0] = 'bin/spprof'; from spprof.cli.main import main; main()"  # as pip creates them
     told = place.call([sys.executable, "-c", script, "run", "-o", "x.pb.gz", "program.py"], environment=tells).stderr
     alone = imported(place.call([sys.executable, "program.py"], environment=tells).stderr)
-    alone |= imported(place.call([sys.executable, "-c", "pass"], environment=tells).stderr)  # so the second is started
+    alone |= imported(place.call([sys.executable, "-c", "pass"], environment=tells).stderr)  # the second
     assert "spprof: wrote x.pb.gz" in told
     first, second = told.split("imported package\n")[1:]
     assert imported(first) - alone <= FROM_THE_STANDARD_LIBRARY | {"operator"} | RUN_BY_THE_COMMAND
@@ -178,10 +179,10 @@ def test_a_program_that_is_called_as_the_command_is_keeps_all_at_its_start(place
 
 
 def imported(told: str) -> set[str]:
-    """The modules in what ``-X importtime`` prints."""
+    """Return the modules in the output of ``-X importtime``."""
     return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", told, re.MULTILINE))
 
 
 def test_results_are_dataclasses_for_who_asks(child: Child) -> None:
-    """They are none of the standard library's making, which would cost every import of spprof."""
+    """The standard library does not create them, because that would slow down every import of spprof."""
     child.run(specimen("imports/dataclasses_for_who_asks"))

@@ -1,7 +1,7 @@
-"""What an allocation that is no sample costs, to the instruction: in our own objects, whatever the allocators take.
+"""The cost of an unsampled allocation, to the exact instruction: in our own objects, excluding the allocators.
 
-Counted by callgrind in the library that is installed. The figures are those of one compiler; docs/research.md says what
-each instruction is for. `bench/instructions.py` prints them beside those of the allocators.
+Counted by callgrind in the installed library. The figures apply to one compiler; docs/research.md says what each
+instruction is for. `bench/instructions.py` prints them next to those of the allocators.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from instructions import CASES, Count, Valgrind, Variant, compile_loops, count, 
 COMPILER = "GCC: (Debian 12.2.0"
 
 # By state: its name in count_all.py, whether the library is preloaded; then malloc + free, calloc + free, realloc, and
-# the same of PyObject_*.
+# the same for PyObject_*.
 EXACT = {
     "preloaded, never started": ("never", True, [2, 2, 1, 0, 0, 0]),
     "patched": ("started", False, [15, 18, 17, 9, 14, 11]),
@@ -28,12 +28,12 @@ EXACT = {
     "preloaded": ("started", True, [17, 20, 18, 9, 14, 11]),
 }
 A_SAMPLE_AT_MOST = 5200
-"""With its free, below three Python frames: some 4300 to 5000."""
+"""With its free, below three Python frames: about 4300 to 5000."""
 
 
 @pytest.fixture(scope="module")
 def valgrind() -> Valgrind:
-    """Skips where the figures could not be the same."""
+    """Skip the test where the figures could not be equal."""
     if sys.version_info[:2] != (3, 11):
         pytest.skip("the reference is CPython 3.11")
     if platform.machine() != "x86_64":

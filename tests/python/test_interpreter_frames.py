@@ -1,6 +1,6 @@
 """Which native frames are shown.
 
-The first half is about the table, with stacks written as strings of roles; the second about real stacks.
+The first half tests the table, with stacks written as strings of roles; the second half tests real stacks.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from spprof.symbolize.interpreter_frames import INTERPRETER, LAUNCHER, LIBC, OTH
     ("roles", "shown"),
     [
         ("", ""),
-        ("tcasye", "tcasye"),  # no Python frame: all of it
+        ("tcasye", "tcasye"),  # no Python frame: everything is shown
         ("P", "P"),
         ("atP", "tP"),
         ("acaP", "P"),
-        ("actacP", "taP"),  # allocating is left out at the leaf only
+        ("actacP", "taP"),  # allocator frames are omitted at the leaf only
         ("tcPcctcPcP", "tPtPP"),
         ("PcaPs", "PaP"),
         ("Pcssyye", "P"),  # a program's main thread
         ("Pcsyy", "P"),  # a thread
-        ("Pctyy", "Pt"),  # a thread of somebody else
-        ("Pcstsyye", "Pts"),  # somebody else's main, in the program that holds the interpreter
+        ("Pctyy", "Pt"),  # a foreign thread
+        ("Pcstsyye", "Pts"),  # a foreign main, in a program that embeds the interpreter
         ("Pcttyye", "Ptt"),
-        ("PcsPtsP", "PsPtsP"),  # starting is left out behind the outermost Python frame only
+        ("PcsPtsP", "PsPtsP"),  # start-up frames are omitted only behind the outermost Python frame
         ("tyPyP", "tyPyP"),  # the C library calls back: qsort
         ("Pyty", "Pyt"),
         ("Pe", "Pe"),
@@ -145,7 +145,7 @@ def interpreter_has_names() -> bool:
 
 
 def from_python(stack: list[tuple[str, bool]]) -> list[str]:
-    """From the innermost Python frame on."""
+    """Return the frames from the innermost Python frame on."""
     first = next(index for index, (_, is_python) in enumerate(stack) if is_python)
     return [function for function, _ in stack[first:]]
 

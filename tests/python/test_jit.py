@@ -1,4 +1,4 @@
-"""Code that the interpreter's JIT generates, which no stack shows: CPython from 3.14 on, where it is built with one."""
+"""JIT-generated code, which no stack shows: CPython from 3.14 on, if built with the JIT."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from child import Child
 from jit import EAGER, OFF, ON
 from specimens import specimen
 
-pytestmark = pytest.mark.skipif(
-    not jit.IS_AVAILABLE, reason="this Python was built without a JIT that stacks could meet"
-)
+pytestmark = pytest.mark.skipif(not jit.IS_AVAILABLE, reason="this Python was built without a JIT")
 
 
 def has_no_faults(faults: dict[str, int]) -> bool:
@@ -39,7 +37,7 @@ def test_ticks_in_generated_code_have_whole_stacks_without_it(child: Child) -> N
         assert has_no_faults(faults)
 
 
-@pytest.mark.skipif(sys.version_info < (3, 15), reason="before CPython 3.15 nothing makes its JIT eager")
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="before CPython 3.15 no setting makes its JIT eager")
 @pytest.mark.parametrize(("environment", "is_generated"), [(ON, False), (EAGER, True)])
 def test_stack_specimens_run_as_generated_code(child: Child, environment: dict[str, str], is_generated: bool) -> None:
     output = child.run(specimen("jit/runs_a_few_times"), environment=environment)

@@ -11,7 +11,7 @@ from specimens import specimen
 from spprof.pprof.file import read_profile
 from under_variable import HOLDS, files, plain_environment, run
 
-SAYS = "is profiled already (spprof run, or SPPROF in its environment)"
+SAYS = "is already being profiled (by spprof run, or SPPROF in its environment)"
 GETS = """heap True True
 block True True True
 time True True True
@@ -54,7 +54,7 @@ def test_starts_of_the_program_join_the_profile_of_the_run(tmp_path: Path, how: 
 
 
 def test_a_program_alone_gets_its_own(tmp_path: Path):
-    """What the specimen prints where nothing is running: the comparison of the tests above."""
+    """The specimen's output when nothing is running, with which the tests above compare."""
     finished = run(tmp_path, specimen("joining/starts"), None)
     assert finished.stdout.splitlines()[:2] == ["heap False True", "block True True False"]
     assert SAYS not in finished.stderr
@@ -98,5 +98,5 @@ def test_a_place_of_the_programs_own_that_is_gone_costs_the_run_nothing(tmp_path
 
 
 def test_a_child_of_a_thread_has_blocks_of_its_own(tmp_path: Path):
-    """A block that another thread was in when the process forked never ends in the child."""
+    """If another thread was in a block when the process forked, that block never ends in the child."""
     assert run(tmp_path, specimen("joining/fork_beside_a_block"), "cpu=1").stdout == "True\nNone\nTrue\n"

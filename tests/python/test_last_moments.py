@@ -1,4 +1,4 @@
-"""What ``spprof run`` does at the end of programs that have taken away what it needs for that."""
+"""How ``spprof run`` handles the end of programs that have removed what it needs for that."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def place(tmp_path: Path) -> Place:
 
 
 def run(place: Place, name: str, program: str) -> str:
-    """Runs the program, with its profile in ``name``, and returns what was said. It prints "ran" and nothing else."""
+    """Run the program, with its profile in ``name``, and return the messages. The program prints only "ran"."""
     place.write(program)
     finished = place.call([*SPPROF, "run", "-o", str(place.folder / name), "program.py"])
     assert (finished.returncode, finished.stdout) == (0, "ran\n"), finished.stderr
@@ -53,7 +53,7 @@ except OSError: print("ran", flush=True)
 
 
 def test_descriptors_of_the_program_stay_open_whatever_number_they_have(place: Place) -> None:
-    """It closes all that it did not open, as daemons do; its files are flushed when the interpreter ends."""
+    """It closes everything that it did not open, as daemons do; its files are flushed when the interpreter ends."""
     program = """
 import os
 os.closerange(3, 256)
@@ -133,7 +133,7 @@ def test_sigterm_ends_a_program_whatever_fails_while_finishing(place: Place, err
         (errno.EROFS, "read-only"),
         (errno.EACCES, "this user may write to"),
         (errno.ENAMETOOLONG, "pass a shorter name"),
-        (errno.EIO, "the device fails"),
+        (errno.EIO, "the device failed"),
         (errno.ELOOP, "pass another path"),
     ],
 )

@@ -1,4 +1,4 @@
-"""An interpreter that lays its data out otherwise than the one that we were built for is refused at import."""
+"""An interpreter whose memory layout differs from the one that spprof was built for is rejected at import."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ USED = {
     *(["gen_object.gi_iframe"] if sys.version_info >= (3, 14) else []),
     *(["thread_state.base_frame"] if sys.version_info >= (3, 15) else []),
 }
-"""What the walks read, and the interpreter tells of."""
+"""The offsets that the walkers read, and the interpreter reports."""
 
 TABLE_WORDS = {(3, 13): 73, (3, 14): 95, (3, 15): 111}
-"""How long the interpreter's table is: what comes behind it is in use."""
+"""The length of the interpreter's table; the memory after it is in use."""
 
 VERSION = "{}.{}".format(*sys.version_info[:2])
 FREE_THREADED = f"spprof cannot profile a free-threaded Python: use a Python {VERSION} with the GIL"
@@ -55,7 +55,7 @@ OTHERS = re.compile(
 
 
 def refused(said: str) -> str:
-    """What an answer names."""
+    """Return the names in a rejection."""
     if said == FREE_THREADED:
         return "free_threaded"
     matched = OTHERS.fullmatch(said)
@@ -63,7 +63,7 @@ def refused(said: str) -> str:
     return matched[1]
 
 
-@pytest.mark.skipif(sys.version_info < (3, 13), reason="before 3.13 the interpreter tells no offsets")
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="before 3.13 the interpreter reports no offsets")
 def test_an_interpreter_that_tells_another_offset_is_refused(child: Child) -> None:
     words = str(TABLE_WORDS[sys.version_info[:2]])
     true, *forged = json.loads(child.run(specimen("layout/each_told_offset"), words))
@@ -81,7 +81,7 @@ def test_an_interpreter_whose_frames_are_elsewhere_is_refused(child: Child) -> N
             print(error)
         """
     said = child.run(program, environment={"SPPROF_FORGED_FRAMES": "1"}).strip()
-    assert refused(said) == "frames that are where they should be"
+    assert refused(said) == "frames at their expected positions"
     assert child.run(program) == ""
 
 
@@ -90,7 +90,7 @@ def test_a_free_threaded_python_is_refused_before_anything_is_loaded(child: Chil
 
 
 def test_pip_is_told_in_one_line_that_a_free_threaded_python_is_refused(child: Child) -> None:
-    """pip shows what importing the build's backend prints, which is why meson has not spoken yet."""
+    """pip shows the output of importing the build backend, so this comes before any output of meson."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'build-backend = "checked_mesonpy"\nbackend-path = ["tools/backend"]\n' in project
     refused_build = child.attempt(

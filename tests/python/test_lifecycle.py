@@ -8,7 +8,7 @@ from specimens import specimen
 
 PRELOADED = pytest.mark.parametrize("preload", [False, True], ids=["", "preloaded"])
 
-# ---- What is installed when -------------------------------------------------------------------------------------
+# ---- Installed hooks --------------------------------------------------------------------------------------------
 
 
 @PRELOADED
@@ -31,7 +31,7 @@ def test_importing_hooks_nothing_and_starts_no_thread(child: Child, preload: boo
 
 @pytest.mark.parametrize(("native", "preload"), [("off", False), ("patch", False), ("preload", True)])
 def test_hooks_come_with_start_and_the_pools_go_with_stop(child: Child, native: str, preload: bool) -> None:
-    """The RAW hook stays after stop, where frees are seen, unless malloc's own hooks see them. No thread is needed."""
+    """The RAW hook stays after a stop to see frees, unless malloc's own hooks see them. No thread is needed."""
     child.run(
         specimen("lifecycle/hooks_come_with_start_and_the_pools_go_with_stop"),
         native,

@@ -10,7 +10,7 @@ from child import Child
 from native import compile_library, compile_text
 from specimens import FOLDER, specimen
 
-pytestmark = pytest.mark.long  # the same whichever Python runs it
+pytestmark = pytest.mark.long  # independent of the Python version
 
 SOURCE = FOLDER / "lookups" / "lookups.c"
 VERSION = {"x86_64": "GLIBC_2.2.5", "aarch64": "GLIBC_2.17"}  # of the oldest functions
@@ -43,7 +43,7 @@ def test_a_lookup_that_fails_is_answered_as_without_us(child: Child) -> None:
 
 
 def test_a_child_forked_while_others_look_functions_up_goes_on(child: Child) -> None:
-    """The loader's lock may be held by a thread that the child does not have."""
+    """The loader's lock may be held by a thread that does not exist in the child."""
     child.run(specimen("lookups/forks"), build(child.folder))
 
 
@@ -54,7 +54,7 @@ def test_libcs_own_functions_are_given_out_where_another_allocator_is_in_use(chi
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_library_with_an_allocator_of_its_own_finds_that_one(child: Child, when: str) -> None:
-    """Its scope is not ours: RTLD_DEFAULT is answered by who asks."""
+    """Its scope is not ours: the result of RTLD_DEFAULT depends on the caller."""
     build(child.folder)
     allocator = compile_text(OWN_MALLOC, child.folder / "liballocator.so", "-fno-builtin")
     library = build(child.folder, "binding.so", "-Wl,--no-as-needed", str(allocator), f"-Wl,-rpath,{child.folder}")

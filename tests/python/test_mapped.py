@@ -1,4 +1,4 @@
-"""What the program has mapped itself: who mapped it, how much of it is in memory, and where one sees it."""
+"""The program's own mappings: who created them, how much of them is resident, and where that is shown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ KNOWN = {
     "shared": (100, "shared", "/dev/shm/NAME"),
     "untouched": (0, "shared", ""),
 }
-"""Of each function of the program: pages that it has touched of 1000, kind and path of the mapping."""
+"""For each function of the program: pages of 1000 that it has touched, kind and path of the mapping."""
 
 
 class Known:
@@ -60,7 +60,7 @@ def native(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="module", params=["first", "after"])
 def known(request: pytest.FixtureRequest, native: bool, tmp_path_factory: pytest.TempPathFactory) -> Known:
-    """Preloaded and patched, the profiler started first and after the imports."""
+    """Preloaded and patched, with the profiler started first and after the imports."""
     folder = tmp_path_factory.mktemp("known")
     return Known(Child(folder), folder, request.param, native)
 
@@ -91,7 +91,7 @@ def test_the_command_line_shows_the_users_line(known: Known, child: Child, view:
         SPPROF, "table", "--view", view, "--json", str(known.profile),
     )  # fmt: skip
     sites = {site["function"]: site for site in json.loads(said)["sites"]}
-    site = sites.get("SharedMemory.__init__") or sites["__init__"]  # before 3.11 without the class
+    site = sites.get("SharedMemory.__init__") or sites["__init__"]  # without the class before 3.11
     assert site["your_line"]["function"] == "shared"
     assert site["own"] == known.page * (1000 if view == "mapped" else 100)
     assert sites["of_file"]["own"] == known.page * (1000 if view == "mapped" else 200)
@@ -107,9 +107,9 @@ def test_a_run_tells_the_lines_at_its_end_and_in_its_file(child: Child, tmp_path
     ended = child.attempt(SPPROF, "run", "-o", str(out), str(program), str(tmp_path / "journal.bin"))
     assert ended.returncode == 0
     lines = ended.stderr.splitlines()
-    at = next(number for number, line in enumerate(lines) if "mapped beside the heap" in line)
+    at = next(number for number, line in enumerate(lines) if "mapped outside the heap" in line)
     size = {"journal": 1000 * mmap.PAGESIZE, "cache": 2000 * mmap.PAGESIZE}
-    assert f"mapped beside the heap: {human_bytes(sum(size.values()))} in 2 mappings, " in lines[at]
+    assert f"mapped outside the heap: {human_bytes(sum(size.values()))} in 2 mappings, " in lines[at]
     assert f"{human_bytes(1600 * mmap.PAGESIZE)} of it in memory" in lines[at]
     there = human_bytes(800 * mmap.PAGESIZE)
     for function, line in zip(("cache", "journal"), lines[at + 2 :]):
@@ -119,7 +119,7 @@ def test_a_run_tells_the_lines_at_its_end_and_in_its_file(child: Child, tmp_path
     assert "2 mappings" in tables["mapped"]
     for view in ("mapped", "resident"):
         assert "journal (workload.py:12)" in tables[view], tables[view]
-    assert f"mapped beside the heap: {human_bytes(sum(size.values()))}" not in tables["mapped"]
+    assert f"mapped outside the heap: {human_bytes(sum(size.values()))}" not in tables["mapped"]
     tree = child.run(SPPROF, "tree", "--view", "resident", str(out))
     assert "journal" in tree
     assert "bootstrap" not in tree, "what led to the program is no part of it"
@@ -155,14 +155,14 @@ def test_mappings_that_find_no_room_are_counted_and_told(child: Child, tmp_path:
     listed, missing, lines = json.loads(said)
     assert listed < 40 <= listed + missing
     sentence = (
-        f"the table of mappings was full for {missing} mappings, in no number here; set SPPROF_MAPPINGS_MAX higher"
+        f"the table of mappings was full for {missing} mappings, not counted here; set SPPROF_MAPPINGS_MAX higher"
     )
     assert sentence in lines
     table = child.run(SPPROF, "table", "--view", "mapped", "--json", str(out))
     assert json.loads(table)["shortages"] == {"unlisted_mappings": str(missing)}
 
 
-# ---- Of records made up
+# ---- Invented records
 
 
 LINE = Frame("load", "/app/data.py", 12, 0, True)
@@ -176,7 +176,7 @@ def record(address: int, size: int, resident: int, stack: int, probability: floa
 
 
 def snapshot_of(records: list[Range], blocks: Sequence[tuple[int, int, int]] = (), rate: int = 4096) -> HeapSamples:
-    """``blocks``: size, resident bytes, stack."""
+    """Return a snapshot. ``blocks``: size, resident bytes, stack."""
     packed = [
         struct.pack(_engine.SAMPLE_FORMAT, 16 * at, size, at, at, rate, 77, stack)
         for at, (size, _, stack) in enumerate(blocks, 1)
@@ -210,12 +210,12 @@ def snapshot_of(records: list[Range], blocks: Sequence[tuple[int, int, int]] = (
 
 
 def written(samples: HeapSamples) -> Profile:
-    """What a file of them says."""
+    """Return the contents of a file of them."""
     return decode(b"".join(encode(profile_of(samples, modules=[]))))
 
 
 def sums(profile: Profile, value_type) -> dict[str, tuple[int, int, int]]:  # type: ignore[no-untyped-def]
-    """Value and interval of each site."""
+    """Return the value and interval of each site."""
     tally = Tally(profile, profile.sample_types.index(value_type))
     return {key.function: (site.value, *(site.interval() or (-1, -1))) for key, site in tally.own.items()}
 
@@ -288,7 +288,7 @@ def test_the_page_has_what_is_resident_and_mappings_where_there_are_any() -> Non
 
 
 def groups(report: Report) -> list[str]:
-    """What is measured, in the order of the columns."""
+    """Return the measured quantities, in the order of the columns."""
     return list(dict.fromkeys(column.group for column in report.columns))
 
 

@@ -1,4 +1,4 @@
-"""What the program maps itself is listed with the line that did it, and nothing of it is listed twice."""
+"""The program's own mappings are listed with the line that made them, and nothing is listed twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the parts of the memory that is resident add up to, beside each allocator's own count."""
+"""The sums of the parts of resident memory, compared with each allocator's own count."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ MIMALLOCS = ["mimalloc", "mimalloc_debug"] if sys.version_info >= (3, 13) else [
 
 
 def grown(child: Child, *words: object, **environment: str) -> tuple[Growth, Growth]:
-    """What each part grew by with all blocks, and with half of them."""
+    """Return the growth of each part with all blocks, and with half of them."""
     program = specimen("memory_sums/grown")
     whole, half = json.loads(child.run(program, *map(str, words), environment=environment))
     return whole, half
 
 
 def assert_explained(growth: Growth) -> None:
-    """Within 5 %."""
+    """Check the sums within 5 %."""
     assert growth["rss"] > 64 << 20
     assert abs(growth["rest"]) * 20 <= growth["rss"], growth
 
@@ -107,7 +107,7 @@ SETTINGS = [
     ids=lambda one: "-".join(one.values()) if isinstance(one, dict) else str(one),
 )
 def test_blocks_are_explained_whatever_malloc_is_told(child: Child, setting: dict[str, str], size: int) -> None:
-    """Where each of the larger blocks has a mapping of its own, every second one leaves a hole among 20,000 regions."""
+    """If each of the larger blocks has its own mapping, every second one leaves a hole among 20,000 regions."""
     interleaved = size == 200 and "hugetlb=2" in str(setting)  # arenas of pools and pieces of the heap
     for malloc in ("malloc", "pymalloc") if interleaved else ("malloc",):
         whole, half = grown(child, size, 100_000_000 // size, "profiled", PYTHONMALLOC=malloc, **setting)
@@ -136,7 +136,7 @@ def test_pythons_mimalloc_counts_as_in_use(child: Child, malloc: str, profiled: 
     whole, half = grown(child, 1000, 100_000, profiled, PYTHONMALLOC=malloc)
     assert_explained(whole)
     assert_explained(half)
-    assert whole["python_objects"] >= 95_000_000  # some of the profiler's own come or go meanwhile
+    assert whole["python_objects"] >= 95_000_000  # some of the profiler's own objects come or go meanwhile
 
 
 @pytest.mark.parametrize("malloc", ["pymalloc", "pymalloc_debug"])
@@ -158,7 +158,7 @@ def test_arenas_take_nothing_of_the_blocks_above_them(child: Child) -> None:
 
 @pytest.mark.parametrize("state", ["used", "half"])
 def test_a_part_of_many_pools_stands_for_all(child: Child, state: str) -> None:
-    """Some 500 of 4,000 pools are read; where the arenas are is known all the same, but for one with few pools."""
+    """About 500 of 4,000 pools are read. All arenas are still located, except possibly one with few pools."""
     said = json.loads(child.run(specimen("memory_sums/pools"), state, "500"))
     (used, arenas), (our_used, our_arenas, resident) = said
     assert abs(used - our_used) * 8 <= used
@@ -181,7 +181,7 @@ def test_the_heap_of_a_forked_child_is_one(child: Child) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("malloc", ["glibc", "jemalloc", "tcmalloc", "mimalloc"])
 def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc: str) -> None:
-    """The loader's lock, or malloc's own, may be held by a thread that the child does not have."""
+    """The loader's lock, or malloc's own, may be held by a thread that does not exist in the child."""
     if malloc != "glibc" and malloc not in FOREIGN:
         pytest.skip(f"{malloc} is not on this machine")
     library = compile_library(FOLDER / "lookups" / "lookups.c", child.folder / "lookups.so", "-ldl")
@@ -191,7 +191,7 @@ def test_children_forked_while_others_ask_malloc_ask_it_too(child: Child, malloc
 
 @pytest.mark.parametrize("preload", [False, True])
 def test_data_without_bytes_in_a_file_is_its_librarys(child: Child, preload: bool) -> None:
-    """The first word of it looks like a block of malloc's."""
+    """Its first word looks like a malloc block."""
     size = 8 << 20
     text = f"""
         static volatile union {{ unsigned long words[2]; char bytes[{size} + 4096]; }} zeros
@@ -233,7 +233,7 @@ def told_with_refusals(child: Child, burners: dict[str, str], calls: str, error:
 def test_memory_is_read_by_another_way_where_the_kernel_refuses_to_copy(
     child: Child, burners: dict[str, str], error: str
 ) -> None:
-    """As under the profiles of old containers."""
+    """As under the seccomp profiles of old containers."""
     before, *after = told_with_refusals(child, burners, "process_vm_readv", error)
     assert before is not None
     for now in after:
@@ -273,7 +273,9 @@ def test_reports_are_made_beside_threads_forks_and_handlers(child: Child, preloa
 
 
 def test_rounding_is_a_part_of_its_own(child: Child) -> None:
-    """Of blocks of 97 bytes pools use 112, and of 633 malloc 656; each estimate is of some 6,000 samples."""
+    """Pools round blocks of 97 bytes up to 112, and malloc rounds 633 up to 656; each estimate is based on about 6,000
+    samples.
+    """
     small = json.loads(child.run(specimen("memory_sums/rounded"), "1000000", str(97 - BYTES_HEADER)))
     assert_about(small["rounding"], 15_000_000)
     assert_about(small["python_objects"], 97_000_000)
@@ -303,13 +305,13 @@ POOL, ARENA = (16 << 10, 1 << 20) if sys.version_info >= (3, 10) else (4 << 10, 
 
 @pytest.mark.parametrize("is_aligned", [True, False])
 def test_an_arena_ends_before_what_follows_it(is_aligned: bool) -> None:
-    """The pages of an arena that does not begin at a multiple of a pool's size hold one pool less."""
+    """An arena whose start is not a multiple of a pool's size holds one pool less."""
     page = mmap.PAGESIZE
     if page == POOL and not is_aligned:
-        pytest.skip("pools of a page lie in every arena alike")
+        pytest.skip("pools of one page fit into every arena equally")
     place = mmap.mmap(-1, 3 * ARENA)
     address = ctypes.addressof(ctypes.c_char.from_buffer(place))
-    first = -address % POOL + POOL  # of the first pool, from the beginning of the place
+    first = -address % POOL + POOL  # the first pool's offset in the mapping
     arena_end = first + ARENA - (0 if is_aligned else page)
     for pool in range(first, arena_end - POOL + 1, POOL):
         _write_pool(place, pool, address + pool)
@@ -323,7 +325,7 @@ def test_an_arena_ends_before_what_follows_it(is_aligned: bool) -> None:
 
 
 def _write_pool(place: mmap.mmap, at: int, address: int) -> None:
-    """The header of a pool of blocks of 32 bytes, of which a hundred are in use."""
+    """Write the header of a pool of 32-byte blocks, a hundred of which are in use."""
     free_block = address + 48
     arena, size_class, next_offset, last_offset = 7, 1, POOL, POOL - 32
     place[at : at + 48] = struct.pack("=QQQQIIII", 100, free_block, 0, 0, arena, size_class, next_offset, last_offset)

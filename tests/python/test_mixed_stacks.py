@@ -1,4 +1,4 @@
-"""Stacks that mix every way to call, and what must hold of every stack of a busy program.
+"""Stacks that mix every way to call, and invariants of every stack of a busy program.
 
 Every allocation is sampled.
 """
@@ -23,7 +23,7 @@ def teller(child: Child, tmp_path_factory: pytest.TempPathFactory) -> Teller:
     return Teller(child, build_libraries(tmp_path_factory.getbasetemp() / "whole_stacks"))
 
 
-# How go() reaches the next go(), and the frames that stand between them, leaf first.
+# How go() reaches the next go(), and the frames between them, leaf first.
 WAYS = {
     "by_call": ["extension_call()", "by_call"],
     "by_ctypes": [name("by_ctypes.<locals>.<lambda>"), *CALLBACK, *CTYPES, "by_ctypes"],
@@ -59,8 +59,10 @@ def test_ways_to_call_may_be_mixed_at_will(teller: Teller, seed: int) -> None:
 
 
 def test_stacks_are_right_while_a_trace_function_runs(child: Child, teller: Teller) -> None:
-    """It is told of generators that are about to run, or have run, and of frames that only pass throw() on: the stack
-    has the very frames that the interpreter would show. Where 3.9 has lost them, it says that it is cut."""
+    """The trace function is called for generators that are about to run, or have run, and for frames that only pass
+    throw() on. The stack has exactly the frames that the interpreter would show. If 3.9 has lost them, the stack is
+    marked as truncated.
+    """
     told = child.run(
         specimen("mixed_stacks/stacks_are_right_while_a_trace_function_runs"),
         environment=teller.environment,
@@ -76,12 +78,13 @@ def test_stacks_are_right_while_a_trace_function_runs(child: Child, teller: Tell
             assert kept == shown, event
 
 
-# ---- What must hold of every stack
+# ---- Invariants of every stack
 
 
 def test_every_call_of_the_evaluation_loop_gives_place_to_the_frames_it_runs(child: Child) -> None:
-    """No native frame lies in the loop's code, in no stack of a busy program. Nothing recurses endlessly here: before
-    3.11 the call that is refused for it has no Python frame yet."""
+    """In no stack of a busy program is a native frame in the loop's code. There is no endless recursion here: before
+    3.11, the call that is refused for it has no Python frame yet.
+    """
     include = f"-I{ROOT / 'include'}"
     library = native.compile_library(
         SOURCES / "code_ranges_linux.c", child.folder / "ranges.so", "-D_GNU_SOURCE", include

@@ -1,4 +1,4 @@
-"""Programs that use up the memory they may have: the profile of that very moment is written."""
+"""Programs that use up their permitted memory: the profile of that moment is written."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def test_the_reserve_is_a_small_part_of_what_the_process_may_have(child: Child, 
 
 @pytest.mark.skipif(
     (3, 12) <= sys.version_info < (3, 14),
-    reason="CPython 3.12 and 3.13 crash where there is no memory for a generator, without us as well",
+    reason="CPython 3.12 and 3.13 crash without memory for a generator, even without spprof",
 )
 def test_every_allocation_of_a_snapshot_and_its_file_may_fail(child: Child) -> None:
-    """The profile is made all the same, if only one fails, and the next one is right."""
+    """If only one allocation fails, the profile is still made, and the next one is correct."""
     pytest.importorskip("_testcapi")
     child.run(specimen("endings/failing_allocations"))

@@ -1,4 +1,4 @@
-"""What is the profiler's own is no part of the program: its memory is left out, its time is one frame."""
+"""The profiler's own work does not appear as the program's: its memory is omitted, its time is one frame."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_time_of_the_profiler_is_one_frame(child: Child):
 
 
 def test_a_run_that_writes_every_so_often_shows_none_of_it(place: Place):
-    """With every allocation sampled: what our thread allocated, finishing, and the file's own writing."""
+    """With every allocation sampled: our thread's allocations, the final work, and the writing of the file itself."""
     place.write("""
         import os, time
         kept = bytearray(100_000)

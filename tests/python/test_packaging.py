@@ -1,7 +1,7 @@
-"""What is shipped, and what an import does.
+"""The contents of the distributions, and the effects of an import.
 
 Tests marked `packaging` build distributions from a copy of the tree, with uncommitted changes, and install them into
-environments of their own. The others look at the installed package and run on every Python.
+separate environments. The others check the installed package and run on every Python.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NOT_SOURCES = (".git", ".venv", "build", "__pycache__", "*.so", "PKG-INFO", ".*_
 
 
 def output_of(*command: str | Path, cwd: Path = ROOT) -> str:
-    """What a command prints on both channels. AssertionError, with it, unless the command succeeds."""
+    """Return a command's output on both channels. AssertionError, with the output, unless the command succeeds."""
     finished = attempt(*command, cwd=cwd)
     assert finished.returncode == 0, f"{' '.join(map(str, command))}\n{finished.stdout}"
     return finished.stdout
@@ -55,7 +55,7 @@ def files_below(folder: Path) -> set[str]:
 
 
 def new_environment(folder: Path, python: str | Path = sys.executable) -> Path:
-    """A virtual environment with nothing but pip. Returns its interpreter."""
+    """Create a virtual environment that contains only pip, and return its interpreter."""
     output_of(python, "-m", "venv", folder)
     return folder / "bin" / "python"
 
@@ -73,9 +73,9 @@ def version() -> str:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree as it stands, committed to a repository of its own: a source distribution is made from a commit."""
+    """The current tree, committed to a separate repository, because a source distribution is made from a commit."""
     if shutil.which("git") is None:
-        pytest.skip("git is missing, and a source distribution is made from a commit")
+        pytest.skip("git is missing, which a source distribution needs")
     folder = tmp_path_factory.mktemp("source") / "spprof"
     if (ROOT / ".git").exists():
         listed = output_of("git", "ls-files", "--cached", "--others", "--exclude-standard")
@@ -173,7 +173,7 @@ def test_an_isolated_build_installs_and_uninstalls_without_trace(sdist: Path, tm
     python = new_environment(tmp_path / "environment", interpreter)
     packages = site_packages(python)
     before = files_below(packages)
-    # Neither the machine's build tools nor git are at hand in the folder that pip unpacks to.
+    # The folder into which pip unpacks has neither the machine's build tools nor git.
     output_of(python, "-m", "pip", "install", "--no-cache-dir", sdist, cwd=tmp_path)
     program = "import spprof.memprof as m; m.start(0); kept = bytes(10**6); print(m.get_snapshot().live_samples)"
     assert int(output_of(python, "-B", "-c", program, cwd=tmp_path)) > 0
@@ -262,9 +262,11 @@ def test_an_import_starts_nothing(child: Child) -> None:
 
 
 def test_an_import_is_cheap(child: Child, tmp_path: Path) -> None:
-    """Time is printed, beside that of an empty package in the same runs, and not judged: it is the machine's. What is
-    judged is what makes an import slow: other modules, above all those that read files or compile classes. It brings
-    all that later calls need, and so costs some 25 ms where nothing else has imported the same."""
+    """The time is printed, next to that of an empty package in the same runs, but not judged, because it depends on the
+    machine. The test judges what makes an import slow: other modules, above all those that read files or compile
+    classes. The import loads everything that later calls need, so it costs about 25 ms if nothing else has imported the
+    same modules.
+    """
     imported = child.run(
         """
         import sys
@@ -331,7 +333,7 @@ FROZEN_WRITES = {"heap.pb.gz", "heap.json", "heap.txt", "heap.html", "cpu.pb.gz"
 @pytest.mark.nightly
 @pytest.mark.parametrize("kind", ["--onedir", "--onefile"])
 def test_a_program_frozen_by_pyinstaller_profiles_itself(wheel: Path, tmp_path: Path, kind: str) -> None:
-    """It finds the package's hooks by their entry point."""
+    """PyInstaller finds the package's hooks through their entry point."""
     python = new_environment(tmp_path / "environment")
     output_of(python, "-m", "pip", "install", "--quiet", "pyinstaller", wheel, cwd=tmp_path)
     shutil.copy(specimen("packaging/frozen"), tmp_path)

@@ -1,4 +1,5 @@
-"""The page where scripts may not run, where browsers are old or look only once, and in notebooks made HTML.
+"""The page where scripts are blocked, in old browsers or ones that only take a screenshot, and in notebooks converted
+to HTML.
 
 Marked `viewers`, run by `make viewers`.
 """
@@ -28,14 +29,14 @@ LOOKS = "--headless --no-sandbox --disable-gpu --window-size=1440,900".split()
 
 
 def looked_at(path: Path, *options: str) -> str:
-    """What the browser prints of a file without waiting for anything but its loading."""
+    """Return the browser's output for a file, waiting only until it is loaded."""
     browser, environment = browser_program()
     folder = f"--user-data-dir={path.parent / 'browser'}"
     return output_of(browser, *LOOKS, folder, *options, f"file://{path}", environment=environment)
 
 
 def cells(elements: Elements) -> list[list[str]]:
-    """The static table's rows, without its headings."""
+    """Return the static table's rows, without its headings."""
     found: list[list[str]] = []
     for name, _, content in elements.found:
         if name == "tr":
@@ -45,7 +46,7 @@ def cells(elements: Elements) -> list[list[str]]:
     return [row for row in found if row]
 
 
-# ---- What looks once
+# ---- A single screenshot
 
 
 def test_the_page_is_there_when_it_has_loaded(tmp_path: Path):
@@ -58,7 +59,7 @@ def test_the_page_is_there_when_it_has_loaded(tmp_path: Path):
 
 
 def test_a_picture_of_a_large_page_is_not_empty(tmp_path: Path):
-    """Of one picture of a page, and another of the same page that has been waited for."""
+    """Compare a screenshot of a page with one that was taken after waiting."""
     report = report_of(profile_of(random_heap(3, STACKS, 20_000).snapshot()))
     (tmp_path / "x.html").write_bytes(b"".join(written(report)))
     shots = [tmp_path / f"{at}.png" for at in range(2)]
@@ -67,7 +68,7 @@ def test_a_picture_of_a_large_page_is_not_empty(tmp_path: Path):
     assert shots[0].read_bytes() == shots[1].read_bytes()
 
 
-# ---- Without the script, or without what it may need
+# ---- Without the script, or without what it needs
 
 
 def test_without_its_script_the_page_is_a_table_of_the_largest_sites(browser: chromium.Chromium, tmp_path: Path):
@@ -132,7 +133,7 @@ def test_the_static_table_of_a_difference_has_what_changed_most():
 
 
 def test_nbconvert_keeps_the_page_of_a_snapshot(browser: chromium.Chromium, tmp_path: Path):
-    """The real one, installed from PyPI into a folder of its own."""
+    """The real nbconvert, installed from PyPI into a separate folder."""
     nbconvert = installed_nbconvert()
     shown = random_heap(3, STACKS).snapshot()._repr_html_()
     result = {"output_type": "execute_result", "execution_count": 1, "metadata": {}, "data": {"text/html": shown}}

@@ -1,4 +1,4 @@
-"""The page of a series in Chromium: the picture of the heap over time, and the range of time that is chosen of it.
+"""The page of a series in Chromium: the picture of the heap over time, and the selected time range.
 
 Marked `viewers`, run by `make viewers`.
 """
@@ -31,19 +31,21 @@ def report_over_time(heaps: HeapsOverTime) -> Report:
 
 
 def clock(snapshot: int) -> str:
-    """When a snapshot was taken."""
+    """Return the time of a snapshot."""
     seconds = START_NS // 10**9 % 86400 + 10 * snapshot
     return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def at_edge(tab: chromium.Tab, edge: int, height: float = 100) -> tuple[float, float]:
-    """Where an edge is in the window: 0 is before all snapshots, each other one a snapshot, counted from 1."""
+    """Return the position of an edge in the window: 0 is before all snapshots, the others are snapshots, counted from
+    1.
+    """
     left, top = tab.run("(() => { const { x, y } = timeline.getBoundingClientRect(); return [x, y]; })()")
     return left + tab.run(f"report.timeline.xs[{edge}]"), top + height
 
 
 def drag(tab: chromium.Tab, start: int, end: int, **options: Any) -> None:
-    """Drags from one edge to another, at a height where neither has its handle."""
+    """Drag from one edge to another, at a height where neither has its handle."""
     tab.drag(at_edge(tab, start, 20), at_edge(tab, end, 20), **options)
 
 
@@ -52,7 +54,7 @@ def still_live(heaps: HeapsOverTime, start: int, end: int) -> dict[str, int]:
 
 
 def own(tab: chromium.Tab) -> dict[str, str]:
-    """The table: function and what it holds itself, without those that hold nothing."""
+    """Return the table: each function and what it holds itself, without functions that hold nothing."""
     return {row[-1].split()[1 if row[-1].startswith("⇅") else 0]: row[0] for row in rows(tab) if row[0] != "0 B"}
 
 
@@ -212,7 +214,7 @@ def test_the_ends_are_reached_by_tab_before_the_controls(show: Shown):
     assert [name for name in reached if name][:4] == ["theme", "rss", "range-from", "range-to"]
 
 
-# ---- With what else is chosen
+# ---- With other selections
 
 
 def test_the_intervals_of_a_range_are_those_of_the_estimator(show: Shown):
@@ -270,7 +272,7 @@ def test_a_wrong_link_chooses_nothing(show: Shown, fragment: str):
 
 
 def outline(tab: chromium.Tab, selector: str) -> list[tuple[float, float]]:
-    """The corners of a path."""
+    """Return the corners of a path."""
     path = tab.run(f"document.querySelector('#timeline {selector}').getAttribute('d')")
     return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.-]+) ([\d.-]+)", path)]
 
@@ -346,7 +348,7 @@ def test_the_numbers_are_a_table_too(show: Shown):
 
 
 def of_times(seconds: list[float]) -> Report:
-    """A series whose snapshots were taken so long after midnight."""
+    """A series whose snapshots were taken at these times after midnight."""
     start_ns = START_NS // (86400 * 10**9) * 86400 * 10**9
     moments = [
         Moment(start_ns + round(at * 1e9), round(at * 1000), MIB, None, {}, None, None) for at in seconds

@@ -45,7 +45,7 @@ ALL_STEPS = tuple(range(11, -1, -1))
 
 
 def written_on(tab: chromium.Tab) -> list[str]:
-    """What the canvas was told to write since."""
+    """Return the texts written to the canvas since then."""
     return list(tab.run("window.written"))
 
 
@@ -60,7 +60,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) {
 
 
 def shown_texts(tab: chromium.Tab) -> list[str]:
-    """What a new drawing of the graph writes."""
+    """Return the texts that a redraw of the graph writes."""
     tab.run("(() => { window.written = []; report.drawAll(); })()")
     return written_on(tab)
 
@@ -203,7 +203,7 @@ AROUND = heap(
 
 
 def halves(tab: chromium.Tab) -> list[list[list[object]]]:
-    """Callers and callees: each row's names and MiB."""
+    """Return callers and callees: each row's names and MiB."""
     half = "report.{}.rows.map((row) => row.map((box) => [nameOfBox(box), box.call.values[0] / 1048576]).flat())"
     return [list(tab.run(half.format(which).replace("nameOfBox(box)", NAME))) for which in ("upper", "graph")]
 
@@ -353,7 +353,7 @@ def with_source(report: Report, *excerpts: Excerpt) -> Report:
 
 
 def source_shown(tab: chromium.Tab) -> tuple[list[str], list[str]]:
-    """The lines, and those that are marked."""
+    """Return the lines, and the marked ones."""
     lines = "[...document.querySelectorAll('#details .source {}')].map((line) => line.textContent)"
     every, marked = tab.run(lines.format("code > span")), tab.run(lines.format("[aria-current]"))
     return [line.rstrip("\n") for line in every], [line.rstrip("\n") for line in marked]
@@ -397,7 +397,7 @@ def test_hostile_source_is_text(show: Shown):
     assert tab.run("[document.images.length, document.querySelectorAll('main script').length]") == [0, 0]
 
 
-# ---- What was in memory
+# ---- Resident memory
 
 
 def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
@@ -419,7 +419,7 @@ def test_the_page_shows_a_bar_of_what_was_in_memory(show: Shown):
     label = tab.run("document.querySelector('#memory-bar').ariaLabel")
     assert label == "malloc_free 60.0 MiB, native_blocks 30.0 MiB, files 10.0 MiB, <b> 1.0 MiB, unexplained -1.0 MiB"
     rows = tab.run("[...document.querySelectorAll('#memory-parts li')].map((one) => one.textContent)")
-    assert rows[0].startswith("60.0 MiB malloc_free60.0 %malloc_trim(0), as spprof.memprof.trim() calls it, would")
+    assert rows[0].startswith("60.0 MiB malloc_free60.0 %spprof.memprof.trim(), which calls malloc_trim(0), would")
     assert rows[1:] == [
         "30.0 MiB native_blocks30.0 %",
         "10.0 MiB files10.0 %",
@@ -434,7 +434,7 @@ def test_a_page_without_it_shows_no_bar(show: Shown):
     assert tab.run("document.querySelector('#memory').hidden") is True
 
 
-# ---- How old it is
+# ---- Ages
 
 AGED = heap(
     *(aged._replace(labels=(*aged.labels, Label("age", None, age, "seconds"))) for aged, age in (
@@ -442,7 +442,7 @@ AGED = heap(
         (sample((2, 0), 1, "worker"), 600),
     ))
 )  # fmt: skip
-"""Of 8 MiB decode 4, new; serve 2, of ten minutes and more; load 2 itself, of one and of ten."""
+"""8 MiB: decode holds 4, new; serve 2, at least ten minutes old; load 2 itself, at least one and ten minutes old."""
 
 FILL_OF = "(name) => report.graph.fill(report.graph.rows.flat().find((box) => nameOfBox(box) === name).call)"
 

@@ -1,4 +1,4 @@
-"""Native allocations without a restart: every way of linking, libraries loaded later, pages left as they were."""
+"""Native allocations without a restart: every way of linking, libraries loaded later, pages left unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from embedded import with_shared_library
 from native import compile_library, compile_text
 from specimens import specimen
 
-pytestmark = pytest.mark.long  # the same whichever Python runs it
+pytestmark = pytest.mark.long  # independent of the Python version
 
 SOURCE = Path(__file__).parents[1] / "helpers" / "patched.c"
 
@@ -63,7 +63,7 @@ def test_a_library_loaded_after_the_start_is_followed_from_its_first_call(child:
 
 
 def test_what_is_missed_of_a_later_library_is_what_its_constructor_allocates(child: Child) -> None:
-    """As the documents say: it runs before dlopen comes back, when no slot of the library is patched yet."""
+    """As documented: it runs before dlopen returns, when no slot of the library is patched yet."""
     library = build(child.folder, "bound at load, full RELRO")
     program = f"""
 memprof.start(0)
@@ -84,7 +84,7 @@ def test_slots_that_were_bound_before_the_start_are_followed(child: Child, linki
 
 
 def test_a_library_is_followed_though_samples_are_rare(child: Child) -> None:
-    """The first calls after a dlopen look for new objects, whether or not they are samples. 50 MB are never missed."""
+    """The first calls after a dlopen look for new objects, sampled or not. 50 MB never go unsampled."""
     library = build(child.folder, "bound at load, full RELRO")
     program = f"""
 memprof.start(512)
@@ -196,7 +196,7 @@ assert sizes() == [], sizes()
 
 
 def test_a_child_forked_while_others_load_objects_goes_on(child: Child) -> None:
-    """The loader's lock may be held by a thread that the child does not have: the child must not ask for it."""
+    """The loader's lock may be held by a thread that does not exist in the child, so the child must not take it."""
     library = build(child.folder, "lazy")
     other = compile_text("int other(void) { return 1; }", child.folder / "other.so")
     child.run(specimen("patching/a_child_forked_while_others_load_objects_goes_on"), str(library), str(other))
@@ -220,7 +220,7 @@ int main(int count, char **arguments) { return Py_BytesMain(count, arguments); }
 
 
 def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(child: Child) -> None:
-    """Linked with -rdynamic, the program's malloc is everybody's: the original is that one, not libc's."""
+    """With -rdynamic, every object uses the program's malloc: the original is that one, not libc's."""
     linked = with_shared_library()
     if linked is None:
         pytest.skip("this Python has no shared library to embed")
@@ -244,7 +244,7 @@ def test_a_program_that_embeds_python_and_brings_its_own_malloc_is_followed(chil
 
 
 def test_pointers_that_an_object_replaced_by_itself_do_not_make_it_uncovered(child: Child) -> None:
-    """As _decimal does: it begins with malloc's address and puts Python's own allocator in its place."""
+    """As _decimal does: it starts with malloc's address and replaces it by Python's own allocator."""
     text = """
         #include <stdlib.h>
         static void *other(size_t size) { (void)size; return NULL; }

@@ -1,4 +1,4 @@
-"""pprof files: what stands in ours, that reading gives back what was written, and what of other tools' is read."""
+"""pprof files: the contents of ours, a round trip through the reader, and what is read of other tools' files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PARSE = python_frame("parse", 40, "parse.py")
 STACKS = {
     1: (LOAD, MAIN),
     2: (PARSE, LOAD, MAIN),
-    3: (LOAD, MAIN),  # reads the same as 1
+    3: (LOAD, MAIN),  # looks the same as 1
     4: (native_frame("<native>", 0),),
     5: (native_frame("malloc_wrapper", 0x7F0012345678), PARSE, MAIN),
 }

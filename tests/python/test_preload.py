@@ -1,4 +1,4 @@
-"""The library preloaded: one engine, everything that calls malloc, and strangers refused."""
+"""The library preloaded: one engine, everything that calls malloc, and foreign copies rejected."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_preload_is_accepted_where_it_holds(child: Child) -> None:
     )
 
 
-# ---- What it sees -----------------------------------------------------------------------------------------------
+# ---- Coverage ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(importlib.util.find_spec("numpy") is None, reason="numpy is not installed")
@@ -94,7 +94,7 @@ def test_every_function_of_the_family_is_counted_once(child: Child) -> None:
     child.run(specimen("preload/family"), preload=True)
 
 
-# ---- Strangers --------------------------------------------------------------------------------------------------
+# ---- Foreign copies ---------------------------------------------------------------------------------------------
 
 STRANGER = 'const char *spprof_version(void) { return "9.9.9"; }\n'
 NO_STRANGER = "int something_else(void) { return 1; }\n"
@@ -141,7 +141,7 @@ print(finished.returncode, finished.stdout.strip(), finished.stderr.strip())
     "entry", ["{path}", "./{name}", "lib/../{name}", "./{name}:./{name}"], ids=["absolute", "dot", "folder", "twice"]
 )
 def test_children_in_another_folder_inherit_it_quietly(tmp_path: Path, entry: str) -> None:
-    """A relative entry would make the loader complain in every child that starts elsewhere."""
+    """A relative entry would make the loader complain in every child that starts in another folder."""
     (tmp_path / "lib").mkdir()
     link = tmp_path / os.path.basename(library_path())
     link.symlink_to(library_path())

@@ -19,7 +19,7 @@ NAME = "libspprof_alloc.so"
 
 
 def copy_of_library(folder: Path, version: str = spprof.__version__) -> str:
-    """A file of its own, which the loader takes for another library; or one that says to be of another version."""
+    """Return a separate file, which the loader treats as another library, or one that claims another version."""
     folder.mkdir()
     content = Path(library_path()).read_bytes()
     old, new = spprof.__version__.encode(), version.encode()
@@ -30,12 +30,12 @@ def copy_of_library(folder: Path, version: str = spprof.__version__) -> str:
 
 
 def another_version() -> str:
-    """As long as ours."""
+    """Return a version of the same length as ours."""
     return "9" * (len(spprof.__version__) - 4) + ".9.9"
 
 
 def copies(folder: Path) -> dict[str, str]:
-    """Values of LD_PRELOAD in which there is more than one library of ours."""
+    """Return values of LD_PRELOAD that contain several copies of our library."""
     own = library_path()
     one, two = copy_of_library(folder / "one"), copy_of_library(folder / "two")
     other = copy_of_library(folder / "other", another_version())
@@ -78,7 +78,7 @@ def run(command: list[str], preload: str | None, folder: Path) -> tuple[int, str
 
 @pytest.mark.parametrize("way", WAYS)
 def test_programs_run_as_before_with_two_copies(tmp_path: Path, way: str) -> None:
-    """Each took the other for the original, and called it for ever."""
+    """Once, each copy treated the other as the original and called it endlessly."""
     preload = copies(tmp_path)[way]
     text = "import subprocess as s; print(len(bytes(300_000)), s.getoutput('echo of a child'))"
     for command in (["ls", "/"], ["sort", __file__], [sys.executable, "-c", text]):
@@ -117,7 +117,7 @@ def test_a_copy_of_another_version_before_ours_is_named_by_the_import(child: Chi
 
 
 def package_elsewhere(folder: Path) -> Path:
-    """The package as another environment has it, with a library of its own. Returns what PYTHONPATH has to name."""
+    """Create the package as in another environment, with its own library. Return the entry for PYTHONPATH."""
     package = Path(spprof.__file__).parent
     engine = [path for path in Path(library_path()).parent.iterdir() if path.name.startswith(("_engine.", NAME))]
     shutil.copytree(package, folder / "spprof", symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
@@ -128,14 +128,14 @@ def package_elsewhere(folder: Path) -> Path:
 
 @pytest.mark.parametrize("version", ["same", "another"])
 def test_run_works_below_the_library_of_another_environment(child: Child, tmp_path: Path, version: str) -> None:
-    """Its own library comes first, and the inherited one steps aside."""
+    """Its own library comes first, and the inherited one is inactive."""
     inherited = copy_of_library(tmp_path / "other", spprof.__version__ if version == "same" else another_version())
     elsewhere = package_elsewhere(tmp_path / "elsewhere")
     variables = {**os.environ, "PYTHONPATH": str(elsewhere), "LD_PRELOAD": inherited}
     script = tmp_path / "script.py"
     script.write_text("kept = bytearray(9_000_000)\nimport os\nprint(os.environ['LD_PRELOAD'])\n", encoding="utf-8")
     command = [sys.executable, "-m", "spprof", "run", "-o", "out.pb.gz", str(script)]
-    if version == "another":  # -m spprof itself imports the engine beside it
+    if version == "another":  # -m spprof itself imports the engine next to it
         command = [sys.executable, "-m", "spprof", "preload-path"]
     finished = subprocess.run(
         command, cwd=tmp_path, env=variables, capture_output=True, encoding="utf-8", timeout=300, check=False
@@ -169,7 +169,7 @@ def compiled(name: str, folder: Path) -> str:
 def test_a_wrapper_that_calls_the_next_definition_is_no_original(
     child: Child, tmp_path: Path, order: str, mode: str
 ) -> None:
-    """One that is preloaded before us calls us: to call it in turn never ended."""
+    """A wrapper that is preloaded before our library calls it; calling the wrapper in turn would never end."""
     wrapper = compiled("preload/wrapper.c", tmp_path)
     preload = order.format(own=library_path(), other=wrapper)
     for command in (["ls", "/"], [sys.executable, "-c", "print(bytes(3000))"]):
@@ -182,7 +182,7 @@ def test_a_wrapper_that_calls_the_next_definition_is_no_original(
     ("order", "mode"), [("{other}:{own}", "patch"), ("{own}:{other}", "preload"), ("{other}", "patch")]
 )
 def test_an_allocator_stays_the_allocator_on_either_side(child: Child, tmp_path: Path, order: str, mode: str) -> None:
-    """Its blocks are its own: what it handed out goes back to it, whenever sampling began."""
+    """Blocks from the other allocator are returned to it, whenever sampling began."""
     other = compiled("other_allocator.c", tmp_path)
     preload = order.format(own=library_path(), other=other)
     told = json.loads(

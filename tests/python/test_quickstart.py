@@ -1,8 +1,8 @@
-"""Every block of docs/quickstart.md runs as printed, each in a process of its own.
+"""Every block of docs/quickstart.md runs as printed, each in a child process.
 
-Where the default rate is used unseeded, what must be seen is so big (10 MB and more) that it is never missed.
-A block that takes something for granted (a running profiler, the reader's own function) gets it from a preamble. A
-block that is not listed here fails the test, so that a changed quickstart is noticed.
+Where the default rate is used unseeded, the expected allocations are so large (at least 10 MB) that they never go
+unsampled. A preamble provides what a block presupposes (a running profiler, the reader's own function). A block that is
+not listed here fails the test, so that a changed quickstart is noticed.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ time.sleep = waited.append
 
 @dataclass(frozen=True)
 class Example:
-    """How a block is run: what it takes for granted, what is asked afterwards, and what it must have printed."""
+    """How a block is run: its preamble, the code that runs afterwards, and the required output."""
 
     before: str = ""
     after: str = ""
     prints: str = ""
     preload: bool = False
-    """Runs once more with the library preloaded."""
+    """Run once more with the library preloaded."""
     needs: tuple[str, ...] = field(default=())
 
 
@@ -57,7 +57,7 @@ EXAMPLES: dict[Name, Example] = {
         after="""
 (own,) = [row for row in snapshot.top_allocators() if row["estimated_bytes"] > 700e6]
 line = 1 + open(__file__).read().splitlines().index("data = np.random.randn(10000, 10000)  # ~800 MB")
-# Of the small blocks that numpy adds, one that is sampled stands for half a megabyte.
+# If one of the small blocks that numpy adds is sampled, it represents half a megabyte.
 print("own site:", (own["function"], own["file"], own["line"]) == ("<module>", __file__, line),
       0.999 * 800e6 < own["low_bytes"] <= own["estimated_bytes"] <= own["high_bytes"] < 1.01 * 800e6)
 """,
@@ -157,7 +157,7 @@ print(cpu_profile.sample_count >= 5, mem_snapshot.estimated_heap_bytes > 45_000_
 }
 
 ONE_OF = {("Sampling Rate", 0): 3}
-"""Blocks that start the profiler in each of so many paragraphs."""
+"""Blocks that start the profiler in each of this many paragraphs."""
 
 SHELL = {
     ("Installation", 0): "installs from an index what is tested here",
@@ -192,7 +192,7 @@ def test_a_block_runs_as_printed(child: Child, name: Name, number: int):
 @pytest.mark.packaging
 @pytest.mark.nightly
 def test_the_library_is_made_and_preloaded_as_printed(tmp_path: Path):
-    """In a copy of the sources that is named as the block expects, with a script that needs the library."""
+    """In a copy of the sources with the name that the block expects, with a script that needs the library."""
     copy = tmp_path / "spprof"
     shutil.copytree(
         ROOT, copy, symlinks=True, ignore=shutil.ignore_patterns(".git", ".venv", "build", "*.so", "*_cache")

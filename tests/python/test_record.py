@@ -1,4 +1,4 @@
-"""memprof.record() and run --keep: a series of snapshots, written beside the program."""
+"""memprof.record() and run --keep: a series of snapshots, written while the program runs."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ def the_series(folder: Path) -> Series:
 
 
 def sums(profile: Profile, column: str, only: str = "") -> Counter[Frames]:
-    """Of each stack, or of those with a function whose name begins so: what a module's own lines allocate may come
-    between two snapshots."""
+    """Return the sums of each stack, or of those with a function whose name starts with ``only``: allocations on a
+    module's own lines may happen between two snapshots.
+    """
     found: Counter[Frames] = Counter()
     place = [one.type for one in profile.sample_types].index(column)
     for sample in profile.samples:
@@ -48,7 +49,7 @@ def sums(profile: Profile, column: str, only: str = "") -> Counter[Frames]:
 
 
 def labels_of_live(profile: Profile, only: str) -> set[object]:
-    """Stacks of what is live with their labels, ages left out, of functions whose names begin so."""
+    """Return the live stacks with their labels, without ages, for functions whose names start with ``only``."""
     place = [one.type for one in profile.sample_types].index("inuse_objects")
     found: set[object] = set()
     for sample in profile.samples:
@@ -104,7 +105,7 @@ def test_every_second_one_goes_when_there_are_as_many_as_wanted(child: Child, tm
 
 
 def test_no_file_builds_on_one_that_is_gone(child: Child, tmp_path: Path) -> None:
-    """Each time half of them go, and where some could not be written."""
+    """Half of the files are removed each time, and some could not be written."""
     failing = [3, 4, 5, 16, 32, 33, 34, 64]
     names = files_after(child, tmp_path, 100, 10, *failing)
     assert not {number_of(name) for name in names[-1]} & set(failing)
@@ -155,7 +156,7 @@ def test_blocks_carry_the_first_snapshot_that_saw_them(child: Child, tmp_path: P
 
 
 def test_what_is_gone_is_told_though_it_is_too_much_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Later snapshots build on none from before, as it is known no longer."""
+    """Later snapshots build on none from before, because the earlier state is no longer known."""
     went = iter([(1,), (2, 3), (4,)])
     monkeypatch.setattr(changes, "_GONE_KEPT", 2)
     monkeypatch.setattr(changes, "take_changed", lambda *_: (None, b"", next(went)))
@@ -314,3 +315,23 @@ def test_threads_and_locks_of_the_programs_are_not_used(child: Child, tmp_path: 
 
 def test_a_snapshot_tells_the_growth_of_its_process(child: Child, tmp_path: Path) -> None:
     child.run(specimen("series/own_growth"), str(tmp_path))
+
+
+# ---- Switched off
+
+
+def test_where_spprof_is_off_one_empty_file_is_written_and_nothing_waits(child: Child, tmp_path: Path) -> None:
+    """The program continues as if it were recorded, and its next steps with the folder work."""
+    child.run(
+        f"""
+        import os, spprof.memprof as memprof
+        memprof.start()
+        with memprof.record({str(tmp_path)!r}, every=0.01) as series:
+            assert len(os.listdir("/proc/self/task")) == 1
+        assert series.written == 1
+        assert not memprof.is_active()
+        """,
+        environment={"SPPROF": "off"},
+    )
+    (file,) = tmp_path.glob("*.pb.gz")
+    assert any("SPPROF=off" in comment for comment in read_profile(file).comments)

@@ -1,4 +1,4 @@
-"""The HTML file: what stands in it, read by another decoder; what its policy lets run; how it is asked for."""
+"""The HTML file: its contents, read by another decoder; what its policy permits; how it is requested."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def file(heap: NaiveHeap, tmp_path: Path) -> Path:
 
 
 def values_by_stack(profile: Profile) -> dict[tuple[tuple[tuple[str, int], ...], str], tuple[int, ...]]:
-    """What the report has to hold, summed up in a plain loop."""
+    """Return what the report must contain, summed up in a plain loop."""
     found: dict[tuple[tuple[tuple[str, int], ...], str], list[int]] = {}
     for sample in profile.samples:
         stack = tuple((frame.function, frame.line) for frame in reversed(profile.frames(sample.stack)))
@@ -302,14 +302,14 @@ def test_the_title_stands_wherever_the_template_names_it_and_names_of_the_progra
 def test_node_finds_no_fault_in_the_scripts():
     node = shutil.which("node")
     if node is None:
-        pytest.skip("node is not here; on Debian and Ubuntu: apt-get install nodejs")
+        pytest.skip("node is missing; on Debian and Ubuntu: apt-get install nodejs")
     scripts = sorted((Path(report_package.__file__).parent / "assets").glob("*.js"))
     assert len(scripts) == len(SCRIPTS)
     for path in scripts:
         subprocess.run([node, "--check", path], check=True, capture_output=True)
 
 
-# ---- How it is asked for
+# ---- How it is requested
 
 
 def test_flamegraph_writes_the_page_of_the_snapshot(heap: NaiveHeap, file: Path, tmp_path: Path):

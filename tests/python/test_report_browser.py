@@ -1,6 +1,6 @@
-"""The HTML file in Chromium, driven as a person would: mouse, keys, address; and judged by axe-core.
+"""The HTML file in Chromium, operated like a person would, by mouse, keys and address; and checked by axe-core.
 
-Marked `viewers`, run by `make viewers`. Pictures of every state, light and dark, come into build/viewers.
+Marked `viewers`, run by `make viewers`. Screenshots of every state, light and dark, are written to build/viewers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from viewers import ROOT, chromium
 pytestmark = pytest.mark.viewers
 
 
-# ---- What is seen first
+# ---- The first view
 
 
 def test_the_page_shows_the_whole_and_its_calls(show: Shown):
@@ -88,7 +88,7 @@ def test_many_sample_types_are_a_list(show: Shown):
     assert text(tab, "#whole") == "2.47 swall-time"
 
 
-# ---- What one can do
+# ---- Interaction
 
 
 def test_a_click_zooms_and_a_link_leads_back(show: Shown):
@@ -289,7 +289,7 @@ def difference(**options: Any) -> Report:
 
 
 def colour(tab: chromium.Tab, name: str) -> list[int]:
-    """What fills the first box of a name."""
+    """Return the fill colour of the first box with this name."""
     return list(
         tab.run(
             "(() => { const { graph } = report; "
@@ -325,7 +325,7 @@ def test_changes_that_chance_explains_are_not_marked(show: Shown):
     assert ["significant" in row[0] for row in rows(tab)] == [True, False, False]
 
 
-# ---- Names that mean harm
+# ---- Malicious names
 
 
 def test_hostile_names_are_text(show: Shown):
@@ -352,7 +352,7 @@ def test_hostile_names_are_text(show: Shown):
 
 
 def test_the_policy_stops_what_is_not_ours(browser: chromium.Chromium, tmp_path: Path):
-    """Breaks the page on purpose: a script and a style that were added do not run, though the page does."""
+    """Tamper with the page: an added script and style have no effect, though the page works."""
     page = b"".join(written(report_of(SMALL))).decode()
     extra = "<script>window.ran = 1</script><img src=x onerror='window.ran = 2'><style>h1{color:red}</style>"
     (tmp_path / "x.html").write_text(page.replace("<header>", extra + "<header>"))
@@ -394,7 +394,7 @@ def test_a_notebook_shows_the_page_in_its_frame(browser: chromium.Chromium, tmp_
     tab.close()
 
 
-# ---- For everybody
+# ---- Accessibility
 
 STATES = {
     "around": (lambda: report_of(random_state()), "w=0"),

@@ -1,4 +1,4 @@
-"""The report of a series: what was live over time, and from which snapshot on each entry was seen."""
+"""The report of a series: live memory over time, and from which snapshot on each entry was seen."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def decoded(report: Report) -> Read:
 
 
 def moment(at: int, live: int = 0, sites: dict[SiteKey, int] | None = None, time_ns: int | None = None) -> Moment:
-    """A moment of a series that is taken each second."""
+    """A moment of a series that is taken every second."""
     return Moment(START_NS + at * 10**9 if time_ns is None else time_ns, at * 1000, live, None, sites or {})
 
 
-# ---- Of each entry when it was allocated
+# ---- When each entry was allocated
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -53,14 +53,14 @@ def test_entries_tell_from_which_snapshot_on_they_were_seen(seed: int):
     shown: dict[tuple[str, str, int], int] = {}
     for (node, thread), point, value in zip(found.entries, found.points, found.values[0][3]):
         key = found.places[found.paths[node][-1]][0], found.header["threads"][thread], point
-        assert key not in shown, "an entry stands there twice"
+        assert key not in shown, "an entry occurs twice"
         if value:
             shown[key] = value
     assert shown == wanted
 
 
 def point_of(*labels: Label) -> int:
-    """Of a block with these labels the point from which on it was seen, in a series at 10, 20 and 40 seconds."""
+    """Return the point from which on a block with these labels was seen, in a series at 10, 20 and 40 seconds."""
     samples = [Sample((0,), (1, 64, 1, 64), (Label("bytes", None, 64, "bytes"), *labels))]
     profile = Profile(HEAP_TYPES, [SITE], samples, default_type="inuse_space", period=1)
     (point,) = decoded(report_of(profile, moments=[moment(at) for at in (10, 20, 40)])).points
@@ -104,7 +104,7 @@ def test_sums_by_stack_are_those_of_the_same_profile_without_a_series():
         assert of_all[1] == pytest.approx(of_all[0]) != 0
 
 
-# ---- What was live over time
+# ---- Live memory over time
 
 
 def test_points_are_the_sums_of_each_snapshot():
@@ -250,11 +250,11 @@ def test_what_draws_a_series_is_in_its_pages_alone():
         assert (code in alone, code in of_series) == (False, True)
 
 
-# ---- Of a folder
+# ---- From a folder
 
 
 def live_rows(made: Made, number: int) -> list[tuple[str, Block, int]]:
-    """What was live at a snapshot: function, block, bytes that it stands for."""
+    """Return what was live at a snapshot: function, block, bytes that it represents."""
     now = made.moments[number]
     return [
         (now.frames[stack][0].function, block, values_of(block, count)[1])

@@ -1,4 +1,4 @@
-"""How much of large blocks is in memory: what the snapshot says of it, against what the program has touched."""
+"""How much of large blocks is resident: the snapshot's figures against what the program has touched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Teller:
         self._lost = lost
 
     def told(self, state: str) -> int | None:
-        """What is known of the program's block. Nothing is ever told of small ones."""
+        """Return what is known about the program's block. Small blocks are never reported."""
         program = specimen("resident/large_blocks")
         said = self._child.run(program, state, self._lost, environment=self._environment)
         if said.startswith("no seccomp here"):
@@ -36,13 +36,13 @@ class Teller:
 
 @pytest.fixture(params=["", "ioctl"], ids=["scanned", "by words"])
 def teller(request: pytest.FixtureRequest, child: Child, burners: dict[str, str]) -> Teller:
-    """With the kernel's scan of the page tables, where it has one, and without."""
+    """With the kernel's scan of the page tables, if it has one, and without."""
     return Teller(child, burners, request.param)
 
 
 @pytest.mark.parametrize("state", ["zeros", "read"])
 def test_a_block_that_was_never_written_to_is_not_resident(teller: Teller, state: str) -> None:
-    """Its head is, and with it a huge page where the kernel gives those."""
+    """Its header is resident, with a huge page if the kernel provides those."""
     assert 0 < teller.known(state) <= HUGE_PAGE
 
 
@@ -61,6 +61,6 @@ def test_what_the_kernel_does_not_tell_is_not_known(child: Child, burners: dict[
 
 
 def test_sums_of_mappings_tell_what_they_can(child: Child, burners: dict[str, str]) -> None:
-    """Whether the block has a mapping for itself is the kernel's affair."""
+    """Whether the block has its own mapping depends on the kernel."""
     told = Teller(child, burners, "pread64").told("whole")
     assert told is None or told == SIZE

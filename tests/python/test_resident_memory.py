@@ -1,4 +1,4 @@
-"""What of a process is in memory, part by part: measured, in files, in reports; and what gives it back."""
+"""A process's resident memory, part by part: measured, in files, in reports; and how to release it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def profile_with(memory: ResidentMemory | None, time_ns: int = 0) -> Profile:
     return Profile(HEAP_TYPES, time_ns=time_ns, comments=tuple(f"{key}: {text}" for key, text in told.items()))
 
 
-# ---- What gives it back
+# ---- Remedies
 
 
 def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
@@ -86,13 +86,13 @@ def test_what_malloc_keeps_is_given_back_on_request(child: Child) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "heaps", "told"),
     [
-        ("malloc_free", 32 * MIB, 1, "would give back 20.0 MiB"),
-        ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 makes threads share two"),
-        ("malloc_free", 32 * MIB, 0, "spprof.memprof.trim() has malloc give back what it can"),
+        ("malloc_free", 32 * MIB, 1, "would release 20.0 MiB"),
+        ("malloc_free", 32 * MIB, 9, "malloc has 9 heaps: MALLOC_ARENA_MAX=2 limits it to two"),
+        ("malloc_free", 32 * MIB, 0, "spprof.memprof.trim() makes malloc release what it can"),
         ("malloc_free", MIB, 9, None),
         ("python_objects", 32 * MIB, 1, "gc.collect()"),
         ("thread_stacks", 32 * MIB, 1, "threading.stack_size(N)"),
-        ("pymalloc_free", 32 * MIB, 1, "nothing gives it back while a block of each arena is in use"),
+        ("pymalloc_free", 32 * MIB, 1, "it is released only when no block of an arena is in use"),
         ("pymalloc_free", MIB, 1, None),
         ("files", 32 * MIB, 1, None),
     ],
@@ -127,13 +127,13 @@ def test_where_much_is_unexplained_it_is_said_what_is_known(child: Child) -> Non
     assert found["unclaimed"][0]["name"] == "anonymous, rw-p"
     assert found["unclaimed"][0]["bytes"] >= 128 * MIB
     last = said["memory"].split("\n")[-1]
-    assert last.startswith(f"no part claims {human_bytes(found['unexplained'])}; ")
-    assert f"{human_bytes(found['unclaimed'][0]['bytes'])} are in a region called anonymous, rw-p" in last
+    assert last.startswith(f"no part accounts for {human_bytes(found['unexplained'])}; ")
+    assert f"{human_bytes(found['unclaimed'][0]['bytes'])} are in the region anonymous, rw-p" in last
     assert last.endswith(f"the process has {found['threads']} threads")
 
 
 def test_memory_that_somebody_has_named_is_nameless_all_the_same() -> None:
-    """CPython 3.15 calls its arenas so, and glibc its heaps where it is told to."""
+    """CPython 3.15 names its arenas so, and glibc its heaps if told to."""
     head = "7f0000000000-7f0000100000 rw-p 00000000 00:00 0   "
     numbers = ["Rss:  1024 kB", "Pss: 512 kB", "Swap: 4 kB", "LazyFree: 8 kB", "VmFlags: rd wr"]
     lines = [
@@ -175,7 +175,7 @@ def test_sums_that_would_keep_threads_waiting_are_not_asked_for(monkeypatch: pyt
 
 def test_what_was_not_asked_for_is_not_told() -> None:
     large = memory_of({"native_blocks": 300 * MIB}, rss=310 * MIB, pss_bytes=None, lazy_free_bytes=None)
-    assert "; PSS not asked for; " in str(large)
+    assert "; PSS not measured; " in str(large)
     known = residency_of(profile_with(large))
     assert known is not None
     assert known.memory == large
@@ -186,7 +186,7 @@ def test_what_was_not_asked_for_is_not_told() -> None:
 
 
 def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
-    """The kernel counts them in no RSS, and lists them as a file's."""
+    """The kernel excludes them from RSS, and lists them as file mappings."""
     lines = [
         "7f0000000000-7f0000400000 rw-p 00000000 00:11 1   /anon_hugepage (deleted)",
         *("Rss: 0 kB", "Shared_Hugetlb: 0 kB", "Private_Hugetlb: 4096 kB"),
@@ -199,7 +199,7 @@ def test_mappings_of_reserved_huge_pages_are_in_no_part() -> None:
 
 
 def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reading brings a page of data into memory, and may change a device."""
+    """Reading loads a page of data into memory, and may affect a device."""
     wanted, read = [], []
 
     def pread(descriptor: int, size: int, offset: int) -> bytes:
@@ -228,7 +228,7 @@ def test_of_files_those_with_code_alone_are_read(monkeypatch: pytest.MonkeyPatch
 
 
 def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that the test sets; a process that was forked makes its own."""
+    """By a clock that the test sets; a forked process makes its own report."""
     now, made = [100.0], []
 
     def measured(samples: object) -> ResidentMemory:
@@ -251,7 +251,7 @@ def test_reports_in_files_take_a_twentieth_of_the_time_at_the_most(monkeypatch: 
         now[0] = 100.25 + after
         saved()
     assert len(made) == 1
-    assert saved().resident is SOME  # which is asked for now
+    assert saved().resident is SOME  # which is requested now
     assert len(made) == 2
     now[0] = 100.25 + 5.1
     saved()
@@ -368,7 +368,7 @@ def test_use_of_control_groups_is_told_where_all_have_one_limit() -> None:
 
 
 def test_numbers_that_nobody_could_have_written_are_none() -> None:
-    """Python refuses to read a number of more than 4300 digits."""
+    """Python refuses to parse a number of more than 4300 digits."""
     huge = "9" * 5000
     keys = ["profiler_bytes", "longest_rate", "evicted_stacks", "dropped_x", "pool_a_b", "peak_heap_bytes"]
     told = [f"{key}: {huge}" for key in [*keys, "resident_rss", "resident_part_files", "resident_unclaimed"]]
@@ -389,10 +389,10 @@ def test_the_verb_lists_every_part(tmp_path: Path, heap_with: Path) -> None:
     lines = said.stdout.split("\n")
     assert lines[0] == "in memory (RSS): 320.0 MiB; PSS 311.0 MiB; swap 3.0 MiB; control group 400.0 MiB, limit 2.0 GiB"
     assert lines[1].split()[:5] == ["282.0", "MiB", "88.1", "%", "malloc_free"]
-    assert lines[2].strip().startswith("malloc_trim(0), as spprof.memprof.trim() calls it, would give back 190.0 MiB; ")
+    assert lines[2].strip().startswith("spprof.memprof.trim(), which calls malloc_trim(0), would release 190.0 MiB; ")
     assert [line.split()[4] for line in lines[3:6]] == ["native_blocks", "files", "unexplained"]
     assert lines[5].split()[:4] == ["-1.0", "MiB", "-0.3", "%"]
-    assert "1.0 MiB were given up with MADV_FREE" in lines[6]
+    assert "1.0 MiB were released with MADV_FREE" in lines[6]
     document = json.loads(spprof("rss", "--json", heap_with).stdout)
     assert document["schema"] == "spprof-rss-1"
     assert document["rss"] == sum(one["bytes"] for one in document["parts"]) + document["unexplained"]
@@ -406,7 +406,7 @@ def test_the_verb_lists_every_part(tmp_path: Path, heap_with: Path) -> None:
 
 def test_tables_of_what_is_held_end_with_the_size_of_the_process(heap_with: Path) -> None:
     line = (
-        "in memory (RSS): 320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would give back "
+        "in memory (RSS): 320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would release "
         "190.0 MiB; spprof rss lists every part"
     )
     assert line in spprof("table", heap_with).stdout.split("\n")
@@ -416,7 +416,7 @@ def test_tables_of_what_is_held_end_with_the_size_of_the_process(heap_with: Path
 
 @pytest.fixture
 def heap_with(tmp_path: Path) -> Path:
-    """A file of a process that has SOME in memory."""
+    """A file of a process whose resident memory is SOME."""
     some = {**SOME.document()}
     assert some["unexplained"] == -MIB
     snapshot = NaiveHeap({1: (python_frame("a", 1, "a.py"),)}).snapshot()
@@ -437,7 +437,7 @@ def test_the_page_has_every_part_and_a_difference_has_none() -> None:
         ("unexplained", "-1.0 MiB", "-0.3 %"),
     ]
     assert [bool(part.remedy) for part in report.memory] == [True, False, False, False]
-    text = "320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would give back 190.0 MiB"
+    text = "320.0 MiB; free but kept by malloc: 282.0 MiB, of which memprof.trim() would release 190.0 MiB"
     assert ("in memory", text) in report.facts
     assert difference_of(profile, profile, ("a", "b")).memory == []
     assert report_of(read_profile(str(PROFILES / "go-heap.pb.gz"))).memory == []
@@ -459,7 +459,7 @@ def test_the_size_is_told_without_what_is_little() -> None:
     assert line == "in memory (RSS): 1000.0 MiB; snapshot.resident has every part"
     threads = memory_of({"thread_stacks": 227 * MIB, "files": 23 * MIB}, rss=250 * MIB)
     (line,) = residency.lines_of(threads, residency.IN_PYTHON)
-    assert line.startswith("in memory (RSS): 250.0 MiB; stacks of threads: 227.0 MiB; ")
+    assert line.startswith("in memory (RSS): 250.0 MiB; thread stacks: 227.0 MiB; ")
     assert list(residency.lines_of(None, residency.IN_PYTHON)) == []
     (line,) = residency.lines_of(memory_of({"files": MIB}, rss=5 * MIB), residency.IN_PYTHON)
     assert "; unexplained: 4.0 MiB; " in line

@@ -57,14 +57,14 @@ NEWER = {
     f"_RINv{CRATE}5charsKce4_Kb1_Kxn11_EB2_": "a::chars::<'ä', true, -17>",
     f"_RINv{CRATE}5charsKc22_Kb0_Kxn8000000000000000_EB2_": "a::chars::<'\"', false, -9223372036854775808>",
     f"_RINv{CRATE}1fKe68656c6c6f_KpEB2_": 'a::f::<"hello", _>',
-    f"_RINv{CRATE}1fKRAj1_j2_ETj3_EKTj1_b0_EEB2_": None,  # a tuple where only a type or a constant may stand
+    f"_RINv{CRATE}1fKRAj1_j2_ETj3_EKTj1_b0_EEB2_": None,  # a tuple where only a type or a constant is permitted
     f"_RINv{CRATE}1fKRAj1_j2_EKTj1_b0_EKVUNvB2_4NoneKVTNvB2_4Somej5_EKVSNvB2_5Point1xj1_1yj2_EEB2_": (
         "a::f::<&[1, 2], (1, false), a::None, a::Some(5), a::Point { x: 1, y: 2 }>"
     ),
     # Names outside of ASCII
     f"_RNv{CRATE}u9gre_6ka8i": "a::größe",
     f"_RINv{CRATE}u7_1lqs71djEB2_": "a::東京::<usize>",
-    # What is appended
+    # Suffixes
     f"_RNv{CRATE}7dynamic.llvm.1234567890": "a::dynamic",
     f"_RNv{CRATE}7dynamic$tlv$init": "a::dynamic",
 }
@@ -91,10 +91,10 @@ NOT_RUST = [
     "_RNvC1a",
     "_RNvC1a9main",
     "_RNvB_4main",  # refers to itself
-    "_RINvC1a4mainBd_hE",  # refers to what comes later
+    "_RINvC1a4mainBd_hE",  # refers to a later position
     "_RINvC1a4mainBz_E",
     "_RNvC1a4mainX",
-    "_RINvC1a4mainRL0_hE",  # a lifetime that nobody binds
+    "_RINvC1a4mainRL0_hE",  # an unbound lifetime
     "_RINvC1a4mainFGzzzzzzzzzzzzz_EuE",
     "_RINvC1a4mainKxff",
     "_RNvC1au3_\xff\xfe4main",

@@ -1,4 +1,4 @@
-"""What start() needs of the system is refused, call by call: there is a profile, or the program is told."""
+"""System calls that start() needs are refused one by one: there is a profile, or the program is told why not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ USED = [
     "tgkill",
     "timer_delete",
 ]
-"""Without these there is a profile all the same."""
+"""There is a profile without any of these."""
 
 
 def refused(spender: Spender, calls: str, error: str, mode: str = "cpu", when: str = "before") -> str:
@@ -68,7 +68,7 @@ def test_without_timers_a_thread_gives_the_ticks_and_it_is_said(
 def test_where_no_tick_can_come_the_start_says_what_to_allow(
     spender: Spender, calls: str, named: str, error: str
 ) -> None:
-    """The profile was empty."""
+    """Without the error, the profile would be empty."""
     said = refused(spender, calls, error)
     assert said.startswith("error:")
     assert named in said
@@ -76,13 +76,13 @@ def test_where_no_tick_can_come_the_start_says_what_to_allow(
 
 @pytest.mark.parametrize("calls", ["timer_create", "timer_settime", "getdents64", "openat", "rt_tgsigqueueinfo"])
 def test_what_is_refused_after_the_start_is_counted(spender: Spender, calls: str) -> None:
-    """A sandbox may close once the program has begun. Threads that come later may have no timer."""
+    """A sandbox may be activated after the start. Later threads may then have no timer."""
     assert refused(spender, calls, "EPERM", "cpu", "after").startswith("profile:")
 
 
 @pytest.mark.parametrize("calls", ["", "process_vm_writev"])
 def test_without_proc_malloc_is_patched_or_it_is_said(child: Child, burners: dict[str, str], calls: str) -> None:
-    """The profile had become one of Python's allocators alone, without a word."""
+    """Otherwise the profile would silently cover only Python's allocators."""
     said = child.run(specimen("sandboxes/without_proc"), calls, environment=burners)
     if said:
         pytest.skip(said)

@@ -1,5 +1,4 @@
-"""Saving where the target is odd: its name, its folder, its user, or what already lies there. What is written stands in
-test_formats.py."""
+"""Saving to unusual targets: name, folder, user, or an existing file. test_formats.py tests the contents."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ def test_a_file_of_any_name_is_written_under_that_name_and_no_other(
 
 @pytest.mark.parametrize("name", [*ODD_NAMES, "</script><script>alert(1)"])
 def test_functions_and_files_of_any_name_come_back_in_one_line(tmp_path: Path, name: str):
-    """Line ends and what no encoding holds as escapes, all else as it is."""
+    """Line ends and undecodable characters become escapes; everything else is unchanged."""
     heap_of(name).snapshot().save(tmp_path / "file.json")
     frames = json.loads((tmp_path / "file.json").read_bytes())["shared"]["frames"]
     expected = name.replace("\n", "\\n").replace("\udcff", "\\xff")

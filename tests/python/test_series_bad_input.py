@@ -1,4 +1,4 @@
-"""Folders of snapshots with files that cannot be used: what is used, and what is said of the rest."""
+"""Folders of snapshots with unusable files: what is used, and what is reported about the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COUNT = 8
 
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """Snapshots at 07:33:20 UTC and each 10 seconds later."""
+    """Snapshots at 07:33:20 UTC and every 10 seconds after that."""
     made = random_series(11, tmp_path / "x", COUNT)
     made.write()
     return made
@@ -33,7 +33,7 @@ def used(number: int) -> str:
 
 
 def check(made: Made, number: int, told: str, *words: str, of: Path | None = None) -> None:
-    """What ``convert`` makes of the folder is that moment, and that is what it says."""
+    """Check that ``convert`` turns the folder into that moment, and says so."""
     out = made.folder.parent / "out.pb.gz"
     said = spprof("convert", "-f", made.folder, "-o", out, *words, TZ="UTC")
     assert said.returncode == 0, said.stderr
@@ -47,7 +47,7 @@ def cut(path: Path) -> None:
 
 
 def with_comment(made: Made, number: int, reference: int, **comments: str) -> None:
-    """Writes a file anew, with other comments."""
+    """Rewrite a file with different comments."""
     profile = made.file(number, reference)
     kept = [f"{key}: {comments.get(key, text)}" for key, _, text in (one.partition(": ") for one in profile.comments)]
     profile.comments = tuple(kept)
@@ -86,7 +86,7 @@ def test_damage_that_shows_when_the_samples_are_read_counts_alike(made: Made) ->
     broken = b"".join(encode(made.file(6, 4))) + bytes_field(ProfileField.SAMPLE, content)
     made.paths[6].write_bytes(broken)
     assert [one.number for one in read_folder(str(made.folder)).series[0].entries] == list(range(8)), "headers are fine"
-    wrong = "not a pprof profile, or a damaged one: it refers to location 9999, which is not there"
+    wrong = "not a pprof profile, or a damaged one: it refers to location 9999, which does not exist"
     check(
         made,
         5,
@@ -121,10 +121,14 @@ def test_files_that_a_writer_has_not_finished_are_nobodys_business(made: Made) -
 
 def test_of_two_files_of_one_number_the_one_of_that_name_is_used(made: Made) -> None:
     shutil.copy(made.paths[7], made.folder / f"{STEM}.000009.changes.gz")
-    check(made, 7, f"{used(7)}; left out: {STEM}.000009.changes.gz (it is number 7, as {STEM}.000007.changes.gz is)")
+    check(
+        made,
+        7,
+        f"{used(7)}; left out: {STEM}.000009.changes.gz (it has the same number (7) as {STEM}.000007.changes.gz)",
+    )
     made.write_one(7, -1)
     first, second = f"{STEM}.000007.changes.gz", f"{STEM}.000009.changes.gz"
-    same = f"(it is number 7, as {STEM}.000007.pb.gz is)"
+    same = f"(it has the same number (7) as {STEM}.000007.pb.gz)"
     check(made, 7, f"{used(7)}; left out: {first} {same}, {second} {same}")
 
 
@@ -154,7 +158,7 @@ def test_two_series_of_one_stem_are_two(made: Made, tmp_path: Path) -> None:
 
 def test_a_series_of_another_version_is_left_out(made: Made) -> None:
     with_comment(made, 7, 6, series="0123456789abcdef 7 6 zstd")
-    reason = "it is of a series as another version of spprof writes them"
+    reason = "it belongs to a series in the format of another version of spprof"
     check(made, 6, f"{used(6)}; left out: {STEM}.000007.changes.gz ({reason})")
     for bad in ("0123456789abcdef 7 7", "0123456789abcdef -1 -1", "0123456789abcdef 7 -2", "x", "", "a b c"):
         with_comment(made, 7, 6, series=bad)

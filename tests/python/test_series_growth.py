@@ -1,4 +1,4 @@
-"""``spprof growth`` and ``memprof.growth(folder)``: what a series of snapshots in files says of each site."""
+"""``spprof growth`` and ``memprof.growth(folder)``: the verdict on each site from a series of snapshots in files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BYTES_ONE = weight(1, 1).sums.fixed
 
 
 def by_hand(made: Made, number: int) -> Moment:
-    """What is live at a snapshot, by site and birth."""
+    """Return what is live at a snapshot, by site and birth."""
     now = made.moments[number]
     live: dict[SiteKey, dict[int, Sums]] = {}
     allocated: dict[SiteKey, int] = {}
@@ -65,7 +65,7 @@ def test_a_folder_says_what_the_process_tells_of_itself(seed: int, spacing: int,
 
 
 def leaking(folder: Path, count: int = COUNT, **named: str) -> Made:
-    """50 samples at the beginning; a leak of 2 samples each 10 s, a cache that is full, and one sample that stays."""
+    """50 samples at the start; a leak of 2 samples every 10 s, a full cache, and one permanent sample."""
     made = Made(folder, **named)
     stacks = [made.stack(python_frame(name, at), MAIN) for at, name in enumerate(("leak", "cache", "few", "base"), 7)]
     leak, cache, few, base = stacks
@@ -202,8 +202,8 @@ def test_what_cannot_be_used_is_left_out_and_told(tmp_path: Path) -> None:
     assert said.returncode == 0
     assert said.stderr == (
         f"spprof: {made.folder}: used 14 snapshots of spprof-app.4711; left out: spprof-app.4711.000013.changes.gz (it "
-        f"ends within its gzip data), plain.pb.gz (it belongs to no series), spprof-app.4711.000010.changes.gz (its "
-        f"monotonic clock is not later than that of the one before)\n"
+        f"ends within its gzip data), plain.pb.gz (it is not part of a series), spprof-app.4711.000010.changes.gz (its "
+        f"monotonic time is not later than that of the snapshot before it)\n"
     )
     assert said.stdout.startswith("spprof-app.4711: 14 snapshots over ")
     with pytest.warns(RuntimeWarning, match=r"growth\(\) left out spprof-app\.4711\.000013\.changes\.gz \(it ends"):
@@ -217,7 +217,7 @@ def test_one_snapshot_tells_nothing_of_growth(tmp_path: Path) -> None:
     reason = f"{name} (it is the only snapshot of spprof-app.4711, and growth needs two)"
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr == f"spprof: {made.folder}: no usable snapshot: {reason}\n"
-    with pytest.raises(ValueError, match=r"has no series of two snapshots and more: left out spprof-app\."):
+    with pytest.raises(ValueError, match=r"has no series of two or more snapshots: left out spprof-app\."):
         memprof.growth(made.folder)
     leaking(tmp_path / "x", 12, stem="spprof-app.4712", mark="f" * 16)
     said = spprof("growth", made.folder)
@@ -239,5 +239,5 @@ def test_folders_without_a_series_are_named(tmp_path: Path) -> None:
     )
     with pytest.raises(FileNotFoundError):
         memprof.growth(tmp_path / "none")
-    with pytest.raises(ValueError, match="has no series of two snapshots and more"):
+    with pytest.raises(ValueError, match="has no series of two or more snapshots"):
         memprof.growth(tmp_path)

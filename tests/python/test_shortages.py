@@ -1,4 +1,4 @@
-"""Full tables: no number is falsified, and everything that shows numbers says what became of the rest."""
+"""Full tables: no number is falsified, and every output that shows numbers accounts for the rest."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_stacks_that_leave_the_table_take_nothing_from_any_total(child: Child) -
     small = run(child, "evicted", SPPROF_STACKS_MAX="128")
     assert told["evicted"] == 0
     assert small["evicted"] > 500
-    # 1000 blocks were allocated; saving the early file allocates 2 to 6 MB besides. Twice counted would be 10 MB more.
+    # 1000 blocks were allocated; saving the early file allocates another 2 to 6 MB. Double counting would add 10 MB.
     blocks = 1000 * bytearray_size(10_000)
     for one in (told, small):
         assert blocks <= one["allocated"] <= blocks + 8_000_000
@@ -68,7 +68,7 @@ def test_code_that_finds_no_room_loses_its_name_and_no_byte(child: Child) -> Non
 
 
 def test_a_full_table_of_live_samples_widens_the_interval(child: Child) -> None:
-    """Seven of eight blocks are given up: the estimate's own interval, at odds of one in a million, has the truth."""
+    """Seven of eight blocks are given up: the estimate's own interval at odds of one in a million has the truth."""
     told = run(child, "held", SPPROF_LIVE_SAMPLES_MAX="200")
     assert told["thinned_rate"] > 0
     assert told["lost_bytes"] == 0
@@ -154,7 +154,7 @@ def test_lost_samples_lift_the_upper_end_of_the_whole() -> None:
 
 
 def heap_of(evicted: int = 0, **allocated: int) -> Profile:
-    """A profile in which each function has allocated so many bytes, at a stack of its own."""
+    """A profile with the bytes that each function has allocated, at a separate stack."""
     names = {"evicted": STACKS_EVICTED}
     locations = [Location((Frame(names.get(name, name), "", 0, 0, True),), -1, 0) for name in allocated]
     samples = [Sample((place,), (0, value, 0, 0), ()) for place, value in enumerate(allocated.values())]

@@ -1,4 +1,4 @@
-"""Many live samples at once, counted to the last one: nothing dropped, nothing left, memory in proportion."""
+"""Many simultaneous live samples, all counted: nothing dropped, nothing left over, memory in proportion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_estimate_of_a_heap_of_many_samples_lies_in_its_interval(child: Chil
 
 
 def test_the_engine_maps_memory_in_proportion_to_what_is_live_at_once(child: Child) -> None:
-    """A slot takes 48 bytes and 3/8 to 3/4 of the slots are full; what the filter outgrew stays mapped."""
+    """A slot takes 48 bytes and 3/8 to 3/4 of the slots are full; outgrown filters stay mapped."""
     child.run(
         specimen("sizes/the_engine_maps_memory_in_proportion_to_what_is_live_at_once"),
         preload=True,

@@ -1,4 +1,4 @@
-"""What a snapshot makes of its samples, against plain sums over the same blocks."""
+"""Snapshots of given samples, compared with plain sums over the same blocks."""
 
 from __future__ import annotations
 
@@ -389,8 +389,9 @@ def python_word(code: int, line: int = 1) -> int:
 
 @pytest.fixture
 def engine_stacks(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, tuple[list[int], bool]]], list[int]]:
-    """Makes the engine know other stacks, of Python frames: code 7 at line 3 is f7 in f7.py:3. This process knows none
-    of them yet. Returns which words were asked for."""
+    """Simulate an engine with other stacks, of Python frames: code 7 at line 3 is f7 in f7.py:3. This process knows
+    none of them yet. Return which words were requested.
+    """
 
     def install(known: dict[int, tuple[list[int], bool]]) -> list[int]:
         asked: list[int] = []
@@ -424,7 +425,7 @@ def test_a_stack_is_built_once_and_shares_its_frames(engine_stacks: Callable[...
 
 
 def test_positions_on_one_line_are_one_frame(engine_stacks: Callable[..., list[int]]):
-    elsewhere = 1 << 16  # in the position, of which `code` above makes no line
+    elsewhere = 1 << 16  # a bit of the position, from which `code` above makes no line
     engine_stacks({1: ([python_word(1, 9), python_word(1, 9 + elsewhere)], False)})
     first, second = stacks.stack_frames(1)
     assert first is second
@@ -487,26 +488,26 @@ def test_a_snapshot_with_little_in_it_says_why():
     rate = 512 << 10
     empty = NaiveHeap({1: (python_frame("load"),), 2: (native_frame("work"),)})
     assert said(empty, rate=rate) == [
-        "nothing was sampled: the program allocated little, and less than 1.8 MiB is alive (97.5 %); "
-        "sampling_rate_kb=64 sees 8 times as much"
+        "nothing was sampled: the program allocated little, and less than 1.8 MiB is live (97.5 %); "
+        "sampling_rate_kb=64 takes 8 times as many samples"
     ]
     assert said(empty, rate=0) == [
-        "nothing was sampled: the program allocated little, and less than 0 B is alive (97.5 %)"
+        "nothing was sampled: the program allocated little, and less than 0 B is live (97.5 %)"
     ]
     empty.add(1 << 20, rate, 1).live = False
     assert said(empty, rate=rate) == [
-        "all that was sampled has been freed: less than 1.8 MiB is alive (97.5 %); snapshot.peak shows what was live "
-        "at the peak, snapshot.save() all that was ever allocated; sampling_rate_kb=64 sees 8 times as much"
+        "every sampled block has been freed: less than 1.8 MiB is live (97.5 %); snapshot.peak shows what was live "
+        "at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 takes 8 times as many samples"
     ]
     native = NaiveHeap({2: (native_frame("work"),)})
-    few = "few samples make wide intervals; sampling_rate_kb=64 sees 8 times as much"
+    few = "few samples mean wide intervals; sampling_rate_kb=64 takes 8 times as many samples"
     native.add(1 << 20, rate, 2)
-    alone = "no stack has a Python frame: native code allocated this, in threads of its own or before Python ran"
+    alone = "no stack has a Python frame: native code allocated this, in its own threads or before Python ran"
     assert said(native, rate=rate) == [few, alone]
     many = NaiveHeap({1: (python_frame("load"),)})
     for _ in range(99):
         many.add(1 << 20, rate, 1)
     assert said(many, rate=rate) == [few]
-    assert said(many, rate=4 << 10) == [few.replace("=64 sees 8 times as much", "=0 sees every allocation")]
+    assert said(many, rate=4 << 10) == [few.replace("=64 takes 8 times as many samples", "=0 samples every allocation")]
     many.add(1 << 20, rate, 1)
     assert said(many, rate=rate) == []

@@ -1,4 +1,4 @@
-"""Stacks that are as deep as what is kept, and deeper."""
+"""Stacks as deep as the limit, and deeper."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAF, DEEPER = ("descend", "return bytearray(size)"), ("descend", "return descen
 
 
 def test_deep_stack_keeps_its_leafmost_frames_and_says_that_it_is_cut(child: Child) -> None:
-    """Before 3.11 each call has native frames between, which count, too."""
+    """Before 3.11, each call has native frames in between, which also count."""
     stacks = held_stacks(
         child,
         DESCENT
@@ -39,7 +39,7 @@ held.tell(70001, 70002)
     assert kept >= (1000 if HAS_INLINED_CALLS else 500)
 
 
-@pytest.mark.skipif(not HAS_INLINED_CALLS, reason="with two native frames each, how many fit is not told exactly")
+@pytest.mark.skipif(not HAS_INLINED_CALLS, reason="with two native frames each, the number that fits is not exact")
 def test_stack_of_just_as_many_frames_as_are_kept_is_whole(child: Child) -> None:
     stacks = held_stacks(
         child,

@@ -1,4 +1,5 @@
-"""Whose lines a sample names, for each kind of code. Every allocation is sampled, and each block is known by its size.
+"""Whose lines a sample names, for each kind of code. Every allocation is sampled, and each block is identified by its
+size.
 
 Expected stacks are written as (function, source line), leaf first.
 """
@@ -18,7 +19,7 @@ ASCII_NAME_MAX = 65535
 ENCODED_NAME_MAX = 1024
 
 
-# ---- What kinds of code there are
+# ---- Kinds of code
 
 
 def test_stack_lists_functions_and_the_lines_they_are_at_from_leaf_to_root(child: Child) -> None:
@@ -153,7 +154,7 @@ def test_stack_is_right_while_the_program_is_traced(child: Child) -> None:
 
 
 def test_every_line_of_a_long_function_is_told_apart(child: Child) -> None:
-    """Gaps of more than a table entry holds, lines that go backwards within an expression, and much code on a line."""
+    """Gaps too large for one table entry, lines that go backwards within an expression, and much code on a line."""
     child.run(
         specimen("stacks/every_line_of_a_long_function_is_told_apart"),
     )

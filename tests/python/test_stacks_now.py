@@ -1,4 +1,4 @@
-"""What all threads do now, and how the process is, told while the program is stuck and holds the GIL."""
+"""What all threads are doing, and the state of the process, reported while the program is stuck and holds the GIL."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def line_of(program: Path, comment: str) -> int:
 
 
 def threads_of(text: str) -> list[list[str]]:
-    """The lines of each thread: its own, then its frames."""
+    """Return the lines of each thread: its own, then its frames."""
     return [part.splitlines() for part in text.split("\n\n")[1:]]
 
 
@@ -40,7 +40,7 @@ def thread_with(text: str, word: str) -> list[str]:
 
 
 def at(lines: list[str], function: str, program: Path, comment: str) -> int:
-    """Where this frame is among a thread's lines. ValueError: nowhere."""
+    """Return the position of this frame among a thread's lines. ValueError: it is missing."""
     return lines.index(f"  {function} ({program}:{line_of(program, comment)})")
 
 
@@ -72,7 +72,7 @@ def test_threads_that_wait_for_the_gil_and_for_a_lock_are_shown_too(child: Child
 def test_a_pattern_that_never_ends_is_shown_with_its_line(child: Child, environment: dict[str, str]) -> None:
     program = specimen("stacks_now/stuck_in_regex")
     lines = thread_with(child.run(program, environment=environment), " match ")
-    assert line_of(program, "stuck") == 12  # which the program waits for
+    assert line_of(program, "stuck") == 12  # for which the program waits
     assert at(lines, "match", program, "stuck") > 1, "the engine that matches patterns is C"
 
 
@@ -82,7 +82,7 @@ def test_a_stack_deeper_than_is_kept_says_so(child: Child, environment: dict[str
     frame = f"  descend ({program}:{line_of(program, 'again')})"
     assert lines.count(frame) > _engine.STACK_FRAMES_MAX / 4
     assert len(lines) <= _engine.STACK_FRAMES_MAX + 3
-    assert lines[-1] == "  … (it has more callers than are kept)"
+    assert lines[-1] == "  … (more callers than are kept)"
 
 
 def test_a_thread_without_room_for_a_signal_is_listed_with_the_reason(
@@ -124,7 +124,7 @@ def test_names_cannot_forge_lines(child: Child) -> None:
 
 def test_before_the_preparation_the_remedy_is_named(child: Child) -> None:
     text = child.run("from spprof import _engine\nprint(_engine.stacks_text().decode())")
-    assert "nothing is prepared for asking threads: call spprof.listen() first" in text
+    assert "thread stacks are not prepared: call spprof.listen() first" in text
 
 
 @pytest.mark.parametrize("profilers", ["none", "both"])
@@ -135,7 +135,7 @@ def test_the_state_of_a_stuck_program_is_told(child: Child, environment: dict[st
     assert state.pop("pid") > 0
     assert state.pop("rss_bytes") > 1 << 20
     assert state.pop("cpu_ns") > 0
-    assert state.pop("threads") == 3  # the main one, one that waits, and the one that asks
+    assert state.pop("threads") == 3  # the main thread, one that waits, and the one that asks
     assert state == {
         "schema": "spprof-state-1",
         "program": 'a "program"\n',

@@ -1,4 +1,4 @@
-"""What the package does without modules of the standard library that cost too much to import, against those modules."""
+"""The package's replacements for standard modules that are too slow to import, compared with those modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROUNDS = 20_000
 
 
 def made_of(pieces: list[str], most: int, seed: int) -> list[str]:
-    """Random texts of some of the pieces."""
+    """Return random texts made of some of the pieces."""
     draw = random.Random(seed)
     return ["".join(draw.choices(pieces, k=draw.randint(0, most))) for _ in range(ROUNDS)]
 
@@ -278,7 +278,7 @@ class Ours(records.NamedTuple):
 
 
 def told(work: Any) -> Any:
-    """What a call gives, or the kind of what it raises."""
+    """Return the result of a call, or the type of its exception."""
     try:
         return work()
     except Exception as error:
@@ -337,5 +337,5 @@ def test_decorated_functions_are_dressed_as_functools_does_it() -> None:
 def test_json_is_as_that_of_json() -> None:
     document = {"a": [1, -2.5, 1e300, None, True, float("nan"), 'é\udce9"\\\n<'], "b": {"c": (), "d": {}}, "": []}
     assert json_text.encoded(document) == json.dumps(document, separators=(",", ":")).encode()
-    with pytest.raises(TypeError, match="object has no JSON"):
+    with pytest.raises(TypeError, match="object cannot be written as JSON"):
         json_text.encoded({"a": object()})

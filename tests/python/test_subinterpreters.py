@@ -18,13 +18,13 @@ HAVE_OWN_GIL = sys.version_info >= (3, 12)
 
 kinds = pytest.mark.parametrize("kind", ["isolated", "legacy"])
 kinds_that_share_the_gil = pytest.mark.parametrize("kind", ["legacy"] if HAVE_OWN_GIL else ["isolated", "legacy"])
-# Before 3.12, too, what they allocate is charged to the frames that called them.
+# Before 3.12 too, their allocations are charged to the frames that called them.
 own_gil = pytest.mark.skipif(not HAVE_OWN_GIL, reason="before CPython 3.12 all interpreters share one GIL")
 pools = pytest.mark.skipif(sys.version_info < (3, 14), reason="InterpreterPoolExecutor came with CPython 3.14")
 
 
 def run(child: Child, module: str, call: str, **environment: str) -> str:
-    """Runs one function of a specimen in a program of its own, and returns what it printed."""
+    """Run one function of a specimen in a child process, and return its output."""
     variables = {"PYTHONPATH": f"{SPECIMENS}:{HELPERS}", "PYTHONDONTWRITEBYTECODE": "1", **environment}
     return child.run(f"import {module}\n{module}.{call}\n", environment=variables)
 

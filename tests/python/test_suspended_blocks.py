@@ -43,7 +43,7 @@ def test_a_suspended_block_is_saved_when_the_interpreter_exits(place: Place, kin
 
 @pytest.mark.parametrize("kind", SUSPENDED)
 def test_a_suspended_block_is_silent_when_a_subinterpreter_ends(child: Child, kind: str) -> None:
-    """The specimen runs in the interpreter as a program of its own would."""
+    """The specimen runs in the subinterpreter like a separate program."""
     program = f"""
 from interpreter import Interpreter
 with Interpreter("legacy") as one:

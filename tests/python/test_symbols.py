@@ -1,4 +1,4 @@
-"""Names and lines of native addresses: libraries compiled here, at made-up places, and in a program that uses them."""
+"""Names and lines of native addresses: libraries compiled here, at invented addresses, and in a program."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ LINE_OF = {"hidden": 1, "exported": 5, "ns::Table<int>::insert": 9}
 
 
 class Library:
-    """A compiled library, and words for calls in its functions if it were loaded at BASE."""
+    """A compiled library, and words for calls in its functions as if it were loaded at BASE."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,7 +54,7 @@ class Library:
         self._starts = {line.split()[2]: int(line.split()[0], 16) for line in listed.splitlines() if line[0] != " "}
 
     def word(self, linker_name: str, after: int = 1, generation: int = 0) -> int:
-        """Of a return address some bytes after the function's start."""
+        """Return the word for a return address ``after`` bytes past the function's start."""
         return generation << 48 | BASE + self._starts[linker_name] + after
 
     def module(self, generation: int = 0, build_id: bytes = b"", path: Path | None = None) -> tuple[object, ...]:
@@ -81,7 +81,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 
 class Loaded:
-    """The engine's modules, and how often it was asked for symbols of each file."""
+    """The engine's modules, and how often the symbols of each file were requested."""
 
     def __init__(self) -> None:
         self.modules: list[tuple[object, ...]] = []
@@ -90,7 +90,7 @@ class Loaded:
 
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
-    """Makes the engine know other modules, and this process no word of them yet."""
+    """Simulate an engine with other modules, of which this process knows no word yet."""
     state = Loaded()
     ask = _engine.symbols
 
@@ -113,7 +113,7 @@ def has_libdw(library: Library) -> bool:
     return _engine.lines(str(library.path), [library.word("exported") - 1 - BASE])[0] is not None
 
 
-# ---- What a frame says
+# ---- Contents of a frame
 
 
 def test_a_frame_has_function_file_line_and_return_address(library: Library, loaded: Loaded) -> None:
@@ -172,14 +172,14 @@ def test_an_address_outside_of_modules_is_told_as_it_is(loaded: Loaded) -> None:
 def test_what_has_no_file_tells_its_name_and_offset(
     library: Library, loaded: Loaded, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    shutil.copy(library.path, tmp_path / "linux-vdso.so.1")  # somebody else's
+    shutil.copy(library.path, tmp_path / "linux-vdso.so.1")  # a foreign file
     monkeypatch.chdir(tmp_path)
     loaded.modules = [library.module(path=Path("linux-vdso.so.1"))]
     word = library.word("exported")
     assert frame_of(word) == Frame(f"linux-vdso.so.1+0x{word - BASE:x}", "linux-vdso.so.1", 0, word, False)
 
 
-# ---- Which file
+# ---- Choice of the file
 
 
 def test_each_generation_of_a_place_has_its_own_names(library: Library, loaded: Loaded, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_a_separate_debug_file_of_the_same_build_tells_what_was_stripped(
     assert frame_of(word).function.startswith("stripped-specimen.so+0x")
 
 
-# ---- Asking little
+# ---- Few queries
 
 
 def test_words_are_looked_up_together_and_once(library: Library, loaded: Loaded) -> None:
@@ -313,7 +313,7 @@ def test_lines_are_found_without_an_index_of_addresses(library: Library, tmp_pat
     assert _engine.lines(str(copy), [1, *places, SIZE]) == _engine.lines(str(library.path), [1, *places, SIZE])
 
 
-# ---- Lines of files that are not what was expected
+# ---- Lines of unexpected files
 
 
 def test_lines_of_what_is_no_such_file_are_not_known(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""spprof.trigger() and run --when-rss and its like: snapshots that are taken by themselves."""
+"""spprof.trigger() and run --when-rss and similar options: snapshots that are taken automatically."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def group(tmp_path: Path) -> Group:
 
 
 class Group:
-    """A control group of version 2 with a limit of 1000 MiB, whose use tests choose."""
+    """A version 2 control group with a limit of 1000 MiB, whose usage the tests set."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "fs"
@@ -153,7 +153,7 @@ def test_a_limit_that_is_lifted_or_gone_is_no_limit(group: Group) -> None:
 
 
 def made(folder: Path, said: str, files: dict[str, str]) -> str:
-    """What group is found below ``folder``, with the limits in files."""
+    """Return the group that is found below ``folder``, with the limits in files."""
     (folder / "said").write_text(said)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -248,7 +248,7 @@ def note_of(path: Path | str) -> str:
 
 
 def steps(folder: Path, first: int, count: int) -> Iterator[tuple[subprocess.Popen[str], list[object]]]:
-    """A program that fills its memory; at each mark, what it has written."""
+    """Yield a program that fills its memory and, at each mark, what it has written."""
     words = [sys.executable, str(specimen("triggers/doublings")), str(folder), str(first), str(count)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -443,7 +443,7 @@ def test_spprof_in_the_environment_has_the_same_words(tmp_path: Path) -> None:
     assert told.endswith(" when-rss, when-cgroup, on-signal and on-memory-error need heap; add it\n")
 
 
-# ---- The kernel's killer
+# ---- The OOM killer
 
 GROUPS = Path(control_group.ROOT) / "memory"
 
@@ -456,7 +456,7 @@ def limited() -> Iterator[Path]:
         folder.mkdir()
         (folder / "memory.limit_in_bytes").write_text(str(320 * MIB))
     except OSError as error:
-        pytest.skip(f"control groups cannot be made here: {error}")
+        pytest.skip(f"this machine cannot create control groups: {error}")
     yield folder
     folder.rmdir()
 
@@ -480,7 +480,7 @@ def test_what_the_kernel_kills_for_memory_leaves_the_snapshot_before(
 
 
 def test_a_program_that_takes_the_signal_keeps_the_other_triggers(place: Place) -> None:
-    """A server's worker has the handler of its master, which is not worth a line for each of them."""
+    """A server's worker has its master's handler, which does not warrant a line for each worker."""
     options = ("--when-rss", "1M", "--on-signal", "USR2", "--rate-kb", "1")
     done = place.run(str(specimen("triggers/takes_the_signal_before_it_forks")), options=options)
     assert (done.returncode, done.stdout) == (0, "its own\n")

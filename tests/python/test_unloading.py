@@ -1,4 +1,6 @@
-"""Libraries that are unloaded, and others that come to their places: whose each frame is, and dlclose as without us."""
+"""Libraries that are unloaded and replaced at their addresses: frames keep their owner, and dlclose works as without
+spprof.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,12 @@ from child import Child
 from native import compile_text
 from specimens import specimen
 
-pytestmark = pytest.mark.long  # the same whichever Python runs it
+pytestmark = pytest.mark.long  # independent of the Python version
 
-# Both libraries ask to be put here, where nothing else is: the second comes to the place of the first for certain.
+# Both libraries request this otherwise free address, so the second certainly takes the place of the first.
 PLACE = 0x2000000000
 
-# Of one layout, with frames of different sizes: names tell whose they are, and a rule of the other's leads astray.
+# The libraries have one layout and different frame sizes: names show the owner, and the other's rule misleads.
 LIBRARY = """
 #include <dlfcn.h>
 #include <stdlib.h>

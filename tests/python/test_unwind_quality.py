@@ -1,4 +1,4 @@
-"""How far native stacks can be trusted: made-up stacks, then code that no unwinder can leave."""
+"""How far native stacks can be trusted: invented stacks, then code that no unwinder can leave."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ def test_the_recommendation_names_the_modules_where_unwinding_ended_most_often_f
     health = judge([((3, TRUNCATED, FAST), 5), ((3, TRUNCATED, SLOW + 8), 4), ((2, TRUNCATED, SLOW), 4)])
     assert health.recommendation == (
         "Unwinding ended early in 100 % of the native stacks, most often in libslow.so, libfast.so: "
-        "rebuild what has no unwind tables without -fno-asynchronous-unwind-tables, or with -fno-omit-frame-pointer."
+        "rebuild code that lacks unwind tables without -fno-asynchronous-unwind-tables, "
+        "or with -fno-omit-frame-pointer."
     )
 
 
@@ -130,7 +131,7 @@ BLIND = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-exceptio
 
 
 def health_after(child: Child, calls: str) -> dict[str, object]:
-    """Of ten large blocks that Python allocates, and ten by the libraries usual and blind."""
+    """Return the health after ten large blocks allocated by Python, and ten by the libraries usual and blind."""
     compile_text(LIBRARY, child.folder / "usual.so")
     compile_text(LIBRARY, child.folder / "blind.so", *BLIND)
     told: dict[str, object] = json.loads(child.run(specimen("unwind_quality/ten_large_blocks_of_each_kind"), calls))
@@ -142,7 +143,7 @@ def test_a_usual_program_is_trusted(child: Child) -> None:
     assert health["confidence"] == "high"
     assert health["recommendation"] is None
     assert health["truncation_rate"] == 0
-    assert health["total_native_stacks"] == pytest.approx(20, abs=5)  # with a small block now and then
+    assert health["total_native_stacks"] == pytest.approx(20, abs=5)  # with an occasional small block
     assert health["avg_native_depth"] > 5  # type: ignore[operator]
 
 

@@ -1,4 +1,4 @@
-"""Call frame tables of real objects: every row that readelf prints is the row that the engine reads."""
+"""Call frame tables of real objects: the engine reads every row as readelf prints it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FUNCTIONS_COMPARED = 2000  # of each object, evenly spread
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if shutil.which("readelf") is None:
-        pytest.skip("there is no readelf to compare with (binutils)")
+        pytest.skip("readelf (binutils) is missing")
     return compile_reader(tmp_path_factory.mktemp("reader"))
 
 
 def mapped_file(pattern: str) -> Path:
-    """The object with such a name that this process has loaded."""
+    """Return the object with such a name that this process has loaded."""
     for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines():
         path = line.split(maxsplit=5)[5:]
         if path and re.fullmatch(pattern, Path(path[0]).name):

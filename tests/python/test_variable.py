@@ -1,4 +1,4 @@
-"""SPPROF as text: what its words mean, what is said of those that mean nothing, and that it is read as written."""
+"""SPPROF as text: what its words mean, the messages about invalid ones, and that it is read as written."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MALFORMED = {
     "=": "unknown word =",
     "a\x1b[31mb\n": "unknown word a\\x1b[31mb",
 }  # fmt: skip
-"""Texts that mean nothing, with the beginning of what is said."""
+"""Invalid texts, with the beginning of the message."""
 
 
 @pytest.mark.parametrize("text", MALFORMED)

@@ -1,7 +1,7 @@
-"""The field's own readers, given our files: go tool pprof, npm's pprof-format and speedscope, the latter in Chromium.
+"""The standard viewers, given our files: go tool pprof, npm's pprof-format and speedscope, the latter in Chromium.
 
-Marked `viewers`, run by `make viewers`. A reader that this machine lacks is named, with the command that installs it.
-npm's packages come into build/viewers.
+Marked `viewers`, run by `make viewers`. If a viewer is missing, its name is printed with the command that installs it.
+npm packages are installed into build/viewers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def cpu() -> NaiveCpu:
 
 
 def sums(snapshot: HeapSnapshot) -> list[int]:
-    """The totals in the order of the file, each objects and bytes: allocated, in use, at the peak."""
+    """Return the totals in the order of the file, each objects and bytes: allocated, live, at peak."""
     totals = snapshot.site_totals()
     fixed_bytes, fixed_objects = sum(site[3] for site in totals), sum(site[4] for site in totals)
     allocated = [round(fixed_objects / 4096), round(fixed_bytes / 256)]
@@ -178,7 +178,7 @@ def test_speedscopes_schema_holds_for_cpu_files(cpu: NaiveCpu, tmp_path: Path, n
 
 
 def test_speedscope_shows_our_files_in_a_browser(snapshot: HeapSnapshot, tmp_path: Path, node_modules: Path):
-    """What its command line does: a page that loads a script that holds the file. Nothing comes from the network."""
+    """As its command line does: a page loads a script that contains the file. Nothing comes from the network."""
     browser, environment = browser_program()
     snapshot.save(tmp_path / "heap.json")
     content = base64.b64encode((tmp_path / "heap.json").read_bytes()).decode()

@@ -1,7 +1,7 @@
-"""Whole stacks: native and Python frames in the order of their calls, none missing, none twice, none without a name.
+"""Complete stacks: native and Python frames in the order of their calls, none missing, none twice, none without a name.
 
-Every allocation is sampled. Nearly all blocks come from two C libraries without frame pointers, whose own frames are
-known to the last one.
+Every allocation is sampled. Nearly all blocks come from two C libraries without frame pointers, all of whose frames are
+known.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_c_functions_stand_beneath_the_line_that_called_them(teller: Teller) -> 
 
 
 def test_numpys_arrays_stand_beneath_the_line_that_makes_them(teller: Teller) -> None:
-    """Its wheels are stripped, so that its own frames are told as one."""
+    """Its wheels are stripped, so all of its own frames appear as one."""
     teller.assert_told(
         specimen("whole_stacks/numpys_arrays_stand_beneath_the_line_that_makes_them"),
         {
@@ -88,7 +88,7 @@ def test_callbacks_stand_between_the_c_functions_that_call_them(teller: Teller) 
 
 
 def test_recursion_is_told_call_by_call(teller: Teller) -> None:
-    """Python alone, and Python and C in turns."""
+    """Python alone, and Python and C alternating."""
     teller.assert_told(
         """
         import extension
@@ -130,7 +130,7 @@ def test_special_methods_stand_above_what_calls_them(teller: Teller) -> None:
     )
 
 
-# ---- Code that runs in other ways than by a call
+# ---- Code that runs without a call
 
 
 def test_generators_stand_where_they_are_resumed(teller: Teller) -> None:
@@ -146,8 +146,9 @@ def test_generators_stand_where_they_are_resumed(teller: Teller) -> None:
 
 
 def test_generator_that_passes_throw_on_stands_above_the_one_it_passes_it_to(teller: Teller) -> None:
-    """Until that one has it, none of them is evaluated. CPython 3.9 knows no callers then: the stack says it is cut,
-    and shows the program's start, since no Python frame stands before that."""
+    """Until the inner generator has the exception, neither is evaluated. CPython 3.9 then knows no callers: the stack
+    is marked as truncated, and shows the program's start, since no Python frame is before that.
+    """
     callers = ["most", "by_throw", "extension_call()", "<module>"]
     if VERSION < (3, 10):
         start = ["PyRun_SimpleFileExFlags()", "Py_RunMain()", "Py_BytesMain()", "<libc>", "_start()"]
@@ -165,7 +166,7 @@ def test_generator_that_passes_throw_on_stands_above_the_one_it_passes_it_to(tel
 def test_coroutines_stand_above_the_task_that_runs_them(teller: Teller) -> None:
     loop = ["BaseEventLoop._run_once", "BaseEventLoop.run_forever", "BaseEventLoop.run_until_complete"]
     run = ["context_run()", *map(name, ["Handle._run", *loop]), *since((3, 11), "Runner.run"), "run", "<module>"]
-    # Where asyncio is a part of the interpreter its frames have names or, in a stripped one, are not shown.
+    # If asyncio is built into the interpreter, its frames have names or, in a stripped one, are not shown.
     task = [*(["<asyncio>"] if "_asyncio" not in sys.builtin_module_names else []), *run]
     teller.assert_told(
         specimen("whole_stacks/coroutines_stand_above_the_task_that_runs_them"),
@@ -235,7 +236,7 @@ def test_threads_stacks_end_where_the_threads_begin(teller: Teller) -> None:
 
 
 def test_signal_handlers_stand_above_what_they_interrupted(teller: Teller) -> None:
-    """The C one runs on a stack of its own, the Python one where the interpreter next looks for signals."""
+    """The C handler runs on its own stack, the Python handler where the interpreter next checks for signals."""
     teller.assert_told(
         specimen("whole_stacks/signal_handlers_stand_above_what_they_interrupted"),
         {
@@ -252,7 +253,7 @@ def test_signal_handlers_stand_above_what_they_interrupted(teller: Teller) -> No
 
 
 def test_greenlets_have_stacks_of_their_own(teller: Teller) -> None:
-    """Their memory is copied away while they sleep; whoever switched to one is not its caller."""
+    """Their memory is copied away while they sleep; the greenlet that switched to one is not its caller."""
     teller.assert_told(
         specimen("whole_stacks/greenlets_have_stacks_of_their_own"),
         {

@@ -1,5 +1,6 @@
-/* other_allocator.c: an allocator to preload after ours. It hands out libc's blocks, counts how often it is asked, and
- * calls the test before it lets an address go. */
+/* other_allocator.c: an allocator to preload after ours. It returns libc's blocks, counts its calls, and calls the test
+ * before it releases an address.
+ */
 #include <stddef.h>
 
 extern void *__libc_malloc(size_t size);

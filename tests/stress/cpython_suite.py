@@ -1,15 +1,15 @@
-"""CPython's own test suite without a profiler and under both at their finest: each case must end the same.
+"""CPython's own test suite without a profiler and under both at their finest: each case must have the same outcome.
 
-    python tests/stress/cpython_suite.py                    every module; writes CPYTHON.md beside this file
-    python tests/stress/cpython_suite.py test_os test_gc    these; prints what differs, writes no table
-    python tests/stress/cpython_suite.py --again ...        also what has a result already
+    python tests/stress/cpython_suite.py                    every module; writes CPYTHON.md next to this file
+    python tests/stress/cpython_suite.py test_os test_gc    only these; prints the differences, writes no table
+    python tests/stress/cpython_suite.py --again ...        also modules that already have a result
 
-PYTHON: one with spprof installed, whose base interpreter carries the package `test` as a whole, as pyenv's do.
+PYTHON must have spprof installed, and its base interpreter the complete package `test`, as pyenv's do.
 
-Each module runs in a process of its own, twice: plain, and with a `sitecustomize` that starts both profilers, by
-patching, in that process and in every Python that its tests start. What differs is run again alone, both ways. A
-difference is explained by a line of the table in docs/safety.md whose last column names the case; anything else that
-differs makes the status 1. Results are kept in build/cpython-suite, so an interrupted run is taken up where it was.
+Each module runs in its own process, twice: plain, and with a `sitecustomize` that starts both profilers, by patching,
+in that process and in every Python that its tests start. Modules with differences are run again alone, both ways. A
+difference is explained by an item of the list in docs/safety.md that names the case; any other difference makes the
+status 1. Results are kept in build/cpython-suite, so an interrupted run resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ import outcomes
 from processes import children, describe_stacks, of_session, one_ends
 from run import identity
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))  # behind the standard library: there is a venv.py, too
+sys.path.append(str(Path(__file__).parents[2] / "tools"))  # after the standard library, because there is a venv.py too
+import markdown_tables
 from find_pythons import carries_suite
 
 HERE = Path(__file__).parent
@@ -48,15 +49,15 @@ PYTHON = Path(sys.base_prefix, "bin", f"python{sys.version_info.major}.{sys.vers
 
 RESOURCES = "cpu,subprocess"
 PLAIN_SECONDS = 300
-"""A module that takes longer without us is left out."""
+"""Modules that take longer without spprof are left out."""
 IGNORED = {"*.ProcessPoolForkserverExecutorDeadlockTest.test_shutdown_deadlock_pickle": "hangs without us at times"}
-"""Patterns of cases, and why they are left out."""
+"""Patterns of cases that are left out, with the reason."""
 REPEATS = 3
 LEFT_BEHIND_SECONDS = 20
 
 PLAIN, WATCHED = "plain", "watched"
 ENDING, LEFT = "(how it ended)", "(processes left behind)"
-"""Cases of every module beside its own."""
+"""Cases of every module besides its own."""
 
 FIRST = """
 test_signal test_threading test_fork1 test_os test_subprocess test.test_multiprocessing_* test_sys test_gc test_capi
@@ -65,7 +66,7 @@ test__interpreters test__interpchannels test_interpreters test_threadsignals tes
 test_socket test_selectors test_ctypes test_memoryview test_exceptions test_threading_local test_generators
 test_coroutines test_frame test_eintr test_wait* test_mmap test_resource test_atexit test_import test_code test_io
 """.split()
-"""Begun with: where a profiler is most likely to show."""
+"""Run first: the modules in which a profiler is most likely to show."""
 
 CONTROL = "# A sitecustomize as in the watched run, without a profiler.\n"
 PROFILED = """
@@ -101,12 +102,12 @@ class Run:
     module: str
     seconds: float = 0
     samples: list[int] = field(default_factory=list)
-    """Of the heap and of the CPU."""
+    """Samples of the heap and of the CPU."""
     cases: dict[str, str] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
-        """Whether it reported its cases."""
+        """True if it reported its cases."""
         return self.cases[ENDING] in ("reported", "changed its environment")
 
 
@@ -114,14 +115,14 @@ class Run:
 
 
 def prepare_worker() -> None:
-    """Orphans of the tests become children of this process, which ends them."""
+    """Make orphans of the tests children of this process, which ends them."""
     pr_set_pdeathsig, pr_set_child_subreaper = 1, 36
     libc = ctypes.CDLL(None)
     libc.prctl(pr_set_child_subreaper, 1, 0, 0, 0)
     libc.prctl(pr_set_pdeathsig, signal.SIGTERM, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     os.nice(10)
-    # A shell's background jobs ignore these, and so would the tests of signals.
+    # A shell's background jobs ignore these signals, and so would the tests of signals.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -134,7 +135,7 @@ def reap() -> None:
 
 
 def left_behind() -> int:
-    """How many processes stay; helpers of multiprocessing end by themselves, a moment later."""
+    """Return how many processes remain. Helpers of multiprocessing end by themselves a moment later."""
     end = time.monotonic() + LEFT_BEHIND_SECONDS
     while True:
         reap()
@@ -144,7 +145,7 @@ def left_behind() -> int:
 
 
 def end_children() -> None:
-    """Ends them, and theirs, which become ours."""
+    """End the children and their children, which become ours."""
     while True:
         for pid in children():
             with suppress(ProcessLookupError):
@@ -159,7 +160,7 @@ def end_children() -> None:
 
 
 def run(module: str, way: str, limit: float, said: Path) -> Run:
-    with tempfile.TemporaryDirectory(prefix="cp-") as name:  # short: sockets get names in it
+    with tempfile.TemporaryDirectory(prefix="cp-") as name:  # short, because socket names are created in it
         folder = Path(name)
         environment = {
             key: value
@@ -195,7 +196,7 @@ def run(module: str, way: str, limit: float, said: Path) -> Run:
 
 
 def prepare_path(folder: Path, way: str) -> Path:
-    """A folder for PYTHONPATH, alike both ways but for what its `sitecustomize` does."""
+    """Create a folder for PYTHONPATH that differs between the two ways only in what its `sitecustomize` does."""
     path = folder / "path"
     path.mkdir()
     (path / "sitecustomize.py").write_text(CONTROL if way == PLAIN else PROFILED)
@@ -206,7 +207,7 @@ def prepare_path(folder: Path, way: str) -> Path:
 
 
 def run_command(command: list[str], environment: dict[str, str], folder: str, limit: float, said: Path) -> str:
-    """How it ended."""
+    """Run the command and return how it ended."""
     said.parent.mkdir(parents=True, exist_ok=True)
     with said.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
@@ -222,7 +223,7 @@ def run_command(command: list[str], environment: dict[str, str], folder: str, li
             status = process.wait(limit)
         except subprocess.TimeoutExpired:
             stacks = describe_stacks(of_session(process.pid))
-            process.send_signal(signal.SIGABRT)  # regrtest lets faulthandler tell where each thread is
+            process.send_signal(signal.SIGABRT)  # regrtest makes faulthandler print where each thread is
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             output.write(f"\nhung for {limit:.0f} s\n{stacks}\n")
@@ -234,7 +235,7 @@ def run_command(command: list[str], environment: dict[str, str], folder: str, li
 
 
 def failures(said: Path) -> dict[str, str]:
-    """What the JUnit file keeps to itself: subtests, and the setting up of classes and modules."""
+    """Return the failures that the JUnit file omits: subtests, and the setup of classes and modules."""
     found = {}
     pattern = re.compile(r"^(FAIL|ERROR): (\w+) \(([\w.]+)\)", re.MULTILINE)
     for how, name, where in pattern.findall(said.read_text(encoding="utf-8", errors="replace")):
@@ -272,7 +273,7 @@ def watched_limit(plain: Run) -> float:
 
 
 def judge(module: str, number: int, again: bool, ways: tuple[str, ...]) -> tuple[str, int]:
-    """In a worker: one run both ways. (module, the number of cases that differ)."""
+    """Run one module both ways, in a worker. Return (module, number of cases that differ)."""
     try:
         # The plain run does not change with our sources.
         plain = get(PLAIN, module, number, PLAIN_SECONDS, again and number > 0)
@@ -281,10 +282,10 @@ def judge(module: str, number: int, again: bool, ways: tuple[str, ...]) -> tuple
         watched = get(WATCHED, module, number, watched_limit(plain), again)
         return module, len(outcomes.changed(plain.cases, watched.cases))
     except (KeyboardInterrupt, SystemExit):
-        os._exit(1)  # an executor would go on with the next one
+        os._exit(1)  # an executor would continue with the next one
 
 
-# ---- What came of it
+# ---- Comparison
 
 
 @dataclass
@@ -292,7 +293,7 @@ class Difference:
     module: str
     case: str
     plain: list[str]
-    """How it ended in each run."""
+    """The outcome of each run."""
     watched: list[str]
     reason: str = ""
 
@@ -302,12 +303,12 @@ class Difference:
 
     @property
     def stays(self) -> bool:
-        """Whether it came again when the module ran alone, or is no matter of chance."""
+        """True if it recurred when the module ran alone, or cannot be chance."""
         return self.times > 1 or any(how.startswith("ended by") or how == "hung" for how in self.watched)
 
 
 def differences(module: str) -> list[Difference]:
-    """Cases that ended under watch as they never did without."""
+    """Return the cases with an outcome under the profilers that they never had without."""
     runs: dict[str, list[Run]] = {}
     for way in (PLAIN, WATCHED):
         numbered = (kept(way, module, number) for number in range(REPEATS + 1))
@@ -328,23 +329,21 @@ def explain(module: str, case: str) -> str:
 
 
 def explanations() -> list[tuple[str, str]]:
-    """(pattern of cases, reason) of the table in docs/safety.md."""
-    lines = SAFETY.read_text(encoding="utf-8").splitlines()
-    head = next((number for number, line in enumerate(lines) if line.endswith("| cases of CPython's |")), len(lines))
+    """Return (pattern of cases, what differs) from the list in docs/safety.md."""
     found = []
-    for line in lines[head + 2 :]:
-        if not line.startswith("|"):
-            break
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        found += [(pattern, cells[0]) for pattern in re.findall(r"`([^`]+)`", cells[-1])]
+    for item in re.split(r"^- ", SAFETY.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        text, _, cases = item.partition("\n  - CPython's cases: ")
+        differs = " ".join(text.partition("\n  - ")[0].split())
+        found += [(pattern, differs) for pattern in re.findall(r"`([^`]+)`", cases.partition("\n\n")[0])]
     return found
 
 
-HEAD = """# CPython's own suite under both profilers
+HEAD = """# CPython's own test suite under both profilers
 
-`tests/stress/cpython_suite.py` writes this file. Each module of CPython's suite ran in a process of its own, without a
+`tests/stress/cpython_suite.py` writes this file. Each module of CPython's suite ran in its own process, without a
 profiler and with a `sitecustomize` that starts the heap profiler at 4 KiB, by patching, and the CPU profiler at 2 ms,
-with native stacks, in it and in every Python that it starts. [safety.md](../../docs/safety.md) gives the reasons.
+with native stacks, in the module's process and in every Python that it starts.
+[safety.md](../../docs/safety.md#what-a-program-can-observe) gives the reasons.
 """
 COLUMNS = "date python commit engine modules cases pass skipped fail-without-us differ unexplained".split()
 
@@ -398,20 +397,21 @@ def by_name(one: Run) -> str:
 
 
 def table(found: list[Difference]) -> list[str]:
-    """A row for each case, and what it ended as in the runs of each way."""
-    rows = []
+    """Return a row for each case with its outcomes in the runs of each way."""
+    rows: list[list[str]] = []
     for one in found:
         ways = ["; ".join(dict.fromkeys(endings)) for endings in (one.plain, one.watched)]
         times = f"{one.times} of {len(one.watched)}"
-        rows.append(f"| {' | '.join((one.module, one.case, *ways, times, one.reason or 'UNEXPLAINED'))} |")
-    return ["| module | case | without | with | times | reason |", "|---|---|---|---|---:|---|", *rows] if rows else []
+        rows.append([one.module, one.case, *ways, times, one.reason or "UNEXPLAINED"])
+    columns = ("module", "case", "without", "with", "times", "reason")
+    return markdown_tables.table(columns, rows, keys=2) if rows else []
 
 
-# ---- All of it
+# ---- All modules
 
 
 def list_modules(patterns: list[str]) -> list[str]:
-    """Of the suite, those that match; first those where a profiler is most likely to show."""
+    """Return the suite's modules that match, starting with those in which a profiler is most likely to show."""
     asked = subprocess.run(
         [str(PYTHON), "-m", "test", "--list-tests"], stdout=subprocess.PIPE, encoding="utf-8", cwd="/", check=True
     )
@@ -433,7 +433,7 @@ def run_all(modules: list[str], asked: argparse.Namespace) -> None:
 
 
 def judge_all(work: list[tuple[str, int]], jobs: int, again: bool, ways: tuple[str, ...]) -> list[str]:
-    """Modules that differ."""
+    """Run all modules and return those that differ."""
     differ = []
     with ProcessPoolExecutor(jobs, initializer=prepare_worker) as pool:
         waiting = [pool.submit(judge, module, number, again, ways) for module, number in work]
@@ -451,10 +451,10 @@ def judge_all(work: list[tuple[str, int]], jobs: int, again: bool, ways: tuple[s
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("modules", nargs="*", metavar="MODULE", help="modules or patterns; all unless given")
+    parser.add_argument("modules", nargs="*", metavar="MODULE", help="modules or patterns (default: all)")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--again", action="store_true", help="also what has a result for these sources")
-    parser.add_argument("--plain", action="store_true", help="without the profilers only")
+    parser.add_argument("--again", action="store_true", help="also modules that have a result for these sources")
+    parser.add_argument("--plain", action="store_true", help="run only without the profilers")
     return parser.parse_args()
 
 

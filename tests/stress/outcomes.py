@@ -1,4 +1,4 @@
-"""How the tests of a suite that is not ours ended, and which of them ended otherwise beside the profilers."""
+"""How the tests of a third-party suite ended, and which of them ended differently under the profilers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 PASSED = "passed"
 NOT_PASSED = ("failure", "error", "skipped")
-"""What a JUnit file calls the others."""
+"""JUnit's elements for tests that did not pass."""
 
 
 def read(report: Path) -> dict[str, str]:
-    """How each test of a JUnit file ended, by its name. Empty if the file is missing or incomplete."""
+    """Return how each test of a JUnit file ended, by name. Empty if the file is missing or incomplete."""
     found: dict[str, str] = {}
     try:
         cases = list(ElementTree.parse(report).iter("testcase"))
@@ -20,11 +20,11 @@ def read(report: Path) -> dict[str, str]:
     for case in cases:
         name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
         how = next((part.tag for part in case if part.tag in NOT_PASSED), PASSED)
-        if name and found.get(name, PASSED) == PASSED:  # of several of one name the one that did not pass
+        if name and found.get(name, PASSED) == PASSED:  # of several tests with one name, keep the one that did not pass
             found[name] = how
     return found
 
 
 def changed(alone: dict[str, str], beside: dict[str, str]) -> set[str]:
-    """Names of tests that ended in two ways, or were in one of the two alone."""
+    """Return the tests that ended differently, or are in only one of the two."""
     return {name for name in alone.keys() | beside.keys() if alone.get(name) != beside.get(name)}

@@ -1,8 +1,8 @@
-"""A package's own test suite without a profiler and under both at their finest: each test must end the same.
+"""A package's own test suite without a profiler and under both at their finest: each test must have the same outcome.
 
-    python tests/stress/package_suite.py FOLDER [SOURCE] [TESTS]
+python tests/stress/package_suite.py FOLDER [SOURCE] [TESTS]
 
-FOLDER: where it was unpacked or installed; SOURCE and TESTS: what to import and to run in it, src and tests.
+FOLDER: where the package was unpacked or installed. SOURCE, TESTS: what to import and to run in it (src, tests).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def pytest_unconfigure(config):
 
 
 def run(folder: Path, source: str, plugins: list[str]) -> dict[str, str]:
-    """How each test of the suite ended."""
+    """Run the suite and return how each test ended."""
     with tempfile.TemporaryDirectory() as name:
         Path(name, "both_profilers.py").write_text(PLUGIN)
         report = Path(name, "report.xml")

@@ -1,4 +1,4 @@
-"""Which processes there are, where they stand, and when they end: asked of the kernel."""
+"""Which processes exist, where they are executing, and when they end, according to the kernel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 PARENT, SESSION = 1, 3
-"""Places in /proc/PID/stat, counted from the state."""
+"""Fields of /proc/PID/stat, counted from the state."""
 
 
 def children() -> list[int]:
-    """Of this process."""
+    """Return the children of this process."""
     return find(PARENT, os.getpid())
 
 
@@ -34,7 +34,7 @@ def find(place: int, value: int) -> list[int]:
 
 
 def one_ends(pids: list[int], seconds: float) -> bool:
-    """Waits until one of the processes has ended; False if none does in that time."""
+    """Wait until one of the processes has ended; return False if none does in time."""
     with ExitStack() as opened, selectors.DefaultSelector() as selector:
         for pid in pids:
             try:
@@ -47,7 +47,7 @@ def one_ends(pids: list[int], seconds: float) -> bool:
 
 
 def describe_stacks(pids: list[int]) -> str:
-    """Where each thread of each process stands: by gdb where there is one, and what the kernel says."""
+    """Describe where each thread of each process is, from the kernel and, if available, gdb."""
     parts = []
     for pid in pids:
         parts.append(f"---- process {pid}")

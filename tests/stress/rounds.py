@@ -1,12 +1,12 @@
-"""What the Python specimens share: rounds, checks and the load that goes on meanwhile.
+"""Shared by the Python specimens: rounds, checks and the load in the background.
 
-    for number in rounds():         each finished round is a line on stdout: the runner sees that nothing hangs
+    for number in rounds():         prints a line per finished round, which shows the runner that nothing hangs
         rate = start_anew(number)   sampling at the round's rate
-        check(..., "what must be so")
-    finish(figure=...)              the last line; without it the run counts as a wrong result
+        check(..., "what must hold")
+    finish(figure=...)              prints the last line; without it the run counts as a wrong result
 
-The runner (run.py) says in the environment how long: STRESS_ROUNDS or STRESS_SECONDS; how the library is brought in:
-STRESS_MODE; and where C programs are compiled to: STRESS_BUILD.
+The runner (run.py) sets in the environment: the duration as STRESS_ROUNDS or STRESS_SECONDS; how the library is loaded
+as STRESS_MODE; and where C programs are compiled as STRESS_BUILD.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ SHORT = "STRESS_ROUNDS" in os.environ
 RATES_KB = (0, 64, 1)
 CHILD_IS_GOOD = 7
 
-warnings.simplefilter("ignore")  # about forking with threads, which is the point
+warnings.simplefilter("ignore")  # about forking with threads, which is intended here
 
 
 class WrongResultError(Exception):
-    """Not an assertion, which pytest and -O treat in their own way."""
+    """Not an assertion, which pytest and -O treat specially."""
 
 
 def check(good: object, what: str) -> None:
@@ -47,7 +47,7 @@ def check(good: object, what: str) -> None:
 
 
 def rounds() -> Iterator[int]:
-    """0, 1, 2, … until enough rounds or seconds have passed."""
+    """Yield 0, 1, 2, … until enough rounds or seconds have passed."""
     most = int(os.environ.get("STRESS_ROUNDS", sys.maxsize))
     end = time.monotonic() + float(os.environ.get("STRESS_SECONDS", "inf"))
     number = 0
@@ -65,7 +65,7 @@ def finish(**figures: object) -> None:
 
 
 def start_anew(number: int) -> int:
-    """Samples at another rate in each round. Returns it, in KiB; 0: every allocation."""
+    """Start sampling at a different rate each round. Return it in KiB; 0: every allocation."""
     if memprof.is_active():
         memprof.stop()
     rate = RATES_KB[number % len(RATES_KB)]
@@ -75,7 +75,7 @@ def start_anew(number: int) -> int:
 
 
 def count_live(size: int) -> int:
-    """Live samples of exactly so many bytes: none of the load's, where larger than its SIZES_LARGE."""
+    """Count the live samples of exactly this many bytes. Above SIZES_LARGE, none belongs to the load."""
     return sum(record[1] == size for record in memprof.get_snapshot().records())
 
 
@@ -95,15 +95,15 @@ INCLUDE = Path(__file__).parents[2] / "include"
 
 
 def compiled(name: str, *options: str) -> str:
-    """The path of a program of programs/ (or a library, with -shared), built when it is older than its source.
+    """Return the path of a program of programs/ (or a library, with -shared), rebuilt if it is older than its source.
 
-    The compiler must not know malloc by its name: it would leave out what it thinks it understands.
+    The compiler must not recognize malloc, or it would remove calls that seem to have no effect.
     """
     source = PROGRAMS / f"{name}.c"
     sources = [source, *PROGRAMS.glob("*.h"), *INCLUDE.glob("*.h")]
     output = Path(os.environ["STRESS_BUILD"]) / (f"{name}.so" if "-shared" in options else name)
     if not output.exists() or output.stat().st_mtime < max(file.stat().st_mtime for file in sources):
-        aside = output.with_name(f"{output.name}.{os.getpid()}")  # others may be building the same
+        aside = output.with_name(f"{output.name}.{os.getpid()}")  # other processes may be building the same program
         compiler = [*shlex.split(os.environ.get("CC", "cc")), "-O2", "-g", "-D_GNU_SOURCE", "-fno-builtin", "-Wall"]
         command = [*compiler, "-Wextra", f"-I{INCLUDE}", str(source), "-o", str(aside), "-pthread", *options, "-ldl"]
         environment = {key: value for key, value in os.environ.items() if key != "LD_PRELOAD"}
@@ -119,9 +119,9 @@ def library(name: str) -> str:
 def run_program(
     command: list[str], mode: str, rate_bytes: int | None, *, status: int = 0, before: str = "", after: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a C program with the engine in ``mode``; ``before`` and ``after`` are preloaded around it.
+    """Run a C program with the engine in ``mode``; ``before`` and ``after`` are preloaded around it.
 
-    ``rate_bytes`` None: the engine is there and not started.
+    ``rate_bytes`` None: the engine is loaded but not started.
     """
     engine = _engine.library_path()
     preload = [before, engine if mode == "preload" else "", after]
@@ -157,7 +157,7 @@ def load_library() -> ctypes.CDLL:
 
 @contextmanager
 def load(threads: int, seed: int = 1) -> Iterator[ctypes.CDLL]:
-    """Native threads that allocate, move and free, and verify what they find."""
+    """Run native threads that allocate, move and free, and verify the contents of their blocks."""
     loaded = load_library()
     loaded.load_begin(threads, seed)
     try:
@@ -170,7 +170,7 @@ def load(threads: int, seed: int = 1) -> Iterator[ctypes.CDLL]:
 
 
 def run_child(body: Callable[[], None]) -> int:
-    """Forks; the child runs ``body`` and ends. Returns its process id."""
+    """Fork a child that runs ``body`` and ends. Return its pid."""
     pid = os.fork()
     if pid:
         return pid
@@ -191,7 +191,7 @@ def expect_good(pid: int) -> None:
 
 
 def live_on(rate_kb: int, generations: int = 1) -> None:
-    """What any child must be able to do: allocate, see it, save a file of its own, and fork again."""
+    """Do what any child must be able to do: allocate, see it in a snapshot, save its own file, and fork again."""
     blocks = [bytearray(87_653) for _ in range(20)]
     snapshot = memprof.get_snapshot()
     seen = sum(record[1] == bytearray_size(87_653) for record in snapshot.records())

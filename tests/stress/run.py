@@ -1,14 +1,14 @@
 """Runs stress specimens and keeps their results.
 
     python tests/stress/run.py                          each specimen in each mode, for STRESS_SECONDS (60)
-    python tests/stress/run.py --rounds 2 NAME...       so many rounds of these; nothing is kept
-    python tests/stress/run.py --again                  also what has a result for this engine already
+    python tests/stress/run.py --rounds 2 NAME...       two rounds of these; no result is kept
+    python tests/stress/run.py --again                  also specimens that already have a result for this engine
 
-A specimen is a program of specimens/ that says after each round that it is still there. One that ends by a signal has
-crashed; one that is silent for ROUND_LIMIT_SECONDS hangs, and its stacks are printed before it is ended; one that says
-anything else, ends otherwise or writes to stderr is wrong. An interrupted run is taken up where it was: a specimen with
-a good row in RESULTS.md for these sources and this Python is not run again. What a failed one said is kept in
-build/stress-results; its row goes by hand to the table of explained failures when its cause is known.
+A specimen is a program of specimens/ that reports after each round. If it ends by a signal, it has crashed. If it is
+silent for ROUND_LIMIT_SECONDS, it hangs, and its stacks are printed before it is killed. Any other report, status or
+text on stderr is wrong. An interrupted run resumes where it stopped: a specimen with a good row in RESULTS.md for these
+sources and this Python is not run again. The output of a failure is kept in build/stress-results; once its cause is
+known, move its row by hand to the table of explained failures.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from processes import describe_stacks, of_session, one_ends
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+sys.path.append(str(ROOT / "tools"))  # after the standard library: it has a venv.py
+import markdown_tables  # noqa: E402
+
 RESULTS = ROOT / "build" / "stress-results"
 TABLE = HERE / "RESULTS.md"
 MODES = ("patch", "preload")
@@ -46,14 +49,14 @@ ONE_MODE = {
     "cpu_torn": "patch",
     "cpu_timers": "patch",
 }
-"""Specimens that bring both by themselves, or to which it makes no difference."""
+"""Specimens that use both modes themselves, or for which the mode makes no difference."""
 ON_DEMAND = {
-    "churn": "half an hour by itself: name it",
-    "cpu_torn": "half an hour by itself: name it",
-    "cpu_timers": "half an hour by itself: name it",
-    "servers": "needs gunicorn and uWSGI: name it",
+    "churn": "takes half an hour: run it by name",
+    "cpu_torn": "takes half an hour: run it by name",
+    "cpu_timers": "takes half an hour: run it by name",
+    "servers": "needs gunicorn and uWSGI: run it by name",
 }
-"""Left out unless they are named."""
+"""Run only if named."""
 
 
 @dataclass
@@ -83,7 +86,7 @@ class Outcome:
 
 
 class Watched:
-    """A specimen in a session of its own, its output read line by line."""
+    """A specimen in its own session, its output read line by line."""
 
     def __init__(self, specimen: str, mode: str, limits: dict[str, str], folder: Path, build: Path) -> None:
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("LD_PRELOAD", "STRESS_"))}
@@ -104,7 +107,7 @@ class Watched:
         )
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """(stream, line) as they come; TimeoutError when no line comes for too long."""
+        """Yield (stream, line) as lines arrive. Raise TimeoutError if no line arrives for too long."""
         with selectors.DefaultSelector() as selector:
             rest = {}
             for name in ("stdout", "stderr"):
@@ -128,11 +131,13 @@ class Watched:
                     yield name, text.decode(errors="replace")
 
     def processes(self) -> list[int]:
-        """Whoever belongs to the session and is still there."""
+        """Return the session's remaining processes."""
         return of_session(self.process.pid)
 
     def left_behind(self) -> list[int]:
-        """What the specimen has started and not ended. Helpers of multiprocessing end by themselves, a moment later."""
+        """Return the processes that the specimen has left behind. Helpers of multiprocessing end by themselves, a
+        moment later.
+        """
         end = time.monotonic() + LEFT_BEHIND_SECONDS
         while True:
             left = [pid for pid in self.processes() if pid != self.process.pid]
@@ -190,7 +195,7 @@ def judge(outcome: Outcome, watched: Watched) -> None:
         outcome.said += f"\nended with status {status}"
 
 
-# ---- What is run
+# ---- Selection
 
 
 def engine_path() -> str:
@@ -200,7 +205,7 @@ def engine_path() -> str:
 
 
 def identity() -> tuple[str, str]:
-    """The commit, and what tells whether the profiler's own sources are still those of a kept result."""
+    """Return the commit, and a value that shows whether the profiler's sources are still those of a kept result."""
     git = ["git", "-C", str(ROOT)]
     asked = subprocess.run([*git, "rev-parse", "--short=10", "HEAD"], capture_output=True, text=True, check=False)
     trees = ["HEAD:src", "HEAD:include", "HEAD:python"]
@@ -223,30 +228,34 @@ COLUMNS = (
     "specimen", "mode", "python", "date", "commit", "engine", "seconds", "rounds", "crashes", "hangs", "wrong",
 )  # fmt: skip
 NUMBERS = COLUMNS[COLUMNS.index("seconds") :]
+FIGURES = "Figures, in the order of the rows:"
 EXPLAINED = """
-| failed | mode | Python | date | commit | counted as | why, and what became of it |
-|---|---|---|---|---|---|---|
+| failed | mode | Python | date | commit | counted as |
+|---|---|---|---|---|---|
 """
 
 
 def read_table() -> tuple[list[dict[str, str]], str]:
-    """The rows of RESULTS.md, and what stands below them: failures that are explained, written by hand."""
+    """Return the rows of RESULTS.md, and the hand-written text below them about explained failures."""
     if not TABLE.exists():
         return [], EXPLAINED
     above, _, explained = TABLE.read_text(encoding="utf-8").partition(EXPLAINED.splitlines()[1])
-    cells = [line[2:-2].split(" | ", len(COLUMNS)) for line in above.splitlines() if line.startswith("| ")]
-    return [dict(zip((*COLUMNS, "figures"), row)) for row in cells[1:]], EXPLAINED.splitlines()[1] + explained
+    table, _, items = above.partition(FIGURES)
+    cells = [line[2:-2].split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    figures = [" ".join(one.split()).partition(": ")[2] for one in items.split("\n- ")[1:]]
+    rows = [dict(zip((*COLUMNS, "figures"), [*row, told])) for row, told in zip(cells[1:], figures)]
+    return rows, EXPLAINED.splitlines()[1] + explained
 
 
 def read_results() -> list[Outcome]:
-    """Without what was said and measured, which no run needs to know of another."""
+    """Return the kept results without their output and figures, which no other run needs."""
     numbers = {name: float if name == "seconds" else int for name in NUMBERS}
     rows = [{name: row[name].strip() for name in COLUMNS} for row in read_table()[0]]
     return [Outcome(**{name: numbers.get(name, str)(text) for name, text in row.items()}) for row in rows]
 
 
 def keep(outcome: Outcome) -> None:
-    """Add it to the table, and write all of it into a file of its own."""
+    """Add the result to the table, and write all of it to a separate file."""
     RESULTS.mkdir(parents=True, exist_ok=True)
     name = f"{outcome.specimen}-{outcome.mode}-{outcome.python}-{outcome.commit}-{outcome.date}"
     number = 1
@@ -262,25 +271,36 @@ def keep(outcome: Outcome) -> None:
 
 
 def write_table(rows: list[dict[str, str]], explained: str) -> None:
-    """Rows of one specimen stay in the order in which they came."""
+    """Write the table. The rows of a specimen stay in chronological order."""
     rows = sorted(rows, key=lambda row: (row["specimen"], row["mode"], row["python"]))
     sums = {name: sum(float(row[name]) for row in rows) for name in NUMBERS}
     explained_runs = sum(line.startswith("| ") for line in explained.splitlines()[2:])
     lines = [
         "# Results of the stress specimens",
         "",
-        "`make stress` adds to this table. engine: the sources, as git names `src`, `include` and `python`.",
+        "`make stress` adds to this table. *engine*: the git hashes of `src`, `include` and `python`.",
         "",
         f"**{sums['seconds'] / 3600:.2f} h in {len(rows)} runs, {sums['rounds']:.0f} rounds: {sums['crashes']:.0f} "
-        f"crashes, {sums['hangs']:.0f} hangs, {sums['wrong']:.0f} wrong results.** "
-        f"Not among them: {explained_runs} runs that failed and are explained at the end.",
+        f"crashes, {sums['hangs']:.0f} hangs, {sums['wrong']:.0f} wrong results.**",
+        f"Not included: {explained_runs} runs that failed, which are explained at the end.",
         "",
-        f"| {' | '.join(COLUMNS)} | figures |",
-        f"|{'---|' * (len(COLUMNS) - len(NUMBERS))}{'---:|' * len(NUMBERS)}---|",
-        *(f"| {' | '.join(row[name] for name in COLUMNS)} | {row['figures']} |" for row in rows),
+        *markdown_tables.table(
+            COLUMNS,
+            [[row[name] for name in COLUMNS] for row in rows],
+            keys=4,
+            alignments=[markdown_tables.RIGHT if name in NUMBERS else markdown_tables.LEFT for name in COLUMNS],
+        ),
+        "",
+        FIGURES,
+        "",
+        *(line for row in rows for line in markdown_tables.item(figures_of(row))),
     ]
     TABLE.write_text("\n".join([*lines, "", explained.strip(), ""]), encoding="utf-8")
     print(lines[4])
+
+
+def figures_of(row: dict[str, str]) -> str:
+    return f"{row['specimen']}, {row['mode']}, {row['python']}, {row['date']}: {row['figures'] or 'none'}"
 
 
 def is_kept(specimen: str, mode: str, seconds: float) -> bool:
@@ -295,11 +315,11 @@ def is_kept(specimen: str, mode: str, seconds: float) -> bool:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="specimens; all but the on-demand ones unless given")
-    parser.add_argument("--rounds", type=int, help="so many rounds each; nothing is kept")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="specimens (default: all except the on-demand ones)")
+    parser.add_argument("--rounds", type=int, help="number of rounds each; no result is kept")
     parser.add_argument("--seconds", type=float, default=float(os.environ.get("STRESS_SECONDS", 60)))
     parser.add_argument("--mode", choices=MODES)
-    parser.add_argument("--again", action="store_true", help="also what has a result for this engine")
+    parser.add_argument("--again", action="store_true", help="also specimens that have a result for this engine")
     return parser.parse_args()
 
 
@@ -311,11 +331,11 @@ def run_all(asked: argparse.Namespace) -> bool:
     good = True
     for specimen in asked.names or specimens():
         if specimen in ON_DEMAND and specimen not in asked.names:
-            print(f"{specimen}: left out: {ON_DEMAND[specimen]}")
+            print(f"{specimen}: skipped: {ON_DEMAND[specimen]}")
             continue
         for mode in [mode for mode in modes_of(specimen) if asked.mode in (None, mode)]:
             if asked.rounds is None and not asked.again and is_kept(specimen, mode, asked.seconds):
-                print(f"{specimen} {mode}: has a result for these sources")
+                print(f"{specimen} {mode}: already has a result for these sources")
                 continue
             outcome = run(specimen, mode, limits, build)
             print(

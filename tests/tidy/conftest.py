@@ -1,4 +1,4 @@
-"""Tidy tests look at the sources and at a build tree, not at behaviour."""
+"""Tidy tests check the sources and a build tree, not behaviour."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ from build_folder import build_folder
 
 ROOT = Path(__file__).parents[2]
 
-# The folders of what is one architecture's own, as the build names them.
+# The folders of architecture-specific code, as the build names them.
 ARCHITECTURES = {"x86_64", "aarch64"}
 
 
@@ -30,7 +30,7 @@ def engine(build_dir: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def compile_commands(build_dir: Path) -> dict[Path, list[str]]:
-    """The compiler's arguments by source file, relative to the project; each file once."""
+    """Return the compiler's arguments by source file, relative to the project; each file once."""
     commands = json.loads((build_dir / "compile_commands.json").read_text())
     by_file = {}
     for entry in commands:
@@ -43,8 +43,14 @@ def output_of(*command: object) -> str:
     return subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
+def tracked(*patterns: str) -> list[Path]:
+    """Return the files that git knows and that are there, relative to the project."""
+    listed = output_of("git", "-C", ROOT, "ls-files", *patterns)
+    return [Path(line) for line in listed.splitlines() if (ROOT / line).is_file()]
+
+
 def sources(*folders: str, pattern: str = "*.[ch]") -> list[Path]:
-    """Files below the given folders, relative to the project."""
+    """Return the files below the given folders, relative to the project."""
     found = [file.relative_to(ROOT) for folder in folders for file in (ROOT / folder).rglob(pattern)]
     assert found, f"no {pattern} below {folders}"
     return sorted(found)

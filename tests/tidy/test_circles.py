@@ -1,6 +1,6 @@
-"""No two objects need each other, directly or through others: what they share belongs below both.
+"""No two objects depend on each other, directly or through others: what they share belongs below both.
 
-Read from the symbols of the compiled objects, so that a declaration of one's own hides nothing.
+Dependencies are read from the symbols of the compiled objects, so a local declaration cannot hide one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from conftest import output_of
 
 Arrows = Mapping[str, "set[str]"]
 
-# The folders of objects in the build tree, by what is linked from them.
+# The folders of objects in the build tree, by the binary linked from them.
 BINARIES = {
     "engine": ("src/*/lib*.a.p", "libspprof_alloc.so.p"),
     "extension": ("src/python/*.so.p",),
@@ -23,7 +23,7 @@ UNDEFINED = set("Uvw")
 
 
 def symbols_of(file: Path) -> tuple[set[str], set[str]]:
-    """The external symbols that an object defines, and those that it uses of others."""
+    """Return the external symbols that an object defines, and the undefined ones that it uses."""
     lines = [line.split() for line in output_of("nm", "--format=posix", file).splitlines()]
     defined = {words[0] for words in lines if words[1] in DEFINED}
     used = {words[0] for words in lines if words[1] in UNDEFINED}
@@ -31,7 +31,7 @@ def symbols_of(file: Path) -> tuple[set[str], set[str]]:
 
 
 def arrows_between(objects: Iterable[Path]) -> dict[str, set[str]]:
-    """The objects that each object uses, by name. Symbols that none of them defines are another library's."""
+    """Return the objects that each object uses, by name. Symbols that no object defines belong to other libraries."""
     symbols = {file.name: symbols_of(file) for file in objects}
     home = {symbol: name for name, (defined, _) in symbols.items() for symbol in defined}
     return {name: {home[symbol] for symbol in used if symbol in home} - {name} for name, (_, used) in symbols.items()}
@@ -48,7 +48,7 @@ def reached_from(start: str, arrows: Arrows) -> set[str]:
 
 
 def circles(arrows: Arrows) -> list[list[str]]:
-    """Each set of objects that all reach one another, sorted."""
+    """Return each set of objects that all reach one another, sorted."""
     reached = {name: reached_from(name, arrows) for name in arrows}
     found = {frozenset(other for other in reached[name] if name in reached[other]) for name in arrows}
     return sorted(sorted(circle) for circle in found if circle)

@@ -1,4 +1,4 @@
-"""tests/stress/cpython_suite.py: what counts as a difference, and that no process of a suite's is left."""
+"""tests/stress/cpython_suite.py: what counts as a difference, and that no process of a suite survives."""
 
 from __future__ import annotations
 

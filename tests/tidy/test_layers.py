@@ -1,6 +1,6 @@
-"""The floors of the Python package: imports point downwards only, and nowhere in a circle.
+"""The layers of the Python package: imports point downwards only and never form a circle.
 
-Lazy imports and those for type checkers count like all others. A module that is named by ``import_module`` is not seen.
+Lazy imports and those for type checkers count like all others. A module named in ``import_module`` is not seen.
 """
 
 from __future__ import annotations
@@ -32,19 +32,21 @@ FLOORS = (
     {"warn_once"},
     {"json_text", "records", "text", "teardown", "_engine"},
 )
-"""From the top down. What shares a floor does not import each other."""
+"""From the top down. Modules on the same floor do not import each other."""
 
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def modules() -> dict[str, Path]:
-    """Every module of the package by its dotted name below it, and its file."""
+    """Return every module of the package by its dotted name below it, with its file."""
     files = [*PACKAGE.rglob("*.py"), *PACKAGE.glob("*.pyi")]
     return {".".join(file.relative_to(PACKAGE).with_suffix("").parts): file for file in files}
 
 
 def names_of(statement: ast.stmt) -> list[str]:
-    """The dotted names that an import statement may bring, longest first where it is not told which is the module."""
+    """Return the dotted names that an import statement may import, longest first if it does not show which is the
+    module.
+    """
     if isinstance(statement, ast.Import):
         return [alias.name for alias in statement.names]
     if isinstance(statement, ast.ImportFrom):
@@ -54,7 +56,7 @@ def names_of(statement: ast.stmt) -> list[str]:
 
 
 def target_of(name: str, known: dict[str, Path]) -> str | None:
-    """The module of the package that ``name`` is or lies in; None: another package's."""
+    """Return the module of the package that is ``name`` or contains it; None if it belongs to another package."""
     first, _, rest = name.partition(".")
     if first != "spprof":
         return None
@@ -67,7 +69,7 @@ def target_of(name: str, known: dict[str, Path]) -> str | None:
 
 
 def imports() -> dict[str, set[str]]:
-    """For each module the modules that it imports."""
+    """Return the modules that each module imports."""
     known = modules()
     graph: dict[str, set[str]] = {}
     for module, file in known.items():
@@ -111,7 +113,7 @@ def test_no_imports_form_a_circle() -> None:
 
 
 def test_a_pipeline_has_one_entry() -> None:
-    """Writers, reports and sums take a ``pprof.Profile``: nothing below the results knows a snapshot."""
+    """Writers, reports and sums take a ``pprof.Profile``: no module below the results uses a snapshot."""
     graph = imports()
     below = [module for module in graph if room_of(module) in ("formats", "report", "analysis", "pprof", "symbolize")]
     assert below
@@ -120,15 +122,15 @@ def test_a_pipeline_has_one_entry() -> None:
     ] == []
 
 
-# ---- Modules that are in memory and run later
+# ---- Modules kept in memory and executed later
 
 STANDARD_NAMES = re.compile(r'"([\w.]+)": \w', re.ASCII)
 ELSEWHERE = {
     "pprof.file": {"spprof.pprof.decode", "compression.zstd"},  # reading needs a file anyway
-    "records": {"dataclasses"},  # for who asks, else there is another way
-    "report.page": {"_sha2", "_sha256", "hashlib"},  # of which on_demand has one
+    "records": {"dataclasses"},  # only for callers that ask; there is another way
+    "report.page": {"_sha2", "_sha256", "hashlib"},  # on_demand has one of these
 }
-"""What else they may import, when it is asked for."""
+"""Further modules that these may import on demand."""
 
 
 def is_for_type_checkers(statement: ast.stmt) -> bool:
@@ -138,7 +140,7 @@ def is_for_type_checkers(statement: ast.stmt) -> bool:
 
 
 def imported_at_run_time(statements: list[ast.stmt]) -> set[str]:
-    """The modules that statements import, those within functions included."""
+    """Return the modules that statements import, including statements within functions."""
     found: set[str] = set()
     for statement in statements:
         if is_for_type_checkers(statement):
@@ -155,14 +157,16 @@ def imported_at_run_time(statements: list[ast.stmt]) -> set[str]:
 
 
 def test_what_runs_later_imports_only_what_is_kept() -> None:
-    """Else it would be read from disk, or be the program's own, when the program has run."""
+    """Modules used after the program has run import only modules that on_demand keeps. Others would be read from disk,
+    or resolve to a module of the program's own.
+    """
     text = (PACKAGE / "on_demand.py").read_text()
     standard = set(STANDARD_NAMES.findall(text.partition("STANDARD: dict")[2]))
     rooms = dict(re.findall(r'^    "(\w*)": ((?:\s*"[\w ]+"\n?)+),$', text, re.MULTILINE))
     assert {"heap", "report", ""} < set(rooms)
     assert "zlib" in standard
     kept = {f"{room}.{name}".lstrip(".") for room, names in rooms.items() for name in names.replace('"', " ").split()}
-    kept |= {"cli.own_frames", "cli.summary"}  # of a run
+    kept |= {"cli.own_frames", "cli.summary"}  # used by a run
     wrong = []
     for module, file in modules().items():
         if module.removesuffix(".__init__") not in kept and module not in {f"{room}.__init__" for room in rooms}:

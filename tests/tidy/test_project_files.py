@@ -1,4 +1,4 @@
-"""What the project says of itself in files for tools and visitors agrees with the sources."""
+"""The files that describe the project to tools and visitors agree with the sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
 import find_pythons
 import release
 
@@ -124,15 +124,15 @@ def test_make_has_every_target_that_is_named() -> None:
     commands.update({file: re.findall(r"run: (.*)", text_of(file)) for file in WORKFLOWS})
     found = [(str(file), TARGET.match(command)) for file, listed in commands.items() for command in listed]
     named = {(file, match[1]) for file, match in found if match}
-    assert {target for _, target in named} >= {"lint", "manylinux-wheels", "release", "test"}
+    assert {target for _, target in named} >= {"docker-wheels", "lint", "release", "test", "wheels"}
     assert sorted((file, target) for file, target in named if target not in targets()) == []
 
 
-# ---- Files that are named
+# ---- Named files
 
 
 def anchors(file: Path) -> set[str]:
-    """As the forge makes them from headings."""
+    """Return the anchors that the forge generates from headings."""
     headings = HEADING.findall(CODE_BLOCK.sub("", text_of(file)))
     plain = (re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings)
     return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in plain}
@@ -161,12 +161,12 @@ def test_a_visitor_finds_the_files_that_forges_show() -> None:
     assert {file.stem for file in FORMS} == {"bug", "feature", "harm", "wrong_number"}
 
 
-# ---- Forms: `make lint` holds them against their schema, which cannot see what follows
+# ---- Forms: `make lint` checks them against their schema, which does not cover the following
 
 
 @pytest.mark.parametrize("file", FORMS, ids=lambda file: file.stem)
 def test_a_form_has_no_field_twice_and_asks_for_something(file: Path) -> None:
-    """The forge shows a form with two fields of one name to nobody."""
+    """The forge does not show a form that has two fields with the same name."""
     text = text_of(file)
     for name in ("id", "label"):
         found = re.findall(rf"^ +{name}: (.+)$", text, re.MULTILINE)

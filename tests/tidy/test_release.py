@@ -1,4 +1,4 @@
-"""tools/release.py: what keeps a release back, and that it stops before anything is uploaded."""
+"""tools/release.py: what prevents a release, and that it stops before anything is uploaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-sys.path.append(str(ROOT / "tools"))  # behind the standard library: there is a venv.py, too
+sys.path.append(str(ROOT / "tools"))  # after the standard library, because there is a venv.py too
 import release
 
 VERSION = "1.2.3"
@@ -41,7 +41,7 @@ def ready(tmp_path: Path) -> Path:
 
 
 def change(folder: Path, name: str, old: str, new: str) -> None:
-    """Replaces text in a file and commits that."""
+    """Replace text in a file and commit the change."""
     text = (folder / name).read_text(encoding="utf-8")
     assert old in text
     (folder / name).write_text(text.replace(old, new), encoding="utf-8")
@@ -68,7 +68,7 @@ def fake_build(root: Path) -> None:
 
 
 def run_main(monkeypatch: pytest.MonkeyPatch, root: Path) -> str | int | None:
-    """How it ends: None, or what it exits with."""
+    """Run main() and return how it ends: None, or the value that it exits with."""
     monkeypatch.setattr(sys, "argv", ["release.py", VERSION])
     try:
         release.main(root)
@@ -117,7 +117,7 @@ def test_changes_that_are_not_committed_keep_a_release_back(ready: Path, name: s
     with (ready / name).open("a", encoding="utf-8") as file:
         file.write("# more\n")
     (fault,) = release.faults_of_sources(ready, VERSION)
-    assert fault.endswith(f"not committed: {name}")
+    assert fault.endswith(f"uncommitted changes: {name}")
 
 
 def test_a_tag_of_another_commit_keeps_a_release_back(ready: Path) -> None:
@@ -150,8 +150,8 @@ def test_a_folder_without_commits_is_not_released(tmp_path: Path) -> None:
             ("1.2.30", VERSION),
             ["spprof-1.2.30-cp313-cp313-linux_x86_64.whl has another version in its name"],
         ),
-        (None, (VERSION, VERSION), ["the build made 0 files of the kind source distribution, not 1"]),
-        ((VERSION, VERSION), None, ["the build made 0 files of the kind wheel, not 1"]),
+        (None, (VERSION, VERSION), ["the build created 0 source distributions, not 1"]),
+        ((VERSION, VERSION), None, ["the build created 0 wheels, not 1"]),
     ],
 )
 def test_built_files_have_the_version_of_the_release(
@@ -201,10 +201,10 @@ def test_a_release_stops_before_tagging_and_uploading(
     assert told[0] == "spprof 1.2.3 is ready. Nothing was uploaded. The next steps:"
     assert told[1].endswith("These have not passed with these sources: valgrind.")
     assert told[2] == '2. git tag --annotate v1.2.3 --message "spprof 1.2.3"'
-    assert "beside spprof-1.2.3.tar.gz" in told[4]
+    assert "next to spprof-1.2.3.tar.gz" in told[4]
 
 
 def test_the_sources_are_read_as_they_are() -> None:
-    """The expressions fit the files of this repository."""
+    """The expressions match the files of this repository."""
     assert release.VERSION.fullmatch(release.meson_version(ROOT))
     assert release.changelog_sections(ROOT)

@@ -1,4 +1,4 @@
-"""tools/results.py: what counts as failed, and how a test that fails by chance is told."""
+"""tools/results.py: what counts as a failure, and how a test that fails by chance is reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_good():
 
 
 class Runs:
-    """A folder with results of its own."""
+    """A folder with its own results."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""docs/safety.md names the test that holds each promise; here it is seen that there is one of that name."""
+"""docs/safety.md names the test behind each promise; these tests check that each named test exists."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from conftest import ROOT, sources
 PAGE = ROOT / "docs/safety.md"
 CODE = re.compile(r"`([^`]+)`")
 DEFINED = re.compile(r"^\s*(?:async )?def (test_\w+)|^TEST\((test_\w+)\)", re.MULTILINE)
-HOLDING_COLUMNS = ("held by", "held since by")
-NO_PROMISE = "cases of CPython's"
-"""A column of the table of what differs, which test_cpython_suite.py holds."""
+NO_PROMISES = ("What a program can observe", "What is not covered, and why")
+"""Headings of the lists that promise nothing; test_cpython_suite.py holds the first."""
 
 
-def rows() -> list[dict[str, str]]:
-    """The rows of the page's tables by the names of their columns."""
-    found, head = [], None
-    for line in PAGE.read_text().splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else None
-        if cells is None or head is None:
-            head = cells
-        elif not set(line) <= set("|-: "):
-            found.append(dict(zip(head, cells)))
+def sections() -> dict[str, str]:
+    """Return the text below each heading of the second level."""
+    _, *parts = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {heading: text for heading, _, text in (part.partition("\n") for part in parts)}
+
+
+def promises() -> list[tuple[str, str]]:
+    """Return each promise with what holds it: the items of the lists, and the item below each."""
+    found = []
+    for heading, text in sections().items():
+        if heading not in NO_PROMISES:
+            for item in re.split(r"^- ", text, flags=re.MULTILINE)[1:]:
+                promise, _, below = item.partition("\n  - ")
+                found.append((promise, below.partition("\n\n")[0]))
     return found
 
 
-def holders(row: dict[str, str]) -> str:
-    return " ".join(row[column] for column in HOLDING_COLUMNS if column in row)
-
-
 def known_tests() -> set[str]:
-    """Every test function, and every file of tests with and without its suffix."""
+    """Return every test function, and every test file with and without its suffix."""
     names = set()
     for file in [*sources("tests", pattern="test_*.py"), *sources("tests", pattern="test_*.c")]:
         names |= {file.name, file.stem}
@@ -53,18 +53,17 @@ def exists(name: str) -> bool:
 
 
 def test_every_promise_names_what_holds_it() -> None:
-    assert len(rows()) > 30
-    promises = [row for row in rows() if NO_PROMISE not in row]
-    assert [row for row in promises if not CODE.search(holders(row))] == []
+    assert len(promises()) > 100
+    assert [promise for promise, holders in promises() if not CODE.search(holders)] == []
 
 
 def test_whatever_is_named_exists() -> None:
-    page = PAGE.read_text()
-    named = {name for row in rows() for name in CODE.findall(holders(row))}
-    named |= {name for name in CODE.findall(page) if name.startswith("test_")}
+    page = PAGE.read_text(encoding="utf-8")
+    named = {name for _, holders in promises() for name in CODE.findall(holders)}
+    named |= {name for name in CODE.findall(page) if re.fullmatch(r"test_\w+(\.py)?", name)}
     assert sorted(name for name in named if not exists(name)) == []
 
 
 def test_every_specimen_holds_a_promise() -> None:
-    named = {name for row in rows() for name in CODE.findall(holders(row))}
+    named = {name for promise in promises() for text in promise for name in CODE.findall(text)}
     assert sorted(specimens() - named) == []

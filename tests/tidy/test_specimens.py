@@ -1,4 +1,4 @@
-"""A program that tests run in a process of its own is a file, where lint sees it, if it is longer than ten lines."""
+"""A program of more than ten lines that tests run in a child process is a file, so that lint sees it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDERS = ("tests/python", "tests/accuracy", "tests/helpers", "tests/tidy")
 
 
 def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Strings but for docstrings, with the lines where they begin; a word stands for what a formatted one inserts."""
+    """Yield each string except docstrings, with its line. A word replaces each value that an f-string inserts."""
     passed_over = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     passed_over |= {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
@@ -29,7 +29,7 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def is_long_program(text: str) -> bool:
-    """Text that is no Python is a program in C, or a document."""
+    """Return True for a long Python program. Other text is a C program or a document."""
     if sum(not line.isspace() for line in text.strip().splitlines() if line) <= LONGEST:
         return False
     try:

@@ -1,6 +1,6 @@
-"""meson-python, unless this Python is one that spprof cannot profile.
+"""meson-python, unless spprof cannot profile this Python.
 
-pip then shows the sentence alone, not below twenty lines of meson's.
+pip then shows only the message, not below twenty lines of meson's.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What profiles say: the estimator, sums by site, differences."""
+"""The meaning of profiles: the estimator, sums by site, differences."""

@@ -1,9 +1,9 @@
 """A profile summed up by import.
 
     <module> (app.py:1) ─► import json ─► <module> (json/__init__.py:106) ─► import json.decoder ─► …
-                           total: all beneath it                   own of json.decoder: down to the next import
+                           total: everything beneath it            own part of json.decoder: down to the next import
 
-The profile is one of ``with_imports_folded``.
+The profile must be a result of ``with_imports_folded``.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ if TYPE_CHECKING:
     from spprof.results import Frame
 
 SEVERAL = "<one of several>"
-"""Stands for modules that were being loaded when it was not known yet which of a line's they are."""
+"""Stands for a module that was still being loaded when its line could have been importing any of several modules."""
 
 _NOWHERE = SiteKey("", "", 0)
 
 
 class Import(NamedTuple):
-    """What an import costs."""
+    """The cost of an import."""
 
     module: str
     file: str
-    """Of the module; "" where it is not known."""
+    """The module's file; "" if unknown."""
     importer: SiteKey
-    """The line that imported it, of several the one with the largest cost; without a file where none is known."""
+    """The line that imported it; if there are several, the one with the largest cost. Without a file if none is known.
+    """
     own: Sums
-    """Without what the module imports in turn."""
+    """Excludes what the module imports in turn."""
     total: Sums
 
 
 def by_import(tally: Tally) -> list[Import]:
-    """Every import with a cost, in no order."""
+    """Return every import that has a cost, in no particular order."""
     found: dict[Frame, _Costs] = {}
     for stack, sums in tally.stacks.items():
         if sums.is_nothing:
@@ -49,7 +50,7 @@ def by_import(tally: Tally) -> list[Import]:
             costs = found.get(frame)
             if costs is None:
                 costs = found[frame] = _Costs()
-            if all(frame != other for other, _ in met[:at]):  # once for a module that imports itself
+            if all(frame != other for other, _ in met[:at]):  # count a module that imports itself once
                 costs.total.add(sums)
                 costs.importers[importer] = costs.importers.get(importer, 0) + sums.fixed
             if at == len(met) - 1:
@@ -73,7 +74,7 @@ class _Costs:
 
 
 def _imports(leaf_first: Sequence[Frame]) -> Iterator[tuple[Frame, SiteKey]]:
-    """The imports of a stack, root first, each with the line that imports."""
+    """Yield the imports of a stack, root first, each with the line that imports."""
     importer = _NOWHERE
     for frame in reversed(leaf_first):
         if frame.is_python and frame.line == 0 and (frame == UNKNOWN or frame.function.startswith(IMPORT)):

@@ -1,4 +1,4 @@
-"""A profile summed up by what its samples are labelled with: the process, the thread."""
+"""A profile summed up by the labels of its samples: the process, the thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def by_label(tally: Tally, name_of: Callable[[tuple[Label, ...]], str]) -> dict[str, Sums]:
-    """What the samples of each name add up to; ``name_of`` makes it of their labels. Names of nothing are left out."""
+    """Return the sums of the samples by name; ``name_of`` makes the name from their labels. Empty sums are left out."""
     add = adder(tally.profile, tally.index)
     groups: dict[str, Sums] = {}
     names: dict[tuple[Label, ...], str] = {}

@@ -1,12 +1,12 @@
-"""A profile summed up by site: what each place holds itself, and what it holds with all that it calls.
+"""A profile summed up by site: what each site holds itself, and what it holds including everything that it calls.
 
     stack:   leaf ◄──────────────────── root
-              │ own: the innermost Python frame (the innermost frame of all where there is none)
+              │ own: the innermost Python frame (the innermost frame of all if there is none)
               └─ total: every different site of the stack, once
 
-Values of bytes in use are exact where the samples can be taken apart (``spprof.analysis.sample_weights``) and
-have intervals then, as those at the peak have. Of times it is known how many samples stand behind them, and so how far
-two runs may differ by chance.
+Values of live bytes are exact if the samples can be split into blocks (``spprof.analysis.sample_weights``), and then
+have intervals, as values at the peak have. Times come with the number of samples behind them, and so with how far two
+runs may differ by chance.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Tally:
         self.stacks = self._by_stack()
 
     def _by_stack(self) -> dict[tuple[int, ...], Sums]:
-        """Every stack with a value."""
+        """Return the sums of every stack that has a value."""
         add = adder(self.profile, self.index)
         stacks: dict[tuple[int, ...], Sums] = {}
         for sample in self.profile.samples:
@@ -65,19 +65,19 @@ class Tally:
 
     @cached_property
     def whole(self) -> Sums:
-        """All of it."""
+        """The sums of the whole profile."""
         whole = Sums()
         for amount in self.stacks.values():
             whole.add(amount)
         return whole
 
     def whole_interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
-        """Where the whole lies, with room for what was never sampled; None where nothing is known of that."""
+        """Return the interval of the whole, with room for what was never sampled; None if the sampling is unknown."""
         return whole_interval(self.profile, self.value_type, self.whole, confidence)
 
     @cached_property
     def own(self) -> dict[SiteKey, Site]:
-        """What each site holds itself."""
+        """By site, its own values."""
         keys = self.keys
         own: dict[SiteKey, Site] = {}
         for stack, amount in self.stacks.items():
@@ -100,7 +100,7 @@ class Tally:
 
     @cached_property
     def total(self) -> dict[SiteKey, int]:
-        """What each site holds with all that it calls."""
+        """By site, its values including everything that it calls."""
         keys = self.keys
         names: list[SiteKey] = []
         number_of: dict[SiteKey, int] = {}
@@ -136,7 +136,7 @@ class Tally:
 
     @cached_property
     def _own_site(self) -> list[SiteKey | None]:
-        """For each location the site that a stack belongs to whose innermost Python frame is there."""
+        """For each location, the site of a stack whose innermost Python frame is there."""
         sites: list[SiteKey | None] = []
         for location, keys in zip(self.profile.locations, self.keys):
             sites.append(next((key for key, frame in zip(keys, location.frames) if frame.is_python), None))
@@ -157,18 +157,20 @@ NOWHERE = SiteKey("<no stack>", "", 0)
 def whole_interval(
     profile: Profile, value_type: ValueType, whole: Sums, confidence: float = 0.95
 ) -> tuple[int, int] | None:
-    """Where all that ``profile`` has of a type lies, whose sums are ``whole``: see ``Tally.whole_interval``."""
+    """Return the interval of everything that ``profile`` has of a type and whose sums are ``whole``: see
+    ``Tally.whole_interval``.
+    """
     if not (whole.is_drawn and has_interval(profile, value_type) and profile.period > 0):
         return None
     return whole.heap_interval(unseen_rate(profile), shortages_of(profile).lost_bytes, confidence)
 
 
 Row = tuple[SiteKey, Site, int]
-"""A site, what it holds itself, and what it holds with all that it calls."""
+"""A site, what it holds itself, and what it holds including everything that it calls."""
 
 
 def ranked(tally: Tally, by: str) -> list[Row]:
-    """Every site, the largest first: by "own" (those that hold something themselves) or by "total"."""
+    """Return every site, the largest first, by "own" (only sites that hold something themselves) or by "total"."""
     nothing = Site()
     found = [(key, tally.own.get(key, nothing), total) for key, total in tally.total.items()]
     found += [(key, own, own.value) for key, own in tally.own.items() if key not in tally.total]

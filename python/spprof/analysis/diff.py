@@ -1,13 +1,13 @@
-"""What changed between two profiles, site by site, and whether it can be chance.
+"""The change between two profiles, site by site, and whether it can be chance.
 
     OLD ─► each site: estimate, V, S ─┐
                                       ├─► change, its 95 % interval ─► excludes 0: significant
     NEW ─► each site: estimate, V, S ─┘
 
-The two are taken as independent: two runs, or two moments with nothing in common. Where they are two moments of one
-process, what lived through both is counted in both uncertainties, and the interval is wider than it need be; the
-process itself can do better (``HeapSnapshot.compare``). docs/sampling.md tells how often a site that did not change is
-called significant.
+The two are treated as independent: two runs, or two moments with nothing in common. For two moments of one process,
+blocks that lived through both count in both uncertainties, so the interval is wider than necessary; the process itself
+can do better (``HeapSnapshot.compare``). docs/sampling.md says how often a site that did not change is called
+significant.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class Change(NamedTuple):
-    """New minus old, at one site or of the whole."""
+    """New minus old, for one site or for the whole."""
 
     old: int
     new: int
     delta: int
     interval: tuple[int, int] | None
-    """95 %; None where nothing is known of how the values were sampled."""
+    """95 %; None if it is unknown how the values were sampled."""
 
     @property
     def is_significant(self) -> bool | None:
@@ -41,7 +41,7 @@ class Change(NamedTuple):
 
 
 def change(old: Sums, new: Sums) -> Change:
-    """The change from ``old`` to ``new``."""
+    """Return the change from ``old`` to ``new``."""
     delta = new.value - old.value
     if not (old.has_spread and new.has_spread):
         return Change(old.value, new.value, delta, None)
@@ -51,7 +51,7 @@ def change(old: Sums, new: Sums) -> Change:
 
 
 def changes(old: Tally, new: Tally) -> list[tuple[SiteKey, Change]]:
-    """Every site's change, the largest first, then by name. Sites that hold the same are left out."""
+    """Return the change of every site, the largest first, then by name. Sites that hold the same are left out."""
     nothing = Sums()
     keys = {**old.own, **new.own}
     found = [(key, change(old.own.get(key, nothing), new.own.get(key, nothing))) for key in keys]
@@ -59,7 +59,7 @@ def changes(old: Tally, new: Tally) -> list[tuple[SiteKey, Change]]:
 
 
 def same_type(old: Profile, new: Profile, wanted: ValueType) -> tuple[int, int]:
-    """Where the sample type stands in either. ProfileError: one of them lacks it."""
+    """Return the index of the sample type in each profile. ProfileError: one of them lacks it."""
     for which, profile in (("first", old), ("second", new)):
         if wanted not in profile.sample_types:
             raise ProfileError(f"the {which} file has no {wanted.type} in {wanted.unit}; it has {profile.type_names}")

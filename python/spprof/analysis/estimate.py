@@ -1,7 +1,7 @@
-"""What samples say about the heap: weights and confidence intervals.
+"""The meaning of samples: weights and confidence intervals.
 
 The engine samples an allocation of ``s`` bytes at mean rate ``R`` with probability ``p = 1 - exp(-s/R)``. A sample
-stands for ``w = s/p`` bytes and ``1/p`` objects, which makes every sum of weights an unbiased estimate ``Y``. With
+stands for ``w = s/p`` bytes and ``1/p`` objects, which makes every sum of weights an unbiased estimate ``Y``. With ::
 
     V = sum of (1-p) w**2        the estimated variance of Y
     S = sum of (1-p)**2 w**3     its estimated covariance with V: V is low when Y is low
@@ -9,7 +9,7 @@ stands for ``w = s/p`` bytes and ``1/p`` objects, which makes every sum of weigh
 
 the interval is ``Y + b/2 -+ sqrt(z**2 V + b**2/4)``, with ``z`` the normal quantile of the confidence: the true values
 ``t`` with ``(Y - t)**2 <= z**2 (V + (S/V)(t - Y))``. It never starts below what was seen, the bytes of the samples
-themselves. The derivation and the measured coverage stand in docs/sampling.md.
+themselves. docs/sampling.md has the derivation and the measured coverage.
 
 Everything here is pure arithmetic: no state, no errors but the ones stated.
 """
@@ -29,10 +29,11 @@ _RATE_AT_0 = math.sqrt(math.pi / 2.0)
 
 
 def weigh(size: int, rate: int) -> tuple[float, float, float]:
-    """What one sample of ``size`` bytes, drawn at ``rate`` mean bytes between samples, stands for.
+    """Return what one sample of ``size`` bytes, drawn at ``rate`` mean bytes between samples, stands for: (probability,
+    estimated bytes, estimated objects).
 
-    Returns (probability, estimated bytes, estimated objects). Rate 0 samples every allocation: the sample stands for
-    itself. (So does a block of 0 bytes, which no other rate ever samples.)
+    Rate 0 samples every allocation: the sample stands for itself. (So does a block of 0 bytes, which no other rate ever
+    samples.)
     """
     if rate == 0 or size == 0:
         return 1.0, float(size), 1.0
@@ -41,14 +42,14 @@ def weigh(size: int, rate: int) -> tuple[float, float, float]:
 
 
 def spread(size: int, rate: int) -> tuple[float, float]:
-    """What one sample adds to V and S of the bytes: ``((1-p) w**2, (1-p)**2 w**3)``, in bytes**2 and bytes**3."""
+    """Return what one sample adds to V and S: ``((1-p) w**2, (1-p)**2 w**3)``, in bytes**2 and bytes**3."""
     probability, weight, _ = weigh(size, rate)
     missed = 1.0 - probability
     return missed * weight**2, missed**2 * weight**3
 
 
 def normal_quantile(confidence: float) -> float:
-    """The ``z`` between whose negative and positive a standard normal lies with probability ``confidence``.
+    """Return the ``z`` for which a standard normal is between ``-z`` and ``z`` with probability ``confidence``.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -59,7 +60,7 @@ def normal_quantile(confidence: float) -> float:
 
 
 def _where(rising: Callable[[float], float], level: float, below: float) -> float:
-    """Where a function that rises from ``below`` to ``_Z_MAX`` comes to ``level``, to the last bit."""
+    """Return where a rising function reaches ``level`` between ``below`` and ``_Z_MAX``, to the last bit."""
     above = _Z_MAX
     while True:
         middle = (below + above) / 2.0
@@ -72,23 +73,24 @@ def _where(rising: Callable[[float], float], level: float, below: float) -> floa
 
 
 def _within(z: float) -> float:
-    """How probable it is that a standard normal lies between ``-z`` and ``z``."""
+    """Return the probability that a standard normal is between ``-z`` and ``z``."""
     return math.erf(z / math.sqrt(2.0))
 
 
 def highest_quantile(renewals: float, level: float) -> float:
-    """Below which the highest of many errors of an estimate lies with probability ``level``, in standard errors.
+    """Return the bound, in standard errors, that the highest of many errors of an estimate stays below with probability
+    ``level``.
 
-    ``renewals``: how often, on the average, each sampled block was replaced by another while the estimate was watched;
-    0: one error, a standard normal. ValueError unless 0 < level < 1.
+    ``renewals``: how often, on average, each sampled block was replaced by another while the estimate was watched; 0: a
+    single error, a standard normal. ValueError unless 0 < level < 1.
     """
     if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie between 0 and 1, not {level!r}")
+        raise ValueError(f"level must be between 0 and 1, not {level!r}")
     return _where(lambda u: _highest_below(u, renewals), level, -_Z_MAX)
 
 
 def _highest_below(u: float, renewals: float) -> float:
-    """How probable it is that the highest error is less than ``u``."""
+    """Return the probability that the highest error is less than ``u``."""
     below = math.erfc(-u / math.sqrt(2.0)) / 2.0
     if below == 0.0:
         return 0.0
@@ -97,12 +99,12 @@ def _highest_below(u: float, renewals: float) -> float:
 
 
 def low_reach(renewals: float, share: float, confidence: float = 0.95) -> float:
-    """How many standard errors below an estimate the low end of its interval is, if the moment was chosen as that at
-    which a sum of many estimates, this one among them, was highest.
+    """Return how many standard errors below an estimate the low end of its interval is, if the moment was chosen as the
+    one at which a sum of many estimates, including this one, was highest.
 
-    ``renewals``: see ``highest_quantile``. ``share``: the correlation of this estimate's error with that of the sum, of
-    which only what was replaced counts: 1 where it is the sum itself, 0 where nothing of it was replaced. Without
-    either it is ``normal_quantile(confidence)``.
+    ``renewals``: see ``highest_quantile``. ``share``: the correlation of this estimate's error with that of the sum, to
+    which only replaced blocks contribute: 1 if the estimate is the sum itself, 0 if no block of it was replaced.
+    Without either, the result is ``normal_quantile(confidence)``.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -117,21 +119,22 @@ _known_quantiles: dict[tuple[float, float], tuple[float, float]] = {}
 
 
 def highest_ends(renewals: float, confidence: float = 0.95) -> tuple[float, float]:
-    """The median of the highest of many errors, and what it exceeds as rarely as one end of an interval may miss, in
-    standard errors; ``renewals`` as ``highest_quantile`` has it."""
+    """Return the median of the highest of many errors, and the value that it exceeds only as often as one end of an
+    interval may miss, in standard errors. ``renewals``: see ``highest_quantile``.
+    """
     known = _known_quantiles.get((renewals, confidence))
     if known is None:
         known = highest_quantile(renewals, 0.5), highest_quantile(renewals, (1.0 + confidence) / 2.0)
-        _known_quantiles.clear()  # the sites of one peak, one after the other, have the same
+        _known_quantiles.clear()  # the sites of one peak, which come one after the other, share them
         _known_quantiles[renewals, confidence] = known
     return known
 
 
 def unseen_bytes(rate: float, confidence: float = 0.95) -> float:
-    """How many bytes may lie in blocks of which none was sampled: ``-ln((1-confidence)/2) * rate``, 3.69 R at 95 %.
+    """Return how many bytes may be in blocks that were never sampled: ``-ln((1-confidence)/2) * rate``, 3.69 R at 95 %.
 
-    Blocks of ``Y`` bytes together are all missed with probability ``exp(-Y/R)``, whatever their sizes; this is the
-    ``Y`` at which that falls to the (1-confidence)/2 that each end of an interval may miss.
+    Blocks of ``Y`` bytes together are all missed with probability ``exp(-Y/R)``, whatever their sizes. The result is
+    the ``Y`` at which that falls to (1-confidence)/2, the probability with which each end of an interval may miss.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -148,10 +151,10 @@ def interval(
     renewals: float = 0.0,
     share: float = 0.0,
 ) -> tuple[float, float]:
-    """(low, high) in bytes for a site of which there are samples.
+    """Return (low, high) in bytes for a site that has samples.
 
-    ``estimate``: Y. ``variance``: V. ``skewness``: S. ``seen``: bytes of the sampled blocks themselves, which were
-    certainly there. Where every sample was certain (V = 0) both ends are the estimate. ``renewals`` and ``share``: see
+    ``estimate``: Y. ``variance``: V. ``skewness``: S. ``seen``: bytes of the sampled blocks themselves, which certainly
+    existed. If every sample was certain (V = 0), both ends are the estimate. ``renewals`` and ``share``: see
     ``low_reach``, for an estimate at the moment at which the heap's was highest.
 
     ValueError unless 0 < confidence < 1.
@@ -172,10 +175,10 @@ def heap_interval(
     renewals: float = 0.0,
     share: float = 0.0,
 ) -> tuple[float, float]:
-    """(low, high) in bytes for the whole heap, which may also hold sites without any sample.
+    """Return (low, high) in bytes for the whole heap, which may also hold sites without any sample.
 
-    As ``interval``, but the upper end is at least what was seen plus ``unseen_bytes(rate, confidence)``: an empty
-    sample says [0, 3.69 R] at 95 %, and one huge block does not make the rest of the heap vanish.
+    Like ``interval``, but the upper end is at least ``seen`` plus ``unseen_bytes(rate, confidence)``: without any
+    sample the result is [0, 3.69 R] at 95 %, and one huge block does not make the rest of the heap vanish.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -186,13 +189,13 @@ def heap_interval(
 def difference_interval(
     delta: float, added: tuple[float, float], removed: tuple[float, float], confidence: float = 0.95
 ) -> tuple[float, float]:
-    """(low, high) in bytes for the change of a site between two snapshots of one process.
+    """Return (low, high) in bytes for the change of a site between two snapshots of one process.
 
     ``added`` and ``removed``: (V, S) over the samples that only the later, and only the earlier, snapshot holds;
-    samples in both cancel exactly. The variance is that of both together. Away from zero the interval is skewed as in
-    ``interval`` (upwards by what was added, downwards by what was removed); towards zero it is not, because the side
-    without samples is not known to be empty: with plain ``z * sqrt(V)`` there, the interval excludes 0 just where
-    "nothing changed" is to be rejected. There is no lower end from what was seen: both sides may hold more.
+    samples in both cancel exactly. The variance is the sum of both. Away from zero, the interval is skewed as in
+    ``interval`` (upwards by what was added, downwards by what was removed). Towards zero it is not, because the side
+    without samples is not known to be empty: with plain ``z * sqrt(V)`` there, the interval excludes 0 exactly where
+    "nothing changed" must be rejected. The seen bytes give no lower end: both sides may hold more.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -206,12 +209,12 @@ def difference_interval(
 def runs_difference_interval(
     delta: float, new: tuple[float, float], old: tuple[float, float], confidence: float = 0.95
 ) -> tuple[float, float]:
-    """(low, high) in bytes for the change of a site between two profiles with no sample in common.
+    """Return (low, high) in bytes for the change of a site between two profiles that have no sample in common.
 
-    ``new`` and ``old``: (V, S) of the site in either. Both estimates are uncertain whole, so the variance is that of
-    both. Towards zero the interval reaches ``z * sqrt(V)``: it excludes 0 just where "nothing changed" is to be
-    rejected, which like runs bring about with probability 1 - confidence. Away from zero it is skewed as in
-    ``interval``, by the side that is larger.
+    ``new`` and ``old``: (V, S) of the site in each. Both estimates are fully uncertain, so the variance is the sum of
+    both. Towards zero the interval reaches ``z * sqrt(V)``: it excludes 0 exactly where "nothing changed" must be
+    rejected, which happens to two equal runs with probability 1 - confidence. Away from zero it is skewed as in
+    ``interval``, by the larger side.
 
     ValueError unless 0 < confidence < 1.
     """
@@ -223,15 +226,15 @@ def runs_difference_interval(
 
 
 def _bend(z: float, variance: float, skewness: float) -> float:
-    """b: by how much the interval leans to the side of more bytes."""
+    """Return b: by how much the interval leans towards more bytes."""
     return z * z * skewness / variance if variance > 0.0 else 0.0
 
 
 def _reach(z: float, variance: float, bend: float) -> float:
-    """How far the interval reaches from the estimate on the side to which it leans by ``bend``."""
+    """Return how far the interval reaches from the estimate on the side to which it leans by ``bend``."""
     return bend / 2.0 + math.sqrt(z * z * variance + bend * bend / 4.0)
 
 
 def _check_confidence(confidence: float) -> None:
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence must lie between 0 and 1, not {confidence!r}; 0.95 is usual")
+        raise ValueError(f"confidence must be between 0 and 1, not {confidence!r}; 0.95 is usual")

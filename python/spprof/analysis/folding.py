@@ -3,8 +3,8 @@
     OLD:  a 10  b 5                          a 10  b 0   <stacks no longer kept> 5
     NEW:  a 12       <stacks no longer kept> 8            ─► change: a +2, <stacks no longer kept> +3, and no −5 at b
 
-What was ever allocated at a stack that left is part of the marked stack's total in NEW. The same is done to OLD before
-the two are compared, so that nothing seems to have been allocated less often than before.
+The total of the marked stack in NEW includes everything that was ever allocated at stacks that left. The same is done
+to OLD before the two are compared, so that no total seems to shrink.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _MARKED_NAMES = ((STACKS_EVICTED, "", 0),)
 
 
 class _Allocated(NamedTuple):
-    """What was ever allocated at a stack."""
+    """Everything ever allocated at a stack."""
 
     stack: tuple[int, ...]
     values: list[int]
 
 
 def with_folding_of(old: Profile, new: Profile) -> Profile:
-    """``old``, with what it allocated at stacks that ``new`` no longer keeps under ``STACKS_EVICTED``.
+    """Return ``old`` with its allocations at stacks that ``new`` no longer keeps moved to ``STACKS_EVICTED``.
 
-    ``old`` itself where ``new`` has no such stacks, or where they hold less than that: these are two runs.
+    Return ``old`` unchanged if ``new`` has no such stacks, or if they hold less than that: then these are two runs.
     """
     columns = [one for one in ALLOC_TYPES if one in old.sample_types and one in new.sample_types]
     if not (columns and old.is_heap and new.is_heap and shortages_of(new).evicted_stacks):
@@ -65,7 +65,7 @@ def _values(allocated: dict[Names, _Allocated], nothing: list[int]) -> list[int]
 
 
 def _by_names(profile: Profile, columns: Sequence[ValueType]) -> dict[Names, _Allocated]:
-    """Stacks by what a reader sees of them."""
+    """Return the allocations by the names that a reader sees of a stack."""
     places = [profile.sample_types.index(one) for one in columns]
     names_of: dict[tuple[int, ...], Names] = {}
     found: dict[Names, _Allocated] = {}
@@ -84,7 +84,7 @@ def _by_names(profile: Profile, columns: Sequence[ValueType]) -> dict[Names, _Al
 
 
 def _sample(profile: Profile, stack: tuple[int, ...], values: list[int], columns: Sequence[ValueType]) -> Sample:
-    """A sample that takes ``values`` away from a stack's allocated columns."""
+    """Return a sample that subtracts ``values`` from a stack's allocated columns."""
     row = [0] * len(profile.sample_types)
     for value_type, value in zip(columns, values):
         row[profile.sample_types.index(value_type)] = -value

@@ -3,13 +3,13 @@
     snapshots ─► stays: which samples came when, and when they were gone
                    ├─► slope of the live bytes, and its 95 % interval
                    ├─► allocated and still live, by age ─► freed_shares
-                   └─► blocks that are old: do they become more? are they kept? does that slow down? ─► verdict
+                   └─► old blocks: do they become more? are they kept? does that slow down? ─► verdict
 
-A sample that is in two snapshots is the same draw in both, so it adds to the variance of a slope only by what the
-slope makes of its coming and going. No serial numbers are needed for that: a block that was allocated before a
-snapshot, and is live after it, was live in it. What is needed is between which two snapshots each block was allocated.
+A sample in two snapshots is the same draw in both, so its coming and going adds to the variance of a slope only what it
+contributes to the slope. That needs no serial numbers: a block that was allocated before a snapshot, and is live after
+it, was live in it. It only needs to be known between which two snapshots each block was allocated.
 
-docs/sampling.md, "Growth", has the derivation, and tests/nightly/GROWTH.md what it comes to.
+docs/sampling.md, "Growth", has the derivation, and tests/nightly/GROWTH.md the results.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from spprof.analysis.sites import SiteKey
 
     _Rate = tuple[Optional[float], Optional[float], Optional[float]]
-    """Bytes a second, and the ends of its interval."""
+    """Bytes per second, and the ends of its interval."""
     _Stay = tuple[int, int, int, "Cohort"]
-    """Samples that were allocated in the interval that the first of these snapshots ends, and are in all snapshots from
-    the second on and before the third."""
+    """(born, first, end, cohort): samples that were allocated in the interval that ends with snapshot ``born``, and
+    that are in all snapshots from ``first`` up to, but not including, ``end``.
+    """
 
 GROWING = "growing"
 FILLING = "filling"
@@ -40,40 +41,45 @@ STEADY = "steady"
 UNKNOWN = "unknown"
 
 DECIDING_SAMPLES = 18
-"""With so many live samples of a leak, it is called growing in 90 of 100 runs."""
+"""A leak with this many live samples is called growing in 90 of 100 runs."""
 
 _LATE = 0.4
-"""Which share of the series must be over when blocks that become old show growth: a cache that filled up before shows
-none."""
+"""The share of the series that must be over before blocks that become old indicate growth: a cache that filled up
+before that does not count.
+"""
 _EARLY = 0.6
-"""Blocks that were allocated in this share of the series must be kept to its end."""
+"""Blocks that were allocated in this first share of the series must be kept to its end."""
 _LAGS = ((1.0 / 16.0, 5.0), (1.0 / 4.0, 7.0))
-"""From which age on a block is old, in shares of the series, and how improbable chance must make its growth, in bits:
-1/32 and 1/128, 4 % in all."""
+"""The age from which a block is old, as a share of the series, and how improbable chance must make its growth, in bits:
+1/32 and 1/128, 4 % in all.
+"""
 _BITS_MAX = 10.0
 _BITS_EACH = 2.0 / 3.0
-"""Where many blocks came and went, chance must be as improbable as this: 1/1024, and 2/3 of a bit for each snapshot in
-which some did."""
+"""If many blocks came and went, chance must be this improbable: down to 1/1024, and 2/3 of a bit for each snapshot in
+which some did.
+"""
 _KEPT_CHANCE = 1.0 / 32.0
 _SLOWER_SURELY = 2.576
 _SLOWER = 1.645
 """Normal quantiles of 0.995 and 0.95."""
 _STEPS_MAX = 1024
 _EXACT_MAX = 128
-"""Sums of changes are rounded to so many steps where chance is worked out, for so many changes at the most. For more it
-is that of a normal distribution."""
+"""To compute chance exactly, sums of changes are rounded to at most _STEPS_MAX steps, for at most _EXACT_MAX changes.
+For more changes, a normal distribution is used.
+"""
 
 
 class Cohort(NamedTuple):
     """Live samples of one site that were allocated at about the same time."""
 
     born: float
-    """When, in seconds, by the clock of ``Moment.seconds``. Any time will do that is later than the last snapshot
-    before the allocation and no later than the first one after it, and it is the same in each snapshot. What was
-    allocated before the first snapshot has any time up to that, by its age then."""
+    """Time of the allocation in seconds, by the clock of ``Moment.seconds``. It may be any time after the last snapshot
+    before the allocation and no later than the first one after it, but must be the same in each snapshot. For blocks
+    allocated before the first snapshot it is any time up to that, by their age then.
+    """
     samples: int
     bytes: float
-    """What they stand for."""
+    """The bytes that they stand for."""
     variance: float
     """Their part of V (``analysis.estimate``)."""
     skewness: float
@@ -84,7 +90,7 @@ class SiteSeen(NamedTuple):
     """One site in one snapshot."""
 
     live: tuple[Cohort, ...]
-    """The same object as in the snapshot before where nothing has changed makes it fast."""
+    """If nothing has changed, pass the same object as in the snapshot before: that is fast."""
     allocated_bytes: float
     """Estimated bytes ever allocated there, since the profiler's first start."""
 
@@ -98,21 +104,21 @@ class Moment(NamedTuple):
 
 
 class Growth(NamedTuple):
-    """What a series says."""
+    """The findings on a series."""
 
     sites: list[SiteGrowth]
-    """Those that are growing first, each kind by the lower end of the rate, the fastest first."""
+    """Growing sites first. Within each kind they are sorted by the lower end of the slope, the fastest first."""
     used: tuple[int, ...]
-    """The places of the snapshots that were used, in what was given."""
+    """Indices, in the given moments, of the snapshots that were used."""
 
 
 def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
-    """What a series of snapshots of one process says of each site that has samples in it.
+    """Return the growth of each site that has samples in a series of snapshots of one process.
 
-    ``moments``: in the order in which they were taken. ``longest_rate_bytes``: the longest mean bytes between samples
-    that any of them was drawn under; 0: every allocation was sampled. Snapshots whose time is no number, or not later
-    than the one before, are left out. Where the clock has jumped back for good, the longest part without a jump is
-    used, the last of those alike.
+    ``moments``: in the order in which they were taken. ``longest_rate_bytes``: the longest sampling interval, in mean
+    bytes between samples, that any of them was drawn under; 0: every allocation was sampled. Snapshots whose time is
+    not a finite number, or not later than the one before, are left out. If the clock has jumped back permanently, the
+    longest part without a jump is used; of equally long parts, the last.
     """
     used = _usable([moment.seconds for moment in moments])
     clock = _Clock([moments[place].seconds for place in used], longest_rate_bytes)
@@ -128,13 +134,13 @@ def growth(moments: Sequence[Moment], longest_rate_bytes: float) -> Growth:
 
 
 def order(one: SiteGrowth) -> tuple[bool, float, float, str, str, int]:
-    """By what sites are sorted: those that are growing first, each kind by the lower end of the rate."""
+    """Return the sort key of sites: growing ones first, each kind by the lower end of the slope."""
     low, rate = one.low or 0.0, one.bytes_per_second or 0.0
     return one.verdict != GROWING, -low, -rate, one.function, one.file, one.line
 
 
 def _usable(times: list[float]) -> tuple[int, ...]:
-    """The longest run of places whose times are numbers and rise, a single one that is behind left out."""
+    """Return the longest run of indices whose times are finite and rise; a single time that is behind is skipped."""
     known = [place for place, time in enumerate(times) if math.isfinite(time)]
     best: list[int] = []
     run: list[int] = []
@@ -154,7 +160,7 @@ def _usable(times: list[float]) -> tuple[int, ...]:
 
 
 class _History:
-    """One site, snapshot by snapshot."""
+    """The samples of one site, snapshot by snapshot."""
 
     __slots__ = ("_allocated", "_allocated_since", "_first", "_live", "_next", "_now", "_stays", "has_samples")
 
@@ -195,17 +201,17 @@ class _History:
         self._now = now
 
     def _part(self, index: int, born: float, before: Cohort, after: Cohort | None) -> None:
-        """A cohort was ``before`` and is ``after``."""
+        """Record that a cohort has changed from ``before`` to ``after``."""
         gone: Cohort | None = before
         if after is not None:
             gone = _less(before, after)
-        if gone is None or after is None:  # all of it, or it is drawn anew at another rate: not the same estimate
+        if gone is None or after is None:  # all gone, or redrawn at another rate: another estimate
             self._stays.append((self._first.pop(born), index, before))
         elif gone.samples:
             self._stays.append((self._first[born], index, gone))
 
     def stays(self, times: list[float]) -> list[_Stay]:
-        """All samples of a series of snapshots at ``times``."""
+        """Return all samples of a series of snapshots at ``times``."""
         count = len(times)
         if self._next < count:
             self._change(self._next, ())
@@ -216,7 +222,7 @@ class _History:
         ]
 
     def allocated(self, index: int) -> float:
-        """Bytes ever allocated up to a snapshot."""
+        """Return the bytes ever allocated up to a snapshot."""
         place = bisect_right(self._allocated_since, index) - 1
         value = self._allocated[place] if place >= 0 else 0.0
         return value if math.isfinite(value) else 0.0
@@ -240,7 +246,7 @@ def _is_known(cohort: Cohort) -> bool:
 
 
 def _less(before: Cohort, after: Cohort) -> Cohort | None:
-    """What has gone of a cohort; None: not only that has changed."""
+    """Return the part of a cohort that is gone; None if something else has changed, too."""
     samples, space = before.samples - after.samples, before.bytes - after.bytes
     same = abs(space) <= 1e-9 * before.bytes
     if samples < 0 or (samples == 0) != same or (space < 0.0 and not same):
@@ -253,16 +259,16 @@ def _less(before: Cohort, after: Cohort) -> Cohort | None:
 
 
 class _Lag:
-    """An age from which on blocks are old, and where in a series they become so."""
+    """An age from which blocks are old, and the snapshots at which they become so."""
 
     def __init__(self, times: list[float], share: float, bits: float) -> None:
         begin, span, count = times[0], times[-1] - times[0], len(times)
         age = share * span * (1.0 - 1e-9)
         self.bits = bits
         self.since = [bisect_left(times, time + age) for time in times]
-        """At which snapshot blocks are old that were allocated before each; ``count``: at none."""
+        """For each snapshot, the index of the one at which blocks allocated just before it are old; ``count``: none."""
         self.births = [max(bisect_right(times, time - age) - 1, 0) for time in times]
-        """The other way round: up to which snapshot those were allocated that are old at each."""
+        """The inverse: for each snapshot, the last one by which blocks that are old by then were allocated."""
         self.late = bisect_left(times, begin + _LATE * span)
         self.middle = bisect_left(times, (times[self.late] + times[-1]) / 2.0)
         self.early_births = bisect_right(times, begin + _EARLY * span) - 1
@@ -270,7 +276,7 @@ class _Lag:
 
 
 class _Clock:
-    """The times of a series, and what follows from them alone."""
+    """The times of a series, and everything that follows from them alone."""
 
     def __init__(self, times: list[float], rate: float) -> None:
         count = len(times)
@@ -279,7 +285,9 @@ class _Clock:
         self.count = count
         self.lags = [_Lag(times, share, bits) for share, bits in _LAGS] if count > 2 else []
         self.reach = [0.0] * (count + 1)
-        """The slope of a byte that is live in all snapshots before each; 0 at the end: one that stays makes none."""
+        """By index, the slope of one byte that is live in all snapshots before it; 0 at the end: a byte that stays has
+        no slope.
+        """
         if count > 1:
             mean = math.fsum(times) / count
             square = math.fsum((time - mean) ** 2 for time in times)
@@ -314,7 +322,7 @@ _NO_RATE = (None, None, None)
 
 
 def _rate(stays: list[_Stay], clock: _Clock) -> _Rate:
-    """The slope of the line of least squares through the live bytes, and its interval."""
+    """Return the slope of the least-squares line through the live bytes, and its interval."""
     reach = clock.reach
     came, gone = _Side(), _Side()
     for _, first, end, cohort in stays:
@@ -332,11 +340,11 @@ def _rate(stays: list[_Stay], clock: _Clock) -> _Rate:
 
 
 _UNSEEN_CONFIDENCE = 0.9
-"""Of one side, where nothing was seen of it: 5 % each."""
+"""Confidence for a side of which nothing was seen: 5 % at each end."""
 
 
 class _Side:
-    """What came to a site, or what went, in bytes a second."""
+    """The memory that came to a site, or that went, in bytes per second."""
 
     __slots__ = ("any", "skewness", "slope", "variance")
 
@@ -351,14 +359,14 @@ class _Side:
         self.skewness += cohort.skewness * slope**3
 
     def ends(self, unseen: float) -> tuple[float, float]:
-        """Its interval."""
+        """Return the interval of the slope."""
         if not self.any:
             return 0.0, unseen
         return estimate.interval(self.slope, self.variance, self.skewness, 0.0)
 
 
 def _freed_shares(kept: list[tuple[int, Cohort]], history: _History, clock: _Clock) -> tuple[tuple[float, float], ...]:
-    """By age, which share of the bytes that old was freed."""
+    """Return, by age, the freed share of the bytes of that age."""
     found = []
     for index in clock.ages:
         allocated = history.allocated(index)
@@ -377,13 +385,13 @@ def _freed_shares(kept: list[tuple[int, Cohort]], history: _History, clock: _Clo
 
 
 class _Old:
-    """How the old blocks of a site became more or fewer, counted in samples at the longest rate."""
+    """How the number of a site's old blocks changed, counted in samples at the longest sampling interval."""
 
     def __init__(self, stays: Iterable[_Stay], clock: _Clock, lag: _Lag, history: _History) -> None:
         changes = [0.0] * (clock.count + 1)
         at_risk = kept = 0.0
         self.kept_of_series = 0.0
-        """Of those that came during the series, how many are live at its end."""
+        """Those that came during the series and are live at its end."""
         for born, first, end, cohort in stays:
             weight = _counted(cohort, clock.rate)
             since = lag.since[born]
@@ -424,7 +432,7 @@ class _Old:
 
     @property
     def were_more(self) -> bool:
-        """The same of the whole series."""
+        """Like ``are_more``, for the whole series."""
         changes = self._early + self._late
         gain = sum(changes)
         return gain > 0.0 and max(_chance(changes), math.pow(2.0, -gain)) <= _needed(changes, self._lag.bits)
@@ -436,7 +444,7 @@ class _Old:
 
     @property
     def are_freed(self) -> bool:
-        """Whether more than half of them have been."""
+        """Whether more than half of those that were old early have been freed."""
         return _at_most(self.at_risk, self.at_risk - self.freed) <= _KEPT_CHANCE
 
     @property
@@ -448,7 +456,7 @@ class _Old:
         return self._is_slower(self._begin, self._lag.late, self._last, _SLOWER)
 
     def _is_slower(self, begin: int, middle: int, end: int, quantile: float) -> bool:
-        """Whether more blocks became old up to the middle than what was allocated explains."""
+        """Return whether more blocks became old up to the middle than the allocations explain."""
         before, after = self._changes[begin + 1 : middle + 1], self._changes[middle + 1 : end + 1]
         gain = sum(before) + sum(after)
         share = self._share(begin, middle, end, gain)
@@ -456,8 +464,10 @@ class _Old:
         return sum(before) - share * gain > quantile * math.sqrt(variance)
 
     def _share(self, begin: int, middle: int, end: int, gain: float) -> float:
-        """Which share of what became old between two snapshots is expected up to the middle: that of what was allocated
-        by then. Where most of it was kept, it tells nothing of how much there was to do, and time is the measure."""
+        """Return the share of the blocks that became old between two snapshots that is expected up to the middle: the
+        share of what was allocated by then. If most of it was kept, allocations do not measure how much there was to
+        do, so time is used instead.
+        """
         births, allocated, times = self._births, self._history.allocated, self._clock.times
         whole = allocated(births[end]) - allocated(births[begin])
         part = allocated(births[middle]) - allocated(births[begin])
@@ -467,7 +477,7 @@ class _Old:
 
 
 def _scatter(values: list[float]) -> float:
-    """Sum of squares around the mean."""
+    """Return the sum of squares around the mean."""
     if not values:
         return 0.0
     mean = sum(values) / len(values)
@@ -475,13 +485,14 @@ def _scatter(values: list[float]) -> float:
 
 
 def _counted(cohort: Cohort, rate: float) -> float:
-    """How many of these samples there would be at the longest rate."""
+    """Return how many of these samples there would be at the longest sampling interval."""
     return min(cohort.samples, cohort.bytes / rate) if rate else float(cohort.samples)
 
 
 def _needed(changes: list[float], bits: float) -> float:
-    """How improbable chance must make these changes: as improbable as a leak of so many samples does, which is no more
-    than one bit for each snapshot in which something changed."""
+    """Return how improbable chance must make these changes: as improbable as a leak of this many samples makes them,
+    but at most one bit for each snapshot in which something changed.
+    """
     stir = sum(map(abs, changes))
     met = sum(one != 0.0 for one in changes)
     return math.pow(2.0, -max(bits, min(stir / 2.0, met * _BITS_EACH, _BITS_MAX)))
@@ -490,7 +501,9 @@ def _needed(changes: list[float], bits: float) -> float:
 def _verdict(
     stays: list[_Stay], history: _History, clock: _Clock, high: Optional[float]
 ) -> tuple[str, Optional[int], Optional[float]]:
-    """The verdict; if it is unknown, how many more samples and how many more seconds would decide, where known."""
+    """Return the verdict; if it is unknown, also how many more samples and how many more seconds would decide, if
+    known.
+    """
     have = sum(_counted(cohort, clock.rate) for _, _, end, cohort in stays if end == clock.count)
     if not clock.lags or high is None:
         return UNKNOWN, _missing(have), None
@@ -521,7 +534,7 @@ def _missing(have: float) -> int:
 
 
 def _chance(changes: Iterable[float]) -> float:
-    """How probable so large a sum is if each change had been as probable with the other sign."""
+    """Return the probability of a sum this large if each change could equally well have had the other sign."""
     known = [one for one in changes if one]
     total, square = sum(known), sum(one * one for one in known)
     if total <= 0.0:
@@ -532,7 +545,7 @@ def _chance(changes: Iterable[float]) -> float:
     scale = 1.0 if size <= _STEPS_MAX and all(one == int(one) for one in known) else _STEPS_MAX / size
     steps = [step for step in (round(one * scale) for one in known) if step]
     width = len(steps) + 1  # bits for a count of up to 2 ** len(steps)
-    counts = 1  # of each sum of those that went up, in one number: how many choices of signs come to it
+    counts = 1  # all counts in one number: for each sum of the positive steps, how many choices of signs give it
     for step in steps:
         counts += counts << (abs(step) * width)
     ups = sum(step for step in steps if step > 0)
@@ -541,7 +554,7 @@ def _chance(changes: Iterable[float]) -> float:
 
 
 def _at_most(tries: float, hits: float) -> float:
-    """How probable it is that a coin falls on heads no more than so often."""
+    """Return the probability that ``tries`` tosses of a coin give at most ``hits`` heads."""
     count, most = round(tries), math.floor(hits + 0.5)
     if count > 200:
         return math.erfc((count - 2.0 * most - 1.0) / math.sqrt(2.0 * count)) / 2.0

@@ -7,9 +7,9 @@
            ├ <module> (json/__init__.py:106) …        └ (what loading the code itself allocated)
            └ get_code …
 
-The module is named by the frame that follows, ``<module>`` of its file; of an extension module by the library whose
-code follows. Where neither does, the module is still being found and loaded: it is the one that the same line imports
-in other stacks, if that is a single one, and has no name else.
+The frame that follows gives the module its name: ``<module>`` of its file, or, for an extension module, the library
+whose code follows. Without either, the module is still being found and loaded. It is then the module that the same line
+imports in other stacks, if there is only one; otherwise it has no name.
 """
 
 from __future__ import annotations
@@ -30,19 +30,21 @@ if TYPE_CHECKING:
     Stack = tuple[int, ...]
 
 IMPORT = "import "
-"""How the function of such a frame begins; the module's name follows."""
+"""Prefix of the function of such a frame; the module's name follows."""
 
 _MACHINERY = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 _MACHINERY_FILES = ("/importlib/_bootstrap.py", "/importlib/_bootstrap_external.py", "/importlib/__init__.py")
 UNKNOWN = Frame("import <one of several>", "<frozen importlib._bootstrap>", 0, 0, True)
-"""Stands for an import of which it is not known which module it loads."""
+"""Stands for an import of an unknown module."""
 _FROZEN = "<frozen "
 _ARCHIVES = (".zip/", ".egg/", ".pyz/")
 _DYNAMIC = "lib-dynload/"
 
 
 def with_imports_folded(profile: Profile) -> Profile:
-    """``profile`` with one frame for each import, instead of those of the import system; itself where it has none."""
+    """Return ``profile`` with one frame for each import instead of those of the import system; ``profile`` itself if it
+    has none.
+    """
     folding = _Folding(profile)
     if not folding.has_imports:
         return profile
@@ -59,7 +61,7 @@ class _Run(NamedTuple):
     importer: Frame | None
     """The line that imports."""
     module: Frame | None
-    """What the import is called, where the stack tells."""
+    """The frame that names the import, if the stack shows it."""
 
 
 class _Folding:
@@ -70,7 +72,7 @@ class _Folding:
         self.locations = list(profile.locations)
         self._python = [next((one for one in place.frames if one.is_python), None) for place in profile.locations]
         self._extension = [self._extension_of(place) for place in profile.locations]
-        """Of a native location in an extension module the path of that; "" else."""
+        """For each location: the path of its extension module if it is native code of one, else ""."""
         self._is_machinery = [one is not None and is_machinery(one.file) for one in self._python]
         self.has_imports = any(self._is_machinery)
         self._packages = {
@@ -81,7 +83,7 @@ class _Folding:
         self._imported_by = self._find_runs() if self.has_imports else {}
 
     def folded(self, stack: Stack) -> Stack:
-        """The stack with each import as one location."""
+        """Return the stack with each import as one location."""
         runs = self._runs.get(stack)
         if not runs:
             return stack
@@ -96,7 +98,7 @@ class _Folding:
         return tuple(reversed(kept))
 
     def _find_runs(self) -> dict[Frame, set[Frame]]:
-        """Note the runs of every stack, and return what each line imports, as far as stacks tell."""
+        """Note the runs of every stack, and return what each line imports, as far as stacks show it."""
         imported_by: dict[Frame, set[Frame]] = {}
         for stack in {sample.stack for sample in self._profile.samples}:
             if not any(map(self._is_machinery.__getitem__, stack)):
@@ -121,10 +123,12 @@ class _Folding:
             at += 1
 
     def _end_of_machinery(self, root_first: Stack, begin: int) -> int:
-        """Behind the last frame of the import system that is reached from ``begin`` through the interpreter's own
-        native frames; ``begin`` where there is none. A native frame before it counts only where Python's frame ends."""
+        """Return the index after the last frame of the import system that is reached from ``begin`` through the
+        interpreter's own native frames; ``begin`` if there is none. Native frames before it count only directly after a
+        Python frame.
+        """
         if self._is_native(root_first, begin - 1) and self._is_native(root_first, begin):
-            return begin  # tried before
+            return begin  # already tried from the native frame before
         end = begin
         for at in range(begin, len(root_first)):
             place = root_first[at]
@@ -138,7 +142,9 @@ class _Folding:
         return at >= 0 and self._python[root_first[at]] is None and not self._extension[root_first[at]]
 
     def _named_by(self, root_first: Stack, end: int) -> tuple[int, Frame | None]:
-        """Where the import ends, native frames that lead to the module's code included, and what it is called."""
+        """Return where the import ends, including native frames that lead to the module's code, and the frame that
+        names it.
+        """
         for at in range(end, len(root_first)):
             place = root_first[at]
             frame = self._python[place]
@@ -157,7 +163,7 @@ class _Folding:
         return Frame(f"{IMPORT}{self._name_of(file)}", file, 0, 0, True)
 
     def _name_of(self, file: str) -> str:
-        """The module's name, by where its file is."""
+        """Return the module's name, derived from the location of its file."""
         if file.startswith(_FROZEN) and file.endswith(">"):
             return file[len(_FROZEN) : -1]
         for paths in (installed_paths(file), standard_paths(file), _paths_in_archives(file)):
@@ -181,12 +187,12 @@ class _Folding:
 
 
 def is_machinery(file: str) -> bool:
-    """Whether a file is of the import system itself."""
+    """Return whether a file is part of the import system itself."""
     return file in _MACHINERY or file.endswith(_MACHINERY_FILES)
 
 
 def _paths_in_archives(file: str) -> list[str]:
-    """The path in the innermost archive that the file is in; none where it is in none."""
+    """Return the path within the innermost archive that contains the file; empty if there is none."""
     end = max(file.rfind(ending) for ending in _ARCHIVES)
     return [file[end + len(_ARCHIVES[0]) :]] if end >= 0 else []
 
@@ -197,14 +203,14 @@ def _is_extension(path: str) -> bool:
 
 
 def _dotted(path: str) -> str:
-    """``json.decoder`` for ``json/decoder.py``, ``json`` for ``json/__init__.py``."""
+    """Return ``json.decoder`` for ``json/decoder.py``, ``json`` for ``json/__init__.py``."""
     path = _without_tag(path[: -len(".so")]) if path.endswith(".so") else splitext(path)[0]
     path = path[: -len("/__init__")] if path.endswith("/__init__") else path
     return path.replace("/", ".")
 
 
 def _without_tag(path: str) -> str:
-    """``a/b`` of ``a/b.cpython-311-x86_64-linux-gnu`` and ``a/b.abi3``."""
+    """Return ``a/b`` for ``a/b.cpython-311-x86_64-linux-gnu`` and ``a/b.abi3``."""
     folder, slash, name = path.rpartition("/")
     name = name.removesuffix(".abi3") if ".cpython-3" not in name else name.partition(".cpython-3")[0]
     return f"{folder}{slash}{name}"

@@ -1,4 +1,4 @@
-"""Which code is a library's and which the program's own, by where its file lies.
+"""Tells library code from the program's own code by the location of its file.
 
 /app/shop/cart.py                      the program's own
 /usr/lib/python3.11/json/decoder.py    the standard library
@@ -20,11 +20,11 @@ _FOREIGN_BEGINNINGS = ("/usr/", "/lib")
 _KEPT = 4096
 
 _answers: dict[str, bool] = {}
-"""Of the files that were last asked for: every frame of every stack asks, of few files."""
+"""Cached answers: every frame of every stack asks, but there are few files."""
 
 
 def is_library(file: str) -> bool:
-    """Whether a file is of a library and not of the program itself."""
+    """Return whether a file belongs to a library rather than to the program itself."""
     known = _answers.get(file)
     if known is None:
         if len(_answers) >= _KEPT:
@@ -44,33 +44,33 @@ def _is_library(file: str) -> bool:
 
 
 def _is_program(folder: str, _: str, name: str) -> bool:
-    """A file such as ``/opt/bin/ruby``."""
+    """Return whether the file is a program such as ``/opt/bin/ruby``."""
     return folder.endswith("/bin") and bool(name) and "." not in name
 
 
 def installed_part(file: str) -> str | None:
-    """The first part of the path below the folder of installed packages; None: it is in none."""
+    """Return the first part of the path below the folder of installed packages; None if the file is not in one."""
     return next((path.partition("/")[0] for path in installed_paths(file)), None)
 
 
 def installed_paths(file: str) -> list[str]:
-    """The path below each folder of installed packages that the file is in, the outermost first."""
+    """Return the path below each folder of installed packages that contains the file, the outermost first."""
     return [rest for rest in _behind_each(file, _INSTALLED) if not rest.startswith("/") and rest]
 
 
 def is_standard(file: str) -> bool:
-    """Whether a file is of a language's standard library."""
+    """Return whether a file belongs to a language's standard library."""
     return file.startswith("<frozen ") or bool(standard_paths(file)) or any(part in file for part in _OTHER_STANDARD)
 
 
 def standard_paths(file: str) -> list[str]:
-    """The path below each folder of Python's own library that the file is in, the outermost first."""
+    """Return the path below each folder of Python's own library that contains the file, the outermost first."""
     parts = (rest.partition("/") for rest in _behind_each(file, _PYTHON))
     return [below for version, slash, below in parts if version.isdecimal() and slash]
 
 
 def _behind_each(file: str, marks: tuple[str, ...]) -> Iterator[str]:
-    """What comes behind each of the marks, in the order of the path."""
+    """Yield the rest of the path after each of the marks, in the order of the path."""
     at = 0
     while True:
         found = [(place, len(mark)) for mark in marks if (place := file.find(mark, at)) >= 0]

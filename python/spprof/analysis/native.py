@@ -10,8 +10,9 @@ if TYPE_CHECKING:
 
 
 def without_native(profile: Profile) -> Profile:
-    """``profile`` without the native frames of stacks that have Python frames. What native code allocated belongs to
-    the line that called it. A stack of native frames alone stays as it is."""
+    """Return ``profile`` without the native frames of stacks that have Python frames: what native code allocated
+    belongs to the line that called it. Stacks of native frames alone stay unchanged.
+    """
     is_python = [any(frame.is_python for frame in location.frames) for location in profile.locations]
     if all(is_python):
         return profile

@@ -1,5 +1,5 @@
-"""What a reader must know of a heap profile beside its numbers, in sentences: what is counted once, what is left out,
-what a library holds in a pool of its own, what full tables did.
+"""What a reader needs to know about a heap profile besides its numbers, in sentences: what is counted once, what is
+left out, what a library holds in its own memory pool, and the effects of full tables.
 
 snapshot ─┐
 file     ─┴─► Notes ─► sentences
@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
 
 class Notes(NamedTuple):
-    """Of a heap profile."""
+    """The facts behind the notes on a heap profile."""
 
     inherited_bytes: int = 0
-    """Estimated live bytes that another process had allocated before a fork."""
+    """Estimated live bytes that another process allocated before a fork."""
     is_merged: bool = False
-    """Whether it is of several processes, of which each may hold those bytes."""
+    """Whether the profile covers several processes, each of which may hold those bytes."""
     profiler_bytes: int = 0
     """Estimated live bytes of the profiler's own Python code."""
     shortages: Shortages = NO_SHORTAGE
     absent_bytes: int = 0
-    """Estimated live bytes that are not in memory, where they are a notable part."""
+    """Estimated live bytes that are not in memory, if they are a notable part."""
     pools: tuple[MemoryPool, ...] = ()
-    """What libraries hold in memory pools of their own."""
+    """The memory pools of libraries."""
 
     def sentences(self) -> Iterator[str]:
-        """One line each; none where there is nothing to say."""
+        """Yield one line for each note; none if there is nothing to say."""
         if self.absent_bytes:
             yield (
-                f"{human_bytes(self.absent_bytes)} of the live bytes are not in memory: asked for and never written "
-                f"to, or in the swap"
+                f"{human_bytes(self.absent_bytes)} of the live bytes are not in memory: never written to, "
+                f"or swapped out"
             )
         held = human_bytes(self.inherited_bytes)
         if self.inherited_bytes and self.is_merged:
             yield (
-                f"{held} inherited by fork counted once; pages written since the fork are separate copies, so physical "
-                f"memory can be higher: see PSS"
+                f"{held} inherited by fork are counted once; pages written since the fork are separate copies, so "
+                f"physical memory can be higher: see PSS"
             )
         elif self.inherited_bytes:
             yield (
-                f"{held} inherited by fork: shared with the process that allocated it, but for pages written since, "
-                f"which are separate copies"
+                f"{held} inherited by fork: shared with the process that allocated it, except for pages written since "
+                f"the fork, which are separate copies"
             )
         if self.profiler_bytes:
             yield f"the profiler itself holds {human_bytes(self.profiler_bytes)} (not included)"
@@ -64,7 +64,7 @@ class Notes(NamedTuple):
         yield from shortages.sentences(self.shortages)
 
     def document(self) -> dict[str, object]:
-        """The same as JSON."""
+        """Return the notes as a document for JSON."""
         return {
             "inherited_bytes": self.inherited_bytes,
             "profiler_bytes": self.profiler_bytes,
@@ -75,34 +75,34 @@ class Notes(NamedTuple):
 
 
 NOTABLE_BYTES = 1 << 20
-"""Mapped memory of which less is there, and pools that hold less, are not spoken of where nobody asks for them."""
+"""Mapped memory below this resident size, and pools that hold less, are not mentioned unless requested."""
 
 _NOTABLE_SHARE = 20
 
 
 def is_notable(absent: int, live: int) -> bool:
-    """Whether so much of what is live is not in memory that it must be said."""
+    """Return whether enough of the live memory is not resident to mention it."""
     return absent * _NOTABLE_SHARE > live
 
 
 def notes_of(profile: Profile) -> Notes:
-    """Those of a file."""
+    """Return the notes on a file."""
     merged, profilers = own_mark(profile) is None, profile.profiler_bytes
     of_tables, absent = shortages_of(profile), _absent(profile)
     return Notes(_inherited(profile), merged, profilers, of_tables, absent, pools_of(profile))
 
 
 def _pool_sentence(pool: MemoryPool) -> str:
-    """Every pool that is known so far is Arrow's."""
+    """Return the sentence on a pool. Every pool known so far is Arrow's."""
     return (
         f"Arrow's memory pool ({pool.allocator}) holds {human_bytes(pool.bytes)} by its own count, outside the heap. "
-        f"It is one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
-        f"(spprof run --arrow-malloc) Arrow calls malloc, and each line is known"
+        f"It appears as one mapping, at the line that first used it; with ARROW_DEFAULT_MEMORY_POOL=system "
+        f"(spprof run --arrow-malloc) Arrow calls malloc, and spprof can show each line"
     )
 
 
 def _absent(profile: Profile) -> int:
-    """By the values, of blocks alone."""
+    """Return the live bytes that are not resident, from the values of blocks alone; 0 if they are not notable."""
     types = profile.sample_types
     if INUSE_SPACE not in types or RESIDENT_SPACE not in types:
         return 0

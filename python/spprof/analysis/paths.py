@@ -5,7 +5,8 @@
     /usr/lib/python3.11/json/decoder.py               python3.11/json/decoder.py
     /build/python3.11-3.11.2/Objects/dictobject.c     Objects/dictobject.c, whatever folder CPython was built in
 
-The program's own folder is the one that all of its files are in, libraries left out. Files and JSON keep whole paths.
+The program's own folder is the one that contains all of its files, apart from libraries. Files and JSON keep full
+paths.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ class ShortPaths:
     """The short paths of the files of one program."""
 
     def __init__(self, files: Iterable[str]) -> None:
-        """``files``: those of Python frames."""
+        """``files``: the files of Python frames."""
         self._folder = _common_folder({file for file in files if file.startswith("/") and not is_library(file)})
         self._known: dict[str, str] = {}
 
     def of(self, file: str) -> str:
-        """The path to show for ``file``."""
+        """Return the path to show for ``file``."""
         short = self._known.get(file)
         if short is None:
             short = self._known[file] = self._shortened(file)
@@ -55,7 +56,7 @@ class ShortPaths:
 
 
 def _in_interpreter(file: str) -> str:
-    """The path in CPython's source; "": it is no file of that."""
+    """Return the path within CPython's source; "" if the file is not part of it."""
     if not file.endswith((".c", ".h")):
         return ""
     parts = file.split("/")
@@ -74,19 +75,20 @@ def _is_word(text: str, more: str) -> bool:
 
 
 def paths_of(*profiles: Profile) -> ShortPaths:
-    """The short paths of what profiles hold."""
+    """Return the short paths of the files in profiles."""
     frames = (frame for profile in profiles for location in profile.locations for frame in location.frames)
-    return ShortPaths(frame.file for frame in frames if frame.is_python and frame.line)  # else it is a file of data
+    return ShortPaths(frame.file for frame in frames if frame.is_python and frame.line)  # no line: a data file
 
 
 def paths_of_sites(sites: Iterable[tuple[SiteKey, Site]]) -> ShortPaths:
-    """The short paths of sites and of the program's lines that led there."""
+    """Return the short paths of sites and of the program's lines that called them."""
     return ShortPaths(one.file for key, site in sites for one in (key, *site.callers) if one.file.endswith(".py"))
 
 
 def _common_folder(files: set[str]) -> str:
-    """The folder that all files are in, with a slash at its end; "" where that is too far up to be the program's: the
-    root, or a folder in it that holds none of the files itself."""
+    """Return the folder that contains all files, with a trailing slash. Return "" if that is too far up to be the
+    program's: the root, or a folder in it that holds none of the files itself.
+    """
     if not files:
         return ""
     folders = {dirname(file) for file in files}

@@ -1,4 +1,4 @@
-"""The size of the process beside the numbers of its heap, in one line: RSS, and what of it no line of code shows.
+"""The size of the process beside its heap's numbers, in one line: RSS, and the part of it that no line of code shows.
 
 snapshot ─► ResidentMemory ─┐
 file     ─► Residency ──────┴─► line
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 _NOTED = {
     "malloc_free": "free but kept by malloc",
     "pymalloc_free": "free but kept in Python's pools",
-    "thread_stacks": "stacks of threads",
+    "thread_stacks": "thread stacks",
 }
 """Parts that no line of the program shows."""
 _NOTABLE_BYTES = 16 << 20
 _NOTABLE_SHARE = 20
-"""They are spoken of from so many bytes on, if that is a twentieth of RSS or more."""
+"""Such a part is mentioned from this size on, if it is at least a twentieth of RSS."""
 
 IN_PYTHON = "snapshot.resident has every part"
 IN_FILES = "spprof rss lists every part"
 
 
 def lines_of(memory: ResidentMemory | None, where: str) -> Iterator[str]:
-    """One line, none where nothing is known. ``where``: the reader finds every part."""
+    """Yield one line; none if nothing is known. ``where``: how the reader finds every part."""
     if memory is not None:
         yield _line(Residency(memory), where)
 
 
 def lines_of_file(profile: Profile) -> Iterator[str]:
-    """The same of a file."""
+    """Like ``lines_of``, for a file."""
     found = residency_of(profile)
     if found is not None:
         yield _line(found, IN_FILES)
 
 
 def whose(residency: Residency) -> str:
-    """Of which processes it is, where it is a sum."""
+    """Return the number of files that were added up, for sums."""
     if residency.missing:
         return f", of {residency.measured} of {residency.measured + residency.missing} files"
     return f", of {residency.measured} files" if residency.measured > 1 else ""
@@ -55,7 +55,7 @@ def _line(residency: Residency, where: str) -> str:
 
 
 def size_text(residency: Residency) -> str:
-    """The size of the process, what is free but kept, stacks, and what is unexplained, where those are notable."""
+    """Format the size of the process and, if notable, free memory kept, thread stacks and unexplained memory."""
     memory = residency.memory
     told = [f"{human_bytes(memory.rss_bytes)}{whose(residency)}", *_noted(memory)]
     if not memory.is_explained:
@@ -70,5 +70,5 @@ def _noted(memory: ResidentMemory) -> Iterator[str]:
             continue
         text = f"{called}: {human_bytes(size)}"
         if name == "malloc_free" and memory.malloc_heaps:
-            text += f", of which memprof.trim() would give back {human_bytes(memory.returnable_bytes)}"
+            text += f", of which memprof.trim() would release {human_bytes(memory.returnable_bytes)}"
         yield text

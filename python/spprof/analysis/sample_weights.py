@@ -1,17 +1,17 @@
-"""What the samples of a profile add to the sums of a sample type, with their spread where that is known.
+"""What the samples of a profile add to the sums of a sample type, with their spread if that is known.
 
     bytes in use     values (scaled up) + label "bytes" (block size) + label "rate" or the period
                        ─► Drawn(blocks, weight): how many blocks of one size, drawn at one rate ─► V, S: exact
-    resident         the same samples, each with the share of it that label "resident" tells
-    mapped           as bytes in use: a mapping is a block; of large ones none is missed (rate 1)
-    at the peak      values + moments: V, S as they were written; of blocks that are still in use as in use
+    resident         the same samples, each with its share in memory, from label "resident"
+    mapped           like bytes in use: a mapping is a block; no large one is missed (rate 1)
+    at the peak      values + moments: V, S as they were written; blocks that are still live as for bytes in use
     times            values + number of samples behind them
     anything else    values alone
 
-Values in a file are whole numbers; the count of blocks behind those in use is recovered from them, and everything is
-worked out anew from it, so that estimates and intervals are those of the snapshot. A sample without a block size, or
-whose values are no multiple of what one block stands for, was not drawn as we draw: it has values and no interval. Go
-draws as we do.
+Values in a file are whole numbers. The number of blocks behind the live values is recovered from them, and everything
+else is recomputed from that number, so estimates and intervals are those of the snapshot. A sample without a block
+size, or whose values are not a multiple of one block's weight, was drawn in another way: it has values and no interval.
+Go draws samples as we do.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
 
 EVERY_ALLOCATION = 1
-"""The rate that files give where every allocation was sampled: a block of one byte is never missed at it."""
+"""The rate that files state if every allocation was sampled: at this rate, even a block of one byte is never missed."""
 
 _TOLERANCE = 2.0
 _TOLERANCE_SHARE = 1 / 64
-"""How far a value may be from a multiple of one block's weight: by rounding, also that of many files summed up."""
+"""How far a value may be from a multiple of one block's weight: through rounding, also over many added files."""
 
 
 _OBJECTS_BESIDE = {
@@ -62,7 +62,7 @@ _OBJECTS_BESIDE = {
     MAPPED_SPACE: MAPPED_OBJECTS,
     RESIDENT_SPACE: INUSE_OBJECTS,
 }
-"""The sample types with intervals, and the one that must be beside each."""
+"""The sample types with intervals, and the type that each needs beside it."""
 
 
 class Weight(NamedTuple):
@@ -71,18 +71,18 @@ class Weight(NamedTuple):
     bytes: float
     objects: float
     sums: Sums
-    """The same as sums of one sample, rounded as the engine rounds."""
+    """The weight as the sums of one sample, rounded as the engine rounds."""
 
 
 class Drawn(NamedTuple):
-    """So many sampled blocks, all of the same weight."""
+    """A number of sampled blocks of one weight."""
 
     blocks: int
     weight: Weight
 
 
 def weight(size: int, rate: int) -> Weight:
-    """The weight of a block of ``size`` bytes drawn at ``rate``; 0 and 1 both mean every allocation."""
+    """Return the weight of a block of ``size`` bytes drawn at ``rate``; 0 and 1 both mean every allocation."""
     rate = 0 if rate == EVERY_ALLOCATION else rate
     _, estimated_bytes, objects = estimate.weigh(size, rate)
     sums = Sums(
@@ -96,12 +96,14 @@ def weight(size: int, rate: int) -> Weight:
 
 
 def absent_of(one: Weight, size: int, resident: int) -> int:
-    """What of a block's ``fixed`` is not in memory, if so many bytes of it are."""
+    """Return the part of a block's ``fixed`` that is not in memory if ``resident`` of its bytes are."""
     return one.sums.fixed - rounded(one.sums.fixed * resident, size)
 
 
 def adder(profile: Profile, index: int) -> Add:
-    """What adds a sample's value of the sample type at ``index`` to some sums, with all that is known of it."""
+    """Return a function that adds a sample's value of the sample type at ``index`` to some sums, with everything known
+    of it.
+    """
     value_type, types = profile.sample_types[index], profile.sample_types
     if value_type == RESIDENT_SPACE and has_interval(profile, value_type):
         return _resident(profile, index)
@@ -113,7 +115,7 @@ def adder(profile: Profile, index: int) -> Add:
 
 
 def has_interval(profile: Profile, value_type: ValueType) -> bool:
-    """Whether it may be known of the values how they were sampled."""
+    """Return whether it may be known how the values were sampled."""
     if value_type == RESIDENT_SPACE and INUSE_SPACE not in profile.sample_types:
         return False
     return _OBJECTS_BESIDE.get(value_type) in profile.sample_types
@@ -172,8 +174,9 @@ def _timed(counts_at: int, index: int) -> Add:
 
 
 class Drawing:
-    """Recovers how many blocks stand behind a profile's samples. ``bytes_at`` and ``objects_at``: where their sample
-    types stand."""
+    """Recovers the number of blocks behind a profile's samples. ``bytes_at`` and ``objects_at``: indices of their
+    sample types.
+    """
 
     def __init__(self, profile: Profile, bytes_at: int, objects_at: int) -> None:
         self._bytes_at = bytes_at
@@ -181,10 +184,10 @@ class Drawing:
         self._period = profile.period
         self._weights: dict[tuple[Label, ...], Optional[Weight]] = {}
         self._weights_of: dict[tuple[int, int, int], Weight] = {}
-        """By size, rate and how much is in memory: many labels mean the same, as those of threads and of times do."""
+        """By size, rate and resident bytes: many label sets mean the same, since threads and times differ."""
 
     def of(self, sample: Sample) -> Drawn | None:
-        """The blocks of ``sample``, or None where that cannot be told."""
+        """Return the blocks of ``sample``; None if they cannot be recovered."""
         labels = sample.labels
         found = self._weights[labels] if labels in self._weights else self._weight_slow(labels)
         if found is None:

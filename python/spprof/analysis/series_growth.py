@@ -1,7 +1,7 @@
-"""How the sites of a program grew over a series of snapshots that files hold.
+"""How the sites of a program grew over a series of snapshots in files.
 
-states ─► what changed of each stack ─┐
-all stacks, imports folded ─► sites ──┴─► moments ─► analysis.growth ─► a SiteGrowth a site
+states ─► changes of each stack ──────┐
+all stacks, imports folded ─► sites ──┴─► moments ─► analysis.growth ─► one SiteGrowth per site
 """
 
 from __future__ import annotations
@@ -37,32 +37,32 @@ _LEAST = 2
 
 
 class SeriesGrowth(NamedTuple):
-    """What a series says."""
+    """The findings on a series."""
 
     stem: str
     sites: list[SiteGrowth]
-    """Those that are growing first, each kind by the lower end of the rate."""
+    """Growing sites first. Within each kind they are sorted by the lower end of the slope."""
     used: list[Entry]
     """The snapshots that were used, two or more."""
     unwritten: int
-    """How many could not be written."""
+    """The number of snapshots that could not be written."""
     live_bytes: int
-    """What was live at the last one, estimated."""
+    """Estimated live bytes at the last snapshot."""
     stacks: Profile
     """All stacks of the series, without values."""
 
 
 class _Held(NamedTuple):
-    """What a stack had in a snapshot."""
+    """The memory of a stack in a snapshot."""
 
     allocated: int
     """Bytes ever allocated, in 1/BYTES_ONE."""
     live: dict[int, Sums]
-    """By the time of birth, in ms."""
+    """By time of birth, in ms."""
 
 
 class _Step(NamedTuple):
-    """A snapshot, and what it has otherwise than the one before."""
+    """A snapshot, and how it differs from the one before."""
 
     entry: Entry
     changed: dict[int, _Held]
@@ -70,8 +70,9 @@ class _Step(NamedTuple):
 
 
 def growth_of(series: Series, progress: Callable[[float], None] | None = None) -> SeriesGrowth | None:
-    """What ``series`` says of each site that has samples in it; None: it has no two snapshots. Those that cannot be
-    used are added to what the series has left out."""
+    """Return the growth of each site in ``series`` that has samples; None if the series has fewer than two usable
+    snapshots. Snapshots that cannot be used are added to those that the series has left out.
+    """
     reading = _Reading(series)
     steps = [reading.step(state) for state in series.states(progress)]
     stacks = reading.stacks()
@@ -79,7 +80,7 @@ def growth_of(series: Series, progress: Callable[[float], None] | None = None) -
     entries = [steps[place].entry for place in found.used]
     for step in steps:
         if step.entry not in entries:
-            _leave_out(series, step.entry, "its monotonic clock is not later than that of the one before")
+            _leave_out(series, step.entry, "its monotonic time is not later than that of the snapshot before it")
     if len(entries) < _LEAST:
         for entry in entries:
             _leave_out(series, entry, f"it is the only snapshot of {series.stem}, and growth needs two")
@@ -95,17 +96,17 @@ def growth_of(series: Series, progress: Callable[[float], None] | None = None) -
 
 
 def growth_in(path: str, stem: str = "") -> tuple[list[SiteGrowth], str]:
-    """What the series in the folder ``path`` say of their sites, those of all processes in one list, or of that with
-    the ``stem``; and what of the folder was left out, for people.
+    """Return the growth of the sites of all series in the folder ``path`` in one list, or only of the series with that
+    ``stem``; and a text that names what was left out of the folder.
 
-    OSError: it cannot be read. ValueError: there is no series of two snapshots in it.
+    OSError: the folder cannot be read. ValueError: it has no series of two snapshots.
     """
     folder = read_folder(path)
     found = [one for one in map(growth_of, folder.series) if one and stem in ("", one.stem)]
     sites = [site for one in found for site in one.sites]
     if not found:
         left_out = f": left out {folder.left_out_text}" if folder.left_out_text else ""
-        raise ValueError(f"{visible(path)} has no series of two snapshots and more{left_out}")
+        raise ValueError(f"{visible(path)} has no series of two or more snapshots{left_out}")
     return sorted(sites, key=order), folder.left_out_text
 
 
@@ -114,20 +115,20 @@ def _leave_out(series: Series, entry: Entry, reason: str) -> None:
 
 
 class _Reading:
-    """Goes through the states of a series."""
+    """Steps through the states of a series."""
 
     def __init__(self, series: Series) -> None:
         self._series = series
         self._before: dict[int, Rows] = {}
         self._first_ms = series.entries[0].monotonic_ms if series.entries else 0
         self._stacks: dict[int, Sample] = {}
-        """A row of every stack that there was, by its id."""
+        """One row of every stack that ever existed, by the stack's id."""
         self.longest_rate = 0
         self.unwritten = 0
         self.live_bytes = 0
 
     def step(self, state: State) -> _Step:
-        """What is otherwise than in the state before."""
+        """Return how this state differs from the one before."""
         header, now, before = state.header, state.stacks, self._before
         self.longest_rate = max(self.longest_rate, header.longest_rate)
         self.unwritten = whole_number(header.note(UNWRITTEN)) or 0
@@ -143,7 +144,7 @@ class _Reading:
         return _Step(state.entry, changed, gone)
 
     def stacks(self) -> Profile:
-        """All stacks that there were, in the order of their ids' coming; imports are folded."""
+        """Return all stacks that existed, in the order in which their ids first appeared; imports are folded."""
         rows = [Sample(row.stack, (0,)) for row in self._stacks.values()]
         whole = Profile(
             (INUSE_SPACE,),
@@ -154,7 +155,7 @@ class _Reading:
         return with_imports_folded(whole)
 
     def sites(self, stacks: Profile) -> dict[int, SiteKey]:
-        """The site of each stack, by its id."""
+        """Return the site of each stack, by the stack's id."""
         return {number: _site_of(stacks, row) for number, row in zip(self._stacks, stacks.samples)}
 
 
@@ -163,7 +164,7 @@ def _site_of(stacks: Profile, row: Sample) -> SiteKey:
 
 
 def _held_by(header: Profile, first_ms: int) -> Callable[[Rows], _Held]:
-    """What tells from the rows of a stack, in a state with that header, what it had."""
+    """Return a function that takes a stack's rows, in a state with that header, and returns what the stack held."""
     types = header.sample_types
     allocated_at = types.index(ALLOC_SPACE) if ALLOC_SPACE in types else -1
     if not (INUSE_SPACE in types and INUSE_OBJECTS in types):
@@ -187,13 +188,13 @@ def _held_by(header: Profile, first_ms: int) -> Callable[[Rows], _Held]:
 
 
 def _born(row: Sample, first_ms: int) -> int:
-    """When the blocks were allocated; where that is not told, before the first snapshot."""
+    """Return when the blocks were allocated; if unknown, before the first snapshot."""
     labels = (label.number for label in row.labels if label.key == ALLOCATED_BY and label.text is None)
     return next(labels, first_ms)
 
 
 def _moments(steps: list[_Step], site_of: dict[int, SiteKey]) -> Iterator[Moment]:
-    """Sums up by site again what has changed."""
+    """Yield each snapshot's moment, summing up again only the sites that have changed."""
     sightings = Sightings(_MILLISECONDS)
     stacks_of: dict[SiteKey, dict[int, _Held]] = {}
     sites: dict[SiteKey, SiteSeen] = {}

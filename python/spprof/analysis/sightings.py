@@ -1,6 +1,6 @@
-"""What each site had in snapshot after snapshot, as ``analysis.growth`` takes it.
+"""What each site held in snapshot after snapshot, in the form that ``analysis.growth`` takes.
 
-live samples by site and birth, bytes ever allocated ─► SiteSeen; of what did not change the same object as before
+live samples by site and birth, bytes ever allocated ─► SiteSeen; if nothing changed, the same object as before
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ class Sightings:
     """The sites of a series, from snapshot to snapshot."""
 
     def __init__(self, per_second: int) -> None:
-        """``per_second``: in which unit times of birth are."""
+        """``per_second``: units of the times of birth per second."""
         self._per_second = per_second
         self._last: dict[SiteKey, SiteSeen] = {}
 
     def seen(self, key: SiteKey, live: Mapping[int, Sums], allocated: int) -> SiteSeen:
-        """What a site had in the next snapshot.
+        """Return what a site held in the next snapshot.
 
-        ``live``: what is live, by the time of its birth. ``allocated``: bytes ever allocated there, in 1/BYTES_ONE.
+        ``live``: the live sums by time of birth. ``allocated``: bytes ever allocated there, in 1/BYTES_ONE.
         """
         cohorts = tuple(
             Cohort(

@@ -1,8 +1,8 @@
-"""The table of top sites, as print, the command line and the summary of a run show it.
+"""The table of top sites, as printed by print(), the command line and the summary of a run.
 
     rows: (site, its sums, its total) ─► columns of numbers ─► "  estimate   95 % interval  …  " + site
 
-What surrounds the table (the headline, the rest in one line, colours) belongs to who shows it.
+The caller supplies what surrounds the table (the headline, the line for the rest, colours).
 """
 
 from __future__ import annotations
@@ -22,39 +22,39 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """Numbers of one kind, one for each site."""
+    """One kind of number, one for each site."""
 
     heading: str
     width: int
     text: Callable[[Sums, int], str]
-    """The text for a site's sums and its total."""
+    """Formats a site's sums and its total."""
 
     def cell(self, text: str) -> str:
         return f"{text:>{self.width}}  "
 
 
 def own(unit: str, heading: str = "own") -> Column:
-    """What the site itself holds or used."""
+    """Return the column of what the site itself holds or used."""
     return Column(heading, 11, lambda sums, _: amount(sums.value, unit))
 
 
 def total(unit: str, heading: str = "total") -> Column:
-    """What the site holds or used with all that it calls."""
+    """Return the column of what the site holds or used including everything that it calls."""
     return Column(heading, 11, lambda _, whole: amount(whole, unit))
 
 
 def interval(unit: str) -> Column:
-    """The 95 % interval of ``own``; empty where there is none, and for a site that only calls others."""
+    """Return the column of the 95 % interval of ``own``; empty if there is none, or if a site only calls others."""
     return Column("95 % interval", 23, lambda sums, _: _interval_text(sums, unit))
 
 
 def own_share(whole: int) -> Column:
-    """``own`` as a share of the whole."""
+    """Return the column of ``own`` as a share of the whole."""
     return Column("", 7, lambda sums, _: share_text(sums.value, whole))
 
 
 def total_share(whole: int) -> Column:
-    """``total`` as a share of the whole."""
+    """Return the column of ``total`` as a share of the whole."""
     return Column("", 7, lambda _, value: share_text(value, whole))
 
 
@@ -73,7 +73,7 @@ class SiteTable:
 
     @property
     def width(self) -> int:
-        """Characters before the site."""
+        """Number of characters before the site."""
         return sum(column.width + 2 for column in self._columns)
 
     @property
@@ -82,32 +82,32 @@ class SiteTable:
         return "".join(column.cell(column.heading) for column in self._columns) + "site"
 
     def numbers(self, sums: Sums, whole: int = 0) -> str:
-        """What stands before the site: its sums, and ``whole``, its total."""
+        """Format the columns before the site, from its sums and from ``whole``, its total."""
         return "".join(column.cell(column.text(sums, whole)) for column in self._columns)
 
 
 def told_key(key: SiteKey, paths: ShortPaths) -> str:
-    """The place, with its path as short as it may be; of the import system's own code no more than that it is."""
+    """Format the site with its path as short as possible; for the import system's own code, just the import."""
     if is_machinery(key.file):
         return key.function if key.function.startswith("import") else "import"
     return site_text(key.function, paths.of(key.file), key.line)
 
 
 def told_site(key: SiteKey, site: Site, paths: ShortPaths) -> str:
-    """The site, and of a library's line the line of the program's own that led there."""
+    """Format the site; for a library's line, add the program's own line that called it."""
     text, yours = told_key(key, paths), site.your_line
     return text if yours is None else f"{text}, from {told_key(yours, paths)}"
 
 
 def told_ways(key: SiteKey, site: Site, paths: ShortPaths) -> list[str]:
-    """The site with less and less beside it: with the native function; as ``told_site``; alone."""
+    """Return the site with less and less detail: with the native function; as ``told_site`` formats it; alone."""
     text = told_site(key, site, paths)
     native = f" in {visible(site.native_function)}" if site.native_function else ""
     return [text + native, text, told_key(key, paths)]
 
 
 def rest_line(value: int, sites: int, unit: str) -> str:
-    """The sites that the table leaves out, in one line."""
+    """Format the line for the sites that the table leaves out."""
     return f"{amount(value, unit):>11}  in {sites} more {'site' if sites == 1 else 'sites'}"
 
 

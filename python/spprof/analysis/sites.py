@@ -2,8 +2,8 @@
 
     stack (leaf first) ─► innermost Python frame ─► SiteKey(function, file, line) ─► Site: Sums and native functions
 
-``Sums`` is the only accumulator: of a heap snapshot, of a profile from a file, of the page, of a difference. The page's
-script mirrors it (``report/assets/numbers.js``); a test gives both the same numbers.
+``Sums`` is the only accumulator: for a heap snapshot, for a profile from a file, for the page, for a difference. The
+page's script mirrors it (``report/assets/numbers.js``); a test gives both the same numbers.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _HANDS_ON = ("alloc", "gc_new", "usernew", "strdup", "strndup")
 _HANDS_ON_BEGINNINGS = ("operator new", "__rust_")
-"""Parts and beginnings of names, in any case: of allocators' functions, and of those one step above them."""
+"""Parts and beginnings of names, in lower case, of allocation functions and of the functions one step above them."""
 
 _BYTES_ONE = _engine.BYTES_ONE
 _OBJECTS_ONE = _engine.OBJECTS_ONE
 
 
 class SiteKey(NamedTuple):
-    """A place in the program: what ``top_allocators`` and ``compare`` group by."""
+    """A site in the program: what ``top_allocators`` and ``compare`` group by."""
 
     function: str
     file: str
@@ -39,22 +39,22 @@ class SiteKey(NamedTuple):
 
 
 def key_of(frame: Frame) -> SiteKey:
-    """The site of a frame."""
+    """Return the site of a frame."""
     return SiteKey(frame.function, frame.file, frame.line)
 
 
 class Choice(NamedTuple):
-    """Among what a peak was chosen: how often its blocks were replaced, and the variance of those that were."""
+    """How a peak was chosen: how often its blocks were replaced, and the variance of those that were."""
 
     renewals: float
     renewed: float
 
 
 class Sums:
-    """What some samples add up to, of one sample type.
+    """The sums of some samples, for one sample type.
 
-    Values are fixed-point integers, so that sums are exact whatever their order. ``variance`` and ``skewness`` are V
-    and S of ``spprof.estimate``, in the sample type's unit squared and cubed.
+    Values are fixed-point integers, so sums are exact in any order. ``variance`` and ``skewness`` are V and S of
+    ``spprof.estimate``, in the sample type's unit squared and cubed.
     """
 
     __slots__ = (
@@ -90,18 +90,18 @@ class Sums:
         self.variance = variance
         self.skewness = skewness
         self.absent: int = 0
-        """What of ``fixed`` is not in memory: never written to, or in the swap."""
+        """The part of ``fixed`` that is not in memory: never written to, or swapped out."""
         self.is_drawn = True
         """Whether the sampling probability of every sample is known, so that there is an interval."""
         self.has_spread = True
         """Whether the variance is known, so that two runs can be compared."""
         self.renewed = 0.0
-        """At a peak: the part of the variance that is of blocks which were replaced, see ``note_choice``."""
+        """At a peak: the part of the variance that comes from blocks that were replaced, see ``note_choice``."""
         self.chosen_among: Choice | None = None
-        """At a peak: among what it was chosen."""
+        """At a peak: how the peak was chosen."""
 
     def add(self, other: Sums, times: int = 1) -> None:
-        """Add ``other``, scaled by ``times``: so many samples that are each what ``other`` is."""
+        """Add ``other`` ``times`` times: this many samples that each equal ``other``."""
         self.samples += times * other.samples
         self.seen += times * other.seen
         self.fixed += times * other.fixed
@@ -115,14 +115,14 @@ class Sums:
         self.chosen_among = self.chosen_among or other.chosen_among
 
     def add_value(self, value: int) -> None:
-        """Add a value of which nothing else is known."""
+        """Add a value about which nothing else is known."""
         self.fixed += value * _BYTES_ONE
         self.is_drawn = self.has_spread = False
 
     def add_timed(self, value: int, samples: int) -> None:
-        """Add a time that ``samples`` samples of about the same weight stand for; 0 where it was read, not sampled.
+        """Add a time that ``samples`` samples of about the same weight stand for; 0 if it was read, not sampled.
 
-        Another run would have as many samples here as chance has it, with the same mean.
+        Another run would have a random number of samples here, with the same mean.
         """
         self.samples += samples
         self.fixed += value * _BYTES_ONE
@@ -143,12 +143,12 @@ class Sums:
 
     @property
     def resident(self) -> int:
-        """What of the estimate is in memory, rounded."""
+        """The part of the estimate that is in memory, rounded."""
         return rounded(self.fixed - self.absent, _BYTES_ONE)
 
     @property
     def in_memory(self) -> Sums:
-        """The sums of the same samples, of what is in memory: each sample stands for its own share."""
+        """The sums of the same samples for resident memory: each sample stands for its own share."""
         share = (self.fixed - self.absent) / self.fixed if self.fixed else 0.0
         seen, fixed = round(self.seen * share), self.fixed - self.absent
         spread = self.variance * share**2, self.skewness * share**3
@@ -165,7 +165,9 @@ class Sums:
         return self.variance, self.skewness
 
     def interval(self, confidence: float = 0.95) -> tuple[int, int] | None:
-        """Where the true value lies, rounded outwards; None where sampling probabilities are not known."""
+        """Return the confidence interval of the true value, rounded outwards; None if sampling probabilities are
+        unknown.
+        """
         if not self.is_drawn:
             return None
         exact = self.fixed / _BYTES_ONE
@@ -173,9 +175,9 @@ class Sums:
         return outwards(estimate.interval(exact, *spread, self.seen, confidence, *self._lean()))
 
     def heap_interval(self, rate: int, lost: int = 0, confidence: float = 0.95) -> tuple[int, int]:
-        """The same for a whole heap sampled at ``rate``, which may also hold sites without any sample.
+        """Like ``interval``, for a whole heap sampled at ``rate``, which may also hold sites without any sample.
 
-        ``lost``: bytes that lost samples stood for; they may be live, and the upper end lies that much higher.
+        ``lost``: bytes that lost samples stood for; they may be live, so they are added to the upper end.
         """
         exact = self.fixed / _BYTES_ONE
         spread = self.variance, self.skewness
@@ -183,7 +185,7 @@ class Sums:
         return outwards((low, high + lost))
 
     def _lean(self) -> tuple[float, float]:
-        """``renewals`` and ``share``, as ``estimate.low_reach`` takes them."""
+        """Return ``renewals`` and ``share``, as ``estimate.low_reach`` takes them."""
         choice = self.chosen_among
         if choice is None or self.renewed <= 0.0:
             return 0.0, 0.0
@@ -191,23 +193,25 @@ class Sums:
 
 
 class Site(Sums):
-    """The sums of one site, which native functions allocated beneath its line, and from which lines of the program's
-    own it was called."""
+    """The sums of one site, the native functions that allocated beneath its line, and the program's own lines that
+    called it.
+    """
 
     __slots__ = ("ages", "callers", "natives")
 
     def __init__(self) -> None:
         super().__init__()
         self.ages = Ages()
-        """What of it is how old; nothing where that is not known."""
+        """Its bytes by age; empty if ages are unknown."""
         self.natives: dict[str, int] = {}
-        """Native function to the bytes that it allocated, in 1/BYTES_ONE."""
+        """Bytes allocated by each native function, in 1/BYTES_ONE."""
         self.callers: dict[SiteKey, int] = {}
-        """Of a library's line: the program's line that led there to those bytes."""
+        """For a library's line: the bytes by the program's line that called into the library."""
 
     def add_stack(self, native: str | None, caller: SiteKey | None, sums: Sums) -> None:
-        """Add the sums of a stack, in which ``native`` allocated beneath the site's line, and ``caller`` is the line of
-        the program's own that led there, if there are any."""
+        """Add the sums of a stack. ``native``: the function that allocated beneath the site's line, if any. ``caller``:
+        the program's own line that called into the library, if any.
+        """
         self.add(sums)
         if native is not None:
             self.natives[native] = self.natives.get(native, 0) + sums.fixed
@@ -216,20 +220,21 @@ class Site(Sums):
 
     @property
     def native_function(self) -> str | None:
-        """The native function that allocated most beneath the line; None where the line itself allocated."""
+        """The native function that allocated most beneath the line; None if the line itself allocated."""
         natives = self.natives
         return max(natives, key=lambda name: (natives[name], name)) if natives else None
 
     @property
     def your_line(self) -> SiteKey | None:
-        """Of a site in a library the program's line that led there to most; None where the site itself is the
-        program's, or nothing of it called."""
+        """For a site in a library, the program's line that called it for the most bytes; None if the site itself is the
+        program's, or if no line of the program called it.
+        """
         callers = self.callers
         return max(callers, key=lambda key: (callers[key], key)) if callers else None
 
 
 def site_frame(frames: Iterable[Frame]) -> Frame:
-    """The innermost Python frame; the innermost frame of all where there is none."""
+    """Return the innermost Python frame; the innermost frame of all if there is none."""
     innermost = None
     for frame in frames:
         if frame.is_python:
@@ -240,8 +245,10 @@ def site_frame(frames: Iterable[Frame]) -> Frame:
 
 
 def native_beneath(frames: Sequence[Frame]) -> str | None:
-    """The native function that allocated beneath the innermost Python line: the innermost one that only hands requests
-    on to an allocator is passed over, where there is another. None: the line itself allocated, or there is none."""
+    """Return the native function that allocated beneath the innermost Python line, skipping functions that only pass
+    requests on to an allocator unless there is no other. None if the line itself allocated, or if there is no such
+    line.
+    """
     innermost = next((at for at, frame in enumerate(frames) if frame.is_python), 0)
     names = [frame.function for frame in frames[:innermost]]
     return next((name for name in names if not _hands_on(name)), names[-1]) if names else None
@@ -253,7 +260,7 @@ def _hands_on(name: str) -> bool:
 
 
 def your_line(frames: Sequence[Frame]) -> SiteKey | None:
-    """The innermost line of the program's own where the innermost Python line is a library's; None else."""
+    """Return the program's own innermost line if the innermost Python line is a library's, else None."""
     python = [frame for frame in frames if frame.is_python]
     if not python or not is_library(python[0].file):
         return None
@@ -261,9 +268,9 @@ def your_line(frames: Sequence[Frame]) -> SiteKey | None:
 
 
 def note_choice(parts: Iterable[tuple[Sequence[Sums], int]]) -> None:
-    """Note among what a peak was chosen, so that its intervals reach low enough (docs/sampling.md, "The peak").
+    """Note how a peak was chosen, so that its intervals reach low enough (docs/sampling.md, "The peak").
 
-    ``parts``: all sums of the peak, those of one site together, each site with the bytes that it ever allocated, in
+    ``parts``: all sums of the peak, grouped by site, each group with the bytes that the site ever allocated, in
     1/BYTES_ONE.
     """
     renewals = renewed = 0.0
@@ -284,10 +291,10 @@ def note_choice(parts: Iterable[tuple[Sequence[Sums], int]]) -> None:
 
 
 def rounded(fixed: int, one: int) -> int:
-    """The whole number nearest to ``fixed / one``, in integers: heaps exceed what a float holds exactly."""
+    """Return the integer nearest to ``fixed / one``, in integers: heaps exceed what a float represents exactly."""
     return (2 * fixed + one) // (2 * one)
 
 
 def outwards(ends: tuple[float, float]) -> tuple[int, int]:
-    """The narrowest interval of whole numbers around ``ends``."""
+    """Return the narrowest interval of integers around ``ends``."""
     return math.floor(ends[0]), math.ceil(ends[1])

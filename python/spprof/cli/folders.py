@@ -117,7 +117,7 @@ def read_moment(path: str, at: str) -> Named:
             raise nothing_left(folder)
         raise ProfileError(f"{visible(path)}: there is no snapshot at or before {at}; {between}")
     for one in folder.profiles:
-        folder.left_out.append(LeftOut(os.path.basename(one), "it belongs to no series"))
+        folder.left_out.append(LeftOut(os.path.basename(one), "it is not part of a series"))
     tell(folder, used, jumps, always=True)
     return found
 

@@ -99,7 +99,7 @@ def _of_folder(path: str) -> list[SeriesGrowth]:
         if one is not None:
             found.append(one)
     for profile in folder.profiles:
-        folder.left_out.append(LeftOut(os.path.basename(profile), "it belongs to no series"))
+        folder.left_out.append(LeftOut(os.path.basename(profile), "it is not part of a series"))
     if not found:
         raise _nothing(folder)
     tell(folder, [f"{len(one.used)} snapshots of {one.stem}" for one in found])

@@ -1,1 +1,1 @@
-"""The CPU profiler's results: samples, the profile that users hold, and how it becomes a ``pprof.Profile``."""
+"""The CPU profiler's results: samples, the profile that users hold, and its conversion to a ``pprof.Profile``."""

@@ -1,8 +1,9 @@
 """The profile of a block in a program that is profiled as a whole: the part of the running profile between two moments.
 
-    begin ─► the counters ─► the block ─► the counters ─► BlockProfile ─► the samples, when they are first asked for
+    begin ─► the counters ─► the block ─► the counters ─► BlockProfile ─► the samples, when first requested
 
-Making one costs two readings of the counters: a decorated function may be called often, and nobody may look.
+Making one costs two readings of the counters: a decorated function may be called often, and its profiles may never be
+read.
 """
 
 from __future__ import annotations
@@ -21,19 +22,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 NOT_KEPT = (Frame("<samples beyond the log>", "", 0, 0, False),)
-"""Stands for samples that came when the log was full: they are summed by stack, without their time."""
+"""Stands for samples that came when the log was full: only their sums by stack are kept, without their time."""
 
 _WHEN_ASKED = ("_packed", "_threads", "_frames_of", "_learn")
 
 
 def begin() -> dict[str, Any]:
-    """The counters at the block's beginning."""
+    """Return the counters at the beginning of a block."""
     return dict(_engine.cpu_stats())
 
 
 def profile_since(before: dict[str, Any], names: dict[int, str]) -> BlockProfile:
-    """The profile of the block that began with the counters ``before`` and ends now. ``names``: what Python calls its
-    threads."""
+    """Return the profile of the block that began with the counters ``before`` and ends now. ``names``: Python's names
+    for its threads, by id.
+    """
     now = _engine.cpu_stats()
     system = os.uname()
     block = object.__new__(BlockProfile)
@@ -62,7 +64,7 @@ def profile_since(before: dict[str, Any], names: dict[int, str]) -> BlockProfile
 
 
 class BlockProfile(Profile):
-    """What a block did, of a profile that goes on."""
+    """The profile of a block, taken from a profile that continues."""
 
     _counted: tuple[int, int]
     _python_names: dict[int, str]
@@ -97,7 +99,7 @@ class BlockProfile(Profile):
 
     @property
     def _uncovered(self) -> list[Part]:
-        """What the log does not have. What threads used since their last sample is the next one's, as ever."""
+        """Samples that the log lacks. As always, the time since a thread's last sample belongs to its next one."""
         count = self._counted[0] - len(self._packed) // SAMPLE.size
         weight = self._counted[1] - self.sampled_ns
         return [Part(NOT_KEPT, 0, count, weight)] if count > 0 and weight > 0 else []

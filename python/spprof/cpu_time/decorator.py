@@ -1,10 +1,11 @@
-"""Functions that are profiled whenever they are called: what ``@spprof.profile`` makes.
+"""Functions that are profiled whenever they are called: the results of ``@spprof.profile``.
 
-    call ─► begins a profile, unless one is being made ─► the function ─► its profile, in the attribute ``profile``
+    call ─► begins a profile, unless one is running ─► the function ─► its profile, in the attribute ``profile``
 
-A call gives what the function gives: where the profiler fails, a RuntimeWarning says so, one for each function.
+A call returns or raises what the function does. If the profiler fails, a RuntimeWarning says so, once for each
+function.
 
-Plain functions, generators, coroutine functions and asynchronous generators, each replaced by one of its kind.
+Plain functions, generators, coroutine functions and asynchronous generators are each replaced by one of the same kind.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ if TYPE_CHECKING:
     Wrapper = TypeVar("Wrapper", bound=Callable[..., Any])
 
     class Profiler(Protocol):
-        """What a call needs of ``spprof.Profiler``."""
+        """The part of ``spprof.Profiler`` that a call needs."""
 
         _profile: Profile | None
 
         def _begin(self) -> str:
-            """Begin a profile and return what gives the ticks."""
+            """Begin a profile and return what takes the samples."""
 
         def __exit__(self, kind: None, error: None, traceback: None, /) -> None:
-            """End the profile and save it where that was asked for."""
+            """End the profile and save it if it has an output path."""
 
 
 _GENERATOR, _COROUTINE, _ASYNCHRONOUS_GENERATOR = 0x20, 0x80, 0x200
-"""Flags of code, as ``inspect`` names them: importing it costs more than all of this package."""
+"""Code flags as ``inspect`` names them: importing it costs more than all of this package."""
 
 
 def decorate(function: Any, profiler: Profiler, by_thread: str) -> Any:
-    """Return ``function``, profiled with the settings of ``profiler``. TypeError: it is no function.
+    """Return ``function``, profiled with the settings of ``profiler``. TypeError: it is not a function.
 
-    ``by_thread``: what a warning says where the system has no timers.
+    ``by_thread``: the warning for systems without timers.
     """
     if isinstance(function, (staticmethod, classmethod, property)):
         raise TypeError(f"put @spprof.profile below @{type(function).__name__}, next to the function")
     if isinstance(function, type) or not callable(function):
-        raise TypeError(f"@spprof.profile takes a function, not {function!r}; of a class, decorate its methods")
+        raise TypeError(f"@spprof.profile takes a function, not {function!r}; to profile a class, decorate its methods")
     wrapper = _wrapper(function, _Calls(function, profiler, by_thread))
     wrapper.profile = None
     return wrapper
@@ -67,7 +68,7 @@ def _wrapper(function: Callable[..., Any], calls: _Calls) -> Any:
 
 
 def _flags(function: Any) -> int:
-    """The flags of the code that a call of ``function`` runs, as far as methods and partials show it."""
+    """Return the flags of the code that a call of ``function`` runs, looking through methods and partials."""
     while True:
         inner = getattr(function, "func" if isinstance(function, partial) else "__func__", None)
         if inner is None:
@@ -76,7 +77,7 @@ def _flags(function: Any) -> int:
 
 
 class _Calls:
-    """What the calls of one function share."""
+    """The state that the calls of one function share."""
 
     def __init__(self, function: Any, profiler: Profiler, by_thread: str) -> None:
         self._name = getattr(function, "__qualname__", repr(function))
@@ -85,7 +86,9 @@ class _Calls:
         self._has_warned = False
 
     def measured(self, profiled: Any) -> _Call:
-        """One call, whose profile becomes an attribute of ``profiled``; nothing if a profile is being made already."""
+        """Return a context for one call, whose profile becomes an attribute of ``profiled``. It does nothing if a
+        profile is already running.
+        """
         return _Call(self, profiled)
 
     def begin(self) -> Profiler | None:
@@ -98,7 +101,7 @@ class _Calls:
             if profiler._begin() == "thread":
                 self._warn(f"{self._name}() is profiled, but {self._by_thread}")
         except Exception as error:
-            if not isinstance(error, RuntimeError) or not _engine.has_main_gil():  # else another thread was faster
+            if not isinstance(error, RuntimeError) or not _engine.has_main_gil():  # otherwise another thread was faster
                 self._warn(f"{self._name}() runs without being profiled: {str(error) or repr(error)}")
             return None
         return profiler
@@ -113,7 +116,7 @@ class _Calls:
         return profiler._profile
 
     def _warn(self, words: str) -> None:
-        """Warn the function's caller. Where a filter makes errors of warnings, the error is not the function's."""
+        """Warn the function's caller. If a filter turns warnings into errors, keep the error away from the function."""
         if self._has_warned:
             return
         self._has_warned = True
@@ -122,8 +125,9 @@ class _Calls:
 
 
 class _Call:
-    """One call. It is not made of a generator, as ``contextlib`` would have it: when the interpreter ends, a call that
-    is suspended is left with no names but its own."""
+    """One call. Not a generator, as ``contextlib`` would make it: when the interpreter ends, a suspended call has no
+    names left but its own.
+    """
 
     def __init__(self, calls: _Calls, profiled: Any) -> None:
         self._calls = calls
@@ -138,7 +142,7 @@ class _Call:
 
 
 def _copied(profiler: Profiler) -> Profiler:
-    """Another one with the same settings; ``copy`` has this, and imports weakref."""
+    """Return another profiler with the same settings. ``copy`` could do this, but imports weakref."""
     other = object.__new__(type(profiler))
     vars(other).update(vars(profiler))
     return other
@@ -149,7 +153,7 @@ _ANNOTATIONS = "__annotate__" if sys.version_info >= (3, 14) else "__annotations
 
 
 def _wraps(function: Any) -> Callable[[Wrapper], Wrapper]:
-    """As that of ``functools``, which imports ``collections`` and ``types``."""
+    """Like that of ``functools``, which imports ``collections`` and ``types``."""
 
     def dressed(wrapper: Wrapper) -> Wrapper:
         for name in (*_COPIED, _ANNOTATIONS):

@@ -1,8 +1,8 @@
-"""The functions of a CPU profile: what each used itself, and what with all that it called.
+"""The functions of a CPU profile: the time that each used itself, and including everything that it called.
 
-    stack ─► site: function, file, line ─► function, file, the line of it that used most
+    stack ─► site: function, file, line ─► function, file, and its line that used the most
 
-A function that stands twice in a stack counts once.
+A function that occurs twice in a stack counts once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ Function = tuple[str, str]
 
 
 def top_functions(profile: Profile) -> list[TopFunction]:
-    """Every function, those that used most themselves first, then those with the most beneath them, then by name."""
+    """Return every function: those that used most themselves first, then those with the most beneath them, then by
+    name.
+    """
     tally = Tally(profile, profile.time_index)
     whole = tally.whole.value
     own = _own(tally)
@@ -58,7 +60,7 @@ def _totals(tally: Tally) -> dict[Function, int]:
 
 
 def _busiest_lines(tally: Tally) -> dict[Function, int]:
-    """The line of each function that used most itself, else most with what it called."""
+    """Return the line of each function that used most itself, or else most including what it called."""
     busiest: dict[Function, tuple[int, int, int]] = {}
     for key, total in tally.total.items():
         used = (tally.own[key].value if key in tally.own else 0, total, -key.line)

@@ -1,8 +1,8 @@
-"""Profile: what the threads of the process did with their time, and what a user does with it.
+"""Profile: how the threads of the process used their time, and what a user can do with it.
 
 samples ─► to_pprof ─► pprof.Profile ─┬─► formats ─► the file      (report ─► the page in a notebook)
    │                                  └─► sums by site ─► print, top_functions
-   └─► timeline: the order in time, for the format that has one
+   └─► timeline: samples in order of time, for the format that supports it
 """
 
 from __future__ import annotations
@@ -39,24 +39,27 @@ else:
     text = module("spprof.cpu_time.text")
 
 _ORDERED_MAX = 1 << 17
-"""Samples beyond which files show stacks summed up, not one after the other: viewers load no file that large."""
+"""Above this many samples, files list summed-up stacks instead of one after the other: viewers cannot load larger
+files.
+"""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Profile(CpuSamples):
-    """What ``spprof.stop()`` returns. It does not change, and may be read from any thread."""
+    """The result of ``spprof.stop()``. It does not change, and may be read from any thread."""
 
     def aggregate(self) -> tuple[CpuStack, ...]:
-        """The samples by stack, of all threads, those with the most weight first, then by name."""
+        """Return the samples of all threads by stack, those with the most weight first, then by name."""
         stacks = [CpuStack(totals.frames, *totals.weights) for totals in ProfileStacks(self.to_pprof()).totals()]
         return tuple(sorted(stacks, key=lambda stack: -stack.weight_ns))
 
     def top_functions(self, n: int = 10) -> list[TopFunction]:
-        """The ``n`` functions that used the most time themselves, largest first.
+        """Return the ``n`` functions that used the most time themselves, largest first.
 
-        Each row is a dict: ``function``, ``file``, ``line`` (the line of it that used most), ``own_ns`` (by itself and
-        by native code beneath it), ``total_ns`` (with all that it called), and both as ``own_percent`` and
-        ``total_percent`` of ``total_ns``. Where a stack has no Python frame, it is the innermost native function.
+        Each row is a dict: ``function``, ``file``, ``line`` (the function's line that used the most), ``own_ns`` (time
+        of the function itself and of native code beneath it), ``total_ns`` (including everything that it called), and
+        both as ``own_percent`` and ``total_percent`` of the profile's ``total_ns``. For a stack without a Python frame,
+        the function is the innermost native one.
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
@@ -70,18 +73,18 @@ class Profile(CpuSamples):
     def save(self, path: Target, format: str | None = None, *, source: bool = True) -> None:
         """Write the profile to ``path``, readable by its owner only (mode 0600).
 
-        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``. None derives it from the suffix:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
-        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
-        a FIFO or a device is written directly. ``path`` may be a binary file object, too; None means pprof there.
-        ``source``: whether html has source lines around the lines that used the most.
+        page for any browser. The file is written under a temporary name and then renamed, so a failure leaves the
+        previous file in place; a FIFO or a device is written directly. ``path`` may also be a binary file object, for
+        which None means pprof. ``source``: if true, html includes source lines around the lines that used the most.
 
-        ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
+        ValueError: unknown format, or None with an unknown suffix. OSError: the file cannot be written.
         """
         self.save_with_notes(path, format, source=source)
 
     def __str__(self) -> str:
-        """A table of the ten lines that used the most, and the total."""
+        """Return a table of the ten lines that used the most time, and the total."""
         return with_reserve(lambda: text.render(self, self.to_pprof()))
 
     def __repr__(self) -> str:
@@ -91,7 +94,7 @@ class Profile(CpuSamples):
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
+        """Return what a notebook shows: the page of ``save("….html")`` in a frame."""
         return notebook.iframe(self.to_pprof())
 
     # ---- for the package's own use
@@ -103,7 +106,7 @@ class Profile(CpuSamples):
         notes: dict[str, str] | None = None,
         source: bool = True,
     ) -> None:
-        """The same as ``save``; ``notes`` become comments."""
+        """``save`` for the package's own use: ``notes`` become comments."""
         known_format = formats.format_for(path, format)
         timeline = self.timeline() if known_format == "speedscope" else None
         formats.save(self.to_pprof(notes), path, known_format, timeline, source)
@@ -113,7 +116,9 @@ class Profile(CpuSamples):
         return self._pprof.with_notes(notes or {})
 
     def timeline(self) -> list[Chart] | None:
-        """A chart for each thread, its stacks in the order of time; None of more samples than viewers load."""
+        """Return a chart for each thread, with its stacks in order of time; None if there are more samples than viewers
+        load.
+        """
         if len(self._packed) > _ORDERED_MAX * SAMPLE.size:
             return None
         stacks_of: dict[tuple[str, int], list[tuple[tuple[Frame, ...], int]]] = {}
@@ -131,7 +136,9 @@ class Profile(CpuSamples):
 
 
 class Shown:
-    """The frames of stacks, with one for what the profiler does itself; the same tuple for the same stack."""
+    """Returns the shown frames of a stack, with one frame for all that the profiler does itself; always the same tuple
+    for the same stack.
+    """
 
     def __init__(self, stacks: KeptStacks) -> None:
         self._stacks = stacks
@@ -143,10 +150,11 @@ class Shown:
 
 
 def take(names: dict[int, str], threads_before: set[int], threads_now: set[int]) -> Profile:
-    """The profile that is running, or the last one.
+    """Take the running profile, or the last one.
 
-    ``names``: what Python calls its threads. ``threads_before``, ``threads_now``: the ids of those that were there at
-    the start, and that are there now. Others came and went, and those without a sample were too short.
+    ``names``: Python's names for its threads, by id. ``threads_before``, ``threads_now``: ids of the threads that
+    existed at the start, and that exist now. Other threads came and went; those without a sample were too short to
+    sample.
     """
     return with_reserve(_take, names, threads_before, threads_now)
 

@@ -1,13 +1,13 @@
-"""CpuSamples: where the threads of the process were, from a start to a stop, and what that adds up to.
+"""CpuSamples: where the threads of the process were between a start and a stop, and the sums of that.
 
-    engine ─► packed samples ─► samples      in the order of time, built when first asked for
+    engine ─► packed samples ─► samples      in order of time, built when first requested
           │                 └─► weights by stack and thread ─┐
           ├─► overflow: sums by stack ───────────────────────┼─► parts ─► to_pprof ─► tables, files
-          └─► threads, counters ─► what no sample covers ────┘
+          └─► threads, counters ─► time without a sample ────┘
 
-The sum of all weights is the CPU time of the process: what no sample covers is listed as such. Threads that ended have
-used time after their last sample, or never had one; threads that block all signals cannot be sampled. ``Profile`` is
-the samples with what users do with them.
+The sum of all weights is the CPU time of the process: time that no sample covers has its own entry. Threads that ended
+used time after their last sample, or were never sampled; threads that block all signals cannot be sampled. ``Profile``
+adds to the samples what users do with them.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 SAMPLE = struct.Struct(_engine.CPU_SAMPLE_FORMAT)
 
 SHORT = (Frame("<threads too short to sample>", "", 0, 0, False),)
-"""Stands for what threads used after their last sample, or without ever having one."""
+"""Stands for the time that threads used after their last sample, or without ever having one."""
 
 BLOCKED = (Frame("<signals blocked>", "", 0, 0, False),)
-"""Stands for what a thread used that blocks all signals, and could not be sampled."""
+"""Stands for the time used by a thread that blocks all signals, so that it could not be sampled."""
 
 _WORD, _THREAD_AND_STACK = struct.Struct("=Q"), struct.Struct("=II")
 
 _TICK_NS = 10_000_000
-"""Of the slowest kernel."""
+"""The longest kernel tick."""
 
 _NOISE_NS = 1_000_000
-"""Clocks of threads and of the process are read one after the other: a difference up to this says nothing."""
+"""The clocks of the threads and of the process are read one after the other, so ignore a difference up to this."""
 
 Overflow = tuple[int, int, int]
 """Stack number, samples, weight in nanoseconds."""
 
 ThreadRecord = tuple[int, str, int, int, bool]
-"""Thread id, name, samples, CPU time that none of them covers, whether it blocks all signals."""
+"""Thread id, name, samples, CPU time that no sample covers, whether the thread blocks all signals."""
 
 
 class Part(NamedTuple):
-    """Part of the whole: what one thread spent with one stack."""
+    """One part of the whole: the time that one thread spent in one stack."""
 
     frames: tuple[Frame, ...]
     thread_id: int
@@ -59,32 +59,32 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class CpuSamples:
-    """What the profiler recorded."""
+    """The samples of a profile, and its totals."""
 
     start_time: float
     """Wall clock, seconds since the epoch, as ``time.time()``."""
     end_time: float
-    """The same of the stop; of a running profile the moment at which it was looked at."""
+    """Time of the stop, as ``start_time``; for a running profile, the moment at which it was read."""
     interval_ms: float
-    """Milliseconds between a thread's samples, as asked for; the kernel's tick may make them rarer and heavier."""
+    """Milliseconds between a thread's samples, as requested; the kernel's tick may make samples rarer and heavier."""
     mode: str
-    """``"cpu"``: weights are CPU time. ``"wall"``: time of the clock, waiting included."""
+    """``"cpu"``: weights are CPU time. ``"wall"``: weights are wall-clock time, waiting included."""
     native: bool
     """Whether native frames were recorded."""
     ticks: str
-    """``"timer"``, or ``"thread"`` where the system refused timers (``CpuStats.ticks``)."""
+    """``"timer"``, or ``"thread"`` if the system refused timers (``CpuStats.ticks``)."""
     dropped: dict[str, int]
-    """Samples that were not taken, by reason; every reason is listed. Their time went to the thread's next sample."""
+    """Samples that were not taken, by reason; every reason is listed. The thread's next sample includes their time."""
     process_ns: int
     """CPU time that the whole process used, in nanoseconds."""
     overhead_ns: int
-    """CPU time that taking the samples used; part of ``process_ns``."""
+    """CPU time that taking samples has used, in nanoseconds; part of ``process_ns``."""
     short_threads: int
-    """Threads of Python that began and ended without a sample."""
+    """Python threads that began and ended without a sample."""
     python_version: str
-    """As ``"3.11.7"``."""
+    """For example ``"3.11.7"``."""
     platform: str
-    """As ``"Linux-6.1.0-x86_64"``."""
+    """For example ``"Linux-6.1.0-x86_64"``."""
     _threads: Sequence[ThreadRecord]
     _packed: bytes
     _overflow: Sequence[Overflow]
@@ -98,30 +98,31 @@ class CpuSamples:
 
     @cached_property
     def sample_count(self) -> int:
-        """Samples taken."""
+        """Number of samples taken."""
         return len(self._packed) // SAMPLE.size + sum(samples for _, samples, _ in self._overflow)
 
     @property
     def total_ns(self) -> int:
         """The sum of all weights, in nanoseconds. In mode ``"cpu"`` that is the CPU time of the process, less what
-        threads that still run have used since their last sample: up to an interval each."""
+        running threads have used since their last sample: up to one interval per thread.
+        """
         return self.sampled_ns + sum(part.weight_ns for part in self._uncovered)
 
     @cached_property
     def sampled_ns(self) -> int:
-        """What the samples stand for, without what no sample covers."""
+        """The time that the samples stand for, in nanoseconds; excludes time that no sample covers."""
         return sum(weight for _, weight in self._sums.values()) + sum(weight for _, _, weight in self._overflow)
 
     @property
     def dropped_count(self) -> int:
-        """All of ``dropped``."""
+        """The sum of ``dropped``."""
         return sum(self.dropped.values())
 
     # ---- samples and sums
 
     @cached_property
     def threads(self) -> tuple[CpuThread, ...]:
-        """The threads that were met, the main thread first, then by id."""
+        """The threads that the profiler has seen, the main thread first, then by id."""
         weights: dict[int, int] = {}
         for (_, thread_id), (_, weight) in self._sums.items():
             weights[thread_id] = weights.get(thread_id, 0) + weight
@@ -133,10 +134,10 @@ class CpuSamples:
 
     @cached_property
     def samples(self) -> tuple[CpuSample, ...]:
-        """In the order of time. Built when first asked for, one object a sample.
+        """The samples in order of time, one object per sample. Built on first access.
 
-        At the end stands, one for each stack, what has no single moment: samples beyond the most that are kept one by
-        one (thread_id 0), and what no sample covers. Weights add up to ``total_ns``.
+        Entries without a moment follow at the end, one per stack: samples beyond the number that is kept one by one
+        (thread_id 0), and time that no sample covers. The weights add up to ``total_ns``.
         """
         self._learn_all()
         names, offset = self._names, self._clock_offset_ns
@@ -152,7 +153,7 @@ class CpuSamples:
     # ---- for the package's own use
 
     def parts(self) -> list[Part]:
-        """All of the profile, by stack and thread. The frames of a stack are one object."""
+        """Return the whole profile by stack and thread. The frames of a stack are one object."""
         self._learn_all()
         frames_of = {stack_id: self._frames_of(stack_id) for stack_id, _ in self._sums}
         parts = [
@@ -162,12 +163,12 @@ class CpuSamples:
         return parts + self._without_moment
 
     def thread_name(self, thread_id: int) -> str:
-        """What a thread is called; "" where it is not known."""
+        """Return the name of a thread; "" if unknown."""
         return self._names.get(thread_id, "")
 
     @cached_property
     def _sums(self) -> dict[tuple[int, ...], tuple[int, int]]:
-        """Samples and weight by stack id and thread."""
+        """Samples and weight by stack id and thread id."""
         words = memoryview(self._packed).cast("Q")
         both, weights = words[2::3].tolist(), words[1::3].tolist()  # thread and stack together are one word
         sums: dict[int, int] = dict.fromkeys(both, 0)
@@ -190,7 +191,7 @@ class CpuSamples:
 
     @cached_property
     def _uncovered(self) -> list[Part]:
-        """What threads used that no sample covers, of CPU time."""
+        """CPU time that threads used and no sample covers."""
         if self.mode != "cpu":
             return []
         blocked = [thread for thread in self.threads if thread.is_blocked and thread.unsampled_ns]
@@ -200,7 +201,9 @@ class CpuSamples:
 
     @property
     def _due_ns(self) -> int:
-        """What a thread uses between two samples at most. One that ends blocks signals too, and may not have more."""
+        """The most that a thread uses between two samples. A thread that is ending blocks signals, too, and may not
+        exceed this.
+        """
         return round(2 * (self.interval_ms * 1e6 + _TICK_NS))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""A CPU profile as text, for people: the total, the lines that used the most, and what must be known to judge them."""
+"""A CPU profile as text: the total, the lines that used the most time, and the notes needed to judge them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 _ROWS = 10
 _NS = "nanoseconds"
 _UNTOLD = 0.01
-"""Time of threads without a sample that is less of the whole is not worth a word, either."""
+"""Threads without a sample are not mentioned if their time is less than this share of the whole."""
 
 AS_ASKED = 0.25
-"""A mean weight that differs less from the interval is not worth a word."""
+"""The mean weight is not mentioned if it differs from the interval by less than this share."""
 
 
 def render(samples: CpuSamples, profile: Profile) -> str:
-    """The table that ``print(profile)`` shows."""
+    """Return the table that ``print(profile)`` shows."""
     rows = ranked(Tally(profile, profile.time_index), "own")
     whole = samples.total_ns
     table = SiteTable((own(_NS), own_share(whole), total(_NS), total_share(whole)))
@@ -43,35 +43,35 @@ def render(samples: CpuSamples, profile: Profile) -> str:
 
 
 def headline(samples: CpuSamples) -> str:
-    """The whole in one line."""
+    """Return the totals in one line."""
     threads = sum(thread.samples > 0 for thread in samples.threads)
     what = "CPU" if samples.mode == "cpu" else "wall"
     clock = amount(samples._end_ns - samples._start_ns, _NS)
     return (
-        f"{what}: {amount(samples.total_ns, _NS)} in {clock} by the clock; {samples.sample_count} samples of "
+        f"{what}: {amount(samples.total_ns, _NS)} in {clock} of wall time; {samples.sample_count} samples of "
         f"{threads} {'thread' if threads == 1 else 'threads'}, {_how_often(samples)}"
     )
 
 
 def _how_often(samples: CpuSamples) -> str:
-    """The interval; where the kernel made it another one, what it was."""
+    """Format the interval; if the kernel changed it, the actual one."""
     asked = sampling_text(round(samples.interval_ms * 1e6), _NS)
     if samples.sample_count == 0:
         return asked
     mean = samples.sampled_ns / samples.sample_count
     if abs(mean / (samples.interval_ms * 1e6) - 1) <= AS_ASKED:
         return asked
-    return f"{sampling_text(round(mean), _NS)}, where {samples.interval_ms:g} ms was asked for"
+    return f"{sampling_text(round(mean), _NS)} instead of the {samples.interval_ms:g} ms requested"
 
 
 def _is_worth_a_word(samples: CpuSamples) -> bool:
-    """Whether threads without a sample leave time untold: samples of others like them may stand for it."""
+    """Return whether threads without a sample leave time unaccounted for: samples of others may stand for it."""
     untold = sum(part.weight_ns for part in samples.parts() if part.frames == SHORT)
     return samples.mode != "cpu" or untold > _UNTOLD * samples.total_ns
 
 
 def caveats(samples: CpuSamples) -> Iterator[str]:
-    """What a reader must know who trusts the numbers, one line each; nothing where all is well."""
+    """Yield what a reader must know to judge the numbers, one line each; nothing if all is well."""
     if samples.short_threads and _is_worth_a_word(samples):
         threads = "1 thread was" if samples.short_threads == 1 else f"{samples.short_threads} threads were"
         yield f"{threads} too short to sample"
@@ -82,14 +82,14 @@ def caveats(samples: CpuSamples) -> Iterator[str]:
                 f"it used {amount(thread.unsampled_ns, _NS)}"
             )
     if samples.ticks == "thread":
-        yield "the system refused timers; a thread took the samples, by the clock"
+        yield "the system refused timers, so a thread took the samples at wall-clock intervals"
     unkept = sum(part.samples for part in samples.parts() if part.frames[0].function == STACKS_FULL)
     if unkept:
         yield (
             f"the table of stacks was full for {amount(unkept, 'count')} {'sample' if unkept == 1 else 'samples'}, "
-            f"which read {STACKS_FULL}; set SPPROF_STACKS_MAX higher to see these lines"
+            f"listed as {STACKS_FULL}; set SPPROF_STACKS_MAX higher to see these lines"
         )
     lost = samples.dropped_count
     if lost:
         reasons = ", ".join(f"{reason} {count}" for reason, count in samples.dropped.items() if count)
-        yield f"{lost} {'sample' if lost == 1 else 'samples'} not taken: {reasons}; their time went to the next ones"
+        yield f"{lost} {'sample' if lost == 1 else 'samples'} not taken: {reasons}; the next samples include their time"

@@ -1,8 +1,8 @@
-"""A CPU profile as it stands in a pprof file.
+"""Converts a CPU profile to the form of a pprof file.
 
     stack + thread ─► a sample: how many samples were taken, how much time they stand for; labels thread, thread_id
 
-Values are whole numbers, so that their sums are the profile's own.
+Values are integers, so that their sums equal the profile's own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def profile_of(taken: CpuSamples, modules: Sequence[ModuleRecord] | None = None) -> Profile:
-    """The profile of ``taken``. ``modules``: the objects in which native frames lie, the engine's where None."""
+    """Return the profile of ``taken``. ``modules``: the objects with native frames; None: those of the engine."""
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
     samples = _samples(taken, locations)
@@ -43,7 +43,7 @@ def profile_of(taken: CpuSamples, modules: Sequence[ModuleRecord] | None = None)
 
 
 def _samples(taken: CpuSamples, locations: Locations) -> list[Sample]:
-    """One for each stack and thread; those of one stack stand together."""
+    """Return a sample for each stack and thread, with the samples of one stack next to each other."""
     parts = taken.parts()
     frames_by_id = {id(part.frames): part.frames for part in parts}
     number_of = {key: locations.stack_number(frames) for key, frames in frames_by_id.items()}

@@ -1,10 +1,9 @@
-"""Formats: a ``pprof.Profile`` to bytes, and the bytes to a file.
+"""Formats: from a ``pprof.Profile`` to bytes, and from bytes to a file.
 
     format or suffix ─► the format's module ─► chunks of bytes ─► atomic_file ─► path
 
-A format is a module with ``write(profile, timeline, with_source)``, which yields the file in chunks of bytes, and a
-line of FORMATS. ``timeline`` is what a profile does not hold, the order of a CPU profile's samples in time: charts, or
-None.
+A format is a module with ``write(profile, timeline, with_source)``, which yields the file in chunks of bytes, and an
+entry in FORMATS. ``timeline`` is what a profile lacks, the order of a CPU profile's samples in time: charts, or None.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
         """An open file that takes bytes."""
 
         def write(self, data: bytes, /) -> object:
-            """Takes all of ``data``."""
+            """Write all of ``data``."""
 
     Target = Union[str, bytes, os.PathLike[str], os.PathLike[bytes], BinaryFile]
 
@@ -38,14 +37,15 @@ if TYPE_CHECKING:
         def write(
             self, profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True
         ) -> Iterable[bytes]:
-            """The file in chunks. Deterministic: equal profiles give the same bytes. ``with_source``: with source
-            lines, where the format has any."""
+            """Yield the file in chunks. Deterministic: equal profiles give the same bytes. ``with_source``: include
+            source lines if the format has any.
+            """
 
 
 FORMATS: dict[str, Format] = {
     name: module(f"spprof.formats.{name}") for name in ("pprof", "speedscope", "collapsed", "html")
 }
-"""Format name to the module that writes it."""
+"""The module that writes each format, by the format's name."""
 
 SUFFIXES = {".pb.gz": "pprof", ".json": "speedscope", ".collapsed": "collapsed", ".txt": "collapsed", ".html": "html"}
 
@@ -57,10 +57,10 @@ def save(
     timeline: Sequence[Chart] | None = None,
     with_source: bool = True,
 ) -> None:
-    """Write ``profile`` to ``path`` in ``format``, or in that which ``format_for`` tells where it is None.
+    """Write ``profile`` to ``path`` in ``format``; None means the format that ``format_for`` returns.
 
-    ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written; what was there
-    before is still there. Of a file object whatever its ``write`` raises.
+    ValueError: unknown format, or None with an unknown suffix. OSError: the file cannot be written; the previous file
+    is still there. For a file object, anything that its ``write`` raises.
     """
     if not isinstance(path, (str, bytes, os.PathLike)):
         for chunk in FORMATS[format_for(path, format)].write(profile, timeline, with_source):
@@ -73,14 +73,18 @@ def save(
 
 
 def _is_written_directly(path: str) -> bool:
-    """Whether what is written cannot be taken back. Where that cannot be told, writing fails and says why."""
+    """Return whether written data cannot be taken back. If that is unknown, return False: writing will fail and say
+    why.
+    """
     with suppress(OSError):
         return is_written_directly(path)
     return False
 
 
 def format_for(path: Target, format: str | None) -> str:
-    """The same for whatever can be saved to: a file object without a format means pprof. ValueError as there."""
+    """Like ``format_of``, for anything that can be saved to: a file object without a format means pprof. ValueError as
+    for ``format_of``; TypeError: it is neither a path nor a binary file object.
+    """
     if isinstance(path, (str, bytes, os.PathLike)):
         return format_of(os.fsdecode(path), format)
     if not callable(getattr(path, "write", None)):
@@ -89,14 +93,16 @@ def format_for(path: Target, format: str | None) -> str:
 
 
 def suffix_of(path: str) -> str:
-    """The end of the path's name that means a format, as it is written there; "" where there is none."""
+    """Return the suffix of the path that names a format, as it is written there; "" if there is none."""
     lowered = path.lower()
     length = next((len(suffix) for suffix in SUFFIXES if lowered.endswith(suffix)), 0)
     return path[len(path) - length :]
 
 
 def format_of(path: str, format: str | None = None) -> str:
-    """The name of the format, or of the one that the suffix of ``path`` means. ValueError: neither is known."""
+    """Return the name of the format; if it is None, of the one that the suffix of ``path`` names. ValueError: it is
+    unknown.
+    """
     known = ", ".join(map(repr, FORMATS))
     if format is not None:
         if format not in FORMATS:

@@ -1,10 +1,10 @@
-"""A file that is there as a whole or not at all.
+"""A file that appears as a whole or not at all.
 
     chunks ─► folder/.name.<random>  (0600, O_EXCL, O_NOFOLLOW) ─► fsync ─► rename to folder/name ─► fsync folder
 
-A failure on the way removes the aside file and leaves what was at the path before. A symbolic link at the path is
-replaced, not followed. What cannot be replaced is written directly: FIFOs, devices, sockets and open files of a process
-(/dev/stdout, /proc/self/fd/1).
+A failure on the way removes the temporary file and leaves the previous file at the path. A symbolic link at the path is
+replaced, not followed. Targets that cannot be replaced are written directly: FIFOs, devices, sockets and open files of
+a process (/dev/stdout, /proc/self/fd/1).
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 """Links to open files: renaming over one would replace the link for the whole system."""
 
 _NAME_BYTES_KEPT = 200
-"""The aside name is longer than the name by 18 bytes, and file systems end at 255."""
+"""The temporary name is 18 bytes longer than the name, and file systems allow 255 bytes."""
 
 
 def write_file(path: str, chunks: Iterable[bytes], *, sync: bool = True) -> None:
-    """Writes ``chunks`` to ``path``. A new file is readable and writable by its owner only, whatever was there before.
+    """Write ``chunks`` to ``path``. A new file is readable and writable by its owner only, whatever was there before.
 
-    ``sync``: not before it is on the disk, so that it also lasts through a crash of the machine.
+    ``sync``: return only when the file is on disk, so that it survives a crash of the machine.
 
-    OSError: the system's error, with the path and what to do about it.
+    OSError: the system's error, with the path and the remedy.
     """
     try:
         if is_written_directly(path):
@@ -47,7 +47,7 @@ def write_file(path: str, chunks: Iterable[bytes], *, sync: bool = True) -> None
 
 
 def is_written_directly(path: str) -> bool:
-    """Whether ``path`` is something that a rename must not replace."""
+    """Return whether ``path`` is something that a rename must not replace."""
     if os.path.abspath(path).startswith(_DESCRIPTORS):
         return True
     try:
@@ -65,7 +65,7 @@ def _replace(path: str, chunks: Iterable[bytes], sync: bool) -> None:
     try:
         _write_and_close(descriptor, chunks, sync=sync)
         os.replace(aside, path)
-    except BaseException:  # also what interrupts: the aside file is ours to remove
+    except BaseException:  # on an interrupt, too: the temporary file is ours to remove
         with suppress(OSError):
             os.unlink(aside)
         raise
@@ -87,12 +87,12 @@ def _write_and_close(descriptor: int, chunks: Iterable[bytes], *, sync: bool) ->
 def _file_of(descriptor: int) -> BufferedWriter:
     try:
         return open(descriptor, "wb", closefd=False)
-    except RuntimeError as error:  # so it says that there is no memory for its lock
+    except RuntimeError as error:  # Python's way to say that there is no memory for its lock
         raise MemoryError(str(error)) from None
 
 
 def _sync_folder(folder: str) -> None:
-    """Makes the rename last through a crash of the machine. The file is complete either way, so failing is no error."""
+    """Make the rename survive a crash of the machine. The file is complete either way, so ignore failures."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -108,16 +108,16 @@ _REMEDIES = {
     errno.EISDIR: "the path is a folder; add a file name",
     errno.EACCES: "choose a folder that this user may write to",
     errno.EPERM: "choose a folder that this user may write to",
-    errno.EROFS: "the file system is read-only; pass a path on another",
+    errno.EROFS: "the file system is read-only; pass a path on another one",
     errno.ENAMETOOLONG: "pass a shorter name",
     errno.EMFILE: "this process has no file descriptor left; close some, or raise its limit (ulimit -n)",
     errno.ENFILE: "the system has no file descriptor left; close files, or raise its limit (sysctl fs.file-max)",
     errno.EFBIG: "the file would be larger than this process may write; raise its limit (ulimit -f)",
     errno.ENOSPC: "free some space or pass another path",
     errno.EDQUOT: "this user's quota is used up; free some space or pass another path",
-    errno.EIO: "the device fails; pass a path on another",
+    errno.EIO: "the device failed; pass a path on another one",
 }
-"""What to do about an error, by its number."""
+"""The remedy for each error number."""
 
 
 def _raise_with_remedy(error: OSError, path: str) -> NoReturn:

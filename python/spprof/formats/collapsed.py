@@ -1,10 +1,10 @@
-"""Collapsed stacks, which flame graph tools read: one line a stack, root first, then a space and its weight.
+"""Collapsed stacks, which flame graph tools read: one line per stack, root first, then a space and its weight.
 
     main (app/run.py:12);load (app/data.py:40) 524288
 
-The weight is that of the first column: of a heap its live bytes, of a CPU profile nanoseconds. A frame is its function
-with the last two parts of its file's path and, where it is known, the line. Semicolons, line ends and control
-characters in names are written as escapes. Lines are sorted; stacks that read the same are one line. UTF-8.
+The weight is that of the first column: live bytes for a heap profile, nanoseconds for a CPU profile. A frame is its
+function with the last two parts of its file's path and, if known, the line. Semicolons, line ends and control
+characters in names are escaped. Lines are sorted; stacks that read the same share one line. UTF-8.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
-    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
+    """Yield the file. Deterministic: equal profiles give the same bytes. The format cannot express order in time."""
     weight_of: dict[str, int] = {}
     texts = PerFrame(_text)
     for stack in ProfileStacks(profile).totals():

@@ -1,10 +1,10 @@
-"""What is worked out of a frame, once for each: millions of entries of stacks are a few thousand frames.
+"""Results computed once for each frame: millions of stack entries refer to a few thousand frames.
 
     stack ─► id of each frame ─► known? ─► (result, result, …)
                                   └─ no: work(frame), and keep both
 
-Stacks share their callers as objects, and comparing objects costs a fraction of hashing what is in them. Frames that
-are equal and not the same object are worked out each. Threads: one at a time.
+Stacks share their callers as objects, and comparing objects costs a fraction of hashing their contents. Frames that are
+equal but not the same object are each computed. Threads: one at a time.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ class PerFrame(Generic[Result]):
     def __init__(self, work: Callable[[Frame], Result]) -> None:
         self._work = work
         self._known: dict[int, Result] = {}
-        self._kept: list[Frame] = []  # lest another frame takes the id of one that is gone
+        self._kept: list[Frame] = []  # so that no other frame takes the id of one that is gone
 
     def of(self, frames: tuple[Frame, ...]) -> tuple[Result, ...]:
-        """The results in the order of the frames."""
+        """Return the results in the order of the frames."""
         try:
             return tuple(map(self._known.__getitem__, map(id, frames)))
         except KeyError:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
-    """Return the file in pieces. Deterministic: equal profiles and source files give the same bytes. The format has no
-    order in time.
+    """Return the file in pieces. Deterministic: equal profiles and source files give the same bytes. The format cannot
+    express order in time.
 
     OSError: the page's own files are missing. It is raised before a file is begun.
     """

@@ -1,24 +1,25 @@
 """pprof's ``profile.proto``, packed with gzip: what ``go tool pprof``, Pyroscope, Parca and Grafana read.
 
     alloc_objects/count  alloc_space/bytes  inuse_objects/count  inuse_space/bytes      as Go's heap profiles
-         all that was ever allocated             what is live (shown first)             estimates, scaled up
-    peak_objects/count  peak_space/bytes         what was live when the heap was largest, behind those
+         everything ever allocated            what is live (shown first)                estimates, scaled up
+    peak_objects/count  peak_space/bytes         what was live when the heap was largest, after those
 
-    samples/count  cpu/nanoseconds (shown first), of mode "wall" wall/nanoseconds       as Go's CPU profiles
+    samples/count  cpu/nanoseconds (shown first), in mode "wall" wall/nanoseconds       as Go's CPU profiles
 
-Of a heap a sample is a stack with a block size (label ``bytes``), a thread (label ``thread``, the kernel's id) and,
-where it is not the period, a sampling rate (label ``rate``; 1 = every allocation). Its values stand for all live blocks
-of which those of that size were sampled; its allocated columns are the same. What else was allocated at a stack and is
-freed by now, and what was live there at the peak, is one more sample of that stack, without a block size, in use 0. So
-the allocated columns sum up to all that was ever allocated, and intervals can be worked out: of what is in use from
-block sizes and rates, of the peak from its moments, a field of our own (``spprof.analysis.sample_weights``). The period
-is the mean bytes between samples, the latest; 1 = every allocation.
+In a heap profile, a sample is a stack with a block size (label ``bytes``), a thread (label ``thread``, the kernel's id)
+and, if it differs from the period, a sampling rate (label ``rate``; 1 = every allocation). Its live values stand for
+all live blocks that the sampled blocks of that size represent; its allocated values are the same. One more sample of
+the same stack, without a block size and with nothing live, holds what else was allocated there and is freed by now, and
+what was live there at the peak. So the allocated columns add up to everything ever allocated, and intervals can be
+computed: for live values from block sizes and rates, for the peak from its moments, a field of our own
+(``spprof.analysis.sample_weights``). The period is the latest mean number of bytes between samples; 1 = every
+allocation.
 
-Of a CPU profile a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
+In a CPU profile, a sample is a stack with a thread (labels ``thread``, its name, and ``thread_id``, the kernel's id);
 the period is the interval in nanoseconds.
 
-Interpreted frames have a file and a line and no address. Comments: ``key: value`` for the versions, for what the
-columns do not tell (``spprof.heap.to_pprof``, ``spprof.cpu_time.to_pprof``), and what a run adds.
+Interpreted frames have a file and a line and no address. Comments have the form ``key: value``: the versions, what the
+columns do not show (``spprof.heap.to_pprof``, ``spprof.cpu_time.to_pprof``), and what a run adds.
 """
 
 from __future__ import annotations
@@ -34,5 +35,5 @@ if TYPE_CHECKING:
 
 
 def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
-    """Yield the file. Deterministic: equal profiles give the same bytes. The format has no order in time."""
+    """Yield the file. Deterministic: equal profiles give the same bytes. The format cannot express order in time."""
     yield from written(profile)

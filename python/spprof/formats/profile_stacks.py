@@ -1,12 +1,12 @@
 """A profile as the writers see it: every stack once, with a weight for each sample type.
 
-    columns: default sample type, then the others from the last to the first, those of the peak behind them, then those
-             of mappings and of what is in memory
+    columns: the default sample type, then the others from the last to the first, then those of the peak, then those of
+             mappings and of resident memory
     weights: in the same order
     charts:  a CPU profile's threads, else the columns
 
 For a heap profile the columns are bytes in use, objects in use, bytes allocated, objects allocated, bytes and objects
-at the peak; where they are known, bytes resident, bytes and objects mapped.
+at the peak; if known, bytes resident, bytes and objects mapped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NO_STACK = (Frame("<no stack>", "", 0, 0, False),)
 
 
 class ProfileStacks:
-    """The stacks of ``profile``, those that read the same (function, file and line of each frame) merged."""
+    """The stacks of ``profile``; those that read the same (function, file and line of each frame) are merged."""
 
     def __init__(self, profile: Profile) -> None:
         first = profile.default_index
@@ -40,7 +40,7 @@ class ProfileStacks:
 
     @property
     def title(self) -> str:
-        """What it is, in a few words."""
+        """A short title of the profile."""
         profile = self._profile
         return (
             "spprof heap profile" if profile.is_heap else f"spprof {profile.sample_types[self._order[0]].type} profile"
@@ -48,11 +48,11 @@ class ProfileStacks:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """What each weight is."""
+        """The meaning of each weight."""
         return tuple(column_of(self._profile.sample_types[index]) for index in self._order)
 
     def totals(self) -> list[StackTotals]:
-        """Every stack, root-most names first in order."""
+        """Return every stack, sorted by frame names from the root."""
         sums: dict[tuple[int, ...], list[int]] = {}
         for sample in self._profile.samples:
             known = sums.get(sample.stack)
@@ -73,8 +73,9 @@ class ProfileStacks:
         return [StackTotals(self._frames(stack), tuple(map(values.__getitem__, self._order))) for stack, values in rows]
 
     def _ranks(self) -> list[tuple[int, ...]]:
-        """For each location the places of its frames, root first, among all (function, file, line) in order: stacks are
-        compared by these numbers, which costs a fraction of comparing names."""
+        """Return, for each location, the ranks of its frames, root first, among all sorted (function, file, line).
+        Comparing stacks by these numbers costs a fraction of comparing names.
+        """
         names = [
             [(frame.function, frame.file, frame.line) for frame in reversed(frames)]
             for frames in self._profile.frames_by_location
@@ -83,7 +84,7 @@ class ProfileStacks:
         return [tuple(map(rank_of.__getitem__, some)) for some in names]
 
     def charts(self) -> list[Chart]:
-        """One for each thread of a CPU profile that has threads, else one for each column."""
+        """Return a chart for each thread of a CPU profile that has threads, else a chart for each column."""
         profile = self._profile
         if profile.time_index < 0 or not any(sample.labels for sample in profile.samples):
             return by_column(self.columns, self.totals())
@@ -99,6 +100,6 @@ class ProfileStacks:
 
 
 def _thread(labels: tuple[Label, ...]) -> tuple[str, int]:
-    """Name and id of the thread that a sample is of."""
+    """Return the name and id of a sample's thread."""
     name = next((label.text for label in labels if label.key == THREAD and label.text), "")
     return name, next((label.number for label in labels if label.key == THREAD_ID), 0)

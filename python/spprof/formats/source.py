@@ -1,4 +1,4 @@
-"""What the writers take from a profile: stacks with weights, in columns or in charts.
+"""The writers' view of a profile: stacks with weights, in columns or in charts.
 
     Profile ─► stacks, each once ─► columns: in use: bytes │ in use: objects │ allocated: bytes │ …
                                  └► charts:  MainThread (4711) │ worker (4712) │ …   of a CPU profile, else the columns
@@ -28,7 +28,7 @@ class StackTotals(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """Stacks with a weight each, in the order in which viewers show them."""
+    """Stacks with one weight each, in the order in which viewers show them."""
 
     name: str
     unit: str
@@ -37,7 +37,7 @@ class Chart(NamedTuple):
 
 
 def by_column(columns: Sequence[Column], totals: Sequence[StackTotals]) -> list[Chart]:
-    """A chart for each column."""
+    """Return a chart for each column."""
     return [
         Chart(column.title, column.unit, [(stack.frames, stack.weights[which]) for stack in totals])
         for which, column in enumerate(columns)
@@ -45,13 +45,13 @@ def by_column(columns: Sequence[Column], totals: Sequence[StackTotals]) -> list[
 
 
 def by_thread(unit: str, stacks_of: dict[tuple[str, int], list[tuple[tuple[Frame, ...], int]]]) -> list[Chart]:
-    """A chart for each (name, id) of a thread, those with the most weight first. Id 0: no single thread."""
+    """Return a chart for each (name, id) of a thread, those with the most weight first. Id 0: no single thread."""
     charts = [Chart(thread_text(*thread), unit, stacks) for thread, stacks in stacks_of.items()]
     return sorted(charts, key=lambda chart: (-_whole(chart.stacks), chart.name))
 
 
 def thread_text(name: str, thread_id: int) -> str:
-    """A thread for people: ``"MainThread (4711)"``."""
+    """Format a thread: ``"MainThread (4711)"``."""
     return f"{name} ({thread_id})" if thread_id else name or "no single thread"
 
 

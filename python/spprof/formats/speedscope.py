@@ -1,10 +1,10 @@
 """speedscope's JSON, which https://www.speedscope.app opens: sampled profiles over one table of frames.
 
-    of a heap  in use: bytes, in use: objects, allocated: bytes, allocated: objects     one sample a stack
-    of a CPU   MainThread (4711), worker (4712), …                                      samples in order of time
+    heap profile  in use: bytes, in use: objects, allocated: bytes, allocated: objects     one sample per stack
+    CPU profile   MainThread (4711), worker (4712), …                                      samples in order of time
 
-Frames stand root first. The weights are whole numbers; the end value of a profile is their sum. The format is fixed by
-the file-format-schema.json that the "$schema" entry names.
+Frames are listed root first. The weights are integers; the end value of a profile is their sum. The format is defined
+by the file-format-schema.json that the "$schema" entry names.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TIME_UNITS = ("nanoseconds", "microseconds", "milliseconds", "seconds")
 def write(profile: Profile, timeline: Sequence[Chart] | None = None, with_source: bool = True) -> Iterator[bytes]:
     """Yield the file. Deterministic: equal profiles give the same bytes.
 
-    ``timeline``: a chart for each thread with its stacks in the order of time; None: every stack once.
+    ``timeline``: a chart for each thread with its stacks in order of time; None: every stack once.
     """
     stacks, frames = ProfileStacks(profile), _FrameTable()
     charts = stacks.charts() if timeline is None else timeline
@@ -54,10 +54,12 @@ class _FrameTable:
         self._index: dict[tuple[str, str, int], int] = {}
         self._indices = PerFrame(self._index_of)
         self._stacks: dict[int, tuple[tuple[Frame, ...], tuple[int, ...]]] = {}
-        """By identity, since hashing a stack costs more than all else; each is kept, so that its id stays its own."""
+        """By identity, since hashing a stack costs more than everything else. Each stack is kept, so that its id stays
+        its own.
+        """
 
     def indices(self, leaf_first: tuple[Frame, ...]) -> tuple[int, ...]:
-        """The numbers of a stack, root first; the same tuple for the same stack."""
+        """Return the numbers of a stack's frames, root first; the same tuple for the same stack."""
         known = self._stacks.get(id(leaf_first))
         if known is None:
             known = leaf_first, self._indices.of(leaf_first[::-1])

@@ -1,1 +1,1 @@
-"""The heap profiler's results: samples, the snapshot that users hold, and how it becomes a ``pprof.Profile``."""
+"""The heap profiler's results: samples, the snapshot that users hold, and its conversion to a ``pprof.Profile``."""

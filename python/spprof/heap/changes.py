@@ -1,11 +1,11 @@
-"""What changes from snapshot to snapshot of a process, for those who write a series of them.
+"""The changes from snapshot to snapshot of a process, for code that writes a series of them.
 
     snapshot 4 ─► fingerprints ─┐
-    snapshot 5 ─► fingerprints ─┴─► which stacks changed with it ─► the snapshot of what changed since 0, 1, … 4
+    snapshot 5 ─► fingerprints ─┴─► which stacks changed with it ─► the snapshot of the changes since 0, 1, … 4
 
-A fingerprint is a hash of all that a snapshot tells of a stack, and when that last changed. The engine works them out,
-and hands out only stacks that have changed: most of a large heap stays as it is from one moment to the next, and costs
-nothing here.
+A fingerprint is a hash of everything that a snapshot holds about a stack, with the number of the snapshot in which that
+last changed. The engine computes fingerprints and returns only stacks that have changed: most of a large heap stays the
+same from one moment to the next, and costs nothing here.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from spprof.heap.snapshot import HeapSnapshot
 
 _GONE_KEPT = 50_000
-"""How many stacks may have gone since the first snapshot on which later ones may still build."""
+"""The most stacks that may have gone since the first snapshot on which later ones may still build."""
 
 
 class Changed(NamedTuple):
-    """What has changed since an earlier snapshot."""
+    """The changes since an earlier snapshot."""
 
     snapshot: HeapSnapshot
-    """Of the stacks that have changed, with totals of all."""
+    """The stacks that have changed, with the totals of all."""
     since: int
-    """The number of the earlier one; WHOLE: there is none, and everything is here."""
+    """The number of the earlier snapshot; WHOLE: there is none, and everything is here."""
     gone: tuple[int, ...]
     """Ids of stacks that have gone since."""
 
@@ -44,10 +44,10 @@ class Changes:
         self._told_from = 0
 
     def take(self, number: int, since: int) -> Changed:
-        """Take a snapshot of what has changed since the one that had the number ``since``, or of everything.
+        """Take a snapshot of the changes since the snapshot numbered ``since``, or of everything.
 
-        ``number``: its own, higher than any before, or once more the last one's. Everything also where too much has
-        gone by to tell changes.
+        ``number``: its own number, higher than any before, or the last one's again. It holds everything, too, if so
+        many stacks have gone that the changes are no longer known.
         """
         if since < self._told_from:
             since = WHOLE

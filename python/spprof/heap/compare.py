@@ -1,9 +1,9 @@
-"""What changed between two snapshots of one process, site by site.
+"""The change between two snapshots of one process, site by site.
 
     earlier:  a b c d            a, b are in both and cancel exactly;
     later:    a b     e f        removed: c d, added: e f make the difference and its uncertainty
 
-A sample is known by its serial number, which the engine gives out once.
+A sample is identified by its serial number, which the engine assigns once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class _Change:
 
 
 def compare(earlier: HeapSamples, later: HeapSamples) -> list[SiteDifference]:
-    """Later minus earlier, largest absolute change of bytes first, then by name."""
+    """Return later minus earlier, largest absolute change of bytes first, then by name."""
     before = {record[SERIAL] for record in earlier.records()}
     after = {record[SERIAL] for record in later.records()}
     changes: dict[SiteKey, _Change] = {}
@@ -43,7 +43,7 @@ def compare(earlier: HeapSamples, later: HeapSamples) -> list[SiteDifference]:
 
 
 def _weights(samples: HeapSamples, serials: set[int]) -> Iterator[tuple[SiteKey, Sums]]:
-    """Site and weight of each sample whose serial is wanted."""
+    """Yield the site and weight of each sample whose serial number is in ``serials``."""
     keys: dict[int, SiteKey] = {}
     weights: dict[tuple[int, int], Sums] = {}
     for record in samples.records():

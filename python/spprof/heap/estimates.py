@@ -1,4 +1,4 @@
-"""HeapEstimates: what the heap held at one moment, by site. A snapshot is one, and so is the peak.
+"""HeapEstimates: the heap at one moment, by site. A snapshot is one, and so is the peak.
 
 sums for each stack ─┬─► of the whole ─► estimates and intervals
                      ├─► of each site ─► top_allocators, print, compare
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     from spprof.rows import TopAllocator
 
 StackTotal = tuple[int, Sums]
-"""Stack id, and what its samples add up to."""
+"""A stack id, and the sums of the stack's samples."""
 
 
 class HeapEstimates:
-    """What the heap held at one moment, by site: a snapshot, or its ``peak``.
+    """The heap at one moment, by site: a snapshot, or its ``peak``.
 
-    All sizes are estimates from samples unless the rate was 0: an estimate is unbiased, and its interval says how far
-    off it may be. Estimates do not change, whatever the program does afterwards, and may be read from any thread.
+    All sizes are estimates from samples, unless every allocation was sampled (rate 0): an estimate is unbiased, and its
+    interval says how far off it may be. Estimates do not change, whatever the program does afterwards, and may be read
+    from any thread.
     """
 
     if TYPE_CHECKING:
@@ -45,17 +46,17 @@ class HeapEstimates:
 
     @property
     def knows_resident(self) -> bool:
-        """Whether it is known how much of what is held is in memory. Of what was live at a peak it is not."""
+        """Whether resident sizes are known. They are unknown for what was live at a peak."""
         return False
 
     @property
     def _held(self) -> Sequence[StackTotal]:
-        """Every stack with a sample."""
+        """Every stack that has a sample, with its sums."""
         raise NotImplementedError
 
     @property
     def sample_count(self) -> int:
-        """Sampled blocks that were live."""
+        """Number of sampled blocks that were live."""
         return self._whole.samples
 
     @property
@@ -69,12 +70,13 @@ class HeapEstimates:
         return self._whole.objects
 
     def heap_bytes_interval(self, confidence: float = 0.95) -> tuple[int, int]:
-        """(low, high): where the live bytes lie with probability ``confidence``, in bytes, rounded outwards.
+        """Return (low, high), in bytes, rounded outwards: an interval that holds the live bytes with probability
+        ``confidence``.
 
-        The low end is never less than the sampled blocks themselves. The high end leaves room for blocks of which
-        none was sampled: without any sample, the interval is [0, -ln((1-confidence)/2) * sampling_rate_bytes], that
-        is [0, 3.69 rates] at 95 %, of the longest rate that was in force. With every allocation sampled both ends are
-        exact. The formula is ``spprof.estimate``'s; docs/sampling.md derives it.
+        The low end is never below the size of the sampled blocks themselves. The high end leaves room for unsampled
+        blocks: without any sample, the interval is [0, -ln((1-confidence)/2) * sampling_rate_bytes], that is, [0, 3.69
+        rates] at 95 %, for the longest rate that was in force. If every allocation was sampled, both ends are exact.
+        ``spprof.estimate`` has the formula; docs/sampling.md derives it.
 
         ValueError unless 0 < confidence < 1.
         """
@@ -82,13 +84,13 @@ class HeapEstimates:
         return self._whole.heap_interval(rate, self.shortages.lost_bytes, confidence)
 
     def top_allocators(self, n: int = 10) -> list[TopAllocator]:
-        """The ``n`` sites that hold the most live bytes, largest first.
+        """Return the ``n`` sites that hold the most live bytes, largest first.
 
-        A site is the innermost Python frame: function, file and line. Where a stack has none, it is the innermost
-        native frame, or ``"<native>"`` where nothing is known. Each row is a dict: ``function``, ``file``, ``line``,
-        ``estimated_bytes``, ``estimated_objects``, ``sample_count``, ``low_bytes`` and ``high_bytes`` (95 % interval
-        of the bytes), ``native_function`` (what allocated beneath that line, or None), ``resident_bytes`` (how much of
-        them is in memory, or None). A site without live samples is not listed.
+        A site is the innermost Python frame: function, file and line. If a stack has none, the site is the innermost
+        native frame, or ``"<native>"`` if nothing is known. Each row is a dict: ``function``, ``file``, ``line``,
+        ``estimated_bytes``, ``estimated_objects``, ``sample_count``, ``low_bytes`` and ``high_bytes`` (95 % interval of
+        the bytes), ``native_function`` (the native function that allocated beneath that line, or None),
+        ``resident_bytes`` (how many of the bytes are in memory, or None). A site without live samples is not listed.
 
         TypeError if ``n`` is not an integer, ValueError if it is negative.
         """
@@ -96,15 +98,15 @@ class HeapEstimates:
         return [_row(key, site, self.knows_resident) for key, site in self.ranked_sites[:count]]
 
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
-        """What changed since ``earlier``: another peak, a snapshot; largest absolute change of bytes first.
+        """Return the change since ``earlier``, another peak or a snapshot: largest absolute change of bytes first.
 
-        The two are taken as independent, as two runs are. Of one process they share samples, and the 95 % interval is
-        wider than it need be: what is called significant is. (Two snapshots of one process are compared sample by
-        sample.) A site that holds the same in both is not listed.
+        The two are treated as independent, like two separate runs. Two moments of one process share samples, so the 95
+        % interval is wider than necessary, but what is called significant is significant. (Two snapshots of one process
+        are compared sample by sample.) A site that holds the same in both is not listed.
 
         TypeError if ``earlier`` is not a HeapEstimates.
         """
-        if not hasattr(earlier, "live_sites"):  # of a class that was imported anew since, it is one all the same
+        if not hasattr(earlier, "live_sites"):  # not isinstance(): modules may have been imported again
             raise TypeError(f"compare() takes an earlier HeapEstimates, not {type(earlier).__name__}")
         nothing = Site()
         keys = {**earlier.live_sites, **self.live_sites}
@@ -113,16 +115,16 @@ class HeapEstimates:
         return sorted(differences, key=lambda one: (-abs(one.delta_bytes), one.function, one.file, one.line))
 
     def save(self, path: Target, format: str | None = None, *, source: bool = True) -> None:
-        """Write it to ``path``, readable by its owner only (mode 0600).
+        """Write the estimates to ``path``, readable by their owner only (mode 0600).
 
-        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``; None takes it from the suffix:
+        ``format``: ``"pprof"``, ``"speedscope"``, ``"collapsed"`` or ``"html"``. None derives it from the suffix:
         ``.pb.gz`` is pprof, ``.json`` is speedscope, ``.collapsed`` and ``.txt`` are collapsed, ``.html`` is html, a
-        page for any browser. The file is written aside and renamed, so that a failure leaves what was there before;
-        a FIFO or a device is written directly. ``path`` may be a binary file object, too; None means pprof there. A
-        snapshot's file holds what is live, what was ever allocated and the peak; a peak's file lacks what is live.
-        ``source``: whether html has source lines around the largest sites.
+        page for any browser. The file is written under a temporary name and then renamed, so a failure leaves the
+        previous file in place; a FIFO or a device is written directly. ``path`` may also be a binary file object, for
+        which None means pprof. The file of a snapshot holds live memory, everything ever allocated, and the peak; the
+        file of a peak lacks live memory. ``source``: if true, html includes source lines around the largest sites.
 
-        ValueError: unknown format, or None and an unknown suffix. OSError: the file cannot be written.
+        ValueError: unknown format, or None with an unknown suffix. OSError: the file cannot be written.
         """
         known_format = formats.format_for(path, format)
         formats.save(self.to_pprof(), path, known_format, with_source=source)
@@ -130,7 +132,7 @@ class HeapEstimates:
     # ---- for the package's own use
 
     def to_pprof(self) -> Profile:
-        """The profile that a pprof file of it holds."""
+        """Return the profile that its pprof file holds."""
         raise NotImplementedError
 
     @cached_property
@@ -157,7 +159,7 @@ class HeapEstimates:
 
     @property
     def absent_bytes(self) -> int:
-        """What of the estimate is known not to be in memory."""
+        """Estimated bytes that are known not to be in memory."""
         return self._whole.value - self._whole.resident
 
     @cached_property
@@ -186,7 +188,7 @@ def _difference(key: SiteKey, old: Site, new: Site) -> SiteDifference:
 
 
 def checked_count(n: int) -> int:
-    """A number of rows. TypeError, ValueError: it is none."""
+    """Return ``n`` as a number of rows. TypeError if it is not an integer, ValueError if it is negative."""
     count = index(n)
     if count < 0:
         raise ValueError(f"n must be 0 or more, not {count}")

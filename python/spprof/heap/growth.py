@@ -1,8 +1,8 @@
 """How the sites of a program grew from snapshot to snapshot.
 
-snapshots ─► live samples by site and by when they were allocated ─► moments ─► analysis.growth ─► a SiteGrowth a site
+snapshots ─► live samples by site and time of allocation ─► moments ─► analysis.growth ─► one SiteGrowth per site
 
-A sample tells when its block was allocated: every later snapshot knows between which two it came.
+A sample records when its block was allocated, so every later snapshot knows between which two it came.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ _SECOND = 10**9
 
 
 def growth_of(snapshots: Iterable[HeapSamples]) -> list[SiteGrowth]:
-    """What the snapshots, of this process and in any order, say of each site that has samples in any of them.
+    """Return the growth of each site that has samples in any of the snapshots, which are of this process and in any
+    order.
 
-    TypeError: one is no snapshot.
+    TypeError: an item is not a snapshot.
     """
     every = list(snapshots)
     for one in every:
         if not isinstance(one, HeapSamples):
-            raise TypeError(f"growth() needs snapshots, as get_snapshot() returns them, not {type(one).__name__}")
+            raise TypeError(f"growth() takes snapshots from get_snapshot(), not {type(one).__name__}")
     ordered = sorted(every, key=_taken_at)
     times = [_taken_at(one) for one in ordered]
     sightings = Sightings(_SECOND)
@@ -60,7 +61,7 @@ def _moment(samples: HeapSamples, times: list[int], sightings: Sightings) -> Mom
 
 
 def _by_birth(samples: HeapSamples, times: list[int], key_by_stack: dict[int, SiteKey]) -> Cohorts:
-    """What is live of each site, by when it was allocated, in ns."""
+    """Return the live sums of each site by time of allocation, in ns."""
     first = ages.limits(times[0])
     counts: dict[tuple[int, int, int, int], int] = {}
     for record in samples.records():

@@ -1,10 +1,10 @@
-"""What the program has mapped itself at one moment, with the stacks that mapped it.
+"""The memory that the program has mapped itself at one moment, with the stacks that mapped it.
 
-    engine ─► packed ranges, the stacks that made them, paths of files ─► Mapping, Mapping, …      made when asked for
+    engine ─► packed ranges, the stacks that made them, paths of files ─► Mapping, Mapping, …      made when requested
     /proc  ─► files that were mapped before the start ─┘
     threads ─► their names at that moment ─────────────┘
 
-A stack that has no Python frame is told by library and thread: many libraries map memory in threads of their own.
+A stack without Python frames is identified by library and thread: many libraries map memory in their own threads.
 """
 
 from __future__ import annotations
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
 
 RECORD = struct.Struct(_engine.MAPPED_FORMAT)
 NOT_KNOWN: Final = 2**64 - 1
-"""Resident bytes, of a mapping or of a block, that the kernel did not tell."""
+"""Resident bytes, of a mapping or of a block, that the kernel did not report."""
 
 _NO_PATH: Final = 2**32 - 1
 
 BEFORE_START = "<mapped before the start>"
-"""The function of the frame that stands for whoever mapped a file before, or in a way that is not followed."""
+"""Function of the frame for files that were mapped before the start, or in a way that is not followed."""
 
 _ANONYMOUS, _FILE, _SHARED = "anonymous", "file", "shared"
 _KINDS = {_engine.MAPPING_FILE: _FILE, _engine.MAPPING_SHARED: _SHARED}
-"""Of the engine's numbers. The others are anonymous, or grew out of a mapping that the engine does not know."""
+"""Kinds by the engine's numbers. All others are anonymous, or grew out of a mapping that the engine does not know."""
 
 _SHARED_MEMORY = ("/dev/shm/", "/memfd:", "/SYSV", "/dev/zero")
-"""How the kernel names what is in no folder of files."""
+"""The kernel's names for shared memory that is in no folder of files."""
 
 _NAMELESS = "/dev/zero"
 _DELETED = " (deleted)"
 
 _HANDING_ON = ("libc.so", "libc-", "ld-linux", "ld-", "libstdc++.so", "libpthread", "libspprof_alloc")
-"""Beginnings of the names of libraries that map for others."""
+"""Beginnings of the names of libraries that map memory on behalf of others."""
 
 
 class Range(NamedTuple):
-    """A mapping as the engine has it."""
+    """A mapping as the engine records it."""
 
     address: int
     size: int
@@ -82,16 +82,16 @@ class MappedMemory:
     _wall_minus_monotonic_ns: int = 0
     _thread_names: Table[int, str] = field(default_factory=dict)
     shown: Callable[[tuple[Frame, ...]], tuple[Frame, ...]] = _as_they_are
-    """What is shown of a stack that has a Python frame."""
+    """Returns the frames to show for a stack that has a Python frame."""
 
     @property
     def is_resident_known(self) -> bool:
-        """Of every one how much is in memory."""
+        """Whether the resident size of every mapping is known."""
         return all(one.resident != NOT_KNOWN for one in self.ranges)
 
     @cached_property
     def mappings(self) -> tuple[Mapping, ...]:
-        """By ascending address."""
+        """The mappings by ascending address."""
         self._learn({one.stack_id for one in self.ranges if one.stack_id})
         libraries = Modules(_engine.modules())
         return tuple(self._mapping(one, libraries) for one in self.ranges)
@@ -126,7 +126,7 @@ class MappedMemory:
 
 
 def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
-    """What is mapped now. ``since_ns``: that alone which was made later by the monotonic clock; 0: all."""
+    """Return the current mappings. ``since_ns``: only those made after this time of the monotonic clock; 0: all."""
     every, paths, stacks = _listed()
     ranges = [one for one in every if one.time_ns >= since_ns]
     kept = KeptStacks({stack_id: (stack_id, *stack) for stack_id, stack in stacks.items()}, is_part=True)
@@ -137,7 +137,7 @@ def take(wall_minus_monotonic_ns: int, since_ns: int = 0) -> MappedMemory:
 
 
 def ranges_now() -> Sequence[Range]:
-    """All that is mapped now, by ascending address: what a snapshot has measured may have gone since then."""
+    """Return everything that is mapped now, by ascending address: what a snapshot measured may have gone since."""
     return _listed()[0]
 
 
@@ -150,14 +150,14 @@ def _listed() -> tuple[list[Range], list[str], dict[int, _engine.MappingStack]]:
 
 
 def drawn_at(mapping: Mapping) -> int:
-    """The mean bytes between samples at which a mapping of its size has its probability; 0: it is certain."""
+    """Return the mean bytes between samples at which a mapping of its size has its probability; 0: it is certain."""
     if mapping.probability >= 1.0:
         return 0
     return max(round(-mapping.size / math.log1p(-mapping.probability)), 1)
 
 
 def _name(path: str) -> str:
-    """A path without what the kernel writes behind that of a file without a name; "" for memory without any."""
+    """Return a path without the suffix that the kernel appends for deleted files; "" for memory without a name."""
     if path.startswith(_NAMELESS):
         return ""
     return path[: -len(_DELETED)] if path.endswith(_DELETED) else path
@@ -171,7 +171,7 @@ def _kind(number: int, path: str) -> str:
 
 
 def _library(frames: tuple[Frame, ...], libraries: Modules) -> str:
-    """The path of the innermost library that did not map for another; "": it is not known."""
+    """Return the path of the innermost library that did not map on behalf of another; "" if unknown."""
     paths = list(_paths(frames, libraries))
     return next((path for path in paths if not os.path.basename(path).startswith(_HANDING_ON)), (paths or [""])[0])
 

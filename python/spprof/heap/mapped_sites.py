@@ -1,6 +1,6 @@
 """The mappings of a snapshot, summed up by site.
 
-Mapping ─► a block of its size, of which so much is in memory ─► Site ─► rows for users, lines of text
+Mapping ─► a block of its size, part of which is in memory ─► Site ─► rows for users, lines of text
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def sums_of(mapping: Mapping) -> Sums:
-    """A mapping as one block. Where it is not known how much of it is in memory, all is taken to be."""
+    """Return a mapping as one block. If its resident size is unknown, all of it counts as resident."""
     found = weight(mapping.size, drawn_at(mapping))
     if mapping.resident_bytes is not None:
         found.sums.absent = absent_of(found, mapping.size, mapping.resident_bytes)
@@ -33,7 +33,7 @@ def sums_of(mapping: Mapping) -> Sums:
 
 
 def ranked(mapped: MappedMemory | None) -> list[Row]:
-    """Every site that has mapped memory: those that hold most of it in memory first, then by name."""
+    """Return every site that has mapped memory: those with the most in memory first, then by name."""
     sites: dict[SiteKey, Site] = {}
     for one in mapped.mappings if mapped else ():
         site = sites.setdefault(key_of(site_frame(one.stack)), Site())
@@ -42,7 +42,7 @@ def ranked(mapped: MappedMemory | None) -> list[Row]:
 
 
 def top(mapped: MappedMemory | None, count: int) -> list[TopMapping]:
-    """The first ones as rows for users."""
+    """Return the first ``count`` sites as rows for users."""
     return [
         {
             "kind": "mapped",
@@ -59,7 +59,7 @@ def top(mapped: MappedMemory | None, count: int) -> list[TopMapping]:
 
 
 def lines(mapped: MappedMemory, rows: list[Row], paths: ShortPaths, count: int) -> Iterator[str]:
-    """What is mapped in one line, and the first sites; nothing where it is little."""
+    """Yield one line on all mapped memory, and the first sites; nothing if it is little."""
     whole = Sums()
     for _, site in rows:
         whole.add(site)
@@ -68,7 +68,7 @@ def lines(mapped: MappedMemory, rows: list[Row], paths: ShortPaths, count: int) 
         return
     there = f", {human_bytes(whole.resident)} of it in memory" if knows else ""
     yield (
-        f"mapped beside the heap: {human_bytes(whole.value)} in {amount(whole.objects, 'count')} "
+        f"mapped outside the heap: {human_bytes(whole.value)} in {amount(whole.objects, 'count')} "
         f"{'mapping' if whole.objects == 1 else 'mappings'}{there}"
     )
     table = SiteTable((own("bytes", "mapped"), RESIDENT) if knows else (own("bytes", "mapped"),))

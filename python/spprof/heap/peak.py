@@ -1,7 +1,7 @@
-"""HeapPeak: what the heap held when it was largest, by site.
+"""HeapPeak: the heap at its largest, by site.
 
-sums for each stack ─► estimates (as of a snapshot)
-the snapshot's profile ─► the file, without what is in use
+sums for each stack ─► estimates (as for a snapshot)
+the snapshot's profile ─► the file, without the live columns
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ else:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapPeak(HeapEstimates):
-    """The heap when it was largest. ``HeapSnapshot.peak`` is one.
+    """The heap at its largest. ``HeapSnapshot.peak`` is one.
 
-    The highest of many estimates is too high in the mean. Where blocks were replaced by others, so that there were
-    many, the low ends of the intervals reach further down (docs/sampling.md, "The peak").
+    On average, the highest of many estimates is too high. If blocks were replaced by others, so that there were many
+    estimates, the low ends of the intervals reach further down (docs/sampling.md, "The peak").
     """
 
     _totals: Sequence[StackTotal]
     sampling_rate_bytes: int
-    """Mean bytes between samples, the latest; 0 = every allocation."""
+    """The latest sampling interval: mean bytes between samples; 0 = every allocation."""
     _profile: Callable[[], Profile]
     longest_rate_bytes: int = 0
-    """The longest mean bytes between samples until then."""
+    """The longest sampling interval up to then: mean bytes between samples."""
     shortages: Shortages = NO_SHORTAGE
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _learn: Callable[[Iterable[int]], None] = learn
@@ -49,11 +49,11 @@ class HeapPeak(HeapEstimates):
         return self._totals
 
     def to_pprof(self) -> Profile:
-        """The profile of what was live at the peak and of what was ever allocated."""
+        """Return the profile of what was live at the peak and of what was ever allocated."""
         return with_reserve(self._profile)
 
     def __str__(self) -> str:
-        """A table of the ten top sites with their intervals, and the total."""
+        """Return a table of the ten top sites with their intervals, and the total."""
         return text.render_peak(self)
 
     def __repr__(self) -> str:

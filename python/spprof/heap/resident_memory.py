@@ -1,12 +1,12 @@
-"""What of the process is in memory, part by part: from the kernel's list, the allocators' own words, and the mappings
+"""The process's resident memory, part by part: from the kernel's list, the allocators' own counts, and the mappings
 that the program made.
 
     /proc/self/smaps ─► regions ─┬─ of files, [stack], [heap] ────────────────┐
     pools, heaps, own pages ─────┼─ taken out of the nameless regions ────────┼─► parts ─► unexplained: the rest, signed
     mappings of the program ─────┴─ by address, files among them ─────────────┘
 
-A region's pages belong to one part. Where two would claim them, the one that stands first here has them: the profiler,
-pools, mappings of the program, stacks, malloc.
+A region's pages belong to one part. If two parts claim them, the first in this order gets them: the profiler, pools,
+mappings of the program, stacks, malloc.
 """
 
 from __future__ import annotations
@@ -37,17 +37,19 @@ if TYPE_CHECKING:
 
 _WORDS = struct.Struct("=QQ")
 _POOLS_READ = 32768
-"""Of more, a part is read: 512 MiB, at a microsecond each."""
+"""If there are more pools, only this many are read: 512 MiB, at a microsecond each."""
 _UNCLAIMED_TOLD = 5
 _UNCLAIMED_TRIED = 32
-"""Of the largest regions that are left it is worked out what malloc has in them."""
+"""For this many of the largest remaining regions, malloc's share is determined."""
 
 
 def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
-    """What is in memory now. ``samples``: taken just before; what of its blocks is not in memory, and how much they are
-    rounded up. What the program has mapped is asked anew. None: the kernel does not tell."""
+    """Measure the resident memory now. ``samples``: a snapshot taken just before, which shows which blocks are not in
+    memory and how much they are rounded up. The program's mappings are queried again. None: the kernel does not report
+    it.
+    """
     absent = samples.absent_bytes if samples else 0
-    rounding = rounding_of(samples.records()) if samples else None  # first: it needs memory, which the list then has
+    rounding = rounding_of(samples.records()) if samples else None  # needs memory: before the list
     every = regions()
     if not every:
         return None
@@ -84,7 +86,7 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
         parts.update(parts_of_malloc([*nameless, *heap], taken, absent))
     _set_rounding_apart(parts, rounding)
     told = numbers.status()
-    rss = told.get("VmRSS") or sum(one.rss for one in every)  # now: what follows, and went before, needs memory
+    rss = told.get("VmRSS") or sum(one.rss for one in every)  # read between steps that need memory
     unexplained = rss - sum(parts.values())
     used, limit = numbers.cgroup()
     found = ResidentMemory(
@@ -105,13 +107,13 @@ def measure(samples: HeapSamples | None = None) -> ResidentMemory | None:
 
 
 def _sum_of(sizes: Iterable[int | None]) -> int | None:
-    """None: not all are known."""
+    """Return the sum; None if any size is unknown."""
     known = list(sizes)
     return None if None in known else sum(size for size in known if size is not None)
 
 
 def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> None:
-    """Samples estimate it; the sum of the parts stays as the allocators tell it."""
+    """Move rounding, which samples estimate, to its own part; the sum of the parts stays what the allocators report."""
     if rounding is None:
         return
     beyond = {"native_blocks": rounding.malloc}
@@ -126,7 +128,7 @@ def _set_rounding_apart(parts: dict[str, int], rounding: Rounding | None) -> Non
 def _unclaimed(
     every: Sequence[Region], nameless: Sequence[tuple[int, int]], taken: Taken
 ) -> tuple[UnclaimedMemory, ...]:
-    """The largest regions, or what is left of them, that neither malloc nor a part before it has."""
+    """Return the largest regions, or their remainders, that belong neither to malloc nor to any other part."""
     left = [UnclaimedMemory(one.called, one.rss) for one in every if one.is_unclaimed and one.rss]
     stretches = [(bytes_in_memory(start, end), start, end) for one in nameless for start, end in taken.left_of(*one)]
     for resident, start, end in sorted(stretches, reverse=True)[:_UNCLAIMED_TRIED]:
@@ -153,13 +155,13 @@ def _own(taken: Taken) -> int:
 
 
 def _in_rss(ranges: Iterable[Range], every: Sequence[Region]) -> list[Range]:
-    """Those that are not of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
+    """Return the ranges without those of reserved huge pages (MAP_HUGETLB), which the kernel counts in no RSS."""
     huge = [one for one in every if one.is_huge]
     return [one for one in ranges if not any(of.start <= one.address < of.end for of in huge)]
 
 
 def _mapped(ranges: Iterable[Range], taken: Taken) -> int:
-    """Bytes in memory of the program's own mappings; those that are sampled stand for others like them."""
+    """Return the bytes in memory of the program's own mappings; sampled mappings stand for others like them."""
     total = 0.0
     for one in ranges:
         total += _in_memory(one) / one.probability
@@ -172,7 +174,7 @@ def _in_memory(one: Range) -> int:
 
 
 def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
-    """What of the regions of files is the program's own mappings."""
+    """Return the part of the files' regions that is the program's own mappings."""
     starts = [one.start for one in files]
     total = 0
     for one in ranges:
@@ -182,11 +184,11 @@ def _mapped_of_files(ranges: Iterable[Range], files: Sequence[Region]) -> int:
     return total
 
 
-# ---- What gives memory back
+# ---- Releasing memory
 
 
 def trim() -> int:
-    """Has malloc give back what it keeps; returns by how many bytes the process has become smaller, 0 or more."""
+    """Make malloc release the free memory that it keeps; return by how many bytes the process has shrunk, 0 or more."""
     before = numbers.status().get("VmRSS", 0)
     _engine.trim_malloc()
     return max(before - numbers.status().get("VmRSS", 0), 0)

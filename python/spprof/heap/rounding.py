@@ -1,10 +1,10 @@
-"""How much more memory the live blocks take than was asked for: rounding up to whole units, and headers.
+"""How much more memory the live blocks take than was requested: rounding up to whole units, and headers.
 
-    sampled block ─► size asked for ─┐
-                 └─► its chunk ──────┴─► pool or malloc ─► what it takes more ─► times what the sample stands for
+    sampled block ─► requested size ─┐
+                 └─► its chunk ──────┴─► pool or malloc ─► its overhead ─► times the blocks that the sample stands for
 
-A sampled small block of Python's is not in a pool but in a chunk of malloc's that is larger than its size needs
-(``SP_HANDOFF_MIN``); blocks like it are in pools. Sizes of chunks are those of glibc, on 64 bits.
+A sampled small Python block is not in a pool but in a chunk of malloc's that is larger than its size needs
+(``SP_HANDOFF_MIN``); similar blocks that are not sampled are in pools. Chunk sizes are those of glibc on 64 bits.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ _UNIT = 16
 _HEADER = 8
 _CHUNK_MIN = 32
 _IN_POOLS_MAX = 512
-"""Bytes of the largest block that Python keeps in a pool."""
+"""Size of the largest block that Python keeps in a pool, in bytes."""
 _HANDED_ON = 528
-"""Bytes of the least chunk of a block that pools are too small for."""
+"""Size of the smallest chunk for a block that is too large for pools, in bytes."""
 _MAPPED_MIN = 128 << 10
-"""From so many bytes on malloc usually gives a block pages of its own."""
+"""From this many bytes, malloc usually gives a block its own pages."""
 _MAPPED_HEADER = 16
 _PAGE = 4096
 
 
 class Rounding(NamedTuple):
-    """Estimated bytes of the live blocks beyond what was asked for."""
+    """Estimated bytes of the live blocks beyond what was requested."""
 
     pools: float = 0.0
     malloc: float = 0.0
 
 
 def rounding_of(records: Iterable[tuple[int, ...]]) -> Rounding | None:
-    """Of live samples as the engine packs them. None: malloc is not glibc's, and does not tell how it rounds."""
+    """Return the rounding of live samples as the engine packs them. None: malloc is not glibc's, and does not report
+    it.
+    """
     found = list(records)
     small = [one for one in found if one[SIZE] <= _IN_POOLS_MAX]
     chunks = _engine.chunk_sizes(struct.pack(f"={len(small)}Q", *(one[ADDRESS] for one in small)))
@@ -71,7 +73,7 @@ def _sum(counts: dict[tuple[int, int, bool], int]) -> Rounding:
 
 
 def _chunk(size: int) -> int:
-    """Bytes of the chunk for a request of ``size``."""
+    """Return the size in bytes of the chunk for a request of ``size``."""
     if size >= _MAPPED_MIN:
         return _up(size + _MAPPED_HEADER, _PAGE)
     return max(_up(size + _HEADER, _UNIT), _CHUNK_MIN)

@@ -1,10 +1,10 @@
-"""HeapSamples: the live samples at one moment, and what they add up to.
+"""HeapSamples: the live samples at one moment, and their sums.
 
-    engine ─► packed samples (48 bytes each) ─► records, samples             built when first asked for
+    engine ─► packed samples (48 bytes each) ─► records, samples             built when first requested
           └─► sums for each stack ────────────► sums of the whole and of each site ─► estimates and intervals
 
-Taking the samples touches nothing per sample in Python; whatever costs is worked out when first asked for, and kept.
-``HeapSnapshot`` is the samples with what users do with them.
+Taking the samples does no work per sample in Python; costly results are computed on first access, and kept.
+``HeapSnapshot`` adds to the samples what users do with them.
 """
 
 from __future__ import annotations
@@ -39,38 +39,38 @@ ADDRESS, SIZE, TIME, SERIAL, RATE, THREAD, STACK_ID = range(7)
 """The fields of a record."""
 
 BIRTH: Final = 15
-"""Of the sums of a stack: in which process of the lineage they were born."""
+"""Index, in the sums of a stack, of the process of the lineage in which its samples were born."""
 
 PEAK_RECORD = struct.Struct(_engine.PEAK_FORMAT)
 PEAK: Final = 1
 PEAK_OF_WINDOW: Final = 7
-"""Where in a record the six sums of its stack begin: at the peak since the first start, and since ``reset_peak()``."""
+"""Index, in a record, of the six sums of its stack: at the peak since the first start, and since ``reset_peak()``."""
 
 PeakSums = tuple[int, int, int, int, float, float]
 """Samples, bytes of the sampled blocks, estimated bytes and objects (fixed-point), V and S: as ``Sums`` takes them."""
 
 SiteTotals = tuple[int, int, int, int, int]
-"""Stack id; bytes and objects that are live; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in
-1/OBJECTS_ONE."""
+"""Stack id; live bytes and objects; bytes and objects ever allocated. Bytes in 1/BYTES_ONE, objects in 1/OBJECTS_ONE.
+"""
 
 
 RESIDENT_RECORD = struct.Struct(_engine.RESIDENT_FORMAT)
 
 Allocated = tuple[int, int, int]
-"""Samples ever taken at a stack, bytes and objects that they stood for, fixed-point."""
+"""Samples ever taken at a stack, and the bytes and objects that they stood for, fixed-point."""
 
 _NOTHING: Allocated = (0, 0, 0)
 
 
 class OwnMemory(NamedTuple):
-    """What the engine has sampled of the profiler's own Python code, which a snapshot leaves out."""
+    """The samples of the profiler's own Python code, which a snapshot leaves out."""
 
     live_samples: int = 0
     total_samples: int = 0
     fixed: int = 0
     """Estimated live bytes, in 1/BYTES_ONE."""
     fixed_here: int = 0
-    """What of it this process has allocated, and not one that forked it."""
+    """The part of ``fixed`` that this process allocated, rather than an ancestor by fork."""
 
 
 NO_OWN_MEMORY = OwnMemory()
@@ -81,11 +81,11 @@ class HeapSamples(HeapEstimates):
     """The sampled blocks that were live at one moment."""
 
     live_samples: int
-    """Sampled blocks that were live."""
+    """Number of sampled blocks that were live."""
     total_samples: int
-    """Samples ever kept, freed ones included; of a ``MemoryProfiler``, those kept inside its block."""
+    """Samples ever kept, including freed ones; for a ``MemoryProfiler``, only those kept inside its block."""
     sampling_rate_bytes: int
-    """Mean bytes between samples, the latest; 0 = every allocation. Each sample carries the rate of its own."""
+    """The latest sampling interval: mean bytes between samples; 0 = every allocation. Each sample has its own."""
     timestamp_ns: int
     """When the snapshot was taken: wall clock, nanoseconds since the epoch, as ``time.time_ns()``."""
     _highest_bytes: int
@@ -93,21 +93,22 @@ class HeapSamples(HeapEstimates):
     _sites: Sequence[StackSums]
     _wall_minus_monotonic_ns: int
     _before: Mapping[int, Allocated] = field(default_factory=dict)
-    """What each stack had ever allocated at the beginning of what the snapshot covers."""
+    """The allocations of each stack before the period that the snapshot covers."""
     longest_rate_bytes: int = 0
-    """The longest mean bytes between samples so far: blocks may be live that were missed at it."""
+    """The longest sampling interval so far, in mean bytes between samples: blocks that were missed at it may be live.
+    """
     shortages: Shortages = NO_SHORTAGE
     lineage: Lineage = NO_LINEAGE
     own: OwnMemory = NO_OWN_MEMORY
     pools: tuple[MemoryPool, ...] = ()
-    """What libraries hold in memory pools of their own, by their own counts, in the whole process."""
+    """The memory pools of libraries in the whole process, by the libraries' own counts."""
     _peaks: bytes = b""
-    """PEAK_RECORD each: what was live at the peaks, the profiler's own stacks among them."""
+    """One PEAK_RECORD per stack: what was live at the peaks, including the profiler's own stacks."""
     _peak_of: int = PEAK
     _blocks: bytes | None = None
-    """RESIDENT_RECORD of each large block, also of the profiler's own; None: it could not be told."""
+    """RESIDENT_RECORD of each large block, including the profiler's own; None: unknown."""
     mapped: MappedMemory | None = None
-    """What the program has mapped itself; None: that was not followed."""
+    """The program's own mappings; None: mappings were not followed."""
     _frames_of: Callable[[int], tuple[Frame, ...]] = stack_frames
     _native_part: Callable[[int], NativePart] = native_part
     _learn: Callable[[Iterable[int]], None] = learn
@@ -134,7 +135,7 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _absent_by_stack(self) -> dict[int, int]:
-        """What of the estimate at each stack is not in memory."""
+        """The part of each stack's estimate that is not in memory."""
         absent: dict[int, int] = {}
         partly = self.partly_resident
         for record in self.records() if partly else ():
@@ -146,13 +147,14 @@ class HeapSamples(HeapEstimates):
 
     @property
     def peak_heap_bytes(self) -> int:
-        """The highest estimate of live bytes since the first start, in the whole process, the profiler's own included:
-        the engine keeps it as it goes, and does not tell them apart."""
+        """The highest estimate of live bytes since the first start, in the whole process. It includes the profiler's
+        own memory: the engine updates it as it goes, and cannot separate the two.
+        """
         return max(self._highest_bytes, self.estimated_heap_bytes)
 
     @property
     def inherited_bytes(self) -> int:
-        """Estimated live bytes that were allocated before this process was forked, by a process that forked it."""
+        """Estimated live bytes that were allocated before this process was forked, by one of its ancestors."""
         last = len(self.lineage.processes) - 1
         if last <= 0:
             return 0
@@ -160,15 +162,16 @@ class HeapSamples(HeapEstimates):
 
     @property
     def profiler_bytes(self) -> int:
-        """Estimated live bytes that the profiler's own Python code has allocated in this process. They are in no other
-        number here but the peak."""
+        """Estimated live bytes that the profiler's own Python code has allocated in this process. Apart from the peak,
+        no other number here includes them.
+        """
         return rounded(self.own.fixed_here, _engine.BYTES_ONE)
 
     # ---- samples and quality
 
     @cached_property
     def samples(self) -> tuple[AllocationSample, ...]:
-        """The live samples, in the order of their allocation. Built when first asked for, one object a sample."""
+        """The live samples in order of allocation, one object per sample. Built on first access."""
         self._learn(site[0] for site in self._sites if site[1])
         weights: dict[tuple[int, int], tuple[float, float, float]] = {}
         offset = self._wall_minus_monotonic_ns
@@ -183,7 +186,7 @@ class HeapSamples(HeapEstimates):
 
     @property
     def frame_pointer_health(self) -> FramePointerHealth:
-        """How far native stacks can be trusted: of all samples taken, how many stacks are whole."""
+        """How reliable native stacks are: how many stacks, of all samples taken, are whole."""
         before = self._before_by_stack
         return judge([(self._native_part(site[0]), site[9] - before.get(site[0], _NOTHING)[0]) for site in self._sites])
 
@@ -191,29 +194,31 @@ class HeapSamples(HeapEstimates):
 
     @property
     def notes(self) -> Notes:
-        """What must be known beside the numbers."""
+        """The facts that a reader needs besides the numbers."""
         absent = self.absent_bytes if is_notable(self.absent_bytes, self.estimated_heap_bytes) else 0
         return Notes(self.inherited_bytes, False, self.profiler_bytes, self.shortages, absent, self.pools)
 
     @property
     def by_serial(self) -> HeapSamples:
-        """Itself: each sample is known by its serial number."""
+        """The samples themselves: each is identified by its serial number."""
         return self
 
     def records(self) -> Iterator[tuple[int, ...]]:
-        """The live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, stack_id, …"""
+        """Yield the live samples as the engine packs them, in no order: address, size, time_ns, serial, rate, thread,
+        stack_id.
+        """
         return SAMPLE.iter_unpack(self._packed)
 
     @cached_property
     def knows_resident(self) -> bool:
-        """Whether it is known of all large blocks and mappings how much of them is in memory."""
+        """Whether the resident sizes of all large blocks and mappings are known."""
         if self._blocks is None or not (self.mapped is None or self.mapped.is_resident_known):
             return False
         return all(resident != NOT_KNOWN for _, resident, _ in RESIDENT_RECORD.iter_unpack(self._blocks))
 
     @cached_property
     def partly_resident(self) -> dict[int, int]:
-        """The same of those blocks that are not whole in memory, where it is known of all."""
+        """Resident bytes, by serial number, of blocks that are not entirely in memory; empty unless all are known."""
         if not self.knows_resident:
             return {}
         resident = self.resident_by_serial.get
@@ -222,16 +227,18 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def resident_by_serial(self) -> dict[int, int]:
-        """Bytes in memory of each large block of which they are known."""
+        """Resident bytes, by serial number, of each large block for which they are known."""
         records = RESIDENT_RECORD.iter_unpack(self._blocks or b"")
         return {serial: resident for serial, resident, _ in records if resident != NOT_KNOWN}
 
     def frames(self, stack_id: int) -> tuple[Frame, ...]:
-        """The frames of a stack, leaf first, never empty."""
+        """Return the frames of a stack, leaf first, never empty."""
         return self._frames_of(stack_id)
 
     def site_totals(self) -> list[SiteTotals]:
-        """Each stack that has any sample, with what this snapshot counts of it. All of them are then known by name."""
+        """Return the totals that this snapshot counts for each stack with any sample. The names of all these stacks are
+        then known.
+        """
         self._learn(site[0] for site in self._sites)
         before = self._before_by_stack
         totals = []
@@ -241,9 +248,9 @@ class HeapSamples(HeapEstimates):
         return totals
 
     def peak_totals(self, begin: int | None = None) -> list[tuple[int, PeakSums]]:
-        """What each stack held at a peak, of those that held anything.
+        """Return the sums of each stack at a peak, for stacks that held anything.
 
-        ``begin``: PEAK or PEAK_OF_WINDOW; None: the one of what this snapshot covers.
+        ``begin``: PEAK or PEAK_OF_WINDOW; None: the peak of the period that this snapshot covers.
         """
         begin = self._peak_of if begin is None else begin
         end = begin + 6
@@ -252,14 +259,15 @@ class HeapSamples(HeapEstimates):
         return [(record[0], record[begin:end]) for record in records if record[begin] and record[0] in known]
 
     def births(self) -> dict[int, int]:
-        """For each stack the process of the lineage in which its samples were born; none where nobody else can hold
-        them, and of stacks that stand for many others."""
+        """Return, for each stack, the process of the lineage in which its samples were born; empty if no other process
+        can hold them. Stacks that stand for many others are left out.
+        """
         if not self.lineage.has_relatives:
             return {}
         return {site[0]: site[BIRTH] for site in self._sites if site[0] != _engine.STACKS_EVICTED}
 
     def site_key(self, stack_id: int) -> SiteKey:
-        """The site to which the stack of a live sample belongs."""
+        """Return the site of a live sample's stack."""
         return self._site_keys[stack_id]
 
     @cached_property
@@ -271,8 +279,9 @@ class HeapSamples(HeapEstimates):
 
     @cached_property
     def _before_by_stack(self) -> dict[int, Allocated]:
-        """``_before`` for the stacks that are listed now: what a stack had that has left the table since is by now part
-        of what ``STACKS_EVICTED`` has."""
+        """``_before`` for the stacks that are listed now: the allocations of a stack that has left the table since are
+        by now part of those of ``STACKS_EVICTED``.
+        """
         here = {site[0] for site in self._sites}
         before: dict[int, Allocated] = {}
         for stack_id, (samples, space, objects) in self._before.items():
@@ -283,12 +292,12 @@ class HeapSamples(HeapEstimates):
 
 
 def allocated_by_stack(sites: Iterable[StackSums]) -> dict[int, Allocated]:
-    """What each stack has ever allocated, without what a snapshot holds of it besides."""
+    """Return what each stack has ever allocated, without the rest of what a snapshot holds."""
     return {site[0]: (site[9], site[10], site[11]) for site in sites}
 
 
 def _live(record: StackSums) -> Sums:
-    """The live columns of one stack."""
+    """Return the live columns of one stack."""
     return Sums(*record[1:7])
 
 

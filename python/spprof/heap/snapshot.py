@@ -1,7 +1,7 @@
-"""HeapSnapshot: the live samples at one moment, and what a user does with them.
+"""HeapSnapshot: the live samples at one moment, and what a user can do with them.
 
 samples ─► sums ─► estimates, intervals, top_allocators, print
-   ├─► compare: what changed since an earlier snapshot
+   ├─► compare: the change since an earlier snapshot
    └─► to_pprof ─► pprof.Profile ─► formats ─► the file      (report ─► the page in a notebook)
 """
 
@@ -61,36 +61,41 @@ else:
     text = module("spprof.heap.text")
 
 RECORDED = "recorded series"
-"""Where the interpreter keeps the process and the stem of the series that it began last."""
+"""The key under which the interpreter keeps the process and the stem of the series that it began last."""
 
 _REPORT_TIMES = 20
 _REPORT_SECONDS = 10.0
-"""A report of what is in memory is good for so many times the time that it took, and for no longer than this."""
+"""A residency report is reused for this many times the time that measuring it took, but for at most this many seconds.
+"""
 
 _lately: list[tuple[int, float, float, ResidentMemory | None]] = []
-"""The latest report: process, when it began and ended, what it says."""
+"""The latest residency report: process, when measuring began and ended, and the result."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class HeapSnapshot(HeapSamples):
     """The sampled blocks that were live at one moment. ``spprof.memprof.get_snapshot()`` makes it.
 
-    All sizes are estimates from samples unless the rate was 0: an estimate is unbiased, and its interval says how far
-    off it may be. A snapshot does not change, whatever the program does afterwards, and may be read from any thread.
+    All sizes are estimates from samples, unless every allocation was sampled (rate 0): an estimate is unbiased, and its
+    interval says how far off it may be. A snapshot does not change, whatever the program does afterwards, and may be
+    read from any thread.
     """
 
     @cached_property
     def peak(self) -> HeapPeak:
-        """The heap at its highest estimate since the first start, without the profiler's own memory. Of a
-        ``MemoryProfiler``, the highest of its block. In a forked child it begins with what was inherited.
+        """The heap at its highest estimate since the first start, without the profiler's own memory. For a
+        ``MemoryProfiler``, the highest within its block. In a forked child, the peak starts with the inherited memory.
 
-        While others allocate, each thread may have one sample in flight that its sites lack, or have too much.
+        If other threads allocate at that moment, the sites may miss one sample in flight per thread, or have one too
+        many.
         """
         return self._peak(self._peak_of)
 
     @cached_property
     def window_peak(self) -> HeapPeak:
-        """The same since the last ``reset_peak()``, or since a ``MemoryProfiler`` block was entered after it."""
+        """The heap at its highest estimate since the last ``reset_peak()``, or since a later ``MemoryProfiler`` block
+        began.
+        """
         return self._peak(PEAK_OF_WINDOW)
 
     def _peak(self, begin: int) -> HeapPeak:
@@ -123,15 +128,16 @@ class HeapSnapshot(HeapSamples):
 
     @property
     def mappings(self) -> tuple[MemoryMapping, ...]:
-        """What the program had mapped itself, by address: ``mmap``, shared memory, ``numpy.memmap``, the memory of
-        libraries with an allocator of their own. In no number of the heap. Empty with ``native="off"``."""
+        """The program's own mappings, by address: ``mmap``, shared memory, ``numpy.memmap``, the memory of
+        libraries with their own allocator. None of the heap's numbers includes it. Empty with ``native="off"``.
+        """
         return self.mapped.mappings if self.mapped else ()
 
     @property
     def resident(self) -> ResidentMemory | None:
-        """What of the process is in memory (RSS), part by part: in use, free and kept, mapped, stacks, files, the rest.
+        """The process's resident memory (RSS), part by part: in use, free and kept, mapped, stacks, files, the rest.
 
-        Measured when it is first asked for, so ask soon. None where the kernel does not tell (no ``/proc``).
+        It is measured on first access, so read it soon. None if the kernel does not report it (no ``/proc``).
         """
         return self._resident
 
@@ -140,16 +146,18 @@ class HeapSnapshot(HeapSamples):
         return with_reserve(resident_memory.measure, self)
 
     def _resident_or_not(self) -> ResidentMemory | None:
-        """The same, or what was measured a moment ago; None also where no memory is left to work it out: the rest is
-        still worth saving."""
+        """Return ``resident``, or what was measured a moment ago. None, too, if no memory is left to measure it: the
+        rest of the snapshot is still worth saving.
+        """
         with suppress(MemoryError):
             return self._resident if "_resident" in vars(self) else self._resident_lately
         return None
 
     @cached_property
     def _resident_lately(self) -> ResidentMemory | None:
-        """Files and tables that are made one after the other share a report, so that it takes a twentieth of the time
-        at the most."""
+        """The residency report, shared by files and tables that are made in quick succession, so that measuring takes
+        at most a twentieth of the time.
+        """
         for pid, began, ended, known in _lately:
             if pid == os.getpid() and time.monotonic() < ended + min(_REPORT_TIMES * (ended - began), _REPORT_SECONDS):
                 return known
@@ -159,10 +167,11 @@ class HeapSnapshot(HeapSamples):
         return found
 
     def growth(self) -> list[SiteGrowth]:
-        """Return how each site grew over the series of snapshots that this process writes or wrote last, by
-        ``record()`` or ``run --keep``, up to its latest file: as ``spprof.memprof.growth(folder)`` does.
+        """Return how each site grew over the series of snapshots that this process writes, or wrote last, by
+        ``record()`` or ``run --keep``, up to its latest file. The result is that of ``spprof.memprof.growth(folder)``.
 
-        RuntimeError: it has written none. ValueError: it has fewer than two snapshots. OSError: it cannot be read.
+        RuntimeError: the process has written no series. ValueError: the series has fewer than two snapshots. OSError:
+        the folder cannot be read.
         """
         process, stem = _engine.kept().get(RECORDED, (0, ""))
         if process != os.getpid():
@@ -170,16 +179,17 @@ class HeapSnapshot(HeapSamples):
                 "this process has recorded no series: call spprof.memprof.record(folder), or give several snapshots to "
                 "spprof.memprof.growth()"
             )
-        from spprof.analysis.series_growth import growth_in  # what reads files is not kept
+        from spprof.analysis.series_growth import growth_in  # modules that read files are not kept in memory
 
         folder, name = os.path.split(stem)
         return growth_in(folder, name)[0]
 
     def top_mappings(self, n: int = 10) -> list[TopMapping]:
-        """The ``n`` sites whose mappings hold the most memory, largest first; where that is not known, address space.
+        """Return the ``n`` sites whose mappings hold the most memory, largest first. If resident sizes are unknown,
+        sites are ranked by address space.
 
-        A site is what it is for ``top_allocators``; of a mapping that was made on a thread without Python frames, the
-        library and the thread; of one from before the start, the file. Each row is a dict: ``kind`` (``"mapped"``),
+        A site is defined as for ``top_allocators``. For a mapping made on a thread without Python frames, it is the
+        library and the thread; for one from before the start, the file. Each row is a dict: ``kind`` (``"mapped"``),
         ``function``, ``file``, ``line``, ``mapped_bytes``, ``resident_bytes`` (or None), ``mapping_count`` and
         ``native_function``.
 
@@ -188,12 +198,11 @@ class HeapSnapshot(HeapSamples):
         return mapped_sites.top(self.mapped, checked_count(n))
 
     def compare(self, earlier: HeapEstimates) -> list[SiteDifference]:
-        """What changed since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
+        """Return the change since ``earlier``, a snapshot of the same process: largest absolute change of bytes first.
 
-        Only the samples that one of the two snapshots holds and the other does not make the difference, and the
-        width of its 95 % interval: what lived through both cancels exactly. A site where no sample came or went is
-        not listed. Compared with a peak, whose samples are no longer known one by one, the two are taken as
-        independent, and the interval is wider.
+        Only samples that just one of the two snapshots holds contribute to the difference and to the width of its 95 %
+        interval: samples in both cancel exactly. A site where no sample came or went is not listed. A peak no longer
+        knows its samples one by one, so a snapshot and a peak are treated as independent, and the interval is wider.
 
         TypeError if ``earlier`` is not a HeapEstimates.
         """
@@ -215,7 +224,7 @@ class HeapSnapshot(HeapSamples):
         return with_reserve(profile_of, self, notes, None, self._resident_or_not())
 
     def __str__(self) -> str:
-        """A table of the ten top sites with their intervals, and the total."""
+        """Return a table of the ten top sites with their intervals, and the total."""
         return with_reserve(text.render, self, self._resident_or_not())
 
     def __repr__(self) -> str:
@@ -226,7 +235,7 @@ class HeapSnapshot(HeapSamples):
         )
 
     def _repr_html_(self) -> str:
-        """What a notebook shows of it: the page of ``save("….html")`` in a frame."""
+        """Return what a notebook shows: the page of ``save("….html")`` in a frame."""
         return notebook.iframe(self.to_pprof())
 
 
@@ -237,11 +246,11 @@ def take(
     peak_of: int = PEAK,
     mapped_since_ns: int = 0,
 ) -> HeapSnapshot:
-    """Take a snapshot of the samples that came after ``after_serial``.
+    """Take a snapshot of the samples with serial numbers above ``after_serial``.
 
-    ``before`` and ``total_before``: what each stack had allocated, and the number of samples, when that was the last
-    serial; both are left out of the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW. ``mapped_since_ns``: with the mappings
-    that were made later by the monotonic clock; 0: with all.
+    ``before`` and ``total_before``: each stack's allocations and the number of samples at that serial number; both are
+    subtracted from the totals. ``peak_of``: PEAK or PEAK_OF_WINDOW. ``mapped_since_ns``: include only mappings made
+    after this time of the monotonic clock; 0: all mappings.
     """
     return with_reserve(_take, after_serial, before, total_before, peak_of, mapped_since_ns)
 
@@ -261,11 +270,11 @@ def _take(
 def take_changed(
     known: bytes, since: int, number: int, own: dict[int, StackSums]
 ) -> tuple[HeapSnapshot, bytes, tuple[int, ...]]:
-    """A snapshot of the stacks that have changed after the one that had the number ``since``; the fingerprints of all;
-    and the ids of those of ``known`` that are gone.
+    """Take a snapshot of the stacks that have changed since snapshot number ``since``. Return it, the fingerprints of
+    all stacks, and the ids of the stacks in ``known`` that are gone.
 
-    ``known``: the fingerprints of the last snapshot; ``number``: of this one. ``own``: what the profiler's own stacks
-    were like when they were last seen, by id; kept up to date.
+    ``known``: the fingerprints of the last snapshot. ``number``: the number of this one. ``own``: the latest sums of
+    the profiler's own stacks, by id; updated in place.
     """
     raw = _engine.snapshot(0, known, since, number)
     sites, changed = _apart(raw[1], is_part=True)
@@ -290,8 +299,9 @@ def _made_of(
     mapped_since_ns: int,
     is_part: bool = False,
 ) -> HeapSnapshot:
-    """The snapshot of ``sites``. ``left_out``: those of our own among what the engine told; ``own_sites``: all of our
-    own; ``is_part``: the process has more stacks."""
+    """Return the snapshot of ``sites``. ``left_out``: the profiler's own stacks among those that the engine returned.
+    ``own_sites``: all of the profiler's own stacks. ``is_part``: the process has more stacks.
+    """
     packed, _, stats, wall_minus_monotonic_ns, peaks, blocks, *_ = raw
     if left_out:
         packed = _engine.samples_without(packed, struct.pack(f"={len(left_out)}Q", *(site[0] for site in left_out)))
@@ -323,12 +333,12 @@ def _made_of(
 
 
 _whose: dict[int, bool] = {}
-"""Of stacks that were in a snapshot: whether they are the profiler's own. An id never means another stack."""
+"""By stack id: True if the stack is the profiler's own. An id never comes to mean another stack."""
 _FORGOTTEN_FROM = 10_000
 
 
 def _apart(sites: list[StackSums], is_part: bool = False) -> tuple[list[StackSums], list[StackSums]]:
-    """The stacks of the program, and those of the profiler's own Python code."""
+    """Split the stacks into those of the program and those of the profiler's own Python code."""
     _whose.update({site[0]: is_own(site[16]) for site in sites if site[0] not in _whose})
     own = {site[0] for site in sites if _whose[site[0]]}
     if not is_part and len(_whose) > 2 * len(sites) + _FORGOTTEN_FROM:
@@ -341,7 +351,7 @@ def _apart(sites: list[StackSums], is_part: bool = False) -> tuple[list[StackSum
 
 
 def _own_memory(sites: list[StackSums], before: dict[int, Allocated], birth: int) -> OwnMemory:
-    """What our own stacks add up to. Takes them out of ``before``."""
+    """Return the sums of the profiler's own stacks, and remove these stacks from ``before``."""
     earlier = sum(before.pop(site[0], (0, 0, 0))[0] for site in sites)
     return OwnMemory(
         live_samples=sum(site[1] for site in sites),
@@ -353,7 +363,7 @@ def _own_memory(sites: list[StackSums], before: dict[int, Allocated], birth: int
 
 def _shortages(stats: Stats, packed: bytes) -> Shortages:
     thinned_rate = stats["thinned_rate"]
-    if thinned_rate:  # later samples may be drawn more often than the blocks of before were thinned to
+    if thinned_rate:  # later samples may have shorter intervals than those that earlier blocks were thinned to
         thinned_rate = max(thinned_rate, max((record[RATE] for record in SAMPLE.iter_unpack(packed)), default=0))
     return Shortages(
         evicted_stacks=stats["evicted_stacks"],
@@ -370,6 +380,6 @@ def _shortages(stats: Stats, packed: bytes) -> Shortages:
 
 
 def _lineage(stats: Stats) -> Lineage:
-    """This process and those that forked it; nothing where there are more of them than the engine knows."""
+    """Return this process and its ancestors by fork; NO_LINEAGE if there are more of them than the engine tracks."""
     processes = tuple(_engine.processes()[: stats["birth"] + 1])
     return Lineage(processes, stats["forked_serial"]) if len(processes) == stats["birth"] + 1 else NO_LINEAGE

@@ -1,4 +1,4 @@
-"""A snapshot or a peak as text, for people: the total with its interval, and the top sites."""
+"""A snapshot or a peak as text: the total with its interval, and the top sites."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _WITH_RESIDENT = SiteTable((own("bytes", "estimate"), interval("bytes"), RESIDEN
 
 
 def render(samples: HeapSamples, memory: ResidentMemory | None) -> str:
-    """The table that ``print(snapshot)`` shows. ``memory``: what of the process was in memory, where that is known."""
+    """Return the table that ``print(snapshot)`` shows. ``memory``: the process's resident memory, if known."""
     mapped = mapped_lines(samples, _ROWS)
     said = reasons(samples, IN_PYTHON)
     size = residency.lines_of(memory, residency.IN_PYTHON)
@@ -33,19 +33,19 @@ def render(samples: HeapSamples, memory: ResidentMemory | None) -> str:
 
 
 def render_peak(peak: HeapEstimates) -> str:
-    """The table that ``print(snapshot.peak)`` shows."""
+    """Return the table that ``print(snapshot.peak)`` shows."""
     return "\n".join([peak_headline(peak), *_sites(peak)])
 
 
 def mapped_lines(samples: HeapSamples, count: int) -> Iterator[str]:
-    """What is mapped beside the heap, and by which sites, so many of them; nothing where it is little."""
+    """Yield what is mapped outside the heap, and the first ``count`` sites that mapped it; nothing if it is little."""
     if samples.mapped is not None:
         rows = mapped_sites.ranked(samples.mapped)
         yield from mapped_sites.lines(samples.mapped, rows, paths_of_sites(rows), count)
 
 
 def reasons(samples: HeapSamples, remedies: Remedies) -> Iterable[str]:
-    """Why there is little or nothing to show, in the words of where it is read."""
+    """Yield why there is little or nothing to show, in the terms of the place where it is read."""
     return explanation(
         live=samples.live_samples,
         was_sampled=samples.total_samples > 0,
@@ -70,7 +70,7 @@ def _sites(estimates: HeapEstimates) -> list[str]:
 
 
 def headline(samples: HeapSamples) -> str:
-    """The whole in one line."""
+    """Return the totals in one line."""
     return (
         f"heap: {human_bytes(samples.estimated_heap_bytes)} ({interval_text(samples.heap_bytes_interval())}, 95 %) "
         f"in {amount(samples.estimated_heap_objects, 'count')} objects, peak {human_bytes(samples.peak_heap_bytes)}; "
@@ -79,7 +79,7 @@ def headline(samples: HeapSamples) -> str:
 
 
 def peak_headline(peak: HeapEstimates) -> str:
-    """The whole of the peak in one line."""
+    """Return the peak's totals in one line."""
     return (
         f"at the peak: {human_bytes(peak.estimated_heap_bytes)} ({interval_text(peak.heap_bytes_interval())}, 95 %) "
         f"in {amount(peak.estimated_heap_objects, 'count')} objects; "

@@ -1,15 +1,15 @@
 """A snapshot as a profile: the heap profile that is written to pprof files.
 
-    live samples ─► grouped by stack, block size, rate, thread, ─► a sample each: labels bytes, thread, rate, age
+    live samples ─► grouped by stack, block size, rate, thread, ─► one sample each: labels bytes, thread, rate, age
                     band of age
     site totals  ─► what else was ever allocated at the stack  ─┬► a sample without block size, in use 0
-    mappings     ─► a sample each: labels mapping, bytes, thread, path; of what is in memory of it the resident values
-    peak         ─► what was live at the stack at the peak     ─┘  and its moments; of a stack that holds the same
-                                                                   now, the live samples have it
-    forked       ─► grouped also by who allocated              ─► labels pid, born; serials of blocks that are shared
+    mappings     ─► one sample each: labels mapping, bytes, thread, path; resident values: their part in memory
+    peak         ─► what was live at the stack at the peak     ─┘  and its moments; if the stack holds the same now,
+                                                                   its live samples have it
+    forked       ─► also grouped by who allocated              ─► labels pid, born; serials of blocks that are shared
 
-Rounding: values are whole numbers, and a running remainder is carried from one to the next. So their sums are the
-snapshot's estimates exactly, and each value, and each stack's sum, is less than 1 from its own.
+Rounding: values are integers, and a running remainder is carried from one to the next. So their sums are exactly the
+snapshot's estimates, and each value, and each stack's sum, differs by less than 1 from its own.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ def profile_of(
     memory: ResidentMemory | None = None,
     moments: Sequence[int] = (),
 ) -> Profile:
-    """The profile of ``samples``. ``notes`` become comments, ``key: text``, after those that every profile has.
+    """Return the profile of ``samples``. ``notes`` become comments, ``key: text``, after those that every profile has.
 
-    ``modules``: the objects in which native frames lie, the engine's where None. ``memory``: what of the process was in
-    memory, where that is known. ``moments``: of one of a series of snapshots, when each so far was taken, in ms of the
-    monotonic clock, this one's the last; the samples are then labelled as those of a series are.
+    ``modules``: the objects with native frames; None: those of the engine. ``memory``: the process's resident memory,
+    if known. ``moments``: for a snapshot in a series, the times of all its snapshots so far, in ms of the monotonic
+    clock, this one's last; the samples are then labelled like those of a series.
     """
     mappings = Mappings(_engine.modules() if modules is None else modules)
     locations = Locations(mappings)
@@ -122,13 +122,13 @@ def profile_of(
 
 
 def _longest_rate_note(estimates: HeapEstimates) -> list[tuple[str, str]]:
-    """The comment that tells of a rate longer than the latest; none where there was no longer one."""
+    """Return the comment with the longest rate; empty if no rate was longer than the latest."""
     longest = estimates.longest_rate_bytes
     return [(LONGEST_RATE, str(longest))] if longest > max(estimates.sampling_rate_bytes, EVERY_ALLOCATION) else []
 
 
 def _comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = None) -> tuple[str, ...]:
-    """Those that every profile has around ``told`` and ``notes``, as ``key: text``."""
+    """Return ``told`` and ``notes`` as ``key: text``, with the comments that every profile has."""
     every_note = [
         ("spprof", _engine.VERSION),
         ("python", sys.version.split()[0]),
@@ -140,14 +140,14 @@ def _comments(told: Iterable[tuple[str, str]], notes: dict[str, str] | None = No
 
 
 def _rounded_columns(several: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Objects and bytes as whole numbers, of fixed-point bytes and objects each."""
+    """Return objects and bytes as integers, from pairs of fixed-point bytes and objects."""
     columns = [list(column) for column in zip(*several)] or [[], []]
     space, objects = (_whole(fixed, one) for fixed, one in zip(columns, _ONES))
     return list(zip(objects, space))
 
 
 def _whole(fixed: Sequence[int], one: int) -> list[int]:
-    """Fixed-point numbers as whole ones with the same sum: by how much the rounded total grows with each."""
+    """Return fixed-point numbers as integers with the same sum: each is the growth of the rounded running total."""
     totals = [rounded(total, one) for total in accumulate(fixed, initial=0)]
     return list(map(sub, totals[1:], totals))
 
@@ -158,9 +158,10 @@ def _added(one: PeakSums, other: PeakSums) -> PeakSums:
 
 
 def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]:
-    """What is left of each fixed-point ``allocated`` beside the whole number that is ``live``; never less than 0.
+    """Return what is left of each fixed-point ``allocated`` after the integer ``live`` is subtracted; never less than
+    0.
 
-    Both are rounded, so -1 may be left where nothing was freed. It is taken from the stacks that were rounded up most.
+    Both are rounded, so -1 may be left if nothing was freed. It is taken from the stacks that were rounded up the most.
     """
     whole = _whole(allocated, one)
     freed = list(map(sub, whole, live))
@@ -175,8 +176,9 @@ def _freed(allocated: Sequence[int], one: int, live: Sequence[int]) -> list[int]
 
 
 Group = tuple[int, int, int, int, int, bool, int, int]
-"""What samples have in common that become one: number of the stack, birth, thread, size, rate, whether others may hold
-them, how much of each is in memory, its date: band of its age, or the snapshot that saw it first."""
+"""The key that samples share if they become one row: number of the stack, birth, thread, size, rate, whether others may
+hold them, resident bytes of each, and their date: band of age, or the snapshot that saw them first.
+"""
 
 
 Place = tuple[int, int]
@@ -184,7 +186,7 @@ Place = tuple[int, int]
 
 
 class _Ages:
-    """Tells how old a block is."""
+    """Determines how old a block is."""
 
     key, unit = AGE, "seconds"
     tells_stacks = False
@@ -193,12 +195,12 @@ class _Ages:
         self._now = ages.limits(samples.monotonic_ns)
 
     def of(self, time_ns: int) -> int:
-        """The band of its age, of one that was allocated then."""
+        """Return the age band of a block allocated at ``time_ns``."""
         return ages.band_of(time_ns, self._now)
 
 
 class _SeenBy:
-    """Tells by when a block was allocated: which snapshot of a series was the first that could see it."""
+    """Determines by when a block was allocated: the first snapshot of the series that could see it."""
 
     key, unit = ALLOCATED_BY, "milliseconds"
     tells_stacks = True
@@ -208,7 +210,9 @@ class _SeenBy:
         self._first = ages.limits(moments[0] * _MS)
 
     def of(self, time_ns: int) -> int:
-        """When that one was taken; of what is older than all of them, the first one's time less the band of its age."""
+        """Return the time of that snapshot; for blocks older than all of them, the first one's time minus the band of
+        their age.
+        """
         place = bisect_left(self._moments, time_ns / _MS)
         if place == 0:
             return self._moments[0] - 1000 * ages.band_of(time_ns, self._first)
@@ -216,7 +220,9 @@ class _SeenBy:
 
 
 class _Samples:
-    """Makes the samples of a profile. Stacks go by their numbers: they are long, and hashing them is what costs."""
+    """Makes the samples of a profile. Stacks are represented by their numbers: they are long, and hashing them is the
+    main cost.
+    """
 
     def __init__(
         self,
@@ -250,18 +256,19 @@ class _Samples:
 
     @property
     def types(self) -> tuple[ValueType, ...]:
-        """Those that were measured."""
+        """The sample types that were measured."""
         resident = (RESIDENT_SPACE,) if self._tells_resident else ()
         return (*HEAP_TYPES, *PEAK_TYPES, *(MAPPED_TYPES if self._tells_mapped else ()), *resident)
 
     def _beside(self, resident: int, objects: int = 0, space: int = 0) -> tuple[int, ...]:
-        """The values behind those of the heap, as ``types`` has them."""
+        """Return the values that follow those of the heap, in the order of ``types``."""
         mapped = (objects, space) if self._tells_mapped else ()
         return (*mapped, resident) if self._tells_resident else mapped
 
     def rows(self) -> list[Sample]:
-        """All samples; those of one stack stand together. One flat list: lists for each stack would keep the garbage
-        collector busy."""
+        """Return all samples, with those of one stack next to each other. One flat list: separate lists for each stack
+        would keep the garbage collector busy.
+        """
         live = list(self._live_rows())
         place = dict(zip(by_callers(self._stacks), range(len(self._stacks))))
         places: list[int] = []
@@ -272,8 +279,9 @@ class _Samples:
         return [rows[index] for index in sorted(range(len(rows)), key=places.__getitem__)]
 
     def _live_groups(self) -> dict[Group, int]:
-        """How many live samples have all of a group in common. Those of a stack come together, so that rounding moves
-        the sum of a stack by less than 1, like each value."""
+        """Count the live samples of each group. The groups of a stack are consecutive, so that rounding moves the sum
+        of a stack by less than 1, like each value.
+        """
         counts: dict[Group, int] = {}
         if self._births:
             self._find_shared(counts)
@@ -288,7 +296,7 @@ class _Samples:
         return dict(sorted(counts.items()))
 
     def _banded(self, records: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
-        """Of each record the stack's id, thread, size, rate, and the band of its age."""
+        """Yield the stack's id, thread, size, rate and age band of each record."""
         date = self._dates.of
         for stack_id, thread, size, rate, time in map(_GROUP, records):
             yield stack_id, thread, size, rate, date(time)
@@ -297,7 +305,7 @@ class _Samples:
         return record[SERIAL] in self._partly
 
     def _find_partly_resident(self, counts: dict[Group, int]) -> None:
-        """Those blocks of which not all is in memory."""
+        """Count the blocks that are not entirely in memory."""
         for record in filter(self._is_partly_resident, self._taken.records()):
             (stack_id, thread, size, rate, time), resident = _GROUP(record), self._partly[record[SERIAL]]
             band = self._dates.of(time)
@@ -305,7 +313,7 @@ class _Samples:
             counts[group] = counts.get(group, 0) + 1
 
     def _find_shared(self, counts: dict[Group, int]) -> None:
-        """The same where other processes may hold blocks: each of those is known by its serial number."""
+        """Count all blocks if other processes may hold some: each of those is identified by its serial number."""
         lineage = self._taken.lineage
         last = len(lineage.processes) - 1
         for record in self._taken.records():
@@ -320,7 +328,7 @@ class _Samples:
                 self._serials.setdefault(group, []).append(serial)
 
     def _live_rows(self) -> Iterator[tuple[int, Sample]]:
-        """Each with the number of its stack."""
+        """Yield the rows of live samples, each with the number of its stack."""
         in_use, objects = (_whole(fixed, one) for fixed, one in zip(self._live, _ONES))
         resident = _whole(self._resident_column(), _engine.BYTES_ONE)
         for group, at_peak, there, *values in zip(self._groups, self._live_at_peak, resident, objects, in_use):
@@ -331,7 +339,9 @@ class _Samples:
             yield number, row
 
     def _other_rows(self, live: list[tuple[int, Sample]]) -> Iterator[tuple[int, Sample]]:
-        """What was allocated beyond that which is live: the sum of both is what was ever allocated. And the peak."""
+        """Yield the rows of everything allocated beyond the live rows, and of the peak: together with the live rows
+        they add up to everything ever allocated.
+        """
         allocated = self._allocated_by_stack()
         columns = []
         for column, one in enumerate(_ONES):
@@ -353,12 +363,14 @@ class _Samples:
                 yield number, Sample(self._stacks[number], values, marks, (), moments)
 
     def _numbered_mappings(self, locations: Locations) -> list[tuple[int, Mapping]]:
-        """Each mapping with the number of its stack."""
+        """Return each mapping with the number of its stack."""
         mapped = self._taken.mapped
         return [(locations.stack_number(one.stack), one) for one in mapped.mappings] if mapped else []
 
     def _mapped_rows(self) -> Iterator[tuple[int, Sample]]:
-        """One for each mapping, which is a block of its size; of small ones some are listed and stand for others."""
+        """Yield a row for each mapping, which counts as a block of its size; of small ones only some are listed, and
+        stand for others.
+        """
         owner = self._owners[max(self._owners)][:1]
         dates, wall_minus_monotonic = self._dates, self._taken.timestamp_ns - self._taken.monotonic_ns
         for number, one in self._mapped:
@@ -382,7 +394,7 @@ class _Samples:
             yield number, Sample(self._stacks[number], values, (*filter(None, marks), *owner))
 
     def _peak_by_stack(self) -> dict[Place, PeakSums]:
-        """What was live at the peak, by stack and birth."""
+        """Return what was live at the peak, by stack and birth."""
         peaks: dict[Place, PeakSums] = {}
         for stack_id, sums in self._taken.peak_totals():
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
@@ -391,8 +403,9 @@ class _Samples:
         return dict(sorted(peaks.items()))
 
     def _peak_columns(self) -> tuple[list[tuple[int, int]], dict[Place, tuple[int, int]]]:
-        """Objects and bytes at the peak: of each group of live samples whose stack holds now what it held then, and of
-        every other stack that held something."""
+        """Return objects and bytes at the peak: for each group of live samples whose stack holds now what it held then,
+        and for every other stack that held something.
+        """
         live: dict[Place, tuple[int, int, int]] = {}
         for group, count, space, objects in zip(self._groups, self._groups.values(), *self._live):
             known = live.get(group[:2], (0, 0, 0))
@@ -406,7 +419,7 @@ class _Samples:
         return columns[: len(of_groups)], dict(zip(others, columns[len(of_groups) :]))
 
     def _allocated_by_stack(self) -> dict[Place, tuple[int, int]]:
-        """Bytes and objects ever allocated, fixed-point, by the number of the stack and by birth, in their order."""
+        """Return bytes and objects ever allocated, fixed-point, by number of the stack and birth, sorted by these."""
         allocated: dict[Place, tuple[int, int]] = {}
         for stack_id, _, _, space, objects in self._totals:
             place = self._number_of[stack_id], self._births.get(stack_id, _NO_BIRTH)
@@ -415,7 +428,7 @@ class _Samples:
         return dict(sorted(allocated.items()))
 
     def _live_columns(self) -> tuple[list[int], list[int]]:
-        """Bytes and objects for which each group of live samples stands."""
+        """Return the bytes and the objects that each group of live samples stands for."""
         weights = [self._weight(size, rate) for _, _, _, size, rate, _, _, _ in self._groups]
         counts = self._groups.values()
         return (
@@ -424,7 +437,7 @@ class _Samples:
         )
 
     def _resident_column(self) -> list[int]:
-        """What of the bytes of each group is in memory, fixed-point."""
+        """Return the resident bytes of each group, fixed-point."""
         column = list(self._live[0])
         if self._partly:
             for at, (group, count) in enumerate(self._groups.items()):
@@ -450,7 +463,7 @@ class _Samples:
         return known
 
     def _owner_labels(self) -> dict[int, tuple[Label, ...]]:
-        """By birth: who allocated, and whether that was before the fork."""
+        """Return, by birth, the labels for the process that allocated, and for whether that was before the fork."""
         inherited = Label(BORN, BEFORE_FORK)
         labels: dict[int, tuple[Label, ...]] = {_NO_BIRTH: ()}
         for birth, name in enumerate(self._taken.lineage.names):

@@ -1,9 +1,9 @@
-"""How far native stacks can be trusted: how many of them unwinding could follow to the thread's first frame.
+"""How reliable native stacks are: for how many of them unwinding reached the thread's first frame.
 
-    root ┊ main ─ … ─ libfast.so ┊ ← unwinding ended here: what called is not known, the stack is truncated
+    root ┊ main ─ … ─ libfast.so ┊ ← unwinding ended here: the callers are unknown, the stack is truncated
 
-A function without unwind tables ends it, unless it keeps frame pointers. The last module that was reached is the one to
-look at.
+A function without unwind tables ends unwinding, unless it keeps frame pointers. The last module that was reached is the
+one to look at.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NAMED = 3
 
 
 def judge(parts: Sequence[tuple[NativePart, int]]) -> FramePointerHealth:
-    """What the native parts of stacks say, each as often as it was sampled."""
+    """Judge the native parts of stacks, each with its number of samples."""
     native = [
         (depth, truncated, samples) for (depth, truncated, _), samples in parts if samples and (depth or truncated)
     ]
@@ -46,7 +46,7 @@ def judge(parts: Sequence[tuple[NativePart, int]]) -> FramePointerHealth:
 
 
 def _last_words(parts: Sequence[tuple[NativePart, int]]) -> dict[int, int]:
-    """Where unwinding ended early: words, and how many samples ended there."""
+    """Return the words at which unwinding ended early, each with the number of samples that ended there."""
     samples_of: dict[int, int] = {}
     for (_, truncated, root_word), samples in parts:
         if truncated:
@@ -63,7 +63,7 @@ def _nothing() -> FramePointerHealth:
         truncation_rate=0.0,
         confidence="low",
         recommendation=(
-            "No native stack has been sampled yet: let the program run on, or sample more often "
+            "No native stack has been sampled yet: let the program run longer, or sample more often "
             "(a lower sampling_rate_kb), and take another snapshot."
         ),
     )
@@ -73,25 +73,27 @@ def _recommendation(rate: float, last_words: dict[int, int]) -> str:
     begun = f"Unwinding ended early in {100 * rate:.0f} % of the native stacks"
     names = _modules_where_it_ended(last_words)
     if not names:
-        jit = " Or the interpreter's JIT did, which PYTHON_JIT=0 switches off." if _jit_is_enabled() else ""
+        jit = " The interpreter's JIT may have done so: PYTHON_JIT=0 switches it off." if _jit_is_enabled() else ""
         return (
             f"{begun}, in code that belongs to no library: if it was generated at run time, "
-            f"have its generator keep frame pointers.{jit}"
+            f"make its generator keep frame pointers.{jit}"
         )
     return (
-        f"{begun}, most often in {', '.join(names)}: rebuild what has no unwind tables without "
+        f"{begun}, most often in {', '.join(names)}: rebuild code that lacks unwind tables without "
         f"-fno-asynchronous-unwind-tables, or with -fno-omit-frame-pointer."
     )
 
 
 def _jit_is_enabled() -> bool:
-    """Its code is left out of stacks, except on releases that keep their list of it elsewhere than the build's."""
+    """Return whether the interpreter's JIT is on. Its code is left out of stacks, except on releases that keep their
+    list of it elsewhere than the build's.
+    """
     jit = getattr(sys, "_jit", None)  # since 3.14
     return jit is not None and bool(jit.is_enabled())
 
 
 def _modules_where_it_ended(last_words: dict[int, int]) -> list[str]:
-    """File names of those in which most samples ended, the most first."""
+    """Return the file names of the modules in which most samples ended, the most first."""
     samples_of: dict[str, int] = {}
     for word, path in module_paths(last_words).items():
         name = os.path.basename(path)

@@ -1,4 +1,4 @@
-"""pprof's ``profile.proto``, read and written: the file that ``go tool pprof``, Pyroscope, Parca and Grafana read.
+"""Reads and writes pprof's ``profile.proto``: the file that ``go tool pprof``, Pyroscope, Parca and Grafana read.
 
     Profile ─► encode ─► bytes ─► file: gzip          reading:  file: gunzip, limits ─► decode ─► Profile
                   └────── wire: varints, fields ──────────────────────────────────────────┘

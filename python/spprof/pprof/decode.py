@@ -1,12 +1,12 @@
-"""The bytes of ``profile.proto`` to a profile, ours or another tool's.
+"""Decodes the bytes of ``profile.proto`` to a profile, ours or another tool's.
 
     bytes ─► messages by field ─► strings ─► mappings, functions ─► locations ─► samples
 
-Whatever a message refers to must be there; every count is held against what a file may hold (ITEMS_MAX), so that memory
-and time stay in proportion to the file, whoever wrote it. A frame without an address is interpreted code.
+Everything that a message refers to must exist. Every count is checked against the limit for a file (ITEMS_MAX), so
+memory and time stay in proportion to the file, even a hostile one. A frame without an address is interpreted code.
 
-A profile has millions of stack entries and few locations: entries are cut by a regular expression into their bytes and
-each different one is looked up once.
+A profile has millions of stack entries and few locations: a regular expression splits the entries into their bytes, and
+each distinct entry is looked up once.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     Progress = Callable[[float], None]
 
 ITEMS_MAX = 1 << 26
-"""What a file may hold of stack entries, and of samples, locations and other messages, which weigh MESSAGE_ITEMS
-each."""
+"""The most stack entries that a file may hold. Samples, locations and other messages count as MESSAGE_ITEMS each."""
 
 MESSAGE_ITEMS = 16
 
@@ -49,7 +48,7 @@ _PACKED_STACK, _PACKED_VALUES = SampleField.LOCATION << 3 | 2, SampleField.VALUE
 _LABEL = SampleField.LABEL << 3 | 2
 _ONE_COMMENT = ProfileField.COMMENT << 3
 _PACKED_FORM = {SampleField.LOCATION << 3: _PACKED_STACK, SampleField.VALUE << 3: _PACKED_VALUES}
-"""Repeated integers may also stand one by one."""
+"""Repeated integers may also be stored one by one."""
 
 _PROGRESS_STEP = 4096
 _BESIDE_HEADER = (ProfileField.SAMPLE, ProfileField.MAPPING, ProfileField.FUNCTION, ProfileField.LOCATION)
@@ -57,10 +56,10 @@ _TWO_FLOATS = struct.Struct("<2d")
 
 
 def decode(data: bytes, progress: Progress | None = None, *, header_only: bool = False) -> Profile:
-    """The profile in ``data``, uncompressed. ``progress`` is told the share of the samples that are read.
-    ``header_only``: without samples, and what these refer to.
+    """Return the profile in ``data``, uncompressed. ``progress`` is called with the share of the samples that have been
+    read. ``header_only``: leave out samples, and what they refer to.
 
-    WireError: it is none; the message says what is wrong, without naming the file.
+    WireError: it is not a profile; the message says what is wrong, without naming the file.
     """
     messages, header = _by_field(data)
     strings = _Strings(messages[ProfileField.STRING])
@@ -90,7 +89,7 @@ def decode(data: bytes, progress: Progress | None = None, *, header_only: bool =
 
 
 def _by_field(data: bytes) -> tuple[dict[int, list[bytes]], Fields]:
-    """The messages that repeat, by field, and the last value of each field."""
+    """Return the repeated messages, by field, and the last value of every other field."""
     repeated = (
         ProfileField.SAMPLE_TYPE,
         ProfileField.SAMPLE,
@@ -122,7 +121,7 @@ def _by_field(data: bytes) -> tuple[dict[int, list[bytes]], Fields]:
 
 
 def _other_field(data: bytes, at: int, header: Fields) -> int:
-    """Reads the one field at ``at`` into ``header`` and returns where the next begins."""
+    """Read the field at ``at`` into ``header`` and return where the next one begins."""
     tag, after = read_varint(data, at)
     if tag & 7 == 2:
         value, end = read_bytes(data, after)
@@ -137,7 +136,7 @@ def _other_field(data: bytes, at: int, header: Fields) -> int:
 
 
 def _fields(message: bytes) -> Fields:
-    """A message whose fields do not repeat: the last of each counts."""
+    """Return the fields of a message in which none repeats: the last value of each counts."""
     return dict(read_fields(message))
 
 
@@ -145,21 +144,21 @@ def _integer(fields: Fields, number: int) -> int:
     value = fields.get(number, 0)
     if isinstance(value, int):
         return value
-    raise WireError(f"field {number} is bytes where a number belongs")
+    raise WireError(f"field {number} has bytes where a number is expected")
 
 
 def _message(value: int | bytes) -> bytes:
     if isinstance(value, bytes):
         return value
-    raise WireError("a number stands where a message belongs")
+    raise WireError("it has a number where a message is expected")
 
 
 class _Strings:
-    """The table of strings, decoded when first used."""
+    """The string table, decoded on first use."""
 
     def __init__(self, messages: list[bytes]) -> None:
         if not messages or messages[0] != b"":
-            raise WireError("its table of strings does not begin with an empty one")
+            raise WireError("its string table does not begin with an empty string")
         self._messages = messages
         self._decoded: dict[int, str] = {}
 
@@ -178,7 +177,7 @@ def _value_type(message: bytes, strings: _Strings) -> ValueType:
 
 
 def _comments(messages: list[bytes]) -> list[int]:
-    """Indexes of the comments, packed."""
+    """Return the string indices of the comments, which are packed."""
     return [read_varint(number, 0)[0] for message in messages for number in _numbers(message)]
 
 
@@ -187,7 +186,7 @@ def _new_id(fields: Fields, number: int, known: dict[int, int] | dict[int, tuple
     if entry == 0:
         raise WireError(f"a {what} has no id")
     if entry in known:
-        raise WireError(f"{what} {entry} is there twice")
+        raise WireError(f"{what} {entry} occurs twice")
     return entry
 
 
@@ -210,7 +209,7 @@ def _mappings(messages: list[bytes], strings: _Strings) -> tuple[list[Mapping], 
 
 
 def _functions(messages: list[bytes], strings: _Strings) -> dict[int, tuple[str, str]]:
-    """Name and file by id."""
+    """Return name and file by function id."""
     functions: dict[int, tuple[str, str]] = {}
     for message in messages:
         fields = _fields(message)
@@ -236,7 +235,7 @@ def _locations(
         index_of[_new_id(fields, LocationField.ID, index_of, "location")] = len(locations)
         mapping = _integer(fields, LocationField.MAPPING)
         if mapping and mapping not in mapping_of:
-            raise WireError(f"it refers to mapping {mapping}, which is not there")
+            raise WireError(f"it refers to mapping {mapping}, which does not exist")
         address = _integer(fields, LocationField.ADDRESS)
         place = mapping_of[mapping] if mapping else -1
         frames = tuple(_frame(line, functions, address) for line in lines)
@@ -247,19 +246,19 @@ def _locations(
 def _frame(line: Fields, functions: dict[int, tuple[str, str]], address: int) -> Frame:
     number = _integer(line, LineField.FUNCTION)
     if number not in functions:
-        raise WireError(f"it refers to function {number}, which is not there")
+        raise WireError(f"it refers to function {number}, which does not exist")
     name, file = functions[number]
     position = max(signed(_integer(line, LineField.LINE)), 0)
     return Frame(name, file, position, address and address + 1, _is_python(file, address))
 
 
 def _is_python(file: str, address: int) -> bool:
-    """Frames that stand for something other than code ("<native>") have no file."""
+    """Return whether a frame is Python's. Frames that stand for something other than code ("<native>") have no file."""
     return address == 0 and file != ""
 
 
 def _nameless(address: int, mapping: int, mappings: list[Mapping]) -> Frame:
-    """A frame for an address that nobody has given a name: where it lies in its object."""
+    """Return a frame for an address without a name: its offset in its object."""
     if mapping < 0:
         return Frame(f"{address:#x}", "", 0, address + 1, False)
     where = mappings[mapping]
@@ -329,7 +328,7 @@ class _Samples:
     def _values_slow(self, packed: bytes) -> tuple[int, ...]:
         values = tuple([signed(read_varint(number, 0)[0]) for number in _numbers(packed)])
         if len(values) != self._value_count:
-            raise WireError(f"a sample has {len(values)} values where there are {self._value_count} types")
+            raise WireError(f"a sample has {len(values)} values for {self._value_count} sample types")
         self._values[packed] = values
         return values
 
@@ -354,22 +353,22 @@ def _moments(packed: bytes) -> Moments:
     samples, at = read_varint(packed, 0)
     seen, at = read_varint(packed, at)
     if len(packed) - at != _TWO_FLOATS.size:
-        raise WireError("the moments of a sample are cut short or too long")
+        raise WireError("the moments of a sample have the wrong length")
     moments = Moments(samples, seen, *_TWO_FLOATS.unpack_from(packed, at))
     if not (0 <= moments.variance < math.inf and 0 <= moments.skewness < math.inf):
-        raise WireError("the moments of a sample are no numbers that can be")
+        raise WireError("the moments of a sample are not valid numbers")
     return moments
 
 
 def _numbers(packed: bytes) -> list[bytes]:
-    """Packed integers, each as its bytes."""
+    """Split packed integers into the bytes of each."""
     if packed and packed[-1] >= 0x80:
         raise WireError("it ends within a number")
     return _CUT_NUMBERS(packed)
 
 
 class _LocationIndex(dict[bytes, int]):
-    """Index of a location by the bytes of its id, as it stands in stacks."""
+    """The index of a location by the bytes of its id as stored in stacks."""
 
     def __init__(self, location_of: dict[int, int]) -> None:
         super().__init__()
@@ -378,13 +377,15 @@ class _LocationIndex(dict[bytes, int]):
     def __missing__(self, packed: bytes) -> int:
         number, _ = read_varint(packed, 0)
         if number not in self._location_of:
-            raise WireError(f"it refers to location {number}, which is not there")
+            raise WireError(f"it refers to location {number}, which does not exist")
         index = self[packed] = self._location_of[number]
         return index
 
 
 def _check_expansion(profile: Profile) -> None:
-    """Inlined calls multiply: the frames of all stacks, written out, must not be more than a file may hold."""
+    """Check the total number of frames: inlined calls multiply, but all stacks written out must stay within the limit
+    for a file.
+    """
     frames = [len(location.frames) for location in profile.locations]
     if max(frames, default=1) == 1:
         return

@@ -1,13 +1,13 @@
-"""What happened between two profiles of one process: the second less the first, stack by stack.
+"""The difference between two profiles of one process: the second minus the first, stack by stack.
 
     first  ─► values negated ─┐
                               ├─► merged ─► stacks whose values are not all 0
     second ─► values ─────────┘
 
-Values may be negative: what was in use at the first moment and is freed at the second. Samples have no labels: the same
-block has others at another moment (its age, how much of it is in memory, the process after a fork), and would be there
-twice. Without block sizes, and without a period, no interval is worked out. There are no peaks: each profile has a
-moment of its own for them.
+Values may be negative: memory that was live at the first moment and is freed by the second. Samples have no labels: the
+same block has different ones at another moment (its age, its resident size, the process after a fork), and would appear
+twice. Without block sizes and a period, no interval is computed. There are no peaks: each profile has its own peak
+moment.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def difference(first: Profile, second: Profile) -> Profile:
-    """The second profile less the first. ProfileError: their sample types differ."""
+    """Return the second profile minus the first. ProfileError: their sample types differ."""
     both = merged([_plain(first, -1), _plain(second, 1)])
     return replace(
         both,
@@ -40,7 +40,7 @@ _KEPT = ("spprof: ", "python: ")
 
 
 def _plain(profile: Profile, sign: int) -> Profile:
-    """The profile with each value times ``sign``, and nothing beside the values."""
+    """Return the profile with each value multiplied by ``sign``, without labels, serials, moments and comments."""
     types = [one for one in profile.sample_types if one not in PEAK_TYPES]
     there = profile.with_types(types, profile.default_type)
     samples = [

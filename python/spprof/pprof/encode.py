@@ -1,8 +1,8 @@
-"""A profile to the bytes of ``profile.proto``.
+"""Encodes a profile as the bytes of ``profile.proto``.
 
-Deterministic: the same profile gives the same bytes. Locations, mappings and functions are numbered from 1 in the order
-in which they stand; strings in the order of their use. What repeats (a location's number in a stack, a set of labels)
-is turned into bytes once and then only joined, since a profile has millions of stack entries.
+Deterministic: the same profile gives the same bytes. Locations, mappings and functions are numbered from 1 in their
+order; strings are numbered in the order of their use. Anything that repeats (a location's number in a stack, a set of
+labels) is encoded once and then only joined, since a profile has millions of stack entries.
 
 Names that no line or encoding could hold are written with escapes, as in all our files.
 """
@@ -40,7 +40,7 @@ _MOMENTS_TAG = varint(SampleField.MOMENTS << 3 | 2)
 
 
 def encode(profile: Profile) -> Iterator[bytes]:
-    """Yields the uncompressed file in pieces."""
+    """Yield the uncompressed file in pieces."""
     strings = _Strings()
     functions = _Functions(strings)
     for value_type in profile.sample_types:
@@ -57,7 +57,7 @@ def encode(profile: Profile) -> Iterator[bytes]:
 
 
 class _Strings:
-    """The table of strings: index by text. "" is 0."""
+    """The string table: index by text. "" is 0."""
 
     def __init__(self) -> None:
         self._index = {"": 0}
@@ -72,7 +72,7 @@ class _Strings:
 
 
 class _Functions:
-    """The table of functions: id by name and file."""
+    """The function table: id by name and file."""
 
     def __init__(self, strings: _Strings) -> None:
         self._ids: dict[tuple[str, str], int] = {}
@@ -84,7 +84,7 @@ class _Functions:
         known = self._ids.get(key)
         if known is None:
             known = self._ids[key] = len(self._ids) + 1
-            # No system name: where it is the name, go tool pprof takes "<module>" for a template's arguments.
+            # No system name: if it equals the name, go tool pprof mistakes "<module>" for the arguments of a template.
             content = (
                 integer_field(FunctionField.ID, known)
                 + integer_field(FunctionField.NAME, self._strings[frame.function])
@@ -125,14 +125,14 @@ def _samples(profile: Profile, strings: _Strings) -> Iterator[bytes]:
 
 
 def _serials(serials: tuple[int, ...]) -> bytes:
-    """In ascending order, each as what it exceeds the one before by."""
+    """Encode serial numbers in ascending order, each as its difference from the one before."""
     ordered = sorted(serials)
     steps = b"".join(varint(serial - before) for before, serial in zip([0, *ordered], ordered))
     return _SERIALS_TAG + varint(len(steps)) + steps
 
 
 def _moments(moments: Moments, numbers: Varints) -> bytes:
-    """Two varints and two 64-bit floats, lowest byte first."""
+    """Encode moments as two varints and two little-endian 64-bit floats."""
     samples, seen, variance, skewness = moments
     content = b"".join((numbers[samples], numbers[seen], _two_floats(variance, skewness)))
     return b"".join((_MOMENTS_TAG, numbers[len(content)], content))

@@ -1,4 +1,4 @@
-"""The numbers of the fields of profile.proto, message by message."""
+"""The field numbers of profile.proto, message by message."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SampleField:
 
     LOCATION, VALUE, LABEL = 1, 2, 3
     SERIALS, MOMENTS = 1000, 1001
-    """Ours: profile.proto has no such fields, and readers skip those that they do not know."""
+    """Our own: profile.proto has no such fields, and readers skip fields that they do not know."""
 
 
 class LabelField:

@@ -1,4 +1,4 @@
-"""Profile files: opened, unpacked and read, with an error of one line for whatever is wrong.
+"""Profile files: opens, unpacks and reads them, with a one-line error for anything that is wrong.
 
 path ─► at most BYTES_MAX ─► gunzip, at most BYTES_MAX ─► decode ─► Profile
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 BYTES_MAX = 1 << 28
-"""256 MiB: the most that a file may have, packed and unpacked. A profile of a million stacks has half of it."""
+"""256 MiB: the maximum size of a file, compressed and uncompressed. A profile of a million stacks takes half of it."""
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -28,7 +28,7 @@ _OTHER_KINDS = {
     b"\x7fELF": "it is a program or library",
     b"SQLite": "it is a database",
     b"<": "it is HTML or XML, not pprof",
-    b"heap profile:": "it is a heap profile in the text format of old; only profile.proto is read",
+    b"heap profile:": "it is a heap profile in the old text format; only profile.proto is supported",
 }
 _MEMBERS_MAX = 16
 _PACKED_STEP = 1 << 16
@@ -36,10 +36,10 @@ _LEVEL = 4
 
 
 def read_profile(path: str, progress: Callable[[float], None] | None = None, *, header_only: bool = False) -> Profile:
-    """Reads a pprof file, packed with gzip or not. ``progress`` is told the share that is done. ``header_only``: all
-    but samples, and what these refer to.
+    """Read a pprof file, compressed with gzip or not. ``progress`` is called with the share that is done.
+    ``header_only``: leave out samples, and what they refer to.
 
-    ProfileError: it cannot be opened, or is no profile.
+    ProfileError: the file cannot be opened, or is not a profile.
     """
     try:
         with open(path, "rb") as file:
@@ -53,7 +53,7 @@ def read_profile(path: str, progress: Callable[[float], None] | None = None, *, 
 
 
 def read_bytes(data: bytes, progress: Callable[[float], None] | None = None, *, header_only: bool = False) -> Profile:
-    """The profile in ``data``, packed or not. WireError: it is none."""
+    """Return the profile in ``data``, compressed or not. WireError: it is not a profile."""
     if not data:
         raise WireError("it is empty")
     if len(data) > BYTES_MAX:
@@ -74,7 +74,7 @@ def read_bytes(data: bytes, progress: Callable[[float], None] | None = None, *, 
 
 
 def written(profile: Profile) -> Iterator[bytes]:
-    """The file in pieces, packed with gzip. Deterministic: no time stands in its header."""
+    """Yield the file in pieces, compressed with gzip. Deterministic: its header contains no time."""
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     for piece in _joined(encode(profile)):
         yield packer.compress(piece)
@@ -82,7 +82,7 @@ def written(profile: Profile) -> Iterator[bytes]:
 
 
 def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in pieces of some size: packing tiny ones costs more than joining them."""
+    """Join pieces to a larger size: compressing tiny ones costs more than joining them."""
     kept: list[bytes] = []
     size = 0
     for piece in pieces:
@@ -103,13 +103,13 @@ def _unpacked_zstd(data: bytes) -> bytes:
         from compression.zstd import ZstdDecompressor, ZstdError  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         raise WireError(
-            "it is compressed with zstd, which Python reads from 3.14 on; unpack it first: zstd -d"
+            "it is compressed with zstd, which needs Python 3.14 or later; unpack it first: zstd -d"
         ) from None
     return _unpacked(data, ZstdDecompressor, ZstdError, "zstd")
 
 
 def _unpacked(data: bytes, unpacker_of: Callable[[], Any], error: type[Exception], name: str) -> bytes:
-    """All members, one behind the other. Never makes more than BYTES_MAX, whatever the file claims."""
+    """Unpack all members, one after the other. Never produce more than BYTES_MAX, whatever the file claims."""
     pieces, size = [], 0
     for _ in range(_MEMBERS_MAX):
         unpacker = unpacker_of()

@@ -1,4 +1,4 @@
-"""Frames numbered as the locations of a profile, and stacks as the numbers of their frames.
+"""Numbers frames as the locations of a profile, and stacks as the numbers of their frames.
 
 (Frame, Frame, …) ─► (3, 0, 7)    rows: Location 0, 1, 2, …    stacks: each once
 """
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from spprof.results import Frame
 
 Stack = tuple[int, ...]
-"""Indexes of locations, leaf first."""
+"""Indices of locations, leaf first."""
 
 
 class Locations:
-    """Numbers frames. Stacks share frames, so most are known by being the same object."""
+    """Numbers frames. Stacks share frames, so most frames are recognized as the same object."""
 
     def __init__(self, mappings: Mappings) -> None:
         self._mappings = mappings
@@ -34,7 +34,7 @@ class Locations:
         self._numbers: dict[Stack, int] = {}
 
     def stack_number(self, frames: tuple[Frame, ...]) -> int:
-        """Where the stack of these frames stands in ``stacks``; the same for frames that read the same."""
+        """Return the index in ``stacks`` of the stack with these frames; equal for frames that read the same."""
         known = self._index_of_object
         try:
             stack = tuple(map(known.__getitem__, map(id, frames)))
@@ -46,7 +46,7 @@ class Locations:
         return number
 
     def own_number(self, frames: tuple[Frame, ...]) -> int:
-        """The same, and no other call returns this number."""
+        """Like ``stack_number``, but return a number that no other call returns."""
         stack = self.stacks[self.stack_number(frames)]
         self.stacks.append(stack)
         return len(self.stacks) - 1
@@ -62,14 +62,15 @@ class Locations:
         if index is None:
             index = self._index[frame] = len(self.rows)
             self.rows.append(self._location(frame))
-        # The key of the dictionary is what lives on; another object of the same id would be another frame.
+        # Only the frame that the row keeps stays alive. The id of any other object may later belong to a different
+        # frame.
         kept = self.rows[index].frames[0]
         if kept is frame:
             self._index_of_object[id(frame)] = index
         return index
 
     def _location(self, frame: Frame) -> Location:
-        """A native frame's address is that of its return; the call stands before it."""
+        """Return the location of a frame. A native frame has its return address; the call is just before it."""
         if "\\x" in frame.file:
             frame = replace(frame, file=spelled(frame.file))
         if frame.address == 0:
@@ -78,6 +79,8 @@ class Locations:
 
 
 def by_callers(stacks: Sequence[Stack]) -> list[int]:
-    """The indexes of the stacks so that those with the same callers stand together, which packs well."""
+    """Return the indices of the stacks, sorted so that stacks with the same callers are adjacent, which compresses
+    well.
+    """
     keys = [pack(f"{len(stack)}I", *stack[::-1]) for stack in stacks]
     return sorted(range(len(keys)), key=keys.__getitem__)

@@ -1,4 +1,4 @@
-"""The objects in which native frames lie, as the mappings of a profile.
+"""The objects that contain native frames, as the mappings of a profile.
 
 modules: (start, end, base, generation, path, build id), in the order in which they were first seen
   └─► Mapping rows: the program first, as readers expect; address ─► its row
@@ -29,12 +29,12 @@ class Mappings:
         self._modules = Modules(modules)
 
     def index_of(self, address: int) -> int:
-        """The row of the object in which ``address`` lies, the latest that came there; -1: in none."""
+        """Return the row of the object that contains ``address``, the latest one loaded there; -1: none does."""
         module = self._modules.latest_at(address)
         return -1 if module is None else self._index[module]
 
 
 def _mapping(module: Module) -> Mapping:
-    # Of an object that may lie anywhere, addresses in the file begin at 0, and so does its first mapping.
+    # In a relocatable object, addresses in the file begin at 0, and so does its first mapping.
     offset = module.start - module.base if module.base else 0
     return Mapping(module.start, module.end, offset, module.path, module.build_id.hex())

@@ -1,21 +1,23 @@
-"""Several profiles as one: values of equal stacks and labels are added, blocks that several processes hold count once.
+"""Merges several profiles: values of equal stacks and labels are added; blocks that several processes hold count once.
 
-    file 1, file 2, … ─► same sample types ─► locations and mappings made one by what they say
+    file 1, file 2, … ─► same sample types ─► locations and mappings unified by their content
                             │
       sample without serials├─► (stack, labels): values added
-      sample with serials   ├─► each block by (process that allocated it, serial): in how many processes it is, is one
-      values at the peak    └─► (stack, process that allocated): of several processes' the largest
+      sample with serials   ├─► each block by (process that allocated it, serial): counted once for all processes
+      values at the peak    └─► (stack, process that allocated): the largest of several processes
 
-A block that was allocated before a fork is in the parent and in the children, as the same sample. Each that any of the
-files has is counted once: the union of what is live somewhere. What was ever allocated at a stack only grows, and a
-child keeps what its parent had come to at the fork: of several files' totals for one process the largest is the latest.
-Files of one process add up among themselves, as those of several runs do. Peaks are added though each process has its
-own moment; what a child inherited is in its peak and in its parent's, and counts once, as the largest of them.
+A block that was allocated before a fork is in the parent and in the children, as the same sample. A block that any of
+the files has is counted once: the result is the union of what is live anywhere. The total ever allocated at a stack
+only grows, and a child keeps the total that its parent had at the fork, so the largest of several files' totals for one
+process is the latest. Files of one process are added, as those of several runs are. Peaks are added, although each
+process has its own peak moment; what a child inherited is in its peak and in its parent's, and counts once, as the
+larger of the two.
 
-Heap profiles that differ in their sample types, as those of before there were peaks do, add up in those that all have.
+If heap profiles differ in their sample types, as older ones without peaks do, only the types that all of them have are
+added.
 
-A sample that was drawn at its file's period gets that as its ``rate`` where the files' periods differ, so that
-intervals can still be worked out.
+If the files' periods differ, a sample that was drawn at its file's period gets that period as its ``rate``, so that
+intervals can still be computed.
 """
 
 from __future__ import annotations
@@ -54,8 +56,9 @@ if TYPE_CHECKING:
 
 
 def merged(profiles: Sequence[Profile], names: Sequence[str] = ()) -> Profile:
-    """The sum of one or more profiles. Time and period are the latest's, comments those that all have; what full tables
-    did, what pools hold and what was in memory is summed up. ``names``: of their files, for errors.
+    """Return the sum of one or more profiles. Time and period are those of the latest, comments those that all have in
+    common; the effects of full tables, pools and resident memory are summed up. ``names``: the names of their files,
+    for errors.
 
     ProfileError: their sample types differ.
     """
@@ -80,7 +83,7 @@ def merged(profiles: Sequence[Profile], names: Sequence[str] = ()) -> Profile:
 
 
 def _of_like_types(profiles: Sequence[Profile], names: Sequence[str]) -> Sequence[Profile]:
-    """The profiles, with the sample types that all of them have."""
+    """Return the profiles, reduced to the sample types that all of them have."""
     latest = max(profiles, key=lambda profile: profile.time_ns)
     shared = [one for one in latest.sample_types if all(one in profile.sample_types for profile in profiles)]
     for number, profile in enumerate(profiles, 1):
@@ -89,8 +92,8 @@ def _of_like_types(profiles: Sequence[Profile], names: Sequence[str]) -> Sequenc
             name = names[number - 1] if names else f"file {number} of {len(profiles)}"
             other = names[profiles.index(latest)] if names else "the latest"
             raise ProfileError(
-                f"{name}: only like profiles add up, and its sample types ({profile.type_names}) are not those of "
-                f"{other} ({latest.type_names})"
+                f"{name}: its sample types ({profile.type_names}) differ from those of {other} ({latest.type_names}); "
+                f"only profiles with the same sample types add up"
             )
     return [profile.with_types(shared, profile.default_type) for profile in profiles]
 
@@ -124,14 +127,14 @@ def _is_summed(comment: str) -> bool:
 
 
 class _Place(NamedTuple):
-    """What rows have in common that become one."""
+    """The key that rows share if they become one."""
 
     stack: Stack
     labels: Labels
 
 
 class _Held(NamedTuple):
-    """What was live at a peak, of one set of labels."""
+    """Live memory at a peak, for one set of labels."""
 
     values: tuple[int, ...]
     """Objects and bytes."""
@@ -139,7 +142,7 @@ class _Held(NamedTuple):
 
 
 class _Peak:
-    """What was live at a stack at the peaks of some processes."""
+    """Live memory at a stack, at the peaks of some processes."""
 
     __slots__ = ("_by_holder",)
 
@@ -147,7 +150,7 @@ class _Peak:
         self._by_holder: dict[int, dict[Labels, _Held]] = {}
 
     def meet(self, holder: int, labels: Labels, held: _Held) -> None:
-        """A file of the process ``holder`` has that."""
+        """Add what a file of the process ``holder`` has."""
         rows = self._by_holder.setdefault(holder, {})
         known = rows.get(labels)
         if known is not None:
@@ -157,13 +160,13 @@ class _Peak:
 
     @property
     def largest(self) -> dict[Labels, _Held]:
-        """What the process held that held most."""
+        """The rows of the process that held the most."""
         several = list(self._by_holder.values())
         return several[0] if len(several) == 1 else max(several, key=_by_bytes)
 
 
 def _by_bytes(rows: dict[Labels, _Held]) -> tuple[int, list[str]]:
-    """Of equal ones always the same, in whichever order files come."""
+    """Sort key by bytes; among equals it always chooses the same, whatever the order of the files."""
     return sum(held.values[-1] for held in rows.values()), sorted(map(str, rows.items()))
 
 
@@ -179,18 +182,22 @@ class _Block:
         self.place: _Place | None = None
         self.rate = 0
         self.values: tuple[float, ...] = ()
-        """What it stands for."""
+        """The values that it stands for."""
 
     def meet(self, holder: int, place: _Place, rate: int, values: tuple[float, ...]) -> None:
-        """A file of the process ``holder`` has it. Of several rates the lowest holds: a process that had to thin out
-        its samples has given up others that this one stands for there, and the union has those from elsewhere."""
+        """Add the block as a file of the process ``holder`` has it. If rates differ, the lowest applies: a process
+        that had to thin out its samples dropped others that this one stands for there, and the union has those from
+        other files.
+        """
         self.times[holder] = self.times.get(holder, 0) + 1
         if self.place is None or rate < self.rate:
             self.place, self.rate, self.values = place, rate, values
 
 
 class _Sums:
-    """What the profiles so far add up to. Dictionaries number locations and mappings in the order of their coming."""
+    """The sums of the profiles so far. Dictionaries number locations and mappings in the order of their first
+    occurrence.
+    """
 
     def __init__(self, latest: Profile) -> None:
         self._period = latest.period
@@ -199,20 +206,20 @@ class _Sums:
         self._types = len(latest.sample_types)
         self._values: dict[_Place, list[int]] = {}
         self._peaks: dict[tuple[Stack, str | None], _Peak] = {}
-        """By the process that allocated, where its mark is known."""
+        """By the process that allocated, if its mark is known."""
         self._blocks: dict[tuple[int, int], _Block] = {}
-        """By the mark of the process that allocated them, and serial."""
+        """By the mark of the process that allocated them, and serial number."""
         self._ever: dict[tuple[Stack, str], dict[int, list[int]]] = {}
-        """What a process has ever allocated at a stack, as the files of each process tell it."""
+        """Everything that a process has ever allocated at a stack, according to the files of each process."""
         self._names: dict[str, int] = {}
         """The marks of all processes that the files name."""
         self.marks: dict[str, int] = {}
-        """Of those that samples are labelled with."""
+        """The marks of the processes in the labels of samples."""
         self.locations: dict[Location, int] = {}
         self.mappings: dict[Mapping, int] = {}
 
     def add(self, profile: Profile, number: int) -> None:
-        """Add the profile; ``number`` tells it from others where no process does."""
+        """Add the profile; ``number`` distinguishes it from others if its process is unknown."""
         mappings = [self.mappings.setdefault(mapping, len(self.mappings)) for mapping in profile.mappings] + [-1]
         renumbered = []
         for location in profile.locations:
@@ -228,13 +235,13 @@ class _Sums:
             self._add_sample(sample, _Place(stack, labels), name, -number if holder is None else holder)
 
     def samples(self) -> list[Sample]:
-        """Those without serials first."""
+        """Return the samples, those without serials first."""
         rows = [Sample(place.stack, tuple(values), place.labels) for place, values in self._values.items()]
         shared = self._shared_rows()
         return rows + shared + self._freed_rows(rows + shared) + self._peak_rows()
 
     def _add_sample(self, sample: Sample, place: _Place, name: str | None, holder: int) -> None:
-        """``name``: of the process that allocated it, where its mark is known."""
+        """Add one sample. ``name``: the process that allocated it, if its mark is known."""
         at_peak = tuple(sample.values[index] for index in self._at_peak)
         if any(at_peak):
             self._meet_peak(place, name, holder, _Held(at_peak, sample.moments))
@@ -249,7 +256,7 @@ class _Sums:
                 self._meet_blocks(sample, place, self.marks[name], holder)
                 return
             if not any(sample.values[index] for index in range(len(sample.values)) if index not in self._allocated):
-                return  # what is freed by now is worked out anew
+                return  # freed allocations are computed again later
         known = self._values.setdefault(place, [0] * len(sample.values))
         known[:] = map(add, known, sample.values)
 
@@ -293,7 +300,9 @@ class _Sums:
         return rows
 
     def _freed_rows(self, live: list[Sample]) -> list[Sample]:
-        """What labelled processes have allocated beyond what is live: at each stack the most that any process tells."""
+        """Return what labelled processes have allocated beyond what is live: at each stack, the largest total of any
+        process's files.
+        """
         left: dict[tuple[Stack, str], list[int]] = {}
         for key, tellers in self._ever.items():
             left[key] = [max(values) for values in zip(*tellers.values())]
@@ -310,12 +319,12 @@ class _Sums:
         return rows
 
     def _name(self, name: str, mark: int) -> str:
-        """What the process is called here: no other is."""
+        """Return a name for the process that no other process has here."""
         known = next((one for one, its in self._names.items() if its == mark), None)
         return known or free_name(name, mark, self._names)
 
     def _labels(self, labels: Labels, profile: Profile) -> Labels:
-        """The labels, with the rate that the period told so far."""
+        """Return the labels, with the rate that only the period gave before."""
         keys = {label.key for label in labels}
         if profile.period == self._period or not profile.is_heap or BLOCK_SIZE not in keys or DRAWN_AT in keys:
             return labels
@@ -323,7 +332,9 @@ class _Sums:
 
 
 def _renamed(labels: Labels, names: dict[str, str]) -> tuple[Labels, str | None]:
-    """The labels with what their process is called here, and that name; None without one whose mark is known."""
+    """Return the labels with their process's name in the sum, and that name; None if there is no process with a known
+    mark.
+    """
     name = name_in(labels)
     found = names.get(name) if name is not None else None
     if found is not None and found != name:

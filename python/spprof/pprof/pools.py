@@ -1,4 +1,4 @@
-"""Memory pools of libraries that allocate in mappings of their own, as comments of a file.
+"""Memory pools of libraries that allocate within their own mappings, as comments of a file.
 
 library's count ─► MemoryPool ─► comment "pool_arrow_mimalloc: 317719808" ─► MemoryPool ─► sentence (analysis/notes.py)
 """
@@ -20,12 +20,12 @@ _PREFIX = "pool_"
 
 
 def comments(pools: Iterable[MemoryPool]) -> dict[str, str]:
-    """The comments of a file, by their keys."""
+    """Return the comments of a file, by key."""
     return {f"{_PREFIX}{pool.library}_{pool.allocator}": str(pool.bytes) for pool in pools}
 
 
 def pools_of(profile: Profile) -> Pools:
-    """The pools that the comments of a heap profile tell of."""
+    """Return the pools in the comments of a heap profile."""
     pools = []
     for comment in profile.comments if profile.is_heap else ():
         key, _, text = comment.partition(": ")
@@ -37,7 +37,7 @@ def pools_of(profile: Profile) -> Pools:
 
 
 def summed(several: Iterable[Pools]) -> Pools:
-    """Those of profiles that are merged: each process has its own."""
+    """Return the pools of merged profiles: each process has its own."""
     totals: dict[tuple[str, str], int] = {}
     for pools in several:
         for pool in pools:
@@ -47,5 +47,5 @@ def summed(several: Iterable[Pools]) -> Pools:
 
 
 def is_pool(comment: str) -> bool:
-    """Whether a comment is one of ``comments``."""
+    """Return whether a comment is one of ``comments``."""
     return comment.startswith(_PREFIX)

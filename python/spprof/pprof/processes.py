@@ -1,11 +1,11 @@
-"""Of which processes the samples of a heap profile are: forked processes hold blocks that another one allocated.
+"""The processes behind the samples of a heap profile: a forked process holds blocks that another one allocated.
 
-comments  pid: 4712                 whose file it is; of several processes' there is none
-          process: 4711 9c0e…       a process that samples are of, and the mark by which it is known: ids are used
-          process: 4712 17d3…       again, marks are drawn at random
-          program: 4712 4711 a.py   which process started it, and what it ran; of several processes' one for each
-labels    pid = 4711                who allocated; none: whose file it is
-          parent_pid = 4700         which process started that one, beside the pid of a file's own process
+comments  pid: 4712                 the process whose file it is; absent if there are several
+          process: 4711 9c0e…       a process that samples belong to, and its mark: ids are reused, but marks are drawn
+          process: 4712 17d3…       at random
+          program: 4712 4711 a.py   its parent, and what it ran; one comment for each of several processes
+labels    pid = 4711                who allocated; absent: the process whose file it is
+          parent_pid = 4700         the parent, beside the pid of a file's own process
           born = before fork        inherited
 serials   7, 12                     which of the blocks that 4711 allocated these are
 """
@@ -27,26 +27,26 @@ _PARENT = "parent_pid"
 
 
 class Lineage(NamedTuple):
-    """The process of a snapshot, and those that forked it."""
+    """The process of a snapshot, and its ancestors by fork."""
 
     processes: tuple[tuple[int, int], ...] = ()
-    """Id and mark, the first one first, each forked by the one before; this process is the last."""
+    """Ids and marks, the oldest first, each forked by the one before; this process is the last."""
     forked_serial: int = 0
-    """The last serial number when it last forked; 0: it never did."""
+    """The last serial number at this process's latest fork; 0: it never forked."""
 
     @property
     def has_relatives(self) -> bool:
-        """Whether another process may hold blocks of this one, or has allocated some."""
+        """Whether another process may hold blocks of this one, or has allocated some of its blocks."""
         return len(self.processes) > 1 or self.forked_serial > 0
 
     @property
     def names(self) -> list[str]:
-        """What each process is called: its id, numbered where an id was used again."""
+        """The name of each process: its id, numbered if an id was reused."""
         named: dict[str, int] = {}
         return [free_name(str(pid), mark, named) for pid, mark in self.processes]
 
     def comments(self) -> list[tuple[str, str]]:
-        """Whose file it is, and the marks of the processes."""
+        """Return the comments for the process whose file it is, and for the marks of the processes."""
         names = self.names
         known = [(name, mark) for name, (_, mark) in zip(names, self.processes)]
         return [(_OWN, names[-1]), *process_comments(known)] if names else []
@@ -56,7 +56,7 @@ NO_LINEAGE = Lineage()
 
 
 def free_name(name: str, mark: int, named: dict[str, int]) -> str:
-    """``name``, with a number where ``named`` has it for another process already. Puts it there, with its mark."""
+    """Return ``name``, with a number if ``named`` already has it for another process. Add it there, with its mark."""
     wanted, count = name, 1
     while wanted in named:
         count += 1
@@ -66,48 +66,48 @@ def free_name(name: str, mark: int, named: dict[str, int]) -> str:
 
 
 def pid_label(name: str) -> Label:
-    """The label of what that process allocated: a number, by which viewers can choose, wherever it is one."""
+    """Return the label for allocations of that process: a number, by which viewers can select, if it is one."""
     number = whole_number(name)
     return Label(PID, None, number) if number is not None and number >= 0 else Label(PID, name)
 
 
 def name_in(labels: Iterable[Label]) -> str | None:
-    """What the process is called that allocated a sample with these labels; None where they do not tell."""
+    """Return the name of the process that allocated a sample with these labels; None if they do not say."""
     return next((label.text or str(label.number) for label in labels if label.key == PID), None)
 
 
 def name_of_process(labels: Iterable[Label]) -> str:
-    """The same in words for any sample."""
+    """Like ``name_in``, in words and for any sample."""
     name = name_in(labels)
-    return "process not noted" if name is None else f"process {name}"
+    return "process unknown" if name is None else f"process {name}"
 
 
 class Program(NamedTuple):
-    """What is known of a process beside its id."""
+    """Facts about a process besides its id."""
 
     parent: int
     """The process that started or forked it."""
     name: str
-    """What it ran: a script, a module."""
+    """The script or module that it ran."""
 
     def __str__(self) -> str:
         return f"{self.name}, started by {self.parent}"
 
 
 def program_note(pid: int, parent: int, name: str) -> dict[str, str]:
-    """A comment for the file of a process."""
+    """Return the comment for the file of a process."""
     return {_PROGRAM: f"{pid} {parent} {name}"}
 
 
 def program_comments(profiles: Iterable[Profile]) -> list[tuple[str, str]]:
-    """The comments that tell the programs of several files."""
+    """Return the comments on the programs of several files."""
     start = f"{_PROGRAM}: "
     texts = {text[len(start) :]: None for one in profiles for text in one.comments if text.startswith(start)}
     return [(_PROGRAM, text) for text in texts]
 
 
 def programs_of(profile: Profile) -> dict[str, Program]:
-    """What is known of each process, by its id; of one whose id was used again nothing."""
+    """Return what is known about each process, by its id; nothing for a reused id."""
     found: dict[str, list[Program]] = {}
     for _, text in program_comments([profile]):
         pid, _, rest = text.partition(" ")
@@ -119,12 +119,12 @@ def programs_of(profile: Profile) -> dict[str, Program]:
 
 
 def process_comments(known: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
-    """The comments that tell the marks of processes."""
+    """Return the comments with the marks of processes."""
     return [(_PROCESS, f"{name} {mark:016x}") for name, mark in known]
 
 
 def marks_of(profile: Profile) -> dict[str, int]:
-    """The mark of each process that a heap profile names; empty where it names none."""
+    """Return the mark of each process that a heap profile names; empty if it names none."""
     marks: dict[str, int] = {}
     for comment in profile.comments if profile.is_heap else ():
         key, _, text = comment.partition(": ")
@@ -138,7 +138,9 @@ def marks_of(profile: Profile) -> dict[str, int]:
 
 
 def with_own_process(profile: Profile) -> Profile:
-    """The profile with each sample labelled with its process: those without that label are of whose file it is."""
+    """Return the profile with each sample labelled with its process: samples without that label belong to the process
+    whose file it is.
+    """
     own = profile.note(_OWN)
     if own is None:
         return profile
@@ -152,11 +154,13 @@ def with_own_process(profile: Profile) -> Profile:
 
 
 def with_processes_apart(profiles: list[Profile]) -> list[Profile]:
-    """The profiles, labelled so where they are of several processes: added up they still tell who allocated."""
+    """Return the profiles, labelled with their processes if there are several: their sum then still shows who
+    allocated.
+    """
     owners = {profile.note(_OWN) for profile in profiles}
     return list(map(with_own_process, profiles)) if len(owners) > 1 else profiles
 
 
 def own_mark(profile: Profile) -> int | None:
-    """The mark of the process whose file it is; None of several processes', and of other tools' files."""
+    """Return the mark of the process whose file it is; None for several processes, and for other tools' files."""
     return marks_of(profile).get(profile.note(_OWN) or "")

@@ -1,13 +1,13 @@
 """A profile in memory, whatever it was made from: a snapshot, a file of ours or of another tool.
 
-    samples ──► stack: locations, leaf first ──► frames (several where calls were inlined)
-      │                                    └───► mapping: the object in which the address lies
+    samples ──► stack: locations, leaf first ──► frames (several if calls were inlined)
+      │                                    └───► mapping: the object that contains the address
       ├──► values: one for each sample type
-      └──► labels: thread, bytes (block size), rate, whatever a tool adds
+      └──► labels: thread, bytes (block size), rate, anything that a tool adds
 
 Reports, differences, merges and conversions work on this and on nothing else. Heap profiles have the sample types of
-HEAP_COLUMNS, other tools' those of HEAP_TYPES alone; their values are estimates, already scaled up from what was
-sampled. CPU profiles have SAMPLES and one of TIMES.
+HEAP_COLUMNS, those of other tools only HEAP_TYPES; their values are estimates, already scaled up from the samples. CPU
+profiles have SAMPLES and one of TIMES.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ProfileError(Exception):
-    """A file that is no profile, or not one that can be read. The message is one line and names the file."""
+    """A file that is not a profile, or that cannot be read. The message is one line and names the file."""
 
 
 class ValueType(NamedTuple):
@@ -35,18 +35,18 @@ class ValueType(NamedTuple):
 
 
 class Column(NamedTuple):
-    """How reports name a sample type. They offer a choice of groups and a choice of measures."""
+    """The name of a sample type in reports. They offer a choice of groups and a choice of measures."""
 
     group: str
-    """What is measured: ``"in use"``, ``"allocated"``; ``""`` where there is nothing to choose."""
+    """What is measured: ``"in use"``, ``"allocated"``; ``""`` if there is nothing to choose."""
     measure: str
-    """In which way: ``"bytes"``, ``"objects"``; of an unknown type its name."""
+    """How it is measured: ``"bytes"``, ``"objects"``; for an unknown type, its name."""
     unit: str
     """bytes, count, nanoseconds, …"""
 
     @property
     def title(self) -> str:
-        """Both in one: ``"in use: bytes"``."""
+        """Both together: ``"in use: bytes"``."""
         return f"{self.group}: {self.measure}" if self.group else self.measure
 
 
@@ -65,10 +65,10 @@ HEAP_TYPES = (*ALLOC_TYPES, INUSE_OBJECTS, INUSE_SPACE)
 """The sample types of a heap profile, in the order in which Go writes them."""
 
 PEAK_TYPES = (PEAK_OBJECTS, PEAK_SPACE)
-"""Those of the heap when it was largest, behind the others; behind ALLOC_TYPES alone in a file of a peak."""
+"""The sample types of the heap at its largest, after the others; after ALLOC_TYPES alone in a file of a peak."""
 
 MAPPED_TYPES = (MAPPED_OBJECTS, MAPPED_SPACE)
-"""Those of what the program has mapped itself, behind the others, where mappings were followed."""
+"""The sample types of what the program has mapped itself, after the others, if mappings were followed."""
 
 HEAP_COLUMNS = {
     ALLOC_OBJECTS: Column("allocated", "objects", "count"),
@@ -90,67 +90,70 @@ VIEWS = {
     "mapped": (MAPPED_SPACE,),
     "resident": (RESIDENT_SPACE,),
 }
-"""What users call a heap profile's sample types of bytes: ours, which are Go's, and those of ddtrace."""
+"""Users' names for a heap profile's sample types of bytes: ours, which are Go's, and those of ddtrace."""
 
 SAMPLES = ValueType("samples", "count")
 TIMES = {"cpu": ValueType("cpu", "nanoseconds"), "wall": ValueType("wall", "nanoseconds")}
 """The sample types of a CPU profile are SAMPLES and the time of its mode."""
 
 THREAD, THREAD_ID = "thread", "thread_id"
-"""Keys of the labels of a CPU profile: the thread's name, and the kernel's id of it."""
+"""Keys of the labels of a CPU profile: the thread's name, and the kernel's id for it."""
 
 PROFILER_BYTES = "profiler_bytes"
-"""Key of the comment that tells what the profiler itself holds, of which there are no samples."""
+"""Key of the comment with what the profiler itself holds, of which there are no samples."""
 
 LONGEST_RATE = "longest_rate"
-"""Key of the comment that tells the longest mean bytes between samples, where that is not the period."""
+"""Key of the comment with the longest mean bytes between samples, if that is not the period."""
 
 BLOCK_SIZE, DRAWN_AT, RESIDENT = "bytes", "rate", "resident"
-"""Keys of the labels of a heap profile: a block's size, at which mean bytes between samples it was drawn where that is
-not the period, and how much of it is in memory where that is not all."""
+"""Keys of the labels of a heap profile: a block's size; the mean bytes between samples at which it was drawn, if that
+is not the period; and how much of it is in memory, if not all.
+"""
 
 AGE = "age"
-"""Key of the label that tells the least age of a block or mapping, in seconds: the beginning of a band of ages."""
+"""Key of the label with the least age of a block or mapping, in seconds: the beginning of a band of ages."""
 
 MAPPING, MAPPED_PATH = "mapping", "path"
-"""Of a mapping its kind, which tells it from a block, and the file that is mapped."""
+"""Keys of the labels of a mapping: its kind, which distinguishes it from a block, and the mapped file."""
 
 PID, BORN, BEFORE_FORK = "pid", "born", "before fork"
-"""Of a heap whose process has forked, or was forked: the process that allocated, and the mark of what is inherited."""
+"""Labels in the heap profile of a process that has forked, or was forked: the process that allocated, and the mark of
+inherited blocks.
+"""
 
 
 UNKNOWN_TYPE = ValueType("", "")
 
 
 def column_of(value_type: ValueType) -> Column:
-    """How reports name a sample type, ours or another tool's."""
+    """Return the name of a sample type in reports, ours or another tool's."""
     return HEAP_COLUMNS.get(value_type) or Column("", value_type.type, value_type.unit)
 
 
 class Mapping(NamedTuple):
-    """An object that was mapped: the program, a library."""
+    """A mapped object: the program, a library."""
 
     start: int
     limit: int
     offset: int
     path: str
     build_id: str
-    """Hexadecimal, "" where there is none."""
+    """Hexadecimal; "" if there is none."""
 
 
 class Location(NamedTuple):
-    """A place in the code: one frame, or several where calls were inlined."""
+    """A location in the code: one frame, or several if calls were inlined."""
 
     frames: tuple[Frame, ...]
     """Leaf first, never empty."""
     mapping: int
-    """Index of the mapping, -1 where there is none."""
+    """Index of the mapping; -1 if there is none."""
     address: int
     """An address within the calling instruction; 0 for interpreted code."""
 
 
 class Label(NamedTuple):
-    """What a sample is marked with: a text or a number."""
+    """A mark on a sample: a text or a number."""
 
     key: str
     text: str | None
@@ -159,10 +162,10 @@ class Label(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Of the values at the peak, which many samples add up to that are no longer known one by one."""
+    """Moments of the values at the peak, which sum up many samples that are no longer known one by one."""
 
     samples: int
-    """How many there were."""
+    """The number of samples."""
     seen: int
     """Bytes of the sampled blocks themselves."""
     variance: float
@@ -172,39 +175,39 @@ class Moments(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Values of one stack, for one set of labels."""
+    """The values of one stack, for one set of labels."""
 
     stack: tuple[int, ...]
-    """Indexes of locations, leaf first."""
+    """Indices of locations, leaf first."""
     values: tuple[int, ...]
     """One for each sample type."""
     labels: tuple[Label, ...] = ()
     serials: tuple[int, ...] = ()
-    """Of each block that another process may hold too, its number in the process that allocated it."""
+    """For each block that another process may hold too, its number in the process that allocated it."""
     moments: Moments | None = None
-    """Of the values at the peak; None where there are none, or nothing is known of how they were sampled."""
+    """For the values at the peak; None if there are none, or if it is unknown how they were sampled."""
 
 
 @dataclass(eq=False)
 class Profile:
-    """Samples with all that their numbers refer to. Sizes in bytes, times in nanoseconds."""
+    """Samples, and everything that their numbers refer to. Sizes in bytes, times in nanoseconds."""
 
     sample_types: tuple[ValueType, ...]
     locations: list[Location] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     mappings: list[Mapping] = field(default_factory=list)
     default_type: str = ""
-    """Type that viewers show first; "": none is named."""
+    """The type that viewers show first; "": none is named."""
     period_type: ValueType = UNKNOWN_TYPE
     period: int = 0
-    """Of a heap profile the mean bytes between samples; 1 = every allocation. 0 = not known."""
+    """For a heap profile, the mean bytes between samples; 1 = every allocation. 0 = unknown."""
     time_ns: int = 0
     duration_ns: int = 0
     comments: tuple[str, ...] = ()
 
     @cached_property
     def default_index(self) -> int:
-        """Index of the sample type that is shown first: the one that the file names, else the last with values."""
+        """Index of the sample type that is shown first: the one that the file names, else the last one with values."""
         for index, value_type in enumerate(self.sample_types):
             if value_type.type == self.default_type:
                 return index
@@ -212,14 +215,14 @@ class Profile:
 
     @property
     def valued_types(self) -> list[int]:
-        """Indexes of the sample types of which any sample has a value."""
+        """Indices of the sample types for which any sample has a value."""
         return [
             index for index in range(len(self.sample_types)) if any(sample.values[index] for sample in self.samples)
         ]
 
     @property
     def type_names(self) -> str:
-        """The sample types, in a sentence."""
+        """The sample types, for use in a sentence."""
         return ", ".join(value_type.type for value_type in self.sample_types)
 
     @property
@@ -230,13 +233,13 @@ class Profile:
 
     @cached_property
     def time_index(self) -> int:
-        """Index of the sample type that holds the time of a CPU profile; -1: it is none."""
+        """Index of the sample type with the time of a CPU profile; -1: it is not a CPU profile."""
         times = (self.sample_types.index(time) for time in TIMES.values() if time in self.sample_types)
         return next(times, -1)
 
     @property
     def has_counts(self) -> bool:
-        """Whether it is told how many samples stand behind each value."""
+        """Whether the number of samples behind each value is known."""
         return SAMPLES in self.sample_types
 
     @cached_property
@@ -245,11 +248,11 @@ class Profile:
         return [location.frames for location in self.locations]
 
     def frames(self, stack: tuple[int, ...]) -> tuple[Frame, ...]:
-        """The frames of a stack, leaf first."""
+        """Return the frames of a stack, leaf first."""
         return tuple(chain.from_iterable(map(self.frames_by_location.__getitem__, stack)))
 
     def with_types(self, types: Sequence[ValueType], default_type: str) -> Profile:
-        """The same profile with those of its sample types alone, and the samples that have values of them."""
+        """Return the profile with only these of its sample types, and the samples that have values of them."""
         if self.sample_types == tuple(types):
             return self
         places = [self.sample_types.index(value_type) for value_type in types]
@@ -262,24 +265,24 @@ class Profile:
         return replace(self, sample_types=tuple(types), samples=samples, default_type=default_type)
 
     def with_notes(self, notes: dict[str, str]) -> Profile:
-        """The same profile with more comments: ``key: text``."""
+        """Return the profile with more comments: ``key: text``."""
         added = tuple(f"{key}: {text}" for key, text in notes.items())
         return replace(self, comments=self.comments + added) if added else self
 
     @property
     def profiler_bytes(self) -> int:
-        """What the profiler itself held, estimated; in no value."""
+        """Estimated bytes that the profiler itself held; no value includes them."""
         text = self.note(PROFILER_BYTES) if self.is_heap else None
         return max(whole_number(text) or 0, 0)
 
     @property
     def longest_rate(self) -> int:
-        """Of a heap profile the longest mean bytes between samples that was in force; 0: every allocation, always."""
+        """For a heap profile, the longest mean bytes between samples that was in force; 0: always every allocation."""
         text = self.note(LONGEST_RATE) if self.is_heap else None
         return max(whole_number(text) or 0, self.period if self.period > 1 else 0)
 
     def note(self, key: str) -> str | None:
-        """The text of the comment ``key: text``, where there is one."""
+        """Return the text of the comment ``key: text``; None if there is none."""
         prefix = f"{key}: "
         for comment in self.comments:
             if comment.startswith(prefix):

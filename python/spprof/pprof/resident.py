@@ -1,4 +1,4 @@
-"""What of a process was in memory, as comments of a file; of several files that are merged, added up.
+"""The resident memory of a process, as comments of a file; added up for several files that are merged.
 
 measured ─► ResidentMemory ─► comments "resident_rss: 363921408", "resident_part_files: 9437184", … ─► Residency
 """
@@ -32,40 +32,40 @@ _NUMBERS = {
     "threads": "threads",
     "heaps": "malloc_heaps",
 }
-"""Comments, without their prefix, and what they tell."""
+"""Comments, without their prefix, and the attribute that each holds."""
 
 _OF_CGROUP = ("cgroup_bytes", "cgroup_limit_bytes")
 _OF_SUMS = ("pss_bytes", "lazy_free_bytes")
-"""Not asked for where a region is large: a file that lacks them does not tell."""
+"""Not measured if a region is large: in a file without them, they are unknown."""
 _MEASURED, _MISSING = "measured", "missing"
 _UNCLAIMED_KEPT = 5
 
 _NOTABLE = 16 << 20
-"""Bytes from which a part is worth a remedy."""
+"""The least size in bytes of a part that is worth a remedy."""
 _HEAPS_USUAL = 4
 _REMEDIES = {
-    "python_objects": "dropping objects; gc.collect() frees those that only refer to each other",
-    "pymalloc_free": "nothing gives it back while a block of each arena is in use; new small objects of Python use it "
-    "first",
-    "thread_stacks": "ending threads; what a stack once touched stays until then. threading.stack_size(N) limits those "
-    "of threads that start later",
+    "python_objects": "drop references to objects; gc.collect() frees those that refer only to each other",
+    "pymalloc_free": "it is released only when no block of an arena is in use; new small Python objects use it first",
+    "thread_stacks": "end threads: a stack keeps the pages that it has touched until then. threading.stack_size(N) "
+    "limits the stacks of threads that start later",
 }
-"""Parts whose remedy does not depend on numbers."""
+"""Remedies for parts that do not depend on numbers."""
 
 
 class Residency(NamedTuple):
-    """What a file tells of the memory of its process; of a merged file, of all of them."""
+    """The memory of the process in a file; for a merged file, of all its processes."""
 
     memory: ResidentMemory
     measured: int = 1
-    """How many files it is the sum of."""
+    """The number of files that it sums up."""
     missing: int = 0
-    """How many more were merged that tell nothing."""
+    """The number of other merged files, which have no such data."""
 
 
 def parts_of(sizes: Mapping[str, int], returnable: int, heaps: int) -> tuple[ResidentPart, ...]:
-    """The parts with what gives them back, largest first. ``returnable``: whole pages that malloc keeps free;
-    ``heaps``: how many malloc has."""
+    """Return the parts with their remedies, largest first. ``returnable``: whole free pages that malloc keeps.
+    ``heaps``: the number of malloc's heaps.
+    """
     parts = [ResidentPart(name, size, _remedy(name, size, returnable, heaps)) for name, size in sizes.items()]
     return tuple(sorted(parts, key=lambda part: -part.bytes))
 
@@ -77,12 +77,12 @@ def _remedy(name: str, size: int, returnable: int, heaps: int) -> str | None:
 
 
 def _of_malloc(returnable: int, heaps: int) -> str:
-    if not heaps:  # not libc's malloc, which alone tells
-        return "spprof.memprof.trim() has malloc give back what it can; how much that would be it does not tell"
-    share = f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 makes threads share two" if heaps > _HEAPS_USUAL else ""
+    if not heaps:  # another malloc than libc's, which does not report it
+        return "spprof.memprof.trim() makes malloc release what it can; this malloc does not report how much that is"
+    share = f"; malloc has {heaps} heaps: MALLOC_ARENA_MAX=2 limits it to two" if heaps > _HEAPS_USUAL else ""
     return (
-        f"malloc_trim(0), as spprof.memprof.trim() calls it, would give back {human_bytes(returnable)}; the rest "
-        f"shares its pages with blocks in use, or is kept for the next request{share}"
+        f"spprof.memprof.trim(), which calls malloc_trim(0), would release {human_bytes(returnable)}; the rest "
+        f"shares pages with blocks in use, or is kept for the next request{share}"
     )
 
 
@@ -90,7 +90,7 @@ def _of_malloc(returnable: int, heaps: int) -> str:
 
 
 def comments(residency: Residency | None) -> dict[str, str]:
-    """The comments of a file, by their keys; none where nothing is known."""
+    """Return the comments of a file, by key; empty if nothing is known."""
     if residency is None:
         return {}
     memory = residency.memory
@@ -105,12 +105,12 @@ def comments(residency: Residency | None) -> dict[str, str]:
 
 
 def _one_word(name: str) -> str:
-    """A name in which the list of regions does not end."""
+    """Return the name without the separator of the list of regions."""
     return visible(name, ";")
 
 
 def residency_of(profile: Profile) -> Residency | None:
-    """What the comments of a heap profile tell; None: nothing."""
+    """Return what the comments of a heap profile say; None if nothing."""
     if not profile.is_heap:
         return None
     texts: dict[str, str] = {}
@@ -143,7 +143,7 @@ def _unclaimed(texts: Mapping[str, str]) -> tuple[UnclaimedMemory, ...]:
 
 
 def is_residency(comment: str) -> bool:
-    """Whether a comment is one of ``comments``."""
+    """Return whether a comment is one of ``comments``."""
     return comment.startswith(_PREFIX) and ": " in comment
 
 
@@ -151,8 +151,9 @@ def is_residency(comment: str) -> bool:
 
 
 def summed(several: Iterable[Residency | None]) -> Residency | None:
-    """Those of files that are merged: sizes add up, pages that processes share counting for each in RSS and once in
-    PSS. What a control group uses is told where all have the same limit, and so most likely the same group."""
+    """Return the sum over merged files. Pages that processes share count for each of them in RSS, and once in PSS. The
+    usage of a control group is kept only if all have the same limit, and so most likely the same group.
+    """
     every = list(several)
     found = [one for one in every if one is not None]
     if not found:

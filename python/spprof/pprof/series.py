@@ -1,11 +1,11 @@
-"""A series of snapshots of one process, as files tell it, and what was live at each of them.
+"""A series of snapshots of one process, as recorded in files, and what was live at each of them.
 
-    000000 ◄─ 000002 ◄─ 000003      number 0 is whole; the file of each other one refers to another and holds only the
+    000000 ◄─ 000002 ◄─ 000003      number 0 is whole; the file of every other one refers to another and holds only the
        ├─ 000001                    rows of stacks that changed since
        └─ 000004 ◄─ 000005
 
-    file ─► rows by stack ─┬─► state: the reference's rows, those of changed stacks replaced, those of stacks that are
-    state of its reference ┘   gone left out; mappings are the file's alone
+    file ─► rows by stack ─┬─► state: the reference's rows, with those of changed stacks replaced and those of stacks
+    state of its reference ┘   that are gone left out; mappings come from the file alone
 
 The rows of a stack that did not change are the same objects in all states. Locations have one numbering for all files.
 """
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 
 _BEHIND_RATE = (RESIDENT, ALLOCATED_BY)
-"""Labels that writers put behind the rate."""
+"""Labels that writers put after the rate."""
 
 
 class Entry(NamedTuple):
-    """A snapshot of a series: what its file tells of itself."""
+    """A snapshot of a series, as its file describes it."""
 
     path: str
     number: int
@@ -56,19 +56,21 @@ class LeftOut(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a process held at a moment."""
+    """The memory of a process at a moment."""
 
     entry: Entry
     header: Profile
     """Types, period, comments and times; no rows, and nothing that rows refer to."""
     stacks: dict[int, Rows]
-    """Rows by the id of their stack. Blocks have the label DRAWN_AT even where it is the period: that changes."""
+    """Rows by the id of their stack. Blocks have the label DRAWN_AT even if it equals the period, since the period
+    changes.
+    """
     mapped: Rows
     """Rows without such an id."""
 
 
 class Series:
-    """The snapshots of a process that can be used. Files that turn out to be damaged are left out."""
+    """The usable snapshots of a process. Files that turn out to be damaged are left out."""
 
     def __init__(self, stem: str, mark: str, entries: Iterable[Entry]) -> None:
         """``entries``: one for each number, in any order."""
@@ -77,18 +79,18 @@ class Series:
         self.left_out: list[LeftOut] = []
         self._entries = {entry.number: entry for entry in sorted(entries, key=lambda entry: entry.number)}
         self.locations: dict[Location, int] = {}
-        """All that rows refer to, in the order of their numbers; the same for ``mappings``."""
+        """Everything that rows refer to, in the order of the numbers; ``mappings`` likewise."""
         self.mappings: dict[Mapping, int] = {}
         self._labels: dict[tuple[Labels, int], Labels] = {}
         self._leave_out_orphans()
 
     @property
     def entries(self) -> list[Entry]:
-        """Those that can be used, by number."""
+        """The usable snapshots, by number."""
         return list(self._entries.values())
 
     def latest(self, up_to: Callable[[Entry], bool] | None = None) -> State | None:
-        """The state at the last snapshot, of those that ``up_to`` is true of; None: there is none that can be read."""
+        """Return the state at the last snapshot for which ``up_to`` is true; None if there is none that can be read."""
         while True:
             wanted = [entry for entry in self._entries.values() if up_to is None or up_to(entry)]
             if not wanted:
@@ -98,7 +100,7 @@ class Series:
                 return state
 
     def states(self, progress: Callable[[float], None] | None = None) -> Iterator[State]:
-        """The state at each snapshot, ascending. Each file is read once."""
+        """Yield the state at each snapshot, in ascending order. Each file is read once."""
         known: dict[int, State] = {}
         last_use = {entry.reference: entry.number for entry in self.entries}
         for place, entry in enumerate(self.entries):
@@ -114,7 +116,9 @@ class Series:
             yield state
 
     def _state(self, entry: Entry) -> State | None:
-        """The state at ``entry``, of as few files as it needs; None: one of them is damaged and left out now."""
+        """Return the state at ``entry``, from as few files as it needs; None: one of them is damaged and is now left
+        out.
+        """
         chain = [entry]
         while chain[-1].reference != WHOLE:
             chain.append(self._entries[chain[-1].reference])
@@ -126,7 +130,7 @@ class Series:
         return state
 
     def _built(self, entry: Entry, reference: State | None) -> State | None:
-        """The state at ``entry``; None: its file is damaged and left out now."""
+        """Return the state at ``entry``; None: its file is damaged and is now left out."""
         try:
             profile = read_profile(entry.path)
             stamp = stamp_of(profile)
@@ -134,7 +138,7 @@ class Series:
             self._leave_out(entry, _reason(error, entry.path))
             return None
         if stamp is None or stamp[1:3] != entry[1:3]:
-            self._leave_out(entry, "it has been replaced meanwhile")
+            self._leave_out(entry, "it was replaced meanwhile")
             return None
         rows, mapped = self._rows(profile)
         if reference is not None:
@@ -155,7 +159,7 @@ class Series:
         return State(entry, header, rows, mapped)
 
     def _rows(self, profile: Profile) -> tuple[dict[int, Rows], Rows]:
-        """The rows of a file by the id of their stack, and those that have none."""
+        """Return the rows of a file by the id of their stack, and the rows that have none."""
         mappings = [self.mappings.setdefault(mapping, len(self.mappings)) for mapping in profile.mappings] + [-1]
         renumbered = []
         for location in profile.locations:
@@ -177,7 +181,7 @@ class Series:
         return {number: tuple(rows) for number, rows in found.items() if number is not None}, mapped
 
     def _parted(self, labels: Labels, period: int) -> tuple[int | None, Labels]:
-        """The id of the stack, and the other labels, with the rate that the period told so far."""
+        """Return the id of the stack, and the other labels, with the rate that only the period gave before."""
         number, others = None, labels
         for place, label in enumerate(labels):
             if label.key == STACK and label.text is None:
@@ -190,12 +194,12 @@ class Series:
 
     def _leave_out(self, entry: Entry, reason: str) -> None:
         del self._entries[entry.number]
-        if os.path.lexists(entry.path):  # else the series goes on, and its writer has thinned it meanwhile
+        if os.path.lexists(entry.path):  # otherwise the writer, still recording, has removed it
             self.left_out.append(LeftOut(os.path.basename(entry.path), reason))
         self._leave_out_orphans()
 
     def _leave_out_orphans(self) -> None:
-        """Leave out what builds on files that are not there."""
+        """Leave out snapshots that build on missing files."""
         for entry in self.entries:
             if entry.reference != WHOLE and entry.reference not in self._entries:
                 del self._entries[entry.number]
@@ -213,7 +217,7 @@ def _with_rate(labels: Labels, period: int) -> Labels:
 
 
 def _retyped(stacks: dict[int, Rows], old: tuple[ValueType, ...], new: tuple[ValueType, ...]) -> dict[int, Rows]:
-    """A copy of ``stacks``, with the values of the types ``new``; 0 where there was none of a type."""
+    """Return a copy of ``stacks`` with the values of the types ``new``; 0 for a type that was missing."""
     if old == new:
         return dict(stacks)
     places = [old.index(one) if one in old else len(old) for one in new]
@@ -224,5 +228,5 @@ def _retyped(stacks: dict[int, Rows], old: tuple[ValueType, ...], new: tuple[Val
 
 
 def _reason(error: ProfileError, path: str) -> str:
-    """What is wrong with the file at ``path``, without its name."""
+    """Return what is wrong with the file at ``path``, without its name."""
     return str(error).removeprefix(f"{visible(path)}: ")

@@ -1,7 +1,7 @@
-"""What a folder holds: the series of snapshots in it, and profiles beside.
+"""The contents of a folder: the series of snapshots in it, and other profiles.
 
 names ─► headers of the files that may be of a series ─► by mark ─► one file for each number ─► Series
-                                        └─► no series: a profile of its own
+                                        └─► no series: a separate profile
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ _TOLD_MAX = 3
 
 
 class Folder(NamedTuple):
-    """What a folder holds."""
+    """The contents of a folder."""
 
     path: str
     series: list[Series]
     profiles: list[str]
-    """Paths of profiles that are of no series; what is in them has not been looked at."""
+    """Paths of profiles that belong to no series; their contents have not been read."""
     left_out: list[LeftOut]
-    """Files that cannot be used, beside those that each series has left out."""
+    """Unusable files, besides those that each series has left out."""
     others: list[str]
-    """Names of files that are no profiles."""
+    """Names of files that are not profiles."""
 
     @property
     def left_out_text(self) -> str:
-        """Every file that is not used, for people, some of them with the reason; "" where all are used."""
+        """A text that names every file that is not used, some with the reason; "" if all are used."""
         told = [f"{visible(one.name)} ({visible(one.reason)})" for one in self.all_left_out]
         if self.others:
             count = len(self.others)
-            told.append(visible(self.others[0]) if count == 1 else f"{count} files that are no profiles")
+            told.append(visible(self.others[0]) if count == 1 else f"{count} files that are not profiles")
         return list_of(told)
 
     @property
@@ -57,14 +57,14 @@ class Folder(NamedTuple):
 
 
 def list_of(told: Sequence[str]) -> str:
-    """The first of some words, and how many more there are."""
+    """Format a list: its first items, and how many more there are."""
     return ", ".join(told[:_TOLD_MAX]) + (f" and {len(told) - _TOLD_MAX} more" if len(told) > _TOLD_MAX else "")
 
 
 def read_folder(path: str, progress: Callable[[float], None] | None = None) -> Folder:
-    """The series and profiles in the folder ``path``. Reads the headers of what may be of a series.
+    """Return the series and profiles in the folder ``path``. Reads the headers of files that may belong to a series.
 
-    OSError: it cannot be listed.
+    OSError: the folder cannot be listed.
     """
     listed = listing(path)
     found = Folder(path, [], listed.profiles, [], listed.others)
@@ -76,7 +76,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
             header = read_profile(name.path, header_only=True)
             stamp = stamp_of(header)
         except ProfileError as error:
-            if os.path.lexists(name.path):  # else the series goes on, and its writer has thinned it meanwhile
+            if os.path.lexists(name.path):  # otherwise the writer, still recording, has removed it
                 reason = str(error).removeprefix(f"{visible(name.path)}: ")
                 found.left_out.append(LeftOut(os.path.basename(name.path), reason))
             continue
@@ -86,7 +86,7 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
         elif name.path.endswith(WHOLE_SUFFIX):
             found.profiles.append(name.path)
         else:
-            found.left_out.append(LeftOut(os.path.basename(name.path), "it is of no series"))
+            found.left_out.append(LeftOut(os.path.basename(name.path), "it is not part of a series"))
     found.profiles.sort()
     for mark, files in by_mark.items():
         found.series.append(_series(mark, files, found.left_out))
@@ -96,16 +96,16 @@ def read_folder(path: str, progress: Callable[[float], None] | None = None) -> F
 
 
 def _leave_superseded_out(folder: Folder) -> None:
-    """What triggers wrote of processes that have files beside: added up these would count twice."""
+    """Leave out trigger files of processes that have other files: added up, their data would count twice."""
     stems = [os.path.join(folder.path, one.stem) for one in folder.series]
     for path, other in trigger_names.superseded(folder.profiles, stems, _time_of).items():
         folder.profiles.remove(path)
-        reason = f"a trigger's, of the process of {visible(os.path.basename(other))}"
+        reason = f"written by a trigger, of the same process as {visible(os.path.basename(other))}"
         folder.left_out.append(LeftOut(os.path.basename(path), reason))
 
 
 def _time_of(path: str) -> int:
-    """When it was written; 0: it cannot be read, which is told later."""
+    """Return when the file was written; 0: it cannot be read, which is reported later."""
     try:
         return read_profile(path, header_only=True).time_ns
     except ProfileError:
@@ -113,14 +113,16 @@ def _time_of(path: str) -> int:
 
 
 def _series(mark: str, files: Sequence[_Found], left_out: list[LeftOut]) -> Series:
-    """The series of the files of one mark. Of several with one number the one is used that is called so, and whole."""
+    """Return the series of the files with one mark. If several files have one number, prefer the one whose name has
+    that number, then the whole one.
+    """
     stems = [name.stem for name, _ in files]
     stem = max(stems, key=lambda one: (stems.count(one), one))
     used: dict[int, Entry] = {}
     for name, entry in sorted(files, key=lambda one: _is_worse(one, stem)):
         if used.setdefault(entry.number, entry) is not entry:
             other = visible(os.path.basename(used[entry.number].path))
-            left_out.append(LeftOut(os.path.basename(name.path), f"it is number {entry.number}, as {other} is"))
+            left_out.append(LeftOut(os.path.basename(name.path), f"it has the same number ({entry.number}) as {other}"))
     return Series(stem, mark, used.values())
 
 

@@ -1,8 +1,8 @@
-"""The files of series in a folder, by their names.
+"""Finds the files of series in a folder by their names.
 
 spprof-app.4711.000000.pb.gz          stem spprof-app.4711, number 0
-spprof-app.4711.000001.changes.gz     number 1: what changed
-spprof-app.4712.pb.gz                 a file of its own
+spprof-app.4711.000001.changes.gz     number 1: the changes
+spprof-app.4712.pb.gz                 a separate file
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 from spprof.records import NamedTuple
 
 WHOLE_SUFFIX, CHANGES_SUFFIX = ".pb.gz", ".changes.gz"
-"""How the names of snapshots end that are whole, and of those that hold what changed."""
+"""Suffixes of the names of whole snapshots, and of those that hold changes."""
 
 DIGITS_LEAST = 6
 
@@ -20,7 +20,7 @@ _DIGITS_MOST = 18
 
 
 class SeriesName(NamedTuple):
-    """What a name says of a file that may be one of a series."""
+    """The name of a file that may belong to a series, in parts."""
 
     path: str
     stem: str
@@ -28,18 +28,18 @@ class SeriesName(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """What a folder holds."""
+    """The contents of a folder."""
 
     named: list[SeriesName]
     """By stem and number."""
     profiles: list[str]
-    """Paths of the other files whose names are those of profiles."""
+    """Paths of the other files with names of profiles."""
     others: list[str]
-    """Names of other files. Hidden files and folders are not listed: writers keep unfinished files so."""
+    """Names of other files. Hidden files and folders are not listed: writers keep unfinished files there."""
 
 
 def listing(folder: str) -> Listing:
-    """What ``folder`` holds, by names alone. OSError: it cannot be listed."""
+    """Return the contents of ``folder``, by names alone. OSError: it cannot be listed."""
     found = Listing([], [], [])
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -57,7 +57,7 @@ def listing(folder: str) -> Listing:
 
 
 def _parted(name: str) -> tuple[str, int]:
-    """Stem and number of the file of a series; no stem: it has no such name."""
+    """Return stem and number of a series file; an empty stem if the name is not that of one."""
     suffix = next((one for one in (WHOLE_SUFFIX, CHANGES_SUFFIX) if name.endswith(one)), None)
     if suffix is None:
         return "", 0
@@ -71,11 +71,11 @@ def _order(one: SeriesName) -> tuple[str, int, str]:
 
 
 def path_of(stem: str, number: int, *, is_whole: bool) -> str:
-    """The path of a file, of the path of its series up to the number."""
+    """Return the path of a file of the series whose path up to the number is ``stem``."""
     return f"{stem}.{number:0{DIGITS_LEAST}}{WHOLE_SUFFIX if is_whole else CHANGES_SUFFIX}"
 
 
 def is_taken(stem: str) -> bool:
-    """Whether there are files of a series whose paths begin so. OSError: the folder cannot be read."""
+    """Return whether a series with that stem has files. OSError: the folder cannot be read."""
     folder, name = os.path.split(stem)
     return any(_parted(one)[0] == name for one in os.listdir(folder or "."))

@@ -1,9 +1,9 @@
-"""What a file of a series of snapshots tells of its place there: comments, and labels that no other file has.
+"""Marks the place of a file in a series of snapshots: comments and labels that no other file has.
 
-comment series: <mark> <number> <reference>      which series; which snapshot; which one it builds on, -1: it is whole
-comment monotonic_ms: <time>                     when, by a clock that nobody sets
-comment gone: <id> <id> …                        stacks of the reference that are no more
-label stack                                      the stack that a row is of: rows of one stack are replaced together
+comment series: <mark> <number> <reference>      the series; the snapshot; the snapshot it builds on, -1: it is whole
+comment monotonic_ms: <time>                     the time, by a clock that is never set
+comment gone: <id> <id> …                        stacks of the reference that no longer exist
+label stack                                      the stack that a row belongs to: its rows are replaced together
 label allocated_by                               the first snapshot that could see the block, by its monotonic_ms
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spprof.pprof.profile import Profile
 
 SERIES, MONOTONIC_MS, GONE, UNWRITTEN = "series", "monotonic_ms", "gone", "unwritten"
-"""Keys of comments. ``unwritten``: how many snapshots so far could not be written."""
+"""Keys of comments. ``unwritten``: the number of snapshots so far that could not be written."""
 
 STACK, ALLOCATED_BY = "stack", "allocated_by"
 """Keys of labels."""
@@ -33,7 +33,7 @@ class Stamp(NamedTuple):
     """The place of a file in its series."""
 
     mark: str
-    """Of the series; drawn at random."""
+    """The series' mark, drawn at random."""
     number: int
     reference: int
     """The snapshot that it builds on; WHOLE for none."""
@@ -41,9 +41,9 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(profile: Profile) -> Stamp | None:
-    """The place of a file in a series; None: it is of none.
+    """Return the place of a file in a series; None if it belongs to none.
 
-    ProfileError, without the name of the file: it is of a series as another version writes them.
+    ProfileError, without the name of the file: it belongs to a series in the format of another version.
     """
     text = profile.note(SERIES)
     if text is None:
@@ -54,12 +54,13 @@ def stamp_of(profile: Profile) -> Stamp | None:
         number, reference, monotonic_ms = numbers
         if number is not None and reference is not None and monotonic_ms is not None and WHOLE <= reference < number:
             return Stamp(words[0], number, reference, monotonic_ms)
-    raise ProfileError("it is of a series as another version of spprof writes them")
+    raise ProfileError("it belongs to a series in the format of another version of spprof")
 
 
 def comments(stamp: Stamp, gone: Sequence[int], unwritten: int) -> dict[str, str]:
-    """What a file tells. ``gone``: ids of stacks that the reference has, and this snapshot has not; ``unwritten``: how
-    many snapshots so far could not be written."""
+    """Return the comments of a file. ``gone``: ids of stacks that the reference has and this snapshot has not.
+    ``unwritten``: the number of snapshots so far that could not be written.
+    """
     return {
         SERIES: f"{stamp.mark} {stamp.number} {stamp.reference}",
         MONOTONIC_MS: str(stamp.monotonic_ms),
@@ -69,12 +70,12 @@ def comments(stamp: Stamp, gone: Sequence[int], unwritten: int) -> dict[str, str
 
 
 def gone_of(profile: Profile) -> list[int]:
-    """The ids of stacks that the reference has, and this snapshot has not."""
+    """Return the ids of stacks that the reference has and this snapshot has not."""
     prefix = f"{GONE}: "
     texts = (comment[len(prefix) :] for comment in profile.comments if comment.startswith(prefix))
     return [number for text in texts for number in map(whole_number, text.split(" ")) if number is not None]
 
 
 def is_stamp(comment: str) -> bool:
-    """Whether a comment is one that only files of a series have."""
+    """Return whether a comment is one that only files of a series have."""
     return comment.partition(": ")[0] in (SERIES, MONOTONIC_MS, GONE, UNWRITTEN)

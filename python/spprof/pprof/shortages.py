@@ -1,4 +1,4 @@
-"""What full tables did while a profile was made: counters, as comments of the file.
+"""The effects of full tables while a profile was made: counters, as comments of the file.
 
 engine's counters ─► Shortages ─► comments "evicted_stacks: 12", … ─► Shortages ─► sentences (analysis/shortages.py)
 """
@@ -16,36 +16,37 @@ if TYPE_CHECKING:
 
 STACKS_EVICTED = "<stacks no longer kept>"
 STACKS_FULL = "<stacks table full>"
-"""Functions of the frames that stand for stacks without a record of their own."""
+"""Functions of the frames that stand for stacks without their own record."""
 
 _DROPPED = "dropped_"
 
 
 class Shortages(NamedTuple):
-    """All 0 where every table had room."""
+    """Counters; all are 0 if every table had room."""
 
     evicted_stacks: int = 0
-    """Stacks without live samples that have left their table."""
+    """Stacks without live samples that left their table."""
     folded_bytes: int = 0
     """Estimated bytes ever allocated at those, now listed under STACKS_EVICTED."""
     unkept_samples: int = 0
-    """Samples of new stacks that found no room, listed under STACKS_FULL; unkept_live_samples of them are live."""
+    """Samples of new stacks that found the table full, listed under STACKS_FULL; unkept_live_samples of them are live.
+    """
     unkept_live_samples: int = 0
     marked_codes: int = 0
-    """Samples whose Python frames found no room in the table of code, and read <code table full>."""
+    """Samples whose Python frames found the table of code full; they are listed as <code table full>."""
     thinned_samples: int = 0
-    """Live samples that were given up where their table was full; others stand for them."""
+    """Live samples that were dropped because their table was full; others stand for them."""
     thinned_rate: int = 0
-    """Mean bytes between samples, at least, since the table of live samples was full; 0: it never was."""
+    """Least mean bytes between samples since the table of live samples became full; 0: it was never full."""
     lost_bytes: int = 0
-    """What samples stood for that were lost: they may be live, and are in no estimate."""
+    """Bytes that lost samples stood for: they may be live, and no estimate includes them."""
     unlisted_mappings: int = 0
-    """Mappings that found no room in their table, and are in no number."""
+    """Mappings that found their table full; no number includes them."""
     dropped: tuple[tuple[str, int], ...] = ()
-    """Reason and number of the samples that were dropped, where there are any."""
+    """Reason and number of dropped samples, for reasons with any."""
 
     def comments(self) -> dict[str, str]:
-        """Those that are not 0, as comments of a file."""
+        """Return the counters that are not 0, as comments of a file."""
         numbers = {name: str(value) for name, value in zip(self._fields, self) if name != "dropped" and value}
         return {**numbers, **{f"{_DROPPED}{reason}": str(count) for reason, count in self.dropped}}
 
@@ -56,12 +57,12 @@ _NUMBERS = [name for name in Shortages._fields if name != "dropped"]
 
 
 def dropped_of(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """The reasons for which there was a drop."""
+    """Return the reasons for which samples were dropped, with their counts."""
     return tuple((reason, count) for reason, count in counts.items() if count)
 
 
 def shortages_of(profile: Profile) -> Shortages:
-    """What the comments of a heap profile tell."""
+    """Return the shortages in the comments of a heap profile."""
     found: dict[str, int] = {}
     dropped: dict[str, int] = {}
     for comment in profile.comments if profile.is_heap else ():
@@ -77,13 +78,14 @@ def shortages_of(profile: Profile) -> Shortages:
 
 
 def unseen_rate(profile: Profile) -> int:
-    """Mean bytes between samples, at most, under which blocks may be live in a heap profile of which none was
-    sampled."""
+    """Return the largest mean bytes between samples at which live blocks may have been missed entirely in a heap
+    profile.
+    """
     return max(profile.longest_rate, shortages_of(profile).thinned_rate)
 
 
 def summed(several: Iterable[Shortages]) -> Shortages:
-    """Those of profiles that are merged: numbers add up, the largest interval counts for all."""
+    """Return the shortages of merged profiles: counters add up; of intervals, the largest counts for all."""
     total = dict.fromkeys(_NUMBERS, 0)
     dropped: dict[str, int] = {}
     for one in several:
@@ -96,6 +98,6 @@ def summed(several: Iterable[Shortages]) -> Shortages:
 
 
 def is_shortage(comment: str) -> bool:
-    """Whether a comment is one of ``Shortages.comments``."""
+    """Return whether a comment is one of ``Shortages.comments``."""
     key = comment.partition(": ")[0]
     return key in _NUMBERS or key.startswith(_DROPPED)

@@ -1,4 +1,4 @@
-"""The files of triggers in a folder, by their names.
+"""Finds the files of triggers in a folder by their names.
 
 spprof-app.4711.rss.pb.gz         stem spprof-app.4711, beside spprof-app.4711.pb.gz or a series of that stem
 spprof-app.4711.USR2-3.pb.gz      the same
@@ -14,22 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 RSS, CGROUP, MEMORY_ERROR = "rss", "cgroup", "memory-error"
-"""What files are called that are written at sizes of the process, of its control group, and at failed allocations.
-Those of signals have the signal's name."""
+"""Kinds in the names of files that are written at a size of the process, at a size of its control group, and at failed
+allocations. For a signal, the kind is the signal's name.
+"""
 
 SUFFIX = ".pb.gz"
 
 NOTE = "trigger"
-"""The comment that tells in the file what it was."""
+"""The comment in the file that names the trigger."""
 
 
 def path_of(stem: str, kind: str, number: int) -> str:
-    """The path of a file of that kind; ``number`` is 1 or more."""
+    """Return the path of a file of that kind; ``number`` is 1 or more."""
     return f"{stem}.{kind}{SUFFIX}" if number == 1 else f"{stem}.{kind}-{number}{SUFFIX}"
 
 
 def stem_of(path: str) -> str:
-    """The path up to the kind; "": it is no name of such a file."""
+    """Return the path up to the kind; "" if it is not the name of a trigger's file."""
     stem, _, kind = path.removesuffix(SUFFIX).rpartition(".")
     name, dash, number = kind.rpartition("-")
     if dash and whole_number(number):
@@ -39,9 +40,10 @@ def stem_of(path: str) -> str:
 
 
 def superseded(paths: Iterable[str], stems: Iterable[str], time_of: Callable[[str], int]) -> dict[str, str]:
-    """Of the files at ``paths`` those that tell of an earlier moment of a process that others of them tell of, or a
-    series with one of ``stems``: each with the path or stem of what counts instead. ``time_of`` a file: when it was
-    written."""
+    """Return those of the files at ``paths`` that show an earlier moment of a process for which there is another file,
+    or a series with one of ``stems``: each with the path or stem that counts instead. ``time_of``: returns when a file
+    was written.
+    """
     known = list(paths)
     others = {path.removesuffix(SUFFIX): path for path in known if not stem_of(path)}
     others.update({stem: stem for stem in stems})

@@ -1,10 +1,10 @@
 """protobuf's wire format, as far as profiles need it.
 
     message:  tag value tag value …      tag = field number << 3 | wire type
-    varint:   7 bits a byte, lowest first, the top bit set on all but the last byte
+    varint:   7 bits per byte, lowest first, the top bit set on all but the last byte
 
 Negative numbers are written as their two's complement of 64 bits, in ten bytes. Readers never look beyond the message
-they were given: lengths are compared with what is there before anything is made of them.
+they were given: lengths are checked against the data before they are used.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _VARINT_BYTES_MAX = 10
 
 
 class WireError(Exception):
-    """The bytes are not a message. Says what is wrong with them."""
+    """The bytes are not a message. The text says what is wrong with them."""
 
 
 def varint(number: int) -> bytes:
-    """``number`` as it stands in a file."""
+    """Encode ``number`` as a varint."""
     if 0 <= number < 0x80:
         return bytes((number,))
     number &= _BITS_64
@@ -34,7 +34,7 @@ def varint(number: int) -> bytes:
 
 
 class Varints(dict[int, bytes]):
-    """Numbers as they stand in a file, each worked out once."""
+    """Numbers encoded as varints, each computed once."""
 
     def __missing__(self, number: int) -> bytes:
         written = self[number] = varint(number)
@@ -42,17 +42,17 @@ class Varints(dict[int, bytes]):
 
 
 def integer_field(number: int, value: int) -> bytes:
-    """A field of an integer; nothing where it is 0, which readers take for granted."""
+    """Encode an integer field; empty for 0, which is the readers' default."""
     return varint(number << 3 | VARINT) + varint(value) if value else b""
 
 
 def bytes_field(number: int, content: bytes) -> bytes:
-    """A field of bytes: a text, a message or packed integers."""
+    """Encode a field of bytes: a text, a message or packed integers."""
     return varint(number << 3 | BYTES) + varint(len(content)) + content
 
 
 def read_varint(data: bytes, at: int) -> tuple[int, int]:
-    """The unsigned number at ``at`` and where the next one begins. WireError if it does not end."""
+    """Return the unsigned number at ``at`` and where the next one begins. WireError if it does not end."""
     if at < len(data) and data[at] < 0x80:
         return data[at], at + 1
     return _read_varint_slow(data, at)
@@ -69,12 +69,12 @@ def _read_varint_slow(data: bytes, at: int) -> tuple[int, int]:
 
 
 def signed(number: int) -> int:
-    """What an unsigned number of 64 bits means as an int64."""
+    """Interpret an unsigned 64-bit number as an int64."""
     return number - (1 << 64) if number >> 63 else number
 
 
 def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    """The bytes whose length stands at ``at``, and where the next field begins. WireError if there are fewer."""
+    """Return the bytes whose length is at ``at``, and where the next field begins. WireError if there are fewer."""
     length, at = read_varint(data, at)
     end = at + length
     if end > len(data):
@@ -83,7 +83,7 @@ def read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
 
 
 def read_fields(message: bytes) -> list[tuple[int, int | bytes]]:
-    """The fields of a message in their order: number, and an integer or bytes. WireError if it is none."""
+    """Return the fields of a message in order: number, and an integer or bytes. WireError if it is not a message."""
     fields: list[tuple[int, int | bytes]] = []
     at = 0
     while at < len(message):

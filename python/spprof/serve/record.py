@@ -7,7 +7,7 @@ import math
 import os
 from operator import index
 
-from spprof import _engine
+from spprof import _engine, environment
 from spprof.on_demand import module
 from spprof.process.title import title as program_title
 from spprof.serve import background
@@ -46,6 +46,10 @@ class SnapshotSeries:
         title = program_title()
         self._notes = {"script": title, **processes.program_note(self._process, os.getppid(), title)}
         self._series = Series(free_stem(self._folder, title), keep, lambda snapshot: snapshot)
+        if environment.is_off():
+            self._series.write({**self._notes, **environment.notes()})
+            self._job = None
+            return
         self._series.write(self._notes)
         self._job = background.add(self._tick, every)
         if self._job is None:
@@ -110,7 +114,7 @@ def begin(folder: str | os.PathLike[str], every: float, keep: int) -> SnapshotSe
     keep = index(keep)
     if not 2 <= keep <= KEEP_MAX:
         raise ValueError(f"keep must be between 2 and {KEEP_MAX} snapshots, not {keep}")
-    if _engine.stats()["epochs"] == 0:
+    if _engine.stats()["epochs"] == 0 and not environment.is_off():
         raise RuntimeError("there is nothing to record; call spprof.memprof.start() first")
     return SnapshotSeries(folder, float(every), keep)
 

@@ -1,1 +1,1 @@
-"""Stack ids to frames: symbols, demangling, and which interpreter frames are shown."""
+"""From stack ids to frames: symbols, demangling, and which interpreter frames are shown."""

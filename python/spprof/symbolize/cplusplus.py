@@ -1,10 +1,10 @@
-"""C++ names as people say them: which function, without what it takes and returns.
+"""C++ names as people say them: the function's name, without its parameters and result.
 
     void ns::Table<int>::insert<char>(int, char) const    ns::Table<int>::insert<char>
     main::{lambda(int)#1}::operator()(int) const          main::{lambda(int)#1}::operator()
 
-The text comes from a demangler, which writes all of a declaration. What is a bracket and what is an operator's name,
-what is a scope's parameter list and what is the function's own, is told by what stands around it.
+The text comes from a demangler, which writes whole declarations. Whether a sign is a bracket or part of an operator's
+name, and whether a parameter list belongs to a scope or to the function itself, follows from the text around it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OPERATOR_NAMES = (
     *(f"{sign}{behind}" for behind in ("=", "") for sign in "-+*/%^&|~!=<>"),
     *(" new[]", " delete[]", " new", " delete", " co_await"),
 )
-"""The longest first where one begins as the other does."""
+"""If one begins like another, the longer one comes first."""
 
 _QUALIFIER_WORDS = (" const", " volatile", " noexcept")
 _OPENING, _CLOSING = "([{<", ")]}>"
@@ -28,7 +28,7 @@ _SPELLINGS = (
 
 
 def without_signature(demangled: str) -> str:
-    """The function's name with its scopes and template arguments, of a demangled declaration."""
+    """Return the function's name with its scopes and template arguments, from a demangled declaration."""
     text = demangled
     for long, short in _SPELLINGS:
         text = text.replace(long, short)
@@ -60,7 +60,7 @@ def _name(text: str) -> str:
             name += text[at:end]
         elif text[at] == " ":
             end = at + 1
-            name = ""  # what stands before is the result's type, or "virtual thunk to"
+            name = ""  # the text before it is the result's type, or "virtual thunk to"
         else:
             end = at + 1
             name += text[at]
@@ -79,14 +79,16 @@ def _word_end(text: str, at: int) -> int:
 
 
 def _operator_end(text: str, at: int) -> int:
-    """Where the name of the operator that begins at ``at`` ends, of a conversion behind its space; 0: there is none."""
+    """Return the end of the operator name that begins at ``at``; for a conversion, the end of its space; 0: there is
+    none.
+    """
     if not text.startswith(_OPERATOR, at) or _in_word(text, at - 1):
         return 0
     at += len(_OPERATOR)
     for name in _OPERATOR_NAMES:
         if text.startswith(name, at):
             return at + len(name)
-    if text.startswith('""', at):  # a literal's: operator"" _km
+    if text.startswith('""', at):  # a literal operator: operator"" _km
         begin = at + (3 if text.startswith(" ", at + 2) else 2)
         end = _word_end(text, begin)
         return end if end > begin else 0
@@ -94,13 +96,13 @@ def _operator_end(text: str, at: int) -> int:
 
 
 def _behind_stars(text: str) -> str:
-    """A declaration without what stands before its first stars: ``Type::*name`` is ``name``."""
+    """Return a declaration from after its first stars: ``Type::*name`` is ``name``."""
     first = next((at for at, character in enumerate(text) if character in "*&(<"), len(text))
     return text[first:].lstrip("*&") if text[first : first + 1] in ("*", "&") else text
 
 
 def _qualifiers_end(text: str, at: int) -> int:
-    """Behind the qualifiers that follow a parameter list."""
+    """Return the end of the qualifiers that follow a parameter list."""
     while True:
         word = next((one for one in _QUALIFIER_WORDS if text.startswith(one, at)), "")
         if word and not _in_word(text, at + len(word)):
@@ -120,7 +122,7 @@ def _qualifiers_end(text: str, at: int) -> int:
 
 
 def _whole_operator_end(text: str, at: int, end: int) -> int:
-    """Where the operator's name ends, its template arguments included."""
+    """Return the end of the operator's name, including its template arguments."""
     if text[at:end] == f"{_OPERATOR} ":
         end = _conversion_end(text, end)
     elif text.startswith(" <", end):
@@ -129,14 +131,14 @@ def _whole_operator_end(text: str, at: int, end: int) -> int:
 
 
 def _conversion_end(text: str, at: int) -> int:
-    """A conversion takes nothing: its type ends where "()" stands."""
+    """Return the end of a conversion's type. A conversion has no parameters, so its type ends at "()"."""
     while at < len(text) and not (text.startswith("()", at) and not text.startswith("()(", at)):
         at = _closing(text, at) if text[at] in _OPENING else at + 1
     return at
 
 
 def _closing(text: str, start: int) -> int:
-    """Behind the bracket that closes the one at ``start``; the end of the text if there is none."""
+    """Return the index after the bracket that closes the one at ``start``; the end of the text if there is none."""
     open_brackets: list[str] = []
     at = start
     while at < len(text):
@@ -152,7 +154,7 @@ def _closing(text: str, start: int) -> int:
             if character != ">":
                 while open_brackets and open_brackets[-1] == "<" != opening:
                     open_brackets.pop()  # it was "less than"
-            if open_brackets and open_brackets[-1] == opening:  # else it is "greater than", or the end of an arrow
+            if open_brackets and open_brackets[-1] == opening:  # else "greater than", or the end of an arrow
                 open_brackets.pop()
         at += 1
         if not open_brackets:

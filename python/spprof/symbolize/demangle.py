@@ -1,4 +1,4 @@
-"""The linker's name of a function, as a person would write it.
+"""A function's linker name, as a person would write it.
 
 list_sort_impl.constprop.0          list_sort_impl
 _ZN2ns5TableIiE6insertEi.part.0     ns::Table<int>::insert
@@ -19,11 +19,11 @@ else:
     rust = module("spprof.symbolize.rust")
 
 _CLONES = "constprop part isra cold lto_priv localalias unlikely hot llvm specialized __uniq".split()
-"""What compilers append to the name of a copy that they made of a function, or of a piece of one."""
+"""Suffixes that compilers append to the name of a copy of a function, or of a piece of one."""
 
 
 def readable(name: str) -> str:
-    """The name without versions and clone suffixes, demangled if it is one of Rust's or C++'s."""
+    """Return the name without versions and clone suffixes, demangled if it is a Rust or C++ name."""
     plain = _without_clones(name.partition("@")[0] or name)
     if plain.startswith(("_R", "_ZN")):
         decoded = rust.decoded(plain)
@@ -45,7 +45,7 @@ def _without_clones(name: str) -> str:
 
 
 def _without_clone(parts: list[str]) -> list[str]:
-    """The parts of a name without the last clone's word and the numbers behind it."""
+    """Return the parts of a name without the last clone suffix and the numbers after it."""
     last = len(parts) - 1
     while last > 0 and _is_number(parts[last]):
         last -= 1

@@ -1,15 +1,15 @@
-"""The words of a stack as frames, each once in the life of a process.
+"""Turns the words of a stack into frames, each word once in the life of a process.
 
     word ──► interpreted: code object, position ────────────────────────────────► Frame
          └─► native: generation, return address ─► module ─► function ─► file:line ─► Frame
 
 New words are looked up together: one reading of a module's symbol table serves all addresses in it, and only a file
-with line numbers is asked for them. What is known of a word never changes, so it is kept; nothing else is.
+that has line numbers is searched for them. What is known about a word never changes, so it is kept; nothing else is.
 
-A module that was unloaded is read from its file all the same. If the file is another build by now, or cannot be read,
-what remains is the module's name and the offset in it.
+A module that was unloaded is still read from its file. If the file is now another build, or cannot be read, only the
+module's name and the offset in it remain.
 
-Threads: any. Two that meet a new word at once both look it up, and both get what was stored first.
+Threads: any. If two threads look up a new word at once, both get the result that was stored first.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
     from spprof.symbolize.modules import Module
 
-# A word's bits, as include/spprof.h has them.
+# The bits of a word, as in include/spprof.h.
 INTERPRETED = 1 << 63
 _DEBUG_FILES = "/usr/lib/debug/.build-id"
-"""Where distributions put what they strip from files, by build id."""
+"""Where distributions put the debug information that they strip from files, by build id."""
 
 
 class Symbol(NamedTuple):
-    """What is known of a word."""
+    """The frame of a word, and how it is shown."""
 
     frame: Frame
     role: str
-    """What becomes of it when its stack is shown."""
+    """How the frame is treated when its stack is shown."""
 
 
 _symbols: dict[int, Symbol] = {}
@@ -49,12 +49,12 @@ _python_frames: dict[tuple[str, str, int], Frame] = {}
 
 
 def symbols_of(words: Iterable[int]) -> list[Symbol]:
-    """What ``learn`` has found out about each word. KeyError: it was not asked."""
+    """Return what ``learn`` has found out about each word. KeyError: a word was never learned."""
     return [_symbols[word] for word in words]
 
 
 def learn(words: Iterable[int]) -> None:
-    """Finds out about all words that are new."""
+    """Look up all words that are new."""
     native = []
     for word in words:
         if word in _symbols:
@@ -96,7 +96,7 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
     places = {word: (word & ADDRESS) - 1 - module.base for word in words}
     names, lines_path = _functions(module, sorted(set(places.values())))
     roles = {word: role_of(home, names.get(place)) for word, place in places.items()}
-    # Of frames that are never shown nobody wants the lines.
+    # Frames that are never shown need no lines.
     shown = {places[word] for word, role in roles.items() if role != CALLING}
     lines = _lines(lines_path, sorted(shown))
     for word, place in places.items():
@@ -106,9 +106,9 @@ def _learn_in_module(module: Module, is_interpreter: bool, words: list[int]) -> 
 
 
 def _functions(module: Module, places: list[int]) -> tuple[dict[int, str], str | None]:
-    """Names by place in the file, and the file that knows lines, if any does."""
+    """Return function names by offset in the file, and the file that has line numbers, if any."""
     if not os.path.isabs(module.path):
-        return {}, None  # the kernel's page has a name, and no file: none of that name in our folder is it
+        return {}, None  # the kernel's page has a name but no file: a file of that name in our folder is not it
     status, has_symtab, has_lines, found = _engine.symbols(module.path, module.build_id, places)
     if status != "found":
         return {}, None

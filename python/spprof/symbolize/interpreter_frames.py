@@ -1,4 +1,4 @@
-"""Which native frames tell a reader something. The others are left out of stacks, never out of what is recorded.
+"""Decides which native frames are informative. The others are left out of stacks, but never out of what is recorded.
 
     as recorded, leaf first                       as shown
     _PyObject_GC_New    an allocator's layer
@@ -6,7 +6,7 @@
     list_repeat                                   list_repeat
     f                   Python                    f
     _PyEval_Vector      how the call was made
-    key                 C, of somebody else       key
+    key                 C, from another module    key
     _PyObject_MakeTpCall
     builtin_sorted                                builtin_sorted
     <module>            Python                    <module>
@@ -14,9 +14,9 @@
     Py_BytesMain        started
     main
 
-Only frames of the interpreter are left out, and the C library's code that starts threads and programs, and only by the
-names below. A function of another module that has one of these names stays, and a stack without any Python frame keeps
-all of its frames. Names are those of CPython 3.9 to 3.15; which of them a build has depends on what its compiler
+Only frames of the interpreter, and of the C library's code that starts threads and programs, are left out, and only by
+the names below. A function of another module that has one of these names stays, and a stack without any Python frame
+keeps all of its frames. Names are those of CPython 3.9 to 3.15; which of them a build has depends on what its compiler
 inlined.
 """
 
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
 
 Home = str
-"""Whose code a module is."""
+"""The kind of code in a module."""
 
 INTERPRETER, LIBC, OTHER = "interpreter", "libc", "other"
 LAUNCHER = "launcher"
-"""The program python3 where the interpreter is a library: nothing but a main()."""
+"""The program python3 if the interpreter is a library: nothing but a main()."""
 
 Role = str
-"""What becomes of a frame, in a stack that has a Python frame: one letter, so that a stack's roles are a string."""
+"""The treatment of a frame in a stack that has a Python frame: one letter, so that a stack's roles form a string."""
 
 PYTHON = "P"
 TELLING = "t"
-"""Stays."""
+"""Shown."""
 CALLING = "c"
-"""Goes: how one function came to call the next."""
+"""Left out: how one function came to call the next."""
 ALLOCATING = "a"
-"""Goes at the leaf: which layer of the allocator made the request."""
+"""Left out at the leaf: the layer of the allocator that made the request."""
 STARTING = "s"
-"""Goes where nothing but the like stands between it and the outermost Python frame: how the program was started."""
+"""Left out if only frames of this kind are between it and the outermost Python frame: how the program was started."""
 SYSTEM = "y"
-"""Goes at the root: the C library's part of starting. Most of it has no name where libraries are stripped."""
+"""Left out at the root: the C library's part of starting. Most of it has no name in stripped libraries."""
 ENTRY = "e"
-"""Goes at the root before SYSTEM: where the kernel enters a program."""
+"""Left out at the root before SYSTEM: where the kernel enters a program."""
 
 
 # ---- The table
@@ -64,7 +64,7 @@ _EVALUATION = """
     _PyFrame_Clear _PyFrame_ClearExceptCode _PyFrame_ClearLocals clear_thread_frame clear_gen_frame
     PyRun_String PyRun_StringFlags _PyRun_StringFlagsWithName _PyJIT_Entry
 """
-"""The loop that runs Python code, and what enters and leaves it, for exec() too. Python frames stand in its place."""
+"""The loop that runs Python code, and what enters and leaves it, including exec(). Python frames replace it."""
 
 _CALLS = """
     PyObject_Call _PyObject_Call PyObject_CallObject PyObject_CallNoArgs _PyObject_CallNoArgs PyObject_CallOneArg
@@ -86,7 +86,7 @@ _CALLS = """
     _Py_BuiltinCallFastWithKeywords_StackRef _Py_CallBuiltinClass_StackRef _PyCallMethodDescriptorFast_StackRef
     _PyCallMethodDescriptorFastWithKeywords_StackRef _PyObject_MaybeCallSpecialNoArgs _PyObject_MaybeCallSpecialOneArg
 """
-"""The ways to call an object. What is called comes next."""
+"""The ways to call an object. The called function comes next."""
 
 _SLOTS = """
     type_call type_vectorcall tp_new_wrapper vectorcall_method vectorcall_maybe vectorcall_unbound call_unbound
@@ -94,7 +94,8 @@ _SLOTS = """
     richcmp_eq richcmp_ge richcmp_gt richcmp_le richcmp_lt richcmp_ne
 """
 """Between a class written in Python and the interpreter's operations on its objects: slot_tp_call calls __call__,
-wrap_init is __init__ of a class written in C. Further ones by how they begin."""
+wrap_init is __init__ of a class written in C. Others are recognized by their prefix.
+"""
 
 _SLOT_BEGINNINGS = (
     "wrap_",
@@ -115,8 +116,9 @@ _OPERATIONS = """
     _PyObject_GetAttrStackRef _PyObject_GetMethodStackRef _Py_LoadAttr_StackRefSteal _PyEval_GetIter PyIter_NextItem
     _PyForIter_VirtualIteratorNext _PyIter_Send PyMapping_GetOptionalItem _PyMapping_GetOptionalItem2
 """
-"""Operations on any object, each of which leads to the method that does it: __getattr__, __next__, a generator's body,
-list_concat. Arithmetic by how it begins."""
+"""Operations on any object, each of which leads to the method that performs it: __getattr__, __next__, a generator's
+body, list_concat. Arithmetic is recognized by its prefix.
+"""
 
 _OPERATION_BEGINNINGS = ("PyNumber_", "_PyNumber_")
 
@@ -136,7 +138,7 @@ _ALLOCATING = frozenset(
     _PyObject_GC_Alloc _PyObject_GC_Resize gc_alloc PyType_GenericAlloc _PyType_AllocNoTrack
     """.split()
 )
-"""Layers that every object comes through. PyList_New, PyUnicode_New and the like say what was made, and stay."""
+"""Layers that every object passes through. PyList_New, PyUnicode_New and the like say what was created, and stay."""
 
 _STARTING = frozenset(
     """
@@ -164,7 +166,7 @@ _LIBC_BEGINNINGS = tuple(f"{name}{behind}" for name in ("libc", "libpthread") fo
 
 
 def home_of(module_name: str, is_interpreter: bool) -> Home:
-    """Whose code a module is, by its file's name."""
+    """Return the kind of code in a module, by its file's name."""
     if is_interpreter:
         return INTERPRETER
     if _is_launcher(module_name):
@@ -173,7 +175,7 @@ def home_of(module_name: str, is_interpreter: bool) -> Home:
 
 
 def _is_launcher(name: str) -> bool:
-    """``python``, ``python3``, ``python3.13``, ``python3.13d``."""
+    """Return whether the name is like ``python``, ``python3``, ``python3.13``, ``python3.13d``."""
     major, dot, minor = name.removeprefix("python").partition(".")
     if not name.startswith("python") or not (dot or major):
         return name == "python"
@@ -182,7 +184,7 @@ def _is_launcher(name: str) -> bool:
 
 
 def _is_libc(name: str) -> bool:
-    """``libc.so.6``, ``libc-2.31.so``, and the same of libpthread."""
+    """Return whether the name is like ``libc.so.6``, ``libc-2.31.so``, or the same for libpthread."""
     beginning = next((one for one in _LIBC_BEGINNINGS if name.startswith(one)), None)
     return beginning is not None and not name[len(beginning) :].removesuffix("so").strip("0123456789.")
 
@@ -197,7 +199,7 @@ def _goes_by_beginning(name: str) -> bool:
 
 
 def role_of(home: Home, name: str | None) -> Role:
-    """What becomes of a native frame by the name of its function; None: it has none, for the file was stripped."""
+    """Return the role of a native frame by its function's name; None: it has none, since the file was stripped."""
     if name == "_start":
         return ENTRY
     if home is LIBC:
@@ -217,7 +219,7 @@ def role_of(home: Home, name: str | None) -> Role:
 
 
 def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame, ...]:
-    """The frames of a stack that tell something, leaf first. ``has_root``: it goes down to the thread's first frame."""
+    """Return the informative frames of a stack, leaf first. ``has_root``: it reaches the thread's first frame."""
     outermost = roles.rfind(PYTHON) + 1
     if outermost == 0:
         return tuple(frames)
@@ -233,7 +235,7 @@ def telling(frames: Sequence[Frame], roles: str, has_root: bool) -> tuple[Frame,
 
 
 def _without_system(roles: str) -> int:
-    """Where the C library's start code begins at the root; the stack's end if there is none."""
+    """Return where the C library's start code begins at the root; the stack's end if there is none."""
     entered = roles[:-1] if roles.endswith(ENTRY) else roles
     last = len(entered.rstrip(SYSTEM))
     return last if last < len(entered) else len(roles)

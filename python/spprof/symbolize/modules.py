@@ -1,11 +1,11 @@
-"""The objects in which native frames lie, and the one look-up of the object at an address.
+"""The objects that contain native frames, and the only lookup of the object at an address.
 
     word:     generation (16 bits) │ return address (48 bits)
     modules:  generation 0: ├─ python ─┤  ├─ libc ─┤   ├─ liba ─┤
-              generation 1:                            ├── libb ──┤      liba was unloaded, libb came to its place
+              generation 1:                            ├── libb ──┤      liba was unloaded, libb took its place
 
-Objects of one generation do not overlap. A word names its generation; where only an address is known, the latest
-generation that has an object there is taken.
+Objects of one generation do not overlap. A word names its generation; if only an address is known, the latest
+generation that has an object there is used.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# A native word's bits, as include/spprof.h has them.
+# The bits of a native word, as in include/spprof.h.
 _GENERATION_SHIFT = 48
 ADDRESS = (1 << _GENERATION_SHIFT) - 1
 
 
 class Module(NamedTuple):
-    """An object in which a frame was seen, as ``_engine.modules()`` has it."""
+    """An object in which a frame was seen, as returned by ``_engine.modules()``."""
 
     start: int
     end: int
@@ -52,11 +52,11 @@ class Modules:
         self._latest_first = sorted(self._starts, reverse=True)
 
     def holding(self, word: int) -> Module | None:
-        """The module of the call that returns to a native word's address."""
+        """Return the module of the call that returns to a native word's address."""
         return self._at(word >> _GENERATION_SHIFT, (word & ADDRESS) - 1)
 
     def latest_at(self, address: int) -> Module | None:
-        """The module that came last to ``address``."""
+        """Return the module that was loaded last at ``address``."""
         for generation in self._latest_first:
             found = self._at(generation, address)
             if found is not None:
@@ -71,7 +71,7 @@ class Modules:
 
 
 def module_paths(words: Iterable[int]) -> dict[int, str]:
-    """The paths of the modules in which native words lie; those that lie in none are left out."""
+    """Return the paths of the modules that contain native words; words in no module are left out."""
     modules = Modules(_engine.modules())
     found = {word: modules.holding(word) for word in words}
     return {word: module.path for word, module in found.items() if module}

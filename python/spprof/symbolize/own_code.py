@@ -1,13 +1,13 @@
-"""What of a stack is the profiler's own Python code, and no part of the program.
+"""Which part of a stack is the profiler's own Python code, rather than the program's.
 
     leaf ◄──────────────────────────── root
-    json.dumps ─ speedscope.write ─ save ─ app        ours: the innermost frame beside the standard library's is
+    json.dumps ─ speedscope.write ─ save ─ app        ours: the innermost frame outside the standard library is ours
     on_signal ─ json.dumps ─ write ─ save ─ app       the program's: its handler, __del__, import hook, __repr__
     compile ─ bootstrap._code ─ bootstrap.main        the program's: we call it there
     load ─ json.loads ─ app                           the program's
 
-What the standard library does on our behalf is ours, what it is imported for included. It is decided by the Python
-frames alone, native ones are whose they are called by.
+What the standard library does on our behalf is ours, including its imports. Only Python frames decide; native frames
+belong to their caller.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 OURS, CALLER, LIBRARY, PROGRAM = range(4)
-"""Whose a Python frame is: the package's; the package's, where it calls the program, and what happens beneath is the
-program's; the standard library's, and so whose it is called by; the program's."""
+"""The owner of a Python frame: the package; the package where it calls the program, so that everything beneath is the
+program's; the standard library, which belongs to its caller; the program.
+"""
 
 
 def _folder_of_code(file: str, levels: int) -> str:
@@ -33,7 +34,7 @@ def _folder_of_code(file: str, levels: int) -> str:
     return file
 
 
-# By the code, as stacks name it: in a frozen program that is another path than the module's.
+# From the code object, as stacks name it: in a frozen program that path differs from the module's.
 PACKAGE = _folder_of_code(_folder_of_code.__code__.co_filename, 2)
 BOOTSTRAP = os.path.join(PACKAGE, "cli", "bootstrap.py")
 _CALLERS = (BOOTSTRAP, os.path.join(PACKAGE, "cpu_time", "decorator.py"))
@@ -45,22 +46,22 @@ _LIBRARY = os.path.join(os.path.dirname(getattr(os, "__file__", "no library/os.p
 _INSTALLED = tuple(os.path.join(_LIBRARY, name) + os.sep for name in ("site-packages", "dist-packages"))
 _MODULES: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
 _GENERATED = ("__init__", "__new__", "__eq__", "__hash__", "__create_fn__", "<lambda>", "<module>")
-"""Functions that dataclasses and named tuples make of a text."""
+"""Functions that dataclasses and named tuples compile from a text."""
 
 _owner_of_code: dict[bytes, int] = {}
-"""By the engine's number of a code object, which never means another one."""
+"""By the engine's number of a code object, which never comes to mean another one."""
 
 
 def owner_of(function: str, file: str) -> int:
-    """Whose a Python frame is."""
+    """Return the owner of a Python frame."""
     if file.startswith(PACKAGE + os.sep):
         return CALLER if file in _CALLERS else OURS
     return LIBRARY if _is_library(function, file) else PROGRAM
 
 
 def is_own(words: bytes) -> bool:
-    """Whether what happened at a stack is ours, by its words as the engine packs them."""
-    for last in range(7, len(words), 8):  # the upper half has the code; little objects, which may all be sampled
+    """Return whether a stack is ours, by its words as the engine packs them."""
+    for last in range(7, len(words), 8):  # the upper half has the code; allocates little: it may be sampled
         if words[last] < 128:  # native
             continue
         code = words[last - 3 : last + 1]
@@ -74,13 +75,13 @@ def is_own(words: bytes) -> bool:
 
 
 def with_own_as_one(frames: tuple[Frame, ...]) -> tuple[Frame, ...]:
-    """The stack with ``OWN`` in the place of what is ours at its leaf; itself where it is the program's."""
+    """Return the stack with ``OWN`` in place of our frames at its leaf; the stack itself if it is the program's."""
     last = _last_own(frames)
     return frames if last < 0 else (OWN, *frames[last + 1 :])
 
 
 def _last_own(frames: Sequence[Frame]) -> int:
-    """The outermost frame of ours before the first that is the program's; -1: the stack is the program's."""
+    """Return the index of our outermost frame before the first of the program's; -1: the stack is the program's."""
     last = -1
     for index, frame in enumerate(frames):
         if not frame.is_python:
@@ -100,4 +101,4 @@ def _is_library(function: str, file: str) -> bool:
         return function.rpartition(".")[2] in _GENERATED
     if os.path.isabs(file):
         return file.startswith(_LIBRARY) and not file.startswith(_INSTALLED)
-    return file.partition(os.sep)[0].partition(".")[0] in _MODULES  # of a frozen program
+    return file.partition(os.sep)[0].partition(".")[0] in _MODULES  # a frozen program's file

@@ -1,6 +1,6 @@
-"""Rust's names as the linker has them, in the form in which they were written.
+"""Decodes Rust's linker names into the form in which they were written.
 
-Two manglings are in use. The older one is C++'s with a hash at the end and escapes for what C++ does not know:
+Two manglings are in use. The older one is C++'s, with a hash at the end and escapes for what C++ cannot express:
 
     _ZN4core3fmt9Formatter3pad17h0123456789abcdefE                 core::fmt::Formatter::pad
     _ZN50_$LT$T$u20$as$u20$core..any..Any$GT$7type_id17h…E         <T as core::any::Any>::type_id
@@ -9,8 +9,8 @@ The newer one ("v0", RFC 2603) is a small language of paths and types:
 
     _RINvNtCs1234_5alloc3vec4grow…E    alloc::vec::grow::<…>
 
-Hashes, disambiguators of crates and the crate that instantiated a function are left out. What does not read as one of
-the two is None: somebody else's name.
+Hashes, disambiguators of crates, and the crate that instantiated a function are left out. A name that follows neither
+mangling decodes to None: it is not Rust's.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 _DEPTH_MAX = 100
 _LENGTH_MAX = 1 << 18
-"""Back references can blow a short name up: characters of all the parts together."""
+"""Limit on the characters of all parts together: back references can blow a short name up."""
 
 
 class _NotRustError(Exception):
-    """The name does not read as the mangling says."""
+    """The name does not follow the mangling."""
 
 
 def decoded(mangled: str) -> str | None:
-    """The readable name, or None if ``mangled`` is not one of Rust's."""
+    """Return the readable name, or None if ``mangled`` is not a Rust name."""
     try:
         if mangled.startswith("_R"):
             return _V0(mangled[2:]).symbol()
@@ -72,7 +72,9 @@ def _unescaped(part: str) -> str:
 
 
 def _escape(text: str, at: int) -> tuple[str, int]:
-    """What an escape means, and its length: ``..``, ``$LT$``, ``$u20$``; of what is none, the character."""
+    """Return the meaning of an escape and its length: ``..``, ``$LT$``, ``$u20$``; for any other character, that
+    character.
+    """
     if text.startswith("..", at):
         return "::", 2
     end = text.find("$", at + 1) if text[at] == "$" else -1
@@ -89,7 +91,7 @@ def _is_hash(part: str) -> bool:
 
 
 def _run(text: str, at: int, characters: str, most: int = 1 << 30) -> str:
-    """The longest part of ``text`` from ``at`` on that has these characters alone, ``most`` of them."""
+    """Return the longest part of ``text`` from ``at`` on that has only these characters, at most ``most`` of them."""
     end = at
     while end < len(text) and text[end] in characters and end - at < most:
         end += 1
@@ -109,14 +111,16 @@ _DIGITS_62 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class _V0:
-    """Reads one name from left to right. Every method consumes what it names and returns it readable."""
+    """Reads one name from left to right. Every method consumes the part that it is named for and returns it in readable
+    form.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
         self._depth = 0
         self._length = 0
-        self._lifetimes = 0  # bound by the binders around
+        self._lifetimes = 0  # bound by the enclosing binders
 
     def symbol(self) -> str:
         path = self._path(in_value=True)
@@ -156,7 +160,7 @@ class _V0:
         return number + 1
 
     def _optional_base_62(self, tag: str) -> int:
-        """0 without the tag."""
+        """Return 0 without the tag."""
         return self._base_62() + 1 if self._took(tag) else 0
 
     def _decimal(self) -> int:
@@ -175,7 +179,7 @@ class _V0:
     # ---- names
 
     def _identifier(self) -> tuple[str, int]:
-        """The name and its disambiguator."""
+        """Return the name and its disambiguator."""
         disambiguator = self._optional_base_62("s")
         is_punycode = self._took("u")
         length = self._decimal()
@@ -189,10 +193,10 @@ class _V0:
             name = f"{basic}-{rest}".encode("ascii").decode("punycode") if basic else rest.encode().decode("punycode")
         return self._limited(name), disambiguator
 
-    # ---- what may be referred back to
+    # ---- parts that back references may point to
 
     def _back(self) -> int:
-        """Goes to where a back reference points and returns where to go on afterwards."""
+        """Go to the target of a back reference and return where to continue afterwards."""
         start = self._at - 1
         target = self._base_62()
         if target >= start:
@@ -228,7 +232,7 @@ class _V0:
             return f"{path}{'::' if in_value else ''}<{', '.join(arguments)}>"
         if tag not in "MXY":
             raise _NotRustError
-        if tag != "Y":  # where the impl block stands
+        if tag != "Y":  # the location of the impl block
             self._optional_base_62("s")
             self._path(in_value=False)
         type_name = self._type()

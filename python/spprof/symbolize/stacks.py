@@ -1,13 +1,13 @@
-"""Stacks to frames, once for each stack of the process.
+"""Turns stacks into frames, once for each stack of the process.
 
     snapshot ─► id, words ─► symbols ─► interpreter_frames ─► (Frame, Frame, …)   leaf first
 
-Frames are kept by id, which never changes its meaning; those of stacks that later snapshots do not have are forgotten.
+Frames are kept by id, whose meaning never changes; frames of stacks that later snapshots no longer have are dropped.
 
 New stacks are best learned together: their native frames are then looked up module by module.
 
-Threads: any. Two that meet a new stack at once both build it, and both get the one that was stored first; there is no
-lock that a fork or a signal handler could find taken.
+Threads: any. If two threads build a new stack at once, both get the one that was stored first. There is no lock that a
+fork or a signal handler could find taken.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from spprof._engine import NativePart
 
     Kept = Sequence[Any]
-    """A stack's id, its packed words, whether it is cut, whether it is truncated."""
+    """A stack's id, its packed words, whether it is depth-limited, whether it is truncated."""
 
 NATIVE = Frame("<native>", "", 0, 0, False)
 """Stands for a stack without any frame."""
 
 CUT = Frame("<cut>", "", 0, 0, False)
-"""Stands at the root of a stack deeper than the engine keeps, for the callers that were left out."""
+"""At the root of a stack deeper than the engine keeps, stands for the omitted callers."""
 
 
 _stacks: dict[int, tuple[Frame, ...]] = {}
 
 _SPARE = 1024
-"""Stacks beyond those of the last snapshot or profile that are kept at least."""
+"""The least number of stacks that are kept beyond those of the last snapshot or profile."""
 
 
 class KeptStacks:
     """The stacks of one snapshot or profile, as the engine had them at that moment: they may leave its table later.
 
-    Each goes by the number under which ``kept`` lists it.
+    Each is identified by the number under which ``kept`` lists it.
     """
 
     def __init__(self, kept: Mapping[int, Kept], is_part: bool = False) -> None:
-        """``is_part``: the process has more stacks, which are not forgotten for these."""
+        """``is_part``: the process has more stacks, which must not be dropped in favour of these."""
         self._kept = kept
         self._is_part = is_part
 
     def frames(self, number: int) -> tuple[Frame, ...]:
-        """The frames that tell something, leaf first, never empty."""
+        """Return the informative frames, leaf first, never empty."""
         known = _stacks.get(self._kept[number][0])
         if known is None:
             self.learn([number])
@@ -62,19 +62,19 @@ class KeptStacks:
         return known
 
     def learn(self, numbers: Iterable[int]) -> None:
-        """Find out about all of these stacks that are new, and forget others where there are many."""
+        """Look up all of these stacks that are new, and drop others if there are many."""
         new = [kept for kept in map(self._kept.__getitem__, numbers) if kept[0] not in _stacks]
         words: set[int] = set()
         for kept in new:
             words.update(_unpacked(kept)[0])
         symbols.learn(words)
-        for kept in new:  # unpacked again, which takes less memory than keeping the words of all
+        for kept in new:  # unpacked again, which takes less memory than keeping all words
             _stacks.setdefault(kept[0], _frames(*_unpacked(kept)))
         if not self._is_part and len(_stacks) > 2 * len(self._kept) + _SPARE:
             self._forget_others()
 
     def native_part(self, number: int) -> NativePart:
-        """What is native of a stack."""
+        """Return the native part of a stack."""
         _, words, _, truncated = self._kept[number]
         return _engine.native_part(words, truncated)
 
@@ -85,7 +85,7 @@ class KeptStacks:
 
 
 def stack_frames(stack_id: int) -> tuple[Frame, ...]:
-    """The frames of a stack that is in the engine's table, as ``KeptStacks.frames``. The same tuple for the same id."""
+    """Return the frames of a stack in the engine's table, like ``KeptStacks.frames``; one tuple for each id."""
     known = _stacks.get(stack_id)
     if known is None:
         learn([stack_id])
@@ -94,24 +94,24 @@ def stack_frames(stack_id: int) -> tuple[Frame, ...]:
 
 
 def learn(stack_ids: Iterable[int]) -> None:
-    """Finds out about all stacks in the engine's table that are new."""
+    """Look up all stacks in the engine's table that are new."""
     new = [stack_id for stack_id in stack_ids if stack_id not in _stacks]
     words: set[int] = set()
     for stack_id in new:
         words.update(_engine.stack(stack_id)[0])
     symbols.learn(words)
-    for stack_id in new:  # asked again, which takes less memory than keeping the words of all
+    for stack_id in new:  # read again, which takes less memory than keeping all words
         _stacks.setdefault(stack_id, _frames(*_engine.stack(stack_id)))
 
 
 def forget(stack_ids: Iterable[int]) -> None:
-    """Forgets stacks that have left the engine's table."""
+    """Drop stacks that have left the engine's table."""
     for stack_id in stack_ids:
         _stacks.pop(stack_id, None)
 
 
 def native_part(stack_id: int) -> NativePart:
-    """What is native of a stack that is in the engine's table."""
+    """Return the native part of a stack in the engine's table."""
     words, _, truncated = _engine.stack(stack_id)
     return _engine.native_part(struct.pack(f"={len(words)}Q", *words), truncated)
 

@@ -1,10 +1,10 @@
-"""Names of threads, those that Python gives them, by the kernel's id; and where their stacks end.
+"""Python's names of threads, by the kernel's id, and the ends of their stacks.
 
     threading's table of running threads ──┬─► addresses at the ends of their stacks
-    Thread objects that are still about ───┴─► {kernel's id: name}
+    Thread objects that still exist ───────┴─► {kernel's id: name}
 
-No lock is taken: ``threading.enumerate()`` has one, which a signal handler or a forked child may find taken for good.
-Nothing is imported: a program that has not imported threading has its main thread only.
+No lock is taken: ``threading.enumerate()`` takes one, which a signal handler or a forked child may find locked forever.
+Nothing is imported: a program that has not imported threading has only its main thread.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 
 def python_names() -> dict[int, str]:
-    """The names that are known now, of ended threads too where the program still holds their Thread."""
+    """Return the names that are known now, including ended threads whose Thread object the program still holds."""
     threading = sys.modules.get("threading")
     names: dict[int, str] = {}
     for thread in [*_ended_too(threading), *_running(threading)]:
@@ -27,11 +27,11 @@ def python_names() -> dict[int, str]:
 
 
 def _ended_too(threading: object) -> list[object]:
-    """Every Thread object that is alive, started or not."""
+    """Return every Thread object that is alive, started or not."""
     for _ in range(3):
         try:
             return list(getattr(threading, "_dangling", ()))
-        except RuntimeError:  # another thread began or ended meanwhile
+        except RuntimeError:  # another thread began or ended in the meantime
             continue
     return []
 
@@ -41,13 +41,15 @@ def _running(threading: object) -> list[object]:
 
 
 def addresses() -> list[int]:
-    """``pthread_self()`` of the running threads that Python knows, ascending: an address at the end of their stacks."""
+    """Return ``pthread_self()`` of the running threads that Python knows, ascending: an address at the end of each
+    stack.
+    """
     found = [getattr(thread, "ident", None) for thread in _running(sys.modules.get("threading"))]
     return sorted(ident for ident in found if isinstance(ident, int))
 
 
 def ids() -> set[int]:
-    """The kernel's ids of all threads of the process; empty without /proc."""
+    """Return the kernel's ids of all threads of the process; empty without /proc."""
     try:
         return set(map(int, os.listdir("/proc/self/task")))
     except OSError:

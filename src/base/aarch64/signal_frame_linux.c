@@ -21,7 +21,7 @@ static bool is_return_code(uintptr_t pc) {
 #define REGISTERS_OFFSET (sizeof(siginfo_t) + offsetof(ucontext_t, uc_mcontext.regs))
 #define FIRST_31 (offsetof(mcontext_t, regs) + 31 * sizeof(uintptr_t))
 _Static_assert(offsetof(mcontext_t, sp) == FIRST_31 && offsetof(mcontext_t, pc) == FIRST_31 + sizeof(uintptr_t),
-               "x0 … x30, sp and pc stand one behind the other");
+               "x0 … x30, sp and pc are consecutive");
 
 bool sp_signal_frame_find(uintptr_t pc, uintptr_t sp, uintptr_t *registers) {
     *registers = sp + REGISTERS_OFFSET;

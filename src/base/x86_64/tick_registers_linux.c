@@ -26,15 +26,15 @@ void sp_tick_registers(const sp_interrupted *interrupted, uintptr_t *values) {
 size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
     const mcontext_t *machine = machine_of(interrupted->context);
     enum { VECTOR_BYTES = sizeof machine->fpregs->_xmm };
-    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words a vector");
+    _Static_assert(GENERAL + VECTOR_BYTES / sizeof(uintptr_t) == SP_TICK_WORDS_MAX, "two words per vector");
     sp_tick_registers(interrupted, words);
     if (!machine->fpregs) return GENERAL;
     memcpy(words + GENERAL, machine->fpregs->_xmm, VECTOR_BYTES);
     return SP_TICK_WORDS_MAX;
 }
 
-/* A call that begins again has its instruction before it, one that failed has it behind. Of a page that may not be
- * there nothing is read. */
+/* If a call restarts, its instruction is at the interrupted address; if it failed, it is just before. A page that
+ * may be missing is not read. */
 bool sp_tick_has_woken(const sp_interrupted *interrupted) {
     static const uint8_t system_call[2] = {0x0F, 0x05};
     const mcontext_t *machine = machine_of(interrupted->context);

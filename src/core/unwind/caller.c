@@ -14,7 +14,7 @@ static bool is_saved(unsigned number) {
     return SP_REGISTERS_SAVED >> number & 1;
 }
 
-/* What the register holds in the caller; false: nobody knows. */
+/* Get the register's value in the caller. Return false if it is unknown. */
 static bool restore(const sp_cfi_rule *rule, unsigned number, uintptr_t cfa, const sp_registers *registers,
                     sp_stack_memory *stack, uintptr_t *value) {
     switch (rule->place) {
@@ -40,7 +40,7 @@ static bool restore(const sp_cfi_rule *rule, unsigned number, uintptr_t cfa, con
     return false;
 }
 
-/* A return address that no instruction mentions is where the architecture leaves it: in its register. */
+/* A return address that no instruction mentions is where the architecture puts it: in its register. */
 static bool restore_pc(const sp_cfi_row *row, const sp_fde *fde, const sp_registers *before, sp_registers *after) {
     unsigned column = (unsigned)fde->return_column;
     uintptr_t pc;

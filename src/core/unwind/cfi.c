@@ -5,7 +5,7 @@
 #define STATES_MAX 8 /* compilers nest one or two */
 #define NO_REGISTER UINT64_MAX
 
-/* Three instructions have an operand in their low six bits. */
+/* Three instructions have their operand in the low six bits. */
 enum { OPCODE_MASK = 0xC0, OPERAND_MASK = 0x3F };
 
 enum {
@@ -42,16 +42,16 @@ enum {
     DW_CFA_restore = 0xC0
 };
 
-/* Instructions at work. What goes wrong marks the reader as failed. */
+/* The state of the instruction interpreter. Errors mark the reader as failed. */
 typedef struct sp_cfi_machine {
     sp_dwarf_reader reader;
     const sp_fde *fde;
-    uintptr_t location; /* from where on the row holds */
+    uintptr_t location; /* the row is valid from here on */
     sp_cfi_row *row;
     sp_cfi_row initial; /* as the CIE left it */
     sp_cfi_row remembered[STATES_MAX];
     unsigned depth;
-    sp_cfi_rule ignored; /* that of any register that is of no concern: vector registers */
+    sp_cfi_rule ignored; /* rule of any untracked register, such as a vector register */
 } sp_cfi_machine;
 
 /* ---- Operands ---- */
@@ -112,7 +112,7 @@ static void set_cfa(sp_cfi_machine *machine, uint64_t number, int64_t offset) {
     machine->row->cfa_offset = offset;
 }
 
-/* Half a change of register + offset, which must be there to be changed. */
+/* Change half of register + offset, which must already be set. */
 static void set_cfa_register(sp_cfi_machine *machine, uint64_t number) {
     if (machine->row->cfa_is_expression) sp_dwarf_fail(&machine->reader);
     machine->row->cfa_register = number;
@@ -181,7 +181,7 @@ static void restore_state(sp_cfi_machine *machine) {
 
 /* ---- Instructions ---- */
 
-/* Those that begin with a register's number and say where the caller's value is. */
+/* Execute an instruction that begins with a register's number and says where the caller's value is. */
 static void execute_rule(sp_cfi_machine *machine, uint8_t opcode) {
     uint64_t number = read_uleb(machine);
     switch (opcode) {
@@ -207,12 +207,12 @@ static void execute_rule(sp_cfi_machine *machine, uint8_t opcode) {
         return set_expression(machine, number, SP_CFI_AT_EXPRESSION);
     case DW_CFA_val_expression:
         return set_expression(machine, number, SP_CFI_IS_EXPRESSION);
-    default: /* nobody knows how long it is */
+    default: /* unknown length */
         sp_dwarf_fail(&machine->reader);
     }
 }
 
-/* Those that say what the CFA is; others go on. */
+/* Execute an instruction that defines the CFA; pass others on. */
 static void execute_cfa(sp_cfi_machine *machine, uint8_t opcode) {
     uint64_t number;
     switch (opcode) {
@@ -235,7 +235,7 @@ static void execute_cfa(sp_cfi_machine *machine, uint8_t opcode) {
     }
 }
 
-/* Those that move the location, change whole rows, or nothing; others go on. */
+/* Execute an instruction that moves the location, changes whole rows, or does nothing; pass others on. */
 static void execute_extended(sp_cfi_machine *machine, uint8_t opcode) {
     switch (opcode) {
     case DW_CFA_nop:
@@ -281,7 +281,7 @@ static void execute(sp_cfi_machine *machine) {
     }
 }
 
-/* Until an instruction moves the location behind `pc`. */
+/* Execute until an instruction moves the location past `pc`. */
 static bool run(sp_cfi_machine *machine, const uint8_t *program, const uint8_t *end, uintptr_t pc) {
     machine->reader = (sp_dwarf_reader){.at = program, .end = end};
     machine->location = machine->fde->pc_start;
@@ -296,7 +296,7 @@ static bool is_inside(const sp_eh_image *image, const uint8_t *program, const ui
 bool sp_cfi_row_at(const sp_eh_image *image, const sp_fde *fde, uintptr_t pc, sp_cfi_row *row) {
     if (!is_inside(image, fde->cie_program, fde->cie_program_end)) return false;
     if (!is_inside(image, fde->fde_program, fde->fde_program_end)) return false;
-    sp_cfi_machine machine; /* 3 KiB: what is not read before it is written stays as it is */
+    sp_cfi_machine machine; /* 3 KiB, not initialized: nothing is read before it is written */
     machine.fde = fde;
     machine.row = row;
     machine.depth = 0;

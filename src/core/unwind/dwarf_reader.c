@@ -19,10 +19,10 @@ const uint8_t *sp_dwarf_read_block(sp_dwarf_reader *reader, uint64_t length) {
     return block;
 }
 
-/* ---- Numbers of a fixed size ---- */
+/* ---- Numbers of fixed size ---- */
 
 /* Both architectures are little-endian: the first bytes of a word are its low ones. */
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied as they stand");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "values are copied unchanged");
 
 uint64_t sp_dwarf_read_unsigned(sp_dwarf_reader *reader, size_t size) {
     uint64_t value = 0;
@@ -36,13 +36,13 @@ int64_t sp_dwarf_read_signed(sp_dwarf_reader *reader, size_t size) {
     return (int64_t)(sp_dwarf_read_unsigned(reader, size) << unused_bits) >> unused_bits;
 }
 
-/* ---- Numbers of seven bits a byte, the lowest first ---- */
+/* ---- Numbers of seven bits per byte, lowest first ---- */
 
 uint64_t sp_dwarf_read_uleb(sp_dwarf_reader *reader) {
     uint64_t value = 0;
     for (unsigned i = 0; i < LEB_BYTES && reader->at < reader->end; i++) {
         uint8_t byte = *reader->at++;
-        if (i == LEB_BYTES - 1 && byte > 1) break; /* bit 63 is the last */
+        if (i == LEB_BYTES - 1 && byte > 1) break; /* bit 63 is the last one */
         value |= (uint64_t)(byte & 0x7F) << 7 * i;
         if (byte < 0x80) return value;
     }

@@ -10,20 +10,20 @@
 
 /* ---- Entries of .eh_frame ---- */
 
-/*   [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      the id of a CIE is 0, that of an FDE leads back to its CIE */
+/*   [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      a CIE's id is 0, an FDE's id is the distance back to its CIE */
 typedef struct sp_eh_entry {
     const uint8_t *id_place;
-    uint32_t id; /* of four bytes even where the length has eight */
+    uint32_t id; /* four bytes even if the length has eight */
     sp_dwarf_reader rest;
 } sp_eh_entry;
 
-/* A CIE, as far as its FDEs need it. */
+/* The parts of a CIE that its FDEs need. */
 typedef struct sp_cie {
     const uint8_t *program, *program_end;
     uint64_t code_alignment;
     int64_t data_alignment;
     uint64_t return_column;
-    bool sized_augmentation; /* 'z': an FDE says how much there is to skip */
+    bool sized_augmentation; /* 'z': an FDE says how much to skip */
     bool signal_frame;
     uint8_t pointer_encoding;
 } sp_cie;
@@ -40,7 +40,8 @@ static uint64_t read_length(sp_dwarf_reader *reader) {
     return length == EIGHT_BYTES_FOLLOW ? sp_dwarf_read_unsigned(reader, 8) : length;
 }
 
-/* Moves the reader to the next entry. False: what can be read ends here, or an entry without an id ends the section. */
+/* Move the reader to the next entry. Return false at the end of the readable bytes, or at an entry without an id,
+ * which ends the section. */
 static bool read_entry(sp_dwarf_reader *reader, sp_eh_entry *entry) {
     uint64_t length = read_length(reader);
     const uint8_t *bytes = sp_dwarf_read_block(reader, length);
@@ -53,7 +54,7 @@ static bool read_entry(sp_dwarf_reader *reader, sp_eh_entry *entry) {
 
 /* ---- CIE ---- */
 
-/* After a letter that says nothing to us the augmentation data is unknown, but its end is known. */
+/* After an unknown letter the augmentation data is unknown, but its end is known. */
 static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *letters, sp_cie *cie) {
     uint64_t length = sp_dwarf_read_uleb(reader);
     const uint8_t *data = sp_dwarf_read_block(reader, length);
@@ -67,13 +68,13 @@ static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *lette
             sp_dwarf_read_unsigned(&augmentation, 1);
         else if (*letters == 'S')
             cie->signal_frame = true;
-        else if (*letters != 'B') /* aarch64: which key signs return addresses; stripping needs none */
+        else if (*letters != 'B') /* aarch64: the key that signs return addresses; stripping does not need it */
             break;
     }
     if (augmentation.failed) sp_dwarf_fail(reader);
 }
 
-/* The augmentation's letters, ended by a zero byte. */
+/* Read the augmentation's letters, terminated by a zero byte. */
 static const uint8_t *read_letters(sp_dwarf_reader *reader) {
     const uint8_t *letters = reader->at;
     for (unsigned i = 0; i <= LETTERS_MAX; i++)
@@ -106,7 +107,7 @@ static bool read_cie(const sp_eh_image *image, uintptr_t address, sp_cie *cie) {
     if (cie->sized_augmentation)
         read_augmentation_data(reader, letters + 1, cie);
     else if (*letters != 0)
-        return false; /* "eh", of compilers before 2001, and what nobody knows */
+        return false; /* "eh", from compilers before 2001, and unknown letters */
     cie->program = reader->at;
     cie->program_end = reader->end;
     return !reader->failed;
@@ -114,14 +115,14 @@ static bool read_cie(const sp_eh_image *image, uintptr_t address, sp_cie *cie) {
 
 /* ---- FDE ---- */
 
-/* One that wraps around holds no address. */
+/* A range that wraps around contains no address. */
 static bool read_addresses(sp_dwarf_reader *reader, uint8_t encoding, sp_fde *fde) {
     fde->pc_start = sp_dwarf_read_pointer(reader, encoding, 0);
     fde->pc_end = fde->pc_start + sp_dwarf_read_value(reader, encoding);
     return !reader->failed;
 }
 
-/* False: not an FDE, not one of `pc`, or not readable. */
+/* Return false if it is not an FDE, does not contain `pc`, or is not readable. */
 static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr_t pc, sp_fde *fde) {
     sp_cie cie;
     if (entry->id == 0 || !read_cie(image, (uintptr_t)entry->id_place - entry->id, &cie)) return false;
@@ -144,7 +145,7 @@ static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr
 /* ---- .eh_frame_hdr ---- */
 
 typedef struct sp_eh_header {
-    uintptr_t eh_frame;   /* 0: not said */
+    uintptr_t eh_frame;   /* 0: not given */
     bool has_table;       /* of the usual kind */
     uint64_t table_count; /* pairs */
     const uint8_t *table;
@@ -167,15 +168,15 @@ static bool read_header(const sp_eh_image *image, sp_eh_header *header) {
     return !reader.failed && header->table_count <= (size_t)(reader.end - reader.at) / PAIR_BYTES;
 }
 
-/* One of the pair's two addresses. */
+/* Return one of the pair's two addresses. */
 static uintptr_t address_in_pair(const sp_eh_image *image, const uint8_t *pair, unsigned which) {
     sp_dwarf_reader reader = {.at = pair + PAIR_BYTES / 2 * which, .end = image->end};
     return sp_dwarf_read_pointer(&reader, USUAL_TABLE, (uintptr_t)image->header);
 }
 
-/* The last pair that does not start behind `pc`: its function holds `pc`, or nothing does. */
+/* Find the last pair that does not start after `pc`: if any function contains `pc`, it is this one. */
 static bool find_in_table(const sp_eh_image *image, const sp_eh_header *header, uintptr_t pc, sp_fde *fde) {
-    uint64_t low = 0, high = header->table_count; /* the first pair behind `pc` is one of low … high */
+    uint64_t low = 0, high = header->table_count; /* the first pair after `pc` is one of low … high */
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
         if (address_in_pair(image, header->table + middle * PAIR_BYTES, 0) <= pc)

@@ -1,9 +1,9 @@
-/* eh_frame.h: the unwind description of the function that holds an address.
+/* eh_frame.h: the unwind description of the function that contains an address.
  *
  *   .eh_frame_hdr: [ version | encodings | .eh_frame | count | (start, description) … sorted ]
  *   .eh_frame:     [ CIE: what many functions share ][ FDE: one function ][ FDE ] …
  *
- * Both are bytes that somebody else wrote: whatever they say, reading stays inside the image and ends.
+ * Both are untrusted bytes: whatever they contain, reading stays inside the image and ends.
  *
  * Memory:  reads only [image->start, image->end); allocates nothing, keeps no state.
  * Threads, signals: any.
@@ -15,28 +15,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The readable bytes in which a loaded object keeps both sections. Nothing outside of them is read. */
+/* The readable bytes in which a loaded object keeps both sections. Nothing outside them is read. */
 typedef struct sp_eh_image {
     const uint8_t *start, *end;
-    const uint8_t *header; /* .eh_frame_hdr, inside */
+    const uint8_t *header; /* .eh_frame_hdr, within them */
 } sp_eh_image;
 
-#define SP_EH_SEARCHED_MAX (1 << 16) /* some 100 ns each: 7 ms */
+#define SP_EH_SEARCHED_MAX (1 << 16) /* some 100 ns per entry: 7 ms */
 
 typedef struct sp_fde {
     uintptr_t pc_start, pc_end;                   /* the function */
-    const uint8_t *cie_program, *cie_program_end; /* call frame instructions: of all, then of this function */
+    const uint8_t *cie_program, *cie_program_end; /* call frame instructions: the shared ones, then this function's */
     const uint8_t *fde_program, *fde_program_end;
     uint64_t code_alignment;
     int64_t data_alignment;
-    uint64_t return_column;   /* the register that stands for the return address, below SP_REGISTER_COUNT */
+    uint64_t return_column;   /* register that holds the return address, below SP_REGISTER_COUNT */
     bool signal_frame;        /* 'S': its caller was interrupted, not calling */
     uint8_t pointer_encoding; /* DW_EH_PE_*, for DW_CFA_set_loc */
 } sp_fde;
 
-/* The description of the function that holds `pc`. False: none, or one that cannot be read. An image whose table is
- * missing or not of the usual kind (sorted pairs of 4-byte offsets from the header) is searched from its first FDE on,
- * SP_EH_SEARCHED_MAX entries at most. */
+/* Find the description of the function that contains `pc`. Return false if there is none or it cannot be read. If
+ * the image's table is missing or not of the usual kind (sorted pairs of 4-byte offsets from the header), search the
+ * image from its first FDE on, at most SP_EH_SEARCHED_MAX entries. */
 bool sp_eh_frame_find(const sp_eh_image *image, uintptr_t pc, sp_fde *fde);
 
 #endif

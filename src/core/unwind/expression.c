@@ -54,14 +54,14 @@ enum {
     DW_OP_nop = 0x96
 };
 
-/* An evaluation. What goes wrong marks the reader as failed; its values are 0 from then on. */
+/* An evaluation. Errors mark the reader as failed; its values are 0 from then on. */
 typedef struct sp_evaluation {
     sp_dwarf_reader reader;
     const uint8_t *start;
     const sp_registers *registers;
     sp_stack_memory *memory;
     unsigned depth;
-    uintptr_t words[STACK_WORDS]; /* the last is the top */
+    uintptr_t words[STACK_WORDS]; /* the last one is the top */
 } sp_evaluation;
 
 /* ---- The stack of words ---- */
@@ -83,7 +83,7 @@ static uintptr_t pop(sp_evaluation *evaluation) {
     return 0;
 }
 
-/* Counted from the top, which is 0. */
+/* Push a copy of a word, counted from the top, which is 0. */
 static void pick(sp_evaluation *evaluation, uint64_t index) {
     if (index < evaluation->depth)
         push(evaluation, evaluation->words[evaluation->depth - 1 - index]);
@@ -97,7 +97,7 @@ static void swap(sp_evaluation *evaluation) {
     push(evaluation, second);
 }
 
-/* The top goes below the next two. */
+/* Move the top below the next two words. */
 static void rotate(sp_evaluation *evaluation) {
     uintptr_t top = pop(evaluation), second = pop(evaluation), third = pop(evaluation);
     push(evaluation, top);
@@ -105,7 +105,7 @@ static void rotate(sp_evaluation *evaluation) {
     push(evaluation, second);
 }
 
-/* ---- What is outside of it ---- */
+/* ---- Access to the outside ---- */
 
 static void push_register(sp_evaluation *evaluation, uint64_t number) {
     int64_t offset = sp_dwarf_read_sleb(&evaluation->reader);
@@ -116,7 +116,7 @@ static void push_register(sp_evaluation *evaluation, uint64_t number) {
         fail(evaluation);
 }
 
-/* The low `size` bytes of the word at the address on top. */
+/* Load the low `size` bytes of the word at the address on top. */
 static void dereference(sp_evaluation *evaluation, uint64_t size) {
     uintptr_t value;
     if (size == 0 || size > sizeof value || !sp_stack_memory_load(evaluation->memory, pop(evaluation), &value))
@@ -138,7 +138,7 @@ static uintptr_t shift_arithmetically(uintptr_t word, uintptr_t count) {
     return (uintptr_t)((intptr_t)word >> (count < 64 ? count : 63));
 }
 
-/* Signed; the least number has no opposite. */
+/* Signed; negating the smallest number wraps around. */
 static uintptr_t divide(sp_evaluation *evaluation, intptr_t dividend, intptr_t divisor) {
     if (divisor == -1) return negate((uintptr_t)dividend);
     if (divisor != 0) return (uintptr_t)(dividend / divisor);
@@ -208,7 +208,7 @@ static uintptr_t combine(sp_evaluation *evaluation, uint8_t operation, uintptr_t
     }
 }
 
-/* Those that put one word in the place of two. */
+/* Operations that replace two words with one. */
 static void execute_binary(sp_evaluation *evaluation, uint8_t operation) {
     uintptr_t right = pop(evaluation), left = pop(evaluation);
     push(evaluation, combine(evaluation, operation, left, right));
@@ -224,7 +224,7 @@ static void push_constant(sp_evaluation *evaluation, uint8_t operation) {
     push(evaluation, value);
 }
 
-/* Those that have a code each. */
+/* Operations that have their own code. */
 static void execute_single(sp_evaluation *evaluation, uint8_t operation) {
     sp_dwarf_reader *reader = &evaluation->reader;
     switch (operation) {

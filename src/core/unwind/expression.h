@@ -2,7 +2,8 @@
  *
  * Memory:  a stack of 64 words; reads the program's stack through sp_stack_memory. Allocates nothing.
  * Threads, signals: any.
- * Full, wrong, too long (SP_EXPRESSION_STEPS operations), an unknown register or a load outside the stack: false.
+ * Full:    false. So is a malformed or too long expression (SP_EXPRESSION_STEPS operations), an unknown register, or a
+ *          load outside the stack.
  */
 #ifndef SP_EXPRESSION_H
 #define SP_EXPRESSION_H
@@ -14,7 +15,7 @@
 
 #define SP_EXPRESSION_STEPS 1024
 
-/* Evaluates `length` bytes. `initial`: what stands on the stack at the beginning, NULL for nothing. */
+/* Evaluate `length` bytes. `initial`: the initial content of the expression's stack, NULL for none. */
 bool sp_expression_evaluate(const uint8_t *bytes, uint32_t length, const sp_registers *registers,
                             const uintptr_t *initial, sp_stack_memory *stack, uintptr_t *result);
 

@@ -4,13 +4,13 @@
 
 #include <stdatomic.h>
 
-/* A frame that lies further from its anchor is none of the evaluation loop's. */
+/* A frame farther from its anchor is not the evaluation loop's. */
 #define FRAME_BYTES_MAX ((uintptr_t)1 << 20)
 
 static _Atomic(spprof_generated_code *) is_generated;
 
-/* Of a call of the evaluation loop: where it is in the loop, and how far below its anchor its registers point. One
- * build of the interpreter has one such frame, so whoever learns it again learns the same. */
+/* A call of the evaluation loop: its location in the loop, and how far below its anchor its registers point. A build
+ * of the interpreter has only one such frame, so learning it again gives the same values. */
 static struct {
     _Atomic uintptr_t pc, sp_below, fp_below;
     _Atomic bool known; /* stored last */
@@ -28,7 +28,7 @@ static bool is_near(uintptr_t distance) {
     return distance < FRAME_BYTES_MAX || -distance < FRAME_BYTES_MAX;
 }
 
-/* By such a rule the caller is found from these registers alone. */
+/* Return whether the frame's rule finds the caller from these registers alone. */
 static bool has_simple_rule(const sp_frame *frame, uintptr_t anchor) {
     sp_rule_kind kind = sp_rule_kind_of(sp_lookup_rule(frame->pc - 1));
     return kind == SP_RULE_SP || (kind == SP_RULE_FP && is_near(anchor - frame->fp));
@@ -44,7 +44,7 @@ bool sp_generated_learn(const sp_frame *frame, uintptr_t anchor) {
     return true;
 }
 
-/* The lowest anchor on this stack above `sp`. 0: there is none. */
+/* Return the lowest anchor on this stack above `sp`; 0: there is none. */
 static uintptr_t next_anchor(const uint64_t *words, size_t count, uintptr_t sp, const sp_stack_memory *stack) {
     uintptr_t lowest = 0;
     for (size_t i = 0; i < count; i++) {
@@ -54,8 +54,8 @@ static uintptr_t next_anchor(const uint64_t *words, size_t count, uintptr_t sp, 
     return lowest;
 }
 
-/* A loop that finds its caller by its stack pointer leaves the frame pointer as it was, or has kept it: generated code
- * gives it back as it came, and does not change it. */
+/* A loop that finds its caller by its stack pointer leaves the frame pointer unchanged or has saved it. Generated
+ * code preserves the frame pointer, so `fp` stays as it is. */
 bool sp_generated_leave(sp_frame *frame, uintptr_t pc, const uint64_t *words, size_t count,
                         const sp_stack_memory *stack) {
     spprof_generated_code *asked = atomic_load_explicit(&is_generated, memory_order_acquire);

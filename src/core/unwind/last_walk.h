@@ -1,14 +1,14 @@
-/* last_walk.h: the stack that was walked last, so that what has not changed since is compared instead of unwound.
+/* last_walk.h: the previously walked stack, so that unchanged parts are compared instead of unwound.
  *
- *   frame:  [ address | sp | fp | where the caller's pc and fp stand ]        leaf first; two walks take turns
+ *   frame:  [ address | sp | fp | where the caller's pc and fp are stored ]    leaf first; two walks alternate
  *
- * A frame that is the same in address, sp and fp has the same caller as long as the words at those places are the same.
- * Each comparison stands for itself: no load waits for the one before, as it does where a frame leads to its caller,
- * and what is read besides the stack lies side by side.
+ * A frame with the same address, sp and fp has the same caller as long as the words at those locations are the same.
+ * The comparisons are independent: no load waits for the one before, as it does when a frame leads to its caller, and
+ * everything read besides the stack is contiguous.
  *
- * Memory:  the caller's, zeroed at first. Any stack may come next, another thread's too: what does not match is not
+ * Memory:  the caller's, zeroed at first. Any stack may come next, even another thread's: what does not match is not
  *          used.
- * Threads: one at a time. Signals: a handler that interrupts a walk has others.
+ * Threads: one at a time. Signals: a handler that interrupts a walk uses others.
  */
 #ifndef SP_LAST_WALK_H
 #define SP_LAST_WALK_H
@@ -25,7 +25,7 @@ typedef struct sp_last_frame {
 
 typedef struct sp_last_walk {
     size_t count;
-    uint32_t rule_version; /* of the rules by which it was walked */
+    uint32_t rule_version; /* of the rules used for the walk */
     sp_last_frame frames[SPPROF_STACK_FRAMES_MAX];
 } sp_last_walk;
 
@@ -34,7 +34,7 @@ typedef struct sp_last_walks {
     unsigned latest;
 } sp_last_walks;
 
-/* Whether the frame leads to the one that followed it the last time. */
+/* Return whether the frame leads to the same next frame as last time. */
 static inline bool sp_last_frame_leads_on(const sp_last_frame *frame, const sp_stack_memory *stack) {
     uintptr_t pc, fp;
     if (!sp_stack_memory_load_known(stack, frame->pc_place, &pc)) return false;

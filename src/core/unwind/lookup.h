@@ -1,9 +1,9 @@
 /* lookup.h: from an address to its object, its description, its rule.
  *
  *   pc ──► rule cache ──► rule                                     nearly always
- *           └ miss: object ──► description ──► row ──► rule        once an address
+ *           └ miss: object ──► description ──► row ──► rule        once per address
  *
- * Memory:  none but the rule cache's. Takes no lock, of ours or of the loader's.
+ * Memory:  only the rule cache's. Takes no lock, ours or the loader's.
  * Threads: any. Signals: safe.
  */
 #ifndef SP_LOOKUP_H
@@ -21,10 +21,10 @@ typedef struct sp_description {
     sp_cfi_row row;
 } sp_description;
 
-/* False: the object has no table, or the table does not describe `pc`. */
+/* Return false if the object has no table, or the table does not describe `pc`. */
 bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found);
 
-/* The same as sp_lookup_rule, of an address that the cache does not hold. */
+/* Like sp_lookup_rule(), for an address that is not in the cache. */
 sp_rule sp_lookup_rule_slow(uintptr_t pc);
 
 static inline sp_rule sp_lookup_rule(uintptr_t pc) {
@@ -32,7 +32,7 @@ static inline sp_rule sp_lookup_rule(uintptr_t pc) {
     return __builtin_expect(rule != SP_RULE_NONE, 1) ? rule : sp_lookup_rule_slow(pc);
 }
 
-/* Addresses met for the first time. */
+/* Return how many addresses were seen for the first time. */
 uint64_t sp_lookup_misses(void);
 
 #endif

@@ -1,15 +1,15 @@
-/* modules.h: every object in which a native frame was seen, kept when it is unloaded.
+/* modules.h: every object in which a native frame was seen, kept after it is unloaded.
  *
- *   records:  [ range | base | build id | path | generation ] …        in the order in which they were met
+ *   records:  [ range | base | build id | path | generation ] …     in the order in which they were first seen
  *
- * Addresses in stacks say which object they belong to by place and generation: the generation is 0, unless another
- * object had been seen at that place before. The same object that comes back to its old place is the same generation.
+ * An address in a stack identifies its object by location and generation: the generation is 0, unless another object
+ * had been seen at that location before. An object that returns to its old location keeps its generation.
  *
- * Memory:  records in an arena; SP_MODULES_MAX of them. Nothing is freed.
- * Threads: any, lock-free. Two that meet the same object both record it, with the same generation.
+ * Memory:  records in an arena, at most SP_MODULES_MAX. Nothing is freed.
+ * Threads: any, lock-free. Two threads that see the same object both record it, with the same generation.
  * Signals: safe.
- * Full:    further objects are not recorded. Their frames are of SP_MODULES_UNKNOWN, which no record has, where another
- *          object had been seen: they show as bare addresses, never under its name.
+ * Full:    further objects are not recorded. If another object had been seen at their location, their frames get
+ *          SP_MODULES_UNKNOWN, which no record has: they show as bare addresses, never under the other object's name.
  */
 #ifndef SP_MODULES_H
 #define SP_MODULES_H
@@ -18,21 +18,21 @@
 #include "spprof.h"
 
 #define SP_MODULES_MAX 16384
-#define SP_MODULES_UNKNOWN 0x7FFF /* the last generation that a frame can have */
+#define SP_MODULES_UNKNOWN 0x7FFF /* the last possible generation of a frame */
 
-/* Finds the program's path. Once, before the others. */
+/* Find the program's path. Once, before the other functions. */
 void sp_modules_prepare(void);
 
 void sp_modules_note(const sp_object *object);
 bool sp_modules_get(uint32_t index, spprof_module *module);
 
-/* Whether any place had more than one generation. */
+/* Return whether any location had more than one generation. */
 bool sp_modules_reused(void);
-/* The generation that was met last at this address. */
+/* Return the latest generation at this address. */
 uint32_t sp_modules_generation(uintptr_t address);
 
-/* Whether the address lies in an object that switches stacks below Python (greenlet): what stands above its frames may
- * be another coroutine's. */
+/* Return whether the address is in an object that switches stacks below Python (greenlet): the words above its
+ * frames may belong to another coroutine. */
 bool sp_modules_switches_stacks(uintptr_t address);
 
 #endif

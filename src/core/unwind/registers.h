@@ -1,10 +1,10 @@
-/* registers.h: a thread's registers as DWARF numbers them. register_names.h of the architecture's folder says which
- * those are.
+/* registers.h: a thread's registers as DWARF numbers them. register_names.h in the architecture's folder defines the
+ * numbers.
  *
  *   value:  [ 0 | 1 | … | SP_REGISTER_COUNT − 1 ]        among them SP_REGISTER_FP, _SP, _PC and _RETURN
  *   known:  a bit for each
  *
- * Values of registers that a call may have changed are not known in the caller; `known` says which are.
+ * Registers that a call may have changed have no known value in the caller; `known` says which are known.
  */
 #ifndef SP_REGISTERS_H
 #define SP_REGISTERS_H
@@ -16,7 +16,7 @@
 
 typedef struct sp_registers {
     uintptr_t value[SP_REGISTER_COUNT];
-    uint64_t known; /* bit n: value[n] holds */
+    uint64_t known; /* bit n: value[n] is valid */
 } sp_registers;
 
 static inline bool sp_registers_get(const sp_registers *registers, uint64_t number, uintptr_t *value) {
@@ -30,7 +30,7 @@ static inline void sp_registers_set(sp_registers *registers, unsigned number, ui
     registers->known |= UINT64_C(1) << number;
 }
 
-/* Those of the function that this is used in, at this point. */
+/* Capture the registers of the calling function at this point. */
 static inline __attribute__((always_inline)) void sp_registers_capture(sp_registers *registers) {
     sp_registers_store_saved(registers->value);
     registers->known = SP_REGISTERS_SAVED | UINT64_C(1) << SP_REGISTER_PC;

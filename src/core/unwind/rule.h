@@ -2,8 +2,8 @@
  *
  *   [ kind 3 | CFA offset, signed | what is kept: where the caller's registers are ]         in words of 8 bytes
  *
- * Places are counted in words below the CFA. rule_bits.h of the architecture's folder draws what is kept and reads it.
- * What does not fit is evaluated from its row each time.
+ * Locations are counted in words below the CFA. rule_bits.h in the architecture's folder draws and reads what is kept.
+ * A row that does not fit is evaluated each time.
  *
  * Memory:  none. Threads, signals: any.
  */
@@ -23,14 +23,14 @@ typedef enum sp_rule_kind {
     SP_RULE_NONE,
     SP_RULE_SP,       /* CFA = stack pointer + offset */
     SP_RULE_FP,       /* CFA = frame pointer + offset */
-    SP_RULE_SP_LOAD,  /* CFA = what stands at stack pointer + offset */
-    SP_RULE_FP_LOAD,  /* CFA = what stands at frame pointer + offset: realigned frames */
+    SP_RULE_SP_LOAD,  /* CFA = the word at stack pointer + offset */
+    SP_RULE_FP_LOAD,  /* CFA = the word at frame pointer + offset: realigned frames */
     SP_RULE_END,      /* the thread's first frame */
-    SP_RULE_EVALUATE, /* by its row */
-    SP_RULE_NO_TABLE  /* no description: by the frame pointer, if that looks right */
+    SP_RULE_EVALUATE, /* evaluate its row */
+    SP_RULE_NO_TABLE  /* no description: use the frame pointer, if it looks right */
 } sp_rule_kind;
 
-/* What the quick way knows of a frame. */
+/* The registers that the fast path tracks. */
 typedef struct sp_frame {
     uintptr_t pc, sp, fp;
 } sp_frame;
@@ -49,7 +49,7 @@ static inline sp_rule sp_rule_of_kind(sp_rule_kind kind) {
     return (sp_rule)kind << SP_RULE_KIND_SHIFT;
 }
 
-/* The row in 32 bits, SP_RULE_EVALUATE if it does not fit. */
+/* Encode the row in 32 bits; SP_RULE_EVALUATE if it does not fit. */
 sp_rule sp_rule_encode(const sp_cfi_row *row, const sp_fde *fde);
 
 static inline uintptr_t sp_rule_cfa(sp_rule rule, const sp_frame *frame) {
@@ -58,7 +58,7 @@ static inline uintptr_t sp_rule_cfa(sp_rule rule, const sp_frame *frame) {
     return (by_fp ? frame->fp : frame->sp) + (uintptr_t)(words * SP_RULE_WORD);
 }
 
-/* Goes to the caller. False: the stack does not hold what the rule asks for, or the caller would not lie above. */
+/* Step to the caller. Return false if the stack does not hold what the rule needs, or the caller would not be above. */
 static inline bool sp_rule_step(sp_rule rule, sp_frame *frame, sp_stack_memory *stack) {
     uintptr_t cfa = sp_rule_cfa(rule, frame);
     if (sp_rule_kind_of(rule) >= SP_RULE_SP_LOAD && !sp_stack_memory_load(stack, cfa, &cfa)) return false;

@@ -17,7 +17,7 @@ void sp_rule_cache_insert(uintptr_t pc, sp_rule rule) {
     store(&set[0], hash << 32 | rule);
 }
 
-/* Words that are zero are only read: what was never used stays out of memory. */
+/* Zero words are only read, so that unused pages are not made resident. */
 void sp_rule_cache_clear(void) {
     for (size_t i = 0; i < SP_RULE_CACHE_SETS; i++)
         for (size_t way = 0; way < SP_RULE_CACHE_WAYS; way++)

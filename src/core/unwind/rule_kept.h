@@ -1,5 +1,5 @@
-/* rule_kept.h: the low bits of a rule, which say where a frame keeps its caller's registers: one architecture's own
- * business (rule_bits.h draws them).
+/* rule_kept.h: the low bits of a rule, which say where a frame keeps its caller's registers. They differ by
+ * architecture (rule_bits.h draws them).
  *
  * Memory:  none. Threads, signals: any.
  */
@@ -8,14 +8,14 @@
 
 #include "rule.h"
 
-/* What of a row the bits can say; −1: they cannot. */
+/* Encode a row's part in these bits; −1 if they cannot express it. */
 int64_t sp_rule_encode_kept(const sp_cfi_row *row, const sp_fde *fde);
 
 static inline bool sp_rule_is_word_multiple(int64_t offset) {
     return offset % SP_RULE_WORD == 0;
 }
 
-/* −1: the register is kept in another way than the bits can say. */
+/* Return −1 if the bits cannot express how the register is kept. */
 static inline int64_t sp_rule_words_below_cfa(const sp_cfi_rule *rule, unsigned bits) {
     if (rule->place != SP_CFI_AT_OFFSET || !sp_rule_is_word_multiple(rule->offset) || rule->offset >= 0) return -1;
     int64_t words = -(rule->offset / SP_RULE_WORD);

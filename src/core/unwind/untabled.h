@@ -1,4 +1,4 @@
-/* untabled.h: frames of code without a table: what an architecture's instructions and its frame pointer tell.
+/* untabled.h: frames of code without a table: what an architecture's instructions and its frame pointer reveal.
  *
  *   frame pointer ──► [ caller's frame pointer | return address ] ──► is the code before that address a call?
  *
@@ -14,14 +14,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether the instruction before `pc` is a call. The seven bytes before are readable. */
+/* Return whether the instruction before `pc` is a call. The seven bytes before `pc` must be readable. */
 bool sp_untabled_is_behind_call(uintptr_t pc);
 
-/* After a step by the frame pointer `frame` is the caller's, and its sp is where the pair was. Sets sp to the caller's
- * own. False: nothing tells it. */
+/* Set the sp of `frame` after a step by the frame pointer: `frame` is then the caller's, but its sp is where the
+ * pair was. Return false if the caller's sp cannot be determined. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack);
 
-/* Whether the code at `pc` leads on to another function with the return address still in its register. */
+/* Return whether the code at `pc` continues in another function with the return address still in its register. */
 bool sp_untabled_leads_on(uintptr_t pc);
 
 #endif

@@ -26,7 +26,7 @@ void sp_unwind_prepare(void) {
     sp_modules_prepare();
 }
 
-/* Walks under rules that were forgotten are not followed. */
+/* Walks made with rules that have since been forgotten are not followed. */
 static _Atomic uint32_t rule_version;
 
 void sp_unwind_forget(void) {
@@ -55,28 +55,29 @@ bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end) {
 typedef enum step_result {
     STEP_CALLER,
     STEP_FIRST,  /* the thread's first frame */
-    STEP_FAILED, /* nobody knows */
-    STEP_RESTART /* all registers would be needed from the start */
+    STEP_FAILED, /* unknown caller */
+    STEP_RESTART /* all registers are needed from the start */
 } step_result;
 
 typedef struct walk {
     sp_frame frame;
     sp_stack_memory stack;
-    bool exact;                    /* pc is where a signal interrupted (or where we began), not behind a call */
-    bool keep_all;                 /* every frame by its row, so that all registers are known */
-    const sp_registers *registers; /* those of this frame, as far as known; NULL: only what `frame` holds */
+    bool exact;                    /* pc is where a signal interrupted (or where we began), not after a call */
+    bool keep_all;                 /* evaluate the row of every frame, so that all registers are known */
+    const sp_registers *registers; /* this frame's, as far as known; NULL: only what `frame` holds */
     sp_registers all;
     sp_native_stack *out;
     const sp_last_walk *last; /* NULL: none to follow */
-    size_t met;               /* the first of its frames that this walk may still meet */
-    sp_last_walk *now;        /* NULL: this walk is not to be followed */
+    size_t met;               /* the first of its frames that this walk may still reach */
+    sp_last_walk *now;        /* NULL: this walk will not be followed */
 } walk;
 
 static uintptr_t lookup_pc(const walk *at) {
     return at->frame.pc - !at->exact;
 }
 
-/* The frame's end is not known until the step to its caller: till then it holds nothing. False: no room. */
+/* The frame's end is unknown until the step to its caller; until then the frame is empty. Return false if there is
+ * no room. */
 static bool push_address(walk *at) {
     sp_native_stack *out = at->out;
     if (out->count == out->capacity) return false;
@@ -104,7 +105,7 @@ static void know_frame_only(walk *at) {
     sp_registers_set(&at->all, SP_REGISTER_FP, at->frame.fp);
 }
 
-/* Into `all`, to be changed. */
+/* Copy the registers to `all`, where they may be changed. */
 static void keep_registers(walk *at) {
     if (!at->registers)
         know_frame_only(at);
@@ -113,8 +114,8 @@ static void keep_registers(walk *at) {
     at->registers = &at->all;
 }
 
-/* A signal's frame leads to any stack of the thread; a call only upwards, but where the call leaves the return address
- * in a register, what was interrupted may have no frame. */
+/* A signal's frame may lead to any of the thread's stacks; a call only leads upwards. But if the call leaves the
+ * return address in a register, the interrupted function may have no frame. */
 static bool accept_caller(walk *at, bool signal_frame) {
     uintptr_t sp = at->all.value[SP_REGISTER_SP];
     if (!signal_frame && sp < at->frame.sp + !at->exact) return false;
@@ -125,7 +126,7 @@ static bool accept_caller(walk *at, bool signal_frame) {
     return true;
 }
 
-/* `interrupted`: where on the stack all registers stand. */
+/* `interrupted`: where all registers are stored on the stack. */
 static step_result step_by_signal_frame(walk *at, uintptr_t interrupted) {
     for (unsigned i = 0; i < SP_REGISTER_COUNT; i++, interrupted += sizeof interrupted)
         if (!sp_stack_memory_load(&at->stack, interrupted, &at->all.value[i])) return STEP_FAILED;
@@ -157,7 +158,7 @@ static __attribute__((noinline)) step_result step_by_row(walk *at) {
 /* ---- By the frame pointer ---- */
 
 /* Code without a description: generated at run time, or assembly. What looks like its frame may be anything, so the
- * caller has to be code behind a call. */
+ * caller must be code after a call. */
 static bool is_behind_call(uintptr_t pc) {
     sp_object object;
     if (!sp_objects_find(pc - 1, &object) || pc - object.start < 7) return false;
@@ -188,7 +189,7 @@ static __attribute__((noinline)) step_result step_by_frame_pointer(walk *at) {
 
 /* ---- By the link register ---- */
 
-/* Code that leads on to another function with the return address still in its register. */
+/* Step from code that continues in another function with the return address still in its register. */
 static bool step_by_link_register(walk *at) {
     uintptr_t pc;
     if (!at->exact || !sp_untabled_leads_on(at->frame.pc)) return false;
@@ -202,7 +203,7 @@ static bool step_by_link_register(walk *at) {
 
 /* ---- By the interpreter's anchors ---- */
 
-/* The frame that was pushed last is left out: the one before it reaches up to the call that runs it. */
+/* Leave out the frame that was pushed last: extend the one before it to the call that runs it. */
 static void drop_address(walk *at) {
     sp_native_stack *out = at->out;
     out->count--;
@@ -222,7 +223,7 @@ static bool step_by_anchor(walk *at) {
     return true;
 }
 
-/* ---- By whatever there is ---- */
+/* ---- By any available means ---- */
 
 static __attribute__((noinline)) step_result step_without_table(walk *at) {
     uintptr_t interrupted;
@@ -242,7 +243,7 @@ static step_result step_slow(walk *at, sp_rule rule) {
     }
 }
 
-/* ---- As the last time ---- */
+/* ---- Following the last walk ---- */
 
 static void follow_last_walk(walk *at, sp_last_walks *walks) {
     at->met = 0;
@@ -251,7 +252,7 @@ static void follow_last_walk(walk *at, sp_last_walks *walks) {
     uint32_t rules = atomic_load_explicit(&rule_version, memory_order_acquire);
     at->last = &walks->walks[walks->latest];
     at->now = &walks->walks[walks->latest ^= 1];
-    at->now->count = 0; /* stays so if the walk starts again */
+    at->now->count = 0; /* remains 0 if the walk restarts */
     at->now->rule_version = rules;
     if (at->last->rule_version != rules) at->last = NULL;
 }
@@ -260,14 +261,14 @@ static inline bool is_same(const walk *at, const sp_last_frame *frame) {
     return frame->sp == at->frame.sp && frame->fp == at->frame.fp && frame->address == lookup_pc(at) + 1;
 }
 
-/* Whether the last walk came through the very frame at which this one is. */
+/* Return whether the last walk passed through exactly this frame. */
 static inline bool was_here(walk *at) {
     const sp_last_walk *last = at->last;
     while (at->met < last->count && last->frames[at->met].sp < at->frame.sp) at->met++;
     return at->met < last->count && is_same(at, &last->frames[at->met]);
 }
 
-/* Goes on as the last walk did, as far as each frame still leads to the next. */
+/* Follow the last walk, as far as each frame still leads to the same next one. */
 static inline void follow(walk *at) {
     sp_native_stack *out = at->out;
     const sp_stack_memory stack = at->stack;
@@ -311,12 +312,12 @@ static inline step_result step(walk *at) {
     return STEP_CALLER;
 }
 
-/* Frames hold 48 bits of an address. What more there is on a torn stack is none. */
+/* Frames hold 48 bits of an address. A larger value on a torn stack is not an address. */
 static bool is_code_address(uintptr_t pc) {
     return pc < (UINT64_C(1) << SPPROF_FRAME_GENERATION_SHIFT) - 1;
 }
 
-/* A caller at address 0 is how a thread's first function that says nothing else was entered. */
+/* A caller at address 0 marks a thread's first function if nothing else does. */
 static step_result walk_from(const sp_registers *registers, walk *at) {
     at->frame = (sp_frame){.pc = registers->value[SP_REGISTER_PC],
                            .sp = registers->value[SP_REGISTER_SP],

@@ -1,13 +1,13 @@
 /* unwind.h: the calling thread's native stack, without frame pointers.
  *
- *   as the last time? ──► compared, not unwound (last_walk.h)               some 2 ns a frame
- *   pc ──► rule (rule_cache.h) ──► CFA, caller's pc ──► rule ──► …          some 6 ns a frame
- *           └ miss: object ► description ► row ► rule                       once an address
- *           └ what 32 bits cannot say: the row, each time (caller.h)
+ *   same as last time? ──► compared, not unwound (last_walk.h)              some 2 ns per frame
+ *   pc ──► rule (rule_cache.h) ──► CFA, caller's pc ──► rule ──► …          some 6 ns per frame
+ *           └ miss: object ► description ► row ► rule                       once per address
+ *           └ what 32 bits cannot express: the row, each time (caller.h)
  *
  * Memory:  the caller's arrays. Every load from the stack is bounded (stack_memory.h): a wrong description or a torn
  *          stack truncates, and never crashes.
- * Threads: the calling thread's own stack only. Takes no lock, of ours or of the loader's.
+ * Threads: the calling thread's own stack only. Takes no lock, ours or the loader's.
  * Signals: safe.
  * Full:    `capacity` frames, and depth_limited is set.
  */
@@ -21,34 +21,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Once, before the rest; not in a handler. */
+/* Once, before the other functions; not in a handler. */
 void sp_unwind_prepare(void);
 
 typedef struct sp_native_stack {
     uintptr_t *addresses; /* one past the call; one past the instruction where a signal interrupted */
-    uintptr_t begin;      /* where the first frame begins on the stack; another begins where the one before ended */
-    uintptr_t *ends;      /* where each ends; the last, unless depth_limited, where it begins: more is not known */
+    uintptr_t begin;      /* where the first frame begins on the stack; another begins where the previous one ended */
+    uintptr_t *ends;      /* where each ends; for the last, unless depth_limited, where it begins: more is unknown */
     size_t capacity, count;
     sp_last_walks *last;   /* NULL: none; else capacity is at most SPPROF_STACK_FRAMES_MAX */
-    const uint64_t *words; /* of the interpreter (spprof_walker), whose generated code is left out; NULL: none */
+    const uint64_t *words; /* the interpreter's (spprof_walker), to leave out its generated code; NULL: none */
     size_t word_count;
     bool depth_limited; /* more frames than capacity */
     bool truncated;     /* ended before the thread's first frame */
-    bool interrupted;   /* a signal handler's frames are among them */
+    bool interrupted;   /* the frames include a signal handler's */
 } sp_native_stack;
 
-/* Unwinds from `registers`, whose function is the first frame. */
+/* Unwind from `registers`, whose function is the first frame. */
 void sp_unwind(const sp_registers *registers, sp_native_stack *out);
 
-/* Where the function that holds `pc` begins and ends. False: it is not described. */
+/* Find where the function that contains `pc` begins and ends. Return false if it is not described. */
 bool sp_unwind_find_function(uintptr_t pc, uintptr_t *start, uintptr_t *end);
 
-/* After an object was unloaded. */
+/* Forget cached rules, after an object was unloaded. */
 void sp_unwind_forget(void);
 
-/* How often the quick way was left. */
+/* How often the fast path was left. */
 typedef struct sp_unwind_counters {
-    uint64_t misses;    /* an address met for the first time */
+    uint64_t misses;    /* an address seen for the first time */
     uint64_t evaluated; /* a row instead of a rule */
     uint64_t restarted; /* a stack that needed all registers */
     uint64_t truncated;

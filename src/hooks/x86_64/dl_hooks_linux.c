@@ -1,7 +1,7 @@
 #include "dl_hooks.h"
 
-/* At entry the stack is 8 bytes off its alignment; the arguments are in registers. What is asked gets them, and they
- * are put back. Its answer is in %rax. */
+/* At entry the stack is 8 bytes off its alignment and the arguments are in registers. They are saved around the call of
+ * sp_dl_hook_ask_for_…, whose answer is in %rax. */
 #define BEGIN(name)                                                                                                    \
     ".text\n"                                                                                                          \
     ".hidden sp_hook_" #name "\n"                                                                                      \

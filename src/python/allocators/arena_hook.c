@@ -5,11 +5,11 @@
 
 #include "spprof.h"
 
-/* Each set before the hook that uses it. */
+/* Each is set before the hook that uses it. */
 static PyObjectArenaAllocator first, latest;
 
-/* A tool that took the hook away may call it all the same, and is the latest when it is put in anew: in its call we go
- * on to the first. */
+/* A tool that displaced the hook may still call it, and once the hook is reinstalled on top, that tool is `latest`.
+ * A call from inside it therefore goes to `first`. */
 static void *allocate_arena(void *ctx, size_t size) {
     bool is_inner = spprof_in_arena();
     spprof_begin_arena();

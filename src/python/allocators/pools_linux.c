@@ -12,9 +12,9 @@
 #define BLOCK_ALIGNMENT 16
 #define CLASSES 32 /* of sizes, up to 512 bytes */
 #define ARENA_INDEX_MAX (1u << 24)
-#define BATCH 512     /* headers that are read at a time */
-#define WINDOW 4096   /* pages that are looked at at a time */
-#define ONE_IN_MAX 16 /* pools: of an arena's 64 a few are read */
+#define BATCH 512     /* headers read at a time */
+#define WINDOW 4096   /* pages examined at a time */
+#define ONE_IN_MAX 16 /* pools: of an arena's 64, at least 4 are read */
 #define LEAST_PAGE 4096
 
 typedef struct pool_header {
@@ -34,17 +34,17 @@ static const layout layouts[] = {{4096, 256 * 1024}, {16384, 1024 * 1024}};
 typedef struct sums {
     layout layout;
     uintptr_t page_bytes;
-    uint64_t candidates;      /* places in memory where a pool may begin */
-    uint64_t one_in;          /* of the pools this many are read, and stand for the others */
-    uintptr_t floor, ceiling; /* where the arena that was met last may begin and end at most */
+    uint64_t candidates;      /* resident addresses at which a pool may begin */
+    uint64_t one_in;          /* 1 in this many pools is read and represents the others */
+    uintptr_t floor, ceiling; /* the outermost bounds of the last arena seen */
     uint64_t pools, arenas, used, resident;
-    uintptr_t arena_start, arena_end; /* of the arena that was met last: its first pool, the end of the last so far */
+    uintptr_t arena_start, arena_end; /* of the last arena seen: its first pool, the end of its last so far */
     uint32_t arena_index;
     uint64_t *places; /* of arenas, from PyMem_RawMalloc: start and end of each */
     size_t room;
 } sums;
 
-/* ---- What a pool is ---- */
+/* ---- Recognising a pool ---- */
 
 static bool is_block_of(uintptr_t block, uintptr_t pool, const layout *layout) {
     return block >= pool + sizeof(pool_header) && block < pool + layout->pool_bytes && block % BLOCK_ALIGNMENT == 0;
@@ -63,7 +63,7 @@ static bool is_pool(const pool_header *header, uintptr_t address, const layout *
 
 /* ---- Reading ---- */
 
-/* How many of the headers could be read, from the first on. */
+/* Read headers. Return how many, from the first on, could be read. */
 static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t count) {
     struct iovec remote[BATCH];
     struct iovec local = {.iov_base = headers, .iov_len = count * sizeof *headers};
@@ -78,7 +78,7 @@ static size_t read_headers(const uintptr_t *at, pool_header *headers, size_t cou
     return got < 0 ? 0 : (size_t)got / sizeof *headers;
 }
 
-/* Whether it is in memory, and a pool of that arena. */
+/* Return whether `pool` is resident and a pool of arena `index`. */
 static bool is_of_arena(const sums *sums, uintptr_t pool, uint32_t index) {
     unsigned char is_present;
     pool_header header;
@@ -99,7 +99,7 @@ static uint64_t resident_of(uintptr_t page_bytes, uintptr_t start, uintptr_t end
     return bytes < end - start ? bytes : end - start;
 }
 
-/* Where there is no memory for it, it is not told. */
+/* Record the arena; leave it out if there is no memory. */
 static void note_arena(sums *sums) {
     if (2 * sums->arenas + 2 > sums->room) {
         size_t room = 2 * sums->room + 256;
@@ -112,8 +112,8 @@ static void note_arena(sums *sums) {
     sums->places[2 * sums->arenas++ + 1] = sums->arena_end;
 }
 
-/* Back to its first pool, and on to its last, of which not each has been read. Most arenas begin where the one before
- * ends, and are full. */
+/* Extend the arena back to its first pool and on to its last, since not every pool was read. Most arenas begin where
+ * the one before ends, and are full. */
 static void complete_arena(sums *sums) {
     size_t step = sums->layout.pool_bytes;
     uintptr_t start = sums->arena_start, end = sums->arena_end, least = sums->floor, most = sums->ceiling;
@@ -128,8 +128,8 @@ static void complete_arena(sums *sums) {
     sums->arena_end = end;
 }
 
-/* From its first pool to its last. What is behind them has not been touched, or is somebody else's: where the arena
- * ends is not known. */
+/* Finish the arena, from its first pool to its last. The memory after them has not been touched, or belongs to
+ * something else: the arena's true end is unknown. */
 static void end_arena(sums *sums) {
     if (sums->arena_start == sums->arena_end) return;
     if (sums->one_in > 1) complete_arena(sums);
@@ -158,11 +158,11 @@ static void add_batch(sums *sums, const uintptr_t *at, size_t count) {
         size_t got = read_headers(at + done, headers, count - done);
         for (size_t i = 0; i < got; i++)
             if (is_pool(&headers[i], at[done + i], &sums->layout)) add_pool(sums, at[done + i], &headers[i]);
-        done += got + 1; /* what could not be read is gone */
+        done += got + 1; /* one header could not be read: that memory is gone */
     }
 }
 
-/* The first time the places are only counted. */
+/* In the first pass (one_in is 0), candidates are only counted. */
 static void add_range(sums *sums, uintptr_t start, uintptr_t end) {
     unsigned char pages[WINDOW];
     uintptr_t at[BATCH], page = sums->page_bytes;
@@ -184,7 +184,7 @@ static void add_range(sums *sums, uintptr_t start, uintptr_t end) {
     end_arena(sums);
 }
 
-/* ---- Which layout, if any ---- */
+/* ---- Finding the layout ---- */
 
 static bool has_layout(uintptr_t block, const layout *layout) {
     uintptr_t pool = block / layout->pool_bytes * layout->pool_bytes;
@@ -193,7 +193,8 @@ static bool has_layout(uintptr_t block, const layout *layout) {
            is_block_of(block, pool, layout);
 }
 
-/* By a block that is in a pool if any is: one that is sampled is in none. */
+/* Find the layout from a block that is in a pool if any block is. It must not be sampled: a sampled block is in no
+ * pool. */
 static bool find_layout(layout *found) {
     spprof_pause();
     void *block = PyObject_Malloc(64);
@@ -237,7 +238,7 @@ PyObject *sp_pools_with_gil(PyObject *module, PyObject *arguments) {
     if (!ranges) return PyErr_NoMemory();
     PyObject *places = NULL;
     if (read_ranges(list, ranges)) {
-        Py_BEGIN_ALLOW_THREADS /* once: others may have it for long. Reading is safe whatever becomes of the memory */
+        Py_BEGIN_ALLOW_THREADS /* once: reacquiring may take long. Reading is safe even if memory is unmapped */
         add_ranges(&sums, ranges, count, most);
         Py_END_ALLOW_THREADS
         places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(16 * sums.arenas));

@@ -13,14 +13,14 @@ typedef struct domain {
     const PyMemAllocatorDomain id;
     const spprof_domain engine_id;
     hook_kind kind;
-    PyMemAllocatorEx original, hooks; /* set before the hooks are put in */
+    PyMemAllocatorEx original, hooks; /* set before the hooks are installed */
 } domain;
 
 static domain raw_domain = {.id = PYMEM_DOMAIN_RAW, .engine_id = SPPROF_DOMAIN_RAW};
 static domain mem_domain = {.id = PYMEM_DOMAIN_MEM, .engine_id = SPPROF_DOMAIN_MEM};
 static domain obj_domain = {.id = PYMEM_DOMAIN_OBJ, .engine_id = SPPROF_DOMAIN_OBJ};
 
-/* RAW first: it is the lower hook of the other two where nothing was preloaded. */
+/* RAW first: unless a library was preloaded, it is the lower hook of the other two. */
 static domain *const domains[] = {&raw_domain, &mem_domain, &obj_domain};
 #define DOMAIN_COUNT (sizeof domains / sizeof *domains)
 
@@ -34,7 +34,7 @@ static int64_t counted_once(const PyMemAllocatorEx *allocator, size_t size) {
     return counted;
 }
 
-/* The least of three: the first may also grow a pool or another tool's table. */
+/* Return the least of three counts: the first allocation may also grow a pool or another tool's table. */
 static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     int64_t least = INT64_MAX;
     for (int i = 0; i < 3; i++) {
@@ -44,18 +44,18 @@ static int64_t counted(const PyMemAllocatorEx *allocator, size_t size) {
     return least;
 }
 
-/* How many hooks of ours a request of `size` bytes reaches. Compared with one of 1 byte, since tracemalloc's own entry
- * for the block may be counted as well. */
+/* Return how many hooks of ours a request of `size` bytes reaches. Compares with a request of 1 byte, because
+ * tracemalloc's own entry for the block may be counted as well. */
 static int64_t hooks_reached(const PyMemAllocatorEx *allocator, size_t size) {
     int64_t difference = counted(allocator, size) - counted(allocator, 1);
     return (difference + (int64_t)size / 4) / ((int64_t)size - 1);
 }
 
-/* Small enough for every pool, even under a debug layer; and the smallest that none keeps to itself. */
+/* The first is small enough for every pool, even under a debug layer; the second is the smallest that no pool keeps. */
 #define SMALL_PROBE 129
 #define LARGE_PROBE 513
 
-/* The largest request that stays in the pool, that is, reaches no hook: 512, or less under a debug layer. */
+/* Return the largest request that stays in the pool, that is, reaches no hook: 512, or less under a debug layer. */
 static size_t find_pool_limit(const PyMemAllocatorEx *allocator) {
     size_t stays = SMALL_PROBE, leaves = LARGE_PROBE;
     while (leaves - stays > 1) {
@@ -69,7 +69,7 @@ static size_t find_pool_limit(const PyMemAllocatorEx *allocator) {
 }
 
 bool sp_pymem_hook_malloc_is_seen(void) {
-    void *(*volatile plain_malloc)(size_t) = malloc; /* volatile: not to be optimised away with its free */
+    void *(*volatile plain_malloc)(size_t) = malloc; /* volatile: keeps the compiler from removing malloc and free */
     spprof_probe_begin();
     void *block = plain_malloc(SMALL_PROBE);
     int64_t counted = spprof_probe_end();
@@ -100,13 +100,14 @@ static bool equal(const PyMemAllocatorEx *one, const PyMemAllocatorEx *other) {
            one->realloc == other->realloc && one->free == other->free;
 }
 
-/* Whether the hook that was put in is still called, or is not missed. A pool's is the only hook that small requests
- * reach; a direct one stands on top of those on malloc. */
+/* Return whether the installed hook is still called, or not needed. A pool's hook is the only one that small
+ * requests reach; a direct hook is on top of those on malloc. */
 static bool is_still_reached(const domain *domain, int64_t reached, int64_t uncounting) {
     return domain->kind == HOOK_POOL ? reached > 0 : reached > uncounting;
 }
 
-/* What allocates without malloc maps its memory itself, and every block of it is counted here. */
+/* An allocator that does not use malloc maps its memory itself. Every block of it is counted here, so its mappings
+ * are left out. */
 static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t uncounting, bool native) {
     bool is_pool = domain->id != PYMEM_DOMAIN_RAW && hooks_reached(current, SMALL_PROBE) == 0 &&
                    hooks_reached(current, LARGE_PROBE) > uncounting;
@@ -121,7 +122,7 @@ static void put_in(domain *domain, const PyMemAllocatorEx *current, int64_t unco
     PyMem_SetAllocator(domain->id, &domain->hooks);
 }
 
-/* `uncounting`: how many hooks a malloc reaches that do not count. `native`: whether those on malloc count. */
+/* `uncounting`: how many hooks that do not count a malloc reaches. `native`: whether the hooks on malloc count. */
 static void install(domain *domain, int64_t uncounting, bool native) {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domain->id, &current);
@@ -133,14 +134,14 @@ static void install(domain *domain, int64_t uncounting, bool native) {
         put_in(domain, &current, uncounting, native);
     } else if (domain->kind == HOOK_DIRECT) {
         spprof_direct_hooks_count(domain->engine_id,
-                                  uncounting > 0 || reached == 1); /* else a lower hook counts, too */
+                                  uncounting > 0 || reached == 1); /* if false, a lower hook counts as well */
     }
 }
 
 static void remove_hook(domain *domain) {
     PyMemAllocatorEx current;
     PyMem_GetAllocator(domain->id, &current);
-    if (!equal(&current, &domain->hooks)) return; /* somebody stands on top of it: it stays and passes through */
+    if (!equal(&current, &domain->hooks)) return; /* another hook is on top: ours stays and passes calls through */
     PyMem_SetAllocator(domain->id, &domain->original);
     domain->kind = HOOK_NONE;
 }
@@ -155,7 +156,7 @@ void sp_pymem_hook_rest_with_gil(void) {
         if (domains[i]->kind == HOOK_POOL) remove_hook(domains[i]);
 }
 
-/* Upside down: the pools' samples are recorded by the domain below. */
+/* In reverse order: the domain below records the pools' samples. */
 void sp_pymem_hook_remove_with_gil(void) {
     for (size_t i = DOMAIN_COUNT; i-- > 0;)
         if (domains[i]->kind != HOOK_NONE) remove_hook(domains[i]);

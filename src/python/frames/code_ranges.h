@@ -1,4 +1,4 @@
-/* code_ranges.h: where the code of one function lies: its own range, and the parts that the compiler put apart.
+/* code_ranges.h: finds the code of one function: its own range, and the parts that the compiler split off.
  *
  *   function  ──loader──► [start, end)           its exported symbol
  *             └─.symtab─► function.cold [start, end) …      unlikely branches, known by name only, if not stripped
@@ -15,7 +15,7 @@
 
 #include "spprof.h"
 
-/* Writes the ranges of the exported function at `function`, its own first, and returns how many; 0: no symbol is
+/* Write the ranges of the exported function at `function`, its own first. Return how many, or 0 if no symbol begins
  * there. */
 size_t sp_code_ranges_find(const void *function, spprof_code_range *ranges, size_t capacity);
 

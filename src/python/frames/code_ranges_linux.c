@@ -11,13 +11,13 @@
 
 #define COLD ".cold" /* some compilers number them: "name.cold.7" */
 
-/* A symbol table that is larger than any interpreter's is not searched. */
+/* A symbol table larger than any interpreter's is not searched. */
 #define SYMBOLS_MAX (1u << 20)
 #define STRINGS_MAX (64u << 20)
 
 #define PIECE_BYTES 8192
 #define NAME_MAX_BYTES 128
-#define NAMES_MAX 16 /* places in the string table where the name stands, as a whole, with a suffix or within another */
+#define NAMES_MAX 16 /* occurrences of the name in the string table: whole, with a suffix, or inside another name */
 
 /* The file of a loaded object. */
 typedef struct object {
@@ -26,11 +26,11 @@ typedef struct object {
     Elf64_Shdr symbols, strings;
 } object;
 
-/* The function that is looked for, and what was found of it. */
+/* The function searched for, and the parts found. */
 typedef struct search {
     const char *name;
     spprof_code_range own;
-    bool own_seen; /* the file has the function where the loader has it, so it is the file that was loaded */
+    bool own_seen; /* the file has the function at the loader's address, so it is the file that was loaded */
     spprof_code_range *parts;
     size_t count, capacity;
     uint32_t names[NAMES_MAX];
@@ -70,7 +70,7 @@ static bool is_wanted(const char *suffix) {
     return *suffix == '\0' || strncmp(suffix, COLD, strlen(COLD)) == 0;
 }
 
-/* Notes where the name begins in a piece of the string table; in the last `overlap` bytes the next piece will. */
+/* Record where the name begins in a piece of the string table. The last `overlap` bytes are left to the next piece. */
 static void note_names(search *wanted, const char *piece, size_t size, size_t overlap, uint32_t offset) {
     size_t length = strlen(wanted->name);
     const char *at = piece;
@@ -132,7 +132,7 @@ static void search_object(search *wanted, object *in) {
     if (wanted->name_count > 0) find_symbols(wanted, in);
 }
 
-/* How many parts the file names; none if it is not the file that was loaded. */
+/* Return how many parts the file names, or 0 if it is not the file that was loaded. */
 static size_t find_parts(search *wanted, const struct link_map *object_map) {
     const char *path = object_map->l_name[0] != '\0' ? object_map->l_name : "/proc/self/exe";
     object in = {.file = open(path, O_RDONLY | O_CLOEXEC), .base = object_map->l_addr};

@@ -6,8 +6,8 @@
 
 #include "spprof.h"
 
-/* Threads may run on 64 KiB stacks, so what has to be re-encoded is shortened to this length: two names are 2 KiB.
- * ASCII names are lent to the engine where they stand, and need no buffer. */
+/* Threads may run on 64 KiB stacks, so names that must be re-encoded are shortened to this length: two names take 2
+ * KiB. ASCII names are passed to the engine in place and need no buffer. */
 #define ENCODED_MAX 1024
 #define ASCII_MAX 65535
 
@@ -18,7 +18,8 @@ typedef struct name {
     char buffer[ENCODED_MAX];
 } name;
 
-/* What PEP 383 makes of a byte that is no UTF-8. It becomes that byte again, so that names stay apart. */
+/* True for a surrogate by which PEP 383 escapes a byte that is not UTF-8. It is turned back into that byte, so that
+ * names stay distinct. */
 static bool is_escaped_byte(Py_UCS4 character) {
     return character >= 0xDC80 && character <= 0xDCFF;
 }
@@ -28,7 +29,7 @@ static char *put_continuation(char *out, Py_UCS4 character, unsigned shift) {
     return out + 1;
 }
 
-/* Writes at most four bytes and returns where the next character goes. */
+/* Write at most four bytes and return where the next character goes. */
 static char *put_utf8(char *out, Py_UCS4 character) {
     if (character < 0x80 || is_escaped_byte(character)) {
         *out = (char)character;
@@ -63,8 +64,8 @@ static void lend(name *to, const char *bytes, Py_ssize_t length) {
     to->length = (uint32_t)(length < ASCII_MAX ? length : ASCII_MAX);
 }
 
-/* False for strings whose characters CPython before 3.12 would still have to lay out, which allocates. Names of code
- * objects never are: its constructor has done it. */
+/* Return false for strings whose characters CPython before 3.12 has not laid out yet, since laying them out
+ * allocates. Names of code objects are always laid out: the constructor does it. */
 static bool is_laid_out(PyObject *text) {
     if (text == NULL || !PyUnicode_Check(text)) return false;
 #if PY_VERSION_HEX < 0x030C0000
@@ -103,7 +104,7 @@ static void read_lines(spprof_code *copy, PyObject *table) {
     copy->lines_length = (uint32_t)PyBytes_GET_SIZE(table);
 }
 
-/* Apart from the lookup, so that a known code object costs no stack for the buffers. */
+/* Separate from the lookup, so that a known code object uses no stack for the buffers. */
 static __attribute__((noinline)) uint32_t intern_slow(PyCodeObject *code) {
     name function, file;
     read_name(&function, CODE_NAME(code));
@@ -122,7 +123,7 @@ uint32_t sp_pycode_id(PyCodeObject *code) {
     return id != 0 ? id : intern_slow(code);
 }
 
-/* ---- Code that may be none ---- */
+/* ---- Addresses that may not be code ---- */
 
 static bool is_object_of(uintptr_t address, const PyTypeObject *type) {
     PyObject head;
@@ -146,15 +147,15 @@ uint32_t sp_pycode_id_at(uintptr_t code, bool *no_room) {
     return id;
 }
 
-/* ---- Code that dies ---- */
+/* ---- Code that is destroyed ---- */
 
-/* Never put back: another wrapper may stand over ours by then. */
+/* Never restored: by then another wrapper may be on top of ours. */
 static destructor original_dealloc;
 
-/* Forget first: once the memory is free another thread may build a code object in it. Nothing runs this code any more,
- * so no frame can bring the address back. */
+/* Forget the address first: once the memory is free, another thread may build a code object in it. Nothing runs this
+ * code any longer, so no frame can add the address again. */
 static void forget_and_dealloc(PyObject *code) {
-    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* what the type's slot led to was written before it */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE); /* original_dealloc was written before the type's slot */
     spprof_code_forget((uintptr_t)code);
     original_dealloc(code);
 }

@@ -1,8 +1,8 @@
 /* pycode.h: code objects and their copies in the engine's code table.
  *
- * A code object is copied when a frame of it is first seen. While it lives its address names it; when it is destroyed
- * the table forgets the address (PyCode_Type.tp_dealloc is wrapped, in every version alike), so another code object at
- * the same address never lends its name or line to it.
+ * A code object is copied when a frame that runs it is first seen. While it lives, its address identifies it. When it
+ * is destroyed, the table forgets the address, so another code object at the same address never gets its name or line.
+ * To see this, PyCode_Type.tp_dealloc is wrapped, in all versions alike.
  *
  * Memory:  strings are read from the unicode objects and re-encoded as UTF-8 without creating objects.
  * Threads: any; the code object must be kept alive by a frame of the calling thread.
@@ -16,15 +16,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Wraps PyCode_Type.tp_dealloc, once. Before the first sample is taken; with the main GIL. The type
- * is every interpreter's. */
+/* Wrap PyCode_Type.tp_dealloc, once, before the first sample is taken. Needs the main GIL; the type is shared by all
+ * interpreters. */
 void sp_pycode_watch_with_gil(void);
 
-/* The id of `code` in the engine's code table; 0: no room. */
+/* Return the id of `code` in the engine's code table, or 0 if there is no room. */
 uint32_t sp_pycode_id(PyCodeObject *code);
 
-/* The same for what an interrupted frame says is code, which may be anything. 0: it is none, or, with *no_room, as
- * above.
+/* Like sp_pycode_id(), but for the address that an interrupted frame gives as its code, which may be anything. Return 0
+ * if it is not a code object, or, with *no_room set, if there is no room.
  * Signals: safe. */
 uint32_t sp_pycode_id_at(uintptr_t code, bool *no_room);
 

@@ -1,28 +1,28 @@
-/* pyframes.h: the calling thread's Python frames, read from memory. One file a frame layout: pyframes_39.c …
+/* pyframes.h: the calling thread's Python frames, read from memory. There is one file per frame layout: pyframes_39.c …
  * pyframes_315.c; the build compiles the one that fits the interpreter.
  *
  *   thread state -> current frame -> previous -> … -> NULL        each frame: code object + position in it
  *                 └── one call of the C function that evaluates ──┘        its anchor: an address in that C frame
  *
- * The layouts share their walks as templates: headers that a layout includes once, in this order. Between them it
- * defines what the next one needs, as that one's own comment lists. (Each header's name begins with pyframes_.)
+ * The layouts share their walks as templates: headers that a layout includes once, in this order. In between it defines
+ * what the next header needs, as that header's own comment lists. (Each header's name begins with pyframes_.)
  *
  *   3.9            3.10           3.11, 3.12              3.13 – 3.15
  *   ─────────────────────────────────────────────────────────────────────────────────────────────
  *   its frames     its frames     its frames              its frames
- *                                                         linked.h, which holds the rest:
+ *                                                         linked.h, which contains the rest:
  *                                 units.h                  ├─ units.h        positions in code units
  *   its calls      its calls      its calls                ├─ its calls
- *                  anchored.h     anchored.h               ├─ anchored.h     each call tells an anchor
+ *                  anchored.h     anchored.h               ├─ anchored.h     each call has an anchor
  *   walk.h         walk.h         walk.h                   ├─ walk.h         the walk of an allocation
  *                                 cframes.h                │                 calls that are linked by cframes
- *                                  └─ tick.h               ├─ tick.h         the walk that a signal asks for
+ *                                  └─ tick.h               ├─ tick.h         the walk of a tick (a signal)
  *   (tick's walk   (tick's walk   where a call ends        └─ where a call ends
  *   is the same)   is the same)
  *
  * Memory:  walking creates no objects and calls nothing that allocates.
  * Threads: the walk reads the calling thread's own state (PyGILState_GetThisThreadState), never the state that happens
- *          to be current, and takes no GIL: also right in C code that has released it. A thread without a state
+ *          to be current. It takes no GIL, so it also works in C code that has released it. A thread without a state
  *          (a native one) has no frames.
  * Signals: sp_pyframes_walk_tick alone.
  * Full:    see spprof_walker in spprof/stacks.h.
@@ -39,8 +39,8 @@
 
 #include "spprof.h"
 
-/* Registers the walk with the engine and, where the frames tell no anchors, where the evaluation loop lies. Before the
- * first sample is taken; again does no harm. */
+/* Register the walk with the engine and, if the frames have no anchors, the code ranges of the evaluation loop.
+ * Called before the first sample is taken; safe to call repeatedly. */
 void sp_pyframes_register(void);
 
 /* An spprof_walker. Positions are in the unit of sp_pyframes_line. */
@@ -50,13 +50,13 @@ size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited);
 size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
                              bool *depth_limited);
 
-/* How many of the calling thread's innermost frames run these codes, one after the other, at these positions, which are
- * in bytes of code. With a GIL; not in a handler. */
+/* Return how many of the calling thread's innermost frames run these codes, in this order, at these positions (bytes
+ * of code). Needs a GIL; not for use in a handler. */
 #define SP_PYFRAMES_ANYWHERE (-1)
 size_t sp_pyframes_meet(PyCodeObject *const *codes, const int *positions, size_t count);
 
-/* The line of `position` in `code`, decoded from the code's copied position table: what a traceback would show. Code
- * that the compiler made up has no line there and gets that of the code before it (pylines.h). */
+/* Return the line of `position` in `code`, as a traceback would show it, decoded from the code's copied position
+ * table. Compiler-generated code has no line there and gets the line of the code before it (pylines.h). */
 int sp_pyframes_line(const spprof_code *code, uint32_t position);
 
 #endif

@@ -1,15 +1,15 @@
-/* CPython 3.10: the chain of 3.9, with other positions, and a chain of the evaluation loop's calls beside it.
+/* CPython 3.10: the chain of 3.9, with positions in code units, plus a chain of the evaluation loop's calls.
  *
  *   tstate->frame ───► frame object ──f_back──► … ──► NULL      f_lasti: code units into co_code
  *   tstate->cframe ──► CFrame ──previous──► … ──► root_cframe   the calls, on the C stack; the root in the thread state
  *
- * As in 3.9: tstate->frame is set when evaluation begins and reset before the frame is released. f_lasti is stored
- * before each instruction, save for the second of a predicted pair; it is −1 until the first.
+ * As in 3.9, tstate->frame is set when evaluation begins and reset before the frame is released. f_lasti is stored
+ * before each instruction, except for the second of a predicted pair; it is −1 until the first.
  *
- * Each frame has a call to itself and both are linked and unlinked together, so the n-th frame belongs to the n-th
- * CFrame. The exception: a generator's throw() that is passed on to the generator it delegates to links the outer one's
- * frame without evaluating it; it goes with the call in which throw() was called. A greenlet's chain ends with a CFrame
- * of its own that has no frame.
+ * Each frame has its own call, and both are linked and unlinked together, so the n-th frame belongs to the n-th CFrame.
+ * The exception: if a generator passes throw() on to the generator it delegates to, the outer one's frame is linked
+ * without being evaluated; it belongs to the call in which throw() was called. A greenlet's chain ends with an extra
+ * CFrame that has no frame.
  */
 #include "pytstate.h"
 
@@ -45,14 +45,14 @@ static inline uint32_t frame_position(const frame *at, const PyCodeObject *code)
     return at->f_lasti < 0 ? 0 : (uint32_t)at->f_lasti;
 }
 
-/* Behind the last instruction stands the zero that ends every bytes object. */
+/* After the last instruction this reads the zero that ends every bytes object. */
 static inline int next_opcode(const frame *at) {
     return (uint8_t)PyBytes_AS_STRING(at->f_code->co_code)[(at->f_lasti + 1) * (int)sizeof(_Py_CODEUNIT)];
 }
 
-/* Whether a throw() is being passed on. The evaluation loop keeps the depth of the stack that it works on to itself
- * (−1), save while a trace function runs, and none is called for the instruction before YIELD_FROM: no line begins
- * there. */
+/* Return whether a throw() is being passed on. The evaluation loop does not store its current stack depth in the
+ * frame (it is −1 there), except while a trace function runs; and none is called for the instruction before
+ * YIELD_FROM, because no line begins there. */
 static inline bool passes_throw_on(const frame *at) {
     return at->f_stackdepth > 0 && at->f_gen != NULL && at->f_state == FRAME_EXECUTING && next_opcode(at) == YIELD_FROM;
 }
@@ -67,14 +67,14 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 #include "pyframes_anchored.h"
 #include "pyframes_walk.h"
 
-/* A throw() that was passed on has returned: CPython clears the outer generator's f_back before it takes the frame out
- * of the chain. Its callers are unknown for these few instructions. */
+/* Return whether a throw() that was passed on has just returned: CPython clears the outer generator's f_back before
+ * it unlinks the frame. For these few instructions its callers are unknown. */
 static bool has_just_lost_callers(const frame *at) {
     return at->f_back == NULL && at->f_gen != NULL && at->f_state != FRAME_EXECUTING;
 }
 
-/* A frame is whole before it is linked, and unlinked before it is released: elsewhere a signal finds a chain that is
- * true. */
+/* A frame is complete before it is linked, and unlinked before it is released, so at any other point a signal finds
+ * a valid chain. */
 size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
                              bool *depth_limited) {
     (void)interrupted;

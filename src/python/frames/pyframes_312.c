@@ -3,11 +3,11 @@
  *   tstate->cframe ──► { current_frame } ──► frame ──previous──► shim ──previous──► … ──► NULL
  *                                                                prev_instr: before the next code unit
  *
- * The shim lies on the C stack, has a trampoline for code and only its first two fields and owner are set. It is a
- * variable of the call of the evaluation loop whose frames it ends, and is met alone while the last of them is cleared.
- * The cframe is linked before current_frame is filled, but an allocation cannot fall in between. Frames are linked once
- * their locals are in place and unlinked before these are released. Each instruction stores prev_instr, so that during
- * it prev_instr is the instruction itself or one of its inline caches.
+ * The shim is on the C stack, has a trampoline for code, and only its first two fields and its owner are set. It is a
+ * local variable of the call of the evaluation loop whose frames it ends, and is the call's only frame while the last
+ * of them is cleared. The cframe is linked before current_frame is filled, but an allocation cannot come in between. A
+ * frame is linked once its locals are in place and unlinked before they are released. Each instruction stores
+ * prev_instr, so during an instruction prev_instr is the instruction itself or one of its inline caches.
  */
 #include "pytstate.h"
 
@@ -22,7 +22,7 @@ static inline const void *frame_pc(const frame *at) {
 #include "pyframes_units.h"
 
 typedef struct call_chain {
-} call_chain; /* nothing to keep */
+} call_chain; /* no state needed */
 
 static inline const frame *innermost_frame(call_chain *chain) {
     PyThreadState *own = sp_pytstate_own();

@@ -1,4 +1,4 @@
-/* CPython 3.13: as 3.12, linked to the thread state itself (pyframes_linked.h).
+/* CPython 3.13: as 3.12, but frames are linked to the thread state itself (pyframes_linked.h).
  *
  * The shim has None for code.
  */

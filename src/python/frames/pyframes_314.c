@@ -1,7 +1,7 @@
 /* CPython 3.14: as 3.13, with tagged references (pyframes_linked.h).
  *
- * The shim is now called the interpreter's; what is on the C stack beside it is not the interpreter's and shows no
- * code.
+ * The shim is now owned by the interpreter (FRAME_OWNED_BY_INTERPRETER). Other frames on the C stack are not the
+ * interpreter's and show no code.
  */
 #include "pytstate.h"
 

@@ -2,8 +2,8 @@
  *
  *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► base_frame, a part of the thread state
  *
- * The base frame runs nothing: it has None for code, and the interpreter for an owner as a shim has, but no call of the
- * evaluation loop. It is current in a thread that runs no Python.
+ * The base frame runs nothing: like a shim, it has None for code and the interpreter for an owner, but it belongs to no
+ * call of the evaluation loop. It is current in a thread that runs no Python.
  */
 #include "pytstate.h"
 

@@ -2,14 +2,13 @@
  *
  *   tstate->frame ──► frame object ──f_back──► … ──► NULL        f_lasti: bytes into co_code
  *
- * tstate->frame is set when evaluation begins and reset before the frame is released, so whatever stands there is held
- * by the evaluation that runs it. A generator's f_back is set while it runs, and only then. f_lasti is stored before
- * each instruction, save for the second of a predicted pair; it is −1 until the first.
+ * tstate->frame is set when evaluation begins and reset before the frame is released, so the evaluation that runs a
+ * frame in this chain holds a reference to it. A generator's f_back is set only while it runs. f_lasti is stored before
+ * each instruction, except for the second of a predicted pair; it is −1 until the first.
  *
- * Each frame has a call of the evaluation loop to itself. Nothing that such a call keeps on the C stack is known
- * outside, so it is found by its code. A generator's throw() that is passed on to the generator it delegates to links
- * the outer one's frame without evaluating it and without f_back: who called throw() is known to nobody but the C
- * stack.
+ * Each frame has its own call of the evaluation loop. Such a call publishes nothing of its C frame, so it is found by
+ * its code. If a generator passes throw() on to the generator it delegates to, the outer one's frame is linked without
+ * being evaluated and without f_back: only the C stack knows the caller of throw().
  */
 #include "pytstate.h"
 
@@ -21,7 +20,7 @@
 typedef PyFrameObject frame;
 
 typedef struct call_chain {
-} call_chain; /* nothing to keep */
+} call_chain; /* no state needed */
 
 static inline const frame *innermost_frame(call_chain *chain) {
     PyThreadState *own = sp_pytstate_own();
@@ -43,15 +42,15 @@ static inline uint32_t frame_position(const frame *at, const PyCodeObject *code)
     return at->f_lasti < 0 ? 0 : (uint32_t)at->f_lasti;
 }
 
-/* The frame that only passes throw() on takes the place of the call that made it do so, which is lost. */
+/* A frame that only passes throw() on takes the position of the call that made it do so, which is lost. */
 static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *anchor) {
     (void)chain, (void)at;
     *anchor = 0;
     return true;
 }
 
-/* Suspended, and yet in the chain. (A trace function that is told of a call finds the frame like this, too, but
- * linked.) */
+/* Return whether the frame is suspended and yet in the chain. (A trace function that is told of a call also finds
+ * the frame like this, but linked to its caller.) */
 static inline bool has_lost_callers(const frame *at) {
     return at->f_back == NULL && at->f_gen != NULL && !at->f_executing && at->f_stacktop != NULL;
 }
@@ -62,7 +61,7 @@ static size_t evaluation_code(spprof_code_range *ranges, size_t capacity) {
 
 #include "pyframes_walk.h"
 
-/* A frame is whole before it is linked, and unlinked before it is released: a signal finds a chain that is true. */
+/* A frame is complete before it is linked, and unlinked before it is released, so a signal finds a valid chain. */
 size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *words, size_t capacity,
                              bool *depth_limited) {
     (void)interrupted;

@@ -1,5 +1,5 @@
-/* pyframes_anchored.h: the answers of the layouts whose every call of the evaluation loop tells an anchor and whose
- * frames know their callers, to what only an older one has to say more about. Included once, before pyframes_walk.h.
+/* pyframes_anchored.h: two functions of the template that only 3.9 needs, for layouts in which every call of the
+ * evaluation loop has an anchor and every frame knows its caller. Included once, before pyframes_walk.h.
  */
 static inline bool has_lost_callers(const frame *at) {
     (void)at;

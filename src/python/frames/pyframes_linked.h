@@ -1,17 +1,17 @@
-/* pyframes_linked.h: what the layouts share whose frames hang on the thread state itself (3.13 on): all of both walks.
+/* pyframes_linked.h: both walks of the layouts whose frames are linked to the thread state itself (3.13 on).
  *
  *   tstate->current_frame ──► frame ──previous──► shim ──previous──► … ──► bottom   instr_ptr: the current instruction
  *
- * The shim lies on the C stack, runs no code and ends the frames of the call of the evaluation loop whose variable it
- * is. Frames are linked once their locals are in place and unlinked before these are released. An instruction at which
- * anything can happen stores instr_ptr, and a caller's stays at its call.
+ * The shim is on the C stack, runs no code and ends the frames of the call of the evaluation loop whose local variable
+ * it is. A frame is linked once its locals are in place and unlinked before they are released. Instructions that can
+ * allocate or call store instr_ptr; a caller's instr_ptr stays at its call.
  *
- * Included once, behind the interpreter's headers, by a pyframes_3NN.c, which defines
+ * Included once, after the interpreter's headers, by a pyframes_3NN.c, which defines
  *
  *   frame                     one interpreter frame
- *   executable_of(f) -> o     what it runs: code, or an extension's own kind
+ *   executable_of(f) -> o     what it runs: code, or an extension's own kind of executable
  *   is_shim(f)
- *   bottom_of(tstate) -> f    what the outermost shim leads to; greenlets end with NULL all the same
+ *   bottom_of(tstate) -> f    the frame that the outermost shim points to; the chains of greenlets end with NULL anyway
  */
 static inline const void *frame_pc(const frame *at) {
     return at->instr_ptr;
@@ -34,7 +34,7 @@ static inline const frame *innermost_frame(call_chain *chain) {
     return own->current_frame == chain->bottom ? NULL : own->current_frame;
 }
 
-/* Extensions may push frames of their own kinds of executable. */
+/* Return NULL for frames that run an extension's own kind of executable. */
 static inline PyCodeObject *shown_code(const frame *at) {
     if (is_shim(at) || !PyCode_Check(executable_of(at))) return NULL;
     PyCodeObject *code = (PyCodeObject *)executable_of(at);
@@ -53,7 +53,7 @@ static inline bool ends_call(call_chain *chain, const frame *at, uint64_t *ancho
 /* ---- Interrupted by a signal ---- */
 
 typedef struct innermost_call {
-} innermost_call; /* nothing is known of it but its shim */
+} innermost_call; /* its shim says everything */
 
 static inline const void *frame_code(const frame *copy) {
     return executable_of(copy);
@@ -65,7 +65,7 @@ static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *cop
     (void)walk, (void)at, (void)copy;
 }
 
-/* Other kinds of executable are not shown, and what is no object was never linked. */
+/* Other kinds of executable are not shown. If the pointer leads to no object, the frame was never linked. */
 static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
     PyObject executable, type;
     if (spprof_code_lookup((uintptr_t)executable_of(copy)) != 0) return true;
@@ -75,7 +75,7 @@ static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
     return false;
 }
 
-/* Each frame ends with a shim. */
+/* Every chain of frames ends with a shim. */
 static inline bool has_outer_call(const tick_walk *walk) {
     (void)walk;
     return true;

@@ -1,31 +1,30 @@
-/* pyframes_tick.h: the walk of a thread that a signal interrupted, where frames lie on a stack of the thread state
- * (3.11 on). Included once, behind pyframes_walk.h, by a layout that also defines
+/* pyframes_tick.h: the walk of a thread that a signal interrupted, for layouts whose frames are on a stack of the
+ * thread state (3.11 on). Included once, after pyframes_walk.h, by a layout that defines before it
  *
  *   innermost_call                   what is known of a call of the evaluation loop
  *   frame_code(f)                    what a copied frame runs
  *
- * before, and behind it
+ * and after it
  *
- *   tick_begin(walk) -> bool         the first frame to try and the call that runs it; false: there is none
- *   tick_retry(walk) -> bool         another beginning, if the last leads nowhere: that of the call before; false: no
- *                                    more
- *   tick_ends_call(walk, at, f, a)   as ends_call, of a copied frame f that lies at `at`. Of the innermost call it also
- *                                    sees whether the frames belong to it: if not, walk->torn
- *   tick_find_caller(walk, at, f)    of the innermost frame, if that may have been linked before it knew its caller
+ *   tick_begin(walk) -> bool         set the first frame to try and the call that runs it; false: there is none
+ *   tick_retry(walk) -> bool         if the last beginning led nowhere, begin at the call before; false: there is none
+ *   tick_ends_call(walk, at, f, a)   like ends_call, for the frame at `at` and its copy f. In the innermost call also
+ *                                    sets walk->torn if the frames do not belong to that call
+ *   tick_find_caller(walk, at, f)    set the innermost frame's caller, in case it was linked before that was stored
  *   is_code_of_ours(walk, f)         false: f runs something that is not shown
  *   has_outer_call(walk)             the frames cannot end without the end of a call
  *
- *   frames of the thread:    chunk [ frame | frame | frame ─┤ top       plain reads: nobody else frees them
+ *   frames of the thread:    chunk [ frame | frame | frame ─┤ top       plain reads: no other thread frees them
  *   the calls' own:          the C stack                               plain reads, above the handler
- *   generators' that run:    behind an exception state of the thread   plain reads: what runs is referred to
- *   garbage:                 anywhere else                             copied by the kernel, till the first call's end
+ *   running generators':     behind an exception state of the thread   plain reads: a running generator is referenced
+ *   garbage:                 anywhere else                             copied by the kernel, until the first call's end
  *
- * A signal falls between any two stores. What is current may then be a frame that is not yet, or no longer, there; but
- * the calls around the innermost one stand still, so what they lead to is true. Frames of the innermost call count only
- * if they lead to the frame that was current when it began.
+ * A signal can arrive between any two stores. The current frame may then be one that is not there yet, or no longer;
+ * but the calls around the innermost one do not change, so their pointers are valid. Frames of the innermost call count
+ * only if they lead to the frame that was current when it began.
  *
- * A code object that is known by its address needs no reading; an unknown one is read when it is seen to be one. The
- * frame that runs it holds a reference.
+ * A code object that is known by its address need not be read. An unknown one is read after verifying that it is a code
+ * object; the frame that runs it holds a reference.
  */
 #include "pycode.h"
 
@@ -33,15 +32,15 @@
 
 typedef struct tick_walk {
     const PyThreadState *own;
-    const frame *innermost; /* the first to be walked */
+    const frame *innermost; /* the first frame of this walk */
     const spprof_interrupted *interrupted;
-    const frame *next;                  /* to be walked */
-    const frame *bottom;                /* below all calls, runs nothing; NULL: the layout has none */
-    const _PyStackChunk *chunk;         /* in which the last frame lay */
-    const _PyErr_StackItem *exceptions; /* of the generators around the last one */
+    const frame *next;                  /* the next frame to walk */
+    const frame *bottom;                /* below all calls, runs nothing; NULL: this layout has none */
+    const _PyStackChunk *chunk;         /* that contained the last frame */
+    const _PyErr_StackItem *exceptions; /* of the generators around the last frame */
     innermost_call call;
-    bool is_stray; /* the frame being walked may be none */
-    bool trusted;  /* the innermost call has ended: callers stand still */
+    bool is_stray; /* the pointer being walked may not be a frame */
+    bool trusted;  /* the innermost call has ended: its callers do not change */
     bool torn;
 } tick_walk;
 
@@ -64,7 +63,7 @@ static inline const char *chunk_top(const PyThreadState *own, const _PyStackChun
     return newest ? (const char *)own->datastack_top : (const char *)&chunk->data[chunk->top];
 }
 
-/* Frames go down from chunk to chunk, so each is looked for from where the last one lay. */
+/* Frames go down from chunk to chunk, so the search starts at the chunk of the last frame. */
 static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
     for (const _PyStackChunk *chunk = walk->chunk; chunk != NULL; chunk = chunk->previous) {
         if (!lies_in(chunk, chunk_top(walk->own, chunk), at)) continue;
@@ -74,14 +73,15 @@ static inline bool is_on_frame_stack(tick_walk *walk, const frame *at) {
     return false;
 }
 
-/* The frame of the generator that has this exception state. */
+/* Return the frame of the generator that contains this exception state. */
 static inline const frame *frame_beside(const _PyErr_StackItem *exceptions) {
     size_t apart = offsetof(PyGenObject, gi_iframe) - offsetof(PyGenObject, gi_exc_state);
     return (const frame *)((const char *)exceptions + apart);
 }
 
-/* Each generator that runs (or coroutine) has its exception state on the thread's stack of them, and what resumed it
- * holds a reference. The topmost may have no frame among the walked ones: that is linked later, or unlinked earlier. */
+/* Each running generator (or coroutine) has its exception state on the thread's stack of them, and whatever resumed
+ * it holds a reference. The topmost one may have no frame among those walked: its frame is linked later than the
+ * state, or unlinked earlier. */
 static inline bool is_running_generator(tick_walk *walk, const frame *at) {
     const _PyErr_StackItem *item = walk->exceptions;
     for (int i = 0; i < 2 && item != NULL && item != &walk->own->exc_state; i++, item = item->previous_item) {
@@ -113,8 +113,8 @@ static inline bool copy_frame(tick_walk *walk, const frame *at, frame *copy) {
     return true;
 }
 
-/* As in shown_code: before its first traceable instruction a frame is being set up. What the interpreter itself puts
- * between a call of a class and its __init__ never comes that far. */
+/* As in shown_code: before its first traceable instruction, a frame is being set up. The frame that the interpreter
+ * itself inserts between a call of a class and its __init__ never gets that far. */
 static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObject *code) {
     int first = 0;
     if (!walk->is_stray || copy->owner == FRAME_OWNED_BY_GENERATOR) return !is_being_set_up(copy, code);
@@ -122,7 +122,7 @@ static inline bool is_set_up(tick_walk *walk, const frame *copy, const PyCodeObj
     return frame_index(copy, code) >= first;
 }
 
-/* A stray pointer may lead to what looks like a frame. */
+/* Sets walk->torn if the copy cannot be a frame: a stray pointer may lead to something that looks like one. */
 static inline bool put_copied_frame(tick_walk *walk, output *to, const frame *copy) {
     const PyCodeObject *code = frame_code(copy);
     bool no_room = false;
@@ -139,7 +139,7 @@ static inline bool is_run(const frame *copy) {
     return copy->owner == FRAME_OWNED_BY_THREAD || copy->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-/* False: the walk has ended, whole or not. */
+/* Walk one frame. Return false if the walk has ended, completely or not. */
 static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
     frame copy;
     uint64_t anchor;

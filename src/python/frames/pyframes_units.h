@@ -1,14 +1,14 @@
-/* pyframes_units.h: where in its code a frame is, counted in code units: what the layouts from 3.11 on share. Included
- * once, before pyframes_walk.h, behind the layout's
+/* pyframes_units.h: a frame's position in its code, counted in code units, for the layouts from 3.11 on. Included once,
+ * before pyframes_walk.h, after the layout has defined
  *
  *   frame                     one interpreter frame
- *   frame_pc(f)               where in its code it is; in a new frame, up to a code unit before that
+ *   frame_pc(f)               its position in its code; in a new frame, up to one code unit before the code
  *
- * Memory:  positions are read from the frame alone, as its code may be none (pyframes_tick.h).
+ * Memory:  positions are read from the frame alone, because its code pointer may be invalid (pyframes_tick.h).
  */
 #include "pylines.h"
 
-/* −1 in a new frame. */
+/* Return −1 for a new frame. */
 static inline ptrdiff_t frame_index(const frame *at, const PyCodeObject *code) {
     ptrdiff_t begin = offsetof(PyCodeObject, co_code_adaptive), unit = sizeof(_Py_CODEUNIT);
     return ((const char *)frame_pc(at) - (const char *)code - begin) / unit;
@@ -19,8 +19,8 @@ static inline uint32_t frame_position(const frame *at, const PyCodeObject *code)
     return index < 0 ? 0 : (uint32_t)index;
 }
 
-/* Until its first traceable instruction a frame is still being set up (cells, the generator object): what that
- * allocates is the caller's. */
+/* Until its first traceable instruction, a frame is still being set up (cells, the generator object); allocations
+ * made then belong to the caller. */
 static inline bool is_being_set_up(const frame *at, const PyCodeObject *code) {
     return at->owner != FRAME_OWNED_BY_GENERATOR && frame_index(at, code) < code->_co_firsttraceable;
 }

@@ -1,33 +1,34 @@
 /* pyframes_walk.h: the walk that all frame layouts share. Included once, at the end of a pyframes_3NN.c, which defines
  *
  *   frame                            one interpreter frame
- *   call_chain                       where the walk stands among the calls of the evaluation loop
- *   innermost_frame(chain) -> f      of the calling thread, NULL if none; sets the chain up
+ *   call_chain                       the walk's position among the calls of the evaluation loop
+ *   innermost_frame(chain) -> f      of the calling thread, NULL if none; initialises the chain
  *   previous_frame(chain, f) -> f    its caller, NULL at the root
  *   shown_code(f) -> code *          NULL: not a frame that a traceback would show
  *   frame_position(f, code)          in the unit of that version's line table
  *   ends_call(chain, f, anchor)      whether f is the outermost frame of its call of the evaluation loop; if so,
  *                                    *anchor is an address inside that call's C frame, or 0, and the chain moves on
  *   has_lost_callers(f)              the interpreter itself does not know f's caller
- *   evaluation_code(ranges, n) -> n  where the evaluation loop lies; only where anchors are 0
+ *   evaluation_code(ranges, n) -> n  the code ranges of the evaluation loop; only if anchors are 0
  *
  *   words:  frame frame anchor | frame anchor | anchor | frame frame anchor        leaf first; a call may show no frame
  *
- * An allocation is a point where the interpreter has its frames in order: unlike a signal (pyframes_tick.h) it cannot
- * fall between the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before
- * it is cleared; what happens in between is the layouts' business.
+ * At an allocation, the interpreter's frames are consistent: unlike a signal (pyframes_tick.h), it cannot come between
+ * the two stores that link a frame. A frame is linked after its arguments are in place and unlinked before it is
+ * cleared; each layout deals with what happens in between.
  */
 #include "pycode.h"
 #include "pyframes.h"
 #include "pyjit.h"
 
-/* Ends the frames of no call, as code has them that runs frames without the evaluation loop: on no stack. */
+/* Ends frames that belong to no call, pushed by code that runs frames without the evaluation loop. Not an address on
+ * any stack. */
 #define NO_CALL UINT64_C(1)
 
 typedef struct output {
     uint64_t *words;
     size_t count, capacity;
-    bool depth_limited; /* there are more words than room, or more frames than the interpreter knows */
+    bool depth_limited; /* more words than room, or more frames than the interpreter knows */
     bool no_code;       /* a code object found no room in the engine's table */
 } output;
 
@@ -73,7 +74,7 @@ size_t sp_pyframes_walk(uint64_t *words, size_t capacity, bool *depth_limited) {
     return to.count;
 }
 
-/* Positions are in bytes in 3.9, in code units of two since. */
+/* Positions are in bytes in 3.9 and in two-byte code units since 3.10. */
 static inline bool is_at(const frame *at, PyCodeObject *code, int position) {
     int unit = PY_VERSION_HEX >= 0x030A0000 ? 2 : 1;
     return position == SP_PYFRAMES_ANYWHERE || position == unit * (int)frame_position(at, code);

@@ -1,6 +1,7 @@
 #include "pyjit.h"
 
-/* As builds with the JIT have it: their thread states, one of which is in the interpreter's, have a member more. */
+/* As in builds with the JIT: their thread states have one more member, and the interpreter state contains one of
+ * them. */
 #define _Py_TIER2 1
 #include "pytstate.h"
 
@@ -10,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#pragma GCC diagnostic push /* functions in these headers that leave parameters unused */
+#pragma GCC diagnostic push /* functions in these headers leave parameters unused */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #include <internal/pycore_interp.h>
 #include <internal/pycore_optimizer.h>
@@ -22,7 +23,7 @@ typedef struct _PyExecutorObject executor;
 
 #define EXECUTOR_HEAD offsetof(executor, exits)
 #define JIT_PAGE ((uintptr_t)4096) /* no two executors share one */
-#define JIT_PAGES_MAX 256          /* an executor's code and data are at most 1 MiB, or its last pages get no hint */
+#define JIT_PAGES_MAX 256          /* an executor's code and data: at most 1 MiB, or its last pages get no hint */
 
 static bool read_executor(uintptr_t at, executor *copy) {
     return at != 0 && at % sizeof(void *) == 0 && spprof_copy(copy, at, EXECUTOR_HEAD);
@@ -32,7 +33,7 @@ static bool is_code_of(const executor *copy, uintptr_t pc) {
     return copy->jit_code != NULL && pc - (uintptr_t)copy->jit_code < copy->jit_size;
 }
 
-/* ---- Hints: [ 16 bits of the page | the executor's address, 48 bits ], a set of them for each page ---- */
+/* ---- Hints: [ 16 bits of the page | the executor's address, 48 bits ], one set of them per page ---- */
 
 #define SETS 4096
 #define WAYS 4
@@ -49,7 +50,7 @@ static uint64_t hint_for(uintptr_t page, uintptr_t at) {
     return (uint64_t)(page / SETS) << HINT_ADDRESS_BITS | (at & HINT_ADDRESS_MASK);
 }
 
-/* Relaxed: what a hint leads to is checked. */
+/* Relaxed, because each use of a hint is checked. */
 static void add_hint(uintptr_t page, uintptr_t at) {
     _Atomic uint64_t *set = hints_of(page);
     uint64_t hint = hint_for(page, at);
@@ -81,15 +82,15 @@ static bool is_hinted_at(uintptr_t pc) {
 typedef struct search {
     uintptr_t pc;
     bool found;
-    size_t left; /* so many more are looked at */
+    size_t left; /* how many more to look at */
 } search;
 
-/* What comes first is the newest. Older ones have their hints since they were. */
+/* The newest come first. Older ones got their hints when they were the newest. */
 static bool is_over(const search *for_code) {
     return for_code->found || for_code->left == 0;
 }
 
-/* Whether it could be read. */
+/* Look at one executor. Return whether it could be read. */
 static bool look_at(search *for_code, uintptr_t at, executor *copy) {
     for_code->left--;
     if (!read_executor(at, copy)) return false;
@@ -105,7 +106,7 @@ static void look_through_list(search *for_code, uintptr_t at) {
     while (at != 0 && !is_over(for_code) && look_at(for_code, at, &copy)) at = (uintptr_t)copy.vm_data.links.next;
 }
 
-/* Reads one member of what may be gone. */
+/* Read one member of an object that may be gone. */
 #define READ(to, object, member) spprof_copy(&(to), (uintptr_t)&(object)->member, sizeof(to))
 
 #if PY_VERSION_HEX >= 0x030F0000
@@ -133,7 +134,7 @@ static void look_through(search *for_code, const PyInterpreterState *interpreter
     if (READ(deleted, interpreter, executor_deletion_list_head)) look_through_list(for_code, (uintptr_t)deleted);
 }
 
-/* Changes with each new executor. */
+/* Return a value that changes with each new executor. */
 static uint64_t newest_of(const PyInterpreterState *interpreter) {
     executor **array, *newest = NULL;
     size_t count;
@@ -185,9 +186,9 @@ static bool is_listed(uintptr_t pc) {
     return for_code.found;
 }
 
-/* Other generators' code, which is in no list, must not have all lists walked for each of its frames. */
+/* Code of other generators is in no list; walking all lists for each of its frames would be too slow. */
 static bool is_generated(uintptr_t pc) {
-    static _Atomic uint64_t looked_through; /* all that there were, up to this newest */
+    static _Atomic uint64_t looked_through; /* the newest executor when all lists were last searched */
     if (is_hinted_at(pc)) return true;
     uint64_t newest = newest_of_all();
     if (newest == atomic_load_explicit(&looked_through, memory_order_relaxed)) return false;
@@ -196,8 +197,9 @@ static bool is_generated(uintptr_t pc) {
     return found;
 }
 
-/* Where executors are listed is told nowhere; but a state of this size has not changed since these headers. Another
- * release of the version may have a larger one: then generated code shows as a stranger's. */
+/* CPython publishes no offsets for the lists of executors, but if the state has the size it has in these headers,
+ * they have not moved. Another release of this version may have a larger state: generated code then shows as unknown
+ * code. */
 static bool knows_where_executors_are(void) {
     return _PyRuntime.debug_offsets.interpreter_state.size == sizeof(PyInterpreterState);
 }

@@ -1,18 +1,18 @@
-/* pyjit.h: which code the interpreter's JIT has generated (3.14 on), told to the engine, which leaves it out of stacks.
+/* pyjit.h: tells the engine which code the interpreter's JIT generated (3.14 on), so that stacks leave it out.
  *
  *   interpreter ──► executors ──► code of each       the interpreter's own list
- *   page of code ──hint──► executor                  so that the list is seldom walked; each answer is checked
+ *   page of code ──hint──► executor                  so that the list is rarely walked; each answer is checked
  *
- * Memory:  static, 128 KiB, resident where touched, which is nowhere without the JIT.
- * Threads: any, with or without the GIL: executors are read by spprof_copy, as another thread may free them.
- * Signals: safe, but for registering.
- * Full:    a hint takes an older one's place.
+ * Memory:  static, 128 KiB, resident only where touched; without the JIT, nowhere.
+ * Threads: any, with or without the GIL: executors are read by spprof_copy, because another thread may free them.
+ * Signals: safe, except for registering.
+ * Full:    a new hint replaces an older one.
  */
 #ifndef SP_PYJIT_H
 #define SP_PYJIT_H
 
-/* Behind the walker (sp_pyframes_register), by a thread that the evaluation loop has called. Before 3.14 it does
- * nothing. */
+/* Register the check for generated code. Called after the walker is set (sp_pyframes_register), by a thread that the
+ * evaluation loop has called. Does nothing before 3.14. */
 void sp_pyjit_register(void);
 
 #endif

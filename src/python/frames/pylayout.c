@@ -21,7 +21,7 @@ static bool refuse(const char *what, unsigned long long found, unsigned long lon
     return false;
 }
 
-/* ---- What the interpreter says of itself ---- */
+/* ---- The interpreter's table of offsets ---- */
 
 #if PY_VERSION_HEX >= 0x030D0000
 
@@ -35,14 +35,14 @@ static bool refuse(const char *what, unsigned long long found, unsigned long lon
 
 typedef struct member {
     const char *name;
-    size_t told_at; /* in the table of offsets */
+    size_t told_at; /* offset in the table of offsets */
     uint64_t expected;
 } member;
 
 #define TOLD(kind, name) offsetof(_Py_DebugOffsets, kind.name)
 #define MEMBER(kind, name, type, of_type) {#kind "." #name, TOLD(kind, name), offsetof(type, of_type)}
 
-/* Every member that is told and that the walks, or what copies code, read. */
+/* Every member that the walks and the copying of code read, if the table contains it. */
 static const member members[] = {
     {"free_threaded", offsetof(_Py_DebugOffsets, free_threaded), 0},
     MEMBER(runtime_state, finalizing, _PyRuntimeState, _finalizing),
@@ -81,7 +81,7 @@ static bool refuse_free_threaded(void) {
     return false;
 }
 
-/* Copied, in case that the running interpreter's is shorter, or not there. */
+/* The table is copied, in case the running interpreter's is shorter or missing. */
 static bool agrees_on_offsets(void) {
     _Py_DebugOffsets told;
     bool is_there = spprof_copy(&told, (uintptr_t)&_PyRuntime.debug_offsets, sizeof told) &&
@@ -105,11 +105,11 @@ static bool agrees_on_offsets(void) {
 
 #endif
 
-/* ---- What the walk says of frames that are known ---- */
+/* ---- Frames that are known ---- */
 
-#define KNOWN_FRAMES 4 /* the import system's own, as long as it runs Python code */
+#define KNOWN_FRAMES 4 /* the import system's own, provided it runs Python code */
 
-/* In bytes of code. Before 3.11 it stands in the frame object itself. */
+/* In bytes of code. Before 3.11 the position is in the frame object itself, so there is nothing to check. */
 static int position_of(PyFrameObject *frame) {
 #if PY_VERSION_HEX >= 0x030B0000
     int position = PyFrame_GetLasti(frame);
@@ -120,7 +120,7 @@ static int position_of(PyFrameObject *frame) {
 #endif
 }
 
-/* Asks by the C API for the calling thread's innermost frames. Returns how many; their code is held. */
+/* Get the calling thread's innermost frames from the C API. Return how many; their code objects are new references. */
 static size_t ask_for_frames(PyCodeObject **codes, int *positions) {
     PyFrameObject *frame = PyEval_GetFrame(), *caller;
     size_t count = 0;
@@ -136,7 +136,7 @@ static size_t ask_for_frames(PyCodeObject **codes, int *positions) {
     return count;
 }
 
-/* For tests, in builds for tests: frames in an order that no walk meets. */
+/* For tests, in test builds only: put the frames into an order that no walk sees. */
 static void forge(PyCodeObject **codes, size_t count) {
 #ifdef SPPROF_DEBUG
     if (count == 0 || getenv("SPPROF_FORGED_FRAMES") == NULL) return;
@@ -148,7 +148,8 @@ static void forge(PyCodeObject **codes, size_t count) {
 #endif
 }
 
-/* A thread that is in a subinterpreter by another state than its first is walked under that one (pytstate.h). */
+/* If a thread is in a subinterpreter through a state other than its first, the walk reads its first (pytstate.h), so
+ * there is nothing to compare. */
 static bool agrees_on_frames(void) {
     if (sp_pytstate_own() != PyThreadState_Get()) return true;
     PyCodeObject *codes[KNOWN_FRAMES];
@@ -157,7 +158,7 @@ static bool agrees_on_frames(void) {
     forge(codes, count);
     size_t met = sp_pyframes_meet(codes, positions, count);
     for (size_t i = 0; i < count; i++) Py_DECREF(codes[i]);
-    return met == count || refuse("frames that are where they should be", met, count);
+    return met == count || refuse("frames at their expected positions", met, count);
 }
 
 bool sp_pylayout_check_with_gil(void) {

@@ -1,13 +1,13 @@
-/* pylines.h: CPython's three tables from code position to source line, decoded from a copied table.
+/* pylines.h: decodes CPython's three kinds of tables from code position to source line, from a copied table.
  *
  *   3.9    pairs  (bytes of code, signed line step)      the step comes after those bytes
  *   3.10   pairs  (bytes of code, signed line step)      the step comes before them; −128 = these have no line
  *   3.11…  runs   1kkkklll payload…                      kkkk: kind, lll + 1: code units; a run's first byte has bit 7
  *
- * The result equals PyCode_Addr2Line. Where that has no line (compiler-made code: cleanup, the start of a generator),
- * the line of the code before it; before any line, the code's first.
+ * The result equals that of PyCode_Addr2Line. Where that has no line (compiler-generated code: cleanup, the start of a
+ * generator), the result is the line of the code before it, or the code's first line if there is none.
  *
- * Memory:  reads the table, nothing else; any bytes are safe, in time linear in their number.
+ * Memory:  reads only the table; any bytes are safe, in time linear in their number.
  * Threads, signals: any.
  */
 #ifndef SP_PYLINES_H

@@ -12,10 +12,11 @@
 #include <Python.h>
 #include <internal/pycore_runtime.h>
 
-/* NULL: a native thread, or one whose state is gone or may go at any moment. CPython clears the thread's slot before
- * it frees the state, except at the interpreter's end: then another thread frees the states of the daemon threads,
- * which may still be running C code without the GIL. Before 3.12 the slot keeps the first of several states: what a
- * subinterpreter allocates is found under the frames that called it. */
+/* Return the calling thread's state, or NULL for a native thread, or for one whose state is gone or may be freed at
+ * any moment. CPython clears the thread's slot before it frees the state, except at the interpreter's end: then
+ * another thread frees the states of daemon threads, which may still be running C code without the GIL. Before 3.12
+ * the slot keeps the first of several states, so allocations of a subinterpreter appear under the frames that called
+ * it. */
 static inline PyThreadState *sp_pytstate_own(void) {
     PyThreadState *own = PyGILState_GetThisThreadState();
     PyThreadState *finalizing = _PyRuntimeState_GetFinalizing(&_PyRuntime);

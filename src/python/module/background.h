@@ -1,11 +1,11 @@
-/* background.h: one thread that runs Python every so often, for the package (serve/background.py).
+/* background.h: one thread that runs Python code at intervals, for the package (serve/background.py).
  *
- * Made in C: `threading` does not list it, and patched versions of `threading` do not matter. It blocks all signals,
- * and sleeps in the kernel in between: nothing wakes it before its time but sp_background_wake. Around a fork it is
- * stopped and started again, so that CPython, which counts threads there, finds none of ours.
+ * It is made in C, so that `threading` does not list it and patched versions of `threading` do not affect it. It blocks
+ * all signals and sleeps in the kernel between runs; only sp_background_wake wakes it early. It is stopped before a
+ * fork and restarted after it, so that CPython, which counts threads there, does not see it.
  *
- * Threads: all but sp_background_wake need the main interpreter's GIL. In a forked child there is no such thread until
- * it is started.
+ * Threads: all but sp_background_wake need the main interpreter's GIL. A forked child has no such thread until it
+ *          starts one.
  */
 #ifndef SP_BACKGROUND_H
 #define SP_BACKGROUND_H
@@ -13,23 +13,24 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* background_start(work) -> bool: runs work() at once, and again after as many seconds as it returns each time. It ends
- * where work() returns None or raises, and where it is stopped. True also where it runs already; False: there is no
- * thread for it. */
+/* background_start(work) -> bool: run work() at once, and again after as many seconds as each run returns. The
+ * thread ends when work() returns None or raises, or when it is stopped. Returns True also if the thread is already
+ * running, and False if it cannot be created. */
 PyObject *sp_background_start_with_gil(PyObject *module, PyObject *work);
 
-/* background_wake() -> True: runs work() now, or again if it is being run. */
+/* background_wake() -> True: run work() now, or once more if it is running. */
 PyObject *sp_background_wake_with_gil(PyObject *module, PyObject *unused);
 
-/* The same for others than Python: needs no GIL. Signals: safe. */
+/* Like background_wake(), for callers outside Python: needs no GIL. Signals: safe. */
 void sp_background_wake(void);
 
-/* background_stop(seconds) -> bool: asks the thread to end, and waits without the GIL until the kernel no longer counts
- * it, for that long at the most. False: work() is still at it, and the thread ends when that returns. Called on the
- * thread itself it only asks. */
+/* background_stop(seconds) -> bool: ask the thread to end and wait, without the GIL and for at most `seconds`, until
+ * the kernel no longer counts it. Returns False if work() is still running; the thread ends when that returns. On
+ * the thread itself, it only asks. */
 PyObject *sp_background_stop_with_gil(PyObject *module, PyObject *seconds);
 
-/* background_is_stopping() -> bool: whether this is the thread, and somebody waits for work() to return. */
+/* background_is_stopping() -> bool: whether the caller is this thread and has been asked to end, so that work()
+ * should return. */
 PyObject *sp_background_is_stopping_with_gil(PyObject *module, PyObject *unused);
 
 #endif

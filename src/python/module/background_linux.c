@@ -15,7 +15,7 @@
 #define NS_OF_SECOND 1000000000
 #define LONGEST_SECONDS 1e9
 
-/*            start ┌────────────────────────── start, before it has seen that it is to stop
+/*             start ┌─────────────── start, before the thread has seen that it must stop
  *   NONE ────────► RUNNING ──stop──► STOPPING
  *    ▲               │ work() is over   │ seen by the thread
  *    │               ▼                  ▼
@@ -24,13 +24,13 @@
 enum state { NONE, RUNNING, STOPPING, ENDED, JOINING };
 static _Atomic uint32_t state;
 
-/* With the GIL. */
+/* Accessed with the GIL. */
 static struct {
-    pid_t process; /* in which it was started: a forked child has no such thread */
+    pid_t process; /* the process that started it: a forked child has no such thread */
     sp_own_thread thread;
     PyObject *work;
 } background;
-static _Atomic uint32_t wakes; /* counts: what is waited on changes with each */
+static _Atomic uint32_t wakes; /* a count, so that the futex's word changes with each wake */
 
 /* ---- Waiting ---- */
 
@@ -51,7 +51,7 @@ static struct timespec moment_after(double seconds) {
     return (struct timespec){.tv_sec = (time_t)(at / NS_OF_SECOND), .tv_nsec = (long)(at % NS_OF_SECOND)};
 }
 
-/* Until the moment, unless there were wakes since `seen`. */
+/* Sleep until that moment; return early if there were wakes since `seen`. */
 static void sleep_until(const struct timespec *until, uint32_t seen) {
     while (atomic_load(&wakes) == seen) {
         long result = syscall(SYS_futex, &wakes, FUTEX_WAIT_BITSET_PRIVATE, seen, until, NULL, FUTEX_BITSET_MATCH_ANY);
@@ -61,16 +61,17 @@ static void sleep_until(const struct timespec *until, uint32_t seen) {
 
 /* ---- The thread ---- */
 
-/* Whether there is a next time, after `seconds`. If not, whoever has the GIL next sees that the thread has ended. */
+/* Run work(). Return whether it runs again, after `seconds`. If not, the next holder of the GIL sees that the thread
+ * has ended. */
 static bool run_work(double *seconds) {
     PyGILState_STATE held = PyGILState_Ensure();
     PyObject *work = background.work;
-    Py_INCREF(work); /* another may take its place meanwhile */
+    Py_INCREF(work); /* another may replace it meanwhile */
     PyObject *result = PyObject_CallNoArgs(work);
     bool goes_on = result && result != Py_None;
     *seconds = goes_on ? PyFloat_AsDouble(result) : 0;
     if (PyErr_Occurred()) goes_on = false;
-    PyErr_Clear(); /* whatever it is, it is not the program's */
+    PyErr_Clear(); /* an error in work() must not reach the program */
     Py_XDECREF(result);
     Py_DECREF(work);
     if (!goes_on) atomic_store(&state, ENDED);
@@ -97,9 +98,10 @@ static void *run(void *unused) {
     return NULL;
 }
 
-/* ---- Its end ---- */
+/* ---- Ending it ---- */
 
-/* Waits until it is gone; one of those who wait joins it. False: it is still there at that time, or goes on. */
+/* Wait until the thread has gone; one of the waiting threads joins it. Return false if it is still there at that
+ * moment, or runs on. */
 static bool see_it_gone(const struct timespec *until) {
     for (;;) {
         uint32_t now = atomic_load(&state);

@@ -1,8 +1,8 @@
-/* background_refusal.h: allocations that fail have the background thread look.
+/* background_refusal.h: lets a failed allocation wake the background thread.
  *
  *   malloc returns NULL ──► the engine, if it would have been a sample ──► a mark, and a futex wakes the thread
  *
- * Nothing is changed in what the program sees: it gets its NULL, or its MemoryError.
+ * The program sees no difference: it gets its NULL, or its MemoryError.
  *
  * Memory:  none. Threads: any. Signals: async-signal-safe. Fork: a child has no thread: the mark stays.
  */
@@ -12,10 +12,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* background_refusal_follow(bool): whether the next one wakes the thread: once, until it is followed anew. */
+/* background_refusal_follow(bool): whether the next failure wakes the thread. It does so once, until this is called
+ * again. */
 PyObject *sp_background_refusal_follow_with_gil(PyObject *module, PyObject *follows);
 
-/* background_refusal_came() -> bool: whether there was one since. */
+/* background_refusal_came() -> bool: whether an allocation has failed since. */
 PyObject *sp_background_refusal_came_with_gil(PyObject *module, PyObject *unused);
 
 #endif

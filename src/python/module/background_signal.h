@@ -1,9 +1,9 @@
-/* background_signal.h: signals that have the background thread look, and do nothing else to the program.
+/* background_signal.h: signals that wake the background thread and do not affect the program otherwise.
  *
  *   signal ──► handler in C: leaves a mark, wakes the thread by a futex ──► the thread: background_signal_came()
  *
- * CPython's own handlers wait until the main thread runs Python, and it may be waiting in C. This one does not. The
- * thread is woken once for all signals that come before it has looked.
+ * CPython's own handlers run only when the main thread runs Python code, and it may be waiting in C. This one does not
+ * depend on it. The thread is woken once for all signals that arrive before it has looked.
  *
  * Memory:  none. Threads: any. Signals: the handler is async-signal-safe, and restarts system calls (SA_RESTART).
  * Fork:    a child keeps the handler, so that the signal does not end it. It has no thread: nothing happens there until
@@ -15,17 +15,17 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* background_signal_take(number) -> bool: it wakes the thread from now on. False: it has a handler already, is ignored,
- * or is taken in this process. OSError. */
+/* background_signal_take(number) -> bool: let the signal wake the thread from now on. Returns False if it already
+ * has a handler, is ignored, or is already taken in this process. Raises OSError. */
 PyObject *sp_background_signal_take_with_gil(PyObject *module, PyObject *number);
 
-/* background_signal_give_back(number): its default action again, unless another handler has been set since. */
+/* background_signal_give_back(number): restore the default action, unless another handler has been set since. */
 PyObject *sp_background_signal_give_back_with_gil(PyObject *module, PyObject *number);
 
-/* background_signal_came(number) -> bool: whether it has come since it was taken, or since it was answered. */
+/* background_signal_came(number) -> bool: whether the signal has arrived since it was taken or answered. */
 PyObject *sp_background_signal_came_with_gil(PyObject *module, PyObject *number);
 
-/* background_signal_answer(number): the next one wakes the thread again. */
+/* background_signal_answer(number): let the next one wake the thread again. */
 PyObject *sp_background_signal_answer_with_gil(PyObject *module, PyObject *number);
 
 #endif

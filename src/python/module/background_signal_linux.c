@@ -8,9 +8,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* By number. Set by the handler, in any thread. */
+/* By number. The handler sets them, in any thread. */
 static _Atomic bool marks[NSIG];
-/* The process that took the signal; 0: none. With the GIL. */
+/* The process that took the signal; 0: none. Accessed with the GIL. */
 static pid_t takers[NSIG];
 
 static void on_signal(int number) {
@@ -19,7 +19,7 @@ static void on_signal(int number) {
     errno = saved_errno;
 }
 
-/* 0 with an exception, where the argument is none. */
+/* Return the signal's number, or 0 with an exception set if the argument is not one. */
 static int number_of(PyObject *argument) {
     long number = PyLong_AsLong(argument);
     if (number == -1 && PyErr_Occurred()) return 0;

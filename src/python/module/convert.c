@@ -7,7 +7,7 @@
 
 /* ---- Counters ---- */
 
-/* Steals `value`; true if it could be stored. */
+/* Steals `value`. Returns true if it could be stored. */
 static bool put(PyObject *dict, const char *key, PyObject *value) {
     bool stored = value && PyDict_SetItemString(dict, key, value) == 0;
     Py_XDECREF(value);
@@ -105,7 +105,7 @@ PyObject *sp_convert_processes_with_gil(void) {
 
 /* ---- Stacks ---- */
 
-/* The engine's own memory would do as well; this is the program's, and not sampled. */
+/* The engine's own memory would serve as well. This is the program's, but not sampled. */
 static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
     sp_stacks_copy_free(copy);
     spprof_pause();
@@ -118,7 +118,7 @@ static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
     return false;
 }
 
-/* Others may have the GIL meanwhile: there may be many. */
+/* Releases the GIL while it copies: there may be many stacks. */
 static bool copy_stacks(bool logged, sp_stacks_copy *copy, size_t sites, size_t frames, size_t *frame_count) {
     bool fits;
     Py_BEGIN_ALLOW_THREADS
@@ -132,7 +132,7 @@ bool sp_stacks_copy_with_gil(sp_stacks_copy *copy, bool logged) {
     *copy = (sp_stacks_copy){.sites = NULL};
     spprof_copy_stacks(logged, NULL, 0, &copy->count, NULL, 0, &frame_count);
     do {
-        sites = copy->count + copy->count / 8 + 64; /* others go on adding */
+        sites = copy->count + copy->count / 8 + 64; /* other threads keep adding stacks */
         frames = frame_count + frame_count / 8 + 64 * 32;
         if (!make_room(copy, sites, frames)) return false;
     } while (!copy_stacks(logged, copy, sites, frames, &frame_count));
@@ -151,7 +151,7 @@ PyObject *sp_convert_words_with_gil(const sp_stacks_copy *copy, const spprof_sit
     return PyBytes_FromStringAndSize(words, (Py_ssize_t)(site->frame_count * sizeof *copy->frames));
 }
 
-/* Copied before Python runs again. */
+/* The stack is copied before Python runs again. */
 static bool copy_stack(uint64_t stack_id, spprof_stack *stack, uint64_t frames[SPPROF_STACK_FRAMES_MAX]) {
     spprof_keep_stacks();
     bool found = spprof_stack_get(stack_id, stack);
@@ -196,7 +196,7 @@ PyObject *sp_convert_code_with_gil(uint64_t word) {
         return PyErr_Format(PyExc_KeyError, "no code object was recorded for that word");
     PyObject *function = PyUnicode_DecodeUTF8(code.function, code.function_length, "backslashreplace");
     PyObject *file = PyUnicode_DecodeUTF8(code.file, code.file_length, "surrogateescape");
-    int line = code.lines ? sp_pyframes_line(&code, (uint32_t)word) : 0; /* a mark has none */
+    int line = code.lines ? sp_pyframes_line(&code, (uint32_t)word) : 0; /* a mark has no line */
     PyObject *converted = function && file ? Py_BuildValue("(OOi)", function, file, line) : NULL;
     Py_XDECREF(function);
     Py_XDECREF(file);

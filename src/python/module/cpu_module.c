@@ -13,11 +13,11 @@
 
 _Static_assert(sizeof(spprof_cpu_sample) == 2 * 8 + 2 * 4, "SP_CPU_SAMPLE_FORMAT");
 
-/* Thread states made before the session began, and, after it, in it. Written with the main GIL, read
- * with any. */
+/* The thread states created before the session began, and, once it has ended, those created during it. Written with
+ * the main GIL, read with any. */
 static _Atomic uint64_t python_threads_before, python_threads_met;
 
-/* The interpreter that began the latest session. With the main GIL. */
+/* The interpreter that started the latest session. Accessed with the main GIL. */
 static int64_t starter = -1;
 
 /* ---- Lifecycle ---- */
@@ -32,15 +32,16 @@ static PyObject *raise_status(spprof_cpu_status status) {
         return NULL;
     case SPPROF_CPU_NO_SIGNAL:
         PyErr_SetString(PyExc_OSError,
-                        "the CPU profiler needs a real-time signal, and the program has a handler for each "
+                        "the CPU profiler needs a real-time signal, but the program has a handler for each "
                         "of them: start the profiler before those handlers are installed (or a sandbox refuses "
                         "rt_sigaction: allow it)");
         return NULL;
     case SPPROF_CPU_NO_TICKS:
-        PyErr_SetString(PyExc_OSError,
-                        "the CPU profiler needs timers, or a thread that sends signals, and the system grants neither: "
-                        "allow timer_create and timer_settime in the sandbox's rules, or else rt_tgsigqueueinfo and "
-                        "another thread");
+        PyErr_SetString(
+            PyExc_OSError,
+            "the CPU profiler needs timers, or a thread that sends signals, but the system permits neither: "
+            "allow timer_create and timer_settime in the sandbox's rules, or else rt_tgsigqueueinfo and "
+            "another thread");
         return NULL;
     case SPPROF_CPU_NO_CLOCK:
         PyErr_SetString(PyExc_OSError,
@@ -131,7 +132,7 @@ PyObject *sp_cpu_stats_with_gil(PyObject *module, PyObject *unused) {
 
 /* ---- Samples ---- */
 
-/* Those that come meanwhile may be left out. */
+/* Samples that arrive meanwhile may be left out. */
 static PyObject *convert_samples(void) {
     size_t capacity = spprof_cpu_copy(NULL, 0);
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(capacity * sizeof(spprof_cpu_sample)));
@@ -195,8 +196,8 @@ static PyObject *convert_threads(void) {
     return list;
 }
 
-/* No session begins meanwhile, for want of the GIL: the log's stacks stay. Samples first: each one's stack is among the
- * stacks. */
+/* No session can begin meanwhile, because that needs the GIL, so the log's stacks stay. Samples are copied first, so
+ * that the stack of each is among the stacks. */
 PyObject *sp_cpu_profile_with_gil(PyObject *module, PyObject *unused) {
     sp_stacks_copy copy = {.sites = NULL};
     PyObject *threads = convert_threads();

@@ -1,12 +1,11 @@
-/* cpu_module.h: the functions of spprof._engine that are the CPU profiler's; python/spprof/_engine.pyi is their
- * contract. */
+/* cpu_module.h: the CPU profiler's functions of spprof._engine; python/spprof/_engine.pyi is their contract. */
 #ifndef SP_CPU_MODULE_H
 #define SP_CPU_MODULE_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* "=" and the fields of an spprof_cpu_sample, for struct. */
+/* "=" and the fields of spprof_cpu_sample, as a struct format. */
 #define SP_CPU_SAMPLE_FORMAT "=QQII"
 
 PyObject *sp_cpu_start_with_gil(PyObject *module, PyObject *arguments);

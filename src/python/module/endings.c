@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* How many calls deep a callback may go where the program is at the recursion limit. */
+/* How many calls deep a callback may go if the program is at the recursion limit. */
 #define CALLS_KEPT 500
 #define STACK_BYTES (256 * 1024)
 
@@ -18,20 +18,20 @@ typedef PyObject *(*FastWithNames)(PyObject *, PyObject *const *, Py_ssize_t, Py
 
 enum ending { EXIT, ABORT, EXECV, EXECVE, SPAWN, SPAWNP, FORK_EXEC, FORK_EXEC_FAST, ENDINGS };
 
-/* fork_exec is called in another way since 3.12. */
+/* fork_exec has another calling convention since 3.12. */
 static const char *const names[ENDINGS] = {"_exit",       "abort",        "execv",     "execve",
                                            "posix_spawn", "posix_spawnp", "fork_exec", "fork_exec"};
 static const char *const keys[ENDINGS] = {"spprof._exit",     "spprof.abort",       "spprof.execv",
                                           "spprof.execve",    "spprof.posix_spawn", "spprof.posix_spawnp",
                                           "spprof.fork_exec", "spprof.fork_exec"};
 
-/* Written once, with the main GIL. They are C's, and so the same in each interpreter. */
+/* Written once, with the main GIL. They are C functions, the same in every interpreter. */
 static PyCFunction originals[ENDINGS];
 static PyMethodDef definitions[ENDINGS];
 
 /* ---- The callback ---- */
 
-/* A new reference; NULL without an exception: there is none. */
+/* Return a new reference, or NULL without an exception if there is no callback. */
 static PyObject *callback_of(enum ending ending) {
     PyObject *kept = PyInterpreterState_GetDict(PyInterpreterState_Get());
     PyObject *callback = kept ? PyDict_GetItemString(kept, keys[ending]) : NULL;
@@ -45,7 +45,7 @@ static bool keep_callback(enum ending ending, PyObject *callback) {
     return kept && PyDict_SetItemString(kept, keys[ending], callback) == 0;
 }
 
-/* Calls it; whatever it raises is not the program's. `one`, `other`: NULL for none. */
+/* Call the callback; its exceptions must not reach the program. `one` and `other` may be NULL for no argument. */
 static void call_first(enum ending ending, PyObject *one, PyObject *other) {
     PyObject *callback = callback_of(ending);
     if (!callback) return;
@@ -60,7 +60,7 @@ static void call_first(enum ending ending, PyObject *one, PyObject *other) {
 
 /* ---- The wrappers ---- */
 
-/* The status as the original would read it; NULL without an exception: it would raise. */
+/* Return the status as the original would read it, or NULL without an exception if the original would raise. */
 static PyObject *status_of(PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
     Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
     if (count + named != 1) return NULL;
@@ -106,7 +106,7 @@ static PyObject *spawnp(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     return ((FastWithNames)(void (*)(void))originals[SPAWNP])(self, arguments, count, keywords);
 }
 
-/* Its arguments are the words of the command, and then where the program may be. */
+/* Its first two arguments are the words of the command and the paths to try. */
 static PyObject *fork_exec(PyObject *self, PyObject *arguments) {
     if (PyTuple_GET_SIZE(arguments) >= 2)
         call_first(FORK_EXEC, PyTuple_GET_ITEM(arguments, 1), PyTuple_GET_ITEM(arguments, 0));
@@ -132,7 +132,7 @@ static const struct {
     {METH_FASTCALL, (PyCFunction)(void (*)(void))fork_exec_fast},
 };
 
-/* ENDINGS: it is none of those that are known, or is called in another way. */
+/* Return ENDINGS if the function is none of the known ones or has another calling convention. */
 static enum ending ending_of(PyObject *function) {
     if (!PyCFunction_CheckExact(function)) return ENDINGS;
     const PyMethodDef *definition = ((PyCFunctionObject *)function)->m_ml;
@@ -150,7 +150,7 @@ PyObject *sp_endings_call_before_with_gil(PyObject *module, PyObject *arguments)
     enum ending ending = ending_of(function);
     if (ending == ENDINGS) Py_RETURN_NONE;
     PyCFunctionObject *original = (PyCFunctionObject *)function;
-    if (original->m_ml == &definitions[ending]) Py_RETURN_NONE; /* a wrapper of ours */
+    if (original->m_ml == &definitions[ending]) Py_RETURN_NONE; /* already our wrapper */
     if (!keep_callback(ending, callback)) return NULL;
     originals[ending] = original->m_ml->ml_meth;
     definitions[ending] = *original->m_ml;
@@ -158,9 +158,9 @@ PyObject *sp_endings_call_before_with_gil(PyObject *module, PyObject *arguments)
     return PyCFunction_NewEx(&definitions[ending], original->m_self, original->m_module);
 }
 
-/* ---- The end at the latest ---- */
+/* ---- Ending after a timeout ---- */
 
-/* Written once in each process, before its thread begins. */
+/* Written once per process, before its thread starts. */
 static struct {
     pid_t process;
     struct timespec after;
@@ -185,7 +185,7 @@ static void *end_later(void *unused) {
     _exit(latest.status);
 }
 
-/* Every signal is blocked in it: none of the program's comes there. */
+/* The thread blocks every signal, so that it receives none of the program's. */
 static bool start_thread(void) {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -207,7 +207,7 @@ PyObject *sp_endings_end_within_with_gil(PyObject *module, PyObject *arguments) 
     int status, number;
     if (!PyArg_ParseTuple(arguments, "dii:end_within", &seconds, &status, &number)) return NULL;
     if (!(seconds >= 0 && seconds < 1e6) || number < 0 || number >= NSIG) {
-        PyErr_SetString(PyExc_ValueError, "a time or signal that there is not");
+        PyErr_SetString(PyExc_ValueError, "the time or the signal number is out of range");
         return NULL;
     }
     if (latest.process == getpid()) Py_RETURN_TRUE;

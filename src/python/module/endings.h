@@ -1,15 +1,15 @@
-/* endings.h: what Python can end or replace the process with, or start another by, and a call of ours before it.
+/* endings.h: wraps Python's functions that end or replace the process, or start another, to call us first.
  *
  *   os._exit(3) ──► wrapper ──► callback(3): writes files ──► the original ──► the process ends with 3
- *                      │            └ raises: it is forgotten
- *                      └ arguments that the original refuses: it is called at once, and raises
+ *                      │            └ raises: the exception is dropped
+ *                      └ arguments that the original rejects: the original is called at once, and raises
  *
- * A wrapper is what the original is: a built-in function of the same module with its name, text and signature. So it
- * is found by name when it is pickled, and does not become a method in a class. The C functions below (_exit, abort,
- * execve) stay as they are: a child of vfork that calls them shares our memory.
+ * A wrapper has the type of its original: a built-in function of the same module with its name, docstring and
+ * signature. So pickle finds it by name, and it does not become a method in a class. The C functions underneath (_exit,
+ * abort, execve) are not hooked: a child of vfork that calls them shares our memory.
  *
- * Memory:  nothing but the wrapper. A callback belongs to its interpreter, which forgets it when it ends: the original
- *          alone is called then.
+ * Memory:  only the wrapper. A callback belongs to its interpreter, which drops it when it ends; from then on only the
+ *          original is called.
  * Threads: with the main interpreter's GIL.
  * Full:    NULL with an exception.
  */
@@ -19,14 +19,15 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* call_before(function, callback): the wrapper of posix's _exit, abort, execv, execve, posix_spawn or posix_spawnp, or
- * of _posixsubprocess's fork_exec; None: it is none of these, or another tool has replaced it. callback gets _exit's
- * status as an int, nothing of abort, and of the others the program and the words of its command; fork_exec's program
- * is a sequence of paths of which the first that is one is taken. */
+/* call_before(function, callback): return a wrapper of posix's _exit, abort, execv, execve, posix_spawn or
+ * posix_spawnp, or of _posixsubprocess's fork_exec; None if it is none of these, or if another tool has replaced it.
+ * The callback gets _exit's status as an int and nothing for abort; for the others, the program and the words of its
+ * command. fork_exec's program is a sequence of paths, of which the first that exists is used. */
 PyObject *sp_endings_call_before_with_gil(PyObject *module, PyObject *arguments);
 
-/* end_within(seconds, status, signal): if the process is still there after that time, ends it by the signal, or with
- * the status if signal is 0. The first call of a process counts. By a thread of its own: False if there is none. */
+/* end_within(seconds, status, signal): if the process still runs after that time, end it by the signal, or with the
+ * status if signal is 0. Only a process's first call counts. Uses a separate thread; returns False if it cannot be
+ * created. */
 PyObject *sp_endings_end_within_with_gil(PyObject *module, PyObject *arguments);
 
 #endif

@@ -1,21 +1,21 @@
-/* family.h: what the processes of one run tell one another, in memory that they share.
+/* family.h: information that the processes of one run exchange, in memory that they share.
  *
  *      the first process ── fork ──► worker ── exec ──► another program ── fork ──► helper
  *              │                       │                      │                       │
  *   records:   [ 4711 wrote 33 MiB ] [ 4712 wrote … ] [ 4712 runs … ] [ 4713 runs ] …    each adds its own, and
- *                                                                                        changes that alone
+ *                                                                                        changes only that
  *
- * Forked processes have the memory; others join it by what the first one calls its door: its pid, a descriptor of it
- * that the memory has (memfd_create), and a random mark. The first process reads the records when it ends, and says
- * which file is whose.
+ * Forked processes inherit the memory. Others join it through what the first process calls its door: its pid, a
+ * descriptor of the memory (memfd_create), and a random mark. When the first process ends, it reads the records and
+ * reports which file belongs to which process.
  *
- * Memory:  one mapping, MAP_SHARED, of which only the pages of records in use are resident. It is never unmapped, and
- *          cannot be made smaller (F_SEAL_SHRINK), so touching it raises no SIGBUS.
- * Threads: any, with the GIL of its process; processes at the same time. A record is one process's, which writes its
- *          state last (release); the reader reads that first (acquire).
+ * Memory:  one MAP_SHARED mapping, of which only the pages of used records are resident. It is never unmapped, and
+ *          cannot shrink (F_SEAL_SHRINK), so touching it raises no SIGBUS.
+ * Threads: any, with the GIL of its process; processes at the same time. A record belongs to one process, which writes
+ *          its state last (release); the reader reads that first (acquire).
  * Signals: none of these functions may be called from a handler.
- * Fork:    a child has the mapping, whatever it does to its descriptors. An exec ends that.
- * Full:    records beyond FAMILY_RECORDS are counted, and lost.
+ * Fork:    a child has the mapping, whatever it does to its descriptors, until an exec.
+ * Full:    records beyond FAMILY_RECORDS are counted and lost.
  */
 #ifndef SP_FAMILY_H
 #define SP_FAMILY_H
@@ -23,27 +23,28 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* family_open(mark) -> bool: makes the memory, unless this process has some; False: there is none to be mapped. mark:
- * an int, of which 64 bits are kept, drawn at random. */
+/* family_open(mark) -> bool: create the memory, unless this process already has it. Returns False if it cannot be
+ * mapped. mark: a random int, of which 64 bits are kept. */
 PyObject *sp_family_open_with_gil(PyObject *module, PyObject *mark);
 
-/* family_door() -> (descriptor, mark): where other programs find the memory of this process, which family_open made.
- * The descriptor is -1 where the kernel knows no memfd_create (before Linux 3.17), or none was to spare. */
+/* family_door() -> (descriptor, mark): what other programs need to find this process's memory, which family_open
+ * created. The descriptor is -1 if the kernel has no memfd_create (before Linux 3.17), or if none was available. */
 PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused);
 
-/* family_join(pid, descriptor, mark) -> bool: has the memory of that process, unless this process has some. False: it
- * has ended, is another user's, or the descriptor is another file by now; nothing but memory of ours is opened. */
+/* family_join(pid, descriptor, mark) -> bool: map that process's memory, unless this process already has some.
+ * Returns False if the process has ended, belongs to another user, or if the descriptor is another file by now.
+ * Opens only memory of ours. */
 PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_add(state, value, text) -> int: a record of the calling process; its number, or -1 where there is no room.
- * state: 1 to 255. text: bytes, of which the first FAMILY_TEXT are kept. */
+/* family_add(state, value, text) -> int: add a record for the calling process; return its number, or -1 if there is
+ * no room. state: 1 to 255. text: bytes, of which the first FAMILY_TEXT are kept. */
 PyObject *sp_family_add_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_set(number, state, value): changes a record. Nothing happens for -1. */
+/* family_set(number, state, value): change a record. Does nothing for -1. */
 PyObject *sp_family_set_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_records() -> (records, lost): (pid, state, value, text) of each record, in the order in which they were added,
- * and how many found no room. */
+/* family_records() -> (records, lost): (pid, state, value, text) of each record, in the order in which they were
+ * added, and how many records were lost. */
 PyObject *sp_family_records_with_gil(PyObject *module, PyObject *unused);
 
 #endif

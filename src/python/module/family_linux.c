@@ -14,7 +14,7 @@
 #define FAMILY_RECORDS 32768
 #define FAMILY_TEXT 487
 #define NAME "spprof-family"
-#define DESCRIPTOR_FROM 40 /* programs may count on the low ones being free */
+#define DESCRIPTOR_FROM 40 /* programs may expect the low ones to be free */
 
 #ifndef MFD_CLOEXEC
 #define MFD_CLOEXEC 1U
@@ -27,23 +27,23 @@
 #endif
 
 typedef struct record {
-    _Atomic uint32_t state; /* 0: it is being written. Stored last (release), loaded first (acquire) */
+    _Atomic uint32_t state; /* 0: still being written. Stored last (release), loaded first (acquire) */
     uint32_t pid;
-    _Atomic uint64_t value; /* relaxed: a reader may see one of another state of the same process */
+    _Atomic uint64_t value; /* relaxed: a reader may see the value of another state of that process */
     uint8_t length[2];      /* low byte first */
     char text[FAMILY_TEXT];
 } record;
 
 typedef struct family {
-    uint64_t mark, record_bytes; /* written before another process can find them; the second for other versions */
-    _Atomic uint64_t added;      /* relaxed: only a number is taken; may exceed the records */
+    uint64_t mark, record_bytes; /* written before other processes can find them; the second detects other versions */
+    _Atomic uint64_t added;      /* relaxed: it only assigns numbers; may exceed the records */
     record records[FAMILY_RECORDS];
 } family;
 
 static family *shared;      /* written once, with the GIL */
-static int descriptor = -1; /* of the memory; -1 also where this process has joined */
+static int descriptor = -1; /* of the memory; -1 also if this process has joined */
 
-/* Of an empty file in memory, of the family's size; -1: there is none. */
+/* Return the descriptor of an empty file in memory, of the family's size, or -1 if there is none. */
 static int memory_file(void) {
     int low = (int)syscall(SYS_memfd_create, NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (low < 0) return -1;
@@ -77,7 +77,7 @@ PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused) {
     return Py_BuildValue("iK", shared ? descriptor : -1, shared ? (unsigned long long)shared->mark : 0);
 }
 
-/* Whether the file behind a path of /proc is memory of ours: opening another could block, or mean something to it. */
+/* Return whether a path of /proc leads to memory of ours. Opening any other file could block, or have side effects. */
 static bool is_memory_of_ours(const char *path) {
     char target[sizeof "/memfd:" NAME " (deleted)"];
     ssize_t length = readlink(path, target, sizeof target);
@@ -106,7 +106,7 @@ PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments) {
     if (opened < 0) Py_RETURN_FALSE;
     shared = of_file(opened, mark);
     close(opened);
-    if (shared && pid == getpid()) { /* this was the first process before it became another program */
+    if (shared && pid == getpid()) { /* this was the first process before its exec */
         descriptor = file;
         fcntl(file, F_SETFD, FD_CLOEXEC);
     }
@@ -149,11 +149,11 @@ PyObject *sp_family_set_with_gil(PyObject *module, PyObject *arguments) {
 static PyObject *converted(const record *one, uint32_t state) {
     uint64_t value = atomic_load_explicit(&one->value, memory_order_relaxed);
     Py_ssize_t length = one->length[0] | one->length[1] << 8;
-    if (length > FAMILY_TEXT) length = FAMILY_TEXT; /* another process's word */
+    if (length > FAMILY_TEXT) length = FAMILY_TEXT; /* another process wrote it: do not trust it */
     return Py_BuildValue("IIKy#", one->pid, state, (unsigned long long)value, one->text, length);
 }
 
-/* A reference to `list`, or NULL, and then it is gone. */
+/* Return the same reference to `list`, or NULL after releasing it. */
 static PyObject *with_records(PyObject *list, uint64_t count) {
     for (uint64_t at = 0; at < count; at++) {
         const record *one = &shared->records[at];

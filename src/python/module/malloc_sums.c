@@ -108,7 +108,7 @@ typedef struct text {
     size_t size, room;
 } text;
 
-/* Without the GIL. False: there is no memory for it. */
+/* Runs without the GIL. Returns false if there is no memory. */
 static bool add_text(const char *bytes, size_t size, void *data) {
     text *text = data;
     if (text->size + size > text->room) {
@@ -127,7 +127,7 @@ PyObject *sp_list_text_with_gil(PyObject *module, PyObject *measured) {
     (void)module;
     text text = {.size = 0};
     bool is_whole, is_measured = PyObject_IsTrue(measured) == 1;
-    spprof_pause(); /* freed below */
+    spprof_pause(); /* what it allocates is freed below */
     Py_BEGIN_ALLOW_THREADS
     is_whole = spprof_read_list(is_measured, add_text, &text);
     Py_END_ALLOW_THREADS

@@ -6,13 +6,13 @@
 
 _Static_assert(sizeof(spprof_mapping) == 5 * 8 + 2 * 4, "SP_MAPPING_FORMAT");
 
-/* Others go on mapping: there may be more than just counted. */
+/* Other threads keep mapping, so there may be more than were just counted. */
 static PyObject *copy_mappings(size_t *count) {
     spprof_mapping_stats stats;
     spprof_get_mapping_stats(&stats);
     size_t capacity = stats.ranges + stats.ranges / 8 + 64;
     for (;;) {
-        spprof_pause(); /* else the copy would be among the samples */
+        spprof_pause(); /* otherwise the copy itself would be sampled */
         PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(capacity * sizeof(spprof_mapping)));
         spprof_resume();
         if (!bytes) return NULL;
@@ -29,12 +29,12 @@ static PyObject *copy_mappings(size_t *count) {
 static PyObject *convert_stack(uint64_t stack_id) {
     spprof_stack stack;
     if (!spprof_stack_get(stack_id, &stack))
-        return PyErr_Format(PyExc_RuntimeError, "a mapping's stack %llu is gone", (unsigned long long)stack_id);
+        return PyErr_Format(PyExc_RuntimeError, "the stack %llu of a mapping is missing", (unsigned long long)stack_id);
     return Py_BuildValue("(y#OO)", (const char *)stack.frames, (Py_ssize_t)(stack.count * sizeof *stack.frames),
                          stack.depth_limited ? Py_True : Py_False, stack.truncated ? Py_True : Py_False);
 }
 
-/* False with an exception. */
+/* Return false with an exception set. */
 static bool add_stack(PyObject *stacks, uint64_t stack_id) {
     PyObject *key = PyLong_FromUnsignedLongLong(stack_id);
     int known = key ? PyDict_Contains(stacks, key) : -1;
@@ -52,7 +52,7 @@ static PyObject *convert_stacks(const spprof_mapping *mappings, size_t count) {
     return stacks;
 }
 
-/* While no stack leaves: another thread may unmap what was just copied. */
+/* Copy both while no stack can be evicted: another thread may unmap a mapping that was just copied. */
 static PyObject *copy_with_stacks(PyObject **stacks, size_t *count) {
     spprof_keep_stacks();
     PyObject *packed = copy_mappings(count);

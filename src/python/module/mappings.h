@@ -1,4 +1,4 @@
-/* mappings.h: the program's own mappings, as Python objects (python/spprof/_engine.pyi names their shapes).
+/* mappings.h: the program's own mappings, as Python objects (python/spprof/_engine.pyi documents their shapes).
  *
  * Threads: all need the GIL; new references, NULL with an exception set.
  */

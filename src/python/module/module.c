@@ -34,10 +34,10 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* What start() found, for stats. Written with the main GIL, read with any. */
+/* The mode that start() entered, for stats. Written with the main GIL, read with any. */
 static const char *_Atomic native_mode = "off";
 
-/* The interpreter that started the heap profiler last. With the main GIL. */
+/* The interpreter that last started the heap profiler. Accessed with the main GIL. */
 static int64_t starter = -1;
 
 /* ---- Errors: each names its remedy ---- */
@@ -47,10 +47,11 @@ static PyObject *raise_status(spprof_status status) {
         [SPPROF_ALREADY_ACTIVE] = "the heap profiler is already running: call spprof.memprof.stop() first, or take "
                                   "snapshots of the running one and compare() them",
         [SPPROF_NOT_ACTIVE] = "the heap profiler is not running: call spprof.memprof.start() first",
-        [SPPROF_SHUT_DOWN] = "the heap profiler was shut down, which is one way: start a new process to profile again "
-                             "(stop(), not shutdown(), is what start() can follow)",
-        [SPPROF_TOO_MANY_STARTS] = "the heap profiler was started as often as it can count (4194303 times): leave it "
-                                   "running, or start a new process",
+        [SPPROF_SHUT_DOWN] =
+            "the heap profiler was shut down, which is permanent: start a new process to profile again "
+            "(after stop(), start() works again; after shutdown() it does not)",
+        [SPPROF_TOO_MANY_STARTS] = "the heap profiler has reached its limit of 4194303 starts: leave it running, or "
+                                   "start a new process",
     };
     if (status == SPPROF_BAD_RATE)
         return PyErr_Format(PyExc_ValueError, "the sampling rate must be between 0 and %u bytes", SPPROF_RATE_MAX);
@@ -72,7 +73,7 @@ static bool is_one_of(const char *wanted, const char *one, const char *other) {
     return strcmp(wanted, one) == 0 || strcmp(wanted, other) == 0;
 }
 
-/* Puts the native hooks in and returns the mode that `wanted` comes to, or NULL with an exception. */
+/* Install the native hooks. Return the mode that `wanted` results in, or NULL with an exception set. */
 static const char *enter_native_mode(const char *wanted) {
     if (strcmp(wanted, "off") == 0) return "off";
     if (is_one_of(wanted, "auto", "preload") && is_preloaded()) {
@@ -91,8 +92,8 @@ static const char *enter_native_mode(const char *wanted) {
     if (strcmp(wanted, "auto") == 0) return "off";
     return (const char *)PyErr_Format(
         PyExc_RuntimeError,
-        "native=\"patch\" found no call of malloc that it can lead elsewhere (a statically "
-        "linked program?): start the program with LD_PRELOAD=%s, or use native=\"off\"",
+        "native=\"patch\" found no malloc call it can redirect (a statically linked program?): "
+        "start the program with LD_PRELOAD=%s, or use native=\"off\"",
         spprof_library_path());
 }
 
@@ -192,8 +193,8 @@ static PyObject *stats(PyObject *module, PyObject *unused) {
     return sp_convert_stats_with_gil(native_mode);
 }
 
-/* A snapshot is also when a hook that another tool took away, or a slot that lazy binding wrote over, is put back, and
- * when objects are noticed that libc itself loaded or unloaded. With the main GIL. */
+/* A snapshot also restores a hook that another tool displaced, or a slot that lazy binding overwrote, and sees the
+ * objects that libc itself loaded or unloaded. Needs the main GIL. */
 static void renew_hooks(void) {
     if (strcmp(native_mode, "patch") == 0) spprof_patch();
     if (strcmp(native_mode, "preload") == 0) spprof_follow_lookups();
@@ -253,8 +254,8 @@ static PyObject *library_path(PyObject *module, PyObject *unused) {
     return PyUnicode_DecodeFSDefault(spprof_library_path());
 }
 
-/* A dictionary of the interpreter's. It outlives the package's modules, and this one, where a program imports them
- * anew: what the package must know of a session that is running is in it. */
+/* Return a dictionary that belongs to the interpreter. It outlives the package's modules, and this one, if a program
+ * reimports them: it holds what the package must know of a running session. */
 static PyObject *kept(PyObject *module, PyObject *unused) {
     (void)module, (void)unused;
     PyObject *of_interpreter = PyInterpreterState_GetDict(PyInterpreterState_Get());
@@ -293,7 +294,7 @@ static PyMethodDef methods[] = {
     {"mapping_stats", sp_mapping_stats_with_gil, METH_NOARGS, "mapping_stats() -> dict"},
     {"samples_without", samples_without, METH_VARARGS, "samples_without(samples, stack_ids) -> bytes"},
     {"processes", processes, METH_NOARGS, "processes() -> list"},
-    {"stack", stack, METH_O, "stack(stack_id) -> (words, cut, truncated)"},
+    {"stack", stack, METH_O, "stack(stack_id) -> (words, depth_limited, truncated)"},
     {"native_part", native_part, METH_VARARGS, "native_part(words, truncated) -> (depth, truncated, outermost word)"},
     {"code", code, METH_O, "code(word) -> (function, file, line)"},
     {"modules", sp_pysymbols_modules_with_gil, METH_NOARGS, "modules() -> list"},
@@ -357,14 +358,14 @@ static PyMethodDef methods[] = {
     {"frame_chunks", sp_pythreads_frame_chunks_with_gil, METH_NOARGS, "frame_chunks() -> bytes"},
     {"take_reserve", sp_reserve_take_with_gil, METH_NOARGS, "take_reserve()"},
     {"give_reserve_back", sp_reserve_give_back_with_gil, METH_NOARGS, "give_reserve_back() -> bool"},
-    {"kept", kept, METH_NOARGS, "kept() -> dict of this interpreter, whatever is imported anew"},
+    {"kept", kept, METH_NOARGS, "kept() -> this interpreter's dict, which survives reimports"},
     {"library_path", library_path, METH_NOARGS, "library_path() -> str"},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition;
 
-/* The library that belongs to this extension lies beside it. */
+/* The library that belongs to this extension is in the same folder. */
 static void write_own_library_path(char *out, size_t size) {
     Dl_info info;
     const char *name = dladdr((void *)&definition, &info) && info.dli_fname ? info.dli_fname : "";
@@ -372,7 +373,7 @@ static void write_own_library_path(char *out, size_t size) {
     PyOS_snprintf(out, size, "%.*slibspprof_alloc.so", slash ? (int)(slash - name) + 1 : 0, name);
 }
 
-/* The loader hands out whichever libspprof_alloc.so was loaded first. One of another version has other structs. */
+/* The loader returns the libspprof_alloc.so that was loaded first. Another version has other structs. */
 static bool engine_is_ours(void) {
     const char *found = spprof_version ? spprof_version() : "unknown";
     if (strcmp(found, SPPROF_VERSION) == 0) return true;
@@ -410,8 +411,8 @@ static int execute(PyObject *module) {
     return engine_is_ours() && sp_pylayout_check_with_gil() && add_constants(module) ? 0 : -1;
 }
 
-/* The module keeps no Python object (what kept() returns is the interpreter's), so none is seen by another interpreter
- * or outlives its own. What is static in C belongs to the process (pyinterpreter.h). */
+/* The module stores no Python object (what kept() returns is the interpreter's), so none is seen by another
+ * interpreter or outlives its own. C statics belong to the process (pyinterpreter.h). */
 static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #ifdef Py_mod_multiple_interpreters
@@ -423,7 +424,7 @@ static PyModuleDef_Slot slots[] = {
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "spprof._engine",
-    .m_doc = "Between the engine and spprof.memprof; not a public interface.",
+    .m_doc = "The layer between the engine and the Python package; not a public interface.",
     .m_methods = methods,
     .m_slots = slots,
 };

@@ -4,9 +4,9 @@
  *   legacy interpreter ┘
  *   isolated interpreter ── its own GIL (CPython 3.12 on) ──► reads only
  *
- * One engine serves the process, and PyMem_SetAllocator and PyCode_Type belong to the process, too. Changing them
- * needs the main interpreter's GIL: it is the lock of every static that is written "with the main GIL". Readers in
- * isolated interpreters run at the same time, so what they read is atomic or the engine's.
+ * One engine serves the process, and PyMem_SetAllocator and PyCode_Type belong to the process as well. Changing them
+ * needs the main interpreter's GIL, which is the lock of every static that is written "with the main GIL". Readers in
+ * isolated interpreters run at the same time, so everything they read is atomic or belongs to the engine.
  *
  * Threads: every function here needs the GIL of the calling thread's interpreter.
  */
@@ -18,13 +18,14 @@
 
 bool sp_pyinterpreter_is_main_with_gil(void);
 
-/* The interpreter's number, which no other has during the process's life. */
+/* Return the interpreter's number, unique during the life of the process. */
 int64_t sp_pyinterpreter_id_with_gil(void);
 
-/* Whether the GIL that the caller holds is the main interpreter's. */
+/* Return whether the GIL that the caller holds is the main interpreter's. */
 bool sp_pyinterpreter_has_main_gil(void);
 
-/* The same; if false, a RuntimeError that names the remedy is set. `profiler`: "heap" or "CPU"; `function`: "start". */
+/* Like sp_pyinterpreter_has_main_gil(), but if false, set a RuntimeError that names the remedy. `profiler` is "heap"
+ * or "CPU"; `function` is the function called, for example "start". */
 bool sp_pyinterpreter_controls_with_gil(const char *profiler, const char *function);
 
 #endif

@@ -5,7 +5,7 @@
 #include <internal/pycore_interp.h>
 #include <stdbool.h>
 
-/* Another GIL may be held: the number is one word. */
+/* The caller may hold another GIL; the number is a single word. */
 uint64_t sp_pythreads_made(void) {
     PyInterpreterState *interpreter = PyInterpreterState_Main();
 #if PY_VERSION_HEX >= 0x030B0000
@@ -34,8 +34,8 @@ static bool add_chunk(chunks *chunks, const _PyStackChunk *chunk) {
     return true;
 }
 
-/* Whoever adds or takes a chunk, or takes a thread out of the list, has the GIL: no objects are made here, for which
- * the collector might let others have it. A thread that is made meanwhile comes in front of the others. */
+/* Adding or removing a chunk, or removing a thread from the list, needs the GIL. So no objects are created here: the
+ * garbage collector might then release it. A thread that is created meanwhile is put in front of the others. */
 static bool add_all(chunks *chunks) {
     PyThreadState *thread = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
     for (; thread; thread = PyThreadState_Next(thread))

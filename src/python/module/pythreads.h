@@ -1,4 +1,6 @@
-/* pythreads.h: how many thread states the main interpreter has made; where threads keep frames of Python's calls. */
+/* pythreads.h: how many thread states the main interpreter has created, and the memory that holds threads' Python
+ * frames.
+ */
 #ifndef SP_PYTHREADS_H
 #define SP_PYTHREADS_H
 
@@ -7,12 +9,13 @@
 
 #include <stdint.h>
 
-/* Since it began, without those of subinterpreters. A thread that Python starts has one, also if it has ended. Any
- * interpreter may ask. */
+/* Return how many since the interpreter began, not counting subinterpreters. Every thread that Python starts has
+ * one, even if it has ended since. Any interpreter may call this. */
 uint64_t sp_pythreads_made(void);
 
-/* frame_chunks() -> bytes: of each chunk two words of 64 bits, its address and its size. They are of Python's arena
- * allocator, 16 KiB or more, for each thread of this interpreter; none before 3.11, where frames are objects. */
+/* frame_chunks() -> bytes: two 64-bit words per chunk, its address and its size. Chunks come from Python's arena
+ * allocator, 16 KiB or more, for each thread of this interpreter; there are none before 3.11, where frames are
+ * objects. */
 PyObject *sp_pythreads_frame_chunks_with_gil(PyObject *module, PyObject *unused);
 
 #endif

@@ -7,13 +7,13 @@
 #include <sys/resource.h>
 
 #define MIB ((size_t)1 << 20)
-#define RESERVE_MAX_MIB 48 /* 28 for names and lines of native code, which is read from files; 20 for 2000 stacks */
+#define RESERVE_MAX_MIB 48 /* 28 to read names and lines of native code from files; 20 for 2000 stacks */
 #define PAGE_MIN 4096
 #define SHARE_OF_LIMIT 10
-#define STEPS 8 /* what there is may be less than was there before */
+#define STEPS 8 /* the space left may be less than the reserve was before */
 
-/* The address, with its MiB in the bits below the page; 0: there is none. One word, so that whoever exchanges it owns
- * the mapping. */
+/* The address, with the size in MiB in the bits below the page; 0: there is none. A single word: the thread that
+ * exchanges it owns the mapping. */
 static _Atomic uintptr_t reserve;
 
 static size_t under_limit(size_t mib, int resource) {

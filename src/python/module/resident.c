@@ -26,7 +26,7 @@ static size_t count_large(const spprof_sample *samples, size_t count) {
     return large;
 }
 
-/* Ascending by address. */
+/* In ascending order of addresses. */
 static void choose_large(const spprof_sample *samples, size_t count, block *blocks) {
     size_t chosen = 0;
     for (size_t i = 0; i < count; i++) {
@@ -47,7 +47,7 @@ static bool measure(const block *blocks, spprof_extent *extents, size_t count) {
 }
 
 static PyObject *pack(const block *blocks, const spprof_extent *extents, size_t count) {
-    spprof_pause(); /* as the copy of the samples */
+    spprof_pause(); /* not sampled, like the copy of the samples */
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(packed_block)));
     spprof_resume();
     if (!bytes) return NULL;
@@ -63,7 +63,7 @@ static PyObject *none(void) {
 
 PyObject *sp_resident_blocks_with_gil(const spprof_sample *samples, size_t count) {
     size_t large = count_large(samples, count);
-    spprof_pause(); /* freed below, and none of the program's */
+    spprof_pause(); /* freed below, and not the program's memory */
     block *blocks = PyMem_RawMalloc((large + 1) * sizeof *blocks);
     spprof_extent *extents = PyMem_RawMalloc((large + 1) * sizeof *extents);
     PyObject *result = NULL;

@@ -1,6 +1,6 @@
-/* resident.h: how much of large blocks and mappings is in memory, for Python.
+/* resident.h: how much of large blocks and mappings is resident, for Python.
  *
- * Threads: needs the GIL, and lets others have it while it measures.
+ * Threads: needs the GIL, and releases it while it measures.
  */
 #ifndef SP_RESIDENT_H
 #define SP_RESIDENT_H
@@ -13,19 +13,19 @@
 /* The struct format of a block's serial number, and its resident and swapped bytes. */
 #define SP_RESIDENT_FORMAT "=QQQ"
 
-/* Bytes, SP_RESIDENT_FORMAT for each sample of at least SPPROF_LARGE_BLOCK bytes; SPPROF_NOT_KNOWN for both where that
- * one cannot be told. None: nothing is known of any. */
+/* Return bytes, one SP_RESIDENT_FORMAT for each sample of at least SPPROF_LARGE_BLOCK bytes, with SPPROF_NOT_KNOWN
+ * for both numbers if they are unknown. Return None if they are unknown for all blocks. */
 PyObject *sp_resident_blocks_with_gil(const spprof_sample *samples, size_t count);
 
-/* The struct format of a mapping with what the kernel tells of it: address, size, resident and swapped bytes, stack id,
- * time, probability, thread, kind, index of its path. */
+/* The struct format of a mapping and the kernel's data about it: address, size, resident and swapped bytes, stack
+ * id, time, probability, thread, kind, index of its path. */
 #define SP_MAPPED_FORMAT "=QQQQQqdIII4x"
 #define SP_NO_PATH UINT32_MAX
 
-/* measured(packed mappings) -> (bytes, SP_MAPPED_FORMAT each, paths). Files that are mapped and are none of those are
- * added, with stack id 0. */
+/* measured(packed mappings) -> (bytes, one SP_MAPPED_FORMAT each, paths). Mapped files that are not among the given
+ * mappings are added, with stack id 0. */
 PyObject *sp_resident_mappings_with_gil(PyObject *module, PyObject *packed);
-/* thread_name(thread id) -> the kernel's name, "" where there is none. */
+/* thread_name(thread id) -> the kernel's name, or "" if there is none. */
 PyObject *sp_resident_thread_name_with_gil(PyObject *module, PyObject *thread_id);
 
 #endif

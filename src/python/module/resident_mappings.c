@@ -1,7 +1,7 @@
-/* resident_mappings.c: mappings with the pages that are there, and with the files that the kernel says they are of.
+/* resident_mappings.c: mappings with their resident bytes, and with the files that the kernel lists for them.
  *
- *   packed mappings ──► rows ◄── the kernel's list: a path for each; files of nobody's become rows of their own
- *                        └─► measured, by ascending address ─► bytes, paths
+ *   packed mappings ──► rows ◄── the kernel's list: a path for each; other mapped files become rows of their own
+ *                        └─► measured, in ascending order of addresses ─► bytes, paths
  */
 #include "resident.h"
 
@@ -18,16 +18,16 @@ _Static_assert(sizeof(row) == 5 * 8 + 2 * 8 + 4 * 4, "SP_MAPPED_FORMAT");
 
 typedef struct rows {
     row *all;
-    size_t mapped, count, room; /* the first ones are the packed mappings, ascending */
-    size_t next;                /* the first of those that may reach into what the kernel lists next */
+    size_t mapped, count, room; /* the first rows are the packed mappings, ascending */
+    size_t next;                /* the first mapping that may overlap what the kernel lists next */
     char *paths;                /* each terminated */
     size_t paths_size, paths_room;
     uint32_t path_count;
-    size_t last_path; /* where the latest begins */
-    bool is_short;    /* of memory */
+    size_t last_path; /* where the latest path begins */
+    bool is_short;    /* out of memory */
 } rows;
 
-/* ---- Rows and paths. No lock of the interpreter's is held. ---- */
+/* ---- Rows and paths. No lock of the interpreter is held ---- */
 
 static bool grow(void **memory, size_t *room, size_t wanted, size_t each) {
     if (wanted <= *room) return true;
@@ -39,7 +39,7 @@ static bool grow(void **memory, size_t *room, size_t wanted, size_t each) {
     return true;
 }
 
-/* The parts of one mapping follow each other, and so does their path. */
+/* The parts of a mapping are adjacent in the list, so equal paths follow each other. */
 static uint32_t add_path(rows *of, const char *path) {
     size_t size = strlen(path) + 1;
     if (of->path_count > 0 && strcmp(of->paths + of->last_path, path) == 0) return of->path_count - 1;
@@ -72,20 +72,20 @@ static bool begins(const char *path, const char *with) {
     return strncmp(path, with, strlen(with)) == 0;
 }
 
-/* The memory of a device is in nobody's RSS. */
+/* A device's memory is in no process's RSS. */
 static bool is_device(const char *path) {
     return begins(path, "/dev/") && !begins(path, "/dev/shm/") && !begins(path, "/dev/zero") &&
            !begins(path, "/dev/hugepages/");
 }
 
-/* libc's own, though it is shared. */
+/* libc's own file, although it is shared. */
 static bool is_libcs(const char *path) {
     const char *name = strrchr(path, '/');
     return name && strcmp(name, "/gconv-modules.cache") == 0;
 }
 
-/* A file that the program has mapped, and not the loader or libc: those map what nobody can change. Shared memory
- * without a name may be ours. */
+/* Return whether the program mapped this file, and not the loader or libc: the loader maps code, and libc maps files
+ * private and read-only. Shared memory without a name may be ours. */
 static bool is_the_programs(const spprof_file_map *map) {
     bool is_file = map->path[0] == '/' && !is_device(map->path) && !begins(map->path, "/dev/zero") &&
                    !begins(map->path, "/memfd:spprof-");
@@ -120,7 +120,7 @@ static void measure(rows *of, spprof_extent *extents) {
     }
 }
 
-/* Which paths are devices': their rows hold nothing. */
+/* Set the rows of device paths to 0 resident bytes. */
 static void empty_devices(rows *of) {
     const char *path = of->paths;
     for (uint32_t number = 0; number < of->path_count; number++, path += strlen(path) + 1)
@@ -184,7 +184,7 @@ PyObject *sp_resident_mappings_with_gil(PyObject *module, PyObject *packed) {
     char *bytes;
     Py_ssize_t size;
     if (PyBytes_AsStringAndSize(packed, &bytes, &size) != 0) return NULL;
-    spprof_pause(); /* freed below, and what is returned is none of the program's */
+    spprof_pause(); /* freed below, and the result is not the program's memory */
     PyObject *result = NULL;
     if (fill(&of, (const spprof_mapping *)bytes, (size_t)size / sizeof(spprof_mapping))) {
         Py_BEGIN_ALLOW_THREADS

@@ -1,5 +1,6 @@
-/* serve_module.h: the functions of spprof._engine that answer questions about the process; python/spprof/_engine.pyi is
- * their contract. */
+/* serve_module.h: the functions of spprof._engine that report the state of the process; python/spprof/_engine.pyi is
+ * their contract.
+ */
 #ifndef SP_SERVE_MODULE_H
 #define SP_SERVE_MODULE_H
 

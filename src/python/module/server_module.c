@@ -10,11 +10,11 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- Places ---- */
+/* ---- Sockets ---- */
 
 #define GO_PREFIX "/debug/pprof"
 
-/* As of all paths (http/endpoints.py): with Go's prefix and without. */
+/* As for all paths (http/endpoints.py), Go's prefix is optional. */
 static sp_http_text without_prefix(sp_http_text path) {
     size_t length = sizeof GO_PREFIX - 1;
     bool has_it = path.length > length && memcmp(path.at, GO_PREFIX, length) == 0 && path.at[length] == '/';
@@ -30,7 +30,7 @@ static bool answer_directly(const sp_http_request *request, sp_buffer *body, con
     return true;
 }
 
-/* 0 or an errno. */
+/* Return 0 or an errno. */
 static int listen_at(const char *address, const char *token, uint32_t *number, char *bound) {
     int error;
     Py_BEGIN_ALLOW_THREADS
@@ -46,7 +46,7 @@ PyObject *sp_server_listen_with_gil(PyObject *module, PyObject *arguments) {
     uint32_t number = 0;
     if (!PyArg_ParseTuple(arguments, "yz", &address, &token)) return NULL;
     if (token && strlen(token) > SP_HTTP_TOKEN_MAX) {
-        PyErr_SetString(PyExc_ValueError, "the token is too long");
+        PyErr_Format(PyExc_ValueError, "the token is too long: use at most %d characters", SP_HTTP_TOKEN_MAX);
         return NULL;
     }
     sp_server_set(answer_directly, sp_background_wake);
@@ -93,8 +93,8 @@ PyObject *sp_server_take_with_gil(PyObject *module, PyObject *unused) {
     PyObject *method = text_with_gil(found.method), *path = text_with_gil(found.path);
     PyObject *query = text_with_gil(found.query), *question = NULL;
     if (method && path && query) question = Py_BuildValue("(KOOO)", (unsigned long long)found.id, method, path, query);
-    if (!question) { /* whoever asked is not left waiting */
-        static const char sentence[] = "the program has no memory left\n";
+    if (!question) { /* do not leave the client waiting */
+        static const char sentence[] = "the program is out of memory\n";
         sp_http_answer answer = {.status = 503,
                                  .type = "text/plain; charset=utf-8",
                                  .file_name = "",

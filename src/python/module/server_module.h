@@ -1,5 +1,6 @@
-/* server_module.h: the functions of spprof._engine about the sockets on which the process is asked (serve/server.h);
- * python/spprof/_engine.pyi is their contract. With the main interpreter's GIL. */
+/* server_module.h: the functions of spprof._engine for the sockets on which the process answers questions
+ * (serve/server.h); python/spprof/_engine.pyi is their contract. They need the main interpreter's GIL.
+ */
 #ifndef SP_SERVER_MODULE_H
 #define SP_SERVER_MODULE_H
 

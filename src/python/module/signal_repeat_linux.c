@@ -18,9 +18,9 @@
 #define NO_TIMER (-1)
 
 static void (*handlers[NSIG])(int); /* CPython's */
-static _Atomic pid_t repeating;     /* the process in which a signal is being repeated; 0: none */
+static _Atomic pid_t repeating;     /* the process that repeats a signal; 0: none */
 static _Atomic int timer;
-static _Atomic uint64_t begin_ns; /* 0: not yet */
+static _Atomic uint64_t begin_ns; /* 0: not set yet */
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -28,7 +28,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* The main thread's id is the process's. */
+/* The timer's signal goes to the main thread, whose id is the process's. */
 static void begin(int number, pid_t process) {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
     struct itimerspec times = {.it_value = {.tv_nsec = EVERY_NS}, .it_interval = {.tv_nsec = EVERY_NS}};
@@ -45,7 +45,7 @@ static void end(void) {
     if (ended != NO_TIMER) syscall(SYS_timer_delete, ended);
 }
 
-/* It ends the process as soon as this handler returns. */
+/* Ends the process as soon as this handler returns. */
 static void act_by_default(int number) {
     struct sigaction initial = {.sa_handler = SIG_DFL};
     sigaction(number, &initial, NULL);

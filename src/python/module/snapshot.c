@@ -9,7 +9,7 @@
 
 _Static_assert(sizeof(spprof_sample) == 4 * 8 + 2 * 4 + 8, "SP_SAMPLE_FORMAT");
 
-/* What the live samples of one stack add up to. */
+/* The sums over one stack's live samples. */
 typedef struct live_sums {
     uint64_t count, size, bytes, objects;
     double bytes_variance, bytes_skewness, objects_variance, objects_skewness;
@@ -25,24 +25,24 @@ _Static_assert(sizeof(fingerprint) == 3 * 8, "SP_FINGERPRINT_FORMAT");
 typedef struct live_stack {
     uint64_t stack_id;
     live_sums sums;
-    uint64_t residency; /* a hash of how much of its large blocks is in memory */
+    uint64_t residency; /* a hash of how much of its large blocks is resident */
     bool is_told;
 } live_stack;
 
-/* What is copied while no stack leaves: of each sample the stack is among the stacks. */
+/* Copied while no stack can be evicted, so that each sample's stack is among the stacks. */
 typedef struct copied {
     PyObject *samples;
     size_t count;
     live_stack *live;
     size_t live_count;
-    uint32_t *place_of; /* for each slot: its live stack, and 1; 0: it has none */
-    /* All stacks that have any sample. */
+    uint32_t *place_of; /* per slot: 1 + the index of its live stack; 0: none */
+    /* All stacks that have samples. */
     fingerprint *fingerprints;
     size_t fingerprint_count, fingerprint_room;
-    /* Those that are told. */
+    /* The stacks that are reported. */
     sp_stacks_copy stacks;
     size_t room, frame_count, frame_room;
-    /* Ids that were known. */
+    /* Ids that were known but have gone. */
     uint64_t *gone;
     size_t gone_count;
 } copied;
@@ -88,9 +88,9 @@ static void sum_samples(copied *all) {
     }
 }
 
-/* ---- What has changed ---- */
+/* ---- Changes ---- */
 
-/* SplitMix64's finisher over word after word. */
+/* Apply SplitMix64's finisher to word after word. */
 static uint64_t mixed(uint64_t value, const void *data, size_t bytes) {
     const char *at = data;
     for (uint64_t word; bytes >= sizeof word; at += sizeof word, bytes -= sizeof word) {
@@ -113,7 +113,7 @@ static int by_serial(const void *one, const void *other) {
     return (left > right) - (left < right);
 }
 
-/* In how far large blocks are in memory is a part of what their stack is. Blocks come in no order that matters. */
+/* Add how much of the large blocks is resident to the hash of their stacks. The order of blocks has no influence. */
 static void add_residency(const char *blocks, size_t count, large *found, size_t founds) {
     qsort(found, founds, sizeof *found, by_serial);
     for (size_t i = 0; i < count; i++) {
@@ -124,7 +124,7 @@ static void add_residency(const char *blocks, size_t count, large *found, size_t
     }
 }
 
-/* Without memory for it, what is in memory of a block is told late. */
+/* If there is no memory for this, a change of a block's residency is reported late. */
 static void see_residency(copied *all, PyObject *blocks) {
     const spprof_sample *samples = samples_of(all);
     size_t count = blocks == Py_None ? 0 : (size_t)PyBytes_GET_SIZE(blocks) / (3 * sizeof(uint64_t)), founds = 0;
@@ -139,13 +139,13 @@ static void see_residency(copied *all, PyObject *blocks) {
     PyMem_RawFree(found);
 }
 
-/* ---- Stacks, some at a time ---- */
+/* ---- Stacks, in batches ---- */
 
-/* The copy itself would take more memory, and so more time, than all that is worked out of it. */
+/* A copy of all stacks would take more memory, and so more time, than everything computed from it. */
 #define STACKS_AT_ONCE 64
 #define FRAMES_AT_ONCE (8 * SPPROF_STACK_FRAMES_MAX)
 
-/* What is known, in the order of slots. */
+/* The known fingerprints, in slot order. */
 typedef struct reading {
     const sp_snapshot_known *known;
     size_t at;
@@ -168,7 +168,7 @@ static bool peek(const reading *of, fingerprint *next) {
     return true;
 }
 
-/* Moves on to the stack `id`; those before it that were known are gone. False: it was not known. */
+/* Advance to the stack `id`; known stacks before it are gone. Return false if it was not known. */
 static bool is_known(copied *all, reading *of, uint64_t id, fingerprint *known) {
     while (peek(of, known) && spprof_stack_slot(known->stack_id) <= spprof_stack_slot(id)) {
         of->at++;
@@ -237,7 +237,7 @@ static void leave_out_untold(copied *all) {
 }
 
 static PyObject *pack(const void *rows, size_t count, size_t size) {
-    spprof_pause(); /* as the copy of the samples */
+    spprof_pause(); /* not sampled, like the copy of the samples */
     PyObject *bytes = PyBytes_FromStringAndSize(rows, (Py_ssize_t)(count * size));
     spprof_resume();
     return bytes;
@@ -282,13 +282,12 @@ static bool has_part(const spprof_site *site) {
     return site->at_peak[SPPROF_PEAK_OF_PROCESS].samples > 0 || site->at_peak[SPPROF_PEAK_OF_WINDOW].samples > 0;
 }
 
-/* The stacks with a part of a peak. Packed: an object for each number would cost more than all the
- * rest. */
+/* The stacks with a part in a peak. Packed, because an object for each number would cost more than everything else. */
 static PyObject *pack_peaks(const copied *all) {
     const sp_stacks_copy *stacks = &all->stacks;
     size_t count = 0;
     for (size_t i = 0; i < stacks->count; i++) count += has_part(&stacks->sites[i]);
-    spprof_pause(); /* as the copy of the samples */
+    spprof_pause(); /* not sampled, like the copy of the samples */
     PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(count * sizeof(packed_peak)));
     spprof_resume();
     if (!bytes) return NULL;
@@ -305,13 +304,14 @@ static PyObject *pack_peaks(const copied *all) {
 
 /* ---- Samples ---- */
 
-/* All live samples as one bytes object. Others go on allocating: there may be more than just counted. */
+/* Return all live samples as one bytes object. Other threads keep allocating, so there may be more than were just
+ * counted. */
 static PyObject *copy_samples(size_t *count) {
     spprof_stats stats;
     spprof_get_stats(&stats);
     size_t capacity = stats.live_samples + stats.live_samples / 8 + 256;
     for (;;) {
-        spprof_pause(); /* else the copy would find itself among the samples */
+        spprof_pause(); /* otherwise the copy would be among the samples */
         PyObject *bytes = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(capacity * sizeof(spprof_sample)));
         spprof_resume();
         if (!bytes) return NULL;
@@ -333,7 +333,7 @@ static size_t keep_later_than(spprof_sample *samples, size_t count, uint64_t aft
 }
 
 static bool make_room(copied *all, size_t known) {
-    spprof_pause(); /* freed in free_all, and none of the program's */
+    spprof_pause(); /* freed in free_all, and not the program's memory */
     all->live = PyMem_RawCalloc(all->count + 1, sizeof *all->live);
     all->place_of = PyMem_RawCalloc((size_t)1 << SPPROF_STACK_SLOT_BITS, sizeof *all->place_of);
     all->gone = PyMem_RawCalloc(known + 1, sizeof *all->gone);
@@ -354,7 +354,8 @@ static void free_all(copied *all) {
     spprof_resume();
 }
 
-/* Samples by stack, and of each large block how much is in memory: a new reference to what is told of those. */
+/* Copy and sum the live samples, and measure how much of each large block is resident. Return a new reference to the
+ * measurements. */
 static PyObject *copy_live(copied *all, uint64_t after_serial, size_t known) {
     all->samples = copy_samples(&all->count);
     if (!all->samples || !make_room(all, known)) return NULL;
@@ -420,7 +421,7 @@ PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *k
     return result;
 }
 
-/* Of one snapshot: no two of its stacks share a slot. */
+/* All samples must be from one snapshot: no two of its stacks share a slot. */
 static size_t copy_without(const spprof_sample *samples, size_t count, const uint8_t *left_out, spprof_sample *kept) {
     size_t copied = 0;
     for (size_t i = 0; i < count; i++) {
@@ -434,7 +435,7 @@ PyObject *sp_snapshot_without_with_gil(PyObject *packed, PyObject *stack_ids) {
     size_t count = (size_t)PyBytes_GET_SIZE(packed) / sizeof(spprof_sample);
     size_t ids = (size_t)PyBytes_GET_SIZE(stack_ids) / sizeof(uint64_t);
     const uint64_t *id = (const uint64_t *)PyBytes_AS_STRING(stack_ids);
-    spprof_pause(); /* as the copy of the samples */
+    spprof_pause(); /* not sampled, like the copy of the samples */
     uint8_t *left_out = PyMem_RawCalloc((size_t)1 << (SPPROF_STACK_SLOT_BITS - 3), 1);
     PyObject *kept = left_out ? PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(packed)) : PyErr_NoMemory();
     if (kept) {

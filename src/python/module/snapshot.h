@@ -1,11 +1,10 @@
 /* snapshot.h: the live samples and the sums of their stacks at one moment, as Python objects (python/spprof/_engine.pyi
- * names their shapes).
+ * documents their shapes).
  *
  *   samples, stacks ─► sums of each stack ─► fingerprint of each ─┬─ known: it has not changed, and is left out
  *                                                                 └─► sites, peaks, samples, blocks
  *
- * Threads: all need the GIL, and let others have it while they copy and add up; new references, NULL with an exception
- *          set.
+ * Threads: all need the GIL, and release it while they copy and add up; new references, NULL with an exception set.
  */
 #ifndef SP_SNAPSHOT_H
 #define SP_SNAPSHOT_H
@@ -19,23 +18,23 @@
 
 /* The struct format of spprof_sample. */
 #define SP_SAMPLE_FORMAT "=QQQQIIQ"
-/* A stack's id and what was live there at the peak of the process and of the window: spprof_sums each. */
+/* A stack's id, and what was live there at the peak of the process and of the window: one spprof_sums each. */
 #define SP_PEAK_FORMAT "=QQQQQddQQQQdd"
-/* A stack's id, a hash of all that a snapshot tells of it, which differs where anything does but for one chance in
- * 2**64, and the number of the snapshot that first had that hash. */
+/* A stack's id; a hash of everything that a snapshot reports about it (a change goes unnoticed with probability
+ * 2**-64); and the number of the snapshot that first had that hash. */
 #define SP_FINGERPRINT_FORMAT "=QQq"
 
-/* What is known of earlier snapshots by whoever wants only what has changed. */
+/* A caller's knowledge of earlier snapshots, if it wants only the changes. */
 typedef struct sp_snapshot_known {
-    const char *fingerprints; /* of the last one: SP_FINGERPRINT_FORMAT each */
+    const char *fingerprints; /* of the last snapshot: SP_FINGERPRINT_FORMAT each */
     size_t count;
-    int64_t since;  /* stacks are left out that have not changed after the snapshot of this number; -1: none */
+    int64_t since;  /* leave out stacks unchanged since the snapshot with this number; -1: none */
     int64_t number; /* this snapshot's own */
 } sp_snapshot_known;
 
-/* What was allocated after the sample `after_serial` (0: all), but for stacks that are left out. */
+/* Return what was allocated after the sample `after_serial` (0: everything), without the stacks to be left out. */
 PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *known, const char *native_mode);
-/* Packed samples without those of these stacks, whose ids are packed as 64-bit integers. */
+/* Return the packed samples without those of these stacks, whose ids are packed as 64-bit integers. */
 PyObject *sp_snapshot_without_with_gil(PyObject *packed, PyObject *stack_ids);
 
 #endif

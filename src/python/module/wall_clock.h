@@ -1,11 +1,11 @@
-/* wall_clock.h: from the clock of samples to the one of people. */
+/* wall_clock.h: converts the clock of samples to wall-clock time. */
 #ifndef SP_WALL_CLOCK_H
 #define SP_WALL_CLOCK_H
 
 #include <stdint.h>
 #include <time.h>
 
-/* What to add to the monotonic clock to get the wall clock, in nanoseconds since the epoch. */
+/* Return what to add to the monotonic clock to get the wall clock, in nanoseconds since the epoch. */
 static inline int64_t sp_wall_clock_offset_ns(void) {
     struct timespec wall, monotonic;
     clock_gettime(CLOCK_REALTIME, &wall);

@@ -1,11 +1,11 @@
-/* buffer.h: bytes that grow, for answers that must come while the program is stuck.
+/* buffer.h: a growing buffer of bytes, for answers that must be written even while the program is stuck.
  *
- *   put, put, put ──► data [ length | room ] capacity          twice as large when it is full
+ *   put, put, put ──► data [ length | room ] capacity          doubled when it is full
  *
  * Memory:  mapped, so that nothing waits for malloc's locks. All zeros is an empty buffer.
  * Threads: one at a time. No lock, no GIL.
  * Signals: not in a handler.
- * Full:    is_short, and what does not fit is left out; so is all that follows.
+ * Full:    is_short is set; what does not fit is dropped, and so is everything after it.
  */
 #ifndef SP_BUFFER_H
 #define SP_BUFFER_H
@@ -23,16 +23,16 @@ typedef struct sp_buffer {
 #define SP_BUFFER_MAX ((size_t)1 << 28)
 
 void sp_buffer_put(sp_buffer *to, const char *bytes, size_t length);
-/* Up to its NUL. */
+/* Append a NUL-terminated string, without the NUL. */
 void sp_buffer_put_text(sp_buffer *to, const char *text);
 void sp_buffer_put_number(sp_buffer *to, uint64_t number);
-/* In hexadecimal, with 0x before it. */
+/* Append in hexadecimal, with 0x in front. */
 void sp_buffer_put_address(sp_buffer *to, uint64_t address);
-/* As a string of JSON, in quotes. What is not UTF-8 becomes U+FFFD. */
+/* Append as a JSON string, in quotes. Bytes that are not UTF-8 become U+FFFD. */
 void sp_buffer_put_json(sp_buffer *to, const char *text, size_t length);
-/* For a terminal: control characters and what is not UTF-8 become "?". */
+/* Append for a terminal: control characters, and bytes that are not UTF-8, become "?". */
 void sp_buffer_put_visible(sp_buffer *to, const char *text, size_t length);
-/* Gives the memory back; it is empty then. */
+/* Release the memory; the buffer is then empty. */
 void sp_buffer_free(sp_buffer *buffer);
 
 #endif

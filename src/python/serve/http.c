@@ -22,7 +22,7 @@ bool sp_http_text_is(sp_http_text text, const char *word) {
     return text.length == strlen(word) && (text.length == 0 || memcmp(text.at, word, text.length) == 0);
 }
 
-/* In any case. */
+/* Compare, ignoring case. */
 static bool is_named(sp_http_text text, const char *word) {
     if (text.length != strlen(word)) return false;
     for (size_t i = 0; i < text.length; i++) {
@@ -48,7 +48,7 @@ size_t sp_http_head_length(const char *data, size_t length) {
     return 0;
 }
 
-/* Up to the line's end, which is left behind. Lines may end in a bare LF. */
+/* Take the next line from `rest`, without its end. Lines may end in a bare LF. */
 static sp_http_text next_line(sp_http_text *rest) {
     const char *end = rest->length ? memchr(rest->at, '\n', rest->length) : NULL;
     sp_http_text line = {rest->at, end ? (size_t)(end - rest->at) : rest->length};
@@ -58,7 +58,7 @@ static sp_http_text next_line(sp_http_text *rest) {
     return line;
 }
 
-/* Up to `character`, which is left behind too; all of it where there is none. */
+/* Take the part before `character` from `rest`, and drop the character; take all of it if there is none. */
 static sp_http_text next_part(sp_http_text *rest, char character) {
     const char *end = rest->length ? memchr(rest->at, character, rest->length) : NULL;
     sp_http_text part = {rest->at, end ? (size_t)(end - rest->at) : rest->length};
@@ -120,7 +120,7 @@ typedef struct fields {
     bool has_host, has_length, has_authorization;
 } fields;
 
-/* False: a second one. */
+/* Return false for a duplicate. */
 static bool keep(sp_http_text value, sp_http_text *where, bool *has) {
     if (*has) return false;
     *where = value;
@@ -185,7 +185,7 @@ static void keep_token(sp_http_text token, sp_http_request *request) {
     request->token_length = token.length;
 }
 
-/* Moves what stands behind it to where it stood: whoever handles the query does not see it. */
+/* Remove the token from the query in place, so that the query's handlers do not see it. */
 static void take_token_out(char *query, sp_http_request *request) {
     sp_http_text rest = request->query;
     size_t kept = 0;
@@ -220,9 +220,9 @@ int sp_http_parse(char *head, size_t length, sp_http_request *request) {
     return 0;
 }
 
-/* ---- Who may ask ---- */
+/* ---- Access ---- */
 
-/* What no name can be: domain names end in a word with a letter in it, and have no colon. */
+/* Return whether the host cannot be a domain name: these end in a label with a letter, and have no colon. */
 static bool is_numeric(sp_http_text host) {
     if (host.length > 1 && host.at[0] == '[') return host.at[host.length - 1] == ']';
     for (size_t i = 0; i < host.length; i++) {
@@ -232,7 +232,7 @@ static bool is_numeric(sp_http_text host) {
 }
 
 bool sp_http_is_own_host(sp_http_text host, const char *machine) {
-    if (host.length == 0) return true; /* no browser leaves it out */
+    if (host.length == 0) return true; /* browsers always send it */
     if (is_numeric(host) || is_named(host, "localhost") || ends_with(host, ".localhost")) return true;
     size_t length = strlen(machine);
     if (length == 0 || host.length != length) return false;
@@ -256,19 +256,19 @@ static const struct {
     const char *reason, *sentence;
 } known[] = {
     {200, "OK", ""},
-    {400, "Bad Request", "this is no HTTP request that spprof understands"},
+    {400, "Bad Request", "this is not an HTTP request that spprof understands"},
     {401, "Unauthorized", "a token is needed: ?token=… or Authorization: Bearer …, as the program printed it"},
     {403, "Forbidden", "this host name is not the program's: use its numeric address or localhost"},
-    {404, "Not Found", "there is nothing here: / lists what there is"},
-    {405, "Method Not Allowed", "this path takes another method: / lists them"},
-    {408, "Request Timeout", "the request did not come in time"},
-    {409, "Conflict", "that cannot be done now"},
-    {411, "Length Required", "a request has no body here: parameters go into the query"},
-    {413, "Content Too Large", "a request has no body here: parameters go into the query"},
-    {429, "Too Many Requests", "there is one at a time: ask again later"},
+    {404, "Not Found", "there is nothing at this path: / lists the paths"},
+    {405, "Method Not Allowed", "this path needs another method: / lists them"},
+    {408, "Request Timeout", "the request did not arrive in time"},
+    {409, "Conflict", "this cannot be done now"},
+    {411, "Length Required", "requests with a body are not accepted: put parameters into the query"},
+    {413, "Content Too Large", "requests with a body are not accepted: put parameters into the query"},
+    {429, "Too Many Requests", "too many requests are waiting: try again later"},
     {431, "Request Header Fields Too Large", "the request's head is longer than 8 KiB"},
     {500, "Internal Server Error", "the answer could not be made"},
-    {503, "Service Unavailable", "the program did not answer: it may hold the GIL, and /stacks tells where"},
+    {503, "Service Unavailable", "the program did not answer: it may hold the GIL; /stacks shows where"},
     {505, "HTTP Version Not Supported", "use HTTP/1.1"},
 };
 #define KNOWN (sizeof known / sizeof *known)
@@ -285,7 +285,7 @@ const char *sp_http_sentence(int status) {
     return at < KNOWN ? known[at].sentence : "";
 }
 
-/* In a quoted string or a type. */
+/* Put a value that goes into a quoted string or a type. */
 static void put_value(sp_buffer *to, const char *value) {
     for (size_t i = 0; value[i] != '\0' && i < SP_HTTP_VALUE_MAX; i++) {
         bool is_plain = (is_visible(value[i]) || value[i] == ' ') && value[i] != '"' && value[i] != '\\';

@@ -6,7 +6,7 @@
 
 static sp_native_name *all_of(const sp_native_names *names, size_t *count) {
     *count = names->frames.length / sizeof(sp_native_name);
-    return (sp_native_name *)(void *)names->frames.data; /* mapped: aligned for anything */
+    return (sp_native_name *)(void *)names->frames.data; /* mapped, so aligned for any type */
 }
 
 void sp_native_names_add(sp_native_names *names, uint64_t frame) {
@@ -14,7 +14,7 @@ void sp_native_names_add(sp_native_names *names, uint64_t frame) {
     sp_buffer_put(&names->frames, (const char *)&one, sizeof one);
 }
 
-/* ---- Each once, in ascending order: of one generation their addresses ascend ---- */
+/* ---- Each frame once, in ascending order: within a generation, addresses ascend ---- */
 
 static void sink(sp_native_name *all, size_t at, size_t count) {
     sp_native_name sinking = all[at];
@@ -26,7 +26,7 @@ static void sink(sp_native_name *all, size_t at, size_t count) {
     all[at] = sinking;
 }
 
-/* A heap sort: libc's qsort may allocate. */
+/* Heap sort, because libc's qsort may allocate. */
 static void sort(sp_native_name *all, size_t count) {
     for (size_t at = count / 2; at-- > 0;) sink(all, at, count);
     for (size_t last = count; last-- > 1;) {
@@ -46,14 +46,14 @@ static size_t keep_each_once(sp_native_name *all, size_t count) {
 
 /* ---- One object ---- */
 
-/* Those of its frames are neighbours. */
+/* The frames of an object, which are adjacent. */
 typedef struct part {
     sp_native_name *first;
     size_t count;
 } part;
 
 static bool is_in(const spprof_module *module, const sp_native_name *name) {
-    uint64_t before = (name->frame & ADDRESS_MASK) - 1; /* inside the call */
+    uint64_t before = (name->frame & ADDRESS_MASK) - 1; /* an address inside the call */
     return name->frame >> SPPROF_FRAME_GENERATION_SHIFT == module->generation && before >= module->start &&
            before < module->end;
 }
@@ -85,7 +85,7 @@ static void note_names(const part *part, const spprof_symbols *symbols, size_t b
     }
 }
 
-/* Zeroed room behind what is there; NULL: none. */
+/* Append zeroed room. Return NULL if there is none. */
 static char *room(sp_buffer *buffer, size_t bytes) {
     static const char zeros[4096];
     size_t begin = buffer->length;
@@ -94,7 +94,7 @@ static char *room(sp_buffer *buffer, size_t bytes) {
     return buffer->is_short ? NULL : buffer->data + begin;
 }
 
-/* Mostly enough for the names of a part; where it is not, they are asked for again. */
+/* Usually enough for the names of a part; if not, they are requested again. */
 #define NAME_BYTES 64
 
 typedef struct lookup {
@@ -142,7 +142,7 @@ void sp_native_names_learn(sp_native_names *names) {
     names->frames.length = count * sizeof *all;
     for (uint32_t index = 0; spprof_module_get(index, &module); index++) {
         part found = part_in(&module, all, count);
-        if (found.count == 0 || found.first->module != 0) continue; /* the same object, met twice at once */
+        if (found.count == 0 || found.first->module != 0) continue; /* the same object, recorded twice at once */
         note_module(&found, &module, index);
         learn_part(names, &found, &module);
     }

@@ -1,13 +1,13 @@
-/* native_names.h: the functions of native frames, read from their objects' files, in a batch.
+/* native_names.h: finds the functions of native frames in their objects' files, in a batch.
  *
  *   add, add, … ─► sort: each frame once ─► one pass over the symbols of each object ─► find
  *
- * Names stay as the linker knows them: those of C++ are mangled. The demangler is the C++ runtime's and allocates, with
- * a malloc whose lock the program may be stuck with.
+ * Names stay as the linker knows them: C++ names are mangled. The C++ runtime's demangler allocates, with a malloc
+ * whose lock may be the one that the program is stuck on.
  *
  * Memory:  mapped; all zeros is empty. Threads: one at a time, without the GIL and without the loader.
  * Signals: not in a handler. errno: left alone.
- * Full:    what finds no room, or whose file cannot be read, has no name.
+ * Full:    frames that find no room, or whose file cannot be read, have no name.
  */
 #ifndef SP_NATIVE_NAMES_H
 #define SP_NATIVE_NAMES_H
@@ -16,21 +16,21 @@
 #include "spprof.h"
 
 typedef struct sp_native_names {
-    sp_buffer frames;    /* of sp_native_name; sorted when learned */
-    sp_buffer functions; /* the functions' names, one behind the other */
+    sp_buffer frames;    /* of sp_native_name; sorted by sp_native_names_learn */
+    sp_buffer functions; /* the functions' names, concatenated */
 } sp_native_names;
 
 typedef struct sp_native_name {
     uint64_t frame;
-    uint64_t in_file;         /* its return address, without the object's base */
+    uint64_t in_file;         /* the return address without the object's base */
     uint64_t start;           /* of the function */
-    size_t name, name_length; /* in `functions`; no length: no function is known */
-    uint32_t module;          /* + 1, see spprof_module_get; 0: none */
+    size_t name, name_length; /* in `functions`; length 0: the function is unknown */
+    uint32_t module;          /* index for spprof_module_get, plus 1; 0: none */
 } sp_native_name;
 
 void sp_native_names_add(sp_native_names *names, uint64_t frame);
 void sp_native_names_learn(sp_native_names *names);
-/* NULL: it was not added. */
+/* Return the frame's name, or NULL if the frame was not added. */
 const sp_native_name *sp_native_names_find(const sp_native_names *names, uint64_t frame);
 void sp_native_names_free(sp_native_names *names);
 

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The kernel's own calls: others wrap libc's. Of the calling thread's folder: that of the process is empty once its
- * first thread has ended. */
+/* Makes system calls directly, because libc's wrappers may be hooked. Reads the calling thread's folder: that of the
+ * process is empty once its first thread has ended. */
 static void read_file(const char *path, char *text, size_t size) {
     long file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     long bytes = file >= 0 ? syscall(SYS_read, file, text, size - 1) : 0;
@@ -17,7 +17,7 @@ static void read_file(const char *path, char *text, size_t size) {
     if (file >= 0) syscall(SYS_close, file);
 }
 
-/* The number after so many spaces. */
+/* Return the number after this many spaces. */
 static uint64_t number_after(const char *text, int spaces) {
     uint64_t number = 0;
     for (; text && spaces > 0; spaces--) {
@@ -28,7 +28,7 @@ static uint64_t number_after(const char *text, int spaces) {
     return number;
 }
 
-/* proc(5): the third field, behind the name in brackets, is the state, and the 20th the number of threads. */
+/* proc(5): the third field, after the name in brackets, is the state, and the 20th is the number of threads. */
 #define FROM_NAME_TO_THREADS 18
 
 static uint64_t thread_count(void) {

@@ -1,9 +1,9 @@
-/* own_thread.h: a thread of ours beside the program's, which a fork must not find.
+/* own_thread.h: a thread of ours beside the program's, which must not exist during a fork.
  *
- * Made in C, so that `threading` does not list it; it blocks all signals. CPython (3.12 and later) counts the kernel's
- * threads at a fork, so one that is joined must be gone for the kernel as well.
+ * It is made in C, so that `threading` does not list it, and blocks all signals. CPython (3.12 and later) counts the
+ * kernel's threads at a fork, so after a join the thread must also be gone for the kernel.
  *
- * Threads: one at a time for each sp_own_thread. The GIL is not needed; nobody should hold it while joining.
+ * Threads: one at a time for each sp_own_thread. The GIL is not needed, and should not be held while joining.
  */
 #ifndef SP_OWN_THREAD_H
 #define SP_OWN_THREAD_H
@@ -13,20 +13,20 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define SP_OWN_THREAD_NAME "spprof" /* for the kernel */
+#define SP_OWN_THREAD_NAME "spprof" /* the name that the kernel shows */
 
 typedef struct sp_own_thread {
     pthread_t handle;
     _Atomic pid_t kernel_id;
 } sp_own_thread;
 
-/* Called first by `run` itself: its name, and its kernel id. */
+/* Set the thread's name and kernel id. `run` calls this first. */
 void sp_own_thread_enter(sp_own_thread *thread);
 
-/* False: there is none. What it takes is none of the program's memory. */
+/* Start the thread. Return false if it cannot be created. Its memory is not counted as the program's. */
 bool sp_own_thread_start(sp_own_thread *thread, void *(*run)(void *));
 
-/* Waits for its end, and then for a moment until the kernel no longer counts it. */
+/* Wait until the thread has ended, and then briefly until the kernel no longer counts it. */
 void sp_own_thread_join(sp_own_thread *thread);
 
 #endif

@@ -11,7 +11,7 @@ typedef struct entry {
     uint64_t id;
     size_t method_length, path_length, query_length;
     sp_buffer answer;
-    char text[SP_HTTP_HEAD_MAX]; /* method, path and query, one behind the other */
+    char text[SP_HTTP_HEAD_MAX]; /* method, path and query, concatenated */
 } entry;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -136,7 +136,7 @@ static void put(sp_buffer *to, const sp_http_answer *answer, const char *body, b
 }
 
 static void put_shortage(sp_buffer *to, bool is_head) {
-    static const char sentence[] = "there is no memory for the answer\n";
+    static const char sentence[] = "there is not enough memory for the answer\n";
     sp_buffer_free(to);
     put(to,
         &(sp_http_answer){.status = 500,

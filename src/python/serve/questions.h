@@ -1,12 +1,12 @@
-/* questions.h: what was asked over a socket and only Python can answer.
+/* questions.h: questions that came over a socket and that only Python can answer.
  *
  *   free ──ask──► asked ──take──► taken ──answer──► answered ──fetch──► free
- *                   └────────────────┴─ abandon: whoever asked has gone; taken ones are free once they are answered
+ *                   └────────────────┴─ abandon: the asker has gone; a taken one becomes free when it is answered
  *
  * Memory:  a static table; answers in mapped buffers.
- * Threads: any, one lock, held for moments. No GIL. Signals: not in a handler.
+ * Threads: any; one lock, held briefly. No GIL. Signals: not in a handler.
  * Fork:    a child has none: sp_questions_reset.
- * Full:    0.
+ * Full:    sp_questions_ask returns 0.
  */
 #ifndef SP_QUESTIONS_H
 #define SP_QUESTIONS_H
@@ -20,23 +20,24 @@
 
 typedef struct sp_question {
     uint64_t id;
-    sp_http_text method, path, query; /* until it is answered */
+    sp_http_text method, path, query; /* valid until it is answered */
 } sp_question;
 
-/* Its id; 0: there are SP_QUESTIONS already. */
+/* Add a question. Return its id, or 0 if there are already SP_QUESTIONS. */
 uint64_t sp_questions_ask(const sp_http_request *request);
 bool sp_questions_any(void);
 
-/* ---- For who answers ---- */
+/* ---- For the thread that answers ---- */
 
-/* The oldest one; false: there is none. */
+/* Take the oldest question. Return false if there is none. */
 bool sp_questions_take(sp_question *question);
-/* Whether somebody still waits for it. */
+/* Return whether the asker is still waiting. */
 bool sp_questions_is_wanted(uint64_t id);
-/* The answer's length is that of `body`. False: there is no memory for it, and 500 is the answer; or no such id. */
+/* Store the answer; its length is that of `body`. Return false if there is no such id, or if there is no memory for
+ * the answer: it is then a 500. */
 bool sp_questions_answer(uint64_t id, const sp_http_answer *answer, const char *body);
 
-/* ---- For who asked ---- */
+/* ---- For the thread that asks ---- */
 
 typedef enum sp_question_state {
     SP_QUESTION_GONE, /* no such id */
@@ -45,13 +46,13 @@ typedef enum sp_question_state {
     SP_QUESTION_ANSWERED
 } sp_question_state;
 sp_question_state sp_questions_state(uint64_t id);
-/* Moves the answer of one that is answered, its head in front, into an empty buffer. */
+/* Move the answer of an answered question, including its head, into an empty buffer. */
 void sp_questions_fetch(uint64_t id, sp_buffer *answer);
 void sp_questions_abandon(uint64_t id);
 
-/* In a forked child: whoever asked is its parent's. */
+/* Forget all questions in a forked child: the askers belong to its parent. */
 void sp_questions_reset(void);
-/* So that no fork finds the lock held: before one, and after it in the parent. */
+/* Hold the lock during a fork, so that the child does not find it locked; release it afterwards in the parent. */
 void sp_questions_hold(void);
 void sp_questions_let_go(void);
 

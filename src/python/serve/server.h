@@ -1,19 +1,20 @@
-/* server.h: the thread that answers questions from outside, over sockets of the process's own.
+/* server.h: the thread that answers questions from outside, over the process's own sockets.
  *
  *   connection:  reading ──► head is there ─┬─► answered at once, without the GIL ─┬─► writing ─► draining ─► closed
  *                   │ malformed: an error   └─► a question for Python (questions.h) ┘
  *                   └ too slow: closed
  *
- * There is no thread without a place to listen at. It sleeps in the kernel until somebody connects; only connections
- * have deadlines. One request a connection.
+ * The thread exists only while there is a socket to listen on. It sleeps in the kernel until a client connects; only
+ * connections have deadlines. Each connection carries one request.
  *
  * Memory:  static tables, and mapped buffers for answers.
- * Threads: any, one lock. What is asked of Python is taken and answered on any thread.
- * Fork:    sp_server_pause before and sp_server_go_on after it in the parent, so that nobody meets the thread there;
- *          a fork that does not call them is survived. A child closes all it inherits and listens nowhere.
- * Full:    the oldest connection that is still being read is closed for a new one, or else the oldest being written;
- *          the same where answers on their way take more than SP_SERVER_WRITING_MAX;
- *          more questions than SP_QUESTIONS are answered with 429.
+ * Threads: any, one lock. Questions for Python are taken and answered on any thread.
+ * Fork:    call sp_server_pause before it and sp_server_go_on after it in the parent, so that the thread does not exist
+ *          during the fork; a fork without these calls is survived. A child closes everything it inherits and does not
+ *          listen.
+ * Full:    for a new connection, the oldest one still being read is closed, or else the oldest being written;
+ *          the same if pending answers take more than SP_SERVER_WRITING_MAX;
+ *          questions beyond SP_QUESTIONS are answered with 429.
  */
 #ifndef SP_SERVER_H
 #define SP_SERVER_H
@@ -25,27 +26,30 @@
 
 #define SP_SERVER_PLACES 8
 #define SP_SERVER_CONNECTIONS 64
-#define SP_SERVER_WRITING_MAX ((size_t)64 << 20) /* bytes of answers on their way */
+#define SP_SERVER_WRITING_MAX ((size_t)64 << 20) /* bytes of pending answers */
 
-/* What needs no GIL: true, and `body` and *type are the answer. On the server's thread. */
+/* Answers requests that need no GIL: returns true and sets `body` and *type. Runs on the server's thread. */
 typedef bool sp_server_direct(const sp_http_request *request, sp_buffer *body, const char **type);
-/* A question waits for Python, or nobody waits for its answer any more. On the server's thread, without the GIL. */
+/* Called when a question waits for Python, or when the asker of one has gone. Runs on the server's thread, without
+ * the GIL. */
 typedef void sp_server_alarm(void);
-/* Once, before the first place. */
+/* Set both callbacks, once, before the first listen. */
 void sp_server_set(sp_server_direct *direct, sp_server_alarm *alarm);
 
-/* Listens at a path, or at a port whose clients need `token`. 0 or an errno, as in sockets.h; EMFILE: there are
- * SP_SERVER_PLACES already; EAGAIN: there is no thread. *number names the place, and `address` says where it is. */
+/* Listen at a path, or at a port whose clients need `token`. Return 0 or an errno, as in sockets.h. EMFILE: there
+ * are already SP_SERVER_PLACES sockets. EAGAIN: the thread cannot be created. *number identifies the socket, and
+ * `address` is where it listens. */
 int sp_server_listen_at_path(const char *path, uint32_t *number);
 int sp_server_listen_at_port(const char *text, const char *token, uint32_t *number, char *address);
-/* What was begun there is finished. False: no such place, or not any more. The file of a path goes, if it is ours. */
+/* Stop listening; requests already begun are finished. Return false if there is no such socket, or no longer. The
+ * file of a path is removed if it is ours. */
 bool sp_server_close(uint32_t number);
 
 void sp_server_pause(void);
-/* False: there is no thread. */
+/* Return false if there is no thread. */
 bool sp_server_go_on(void);
 
-/* There is an answer to a question (questions.h): it goes to whoever asked. */
+/* Send the answers that are ready (questions.h) to their askers. */
 void sp_server_answered(void);
 
 #endif

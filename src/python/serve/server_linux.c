@@ -16,26 +16,26 @@
 #include <unistd.h>
 
 #define MS UINT64_C(1000000)
-#define READING_NS (10000 * MS)  /* for a request's head */
+#define READING_NS (10000 * MS)  /* to receive a request's head */
 #define ASKING_NS (30000 * MS)   /* until Python takes a question */
-#define TAKEN_NS (7200000 * MS)  /* until it is answered */
+#define TAKEN_NS (7200000 * MS)  /* until Python answers a question that it took */
 #define WRITING_NS (30000 * MS)  /* without a byte of progress */
 #define WRITTEN_NS (600000 * MS) /* for a whole answer */
 #define DRAINING_NS (2000 * MS)  /* until the client has read the answer */
-#define SHORTAGE_NS (1000 * MS)  /* between two tries to accept where there are no descriptors */
+#define SHORTAGE_NS (1000 * MS)  /* before accepting again after running out of descriptors */
 #define DRAINED_MAX (1 << 16)
 #define NEVER UINT64_MAX
 #define MACHINE_NAME_MAX 256
 #define PLAIN_TEXT "text/plain; charset=utf-8"
 
-/* ---- What there is ---- */
+/* ---- State ---- */
 
 typedef struct place {
     uint32_t number; /* 0: none */
     sp_socket listening;
     bool is_unix;
-    uint64_t rests_until_ns; /* there were no descriptors */
-    ino_t file;              /* of a path: what was made there */
+    uint64_t rests_until_ns; /* after a shortage of descriptors */
+    ino_t file;              /* inode of the socket file created at `path` */
     char path[sizeof((struct sockaddr_un *)0)->sun_path];
     char token[SP_HTTP_TOKEN_MAX + 1];
 } place;
@@ -46,25 +46,25 @@ typedef struct connection {
     phase phase;
     sp_socket socket;
     bool is_unix;
-    char token[SP_HTTP_TOKEN_MAX + 1]; /* that it must tell; "": none */
+    char token[SP_HTTP_TOKEN_MAX + 1]; /* required from the client; "": none */
     uint64_t since_ns, deadline_ns;
     uint64_t question;
     bool is_head; /* of the question */
-    size_t read;  /* of the head; in DRAINING what has been thrown away */
+    size_t read;  /* bytes of the head; in DRAINING, bytes discarded */
     sp_buffer answer;
     size_t written;
     char head[SP_HTTP_HEAD_MAX];
 } connection;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;    /* places, and which connections there are */
-static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER; /* the thread's begin and end; before `lock` */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;    /* places, and the list of connections */
+static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER; /* start and end of the thread; taken before `lock` */
 static place places[SP_SERVER_PLACES];
 static connection connections[SP_SERVER_CONNECTIONS];
 static uint32_t last_number;
 static sp_own_thread thread;
-static bool has_thread;        /* under control: it must be joined */
-static _Atomic bool is_ending; /* it is asked to end */
-static _Atomic bool has_ended; /* it runs no more; under lock */
+static bool has_thread;        /* under `control`: it must be joined */
+static _Atomic bool is_ending; /* it was asked to end */
+static _Atomic bool has_ended; /* it no longer runs; written under `lock` */
 static sp_socket wake_read = {.descriptor = SP_SOCKET_NONE}, wake_write = {.descriptor = SP_SOCKET_NONE};
 static sp_server_direct *answer_directly;
 static sp_server_alarm *alarm_python;
@@ -79,7 +79,7 @@ static uint64_t now_ns(void) {
 static void wake(void) {
     int saved_errno = errno;
     pthread_mutex_lock(&lock);
-    if (sp_socket_is_ours(&wake_write) && write(wake_write.descriptor, "", 1) < 0) errno = 0; /* full: it wakes */
+    if (sp_socket_is_ours(&wake_write) && write(wake_write.descriptor, "", 1) < 0) errno = 0; /* full: wakes it */
     pthread_mutex_unlock(&lock);
     errno = saved_errno;
 }
@@ -89,7 +89,7 @@ static void wake(void) {
 static void close_connection(connection *at) {
     if (at->phase == WAITING) {
         sp_questions_abandon(at->question);
-        alarm_python(); /* what is being done for it can end */
+        alarm_python(); /* work in progress for it can end */
     }
     sp_buffer_free(&at->answer);
     pthread_mutex_lock(&lock);
@@ -182,7 +182,7 @@ static void ask_python(connection *at, const sp_http_request *request) {
     alarm_python();
 }
 
-/* Over TCP anybody can connect, and a browser does for any page. */
+/* Over TCP, every user can connect, and any web page can make a browser connect. */
 static int refusal_of(const connection *at, const sp_http_request *request) {
     if (at->is_unix) return 0;
     if (!sp_http_is_own_host(request->host, machine)) return 403;
@@ -218,8 +218,8 @@ static void read_head(connection *at) {
         refuse(at, 431, false);
 }
 
-/* The client may not have read it all: closing at once would throw away what it has not, where more than the head had
- * come from it. */
+/* The client may not have read the whole answer yet: if it has sent more than the head, closing at once would
+ * discard what it has not read. */
 static void begin_draining(connection *at) {
     shutdown(at->socket.descriptor, SHUT_WR);
     sp_buffer_free(&at->answer);
@@ -255,7 +255,7 @@ static void drain(connection *at) {
 static void fetch_answer(connection *at) {
     sp_question_state state = sp_questions_state(at->question);
     if (state == SP_QUESTION_GONE) {
-        at->phase = READING; /* nothing to abandon */
+        at->phase = READING; /* so that close_connection abandons nothing */
         close_connection(at);
     } else if (state == SP_QUESTION_ANSWERED) {
         sp_questions_fetch(at->question, &at->answer);
@@ -316,7 +316,8 @@ static void act(connection *at, short events) {
 
 /* ---- Places ---- */
 
-/* Under `lock`, so that no fork comes between a descriptor and the table in which a child finds it. */
+/* Runs under `lock`, so that no fork comes between creating the descriptor and recording it in the table in which a
+ * child finds it. */
 static int accept_locked(place *from, connection *to) {
     int error = sp_socket_accept(&from->listening, from->is_unix, &to->socket);
     if (error != 0) return error;
@@ -343,7 +344,7 @@ static void accept_from(place *from) {
     pthread_mutex_unlock(&lock);
 }
 
-/* The program has closed it: it is no place any more. */
+/* The program has closed the socket, so remove the place. */
 static void forget_place(place *at) {
     pthread_mutex_lock(&lock);
     if (at->number && !sp_socket_is_ours(&at->listening)) at->number = 0;
@@ -405,7 +406,7 @@ static int wait_for(watch *watched) {
     return poll(watched->polled, watched->count, (int)left_ms);
 }
 
-/* False: the program has closed the pipe. */
+/* Drain the pipe. Return false if the program has closed it. */
 static bool hear(const struct pollfd *pipe) {
     char bytes[64];
     if (pipe->revents == 0) return true;
@@ -451,7 +452,7 @@ static void close_pipe_locked(void) {
     sp_socket_close(&wake_write);
 }
 
-/* Whether the thread is through. A place that is made after that finds it so. */
+/* Return whether the thread must end. A place added after that sees it ended. */
 static bool ends_now(void) {
     pthread_mutex_lock(&lock);
     bool is_through = !is_anything_left_locked(), ends = is_through || atomic_load(&is_ending);
@@ -467,8 +468,9 @@ static bool has_pipe_locked(void) {
     return sp_socket_pipe(&wake_read, &wake_write) == 0;
 }
 
-/* The program has closed the pipe, by which the thread is woken, and perhaps more: what is left, or was begun since,
- * goes on with another one. False: there is none, and it listens nowhere. */
+/* Recover after the program has closed the pipe that wakes the thread, and perhaps more descriptors. Places that are
+ * left, or were added since, continue with a new pipe. Return false if none can be created; the server then listens
+ * nowhere. */
 static bool mend_pipe(void) {
     for (int i = 0; i < SP_SERVER_CONNECTIONS; i++) {
         if (connections[i].phase != NONE) close_connection(&connections[i]);
@@ -489,7 +491,7 @@ static void *run(void *unused) {
     (void)unused;
     static watch watched;
     sp_own_thread_enter(&thread);
-    spprof_pause(); /* for good: what it maps is none of the program's */
+    spprof_pause(); /* never resumed: this thread's allocations are not the program's */
     while (!ends_now()) {
         watch_all(&watched);
         int ready = wait_for(&watched);
@@ -552,10 +554,10 @@ static void in_child(void) {
     control = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 }
 
-/* ---- For others ---- */
+/* ---- The interface ---- */
 
 void sp_server_set(sp_server_direct *direct, sp_server_alarm *alarm) {
-    static bool done; /* with the GIL */
+    static bool done; /* accessed with the GIL */
     answer_directly = direct;
     alarm_python = alarm;
     if (!done) pthread_atfork(before_fork, in_parent, in_child);
@@ -575,7 +577,7 @@ static int add_place(const place *made, uint32_t *number) {
     return error;
 }
 
-/* Only what was made there: the program, or another one, may have put something else in its place. */
+/* Remove only the file that was created here: this program, or another one, may have replaced it. */
 static void remove_file(const place *at) {
     struct stat status;
     if (at->is_unix && lstat(at->path, &status) == 0 && status.st_ino == at->file) unlink(at->path);

@@ -1,11 +1,11 @@
-/* sockets.h: places where the process can be asked: a Unix socket, or a TCP port.
+/* sockets.h: the sockets on which the process answers questions: a Unix socket or a TCP port.
  *
  *   path ──────► bound (0600) ──► listening ─┐
- *   host:port ─► bound ─────────► listening ─┴─► accept: a connection, of this user's or root's alone on a Unix socket
+ *   host:port ─► bound ─────────► listening ─┴─► accept: a connection; on a Unix socket, only of this user or root
  *
- * Descriptors are closed by exec, do not block, and have high numbers: programs count on the low ones being free. What
- * a descriptor was made for is known by its inode, since a program may close what it does not know, and have a file of
- * its own under that number.
+ * Descriptors are closed by exec, do not block, and have high numbers, because programs expect the low ones to be free.
+ * The inode shows whether a descriptor is still ours: a program may close descriptors that it does not know, and then
+ * open a file of its own under that number.
  *
  * Memory:  none. Threads: any; no lock, no GIL. Signals: not in a handler.
  * Fork:    a child inherits the descriptors, and closes them.
@@ -25,27 +25,27 @@ typedef struct sp_socket {
 } sp_socket;
 #define SP_SOCKET_NONE (-1)
 
-/* Whether the number still means what it did. */
+/* Return whether the descriptor is still ours. */
 bool sp_socket_is_ours(const sp_socket *socket);
-/* Unless it means something else by now. */
+/* Close the descriptor, unless it is no longer ours. */
 void sp_socket_close(sp_socket *socket);
 
-/* 0 or an errno. ENAMETOOLONG: more than the kernel takes, 107 bytes. EADDRINUSE: there is something of that name; a
- * socket that nobody listens on any more is replaced. */
+/* Return 0 or an errno. ENAMETOOLONG: longer than the kernel's limit of 107 bytes. EADDRINUSE: the path exists; a
+ * socket on which no process listens any longer is replaced. */
 int sp_socket_listen_at_path(const char *path, sp_socket *socket);
 
-/* "127.0.0.1:6060", "[::1]:0", ":6060" (every address), "localhost:6060". EINVAL: that is no numeric address and no
- * port. */
+/* Accept "127.0.0.1:6060", "[::1]:0", ":6060" (every address) or "localhost:6060". EINVAL: not a numeric address and
+ * a port. */
 int sp_socket_listen_at_port(const char *address, sp_socket *socket);
 
-/* Of a port: as in "127.0.0.1:6060", with the number that was chosen for 0. */
+/* Return a port's address, for example "127.0.0.1:6060", with the number that was chosen for 0. */
 #define SP_SOCKET_ADDRESS_MAX 64
 void sp_socket_address(const sp_socket *socket, char address[SP_SOCKET_ADDRESS_MAX]);
 
-/* 0 or an errno; EPERM: another user's, which is closed. */
+/* Return 0 or an errno. EPERM: the client is another user's; the connection is closed. */
 int sp_socket_accept(const sp_socket *listening, bool is_unix, sp_socket *connection);
 
-/* Two ends of a pipe. */
+/* Create a pipe. */
 int sp_socket_pipe(sp_socket *read_end, sp_socket *write_end);
 
 #endif

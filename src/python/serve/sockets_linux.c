@@ -10,8 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define NUMBER_FROM 40 /* the least number of a descriptor that stays */
-#define WAITING_MAX 64 /* connections that wait to be accepted */
+#define NUMBER_FROM 40 /* the lowest number of a descriptor that we keep */
+#define WAITING_MAX 64 /* connections waiting to be accepted */
 #define OWN_ONLY 0600
 
 /* ---- Descriptors ---- */
@@ -35,7 +35,7 @@ void sp_socket_close(sp_socket *socket) {
     socket->descriptor = SP_SOCKET_NONE;
 }
 
-/* Under a high number where there is one. 0 or an errno; then it is closed. */
+/* Move the descriptor to a high number if possible. Return 0, or an errno after closing it. */
 static int keep(int descriptor, sp_socket *socket) {
     int high = fcntl(descriptor, F_DUPFD_CLOEXEC, NUMBER_FROM);
     if (high >= 0) close(descriptor);
@@ -73,14 +73,14 @@ static int listen_at(int descriptor, const void *address, socklen_t length, sp_s
     return keep(descriptor, socket);
 }
 
-/* Of a Unix socket the file has the rights that its descriptor has. */
+/* A Unix socket's file gets the permissions of its descriptor. */
 static int new_socket(int family) {
     int made = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (made >= 0 && family == AF_UNIX) fchmod(made, OWN_ONLY);
     return made;
 }
 
-/* Whether it is a socket of this user's on which nobody listens. */
+/* Return whether the address is a socket of this user on which no process listens. */
 static bool is_abandoned(const struct sockaddr_un *address) {
     struct stat status;
     if (lstat(address->sun_path, &status) != 0 || !S_ISSOCK(status.st_mode) || status.st_uid != geteuid()) return false;
@@ -110,7 +110,7 @@ typedef union any_address {
     struct sockaddr_in6 v6;
 } any_address;
 
-/* False: that is none. */
+/* Return false if the text is not a port number. */
 static bool parse_port(const char *text, in_port_t *port) {
     uint32_t number = 0;
     if (*text == '\0') return false;
@@ -144,7 +144,7 @@ static bool parse_address(const char *text, any_address *address, socklen_t *len
     size_t skipped = is_bracketed ? 1 : 0;
     memcpy(host, text + skipped, bytes - 2 * skipped);
     host[bytes - 2 * skipped] = '\0';
-    if (!is_bracketed && strchr(host, ':') != NULL) return false; /* "::1:6060" could mean two things */
+    if (!is_bracketed && strchr(host, ':') != NULL) return false; /* "::1:6060" is ambiguous */
     return parse_host(host, port, address, length);
 }
 

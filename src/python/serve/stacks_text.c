@@ -1,4 +1,4 @@
-/* Before libc: it includes Python.h, which chooses what libc declares. */
+/* Before libc's headers: this includes Python.h, which chooses what they declare. */
 #include "pyframes.h"
 
 #include "stacks_text.h"
@@ -29,7 +29,7 @@ static void put_interpreted(sp_buffer *to, uint64_t frame) {
         return;
     }
     sp_buffer_put_visible(to, code.function, code.function_length);
-    if (code.file_length == 0) return; /* it stands for something else */
+    if (code.file_length == 0) return; /* a mark, not real code */
     sp_buffer_put_text(to, " (");
     sp_buffer_put_visible(to, code.file, code.file_length);
     int line = sp_pyframes_line(&code, (uint32_t)frame);
@@ -76,8 +76,8 @@ static void put_stack(sp_buffer *to, const sp_native_names *names, const spprof_
             put_native(to, names, stack->frames[i]);
         sp_buffer_put_text(to, "\n");
     }
-    if (stack->depth_limited) sp_buffer_put_text(to, "  … (it has more callers than are kept)\n");
-    if (stack->truncated) sp_buffer_put_text(to, "  … (its callers could not be found)\n");
+    if (stack->depth_limited) sp_buffer_put_text(to, "  … (more callers than are kept)\n");
+    if (stack->truncated) sp_buffer_put_text(to, "  … (further callers could not be found)\n");
 }
 
 /* ---- Threads ---- */
@@ -107,7 +107,7 @@ static const char *text_of(spprof_thread_absence absence) {
     return texts[absence];
 }
 
-/* The background's; the server's is the one that asks. */
+/* Return whether this is the background thread. The server's thread is the caller, and not listed. */
 static bool is_own(const spprof_thread_stack *thread) {
     return thread->absence == SPPROF_THREAD_BLOCKED && strcmp(thread->name, SP_OWN_THREAD_NAME) == 0;
 }
@@ -173,7 +173,7 @@ static void put_threads(sp_buffer *to, size_t count, size_t left_out) {
     if (left_out > 0) {
         sp_buffer_put_text(to, "\nand ");
         sp_buffer_put_number(to, left_out);
-        sp_buffer_put_text(to, " more threads: set SPPROF_CPU_THREADS_MAX to ask them, too\n");
+        sp_buffer_put_text(to, " more threads: set SPPROF_CPU_THREADS_MAX to include them\n");
     }
     sp_native_names_free(&names);
 }
@@ -181,11 +181,11 @@ static void put_threads(sp_buffer *to, size_t count, size_t left_out) {
 static const char *remedy_for(spprof_thread_stacks_status status) {
     switch (status) {
     case SPPROF_THREAD_STACKS_BUSY:
-        return "the threads are being asked by someone else: ask again";
+        return "another request is reading the stacks: try again";
     case SPPROF_THREAD_STACKS_NO_LIST:
         return "the threads cannot be listed: mount /proc where the program runs";
     default:
-        return "nothing is prepared for asking threads: call spprof.listen() first";
+        return "thread stacks are not prepared: call spprof.listen() first";
     }
 }
 

@@ -1,4 +1,4 @@
-/* stacks_text.h: what every thread of the process does now, for a person.
+/* stacks_text.h: the current stack of every thread of the process, as text for a person.
  *
  *   process 4711: app.py, Python 3.12.3, spprof 0.4.0
  *
@@ -7,9 +7,9 @@
  *     list_sort+0x8f (libpython3.12.so.1.0)
  *     <module> (app.py:30)
  *
- * After spprof_thread_stacks_prepare (_engine.prepare_stacks).
+ * Call spprof_thread_stacks_prepare (_engine.prepare_stacks) first.
  *
- * Memory:  what is put, and as much again meanwhile. Threads: any, without the GIL; the calling one is not shown.
+ * Memory:  the text, and as much again while it is made. Threads: any, without the GIL; the calling one is not shown.
  * Signals: not in a handler. errno: left alone.
  */
 #ifndef SP_STACKS_TEXT_H
@@ -17,7 +17,7 @@
 
 #include "buffer.h"
 
-/* Takes half a second at most for threads that do not answer. */
+/* Waits at most half a second for threads that do not answer. */
 __attribute__((visibility("default"))) void sp_stacks_text(sp_buffer *to); /* tests call it without Python */
 
 #endif

@@ -8,7 +8,7 @@
 
 _Static_assert(sizeof(sp_state) % sizeof(uint64_t) == 0, "whole words");
 
-/* Odd while it is being written. A child forked just then goes on with the next write. */
+/* Odd while it is being written. In a child forked at that moment, the next write makes it even again. */
 static _Atomic uint32_t version;
 static _Atomic uint64_t words[WORDS]; /* relaxed; `version` orders them */
 
@@ -33,7 +33,7 @@ void sp_state_set_with_gil(const char *program, const char *python, int64_t star
 
 #define TRIES 1000
 
-/* In a child that was forked while it was written, it stays half written until the next time. */
+/* In a child that was forked during a write, the state stays half written until the next write. */
 void sp_state_read(sp_state *state) {
     uint64_t copy[WORDS];
     for (int tries = 0; tries < TRIES; tries++) {

@@ -1,6 +1,6 @@
-/* state.h: what C cannot find out about the program, handed over by Python once and read without the GIL.
+/* state.h: facts about the program that C cannot find out; Python sets them once, and they are read without the GIL.
  *
- * Memory:  static. Threads: one writer at a time, with the main GIL; any may read, and nobody waits for long.
+ * Memory:  static. Threads: one writer at a time, with the main GIL; any may read, and no reader waits for long.
  * Signals: not in a handler. Fork: a child has its parent's.
  * Full:    longer texts are shortened.
  */
@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 typedef struct sp_state {
-    char program[1024], python[64]; /* UTF-8, terminated; "" before anything was handed over */
-    int64_t started_ns;             /* wall clock; 0: not known */
+    char program[1024], python[64]; /* UTF-8, terminated; "" until Python has set them */
+    int64_t started_ns;             /* wall clock; 0: unknown */
 } sp_state;
 
 void sp_state_set_with_gil(const char *program, const char *python, int64_t started_ns);

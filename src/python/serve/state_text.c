@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* Names are ours, and need no escapes. */
+/* Our own names need no escapes. */
 static void put_name(sp_buffer *to, const char *name) {
     if (to->data[to->length - 1] != '{') sp_buffer_put_text(to, ", ");
     sp_buffer_put_text(to, "\"");
@@ -73,7 +73,7 @@ static void put_cpu(sp_buffer *to) {
 
 void sp_state_text(sp_buffer *to) {
     sp_buffer_put_text(to, "{");
-    if (to->is_short) return; /* put_name looks at what was put */
+    if (to->is_short) return; /* put_name reads the last byte put */
     put_process(to);
     put_heap(to);
     put_cpu(to);

@@ -1,6 +1,6 @@
-/* state_text.h: how the process and its profilers are, as one JSON document (docs/cli.md has its names).
+/* state_text.h: the state of the process and its profilers, as one JSON document (docs/cli.md documents its names).
  *
- * Memory:  what is put. Threads: any, without the GIL. Signals: not in a handler. errno: left alone.
+ * Memory:  the text. Threads: any, without the GIL. Signals: not in a handler. errno: left alone.
  */
 #ifndef SP_STATE_TEXT_H
 #define SP_STATE_TEXT_H

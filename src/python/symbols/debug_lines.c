@@ -12,14 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Sections of debug information are read whole. Larger files would take more memory, for a moment, than a profiler
+/* Sections of debug information are read whole. Larger files would temporarily take more memory than a profiler
  * should. */
 #define FILE_SIZE_MAX (128 << 20)
 
-/* Where libdw finds no memory it ends the process. What it takes for a file of some size is less than that. */
+/* libdw ends the process if it runs out of memory. This is more than it needs for a file of that size. */
 #define MEMORY_OF(file_size) (4 * (size_t)(file_size) + (16 << 20))
 
-/* ---- libdw: what is used of its interface, which has been the same since its first versions ---- */
+/* ---- libdw: the part of its interface used here, unchanged since its first versions ---- */
 
 enum { ELF_VERSION = 1, ELF_READ = 1, DWARF_READ = 0 };
 
@@ -57,7 +57,7 @@ static struct {
     const char *(*dwarf_linesrc)(dw_line *line, uint64_t *modified, uint64_t *length);
 } dw;
 
-static bool has_libdw; /* by the one attempt to load it */
+static bool has_libdw; /* set by the only attempt to load it */
 
 static void load_libdw(void) {
     spprof_pause();
@@ -84,7 +84,7 @@ static void load_libdw(void) {
     has_libdw = whole;
 }
 
-/* Interpreters may have GILs of their own. */
+/* pthread_once, because interpreters may have separate GILs. */
 static bool find_libdw(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, load_libdw);
@@ -105,7 +105,7 @@ static void close_file(debug_file *file) {
     if (file->descriptor >= 0) close(file->descriptor);
 }
 
-/* Whether the process may have so much memory more: a limit would refuse this, too. */
+/* Return whether the process may map this much more memory: a limit would refuse this as well. */
 static bool has_room(size_t size) {
     void *room = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return room != MAP_FAILED && munmap(room, size) == 0;
@@ -125,8 +125,8 @@ static bool open_file(debug_file *file, const char *path) {
 /* ---- Its lines ---- */
 
 typedef struct source_line {
-    const char *file;   /* NULL: not known. Strings are valid as long as the file is open */
-    const char *folder; /* in which the compiler ran, NULL if it did not say */
+    const char *file;   /* NULL: unknown. Strings are valid while the file is open */
+    const char *folder; /* the compiler's working folder, NULL if not recorded */
     int number;
 } source_line;
 
@@ -144,8 +144,8 @@ static void read_line(dw_die *unit, uint64_t address, source_line *out) {
         *out = (source_line){file, compilation_folder(unit), number};
 }
 
-/* By the file's own index of addresses (.debug_aranges), which not all compilers write. Returns how many have no
- * line. */
+/* Use the file's own index of addresses (.debug_aranges), which not all compilers write. Return how many addresses
+ * have no line yet. */
 static size_t find_by_index(dw_debug *debug, const uint64_t *addresses, size_t count, source_line *lines) {
     size_t missing = 0;
     for (size_t i = 0; i < count; i++) {
@@ -156,7 +156,7 @@ static size_t find_by_index(dw_debug *debug, const uint64_t *addresses, size_t c
     return missing;
 }
 
-/* The lines of one unit that are still missing; returns how many it had. */
+/* Find the lines of one unit that are still missing. Return how many it had. */
 static size_t find_in_unit(dw_die *unit, const uint64_t *addresses, size_t count, source_line *lines) {
     uint64_t base = 0, start, end;
     ptrdiff_t at = 0;

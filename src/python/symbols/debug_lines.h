@@ -1,10 +1,10 @@
-/* debug_lines.h: source lines of native addresses, by elfutils' libdw.
+/* debug_lines.h: finds the source lines of native addresses with elfutils' libdw.
  *
- * libdw is what perf and systemtap read debug information with: all versions of DWARF, compressed sections, partial
- * units. It is looked for at run time and only when a file has line numbers; without it there are no lines. Nothing
- * here ever asks a network: files are handed over as open descriptors. They are read, not mapped, so that a file which
- * is truncated meanwhile cannot end the process. Where a limit leaves little memory there are no lines: libdw, when it
- * finds none, ends the process.
+ * libdw is what perf and systemtap use to read debug information: all versions of DWARF, compressed sections, partial
+ * units. It is loaded at run time, and only when a file has line numbers; without it there are no lines. Nothing here
+ * ever accesses a network: files are passed as open descriptors. They are read, not mapped, so that a file that is
+ * truncated meanwhile cannot end the process. If a limit leaves little memory, there are no lines either: libdw ends
+ * the process when it runs out of memory.
  */
 #ifndef SP_DEBUG_LINES_H
 #define SP_DEBUG_LINES_H
@@ -12,8 +12,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* lines(path, addresses): for each of the ascending addresses (file, line), or None where nothing is known. Needs the
- * GIL and lets go of it while files are read. What libdw allocates is the profiler's own and not sampled. */
+/* lines(path, addresses): return (file, line) for each of the ascending addresses, or None if unknown. Needs the GIL
+ * and releases it while files are read. libdw's allocations are the profiler's own and are not sampled. */
 PyObject *sp_debug_lines_with_gil(PyObject *module, PyObject *arguments);
 
 #endif

@@ -23,7 +23,7 @@ static demangler *search(void) {
     return found;
 }
 
-static demangler *found; /* by the first search */
+static demangler *found; /* set by the only search */
 
 static void search_once(void) {
     spprof_pause();
@@ -31,7 +31,8 @@ static void search_once(void) {
     spprof_resume();
 }
 
-/* Interpreters may have GILs of their own. A library that was opened stays: its code is in use from now on. */
+/* pthread_once, because interpreters may have separate GILs. An opened library stays loaded: its code is used from
+ * now on. */
 static demangler *find_demangler(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, search_once);

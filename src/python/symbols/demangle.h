@@ -1,7 +1,7 @@
-/* demangle.h: the readable form of C++ names, by the C++ runtime library's own demangler.
+/* demangle.h: the readable form of C++ names, from the C++ runtime library's own demangler.
  *
- * Most programs with C++ in them have it in the process; otherwise it is loaded at the first mangled name. It recurses
- * as deep as a name says and bounds that itself.
+ * Most programs that contain C++ have the library loaded; otherwise it is loaded at the first mangled name. The
+ * demangler's recursion depth depends on the name, and the demangler itself limits it.
  */
 #ifndef SP_DEMANGLE_H
 #define SP_DEMANGLE_H
@@ -9,7 +9,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-/* demangle(name): a string, or None where it is no C++ name or there is no C++ runtime. Needs the GIL. */
+/* demangle(name): return a string, or None if it is not a C++ name or there is no C++ runtime. Needs the GIL. */
 PyObject *sp_demangle_with_gil(PyObject *module, PyObject *name);
 
 #endif

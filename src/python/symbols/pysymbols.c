@@ -42,7 +42,7 @@ void *sp_pysymbols_allocate_with_gil(size_t count, size_t size) {
 }
 
 uint64_t *sp_pysymbols_numbers_with_gil(PyObject *sequence, size_t *count) {
-    PyObject *fast = PySequence_Fast(sequence, "a sequence of addresses is wanted");
+    PyObject *fast = PySequence_Fast(sequence, "addresses must be a sequence");
     if (!fast) return NULL;
     *count = (size_t)PySequence_Fast_GET_SIZE(fast);
     uint64_t *numbers = sp_pysymbols_allocate_with_gil(*count, sizeof *numbers);
@@ -54,7 +54,7 @@ uint64_t *sp_pysymbols_numbers_with_gil(PyObject *sequence, size_t *count) {
     return NULL;
 }
 
-/* Asks until there is room for all names; what the last answer did not fit into is told without names. */
+/* Retry until there is room for all names. Names that did not fit the last answer are reported as missing. */
 static bool ask(const spprof_symbols_query *query, spprof_symbols *symbols, spprof_symbols_status *status) {
     size_t wanted = query->count * 64;
     for (int tries = 0; tries < 3; tries++) {

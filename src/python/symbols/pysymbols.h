@@ -1,7 +1,7 @@
-/* pysymbols.h: what is known of native addresses, for python/spprof/symbols.py (_engine.pyi names the shapes).
+/* pysymbols.h: symbols of native addresses, for python/spprof/symbols.py (_engine.pyi documents the shapes).
  *
- * Threads: all need the GIL, and let go of it while files are read. New references, NULL with an exception set.
- * Memory:  what is allocated on the way is the profiler's own and not sampled (aside.h); Python's objects are.
+ * Threads: all need the GIL, and release it while files are read. New references, NULL with an exception set.
+ * Memory:  temporary allocations are the profiler's own and are not sampled (aside.h); Python's objects are.
  */
 #ifndef SP_PYSYMBOLS_H
 #define SP_PYSYMBOLS_H
@@ -11,19 +11,19 @@
 
 #include <stdint.h>
 
-/* (start, end, base, generation, path, build_id) of every object that was seen in a stack. */
+/* Return (start, end, base, generation, path, build_id) of every object seen in a stack. */
 PyObject *sp_pysymbols_modules_with_gil(PyObject *module, PyObject *unused);
 
-/* symbols(path, build_id, addresses): the functions of a file that cover ascending addresses. */
+/* symbols(path, build_id, addresses): return the functions of a file that contain the ascending addresses. */
 PyObject *sp_pysymbols_find_with_gil(PyObject *module, PyObject *arguments);
 
-/* An address inside of the interpreter. */
+/* Return an address inside the interpreter. */
 PyObject *sp_pysymbols_interpreter_with_gil(PyObject *module, PyObject *unused);
 
-/* Zeroed bytes that are not sampled, to be freed with PyMem_RawFree; NULL with an exception set. */
+/* Allocate zeroed bytes that are not sampled, to be freed with PyMem_RawFree; NULL with an exception set. */
 void *sp_pysymbols_allocate_with_gil(size_t count, size_t size);
 
-/* The numbers of a sequence, allocated like that. */
+/* Return the numbers of a sequence, in memory from sp_pysymbols_allocate_with_gil(). */
 uint64_t *sp_pysymbols_numbers_with_gil(PyObject *sequence, size_t *count);
 
 #endif

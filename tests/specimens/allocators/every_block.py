@@ -9,7 +9,7 @@ NATIVE = sys.argv[1]
 
 
 def measure(family, count, size, rate_kb, seed):
-    # Bytes and objects: all of them live, half of them live, ever allocated.
+    # Return (bytes, objects) for: all of them live, half of them live, ever allocated.
     def now():
         return live(memprof.get_snapshot(), "allocate_blocks", size, size + added)
 

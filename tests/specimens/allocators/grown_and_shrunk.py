@@ -32,7 +32,7 @@ def held():
     return [size for size, stack_id in watched if snapshot.site_key(stack_id).function in here]
 
 
-# Sizes that the calls themselves do not ask for.
+# Sizes that the calls themselves do not request.
 WATCHED = {101, 333, 487, 3333, 50001}
 for name in ("raw", "mem", "obj"):
     family = Family(name)
@@ -47,12 +47,12 @@ for name in ("raw", "mem", "obj"):
             family.free(block)
             assert held() == [], (name, sizes, held())
     block = first(101)
-    moved = family.realloc(block, 0)  # Python's own return a block; it is not one that is watched
+    moved = family.realloc(block, 0)  # Python's own return a block, which is not watched
     assert held() == [], name
     family.free(moved)
     block = first(101)
     memprof.stop()
-    block = resized(block, 487)  # after stop, a moved sample ends
+    block = resized(block, 487)  # after a stop, a moved sample ends
     assert held() == [], name
     family.free(block)
     memprof.start(0, native=NATIVE)

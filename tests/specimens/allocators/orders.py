@@ -21,7 +21,7 @@ def held():
 def check(active, where):
     blocks = [(family, pointers(50), size) for family in families for size in (37, 3701)]
     if active:
-        memprof.get_snapshot()  # finds what was displaced
+        memprof.get_snapshot()  # detects the displaced hooks
         before = held()
     for family, block, size in blocks:
         allocate_blocks(family, block, size)

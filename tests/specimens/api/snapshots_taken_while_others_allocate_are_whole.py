@@ -20,7 +20,7 @@ finally:
     done.set()
     for thread in threads:
         thread.join()
-memprof.stop()  # or the samples would be samples, too
+memprof.stop()  # otherwise the samples would be sampled too
 for snapshot in snapshots:
     assert len(snapshot.samples) == snapshot.live_samples > 0
     assert sum(sample.size for sample in snapshot.samples) == snapshot.estimated_heap_bytes

@@ -15,7 +15,7 @@ def compete():
             memprof.start(1024)
             memprof.stop()
         except RuntimeError:
-            pass  # another thread has it
+            pass  # another thread has started it
 
 
 threads = [threading.Thread(target=compete) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Works until its standard input ends, then says what of its own state has changed: nothing may have."""
+"""Work until standard input ends, then print which parts of its state have changed: none may have."""
 
 import gc
 import os

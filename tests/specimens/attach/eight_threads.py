@@ -1,5 +1,6 @@
-"""Eight threads that allocate, import, fork and wait in C until standard input ends; what the first rounds came to is
-printed then."""
+"""Eight threads allocate, import, fork and wait in C until standard input ends; then the result of the first rounds is
+printed.
+"""
 
 import ctypes
 import importlib

@@ -1,4 +1,4 @@
-"""Traces and profiles itself: none of the functions that it is told of is ours, whoever attaches."""
+"""Trace and profile itself: no reported function is ours, whatever attaches."""
 
 import select
 import sys
@@ -24,6 +24,6 @@ assert sys.gettrace() is note
 assert sys.getprofile() is note
 sys.settrace(None)
 sys.setprofile(None)
-assert seen <= {__file__, "<string>"}, seen  # the script's own two frames, until it has looked for tracers
+assert seen <= {__file__, "<string>"}, seen  # the script's own two frames, until it has checked for tracers
 assert sys.modules["spprof"].memprof.is_active()
 print("ended", flush=True)

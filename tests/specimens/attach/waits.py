@@ -1,9 +1,9 @@
-"""Its main thread waits in C until its standard input ends, and runs Python again then."""
+"""The main thread waits in C until standard input ends, then runs Python again."""
 
 import ctypes
 import sys
 
-assert ctypes.CDLL(None).system(b"echo begun; cat > /dev/null") == 0  # who reads "begun" finds it there
+assert ctypes.CDLL(None).system(b"echo begun; cat > /dev/null") == 0  # a reader of "begun" finds it there
 for _ in range(1000):
     pass
 assert "spprof" not in sys.modules

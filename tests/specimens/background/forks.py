@@ -1,4 +1,4 @@
-"""Forks beside the background thread: CPython warns of none of ours, and the thread goes on in the parent alone."""
+"""Fork next to the background thread: CPython warns of none of our threads, which continues only in the parent."""
 
 import os
 import sys
@@ -34,6 +34,6 @@ for _ in range(FORKS):
     assert status == 0, "the child has jobs or a thread of ours"
     while calls.acquire(blocking=False):
         pass
-    calls.acquire()  # it goes on
+    calls.acquire()  # it continues
 assert threads() == 2
 print(warned)

@@ -1,4 +1,4 @@
-"""A job that can be done anew gives way to forks, a few times in a row; then the fork waits for it."""
+"""A repeatable job gives way to forks a few times in a row; after that, the fork waits for it."""
 
 import os
 import threading

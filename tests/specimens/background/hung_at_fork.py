@@ -1,4 +1,4 @@
-"""A fork does not wait for a job for good, and the job is done to its end by the same thread."""
+"""A fork does not wait for a job indefinitely, and the same thread finishes the job."""
 
 import os
 import threading

@@ -1,6 +1,6 @@
-"""Reallocs to a small size, each from a block of another: what a snapshot says of the call that made them.
+"""Reallocs to a small size, each from a block of another size: what does a snapshot report about the caller?
 
-Within a block's place, from one pool to another, and between pools and malloc; so many that arenas are added meanwhile.
+Within a block's memory, from one pool to another, and between pools and malloc; enough that arenas are added meanwhile.
 """
 
 import json
@@ -12,7 +12,7 @@ from blocks import Family, allocate_blocks, allocated, free_blocks, live, pointe
 
 def run(family, old, new, count, rate_kb, seed):
     blocks = pointers(count)
-    if seed % 8 == 0:  # they are samples in part
+    if seed % 8 == 0:  # some of them are samples
         memprof.start(rate_kb, seed=seed)
     allocate_blocks(family, blocks, old)
     if seed % 8 == 0:

@@ -1,4 +1,4 @@
-"""A program that goes on until its profiler's budget has made samples rarer."""
+"""Allocate until the profiler's budget has made samples rarer."""
 
 from spprof import memprof
 

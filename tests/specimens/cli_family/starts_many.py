@@ -1,4 +1,4 @@
-"""Starts a Python program many times, one after the other, as a build does: starts_many.py COUNT CODE."""
+"""Start a Python program many times, one after the other, as a build does: starts_many.py COUNT CODE."""
 
 import subprocess
 import sys

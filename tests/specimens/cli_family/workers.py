@@ -1,5 +1,6 @@
-"""Forks three workers that hold different amounts, one that is killed, one that does nothing, and one that becomes
-another program; and starts Python programs and another one. Prints the pids."""
+"""Fork three workers that hold different amounts, one that is killed, one that does nothing, and one that becomes
+another program; also start Python programs and another one. Print the pids.
+"""
 
 import os
 import signal

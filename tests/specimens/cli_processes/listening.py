@@ -1,4 +1,4 @@
-"""A program that listens and holds memory, until its standard input ends. argv: "stuck" or the profilers to start."""
+"""Listen and hold memory until standard input ends. argv: "stuck" or the profilers to start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def hold() -> list[bytes]:
 
 
 def get_stuck() -> None:
-    ctypes.PyDLL(None).read(os.pipe()[0], ctypes.create_string_buffer(1), 1)  # with the GIL
+    ctypes.PyDLL(None).read(os.pipe()[0], ctypes.create_string_buffer(1), 1)  # with the GIL held
 
 
 if "heap" in sys.argv:

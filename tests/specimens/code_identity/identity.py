@@ -1,4 +1,4 @@
-"""Functions made to be thrown away, and whose block is whose."""
+"""Functions that are created and discarded, and which block belongs to which."""
 
 import types
 
@@ -17,8 +17,9 @@ def middle(function, size):
 
 
 def make(like, name, file, line):
-    """A function like `like` whose body stands at `line` of `file`. Its code is as large as any other's made like that,
-    and dies with it: so the next takes its place."""
+    """Return a function like `like` whose body is at `line` of `file`. Its code has the same size as that of all others
+    made from `like`, and dies with it, so the next one takes its address.
+    """
     names = {"co_name": name, "co_filename": file, "co_firstlineno": line - 1}
     if hasattr(like.__code__, "co_qualname"):
         names["co_qualname"] = name
@@ -30,7 +31,7 @@ def python_frames(sample):
 
 
 def samples_by_size():
-    """By the length of their bytearray: debug allocators put up to 48 bytes around what it asks for (asked_for.py)."""
+    """By the length of their bytearray: debug allocators add up to 48 bytes to its request (asked_for.py)."""
     probe = bytearray(PROBE)
     samples = memprof.get_snapshot().samples
     (beside,) = [sample.size - PROBE for sample in samples if PROBE <= sample.size <= bytearray_size(PROBE) + 48]
@@ -45,7 +46,7 @@ def check(wanted):
 
 
 class Reuse:
-    """Counts code objects that stand where one of another name stood."""
+    """Counts code objects at an address that one of another name had."""
 
     def __init__(self):
         self.last = {}

@@ -20,7 +20,7 @@ def large_array():
     return numpy.arange(12_500_000.0)
 
 
-# The size tells our blocks from those that tracemalloc allocates for itself at the same line.
+# The size distinguishes our blocks from those that tracemalloc allocates for itself at the same line.
 def totals(snapshot, size):
     ours = ("small_objects", "small_objects.<locals>.<listcomp>", "<listcomp>", "large_array")
     live = [s for s in snapshot.samples if s.size == size and site_frame(s.stack).function in ours]
@@ -32,7 +32,7 @@ def ring():
     return mmap.mmap(-1, RING_BYTES)
 
 
-# Those of ring(), and all that are listed beside them: what other allocators map is counted as blocks.
+# Those of ring(), and all other listed ones: mappings of other allocators are counted as blocks.
 def mapped_totals():
     packed, stacks = _engine.mappings()
     rings = others = 0
@@ -66,7 +66,7 @@ import numpy
 
 _, mapped_by_import = mapped_totals()
 small = small_objects(1_000_000)
-# Seen at malloc, a block has the three words that the debug layer above puts around it.
+# At malloc, a block includes the three words that the debug layer above adds.
 around = 24 if case["malloc"] == "malloc_debug" else 0
 size = sys.getsizeof(small[0]) + around
 truth = size * len(small)
@@ -77,7 +77,7 @@ rings.pop().close()
 mapped_then, _ = mapped_totals()
 snapshot = memprof.get_snapshot()
 small_bytes, small_variance, small_samples = totals(snapshot, size)
-# Some versions of numpy take their arrays from Python's RAW domain, below which the debug layer stands as well.
+# Some versions of numpy allocate arrays in Python's RAW domain, which also has the debug layer below it.
 array_size = array.nbytes if totals(snapshot, array.nbytes)[2] else array.nbytes + 24
 array_bytes = totals(snapshot, array_size)[0]
 del small, array, snapshot

@@ -16,7 +16,7 @@ assert len(inside) > 10
 for stack in inside:
     at = stack.index("burn_leaf")
     assert at == 0 and stack[1] == "burn" and stack[-3:] == ["calling", "until_sampled", "<module>"], stack
-# These call the engine while ticks come.
+# These call the engine while ticks arrive.
 callers = {"start", "stop", "stats", "_is_covered", "_write_down"}
 every = {name for sample in profile.samples if not callers & {*names(sample)} for name in names(sample)}
 signals = [name for name in every if "restore_rt" in name or "on_signal" in name or name.startswith("sp_")]

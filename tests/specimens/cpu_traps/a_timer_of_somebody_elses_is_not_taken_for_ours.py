@@ -14,8 +14,8 @@ def counts():
     after_others = send(number, 0, 1, cookie ^ (1 << 40), 0xFFFFFFFFFFFFFFFF)
     after_ours = send(number, cookie)
     spprof.stop()
-    return after_others, after_ours, send(number, cookie)  # the last finds no session
+    return after_others, after_ours, send(number, cookie)  # the last one finds no session
 
 
 told = [counts() for _ in range(3)]
-assert (0, 1, 1) in told, told  # one of the thread's own ticks may fall into one of them
+assert (0, 1, 1) in told, told  # one of the thread's own ticks may arrive during one of them

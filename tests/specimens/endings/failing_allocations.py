@@ -1,4 +1,4 @@
-"""Has one allocation after the other fail while a snapshot is taken and saved, of a hundred."""
+"""Make one allocation after another fail, up to a hundred, while a snapshot is taken and saved."""
 
 import _testcapi
 

@@ -1,4 +1,4 @@
-"""Prints all that can be seen of the functions that end or replace a process, and how they refuse arguments."""
+"""Print everything visible about the functions that end or replace a process, and how they reject arguments."""
 
 import inspect
 import os

@@ -1,4 +1,4 @@
-"""Uses up its memory, and makes a profile in the handler of the MemoryError, in the way that the argument names."""
+"""Use up all memory, and make a profile in the MemoryError's handler, in the way that the argument names."""
 
 import os
 import sys
@@ -73,7 +73,7 @@ def profiler():
 
 
 def output_path():
-    """Saved by the exit handler; ours, registered before, runs after it."""
+    """The exit handler saves it; ours, which was registered earlier, runs afterwards."""
     import atexit
 
     atexit.register(lambda: os.path.getsize(OUTPUT) > 0 or os._exit(1))

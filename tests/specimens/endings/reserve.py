@@ -1,16 +1,16 @@
-"""Prints how much address space the reserve takes, and how much of it is resident, in KiB."""
+"""Print how much address space the reserve uses, and how much of it is resident, in KiB."""
 
 from spprof import _engine, memprof
 
 
 def pages():
-    """Mapped, resident."""
+    """Return (mapped, resident)."""
     with open("/proc/self/statm", encoding="ascii") as file:
         return [int(word) for word in file.read().split()[:2]]
 
 
 memprof.start()
-memprof.stop()  # a sample may map memory, too
+memprof.stop()  # a sample may map memory too
 pages()
 assert _engine.give_reserve_back()
 before = pages()

@@ -1,6 +1,7 @@
-"""Closes every descriptor that it does not know, opens files of its own there, and starts a program or becomes one.
+"""Close every descriptor that it does not know, open its own files there, and start a program or become one.
 
-Prints how many files the other program finds open that were not to be handed on."""
+The other program prints how many open files it finds that were not to be inherited.
+"""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A process that finds a file in the place of its own when it ends. Prints its pid."""
+"""A process that finds a file at its own output path when it ends. Prints its pid."""
 
 import os
 import subprocess

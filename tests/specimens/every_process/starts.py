@@ -1,4 +1,4 @@
-"""Starts Python programs, of which each keeps 100 MB, in the way that it is told. Prints how they ended."""
+"""Start Python programs that keep 100 MB each, in the way that the argument names. Print how they ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs code in subinterpreters, with and without a GIL of their own."""
+"""Run code in subinterpreters, with and without their own GIL."""
 
 kept = [b"x" * 1_000_000 for _ in range(30)]
 try:

@@ -1,4 +1,4 @@
-"""A Celery application whose broker is a folder. As a program it has one task done, and prints the worker's pid."""
+"""A Celery application whose broker is a folder. As a program, it runs one task and prints the worker's pid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A site of one file, with Django's runserver. It answers with the pid of the process that does."""
+"""A single-file site for Django's runserver. It answers with the pid of the process that serves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one worker of many does: it keeps as much as the tests look for."""
+"""The work of one worker among many: keep as much as the tests look for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ kept: list[bytes] = []
 
 
 def leak() -> int:
-    """Keeps 60 MB, and returns the process's id."""
+    """Keep 60 MB, and return the process's id."""
     for _ in range(COUNT):
         kept.append(b"x" * BLOCK)
     return os.getpid()
 
 
 def task(number: int) -> int:
-    """A task of many, of which one leaks. Returns the process's id if it does."""
+    """One task of many, only one of which leaks. Return the process's id if this one does."""
     return leak() if number == 7 else 0

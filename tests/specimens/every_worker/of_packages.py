@@ -1,4 +1,4 @@
-"""Pools of packages that start their workers themselves. Prints the pid of the one that leaks."""
+"""Pools of packages that start their own workers. Prints the pid of the leaking worker."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def with_ray() -> int:
 
 
 def _wait_for_a_later_file(name: str) -> None:
-    """Until ``--every`` has written what was there, what was being written, and one that was begun after it."""
+    """Wait until ``--every`` has written the present file, the one in progress, and one that was begun after it."""
     seen = set()
     while len(seen) < 3:
-        time.sleep(0.05)  # between two looks
+        time.sleep(0.05)  # between two checks
         if os.path.exists(name):
             status = os.stat(name)
             seen.add((status.st_ino, status.st_mtime_ns))

@@ -1,4 +1,4 @@
-"""A pool whose workers run a leaking task among others: which pool, and how it starts them. Prints the leaker's pid."""
+"""A pool whose workers run many tasks, one of which leaks. Arguments: pool, start method. Prints the leaking pid."""
 
 from __future__ import annotations
 

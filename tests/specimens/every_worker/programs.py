@@ -1,4 +1,4 @@
-"""A program that starts others in the way it is told, of which one leaks. Prints that one's pid."""
+"""Start programs in the way that the argument names; one of them leaks. Print that one's pid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Applications for WSGI and ASGI, of which one worker leaks where it is asked to. They answer with the worker's pid."""
+"""WSGI and ASGI applications in which one worker leaks on request. They answer with the worker's pid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads with a name that only the kernel knows."""
+"""Threads whose name only the kernel knows."""
 
 from __future__ import annotations
 

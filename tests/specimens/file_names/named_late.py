@@ -1,4 +1,4 @@
-"""A thread that is met without a name, and gives itself one before the session ends."""
+"""A thread that has no name when first seen, and sets one before the session ends."""
 
 import _thread
 import ctypes

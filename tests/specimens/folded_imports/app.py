@@ -1,4 +1,4 @@
-"""Imports a package whose modules hold what they say, and holds something itself."""
+"""Import a package whose modules hold documented amounts, and hold some memory itself."""
 
 import costly
 

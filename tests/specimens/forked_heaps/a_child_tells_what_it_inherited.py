@@ -1,4 +1,4 @@
-"""Of a child's snapshot it is told how much was there before the fork; of its parent's nothing is inherited."""
+"""A child's snapshot reports how much existed before the fork; its parent's snapshot has nothing inherited."""
 
 import os
 

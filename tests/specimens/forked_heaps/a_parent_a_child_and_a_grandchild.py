@@ -1,4 +1,4 @@
-"""Forks a child, which forks another. Each frees something that it inherited, and allocates something of its own."""
+"""Fork a child, which forks another. Each frees some inherited memory and allocates its own."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""A Flask application that allocates a lot for each request, and keeps a little for good.
+"""A Flask application that allocates a lot for each request, and keeps a little forever.
 
-GET /    5 MB in blocks of 100 to 20,000 bytes, freed with the answer; and as much is kept as the clock wants
+GET /    allocates 5 MB in blocks of 100 to 20,000 bytes, freed with the answer; keeps as much as the clock demands
 """
 
 import os

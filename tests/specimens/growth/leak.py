@@ -1,4 +1,4 @@
-"""Leaks in one function and churns in another, and prints what a series of snapshots says of both, as JSON.
+"""Leak in one function, churn in another, and print as JSON what a series of snapshots reports about both.
 
 Every block is sampled.
 """
@@ -23,7 +23,7 @@ def churn():
 
 
 CHURNING = churn.__code__.co_firstlineno + 3
-"""Where its blocks are made. The range before may be kept by Python for the next one."""
+"""The line that allocates its blocks. Python may keep the range object before it for reuse."""
 
 memprof.start(0)
 snapshots = []
@@ -34,7 +34,7 @@ for _ in range(24):
 found = {}
 for one in sorted(memprof.growth(snapshots[::-1]), key=lambda one: -abs(one.bytes_per_second)):
     if one.function != "churn" or one.line == CHURNING:
-        found.setdefault(one.function, one)  # of a function's lines the one that changes most
+        found.setdefault(one.function, one)  # the line of a function that changes most
 rates = {name: [found[name].low, found[name].bytes_per_second, found[name].high] for name in ("leak", "churn")}
 freed = {name: [share for _, share in found[name].freed_shares] for name in ("leak", "churn")}
 seconds = (snapshots[-1].timestamp_ns - snapshots[0].timestamp_ns) / 1e9

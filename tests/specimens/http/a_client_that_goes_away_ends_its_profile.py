@@ -1,4 +1,4 @@
-"""One that has asked spprof.listen() for an hour of CPU time; the next may ask at once."""
+"""A client requests an hour of CPU time from spprof.listen() and disconnects; the next may start at once."""
 
 import os
 import socket

@@ -30,7 +30,7 @@ assert first.seconds == 30
 second = get("/allocs", "seconds=1")
 assert 1 <= int(dict(second.headers)["Retry-After"]) <= 30
 assert refused(second, 429, f"try again in {dict(second.headers)['Retry-After']} s")
-profile_in(get("/debug/pprof/heap"))  # which is free meanwhile
+profile_in(get("/debug/pprof/heap"))  # which is free in the meantime
 del gone
 more = new(2)
 new(1)
@@ -42,7 +42,7 @@ assert all(any(sample.values) for sample in profile.samples)
 assert profile.duration_ns > 0
 assert profile.period == 0, "no interval can be worked out"
 
-# Differences of adjoining times add up to that of both.
+# Differences over adjoining times add up to that over both.
 start = get("/heap")
 one = get("/heap", "seconds=1")
 more += new(3)
@@ -55,7 +55,7 @@ assert two.default_type == "alloc_space"
 assert (blocks_of(one, "new"), blocks_of(two, "new")) == ((3, 3), (4, 4))
 assert (blocks_of(one, "old"), blocks_of(two, "old")) == ((0, 0), (-2, 0))
 
-# Nobody waits: the next may ask.
+# If no client waits any longer, the next request may start.
 step = get("/heap", "seconds=3600")
 step.abandon()
 step.abandon()

@@ -1,4 +1,4 @@
-"""What a request has begun ends there, with what it has so far."""
+"""A profile started by a request then ends, with the samples it has so far."""
 
 import os
 import threading
@@ -61,7 +61,7 @@ for begins, function in (
     profile = profile_in(step)
     assert sums(profile, "before")["samples"] > 0 and sums(profile, function)["samples"] == 0
 
-# A stop without a start is an error, as ever.
+# A stop without a start remains an error.
 step = get("/debug/pprof/profile")
 try:
     spprof.stop()

@@ -1,4 +1,4 @@
-"""Under SPPROF: what a recorder has begun is answered, and is not for others to stop."""
+"""Under SPPROF: profiles started by a recorder are served, and others cannot stop them."""
 
 import spprof
 from asking import get, post, profile_in, refused, sums

@@ -1,4 +1,4 @@
-"""Driven by hand on asyncio's loop: lifespan, requests, mounts, tokens, clients that go away."""
+"""Driven by hand on asyncio's loop: lifespan, requests, mounts, tokens, clients that disconnect."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ warnings.simplefilter("error")
 
 
 class Client:
-    """Sends a request and collects what comes back."""
+    """Sends a request and collects the response."""
 
     def __init__(self, path, query="", method="GET", root="", headers=(), body=b""):
         self.scope = {
@@ -101,7 +101,7 @@ async def serves(application):
 
 
 async def takes_time(application):
-    """The loop goes on meanwhile, and two requests are told apart."""
+    """The loop keeps running meanwhile, and two requests do not interfere."""
     first = asyncio.ensure_future(ask(application, "/debug/pprof/profile", "seconds=0.3&interval_ms=1"))
     while not _engine.cpu_is_active():
         await asyncio.sleep(0.001)
@@ -118,7 +118,7 @@ async def takes_time(application):
 
 
 async def clients_go_away(application):
-    """Nothing is sent then, and nothing goes on for them."""
+    """Then nothing is sent, and no work continues for them."""
     client = Client("/debug/pprof/profile", "seconds=3600")
     asked = asyncio.ensure_future(client.ask(application))
     while not _engine.cpu_is_active():
@@ -139,7 +139,7 @@ async def clients_go_away(application):
     while _engine.cpu_is_active():
         await asyncio.sleep(0.001)
     assert (await ask(application, "/heap", "seconds=0.01")).status == 200
-    while len(asyncio.all_tasks()) > 1:  # what is cancelled ends
+    while len(asyncio.all_tasks()) > 1:  # cancelled tasks end
         await asyncio.sleep(0)
 
 
@@ -173,7 +173,7 @@ async def lives(application):
 
 
 def on_another_loop(application):
-    """One sentence says that it cannot be."""
+    """One sentence says that this is impossible."""
     sent = []
 
     async def send(message):

@@ -1,4 +1,4 @@
-"""Serves the paths on a port of its own, which it prints, beside a thread that allocates, until stdin ends.
+"""Serve the paths on a port, which is printed, next to a thread that allocates, until stdin ends.
 
 served_on_a_port.py TOKEN
 """

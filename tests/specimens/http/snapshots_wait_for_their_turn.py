@@ -1,4 +1,4 @@
-"""Two requests at once, of a server with threads: both are answered, one after the other."""
+"""Two simultaneous requests to a threaded server are both answered, one after the other."""
 
 import threading
 
@@ -37,7 +37,7 @@ thread.join()
 answers.append(answer_of(third))
 assert [answer.status for answer in answers] == [200, 200] and max(most) == 1
 
-# Not for ever.
+# Not indefinitely.
 claim = heap_paths.Claim(heap_paths.SNAPSHOT, 1)
 assert answer_of(get("/heap")).status == 429
 claim.release()

@@ -1,4 +1,4 @@
-"""With a profile of its own where the program makes none, which is over at its end, whatever that is."""
+"""With a separate profile if the program has none; it ends with the request, however that ends."""
 
 import gc
 
@@ -36,7 +36,7 @@ step = get("/flamegraph", "cpu&seconds=1")
 busy()
 assert b"busy" in answer_of(step).body
 
-# Whatever becomes of it, it ends.
+# It ends however the request ends.
 step = get("/debug/pprof/profile")
 step.abandon()
 assert not _engine.cpu_is_active()

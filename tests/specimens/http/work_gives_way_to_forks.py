@@ -1,4 +1,4 @@
-"""On the background thread, where a fork waits: it is done anew, from the last thing that cannot be."""
+"""On the background thread, if a fork waits: work is repeated from the last step that cannot be repeated."""
 
 from asking import get, profile_in, refused, sums
 from of_cpu import busy
@@ -8,7 +8,7 @@ from spprof.serve.background import GaveWayError
 
 
 def gives_way_at(turn):
-    """Have the given call of give_way() be one in which a fork waits, and those after it none."""
+    """Simulate a waiting fork in the given call of give_way(), and in no later one."""
     turns = iter(range(1000))
 
     def give_way():
@@ -19,13 +19,13 @@ def gives_way_at(turn):
 
 
 def done_anew(work, claimed=None):
-    """What the work gives at last, and how often it gave way. ``claimed``: what nobody else may ask for meanwhile."""
+    """Return the work's final result, and how often it gave way. ``claimed``: a request to refuse meanwhile."""
     for times in range(10):
         try:
             return work(), times
         except GaveWayError:
             assert claimed is None or refused(get(*claimed), 429)
-    raise AssertionError("it gives way for ever")
+    raise AssertionError("it never stops giving way")
 
 
 memprof.start()

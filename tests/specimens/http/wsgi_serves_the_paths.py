@@ -1,4 +1,4 @@
-"""Under wsgiref's validator, wherever it is mounted, with and without a token."""
+"""Under wsgiref's validator, at any mount point, with and without a token."""
 
 import io
 import sys
@@ -16,7 +16,7 @@ warnings.simplefilter("error")
 
 
 def ask(application, path, query="", method="GET", mount="", **headers):
-    """Status, headers and body of an answer, as the validator has let it through."""
+    """Return the status, headers and body of a response, as passed by the validator."""
     environ = {"REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query}
     environ.update({f"HTTP_{name.upper()}": value for name, value in headers.items()})
     setup_testing_defaults(environ)
@@ -65,7 +65,7 @@ assert ask(opened, "/heap", "seconds=x")[0] == 400
 assert ask(opened, "/start", "cpu", method="POST")[0] == 200
 assert ask(opened, "/stop", "cpu", method="POST")[0] == 200
 
-# What takes time sleeps on the worker's thread.
+# Steps that take time sleep on the worker's thread.
 slept, real = [], its_time.sleep
 
 
@@ -127,5 +127,5 @@ for wrong in (5, b"x", True):
     else:
         raise AssertionError(wrong)
 sys.stderr, standard = None, sys.stderr
-wsgi()  # of a program without one
+wsgi()  # of a program without a token
 sys.stderr = standard

@@ -1,4 +1,4 @@
-"""Takes a Frame for a dataclass."""
+"""Use a Frame as a dataclass."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def coroutine() -> int:
 
 
 def use(folder: str) -> None:
-    """Start, look at and save everything, and stop; the files go to ``folder``."""
+    """Start, inspect and save everything, and stop; the files go to ``folder``."""
     spprof.start(output_path=os.path.join(folder, "at_stop.html"))
     memprof.start(0, native="off")
     kept = [bytearray(100) for _ in range(1000)]
@@ -56,7 +56,7 @@ def use(folder: str) -> None:
 
 
 def look_at(snapshot, later, profile) -> None:
-    """Every way of reading results."""
+    """Use every way of reading results."""
     str(snapshot), repr(snapshot), snapshot._repr_html_(), snapshot.samples, snapshot.top_allocators()
     later.compare(snapshot), snapshot.heap_bytes_interval(0.9), snapshot.frame_pointer_health
     str(profile), repr(profile), profile._repr_html_(), profile.samples, profile.top_functions(), profile.aggregate()

@@ -1,4 +1,4 @@
-"""A module that raises when it is run is run again, and leaves nothing."""
+"""A module that raises when it is executed is executed again, and leaves nothing behind."""
 
 from __future__ import annotations
 

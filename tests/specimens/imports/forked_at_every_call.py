@@ -1,5 +1,6 @@
-"""Forks a child at calls that the first start makes in another thread, which waits meanwhile. Each child starts both
-profilers, saves a page and ends; one that waits for what its parent's thread holds is ended by an alarm."""
+"""Fork a child at calls of the first start, which runs in another thread that waits meanwhile. Each child starts both
+profilers, saves a page and ends; an alarm ends one that waits for what its parent's thread holds.
+"""
 
 from __future__ import annotations
 

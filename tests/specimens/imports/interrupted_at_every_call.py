@@ -1,5 +1,6 @@
-"""Forks a child for calls that the first snapshot makes. Each takes and prints another one from within that call, as a
-signal handler does, and goes on."""
+"""Fork a child for calls of the first snapshot. Each takes and prints another snapshot within that call, as a signal
+handler may, and continues.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from spprof import memprof, on_demand
 
 
 class Interruption:
-    """Does it at one call, counted from the first."""
+    """Takes a snapshot at one call, counted from the first."""
 
     def __init__(self, at: int) -> None:
         self.left = at
@@ -26,7 +27,7 @@ class Interruption:
 
 
 def child(at: int) -> int:
-    """0 where the call was never reached, 1 where no module was being run, 2 where one was."""
+    """Return 0 if the call was never reached, 1 if no module was being executed, 2 if one was."""
     interruption = Interruption(at)
     sys.setprofile(interruption)
     snapshot = memprof.get_snapshot()

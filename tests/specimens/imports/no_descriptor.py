@@ -1,4 +1,4 @@
-"""Starts and looks without a descriptor, and prints why it cannot save."""
+"""Start and take snapshots without a free descriptor, and print why saving fails."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Prints what was opened or imported after the import, and the modules that were not in memory: two empty lists.
+"""Print what was opened or imported after the import, and the modules that were not in memory: two empty lists.
 
-The program's own source, of which a page shows lines, may be read where it can.
+The program's own source, whose lines a page shows, may be read if it can be.
 """
 
 from __future__ import annotations

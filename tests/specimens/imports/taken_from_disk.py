@@ -1,4 +1,4 @@
-"""Removes the package, or puts another version in its place, and uses it."""
+"""Remove the package, or replace it with another version, and use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run by callgrind: every case of instructions.c, under what the first argument names.
+"""Run by callgrind: every case of instructions.c, in the state that the first argument names.
 
 usage: count_all.py none|never|stopped|started|sampling LIBRARY TURNS
 """
@@ -14,10 +14,10 @@ library.count_all.argtypes, library.count_all.restype = [ctypes.c_long], None
 if state not in ("none", "never"):
     import spprof.memprof as memprof
 
-    # A GiB between samples: none falls into the loops. 0: each allocation is one.
+    # A GiB between samples: none falls into the loops. 0: each allocation is a sample.
     memprof.start(0 if state == "sampling" else 1024 * 1024, seed=1)
     if state == "stopped":
         memprof.stop()
 
 library.count_all(int(turns))
-os._exit(0)  # what comes at exit is no part of any count
+os._exit(0)  # exit handlers must not be part of any count

@@ -1,4 +1,4 @@
-"""What generated code does to stacks: its addresses are in no file."""
+"""The effect of generated code on stacks: its addresses are in no file."""
 
 
 def _executable_without_file():
@@ -11,8 +11,9 @@ def _executable_without_file():
 
 
 def faults_of(stacks, leaves):
-    """How many raw stacks there are, how many of them are truncated and how many hold such an address; how many leaves
-    have no name."""
+    """Count the raw stacks, those that are truncated, and those that hold such an address; and the leaves without a
+    name.
+    """
     ranges = list(_executable_without_file())
     faults = {"stacks": len(stacks), "truncated": 0, "generated": 0}
     faults["nameless"] = sum(leaf.startswith("0x") for leaf in leaves)

@@ -1,5 +1,6 @@
-"""A function that the JIT has generated calls code that something else has generated, which allocates. Prints how many
-of its samples show a nameless frame, and how many there are."""
+"""A function that the JIT has compiled calls other generated code, which allocates. Print how many of its samples show
+a nameless frame, and how many there are.
+"""
 
 import ctypes
 import mmap
@@ -7,7 +8,7 @@ import mmap
 from spprof import memprof
 from warm import is_generated
 
-# sub rsp, 8;  mov rax, malloc;  call rax;  add rsp, 8;  ret
+# sub rsp, 8; mov rax, malloc; call rax; add rsp, 8; ret
 malloc = ctypes.cast(ctypes.CDLL(None).malloc, ctypes.c_void_p).value
 code = b"\x48\x83\xec\x08\x48\xb8" + malloc.to_bytes(8, "little") + b"\xff\xd0\x48\x83\xc4\x08\xc3"
 page = mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)

@@ -1,5 +1,6 @@
-"""Functions that are made, run until the JIT has generated code for them, and die with it, while both profilers are on.
-Prints how many were generated, and what is wrong with the stacks."""
+"""Functions that are created, run until the JIT has compiled them, and die with their code, while both profilers are
+on. Prints how many were compiled, and which stacks are wrong.
+"""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Prints whether a function that has run five times runs as generated code."""
+"""Print whether a function that has run five times runs as generated code."""
 
 from warm import is_generated
 

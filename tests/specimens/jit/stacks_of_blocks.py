@@ -1,5 +1,6 @@
-"""Prints which of warm.py's loops were generated, what each chain of its functions holds, and what is wrong with the
-stacks."""
+"""Print which of warm.py's loops were compiled, what each chain of its functions holds, and what is wrong with the
+stacks.
+"""
 
 import json
 

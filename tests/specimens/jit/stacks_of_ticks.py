@@ -1,4 +1,4 @@
-"""Prints whether the work was generated, how many ticks were torn, and what is wrong with the others' stacks."""
+"""Print whether the work was compiled, how many ticks were torn, and what is wrong with the other stacks."""
 
 import json
 import struct

@@ -1,10 +1,10 @@
-"""Loops that the JIT generates code for, and whether it has."""
+"""Loops that the JIT compiles, and whether it has."""
 
 import _opcode
 
 
 def is_generated(function):
-    """Whether some of the function runs as generated code."""
+    """Return True if part of the function runs as generated code."""
     for offset in range(0, len(function.__code__.co_code), 2):
         try:
             _opcode.get_executor(function.__code__, offset)
@@ -52,7 +52,7 @@ def by_key(number):
 
 
 def keyed(count):
-    """From C into Python for each number."""
+    """Call from C into Python for each number."""
     return [by_key(number) for number in sorted(range(count), key=lambda number: by_key(-number)[0][-number])]
 
 
@@ -93,7 +93,7 @@ def sum_of_squares(count):
 
 
 def run_numbers(count):
-    """Little but generated code, with some calls from C."""
+    """Run little but generated code, with some calls from C."""
     total = sum_of_squares(count)
     for number in sorted(range(count // 100), key=lambda number: sum_of_squares(30) - number):
         total += number

@@ -1,4 +1,4 @@
-"""Starts the heap profiler once that of the run is over, and forks."""
+"""Start the heap profiler after the run's profiling time is over, and fork."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Forks while another thread is in a decorated function."""
+"""Fork while another thread is in a decorated function."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Starts and stops the profilers in every way, in a program that may be profiled already. Prints what it gets."""
+"""Start and stop the profilers in every way, in a program that may be profiled already. Print the results."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ print("block", profiler.profile.sample_count > 0, "spend" in str(profiler.profil
 
 @spprof.profile(interval_ms=1, output_path="function.pb.gz")
 def recursive(depth: int) -> int:
-    """Each call but the outermost just runs."""
+    """Each call except the outermost runs without a profile."""
     spend()
     return recursive(depth - 1) + 1 if depth else 0
 

@@ -1,4 +1,4 @@
-"""Receives SIGTERM as many frames below the recursion limit as the argument says."""
+"""Receive SIGTERM as many frames below the recursion limit as the argument says."""
 
 import inspect
 import os

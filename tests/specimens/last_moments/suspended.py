@@ -1,4 +1,4 @@
-"""Ends while a block of the profilers is suspended: what suspends it, and where it is kept, are the arguments."""
+"""End while a profiler's block is suspended: the arguments say what suspends it and where it is kept."""
 
 import sys
 import threading

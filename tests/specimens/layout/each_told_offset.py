@@ -1,4 +1,4 @@
-"""Imports spprof in children, each beside an interpreter that tells one other offset. Prints who refused, and how."""
+"""Import spprof in children, each with an interpreter that reports one different offset. Print who refused, and how."""
 
 import ctypes
 import json

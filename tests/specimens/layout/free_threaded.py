@@ -1,4 +1,4 @@
-"""Imports spprof as a free-threaded Python would, and prints what it said and which of its files were loaded."""
+"""Import spprof as a free-threaded Python would, and print its message and which of its files were loaded."""
 
 import sys
 

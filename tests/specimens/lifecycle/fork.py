@@ -9,7 +9,7 @@ from asked_for import bytearray_size
 THREADS, STOPPED, FORKS = int(sys.argv[1]), sys.argv[2] == "stopped", int(sys.argv[3])
 
 
-warnings.simplefilter("ignore")  # about forking with threads, which is the point
+warnings.simplefilter("ignore")  # about forking with threads, which is intended here
 
 
 def churn():
@@ -20,7 +20,7 @@ def churn():
 
 
 def mine(length):
-    # The threads that allocated bytearrays of this length.
+    # Return the threads that allocated bytearrays of this length.
     return [record[5] for record in memprof.get_snapshot().records() if record[1] == bytearray_size(length)]
 
 
@@ -41,7 +41,7 @@ def in_child():
     kept.clear()
     assert len(mine(66_665)) == 1
     memprof.stop()
-    # What lives in between, such as the call's own objects, may be freed in between: once it settles they agree.
+    # Objects allocated in between, such as the call's own, may be freed in between: once this settles, both agree.
     pairs = [(memprof.get_stats(), memprof.get_snapshot()) for _ in range(5)]
     assert all(stats.total_samples == stats.live_samples + stats.freed_samples for stats, _ in pairs)
     assert any(stats.live_samples == shot.live_samples + shot.own.live_samples for stats, shot in pairs), pairs

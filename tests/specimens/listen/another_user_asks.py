@@ -1,4 +1,4 @@
-"""A socket that everybody may reach answers its user and root alone."""
+"""A socket that everyone can reach answers only its user and root."""
 
 import os
 import socket

@@ -18,7 +18,7 @@ def ours():
 
 
 def in_child(check):
-    """Whether it holds in the child that has just been forked."""
+    """Return True if the check holds in a newly forked child."""
     status = 1
     try:
         status = 0 if check() else 2
@@ -36,7 +36,7 @@ def listens_anew():
 
 os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp()
 made = spprof.listen()
-fork_of_c = ctypes.PyDLL(None).fork  # with the GIL, which another thread would have in the child otherwise
+fork_of_c = ctypes.PyDLL(None).fork  # with the GIL, which another thread would otherwise have in the child
 for _ in range(ROUNDS):
     with connected(made.address) as connection:
         connection.sendall(head("/stats")[:10])

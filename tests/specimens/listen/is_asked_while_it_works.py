@@ -1,4 +1,4 @@
-"""Allocates, forks and starts programs until its input ends, while it is asked."""
+"""Allocate, fork and start programs until stdin ends, while requests arrive."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ ended = threading.Event()
 
 
 def work():
-    """What is kept does not grow."""
+    """Work without keeping more and more memory."""
     kept, rounds = [], 0
     while not ended.wait(0.01):
         kept = [bytearray(1000) for _ in range(2000)]

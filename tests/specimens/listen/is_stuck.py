@@ -1,4 +1,4 @@
-"""Holds the GIL for good, in a regular expression that goes back and forth, until it is killed."""
+"""Hold the GIL in a regular expression that backtracks, until it is killed."""
 
 import re
 import sys
@@ -11,7 +11,7 @@ print(made.address, flush=True)
 
 
 def stuck():
-    re.match(r"(a+)+b", "a" * 100)  # goes on for ages
+    re.match(r"(a+)+b", "a" * 100)  # takes ages
 
 
 sys.stdout.close()

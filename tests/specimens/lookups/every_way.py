@@ -1,4 +1,4 @@
-"""What each way of looking malloc up gives, after the start."""
+"""The result of each way of looking malloc up after the start."""
 
 import ctypes
 import sys
@@ -26,25 +26,25 @@ def found(name):
 
 
 original = ours.of_handle(libc, b"malloc"), ours.of_handle(libc, b"free")
-# A program that is not position-independent has an entry of its own for malloc, which leads on to the hook.
+# A program that is not position-independent has its own entry for malloc, which jumps to the hook.
 has_entry = ours.of_handle(program, b"malloc") < 1 << 32
 memprof.start(0, native=sys.argv[3])
 mallocs, frees = found("malloc"), found("free")
 for way, address in mallocs.items():
     assert is_counted(function(address), release(frees[way])), way
-# Preloaded, ours has a name, too.
+# Preloaded, our hook has a symbol too.
 assert len(set(mallocs.values())) == (1 + has_entry if sys.argv[3] == "patch" else 2), mallocs
 
-# Libraries that are loaded later are followed.
+# Libraries that are loaded later are covered too.
 later = load(sys.argv[4])
 assert later.of_handle(libc, b"malloc") == mallocs["libc"]
 
-# Who asks for the next definition gets it.
+# A lookup of the next definition returns it.
 assert (ours.of_next(b"malloc"), ours.of_next(b"free")) == original
 assert ours.of_handle(RTLD_NEXT, b"malloc") == original[0]
 assert ours.of_version(RTLD_NEXT, b"malloc", version) == original[0]
 assert not is_counted(function(original[0]), release(original[1]))
 
-# After a stop pointers are still good.
+# After a stop, the pointers remain valid.
 memprof.stop()
 release(frees["program"])(function(mallocs["program"])(100))

@@ -1,4 +1,4 @@
-"""Lookups that fail: the loader's answers and messages are the same before the start and after it."""
+"""Lookups that fail: the loader's answers and messages are the same before and after the start."""
 
 import ctypes
 import sys
@@ -27,4 +27,4 @@ before = told()
 assert b"found" not in before, before
 memprof.start(0, native="patch")
 assert told() == before, (told(), before)
-assert ours.of_handle(program, b"malloc")  # a success behind a failure
+assert ours.of_handle(program, b"malloc")  # a success after a failure

@@ -1,4 +1,4 @@
-"""Forks while other threads look malloc up: each child can use the loader, and look it up, too."""
+"""Fork while other threads look malloc up: each child can use the loader and look malloc up as well."""
 
 import os
 import signal

@@ -1,5 +1,6 @@
-/* lookups.c: a library that looks functions up by name, as plug-ins and interposers do. Compiled without jumps to other
- * functions: the loader looks at who called it. */
+/* lookups.c: a library that looks functions up by name, as plug-ins and interposers do. Compiled without tail calls,
+ * because the loader checks its caller.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -27,7 +28,7 @@ void *of_default_by_pointer(const char *name) {
     return look_up(RTLD_DEFAULT, name);
 }
 
-/* The loader's message about the last failure, from where it failed. */
+/* Returns the loader's message about a lookup that fails in this library. */
 const char *failure_of(void *handle, const char *name, const char *version) {
     dlerror();
     void *found = version ? dlvsym(handle, name, version) : dlsym(handle, name);
@@ -36,7 +37,7 @@ const char *failure_of(void *handle, const char *name, const char *version) {
 
 static atomic_bool looking = true;
 
-/* Until told to end. */
+/* Runs until told to stop. */
 void keep_looking(const char *name) {
     while (looking) (void)dlsym(RTLD_DEFAULT, name);
 }
@@ -51,7 +52,7 @@ static int count(struct dl_phdr_info *info, size_t size, void *objects) {
     return 0;
 }
 
-/* By the loader's list, as unwinding an exception of C++ does. */
+/* Counts the objects in the loader's list, as unwinding a C++ exception does. */
 int loaded_objects(void) {
     int objects = 0;
     dl_iterate_phdr(count, &objects);

@@ -1,4 +1,4 @@
-"""Beside a preloaded allocator: its functions are hooked, libc's own are given out as they are."""
+"""Next to a preloaded allocator: its functions are hooked, and libc's own are returned unchanged."""
 
 import ctypes
 import sys
@@ -17,7 +17,7 @@ assert not is_counted(function(own), release(own_free))
 
 hook = ours.of_handle(program, b"malloc")
 assert hook != own
-assert hook != other or other < 1 << 32  # the entry of a program that is not position-independent leads to the hook
+assert hook != other or other < 1 << 32  # the entry of a program that is not position-independent jumps to the hook
 assert is_counted(function(hook), release(ours.of_handle(program, b"free")))
 asked = ctypes.c_ulong.in_dll(ctypes.CDLL(None), "other_allocator_allocations")
 before = asked.value

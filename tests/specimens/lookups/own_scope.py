@@ -1,4 +1,4 @@
-"""A library that looks among its own dependencies first, or alone, gets what it finds there."""
+"""A library that looks among its own dependencies first, or only there, gets what it finds there."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Maps files before the profiler starts; prints what the snapshot knows of them.
+"""Map files before the profiler starts; print what the snapshot knows about them.
 
 argument: the file to map
 """
@@ -13,7 +13,7 @@ PAGE = mmap.PAGESIZE
 with open(sys.argv[1], "w+b") as file:
     file.truncate(200 * PAGE)
     data = mmap.mmap(file.fileno(), 200 * PAGE)
-os.unlink(sys.argv[1])  # it is known by its name all the same
+os.unlink(sys.argv[1])  # its name is known all the same
 memory = shared_memory.SharedMemory(create=True, size=100 * PAGE)
 for page in range(50):
     data[page * PAGE] = memory.buf[page * PAGE] = 1

@@ -1,4 +1,4 @@
-"""A MemoryProfiler's snapshot has what its block has mapped; with native="off" nothing is followed."""
+"""A MemoryProfiler's snapshot contains what was mapped in its block; with native="off", no mapping is tracked."""
 
 import mmap
 import sys

@@ -1,4 +1,4 @@
-"""Maps memory of known sizes, and writes to a known part of each; then saves a snapshot.
+"""Map memory of known sizes, write to a known part of each, then save a snapshot.
 
 argument: "first", the profiler starts before anything is imported; "after"
 argument: the file to write; one to map

@@ -1,4 +1,4 @@
-"""Lets a library hold memory, and prints its own count of it beside ours.
+"""Let a library hold memory, and print its own count next to ours.
 
 arguments: the name of a function below; "first": the profiler starts before the library is imported, or "after"
 """
@@ -143,7 +143,7 @@ def rss():
 
 
 class Held:
-    """What a snapshot says is in memory: all of it, on lines of this program's function, and on no Python line."""
+    """Resident memory according to a snapshot: all, on lines of this program's function, and on no Python line."""
 
     def __init__(self):
         taken = memprof.get_snapshot()

@@ -1,4 +1,4 @@
-"""Memory that a thread without Python frames maps. Prints its first frames while the thread lives, and when it is gone.
+"""Memory mapped by a thread without Python frames. Prints its first frames during and after the thread's life.
 
 argument: the library
 """

@@ -1,4 +1,4 @@
-/* Maps memory in a thread that knows nothing of Python, as libraries with thread pools do. */
+/* Maps memory in a thread without Python state, as libraries with thread pools do. */
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>

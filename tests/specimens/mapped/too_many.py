@@ -1,4 +1,4 @@
-"""Maps more than the table may hold, which SPPROF_MAPPINGS_MAX says. Prints what is listed, and what is told of it.
+"""Map more than the table may hold (SPPROF_MAPPINGS_MAX). Print what is listed, and what is reported about it.
 
 argument: the file to write
 """
@@ -10,7 +10,7 @@ import sys
 import spprof.memprof as memprof
 
 memprof.start()
-kept = [mmap.mmap(-1, 1 << 20, prot=mmap.PROT_READ << number % 2) for number in range(40)]  # the kernel joins none
+kept = [mmap.mmap(-1, 1 << 20, prot=mmap.PROT_READ << number % 2) for number in range(40)]  # never merged
 taken = memprof.get_snapshot()
 taken.save(sys.argv[1])
 print(json.dumps([len(taken.mappings), memprof.get_stats().unlisted_mappings, str(taken).splitlines()]))

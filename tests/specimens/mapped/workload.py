@@ -1,4 +1,4 @@
-"""For ``spprof run``: a program that knows nothing of the profiler, and maps memory."""
+"""For ``spprof run``: a program that maps memory and does not use the profiler."""
 
 import mmap
 import sys

@@ -1,4 +1,4 @@
-"""What the engine lists of a program's own mappings."""
+"""The program's own mappings that the engine lists."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Listed(NamedTuple):
     probability: float
     thread_id: int
     functions: list[str]
-    """Interpreted ones, leaf first."""
+    """Python functions, leaf first."""
     line: int
-    """Where the first of them was."""
+    """The line of the first of them."""
 
 
 def mappings() -> list[Listed]:
@@ -32,5 +32,5 @@ def mappings() -> list[Listed]:
 
 
 def made_in(function: str) -> list[Listed]:
-    """Those that this function or one that it called made."""
+    """Return the mappings made by this function or its callees."""
     return [listed for listed in mappings() if function in listed.functions]

@@ -1,4 +1,4 @@
-"""A program ends while daemon threads make reports and have memory given back; an exit handler makes one, too."""
+"""End while daemon threads make reports and release memory; an exit handler makes a report too."""
 
 import atexit
 import threading

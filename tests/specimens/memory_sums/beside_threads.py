@@ -1,6 +1,6 @@
-"""Eight threads allocate and free, most of the time without the interpreter's lock, while reports are made in a loop,
-children are forked that make reports of their own, and a signal's handler makes one. Prints the longest time that a
-step of a thread took, in milliseconds, with reports and without.
+"""Eight threads allocate and free, mostly without the GIL, while reports are made in a loop, forked children make
+reports of their own, and a signal handler makes one. Print the longest time that a step of a thread took, in
+milliseconds, with reports and without.
 
 argument: how many reports
 """
@@ -32,7 +32,7 @@ def work(number, longest):
     kept = []
     while not over.is_set():
         begin = time.perf_counter()
-        kept.append(zlib.compress(data, 1))  # allocates in C, without the lock
+        kept.append(zlib.compress(data, 1))  # allocates in C, without the GIL
         hashlib.sha256(data).digest()
         kept.append(bytearray(number * 997 % 90_000 + 600))
         if len(kept) > 300:
@@ -41,7 +41,7 @@ def work(number, longest):
 
 
 def stalls(reports):
-    """The longest step of any thread, while that many reports are made, or none."""
+    """Return the longest step of any thread, while this many reports are made, or none."""
     over.clear()
     longest = [0.0] * 8
     threads = [threading.Thread(target=work, args=(number, longest)) for number in range(8)]
@@ -49,7 +49,7 @@ def stalls(reports):
         thread.start()
     for number in range(REPORTS):
         if not reports:
-            sum(range(100_000))  # about as long as a report
+            sum(range(100_000))  # takes about as long as a report
             continue
         report()
         if number % 10 == 0:

@@ -1,5 +1,5 @@
-"""Forks on a thread while others ask malloc for its sums, have it give memory back, and allocate: each child can walk
-the loader's list, ask and report as well.
+"""Fork on a thread while others query malloc's sums, release memory, and allocate: each child can walk the loader's
+list, query and report as well.
 
 arguments: the library of lookups.c; how many children
 """

@@ -1,5 +1,6 @@
-"""Gives pages back and unmaps others between a snapshot and its report, as allocators in libraries do in threads of
-their own: prints what is mapped by the report before and by that one, and what nothing explains."""
+"""Release pages and unmap others between a snapshot and its report, as allocators in libraries do in their own threads:
+print the mapped memory in the earlier report and in this one, and the unexplained part.
+"""
 
 import json
 import mmap

@@ -1,4 +1,4 @@
-"""Reports while memory goes away: threads unmap what looks like malloc's memory, and files are cut that are mapped.
+"""Report while memory disappears: threads unmap memory that looks like malloc's, and mapped files are truncated.
 
 argument: how many reports
 """
@@ -34,7 +34,7 @@ def come_and_go(head):
 
 
 def cut_file(flags):
-    """Mapped pages beyond a file's end: whoever touches them gets SIGBUS."""
+    """Map pages beyond a file's end: any access to them raises SIGBUS."""
     file = os.memfd_create("cut")
     os.ftruncate(file, SIZE)
     address = libc.mmap(None, SIZE, mmap.PROT_READ | mmap.PROT_WRITE, flags, file, 0)
@@ -47,13 +47,13 @@ def cut_file(flags):
 memprof.start(16, seed=1)
 for flags in (mmap.MAP_PRIVATE, mmap.MAP_SHARED):
     cut_file(flags)
-sys.setswitchinterval(1e-4)  # each look lets them on
+sys.setswitchinterval(1e-4)  # each report lets the threads run
 threads = [threading.Thread(target=come_and_go, args=(head,)) for head in (HEAP, LARGE)]
 for thread in threads:
     thread.start()
 for _ in range(int(sys.argv[1])):
     assert memprof.get_snapshot().resident
-    # Cut files, too, and what cannot be read; but not the kernel's own page, at the end of all addresses.
+    # Truncated files and unreadable ranges too; but not the kernel's own page, at the end of all addresses.
     every = [(one.start, one.end) for one in regions.regions() if one.path != "[vsyscall]"]
     assert _engine.python_pools(every, 0)
     assert _engine.malloc_sums([(start, end - start, False) for start, end in every])

@@ -1,5 +1,5 @@
-"""Holds blocks, then frees every second one; prints of both moments what each part has grown by, and by its own
-arithmetic ("asked") how many bytes it holds.
+"""Hold blocks, then free every second one; print for both moments the growth of each part, and by its own calculation
+("asked") how many bytes it holds.
 
 arguments: bytes of a block; how many; "profiled" or "plain"
 """
@@ -25,7 +25,7 @@ def main():
     profiled = sys.argv[3] == "profiled"
     if profiled and not memprof.is_active():
         memprof.start(16, seed=1)
-    kept = [bytes(100) for _ in range(1000)]  # what comes into being with the first block is no growth
+    kept = [bytes(100) for _ in range(1000)]  # what the first block brings into being is not growth
     parts(profiled)
     before = parts(profiled)
     kept = [b"x" * (size - 40 + number % 2) for number in range(count)]

@@ -1,6 +1,6 @@
-"""A signal's handler makes reports and has memory given back, wherever it interrupts the same, or allocations.
+"""A signal handler makes reports and releases memory, wherever it interrupts the same work, or allocations.
 
-argument: how many times the handler is to run
+argument: how often the handler must run
 """
 
 import signal
@@ -20,7 +20,7 @@ def handle(number, frame):
     report()
     memprof.trim()
     handled.append(number)
-    if len(handled) < wanted:  # none is to come while the interpreter ends, which takes the handler away first
+    if len(handled) < wanted:  # none may arrive while the interpreter ends, which removes the handler first
         signal.setitimer(signal.ITIMER_REAL, 0.003)
 
 

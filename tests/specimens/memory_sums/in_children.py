@@ -1,4 +1,4 @@
-"""What malloc keeps in a forked child, whose heap the kernel lists in two pieces, by us and by mallinfo2()."""
+"""malloc's free memory in a forked child, whose heap the kernel lists in two pieces, by us and by mallinfo2()."""
 
 import ctypes
 import json

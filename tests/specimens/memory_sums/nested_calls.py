@@ -1,5 +1,4 @@
-"""A hundred thousand nested calls: prints what the frames of all threads take, by how much the stacks have grown, and
-what nothing explains.
+"""A hundred thousand nested calls: print the frames of all threads, the growth of the stacks, and the unexplained part.
 
 argument: the thread that calls, "first" or "other"
 """

@@ -1,4 +1,4 @@
-"""Python's pools by their headers, and by the interpreter's own statistics, without the profiler: both are printed.
+"""Python's pools by their headers, and by the interpreter's own statistics, without the profiler: print both.
 
 argument: the state of the pools, "fresh", "used", "half" (every second block freed) or "freed"; how many pools to read
 (0: all)
@@ -15,7 +15,7 @@ from spprof.process import regions
 
 
 def said():
-    """What sys._debugmallocstats() writes: bytes in use, arenas."""
+    """Return what sys._debugmallocstats() prints: bytes in use, arenas."""
     with tempfile.TemporaryFile() as file:
         saved = os.dup(2)
         os.dup2(file.fileno(), 2)
@@ -49,7 +49,7 @@ if state == "freed":
 said()
 while True:
     where = ranges()
-    by_python, by_us = said(), ours(where)  # with nothing made in between
+    by_python, by_us = said(), ours(where)  # with nothing allocated in between
     if ranges() == where:
         break  # and no arena either
 print(json.dumps([by_python, by_us]))

@@ -1,4 +1,4 @@
-"""Half of many blocks is freed; prints what the report finds in use and free, and again, twice, with calls refused.
+"""Free half of many blocks; print what the report finds in use and free, and again, twice, with calls refused.
 
 arguments: system calls that the kernel refuses, joined by "+"; the name of the error
 """

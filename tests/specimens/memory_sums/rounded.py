@@ -1,4 +1,4 @@
-"""Holds blocks that are rounded up, and prints by how much each part grew.
+"""Hold blocks that are rounded up, and print by how much each part grew.
 
 arguments: how many blocks, and of how many bytes
 """

@@ -1,5 +1,5 @@
-"""A library with large data that its file has no bytes of: prints by how much each part has grown when some of it was
-written to, and what nothing explains.
+"""A library with large data that its file does not contain: print by how much each part has grown after some of it was
+written to, and the unexplained part.
 
 arguments: the library; how many bytes of it are written to
 """

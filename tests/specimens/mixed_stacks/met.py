@@ -1,4 +1,4 @@
-"""Every stack that the engine has met."""
+"""Every stack that the engine has seen."""
 
 from spprof import _engine, memprof
 

@@ -1,4 +1,4 @@
-"""A MemoryProfiler's totals leave out what the profiler did before, inside and after its block."""
+"""A MemoryProfiler's totals omit the profiler's own work before, inside and after its block."""
 
 import spprof.memprof as memprof
 from asked_for import bytearray_size

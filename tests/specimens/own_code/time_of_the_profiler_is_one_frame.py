@@ -1,4 +1,4 @@
-"""A program that saves snapshots all the time: the CPU profile shows that beneath the function that does it."""
+"""A program that continuously saves snapshots: the CPU profile shows that below the function that does it."""
 
 import os
 import sys

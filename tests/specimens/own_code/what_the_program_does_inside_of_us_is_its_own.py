@@ -1,4 +1,4 @@
-"""The profiler calls methods, collectors' callbacks, handlers and functions of the program, which allocate."""
+"""The profiler calls methods, GC callbacks, handlers and functions of the program, which allocate."""
 
 import gc
 import os
@@ -36,7 +36,7 @@ class Path(os.PathLike):
 
 
 class Finder:
-    """Among the import hooks."""
+    """An import hook."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -71,7 +71,7 @@ gc.set_threshold(1)
 memprof.get_snapshot()
 gc.set_threshold(700, 10, 10)
 profiled()
-of_library = spprof.profile(bytes.fromhex)  # nothing but our own frame is beneath its caller's
+of_library = spprof.profile(bytes.fromhex)  # only our own frame is below its caller's
 kept[1_000_700] = of_library("00" * 1_000_700)
 memprof.stop()
 assert len(kept) == 7, len(kept)

@@ -1,4 +1,4 @@
-"""A program to freeze: profiles itself and saves in every format, or, with "cli", is spprof's command line."""
+"""A program to freeze: it profiles itself and saves in every format, or, with "cli", acts as spprof's command line."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ for mode in sys.argv[1:]:
     memprof.start(0, native=mode)
     assert memprof.get_stats().native_mode == mode
     for prefix in ("PyMem_Raw", "PyMem_", "PyObject_"):
-        for size in (403, 5003, 100003):  # 3 more than a multiple of 8, as nothing else is
+        for size in (403, 5003, 100003):  # a multiple of 8 plus 3, like no other block
             held = blocks(prefix, size)
             live = [r for r in memprof.get_snapshot().records() if r[1] in range(size, size + 65, 8)]
             assert len(live) == 20, (mode, prefix, size, len(live))

@@ -16,7 +16,7 @@ def regions():
 
 
 library = load(sys.argv[1])
-# Whatever a start or a snapshot imports changes the map.
+# Imports by a start or a snapshot would change the map.
 for module in MODULES:
     importlib.import_module(f"spprof.{module}")
 before = regions()

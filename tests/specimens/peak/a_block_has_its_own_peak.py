@@ -1,4 +1,4 @@
-"""The peak of a MemoryProfiler is that of its block; the process's goes on beside it."""
+"""A MemoryProfiler's peak is that of its block; the process's peak continues independently."""
 
 from spprof import memprof
 

@@ -1,4 +1,4 @@
-"""A forked child never held what its parent had freed before: its peak is what was live at the fork, and grows on."""
+"""A forked child never held what its parent freed earlier: its peak starts as the live heap at the fork, and grows."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""Every allocation is sampled: at each of many steps both peaks have the sites and bytes of a naive model.
+"""Every allocation is sampled: at each of many steps, both peaks have the sites and bytes of a naive model.
 
-Only the steps themselves are sampled; all else runs while the profiler pauses. Beside its block, a step makes small
-objects, some of which the interpreter keeps to give them out again, or frees in a pause. So stacks of small blocks are
-not compared, and steps at whose end the heap would be about as large as a peak are left out.
+Only the steps themselves are sampled; everything else runs while the profiler is paused. Besides its block, a step
+creates small objects, some of which the interpreter keeps for reuse, or frees during a pause. So stacks of small blocks
+are not compared, and steps that end with a heap about as large as a peak are left out.
 """
 
 import collections
@@ -31,7 +31,7 @@ exec(compile(text, "generated.py", "exec"), made)
 
 
 class Block:
-    """A bytearray, and the function that its bytes are charged to; None: they were not sampled."""
+    """A bytearray, and the function to which its bytes are charged; None: they were not sampled."""
 
     def __init__(self, held, function):
         self.held = held
@@ -54,7 +54,7 @@ def now():
 
 
 def call(function, *arguments):
-    """Sampled."""
+    """Call the function with sampling on."""
     engine.spprof_resume()
     result = function(*arguments)
     engine.spprof_pause()

@@ -1,4 +1,4 @@
-"""Each allocation is sampled: the peak's sites are exactly what was live then, whatever was freed or came later."""
+"""Each allocation is sampled: the peak's sites are exactly what was live then, whatever is freed or allocated later."""
 
 from spprof import memprof
 
@@ -38,7 +38,7 @@ assert held_by(before.peak, "transform") == held_by(before, "transform") > 5_000
 del rows, out
 few = later()
 after = memprof.get_snapshot()
-# Since 3.14, Python keeps a range's object for the next one.
+# Since 3.14, Python keeps a range object for reuse.
 assert max(held_by(after, "load"), held_by(after, "transform"), held_by(after.peak, "later")) < 100
 for function in ("load", "transform"):
     assert held_by(after.peak, function) == held_by(before, function), function

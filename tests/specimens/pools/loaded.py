@@ -1,4 +1,4 @@
-"""A program in which Arrow is loaded, as far as its pools tell of it. Its argument: the file to write."""
+"""A program in which Arrow appears to be loaded, according to its pools. Its argument: the file to write."""
 
 import sys
 import types

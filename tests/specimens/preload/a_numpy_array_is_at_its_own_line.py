@@ -5,10 +5,10 @@ import spprof.memprof as memprof
 
 
 def load():
-    return np.zeros((10_000, 10_000))  # 800 MB, none of it touched
+    return np.zeros((10_000, 10_000))  # 800 MB, all untouched
 
 
-memprof.start(int(sys.argv[1]), seed=1)  # numpy's small blocks of this line are not among the samples
+memprof.start(int(sys.argv[1]), seed=1)  # numpy's small blocks on this line are not sampled
 data = load()
 (site,) = [s for s in memprof.get_snapshot().top_allocators() if s["function"] == "load"]
 assert abs(site["estimated_bytes"] / 0.8e9 - 1) < 1e-3, site

@@ -1,4 +1,4 @@
-"""As counts_once, and the other allocator that is preloaded is asked for the block, and gets it back."""
+"""Like counts_once, and the other preloaded allocator receives the request for the block, and its free."""
 
 import ctypes
 

@@ -46,7 +46,7 @@ for number, make in enumerate(makers):
 size = size_t(1_000_050)
 for release, arguments in (("free_sized", [size]), ("free_aligned_sized", [size_t(16), size])):
     if sys.argv[1:] == ["patch"] and not hasattr(libc, release):
-        continue  # preloaded, we have them where libc has none
+        continue  # preloaded, our library exports them even if libc does not
     block = call("malloc", size)
     assert held() == [1_000_050]
     getattr(libc, release)(pointer(block), *arguments)

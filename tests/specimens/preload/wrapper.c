@@ -1,5 +1,6 @@
 /* wrapper.c: a library that counts calls of malloc's family on their way to the next definition, as heaptrack, libfiu
- * and many others do. */
+ * and many others do.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
-"""Starts both profilers, imports the package anew in the way that the first argument names, and stops them.
+"""Start both profilers, import the package again in the way that the first argument names, and stop them.
 
-Prints how often each file was written: atomic files are renamed into their place.
+Prints how often each file was written: atomic files are renamed into place.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Blocks of a known part of which is touched; prints what the snapshot knows of each.
+"""Blocks of which a known part is touched; prints what the snapshot knows about each.
 
-argument: "zeros", memory that nobody has touched; "read", has only read; "half", the first half is written; "whole";
+argument: "zeros", untouched memory; "read", memory that was only read; "half", the first half is written; "whole";
 "forked", whole, while a child lives that shares it
-argument: system calls that the kernel refuses from then on, joined by "+"; "descriptors": the program has used up all
+argument: system calls that the kernel refuses from then on, joined by "+"; "descriptors": all descriptors are used
 """
 
 import ctypes
@@ -18,7 +18,7 @@ HEAD = bytes.__basicsize__
 
 
 def zeros() -> bytes:
-    """From calloc: nothing of it is touched but the object's head."""
+    """From calloc: only the object's header is touched."""
     return bytes(SIZE - HEAD)
 
 

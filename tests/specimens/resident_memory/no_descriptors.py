@@ -1,4 +1,4 @@
-"""A program that has used up its descriptors asks what is in memory, and for memory to be given back."""
+"""A program that has used up its descriptors asks for the resident memory, and for memory to be released."""
 
 import os
 import resource

@@ -1,4 +1,4 @@
-"""Has memory given back that malloc keeps: what was known of it before, what came back, and what is left."""
+"""Release memory that malloc keeps: print what was known before, what was released, and what remains."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Memory that a system call of the program's own has mapped, which nobody can see being made."""
+"""Memory that the program maps by its own system call, which no hook sees."""
 
 import ctypes
 import json

@@ -1,4 +1,4 @@
-"""A cache of objects that Python's pools serve, nine of ten dropped."""
+"""A cache of objects that Python's pools serve, nine out of ten dropped."""
 
 import sums
 

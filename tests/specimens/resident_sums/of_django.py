@@ -1,4 +1,4 @@
-"""A small Django project, its database in memory, asked four hundred times by the client of its tests."""
+"""A small Django project, its database in memory, queried four hundred times by Django's test client."""
 
 import sums
 

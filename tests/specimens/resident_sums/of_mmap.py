@@ -1,4 +1,4 @@
-"""Mappings of the program's own: of a file, private and shared, without one, and one that is touched in part."""
+"""The program's own mappings: of a file, private and shared; anonymous; and one that is partly touched."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""numpy: arrays of many sizes, some of them dropped, and products of matrices, for which its library has threads."""
+"""numpy: arrays of many sizes, some of them dropped, and matrix products, for which its library has threads."""
 
 import sums
 

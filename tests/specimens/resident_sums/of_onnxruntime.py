@@ -1,4 +1,4 @@
-"""onnxruntime: a model of three large layers, asked a few times."""
+"""onnxruntime: a model of three large layers, run a few times."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""polars: a table made, sorted and grouped by its own threads, with its own allocator."""
+"""polars: a table created, sorted and grouped by its own threads, with its own allocator."""
 
 import sums
 

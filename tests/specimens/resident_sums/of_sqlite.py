@@ -1,4 +1,4 @@
-"""sqlite: a database in memory with an index, of which every second row was deleted."""
+"""sqlite: a database in memory with an index; every second row is deleted."""
 
 import sums
 

@@ -1,4 +1,4 @@
-"""Shared memory with a name, written by a child and read here, and an array of multiprocessing's."""
+"""Named shared memory, written by a child and read here, and a multiprocessing array."""
 
 import sums
 

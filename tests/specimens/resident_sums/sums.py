@@ -1,7 +1,7 @@
-"""What of a program is in memory, part by part, beside what the allocators say themselves. Each program beside this one
-calls ``begin()`` before its imports, and ``end()`` at the moment that is judged.
+"""The parts of a program's memory, next to the allocators' own figures. Each program in this folder calls ``begin()``
+before its imports, and ``end()`` at the moment that is judged.
 
-SUMS_MODE: "preload", "patch", or "plain" for a run without the profiler. SUMS_FILE: where the numbers are written.
+SUMS_MODE: "preload", "patch", or "plain" for a run without the profiler. SUMS_FILE: where the figures are written.
 """
 
 import os
@@ -10,7 +10,7 @@ MODE, FILE = os.environ["SUMS_MODE"], os.environ["SUMS_FILE"]
 
 
 def in_memory():
-    """RSS, in bytes."""
+    """Return the RSS in bytes."""
     with open("/proc/self/statm", "rb") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
@@ -20,12 +20,12 @@ before = {}
 
 
 def begin():
-    """Starts the profiler where it is not preloaded. What comes into being with the first report is no growth."""
+    """Start the profiler unless it is preloaded. What the first report brings into being is not growth."""
     before.update(_pools() if MODE == "plain" else {"pymalloc_free": _report()["pymalloc_free"]})
 
 
 def end():
-    """Writes what there is now, and what there was at ``begin()``."""
+    """Write the current figures, and those at ``begin()``."""
     now = _pools() if MODE == "plain" else _report()
     _write({"at_start": AT_START, "before": before, "now": now})
 
@@ -39,13 +39,13 @@ def _report():
     measure, said = _engine.malloc_sums, {}
 
     def asked(places):
-        _engine.malloc_sums = measure  # the first time is for the sums
+        _engine.malloc_sums = measure  # the first call is for the sums
         said.update(_mallinfo())
         sums = measure(places)
         said["free_absent"] = sums["free_bytes"] - sums["free_resident"]
         return sums
 
-    _engine.malloc_sums = asked  # at the moment at which the report asks
+    _engine.malloc_sums = asked  # at the moment when the report calls it
     found = memprof.get_snapshot().resident
     return {
         "native_mode": memprof.get_stats().native_mode,
@@ -59,7 +59,7 @@ def _report():
 
 
 def _mallinfo():
-    """Free bytes by glibc, without those that it keeps for the next request of their size."""
+    """Return the bytes that glibc counts as free, without those that it caches for the next request of their size."""
     import ctypes
 
     class MallInfo(ctypes.Structure):
@@ -72,7 +72,7 @@ def _mallinfo():
 
 
 def _pools():
-    """What Python says of its pools, on its standard error: bytes of arenas that no block uses."""
+    """Return what Python prints to stderr about its pools: bytes of arenas that no block uses."""
     import re
     import sys
     import tempfile

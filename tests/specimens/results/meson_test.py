@@ -1,4 +1,4 @@
-"""Writes what `meson test` writes. A program whose name says so fails until the name is in fixed.txt."""
+"""Write what `meson test` writes. A program whose name says so fails until the name is in fixed.txt."""
 
 import json
 import pathlib

@@ -20,7 +20,7 @@ maps = os.open("/proc/self/maps", os.O_RDONLY)
 
 
 def protections():
-    """Of what was loaded from files, range by range."""
+    """Return the protections of everything that was loaded from files, range by range."""
     os.lseek(maps, 0, os.SEEK_SET)
     lines = []
     while piece := os.read(maps, 1 << 20):

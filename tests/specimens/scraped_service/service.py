@@ -1,4 +1,4 @@
-"""A service that can be asked: threads that allocate and free, at a steady size. Prints its port, ends with stdin.
+"""A service that accepts requests: threads allocate and free, at a steady size. Prints its port, ends with stdin.
 
 service.py TOKEN
 """
@@ -16,7 +16,7 @@ PAUSE_SECONDS = 0.002
 
 
 def serve(seed):
-    """As a server does: some blocks live for a while, each request allocates others."""
+    """Allocate as a server does: some blocks live for a while, and each request allocates others."""
     source = random.Random(seed)
     kept = [b""] * KEPT
     while True:

@@ -1,4 +1,4 @@
-"""A forked child does not go on with its parent's series; it may begin one of its own, and the parent's goes on."""
+"""A forked child does not continue its parent's series; it may start its own, and the parent's continues."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Writes a series as fast as it can until somebody kills it."""
+"""Write a series as fast as possible until it is killed."""
 
 import os
 import sys

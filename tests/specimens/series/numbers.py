@@ -1,4 +1,4 @@
-"""Prints what files there are after each snapshot of a series, of which some cannot be written.
+"""Print the existing files after each snapshot of a series, some of which cannot be written.
 
 numbers.py FOLDER SNAPSHOTS KEEP [NUMBER_THAT_FAILS...]
 """

@@ -1,4 +1,4 @@
-"""What a snapshot says of the series that its process records."""
+"""A snapshot's verdict on the series that its process records."""
 
 import sys
 

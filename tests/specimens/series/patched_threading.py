@@ -1,4 +1,4 @@
-"""A series where a program has put something else in the place of threads and locks, as gevent does."""
+"""A series in a program that has replaced threads and locks, as gevent does."""
 
 import _thread
 import sys

@@ -1,7 +1,7 @@
-"""Allocates from more stacks than the table holds; the tables' maxima come from the environment.
+"""Allocate from more stacks than the table holds; the tables' maxima come from the environment.
 
-evicted FOLDER   most of it is freed again: files of an early and a late moment
-held FOLDER      all of it is kept: nothing may leave
+evicted FOLDER   most blocks are freed again: files of an early and a late moment
+held FOLDER      all blocks are kept: no stack may be evicted
 """
 
 import json
@@ -15,7 +15,7 @@ BLOCK = bytearray_size(SIZE)
 
 
 def allocate(depth, path):
-    """Each path is a stack of its own: its bits choose between two lines."""
+    """Each path is a separate stack: its bits choose between two lines."""
     if depth == 0:
         return bytearray(SIZE)
     if path >> depth & 1:

@@ -1,4 +1,4 @@
-"""What the programs here share. ``STACKS`` in the environment names the compiled stacks.c."""
+"""Shared by the programs in this folder. ``STACKS`` in the environment names the compiled stacks.c."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-/* stacks.c: threads with small signal stacks and small stacks. Each lies above a page that nobody may touch. */
+/* stacks.c: threads with small signal stacks and small stacks. Each is directly above an inaccessible page. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -24,7 +24,7 @@ void burn(uint64_t ns) {
         for (volatile int turns = 20000; turns > 0; turns--) continue;
 }
 
-/* On the calling thread; 0: none from now on. Returns 0, or the number of the error. */
+/* Sets the calling thread's signal stack; 0: none from now on. Returns 0, or the error number. */
 int use_signal_stack(size_t size) {
     if (size == 0) return sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL) == 0 ? 0 : errno;
     size_t whole = (size + PAGE - 1) / PAGE * PAGE + PAGE;
@@ -39,7 +39,7 @@ size_t signal_stack_size(void) {
     return sigaltstack(NULL, &now) == 0 && !(now.ss_flags & SS_DISABLE) ? now.ss_size : 0;
 }
 
-/* As libc answers them without us: (size too small, no such address, an unknown flag). */
+/* Returns whether libc's errors are unchanged: (size too small, no such address, an unknown flag). */
 int wrong_calls_fail(void) {
     static char room[65536];
     stack_t tiny = {.ss_sp = room, .ss_size = 16}, odd = {.ss_sp = room, .ss_size = sizeof room, .ss_flags = 77};
@@ -74,7 +74,8 @@ static void *run(void *data) {
     return NULL;
 }
 
-/* Returns its kernel id once it runs, 0: the system makes none with such a stack. `used`: bytes of its own stack. */
+/* Returns the thread's kernel id once it runs; 0: the system makes no thread with such a stack. `used`: bytes of its
+ * stack. */
 uint32_t start_thread(int number, uint64_t ns, size_t stack_size, size_t signal_stack, size_t used) {
     pthread_attr_t attributes;
     burner *own = &burners[number];

@@ -1,4 +1,4 @@
-"""Threads of 16 KB that need most of a third of it themselves, beside others."""
+"""Threads with 16 KB stacks that need most of a third of it themselves, next to others."""
 
 import sys
 

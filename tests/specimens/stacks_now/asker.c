@@ -1,4 +1,4 @@
-/* asker.c: a thread that is not Python's, which asks what all threads do when the program is stuck, and ends it. */
+/* asker.c: a non-Python thread that asks what all threads are doing when the program is stuck, and ends it. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,7 +37,7 @@ static void *ask(void *unused) {
     for (int tries = 0; tries < 10000; tries++) {
         text answer = {0};
         put(&answer);
-        bool is_last = has_awaited(&answer) || tries == 9999; /* what is asked too early is not kept */
+        bool is_last = has_awaited(&answer) || tries == 9999; /* an answer that comes too early is not kept */
         if (is_last) write_all(&answer);
         munmap(answer.data, answer.capacity);
         if (is_last) break;
@@ -45,7 +45,7 @@ static void *ask(void *unused) {
     _exit(0);
 }
 
-/* `function` is asked when somebody gives a sign, until its answer has `text` in it, which ends the program. */
+/* After a signal, calls `function` until its answer contains `text_to_find`, then ends the program. */
 void begin_asker(void *function, const char *text_to_find) {
     pthread_t thread;
     put = (void (*)(text *))function;
@@ -68,7 +68,7 @@ static void *wait_forever(void *unused) {
     for (;;) pause();
 }
 
-/* One whose stack has no room for a signal. */
+/* Starts a thread whose stack has no room for a signal. */
 void begin_small_thread(void) {
     pthread_t thread;
     pthread_attr_t attributes;

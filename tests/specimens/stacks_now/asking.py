@@ -1,4 +1,4 @@
-"""What the programs of this folder share: a C thread that asks what all threads do, and a call that gets stuck."""
+"""Shared by the programs in this folder: a C thread that asks what all threads do, and a call that gets stuck."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _EXTENSION = ctypes.CDLL(_engine.__file__)
 
 
 def begin(until: str, function: str = "sp_stacks_text") -> None:
-    """The answer that has ``until`` in it is printed, when ``stuck`` or ``sign`` was called, and the program ends."""
+    """Once ``stuck`` or ``sign`` is called, print the answer that contains ``until``, and end the program."""
     _C.begin_asker(ctypes.cast(getattr(_EXTENSION, function), ctypes.c_void_p), os.fsencode(until))
 
 
 def sign() -> None:
-    """The program is about to be stuck."""
+    """Announce that the program is about to be stuck."""
     _C.give_sign()
 
 
 def stuck() -> None:
-    """Holds the GIL for good."""
+    """Hold the GIL forever."""
     _WITH_GIL.get_stuck()
 
 
 def begin_small_thread() -> None:
-    """A thread whose stack has no room for a signal."""
+    """Start a thread whose stack has no room for a signal."""
     _C.begin_small_thread()

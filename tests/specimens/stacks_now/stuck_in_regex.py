@@ -1,4 +1,4 @@
-"""A pattern that takes longer than anybody waits, matched with the GIL held."""
+"""A pattern that takes unreasonably long, matched with the GIL held."""
 
 from __future__ import annotations
 

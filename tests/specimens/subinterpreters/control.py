@@ -1,4 +1,4 @@
-"""Who starts and stops the profilers: the main interpreter, and those that share its GIL."""
+"""Which interpreters start and stop the profilers: the main one, and those that share its GIL."""
 
 from asked_for import bytearray_size
 from interpreter import Interpreter
@@ -45,7 +45,7 @@ EXPECTED = {
 
 
 def is_refused():
-    """Whether the main interpreter profiles or not, which goes on as it was."""
+    """An isolated interpreter is refused whether the main one profiles or not, which is unaffected."""
     import spprof
     from spprof import memprof
 
@@ -67,7 +67,7 @@ def is_refused():
 
 
 def legacy_starts(kind):
-    """What an interpreter has started ends with it, and with nothing else; the next one can start again."""
+    """The profilers that an interpreter has started end with it, and only they; the next one can start again."""
     import os
 
     import spprof
@@ -100,7 +100,7 @@ def legacy_starts(kind):
 
 
 def session_of_another(kind):
-    """Whatever interpreter has started it: the main one ends it, and gets the profile."""
+    """The main interpreter ends a session that any interpreter has started, and gets the profile."""
     import spprof
 
     with Interpreter(kind) as one:

@@ -12,7 +12,7 @@ REFUSED = (
 
 
 def expected(words):
-    """One message for each function."""
+    """Return one message for each function."""
     return {name: [words.format(name)] for name in functions.NAMES}
 
 
@@ -20,7 +20,7 @@ def in_isolated_interpreters():
     for profiles in (False, True):
         with Interpreter("isolated") as one:
             one.run("import functions")
-            if profiles:  # then a call is part of the profile, and there is nothing to say
+            if profiles:  # then a call is part of the profile, and there is no message
                 spprof.start()
                 assert one.ask("functions.warnings_of(2)") == {}
                 spprof.stop()
@@ -34,7 +34,7 @@ def in_isolated_interpreters():
 
 
 def check_it_works():
-    """Where nothing is wrong, nothing is said."""
+    """If nothing is wrong, there is no message."""
     assert functions.warnings_of(1) == {}
     assert functions.coroutine.profile.interval_ms == 2
     assert not spprof.is_active()
@@ -88,7 +88,7 @@ def where_it_cannot_be_saved():
 
 
 def where_a_thread_gives_the_ticks():
-    """Which is said once for each function, too."""
+    """This too is reported once for each function."""
     honest = _engine.cpu_start
 
     def start(*arguments):

@@ -1,4 +1,4 @@
-"""Decorated functions of each kind, and what their calls give, whatever the profiler does."""
+"""Decorated functions of each kind, and the results of their calls, whatever the profiler does."""
 
 import warnings
 
@@ -40,7 +40,7 @@ NAMES = ("plain", "raising", "generator", "coroutine", "asynchronous_generator")
 
 
 def finish(awaitable):
-    """What it returns; it waits for nothing."""
+    """Return the result of an awaitable that waits for nothing."""
     try:
         awaitable.send(None)
     except StopIteration as stop:
@@ -71,7 +71,7 @@ def results():
 
 
 def warnings_of(times):
-    """Calls everything so often, and returns the messages by function."""
+    """Call everything this many times, and return the messages by function."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for _ in range(times):

@@ -13,7 +13,7 @@ def read(kind):
 
 
 def main_profiles():
-    """Returns what every interpreter must have read before."""
+    """Return what every interpreter must have read before."""
     import spprof
     from spprof import memprof
 
@@ -51,7 +51,7 @@ def at_once():
 
 
 def one_fails(kind):
-    """Where an interpreter cannot import spprof, others can."""
+    """If one interpreter cannot import spprof, others can."""
     with Interpreter(kind) as one:
         one.run("""
             import sys
@@ -69,7 +69,7 @@ def one_fails(kind):
 
 
 def none_can(kind):
-    """The loader's engine is another version's: each interpreter is told so, and the process goes on."""
+    """The loader's engine is another version's: each interpreter reports it, and the process continues."""
     told = []
     for _ in range(2):
         with Interpreter(kind) as one:

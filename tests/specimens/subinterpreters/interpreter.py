@@ -1,8 +1,8 @@
-"""Subinterpreters, made and asked the same way on every CPython.
+"""Subinterpreters, created and used the same way on every CPython.
 
-    with Interpreter("isolated") as one:
-        one.run("import spprof")
-        assert one.ask("spprof.is_active()") is False
+with Interpreter("isolated") as one:
+    one.run("import spprof")
+    assert one.ask("spprof.is_active()") is False
 
 Kinds: "isolated" ones may not fork, and from CPython 3.12 on have their own GIL; "legacy" ones share the main one's.
 """
@@ -33,7 +33,7 @@ class Interpreter:
         _interpreters.destroy(self._id)
 
     def run(self, program):
-        """Runs it in the interpreter's __main__, in this thread. Raises what it raises, as another exception."""
+        """Run the program in the interpreter's __main__, in this thread. Re-raise its exceptions as another type."""
         if sys.version_info >= (3, 13):
             failure = _interpreters.exec(self._id, textwrap.dedent(program))
             assert failure is None, failure.errdisplay
@@ -41,7 +41,7 @@ class Interpreter:
             _interpreters.run_string(self._id, textwrap.dedent(program))
 
     def ask(self, expression):
-        """The expression's value there, which must be a literal of at most 64 KiB."""
+        """Return the expression's value there, which must be a literal of at most 64 KiB."""
         reading, writing = os.pipe()
         try:
             self.run(f"__import__('os').write({writing}, repr(({expression})).encode())")
@@ -53,11 +53,11 @@ class Interpreter:
 
 
 ended_threads = []
-"""They keep their names as long as they are here."""
+"""Threads keep their names while they are in this list."""
 
 
 def in_threads(function, arguments):
-    """Calls the function with each of them, all at once; returns the results in order, or raises the first error."""
+    """Call the function with each argument, all at once; return the results in order, or raise the first error."""
     results, errors = {}, []
 
     def call(argument):

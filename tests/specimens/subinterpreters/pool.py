@@ -33,7 +33,7 @@ def names(frames):
 
 
 def profiled_from_here():
-    memprof.start(100, native="off")  # a block of 80 intervals is certain
+    memprof.start(100, native="off")  # a block of 80 intervals is certain to be sampled
     spprof.start(interval_ms=1)
     with InterpreterPoolExecutor(2) as pool:
         assert list(pool.map(keeps, range(4))) == [8_000_000, 8_000_001, 8_000_002, 8_000_003]

@@ -1,4 +1,4 @@
-"""The main interpreter profiles; others run, read, end and are followed by others meanwhile."""
+"""The main interpreter profiles; meanwhile others run, read, end and are replaced by others."""
 
 import gc
 import sys
@@ -11,11 +11,12 @@ from spprof import memprof
 
 RATE_KB = 100
 SWAPS_RAW_ALLOCATOR = sys.version_info[:2] == (3, 12)
-"""While an interpreter is made, the process's RAW domain has its default allocator for moments: with native="off", what
-others allocate or free just then passes our hook by, and a sample or a free may be missed."""
+"""While an interpreter is created, the process's RAW domain briefly has its default allocator. With native="off",
+allocations and frees by other threads at that moment bypass our hook, and a sample or a free may be missed.
+"""
 
 BIG = 8_000_000
-"""Eighty times the sampling interval: such a block is certain to be a sample."""
+"""Eighty times the sampling interval: such a block is certain to be sampled."""
 
 KEEPS = """
     def keeps_{0}():
@@ -34,7 +35,7 @@ def stacks_of(size, snapshot):
 
 
 def heap_names():
-    """In threads of their own: the block's stack is that of the interpreter's own frames."""
+    """In separate threads: the block's stack consists of the interpreter's own frames."""
 
     def keep(number):
         with Interpreter("isolated") as one:
@@ -78,7 +79,7 @@ def held_in_main():
 
 
 def read_there(kind):
-    """A snapshot, and all that is made of it, in another interpreter."""
+    """A snapshot, and everything derived from it, in another interpreter."""
     memprof.start(RATE_KB, native="off")
     spprof.start(interval_ms=7)
     kept = held_in_main()
@@ -102,7 +103,7 @@ MAKES = """
 
 
 def code_dies(kind):
-    """What comes to lie where an interpreter's code lay has its own name."""
+    """Code placed at the address of an ended interpreter's code has its own name."""
     memprof.start(RATE_KB, native="off")
     for first in range(0, 200, 10):
         with Interpreter(kind) as one:
@@ -139,7 +140,7 @@ def functions(sample):
 
 
 def cpu_names():
-    """In threads of their own, which have the names that the main interpreter gave them."""
+    """In separate threads, with the names that the main interpreter gave them."""
 
     def spin(number):
         with Interpreter("isolated") as one:
@@ -160,7 +161,7 @@ def cpu_names():
 
 
 def heap_of_all_under_another():
-    """An interpreter that is not the main one profiles."""
+    """An interpreter other than the main one profiles."""
     with Interpreter("legacy") as one, Interpreter("legacy") as two, Interpreter("isolated") as three:
         one.run(f"from spprof import memprof\nmemprof.start({RATE_KB})")
         scope = {}
@@ -186,8 +187,10 @@ LEFT = 6_000_000
 
 
 def names_of_ended_interpreters(kind):
-    """Blocks of the C library's, which nobody frees, and CPU time: their stacks keep their names, whatever comes to lie
-    where the interpreter's code was. One at a time: an interpreter that begins reads the environment without a lock."""
+    """Blocks of the C library that are never freed, and CPU time: their stacks keep their names, whatever is later
+    placed where the interpreter's code was. One at a time: an interpreter that starts reads the environment without a
+    lock.
+    """
 
     def leave(number):
         with Interpreter(kind) as one:
@@ -251,7 +254,7 @@ def come_and_go(kind, at_once):
 
 
 def left_behind(kind):
-    """Interpreters that nobody has ended when the program ends, while both profilers are running."""
+    """Interpreters that still exist when the program ends, while both profilers are running."""
     memprof.start(0)
     spprof.start(interval_ms=1)
     kept = [Interpreter(kind) for _ in range(3)]

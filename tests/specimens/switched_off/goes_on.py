@@ -1,4 +1,4 @@
-"""A program that uses both profilers in every way, and prints what it gets."""
+"""A program that uses both profilers in every way, and prints the results."""
 
 from __future__ import annotations
 

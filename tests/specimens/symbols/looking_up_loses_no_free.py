@@ -10,7 +10,7 @@ make = library._ZN2ns4makeEm
 make.restype = ctypes.c_void_p
 memprof.start(0)
 make(70001)
-gc.set_threshold(1)  # as often as it can be
+gc.set_threshold(1)  # as often as possible
 stacks = [sample.stack for sample in memprof.get_snapshot().samples if sample.size == 70001]
 print(stacks[0][0].function in ("ns::make", "_ZN2ns4makeEm"))
 for _ in range(3):

@@ -1,4 +1,4 @@
-"""Fills its memory step by step, and prints at each what a trigger on RSS has written; its parent may kill it then."""
+"""Fill memory step by step, and print at each step what a trigger on RSS has written; the parent may kill it then."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Many signals, from a process that sends them as fast as it can, while it computes, waits in C and forks."""
+"""Many signals, from a process that sends them as fast as it can, while this one computes, waits in C and forks."""
 
 import ctypes
 import os
@@ -21,7 +21,7 @@ if sender == 0:
         os.kill(main, signal.SIGUSR2)
     os._exit(0)
 
-# what waits in C is not interrupted, and errno stays
+# waits in C are not interrupted, and errno is unchanged
 ends = os.pipe()
 threading.Thread(target=lambda: (sum(range(1_000_000)), os.write(ends[1], b"x"))).start()
 ctypes.set_errno(77)

@@ -1,4 +1,4 @@
-"""Grows to some sizes (MiB), each time until a trigger has written its file, and then until it is killed."""
+"""Grow to some sizes (MiB), each time until a trigger has written its file, and then wait to be killed."""
 
 import os
 import sys

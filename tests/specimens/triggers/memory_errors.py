@@ -1,4 +1,4 @@
-"""Meets MemoryErrors: many that it handles, and perhaps one at its end that it does not."""
+"""Raise MemoryErrors: many that are handled, and optionally one at the end that is not."""
 
 import resource
 import sys

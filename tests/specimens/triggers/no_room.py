@@ -1,4 +1,4 @@
-"""Its disk is full at the second mark: it may write no file any more. The file of the first mark stays."""
+"""The disk is full at the second mark: no further file can be written. The file of the first mark stays."""
 
 import resource
 import sys

@@ -1,4 +1,4 @@
-"""Asks for triggers that cannot be."""
+"""Request triggers that are impossible."""
 
 import spprof
 import spprof.memprof as memprof

@@ -1,4 +1,4 @@
-"""Under `spprof run --when-rss 1 --on-signal USR2`: a server that has taken the signal, and a worker of it."""
+"""Under `spprof run --when-rss 1 --on-signal USR2`: a server that has taken the signal, and one of its workers."""
 
 import os
 import signal

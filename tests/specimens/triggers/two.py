@@ -1,4 +1,4 @@
-"""Several triggers, their ends, and a child that begins its own."""
+"""Several triggers, their ends, and a child that starts its own."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ if child == 0:
     assert _engine.has_default_action(signal.SIGUSR2)
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
-signal.signal(signal.SIGUSR1, print)  # the program's own, from now on
+signal.signal(signal.SIGUSR1, print)  # the program's own handler, from now on
 one.stop()
 one.stop()
 other.stop()

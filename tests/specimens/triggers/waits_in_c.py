@@ -1,4 +1,4 @@
-"""Its only Python thread waits in C, until its parent has seen the files of its signals."""
+"""The only Python thread waits in C, until its parent has seen the files of its signals."""
 
 import ctypes
 import sys

@@ -15,12 +15,12 @@ void specimen_go_on(specimen_trace *at) {
     ".type " #name ", %function\n" #name ":\n"
 #define END(name) ".size " #name ", .-" #name "\n"
 #define FUNCTION(name, body) __asm__(BEGIN(name) ".cfi_startproc\n" body ".cfi_endproc\n" END(name));
-/* Without a table, and with its end known. */
+/* Code without a table, with a symbol at its end. */
 #define CODE(name, body) __asm__(BEGIN(name) body ".globl " #name "_end\n" #name "_end:\n" END(name));
 
 #if defined(__x86_64__)
 
-/* Where the return address stands `offset` above the stack pointer. `at` is kept in %r12. */
+/* For a return address `offset` above the stack pointer. Keeps `at` in %r12. */
 #define NOTE(offset)                                                                                                   \
     "movq %rdi, %r12\n"                                                                                                \
     "movq " #offset "(%rsp), %rsi\n"                                                                                   \
@@ -88,7 +88,7 @@ CODE(specimen_frameless,
 
 /* ---- Calls ---- */
 
-/* %rax: where the address of the next stands; %rcx: that address, which also is on the stack. */
+/* %rax points to the address of the next function; %rcx is that address, which is also on the stack. */
 #define CALL(form, call)                                                                                               \
     FUNCTION(specimen_call_##form,                                                                                     \
              PUSH("%r12") RESERVE(32) NOTE(40)                                                                         \
@@ -156,7 +156,7 @@ FUNCTION(specimen_trap_plt,
 #define ENTER                                                                                                          \
     "stp x29, x30, [sp, #-32]!\n"                                                                                      \
     "stp x19, x20, [sp, #16]\n"
-/* `at` is kept in x20. */
+/* Keeps `at` in x20. */
 #define NOTE                                                                                                           \
     "mov x20, x0\n"                                                                                                    \
     "mov x1, x30\n"                                                                                                    \

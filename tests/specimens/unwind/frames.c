@@ -1,9 +1,9 @@
-/* frames.c: one function for each kind of frame that compilers make. */
+/* frames.c: one function for each kind of frame that compilers create. */
 #include "specimen.h"
 
 #define FUNCTION static __attribute__((noinline)) void
 
-/* Whatever stands there is needed. */
+/* Makes the compiler believe that the contents are used. */
 static inline __attribute__((always_inline)) void use(const volatile void *memory) {
     __asm__ volatile("" ::"r"(memory) : "memory");
 }

@@ -1,12 +1,12 @@
-/* library.c: a library to be loaded and unloaded. MARK tells one build of it from another of the same layout. */
+/* library.c: a library to load and unload. MARK distinguishes builds that have the same layout. */
 #include <stddef.h>
 
 typedef void *allocate(size_t size);
 
-/* Its caller's caller is on the stack, and so is this. */
+/* The stack contains this function's caller, its caller's caller, and this function. */
 __attribute__((noinline)) void *specimen_allocate(allocate *allocate, size_t size) {
     void *block = allocate(size);
-    __asm__ volatile("" ::: "memory"); /* and not a jump */
+    __asm__ volatile("" ::: "memory"); /* prevents a tail call */
     return block;
 }
 

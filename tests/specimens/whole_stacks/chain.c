@@ -1,12 +1,12 @@
-/* chain.c: a native library whose stacks are known: outer -> middle -> leaf -> malloc, from wherever it is entered.
+/* chain.c: a native library with known stacks: outer -> middle -> leaf -> malloc, from any entry point.
  *
- * Built without frame pointers. What was allocated is kept to the end, for the size to be found in a snapshot.
+ * Built without frame pointers. Blocks are never freed, so that a snapshot contains them by size.
  */
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 
-/* A frame of its own: not inlined, and not left before the call in it returns. */
+/* A separate frame: not inlined, and not left before the call in it returns. */
 #define FRAME __attribute__((noinline, noclone))
 #define STAY() __asm__ volatile("" ::: "memory")
 
@@ -29,7 +29,7 @@ FRAME void chain_outer(size_t size) {
     STAY();
 }
 
-/* Frames of variable size, and one that keeps its frame pointer for it. */
+/* Frames of variable size, and one that keeps its frame pointer for that. */
 FRAME void chain_alloca(size_t size) {
     volatile char *room = __builtin_alloca(size % 512 + 16);
     room[0] = 1;
@@ -42,7 +42,7 @@ FRAME void chain_call(callback *function, size_t size) {
     STAY();
 }
 
-/* ---- A thread that knows nothing of Python ---- */
+/* ---- A thread without Python state ---- */
 
 FRAME void *chain_thread_main(void *size) {
     chain_outer((size_t)size);
@@ -56,7 +56,7 @@ int chain_run_thread(size_t size) {
     return pthread_join(thread, NULL);
 }
 
-/* ---- A signal handler on a stack of its own ---- */
+/* ---- A signal handler on its own stack ---- */
 
 static size_t signal_size;
 

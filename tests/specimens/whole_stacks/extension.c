@@ -1,6 +1,6 @@
-/* extension.c: a C extension whose stacks are known, and that calls back into Python in the ways there are.
+/* extension.c: a C extension with known stacks, which calls back into Python in every way.
  *
- * Built without frame pointers. What was allocated is kept to the end, for the size to be found in a snapshot.
+ * Built without frame pointers. Blocks are never freed, so that a snapshot contains them by size.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* A frame of its own: not inlined, and not left before the call in it returns. */
+/* A separate frame: not inlined, and not left before the call in it returns. */
 #define FRAME __attribute__((noinline, noclone))
 #define STAY() __asm__ volatile("" ::: "memory")
 

@@ -1,7 +1,7 @@
-"""What the specimens share: the libraries built beside them, and the stacks at which their blocks were allocated.
+"""Shared by the specimens: the libraries built next to them, and the stacks at which their blocks were allocated.
 
-A block is known by its size. A stack is told as names, leaf to root: Python functions as they are, native ones with
-"()" behind. Libraries that are commonly stripped are told as one "<name>" for all of their frames in a row.
+A block is identified by its size. A stack is a list of names, leaf to root: Python functions as they are, native ones
+with "()" appended. Consecutive frames of a library that is commonly stripped appear as one "<name>".
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ allocate = extension.allocate
 
 
 def libraries() -> list[tuple[int, int, str]]:
-    """(start, end, file name) of what is mapped from files."""
+    """Return (start, end, file name) of all mapped files."""
     mapped = []
     with open("/proc/self/maps", encoding="utf-8") as maps:
         for line in maps:
@@ -71,7 +71,7 @@ def names(stack: tuple[Frame, ...], mapped: list[tuple[int, int, str]]) -> list[
 
 
 def tell(*sizes: int) -> None:
-    """Prints the stack of the one block of each size."""
+    """Print the stack of the one block of each size."""
     memprof.stop()
     mapped, found = libraries(), {}
     for sample in memprof.get_snapshot().samples:

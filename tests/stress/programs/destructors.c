@@ -1,6 +1,6 @@
-/* destructors.c: allocations where a thread or a process ends.
+/* destructors.c: allocations while a thread or a process ends.
  *
- *   main thread: static destructor, atexit, on_exit ◄── other threads go on allocating
+ *   main thread: static destructor, atexit, on_exit ◄── other threads continue to allocate
  *   threads:     pthread keys whose destructors allocate and set themselves again; C++'s __thread destructors
  *
  * usage: destructors THREADS        ends with status 5
@@ -13,7 +13,7 @@
 #define KEYS 4
 #define EXIT_STATUS 5
 
-/* What the compiler calls for thread_local objects of C++. */
+/* The function that the compiler calls for C++ thread_local objects. */
 extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso) __attribute__((weak));
 extern void *__dso_handle;
 
@@ -34,7 +34,7 @@ static void churn(int count) {
     for (int i = 0; i < 20; i++) free(blocks[i]);
 }
 
-/* Again and again, as often as the system lets it: each value is a block that the next round frees. */
+/* Sets itself again as often as the system allows; each value is a block that the next round frees. */
 static void destroy_key(void *value) {
     churn(30);
     size_t turn = *(size_t *)value;

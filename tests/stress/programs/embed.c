@@ -1,6 +1,6 @@
-/* embed.c: a program that starts and ends Python again and again.
+/* embed.c: a program that starts and ends Python repeatedly.
  *
- * usage: embed TIMES SCRIPT      runs SCRIPT in each; `cycle` in its builtins' __main__ counts from 0
+ * usage: embed TIMES SCRIPT runs SCRIPT each time; `cycle` in its builtins' __main__ counts from 0
  */
 #include <Python.h>
 
@@ -12,7 +12,7 @@ static void run(int cycle, const char *script) {
     if (!main_module || PyModule_AddIntConstant(main_module, "cycle", cycle) != 0) exit(3);
     if (PyRun_SimpleFileExFlags(file, script, 1, NULL) != 0) exit(4);
     if (Py_FinalizeEx() != 0) exit(5);
-    for (int i = 0; i < 1000; i++) free(malloc((size_t)i)); /* between two lives */
+    for (int i = 0; i < 1000; i++) free(malloc((size_t)i)); /* between two interpreters */
 }
 
 int main(int argc, char **argv) {

@@ -1,6 +1,6 @@
-/* holdings.c: what the engine holds of the machine's memory, seen from outside; preloaded before it.
+/* holdings.c: measures the engine's own memory from outside; preloaded before the engine.
  *
- *   engine: mmap ──► here: note [start, end) if the caller lies in libspprof_alloc.so ──► the kernel
+ *   engine: mmap ──► here: note [start, end) if the caller is in libspprof_alloc.so ──► the kernel
  *   /proc/self/pagemap: which of the noted pages are resident
  */
 #include "spprof.h"
@@ -23,7 +23,8 @@ static struct range {
 static size_t range_count;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* dladdr takes the loader's lock, and the engine maps under its own: the name is asked of the mapping list, once. */
+/* dladdr takes the loader's lock, and the engine maps memory under its own lock. So the engine's addresses are read
+ * once from the list of mappings. */
 static uintptr_t engine_start, engine_end;
 
 static void find_engine(void) {
@@ -38,7 +39,7 @@ static void find_engine(void) {
     if (maps) fclose(maps);
 }
 
-/* To be called before the engine is started. */
+/* Must be called before the engine is started. */
 int holdings_begin(void) {
     find_engine();
     return engine_start != 0;
@@ -51,7 +52,7 @@ static void note(uintptr_t start, size_t bytes) {
     pthread_mutex_unlock(&lock);
 }
 
-/* What is unmapped is the whole of a range, or one end of it. */
+/* Removes an unmapped range from the notes: a whole range, or one end of it. */
 static void strike(uintptr_t start, uintptr_t end) {
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < range_count; i++) {
@@ -74,7 +75,7 @@ void *mmap(void *address, size_t bytes, int protection, int flags, int file, off
     return result;
 }
 
-/* As callers with 64-bit file offsets know it. */
+/* The name that callers with 64-bit file offsets use. */
 void *mmap64(void *address, size_t bytes, int protection, int flags, int file, off64_t offset)
     __attribute__((alias("mmap")));
 
@@ -96,7 +97,7 @@ static size_t resident_in(int pagemap, struct range range) {
     return present * PAGE;
 }
 
-/* Bytes of the engine's mappings that are resident. */
+/* Returns the resident bytes of the engine's mappings. */
 size_t holdings_resident(void) {
     size_t total = 0;
     int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
@@ -115,7 +116,8 @@ size_t holdings_mapped(void) {
     return total;
 }
 
-/* The filter in which a free looks: how many counters it has, are not zero, and stick. */
+/* Describes the filter that each free checks: its counters, those in use (not zero), and those stuck at their
+ * maximum. */
 void holdings_filter(const spprof_gate *gate, size_t *counters, size_t *used, size_t *stuck) {
     const spprof_filter *filter = __atomic_load_n(&gate->filter, __ATOMIC_ACQUIRE);
     *counters = (size_t)filter->last + 1;

@@ -1,9 +1,10 @@
-/* load.c: what goes on in the watched program meanwhile, for the Python specimens.
+/* load.c: background load for the Python specimens.
  *
  *   load_begin(16, seed) ── threads that allocate, move, free, hand blocks to each other ── load_end()
  *
- * Every block carries its size and address; a block that is found changed, not zeroed, too short or not aligned ends
- * the process with a message. Threads know nothing of the interpreter. */
+ * Every block stores its size and address. A block that is found changed, not zeroed, too short or misaligned ends the
+ * process with a message. The threads have no Python state.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
@@ -21,9 +22,9 @@
 
 #define THREADS_MAX 64
 #define OWN 64     /* blocks that a thread keeps */
-#define SHARED 256 /* blocks that wait for whoever comes next */
+#define SHARED 256 /* blocks that wait for any thread to take them */
 
-/* Specimens tell their own blocks from the load's by sizes that are larger than any of these. */
+/* Specimens use larger sizes than these to distinguish their own blocks from the load's. */
 #define SIZES_LARGE 40000
 #define SIZES_SMALL 600
 
@@ -46,11 +47,11 @@ static uint64_t next_random(uint64_t *state) {
     return word ^ word >> 31;
 }
 
-/* ---- Blocks that know what they are ---- */
+/* ---- Self-describing blocks ---- */
 
 typedef struct block {
     size_t size;
-    uintptr_t tag; /* of where it stands, or stood before it was moved */
+    uintptr_t tag; /* derived from its address, or from the one before it was moved */
 } block;
 
 static block *sign(void *address, size_t size) {
@@ -148,7 +149,7 @@ void load_begin(int count, unsigned long seed) {
         CHECK(pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(seed * THREADS_MAX + (unsigned)i)) == 0);
 }
 
-/* Nothing of it is left. Returns how many steps all threads have made so far. */
+/* Ends the load and frees everything. Returns the steps that all threads have made so far. */
 unsigned long load_end(void) {
     ending = true;
     for (int i = 0; i < thread_count; i++) CHECK(pthread_join(threads[i], NULL) == 0);
@@ -167,7 +168,7 @@ static void *live_shortly(void *argument) {
     return kept;
 }
 
-/* `count` threads with stacks of `stack_bytes`, eight at a time; each leaves a block of `size` that another one
+/* Runs `count` threads with stacks of `stack_bytes`, eight at a time; each leaves a block of `size` that another
  * frees. */
 void short_threads(int count, size_t stack_bytes, size_t size) {
     enum { AT_ONCE = 8 };
@@ -186,16 +187,16 @@ void short_threads(int count, size_t stack_bytes, size_t size) {
     pthread_attr_destroy(&attributes);
 }
 
-/* ---- A heap with room, in a process without ---- */
+/* ---- A heap with free blocks in a process without memory ---- */
 
-/* `count` blocks of `size` at the heap's end; all but the last are freed, which keeps libc from giving the room
- * back. */
+/* Allocates `count` blocks of `size` at the heap's end and frees all but the last, which keeps libc from returning
+ * the memory. */
 void make_room(void **blocks, size_t count, size_t size) {
     for (size_t i = 0; i < count; i++) CHECK((blocks[i] = malloc(size)));
     for (size_t i = 0; i + 1 < count; i++) free(blocks[i]);
 }
 
-/* Returns how many of `count` blocks there was room for. */
+/* Returns how many of `count` blocks could be allocated. */
 size_t fill_room(void **blocks, size_t count, size_t size) {
     size_t made = 0;
     while (made < count && (blocks[made] = malloc(size))) made++;
@@ -206,7 +207,7 @@ void empty_room(void **blocks, size_t count) {
     for (size_t i = 0; i < count; i++) free(blocks[i]);
 }
 
-/* ---- What a free costs ---- */
+/* ---- The cost of a free ---- */
 
 static double now_ns(void) {
     struct timespec now;
@@ -214,7 +215,8 @@ static double now_ns(void) {
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-/* Nanoseconds of one, in a slice of 4096 of one size: short enough that some slices are not interrupted. */
+/* Returns nanoseconds per free, over 4096 blocks of one size: short enough that some measurements are not
+ * interrupted. */
 double free_cost(void) {
     static void *blocks[4096];
     for (int i = 0; i < 4096; i++) CHECK((blocks[i] = malloc(64)));
@@ -231,8 +233,8 @@ static void expect_status(pid_t child, int expected) {
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == expected);
 }
 
-/* The child runs on our stack, in our memory, until it executes or ends. A function of its own: nothing here
- * changes. */
+/* Until it executes or exits, the child runs on our stack, in our memory. In a separate function, so that it changes
+ * nothing here. */
 __attribute__((noinline)) static pid_t vfork_one(const char *program) {
     pid_t child = vfork();
     if (child != 0) return child;
@@ -257,11 +259,11 @@ void spawn_storm(int count, char *program) {
     }
 }
 
-/* ---- Objects that come and go ---- */
+/* ---- Objects loaded and unloaded ---- */
 
 static pthread_t reloading;
 
-/* Each loaded object gets a thread of its own that allocates in it. */
+/* Loads an object repeatedly; each gets its own thread that allocates in it. */
 static void *reload(void *argument) {
     unsigned long done = 0;
     for (; !ending; done++) {
@@ -280,7 +282,7 @@ void reload_begin(const char *path) {
     CHECK(pthread_create(&reloading, NULL, reload, (void *)(uintptr_t)path) == 0);
 }
 
-/* After load_end, which also tells this one. */
+/* Call after load_end, which also stops this thread. */
 unsigned long reload_end(void) {
     void *done;
     CHECK(pthread_join(reloading, &done) == 0);

@@ -1,5 +1,6 @@
-/* reloaded.c: an object that is loaded and unloaded without end, with allocations in its constructor, its destructor
- * and a thread of its own. */
+/* reloaded.c: an object that is loaded and unloaded repeatedly, and allocates in its constructor, its destructor and
+ * its own thread.
+ */
 #include <stdlib.h>
 
 static void *from_constructor;

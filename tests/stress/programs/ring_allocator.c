@@ -1,15 +1,16 @@
-/* ring_allocator.c: a malloc that any signal handler may call at any moment, so that a handler can meet the engine
- * anywhere inside (libc's own would deadlock, with or without us).
+/* ring_allocator.c: a malloc that any signal handler may call at any moment, so that a handler can interrupt the engine
+ * anywhere (libc's malloc would deadlock, with or without the engine).
  *
- *   a thread's ring: [ size | block | size | block … ]  one atomic add for each block, round and round
+ *   a thread's ring: [ size | block | size | block … ]  one atomic add per block, cyclically
  *
- * A block is handed out again when its thread has gone round: nobody may keep one longer. */
+ * A block is reused once its thread has gone round the ring, so callers must free it earlier.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RING ((uint64_t)512 << 10) /* soon round: an address comes back while others still speak of it */
+#define RING ((uint64_t)512 << 10) /* small, so that an address is reused while other threads still refer to it */
 #define RINGS 64
 #define HEADER 16
 
@@ -18,7 +19,7 @@ static uint64_t taken = 1; /* the first is the main thread's, from its first cal
 static __thread uint64_t mine __attribute__((tls_model("initial-exec"))); /* 0: none yet */
 static __thread uint64_t used __attribute__((tls_model("initial-exec")));
 
-/* A handler that comes in between takes a ring that is not used any more. */
+/* A handler that interrupts this takes a ring that is then never used again. */
 static unsigned char *ring(void) {
     if (mine == 0) mine = __atomic_fetch_add(&taken, 1, __ATOMIC_RELAXED);
     if (mine >= RINGS) abort();

@@ -1,17 +1,17 @@
-/* semantics.c: random calls of the whole malloc family, and a transcript of what a program can see of them.
+/* semantics.c: random calls of the whole malloc family, and a transcript of everything that a program can observe.
  *
  *   usage: semantics SEED THREADS CALLS
  *
  *   each call -> (function, NULL or not, errno, aligned, zeroed, contents kept, usable size at least that) -> a hash
  *
- * Printed is one line for each thread and function: how many calls, how many failed, the hash. The engine must not
- * change a character of it. */
+ * Prints a line for each thread and function: calls, failures, hash. The engine must not change a character of it.
+ */
 #include "engine.h"
 
 #include <malloc.h>
 #include <pthread.h>
 
-/* Of C23; the engine has them whether libc does or not. */
+/* From C23; the engine exports them whether libc does or not. */
 __attribute__((weak)) void free_sized(void *address, size_t size);
 __attribute__((weak)) void free_aligned_sized(void *address, size_t alignment, size_t size);
 
@@ -21,7 +21,7 @@ __attribute__((weak)) void free_aligned_sized(void *address, size_t alignment, s
 
 typedef struct slot {
     unsigned char *address;
-    size_t size, alignment; /* alignment 0: not asked for */
+    size_t size, alignment; /* alignment 0: none requested */
     unsigned char fill;
 } slot;
 
@@ -60,11 +60,11 @@ static void note(worker *self, int name, uint64_t word) {
     entry->hash = (entry->hash ^ word) * UINT64_C(0x100000001B3) + 1;
 }
 
-/* ---- What is asked for ---- */
+/* ---- Requests ---- */
 
 static size_t pick_size(uint64_t word) {
     static const size_t odd[] = {0, 0, 0, 0, 1, 7, 8, 15, 16, 17, 24, 25, 32, 33, 1024, 4095, 4096, 4097};
-    static const size_t mapped[] = {131071, 131072, 131073, 200000}; /* libc maps these by themselves */
+    static const size_t mapped[] = {131071, 131072, 131073, 200000}; /* libc maps each of these separately */
     static const size_t impossible[] = {PTRDIFF_MAX - 4096, (size_t)PTRDIFF_MAX, (size_t)PTRDIFF_MAX + 1, SIZE_MAX,
                                         SIZE_MAX - 15};
     if (word % 64 == 0) return impossible[(word >> 6) % 5];
@@ -73,14 +73,14 @@ static size_t pick_size(uint64_t word) {
     return (word >> 6) % 700;
 }
 
-/* A product: sometimes it overflows, to nothing or to little. */
+/* Picks a product, which sometimes overflows, to zero or to a small number. */
 static void pick_product(uint64_t word, size_t *count, size_t *size) {
     static const size_t wide[] = {(size_t)1 << 32, (size_t)1 << 62, SIZE_MAX, SIZE_MAX / 2, ((size_t)1 << 63) + 1};
     if (word % 32 == 0) {
         *count = wide[(word >> 5) % 5];
         *size = wide[(word >> 9) % 5];
     } else if (word % 32 == 1) {
-        *count = wide[1 + (word >> 5) % 4]; /* not what a large machine would grant */
+        *count = wide[1 + (word >> 5) % 4]; /* too large even for a large machine */
         *size = (word >> 9) % 3;
     } else {
         *count = (word >> 5) % 9;
@@ -88,14 +88,14 @@ static void pick_product(uint64_t word, size_t *count, size_t *size) {
     }
 }
 
-/* Also what is no power of two, which each function answers in its own way. */
+/* Includes values that are not powers of two, which each function handles differently. */
 static size_t pick_alignment(uint64_t word) {
     static const size_t wrong[] = {0, 1, 3, 24, 48};
     if (word % 16 == 0) return wrong[(word >> 4) % 5];
     return (size_t)8 << (word >> 4) % 10;
 }
 
-/* ---- What is seen ---- */
+/* ---- Observations ---- */
 
 static void fill(slot *place, uint64_t word) {
     place->fill = (unsigned char)word;
@@ -143,14 +143,14 @@ static void call_realloc(worker *self, slot *place, uint64_t word, bool product)
     bool overflow = __builtin_mul_overflow(count, size, &bytes);
     observe(self, name, result, bytes, 0, code);
     if (!result && !overflow && bytes == 0 && old.address) {
-        *place = (slot){0}; /* it has freed */
+        *place = (slot){0}; /* realloc has freed it */
     } else if (result) {
         *place = (slot){.address = result, .size = old.size < bytes ? old.size : bytes, .fill = old.fill};
         note(self, name, holds(place, place->size));
         place->size = bytes;
         fill(place, word >> 40);
     } else if (old.address) {
-        note(self, name, holds(place, place->size)); /* a failure leaves the block alone */
+        note(self, name, holds(place, place->size)); /* a failure leaves the block unchanged */
     }
 }
 
@@ -159,7 +159,7 @@ static void call_aligned(worker *self, slot *place, uint64_t word, int name) {
     void *result = NULL;
     int code;
     if (name == POSIX_MEMALIGN) {
-        result = &place; /* must stay as it is if the call fails */
+        result = &place; /* must stay unchanged if the call fails */
         errno = UNTOUCHED;
         int status = posix_memalign(&result, alignment, size);
         code = errno << 8 | status;

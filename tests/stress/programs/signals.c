@@ -1,8 +1,8 @@
-/* signals.c: handlers that allocate and free at any moment, on threads that do the same; on ring_allocator.c.
+/* signals.c: handlers that allocate and free at any moment, on threads that do the same; uses ring_allocator.c.
  *
  *   usage: signals COUNT
  *
- *   four threads allocate until each has been interrupted COUNT times ◄── a fifth sends signals without a pause
+ *   four threads allocate until each has been interrupted COUNT times ◄── a fifth sends signals continuously
  */
 #include "engine.h"
 
@@ -12,7 +12,7 @@
 
 #define WORKERS 4
 #define SLOTS 16
-#define SIZE_MIN 1000 /* of workers' and handlers' blocks alone */
+#define SIZE_MIN 1000 /* only the workers' and handlers' blocks are this large */
 #define SIZE_END 1100
 
 static __thread void *_Atomic slots[SLOTS];
@@ -26,7 +26,7 @@ static size_t size_of(uint64_t word) {
     return SIZE_MIN + word % (SIZE_END - SIZE_MIN);
 }
 
-/* Each place in turn: no block outlives SLOTS further ones, long before its thread's ring is round. */
+/* Uses each slot in turn, so no block outlives SLOTS further ones, long before its thread's ring wraps around. */
 static void exchange(uint64_t word) {
     void *block = malloc(size_of(word));
     CHECK(block);
@@ -65,15 +65,15 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Until every worker is through; they are joined only afterwards, so that each is there to be sent to. */
+/* Sends until every worker has finished. They are joined only afterwards, so signals always have a valid target. */
 static void *send(void *unused) {
     (void)unused;
     for (unsigned turn = 0; at_work > 0; turn++) pthread_kill(workers[turn % WORKERS], SIGUSR1);
     return NULL;
 }
 
-/* What is still listed of their blocks may only be what found no room on the list of pending frees. A free that another
- * thread was about to do when the address came back counts as missed. */
+/* Checks that the only blocks still listed are those that found no room in the list of pending frees. A free by
+ * another thread that was pending when the address was reused counts as missed. */
 static void check_nothing_left(void) {
     static spprof_sample live[100000];
     free(malloc(10));

@@ -1,12 +1,13 @@
-/* storm.c: sends the CPU profiler's signal to threads by itself, in two ways.
+/* storm.c: sends the CPU profiler's signal to threads, in two ways.
  *
- *   from outside:   storm_begin(…) ── a thread sends to all targets, as fast as they take it ── storm_end() → sent
+ *   from outside:   storm_begin(…) ── a thread sends to all targets, as fast as they handle it ── storm_end() → sent
  *   step by step:   steps_begin(…) ── the calling thread sends to itself, ── steps_end()
  *                                     after this instruction or the next
  *
- * From outside, what was sent and has not been handled stays little: a signal that waits for another's handler would
- * find the very same instruction interrupted. Between two processors a signal takes its time, so a hundred million come
- * step by step: the processor traps behind each instruction (x86-64 only), and every few traps the signal is queued. */
+ * From outside, few signals may be pending at a time: a signal that waits for another's handler would interrupt the
+ * very same instruction. Signals between two processors take time, so a hundred million are sent step by step: the
+ * processor traps after each instruction (x86-64 only), and every few traps the signal is queued.
+ */
 #include "spprof.h"
 
 #include <dlfcn.h>
@@ -60,7 +61,7 @@ static unsigned long handled(void) {
     return sum;
 }
 
-/* Who yields may be long in coming back, so first it only looks. */
+/* A thread that yields may not run again for long, so poll first. */
 static void wait_for_handlers(unsigned long sent) {
     for (unsigned looks = 1; sent > handled() + WAITING_MAX && !atomic_load(&storm.ending); looks++)
         if (looks % LOOKS_MAX == 0) sched_yield();
@@ -80,7 +81,7 @@ static void *send_all(void *unused) {
     return NULL;
 }
 
-/* `engine`: its path. Returns 0, or what pthread_create says. */
+/* `engine`: its path. Returns 0, or the error of pthread_create. */
 int storm_begin(const char *engine, const int *threads, int count, int signal_number, const uint64_t *cookies) {
     sigset_t all, before;
     *(void **)&storm.get_stats = dlsym(dlopen(engine, RTLD_NOW), "spprof_cpu_get_stats");
@@ -122,8 +123,7 @@ static __thread struct {
     unsigned long sent;
 } steps;
 
-/* The profiler's signal is blocked here, so that it comes when this returns: to the instruction that was
- * interrupted. */
+/* The profiler's signal is blocked here, so it arrives when this handler returns, at the interrupted instruction. */
 static void on_trap(int number, siginfo_t *info, void *context) {
     greg_t *flags = &((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL];
     (void)number, (void)info;
@@ -151,7 +151,7 @@ bool steps_begin(int signal_number, uint64_t cookie, unsigned apart, uint64_t se
     return raise(SIGTRAP) == 0;
 }
 
-/* Returns how many the calling thread has sent to itself since the last time. */
+/* Returns how many signals the calling thread has sent to itself since the last call. */
 unsigned long steps_end(void) {
     unsigned long sent = steps.sent;
     steps.on = false;

@@ -1,4 +1,4 @@
-"""Half an hour of churn at 64 KB: the engine's memory does not grow, a free costs what it did, tables do not decay.
+"""Half an hour of churn at 64 KB: the engine's memory does not grow, frees do not slow down, tables do not degrade.
 
 libspprof_alloc.so with holdings.c before it; C threads and Python allocate all the time; each minute is printed
 """
@@ -18,16 +18,16 @@ from spprof import _engine
 
 EACH_SECONDS = 1 if SHORT else 60
 KEPT = 20_000
-"""Blocks of Python that are there at any time: some 20 MB, of which some 300 are samples."""
+"""Live blocks of Python at any time: about 20 MB, of which some 300 are samples."""
 BLOCKS = 4096
 
 
 def begin_again_with_holdings() -> None:
-    """The library that watches the engine's mappings has to be preloaded before the engine."""
+    """Restart with the library that watches the engine's mappings, which must be preloaded before the engine."""
     path = library("holdings")
     if path not in os.environ.get("LD_PRELOAD", ""):
         os.environ["LD_PRELOAD"] = f"{path}:{os.environ['LD_PRELOAD']}"
-        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # 3.9 has only what is behind its own options
+        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # 3.9 knows only the rest
         os.execv(sys.executable, [sys.executable, *words[1:]])
 
 
@@ -43,7 +43,7 @@ ending = threading.Event()
 
 
 def churn(seed):
-    """Python's own blocks, of sizes that both pymalloc and malloc serve."""
+    """Allocate and free Python blocks, of sizes that both pymalloc and malloc serve."""
     kept = [b""] * (KEPT // 2)
     word = seed
     while not ending.is_set():
@@ -53,7 +53,7 @@ def churn(seed):
 
 
 def look():
-    """The engine's memory and tables now, and what a free costs (the best of many slices, in nanoseconds)."""
+    """Return the engine's memory, its tables, and nanoseconds per free (the best of many measurements)."""
     counters, used, stuck = ctypes.c_size_t(), ctypes.c_size_t(), ctypes.c_size_t()
     holdings.holdings_filter(ctypes.byref(gate), ctypes.byref(counters), ctypes.byref(used), ctypes.byref(stuck))
     stats = _engine.stats()

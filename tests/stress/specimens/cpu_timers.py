@@ -1,6 +1,6 @@
-"""Real timers at 1 ms, 32 threads that call, compute, sleep, compress and end: hardly a sample is lost, no CPU time is.
+"""Real timers at 1 ms, 32 threads that call, compute, sleep, compress and end: few samples and no CPU time are lost.
 
-Half an hour: name it, with STRESS_SECONDS=1800.
+Half an hour: run by name, with STRESS_SECONDS=1800.
 """
 
 import collections
@@ -92,7 +92,7 @@ ending.set()
 for thread in threads:
     thread.join()
 share = sum(lost.values()) / (samples + sum(lost.values()))
-few = SHORT and sum(lost.values()) <= 3  # of some hundred, one is more than the share
+few = SHORT and sum(lost.values()) <= 3  # out of about a hundred, one is more than that share
 check(share <= LOST_MAX or few, f"{share:.3%} of {samples} samples are lost: {lost}")
 finish(
     samples=samples,

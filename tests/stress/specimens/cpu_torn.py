@@ -1,9 +1,9 @@
-"""Walks of stacks that are being torn: the CPU profiler's signal, between any two instructions of threads that call,
-return, raise, yield, define, compile and trace all the time. Each pair of caller and callee that is told must be one
-that can be, and hardly a stack may be lost. Two rounds of five sample the heap too; what is lost to that, as the signal
-struck inside the engine, is told apart.
+"""Walks of inconsistent stacks: the CPU profiler's signal arrives between any two instructions of threads that
+continuously call, return, raise, yield, define, compile and trace. Each reported pair of caller and callee must be
+possible, and few stacks may be lost. Two rounds of five sample the heap too; losses that occur because the signal
+interrupted the engine are counted separately.
 
-100 million walks take about half an hour: name it, with STRESS_SECONDS=1800.
+100 million walks take about half an hour: run by name, with STRESS_SECONDS=1800.
 """
 
 import collections
@@ -25,10 +25,10 @@ from spprof import _engine
 from spprof.symbolize import frames as symbols
 
 WALKS = 60_000 if SHORT else 500_000
-"""A round's, step by step."""
+"""Per round, step by step."""
 FROM_OUTSIDE = 3_000 if SHORT else 50_000
 TURNS = 100
-"""Of the threads', at least: on a busy machine they may all wait while those are sent."""
+"""Minimum number of turns of the threads; on a busy machine they may all wait while signals are sent."""
 THREADS = 3
 APART = 1 if SHORT else 2
 """Instructions between two signals, at most."""
@@ -37,7 +37,7 @@ INTERVAL_NS = 1_000_000_000
 LOST_MAX = 0.001
 
 
-# ---- What the threads do
+# ---- Work of the threads
 
 
 def call_one():
@@ -161,7 +161,7 @@ def work():
 
 
 def work_in_steps(seed):
-    """The same, interrupted all the time."""
+    """Like work(), but interrupted continuously."""
     number, cookie = _engine.cpu_tick_of(threading.get_native_id())
     while sum(sent) < WALKS:
         kind = chance.choice(KINDS)
@@ -170,7 +170,7 @@ def work_in_steps(seed):
         sent.append(storm.steps_end())
 
 
-# ---- Which stacks there can be
+# ---- Possible stacks
 
 CALLERS = {
     "work": {"run"},
@@ -186,7 +186,7 @@ CALLERS = {
     "call_three": {"call_two"},
     "call_four": {"call_three", "raise_outer", "exceptions", "Made", "__init__", "__lt__", "descend", "key"},
     "yield_outer": {"generators"},
-    "yield_inner": {"yield_outer", "generators"},  # close() goes straight to what is delegated to
+    "yield_inner": {"yield_outer", "generators"},  # close() goes directly to the generator delegated to
     "<genexpr>": {"generators"},
     "raise_outer": {"exceptions"},
     "raise_inner": {"raise_outer"},
@@ -208,7 +208,7 @@ class Called(NamedTuple):
 
 
 def is_possible(callee, caller):
-    """Whether the one calls the other. Of the library's functions only that they are the library's."""
+    """Return True if the caller can call the callee. For library functions, only check that they are the library's."""
     made = re.fullmatch(r"made-(\d+)\.py", callee.file)
     if LIBRARY.search(callee.file):
         return True
@@ -223,7 +223,7 @@ def short(called):
 
 
 def check_stack(stack_id):
-    """Native frames are not named: finding their lines takes longer than all the rest."""
+    """Check one stack. Native frames are not resolved, because that takes longer than everything else."""
     words, cut, _ = _engine.stack(stack_id)
     called = [Called(*_engine.code(word)) for word in words if word & symbols.INTERPRETED]
     for callee, caller in zip(called, called[1:]):
@@ -236,7 +236,7 @@ def depth_of(stack_id):
 
 
 def check_steps(stack_ids):
-    """Frames come and go one by one: none may be missing and be there again."""
+    """Check that frames come and go one by one: none may disappear and then reappear."""
     depths = {stack_id: depth_of(stack_id) for stack_id in set(stack_ids)}
     levels = [depth for depth, _ in itertools.groupby(stack_ids, depths.__getitem__)]
     for before, at, after in zip(levels, levels[1:], levels[2:]):
@@ -263,7 +263,7 @@ def check_profile(in_steps):
 
 
 class Threads:
-    """Some that work until the end, which comes when this is left."""
+    """Threads that work until this context is left."""
 
     def __init__(self, target, arguments):
         self.all = [threading.Thread(target=target, args=each, daemon=True) for each in arguments]
@@ -281,7 +281,7 @@ class Threads:
 
 
 def storm_round():
-    """Signals from another thread, also into threads that wait for the interpreter's lock."""
+    """Send signals from another thread, also to threads that wait for the GIL."""
     with Threads(work, [()] * THREADS) as threads:
         _engine.cpu_start(INTERVAL_NS, "wall", False)
         ticks = [_engine.cpu_tick_of(thread.native_id) for thread in threads]
@@ -296,7 +296,7 @@ def storm_round():
 
 
 def steps_round(native):
-    """One thread alone: others that wanted the interpreter's lock would have it wait in steps."""
+    """Use one thread only: others that requested the GIL would make it wait step by step."""
     _engine.cpu_start(INTERVAL_NS, "cpu", native)
     work_in_steps(len(sent))
     _engine.cpu_stop()
@@ -307,7 +307,7 @@ def samples_heap(number):
 
 
 def one_round(number):
-    """In a child, whose tables are empty: so many different stacks would fill them."""
+    """Run a round in a child, whose tables are empty. So many different stacks would fill this process's tables."""
     heap, in_steps = samples_heap(number), number % 5 != 4
     if heap:
         memprof.start(64)

@@ -1,4 +1,4 @@
-"""Deep recursion, in Python and through C, with allocations at every depth; and RecursionError as without us."""
+"""Deep recursion, in Python and through C, with allocations at every depth; RecursionError as without spprof."""
 
 import functools
 import sys
@@ -17,7 +17,7 @@ def descend(depth, held):
 
 
 class Compared:
-    """Comparing goes through C: sorted() calls back."""
+    """Compares through C: sorted() calls back."""
 
     def __init__(self, depth):
         self.depth = depth

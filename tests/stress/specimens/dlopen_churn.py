@@ -1,4 +1,4 @@
-"""24 threads allocate while another loads and unloads an object without end, starting a thread in it each time."""
+"""24 threads allocate while another continuously loads and unloads an object, and starts a thread in it each time."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""A C program that starts and ends Python ten times. The profiler's life ends with the first; the program goes on."""
+"""A C program starts and ends Python ten times. The profiler ends with the first interpreter; the program continues."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from rounds import MODE, check, compiled, finish, rounds, run_program
 
 TIMES = 10
 FIRST = (0, 0, 3)
-"""In which of its lives Python starts the profiler: in the first one, or only later."""
+"""The index of the interpreter that starts the profiler: the first, or a later one."""
 
 SCRIPT = """
 import threading

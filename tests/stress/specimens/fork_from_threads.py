@@ -1,4 +1,4 @@
-"""Threads fork at once while four others allocate and two save snapshots; a child's only thread is no main one."""
+"""Threads fork at once while four others allocate and two save snapshots; a child's thread was not the main one."""
 
 import threading
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ def save(number, ending):
 
 @contextmanager
 def saving():
-    """Two threads that take snapshots and save them, so that forks come at any moment of both."""
+    """Run two threads that take and save snapshots, so that forks happen at any moment of both."""
     ending = threading.Event()
     threads = [threading.Thread(target=save, args=(number, ending)) for number in range(len(saved))]
     for thread in threads:

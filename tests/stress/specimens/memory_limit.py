@@ -1,4 +1,4 @@
-"""No more memory under RLIMIT_AS: the program sees MemoryError and goes on; the engine drops and counts."""
+"""Out of memory under RLIMIT_AS: the program gets MemoryError and continues; the engine drops and counts samples."""
 
 import ctypes
 import resource
@@ -30,7 +30,7 @@ def mapped_bytes():
 
 
 def exhaust(grain):
-    """Allocates until MemoryError. Returns how many blocks there were."""
+    """Allocate until MemoryError, and return the number of blocks."""
     held = []
     try:
         while True:
@@ -42,7 +42,7 @@ def exhaust(grain):
 
 
 def find_room_where_the_engine_finds_none(hard):
-    """The heap has free blocks for the program; what the engine needs for their samples would have to be mapped."""
+    """Leave free heap blocks for the program, while the engine would have to map memory for their samples."""
     before = drops()
     blocks = (ctypes.c_void_p * ROOM)()
     loaded.make_room(blocks, ROOM // 8, 1000)
@@ -57,7 +57,7 @@ def find_room_where_the_engine_finds_none(hard):
 
 
 def go_short(rate):
-    """In a child, whose limit ends with it."""
+    """Run in a child, whose limit ends with it."""
     most = mapped_bytes() + (8 if SHORT else 96) * MEGABYTE
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     for grain in GRAINS:

@@ -1,4 +1,4 @@
-"""Pools, processes, queues and executors in each start method; workers profile by themselves."""
+"""Pools, processes, queues and executors with each start method; each worker profiles itself."""
 
 import concurrent.futures
 import multiprocessing

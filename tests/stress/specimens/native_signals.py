@@ -1,4 +1,4 @@
-"""Handlers in C that allocate and free wherever they meet the engine, over an allocator that lets them."""
+"""C handlers allocate and free wherever they interrupt the engine, on top of an allocator that permits it."""
 
 from rounds import MODE, SHORT, compiled, finish, library, rounds, run_program
 

@@ -9,9 +9,11 @@ from rounds import check, check_counters, expect_good, finish, live_on, load, ro
 STEPS = 100_000
 APART = 0.0005
 DEEPEST = 3
-"""Handlers in handlers. Without a limit, signals that come faster than a snapshot is taken nest until memory ends."""
+"""Nested handlers. Without a limit, signals that arrive faster than a snapshot is taken would nest until memory runs
+out.
+"""
 SNAPSHOTS = 40
-"""A round's, at most: signals strike anywhere, so each snapshot has more stacks to tell than the one before."""
+"""Maximum per round: signals arrive anywhere, so each snapshot contains more stacks than the one before."""
 handled = 0
 snapshots = 0
 running = 0

@@ -1,4 +1,4 @@
-"""Saving is killed at any moment, or finds no room: the file is the old or the new one, whole; the next save works."""
+"""Saving is killed at any moment, or runs out of space: the file is completely old or new; the next save works."""
 
 import os
 import random
@@ -50,7 +50,9 @@ chance = random.Random(1)
 
 
 def make_snapshots():
-    """Two that differ, with stacks enough for files that take a while. Stopped in between: snapshots allocate, too."""
+    """Make two different snapshots, with enough stacks that writing takes a while. Stop in between, because snapshots
+    allocate too.
+    """
     snapshots = []
     held = []
     for count in (300, 600):
@@ -81,7 +83,7 @@ def kill_savers(snapshots, path):
         pid = os.fork()
         if pid == 0:
             save_for_ever(snapshots, path)
-        time.sleep(chance.random() * 4 * seconds)  # any moment of the first two saves or so
+        time.sleep(chance.random() * 4 * seconds)  # any moment of about the first two saves
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         check(Path(path).read_bytes() in wholes, "the file is neither the old one nor the new one")
@@ -97,7 +99,7 @@ def kill_savers(snapshots, path):
 
 
 def save_beyond_limit(snapshot, path):
-    """In a child: the kernel refuses to write more than so many bytes (EFBIG, as a full disk ENOSPC)."""
+    """Save in a child for which the kernel limits the size of files (EFBIG, like ENOSPC on a full disk)."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     before = Path(path).read_bytes()
     for limit in (0, 1, 4096, 20_000):
@@ -113,7 +115,7 @@ def save_beyond_limit(snapshot, path):
 
 
 def save_on_full_disk():
-    """On a small file system of our own. Returns why it could not be tried, or "tried"."""
+    """Save on our own small file system. Return why that is impossible, or "tried"."""
     folder = Path("small").resolve()
     folder.mkdir()
     mount = f"mount -t tmpfs -o size=4m none {folder} && exec {sys.executable} - {folder}"

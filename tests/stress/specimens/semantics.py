@@ -1,4 +1,4 @@
-"""What every function of the malloc family does, beside plain libc: the same calls must give the same transcript."""
+"""Every function of the malloc family behaves like plain libc: the same calls produce the same transcript."""
 
 from rounds import SHORT, check, compiled, finish, rounds, run_program
 
@@ -16,7 +16,7 @@ WAYS = [
 program = compiled("semantics")
 calls = 0
 for number in rounds():
-    # At rate 0 each call is a sample: fewer are enough to see one that changes something.
+    # At rate 0 each call is a sample, so fewer calls suffice to detect a change.
     for wanted, ways in ((CALLS, WAYS[:4:2] + WAYS[3:4] + WAYS[5:]), (CALLS // 8, WAYS)):
         command = [program, str(number), str(THREADS), str(wanted)]
         expected = run_program(command, "plain", None).stdout

@@ -1,6 +1,6 @@
-"""gunicorn and uWSGI, preforked and not: workers answer, profile, save a file for each process, are replaced, and end.
+"""gunicorn and uWSGI, preforked and not: workers answer, profile, save a file per process, are replaced, and end.
 
-The servers come from PyPI into an environment of their own in the build folder.
+The servers are installed from PyPI into their own environment in the build folder.
 """
 
 import http.client
@@ -63,7 +63,7 @@ UWSGI = [
 
 
 def environment_with(package):
-    """The scripts folder of an environment that has the server; None, and why, if it cannot be had."""
+    """Return the scripts folder of an environment with the server, or None and the reason why it is unavailable."""
     folder = Path(os.environ["STRESS_BUILD"]) / f"with-{package}"
     scripts = folder / "bin"
     if not (folder / "complete").exists():
@@ -73,7 +73,7 @@ def environment_with(package):
         said = ["pip failed"]
         output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         with subprocess.Popen(pip, env=plain, **output) as installing:
-            for line in installing.stdout:  # uWSGI is compiled, which a busy machine takes its time for
+            for line in installing.stdout:  # uWSGI is compiled, which takes a while on a busy machine
                 print("preparing", package, flush=True)
                 said.append(line.strip())
         if installing.returncode != 0:
@@ -104,7 +104,7 @@ def ask_often(port, count, answers, errors):
 
 
 def ask_from_all_sides(port, count):
-    """The workers that answered."""
+    """Return the workers that answered."""
     answers, errors = [], []
     clients = [threading.Thread(target=ask_often, args=(port, count // 4, answers, errors)) for _ in range(4)]
     for client in clients:
@@ -120,7 +120,8 @@ def serve(command, start, reload_signal, requests):
     variables = {**os.environ, "START": start, "PYTHONPATH": str(Path.cwd())}
     log = Path("log")
     with log.open("w") as output:
-        # Listening already, and the server's alone from here on: who comes early waits in it for as long as it lives.
+        # The socket listens already, and only the server keeps it from here on. Early connections wait in it as long as
+        # the server lives.
         with socket.create_server(("127.0.0.1", 0), backlog=128) as door:
             port, handle = door.getsockname()[1], door.fileno()
             server = subprocess.Popen(
@@ -144,14 +145,16 @@ def serve(command, start, reload_signal, requests):
             print(log.read_text(), file=sys.stderr)
             raise
         finally:
-            server.kill()  # workers that are left are the runner's to find
+            server.kill()  # leftover workers are for the runner to find
     for trace in ("Traceback", "egmentation", "SIGSEGV", "SIGABRT", "DAMN"):
         check(trace not in log.read_text(), log.read_text())
     return len(before) + len(after)
 
 
 def ways():
-    """(what it is, the command for a listening socket, who starts the profiler, the signal that replaces workers)"""
+    """Yield (description, the command for a listening socket, who starts the profiler, the signal that replaces
+    workers).
+    """
     scripts, why = environment_with("gunicorn")
     if scripts is None:
         yield f"gunicorn: {why}", None, "", None

@@ -1,4 +1,4 @@
-"""Thousands of threads that live shortly, on stacks of 64 KB: of C, and of Python."""
+"""Thousands of short-lived threads on 64 KB stacks, in C and in Python."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Subinterpreters come and go, with a lock of their own where Python has that (3.12 and newer), several at once."""
+"""Subinterpreters come and go, several at once, each with its own GIL if Python supports it (3.12 and newer)."""
 
 import sys
 import threading

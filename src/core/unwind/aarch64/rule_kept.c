@@ -1,6 +1,6 @@
 #include "rule_kept.h"
 
-/* A return address still in its register: only of a function that calls nobody. */
+/* The return address is still in its register only in a leaf function. */
 int64_t sp_rule_encode_kept(const sp_cfi_row *row, const sp_fde *fde) {
     const sp_cfi_rule *fp = &row->rules[SP_REGISTER_FP], *lr = &row->rules[SP_REGISTER_LR];
     int64_t ra_words = fde->return_column == SP_REGISTER_LR ? sp_rule_words_below_cfa(lr, SP_RULE_RA_BITS) : -1;

@@ -15,7 +15,7 @@ bool sp_untabled_is_behind_call(uintptr_t pc) {
 
 /* ---- The stack pointer ---- */
 
-/* The return address may be in generated code as well. */
+/* The return address may also be in generated code. */
 static bool is_record(const sp_frame *frame, uintptr_t fp, sp_stack_memory *stack) {
     uintptr_t pc;
     if (fp < frame->sp || !sp_stack_memory_load(stack, fp + sizeof fp, &pc)) return false;
@@ -23,9 +23,9 @@ static bool is_record(const sp_frame *frame, uintptr_t fp, sp_stack_memory *stac
     return pc % 4 == 0 && sp_memory_is_readable(pc - 4) && is_call(((const uint32_t *)pc)[-1]);
 }
 
-/* The pair that the frame pointer points to lies at the low end of its frame: a callee's does not tell where the
- * caller's frame begins. The caller's own does, if the caller's rule tells how far below the frame's end it lies;
- * without a rule the frame is taken to begin with it. */
+/* The pair that the frame pointer points to is at the low end of its frame, so a callee's pair does not show where
+ * the caller's frame begins. The caller's own pair does, if the caller's rule says how far it is below the frame's
+ * end. Without a rule, the frame is assumed to begin with the pair. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
     sp_rule rule = sp_lookup_rule(frame->pc - 1);
     sp_rule_kind kind = sp_rule_kind_of(rule);
@@ -40,7 +40,7 @@ bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
 
 /* ---- Linkage ---- */
 
-/* An entry of a procedure linkage table, which linkers do not describe: it leads on to a function, with the return
+/* An entry of a procedure linkage table, which linkers do not describe: it jumps to a function, with the return
  * address still in its register. */
 static bool is_linkage(uint32_t instruction) {
     return instruction == 0xD503245F ||                /* bti c */

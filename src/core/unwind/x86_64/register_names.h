@@ -10,18 +10,18 @@
 #define SP_REGISTER_COUNT 17
 #define SP_REGISTER_FP 6
 #define SP_REGISTER_SP 7
-#define SP_REGISTER_PC 16 /* the return address column: what it restores is the caller's pc */
+#define SP_REGISTER_PC 16 /* the return address column: it restores the caller's pc */
 #define SP_REGISTER_RETURN SP_REGISTER_PC
 
-/* rbx rbp rsp r12 … r15: what a function leaves as it found it. */
+/* rbx rbp rsp r12 … r15: registers that a function preserves. */
 #define SP_REGISTERS_SAVED (UINT64_C(1) << 3 | UINT64_C(1) << 6 | UINT64_C(1) << 7 | UINT64_C(15) << 12)
 
-/* Return addresses carry no signature here. */
+/* Return addresses have no signature here. */
 static inline uintptr_t sp_strip_signature(uintptr_t return_address) {
     return return_address;
 }
 
-/* Stores SP_REGISTERS_SAVED and the pc, each at its number. */
+/* Store SP_REGISTERS_SAVED and the pc, each at its number. */
 static inline __attribute__((always_inline)) void sp_registers_store_saved(uintptr_t *value) {
     __asm__ volatile("movq %%rbx, 24(%0)\n\t"
                      "movq %%rbp, 48(%0)\n\t"

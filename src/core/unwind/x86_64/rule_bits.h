@@ -20,19 +20,19 @@
 #define SP_RULE_CFA_SHIFT SP_RULE_FP_BITS
 #define SP_RULE_WORD 8
 
-/* Where the caller's pc is kept. */
+/* Return where the caller's pc is kept. */
 static inline uintptr_t sp_rule_pc_place(uint32_t rule, uintptr_t cfa) {
     (void)rule;
     return cfa - SP_RULE_WORD;
 }
 
-/* Where the caller's fp is kept; 0: it is unchanged. */
+/* Return where the caller's fp is kept; 0: it is unchanged. */
 static inline uintptr_t sp_rule_fp_place(uint32_t rule, uintptr_t cfa) {
     uintptr_t words = rule & ((1u << SP_RULE_FP_BITS) - 1);
     return words ? cfa - words * SP_RULE_WORD : 0;
 }
 
-/* Loads the caller's pc and, unless it is unchanged, fp. False: the stack does not hold them. */
+/* Load the caller's pc and, unless it is unchanged, fp. Return false if the stack does not hold them. */
 static inline bool sp_rule_load_caller(uint32_t rule, uintptr_t cfa, uintptr_t *pc, uintptr_t *fp,
                                        sp_stack_memory *stack) {
     uintptr_t fp_words = rule & ((1u << SP_RULE_FP_BITS) - 1);

@@ -1,6 +1,6 @@
 #include "untabled.h"
 
-/* The length of an indirect call whose operand these two bytes begin; 0: some other instruction. */
+/* Return the length of an indirect call whose operand begins with these two bytes; 0: another instruction. */
 static unsigned indirect_call_length(uint8_t operand, uint8_t index) {
     unsigned mode = operand >> 6, base = operand & 7;
     bool has_index = mode < 3 && base == 4;
@@ -24,13 +24,13 @@ bool sp_untabled_is_behind_call(uintptr_t pc) {
     return is_behind_direct_call((const uint8_t *)pc) || is_behind_indirect_call((const uint8_t *)pc);
 }
 
-/* It is right above what the frame pointer points to. */
+/* It is already right: just above what the frame pointer points to. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
     (void)frame, (void)stack;
     return true;
 }
 
-/* Calls push the return address: it is in no register. */
+/* Calls push the return address; it is never in a register. */
 bool sp_untabled_leads_on(uintptr_t pc) {
     (void)pc;
     return false;

@@ -1,4 +1,4 @@
-"""Holds a million bytes, and imports what holds two more."""
+"""Hold a million bytes, and import a module that holds two million more."""
 
 from costly import inner
 
@@ -6,5 +6,5 @@ block = bytearray(1_000_000)
 
 
 def held() -> int:
-    """What this package holds, in bytes."""
+    """Return the bytes that this package holds."""
     return len(block) + inner.held()

@@ -1,8 +1,8 @@
-"""Holds two million bytes."""
+"""Hold two million bytes."""
 
 block = bytearray(2_000_000)
 
 
 def held() -> int:
-    """What this module holds, in bytes."""
+    """Return the bytes that this module holds."""
     return len(block)
