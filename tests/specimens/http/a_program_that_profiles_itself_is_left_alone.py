@@ -26,7 +26,7 @@ assert refused(get("/debug/pprof/profile", "mode=wall"), 429)
 meanwhile()
 profile = profile_in(step)
 after()
-assert refused(get("/debug/pprof/profile", "mode=wall"), 409, "of mode cpu")
+assert refused(get("/debug/pprof/profile", "mode=wall"), 409, "in mode cpu")
 so_far = profile_in(get("/debug/pprof/profile", "seconds=0"))
 assert sums(so_far, "before")["samples"] and sums(so_far, "after")["samples"]
 assert spprof.is_active()
