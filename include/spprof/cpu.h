@@ -79,9 +79,11 @@ SPPROF_API size_t spprof_cpu_threads(spprof_cpu_thread *out, size_t capacity);
     X(TORN, "torn", "the interpreter was changing its frames")                                                         \
     X(NO_STACK_ROOM, "no_stack_room", "the thread's alternate signal stack is too small")                              \
     X(NO_MEMORY, "no_memory", "the kernel provided no memory for a table")                                             \
-    X(STACK_TABLE_FULL, "stack_table_full", "never: such samples are kept as the stack <stacks table full>")           \
-    X(CODE_TABLE_FULL, "code_table_full", "never: such frames are kept as <code table full>")                          \
-    X(THREADS_FULL, "threads_full", "the named maximum of threads is reached: one is not sampled")                     \
+    X(STACK_TABLE_FULL, "stack_table_full",                                                                            \
+      "does not occur: such samples are kept under the stack <stacks table full>")                                     \
+    X(CODE_TABLE_FULL, "code_table_full", "does not occur: such frames are kept as <code table full>")                 \
+    X(THREADS_FULL, "threads_full",                                                                                    \
+      "the maximum number of threads (cpu_threads_max) has been reached: a thread is not sampled")                     \
     X(TIMER_REFUSED, "timer_refused", "the kernel refused a thread's timer: it is not sampled")                        \
     X(SMALL_SIGNAL_STACK, "small_signal_stack", "a thread's alternate signal stack has no room: it is not sampled")    \
     X(SMALL_STACK, "small_stack", "a thread's stack has no room for a signal: it is not sampled")

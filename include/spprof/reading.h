@@ -35,9 +35,10 @@ SPPROF_API spprof_weight spprof_weigh(uint64_t size, uint32_t rate);
 
 /* Reasons why a sample was not kept: X(constant, name in Python, meaning). */
 #define SPPROF_DROP_REASONS(X)                                                                                         \
-    X(LIVE_TABLE_FULL, "live_table_full", "the named maximum of live samples is reached")                              \
-    X(STACK_TABLE_FULL, "stack_table_full", "never: such samples are kept as the stack <stacks table full>")           \
-    X(CODE_TABLE_FULL, "code_table_full", "never: such frames are kept as <code table full>")                          \
+    X(LIVE_TABLE_FULL, "live_table_full", "the maximum number of live samples has been reached")                       \
+    X(STACK_TABLE_FULL, "stack_table_full",                                                                            \
+      "does not occur: such samples are kept under the stack <stacks table full>")                                     \
+    X(CODE_TABLE_FULL, "code_table_full", "does not occur: such frames are kept as <code table full>")                 \
     X(OUT_OF_MEMORY, "out_of_memory", "the kernel provided no memory for a table")                                     \
     X(HOOK_DISPLACED, "hook_displaced", "another tool had replaced our allocator hook")                                \
     X(PENDING_FREES_FULL, "pending_frees_full", "too many frees from signal handlers that interrupted the engine")

@@ -49,7 +49,7 @@ SPPROF_API spprof_thread_stacks_status spprof_thread_stacks_prepare(void);
     X(TORN, "the interpreter was changing its frames")                                                                 \
     X(REFUSED, "the kernel refused to send the profiler's signal")                                                     \
     X(DISPLACED, "the program has replaced the handler of the profiler's signal")                                      \
-    X(BROKEN, "the profiler found an error in itself and no longer takes stacks")
+    X(BROKEN, "the profiler detected an internal error and has stopped taking stacks")
 
 typedef enum spprof_thread_absence {
     SPPROF_THREAD_PRESENT, /* it has a stack */

@@ -318,7 +318,7 @@ class PassingProfile:
         return self._profile
 
 
-_HOOKED = "passing CPU profiles end in children"
+_HOOKED = "temporary CPU profiles end in child processes"
 _ENDING_TRIES, _ENDING_SECONDS = 2000, 0.001
 """How many times a start waits for another thread to end such a profile, and how long each time."""
 
@@ -366,8 +366,8 @@ def _start(interval_ns: int, mode: str, native: bool, output: Output | None) -> 
 
 
 BY_THREAD = (
-    "the system refuses timers (timer_create, timer_settime), so a thread takes the samples at wall-clock intervals; "
-    "weights are still CPU time"
+    "the system does not permit timers (timer_create, timer_settime), so a thread takes the samples at wall-clock "
+    "intervals; weights are still CPU time"
 )
 
 

@@ -463,7 +463,9 @@ def _budget_ppm(percent: float | None, rate_kb: int) -> int:
     if isinstance(percent, bool) or not isinstance(percent, (int, float)):
         raise TypeError(f"sampling_budget_percent must be a number or None, not {type(percent).__name__}")
     if not 0 < percent <= 100:
-        raise ValueError(f"sampling_budget_percent must be above 0 and at most 100, not {percent}; 0.1 is a good start")
+        raise ValueError(
+            f"sampling_budget_percent must be above 0 and at most 100, not {percent}; 0.1 is a good starting value"
+        )
     if rate_kb == 0:
         raise ValueError("sampling_rate_kb=0 samples every allocation, which no budget can bound; pass 1 or more")
     return max(round(percent * _PPM_OF_PERCENT), 1)

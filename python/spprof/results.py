@@ -454,8 +454,8 @@ class CpuStats:
     interval_ms: float
     native: bool
     ticks: str
-    """The source of samples: ``"timer"``, one per thread; or, if the system refuses timers, ``"thread"``: a thread
-    that wakes up every interval and samples all others.
+    """The source of samples: ``"timer"``, one per thread; or, if the system does not permit timers, ``"thread"``: a
+    thread that wakes up every interval and samples all others.
     """
     duration_ns: int
     """Wall-clock time from the start to the stop, or to now."""

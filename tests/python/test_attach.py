@@ -79,7 +79,7 @@ def test_it_stays_on_and_may_be_attached_to_again(tmp_path: Path) -> None:
     with program(str(specimen("attach/at_work")), "on") as process:
         found = spprof("attach", str(process.pid))
         assert found.returncode == 0
-        assert f"process {process.pid} (at_work.py) is profiled from now on and listens at /" in found.stderr
+        assert f"process {process.pid} (at_work.py) is now being profiled and listens at /" in found.stderr
         assert f"spprof snapshot {process.pid} -o FILE" in found.stderr
         again = spprof("attach", str(process.pid))
         assert "was already profiled and listens at /" in again.stderr
@@ -184,7 +184,7 @@ def test_another_version_of_spprof_is_told() -> None:
 
 def test_what_is_gone_or_no_python_is_told() -> None:
     with subprocess.Popen(["sleep", "1000"]) as process:
-        assert said(process.pid).startswith("it runs no known Python (")
+        assert said(process.pid).startswith("it is not running a Python that spprof recognizes (")
         process.kill()
     assert said(process.pid) == "no such process\n"
 
@@ -219,7 +219,7 @@ def test_a_program_with_files_of_its_own_is_told(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(OtherProcess, "sees", lambda self, path: False)
     talk = attach_script.Talk(os.getpid(), os.geteuid(), os.getegid())
     with pytest.raises(
-        attach._AttachError, match="it sees other files, as in a container; run spprof inside the container"
+        attach._AttachError, match="it sees a different file system, as in a container; run spprof inside the container"
     ):
         attach._send(OtherProcess(os.getpid()), talk)
     talk.close(is_left=False)

@@ -147,8 +147,8 @@ def test_an_environment_can_be_made_under_a_run(tmp_path: Path):
 
 def test_the_program_that_a_run_becomes_tells_of_the_whole_family(tmp_path: Path):
     _, said = starts(tmp_path, "exec twice")
-    assert said.count("wrote files, the largest first:") == 1
-    assert "3 processes wrote files, the largest first:" in said
+    assert said.count("wrote files, largest first:") == 1
+    assert "3 processes wrote files, largest first:" in said
     assert said.count("(the program itself)") == 1
 
 

@@ -35,7 +35,7 @@ def test_nothing_is_said_where_there_were_no_other_processes():
 
 def test_files_are_told_largest_first_with_the_next_command():
     assert told(wrote(7, 3), wrote(8, 40)) == [
-        "3 processes wrote files, the largest first:",
+        "3 processes wrote files, largest first:",
         "   40.0 MiB  /x/a.8.pb.gz",
         "    5.0 MiB  /x/a.pb.gz (the program itself)",
         "    3.0 MiB  /x/a.7.pb.gz",
@@ -43,7 +43,7 @@ def test_files_are_told_largest_first_with_the_next_command():
         "compare them with: spprof table --by process /x/a.pb.gz /x/a.*.pb.gz",
     ]
     many = told(*(wrote(pid, 1) for pid in range(100, 120)))
-    assert many[0] == "21 processes wrote files, the largest first:"
+    assert many[0] == "21 processes wrote files, largest first:"
     assert many[1] == "    5.0 MiB  /x/a.pb.gz (the program itself)"
     assert many[-3:-1] == ["   16.0 MiB  in 16 more", "view the largest with: spprof table /x/a.pb.gz"]
 
@@ -69,9 +69,9 @@ def test_who_left_no_file_is_told_with_the_reason():
         lost=2,
     ) == [
         f"1 process wrote no file: still running, and will write when they end ({os.getpid()})",
-        f"1 process wrote no file: ended without Python's own shutdown (killed, or by native code) ({GONE})",
+        f"1 process wrote no file: ended without a normal Python shutdown (killed, or ended by native code) ({GONE})",
         "1 process wrote no file: could not write (3)",
-        "1 process wrote no file: became another program before anything was sampled (4)",
+        "1 process wrote no file: replaced itself with another program before anything was sampled (4)",
         "7 processes wrote no file: fewer than 5 samples of their own (--children-min-samples) (10, 11, 12, 13, 14, …)",
         "1 process wrote no file: there are many files, and these profiles were small (5)",
         "2 more processes or programs are not listed",
@@ -84,7 +84,7 @@ def test_a_process_that_became_other_programs_is_told_once():
         *(Process(GONE, state, 0, "") for state in (REPLACED, RUNS)),
         *(Process(4, state, 0, "") for state in (REPLACED, RUNS, IDLE)),
     ) == [
-        f"1 process wrote no file: ended without Python's own shutdown (killed, or by native code) ({GONE})",
+        f"1 process wrote no file: ended without a normal Python shutdown (killed, or ended by native code) ({GONE})",
         "1 process wrote no file: fewer than 5 samples of their own (--children-min-samples) (4)",
     ]
     said = told(Process(5, REPLACED, 0, ""), wrote(5, 40), Process(5, RUNS, 0, ""), Process(5, IDLE, 0, ""))
@@ -174,12 +174,12 @@ def test_a_run_ends_with_its_processes(tmp_path: Path):
     files = {name: f"a.{pid}.pb.gz" for name, pid in pids.items() if (tmp_path / f"a.{pid}.pb.gz").exists()}
     assert {"small", "middle", "large"} <= set(files) <= {"small", "middle", "large", "idle", "became"}
     written = len(list(tmp_path.glob("a*.pb.gz")))  # including those of the programs that were started
-    said = text[text.index(f"{written} processes wrote files, the largest first:\n") :].splitlines()
+    said = text[text.index(f"{written} processes wrote files, largest first:\n") :].splitlines()
     told_files = [line.split()[-1] for line in said[1:4]]
     assert told_files == [files["large"], files["middle"], files["small"]]
     assert f"view the largest with: spprof table {files['large']}" in said
-    ended = "ended without Python's own shutdown (killed, or by native code)"
-    became = "became another program before anything was sampled"
+    ended = "ended without a normal Python shutdown (killed, or ended by native code)"
+    became = "replaced itself with another program before anything was sampled"
     too_few = "fewer than 5 samples of their own (--children-min-samples)"
     for name, why in (("killed", ended), ("became", became), ("idle", too_few)):
         # With a small chance these sample enough allocations to leave a file; others may leave none.

@@ -173,7 +173,7 @@ def test_an_empty_result_explains_itself(place: Place):
     place.write("")
     finished = place.run("program.py", options=("--rate-kb", "1048576"), environment=seeded(place))
     lines = finished.stderr.splitlines()
-    why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is live (97.5 %)"
+    why = "nothing was sampled: the program allocated little, and less than 3.7 GiB is live (97.5 % confidence)"
     assert lines[2] == f"spprof: {why}; --rate-kb 131072 takes 8 times as many samples"
     table = place.call([*SPPROF, "table", "out.pb.gz"])
     assert f"{why}; --rate-kb 131072 takes 8 times as many samples\n" in table.stdout

@@ -446,14 +446,14 @@ PYTHON = (sys.executable, "-c", "import sys; print(sys.stdin.readline(), flush=T
 def test_a_process_that_is_no_python_program_is_named(capfd: pytest.CaptureFixture[str]) -> None:
     with waiting("cat") as pid:
         assert said(capfd, "dump", pid) == (
-            f"process {pid} does not run Python; spprof ps lists the processes that listen"
+            f"process {pid} is not running Python; spprof ps lists the listening processes"
         )
 
 
 def test_a_python_program_that_does_not_listen_is_told_how(capfd: pytest.CaptureFixture[str]) -> None:
     with waiting(*PYTHON) as pid:
         told = said(capfd, "dump", pid)
-    assert told.startswith(f"process {pid} does not listen: start it with SPPROF=listen")
+    assert told.startswith(f"process {pid} is not listening: start it with SPPROF=listen")
     assert (f"; or use spprof attach {pid}" in told) == (sys.version_info >= (3, 14))
 
 
@@ -507,8 +507,8 @@ def test_another_version_of_spprof_is_named(
 ) -> None:
     fake({"/stats": stats(spprof="9.9.9")})
     assert said(capfd, *VERBS[verb]) == (
-        f"process {OWN} has spprof 9.9.9, and this is {spprof.__version__}; use the spprof of the environment that the "
-        f"process runs in"
+        f"process {OWN} has spprof 9.9.9, and this is {spprof.__version__}; use the spprof "
+        "installed in the environment that the process runs in"
     )
 
 

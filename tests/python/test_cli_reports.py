@@ -334,7 +334,7 @@ def test_diff_tells_change_from_noise(tmp_path: Path):
     assert sites[12]["delta"] == sites[12]["new"] - sites[12]["old"]
     assert [site["line"] for site in document(*words)["sites"]] == [3]
     assert printed(*words).splitlines()[-1] == (
-        "1 site changed by no more than chance explains (95 %); --all shows them"
+        "1 site changed by no more than chance could explain (95 %); --all shows them"
     )
 
 
@@ -457,7 +457,7 @@ def test_diff_of_cpu_profiles_tells_change_from_noise(tmp_path: Path):
     }
     # 100 and 200 samples of 10 ms: about 1.96 times the root of 300, and a little for the skewness
     assert sites[3]["high"] - sites[3]["low"] == pytest.approx(2 * 1.96 * 300**0.5 * 1e7, rel=0.05)
-    assert printed("diff", old, new).splitlines()[-1].startswith("1 site changed by no more than chance explains")
+    assert printed("diff", old, new).splitlines()[-1].startswith("1 site changed by no more than chance could explain")
 
 
 def test_merged_cpu_profiles_add_up(cpu: Path, tmp_path: Path):

@@ -214,7 +214,7 @@ def test_the_table_says_what_must_be_known():
     assert lines[0].endswith("1 per 7.6 ms instead of the 1 ms requested")
     assert lines[-3:] == [
         "3 threads were too short to sample",
-        "the system refused timers, so a thread took the samples at wall-clock intervals",
+        "the system did not permit timers, so a thread took the samples at wall-clock intervals",
         "2 samples not taken: torn 2; the next samples include their time",
     ]
 

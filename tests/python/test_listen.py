@@ -253,7 +253,7 @@ def test_head_is_answered_without_a_body(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_goes_wrong_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     answered_by(monkeypatch, lambda *_: {}["nothing"])
     answer = reply(spprof.listen().address, "/")
-    assert (answer.status, answer.body) == (500, b"the answer could not be made: KeyError\n")
+    assert (answer.status, answer.body) == (500, b"the response could not be generated: KeyError\n")
 
 
 @pytest.mark.usefixtures("echo")

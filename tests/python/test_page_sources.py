@@ -28,7 +28,7 @@ def imported_later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def profile(*sites: tuple[str, int], time_ns: int = 0, blocks: int = 4) -> Profile:
-    """One site each, the largest first; taken long after all files were written, unless a time is given."""
+    """One site each, largest first; taken long after all files were written, unless a time is given."""
     locations = [Location((python_frame(f"f{at}", line, file),), -1, 0) for at, (file, line) in enumerate(sites)]
     counts = range(blocks + len(sites), blocks, -1)
     samples = [Sample((at,), (count, count * MIB, count, count * MIB)) for at, count in enumerate(counts)]

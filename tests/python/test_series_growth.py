@@ -101,7 +101,7 @@ def test_the_table_says_what_grows_how_fast_and_what_is_freed(tmp_path: Path) ->
     assert leak[7:12] == ["growing", ">5", "min", "0.0", "%"]
     assert few[7] == "unknown"
     assert (base[:2], base[7:10]) == (["0", "B"], ["steady", ">10", "min"])
-    assert lines[6] == "by 5.3 min: how much of the memory allocated longer ago than this has been freed."
+    assert lines[6] == "by 5.3 min: how much of the memory older than this has been freed."
     assert lines[7].startswith("growing: ")
     assert "A leak and a cache that is still filling look alike until the cache is full." in lines[7]
     assert lines[8].startswith("steady: ")

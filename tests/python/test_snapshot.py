@@ -488,16 +488,16 @@ def test_a_snapshot_with_little_in_it_says_why():
     rate = 512 << 10
     empty = NaiveHeap({1: (python_frame("load"),), 2: (native_frame("work"),)})
     assert said(empty, rate=rate) == [
-        "nothing was sampled: the program allocated little, and less than 1.8 MiB is live (97.5 %); "
+        "nothing was sampled: the program allocated little, and less than 1.8 MiB is live (97.5 % confidence); "
         "sampling_rate_kb=64 takes 8 times as many samples"
     ]
     assert said(empty, rate=0) == [
-        "nothing was sampled: the program allocated little, and less than 0 B is live (97.5 %)"
+        "nothing was sampled: the program allocated little, and less than 0 B is live (97.5 % confidence)"
     ]
     empty.add(1 << 20, rate, 1).live = False
     assert said(empty, rate=rate) == [
-        "every sampled block has been freed: less than 1.8 MiB is live (97.5 %); snapshot.peak shows what was live "
-        "at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 takes 8 times as many samples"
+        "every sampled block has been freed: less than 1.8 MiB is live (97.5 % confidence); snapshot.peak shows "
+        "what was live at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 takes 8 times as many samples"
     ]
     native = NaiveHeap({2: (native_frame("work"),)})
     few = "few samples mean wide intervals; sampling_rate_kb=64 takes 8 times as many samples"

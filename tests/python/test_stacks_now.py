@@ -124,7 +124,7 @@ def test_names_cannot_forge_lines(child: Child) -> None:
 
 def test_before_the_preparation_the_remedy_is_named(child: Child) -> None:
     text = child.run("from spprof import _engine\nprint(_engine.stacks_text().decode())")
-    assert "thread stacks are not prepared: call spprof.listen() first" in text
+    assert "thread stacks have not been set up: call spprof.listen() first" in text
 
 
 @pytest.mark.parametrize("profilers", ["none", "both"])

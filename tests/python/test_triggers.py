@@ -207,7 +207,7 @@ def test_signals_that_mean_something_else_are_refused(wanted: int | str) -> None
     [
         ({}, ValueError("there is nothing to wait for")),
         ({"when_rss": "x"}, ValueError("when_rss must be a size, such as '1G' or 1073741824, not 'x'")),
-        ({"when_rss": 0}, ValueError("when_rss must be bytes above 0, not 0")),
+        ({"when_rss": 0}, ValueError("when_rss must be more than 0 bytes, not 0")),
         ({"when_rss": True}, TypeError("not bool")),
         ({"when_rss": 1.5}, TypeError("integer")),
         ({"when_cgroup_percent": 0.5}, ValueError("when_cgroup_percent must be between 1 and 100, not 0.5")),

@@ -51,14 +51,14 @@ def explanation(
     """
     if live == 0 and was_sampled:
         yield (
-            f"every sampled block has been freed: less than {human_bytes(unseen)} is live (97.5 %); "
+            f"every sampled block has been freed: less than {human_bytes(unseen)} is live (97.5 % confidence); "
             f"{remedies.peak} shows what was live at the peak, {remedies.allocated} everything ever allocated"
             f"{finer(rate, remedies)}"
         )
     elif live == 0:
         yield (
-            f"nothing was sampled: the program allocated little, and less than {human_bytes(unseen)} is live (97.5 %)"
-            f"{finer(rate, remedies)}"
+            f"nothing was sampled: the program allocated little, and less than {human_bytes(unseen)} is live "
+            f"(97.5 % confidence){finer(rate, remedies)}"
         )
     elif live < FEW and rate > 1:
         yield f"few samples mean wide intervals{finer(rate, remedies)}"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spprof.pprof.shortages import Shortages
 
 _MEANINGS = {
-    "hook_displaced": "another tool had removed the allocator hook: blocks allocated meanwhile are missing",
+    "hook_displaced": "another tool had removed the allocator hook: blocks allocated in the meantime are missing",
     "pending_frees_full": "there was no room to note frees made in signal handlers: those blocks still count as live",
     "out_of_memory": "the kernel provided no memory for a table",
     "live_table_full": "the table of live samples was full; set SPPROF_LIVE_SAMPLES_MAX higher",

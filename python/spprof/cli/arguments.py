@@ -56,7 +56,7 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_pid_argument(parser: argparse.ArgumentParser, nargs: str | None = None) -> None:
     """Add the argument PID, or several with ``nargs``."""
-    what = "a process of this user that listens (see spprof ps)"
+    what = "a listening process owned by this user (see spprof ps)"
     parser.add_argument("pid", metavar="PID", type=_pid, nargs=nargs, help=what)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXAMPLES = (
-    ("spprof attach 4711", "profiles process 4711 from now on; spprof top 4711 and other verbs can then query it"),
+    ("spprof attach 4711", "starts profiling process 4711; spprof top 4711 and other verbs can then query it"),
     ("spprof attach 4711 --rate-kb 64", "takes eight times as many samples, at eight times the cost"),
     (
         "spprof attach 4711 --for 60 -o now.pb.gz",
@@ -130,7 +130,9 @@ def _check(process: OtherProcess) -> None:
 def _check_version(process: OtherProcess) -> None:
     minor = process.minor_version
     if minor is None:
-        raise _AttachError(f"it runs no known Python ({visible(os.path.basename(process.program)) or '?'})")
+        raise _AttachError(
+            f"it is not running a Python that spprof recognizes ({visible(os.path.basename(process.program)) or '?'})"
+        )
     if minor < _LEAST_MINOR:
         raise _AttachError(
             f"it runs Python 3.{minor}, and attaching needs 3.{_LEAST_MINOR} or later; start it with SPPROF=listen in "
@@ -173,8 +175,8 @@ def _send(process: OtherProcess, talk: Talk) -> None:
         raise _AttachError(_no_right()) from None
     if not is_seen:
         raise _AttachError(
-            "it sees other files, as in a container; run spprof inside the container (docker exec, kubectl exec, "
-            "nsenter -a)"
+            "it sees a different file system, as in a container; run spprof inside the container (docker exec, "
+            "kubectl exec, nsenter -a)"
         )
     remote_exec: Callable[[int, str], None] = sys.remote_exec  # type: ignore[attr-defined]
     try:
@@ -201,8 +203,8 @@ def _not_reached(process: OtherProcess) -> str:
         return "it has ended"
     return (
         f"its main thread has run no Python for {_REACHED_WITHIN:.0f} seconds, so nothing was started: it is stopped, "
-        "or waits in C for a lock, a child or a socket; try again when it is busy, or start it with SPPROF=listen, "
-        f"so that spprof dump {process.pid} shows where it waits"
+        "or is waiting in C for a lock, a child or a socket; try again when it is busy, or start it with "
+        f"SPPROF=listen, so that spprof dump {process.pid} shows where it is waiting"
     )
 
 
@@ -210,8 +212,8 @@ def _not_reached(process: OtherProcess) -> str:
 
 
 def _tell(process: OtherProcess, answer: dict[str, Any]) -> None:
-    state = "is profiled from now on" if answer["starts"] == "True" else "was already profiled"
-    say(f"process {process.pid} ({visible(answer['title'])}) {state} and listens at {visible(answer['address'])}")
+    state = "is now being profiled" if answer["starts"] == "True" else "was already profiled"
+    say(f"process {process.pid} ({visible(answer['title'])}) {state} and is listening at {visible(answer['address'])}")
     say(
         f"query it with spprof top {process.pid}, spprof snapshot {process.pid} -o FILE, spprof rss {process.pid} or "
         f"spprof dump {process.pid}"

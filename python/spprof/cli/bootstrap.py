@@ -166,7 +166,7 @@ def _code(program: str, module: dict[str, Any]) -> CodeType:
         module["__cached__"] = None
     if is_compiled:
         code = loader.get_code("__main__")
-        assert code is not None, "a loader of a file finds code or raises"
+        assert code is not None, "a file's loader finds code or raises"
         return code
     with open(path, "rb") as file:
         return compile(file.read(), path, "exec", dont_inherit=True)

@@ -134,7 +134,7 @@ class Process:
             found = None
         if not isinstance(found, dict) or not str(found.get("schema", "")).startswith("spprof-state-"):
             raise ProfileError(
-                f"process {self.pid} does not answer as spprof does; check what listens at {self._door.path}"
+                f"process {self.pid} does not respond like spprof; check what is listening at {self._door.path}"
             )
         return found
 
@@ -229,9 +229,9 @@ def _why_not(pid: int) -> str:
         return f"process {pid} belongs to {name}; query it as that user: sudo -u {name} spprof …"
     version = _python_of(pid)
     if version is None:
-        return f"process {pid} does not run Python; spprof ps lists the processes that listen"
+        return f"process {pid} is not running Python; spprof ps lists the listening processes"
     attach = f"; or use spprof attach {pid}, since it runs Python 3.14 or later" if version >= _ATTACHES else ""
-    return f"process {pid} does not listen: {_HOW_TO_LISTEN}{attach}"
+    return f"process {pid} is not listening: {_HOW_TO_LISTEN}{attach}"
 
 
 def _user_name(number: int) -> str:

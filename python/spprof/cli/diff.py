@@ -38,11 +38,11 @@ _WIDTHS = (11, 25, 11, 11)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("old", metavar="OLD", help="a pprof file")
-    parser.add_argument("new", metavar="NEW", help="another one, from a later moment or another run")
+    parser.add_argument("new", metavar="NEW", help="a second one, from a later time or another run")
     parser.add_argument("--html", metavar="FILE", help="write an HTML page instead of printing the table")
     parser.add_argument("-f", "--force", action="store_true", help="overwrite the page if it exists")
     parser.add_argument("--no-source", action="store_true", help="leave source lines out of the page")
-    parser.add_argument("--all", action="store_true", help="also show the changes that chance explains")
+    parser.add_argument("--all", action="store_true", help="also show changes that chance could explain")
     add_stack_arguments(parser)
     add_report_arguments(parser, _ROWS)
     parser.set_defaults(parser=parser)
@@ -111,7 +111,7 @@ def _print(before: Tally, after: Tally, shown: list[Row], rows: list[Row], count
     hidden = len(rows) - len(shown)
     if hidden:
         sites = "1 site" if hidden == 1 else f"{hidden} sites"
-        terminal.line(f"{sites} changed by no more than chance explains (95 %); --all shows them", "faint")
+        terminal.line(f"{sites} changed by no more than chance could explain (95 %); --all shows them", "faint")
     elif not rows:
         terminal.line("No site changed.")
     tell_notes(terminal, after.profile)
@@ -131,7 +131,7 @@ def _between(one: Change, unit: str) -> str:
 
 
 def _verdict(one: Change) -> str:
-    return {None: "", True: ": a change", False: ": no more than chance explains"}[one.is_significant]
+    return {None: "", True: ": a change", False: ": no more than chance could explain"}[one.is_significant]
 
 
 def _document(before: Tally, after: Tally, shown: list[Row], rows: list[Row]) -> dict[str, object]:

@@ -221,7 +221,7 @@ def lines(
     wrote = [row for row in wrote if row[1] != own_path]
     if wrote:
         files = sorted([*wrote, (own_value, own_path)], key=lambda row: (-row[0], row[1]))
-        yield f"{len(files)} processes wrote files, the largest first:"
+        yield f"{len(files)} processes wrote files, largest first:"
         for value, path in files[:_ROWS]:
             yield f"{amount(value, unit):>11}  {_short(path)}{' (the program itself)' if path == own_path else ''}"
         if len(files) > _ROWS:
@@ -244,9 +244,12 @@ def _without_file(processes: list[Process], min_samples: int) -> Iterator[str]:
     ended = [one.pid for one in gone if one.pid not in running]
     for pids, why in (
         (running, "still running, and will write when they end"),
-        (ended, "ended without Python's own shutdown (killed, or by native code)"),
+        (ended, "ended without a normal Python shutdown (killed, or ended by native code)"),
         ([one.pid for one in lasting if one.state == FAILED], "could not write"),
-        ([one.pid for one in lasting if one.state == REPLACED], "became another program before anything was sampled"),
+        (
+            [one.pid for one in lasting if one.state == REPLACED],
+            "replaced itself with another program before anything was sampled",
+        ),
         ([one.pid for one in lasting if one.state == IDLE], _too_few(min_samples)),
         ([one.pid for one in lasting if one.state == CROWDED], "there are many files, and these profiles were small"),
     ):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     ("spprof flamegraph --view peak heap.pb.gz", "writes heap.html, which opens with what was live at the peak"),
     ("spprof flamegraph series/", "shows how the heap of one process grew and what was allocated when"),
-    ("spprof flamegraph --no-native profiles/ -o all.html", "shows all workers in one page, without native frames"),
+    ("spprof flamegraph --no-native profiles/ -o all.html", "shows all workers on one page, without native frames"),
 )
 
 

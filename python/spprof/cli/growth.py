@@ -47,7 +47,7 @@ _MEANINGS = {
     GROWING: "growing: old blocks accumulate and are not freed. A leak and a cache that is still filling look alike "
     "until the cache is full.",
     FILLING: "filling: old blocks accumulate, but ever more slowly, as in a cache that is filling up.",
-    STEADY: "steady: old blocks are freed as others become old, or no new blocks were seen to stay.",
+    STEADY: "steady: old blocks are freed as others age, or no new blocks were seen to survive.",
 }
 _MORE_SAMPLES = "A shorter sampling interval (run --rate-kb) gives more samples in the same time."
 
@@ -157,7 +157,7 @@ def _sentences(
     """Return sentences that explain the columns and verdicts, and what would decide the unknown ones."""
     told = []
     if freed_by is not None:
-        told.append(f"by {span(freed_by)}: how much of the memory allocated longer ago than this has been freed.")
+        told.append(f"by {span(freed_by)}: how much of the memory older than this has been freed.")
     verdicts = {one.verdict for one in shown}
     told += [meaning for verdict, meaning in _MEANINGS.items() if verdict in verdicts]
     unknown = [one for one in shown if one.verdict == UNKNOWN]

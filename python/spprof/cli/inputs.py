@@ -33,7 +33,8 @@ def add_file_arguments(parser: argparse.ArgumentParser, more: str = "") -> None:
         "files",
         metavar="FILE",
         nargs="+",
-        help=f"pprof files, from spprof or other tools, or folders of them; several are added up{more}",
+        help="pprof files, from spprof or other tools, or folders of them; if several are given, they are added "
+        f"together{more}",
     )
     parser.add_argument(
         "--cpu", action="store_true", help="with several files, read the CPU profiles (default: the heap profiles)"
@@ -45,13 +46,13 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-native",
         action="store_true",
-        help="leave out native frames; what they hold counts for the Python line that called them",
+        help="leave out native frames; what they hold is attributed to the Python line that called them",
     )
     parser.add_argument(
         "--older-than",
         type=_age,
         metavar="AGE",
-        help="only show live memory allocated longer ago than AGE: 30s, 10m, 2h, 1d (a plain number means seconds)",
+        help="only show live memory allocated more than AGE ago: 30s, 10m, 2h, 1d (a plain number means seconds)",
     )
 
 

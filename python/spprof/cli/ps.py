@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 EXAMPLES = (
-    ("spprof ps", "lists the processes that listen, their sizes, and which profilers they run"),
+    ("spprof ps", "lists the listening processes, their sizes, and which profilers they run"),
     ("spprof ps --json", "prints JSON for a script"),
     ("spprof ps --sort rss", "lists the largest process first"),
 )
@@ -58,7 +58,9 @@ def main(arguments: argparse.Namespace) -> int:
         return 0
     terminal = Terminal()
     if not states and not silent:
-        terminal.paragraph("no process of this user listens; start one with SPPROF=listen or spprof run --listen")
+        terminal.paragraph(
+            "no process owned by this user is listening; start one with SPPROF=listen or spprof run --listen"
+        )
         return 0
     terminal.line("".join(f"{name:>{width}}  " for name, width in _COLUMNS) + "PROGRAM", "bold")
     for state in states:

@@ -242,7 +242,7 @@ class Recorder:
         _engine.give_reserve_back()
         if not self._is_recording:
             if self._is_first:
-                say("the program ended before the time of --after; nothing was recorded", flush=self._flushes)
+                say("the program ended before the --after delay had passed; nothing was recorded", flush=self._flushes)
             return
         self._stop_recordings()
         self._show(self._write(is_last=True, only_own=only_own))
@@ -461,7 +461,7 @@ class Recorder:
         """Schedule --after and --for. A forked child uses the same points in time as its parent."""
         if not (self._settings.after or self._settings.duration) or self._finished:
             return
-        self._begin_job(self._keep_time, 0.0, "--after and --for: cannot start a thread to keep the time")
+        self._begin_job(self._keep_time, 0.0, "--after and --for: cannot start a timer thread")
 
     def _start_listening(self, *, is_inherited: bool) -> None:
         """Listen by pid in every process, but at a given address only in the process that was given it: children cannot

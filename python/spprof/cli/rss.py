@@ -39,9 +39,7 @@ _REST, _REST_NAME = ".", "the rest"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_file_arguments(
-        parser, "; a number that is not a file name is the PID of a process that listens (see spprof ps)"
-    )
+    add_file_arguments(parser, "; a number that is not a file name is the PID of a listening process (see spprof ps)")
     add_json_argument(parser)
 
 
@@ -90,7 +88,7 @@ def _print(residency: Residency, terminal: Terminal, has_lines: bool) -> None:
     for sentence in memory.sentences():
         terminal.paragraph(sentence)
     if residency.measured > 1:
-        terminal.paragraph("RSS counts pages that several processes share once for each process; PSS counts them once")
+        terminal.paragraph("RSS counts a shared page once for each process that shares it; PSS counts it once in total")
     if has_lines:
         terminal.paragraph("the lines that hold the used memory: spprof table --view resident")
 

@@ -317,7 +317,7 @@ def _parser() -> argparse.ArgumentParser:
         ".cpu before its suffix",
     )
     parser.add_argument(
-        "--wall", action="store_true", help="profile wall-clock time instead, including threads that wait"
+        "--wall", action="store_true", help="profile wall-clock time instead, including waiting threads"
     )
     parser.add_argument("--native", action="store_true", help="record native frames in the stacks of --cpu and --wall")
     parser.add_argument("--no-heap", action="store_true", help="record no heap profile; FILE is then the CPU profile")
@@ -348,7 +348,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_count,
         default=variable.MIN_SAMPLES,
         metavar="N",
-        help=f"other processes with fewer than N samples write no file (default: {variable.MIN_SAMPLES})",
+        help=f"child processes with fewer than N samples write no file (default: {variable.MIN_SAMPLES})",
     )
     parser.add_argument(
         "--listen",
@@ -372,14 +372,15 @@ def _parser() -> argparse.ArgumentParser:
         type=_size,
         default=0,
         metavar="SIZE",
-        help="write a snapshot when the RSS reaches SIZE (such as 1G) and at each doubling; only the latest is kept",
+        help="write a snapshot when RSS reaches SIZE (such as 1G) and at each doubling; only the latest is kept",
     )
     parser.add_argument(
         "--when-cgroup",
         type=_share,
         default=0.0,
         metavar="PERCENT",
-        help="write a snapshot when the control group uses PERCENT (such as 80) of its limit, and again nearer to it",
+        help="write a snapshot when the control group uses PERCENT (such as 80) of its limit, and again as it gets "
+        "closer to the limit",
     )
     parser.add_argument(
         "--on-signal",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 EXAMPLES = (
-    ("spprof stats heap.pb.gz", "shows totals, counts, the time and the notes of a file"),
-    ("spprof stats profiles/", "shows the same for the sum of a folder's files"),
+    ("spprof stats heap.pb.gz", "shows a file's totals, counts, time and notes"),
+    ("spprof stats profiles/", "shows the same for all files in a folder combined"),
     ("spprof stats --json heap.pb.gz", "prints JSON for a script"),
 )
 

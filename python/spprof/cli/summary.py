@@ -108,7 +108,7 @@ def cpu_lines(taken: Profile, path: str, started_in: str) -> Iterator[str]:
         yield table.numbers(sums) + told_site(key, sums, paths)
     yield from cpu_text.caveats(taken)
     if taken.sample_count < FEW and taken.interval_ms > 1:
-        yield "few samples make shares uncertain; --cpu 1 takes more"
+        yield "with few samples, the shares are uncertain; --cpu 1 takes more samples"
     yield _next_command(path, started_in)
 
 

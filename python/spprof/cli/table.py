@@ -254,7 +254,7 @@ def reasons(tally: Tally) -> list[str]:
     """Return why there is little or nothing to show and what to do, a sentence each."""
     name, ends, profile = tally.value_type.type, tally.whole_interval(), tally.profile
     if 0 < tally.whole.samples < FEW and tally.index == profile.time_index:
-        return ["few samples make shares uncertain"]
+        return ["with few samples, the shares are uncertain"]
     if ends is None or tally.value_type in (MAPPED_SPACE, RESIDENT_SPACE):
         return [] if tally.stacks else [f"no sample has a value for {visible(name)}"]
     is_ours = profile.note("python") is not None

@@ -53,9 +53,7 @@ _ESCAPE, _ENTER, _BACKSPACE = "\x1b", ("\n", "\r"), ("\x7f", "\b")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_pid_argument(parser)
-    parser.add_argument(
-        "--sort", choices=_SORTS, default=_SORTS[0], help="initial order (default: own, the largest first)"
-    )
+    parser.add_argument("--sort", choices=_SORTS, default=_SORTS[0], help="initial order (default: own, largest first)")
     parser.add_argument(
         "-n",
         "--rows",

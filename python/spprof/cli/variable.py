@@ -118,7 +118,7 @@ def wanted_of(text: str) -> Wanted:
             found.update({"mode": name} if field == "interval_ms" else {})
         elif name or equals:
             known = ", ".join([*list(_VALUES)[:-2], *_FLAGS])
-            raise VariableError(f"unknown word {visible(word.strip())}; the words are {known}, or off alone")
+            raise VariableError(f"unknown word {visible(word.strip())}; valid words are {known}, or off by itself")
     return _complete(found)
 
 

@@ -72,7 +72,7 @@ class CpuSamples:
     native: bool
     """Whether native frames were recorded."""
     ticks: str
-    """``"timer"``, or ``"thread"`` if the system refused timers (``CpuStats.ticks``)."""
+    """``"timer"``, or ``"thread"`` if the system did not permit timers (``CpuStats.ticks``)."""
     dropped: dict[str, int]
     """Samples that were not taken, by reason; every reason is listed. The thread's next sample includes their time."""
     process_ns: int

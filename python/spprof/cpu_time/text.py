@@ -82,7 +82,7 @@ def caveats(samples: CpuSamples) -> Iterator[str]:
                 f"it used {amount(thread.unsampled_ns, _NS)}"
             )
     if samples.ticks == "thread":
-        yield "the system refused timers, so a thread took the samples at wall-clock intervals"
+        yield "the system did not permit timers, so a thread took the samples at wall-clock intervals"
     unkept = sum(part.samples for part in samples.parts() if part.frames[0].function == STACKS_FULL)
     if unkept:
         yield (

@@ -112,6 +112,6 @@ def format_of(path: str, format: str | None = None) -> str:
     if suffix:
         return SUFFIXES[suffix]
     raise ValueError(
-        f"the suffix of {path!r} names no format; pass format= with one of {known}, "
+        f"the suffix of {path!r} does not name a known format; pass format= with one of {known}, "
         f"or use one of the suffixes {', '.join(SUFFIXES)}"
     )

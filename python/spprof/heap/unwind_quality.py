@@ -73,7 +73,7 @@ def _recommendation(rate: float, last_words: dict[int, int]) -> str:
     begun = f"Unwinding ended early in {100 * rate:.0f} % of the native stacks"
     names = _modules_where_it_ended(last_words)
     if not names:
-        jit = " The interpreter's JIT may have done so: PYTHON_JIT=0 switches it off." if _jit_is_enabled() else ""
+        jit = " The interpreter's JIT may be the cause: PYTHON_JIT=0 switches it off." if _jit_is_enabled() else ""
         return (
             f"{begun}, in code that belongs to no library: if it was generated at run time, "
             f"make its generator keep frame pointers.{jit}"

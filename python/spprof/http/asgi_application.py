@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
     Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_NO_ASYNCIO = text(500, "spprof.http.asgi() needs asyncio's event loop; run the server with that one")
+_NO_ASYNCIO = text(500, "spprof.http.asgi() needs asyncio's event loop; run the server on it")
 
 
 def asgi(*, token: str | None = None) -> Application:

@@ -59,7 +59,7 @@ def _profile(query: Query, show: Callable[[Profile], Answer]) -> Step:
 
 def _so_far() -> Profile:
     if not cpu.is_active():
-        raise RefusalError(409, "the program is not making a CPU profile; give seconds=30, or POST /start?cpu=10")
+        raise RefusalError(409, "the program is not recording a CPU profile; give seconds=30, or POST /start?cpu=10")
     found = cpu.running()
     give_way()
     return found

@@ -83,7 +83,7 @@ def _guarded(work: Callable[[], Step]) -> Step:
     except MemoryError:
         return _NO_MEMORY
     except Exception as error:
-        return text(500, f"the profile could not be made: {type(error).__name__}: {str(error) or 'no reason given'}")
+        return text(500, f"the profile could not be created: {type(error).__name__}: {str(error) or 'no reason given'}")
 
 
 def _answer(method: str, path: str, query: str) -> Step:

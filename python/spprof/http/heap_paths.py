@@ -67,7 +67,9 @@ def _heap(query: Query, file_name: str, default_type: str) -> Step:
     is_text = query.whole("debug", 0, 0, 9) > 0
     seconds = query.seconds(0.0, _SECONDS_MIN)
     if is_text and seconds:
-        raise RefusalError(400, "seconds and debug cannot be combined: Go's old text format has no differences")
+        raise RefusalError(
+            400, "seconds and debug cannot be combined: Go's old text format cannot represent differences"
+        )
 
     def show(profile: Profile) -> Answer:
         if is_text:

@@ -169,7 +169,7 @@ def _listen_at_port(state: _State, text: str, token: str | None) -> Listener:
     if token is None:
         token = os.urandom(_RANDOM_BYTES).hex()
     elif not (16 <= len(token) <= 128 and _TOKEN_CHARACTERS.issuperset(token)):
-        raise ValueError("a token has 16 to 128 letters, digits, '.', '_', '~' or '-'")
+        raise ValueError("a token must consist of 16 to 128 letters, digits, '.', '_', '~' or '-'")
     listener = _begin(state, text, token)
     if is_drawn and sys.stderr is not None:
         with suppress(Exception):
@@ -197,16 +197,17 @@ def _begin(state: _State, place: str, token: str | None) -> Listener:
         state.job = background.add(_hear, _INFINITE, is_wanted=_engine.server_is_asked, is_paced=False)
     if state.job is None:
         listener.close()
-        raise RuntimeError("cannot start a thread to answer on; raise the thread limit (ulimit -u)")
+        raise RuntimeError("cannot start a thread to answer requests; raise the thread limit (ulimit -u)")
     return listener
 
 
 def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
     if error.errno == errno.EAGAIN:
-        return RuntimeError("cannot start a thread to listen on; raise the thread limit (ulimit -u)")
+        return RuntimeError("cannot start a thread to listen; raise the thread limit (ulimit -u)")
     if error.errno == errno.EMFILE:
         return RuntimeError(
-            "this process listens at the maximum number of addresses, or has no file descriptors left; close one"
+            "this process is already listening on the maximum number of addresses, or has no file "
+            "descriptors left; close one"
         )
     if error.errno == errno.EINVAL and is_port:
         return ValueError(
@@ -217,7 +218,7 @@ def _told(error: OSError, place: str, *, is_port: bool) -> Exception:
         errno.EADDRINUSE: "the port is in use; choose another, or 0 for any free port"
         if is_port
         else "it already exists; choose another path, or remove it",
-        errno.ENAMETOOLONG: "a socket's path can have at most 107 bytes; choose a shorter one",
+        errno.ENAMETOOLONG: "a socket's path can be at most 107 bytes long; choose a shorter one",
         errno.EADDRNOTAVAIL: "this machine has no such address",
         errno.ENOENT: "its folder does not exist",
         errno.EACCES: "this user may not listen there; choose a port above 1023" if is_port else "permission denied",
@@ -236,7 +237,7 @@ def _hear() -> float:
             return _INFINITE
         question = _Question(*asked)
         if background.add(question.work, is_wanted=question.is_unwanted, is_paced=False) is None:
-            question.fail("cannot start a thread to answer on")
+            question.fail("cannot start a thread to answer requests")
 
 
 class _Question:
@@ -261,7 +262,7 @@ class _Question:
         except MemoryError:
             raise  # this is called again
         except Exception as error:
-            self.fail(f"the answer could not be made: {type(error).__name__}")
+            self.fail(f"the response could not be generated: {type(error).__name__}")
             return None
         if isinstance(found, Later):
             self._later = found

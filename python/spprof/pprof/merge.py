@@ -277,7 +277,7 @@ class _Sums:
     def _shared_rows(self) -> list[Sample]:
         sums: dict[_Place, tuple[list[float], list[int]]] = {}
         for (_, serial), block in self._blocks.items():
-            assert block.place is not None, "a block is met when it is made"
+            assert block.place is not None, "a block is first seen when it is created"
             stack, labels = block.place
             place = _Place(stack, (*labels, Label(BORN, BEFORE_FORK)) if block.is_inherited else labels)
             values, serials = sums.setdefault(place, ([0.0] * len(block.values), []))

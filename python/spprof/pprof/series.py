@@ -138,7 +138,7 @@ class Series:
             self._leave_out(entry, _reason(error, entry.path))
             return None
         if stamp is None or stamp[1:3] != entry[1:3]:
-            self._leave_out(entry, "it was replaced meanwhile")
+            self._leave_out(entry, "it was replaced in the meantime")
             return None
         rows, mapped = self._rows(profile)
         if reference is not None:

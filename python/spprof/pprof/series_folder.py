@@ -100,7 +100,7 @@ def _leave_superseded_out(folder: Folder) -> None:
     stems = [os.path.join(folder.path, one.stem) for one in folder.series]
     for path, other in trigger_names.superseded(folder.profiles, stems, _time_of).items():
         folder.profiles.remove(path)
-        reason = f"written by a trigger, of the same process as {visible(os.path.basename(other))}"
+        reason = f"written by a trigger for the same process as {visible(os.path.basename(other))}"
         folder.left_out.append(LeftOut(os.path.basename(path), reason))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ROOT = "/sys/fs/cgroup"
 NO_LIMIT_TOLD = (
     "no control group of this process has a memory limit; set one (docker run --memory, systemd-run -p MemoryMax=), "
-    "or wait for a size instead"
+    "or use a size (when_rss) instead"
 )
 _NO_LIMIT = 1 << 60
 """Version 1 reports a larger number if there is no limit."""

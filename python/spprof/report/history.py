@@ -128,7 +128,7 @@ class SeriesSums:
         return self._moment(header, monotonic_ms)
 
     def _summed(self, rows: Rows, site: SiteKey) -> _Stack:
-        assert self._add is not None, "it is made before"
+        assert self._add is not None, "it has already been created"
         sums = Sums()
         for row in rows:
             self._add(row, sums)

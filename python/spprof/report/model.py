@@ -114,7 +114,7 @@ class History(NamedTuple):
     """What was live over time."""
 
     sites: list[tuple[str, str]]
-    """Displayed function, and file with line, of the sites that held the most, the largest first."""
+    """Displayed function, and file with line, of the sites that held the most, largest first."""
     points: list[Point]
 
 
@@ -158,4 +158,4 @@ class Report:
     """In a report with a history, for each entry: the number, from 1, of the first point that could see it; 0: unknown.
     """
     memory: list[MemoryPart] = field(default_factory=list)
-    """The parts of the process's memory, the largest first; empty if unknown, and in a difference."""
+    """The parts of the process's memory, largest first; empty if unknown, and in a difference."""

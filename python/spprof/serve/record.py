@@ -53,7 +53,7 @@ class SnapshotSeries:
         self._series.write(self._notes)
         self._job = background.add(self._tick, every)
         if self._job is None:
-            raise RuntimeError("cannot start a thread to write snapshots on; raise the thread limit (ulimit -u)")
+            raise RuntimeError("cannot start a thread to write snapshots; raise the thread limit (ulimit -u)")
 
     @property
     def folder(self) -> str:
@@ -80,7 +80,7 @@ class SnapshotSeries:
             return
         if not background.finish(job):
             raise TimeoutError(
-                errno.ETIMEDOUT, "the disk does not respond; the last snapshot was not written", self._folder
+                errno.ETIMEDOUT, "the disk is not responding; the last snapshot was not written", self._folder
             )
         self._series.write(self._notes)
 

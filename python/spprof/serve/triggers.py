@@ -85,7 +85,9 @@ class Trigger:
             if _engine.kept().setdefault(_REFUSALS_TAKEN, self) is not self:
                 other = _engine.kept()[_REFUSALS_TAKEN]
                 if getattr(other, "_process", 0) == self._process:
-                    raise RuntimeError("another trigger already waits for failed allocations; stop() that one first")
+                    raise RuntimeError(
+                        "another trigger is already waiting for failed allocations; stop() that one first"
+                    )
                 _engine.kept()[_REFUSALS_TAKEN] = self  # inherited by fork
             self._calls.append(_Refusal(self))
         if signal_number:
@@ -107,7 +109,7 @@ class Trigger:
         if len(begun) < len(jobs):
             for job in begun:
                 background.remove(job)
-            raise RuntimeError("cannot start a thread to take snapshots on; raise the thread limit (ulimit -u)")
+            raise RuntimeError("cannot start a thread to take snapshots; raise the thread limit (ulimit -u)")
         return begun
 
     @property
@@ -129,7 +131,7 @@ class Trigger:
         """Stop taking snapshots; one that is being written is completed. Restore the signal's default action, unless
         the program has since installed a handler. Has no effect once stopped, or in a forked child.
 
-        TimeoutError: the disk does not respond; the trigger has ended nevertheless.
+        TimeoutError: the disk is not responding; the trigger has ended nevertheless.
         """
         jobs, self._jobs = self._jobs, None
         if jobs is None or os.getpid() != self._process:
@@ -143,7 +145,7 @@ class Trigger:
         is_over = not jobs or background.finish(jobs[0])
         self._give_back()
         if not is_over:
-            raise TimeoutError(errno.ETIMEDOUT, "the disk does not respond; the trigger has ended", self.last_path)
+            raise TimeoutError(errno.ETIMEDOUT, "the disk is not responding; the trigger has stopped", self.last_path)
 
     def _give_back(self) -> None:
         if self._signal:
@@ -357,10 +359,10 @@ def _checked_size(given: int | str | None) -> int | None:
         except ValueError:
             raise ValueError(f"when_rss must be a size, such as '1G' or 1073741824, not {given!r}") from None
     if isinstance(given, bool):
-        raise TypeError("when_rss must be bytes or a text such as '1G', not bool")
+        raise TypeError("when_rss must be a number of bytes or a string such as '1G', not bool")
     size = index(given)
     if not 0 < size < 1 << 62:
-        raise ValueError(f"when_rss must be bytes above 0, not {size}")
+        raise ValueError(f"when_rss must be more than 0 bytes, not {size}")
     return size
 
 

@@ -32,9 +32,8 @@ static PyObject *raise_status(spprof_cpu_status status) {
         return NULL;
     case SPPROF_CPU_NO_SIGNAL:
         PyErr_SetString(PyExc_OSError,
-                        "the CPU profiler needs a real-time signal, but the program has a handler for each "
-                        "of them: start the profiler before those handlers are installed (or a sandbox refuses "
-                        "rt_sigaction: allow it)");
+                        "the CPU profiler needs a free real-time signal, but the program handles all of them: start "
+                        "the profiler before it installs those handlers. If a sandbox refuses rt_sigaction, allow it");
         return NULL;
     case SPPROF_CPU_NO_TICKS:
         PyErr_SetString(
@@ -225,6 +224,6 @@ PyObject *sp_cpu_tick_of_with_gil(PyObject *module, PyObject *argument) {
     uint64_t cookie;
     if (PyErr_Occurred()) return NULL;
     if (!spprof_cpu_tick_of((uint32_t)thread_id, &signal_number, &cookie))
-        return PyErr_Format(PyExc_KeyError, "the CPU profiler has no timer for the thread %lu", thread_id);
+        return PyErr_Format(PyExc_KeyError, "the CPU profiler has no timer for thread %lu", thread_id);
     return Py_BuildValue("(iK)", signal_number, (unsigned long long)cookie);
 }

@@ -29,7 +29,7 @@ static PyObject *copy_mappings(size_t *count) {
 static PyObject *convert_stack(uint64_t stack_id) {
     spprof_stack stack;
     if (!spprof_stack_get(stack_id, &stack))
-        return PyErr_Format(PyExc_RuntimeError, "the stack %llu of a mapping is missing", (unsigned long long)stack_id);
+        return PyErr_Format(PyExc_RuntimeError, "stack %llu of a mapping is missing", (unsigned long long)stack_id);
     return Py_BuildValue("(y#OO)", (const char *)stack.frames, (Py_ssize_t)(stack.count * sizeof *stack.frames),
                          stack.depth_limited ? Py_True : Py_False, stack.truncated ? Py_True : Py_False);
 }

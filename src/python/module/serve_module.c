@@ -21,8 +21,8 @@ PyObject *sp_set_state_with_gil(PyObject *module, PyObject *arguments) {
 static PyObject *raise_status(spprof_thread_stacks_status status) {
     if (status != SPPROF_THREAD_STACKS_NO_SIGNAL) return PyErr_NoMemory();
     PyErr_SetString(PyExc_OSError,
-                    "thread stacks need a real-time signal, but the program has a handler for each of them: "
-                    "listen before those handlers are installed (or a sandbox refuses rt_sigaction: allow it)");
+                    "thread stacks need a free real-time signal, but the program handles all of them: call "
+                    "spprof.listen() before it installs those handlers. If a sandbox refuses rt_sigaction, allow it");
     return NULL;
 }
 

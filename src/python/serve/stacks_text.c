@@ -185,7 +185,7 @@ static const char *remedy_for(spprof_thread_stacks_status status) {
     case SPPROF_THREAD_STACKS_NO_LIST:
         return "the threads cannot be listed: mount /proc where the program runs";
     default:
-        return "thread stacks are not prepared: call spprof.listen() first";
+        return "thread stacks have not been set up: call spprof.listen() first";
     }
 }
 
