@@ -143,7 +143,7 @@ BAD_ARGUMENTS = {
     "nothing": ("interval_ms=None", "TypeError", "must be a number, not NoneType"),
     "mode": ("mode='gpu'", "ValueError", "unknown mode 'gpu'; use one of 'cpu', 'wall'"),
     "native": ("native='auto'", "TypeError", "native must be True or False, not 'auto'"),
-    "suffix": ("output_path='x.png'", "ValueError", "names no format.*\\.pb\\.gz"),
+    "suffix": ("output_path='x.png'", "ValueError", "does not name a known format.*\\.pb\\.gz"),
     "path": ("output_path=7", "TypeError", "path|os.PathLike"),
 }
 

@@ -212,7 +212,11 @@ def test_the_format_is_what_was_asked_for_or_else_the_suffix(
     [
         ("a.json", "svg", "unknown format 'svg'.*'pprof', 'speedscope', 'collapsed', 'html'"),
         ("a.json", "", "unknown format ''.*'speedscope', 'collapsed'"),
-        ("a", None, r"'.*/a' names no format.*'speedscope', 'collapsed'.*\.pb\.gz, \.json, \.collapsed, \.txt, \.html"),
+        (
+            "a",
+            None,
+            r"'.*/a' does not name a known format.*'speedscope', 'collapsed'.*\.pb\.gz, \.json, \.collapsed, \.txt, \.html",
+        ),
     ],
 )
 def test_an_unknown_format_names_the_known_ones(

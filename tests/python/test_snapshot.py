@@ -318,7 +318,7 @@ def test_a_peak_is_saved_in_every_format(heap: NaiveHeap, suffix: str, tmp_path:
     if suffix == ".txt":
         weights = [int(line.rpartition(" ")[2]) for line in path.read_text().splitlines()]
         assert sum(weights) == heap.snapshot().peak.estimated_heap_bytes
-    with pytest.raises(ValueError, match="names no format"):
+    with pytest.raises(ValueError, match="does not name a known format"):
         heap.snapshot().peak.save(tmp_path / "peak.nothing")
 
 
@@ -497,7 +497,8 @@ def test_a_snapshot_with_little_in_it_says_why():
     empty.add(1 << 20, rate, 1).live = False
     assert said(empty, rate=rate) == [
         "every sampled block has been freed: less than 1.8 MiB is live (97.5 % confidence); snapshot.peak shows "
-        "what was live at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 takes 8 times as many samples"
+        "what was live at the peak, snapshot.save() everything ever allocated; sampling_rate_kb=64 takes 8 times as "
+        "many samples"
     ]
     native = NaiveHeap({2: (native_frame("work"),)})
     few = "few samples mean wide intervals; sampling_rate_kb=64 takes 8 times as many samples"
