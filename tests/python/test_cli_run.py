@@ -206,7 +206,7 @@ def test_a_program_that_ends_before_sampling_began_says_so(place: Place):
     place.write("")
     ours = place.run("program.py", options=("--after", "1000"))
     assert ours.returncode == 0
-    assert ours.stderr == "spprof: the program ended before the time of --after; nothing was recorded\n"
+    assert ours.stderr == "spprof: the program ended before the --after delay was over; nothing was recorded\n"
     assert not place.output.exists()
 
 
