@@ -189,7 +189,7 @@ def test_a_process_that_is_stuck_shows_where(
     while not re.search(r"^  (__)?(libc_)?read\+", text, re.MULTILINE):  # it is not stuck yet
         text = shown(capfd, "dump", pid)
     lines = LISTENING.read_text(encoding="utf-8").splitlines()
-    line = next(number for number, text in enumerate(lines, 1) if text.endswith("# with the GIL"))
+    line = next(number for number, text in enumerate(lines, 1) if text.endswith("# with the GIL held"))
     assert f"\n  get_stuck ({LISTENING}:{line})\n" in text
     assert str(pid) in shown(capfd, "ps")
     monkeypatch.setattr(client, "HEAP_SECONDS", 0.1)

@@ -302,7 +302,7 @@ def colour(tab: chromium.Tab, name: str) -> list[int]:
 @pytest.mark.parametrize("dark", [False, True])
 def test_red_grew_blue_shrank_and_significant_changes_are_marked(show: Shown, dark: bool):
     tab = opened(show, difference(), dark=dark)
-    assert text(tab, "#whole") == "+1.0 MiBin use, 14.0 MiB → 15.0 MiB; exact: a change"
+    assert text(tab, "#whole") == "+1.0 MiBin use, 14.0 MiB → 15.0 MiB; exact: a significant change"
     assert names(tab)[2] == ["load", "serve", "decode"]
     assert tab.run("report.graph.rows[2].map((box) => box.call.width / 1048576)") == [12, 4, 2]
     grown, shrunk, still = (colour(tab, name) for name in ("load", "serve", "decode"))

@@ -131,7 +131,7 @@ def _between(one: Change, unit: str) -> str:
 
 
 def _verdict(one: Change) -> str:
-    return {None: "", True: ": a change", False: ": no more than chance could explain"}[one.is_significant]
+    return {None: "", True: ": a significant change", False: ": no more than chance could explain"}[one.is_significant]
 
 
 def _document(before: Tally, after: Tally, shown: list[Row], rows: list[Row]) -> dict[str, object]:

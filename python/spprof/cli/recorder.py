@@ -89,7 +89,7 @@ _CALLS_KEPT = 500
 """Extra recursion depth for finishing when a signal arrives at the recursion limit."""
 
 _CROWD = 256
-"""For each time this many files in a folder, a process needs twice as many samples to add another one."""
+"""For every group of this many files in a folder, the samples that a process needs for another file double."""
 
 _EXEC_SECONDS = 1.0
 """How long ``--every`` writes no file once another program is about to replace this one."""
@@ -348,7 +348,7 @@ class Recorder:
         return self._is_first or (not self._is_helper and self._own_worth() >= self._settings.min_samples)
 
     def _own_worth(self) -> float:
-        """The largest worth of any recording, in samples."""
+        """Return the largest worth of any recording, in samples."""
         nothing = recordings.State()
         return max(one.worth(self._states_before.get(one, nothing)) for one in self._recordings)
 

@@ -41,7 +41,7 @@ class Later(NamedTuple):
     seconds: float
     then: Callable[[], Step]
     abandon: Callable[[], None] = _nothing
-    """Nobody waits for the answer any more. Never raises. If neither is called, garbage collection cleans up."""
+    """For when no client waits for the answer any more. Never raises. If neither is called, collection cleans up."""
 
 
 class RefusalError(Exception):

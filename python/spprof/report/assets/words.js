@@ -37,7 +37,7 @@ function changeWords(chosen, [old, now]) {
   const sides = `${amount(old.value, unit)} → ${amount(now.value, unit)}`;
   if (!chosen.hasSpread || !old.isKnown || !now.isKnown) return [main, sides];
   const ends = differenceInterval(old, now);
-  const verdict = isSignificant([old, now]) ? "a change" : "no more than chance could explain";
+  const verdict = isSignificant([old, now]) ? "a significant change" : "no more than chance could explain";
   const range = ends[1] - ends[0] < 1 ? "exact" : `${between(ends, unit, signedAmount)} (95 %)`;
   return [main, `${sides}; ${range}: ${verdict}`];
 }
