@@ -1,4 +1,4 @@
-"""Check that a release is ready, build its source distribution and a wheel, and print the next steps.
+"""Check that a release is ready, build its site, its source distribution and a wheel, and print the next steps.
 
 python3 tools/release.py VERSION                        make release VERSION=1.2.3
 
@@ -129,6 +129,13 @@ def faults_of_sources(root: Path, version: str) -> list[str]:
 # ---- The built files
 
 
+def faults_of_documentation(root: Path) -> list[str]:
+    """Return what keeps the site from being built without a warning or a dead link."""
+    command = [sys.executable, str(root / "tools" / "documentation.py")]
+    built = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", check=False)
+    return [f"the documentation does not build (make docs):\n{built.stdout.strip()}"] if built.returncode != 0 else []
+
+
 def build(root: Path) -> None:
     """Build the source distribution, and the wheel from it: a file missing there is missing for users too."""
     shutil.rmtree(root / FILES, ignore_errors=True)
@@ -215,7 +222,7 @@ def main(root: Path = ROOT) -> None:
     if len(sys.argv) != 2:
         sys.exit("Name the version: make release VERSION=1.2.3")
     version = sys.argv[1]
-    exit_with(faults_of_sources(root, version), version)
+    exit_with(faults_of_sources(root, version) or faults_of_documentation(root), version)
     try:
         build(root)
     except subprocess.CalledProcessError as error:

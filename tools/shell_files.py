@@ -108,7 +108,7 @@ def completion(shell: str) -> str:
     """Return the completion for a shell."""
     import shtab
 
-    written: str = shtab.complete(root(verbs()), shell, preamble=_PIDS_PREAMBLE)
+    written: str = shtab.complete(root(verbs()), shell, preamble=_PIDS_PREAMBLE.get(shell, ""))
     return "\n".join(line.rstrip() for line in written.rstrip().splitlines()) + "\n"
 
 

@@ -76,7 +76,7 @@ def _without_internal_arguments(
 
 
 def _is_internal(app: object, what: str, name: str, of: object, skip: bool, options: object) -> bool | None:
-    """Leave out members that the hand-written pages promise to nobody."""
+    """Leave out members that the hand-written pages do not name."""
     return True if name not in _PROMISED else None
 
 

@@ -70,6 +70,7 @@ def fake_build(root: Path) -> None:
 def run_main(monkeypatch: pytest.MonkeyPatch, root: Path) -> str | int | None:
     """Run main() and return how it ends: None, or the value that it exits with."""
     monkeypatch.setattr(sys, "argv", ["release.py", VERSION])
+    monkeypatch.setattr(release, "faults_of_documentation", lambda _root: [])
     try:
         release.main(root)
     except SystemExit as ended:
@@ -173,6 +174,15 @@ def test_a_release_that_is_not_ready_is_not_built(ready: Path, monkeypatch: pyte
     monkeypatch.setattr(release, "build", lambda _root: pytest.fail("it was built"))
     ended = run_main(monkeypatch, ready)
     assert ended == "spprof 1.2.3 is not ready:\n- meson.build has version 1.2.2: change it to 1.2.3"
+
+
+@pytest.mark.parametrize(("program", "faults"), [("", 0), ("import sys; sys.exit('a dead link')", 1)])
+def test_a_site_that_does_not_build_keeps_a_release_back(ready: Path, program: str, faults: int) -> None:
+    (ready / "tools").mkdir()
+    (ready / "tools" / "documentation.py").write_text(program, encoding="utf-8")
+    found = release.faults_of_documentation(ready)
+    assert len(found) == faults
+    assert all("a dead link" in fault for fault in found)
 
 
 def test_files_that_the_index_does_not_accept_end_a_release(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
