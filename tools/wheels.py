@@ -40,7 +40,7 @@ c = ['{zig}', 'cc', '-target', '{machine}-linux-gnu.{glibc}']
 ar = ['{zig}', 'ar']
 
 [built-in options]
-c_args = ['-ffile-prefix-map={root}=.', '-Wno-gnu-variable-sized-type-not-at-end']
+c_args = ['-ffile-prefix-map={root}=.', '-idirafter', '{headers}', '-Wno-gnu-variable-sized-type-not-at-end']
 c_link_args = ['-Wl,--build-id=sha1']
 """
 HOST_MACHINE = """
@@ -95,10 +95,15 @@ def run(*command: str | Path, variables: dict[str, str] | None = None) -> str:
 def machine_option(machine: str) -> str:
     """The option that makes meson build for a machine, whose file it writes."""
     file = BUILD / f"{machine}.ini"
-    text = MACHINE_FILE.format(zig=zig(), machine=machine, glibc=GLIBC, root=ROOT)
+    headers = BUILD / "include"
+    headers.mkdir(parents=True, exist_ok=True)
+    (headers / "crypt.h").touch()  # Python.h of 3.9 and 3.10 may include it; zig's headers of glibc lack it
+    text = MACHINE_FILE.format(zig=zig(), machine=machine, glibc=GLIBC, root=ROOT, headers=headers)
     is_native = machine == platform.machine()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text if is_native else text + HOST_MACHINE.format(machine=machine), encoding="utf-8")
+    text += "" if is_native else HOST_MACHINE.format(machine=machine)
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        shutil.rmtree(BUILD / machine, ignore_errors=True)  # meson keeps the options of its first setup
+    file.write_text(text, encoding="utf-8")
     return f"--{'native' if is_native else 'cross'}-file={file}"
 
 
@@ -145,7 +150,7 @@ def foreign_python(version: str) -> dict[str, str]:
     home = DEPENDENCIES / f"aarch64-python{version}"
     if not home.exists():
         dependencies.provide(dependencies.aarch64_python(version), home)
-    (original,) = home.glob(f"usr/lib/python{version}/_sysconfigdata__*aarch64*.py")
+    (original,) = home.glob(f"usr/lib/python{version}/_sysconfigdata__aarch64-linux-gnu.py")
     folder = BUILD / "aarch64" / version / "sysconfig"
     folder.mkdir(parents=True, exist_ok=True)
     headers = str(home / f"usr/include/python{version}")
