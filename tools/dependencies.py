@@ -68,8 +68,10 @@ def compile_python(home: Path) -> None:
     move_python.compile_modules(home, home.name)
 
 
-def link_aarch64_headers(folder: Path, _home: Path) -> None:
-    """Let the folder of the headers alone be enough: Debian keeps those that depend on the machine elsewhere."""
+def complete_aarch64_python(folder: Path, _home: Path) -> None:
+    """Add what the packages leave to the system: /lib, and all headers below the folder of Python's."""
+    if not (folder / "lib").exists():
+        (folder / "lib").symlink_to("usr/lib")
     for headers in folder.glob("usr/include/python3.*"):
         (headers / "aarch64-linux-gnu").symlink_to("../aarch64-linux-gnu")
 
@@ -142,7 +144,7 @@ AARCH64_PYTHON = """
 def aarch64_python(version: str) -> Dependency:
     """Its headers, and what an emulator needs to run it."""
     packages = " ".join(AARCH64_PYTHON.format(version).split())
-    return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=link_aarch64_headers)
+    return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=complete_aarch64_python)
 
 
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:

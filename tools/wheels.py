@@ -31,8 +31,7 @@ FILES = ROOT / "build" / "wheels"
 REQUIREMENTS = ROOT / "tools" / "requirements-build.txt"
 
 GLIBC = "2.17"
-POLICY = "manylinux2014"
-"""What allows that version of glibc."""
+NEWEST_MINOR = int(GLIBC.partition(".")[2])
 
 # The one warning that is left out is about a GNU extension: the core has structs with a flexible array inside others.
 MACHINE_FILE = """[binaries]
@@ -134,12 +133,16 @@ def build_wheel(version: str, interpreter: str, machine: str, engine: Path) -> P
 def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
     """The wheel in build/wheels, named for its platforms, and auditwheel's verdict. Exits if it needs a newer glibc."""
     auditwheel = (sys.executable, "-m", "auditwheel")
-    verdict = re.search(r'platform\s+tag:\s+"(\w+)"', run(*auditwheel, "show", wheel))
-    for old in FILES.glob(f"{wheel.name.rpartition('-')[0]}-*_{machine}.whl"):
+    shown = run(*auditwheel, "show", wheel)
+    verdict = re.search(r'platform\s+tag:\s+"(manylinux_\d+_(\d+)_\w+)"', shown)
+    if verdict is None or int(verdict[2]) > NEWEST_MINOR:
+        sys.exit(f"{shown}\n{wheel.name} does not run with glibc {GLIBC}")
+    stem = wheel.name.rpartition("-")[0]
+    for old in FILES.glob(f"{stem}-*_{machine}.whl"):
         old.unlink()
-    run(*auditwheel, "repair", "--plat", f"{POLICY}_{machine}", "--wheel-dir", FILES, wheel)
-    (named,) = FILES.glob(f"{wheel.name.rpartition('-')[0]}-*_{machine}.whl")
-    return named, verdict[1] if verdict else "no platform tag"
+    run(*auditwheel, "repair", "--plat", "auto", "--wheel-dir", FILES, wheel)  # it knows other machines' names by auto
+    (named,) = FILES.glob(f"{stem}-*_{machine}.whl")
+    return named, verdict[1]
 
 
 # ---- Another machine's Python
