@@ -44,8 +44,8 @@ HEAD = """# Wheels, installed and run where people have them
 where the release's own Python installs a wheel without a network. aarch64 runs under an emulator, without the demo and
 `spprof run`: there a program profiles itself. *Whole stacks*: of its samples, no stack is truncated. *Table*: `spprof
 table` names the function that holds the memory, and the one that uses the CPU.
-*Up to _start*: the program's first function has no unwind table, as in Debian 11's aarch64 Python, so every stack counts
-as truncated although it reaches that function.
+*Up to _start*: the program's first function has no unwind table, as in Debian 11's aarch64 Python, so every stack
+counts as truncated although it reaches that function.
 
 """
 LIBC_FILES = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2"}
