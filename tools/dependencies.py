@@ -68,8 +68,10 @@ def compile_python(home: Path) -> None:
     move_python.compile_modules(home, home.name)
 
 
-def link_aarch64_headers(folder: Path, _home: Path) -> None:
-    """Link the machine-dependent headers, which Debian keeps elsewhere, into the folder of the others."""
+def complete_aarch64_python(folder: Path, _home: Path) -> None:
+    """Add /lib, which the packages leave to the system, and link all headers into Python's folder."""
+    if not (folder / "lib").exists():
+        (folder / "lib").symlink_to("usr/lib")
     for headers in folder.glob("usr/include/python3.*"):
         (headers / "aarch64-linux-gnu").symlink_to("../aarch64-linux-gnu")
 
@@ -141,7 +143,7 @@ AARCH64_PYTHON = """
 def aarch64_python(version: str) -> Dependency:
     """Its headers, and what an emulator needs to run it."""
     packages = " ".join(AARCH64_PYTHON.format(version).split())
-    return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=link_aarch64_headers)
+    return Dependency((packages,), required=True, suite=DEBIAN_PYTHONS[version], finish=complete_aarch64_python)
 
 
 def unpack(dependency: Dependency, folder: Path, home: Path) -> bool:

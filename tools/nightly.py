@@ -83,6 +83,7 @@ def pieces() -> dict[str, list[str]]:
         "sanitizer-thread": ["run-sanitizer-thread"],
         "valgrind": ["run-valgrind"],
         "packaging": ["install-with-c-tests", "run-packaging"],
+        "wheels": ["record-check-wheels"],
         f"python-{own}": ["install-with-c-tests", "run-python"],
     }
     commands = {piece: [own_python, *words] for piece, words in found.items()}

@@ -31,8 +31,7 @@ FILES = ROOT / "build" / "wheels"
 REQUIREMENTS = ROOT / "tools" / "requirements-build.txt"
 
 GLIBC = "2.17"
-POLICY = "manylinux2014"
-"""The policy that permits that version of glibc."""
+NEWEST_MINOR = int(GLIBC.partition(".")[2])
 
 # The only disabled warning is about a GNU extension: the core has structs that contain a struct with a flexible array.
 MACHINE_FILE = """[binaries]
@@ -40,7 +39,7 @@ c = ['{zig}', 'cc', '-target', '{machine}-linux-gnu.{glibc}']
 ar = ['{zig}', 'ar']
 
 [built-in options]
-c_args = ['-ffile-prefix-map={root}=.', '-Wno-gnu-variable-sized-type-not-at-end']
+c_args = ['-ffile-prefix-map={root}=.', '-idirafter', '{headers}', '-Wno-gnu-variable-sized-type-not-at-end']
 c_link_args = ['-Wl,--build-id=sha1']
 """
 HOST_MACHINE = """
@@ -97,10 +96,15 @@ def run(*command: str | Path, variables: dict[str, str] | None = None) -> str:
 def machine_option(machine: str) -> str:
     """Return the option that makes meson build for a machine, and write that machine's file."""
     file = BUILD / f"{machine}.ini"
-    text = MACHINE_FILE.format(zig=zig(), machine=machine, glibc=GLIBC, root=ROOT)
+    headers = BUILD / "include"
+    headers.mkdir(parents=True, exist_ok=True)
+    (headers / "crypt.h").touch()  # Python.h of 3.9 and 3.10 may include it; zig's headers of glibc lack it
+    text = MACHINE_FILE.format(zig=zig(), machine=machine, glibc=GLIBC, root=ROOT, headers=headers)
     is_native = machine == platform.machine()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text if is_native else text + HOST_MACHINE.format(machine=machine), encoding="utf-8")
+    text += "" if is_native else HOST_MACHINE.format(machine=machine)
+    if file.exists() and file.read_text(encoding="utf-8") != text:
+        shutil.rmtree(BUILD / machine, ignore_errors=True)  # meson keeps the options of its first setup
+    file.write_text(text, encoding="utf-8")
     return f"--{'native' if is_native else 'cross'}-file={file}"
 
 
@@ -133,12 +137,16 @@ def name_platform(wheel: Path, machine: str) -> tuple[Path, str]:
     glibc.
     """
     auditwheel = (sys.executable, "-m", "auditwheel")
-    verdict = re.search(r'platform\s+tag:\s+"(\w+)"', run(*auditwheel, "show", wheel))
-    for old in FILES.glob(f"{wheel.name.rpartition('-')[0]}-*_{machine}.whl"):
+    shown = run(*auditwheel, "show", wheel)
+    verdict = re.search(r'platform\s+tag:\s+"(manylinux_\d+_(\d+)_\w+)"', shown)
+    if verdict is None or int(verdict[2]) > NEWEST_MINOR:
+        sys.exit(f"{shown}\n{wheel.name} does not run with glibc {GLIBC}")
+    stem = wheel.name.rpartition("-")[0]
+    for old in FILES.glob(f"{stem}-*_{machine}.whl"):
         old.unlink()
-    run(*auditwheel, "repair", "--plat", f"{POLICY}_{machine}", "--wheel-dir", FILES, wheel)
-    (named,) = FILES.glob(f"{wheel.name.rpartition('-')[0]}-*_{machine}.whl")
-    return named, verdict[1] if verdict else "no platform tag"
+    run(*auditwheel, "repair", "--plat", "auto", "--wheel-dir", FILES, wheel)  # it knows other machines' names by auto
+    (named,) = FILES.glob(f"{stem}-*_{machine}.whl")
+    return named, verdict[1]
 
 
 # ---- Another machine's Python
@@ -149,7 +157,7 @@ def foreign_python(version: str) -> dict[str, str]:
     home = DEPENDENCIES / f"aarch64-python{version}"
     if not home.exists():
         dependencies.provide(dependencies.aarch64_python(version), home)
-    (original,) = home.glob(f"usr/lib/python{version}/_sysconfigdata__*aarch64*.py")
+    (original,) = home.glob(f"usr/lib/python{version}/_sysconfigdata__aarch64-linux-gnu.py")
     folder = BUILD / "aarch64" / version / "sysconfig"
     folder.mkdir(parents=True, exist_ok=True)
     headers = str(home / f"usr/include/python{version}")

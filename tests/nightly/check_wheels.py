@@ -44,6 +44,8 @@ HEAD = """# Wheels, installed and run where people have them
 where the release's own Python installs a wheel without a network. aarch64 runs under an emulator, without the demo and
 `spprof run`: there a program profiles itself. *Whole stacks*: of its samples, no stack is truncated. *Table*: `spprof
 table` names the function that holds the memory, and the one that uses the CPU.
+*Up to _start*: the program's first function has no unwind table, as in Debian 11's aarch64 Python, so every stack
+counts as truncated although it reaches that function.
 
 """
 LIBC_FILES = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2"}
@@ -203,6 +205,12 @@ def check_release(release: str) -> Row:
 # ---- aarch64
 
 
+def start_is_described(program: Path) -> bool:
+    """True if the program's first function has an unwind table, which marks the end of every stack."""
+    entry = re.search(r"Entry point address: +0x(\w+)", readelf(program, "--file-header"))
+    return entry is not None and f"pc={entry[1]:0>16}.." in readelf(program, "--debug-dump=frames")
+
+
 def check_aarch64(wheel: Path, version: str) -> Row:
     row = Row("aarch64", f"Debian {dependencies.DEBIAN_PYTHONS[version]}")
     home = ROOT / "build" / "deps" / f"aarch64-python{version}"
@@ -232,8 +240,12 @@ def check_aarch64(wheel: Path, version: str) -> Row:
     imported = run("-c", f"import spprof; print(spprof.__version__); {LIBRARY}")
     library = row.judge("import", imported, r"^\d+\.\d+\.\d+$", r"libspprof_alloc\.so$").split()[-1]
     saved = folder / "self.pb.gz"
-    whole = run(specimen("wheels/profiles_itself"), saved, preload=library)
-    row.judge("whole stacks", whole, r"^0\.00% of the stacks are truncated")
+    ended = run(specimen("wheels/profiles_itself"), saved, preload=library)
+    if start_is_described(home / "usr" / "bin" / f"python{version}"):
+        row.judge("whole stacks", ended, r"^0\.00% of the stacks are truncated")
+    else:
+        row.judge("whole stacks", ended, r"^the shortest has \d\d native frames")
+        row.steps["whole stacks"] = "up to _start"
     row.judge("table", run("-m", "spprof", "table", saved), r"\bhold\b")
     return row
 

@@ -215,7 +215,8 @@ def test_the_format_is_what_was_asked_for_or_else_the_suffix(
         (
             "a",
             None,
-            r"'.*/a' does not name a known format.*'speedscope', 'collapsed'.*\.pb\.gz, \.json, \.collapsed, \.txt, \.html",
+            r"'.*/a' does not name a known format.*'speedscope', 'collapsed'.*"
+            r"\.pb\.gz, \.json, \.collapsed, \.txt, \.html",
         ),
     ],
 )
