@@ -47,7 +47,8 @@ static sp_range_block *nth(const sp_range_table *table, const view *view, uint32
     return block_at(table, atomic_load_explicit(&view->blocks[n], memory_order_relaxed));
 }
 
-/* Return the first block with a range that ends above `address`; view->count: none. Blocks are never empty. */
+/* Return the first block with a range that ends above `address`; view->count if there is none. Blocks are never
+ * empty. */
 static uint32_t find_block(const sp_range_table *table, const view *view, uintptr_t address) {
     uint32_t low = 0, high = view->count;
     while (low < high) {
@@ -72,8 +73,8 @@ typedef struct change {
     uint32_t first, behind; /* the blocks to rewrite */
     size_t total;           /* ranges to write */
     int64_t added_ranges, added_bytes;
-    sp_range_block *out; /* being written now */
-    uint32_t out_count;  /* blocks */
+    sp_range_block *out; /* block currently being written */
+    uint32_t out_count;  /* blocks written so far */
     size_t per_block;
     bool in_is_due;
 } change;
@@ -233,7 +234,7 @@ static bool changes_nothing(const change *change) {
     return !change->in && change->added_ranges == 0 && change->added_bytes == 0;
 }
 
-/* A range that is cut shrinks; so if the sums are unchanged, nothing changed. */
+/* A range that is cut shrinks, so if the sums are unchanged, nothing has changed. */
 bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t end, uint64_t last_serial,
                             const sp_range *in) {
     change change = {.table = table, .start = start, .end = end, .last_serial = last_serial, .in = in};

@@ -6,7 +6,9 @@
 #define RATE_BITS UINT64_C(0x7FFFFFFF) /* SPPROF_RATE_MAX is 2^30 */
 #define SEEDED_BIT (UINT64_C(1) << 31)
 #define ACTIVE_BIT (UINT64_C(1) << 63)
-#define LONGEST_DRAW ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 × the largest rate; a draw is at most 37 × */
+#define LONGEST_DRAW                                                                                                   \
+    ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 times the largest rate; a draw is at most 37 times
+                                                           * its rate */
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
 
 static _Atomic uint64_t seed_base;
@@ -48,7 +50,7 @@ static void seed_thread(spprof_thread *self, uint32_t epoch) {
     self->epoch = epoch;
 }
 
-/* Return a number, uniform in (0, 1]: 53 bits, never 0. */
+/* Return a random number, uniform in (0, 1]: 53 bits, never 0. */
 static double uniform(spprof_thread *self) {
     self->random += GOLDEN;
     return (double)((mix(self->random) >> 11) + 1) * 0x1p-53;

@@ -1,11 +1,12 @@
-/* symbols.c: which functions of a file cover a batch of addresses.
+/* symbols.c: finds the functions of a file that cover a batch of addresses.
  *
  *   symbols, in the file's order:  f [value, value + size)   g …
  *                                        │ binary search
  *   addresses, ascending:          a0 a1 ▼ a2 a3 …           each keeps the best function seen so far
  *
- * A label without size has no end. So each interval between two addresses keeps the last function that begins in it.
- * When all symbols are seen, an address that no function covers belongs to the last beginning before it.
+ * A label without a size has no end. So each interval between two addresses keeps the last function that begins in it.
+ * Once all symbols have been seen, an address that no function covers belongs to the last function that begins before
+ * it.
  */
 #include "elf_file.h"
 #include "memory.h"
@@ -15,13 +16,14 @@
 
 #define CHUNK 2048 /* symbols read at a time: 48 KiB */
 
-/* Limits the work that a file with overlapping functions can cause, to about a second. Compilers make no overlapping
- * functions. */
+/* This limits the work that a file with overlapping functions can cause to about a second. Compilers produce no
+ * overlapping functions. */
 #define STEPS_MAX (INT64_C(1) << 26)
 
 typedef struct match {
     sp_elf_symbol cover; /* the best one around the address; section 0: none */
-    sp_elf_symbol begin; /* the last to begin after the previous address, and not after this one; section 0: none */
+    sp_elf_symbol begin; /* the last function to begin after the previous address and not after this one; section 0:
+                          * none */
 } match;
 
 typedef struct search {
@@ -82,7 +84,8 @@ static bool is_better(search *self, const sp_elf_symbol *one, const sp_elf_symbo
     return has_better_name(self, one, other);
 }
 
-/* If two begin at the same address, one with a size ends the other, which has none. */
+/* If two functions begin at the same address, one with a size counts as the later one: it ends the other, which has
+ * no size. */
 static bool begins_later(search *self, const sp_elf_symbol *one, const sp_elf_symbol *other) {
     if (other->section == 0 || one->value != other->value) return other->section == 0 || one->value > other->value;
     if ((one->size > 0) != (other->size > 0)) return one->size > 0;
