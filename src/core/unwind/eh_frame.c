@@ -10,7 +10,7 @@
 
 /* ---- Entries of .eh_frame ---- */
 
-/*   [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      a CIE's id is 0, an FDE's id is the distance back to its CIE */
+/* [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      a CIE's id is 0, an FDE's id is the distance back to its CIE */
 typedef struct sp_eh_entry {
     const uint8_t *id_place;
     uint32_t id; /* four bytes even if the length has eight */
@@ -54,7 +54,7 @@ static bool read_entry(sp_dwarf_reader *reader, sp_eh_entry *entry) {
 
 /* ---- CIE ---- */
 
-/* After an unknown letter the augmentation data is unknown, but its end is known. */
+/* After an unknown letter, the rest of the augmentation data cannot be interpreted, but its end is known. */
 static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *letters, sp_cie *cie) {
     uint64_t length = sp_dwarf_read_uleb(reader);
     const uint8_t *data = sp_dwarf_read_block(reader, length);
@@ -68,7 +68,8 @@ static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *lette
             sp_dwarf_read_unsigned(&augmentation, 1);
         else if (*letters == 'S')
             cie->signal_frame = true;
-        else if (*letters != 'B') /* aarch64: the key that signs return addresses; stripping does not need it */
+        else if (*letters != 'B') /* aarch64: identifies the key that signs return addresses; stripping the signature
+                                   * does not need it */
             break;
     }
     if (augmentation.failed) sp_dwarf_fail(reader);
@@ -122,7 +123,7 @@ static bool read_addresses(sp_dwarf_reader *reader, uint8_t encoding, sp_fde *fd
     return !reader->failed;
 }
 
-/* Return false if it is not an FDE, does not contain `pc`, or is not readable. */
+/* Return false if the entry is not an FDE, does not contain `pc`, or is not readable. */
 static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr_t pc, sp_fde *fde) {
     sp_cie cie;
     if (entry->id == 0 || !read_cie(image, (uintptr_t)entry->id_place - entry->id, &cie)) return false;
@@ -145,7 +146,7 @@ static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr
 /* ---- .eh_frame_hdr ---- */
 
 typedef struct sp_eh_header {
-    uintptr_t eh_frame;   /* 0: not given */
+    uintptr_t eh_frame;   /* 0: not present */
     bool has_table;       /* of the usual kind */
     uint64_t table_count; /* pairs */
     const uint8_t *table;
@@ -174,7 +175,8 @@ static uintptr_t address_in_pair(const sp_eh_image *image, const uint8_t *pair, 
     return sp_dwarf_read_pointer(&reader, USUAL_TABLE, (uintptr_t)image->header);
 }
 
-/* Find the last pair that does not start after `pc`: if any function contains `pc`, it is this one. */
+/* Find the last pair that does not start after `pc`. If any function contains `pc`, it is the one that this pair
+ * describes. */
 static bool find_in_table(const sp_eh_image *image, const sp_eh_header *header, uintptr_t pc, sp_fde *fde) {
     uint64_t low = 0, high = header->table_count; /* the first pair after `pc` is one of low … high */
     while (low < high) {
