@@ -4,7 +4,7 @@
  *
  * Memory:  chunks of SP_ARENA_CHUNK bytes; a record larger than a quarter of that gets its own mapping. Nothing is
  *          freed.
- * Threads: any, lock-free: the bump is one atomic add.
+ * Threads: any, lock-free: space is reserved by one atomic add.
  * Signals: safe.
  * Full:    NULL.
  */

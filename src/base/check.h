@@ -1,7 +1,7 @@
 /* check.h: broken invariants.
  *
- * Debug builds (SPPROF_DEBUG) stop at once. A release build switches the profiler off and leaves the program running:
- * the core registers how at its first start.
+ * Debug builds (SPPROF_DEBUG) stop immediately. A release build switches the profiler off and leaves the program
+ * running; at its first start, the core registers a function that does so.
  *
  * Threads, signals: any.
  */

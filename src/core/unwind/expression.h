@@ -2,8 +2,8 @@
  *
  * Memory:  a stack of 64 words; reads the program's stack through sp_stack_memory. Allocates nothing.
  * Threads, signals: any.
- * Full:    false is returned. The same happens if an expression is malformed, exceeds SP_EXPRESSION_STEPS operations, uses
- *          an unknown register, or loads from outside the stack.
+ * Full:    false is returned. The same happens if an expression is malformed, exceeds SP_EXPRESSION_STEPS operations,
+ *          uses an unknown register, or loads from outside the stack.
  */
 #ifndef SP_EXPRESSION_H
 #define SP_EXPRESSION_H
