@@ -1,7 +1,8 @@
 /* maps.h: what is mapped in this process, as the kernel lists it.
  *
  * Memory:  one mapping of 32 KiB while the list is being read.
- * Threads: any. Mappings that other threads make or remove in the meantime may or may not be listed; each entry is whole.
+ * Threads: any. Mappings that other threads make or remove in the meantime may or may not be listed; each entry is
+ *          whole.
  * Signals: not in a handler. errno: preserved.
  * Full:    false if the list cannot be read completely.
  */
