@@ -70,7 +70,8 @@ typedef struct spprof_cpu_thread {
     uint32_t thread_id;
     char name[16]; /* the kernel's name for it when it was first seen, or else when the session ended */
     uint64_t samples;
-    uint64_t uncovered_ns; /* on its clock since its last sample; 0 if it has ended, or is young and lets signals in */
+    uint64_t uncovered_ns; /* time on its clock since its last sample; 0 if it has ended, or if it is young and does
+                            * not block the signal */
     bool blocked;          /* it blocks our signal */
 } spprof_cpu_thread;
 /* Copy up to `capacity` of the session's threads and return how many there are. Threads that ended without a sample
@@ -105,12 +106,12 @@ typedef struct spprof_cpu_stats {
     spprof_cpu_plan plan;
     uint32_t sessions; /* starts so far */
     bool active;
-    bool displaced;            /* the program has replaced our handler with its own: nothing is sampled any more */
+    bool displaced;            /* the program has replaced our handler with its own, so nothing is sampled any more */
     bool gave_up;              /* at least SPPROF_CPU_HOPELESS_TORN stacks were torn and hardly any were whole: sampling
                          * ended */
     bool by_thread;            /* a thread of ours sends the signals */
     uint32_t threads;          /* seen in this session */
-    uint64_t samples;          /* in the log or summed by stack */
+    uint64_t samples;          /* samples in the log or summed by stack */
     uint64_t weight_ns;        /* of all samples */
     uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; while active, the end is the present */
     uint64_t process_ns;       /* CPU time of the process since the start */

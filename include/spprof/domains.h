@@ -21,7 +21,7 @@
 /* The domains of CPython. MEM and OBJ are its pools. */
 typedef enum spprof_domain { SPPROF_DOMAIN_RAW, SPPROF_DOMAIN_MEM, SPPROF_DOMAIN_OBJ } spprof_domain;
 
-/* Has the layout of PyMemAllocatorEx. */
+/* This struct has the layout of PyMemAllocatorEx. */
 typedef struct spprof_allocator {
     void *ctx;
     void *(*malloc)(void *ctx, size_t size);

@@ -37,14 +37,14 @@ typedef struct spprof_thread {
     uint64_t random;           /* state of this thread's generator, 0 = not seeded yet */
     uintptr_t already_counted; /* address of the last small realloc that was decided one level up, 0 = none */
     uint32_t epoch;            /* the start for which `random` was seeded */
-    uint32_t thread_id;        /* the kernel's id, 0 = not asked yet */
+    uint32_t thread_id;        /* the kernel's id, 0 = not yet known */
     uint16_t handoff_size;     /* size of the sample that is being handed off, valid while handoff_armed */
     uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
     uint8_t expecting;         /* > 0: objects may have been loaded; look for them in this many further slow calls */
     uint8_t arenas;            /* > 0: an allocator maps memory for its blocks (spprof_begin_arena) */
     uint8_t unused[2];
-    uintptr_t stack_low, stack_high; /* known bounds of the thread's own stack, 0 = not asked yet */
+    uintptr_t stack_low, stack_high; /* known bounds of the thread's own stack, 0 = not yet known */
     uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
     uint32_t drawn_rate;             /* the sampling interval for which `countdown` was drawn */
 } spprof_thread;
@@ -56,7 +56,7 @@ SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_m
 /* One 8-bit counter for each hash of an address. Zero means "certainly not sampled". When the filter grows, it is
  * replaced as a whole, and the old one is never unmapped. So the mask and the counters always belong together. */
 typedef struct spprof_filter {
-    uint32_t last; /* the index of the last counter, which is all ones */
+    uint32_t last; /* the index of the last counter; all its bits are ones, so it also serves as a mask */
     uint8_t unused[60];
     uint8_t counters[]; /* on separate cache lines */
 } spprof_filter;
@@ -102,7 +102,7 @@ static inline bool spprof_passes(size_t size) {
     return __builtin_expect(!borrows && (int64_t)left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
-/* Like spprof_passes(), for sizes known to be a few bytes. */
+/* Like spprof_passes(), but for sizes that are known to be a few bytes. */
 static inline bool spprof_passes_small(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     int64_t left = self->countdown - (int64_t)size;
@@ -110,7 +110,7 @@ static inline bool spprof_passes_small(size_t size) {
     return __builtin_expect(left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
-/* Fibonacci hashing. The low four bits of a malloc address carry no information. */
+/* Hash an address (Fibonacci hashing). The low four bits of a malloc address carry no information. */
 static inline uint64_t spprof_hash_address(uintptr_t address) {
     return (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
 }

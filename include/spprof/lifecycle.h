@@ -28,7 +28,7 @@ typedef enum spprof_status {
     SPPROF_OK,
     SPPROF_ALREADY_ACTIVE,
     SPPROF_NOT_ACTIVE,
-    SPPROF_SHUT_DOWN,     /* start after shutdown: a shutdown is final */
+    SPPROF_SHUT_DOWN,     /* start was called after shutdown, which is final */
     SPPROF_BAD_RATE,      /* above SPPROF_RATE_MAX */
     SPPROF_OUT_OF_MEMORY, /* the tables could not be mapped */
     SPPROF_TOO_MANY_STARTS

@@ -28,7 +28,7 @@ typedef struct spprof_malloc_sums {
     uint64_t returnable;      /* of those, whole pages: what malloc_trim(0) returns to the kernel */
     uint64_t mapped;          /* bytes of chunks that have their own mapping */
     uint64_t mapped_resident; /* of those, resident bytes */
-    bool is_estimate;         /* only a part of the heaps was read */
+    bool is_estimate;         /* only part of the heaps was read */
 } spprof_malloc_sums;
 
 /* A region that may hold a heap or a large chunk: [start, start + size), ascending, anonymous and writable. is_heap:
@@ -65,8 +65,8 @@ typedef enum spprof_malloc_kind {
 typedef struct spprof_malloc_said {
     spprof_malloc_kind kind;
     uint64_t used;       /* bytes of blocks, rounded up as the allocator does; including their untouched pages */
-    uint64_t free_bytes; /* free but kept, and resident */
-    uint64_t own;        /* what it uses for itself */
+    uint64_t free_bytes; /* bytes that are free but kept, and resident */
+    uint64_t own;        /* bytes that the allocator uses for itself */
 } spprof_malloc_said;
 
 /* Read the allocator's own statistics. To produce them, the allocator takes its locks, one arena after the other,

@@ -52,9 +52,10 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks;                /* with a sample of an allocation; one that left and returned counts again */
+    uint64_t unique_stacks;                /* stacks with at least one sample of an allocation; a stack that left and
+                                            * came back counts again */
     uint64_t stacks, stacks_max;           /* in the table now, including the CPU profiler's; the named maximum */
-    uint64_t evicted_stacks;               /* left the table */
+    uint64_t evicted_stacks;               /* stacks that have left the table */
     uint64_t folded_samples, folded_bytes; /* total samples, and estimated bytes allocated so far, of the stacks that
                                             * left */
     uint64_t unkept_samples, unkept_live_samples; /* counted as <stacks table full>: so far, and now live */
@@ -70,7 +71,7 @@ typedef struct spprof_stats {
     uint64_t last_serial;
     uint64_t forked_serial; /* last_serial at the last fork: children also have the samples up to it; 0: never forked */
     uint32_t birth;         /* spprof_site.birth of the samples that this process takes */
-    uint64_t mapped_bytes;  /* what the engine has mapped, resident or not */
+    uint64_t mapped_bytes;  /* bytes that the engine has mapped, resident or not */
     uint64_t dropped[SPPROF_DROP_REASON_COUNT];
     uint32_t thinned_rate, thinnings; /* minimum rate of samples since the last thinning, 0: none; how many thinnings */
     uint32_t rate, longest_rate;      /* the latest sampling interval, and the longest of all so far */
@@ -100,7 +101,7 @@ SPPROF_API size_t spprof_copy_stacks_behind(uint32_t *slot, spprof_site *sites, 
 /* The totals of a set of samples, in the fixed-point units above, and the sums from which confidence intervals are
  * computed: variance = Σ(1−p)w², skewness = Σ(1−p)²w³, where w is the weight in bytes (docs/sampling.md). */
 typedef struct spprof_sums {
-    uint64_t samples, size; /* size: of the sampled blocks themselves, in bytes */
+    uint64_t samples, size; /* size: total size of the sampled blocks themselves, in bytes */
     uint64_t bytes, objects;
     double variance, skewness;
 } spprof_sums;

@@ -24,7 +24,7 @@
  * and libc serve them from memory that other blocks have touched before. */
 #define SPPROF_LARGE_BLOCK ((uint64_t)128 << 10)
 
-/* Consecutive bytes: a block, a mapping. */
+/* Consecutive bytes, such as a block or a mapping. */
 typedef struct spprof_extent {
     uint64_t start, size;
     uint64_t resident, swapped; /* output: how many of its bytes, or both SPPROF_NOT_KNOWN */

@@ -51,7 +51,7 @@ SPPROF_API void spprof_set_walker(spprof_walker *walker);
  * `sp` to the stack's end is readable. */
 typedef struct spprof_interrupted {
     uintptr_t sp;
-    const void *context; /* the kernel's */
+    const void *context; /* the ucontext_t that the kernel passed to the handler */
 } spprof_interrupted;
 
 /* Like spprof_walker, but for a thread that a signal interrupted at any instruction; it runs in the signal's
@@ -67,7 +67,8 @@ SPPROF_API void spprof_set_tick_walker(spprof_tick_walker *walker);
 #define SPPROF_INTERRUPTED_WORDS_MAX 64
 SPPROF_API size_t spprof_interrupted_words(const spprof_interrupted *at, uintptr_t *words);
 
-/* Copy memory that may not be there. Return false if it is not; the content of *to is then undefined. Signals: safe. */
+/* Copy memory that may not be mapped. Return false if it is not; the content of *to is then undefined. Signals:
+ * safe. */
 SPPROF_API bool spprof_copy(void *to, uintptr_t from, size_t bytes);
 
 /* Set the address ranges of the interpreter's evaluation loop, for walkers without anchors. At most
@@ -137,8 +138,8 @@ typedef struct spprof_code {
     int32_t first_line;
 } spprof_code;
 
-/* Ids that stand for something other than code in a frame: a name in angle brackets and no lines. */
-#define SPPROF_CODE_STACKS_EVICTED UINT32_C(0x7FFFFFFF) /* <stacks no longer kept>: totals of stacks that left */
+/* Ids that stand for something other than code in a frame. Each has a name in angle brackets and no lines. */
+#define SPPROF_CODE_STACKS_EVICTED UINT32_C(0x7FFFFFFF) /* <stacks no longer kept>: totals of stacks that have left */
 #define SPPROF_CODE_STACKS_FULL UINT32_C(0x7FFFFFFE)    /* <stacks table full> */
 #define SPPROF_CODE_CODES_FULL UINT32_C(0x7FFFFFFD)     /* <code table full> */
 

@@ -21,7 +21,7 @@ typedef enum spprof_symbols_status {
     SPPROF_SYMBOLS_FOUND,       /* read; each address has its answer, even if only "no function" */
     SPPROF_SYMBOLS_NO_FILE,     /* cannot be opened, or is not a regular file */
     SPPROF_SYMBOLS_NOT_AN_ELF,  /* not an object for this machine, or its tables are corrupt */
-    SPPROF_SYMBOLS_OTHER_BUILD, /* its build id is not the wanted one: the file was replaced */
+    SPPROF_SYMBOLS_OTHER_BUILD, /* its build id is not the one requested: the file has been replaced */
     SPPROF_SYMBOLS_OUT_OF_MEMORY
 } spprof_symbols_status;
 

@@ -22,7 +22,7 @@ typedef struct sp_arena {
     _Atomic(sp_arena_chunk *) current;
 } sp_arena;
 
-/* Return `bytes` zeroed bytes, aligned to 8; NULL if there is no memory. */
+/* Return `bytes` zeroed bytes, aligned to 8 bytes; NULL if there is no memory. */
 void *sp_arena_allocate(sp_arena *arena, size_t bytes);
 
 #endif

@@ -10,7 +10,7 @@
 
 typedef void sp_check_handler(void);
 
-/* Set what a release build does when an invariant is broken. */
+/* Set what a release build does if an invariant is broken. */
 void sp_check_set_handler(sp_check_handler *handler);
 
 void sp_check_failed(const char *condition, const char *file, int line);

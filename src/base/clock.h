@@ -1,4 +1,4 @@
-/* clock.h: nanoseconds. Threads, signals: any. */
+/* clock.h: clocks, in nanoseconds. Threads, signals: any. */
 #ifndef SP_CLOCK_H
 #define SP_CLOCK_H
 
@@ -8,8 +8,8 @@
 /* Return the time since an arbitrary point; it never decreases. */
 uint64_t sp_clock_monotonic_ns(void);
 
-/* Return the CPU time of the calling thread, or of the whole process including threads that have ended (in
- * microseconds). */
+/* Return the CPU time of the calling thread, or of the whole process, including threads that have ended (to the
+ * microsecond). */
 uint64_t sp_clock_thread_cpu_ns(void);
 /* Return false if a sandbox prevents the kernel from reporting CPU time. */
 bool sp_clock_tells_cpu(void);

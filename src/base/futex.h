@@ -1,4 +1,4 @@
-/* futex.h: sleeping on a word. Threads: any. May change errno. */
+/* futex.h: sleeping until a word changes. Threads: any. May change errno. */
 #ifndef SP_FUTEX_H
 #define SP_FUTEX_H
 

@@ -105,7 +105,7 @@ static char *next_line(reading *of) {
     }
 }
 
-/* Return whether it is an entry's own line, not one about its pages: "Rss: 4 kB" begins with a capital letter. */
+/* Return whether the line is an entry's own, not one about its pages: "Rss: 4 kB" begins with a capital letter. */
 static bool is_head(const char *line) {
     return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
 }

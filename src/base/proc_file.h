@@ -18,7 +18,8 @@
 int sp_proc_open(const char *name);
 void sp_proc_close(int file);
 
-/* Read once, retrying if a signal interrupts it. Return how many bytes were read, 0 at the end, -1 after an error. */
+/* Read once, retrying if a signal interrupts the call. Return how many bytes were read, 0 at the end, -1 after an
+ * error. */
 int64_t sp_proc_read(int file, void *out, size_t size);
 int64_t sp_proc_read_at(int file, void *out, size_t size, uint64_t offset);
 

@@ -57,10 +57,10 @@ _Static_assert(sizeof(scan_argument) == 0x60, "the call's number contains the si
 #define KIND_ZEROS (UINT64_C(1) << 5)
 #define KIND_GUARD (UINT64_C(1) << 8) /* Linux 6.15 */
 
-/* The kernel holds the lock of all mappings for the duration of one call. */
+/* The kernel holds the lock on all mappings during each call. */
 #define PAGES_A_CALL 16384
 #define BYTES_A_CALL (UINT64_C(1) << 30)
-#define REGIONS_A_CALL 512 /* as many as the kernel collects at once */
+#define REGIONS_A_CALL 512 /* as many as the kernel collects at a time */
 
 /* Scan regions, beginning at *at, and move *at to where the kernel stopped. Return −1 after an error. */
 static long scan(const pagemap *map, uint64_t *at, uint64_t end) {

@@ -1,4 +1,4 @@
-/* thread.h: threads as the kernel identifies them. Threads, signals: any. */
+/* thread.h: threads, as the kernel identifies them. Threads, signals: any. */
 #ifndef SP_THREAD_H
 #define SP_THREAD_H
 

@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 typedef struct sp_interrupted {
-    const void *context; /* the kernel's; for sp_tick_registers */
+    const void *context; /* the kernel's ucontext_t, for sp_tick_registers */
     uintptr_t sp;        /* the interrupted code's stack pointer */
     size_t stack_room;   /* bytes left for the handler on an alternate stack; SIZE_MAX: it is not running on one */
 } sp_interrupted;

@@ -21,7 +21,7 @@
 typedef struct sp_budget {
     _Atomic uint32_t wanted_ppm; /* for the following starts */
     _Atomic uint32_t share_ppm;  /* of one core; 0: no budget, and nothing is measured */
-    _Atomic uint32_t base_rate;  /* the rate never falls below it */
+    _Atomic uint32_t base_rate;  /* the lower bound of the rate */
     _Atomic uint64_t window_began_ns, window_spent_ns, window_parts;
     _Atomic uint64_t spent_ns;
 } sp_budget;

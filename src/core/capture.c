@@ -75,7 +75,7 @@ static sp_native_stack empty_stack(sp_scratch *scratch, size_t word_count) {
                              .word_count = word_count};
 }
 
-/* A separate function, so that its frame comes first. */
+/* This is a separate function so that its frame comes first. */
 static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, size_t word_count, sp_native_stack *native) {
     sp_registers registers;
     sp_registers_capture(&registers);

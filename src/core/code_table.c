@@ -17,7 +17,7 @@ void sp_code_table_create(sp_code_table *table, uint64_t max) {
 
 /* ---- By address ---- */
 
-/* Return 0 if the address does not fit in 48 bits or is not aligned to 16: it is not remembered. */
+/* Return 0 if the address does not fit in 48 bits or is not aligned to 16 bytes: such an address is not remembered. */
 static uint64_t word_of(uintptr_t address) {
     return address >> 48 == 0 && address % 16 == 0 ? (uint64_t)address >> 4 << ID_BITS : 0;
 }

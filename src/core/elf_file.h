@@ -31,7 +31,7 @@ enum { SP_ELF_LOCAL = 0, SP_ELF_GLOBAL = 1, SP_ELF_WEAK = 2, SP_ELF_UNIQUE = 10 
 
 typedef struct sp_elf_symbol {
     uint32_t name; /* in the string table that the symbols' section links to */
-    uint8_t info;  /* binding, type: four bits each */
+    uint8_t info;  /* binding and type, four bits each */
     uint8_t other;
     uint16_t section;
     uint64_t value, size;

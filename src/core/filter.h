@@ -16,7 +16,7 @@
 #include "spprof.h"
 
 #define SP_SHARD_BITS 6
-#define SP_FILTER_BITS_MIN 17 /* 128 KiB: fits the second-level cache */
+#define SP_FILTER_BITS_MIN 17 /* 128 KiB: fits in the second-level cache */
 #define SP_FILTER_BITS_MAX 26
 
 /* This filter answers "certainly not" for every address. It is used before the first start and after shutdown. */
@@ -32,7 +32,8 @@ unsigned sp_filter_bits(const spprof_filter *filter);
 static inline unsigned sp_filter_shard(uintptr_t address) {
     return spprof_filter_place(address) & ((1 << SP_SHARD_BITS) - 1);
 }
-/* Return an address's second counter: the shard's bits are the same, the bits above them come from another hash. */
+/* Return the index of an address's second counter. The bits that select the shard are the same; the bits above them
+ * come from another hash. */
 uint64_t sp_filter_second_index(const spprof_filter *filter, uintptr_t address);
 
 /* Return false if the address is certainly not in the filter. Any thread may call this without a lock. */

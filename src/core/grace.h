@@ -19,7 +19,7 @@
 #include <stdint.h>
 
 typedef struct sp_grace {
-    _Atomic uint32_t phase; /* where new readers are counted: 0 or 1 */
+    _Atomic uint32_t phase; /* the phase in which new readers are counted: 0 or 1 */
     struct {
         _Alignas(64) _Atomic uint32_t inside;
     } readers[2];

@@ -23,7 +23,7 @@
 #define SP_INTERN_PAGE_SIZE 1024
 #define SP_INTERN_MAX (SP_INTERN_PAGES * SP_INTERN_PAGE_SIZE - 1)
 
-/* The beginning of every record. */
+/* Every record begins with this struct. */
 typedef struct sp_intern_record {
     uint64_t hash; /* hash of the content */
     uint32_t id;   /* assigned by sp_intern_table_add: 1, 2, … */
@@ -56,7 +56,7 @@ sp_intern_result sp_intern_table_add(sp_intern_table *table, sp_intern_record *r
 /* Return the record with this id, or NULL if there is none. */
 sp_intern_record *sp_intern_table_get(sp_intern_table *table, uint32_t id);
 
-/* Hash `count` words or bytes. Content hashes are built from these. */
+/* Hash `count` words or bytes, beginning with `seed`. Content hashes are built from these functions. */
 uint64_t sp_intern_hash_words(uint64_t seed, const uint64_t *words, uint64_t count);
 uint64_t sp_intern_hash_bytes(uint64_t seed, const void *bytes, uint64_t count);
 

@@ -88,7 +88,7 @@ static void note_fork(void) {
     atomic_store_explicit(&profiler->forked_serial, serial, memory_order_relaxed);
 }
 
-/* Runs in a forked child, on its only thread. */
+/* Repair the engine after a fork. Runs in the child, on its only thread. */
 static void repair_after_fork(void) {
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
@@ -144,7 +144,7 @@ static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
     sp_budget_start(rate);
     set_plan(plan);
     sp_budget_note_rate(rate);
-    set_gate(sp_plan_gate(plan)); /* last: a thread below the new gate finds the new plan */
+    set_gate(sp_plan_gate(plan)); /* last, so that a thread below the new gate finds the new plan */
     return SPPROF_OK;
 }
 

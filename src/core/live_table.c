@@ -37,7 +37,7 @@ static uint64_t home(const sp_live_slots *slots, uint64_t address) {
     return spprof_hash_address(address) >> slots->shift;
 }
 
-/* Return the slot that holds `address`, or the empty one where it belongs. */
+/* Return the slot that holds `address`, or the empty slot where it belongs. */
 static uint64_t find(const sp_live_slots *slots, uint64_t address) {
     uint64_t index = home(slots, address);
     while (slots->at[index].address != 0 && slots->at[index].address != address) index = (index + 1) & slots->mask;

@@ -52,7 +52,7 @@ typedef enum sp_insert_result {
     SP_TABLE_CLOSED /* after sp_live_table_close */
 } sp_insert_result;
 
-/* Prepare an empty table of at most `max` entries that publishes its filter at *filter. Return false if there is no
+/* Prepare an empty table of at most `max` entries. It publishes its filter at *filter. Return false if there is no
  * memory. */
 bool sp_live_table_create(sp_live_table *table, const spprof_filter **filter, size_t max);
 

@@ -189,7 +189,7 @@ static bool is_told_locked(const sp_map_change *change) {
            there.serial > change->last_serial;
 }
 
-/* A grown range counts as new, like a block after realloc. */
+/* A range that has grown counts as new, like a block after realloc. */
 static void grow_locked(const sp_map_change *change) {
     sp_range old, made = change->made;
     bool found = next_within_locked(change->old_start, change->old_end + (change->old_end == change->old_start),
@@ -351,7 +351,7 @@ sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool i
     return call;
 }
 
-/* In a child that a handler forked in between, the move is not counted. */
+/* If a handler forked during the move, the child does not count the move, so it must not subtract it. */
 static void end_move(const sp_map_call *call) {
     if (call->process_id == atomic_load(&mappings.process_id)) atomic_fetch_sub(&mappings.moves, 1);
 }
@@ -433,7 +433,7 @@ static uint64_t settle_gaps(gaps gaps) {
     return gaps.found;
 }
 
-/* A handler that interrupted the engine cannot read the table: the range is later found to have vanished. */
+/* A handler that interrupted the engine cannot read the table. The range is later found to have vanished. */
 static void settle_failed(const sp_map_call *call, uintptr_t start, size_t size, uintptr_t distance) {
     if (!call->is_followed || !is_any_listed() || size == 0 || spprof_this_thread.guard > 0) return;
     int saved_errno = errno;

@@ -52,7 +52,7 @@ sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool i
 void sp_map_call_moved(const sp_map_call *call, const sp_map_move *move);
 void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed);
 
-/* Record a shmdt of the segment attached at `start`. */
+/* Record that shmdt detached the segment attached at `start`. */
 void sp_map_call_detached(const sp_map_call *call, uintptr_t start);
 
 /* Record that a call failed, but may have unmapped this range first. */

@@ -21,7 +21,7 @@ static bool is_anchor(uint64_t word) {
     return !(word & SPPROF_FRAME_INTERPRETED);
 }
 
-/* Return the index of the anchor that ends the group beginning at `from`, or the end of the words. */
+/* Return the index of the anchor that ends the group beginning at `from`, or the number of words if there is none. */
 static size_t find_anchor(const sp_interpreter_stack *interpreter, size_t from) {
     while (from < interpreter->count && !is_anchor(interpreter->words[from])) from++;
     return from;
@@ -39,7 +39,7 @@ static bool holds(const merging *at, const sp_native_stack *native, size_t i, ui
     return anchor >= begin && anchor < native->ends[i];
 }
 
-#define GROUPS_AHEAD 4 /* so that an anchor that is not found does not block the others */
+#define GROUPS_AHEAD 4 /* more than one, so that an anchor that is not found does not block the others */
 
 /* Most frames contain no anchor, and one comparison rules them out. With an anchor of 0, every frame is examined. */
 static void look_ahead(merging *at) {

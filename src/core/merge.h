@@ -27,7 +27,7 @@ typedef struct sp_merged_stack {
     uint64_t *frames;
     size_t capacity, count;
     bool depth_limited;
-    bool whole; /* a coroutine's first frame was reached: the frames above are not its callers */
+    bool whole; /* a coroutine's first frame was reached: its callers are not the frames above */
 } sp_merged_stack;
 
 /* Return whether a native frame is the profiler's own. From the leaf to the first evaluation frame, such frames and

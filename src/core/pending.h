@@ -18,7 +18,7 @@
 #define SP_PENDING_MAX 64
 
 typedef struct sp_pending {
-    _Atomic uint32_t count; /* an upper bound on the listed addresses */
+    _Atomic uint32_t count; /* an upper bound on the number of listed addresses */
     _Atomic uintptr_t addresses[SP_PENDING_MAX];
 } sp_pending;
 

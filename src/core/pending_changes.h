@@ -24,7 +24,7 @@ typedef enum sp_map_change_kind {
     SP_MAP_DETACHED, /* the segment that shmat attached at `start` is gone */
 } sp_map_change_kind;
 
-/* The changes made by one call. */
+/* The changes that one call made. */
 typedef struct sp_map_change {
     sp_map_change_kind kind;
     uintptr_t start, end;
@@ -33,8 +33,8 @@ typedef struct sp_map_change {
     bool keeps_old;       /* for a move: the old range is still mapped */
     bool has_gaps;        /* for a move: the old range had gaps; in the new range, what is already mapped at a gap
                            * stays */
-    bool is_listed;       /* `made` is filled in, and holds its stack */
-    sp_range made;        /* for a move: the range, if it has grown */
+    bool is_listed;       /* `made` is filled in, and it holds its stack */
+    sp_range made;        /* for a move: the new range, if it has grown */
 } sp_map_change;
 
 #define SP_PENDING_CHANGES 64

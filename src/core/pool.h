@@ -39,7 +39,7 @@ static inline void sp_already_counted_begin(const void *old) {
     spprof_this_thread.already_counted = (uintptr_t)old;
 }
 
-/* Return whether the lower realloc of `old` to `size` is the recorded one. */
+/* Return whether the lower hook's realloc of `old` to `size` is the recorded one. */
 static inline bool sp_is_already_counted(const void *old, size_t size) {
     if (size > SP_HANDOFF_MAX) return false;
     uintptr_t counted = spprof_this_thread.already_counted;

@@ -38,7 +38,7 @@ bool sp_profiler_counts_native(void);
 
 typedef struct sp_counters {
     _Atomic uint64_t total_samples, freed_samples;
-    _Atomic uint64_t live_bytes, live_objects; /* fixed point, see spprof/reading.h */
+    _Atomic uint64_t live_bytes, live_objects; /* in fixed point; see spprof/reading.h */
     _Atomic uint64_t missed_frees, last_serial;
     _Atomic uint64_t sampled_stacks, marked_codes;
     _Atomic uint64_t thinned_samples, lost_bytes;
@@ -83,7 +83,8 @@ static inline sp_plan sp_profiler_plan(void) {
     return sp_plan_unpack(atomic_load_explicit(&sp_the_profiler.plan, memory_order_acquire));
 }
 
-/* The guard: while it is up, hooks on this thread pass. A handler on this thread sees it at once. */
+/* The guard: while it is up, hooks on this thread pass every call through. A handler on this thread sees it
+ * immediately. */
 static inline void sp_guard_enter(spprof_thread *self) {
     self->guard++;
     atomic_signal_fence(memory_order_seq_cst);

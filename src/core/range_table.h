@@ -39,7 +39,7 @@ typedef struct sp_range_block {
 #define SP_RANGE_SEGMENT 128 /* blocks */
 #define SP_RANGE_SEGMENTS_MAX 512
 
-/* Called when one more (1) or one fewer (−1) range holds this stack. */
+/* Called when one more range (1) or one range fewer (−1) holds this stack. */
 typedef void sp_range_holder(uint64_t stack_id, int change);
 
 typedef struct sp_range_table {

@@ -31,7 +31,7 @@ int64_t sp_plan_gate(sp_plan plan) {
     return (int64_t)plan.epoch << SP_EPOCH_SHIFT;
 }
 
-/* The finalizer of splitmix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit. */
+/* This is the finalizer of splitmix64 (Steele, Lea and Flood 2014), a bijection that spreads every bit. */
 static uint64_t mix(uint64_t word) {
     word = (word ^ word >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     word = (word ^ word >> 27) * UINT64_C(0x94D049BB133111EB);
@@ -43,7 +43,8 @@ void sp_sampler_seed(uint64_t seed) {
     atomic_store(&threads_seeded, 0);
 }
 
-/* Threads are numbered in the order in which they first draw. Two mixes, so that neighbours do not share a sequence. */
+/* Threads are numbered in the order in which they first draw. The number is mixed twice, so that neighbours do not
+ * share a sequence. */
 static void seed_thread(spprof_thread *self, uint32_t epoch) {
     uint64_t place = atomic_fetch_add(&threads_seeded, 1) + 1;
     self->random = mix(mix(atomic_load(&seed_base) + place * GOLDEN) + place);
@@ -90,7 +91,7 @@ bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size) {
     int64_t after = self->countdown;
     int64_t before = after + (int64_t)size;
     if (after >= gate) return false;
-    if (before < gate) { /* from an earlier start: draw first, then decide */
+    if (before < gate) { /* the countdown is from an earlier start: draw first, then decide */
         int64_t left = draw(self, plan);
         self->drawn_rate = plan.rate;
         if ((uint64_t)left >= size) {

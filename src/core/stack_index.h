@@ -40,7 +40,7 @@ uint64_t sp_stack_key_hash(const sp_stack_key *key);
 
 void sp_stack_index_create(sp_stack_index *index, uint64_t max);
 
-/* Return the record with a hold on it, or NULL if it is not there. */
+/* Return the record with a hold on it, or NULL if there is none. */
 sp_stack_record *sp_stack_index_find(sp_stack_index *index, uint64_t hash, const sp_stack_key *key);
 
 /* Return the id for a new record; 0 if all slots are taken, or if there is no memory, which sets *no_memory. If no

@@ -20,11 +20,11 @@
 
 typedef struct sp_stack_record sp_stack_record;
 struct sp_stack_record {
-    _Atomic uint64_t id; /* 0: in the pool. Relaxed: compared with an id that the caller holds */
+    _Atomic uint64_t id; /* 0: the record is in the pool. Relaxed: it is compared with an id that the caller holds */
     uint64_t hash;
-    _Atomic(sp_stack_record *) next; /* in its bucket, or in the pool */
+    _Atomic(sp_stack_record *) next; /* next record in its bucket, or in the pool */
     sp_stack_record *next_retired;   /* used by the evictor; readers may still be at `next` */
-    _Atomic uint32_t holders;        /* acquire and release: the totals of a record without holders are final */
+    _Atomic uint32_t holders;        /* acquire and release, so that the totals of a record without holders are final */
     _Atomic uint32_t logged;         /* the last round of the CPU profiler's log that contains this stack; 0: none */
     uint32_t count;                  /* number of frames */
     uint32_t labels, birth;          /* label set; index of the process in which its samples were born */

@@ -113,9 +113,9 @@ void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, con
     change(sums, &allocated, &live);
 }
 
-/* Large blocks have almost no variance. If only they are left, rounding errors of subtractions remain: a variance
- * below 0, or a disproportionate third moment. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w² times the
- * largest (1−p)w, which is at most √V. */
+/* Large blocks have almost no variance. If only large blocks are left, rounding errors of subtractions remain: a
+ * variance below 0, or a disproportionate third moment. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w² times
+ * the largest (1−p)w, which is at most √V. */
 static void mend_rounding(spprof_sums *sums) {
     if (!(sums->variance > 0)) sums->variance = sums->skewness = 0;
     double most = sums->variance * sqrt(sums->variance);
@@ -136,7 +136,7 @@ sp_stack_sums sp_stack_sums_read(sp_stack_sums *sums) {
 
 /* ---- Eviction ---- */
 
-/* If the number is behind, at_peak is `live`, which is zero. */
+/* If a number is behind, at_peak equals `live`, which is zero. */
 static uint32_t needed(const sp_stack_sums *sums) {
     uint32_t windows = 0;
     for (unsigned window = 0; window < SPPROF_PEAKS; window++)

@@ -45,7 +45,7 @@ typedef struct sp_stack_sums {
 
 /* Add a sample. Return true if it is the first one. */
 bool sp_stack_sums_add(sp_stack_sums *sums, const spprof_weight *weight);
-/* Undo an sp_stack_sums_add whose sample could not be kept. Return true if none is left. */
+/* Undo an sp_stack_sums_add whose sample could not be kept. Return true if no sample is left. */
 bool sp_stack_sums_take_back(sp_stack_sums *sums, const spprof_weight *weight);
 void sp_stack_sums_free(sp_stack_sums *sums, const spprof_weight *weight);
 /* Make a live sample stand for `after` instead of `before`. If `after` is NULL, the sample was thinned out and

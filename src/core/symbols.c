@@ -21,7 +21,7 @@
 #define STEPS_MAX (INT64_C(1) << 26)
 
 typedef struct match {
-    sp_elf_symbol cover; /* the best one around the address; section 0: none */
+    sp_elf_symbol cover; /* the best function that covers the address; section 0: none */
     sp_elf_symbol begin; /* the last function to begin after the previous address and not after this one; section 0:
                           * none */
 } match;
@@ -41,7 +41,7 @@ typedef struct search {
 static bool is_function(const search *self, const sp_elf_symbol *symbol) {
     unsigned type = symbol->info & 15;
     bool has_type = type == SP_ELF_FUNCTION || type == SP_ELF_INDIRECT_FUNCTION;
-    /* A local label without type and size is a location inside a function, or separates code from data. */
+    /* A local label without a type and a size is a location inside a function, or separates code from data. */
     bool is_label = type == SP_ELF_NOTYPE && (symbol->info >> 4 != SP_ELF_LOCAL || symbol->size > 0);
     if (symbol->name == 0 || !(has_type || is_label)) return false;
     const sp_elf_section *section = sp_elf_file_section(self->elf, symbol->section);
@@ -94,7 +94,7 @@ static bool begins_later(search *self, const sp_elf_symbol *one, const sp_elf_sy
 
 /* ---- One pass over the symbols ---- */
 
-/* Return the first address that is not below `value`. */
+/* Return the index of the first address that is not below `value`. */
 static size_t first_from(const spprof_symbols_query *query, uint64_t value) {
     size_t low = 0, high = query->count;
     while (low < high) {

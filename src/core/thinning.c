@@ -26,7 +26,7 @@ static bool thin(spprof_sample *sample, uint32_t rate, void *unused) {
 
 #define LOOKED_AT 16 /* maximum number of samples examined in each shard */
 
-/* Return how many of the examined samples are expected to stay at this rate; *count: how many were examined. */
+/* Return how many of the examined samples are expected to stay at this rate. *count receives how many were examined. */
 static double expect_kept(uint32_t rate, size_t *count) {
     double kept = 0;
     *count = 0;

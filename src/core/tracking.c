@@ -1,4 +1,4 @@
-/* tracking.c: one allocation or free, from the hook's call to the tables. */
+/* tracking.c: follows one allocation or free from the hook's call to the tables. */
 #include "budget.h"
 #include "capture.h"
 #include "clock.h"
@@ -154,7 +154,7 @@ static void decide(spprof_thread *self, spprof_ticket *ticket, size_t size, bool
     sp_sampler_lift(self, plan);
 }
 
-/* The allocation was counted but cannot become a sample. */
+/* Raise the countdown after an allocation that was counted but cannot become a sample. */
 static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }

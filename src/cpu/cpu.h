@@ -45,7 +45,7 @@ typedef struct sp_cpu {
 extern sp_cpu sp_the_cpu;
 
 void sp_cpu_count_drop(spprof_cpu_drop_reason reason);
-/* Count a sample that is in the log. */
+/* Count a sample that has been added to the log. */
 void sp_cpu_count_sample(const spprof_cpu_sample *sample);
 
 /* Handle a tick; this is the sp_tick_handler. */

@@ -34,7 +34,7 @@
 static struct {
     uint64_t pace; /* in intervals */
     uint32_t quiet_ticks;
-    uint32_t calm, patience; /* consecutive quiet ticks, and how many are needed to slow down */
+    uint32_t calm, patience; /* consecutive quiet ticks so far, and how many are needed to slow down */
     uint32_t target;         /* the thread that gets the signals; or ANY, NOBODY */
     uint64_t next_point_ns;  /* on the process's clock */
     uint64_t mean_ns;        /* the mean distance with which next_point_ns was drawn */
@@ -232,7 +232,7 @@ static sp_thread_slot *find_young(uint64_t own_ns) {
     return NULL;
 }
 
-/* Called by the thread that has entered the table. */
+/* Handle a tick. Called by the thread that has entered the table. */
 static sp_finding find(uint64_t own_ns, bool has_woken) {
     uint64_t due_ns = estimates() ? take_due_ns() : 0;
     bool is_here = !estimates() || !has_woken, met = is_here && is_new();

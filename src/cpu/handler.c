@@ -1,4 +1,4 @@
-/* handler.c: one tick of one thread, from the signal to the log. */
+/* handler.c: handles one tick of one thread, from the signal to the log. */
 #include "capture.h"
 #include "clock.h"
 #include "cpu.h"
@@ -59,7 +59,8 @@ static void keep(const sp_finding *found, sp_stack_record *stack, const moment *
     sp_cpu_count_sample(&sample);
 }
 
-/* What the deepest paths through the engine need (the sums of gcc -fstack-usage are 3.3 and 4.5 KiB), plus a margin. */
+/* The stack space that the deepest paths through the engine need (gcc -fstack-usage sums to 3.3 and 4.5 KiB), plus a
+ * margin. */
 #define STACK_ROOM_PYTHON 4096
 #define STACK_ROOM_NATIVE 6144
 

@@ -1,4 +1,4 @@
-/* report.c: what a session recorded, for the code that exports it. */
+/* report.c: provides what a session recorded to the code that exports it. */
 #include "clock.h"
 #include "cpu.h"
 #include "log.h"

@@ -98,7 +98,7 @@ static void settle(uint32_t number) {
     question->told.absence = absences[sp_thread_questions_settle(number, &question->record)];
 }
 
-/* Ask one thread. If the signal could not be sent, the question is already answered. */
+/* Ask one thread. If the signal cannot be sent, the question is settled immediately. */
 static void ask(uint32_t number) {
     sp_thread_question *question = sp_thread_questions_at(number);
     question->told.absence = why_it_cannot_be_asked(&question->told);

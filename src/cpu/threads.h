@@ -54,7 +54,7 @@ bool sp_threads_begin(const sp_threads_plan *plan);
 
 /* Enter the table. Return false if another thread is in it. */
 bool sp_threads_try(void);
-/* Enter the table, waiting until it is free. Not in a handler. */
+/* Enter the table, waiting until no other thread is in it. Not in a handler. */
 void sp_threads_wait(void);
 void sp_threads_leave(void);
 
@@ -84,7 +84,7 @@ void sp_threads_add_self(uint64_t covered_ns, bool young);
  * process's ticks are not samples. */
 uint64_t sp_threads_grown_up_ns(void);
 
-/* Give a thread that was young its timer. */
+/* Give its own timer to a thread that is no longer young. */
 void sp_threads_grow_up(sp_thread_slot *slot);
 
 /* Return the calling thread's slot; NULL if the thread is unknown. */
@@ -107,7 +107,7 @@ sp_thread_slot *sp_threads_live_at(uint32_t place);
 /* Take all timers back, and record what the clocks of live threads show. Called when the session has ended. */
 void sp_threads_end_all(void);
 
-/* Return how far the thread's clock is beyond what samples cover. */
+/* Return how far the thread's clock is beyond the time that samples cover. */
 uint64_t sp_threads_uncovered_ns(const sp_thread_slot *slot);
 
 /* ---- For the slot's thread, in a handler ---- */

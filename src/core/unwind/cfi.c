@@ -42,7 +42,7 @@ enum {
     DW_CFA_restore = 0xC0
 };
 
-/* The state of the instruction interpreter. Errors mark the reader as failed. */
+/* The state of the interpreter for call frame instructions. Errors mark the reader as failed. */
 typedef struct sp_cfi_machine {
     sp_dwarf_reader reader;
     const sp_fde *fde;
@@ -51,7 +51,7 @@ typedef struct sp_cfi_machine {
     sp_cfi_row initial; /* the row as the CIE left it */
     sp_cfi_row remembered[STATES_MAX];
     unsigned depth;
-    sp_cfi_rule ignored; /* rule of any untracked register, such as a vector register */
+    sp_cfi_rule ignored; /* the rule that is written for any untracked register, such as a vector register */
 } sp_cfi_machine;
 
 /* ---- Operands ---- */
@@ -212,7 +212,7 @@ static void execute_rule(sp_cfi_machine *machine, uint8_t opcode) {
     }
 }
 
-/* Execute an instruction that defines the CFA; pass others on. */
+/* Execute an instruction that defines the CFA; pass others on to the next function. */
 static void execute_cfa(sp_cfi_machine *machine, uint8_t opcode) {
     uint64_t number;
     switch (opcode) {
@@ -235,7 +235,8 @@ static void execute_cfa(sp_cfi_machine *machine, uint8_t opcode) {
     }
 }
 
-/* Execute an instruction that moves the location, changes whole rows, or does nothing; pass others on. */
+/* Execute an instruction that moves the location, changes whole rows, or does nothing; pass others on to the next
+ * function. */
 static void execute_extended(sp_cfi_machine *machine, uint8_t opcode) {
     switch (opcode) {
     case DW_CFA_nop:

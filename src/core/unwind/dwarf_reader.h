@@ -56,8 +56,8 @@ int64_t sp_dwarf_read_sleb(sp_dwarf_reader *reader);
 /* Skip `length` bytes and return where they start. */
 const uint8_t *sp_dwarf_read_block(sp_dwarf_reader *reader, uint64_t length);
 
-/* Read an absolute pointer, or one relative to itself or to `data` (0: no pointer is relative to it). Fail if the
- * pointer is relative to anything else, indirect, aligned or omitted. */
+/* Read a pointer that is absolute or relative to itself or to `data` (0: no pointer is relative to it). Fail if the
+ * pointer is relative to anything else, or is indirect, aligned or omitted. */
 uintptr_t sp_dwarf_read_pointer(sp_dwarf_reader *reader, uint8_t encoding, uintptr_t data);
 
 /* Read the value as it is encoded, without adding a base. */

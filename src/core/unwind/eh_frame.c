@@ -6,14 +6,14 @@
 #define HEADER_VERSION 1
 #define USUAL_TABLE (DW_EH_PE_datarel | DW_EH_PE_sdata4)
 #define PAIR_BYTES 8  /* two 4-byte offsets */
-#define LETTERS_MAX 8 /* twice as many as compilers write */
+#define LETTERS_MAX 8 /* twice as many as compilers produce */
 
 /* ---- Entries of .eh_frame ---- */
 
 /* [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      a CIE's id is 0, an FDE's id is the distance back to its CIE */
 typedef struct sp_eh_entry {
     const uint8_t *id_place;
-    uint32_t id; /* four bytes even if the length has eight */
+    uint32_t id; /* the id has four bytes even if the length has eight */
     sp_dwarf_reader rest;
 } sp_eh_entry;
 
@@ -23,7 +23,7 @@ typedef struct sp_cie {
     uint64_t code_alignment;
     int64_t data_alignment;
     uint64_t return_column;
-    bool sized_augmentation; /* 'z': an FDE says how much to skip */
+    bool sized_augmentation; /* 'z': each FDE says how much to skip */
     bool signal_frame;
     uint8_t pointer_encoding;
 } sp_cie;
@@ -108,7 +108,7 @@ static bool read_cie(const sp_eh_image *image, uintptr_t address, sp_cie *cie) {
     if (cie->sized_augmentation)
         read_augmentation_data(reader, letters + 1, cie);
     else if (*letters != 0)
-        return false; /* "eh", from compilers before 2001, and unknown letters */
+        return false; /* "eh", produced by compilers before 2001, or unknown letters */
     cie->program = reader->at;
     cie->program_end = reader->end;
     return !reader->failed;

@@ -224,7 +224,7 @@ static void push_constant(sp_evaluation *evaluation, uint8_t operation) {
     push(evaluation, value);
 }
 
-/* Operations that have their own code. */
+/* Operations that are implemented individually. */
 static void execute_single(sp_evaluation *evaluation, uint8_t operation) {
     sp_dwarf_reader *reader = &evaluation->reader;
     switch (operation) {

@@ -41,7 +41,7 @@ static uint32_t count_records(void) {
     return count < SP_MODULES_MAX ? count : SP_MODULES_MAX;
 }
 
-/* Return NULL if the record is claimed but not yet filled in. */
+/* Return NULL if the record has been claimed but not yet filled in. */
 static record *record_at(uint32_t index) {
     return atomic_load_explicit(&records[index], memory_order_acquire);
 }

@@ -31,8 +31,8 @@ bool sp_modules_reused(void);
 /* Return the latest generation at this address. */
 uint32_t sp_modules_generation(uintptr_t address);
 
-/* Return whether the address is in an object that switches stacks below Python (greenlet): the words above its
- * frames may belong to another coroutine. */
+/* Return whether the address is in an object that switches stacks below Python (greenlet). In that case the words
+ * above its frames may belong to another coroutine. */
 bool sp_modules_switches_stacks(uintptr_t address);
 
 #endif

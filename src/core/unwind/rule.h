@@ -24,10 +24,10 @@ typedef enum sp_rule_kind {
     SP_RULE_SP,       /* CFA = stack pointer + offset */
     SP_RULE_FP,       /* CFA = frame pointer + offset */
     SP_RULE_SP_LOAD,  /* CFA = the word at stack pointer + offset */
-    SP_RULE_FP_LOAD,  /* CFA = the word at frame pointer + offset: realigned frames */
+    SP_RULE_FP_LOAD,  /* CFA = the word at frame pointer + offset (realigned frames) */
     SP_RULE_END,      /* the thread's first frame */
     SP_RULE_EVALUATE, /* evaluate its row */
-    SP_RULE_NO_TABLE  /* no description: use the frame pointer, if it looks right */
+    SP_RULE_NO_TABLE  /* no description: use the frame pointer if it looks plausible */
 } sp_rule_kind;
 
 /* The registers that the fast path tracks. */
@@ -49,7 +49,7 @@ static inline sp_rule sp_rule_of_kind(sp_rule_kind kind) {
     return (sp_rule)kind << SP_RULE_KIND_SHIFT;
 }
 
-/* Encode the row in 32 bits; SP_RULE_EVALUATE if it does not fit. */
+/* Encode the row in 32 bits. Return SP_RULE_EVALUATE if it does not fit. */
 sp_rule sp_rule_encode(const sp_cfi_row *row, const sp_fde *fde);
 
 static inline uintptr_t sp_rule_cfa(sp_rule rule, const sp_frame *frame) {

@@ -41,7 +41,7 @@ void sp_rule_cache_insert(uintptr_t pc, sp_rule rule);
 /* Clear the cache after an object was unloaded: another object may be mapped at its addresses. */
 void sp_rule_cache_clear(void);
 
-/* Return how many rules it holds. Reads the whole cache. */
+/* Return how many rules the cache holds. This reads the whole cache. */
 uint32_t sp_rule_cache_count(void);
 
 #endif

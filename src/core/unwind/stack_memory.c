@@ -7,7 +7,7 @@
 #define PAGE ((uintptr_t)4096)                /* the smallest page size */
 #define OWN_STACK_MAX ((uintptr_t)64 << 20)   /* maximum checked at once, with one system call per page */
 #define OTHER_STACK_MAX ((uintptr_t)16 << 20) /* maximum followed on any other stack */
-#define BELOW_STACK_POINTER 128               /* what a leaf function may use below its stack pointer */
+#define BELOW_STACK_POINTER 128               /* the space that a leaf function may use below its stack pointer */
 
 static uintptr_t page_of(uintptr_t address) {
     return address & ~(PAGE - 1);
@@ -38,7 +38,7 @@ static uintptr_t lowest_used(const spprof_thread *self, uintptr_t sp) {
 static sp_stack_memory other_stack(uintptr_t sp) {
     uintptr_t page = page_of(sp);
     if (!sp_memory_is_readable(sp))
-        return (sp_stack_memory){.low = UINTPTR_MAX, .high = sizeof sp}; /* a torn context's stack pointer */
+        return (sp_stack_memory){.low = UINTPTR_MAX, .high = sizeof sp}; /* for the stack pointer of a torn context */
     return (sp_stack_memory){.low = page, .high = page + PAGE, .limit = page + OTHER_STACK_MAX};
 }
 

@@ -37,7 +37,7 @@ typedef struct sp_native_stack {
     size_t word_count;
     bool depth_limited; /* there were more frames than `capacity` */
     bool truncated;     /* ended before the thread's first frame */
-    bool interrupted;   /* the frames include a signal handler's */
+    bool interrupted;   /* the frames include a signal handler's frame */
 } sp_native_stack;
 
 /* Unwind from `registers`. The function they belong to is the first frame. */
@@ -51,9 +51,9 @@ void sp_unwind_forget(void);
 
 /* How many times the walk left the fast path. */
 typedef struct sp_unwind_counters {
-    uint64_t misses;    /* an address seen for the first time */
+    uint64_t misses;    /* addresses seen for the first time */
     uint64_t evaluated; /* a row instead of a rule */
-    uint64_t restarted; /* a stack that needed all registers */
+    uint64_t restarted; /* stacks that needed all registers */
     uint64_t truncated;
 } sp_unwind_counters;
 sp_unwind_counters sp_unwind_read_counters(void);
