@@ -55,8 +55,7 @@ SPPROF_API bool spprof_cpu_is_active(void);
 
 typedef struct spprof_cpu_sample {
     uint64_t time_ns;   /* CLOCK_MONOTONIC */
-    uint64_t weight_ns; /* CPU time, or wall time, since the thread's previous sample; an estimate if the thread is
-                         * young */
+    uint64_t weight_ns; /* CPU or wall time since the thread's previous sample; an estimate for a young thread */
     uint32_t thread_id; /* the kernel's */
     uint32_t stack;     /* the slot of its stack's id, unique until the next session (spprof_copy_stacks) */
 } spprof_cpu_sample;
@@ -70,8 +69,7 @@ typedef struct spprof_cpu_thread {
     uint32_t thread_id;
     char name[16]; /* the kernel's name for it when it was first seen, or else when the session ended */
     uint64_t samples;
-    uint64_t uncovered_ns; /* time on its clock since its last sample; 0 if it has ended, or if it is young and does
-                            * not block the signal */
+    uint64_t uncovered_ns; /* since its last sample, on its clock; 0 if it has ended, or is young and not `blocked` */
     bool blocked;          /* it blocks our signal */
 } spprof_cpu_thread;
 /* Copy up to `capacity` of the session's threads and return how many there are. Threads that ended without a sample
@@ -107,8 +105,8 @@ typedef struct spprof_cpu_stats {
     uint32_t sessions; /* starts so far */
     bool active;
     bool displaced;            /* the program has replaced our handler with its own, so nothing is sampled any more */
-    bool gave_up;              /* at least SPPROF_CPU_HOPELESS_TORN stacks were torn and hardly any were whole: sampling
-                         * ended */
+    bool gave_up;              /* sampling ended: at least SPPROF_CPU_HOPELESS_TORN stacks were torn, and hardly any
+                                * were whole */
     bool by_thread;            /* a thread of ours sends the signals */
     uint32_t threads;          /* seen in this session */
     uint64_t samples;          /* samples in the log or summed by stack */

@@ -30,8 +30,7 @@
 typedef enum spprof_mapping_kind {
     SPPROF_MAPPING_UNKNOWN,   /* grown from a mapping made before the start */
     SPPROF_MAPPING_ANONYMOUS, /* private */
-    SPPROF_MAPPING_FILE,      /* backed by a descriptor; the kernel's list shows which file; it may also be shared
-                               * memory */
+    SPPROF_MAPPING_FILE,      /* backed by a file, which the kernel's list names; may also be shared memory */
     SPPROF_MAPPING_SHARED     /* shared and anonymous, or System V */
 } spprof_mapping_kind;
 
@@ -40,8 +39,7 @@ typedef struct spprof_mapping {
     uint64_t address, size;
     uint64_t stack_id;  /* spprof_stack_get */
     int64_t time_ns;    /* CLOCK_MONOTONIC, when it was made or last grew */
-    double probability; /* probability of being listed, 1 for large ones: it stands for 1/probability mappings like
-                         * it */
+    double probability; /* of being listed; 1 for large ones. It stands for 1/probability such mappings */
     uint32_t thread_id; /* the kernel's id of the thread that made it */
     uint32_t kind;      /* spprof_mapping_kind */
 } spprof_mapping;

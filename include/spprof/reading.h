@@ -52,20 +52,18 @@ SPPROF_API void spprof_count_drop(spprof_drop_reason reason);
 
 typedef struct spprof_stats {
     uint64_t total_samples, live_samples, freed_samples; /* total = live + freed, always */
-    uint64_t unique_stacks;                /* stacks with at least one sample of an allocation; a stack that left and
-                                            * came back counts again */
+    uint64_t unique_stacks;                /* stacks that got a sample of an allocation; a stack that left and came
+                                            * back counts again */
     uint64_t stacks, stacks_max;           /* in the table now, including the CPU profiler's; the named maximum */
     uint64_t evicted_stacks;               /* stacks that have left the table */
-    uint64_t folded_samples, folded_bytes; /* total samples, and estimated bytes allocated so far, of the stacks that
-                                            * left */
+    uint64_t folded_samples, folded_bytes; /* of the stacks that left: samples, and estimated bytes allocated */
     uint64_t unkept_samples, unkept_live_samples; /* counted as <stacks table full>: so far, and now live */
     uint64_t marked_codes;                        /* how many times a frame's code did not fit */
     uint64_t live_bytes, live_objects;            /* estimates, in the fixed-point units above */
     uint64_t peak_bytes;        /* the highest live_bytes since the first start; in a child, since its fork */
     uint64_t window_peak_bytes; /* the highest live_bytes since the last spprof_reset_peak */
     uint64_t live_samples_max;  /* the live table's named maximum */
-    uint64_t thinned_samples;   /* given up when the live table was full: other samples stand for them; they count as
-                                 * freed */
+    uint64_t thinned_samples;   /* given up when the live table was full: others stand for them. They count as freed */
     uint64_t lost_bytes;        /* what the samples that did not fit even then stood for */
     uint64_t missed_frees;      /* how many times a sample arrived at an address still listed as live */
     uint64_t last_serial;
@@ -129,8 +127,7 @@ struct spprof_site {
     uint64_t ticks, tick_ns; /* what did not fit in the CPU profiler's log: samples, weight */
     uint32_t frame_count;
     uint32_t labels;               /* the label set, 0: none */
-    uint32_t birth;                /* the process in which its samples were born: 0 for the first process, one more
-                                    * for each fork */
+    uint32_t birth;                /* the process of its samples: 0 for the first, one more for each fork */
     bool depth_limited, truncated; /* spprof_stack */
 };
 /* Return false if there is no such stack id, or if the stack has left the table. */

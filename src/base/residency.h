@@ -24,8 +24,8 @@
 #define SP_NOT_KNOWN UINT64_MAX
 
 typedef struct sp_extent {
-    uint64_t start, size;       /* bytes; need not be whole pages: only the part of a page that is within the extent
-                                 * counts */
+    uint64_t start, size;       /* in bytes, not necessarily whole pages: a page counts only as far as it is within
+                                 * the extent */
     uint64_t resident, swapped; /* output: bytes, or both SP_NOT_KNOWN */
 } sp_extent;
 

@@ -33,9 +33,7 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
 /* ---- The room that a signal needs on a stack ---- */
 
 #define HANDLER_BYTES ((size_t)1024) /* what the handler uses until it checks its room: about 400 bytes */
-#define RED_ZONE                                                                                                       \
-    ((size_t)128) /* below the interrupted code's stack pointer; the kernel leaves it free on
-                                      * x86-64 */
+#define RED_ZONE ((size_t)128)       /* on x86-64: left free by the kernel, below the interrupted stack pointer */
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51

@@ -41,7 +41,7 @@ _Static_assert(sizeof(sp_elf_section) == 64 && sizeof(sp_elf_symbol) == 24, "as 
 
 typedef struct sp_elf_file {
     sp_file file;
-    sp_elf_section *sections; /* the zeroth means no section */
+    sp_elf_section *sections; /* section 0 means no section */
     uint32_t section_count, section_names;
 } sp_elf_file;
 

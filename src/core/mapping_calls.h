@@ -44,8 +44,7 @@ typedef struct sp_map_move {
     uintptr_t old, start;
     size_t old_size, size;
     bool keeps_old; /* the old range is still mapped */
-    bool has_gaps;  /* the old range had gaps; in the new range, what is already mapped at a gap stays (Linux 6.17
-                     * on) */
+    bool has_gaps;  /* the old range had gaps; what is mapped there in the new range stays (Linux 6.17 on) */
 } sp_map_move;
 /* Begin a move, given its old range and size. End each such call with one of the other two functions. */
 sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool is_fixed);

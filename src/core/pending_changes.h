@@ -31,8 +31,7 @@ typedef struct sp_map_change {
     uintptr_t old_start, old_end;
     uint64_t last_serial; /* the last serial when the call began: the call did not remove ranges with later ones */
     bool keeps_old;       /* for a move: the old range is still mapped */
-    bool has_gaps;        /* for a move: the old range had gaps; in the new range, what is already mapped at a gap
-                           * stays */
+    bool has_gaps;        /* for a move: the old range had gaps; what is mapped there in the new one stays */
     bool is_listed;       /* `made` is filled in, and it holds its stack */
     sp_range made;        /* for a move: the new range, if it has grown */
 } sp_map_change;

@@ -50,8 +50,8 @@ typedef struct sp_counters {
 #define SP_BIRTH_PROCESSES 64
 
 typedef struct sp_profiler {
-    _Atomic uint64_t plan;                     /* sp_plan_pack; written under the lifecycle lock; the budget also
-                                                * writes its rate */
+    _Atomic uint64_t plan;                     /* sp_plan_pack; written under `lifecycle`; the budget also writes its
+                                                * rate */
     _Atomic(spprof_walker *) walker;           /* NULL: no interpreter, stacks are empty */
     _Atomic(spprof_tick_walker *) tick_walker; /* NULL likewise; for an interrupted thread */
     _Atomic(sp_object_follower *) follower;    /* NULL: nothing is patched or needs patching */
@@ -69,8 +69,7 @@ typedef struct sp_profiler {
     sp_code_table codes;
     sp_pending pending;
     sp_counters counters;
-    spprof_process birth_processes[SP_BIRTH_PROCESSES]; /* indexed by birth; written by the first start and in
-                                                         * children */
+    spprof_process birth_processes[SP_BIRTH_PROCESSES]; /* by birth; written by the first start and in children */
     _Atomic uint64_t forked_serial;                     /* as in spprof_stats; written by the thread that forks */
 } sp_profiler;
 

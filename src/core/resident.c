@@ -62,8 +62,7 @@ typedef struct files {
     spprof_file_visitor *visit;
     void *data;
     char path[PATH_SIZE];
-    char code[PATH_SIZE]; /* the file of the last code seen: memory without a file may come before that file's last
-                           * part */
+    char code[PATH_SIZE]; /* the last code's file: memory without a file may come before its last part */
     spprof_file_map held[MAPS_OF_A_FILE];
     size_t count;
     bool has_code;

@@ -6,9 +6,7 @@
 #define RATE_BITS UINT64_C(0x7FFFFFFF) /* SPPROF_RATE_MAX is 2^30 */
 #define SEEDED_BIT (UINT64_C(1) << 31)
 #define ACTIVE_BIT (UINT64_C(1) << 63)
-#define LONGEST_DRAW                                                                                                   \
-    ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 times the largest rate; a draw is at most 37 times
-                                                           * its rate */
+#define LONGEST_DRAW ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 × the largest rate; a draw is at most 37 × it */
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
 
 static _Atomic uint64_t seed_base;

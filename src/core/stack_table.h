@@ -40,11 +40,9 @@ typedef struct sp_eviction {
     _Atomic bool folding;     /* … and `folded_after` is the new value of <stacks no longer kept> */
     sp_stack_sums folded_after;
     _Atomic uint64_t evicted;        /* how many have left */
-    uint32_t needed;                 /* windows whose peaks have kept a record since the last one left
-                               * (sp_stack_sums_needed) */
+    uint32_t needed;                 /* windows whose peaks have kept a record since one last left */
     uint32_t in_vain;                /* slots examined since then */
-    uint64_t given_up[SPPROF_PEAKS]; /* number of the peak that keeps no record, because its records would fill the
-                                      * table */
+    uint64_t given_up[SPPROF_PEAKS]; /* number of the peak that keeps no record: its records would fill the table */
 } sp_eviction;
 
 typedef struct sp_stack_table {

@@ -22,8 +22,7 @@
 
 typedef struct match {
     sp_elf_symbol cover; /* the best function that covers the address; section 0: none */
-    sp_elf_symbol begin; /* the last function to begin after the previous address and not after this one; section 0:
-                          * none */
+    sp_elf_symbol begin; /* the last function that begins in (previous address, this one]; section 0: none */
 } match;
 
 typedef struct search {

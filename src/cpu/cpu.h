@@ -36,7 +36,7 @@ typedef struct sp_cpu {
     uint64_t end_ns, end_process_ns;
     bool displaced; /* as it was when the session ended */
 
-    _Atomic bool gave_up; /* no more stacks are taken; see SPPROF_CPU_HOPELESS_TORN */
+    _Atomic bool gave_up; /* stacks are not taken any more; see SPPROF_CPU_HOPELESS_TORN */
     _Atomic uint64_t samples, weight_ns, handler_ns;
     _Atomic uint64_t estimated_ns; /* the part of weight_ns that is estimated */
     _Atomic uint64_t dropped[SPPROF_CPU_DROP_REASON_COUNT];

@@ -283,8 +283,7 @@ void sp_threads_add_self(uint64_t covered_ns, bool young) {
     /* The thread may have been listed before its stack was known to be too small. */
     if (!known->unfit && is_unfit(sp_thread_kernel_id())) set_unfit(known, true);
     uint64_t now_ns = clock_of_self();
-    if (known->young || atomic_load(&known->covered_ns) > now_ns) { /* it was listed, or the slot is a previous
-                                                                     * thread's with this id */
+    if (known->young || atomic_load(&known->covered_ns) > now_ns) { /* listed, or a previous thread's slot */
         atomic_store(&known->covered_ns, covered_ns);
         known->young = young;
     }

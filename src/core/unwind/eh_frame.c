@@ -68,8 +68,7 @@ static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *lette
             sp_dwarf_read_unsigned(&augmentation, 1);
         else if (*letters == 'S')
             cie->signal_frame = true;
-        else if (*letters != 'B') /* aarch64: identifies the key that signs return addresses; stripping the signature
-                                   * does not need it */
+        else if (*letters != 'B') /* aarch64: which key signs return addresses; not needed to strip them */
             break;
     }
     if (augmentation.failed) sp_dwarf_fail(reader);
@@ -147,7 +146,7 @@ static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr
 
 typedef struct sp_eh_header {
     uintptr_t eh_frame;   /* 0: not present */
-    bool has_table;       /* of the usual kind */
+    bool has_table;       /* a table of the usual kind */
     uint64_t table_count; /* pairs */
     const uint8_t *table;
 } sp_eh_header;

@@ -11,8 +11,7 @@ typedef struct record {
     uint8_t build_id[SP_BUILD_ID_MAX];
     bool switches_stacks;
     _Atomic bool hidden;  /* since then, an object that did not fit has been seen at its location */
-    _Atomic uint64_t met; /* when it was last seen: of several records at one location, the most recent is the
-                           * current one */
+    _Atomic uint64_t met; /* when it was last seen: of several records at one location, the latest is current */
     char path[];
 } record;
 

@@ -62,11 +62,9 @@ typedef enum step_result {
 typedef struct walk {
     sp_frame frame;
     sp_stack_memory stack;
-    bool exact;                    /* pc is where a signal interrupted the code (or where the walk began), not after
-                                    * a call */
+    bool exact;                    /* pc is where a signal interrupted (or the walk began), not after a call */
     bool keep_all;                 /* evaluate the row of every frame, so that all registers are known */
-    const sp_registers *registers; /* this frame's registers, as far as they are known; NULL: only those that `frame`
-                                    * holds */
+    const sp_registers *registers; /* this frame's, as far as they are known; NULL: only those in `frame` */
     sp_registers all;
     sp_native_stack *out;
     const sp_last_walk *last; /* NULL: there is none to follow */

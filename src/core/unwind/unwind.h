@@ -26,14 +26,12 @@ void sp_unwind_prepare(void);
 
 typedef struct sp_native_stack {
     uintptr_t *addresses; /* one past the call, or one past the instruction that a signal interrupted */
-    uintptr_t begin;      /* where the first frame begins on the stack; each further one begins where the previous
-                           * one ended */
+    uintptr_t begin;      /* where the first frame begins; each further one begins where the previous one ended */
     uintptr_t *ends;      /* where each frame ends. For the last frame, unless depth_limited, where it begins: its
                            * end is unknown */
     size_t capacity, count;
     sp_last_walks *last;   /* NULL: no last walk. Otherwise capacity is at most SPPROF_STACK_FRAMES_MAX */
-    const uint64_t *words; /* the interpreter's words (spprof_walker), needed to leave out its generated code; NULL:
-                            * none */
+    const uint64_t *words; /* the interpreter's (spprof_walker), to leave out its generated code; NULL: none */
     size_t word_count;
     bool depth_limited; /* there were more frames than `capacity` */
     bool truncated;     /* ended before the thread's first frame */
