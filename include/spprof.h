@@ -1,4 +1,4 @@
-/* spprof.h: the engine of libspprof_alloc.so as its hooks and the Python extension see it. Includes all of
+/* spprof.h: the engine of libspprof_alloc.so, as its hooks and the Python extension see it. It includes all of
  * include/spprof.
  *
  *   hooks.h          an allocation or a free, from an allocator's hook
@@ -7,14 +7,14 @@
  *   stacks.h         frames, and the walkers that read them
  *   reading.h        what the heap profiler has recorded
  *   mappings.h       memory that the program mapped itself
- *   resident.h       how much of its memory is resident
- *   malloc_sums.h    how much malloc has in use, and how much it keeps
+ *   resident.h       how much of the program's memory is resident
+ *   malloc_sums.h    how much memory malloc has in use, and how much it keeps
  *   cpu.h            the CPU profiler
  *   thread_stacks.h  what every thread is doing now
  *   symbols.h        names of native functions
  *
- * The engine knows nothing of Python. It is told of each allocation, decides which ones to sample, calls the registered
- * walker for the stack, and records which samples are still live.
+ * The engine knows nothing about Python. The hooks report each allocation to it; it decides which ones to sample, calls
+ * the registered walker for the stack, and records which samples are still live.
  *
  * Memory:  everything is mmapped; no function here calls malloc. A table is never unmapped while a reader could still
  *          use it, and nothing is destroyed at exit.

@@ -2,8 +2,8 @@
 #ifndef SPPROF_API_H
 #define SPPROF_API_H
 
-/* The extension imports weakly, so that a foreign libspprof_alloc.so (another version, other symbols) fails the
- * version check with its message instead of the loader's "undefined symbol". */
+/* The extension imports these symbols weakly, so that a foreign libspprof_alloc.so (another version, with other
+ * symbols) fails the version check with a clear message instead of the loader's "undefined symbol". */
 #if defined(SPPROF_BUILDING_ENGINE)
 #define SPPROF_API __attribute__((visibility("protected"))) /* our own calls are direct */
 #else

@@ -4,8 +4,8 @@
  *            a larger one ────► the original                     passes to a lower hook; its free goes there, too
  *   direct:  every request and every free, like malloc itself
  *
- * They are part of the engine because they run at each allocation: here they reach the gate and each other without the
- * tables by which one object finds another's symbols.
+ * The hooks are part of the engine because they run on each allocation. Here they reach the gate and each other
+ * directly, without the tables through which one object finds another's symbols.
  *
  * Memory:  static, for one interpreter library per process.
  * Threads: the caller of the functions below ensures that no other thread calls them; the hooks serve any thread.
@@ -18,10 +18,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The domains of CPython. Its pools are MEM and OBJ. */
+/* The domains of CPython. MEM and OBJ are its pools. */
 typedef enum spprof_domain { SPPROF_DOMAIN_RAW, SPPROF_DOMAIN_MEM, SPPROF_DOMAIN_OBJ } spprof_domain;
 
-/* Has the layout of PyMemAllocatorEx. */
+/* This struct has the layout of PyMemAllocatorEx. */
 typedef struct spprof_allocator {
     void *ctx;
     void *(*malloc)(void *ctx, size_t size);
@@ -31,13 +31,14 @@ typedef struct spprof_allocator {
 } spprof_allocator;
 
 /* Return the hooks that count requests of up to `limit` bytes (at most 512), those that `original` serves itself.
- * They keep its free and its context. The original that these hooks called until now is no longer called. */
+ * The hooks keep its free and its context. The original that these hooks have called until now is no longer called. */
 SPPROF_API spprof_allocator spprof_pool_hooks(spprof_domain domain, const spprof_allocator *original, size_t limit);
 
 /* Return the hooks that count every request and follow every free. */
 SPPROF_API spprof_allocator spprof_direct_hooks(spprof_domain domain, const spprof_allocator *original);
 
-/* Set whether a domain's direct hooks count, as they do at first, or only follow frees because a lower hook counts. */
+/* Set whether a domain's direct hooks count allocations (the default), or only follow frees because a lower hook
+ * counts. */
 SPPROF_API void spprof_direct_hooks_count(spprof_domain domain, bool counts);
 
 #endif

@@ -1,13 +1,13 @@
-/* hooks.h: what an allocator's hook calls, and the few words that every allocation reads.
+/* hooks.h: the functions that an allocator's hook calls, and the few words that every allocation reads.
  *
  *   allocate:  countdown -= size ── still above the gate? ──► the original allocator, nothing else happens
  *                                 └─ below: spprof_begin ──► the original ──► spprof_end
  *   free:      filter byte zero? ──► the original free
  *                                 └─ else: spprof_forget, then the original free
  *
- * A hook counts each allocation once (spprof_passes). Where one hook is above another, only one of the two makes the
- * sample decision: a pool's hook announces its sample as a handoff, or says that the lower hook's realloc is already
- * counted.
+ * A hook counts each allocation once (spprof_passes). If one hook is above another, only one of the two makes the
+ * sample decision: a pool's hook either passes its sample down as a handoff, or marks the lower hook's realloc as
+ * already counted.
  *
  * Memory:  64 bytes of static TLS per thread, one cache line per process. No function here calls malloc.
  * Threads: any, with or without an interpreter lock. Each thread has its own countdown.
@@ -29,21 +29,22 @@
 
 /* ---- The fast path --------------------------------------------------------------------------------------------- */
 
-/* Each thread's state in static TLS: 64 bytes, all zero in a new thread. Only the thread itself reads or writes it,
- * and signal handlers on that thread, which always leave guard as they found it. */
+/* Each thread's state in static TLS: 64 bytes, all zero in a new thread. Only two things read or write it: the
+ * thread itself, and signal handlers on that thread. The handlers always leave `guard` as they found it. */
 typedef struct spprof_thread {
-    int64_t countdown;         /* gate + bytes until the next sample; below it: due, or from an earlier start */
+    int64_t countdown;         /* gate + bytes until the next sample. Below the gate: a sample is due, or the value
+                                * is from an earlier start */
     uint64_t random;           /* state of this thread's generator, 0 = not seeded yet */
     uintptr_t already_counted; /* address of the last small realloc that was decided one level up, 0 = none */
     uint32_t epoch;            /* the start for which `random` was seeded */
-    uint32_t thread_id;        /* the kernel's id, 0 = not asked yet */
-    uint16_t handoff_size;     /* size of the sample that a handoff announced, valid while handoff_armed */
+    uint32_t thread_id;        /* the kernel's id, 0 = not yet known */
+    uint16_t handoff_size;     /* size of the sample that is being handed off, valid while handoff_armed */
     uint8_t handoff_armed;     /* 1 = the next allocation of 513 … 609 bytes is that sample */
     uint8_t guard;             /* > 0: this thread is inside the engine; hooks pass through */
     uint8_t expecting;         /* > 0: objects may have been loaded; look for them in this many further slow calls */
     uint8_t arenas;            /* > 0: an allocator maps memory for its blocks (spprof_begin_arena) */
     uint8_t unused[2];
-    uintptr_t stack_low, stack_high; /* known bounds of the thread's own stack, 0 = not asked yet */
+    uintptr_t stack_low, stack_high; /* known bounds of the thread's own stack, 0 = not yet known */
     uint32_t cpu_session;            /* the session of the CPU profiler in which this thread has a timer */
     uint32_t drawn_rate;             /* the sampling interval for which `countdown` was drawn */
 } spprof_thread;
@@ -52,18 +53,18 @@ _Static_assert(sizeof(spprof_thread) == 64, "all libraries share glibc's 1664 by
 
 SPPROF_API extern __thread spprof_thread spprof_this_thread __attribute__((tls_model("initial-exec")));
 
-/* One 8-bit counter per hash of addresses. Zero means "certainly not sampled". Replaced as a whole when it grows and
- * never unmapped, so the mask and the counters always belong together. */
+/* One 8-bit counter for each hash of an address. Zero means "certainly not sampled". When the filter grows, it is
+ * replaced as a whole, and the old one is never unmapped. So the mask and the counters always belong together. */
 typedef struct spprof_filter {
-    uint32_t last; /* the index of the last counter, which is all ones */
+    uint32_t last; /* the index of the last counter; all its bits are ones, so it also serves as a mask */
     uint8_t unused[60];
     uint8_t counters[]; /* on separate cache lines */
 } spprof_filter;
 
-/* The threshold while nothing is sampled. It must not be lower, so that no countdown can wrap. */
+/* The threshold while sampling is off. It must not be lower, so that no countdown can wrap. */
 #define SPPROF_STOPPED 0
 
-/* The two words that every allocation and every free read. Hardly ever written: they have a cache line to
+/* The two words that every allocation and every free read. They are hardly ever written and have a cache line to
  * themselves. */
 typedef struct spprof_gate {
     int64_t threshold; /* SPPROF_STOPPED; the k-th start sets k << 40 */
@@ -72,7 +73,8 @@ typedef struct spprof_gate {
 
 SPPROF_API extern spprof_gate spprof_the_gate;
 
-/* The engine's hidden name for it: the hooks read it without the table by which objects find each other's data. */
+/* The engine's hidden name for the gate: the hooks read it without the table through which objects find each other's
+ * data. */
 #if defined(SPPROF_BUILDING_ENGINE)
 extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
 #define SPPROF_GATE spprof_own_gate
@@ -81,7 +83,7 @@ extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
 #endif
 
 /* Words that other threads write are read plainly, by the very instruction that compares or adds. They are aligned,
- * so a read is never torn, and a hook reads each one once. For the thread sanitizer the reads are atomic. */
+ * so a read is never torn, and a hook reads each one once. Under the thread sanitizer the reads are atomic. */
 #if defined(__SANITIZE_THREAD__)
 #define SPPROF_READ(word) __atomic_load_n(&(word), __ATOMIC_RELAXED)
 #else
@@ -90,8 +92,8 @@ extern spprof_gate spprof_own_gate __attribute__((visibility("hidden")));
 
 /* Count an allocation of `size` bytes. Return true if it is not sampled: call the original. False: call
  * spprof_begin. A countdown that falls below 0 takes the slow path, which raises it. So does a size larger than the
- * countdown, whatever is left then. A size above PTRDIFF_MAX can only fail, and the slow path adds it back: no
- * countdown wraps. */
+ * countdown, whatever the result of the subtraction. A size above PTRDIFF_MAX can only fail, and the slow path adds
+ * it back, so no countdown wraps. */
 static inline bool spprof_passes(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     uint64_t left;
@@ -100,7 +102,7 @@ static inline bool spprof_passes(size_t size) {
     return __builtin_expect(!borrows && (int64_t)left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
-/* Like spprof_passes(), for sizes known to be a few bytes. */
+/* Like spprof_passes(), but for sizes that are known to be a few bytes. */
 static inline bool spprof_passes_small(size_t size) {
     spprof_thread *self = &spprof_this_thread;
     int64_t left = self->countdown - (int64_t)size;
@@ -108,16 +110,16 @@ static inline bool spprof_passes_small(size_t size) {
     return __builtin_expect(left >= SPPROF_READ(SPPROF_GATE.threshold), 1);
 }
 
-/* Fibonacci hashing. The low four bits of a malloc address carry no information. */
+/* Hash an address (Fibonacci hashing). The low four bits of a malloc address carry no information. */
 static inline uint64_t spprof_hash_address(uintptr_t address) {
     return (uint64_t)(address >> 4) * UINT64_C(0x9E3779B97F4A7C15);
 }
 
 /* Return the counter of an address in a filter of unlimited size: 1.118 counters per 16 bytes. So adjacent blocks
  * have adjacent counters, but not the same one, and blocks at a distance divisible by a power of two are scattered.
- * (The factor is 2³⁰ times half the square root of 5, an odd number that fits one operand of a multiplication.) The
- * last bits of the result choose the shard of the live table, so a counter belongs to one shard's lock, however
- * large the filter is. */
+ * (The factor is 2³⁰ times half the square root of 5, rounded to an odd number that fits one operand of a
+ * multiplication.) The last bits of the result choose the shard of the live table, so a counter belongs to one
+ * shard's lock, however large the filter is. */
 static inline uint32_t spprof_filter_place(uintptr_t address) {
     return (uint32_t)((uint64_t)address * UINT64_C(0x478DDE6F) >> 34);
 }
@@ -126,7 +128,8 @@ static inline uint32_t spprof_filter_index(const spprof_filter *filter, uintptr_
     return spprof_filter_place(address) & filter->last;
 }
 
-/* Return false if `address` was certainly not sampled. True: it may have been; call spprof_forget before freeing it. */
+/* Return false if `address` was certainly not sampled. True: it may have been sampled, so call spprof_forget before
+ * freeing it. */
 static inline bool spprof_may_be_live(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&SPPROF_GATE.filter, __ATOMIC_ACQUIRE);
     uint32_t index = spprof_filter_index(filter, (uintptr_t)address);
@@ -146,7 +149,7 @@ typedef struct spprof_sample {
     uint64_t stack_id;  /* spprof_stack_get */
 } spprof_sample;
 
-/* One call in flight. Kept on the hook's stack between begin and end. */
+/* One call in progress. It is kept on the hook's stack between begin and end. */
 typedef struct spprof_ticket {
     spprof_sample sample; /* the sample to insert, if `sampled` */
     spprof_sample old;    /* the entry taken out for a realloc, if `detached` */
@@ -159,68 +162,71 @@ typedef struct spprof_ticket {
  * take the stack. The thread stays inside the engine until spprof_end. */
 SPPROF_API void spprof_begin(spprof_ticket *ticket, size_t size);
 
-/* Like spprof_begin(), for a hook above or below the one that counts: decide nothing, but complete a handoff
+/* Like spprof_begin(), but for a hook above or below the one that counts: make no decision, only complete a handoff
  * (below). */
 SPPROF_API void spprof_begin_uncounted(spprof_ticket *ticket, size_t size);
 
-/* Like spprof_begin(), for a realloc: also remove `old` from the live table before its address can be reused.
+/* Like spprof_begin(), but for a realloc: also remove `old` from the live table before its address can be reused.
  * `counted`: the hook that counts called spprof_passes for this realloc, and it returned false. */
 SPPROF_API void spprof_begin_realloc(spprof_ticket *ticket, void *old, size_t size, bool counted);
 
-/* Finish any of the three: insert the sample at `result`, and put the detached entry back if the realloc failed (a
- * realloc to size 0 that returns NULL has freed the block). Return `result`. */
+/* Finish a call that any of the three functions above began: insert the sample at `result`. If the realloc failed,
+ * put the detached entry back (a realloc to size 0 that returns NULL has freed the block). Return `result`. */
 SPPROF_API void *spprof_end(spprof_ticket *ticket, void *result);
 
 /* Set the function that is called in each thread whose request was chosen as a sample and failed. It runs in the
- * middle of the allocation, so it may do only what a signal handler may. Large requests are practically always
- * chosen. NULL: nothing is called. */
+ * middle of the allocation, so it may do only what a signal handler may do. Large requests are practically always
+ * chosen. NULL: call nothing. */
 typedef void spprof_refusal(void);
 SPPROF_API void spprof_call_when_refused(spprof_refusal *refusal);
 
-/* Remove `address` from the live table if it is there. Call it before the original free: once the address is freed,
- * another thread may receive it, and its sample would be erased. */
+/* Remove `address` from the live table if it is listed there. Call this before the original free: as soon as the
+ * address is freed, another thread may receive it, and that thread's sample would be erased. */
 SPPROF_API void spprof_forget(void *address);
 
 /* ---- Probes ------------------------------------------------------------------------------------------------------ */
 
-/* Find out whether an allocator reaches a hook. spprof_probe_begin sets this thread aside: nothing is sampled until
- * spprof_probe_end, which returns how many bytes were counted since. */
+/* Find out whether an allocator reaches a hook. spprof_probe_begin exempts this thread from sampling until
+ * spprof_probe_end, which returns how many bytes were counted in between. */
 SPPROF_API void spprof_probe_begin(void);
 SPPROF_API int64_t spprof_probe_end(void);
 
 /* ---- Unsampled on purpose ---------------------------------------------------------------------------------------- */
 
-/* Between the two calls, nothing that this thread allocates is sampled: for the profiler's own copies. Calls nest. */
+/* Between these two calls, nothing that this thread allocates is sampled. They serve the profiler's own copies.
+ * Calls nest. */
 SPPROF_API void spprof_pause(void);
 SPPROF_API void spprof_resume(void);
 
 /* ---- Native allocations ------------------------------------------------------------------------------------------ */
 
-/* Set whether this library's hooks on the malloc family make sample decisions. If off, they still complete handoffs.
- * They also still count down, which does no harm: a countdown that they use up is redrawn. */
+/* Set whether this library's hooks on the malloc family make sample decisions. If not, they still complete handoffs.
+ * They also still count down, which does no harm: a countdown that they exhaust is redrawn. */
 SPPROF_API void spprof_set_native(bool on);
 
 /* Redirect the slots through which loaded objects call the malloc family (GOT, function pointers with relocations)
- * to this library's hooks, whose originals are what the program would call without us. Slots stay patched for the
- * life of the process, since their values may have been copied; stopping makes the hooks pass. Page protections are
- * restored. Objects loaded later are patched too, since dlopen and dlmopen are hooked; the next call finds those
- * loaded in another way (libc's own plug-ins).
+ * to this library's hooks. The hooks' originals are the functions that the program would call without us. Slots stay
+ * patched for the life of the process, since their values may have been copied; after a stop, the hooks pass every
+ * call through. Page protections are restored. Objects loaded later are patched too: dlopen and dlmopen are hooked,
+ * and the next call finds the objects that were loaded in another way (libc's own plug-ins).
  *
- * Return the number of slots that hold our hooks now. One scan at a time: while another thread scans, the call does
- * nothing. A fork waits for a scan, so that no child inherits the loader's lock from us. A child does not enter the
- * loader before it has loaded something itself, since another thread may have left the lock held. */
+ * Return the number of slots that hold our hooks now. Only one scan runs at a time: while another thread is
+ * scanning, the call does nothing. A fork waits for a running scan to end, so that no child inherits the loader's
+ * lock from us. A child does not enter the loader before it has loaded something itself, since another thread may
+ * have left the lock held. */
 SPPROF_API size_t spprof_patch(void);
 
-/* Like spprof_patch(), but only for dlsym and dlvsym, where calls reach the hooks already. If the library is
- * preloaded, a lookup in the global scope finds the hooks, but one by libc's handle does not. */
+/* Like spprof_patch(), but only for dlsym and dlvsym. It is for a library whose hooks already receive the calls: if
+ * the library is preloaded, a lookup in the global scope finds the hooks, but a lookup through libc's handle does
+ * not. */
 SPPROF_API void spprof_follow_lookups(void);
 
-/* Announce that this thread is about to load objects: its next slow calls look for them. */
+/* Declare that this thread is about to load objects. Its next slow calls look for them. */
 SPPROF_API void spprof_expect_objects(void);
 
-/* List the objects that call an allocator of the malloc family which is neither ours nor the original, or whose
- * slots could not be written. Return how many there are; `names` receives up to `capacity` of them, valid for the
- * life of the process. */
+/* List the objects that call an allocator of the malloc family that is neither ours nor the original, and the
+ * objects whose slots could not be written. Return how many there are. `names` receives up to `capacity` of them,
+ * valid for the life of the process. */
 SPPROF_API size_t spprof_uncovered(const char **names, size_t capacity);
 
 #endif

@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Return the version, such as "0.1.0". The first thing to ask a library that was found, and the one name that never
+/* Return the version, such as "0.1.0". Call this first when a library has been found: it is the one name that never
  * changes. */
 SPPROF_API const char *spprof_version(void);
 
@@ -28,7 +28,7 @@ typedef enum spprof_status {
     SPPROF_OK,
     SPPROF_ALREADY_ACTIVE,
     SPPROF_NOT_ACTIVE,
-    SPPROF_SHUT_DOWN,     /* start after shutdown: a shutdown is final */
+    SPPROF_SHUT_DOWN,     /* start was called after shutdown, which is final */
     SPPROF_BAD_RATE,      /* above SPPROF_RATE_MAX */
     SPPROF_OUT_OF_MEMORY, /* the tables could not be mapped */
     SPPROF_TOO_MANY_STARTS
@@ -37,13 +37,13 @@ typedef enum spprof_status {
 #define SPPROF_RATE_MAX (UINT32_C(1) << 30) /* 1 GiB */
 
 /* Begin sampling, on average one sample per `rate` bytes; 0 samples every allocation. If `seed` is not NULL, each
- * thread draws from a sequence fixed by the seed and by the order in which threads allocate. Data accumulates across
- * stops. */
+ * thread draws from a sequence that the seed and the order in which threads allocate determine. Data accumulates
+ * across stops. */
 SPPROF_API spprof_status spprof_start(uint32_t rate, const uint64_t *seed);
-/* Limit the cost of the following starts. Where samples cost more than `share_ppm` millionths of one core, the
- * sampling interval grows, up to SPPROF_RATE_MAX, and shrinks back to the start's when they cost less. 0: it never
- * changes. No effect while every allocation is sampled. The choice of samples then also depends on the clock, even
- * with a seed. */
+/* Limit the cost of the following starts. If samples cost more than `share_ppm` millionths of one core, the sampling
+ * interval grows, up to SPPROF_RATE_MAX. When they cost less, it shrinks back to the interval of the start. 0: it
+ * never changes. This has no effect while every allocation is sampled. The choice of samples then also depends on
+ * the clock, even with a seed. */
 SPPROF_API void spprof_set_budget(uint32_t share_ppm);
 /* Take no new samples. Frees are still followed. */
 SPPROF_API spprof_status spprof_stop(void);

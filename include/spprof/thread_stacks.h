@@ -1,16 +1,16 @@
 /* thread_stacks.h: what every thread of the process is doing now.
  *
- *   asker ── the tick's signal ──► handler on each thread ── its stack ──► table ──► asker
+ *   caller ── the tick's signal ──► handler on each thread ── its stack ──► table ──► caller
  *        take: asks all, waits for those that answer ── get, get, … ── give back
  *
- * It works whether or not a profiler is running or ever ran. A thread that sleeps in a system call wakes as from any
- * handled signal: the kernel restarts most calls, others (poll, epoll_wait, nanosleep) end with EINTR.
+ * It works even if no profiler is running or has ever run. A thread that is sleeping in a system call wakes as it would
+ * for any handled signal: the kernel restarts most calls, but some (poll, epoll_wait, nanosleep) end with EINTR.
  *
  * Memory:  a table of cpu_threads_max entries is mapped by the first preparation and stays mapped.
- * Threads: any, one asker at a time. After the preparation no lock is taken that the program could hold: not malloc's,
+ * Threads: any, one caller at a time. After the preparation it takes no lock that the program could hold: not malloc's,
  *          not the loader's, not the interpreter's.
  * Signals: no function here may be called in a handler. errno is preserved.
- * Fork:    a child has no asker; it is prepared if its parent was.
+ * Fork:    no request is in progress in a child; the child is prepared if its parent was.
  * Full:    threads that do not fit in the table are counted.
  */
 #ifndef SPPROF_THREAD_STACKS_H
@@ -28,7 +28,7 @@ typedef enum spprof_thread_stacks_status {
     SPPROF_THREAD_STACKS_UNPREPARED,
     SPPROF_THREAD_STACKS_BUSY, /* another thread is asking */
     SPPROF_THREAD_STACKS_OUT_OF_MEMORY,
-    SPPROF_THREAD_STACKS_NO_SIGNAL, /* every real-time signal has a handler of the program's */
+    SPPROF_THREAD_STACKS_NO_SIGNAL, /* the program has a handler for every real-time signal */
     SPPROF_THREAD_STACKS_NO_LIST    /* /proc cannot be read */
 } spprof_thread_stacks_status;
 
@@ -36,7 +36,7 @@ typedef enum spprof_thread_stacks_status {
  * loader, so call it while the program is healthy, and after spprof_follow_signal_stacks. */
 SPPROF_API spprof_thread_stacks_status spprof_thread_stacks_prepare(void);
 
-/* Why a thread has no stack: X(constant, text for the user). */
+/* Reasons why a thread has no stack: X(constant, text for the user). */
 #define SPPROF_THREAD_ABSENCES(X)                                                                                      \
     X(LATE, "it did not answer in time")                                                                               \
     X(ENDED, "it has ended")                                                                                           \
@@ -63,14 +63,14 @@ typedef struct spprof_thread_stack {
     uint32_t thread_id;            /* the kernel's */
     char state;                    /* the kernel's letter (R, S, D, …) before the thread was asked; 0: it has ended */
     char name[16];                 /* the kernel's, terminated */
-    char waits_in[48];             /* the kernel function in which it slept, terminated; "": none, or not reported */
+    char waits_in[48];             /* the kernel function it was sleeping in, terminated; "": none, or unreported */
     spprof_thread_absence absence; /* unless SPPROF_THREAD_PRESENT, `stack` is empty */
     spprof_stack stack;            /* valid until spprof_thread_stacks_give_back */
 } spprof_thread_stack;
 
-/* Ask all threads but the calling one and wait at most `within_ns` for their answers. *count: how many there are to
- * get; *left_out: how many more did not fit in the table. Unless it returns SPPROF_THREAD_STACKS_OK, do not call
- * spprof_thread_stacks_give_back. */
+/* Ask all threads except the calling one for their stacks and wait at most `within_ns` for their answers. *count:
+ * how many threads there are to get; *left_out: how many more did not fit in the table. Call
+ * spprof_thread_stacks_give_back only if this returns SPPROF_THREAD_STACKS_OK. */
 SPPROF_API spprof_thread_stacks_status spprof_thread_stacks_take(uint64_t within_ns, size_t *count, size_t *left_out);
 SPPROF_API void spprof_thread_stacks_get(size_t index, spprof_thread_stack *stack);
 SPPROF_API void spprof_thread_stacks_give_back(void);

@@ -10,7 +10,7 @@ struct sp_arena_chunk {
     char records[];
 };
 
-/* At most a quarter of a chunk is wasted when a new one is begun. */
+/* When a new chunk is begun, at most a quarter of the previous one is wasted. */
 #define LARGE (SP_ARENA_CHUNK / 4)
 
 static sp_arena_chunk *new_chunk(void) {

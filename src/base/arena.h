@@ -4,7 +4,7 @@
  *
  * Memory:  chunks of SP_ARENA_CHUNK bytes; a record larger than a quarter of that gets its own mapping. Nothing is
  *          freed.
- * Threads: any, lock-free: the bump is one atomic add.
+ * Threads: any, lock-free: space is reserved by one atomic add.
  * Signals: safe.
  * Full:    NULL.
  */
@@ -22,7 +22,7 @@ typedef struct sp_arena {
     _Atomic(sp_arena_chunk *) current;
 } sp_arena;
 
-/* Return `bytes` zeroed bytes, aligned to 8; NULL if there is no memory. */
+/* Return `bytes` zeroed bytes, aligned to 8 bytes; NULL if there is no memory. */
 void *sp_arena_allocate(sp_arena *arena, size_t bytes);
 
 #endif

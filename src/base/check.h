@@ -1,7 +1,7 @@
 /* check.h: broken invariants.
  *
- * Debug builds (SPPROF_DEBUG) stop at once. A release build switches the profiler off and leaves the program running:
- * the core registers how at its first start.
+ * Debug builds (SPPROF_DEBUG) stop immediately. A release build switches the profiler off and leaves the program
+ * running; at its first start, the core registers a function that does so.
  *
  * Threads, signals: any.
  */
@@ -10,7 +10,7 @@
 
 typedef void sp_check_handler(void);
 
-/* Set what a release build does when an invariant is broken. */
+/* Set what a release build does if an invariant is broken. */
 void sp_check_set_handler(sp_check_handler *handler);
 
 void sp_check_failed(const char *condition, const char *file, int line);

@@ -1,24 +1,24 @@
-/* clock.h: nanoseconds. Threads, signals: any. */
+/* clock.h: clocks, in nanoseconds. Threads, signals: any. */
 #ifndef SP_CLOCK_H
 #define SP_CLOCK_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Return the time since an arbitrary point; it never goes back. */
+/* Return the time since an arbitrary point; it never decreases. */
 uint64_t sp_clock_monotonic_ns(void);
 
-/* Return the CPU time of the calling thread, or of the whole process including threads that have ended (in
- * microseconds). */
+/* Return the CPU time of the calling thread, or of the whole process, including threads that have ended (to the
+ * microsecond). */
 uint64_t sp_clock_thread_cpu_ns(void);
-/* Return false if a sandbox keeps the kernel from reporting CPU time. */
+/* Return false if a sandbox prevents the kernel from reporting CPU time. */
 bool sp_clock_tells_cpu(void);
 uint64_t sp_clock_process_cpu_ns(void);
-/* Return the process's CPU time as its timers see it: up to the kernel's last tick, while there are any timers. Does
- * not visit each thread. */
+/* Return the process's CPU time as its timers see it: up to the kernel's last tick, as long as there are any timers.
+ * Does not visit each thread. */
 uint64_t sp_clock_process_timers_ns(void);
 
-/* Get the CPU time of a thread of this process. Return false if there is no thread with that id. errno is preserved. */
+/* Get the CPU time of a thread of this process. Return false if no thread has that id. errno is preserved. */
 bool sp_clock_cpu_ns_of(uint32_t thread_id, uint64_t *ns);
 
 #endif

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define GRND_NONBLOCK_FLAG 1 /* early at boot there may be no entropy yet: do not wait for it */
+#define GRND_NONBLOCK_FLAG 1 /* early in the boot process there may be no entropy yet: do not wait for it */
 
 uint64_t sp_entropy_word(void) {
     uint64_t word;

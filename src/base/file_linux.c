@@ -17,8 +17,8 @@ bool sp_file_open(sp_file *file, const char *path) {
     return plain;
 }
 
-/* Read once, retrying if a signal interrupts it. Return how many bytes were read, 0 at the file's end or after an
- * error. */
+/* Read once, retrying if a signal interrupts the call. Return how many bytes were read, 0 at the file's end or after
+ * an error. */
 static size_t read_some(const sp_file *file, uint64_t offset, void *out, size_t size) {
     ssize_t got;
     do got = pread(file->descriptor, out, size, (off_t)offset);

@@ -1,4 +1,4 @@
-/* fork.h: notification of a fork. */
+/* fork.h: notifications of forks. */
 #ifndef SP_FORK_H
 #define SP_FORK_H
 

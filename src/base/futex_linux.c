@@ -16,7 +16,7 @@ void sp_futex_wait_for(_Atomic uint32_t *word, uint32_t value, uint64_t ns) {
     struct timespec limit = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
     bool refused = syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, &limit, NULL, 0) != 0 &&
                    (errno == ENOSYS || errno == EPERM);
-    if (refused) nanosleep(&limit, NULL); /* do not spin without end */
+    if (refused) nanosleep(&limit, NULL); /* do not spin endlessly */
 }
 
 void sp_futex_wake_one(_Atomic uint32_t *word) {

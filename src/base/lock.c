@@ -3,11 +3,11 @@
 #include "check.h"
 #include "futex.h"
 
-#define SPINS 64 /* the longest critical section is short; sleeping costs two system calls */
+#define SPINS 64 /* even the longest critical section is short; sleeping costs two system calls */
 
 #ifdef SPPROF_DEBUG
-static __thread uint32_t held;          /* ranks below the shards': bit n = rank n */
-static __thread uint32_t highest_shard; /* among the shards' ranks */
+static __thread uint32_t held;          /* held ranks below the shards': bit n = rank n */
+static __thread uint32_t highest_shard; /* highest held rank among the shards' */
 static __thread uint32_t depth;         /* how many shards are held */
 static __thread bool holds_sums;
 
@@ -27,7 +27,7 @@ void sp_lock_note_acquired(const sp_lock *lock) {
     highest_shard = lock->rank;
 }
 
-/* Shards may be released in any order: the highest rank stays until all are released. */
+/* Shards may be released in any order: the recorded highest rank stays until all are released. */
 void sp_lock_note_released(const sp_lock *lock) {
     if (lock->rank == SP_RANK_STACK_SUMS) {
         SP_ASSERT(holds_sums);

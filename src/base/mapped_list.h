@@ -1,6 +1,6 @@
 /* mapped_list.h: the kernel's list of mappings.
  *
- * Memory:  a buffer that is mapped while the list is read.
+ * Memory:  a buffer that is mapped while the list is being read.
  * Threads: any. Signals: sp_mapped_list_has is safe.
  * errno:   preserved.
  */
@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Return whether every page of [start, start + size) is mapped, accessible or not. One system call. */
+/* Return whether every page of [start, start + size) is mapped, accessible or not. Makes one system call. */
 bool sp_mapped_list_has(uintptr_t start, size_t size);
 
 /* Called for each of the kernel's mappings, in the order of their addresses. */
 typedef void sp_mapped_visitor(void *data, uintptr_t start, uintptr_t end);
 
-/* Visit all mappings. Return false if the list cannot be read, or not to its end; what was visited is valid all the
- * same. */
+/* Visit all mappings. Return false if the list cannot be read, or cannot be read completely; the mappings visited by
+ * then are valid all the same. */
 bool sp_mapped_list_visit(sp_mapped_visitor *visit, void *data);
 
 #endif

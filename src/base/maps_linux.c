@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Longer than any line: a path has at most 4096 bytes, each of which may be written as four. */
+/* This is longer than any line: a path has at most 4096 bytes, each of which may be written as four. */
 #define ROOM ((size_t)32 << 10)
 
 /* ---- One line ---- */
 
-/* Read digits of the base and advance past them. */
+/* Read digits in this base and advance past them. */
 static uint64_t number(const char **at, unsigned base) {
     uint64_t value = 0;
     for (;; ++*at) {
@@ -76,23 +76,23 @@ static void read_measure(const char *line, sp_map *map) {
 
 typedef struct reading {
     int file;
-    char *text; /* of ROOM bytes */
+    char *text; /* ROOM bytes */
     size_t begin, end;
-    bool is_broken; /* a read error, or a line that is too long */
+    bool is_broken; /* after a read error, or a line that is too long */
 } reading;
 
 static bool read_more(reading *of) {
     memmove(of->text, of->text + of->begin, of->end - of->begin);
     of->end -= of->begin;
     of->begin = 0;
-    sp_thread_rest(); /* the kernel fills one page at a time, and holds the list's lock for it */
+    sp_thread_rest(); /* the kernel fills one page at a time, and holds the list's lock while it does */
     int64_t got = of->end < ROOM ? sp_proc_read(of->file, of->text + of->end, ROOM - of->end) : -1;
     of->is_broken = got < 0;
     if (got > 0) of->end += (size_t)got;
     return got > 0;
 }
 
-/* Return the next line, terminated, valid until the next call; NULL: there is none. */
+/* Return the next line, terminated and valid until the next call; NULL if there is none. */
 static char *next_line(reading *of) {
     for (;;) {
         char *line = of->text + of->begin, *end = memchr(line, '\n', of->end - of->begin);
@@ -105,7 +105,7 @@ static char *next_line(reading *of) {
     }
 }
 
-/* Return whether it is an entry's own line, not one about its pages: "Rss: 4 kB" begins with a capital letter. */
+/* Return whether the line is an entry's own, not one about its pages: "Rss: 4 kB" begins with a capital letter. */
 static bool is_head(const char *line) {
     return (*line >= '0' && *line <= '9') || (*line >= 'a' && *line <= 'f');
 }
@@ -130,7 +130,7 @@ static bool visit_all(reading *of, bool measured, char *path, sp_map_visitor *vi
         if (!visit(&map, data)) return true;
     }
     if (is_open && !of->is_broken) visit(&map, data);
-    return !of->is_broken && !is_empty; /* a process has mappings */
+    return !of->is_broken && !is_empty; /* false for an empty list: every process has mappings */
 }
 
 bool sp_maps_each(bool measured, sp_map_visitor *visit, void *data) {

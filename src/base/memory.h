@@ -1,4 +1,4 @@
-/* memory.h: pages from the kernel, counted and limited. The engine has no other source of memory.
+/* memory.h: pages from the kernel, counted and limited. This is the engine's only source of memory.
  *
  * Memory:  private anonymous mappings, zeroed, resident only where touched.
  * Threads: any.
@@ -14,30 +14,31 @@
 /* Map `bytes` zeroed bytes, rounded up to whole pages; NULL if there is no memory. May change errno. */
 void *sp_memory_map(size_t bytes);
 
-/* Like sp_memory_map(), for memory that is read everywhere and never unmapped: use huge pages where the kernel has
- * them, since otherwise each read would also miss the TLB. */
+/* Like sp_memory_map(), but for memory that is read at random addresses and never unmapped. It uses huge pages if
+ * the kernel has them, since otherwise each read would also miss the TLB. */
 void *sp_memory_map_dense(size_t bytes);
 void sp_memory_unmap(void *address, size_t bytes);
 
 /* Return the pages of a mapping to the kernel; they then read as zeros. */
 void sp_memory_empty(void *address, size_t bytes);
 
-/* Return whether the byte at `address` can be read, and with it the rest of its 4 KiB. One system call, and a few at
- * the first use, to find out what the kernel or its emulator supports. errno is preserved. Another thread may unmap
- * it at any moment. Signals: safe. */
+/* Return whether the byte at `address` can be read, and with it the rest of its 4 KiB. This takes one system call;
+ * the first use takes a few more, to find out what the kernel or its emulator supports. errno is preserved. Another
+ * thread may unmap the memory at any time. Signals: safe. */
 bool sp_memory_is_readable(uintptr_t address);
 
 /* Copy `bytes` bytes at `from`, wherever that points. Return false if not all of them can be read; the content of
- * *to is then undefined. The kernel copies, so that no thread can unmap the memory meanwhile. If it refuses (a
- * sandbox), the pages are checked first. One system call, or a few; errno is preserved. Signals: safe. */
+ * *to is then undefined. The kernel copies, so it does no harm if a thread unmaps the memory in the meantime. If the
+ * kernel refuses (a sandbox), the pages are checked first. This takes one system call, or a few; errno is preserved.
+ * Signals: safe. */
 bool sp_memory_copy(void *to, uintptr_t from, size_t bytes);
 
-/* Like sp_memory_copy(), but never touch the memory: for memory that another thread may unmap at any moment. If the
- * kernel refuses to copy, it takes three system calls; return false if it refuses those too. */
+/* Like sp_memory_copy(), but never touch the memory: another thread may unmap it at any time. If the kernel refuses
+ * to copy, this takes three system calls. Return false if the kernel refuses those too. */
 bool sp_memory_copy_by_kernel(void *to, uintptr_t from, size_t bytes);
 
-/* For each of `count` pages, the first one at `start`, write 1 if it is resident, else 0. Unmapped pages are not
- * resident. errno is preserved. */
+/* For each of `count` pages, beginning with the one at `start`, write 1 if it is resident, else 0. Unmapped pages
+ * are not resident. errno is preserved. */
 void sp_memory_find_present(uintptr_t start, size_t count, unsigned char *is_present);
 
 size_t sp_memory_page_bytes(void);

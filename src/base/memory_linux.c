@@ -26,7 +26,7 @@ static size_t whole_pages(size_t bytes) {
     return (bytes + page - 1) & ~(page - 1);
 }
 
-/* Not through libc's functions, which call our own hooks. */
+/* Raw system calls: libc's functions would call our own hooks. */
 static void *map_pages(size_t bytes, int protection) {
     const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     return (void *)syscall(SYS_mmap, NULL, bytes, protection, flags, -1, 0L);
@@ -53,7 +53,7 @@ static void list_own(uintptr_t start, size_t size) {
     }
 }
 
-/* Remove a whole mapping, its first pages or its last. */
+/* Remove a whole mapping, its first pages or its last pages. */
 static void unlist_own(uintptr_t start, size_t size) {
     for (int i = 0; i < SP_MEMORY_LISTED; i++) {
         uintptr_t first = atomic_load(&own_pages[i].start);
@@ -95,7 +95,7 @@ void *sp_memory_map(size_t bytes) {
 
 #define HUGE_PAGE ((size_t)2 << 20)
 
-/* Map one huge page more than is needed, and unmap the parts before and after the aligned part. */
+/* Map one huge page more than needed, and unmap the parts before and after the aligned part. */
 void *sp_memory_map_dense(size_t bytes) {
     if (bytes < HUGE_PAGE) return sp_memory_map(bytes);
     size_t wanted = whole_pages(bytes), mapped = wanted + HUGE_PAGE;
@@ -110,7 +110,7 @@ void *sp_memory_map_dense(size_t bytes) {
 }
 
 void sp_memory_unmap(void *address, size_t bytes) {
-    unlist_own((uintptr_t)address, whole_pages(bytes)); /* before another thread may be given the address */
+    unlist_own((uintptr_t)address, whole_pages(bytes)); /* before the address may be given to another thread */
     if (unmap_pages(address, whole_pages(bytes))) atomic_fetch_sub(&mapped_bytes, whole_pages(bytes));
 }
 
@@ -123,14 +123,15 @@ void sp_memory_empty(void *address, size_t bytes) {
 #define NO_SUCH_WAY (-1)
 #define KERNEL_SIGNAL_SET 8
 
-/* The kernel copies the set before it rejects the invalid `how`. If the set is at address 0, it copies and rejects
- * nothing. */
+/* The kernel copies the set before it rejects the invalid `how`. If the set is at address 0, the kernel copies
+ * nothing and rejects nothing. */
 static bool is_readable_signal_set(uintptr_t address) {
     uintptr_t set = address & ~(uintptr_t)(KERNEL_SIGNAL_SET - 1);
     return set != 0 && syscall(SYS_rt_sigprocmask, NO_SUCH_WAY, set, NULL, KERNEL_SIGNAL_SET) != 0 && errno != EFAULT;
 }
 
-/* Four times slower: the kernel compares the word with another before it waits, and the timeout is zero. */
+/* This is four times slower: the kernel compares the word with another value before it waits, and the timeout is
+ * zero. */
 static bool is_readable_futex(uintptr_t address) {
     const struct timespec no_time = {0, 0};
     uintptr_t word = address & ~(uintptr_t)(sizeof(uint32_t) - 1);
@@ -140,7 +141,7 @@ static bool is_readable_futex(uintptr_t address) {
 
 typedef bool is_readable(uintptr_t address);
 
-/* Some emulators and sandboxes reject `how` before they read the set: every page would seem readable. */
+/* Some emulators and sandboxes reject `how` before they read the set, so every page would seem readable. */
 static is_readable *choose_way(void) {
     void *hidden = map_pages(1, PROT_NONE);
     if (hidden == MAP_FAILED) return is_readable_futex;
@@ -150,7 +151,7 @@ static is_readable *choose_way(void) {
 }
 
 bool sp_memory_is_readable(uintptr_t address) {
-    static _Atomic(is_readable *) way; /* threads that choose at the same time choose the same */
+    static _Atomic(is_readable *) way; /* threads that choose at the same time make the same choice */
     int saved_errno = errno;
     is_readable *chosen = atomic_load_explicit(&way, memory_order_relaxed);
     if (!chosen) {
@@ -195,8 +196,8 @@ bool sp_memory_copy(void *to, uintptr_t from, size_t bytes) {
     return copy_by_kernel_or(copy_readable, to, from, bytes);
 }
 
-/* Opened each time: the program may close a descriptor that we keep, and in a forked child the file would show the
- * parent's memory. */
+/* The file is opened each time: the program may close a descriptor that we keep, and in a forked child the file
+ * would show the parent's memory. */
 static bool copy_by_file(void *to, uintptr_t from, size_t bytes) {
     int file = sp_proc_open("mem");
     if (file < 0) return false;

@@ -1,9 +1,9 @@
-/* objects.h: loaded objects (the program, libraries, the kernel's page) by an address in them.
+/* objects.h: finds loaded objects (the program, libraries, the kernel's page) by an address in them.
  *
  *   object:  start ─── headers │ code │ unwind description (.eh_frame_hdr, .eh_frame) │ data ─── end
  *
  * Memory:  none; results point into the object. Allocates nothing.
- * Threads: any; sp_objects_find takes no lock of the loader's.
+ * Threads: any; sp_objects_find takes none of the loader's locks.
  * Signals: sp_objects_find is safe.
  */
 #ifndef SP_OBJECTS_H
@@ -16,25 +16,25 @@
 #define SP_BUILD_ID_MAX 32
 
 typedef struct sp_object {
-    uintptr_t start, end;             /* mapped in between, possibly with gaps */
+    uintptr_t start, end;             /* the object's lowest address and its end; there may be gaps in between */
     uintptr_t base;                   /* added to the addresses in its file */
     const char *path;                 /* as the loader stores it: "" for the program itself */
     const uint8_t *eh_header;         /* .eh_frame_hdr; NULL: none */
     const uint8_t *eh_start, *eh_end; /* the readable segment around it */
 } sp_object;
 
-/* Call before all others; not in a handler. `directly`: ask the loader without its lock where possible (glibc 2.35);
- * tests pass false. Otherwise sp_objects_find knows what the last sp_objects_refresh saw. */
+/* Call this before all other functions, not in a handler. `directly`: ask the loader without its lock if possible
+ * (glibc 2.35); tests pass false. Otherwise sp_objects_find uses the list from the last sp_objects_refresh. */
 void sp_objects_prepare(bool directly);
 bool sp_objects_find_is_direct(void);
 
-/* Find the object that contains `pc`. It stays mapped as long as code in it runs. */
+/* Find the object that contains `pc`. It stays mapped as long as code in it is running. */
 bool sp_objects_find(uintptr_t pc, sp_object *object);
 
-/* If there is no direct way, list the loaded objects. Takes the loader's lock. Not in a handler. */
+/* If the loader cannot be asked directly, list the loaded objects. Takes the loader's lock. Not in a handler. */
 void sp_objects_refresh(void);
 
-/* Return how often the loader has unloaded an object. Takes its lock. */
+/* Return how many times the loader has unloaded an object. Takes the loader's lock. */
 uint64_t sp_objects_unloaded(void);
 
 /* Write the object's build id. Return its length in bytes, 0 if it has none. */

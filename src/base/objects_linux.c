@@ -1,7 +1,7 @@
-/* objects_linux.c: asks glibc's _dl_find_object, which takes no lock. Before 2.35 it uses a table, refreshed where the
- * loader may be entered.
+/* objects_linux.c: asks glibc's _dl_find_object, which takes no lock. Before 2.35 it uses a table instead, which is
+ * refreshed whenever the loader may be entered.
  *
- *   sequence: odd while the table is written; a reader that sees a change finds nothing
+ *   sequence: odd while the table is being written; a reader that sees a change finds nothing
  */
 #include "objects.h"
 
@@ -43,7 +43,7 @@ static bool holds(const sp_object *object, const ElfW(Phdr) * segment, const uin
     return (uintptr_t)address >= start && (uintptr_t)address - start < segment->p_filesz;
 }
 
-/* Without a readable segment around it the header is useless. */
+/* Without a readable segment around it, the header is useless. */
 static void find_readable(sp_object *object, const ElfW(Phdr) * headers, unsigned count) {
     for (unsigned i = 0; object->eh_header && i < count; i++) {
         if (headers[i].p_type != PT_LOAD || !(headers[i].p_flags & PF_R)) continue;
@@ -96,7 +96,7 @@ static _Atomic(sp_object *) table;
 static _Atomic size_t table_count;
 static _Atomic uint32_t sequence;
 static _Atomic bool refreshing;
-static size_t table_capacity; /* under `refreshing` */
+static size_t table_capacity; /* protected by `refreshing` */
 
 static bool find_in_table(uintptr_t pc, sp_object *object) {
     uint32_t before = atomic_load_explicit(&sequence, memory_order_acquire);
@@ -136,7 +136,7 @@ static int list_object(struct dl_phdr_info *info, size_t size, void *data) {
     return 0;
 }
 
-/* The outgrown table stays mapped: a reader may be in it. */
+/* The outgrown table stays mapped: a reader may still be using it. */
 static bool grow_table(size_t wanted) {
     sp_object *larger = sp_memory_map(2 * wanted * sizeof *larger);
     if (!larger) return false;
@@ -187,7 +187,8 @@ bool sp_objects_find(uintptr_t pc, sp_object *object) {
     return find ? find_directly(find, pc, object) : find_in_table(pc, object);
 }
 
-/* Looked up only once: in a forked child, another thread of the parent may have left the loader's lock held. */
+/* The function is looked up only once: in a forked child, another thread of the parent may have left the loader's
+ * lock held. */
 static find_function *look_up(void) {
     static _Atomic(find_function *) known;
     find_function *find = atomic_load(&known);

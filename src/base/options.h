@@ -1,4 +1,4 @@
-/* options.h: the named maxima of options.def, overridable from the environment (docs/contracts/python-api.md).
+/* options.h: the named maxima of options.def, which the environment can override (docs/contracts/python-api.md).
  *
  * Memory:  one static struct.
  * Threads: written by the first start, under its lock; constant afterwards.

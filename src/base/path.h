@@ -7,7 +7,7 @@
 
 #define SP_PATH_MAX 4096
 
-/* Write the path, terminated. Return false if it does not fit or is unknown. */
+/* Write the path, terminated. Return false if the path does not fit or is unknown. */
 bool sp_path_of_program(char *path, size_t capacity);
 bool sp_path_of_folder(char *path, size_t capacity);
 

@@ -1,11 +1,11 @@
-/* residency.h: how much of some address ranges is resident, and how much is swapped out.
+/* residency.h: how much of a set of address ranges is resident, and how much is swapped out.
  *
  *   pages:   [ there | there | zeros | swapped | never touched ]      "zeros": the kernel's one page of zeros, which
  *   counted:  resident resident   0    swapped        0                reads of untouched memory show; not in any RSS
  *
  *   PAGEMAP_SCAN (Linux 6.7) ──► runs of pages of one kind; distinguishes zeros
  *   /proc/…/pagemap ───────────► a word for each page; smaps decides about pages that other processes may share
- *   /proc/…/smaps ─────────────► sums for each mapping: without permission to read the others
+ *   /proc/…/smaps ─────────────► sums for each mapping; used if the others may not be read
  *
  * The program keeps running: no kernel lock is held for more than 16384 pages.
  *
@@ -24,7 +24,8 @@
 #define SP_NOT_KNOWN UINT64_MAX
 
 typedef struct sp_extent {
-    uint64_t start, size;       /* bytes; need not be whole pages: a page counts by its part within the extent */
+    uint64_t start, size;       /* in bytes, not necessarily whole pages: a page counts only as far as it is within
+                                 * the extent */
     uint64_t resident, swapped; /* output: bytes, or both SP_NOT_KNOWN */
 } sp_extent;
 
@@ -35,8 +36,8 @@ typedef enum sp_residency_way {
     SP_RESIDENCY_SCAN
 } sp_residency_way;
 
-/* Measure `count` extents, which must ascend by their start. `best`: the best way allowed, for tests. Return the way
- * used. */
+/* Measure `count` extents, which must be in ascending order of their start. `best`: the best method allowed, for
+ * tests. Return the method used. */
 sp_residency_way sp_residency_measure(sp_extent *extents, size_t count, sp_residency_way best);
 
 #endif

@@ -19,11 +19,12 @@ typedef struct pagemap {
     bool knows_exclusive; /* a word shows whether no other process has the page (Linux 4.2) */
 } pagemap;
 
-/* What a measurement knows of an extent besides its results. */
+/* What a measurement knows about an extent besides its results. */
 typedef struct progress {
     uint64_t uncertain;                 /* bytes of pages that are zeros or shared with others */
-    uint64_t common, in_maps;           /* from smaps: such bytes, and all resident ones, in the mappings around it */
-    uint64_t least, most, swapped_most; /* what smaps allows */
+    uint64_t common, in_maps;           /* from smaps, for the mappings around the extent: bytes shared with others,
+                                         * and all resident bytes */
+    uint64_t least, most, swapped_most; /* the bounds that follow from smaps */
     bool is_unread;                     /* the pagemap was not read */
 } progress;
 
@@ -41,7 +42,7 @@ static void know_nothing(sp_extent *extent) {
 
 /* ---- PAGEMAP_SCAN ---- */
 
-/* From linux/fs.h; older systems lack them. */
+/* These definitions are from linux/fs.h; older systems lack them. */
 typedef struct scan_argument {
     uint64_t size, flags, start, end, walk_end, regions, region_count, max_pages;
     uint64_t inverted, all_of, any_of, returned;
@@ -56,12 +57,12 @@ _Static_assert(sizeof(scan_argument) == 0x60, "the call's number contains the si
 #define KIND_ZEROS (UINT64_C(1) << 5)
 #define KIND_GUARD (UINT64_C(1) << 8) /* Linux 6.15 */
 
-/* The kernel holds the lock of all mappings for the duration of one call. */
+/* The kernel holds the lock on all mappings during each call. */
 #define PAGES_A_CALL 16384
 #define BYTES_A_CALL (UINT64_C(1) << 30)
-#define REGIONS_A_CALL 512 /* as many as the kernel collects at once */
+#define REGIONS_A_CALL 512 /* as many as the kernel collects at a time */
 
-/* Scan regions from *at on and move *at to where the kernel stopped; −1: an error. */
+/* Scan regions, beginning at *at, and move *at to where the kernel stopped. Return −1 after an error. */
 static long scan(const pagemap *map, uint64_t *at, uint64_t end) {
     if (end - *at > BYTES_A_CALL) end = *at + BYTES_A_CALL;
     scan_argument argument = {.size = sizeof argument,
@@ -105,10 +106,10 @@ static bool measure_by_scan(const pagemap *map, sp_extent *extent) {
 #define WORD_GUARD (UINT64_C(1) << 58) /* Linux 6.15 */
 #define WORD_EXCLUSIVE (UINT64_C(1) << 56)
 
-/* 256 GiB: a fifth of a second for untouched pages. */
+/* 256 GiB: for untouched pages, reading takes a fifth of a second. */
 #define BYTES_READ_MAX (UINT64_C(1) << 38)
 
-/* Zeros are never exclusive. They have no other mark: the huge page of zeros looks like a file's. */
+/* Zeros are never marked as exclusive. Nothing else marks them: the huge page of zeros looks like a file's. */
 static void add_words(const uint64_t *words, size_t count, uint64_t bytes, sp_extent *extent, progress *of) {
     uint64_t certain = 0, there = 0, swapped = 0;
     for (size_t i = 0; i < count; i++) {
@@ -121,7 +122,8 @@ static void add_words(const uint64_t *words, size_t count, uint64_t bytes, sp_ex
     extent->swapped += swapped * bytes;
 }
 
-/* Add the words of `count` pages from `page` on. The first and the last page may be only partly in the extent. */
+/* Add the words of `count` pages, beginning with `page`. The first and the last page may be only partly in the
+ * extent. */
 static void add_pages(const pagemap *map, const uint64_t *words, size_t count, uint64_t page, sp_extent *extent,
                       progress *of) {
     size_t last = count - 1;
@@ -180,7 +182,8 @@ static void settle_unread(sp_extent *extent, const progress *of) {
     if (of->most - of->least > extent->size / 64) know_nothing(extent);
 }
 
-/* Uncertain pages count as far as smaps shows pages shared with other processes; without smaps, all count. */
+/* Uncertain pages count only up to the number of bytes that smaps reports as shared with other processes. Without
+ * smaps, all of them count. */
 static void settle_uncertain(sp_extent *extent, const progress *of, bool is_walked, bool knows_exclusive) {
     uint64_t at_most = knows_exclusive ? of->common : of->in_maps;
     extent->resident += is_walked && at_most < of->uncertain ? at_most : of->uncertain;
@@ -191,7 +194,7 @@ static bool walk_smaps(sp_extent *extents, progress *progresses, size_t count) {
     return sp_maps_each(true, visit_map, &walk);
 }
 
-/* ---- All ways together ---- */
+/* ---- All methods together ---- */
 
 /* Return whether smaps is needed. A few uncertain pages are counted without it: its sums take the kernel longer than
  * all the words. */
@@ -241,7 +244,7 @@ static void try_scan(pagemap *map, uint64_t page) {
     map->scan_kinds = 0;
 }
 
-/* Test the ways of reading with a page that is certainly resident. */
+/* Test the methods with a page that is certainly resident. */
 static sp_residency_way open_pagemap(pagemap *map, sp_residency_way best) {
     volatile char here = 1;
     uint64_t word, page = (uint64_t)(uintptr_t)&here / map->page_size;

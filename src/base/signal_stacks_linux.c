@@ -12,10 +12,11 @@
 #define THREADS_MAX 1024
 #define PAGE ((uintptr_t)4096)
 
-/* Besides the kernel's frame and the deepest tick: room for the thread's own work and for glibc's data. */
+/* Room for the thread's own work and for glibc's data, in addition to the kernel's frame and the deepest tick. */
 #define STACK_SPARE ((size_t)16384)
 
-/* Threads whose stack may be too small: the size of a frame may not have been measured yet. */
+/* Threads whose stack may be too small. Whether it is may be undecided, since the size of a frame may not have been
+ * measured yet. */
 static _Atomic uint32_t threads[THREADS_MAX]; /* 0: free */
 static _Atomic size_t sizes[THREADS_MAX];
 static _Atomic(const sp_signal_stacks_listener *) listener;
@@ -34,7 +35,7 @@ static bool has_ended(uint32_t thread_id) {
     return syscall(SYS_tgkill, getpid(), (pid_t)thread_id, 0) != 0 && errno == ESRCH;
 }
 
-/* Return false if it was not there. */
+/* Return false if the thread was not in the list. */
 static bool forget(uint32_t thread_id) {
     bool found = false;
     for (size_t i = 0; i < THREADS_MAX; i++) {
@@ -59,7 +60,7 @@ static bool take_place(uint32_t thread_id, size_t size, bool from_the_dead) {
     return false;
 }
 
-/* Return false if it does not fit. */
+/* Return false if the thread does not fit. */
 static bool remember(uint32_t thread_id, size_t size) {
     forget(thread_id);
     return take_place(thread_id, size, false) || take_place(thread_id, size, true);
@@ -84,7 +85,7 @@ static kernel_set set_of(int number) {
     return number > 0 ? UINT64_C(1) << (number - 1) : 0;
 }
 
-/* Discard a tick that was under way and found the signal blocked. */
+/* Discard a tick that was already on its way and found the signal blocked. */
 static void take_pending(int number) {
     static const struct timespec no_time = {0, 0};
     kernel_set set = set_of(number);
@@ -102,7 +103,7 @@ static bool is_readable(const stack_t *stack) {
     return sp_memory_is_readable((uintptr_t)stack) && sp_memory_is_readable((uintptr_t)(stack + 1) - 1);
 }
 
-/* Return true if no tick comes from now on. */
+/* Return true if no tick will arrive from now on. */
 static bool leave(void) {
     const sp_signal_stacks_listener *follower = atomic_load(&listener);
     return !follower || follower->leave();
@@ -160,8 +161,8 @@ void sp_signal_stacks_look(bool is_new_process) {
 
 /* ---- A thread's own stack ---- */
 
-/* glibc keeps the list of a thread's robust mutexes in the thread's descriptor, at the upper end of its stack. The
- * kernel reports its address. */
+/* glibc keeps the list of a thread's robust mutexes in the thread's descriptor, which is at the upper end of its
+ * stack. The kernel reports the list's address. */
 static uintptr_t upper_end(uint32_t thread_id) {
     void *head = NULL;
     size_t size;

@@ -11,15 +11,15 @@
 
 typedef void sp_task_visitor(uint32_t thread_id, void *data);
 
-/* Visit all threads. Threads that start or end meanwhile may be listed or not. */
+/* Visit all threads. Threads that start or end in the meantime may or may not be listed. */
 bool sp_tasks_each(sp_task_visitor *visit, void *data);
 
-/* Return how many threads there are; 0: unknown. */
+/* Return how many threads there are; 0 if this is unknown. */
 uint32_t sp_tasks_count(void);
 
 #define SP_TASK_NAME_SIZE 16
 
-/* Write the kernel's name of the thread, terminated; "" if it has ended. */
+/* Write the kernel's name of the thread, terminated; "" if the thread has ended. */
 void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]);
 
 #define SP_TASK_PLACE_SIZE 48
@@ -28,7 +28,7 @@ void sp_task_name(uint32_t thread_id, char name[SP_TASK_NAME_SIZE]);
 typedef struct sp_task {
     char name[SP_TASK_NAME_SIZE];
     char state;                        /* R, S, D, T, t, Z, X, … as in /proc/…/stat; 0: it has ended */
-    char waits_in[SP_TASK_PLACE_SIZE]; /* the kernel function in which it sleeps; "": it is running, or not reported */
+    char waits_in[SP_TASK_PLACE_SIZE]; /* the kernel function it is sleeping in; "": it is running, or unreported */
 } sp_task;
 
 void sp_task_look(uint32_t thread_id, sp_task *task);

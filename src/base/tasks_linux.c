@@ -30,7 +30,7 @@ typedef struct entry {
     char name[];
 } entry;
 
-/* Return 0 if it is not a number, as for "." and "..". */
+/* Return 0 if the name is not a number, as with "." and "..". */
 static uint32_t number_of(const char *text) {
     uint32_t number = 0;
     for (; *text >= '0' && *text <= '9'; text++) number = number * 10 + (uint32_t)(*text - '0');
@@ -64,7 +64,7 @@ bool sp_tasks_each(sp_task_visitor *visit, void *data) {
     return whole;
 }
 
-/* The folder's links: one for each folder in it, one from above and its own. */
+/* The folder's link count: one for each folder in it, one from above and one for itself. */
 uint32_t sp_tasks_count(void) {
     int saved_errno = errno;
     struct stat status;
@@ -91,7 +91,7 @@ static void write_path(char path[PATH_SIZE], uint32_t thread_id, const char *fil
     stpcpy(end, file);
 }
 
-/* Read as much as fits, terminated. */
+/* Read as much as fits, and terminate it. */
 static void read_file(char *text, size_t size, uint32_t thread_id, const char *name) {
     char path[PATH_SIZE];
     write_path(path, thread_id, name);

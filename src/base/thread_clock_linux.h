@@ -1,5 +1,5 @@
-/* thread_clock_linux.h: how the kernel identifies a thread's CPU clock: the id's complement above three bits that say
- * "of a thread" and "the time it was scheduled".
+/* thread_clock_linux.h: how the kernel identifies a thread's CPU clock. The clock id is the complement of the thread's
+ * id, above three bits that mean "of a thread" and "the time it was scheduled".
  */
 #ifndef SP_THREAD_CLOCK_LINUX_H
 #define SP_THREAD_CLOCK_LINUX_H

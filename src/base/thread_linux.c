@@ -21,7 +21,7 @@ uint32_t sp_process_id(void) {
 /* Set by the loader: the stack pointer at the program's start. */
 extern void *__libc_stack_end;
 
-/* glibc keeps a thread's own data at the top of its stack, no matter who provided the stack; the main thread's is
+/* glibc keeps a thread's own data at the top of its stack, no matter who provided the stack; the main thread's data is
  * elsewhere. */
 uintptr_t sp_thread_stack_top(void) {
     bool is_main = syscall(SYS_gettid) == getpid();

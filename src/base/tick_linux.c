@@ -30,10 +30,10 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
     return is_on_it ? here - low : SIZE_MAX;
 }
 
-/* ---- What a signal needs on a stack ---- */
+/* ---- The room that a signal needs on a stack ---- */
 
-#define HANDLER_BYTES ((size_t)1024) /* what the handler uses until it checks its room: some 400 bytes */
-#define RED_ZONE ((size_t)128)       /* on x86-64: the kernel leaves it free below the interrupted code */
+#define HANDLER_BYTES ((size_t)1024) /* what the handler uses until it checks its room: about 400 bytes */
+#define RED_ZONE ((size_t)128)       /* on x86-64: left free by the kernel, below the interrupted stack pointer */
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
@@ -42,8 +42,8 @@ static size_t room_on_alternate_stack(const ucontext_t *context) {
 static _Atomic size_t frame_bytes; /* 0: not measured */
 static _Atomic bool measuring;
 
-/* The frame's size with all registers that a program could use. For kernels that do not report it: an upper bound
- * for aarch64 without SVE and x86-64 with AVX-512. */
+/* The frame's size with all registers that a program could use. If the kernel does not report it: an upper bound for
+ * aarch64 without SVE and x86-64 with AVX-512. */
 static size_t largest_frame_bytes(void) {
     size_t told = getauxval(AT_MINSIGSTKSZ);
     return told > 5120 ? told : 5120;
@@ -61,7 +61,7 @@ static void measure(const ucontext_t *context) {
         atomic_store_explicit(&frame_bytes, sp - here + RED_ZONE, memory_order_relaxed);
 }
 
-/* The sender was not us and knew of no handler: the default action ends the process. */
+/* The sender was not us and did not know of any handler, so the default action must end the process. */
 static void act_as_if_unhandled(int number) {
     struct sigaction initial = {.sa_handler = SIG_DFL};
     sigset_t only;
@@ -113,8 +113,8 @@ bool sp_tick_is_installed(void) {
            now.sa_sigaction == on_signal;
 }
 
-/* Send this thread a signal that means nothing to the handler, on the thread's own stack, of which more is known.
- * Raw system calls, since libc's sigaltstack may be hooked. */
+/* Send this thread a signal that means nothing to the handler. It arrives on the thread's own stack, about which
+ * more is known. Raw system calls are used, since libc's sigaltstack may be hooked. */
 static void measure_frame(int number) {
     stack_t before, none = {.ss_flags = SS_DISABLE};
     sigset_t only, mask;
@@ -130,7 +130,7 @@ static void measure_frame(int number) {
     if (!(before.ss_flags & SS_DISABLE)) syscall(SYS_sigaltstack, &before, NULL);
 }
 
-/* Search from the top: programs count theirs from SIGRTMIN. */
+/* Search from the top down: programs count their own signals from SIGRTMIN up. */
 bool sp_tick_install(sp_tick_handler *handler) {
     if (sp_tick_is_installed()) return true;
     tick_handler = handler;
@@ -167,7 +167,7 @@ int sp_tick_create_for_process(sp_tick_clock clock, uint32_t thread_id, uint64_t
     return create(clock == SP_TICK_CPU ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &event, cookie);
 }
 
-/* Parses "6.18.44-generic". A release that cannot be parsed counts as old. */
+/* Parses a release such as "6.18.44-generic". A release that cannot be parsed counts as old. */
 static bool is_release_since(const char *release, unsigned major, unsigned minor) {
     unsigned found[2] = {0};
     for (int i = 0; i < 2; i++) {

@@ -3,12 +3,12 @@
 #include "clock.h"
 #include "profiler.h"
 
-/* A window ends when it contains enough parts, or has used up what a second allows. */
+/* A window ends when it contains enough parts, or has used up what one second allows. */
 #define WINDOW_NS UINT64_C(100000000)
 #define WINDOW_PARTS 32
 #define SECOND_NS UINT64_C(1000000000)
 
-/* If a thread lost its core meanwhile, the clock also shows its wait. */
+/* If a thread lost its core in the meantime, the measured time also includes its wait. */
 #define PART_MAX_NS UINT64_C(100000)
 
 #define LONGER_MAX 16.0
@@ -63,7 +63,7 @@ void sp_budget_note_rate(uint32_t rate) {
     }
 }
 
-/* Change nothing if a start or stop has replaced the plan meanwhile. */
+/* Change nothing if a start or stop has replaced the plan in the meantime. */
 static void change_rate(sp_plan plan, uint32_t rate) {
     uint64_t expected = sp_plan_pack(plan);
     plan.rate = rate;

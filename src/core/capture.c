@@ -18,7 +18,7 @@ typedef struct range {
 } range;
 
 static range engine, extension; /* `extension`: the object that provides the walker */
-static range passage;           /* sp_capture_let_through, in the engine */
+static range passage;           /* sp_capture_let_through's function, in the engine */
 
 static void set_range(range *range, uintptr_t start, uintptr_t end) {
     atomic_store_explicit(&range->start, start, memory_order_relaxed);
@@ -75,7 +75,7 @@ static sp_native_stack empty_stack(sp_scratch *scratch, size_t word_count) {
                              .word_count = word_count};
 }
 
-/* A separate function, so that its frame comes first. */
+/* This is a separate function so that its frame comes first. */
 static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, size_t word_count, sp_native_stack *native) {
     sp_registers registers;
     sp_registers_capture(&registers);
@@ -83,7 +83,7 @@ static __attribute__((noinline)) void unwind_into(sp_scratch *scratch, size_t wo
     sp_unwind(&registers, native);
 }
 
-/* Return what a walker wrote. `count`: how many words; SPPROF_WALK_TORN is not a count. */
+/* Return what a walker wrote. `count`: the number of words, never SPPROF_WALK_TORN. */
 static sp_interpreter_stack interpreter_words(sp_scratch *scratch, size_t count) {
     if (count == SIZE_MAX) {
         scratch->words[0] = spprof_frame_interpreted(SPPROF_CODE_CODES_FULL, 0);
@@ -125,7 +125,7 @@ sp_stack_record *sp_capture_stack(void) {
     return record;
 }
 
-/* Unwound twice; the second walk matches the first (last_walk.h). */
+/* The stack is unwound twice; the second walk matches the first (last_walk.h). */
 static sp_stack_record *capture_any_into(sp_scratch *scratch) {
     sp_native_stack native;
     unwind_into(scratch, 0, &native);
@@ -171,7 +171,7 @@ sp_stack_record *sp_capture_interrupted(const sp_interrupted *interrupted, const
 
 /* ---- Code that the interpreter generates ---- */
 
-/* Learn which frame holds an anchor, and where its registers point. */
+/* Record which frame contains an anchor, and where that frame's registers point. */
 static bool learn_from_frame(const sp_native_stack *native, size_t i, const sp_last_frame *frame) {
     uintptr_t begin = i > 0 ? native->ends[i - 1] : native->begin;
     sp_frame held = {.pc = frame->address, .sp = frame->sp, .fp = frame->fp};
@@ -234,14 +234,14 @@ bool spprof_module_get(uint32_t index, spprof_module *module) {
     return sp_modules_get(index, module);
 }
 
-/* Unloading through dlclose is noticed at once (sp_capture_forget_unloaded); unloading of libc's own plug-ins is
+/* Unloading through dlclose is noticed immediately (sp_capture_forget_unloaded); unloading of libc's own plug-ins is
  * not. */
 static _Atomic uint64_t seen_unloaded;
 
 void sp_capture_forget_unloaded(void) {
     uint64_t unloaded = sp_objects_unloaded();
     if (atomic_exchange(&seen_unloaded, unloaded) == unloaded) return;
-    sp_objects_refresh(); /* first: what is forgotten may be looked up again at once */
+    sp_objects_refresh(); /* first: what is forgotten may be looked up again immediately */
     sp_unwind_forget();
 }
 

@@ -17,7 +17,7 @@ void sp_code_table_create(sp_code_table *table, uint64_t max) {
 
 /* ---- By address ---- */
 
-/* Return 0 if the address does not fit in 48 bits or is not aligned to 16: it is not remembered. */
+/* Return 0 if the address does not fit in 48 bits or is not aligned to 16 bytes: such an address is not remembered. */
 static uint64_t word_of(uintptr_t address) {
     return address >> 48 == 0 && address % 16 == 0 ? (uint64_t)address >> 4 << ID_BITS : 0;
 }
@@ -39,7 +39,7 @@ uint32_t sp_code_table_lookup(sp_code_table *table, uintptr_t address) {
     uint64_t word = word_of(address);
     _Atomic uint64_t *set = set_of(table, address);
     for (int way = 0; word != 0 && way < SP_CODE_WAYS; way++) {
-        /* Acquire: the id's record is complete. */
+        /* The load is an acquire, so the id's record is complete. */
         uint64_t entry = atomic_load_explicit(&set[way], memory_order_acquire);
         if (entry >> ID_BITS == word >> ID_BITS) return (uint32_t)(entry & ((1 << ID_BITS) - 1));
     }
@@ -60,7 +60,7 @@ static void remember(sp_code_table *table, uintptr_t address, uint32_t id) {
     if (word != 0) atomic_store_explicit(way_for(table, address), word | id, memory_order_release);
 }
 
-/* Check all ways: two threads may have remembered the same address at once. */
+/* Check all ways: two threads may have remembered the same address at the same time. */
 void sp_code_table_forget(sp_code_table *table, uintptr_t address) {
     uint64_t word = word_of(address);
     _Atomic uint64_t *set = set_of(table, address);

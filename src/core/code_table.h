@@ -1,10 +1,10 @@
-/* code_table.h: copies of interpreted code's names and position tables, and which of them is at which address.
+/* code_table.h: copies of interpreted code's names and position tables, and the address of each code object.
  *
  *   by content:  record [ hash | id | lengths | function file lines ]         never changes (intern_table.h)
  *   by address:  word   [ address >> 4, 44 bits | id, 20 bits ]               a cache of 2^14 words, 4-way
  *
- * The cache may forget at any time: an address that is not in it is found again by content. A code object's death is
- * also recorded by forgetting it, so a reused address never gets an old name.
+ * The cache may forget an address at any time: the code is then found again by its content. When a code object dies,
+ * its address is removed from the cache, so a reused address never gets an old name.
  *
  * Memory:  records in an arena; the cache is static: 128 KiB, resident where touched.
  * Threads: any, lock-free; one word per cache entry, so nothing is torn.

@@ -75,7 +75,7 @@ static void recount(void) {
     atomic_store(&counters->freed_samples, atomic_load(&counters->total_samples) - live);
 }
 
-/* The parent's other threads were never here: the child's heap was never larger than now. */
+/* The parent's other threads have never existed here, so the child's heap has never been larger than it is now. */
 void sp_counters_repair_after_fork(void) {
     recount();
     for (unsigned window = 0; window < SPPROF_PEAKS; window++)

@@ -32,7 +32,7 @@ static size_t sections_bytes(const sp_elf_file *elf) {
 static spprof_symbols_status read_sections(sp_elf_file *elf, const elf_header *header) {
     elf->section_count = header->section_count;
     elf->section_names = header->section_names;
-    if (elf->section_count == 0) return SPPROF_SYMBOLS_FOUND; /* stripped of them: it can still run */
+    if (elf->section_count == 0) return SPPROF_SYMBOLS_FOUND; /* no section headers: a stripped file can still run */
     if (header->section_size != sizeof(sp_elf_section)) return SPPROF_SYMBOLS_NOT_AN_ELF;
     elf->sections = sp_memory_map(sections_bytes(elf));
     if (!elf->sections) return SPPROF_SYMBOLS_OUT_OF_MEMORY;
@@ -103,7 +103,7 @@ size_t sp_elf_file_read_string(const sp_elf_file *elf, const sp_elf_section *str
 
 /* ---- Build id ---- */
 
-#define NOTES_MAX 4096 /* a section of build notes is a few dozen bytes */
+#define NOTES_MAX 4096 /* a section of build notes is only a few dozen bytes long */
 #define NOTE_BUILD_ID 3
 
 /* [ name length | contents length | type | name | contents ], each part padded to four bytes. */

@@ -4,11 +4,11 @@
  *   [ … ]      └─►    .symtab ──link──► .strtab
  *   [ section headers ]  .note.gnu.build-id   .debug_line   …
  *
- * The needed part of the format is defined here: it is a property of the file, not of the system that reads it.
+ * The needed part of the format is defined here, because it is a property of the file, not of the system that reads it.
  * Whatever the bytes contain, reading stays inside the file and ends.
  *
  * Memory:  one mapping for the section headers, from open to close.
- * Threads: one at a time. errno is preserved.
+ * Threads: use a file from one thread at a time. errno is preserved.
  */
 #ifndef SP_ELF_FILE_H
 #define SP_ELF_FILE_H
@@ -31,7 +31,7 @@ enum { SP_ELF_LOCAL = 0, SP_ELF_GLOBAL = 1, SP_ELF_WEAK = 2, SP_ELF_UNIQUE = 10 
 
 typedef struct sp_elf_symbol {
     uint32_t name; /* in the string table that the symbols' section links to */
-    uint8_t info;  /* binding, type: four bits each */
+    uint8_t info;  /* binding and type, four bits each */
     uint8_t other;
     uint16_t section;
     uint64_t value, size;
@@ -41,15 +41,15 @@ _Static_assert(sizeof(sp_elf_section) == 64 && sizeof(sp_elf_symbol) == 24, "as 
 
 typedef struct sp_elf_file {
     sp_file file;
-    sp_elf_section *sections; /* the zeroth means no section */
+    sp_elf_section *sections; /* section 0 means no section */
     uint32_t section_count, section_names;
 } sp_elf_file;
 
-/* Open the file and read its sections. SPPROF_SYMBOLS_FOUND: the caller must close it. Otherwise the reason why it
- * could not be read. */
+/* Open the file and read its sections. Return SPPROF_SYMBOLS_FOUND, after which the caller must close the file, or
+ * the reason why it could not be read. */
 spprof_symbols_status sp_elf_file_open(sp_elf_file *elf, const char *path);
 
-/* Return the section with this number, or the first one with this type or name. NULL if there is none. */
+/* Return the section with this number, or the first one with this type or name; NULL if there is none. */
 const sp_elf_section *sp_elf_file_section(const sp_elf_file *elf, uint32_t number);
 const sp_elf_section *sp_elf_file_find_type(const sp_elf_file *elf, uint32_t type);
 const sp_elf_section *sp_elf_file_find_name(const sp_elf_file *elf, const char *name);
@@ -59,7 +59,7 @@ const sp_elf_section *sp_elf_file_find_name(const sp_elf_file *elf, const char *
 size_t sp_elf_file_read_string(const sp_elf_file *elf, const sp_elf_section *strings, uint64_t offset, char *out,
                                size_t capacity);
 
-/* Return whether a note in the file holds exactly this build id. */
+/* Return whether a note in the file contains exactly this build id. */
 bool sp_elf_file_has_build_id(const sp_elf_file *elf, const uint8_t *build_id, uint32_t length);
 
 void sp_elf_file_close(sp_elf_file *elf);

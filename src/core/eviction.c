@@ -30,7 +30,7 @@ static void give_waiting(sp_stack_table *table) {
     }
 }
 
-/* Take one step: the current period may be over, then the next can begin. */
+/* Take one step: if the current period is over, begin the next one. */
 static void go_on_with_grace(sp_stack_table *table) {
     sp_eviction *eviction = &table->eviction;
     if (eviction->waiting && sp_grace_is_over(&table->grace, &eviction->seen)) give_waiting(table);
@@ -66,7 +66,7 @@ static bool is_needed(sp_eviction *eviction, uint32_t windows) {
     return windows != 0;
 }
 
-/* Claim a record. If it has no holders, its sums are final, and from now on threads that find it treat it as absent. */
+/* Claim a record. If it has no holders, its sums are final; from now on, threads that find it treat it as absent. */
 static bool claim(sp_stack_table *table, sp_stack_record *record) {
     uint32_t none = 0;
     if (sp_stack_is_held(record, atomic_load(&table->log_round))) return false;
@@ -77,7 +77,8 @@ static bool claim(sp_stack_table *table, sp_stack_record *record) {
     }
     table->eviction.leaving = record;
     if (atomic_compare_exchange_strong(&record->holders, &none, SP_STACK_LEAVING)) {
-        /* Again: a thread may have held and released it in between; a tick may have logged it, also in a new round. */
+        /* Check again: in the meantime a thread may have held and released the record, or a tick may have logged it,
+         * perhaps in a new round. */
         if (!sp_stack_is_held(record, atomic_load(&table->log_round)) &&
             !is_needed(&table->eviction, sp_stack_sums_needed(&record->sums)))
             return true;
@@ -117,9 +118,9 @@ static bool look_at(sp_stack_table *table, uint32_t slot) {
     return true;
 }
 
-/* The hand has gone around twice, because of the second chances, and no record could leave. If peaks have kept some,
- * new stacks matter more: until the heap has another peak, the present peak's share of a stack leaves with the
- * stack, and goes to <stacks no longer kept>. */
+/* The hand has gone around twice, because of the second chances, and no record could leave. If peaks have kept some
+ * records, new stacks matter more: until the heap has another peak, a stack that leaves takes its share of the
+ * current peak with it, to <stacks no longer kept>. */
 static void look_on(sp_stack_table *table, bool left) {
     sp_eviction *eviction = &table->eviction;
     eviction->in_vain = left ? 0 : eviction->in_vain + 1;
@@ -157,8 +158,9 @@ void sp_eviction_let_in(sp_stack_table *table) {
 
 /* ---- Fork ---- */
 
-/* Before `folding`, nothing has happened to the record. After it, every step is repeated, which changes nothing if
- * it was already done. The record's memory is abandoned: it is unknown how far it had come on its way to the lists. */
+/* Before `folding` is set, nothing has happened to the record. After that, every step is repeated, which changes
+ * nothing if the step was already complete. The record's memory is abandoned: it is unknown how far the record had
+ * come on its way to the lists. */
 void sp_eviction_repair_after_fork(sp_stack_table *table) {
     sp_eviction *eviction = &table->eviction;
     sp_stack_record *record = eviction->leaving;

@@ -4,11 +4,11 @@
  *                       ▲ hand: held stays, seen again gets a second chance, else the record
  *                         leaves:  totals ─► <stacks no longer kept>, record ─► retired ─► grace period ─► pool
  *
- * Memory:  none. If readers keep a grace period from ending, eviction stops before an eighth of the table waits.
- * Threads: one evictor at a time; another thread that finds it at work continues without evicting. Only
- *          sp_eviction_keep_out waits, for the end of one turn of 16 slots.
+ * Memory:  none. If readers keep a grace period from ending, eviction stops before an eighth of the table is waiting.
+ * Threads: one evictor at a time; a thread that finds another one evicting continues without it. Only
+ *          sp_eviction_keep_out waits, until the current turn of 16 slots ends.
  * Signals: a sweep is safe in a handler; sp_eviction_keep_out must not be called there.
- * Fork:    the child completes what another thread had half done.
+ * Fork:    the child completes any eviction that another thread had left half done.
  */
 #ifndef SP_EVICTION_H
 #define SP_EVICTION_H
@@ -17,8 +17,8 @@
 
 void sp_eviction_sweep(sp_stack_table *table);
 
-/* Between the two calls nothing leaves, so that samples and stacks that are read one after the other are consistent.
- * Calls nest. */
+/* Between these two calls nothing leaves the table, so that samples and stacks that are read one after the other are
+ * consistent. Calls nest. */
 void sp_eviction_keep_out(sp_stack_table *table);
 void sp_eviction_let_in(sp_stack_table *table);
 

@@ -43,7 +43,7 @@ static void decrease(uint8_t *counter) {
 }
 
 void sp_filter_add(const spprof_filter *filter, uintptr_t address) {
-    if (filter == &sp_filter_empty) return; /* read-only: it was published while this entry was on its way */
+    if (filter == &sp_filter_empty) return; /* read-only: it was published while this entry was being inserted */
     increase(first_counter(filter, address));
     increase(second_counter(filter, address));
 }

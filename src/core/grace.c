@@ -11,8 +11,8 @@ sp_grace_seen sp_grace_begin(sp_grace *grace) {
     return 0;
 }
 
-/* If the phase that receives new readers is the one not yet seen empty, send new readers to the other: otherwise a
- * steady stream of them could keep it filled. */
+/* If the phase that receives new readers is the one not yet seen empty, send new readers to the other phase.
+ * Otherwise a steady stream of them could keep the counter above 0. */
 bool sp_grace_is_over(sp_grace *grace, sp_grace_seen *seen) {
     for (unsigned phase = 0; phase < 2; phase++)
         if (atomic_load(&grace->readers[phase].inside) == 0) *seen |= (sp_grace_seen)(1 << phase);

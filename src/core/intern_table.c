@@ -43,7 +43,7 @@ sp_intern_record *sp_intern_table_find(sp_intern_table *table, uint64_t hash, sp
     return NULL;
 }
 
-/* Return level `i`, creating it if necessary; NULL: no memory. */
+/* Return level `i`, creating it if necessary; NULL if there is no memory. */
 static sp_intern_level *level_at(sp_intern_table *table, int i) {
     sp_intern_level *level = atomic_load_explicit(&table->levels[i], memory_order_acquire);
     if (level) return level;
@@ -57,7 +57,7 @@ static sp_intern_level *level_at(sp_intern_table *table, int i) {
     return level;
 }
 
-/* Reserve one of a level's slots, of which three quarters may be used. */
+/* Reserve one of a level's slots. At most three quarters of them may be used. */
 static bool reserve(sp_intern_level *level) {
     if (atomic_load_explicit(&level->used, memory_order_relaxed) * 4 >= (level->mask + 1) * 3) return false;
     return atomic_fetch_add_explicit(&level->used, 1, memory_order_relaxed) < level->mask;

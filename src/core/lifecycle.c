@@ -18,7 +18,7 @@ const char *spprof_version(void) {
     return SPPROF_VERSION;
 }
 
-/* tools/check_engine.py looks for it in the file before a build for another Python installs this library. */
+/* tools/check_engine.py looks for this string in the file before a build for another Python installs this library. */
 static const char engine_mark[] __attribute__((used)) = SPPROF_ENGINE_MARK;
 
 void spprof_set_walker(spprof_walker *walker) {
@@ -45,7 +45,7 @@ static void set_plan(sp_plan plan) {
     atomic_store_explicit(&profiler->plan, sp_plan_pack(plan), memory_order_release);
 }
 
-/* A handler on the thread that holds the lifecycle lock would wait for itself: the guard keeps it out. */
+/* A handler on the thread that holds the lifecycle lock would wait for its own thread: the guard keeps it out. */
 static void enter_lifecycle(void) {
     sp_guard_enter(&spprof_this_thread);
     sp_lock_acquire(&profiler->lifecycle);
@@ -56,7 +56,7 @@ static void leave_lifecycle(void) {
     sp_guard_leave(&spprof_this_thread);
 }
 
-/* Leave the broken state as it is, and let none of our code run any more. */
+/* Leave the broken state as it is, and stop running any of our code. */
 static void switch_off(void) {
     sp_plan plan = sp_profiler_plan();
     plan.active = false;
@@ -81,13 +81,14 @@ static void note_birth(void) {
     profiler->birth_processes[birth] = (spprof_process){.id = sp_process_id(), .mark = sp_entropy_word()};
 }
 
-/* Relaxed: some samples of other threads may count as older than the fork when they are not, which does no harm. */
+/* Relaxed: some samples of other threads may count as older than the fork although they are newer, which does no
+ * harm. */
 static void note_fork(void) {
     uint64_t serial = atomic_load_explicit(&profiler->counters.last_serial, memory_order_relaxed);
     atomic_store_explicit(&profiler->forked_serial, serial, memory_order_relaxed);
 }
 
-/* Runs in a forked child, on its only thread. */
+/* Repair the engine after a fork. Runs in the child, on its only thread. */
 static void repair_after_fork(void) {
     int saved_errno = errno;
     spprof_thread *self = &spprof_this_thread;
@@ -143,7 +144,7 @@ static spprof_status start_locked(uint32_t rate, const uint64_t *seed) {
     sp_budget_start(rate);
     set_plan(plan);
     sp_budget_note_rate(rate);
-    set_gate(sp_plan_gate(plan)); /* last: a thread below the new gate finds the new plan */
+    set_gate(sp_plan_gate(plan)); /* last, so that a thread below the new gate finds the new plan */
     return SPPROF_OK;
 }
 
@@ -156,8 +157,8 @@ static spprof_status stop_locked(void) {
     return SPPROF_OK;
 }
 
-/* Call before taking the lock: this asks the loader for its functions, and a thread that waits for our lock may hold
- * the loader's. */
+/* Do this before taking the lock: it asks the loader for its functions, and a thread that is waiting for our lock
+ * may hold the loader's. */
 static void prepare_stacks(void) {
     spprof_pause();
     sp_capture_prepare();

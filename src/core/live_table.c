@@ -37,7 +37,7 @@ static uint64_t home(const sp_live_slots *slots, uint64_t address) {
     return spprof_hash_address(address) >> slots->shift;
 }
 
-/* Return the slot that holds `address`, or the empty one where it belongs. */
+/* Return the slot that holds `address`, or the empty slot where it belongs. */
 static uint64_t find(const sp_live_slots *slots, uint64_t address) {
     uint64_t index = home(slots, address);
     while (slots->at[index].address != 0 && slots->at[index].address != address) index = (index + 1) & slots->mask;
@@ -54,7 +54,7 @@ static void write_slot(spprof_sample *slot, const spprof_sample *sample) {
     __atomic_store_n(&slot->address, sample->address, __ATOMIC_RELEASE);
 }
 
-/* Close the hole at `index`: move back each following entry that may be there. */
+/* Close the hole at `index`: move back each following entry that may be stored there. */
 static void close_hole(sp_live_slots *slots, uint64_t hole) {
     uint64_t next = hole;
     for (;;) {
@@ -83,8 +83,8 @@ static sp_live_slots *slots_of(sp_live_shard *shard) {
     return atomic_load_explicit(&shard->slots, memory_order_relaxed);
 }
 
-/* Make room for one more entry. If the table cannot grow, it is filled until one slot is left, which ends every
- * probe. */
+/* Make room for one more entry. If the table cannot grow, it is filled until only one slot is left. That empty slot
+ * ends every probe. */
 static bool make_room_locked(sp_live_shard *shard) {
     sp_live_slots *old = slots_of(shard);
     uint64_t capacity = old ? old->mask + 1 : 0;
@@ -160,8 +160,8 @@ static bool filter_is_small(sp_live_table *table) {
            sp_live_table_count(table) > ((size_t)1 << bits) / FILTER_COUNTERS_PER_SAMPLE;
 }
 
-/* Frees may still read the old filter: it is never unmapped, and contained all entries when it was replaced. Only
- * later entries are missing there, and their addresses had not been returned to the program yet. */
+/* Frees may still read the old filter, so it is never unmapped. When it was replaced, it contained all entries. Only
+ * later entries are missing from it, and their addresses had not been returned to the program yet. */
 static void grow_filter(sp_live_table *table) {
     lock_all(table);
     if (!table->closed && filter_is_small(table)) {
@@ -220,7 +220,8 @@ bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_
     return found;
 }
 
-/* Closing a hole moves entries back into it. Each is decided only once: its rate is then no longer below `rate`. */
+/* Closing a hole moves other entries into it. Each entry is decided only once: after that, its rate is no longer
+ * below `rate`. */
 static void thin_locked(sp_live_table *table, sp_live_shard *shard, uint32_t rate, sp_live_thin *thin, void *data) {
     sp_live_slots *slots = slots_of(shard);
     for (uint64_t i = 0; slots && i <= slots->mask;) {
@@ -299,7 +300,7 @@ void sp_live_table_close(sp_live_table *table) {
 
 /* ---- Fork ---- */
 
-/* The parent's other threads do not exist here. An entry that was being moved may be in two slots, or one of them
+/* The parent's other threads do not exist here. An entry that was being moved may be in two slots, or one of the two
  * has no address yet: keep each address once. */
 static void rebuild_shard(sp_live_shard *shard) {
     sp_live_slots *torn = slots_of(shard);
@@ -313,7 +314,7 @@ static void rebuild_shard(sp_live_shard *shard) {
         if (slot->address == 0) shard->count++;
         *slot = *sample;
     }
-    atomic_store(&shard->slots, whole); /* NULL without memory: the shard starts empty */
+    atomic_store(&shard->slots, whole); /* NULL if there is no memory: the shard starts empty */
     destroy_slots(torn);
 }
 

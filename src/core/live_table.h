@@ -31,50 +31,50 @@ typedef struct sp_live_shard {
     _Alignas(64) sp_lock lock;
     _Atomic uint32_t sequence;      /* odd: being changed (used by fork only) */
     _Atomic(sp_live_slots *) slots; /* NULL until the first insert; written under lock */
-    size_t count;                   /* under lock */
-    uint32_t min_rate;              /* under lock: minimum over all its samples, 0 = any */
+    size_t count;                   /* protected by the lock */
+    uint32_t min_rate;              /* protected by the lock: minimum rate of all its samples, 0 = any */
 } sp_live_shard;
 
 typedef struct sp_live_table {
     sp_live_shard shards[SP_SHARDS];
-    const spprof_filter **filter; /* the filter that frees read; written under all shard locks */
-    bool closed;                  /* under all shard locks: no further filter is published */
+    const spprof_filter **filter; /* the filter that frees read; written while all shard locks are held */
+    bool closed;                  /* accessed while all shard locks are held: no further filter is published */
     _Atomic size_t count;
     size_t max;
 } sp_live_table;
 
 typedef enum sp_insert_result {
     SP_INSERTED,
-    SP_REPLACED,   /* the address was listed: its free was missed; the old entry is returned */
-    SP_TOO_FINE,   /* its rate is below the shard's, returned as the rate of `replaced` (thinning.h) */
-    SP_TABLE_FULL, /* `max` entries */
+    SP_REPLACED,   /* the address was already listed, so its free was missed; the old entry is returned */
+    SP_TOO_FINE,   /* its rate is below the shard's, which is returned as the rate of `replaced` (thinning.h) */
+    SP_TABLE_FULL, /* there are `max` entries */
     SP_TABLE_NO_MEMORY,
     SP_TABLE_CLOSED /* after sp_live_table_close */
 } sp_insert_result;
 
-/* Prepare an empty table of at most `max` entries that publishes its filter at *filter. Return false if there is no
+/* Prepare an empty table of at most `max` entries. It publishes its filter at *filter. Return false if there is no
  * memory. */
 bool sp_live_table_create(sp_live_table *table, const spprof_filter **filter, size_t max);
 
-/* Insert a sample. It is visible to every thread's free before this returns. `replaced` receives the old entry of
- * SP_REPLACED. */
+/* Insert a sample. Every thread's frees can see it before this function returns. If it returns SP_REPLACED,
+ * `replaced` receives the old entry. */
 sp_insert_result sp_live_table_insert(sp_live_table *table, const spprof_sample *sample, spprof_sample *replaced);
 
 /* Remove the entry at `address`. Return false if there is none. */
 bool sp_live_table_remove(sp_live_table *table, uintptr_t address, spprof_sample *removed);
 
-/* Like sp_live_table_remove(), unless the entry is newer than the sample `last_serial`: for a delayed free, when
- * another thread may have received the address. */
+/* Like sp_live_table_remove(), but keep the entry if it is newer than the sample `last_serial`. This is for a
+ * delayed free: in the meantime, another thread may have received the address. */
 bool sp_live_table_remove_until(sp_live_table *table, uintptr_t address, uint64_t last_serial, spprof_sample *removed);
 
-/* Decide whether a sample stays, at its new rate. A callback that runs under the shard's lock. */
+/* Decide whether a sample stays, at its new rate. This callback runs under the shard's lock. */
 typedef bool sp_live_thin(spprof_sample *sample, uint32_t rate, void *data);
 
-/* Call `thin` for each sample whose rate is below `rate`, shard by shard. From then on the table has no such samples
- * and rejects new ones. */
+/* Call `thin` for each sample whose rate is below `rate`, shard by shard. From then on the table contains no such
+ * samples and rejects new ones. */
 void sp_live_table_thin(sp_live_table *table, uint32_t rate, sp_live_thin *thin, void *data);
 
-/* Let samples of this smaller rate in again. */
+/* Accept samples of this smaller rate again. */
 void sp_live_table_let_finer_in(sp_live_table *table, uint32_t rate);
 
 /* Copy up to `capacity` entries of one shard. */
@@ -82,14 +82,14 @@ size_t sp_live_table_copy_shard(sp_live_table *table, unsigned shard, spprof_sam
 
 size_t sp_live_table_count(sp_live_table *table);
 
-/* Copy up to `capacity` entries, one shard at a time; return how many there were. */
+/* Copy up to `capacity` entries, one shard at a time; return how many entries there were. */
 size_t sp_live_table_copy(sp_live_table *table, spprof_sample *out, size_t capacity);
 
-/* From now on every free passes: publish the empty filter. The entries stay in the table. */
+/* Publish the empty filter, so that from now on every free passes. The entries stay in the table. */
 void sp_live_table_close(sp_live_table *table);
 
-/* In a forked child: reset the locks, rebuild shards that were being changed (a half-moved entry counts once) and,
- * if there were any, recount. */
+/* Repair the table in a forked child: reset the locks and rebuild the shards that were being changed (a half-moved
+ * entry counts once). If there were any, recount. */
 void sp_live_table_repair_after_fork(sp_live_table *table);
 
 #endif

@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <math.h>
 
-#define ALWAYS_LISTED ((size_t)128 * 1024) /* malloc, too, would map such a block separately */
+#define ALWAYS_LISTED ((size_t)128 * 1024) /* malloc would also map such a block separately */
 #define LEFT_OUT_MAX 8
 
 typedef struct code_range {
@@ -27,9 +27,9 @@ static struct {
     _Atomic uint32_t process_id; /* the process whose calls are followed */
     _Atomic uint64_t last_serial;
     _Atomic uint64_t made, dropped, vanished;
-    _Atomic uint64_t moves_begun, moves; /* mremap calls: ever begun, and now in progress */
+    _Atomic uint64_t moves_begun, moves; /* mremap calls: begun so far, and in progress now */
     sp_lock lock;
-    _Atomic(spprof_thread *) holder; /* of the lock */
+    _Atomic(spprof_thread *) holder; /* the thread that holds the lock */
     sp_range_table table;
     sp_pending_changes pending;
 } mappings = {.lock = {.rank = SP_RANK_MAPPINGS}};
@@ -145,7 +145,8 @@ static void make_locked(const sp_map_change *change) {
         take_out_locked(change->start, change->end, change->last_serial);
 }
 
-/* Find the first range that is at least partly in [start, end) and was added up to `last_serial`; cut it to that. */
+/* Find the first range that is at least partly in [start, end) and was added no later than `last_serial`. Cut it to
+ * [start, end). */
 static bool next_within_locked(uintptr_t start, uintptr_t end, uint64_t last_serial, sp_range *out) {
     while (start < end && sp_range_table_next(&mappings.table, start, out) && out->start < end) {
         if (out->serial <= last_serial) {
@@ -158,7 +159,7 @@ static bool next_within_locked(uintptr_t start, uintptr_t end, uint64_t last_ser
     return false;
 }
 
-/* Move one part of what was moved without growing; it keeps the stack that made it. */
+/* Move one part of a range that was moved without growing; the part keeps the stack that made it. */
 static void move_part_locked(sp_range part, const sp_map_change *change) {
     uintptr_t distance = change->start - change->old_start; /* modulo 2⁶⁴ */
     uint64_t serial = part.serial;
@@ -181,14 +182,14 @@ static void move_parts_locked(const sp_map_change *change) {
     }
 }
 
-/* A wrapper that another library put around mmap's family may have reported it already. */
+/* A wrapper that another library put around the mmap family may already have reported it. */
 static bool is_told_locked(const sp_map_change *change) {
     sp_range there;
     return sp_range_table_next(&mappings.table, change->start, &there) && there.start <= change->start &&
            there.serial > change->last_serial;
 }
 
-/* A grown range counts as new, like a block after realloc. */
+/* A range that has grown counts as new, like a block after realloc. */
 static void grow_locked(const sp_map_change *change) {
     sp_range old, made = change->made;
     bool found = next_within_locked(change->old_start, change->old_end + (change->old_end == change->old_start),
@@ -215,7 +216,7 @@ static void move_locked(const sp_map_change *change) {
         grow_locked(change);
         return;
     }
-    if (change->is_listed) hold(change->made.stack_id, -1); /* it has not grown: its parts keep their own */
+    if (change->is_listed) hold(change->made.stack_id, -1); /* it has not grown: its parts keep their own stacks */
     if (change->start != change->old_start) move_parts_locked(change);
     if (!change->keeps_old && change->start != change->old_start)
         take_out_locked(change->old_start, change->old_end, change->last_serial);
@@ -265,8 +266,8 @@ static void leave(spprof_thread *self) {
     sp_guard_leave(self);
 }
 
-/* If this thread is inside the engine, a handler is running. What does not fit in its list is missing, or is later
- * found to have vanished. */
+/* If this thread is already inside the engine, the call comes from a handler. If its change does not fit in the
+ * list, a new range is dropped, and an unmapped one is later found to have vanished. */
 static void tell(sp_map_change *change) {
     spprof_thread *self = &spprof_this_thread;
     change->made.serial = next_serial();
@@ -350,7 +351,7 @@ sp_map_call sp_map_call_begin_move(const void *caller, sp_map_move *move, bool i
     return call;
 }
 
-/* In a child that a handler forked in between, the move is not counted. */
+/* If a handler forked during the move, the child does not count the move, so it must not subtract it. */
 static void end_move(const sp_map_call *call) {
     if (call->process_id == atomic_load(&mappings.process_id)) atomic_fetch_sub(&mappings.moves, 1);
 }
@@ -383,17 +384,18 @@ void sp_map_call_detached(const sp_map_call *call, uintptr_t start) {
 
 /* ---- What has vanished ---- */
 
-/* A walk along the kernel's list, for gaps that contain listed ranges added up to `last_serial`. */
+/* A walk along the kernel's list, looking for gaps that contain listed ranges added up to `last_serial`. */
 typedef struct gaps {
     uintptr_t at, end;
     uint64_t last_serial;
-    uintptr_t distance; /* if not 0: what is gone may have been moved by this much, modulo 2⁶⁴ */
+    uintptr_t distance; /* if not 0: the missing ranges may have been moved by this much, modulo 2⁶⁴ */
     uint64_t moves_begun;
-    bool is_vanished; /* it is unknown how, and whether an mremap call is about to report it */
+    bool is_vanished; /* the ranges are missing for an unknown reason; an mremap call may be about to report them */
     uint64_t found;
 } gaps;
 
-/* What mremap has just moved is gone from its listed address, but has not vanished. True: no mremap ran since. */
+/* Return true if no mremap call is running or has begun since `moves_begun` was read. A range that mremap has just
+ * moved is gone from its listed address, but has not vanished. */
 static bool nothing_moves(uint64_t moves_begun) {
     return atomic_load(&mappings.moves) == 0 && atomic_load(&mappings.moves_begun) == moves_begun;
 }
@@ -425,13 +427,13 @@ static void visit_mapped(void *data, uintptr_t start, uintptr_t end) {
     if (gaps->at < end) gaps->at = end;
 }
 
-/* Return how many were gone. */
+/* Return how many ranges were gone. */
 static uint64_t settle_gaps(gaps gaps) {
     if (sp_mapped_list_visit(visit_mapped, &gaps)) visit_mapped(&gaps, UINTPTR_MAX, UINTPTR_MAX);
     return gaps.found;
 }
 
-/* A handler that interrupted the engine cannot read the table: the range is later found to have vanished. */
+/* A handler that interrupted the engine cannot read the table. The range is later found to have vanished. */
 static void settle_failed(const sp_map_call *call, uintptr_t start, size_t size, uintptr_t distance) {
     if (!call->is_followed || !is_any_listed() || size == 0 || spprof_this_thread.guard > 0) return;
     int saved_errno = errno;
@@ -445,8 +447,8 @@ void sp_map_call_failed(const sp_map_call *call, uintptr_t start, size_t size) {
     settle_failed(call, start, size, 0);
 }
 
-/* From Linux 6.17 on, a move may include several of the kernel's mappings and fail in between. If it leaves the old
- * ones mapped too, what it made until then is not listed. */
+/* From Linux 6.17 on, a move may include several of the kernel's mappings and fail partway. If it also leaves the
+ * old ones mapped, the mappings that it made before it failed are not listed. */
 void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, bool is_fixed) {
     if (!call->is_followed) return;
     if (is_fixed) settle_failed(call, move->start, move->size, 0);
@@ -454,7 +456,7 @@ void sp_map_call_move_failed(const sp_map_call *call, const sp_map_move *move, b
     end_move(call);
 }
 
-/* Ask the kernel range by range, which is cheaper than reading its list if all ranges are there. */
+/* Ask the kernel range by range, which is cheaper than reading its list if all ranges are still there. */
 static bool is_any_gone(uint64_t last_serial) {
     spprof_thread *self = &spprof_this_thread;
     sp_range range = {.end = 0};
@@ -467,7 +469,7 @@ static bool is_any_gone(uint64_t last_serial) {
     }
 }
 
-/* If something is always moving, another snapshot will find what is gone. */
+/* If mremap calls are always in progress, a later snapshot will find what is gone. */
 static void take_out_vanished(void) {
     uint64_t last_serial = atomic_load(&mappings.last_serial), moves_begun = atomic_load(&mappings.moves_begun);
     if (nothing_moves(moves_begun) && is_any_gone(last_serial))
@@ -527,8 +529,8 @@ bool sp_map_calls_create(void) {
     return true;
 }
 
-/* A handler that interrupted this thread inside the lock forked: the thread continues with the lock when the handler
- * returns. */
+/* A handler that interrupted this thread while it held the lock has forked. When the handler returns, the thread
+ * still holds the lock. */
 void sp_map_calls_repair_after_fork(void) {
     spprof_thread *self = &spprof_this_thread;
     atomic_store(&mappings.process_id, sp_process_id());

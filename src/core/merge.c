@@ -5,8 +5,8 @@
 typedef struct merging {
     const sp_interpreter_stack *interpreter;
     size_t next;      /* the first word of the next group */
-    uintptr_t lowest; /* lowest anchor of the next groups: a frame that ends below it holds none of them */
-    bool started;     /* a group was put in */
+    uintptr_t lowest; /* lowest anchor of the next groups: a frame that ends below it contains none of their anchors */
+    bool started;     /* a group has been added */
     sp_merged_stack *out;
 } merging;
 
@@ -21,7 +21,7 @@ static bool is_anchor(uint64_t word) {
     return !(word & SPPROF_FRAME_INTERPRETED);
 }
 
-/* Return the index of the anchor that ends the group beginning at `from`, or the end of the words. */
+/* Return the index of the anchor that ends the group beginning at `from`, or the number of words if there is none. */
 static size_t find_anchor(const sp_interpreter_stack *interpreter, size_t from) {
     while (from < interpreter->count && !is_anchor(interpreter->words[from])) from++;
     return from;
@@ -39,9 +39,9 @@ static bool holds(const merging *at, const sp_native_stack *native, size_t i, ui
     return anchor >= begin && anchor < native->ends[i];
 }
 
-#define GROUPS_AHEAD 4 /* so that an anchor that is not found does not block the others */
+#define GROUPS_AHEAD 4 /* more than one, so that an anchor that is not found does not block the others */
 
-/* Most frames hold no anchor, which one comparison shows. With an anchor of 0, every frame is examined. */
+/* Most frames contain no anchor, and one comparison rules them out. With an anchor of 0, every frame is examined. */
 static void look_ahead(merging *at) {
     size_t from = at->next;
     at->lowest = UINTPTR_MAX;
@@ -62,7 +62,7 @@ static void put_words(merging *at, size_t end) {
     look_ahead(at);
 }
 
-/* Append the groups up to the one that replaces the native frame. Return false if there is none. */
+/* Append the groups up to the one that replaces the native frame. Return false if no group does. */
 static bool put_groups_of(merging *at, const sp_native_stack *native, size_t i) {
     size_t from = at->next;
     if (native->ends[i] < at->lowest) return false;

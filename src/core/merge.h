@@ -1,11 +1,11 @@
-/* merge.h: one stack of native and interpreter frames.
+/* merge.h: merges native and interpreter frames into one stack.
  *
  *   native:       malloc_caller   list_resize   eval   builtin_map   eval          main
  *   interpreter:                                [f g]                [<module>]
  *   merged:       malloc_caller   list_resize    f g   builtin_map    <module>     main
  *
  * The interpreter's words are groups, each followed by its anchor (spprof_walker). A group replaces the native frame
- * that holds its anchor. Groups whose frame is not found come last.
+ * that holds its anchor. Groups whose native frame is not found come last.
  *
  * Memory:  the caller's arrays. Threads, signals: any.
  * Full:    the frames at the leaf are kept, and depth_limited is set.
@@ -19,7 +19,7 @@
 typedef struct sp_interpreter_stack {
     const uint64_t *words;
     size_t count;
-    const spprof_code_range *code; /* for anchors that are 0 */
+    const spprof_code_range *code; /* used for anchors that are 0 */
     size_t code_count;
 } sp_interpreter_stack;
 
@@ -27,10 +27,10 @@ typedef struct sp_merged_stack {
     uint64_t *frames;
     size_t capacity, count;
     bool depth_limited;
-    bool whole; /* a coroutine's first frame was reached: the frames above are not its callers */
+    bool whole; /* a coroutine's first frame was reached: its callers are not the frames above */
 } sp_merged_stack;
 
-/* Return whether a native frame is the profiler's own. At the leaf end, up to the first evaluation, such frames and
+/* Return whether a native frame is the profiler's own. From the leaf to the first evaluation frame, such frames and
  * their callees are left out. */
 typedef bool sp_is_own(uintptr_t address);
 

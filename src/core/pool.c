@@ -33,7 +33,7 @@ bool sp_handoff_end(void) {
     return taken;
 }
 
-/* Half the distance between two gates: a probe of a few hundred bytes stays above the present one. */
+/* Half the distance between two gates: a probe of a few hundred bytes stays above the current gate. */
 static int64_t probe_countdown(void) {
     return sp_plan_gate(sp_profiler_plan()) + (INT64_C(1) << (SP_EPOCH_SHIFT - 1));
 }

@@ -1,14 +1,14 @@
 /* pool.h: samples from pools that serve small blocks themselves and pass larger requests to a lower hook.
  *
  *   sample of n <= 512 bytes:   handoff_begin ─► pool: 513 bytes ─► lower hook: "a sample of n" ─► handoff_end
- *   realloc to n <= 512 bytes:  already counted ─► pool ┬─ its own block: no hook asks
+ *   realloc to n <= 512 bytes:  already counted ─► pool ┬─ its own block: no hook is called
  *                                                       └─ malloc's: lower hook: moves it, decides nothing
  *
- * The already-counted mark of a realloc is not removed when the pool does not pass the call down, so that the pool's
- * hook can end in the call of the original. The address is then the pool's, and no lower hook receives it before
- * another such realloc of this thread has overwritten the mark. (The exception: the block's arena is unmapped, malloc
- * gets the same memory and returns a block at that very address, and this thread reallocates it to a small size without
- * a small realloc of the pool's in between. Then one decision about a small block is missed.)
+ * If the pool does not pass a realloc down, the already-counted mark is not removed, so that the pool's hook can end by
+ * calling the original. The address then belongs to the pool, and no lower hook receives it before another such realloc
+ * of this thread has overwritten the mark. (The exception: the block's arena is unmapped, malloc gets the same memory
+ * and returns a block at that very address, and this thread reallocates it to a small size, with no small realloc in
+ * the pool in between. Then one decision about a small block is missed.)
  *
  * Threads: each has its own words (spprof_thread).
  * Signals: if a handler reallocates between the hook and the lower hook, it overwrites the mark, and the realloc is
@@ -19,18 +19,19 @@
 
 #include "spprof.h"
 
-/* The smallest request that a pool for up to 512 bytes passes down, and how large debug layers may make it. */
+/* The smallest request that a pool for up to 512 bytes passes down, and the largest size to which debug layers may
+ * increase it. */
 #define SP_HANDOFF_MIN 513
 #define SP_HANDOFF_MAX 609
 
 /* Decide whether a pool's allocation of `size` <= 512 bytes, for which spprof_passes returned false, becomes a
- * sample. If true, ask the pool for SP_HANDOFF_MIN bytes, which it passes to the lower hook, and call sp_handoff_end
- * afterwards. */
+ * sample. If this returns true, request SP_HANDOFF_MIN bytes from the pool, which passes the request to the lower
+ * hook, and call sp_handoff_end afterwards. */
 bool sp_handoff_begin(size_t size);
 /* Return true if the lower hook completed the sample. False: the sample is lost, and the loss is counted. */
 bool sp_handoff_end(void);
 
-/* Debug layers put up to this many bytes before the block that the pool's caller sees. */
+/* Debug layers put at most this many bytes before the block that the pool's caller sees. */
 #define SP_ALREADY_COUNTED_REACH 64
 
 /* Record that a pool's realloc of `old` was counted and decided. */
@@ -38,7 +39,7 @@ static inline void sp_already_counted_begin(const void *old) {
     spprof_this_thread.already_counted = (uintptr_t)old;
 }
 
-/* Return whether the lower realloc of `old` to `size` is the recorded one. */
+/* Return whether the lower hook's realloc of `old` to `size` is the recorded one. */
 static inline bool sp_is_already_counted(const void *old, size_t size) {
     if (size > SP_HANDOFF_MAX) return false;
     uintptr_t counted = spprof_this_thread.already_counted;

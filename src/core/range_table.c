@@ -19,7 +19,7 @@ static bool map_segment(sp_range_table *table, uint32_t segment) {
     return table->segments[segment] != NULL;
 }
 
-/* Return whether there are at least `wanted` free blocks, mapping more if necessary. */
+/* Return whether there are at least `wanted` free blocks. If necessary, map more. */
 static bool has_blocks(sp_range_table *table, uint32_t wanted) {
     while (table->free_count < wanted) {
         uint32_t id = table->used_blocks;
@@ -47,7 +47,8 @@ static sp_range_block *nth(const sp_range_table *table, const view *view, uint32
     return block_at(table, atomic_load_explicit(&view->blocks[n], memory_order_relaxed));
 }
 
-/* Return the first block with a range that ends above `address`; view->count: none. Blocks are never empty. */
+/* Return the first block with a range that ends above `address`; view->count if there is none. Blocks are never
+ * empty. */
 static uint32_t find_block(const sp_range_table *table, const view *view, uintptr_t address) {
     uint32_t low = 0, high = view->count;
     while (low < high) {
@@ -72,13 +73,13 @@ typedef struct change {
     uint32_t first, behind; /* the blocks to rewrite */
     size_t total;           /* ranges to write */
     int64_t added_ranges, added_bytes;
-    sp_range_block *out; /* being written now */
-    uint32_t out_count;  /* blocks */
+    sp_range_block *out; /* block currently being written */
+    uint32_t out_count;  /* blocks written so far */
     size_t per_block;
     bool in_is_due;
 } change;
 
-/* Compute what is left of a range: up to two parts. */
+/* Compute what is left of a range, which is at most two parts. */
 static unsigned parts_of(const change *change, const sp_range *range, sp_range parts[2]) {
     unsigned count = 0;
     if (range->end <= change->start || range->start >= change->end || range->serial > change->last_serial) {
@@ -139,7 +140,7 @@ static void count_all(change *change) {
     visit_parts(change, count_part);
 }
 
-/* A change that would leave a nearly empty block is written together with a neighbour. */
+/* If a change would leave a nearly empty block, the block is written together with a neighbour. */
 static void choose_blocks(change *change) {
     const view *view = &change->view;
     uint32_t found = find_block(change->table, view, change->start), behind = found;
@@ -190,8 +191,8 @@ static void copy_blocks(const change *change, uint32_t from, uint32_t to, uint32
 
 /* ---- Holds on the stacks ---- */
 
-/* `cut`: add a hold for each range that is cut in two, before the change is visible. Otherwise release the holds of
- * ranges of which nothing is left. */
+/* If `cut`, add a hold for each range that is cut in two, before the change is visible. Otherwise release the holds
+ * of ranges of which nothing is left. */
 static void hold_stacks(const change *change, const sp_range_block *block, bool cut) {
     sp_range parts[2];
     for (uint32_t i = 0; change->table->hold && i < block->count; i++) {
@@ -213,8 +214,8 @@ static uint32_t exchange_block(change *change) {
     return atomic_exchange_explicit(&change->view.blocks[change->first], id, memory_order_acq_rel);
 }
 
-/* Replacing one block with another takes one store. Otherwise the other directory is completed, and becomes the
- * current one. */
+/* Replacing one block with another takes one store. In all other cases, the other directory is completed and becomes
+ * the current one. */
 static void publish(change *change) {
     view *view = &change->view;
     uint32_t left = change->behind - change->first;
@@ -233,7 +234,7 @@ static bool changes_nothing(const change *change) {
     return !change->in && change->added_ranges == 0 && change->added_bytes == 0;
 }
 
-/* A range that is cut shrinks; so if the sums are unchanged, nothing changed. */
+/* A range that is cut shrinks, so if the sums are unchanged, nothing has changed. */
 bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t end, uint64_t last_serial,
                             const sp_range *in) {
     change change = {.table = table, .start = start, .end = end, .last_serial = last_serial, .in = in};
@@ -254,7 +255,7 @@ bool sp_range_table_replace(sp_range_table *table, uintptr_t start, uintptr_t en
 
 /* ---- The table ---- */
 
-/* A block is less than an eighth full only if its neighbours are three quarters full. */
+/* A block is less than an eighth full only if its neighbours are at least three quarters full. */
 static uint32_t blocks_for(uint64_t ranges) {
     uint64_t blocks = ranges / (SP_RANGE_BLOCK / 4) + 2 * RESERVED_BLOCKS;
     uint64_t most = (uint64_t)SP_RANGE_SEGMENT * SP_RANGE_SEGMENTS_MAX;

@@ -1,4 +1,4 @@
-/* reading.c: what was recorded, for the code that exports it. */
+/* reading.c: provides what was recorded to the code that exports it. */
 #include "eviction.h"
 #include "memory.h"
 #include "profiler.h"

@@ -4,7 +4,8 @@
 #define ADDRESS_BITS 45
 #define ADDRESS_MASK ((UINT64_C(1) << ADDRESS_BITS) - 1)
 
-/* Four classes per doubling: the top three bits of count − 1 and how many bits follow them. */
+/* There are four classes per doubling. The top three bits of count − 1 and the number of bits after them determine
+ * the class. */
 static unsigned class_of(uint32_t frames) {
     if (frames <= SMALLEST) return 0;
     unsigned below = 29 - (unsigned)__builtin_clz(frames - 1);
@@ -20,12 +21,12 @@ static sp_stack_record *first_of(uint64_t head) {
     return (sp_stack_record *)(uintptr_t)((head & ADDRESS_MASK) << 3);
 }
 
-/* The head after `head`, pointing to `record`. */
+/* Return the head that replaces `head` and points to `record`. */
 static uint64_t head_after(uint64_t head, sp_stack_record *record) {
     return (head & ~ADDRESS_MASK) + (UINT64_C(1) << ADDRESS_BITS) + ((uint64_t)(uintptr_t)record >> 3);
 }
 
-/* The record may have been taken by another thread by the time its `next` is read; the tag has then changed too. */
+/* By the time the record's `next` is read, another thread may have taken the record; then the tag has changed too. */
 static sp_stack_record *pop(_Atomic uint64_t *list) {
     uint64_t head = atomic_load_explicit(list, memory_order_acquire);
     for (;;) {

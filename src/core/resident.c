@@ -1,4 +1,4 @@
-/* resident.c: measures extents and files, by the operating system's means. */
+/* resident.c: measures extents and files with what the operating system provides. */
 #include "maps.h"
 #include "memory.h"
 #include "proc_file.h"
@@ -56,13 +56,13 @@ size_t spprof_own_extents(spprof_extent *extents, size_t capacity) {
 
 #define MAPS_OF_A_FILE 16
 
-/* The parts of an object are adjacent, and its code is among them: so a file's parts are kept until the next file's
- * follow. */
+/* The parts of an object are adjacent, and its code is among them. So a file's parts are kept until the next file's
+ * parts begin. */
 typedef struct files {
     spprof_file_visitor *visit;
     void *data;
     char path[PATH_SIZE];
-    char code[PATH_SIZE]; /* the file of the last code: memory without a file may come before its last part */
+    char code[PATH_SIZE]; /* the last code's file: memory without a file may come before its last part */
     spprof_file_map held[MAPS_OF_A_FILE];
     size_t count;
     bool has_code;

@@ -6,7 +6,7 @@
 #define RATE_BITS UINT64_C(0x7FFFFFFF) /* SPPROF_RATE_MAX is 2^30 */
 #define SEEDED_BIT (UINT64_C(1) << 31)
 #define ACTIVE_BIT (UINT64_C(1) << 63)
-#define LONGEST_DRAW ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 × the largest rate; a draw is at most 37 × */
+#define LONGEST_DRAW ((INT64_C(1) << SP_EPOCH_SHIFT) - 1) /* 1024 × the largest rate; a draw is at most 37 × it */
 #define GOLDEN UINT64_C(0x9E3779B97F4A7C15)
 
 static _Atomic uint64_t seed_base;
@@ -29,7 +29,7 @@ int64_t sp_plan_gate(sp_plan plan) {
     return (int64_t)plan.epoch << SP_EPOCH_SHIFT;
 }
 
-/* The finalizer of splitmix64 (Steele, Lea and Flood 2014): a bijection that spreads every bit. */
+/* This is the finalizer of splitmix64 (Steele, Lea and Flood 2014), a bijection that spreads every bit. */
 static uint64_t mix(uint64_t word) {
     word = (word ^ word >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     word = (word ^ word >> 27) * UINT64_C(0x94D049BB133111EB);
@@ -41,14 +41,15 @@ void sp_sampler_seed(uint64_t seed) {
     atomic_store(&threads_seeded, 0);
 }
 
-/* Threads are numbered in the order in which they first draw. Two mixes, so that neighbours do not share a sequence. */
+/* Threads are numbered in the order in which they first draw. The number is mixed twice, so that neighbours do not
+ * share a sequence. */
 static void seed_thread(spprof_thread *self, uint32_t epoch) {
     uint64_t place = atomic_fetch_add(&threads_seeded, 1) + 1;
     self->random = mix(mix(atomic_load(&seed_base) + place * GOLDEN) + place);
     self->epoch = epoch;
 }
 
-/* Return a number, uniform in (0, 1]: 53 bits, never 0. */
+/* Return a random number, uniform in (0, 1]: 53 bits, never 0. */
 static double uniform(spprof_thread *self) {
     self->random += GOLDEN;
     return (double)((mix(self->random) >> 11) + 1) * 0x1p-53;
@@ -88,7 +89,7 @@ bool sp_sampler_decide(spprof_thread *self, sp_plan plan, size_t size) {
     int64_t after = self->countdown;
     int64_t before = after + (int64_t)size;
     if (after >= gate) return false;
-    if (before < gate) { /* from an earlier start: draw first, then decide */
+    if (before < gate) { /* the countdown is from an earlier start: draw first, then decide */
         int64_t left = draw(self, plan);
         self->drawn_rate = plan.rate;
         if ((uint64_t)left >= size) {

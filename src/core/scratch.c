@@ -31,7 +31,7 @@ static sp_scratch *take_place(size_t place) {
     return pool[place].scratch;
 }
 
-/* Take the first free one: a thread that runs alone always finds the same, still in its caches. */
+/* Take the first free one: a thread that runs alone always gets the same one, which is still in its caches. */
 sp_scratch *sp_scratch_take(void) {
     for (size_t place = 0; place < SP_SCRATCH_COUNT; place++)
         if (claim(place)) return take_place(place);

@@ -1,7 +1,7 @@
 /* scratch.h: memory for taking a stack, so that no array is on the sampled thread's stack, which may be small.
  *
- * Memory:  at most SP_SCRATCH_COUNT mappings stay. If more threads need one at once, each of them maps one and unmaps
- *          it.
+ * Memory:  at most SP_SCRATCH_COUNT mappings are kept. If more threads need one at the same time, each of the others
+ *          maps its own and unmaps it again.
  * Threads: any, lock-free; no thread waits. Signals: safe.
  * Full:    NULL if the kernel provides no memory.
  */
@@ -28,7 +28,7 @@ typedef struct sp_scratch {
 sp_scratch *sp_scratch_take(void);
 void sp_scratch_give(sp_scratch *scratch);
 
-/* In a forked child: free what other threads had taken. */
+/* In a forked child, free what other threads had taken. */
 void sp_scratch_reset_after_fork(void);
 
 #endif

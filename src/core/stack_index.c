@@ -6,10 +6,10 @@
 #include <string.h>
 
 #define SLOT_MASK ((UINT64_C(1) << SPPROF_STACK_SLOT_BITS) - 1)
-#define FREE_BIT 1 /* records are aligned */
+#define FREE_BIT 1 /* records are aligned, so bit 0 is free */
 #define SLOTS_PER_BUCKET 4
 
-/* Loads of links are sequentially consistent, see sp_grace_enter. */
+/* Loads of links are sequentially consistent; see sp_grace_enter. */
 typedef _Atomic(sp_stack_record *) link;
 
 void sp_stack_index_create(sp_stack_index *index, uint64_t max) {
@@ -67,15 +67,15 @@ sp_stack_record *sp_stack_index_find(sp_stack_index *index, uint64_t hash, const
     return NULL;
 }
 
-/* No ABA problem: a record that is removed from the head and freed meanwhile cannot come back, since this reader is
- * waited for. */
+/* There is no ABA problem: a record that is removed from the head and freed in the meantime cannot come back before
+ * this reader leaves. */
 static void push(link *bucket, sp_stack_record *record) {
     sp_stack_record *head = atomic_load(bucket);
     do atomic_store_explicit(&record->next, head, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(bucket, &head, record));
 }
 
-/* Return the link that points to `record`; NULL: it is not there. */
+/* Return the link that points to `record`; NULL if there is none. */
 static link *find_link(link *bucket, const sp_stack_record *record) {
     link *at = bucket;
     sp_stack_record *next;
@@ -86,8 +86,7 @@ static link *find_link(link *bucket, const sp_stack_record *record) {
     return at;
 }
 
-/* Except at the head, only one thread writes links. At the head another record may be added first: then search
- * again. */
+/* Only one thread writes links, except at the head. There, another thread may add a record first: then search again. */
 static void unlink_record(link *bucket, sp_stack_record *record) {
     sp_stack_record *next = atomic_load(&record->next);
     for (;;) {
@@ -163,7 +162,7 @@ sp_stack_record *sp_stack_index_at(sp_stack_index *index, uint32_t slot) {
 
 /* ---- Both ---- */
 
-/* By id first: a thread that finds it by content may pass its id on. */
+/* Make it findable by id first: a thread that finds it by content may pass its id on. */
 void sp_stack_index_add(sp_stack_index *index, sp_stack_record *record) {
     uint64_t id = atomic_load_explicit(&record->id, memory_order_relaxed);
     atomic_store(slot_at(index, id), (uint64_t)(uintptr_t)record);
@@ -179,7 +178,7 @@ void sp_stack_index_remove(sp_stack_index *index, sp_stack_record *record) {
     atomic_fetch_sub_explicit(&index->count, 1, memory_order_relaxed);
 }
 
-/* Slots that another thread of the parent had taken but not filled yet are also free. */
+/* Slots that another thread of the parent had taken but not yet filled are also free. */
 void sp_stack_index_repair_after_fork(sp_stack_index *index) {
     uint32_t count = 0, used = atomic_load(&index->used);
     atomic_store(&index->free, 0);

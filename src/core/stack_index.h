@@ -3,10 +3,10 @@
  *   by content:  bucket ──► record ──► record            new ones at the head; only the evictor removes
  *   by id:       id = [ generation 44 | slot 20 ]        slot: record, or [ next generation | next free slot | 1 ]
  *
- * When a slot is reused, its generation grows: no id ever means another stack. The ids of a table that never filled are
- * 1, 2, 3, …
+ * When a slot is reused, its generation grows, so no id is ever reused for another stack. As long as a table has never
+ * been full, its ids are 1, 2, 3, …
  *
- * Memory:  one mapping, created with the first record: a word for each slot, and a bucket for every four.
+ * Memory:  one mapping, created with the first record: a word for each slot, and a bucket for every four slots.
  * Threads: any thread may find, take or add, lock-free, within a reader's section (grace.h); one thread at a time
  *          removes.
  * Signals: safe.
@@ -21,9 +21,9 @@
 #define SP_STACK_SLOTS_MAX ((UINT32_C(1) << SPPROF_STACK_SLOT_BITS) - 1 - SP_STACK_SLOTS_MARKED)
 
 typedef struct sp_stack_index {
-    _Atomic(_Atomic uint64_t *) room; /* max + 1 slots, the zeroth unused, then the buckets */
+    _Atomic(_Atomic uint64_t *) room; /* max + 1 slots (slot 0 is unused), then the buckets */
     uint32_t max, bucket_mask;
-    _Atomic uint32_t used;  /* slots that were ever taken: 1 … used */
+    _Atomic uint32_t used;  /* slots that have been taken at least once: 1 … used */
     _Atomic uint32_t count; /* records in buckets */
     _Atomic uint64_t free;  /* [ tag 44 | slot 20 ]; slot 0: none */
 } sp_stack_index;
@@ -40,23 +40,26 @@ uint64_t sp_stack_key_hash(const sp_stack_key *key);
 
 void sp_stack_index_create(sp_stack_index *index, uint64_t max);
 
-/* Return the record with a hold on it, or NULL if it is not there. */
+/* Return the record with a hold on it, or NULL if there is none. */
 sp_stack_record *sp_stack_index_find(sp_stack_index *index, uint64_t hash, const sp_stack_key *key);
 
-/* Return the id for a new record; 0: all slots are taken, or *no_memory. If there is no record for it, give it back. */
+/* Return the id for a new record; 0 if all slots are taken, or if there is no memory, which sets *no_memory. If no
+ * record can be created for the id, give it back. */
 uint64_t sp_stack_index_take_id(sp_stack_index *index, bool *no_memory);
 void sp_stack_index_give_id(sp_stack_index *index, uint64_t id);
 
-/* Make a record visible. It must be complete, and its id taken. */
+/* Make a record visible. It must be complete and must have its id. */
 void sp_stack_index_add(sp_stack_index *index, sp_stack_record *record);
 
-/* Remove a record from both; no effect on a record that is already out. */
+/* Remove a record from both the buckets and the slots. This has no effect on a record that is already out. */
 void sp_stack_index_remove(sp_stack_index *index, sp_stack_record *record);
 
-/* Return the record in a slot; NULL: none. It stays only as long as a holder needs it or the evictor is kept out. */
+/* Return the record in a slot; NULL if there is none. It stays valid only while a holder needs it or the evictor is
+ * kept out. */
 sp_stack_record *sp_stack_index_at(sp_stack_index *index, uint32_t slot);
 
-/* Rebuild the list of free slots and recount, in a forked child where a removal was under way, on its only thread. */
+/* Rebuild the list of free slots and recount. Call this in a forked child where a removal was under way, on its only
+ * thread. */
 void sp_stack_index_repair_after_fork(sp_stack_index *index);
 
 #endif

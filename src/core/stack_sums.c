@@ -62,7 +62,7 @@ static spprof_sums sum_of(const spprof_sums *before, const spprof_sums *change) 
                          .skewness = any ? before->skewness + change->skewness : 0};
 }
 
-/* Add to both. Return how many samples there ever were. */
+/* Add to both sums. Return how many samples have been taken so far. */
 static uint64_t change(sp_stack_sums *sums, const spprof_sums *allocated, const spprof_sums *live) {
     sp_sums_lock *lock = acquire(sums);
     keep_peaks_locked(sums);
@@ -78,7 +78,7 @@ static uint64_t change(sp_stack_sums *sums, const spprof_sums *allocated, const 
     return allocated_after.samples;
 }
 
-/* What one sample adds; with `sign` −1, what its removal subtracts. */
+/* Return what one sample adds, or, if `sign` is −1, what its removal subtracts. */
 static spprof_sums sums_of(const spprof_weight *weight, int sign) {
     double bytes = (double)(int64_t)weight->bytes / SPPROF_BYTES_ONE;
     double unseen = 1 - weight->probability, variance = sign * unseen * bytes * bytes;
@@ -109,13 +109,13 @@ void sp_stack_sums_reweigh(sp_stack_sums *sums, const spprof_weight *before, con
     spprof_sums live = sums_of(before, -1), added = after ? sums_of(after, 1) : (spprof_sums){0};
     spprof_sums_add(&live, &added);
     spprof_sums allocated = live;
-    allocated.samples = 0; /* the number of samples ever taken is unchanged */
+    allocated.samples = 0; /* the number of samples taken so far is unchanged */
     change(sums, &allocated, &live);
 }
 
-/* Large blocks have almost no variance. If only they are left, rounding errors of subtractions remain: a variance
- * below 0, or a disproportionate third moment. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w² times the
- * largest (1−p)w, which is at most √V. */
+/* Large blocks have almost no variance. If only large blocks are left, rounding errors of subtractions remain: a
+ * variance below 0, or a disproportionate third moment. In real samples S = Σ(1−p)²w³ is at most V = Σ(1−p)w² times
+ * the largest (1−p)w, which is at most √V. */
 static void mend_rounding(spprof_sums *sums) {
     if (!(sums->variance > 0)) sums->variance = sums->skewness = 0;
     double most = sums->variance * sqrt(sums->variance);
@@ -136,7 +136,7 @@ sp_stack_sums sp_stack_sums_read(sp_stack_sums *sums) {
 
 /* ---- Eviction ---- */
 
-/* If the number is behind, at_peak is `live`, which is zero. */
+/* If a number is behind, at_peak equals `live`, which is zero. */
 static uint32_t needed(const sp_stack_sums *sums) {
     uint32_t windows = 0;
     for (unsigned window = 0; window < SPPROF_PEAKS; window++)

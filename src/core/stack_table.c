@@ -74,7 +74,7 @@ static sp_stack_record *add_reading(sp_stack_table *table, const sp_stack_key *k
     return record;
 }
 
-/* The thread that evicts is not a reader meanwhile: it would wait for itself. */
+/* The evicting thread must not be a reader at the same time: it would wait for itself. */
 static sp_stack_record *add_or_mark(sp_stack_table *table, const sp_stack_key *key, uint64_t hash) {
     sp_stack_record *record = add_reading(table, key, hash);
     sp_eviction_sweep(table);

@@ -1,4 +1,4 @@
-/* state.c: the state that all files of the engine share: the gate, the thread's state, the profiler. It is below all
+/* state.c: the state that all files of the engine share: the gate, the thread's state and the profiler. It is below all
  * files that use it, and calls nothing.
  */
 #include "profiler.h"

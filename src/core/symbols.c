@@ -1,11 +1,12 @@
-/* symbols.c: which functions of a file cover a batch of addresses.
+/* symbols.c: finds the functions of a file that cover a batch of addresses.
  *
  *   symbols, in the file's order:  f [value, value + size)   g …
  *                                        │ binary search
  *   addresses, ascending:          a0 a1 ▼ a2 a3 …           each keeps the best function seen so far
  *
- * A label without size has no end. So each interval between two addresses keeps the last function that begins in it.
- * When all symbols are seen, an address that no function covers belongs to the last beginning before it.
+ * A label without a size has no end. So each interval between two addresses keeps the last function that begins in it.
+ * Once all symbols have been seen, an address that no function covers belongs to the last function that begins before
+ * it.
  */
 #include "elf_file.h"
 #include "memory.h"
@@ -15,13 +16,13 @@
 
 #define CHUNK 2048 /* symbols read at a time: 48 KiB */
 
-/* Limits the work that a file with overlapping functions can cause, to about a second. Compilers make no overlapping
- * functions. */
+/* This limits the work that a file with overlapping functions can cause to about a second. Compilers produce no
+ * overlapping functions. */
 #define STEPS_MAX (INT64_C(1) << 26)
 
 typedef struct match {
-    sp_elf_symbol cover; /* the best one around the address; section 0: none */
-    sp_elf_symbol begin; /* the last to begin after the previous address, and not after this one; section 0: none */
+    sp_elf_symbol cover; /* the best function that covers the address; section 0: none */
+    sp_elf_symbol begin; /* the last function that begins in (previous address, this one]; section 0: none */
 } match;
 
 typedef struct search {
@@ -39,7 +40,7 @@ typedef struct search {
 static bool is_function(const search *self, const sp_elf_symbol *symbol) {
     unsigned type = symbol->info & 15;
     bool has_type = type == SP_ELF_FUNCTION || type == SP_ELF_INDIRECT_FUNCTION;
-    /* A local label without type and size is a location inside a function, or separates code from data. */
+    /* A local label without a type and a size is a location inside a function, or separates code from data. */
     bool is_label = type == SP_ELF_NOTYPE && (symbol->info >> 4 != SP_ELF_LOCAL || symbol->size > 0);
     if (symbol->name == 0 || !(has_type || is_label)) return false;
     const sp_elf_section *section = sp_elf_file_section(self->elf, symbol->section);
@@ -82,7 +83,8 @@ static bool is_better(search *self, const sp_elf_symbol *one, const sp_elf_symbo
     return has_better_name(self, one, other);
 }
 
-/* If two begin at the same address, one with a size ends the other, which has none. */
+/* If two functions begin at the same address, one with a size counts as the later one: it ends the other, which has
+ * no size. */
 static bool begins_later(search *self, const sp_elf_symbol *one, const sp_elf_symbol *other) {
     if (other->section == 0 || one->value != other->value) return other->section == 0 || one->value > other->value;
     if ((one->size > 0) != (other->size > 0)) return one->size > 0;
@@ -91,7 +93,7 @@ static bool begins_later(search *self, const sp_elf_symbol *one, const sp_elf_sy
 
 /* ---- One pass over the symbols ---- */
 
-/* Return the first address that is not below `value`. */
+/* Return the index of the first address that is not below `value`. */
 static size_t first_from(const spprof_symbols_query *query, uint64_t value) {
     size_t low = 0, high = query->count;
     while (low < high) {

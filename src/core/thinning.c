@@ -26,7 +26,7 @@ static bool thin(spprof_sample *sample, uint32_t rate, void *unused) {
 
 #define LOOKED_AT 16 /* maximum number of samples examined in each shard */
 
-/* Return how many of the examined samples are expected to stay at this rate; *count: how many were examined. */
+/* Return how many of the examined samples are expected to stay at this rate. *count receives how many were examined. */
 static double expect_kept(uint32_t rate, size_t *count) {
     double kept = 0;
     *count = 0;
@@ -47,8 +47,9 @@ static uint32_t larger(uint32_t one, uint32_t other) {
     return one > other ? one : other;
 }
 
-/* Return the next doubling at which a quarter goes, 0: none. It depends on what was sampled, as does the time of the
- * thinning. Which of the samples stay depends on nothing else, so nothing is biased. */
+/* Return the next doubling of the rate at which a quarter of the samples leave; 0 if there is none. This rate
+ * depends on what was sampled, and so does the time of the thinning. Which samples stay depends on nothing else, so
+ * no estimate is biased. */
 static uint32_t next_rate(void) {
     uint32_t before = atomic_load(&sp_the_profiler.counters.thinned_rate);
     uint32_t rate = larger(larger(2 * before, sp_profiler_plan().rate), 1);
@@ -63,7 +64,7 @@ static bool is_full(void) {
     return sp_live_table_count(&sp_the_profiler.live) >= sp_the_profiler.live.max;
 }
 
-/* Other threads may fill the table again at once: the caller's next try handles that. */
+/* Other threads may fill the table again immediately: the caller's next try handles that. */
 static bool thin_table_locked(void) {
     while (is_full()) {
         uint32_t rate = next_rate();

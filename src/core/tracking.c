@@ -1,4 +1,4 @@
-/* tracking.c: one allocation or free, from the hook's call to the tables. */
+/* tracking.c: follows one allocation or free from the hook's call to the tables. */
 #include "budget.h"
 #include "capture.h"
 #include "clock.h"
@@ -39,8 +39,8 @@ static void forget_guarded(uintptr_t address) {
     if (sp_live_table_remove(&sp_the_profiler.live, address, &removed)) sp_counters_add_freed(&removed);
 }
 
-/* An address that left the list may be sampled again, by a thread that finds the list empty. Such a sample has a
- * later serial than any drawn before. */
+/* An address that has left the list may be sampled again by a thread that finds the list empty. The serial of that
+ * sample is later than any assigned before. */
 static void drain_pending_guarded(void) {
     spprof_sample removed;
     for (;;) {
@@ -56,9 +56,9 @@ static void leave_pending(uintptr_t address) {
     if (!sp_pending_push(&sp_the_profiler.pending, address)) spprof_count_drop(SPPROF_DROP_PENDING_FREES_FULL);
 }
 
-/* Second check of frees that spprof_may_be_live let through: about six in a hundred if there are many live samples.
- * While the empty filter is published it returns false: before the first start there is no table to lock, after
- * shutdown nothing is followed. */
+/* Check again the frees that spprof_may_be_live let through: about six in a hundred if there are many live samples.
+ * Return false while the empty filter is published: before the first start there is no table to lock, and after
+ * shutdown no frees are followed. */
 static bool is_listed(const void *address) {
     const spprof_filter *filter = __atomic_load_n(&spprof_the_gate.filter, __ATOMIC_ACQUIRE);
     return sp_filter_holds(filter, (uintptr_t)address);
@@ -84,7 +84,7 @@ void spprof_forget(void *address) {
 
 /* ---- Objects loaded in the meantime ---- */
 
-#define EXPECT_CALLS 16 /* the loader's own allocations come before the object is there */
+#define EXPECT_CALLS 16 /* the loader makes allocations of its own before the object is in place */
 
 void sp_profiler_follow_objects(sp_object_follower *follower) {
     atomic_store_explicit(&sp_the_profiler.follower, follower, memory_order_release);
@@ -125,15 +125,15 @@ static void take_sample(spprof_thread *self, spprof_ticket *ticket, size_t size,
     };
 }
 
-/* Return whether this request is the one that a pool announced; if so, the handoff is complete. */
+/* Return whether this request is the sample that a pool is handing off. If so, the handoff is complete. */
 static bool take_handoff(spprof_thread *self, size_t size) {
     if (!self->handoff_armed || size < SP_HANDOFF_MIN || size > SP_HANDOFF_MAX) return false;
     self->handoff_armed = 0;
     return true;
 }
 
-/* A hook that does not count redraws instead of deciding. Otherwise each of its calls would come here until a hook
- * that counts decides. */
+/* A hook that does not count redraws instead of deciding. Otherwise each of its calls would take this path until a
+ * hook that counts makes a decision. */
 static void decide_while_active(spprof_thread *self, sp_plan plan, spprof_ticket *ticket, size_t size, bool counted) {
     if (self->expecting) sp_profiler_meet_expected(self);
     if (take_handoff(self, size)) {
@@ -154,12 +154,12 @@ static void decide(spprof_thread *self, spprof_ticket *ticket, size_t size, bool
     sp_sampler_lift(self, plan);
 }
 
-/* The allocation was counted but cannot become a sample. */
+/* Raise the countdown after an allocation that was counted but cannot become a sample. */
 static void skip_decision(spprof_thread *self) {
     sp_sampler_lift(self, sp_profiler_plan());
 }
 
-/* Such an allocation can only fail, and must not be counted: the countdown may have wrapped. */
+/* An allocation of this size can only fail. It must not be counted: the countdown may have wrapped. */
 static bool is_impossible(size_t size) {
     return __builtin_expect(size > PTRDIFF_MAX, 0);
 }
@@ -238,7 +238,7 @@ static void settle_refused_guarded(const spprof_ticket *ticket) {
     if (refusal && ticket->size != 0) refusal();
 }
 
-/* Enough for the thread that thins to stay ahead of the threads that keep filling the table. */
+/* These tries suffice for the thread that thins to stay ahead of the threads that keep filling the table. */
 #define TRIES 40
 
 /* Return SP_TOO_FINE if the sample, which was already counted, was thinned out. */
@@ -264,7 +264,7 @@ static void count_stack(const sp_stack_record *stack, int sign) {
     if (!sp_stack_is_marked(stack)) sp_counters_add_stack(sign);
 }
 
-/* Count before inserting: once it is inserted, another thread may free it and release its stack. */
+/* Count the sample before inserting it: once it is inserted, another thread may free it and release its stack. */
 static void insert_guarded(spprof_sample *sample) {
     spprof_weight weight = spprof_weigh(sample->size, sample->rate);
     sp_stack_record *stack = sp_stack_table_get(&sp_the_profiler.stacks, sample->stack_id);
@@ -296,7 +296,7 @@ static void reattach_guarded(spprof_sample *old) {
     count_lost(result, spprof_weigh(old->size, old->rate));
 }
 
-/* A realloc that failed left the old block unchanged; for size 0, NULL means freed. */
+/* A realloc that failed left the old block unchanged; for size 0, NULL means that the block was freed. */
 static void settle_detached_guarded(spprof_ticket *ticket, const void *result) {
     if (!result && ticket->size != 0)
         reattach_guarded(&ticket->old);

@@ -1,4 +1,4 @@
-/* cpu.c: the state of the CPU profiler, below all files that use it. */
+/* cpu.c: the state of the CPU profiler. It is below all files that use it. */
 #include "cpu.h"
 
 #include "log.h"

@@ -1,22 +1,23 @@
-/* finder.c: finds threads that a session does not know yet, and those that have ended; and samples young threads.
+/* finder.c: finds threads that a session does not know yet, and those that have ended. It also samples young threads.
  *
  *   CPU time of the process ──► its timer ──► signal on the running thread ───┬─ it is new or young: a sample
  *                                                                             ├─ it has grown up: it gets a timer
  *                                                                             └─ now and then: the list of threads
  *
  * The timer expires at random points of the process's CPU time, on average one per interval. A point that falls to a
- * young thread stands for an interval of young threads' time (docs/sampling.md derives it). So threads that end before
- * their own timer would expire are sampled as well. While nothing changes, points are farther apart and stand for more.
+ * young thread stands for one interval of the young threads' time (docs/sampling.md derives this). So threads that end
+ * before their own timer would expire are sampled as well. While nothing changes, points are farther apart, and each
+ * stands for more time.
  *
- * Before Linux 6.4 the signal goes to the program's first thread, unless it blocks it, and in wall mode the time is not
- * the process's. In these cases the timer is periodic, no thread is young, and a thread's first sample covers
- * everything since its birth.
+ * Before Linux 6.4 the signal goes to the program's first thread, unless that thread blocks it. In wall mode the time
+ * is not the process's CPU time. In both cases the timer is periodic, no thread is young, and a thread's first sample
+ * covers everything since its birth.
  *
- * If the chosen thread blocks the signal, for instance in the handler of its own tick, the kernel passes the signal to
- * another thread, which may be asleep. Such an interruption is not a sample.
+ * If the chosen thread blocks the signal, for instance because it is in the handler of its own tick, the kernel passes
+ * the signal to another thread, which may be asleep. Such an interruption is not a sample.
  *
  * The kernel may choose a thread whose stack has no room for a signal. While there is such a thread, all signals go to
- * one other thread, and all other threads' ticks check the list as well.
+ * one other thread, and the ticks of all other threads check the list as well.
  */
 #include "clock.h"
 #include "cpu.h"
@@ -27,25 +28,25 @@
 
 #include <math.h>
 
-#define SLOWEST 16   /* intervals */
+#define SLOWEST 16   /* in intervals */
 #define LIST_EVERY 8 /* ticks without a change in the number of threads */
 
 static struct {
     uint64_t pace; /* in intervals */
     uint32_t quiet_ticks;
-    uint32_t calm, patience; /* consecutive quiet ticks, and how many are needed to slow down */
-    uint32_t target;         /* the thread that gets the signals; ANY, NOBODY */
-    uint64_t next_point_ns;  /* of the process's clock */
-    uint64_t mean_ns;        /* the mean distance for which that was drawn */
+    uint32_t calm, patience; /* consecutive quiet ticks so far, and how many are needed to slow down */
+    uint32_t target;         /* the thread that gets the signals; or ANY, NOBODY */
+    uint64_t next_point_ns;  /* on the process's clock */
+    uint64_t mean_ns;        /* the mean distance with which next_point_ns was drawn */
     uint64_t pool_ns;        /* time of the points that have passed but not been assigned to a tick yet */
     uint64_t pool_points;
     uint64_t random;
-} finder; /* only for the thread that has entered the table of threads */
+} finder; /* accessed only by the thread that has entered the table of threads */
 
 #define ANY 0
 #define NOBODY UINT32_MAX
 
-static _Atomic bool wants_help; /* its own signals may be insufficient */
+static _Atomic bool wants_help; /* the finder's own signals may be insufficient */
 static _Atomic uint32_t helping;
 static _Atomic uint64_t given_back_ns;
 
@@ -62,12 +63,13 @@ static uint64_t next_random(void) {
     return finder.random;
 }
 
-/* Exponential: the future does not depend on the past, so the distance may be redrawn at any moment. */
+/* The distance is exponential: the future does not depend on the past, so it may be redrawn at any time. */
 static uint64_t next_distance_ns(void) {
     return (uint64_t)(-log((double)((next_random() >> 11) + 1) * 0x1p-53) * (double)finder.mean_ns);
 }
 
-/* If points are waiting, expire at the kernel's next tick. The period covers a tick that finds the table entered. */
+/* If points are waiting, expire at the kernel's next tick. The period takes care of a tick that finds another thread
+ * in the table. */
 static void arm(uint64_t now_ns) {
     uint64_t first_ns = finder.pool_points > 0 ? 1 : finder.next_point_ns - now_ns + 1;
     sp_tick_arm(sp_the_cpu.finder, first_ns, finder.mean_ns);
@@ -80,8 +82,8 @@ static void draw_points(uint64_t mean_ns) {
     arm(now_ns);
 }
 
-/* If no thread could be signalled for a long time, adding points one by one would take long: add their expected
- * number. */
+/* If no thread could be signalled for a long time, adding the points one by one would take too long. In that case,
+ * add their expected number. */
 #define POINTS_MAX 1000
 
 /* Add the points since the last tick. */
@@ -97,7 +99,7 @@ static void pass_points(uint64_t now_ns) {
     }
 }
 
-#define WAIT_TICKS 4 /* on average */
+#define WAIT_TICKS 4 /* how many ticks a point waits on average */
 
 static uint64_t take_from_pool_ns(uint64_t points) {
     uint64_t taken_ns = points == 0 ? 0 : finder.pool_ns / finder.pool_points * points;
@@ -112,10 +114,10 @@ static uint64_t draw_from_pool_ns(void) {
     return take_from_pool_ns(points);
 }
 
-/* Return the time this tick stands for: points that have waited since an earlier tick. The number of points since
- * the kernel's last tick depends on how long the thread had been running, and so on what it was doing: if they
- * counted for this tick, the end of what a thread does would weigh more than its beginning. If hardly any thread is
- * young this does not matter, and one signal per point suffices. */
+/* Return the time this tick stands for. It counts only points that have waited since an earlier tick. The reason:
+ * the number of points since the kernel's last tick depends on how long the thread had been running, and so on what
+ * it was doing. If they counted for this tick, the end of a thread's work would weigh more than its beginning. If
+ * hardly any thread is young, this does not matter, and one signal per point suffices. */
 static uint64_t take_due_ns(void) {
     uint64_t now_ns = sp_clock_process_timers_ns(), due_ns = draw_from_pool_ns();
     pass_points(now_ns);
@@ -185,8 +187,8 @@ static bool is_list_due(void) {
 
 #define PATIENCE 8
 
-/* Once young threads have been seen, only several consecutive quiet ticks slow the timer down: otherwise few of them
- * would be sampled. */
+/* Once young threads have been seen, only several consecutive quiet ticks slow the timer down. Otherwise few young
+ * threads would be sampled. */
 static void slow_down(void) {
     if (++finder.calm < finder.patience) return;
     finder.calm = 0;
@@ -203,7 +205,7 @@ static bool list_threads(void) {
     return changed;
 }
 
-/* List now and then, even if each tick finds a young thread, so that ended threads free their slots. */
+/* List the threads now and then, even if each tick finds a young thread, so that ended threads free their slots. */
 static bool list_now_and_then(void) {
     finder.calm = 0;
     finder.patience = PATIENCE;
@@ -221,7 +223,7 @@ static bool is_new(void) {
     return spprof_this_thread.cpu_session != atomic_load_explicit(&sp_the_cpu.session, memory_order_relaxed);
 }
 
-/* Return the calling thread's slot if its time is sampled here. */
+/* Return the calling thread's slot if its time is sampled by this timer. */
 static sp_thread_slot *find_young(uint64_t own_ns) {
     sp_thread_slot *slot = sp_threads_self();
     if (!slot || slot->unfit || !slot->young) return NULL;
@@ -230,7 +232,7 @@ static sp_thread_slot *find_young(uint64_t own_ns) {
     return NULL;
 }
 
-/* Called by the thread that has entered the table. */
+/* Handle a tick. Called by the thread that has entered the table. */
 static sp_finding find(uint64_t own_ns, bool has_woken) {
     uint64_t due_ns = estimates() ? take_due_ns() : 0;
     bool is_here = !estimates() || !has_woken, met = is_here && is_new();

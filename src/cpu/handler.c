@@ -1,4 +1,4 @@
-/* handler.c: one tick of one thread, from the signal to the log. */
+/* handler.c: handles one tick of one thread, from the signal to the log. */
 #include "capture.h"
 #include "clock.h"
 #include "cpu.h"
@@ -21,7 +21,7 @@ static void count_torn(void) {
     if (is_hopeless()) atomic_store_explicit(&sp_the_cpu.gave_up, true, memory_order_relaxed);
 }
 
-/* The walker may read between the interrupted stack pointer and the stack's end without checking. */
+/* The walker may read everything from the interrupted stack pointer to the stack's end without checking. */
 static void learn_stack(const sp_interrupted *interrupted) {
     sp_stack_memory stack;
     sp_stack_memory_find(&stack, interrupted->sp);
@@ -41,7 +41,7 @@ static sp_stack_record *capture(const sp_interrupted *interrupted) {
 
 typedef struct moment {
     uint64_t monotonic_ns;
-    uint64_t work_ns; /* on the thread's CPU clock; in wall mode the same */
+    uint64_t work_ns; /* on the thread's CPU clock; in wall mode the same as monotonic_ns */
 } moment;
 
 /* The log keeps the stack until the next session, so the handler's hold may end. */
@@ -59,7 +59,8 @@ static void keep(const sp_finding *found, sp_stack_record *stack, const moment *
     sp_cpu_count_sample(&sample);
 }
 
-/* What the deepest paths through the engine need (the sums of gcc -fstack-usage are 3.3 and 4.5 KiB), plus a margin. */
+/* The stack space that the deepest paths through the engine need, plus a margin. (The frames that gcc -fstack-usage
+ * reports add up to 3.3 and 4.5 KiB.) */
 #define STACK_ROOM_PYTHON 4096
 #define STACK_ROOM_NATIVE 6144
 
@@ -67,7 +68,7 @@ static bool has_stack_room(const sp_interrupted *interrupted) {
     return interrupted->stack_room >= (sp_the_cpu.plan.native ? STACK_ROOM_NATIVE : STACK_ROOM_PYTHON);
 }
 
-/* Return false if no sample was taken. `found` without a weight is a thread's own tick. */
+/* Return false if no sample was taken. If `found` has no weight, it stands for a thread's own tick. */
 static bool take_sample(const sp_finding *found, const sp_interrupted *interrupted, const moment *at) {
     spprof_thread *self = &spprof_this_thread;
     if (self->guard) {
@@ -88,9 +89,10 @@ static bool take_sample(const sp_finding *found, const sp_interrupted *interrupt
     return stack != NULL;
 }
 
-/* The monotonic clock in wall mode. Reading a thread's CPU clock makes the kernel check whether its time slice has
- * ended. A wall-clock tick comes between two of the kernel's own. The thread would be preempted there, and never be
- * running when the kernel counts CPU time for ITIMER_PROF and RLIMIT_CPU. */
+/* Return the monotonic clock in wall mode, for this reason: reading a thread's CPU clock makes the kernel check
+ * whether the thread's time slice has ended. A wall-clock tick arrives between two of the kernel's own. The thread
+ * would be preempted there, and would never be running when the kernel counts CPU time for ITIMER_PROF and
+ * RLIMIT_CPU. */
 static uint64_t work_clock_ns(void) {
     return sp_the_cpu.plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
@@ -104,8 +106,8 @@ static void end_work(const moment *begin) {
     atomic_fetch_add_explicit(&sp_the_cpu.handler_ns, work_clock_ns() - begin->work_ns, memory_order_relaxed);
 }
 
-/* Checked at a thread's first tick. If it was listed while it was being created, its stack was not known to be
- * small; by the time it accepts signals, it is. */
+/* This is checked at a thread's first tick. If the thread was listed while it was being created, its stack was not
+ * yet known to be small; by the time the thread accepts signals, it is. */
 static bool is_left_out(const sp_interrupted *interrupted, uint32_t session) {
     bool on_its_own_stack = interrupted->stack_room == SIZE_MAX;
     return on_its_own_stack && spprof_this_thread.cpu_session != session && sp_cpu_leaves_out_self();
@@ -130,7 +132,7 @@ static void act_on_process(const sp_interrupted *interrupted) {
     end_work(&begin);
 }
 
-/* ---- What the thread is doing now, for an asker ---- */
+/* ---- Answering what the thread is doing now ---- */
 
 static sp_answer refusal_of(const sp_interrupted *interrupted) {
     bool on_its_own_stack = interrupted->stack_room == SIZE_MAX;
@@ -140,7 +142,7 @@ static sp_answer refusal_of(const sp_interrupted *interrupted) {
     return SP_ANSWER_STACK;
 }
 
-/* The session's part of the cookie marks a question; it belongs to no session and is not counted. */
+/* The session part of the cookie marks it as a question's. A question belongs to no session and is not counted. */
 static void answer(uint32_t cookie, const sp_interrupted *interrupted) {
     sp_stack_record *stack = NULL;
     if (!sp_thread_questions_take(cookie)) return;
@@ -166,7 +168,8 @@ static void act(uint32_t number, const sp_interrupted *interrupted) {
         act_on_process(interrupted);
 }
 
-/* Counted before the session is checked: the thread that ends a session sees every handler that still acts for it. */
+/* `at_work` is increased before the session is checked, so the thread that ends a session sees every handler that is
+ * still acting for it. */
 void sp_cpu_on_tick(uint64_t cookie, const sp_interrupted *interrupted) {
     if (cookie >> 32 == SP_QUESTIONS_SESSION) {
         answer((uint32_t)cookie, interrupted);

@@ -12,13 +12,13 @@
 typedef struct entry {
     uint64_t time_ns, weight_ns;
     uint32_t thread_id;
-    _Atomic uint32_t stack; /* 0: not written yet. Release: the rest is written */
+    _Atomic uint32_t stack; /* 0: not written yet. Release: the other fields are already written */
 } entry;
 
 static struct {
     entry *entries;
     uint64_t capacity;
-    _Atomic uint64_t used; /* slots taken, or asked for in vain */
+    _Atomic uint64_t used; /* slots reserved, including requests after the log was full */
 } session_log;
 
 static bool map_entries(void) {
@@ -63,7 +63,7 @@ static void add_to_sums(const spprof_cpu_sample *sample, sp_stack_record *stack)
     atomic_fetch_add_explicit(&stack->ticks.weight_ns, sample->weight_ns, memory_order_relaxed);
 }
 
-/* Call before the hold on the stack ends: from then on the round holds it. */
+/* Call this before the hold on the stack ends: from then on, the round holds the stack. */
 static void note_round(sp_stack_record *stack) {
     uint32_t round = atomic_load_explicit(&sp_the_profiler.stacks.log_round, memory_order_relaxed);
     if (atomic_load_explicit(&stack->logged, memory_order_relaxed) != round)

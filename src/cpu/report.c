@@ -1,4 +1,4 @@
-/* report.c: what a session recorded, for the code that exports it. */
+/* report.c: provides what a session recorded to the code that exports it. */
 #include "clock.h"
 #include "cpu.h"
 #include "log.h"
@@ -21,7 +21,7 @@ static bool is_blocked(const sp_thread_slot *slot) {
     return spprof_cpu_is_active() ? sp_task_blocks(atomic_load(&slot->thread_id), sp_tick_signal()) : slot->blocked;
 }
 
-/* The time of young threads is estimated as a whole, unless one blocks the signal. */
+/* The time of young threads is estimated as a whole, except for one that blocks the signal. */
 static uint64_t uncovered_ns(const sp_thread_slot *slot) {
     if (atomic_load(&slot->ended) || (slot->young && !is_blocked(slot))) return 0;
     return spprof_cpu_is_active() ? sp_threads_uncovered_ns(slot) : slot->uncovered_ns;
@@ -37,8 +37,8 @@ static uint64_t all_uncovered_ns(void) {
     return sum;
 }
 
-/* Estimates may add up to more than the actual time. Return how much to subtract so that the total is the process's
- * time. */
+/* The estimates may add up to more than the actual time. Return how much to subtract so that the total equals the
+ * process's time. */
 static uint64_t excess_ns(void) {
     uint64_t estimated_ns = atomic_load(&cpu->estimated_ns);
     if (cpu->plan.wall || estimated_ns == 0) return 0;

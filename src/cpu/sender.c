@@ -1,10 +1,11 @@
-/* sender.c: the thread that replaces timers where a sandbox refuses them.
+/* sender.c: the thread that replaces timers if a sandbox refuses them.
  *
  *   every interval, by the wall clock ──► each thread that used CPU time since its last sample ──► the signal
  *
- * Weights are computed as usual, so totals are right; only the sampling times follow another clock.
+ * Weights are computed as usual, so totals are correct; only the sampling times follow another clock.
  *
- * Threads: one of ours, which blocks all signals and is not sampled. A forked child has none, and is not sampled.
+ * Threads: one of ours, which blocks all signals and is not sampled. A forked child has no such thread, and is not
+ *          sampled.
  */
 #include "clock.h"
 #include "cpu.h"

@@ -23,7 +23,8 @@ static void empty_counters(void) {
     for (int i = 0; i < SPPROF_CPU_DROP_REASON_COUNT; i++) atomic_store(&cpu->dropped[i], 0);
 }
 
-/* Open an empty session, valid for handlers once this returns. If it succeeds, the table of threads is entered. */
+/* Open an empty session, which handlers may use once this returns. If it succeeds, this thread has entered the table
+ * of threads. */
 static bool open_session(const spprof_cpu_plan *plan, bool has_timers) {
     uint32_t session = cpu->sessions + 1;
     sp_threads_plan threads = {
@@ -51,19 +52,20 @@ static uint64_t clock_of_self(void) {
     return cpu->plan.wall ? sp_clock_monotonic_ns() : sp_clock_thread_cpu_ns();
 }
 
-/* Call after the first thread, which may have to be left out, and before the others get their timers, of which there
- * may be more than the kernel grants. */
+/* Call this after the calling thread was added, since that thread may have to be left out, and before the others get
+ * their timers, of which the kernel may not grant enough. */
 static void begin_finder(void) {
     if (!sp_finder_begin()) sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }
 
 /* ---- Fork ---- */
 
-/* On the child's only thread. It does not have its parent's timers, and its own clock started again. */
+/* This runs on the child's only thread. The child does not have its parent's timers, and its own clock has started
+ * again. */
 static void go_on_in_child(void) {
     int saved_errno = errno;
     sp_lock_reset_after_fork(&cpu->lifecycle);
-    sp_threads_leave(); /* the thread that was in the table does not exist here */
+    sp_threads_leave(); /* the thread that had entered the table does not exist here */
     atomic_store(&cpu->at_work, 0);
     bool active = atomic_exchange(&cpu->session, 0) != 0;
     spprof_cpu_plan plan = cpu->plan;
@@ -79,13 +81,14 @@ static void go_on_in_child(void) {
 /* ---- Start ---- */
 
 static void prepare_once(void) {
-    static bool done; /* under lifecycle */
+    static bool done; /* protected by the lifecycle lock */
     if (!done) sp_fork_call(NULL, NULL, go_on_in_child);
     sp_signal_stacks_watch();
     done = true;
 }
 
-/* At least the two that sampling needs: this thread's, and the one that finds the others. */
+/* Return whether the kernel grants at least the two timers that sampling needs: this thread's, and the one that
+ * finds the other threads. */
 #define SELDOM_NS UINT64_C(1000000000000000) /* eleven days */
 
 static bool grants_timers(void) {
@@ -98,7 +101,7 @@ static bool grants_timers(void) {
     return granted;
 }
 
-/* To this thread, for no session. */
+/* Send a signal to this thread, for no session. */
 static bool grants_signals(void) {
     return sp_tick_send(sp_thread_kernel_id(), 0);
 }
@@ -127,8 +130,8 @@ static spprof_cpu_status start_locked(const spprof_cpu_plan *plan) {
     return SPPROF_CPU_NO_TICKS;
 }
 
-/* A handler on this thread would find the lock held: the guard keeps the heap profiler's out, and no tick takes it.
- * The loader is called before, see spprof_start. */
+/* A handler on this thread would find the lock held: the guard keeps out handlers of the heap profiler, and no tick
+ * takes the lock. The loader is called before the lock is taken; see spprof_start. */
 spprof_cpu_status spprof_cpu_start(const spprof_cpu_plan *plan) {
     int saved_errno = errno;
     spprof_pause();

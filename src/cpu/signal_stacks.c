@@ -9,7 +9,7 @@
 
 #define PAUSES 1000 /* a second */
 
-/* A thread that has entered the table leaves soon, except one that a handler has interrupted inside it. */
+/* A thread that has entered the table leaves it soon, unless a handler has interrupted it there. */
 static bool enter_table(void) {
     for (int i = 0; i < PAUSES; i++) {
         if (sp_threads_try()) return true;

@@ -11,10 +11,10 @@
 
 static struct {
     sp_thread_question *questions;
-    uint32_t capacity, used; /* `used`: the asker's */
+    uint32_t capacity, used; /* `used`: written only by the asking thread */
     _Atomic uint32_t sequence;
-    _Atomic uint32_t answers;    /* how many have arrived; a futex */
-    _Atomic uint32_t sending_to; /* the thread to which a signal is now being sent; 0: none */
+    _Atomic uint32_t answers;    /* how many answers have arrived; a futex */
+    _Atomic uint32_t sending_to; /* the thread to which a signal is currently being sent; 0: none */
 } table;
 
 /* ---- Words ---- */
@@ -33,7 +33,7 @@ static sp_stack_record *record_in(uint64_t word) {
     return (sp_stack_record *)(uintptr_t)(bits & ~(uint64_t)((1 << WHAT_BITS) - 1));
 }
 
-/* ---- For the asker ---- */
+/* ---- For the asking thread ---- */
 
 bool sp_thread_questions_create(void) {
     uint64_t most = UINT64_C(1) << NUMBER_BITS;
@@ -56,7 +56,7 @@ void sp_thread_questions_begin(void) {
     atomic_fetch_add(&table.sequence, 1);
 }
 
-/* `sending_to` first: see sp_thread_questions_let_pass. */
+/* Write `sending_to` first: see sp_thread_questions_let_pass. */
 uint64_t sp_thread_questions_ask(uint32_t number, uint32_t thread_id) {
     sp_thread_question *question = &table.questions[number];
     uint32_t sequence = atomic_load(&table.sequence);
@@ -101,14 +101,14 @@ void sp_thread_questions_forget_all(void) {
     }
 }
 
-/* ---- For the thread that is asked ---- */
+/* ---- For the asked thread ---- */
 
 static sp_thread_question *question_of(uint32_t cookie) {
     uint32_t number = cookie & ((UINT32_C(1) << NUMBER_BITS) - 1);
     return number < table.capacity ? &table.questions[number] : NULL;
 }
 
-/* A forged cookie may name any question: it must be this thread's. */
+/* A forged cookie may name any question, so check that the question is this thread's. */
 bool sp_thread_questions_take(uint32_t cookie) {
     sp_thread_question *question = question_of(cookie);
     uint64_t asked = word_of(cookie >> NUMBER_BITS, SP_ANSWER_ASKED, NULL);
@@ -128,8 +128,9 @@ void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_reco
     sp_futex_wake_one(&table.answers);
 }
 
-/* The asker first writes which thread it sends to, then checks the list of small stacks. This thread first enters
- * the list, then checks which thread is being sent to. One of the two sees the other. */
+/* The asking thread first writes which thread it is sending to, and then checks the list of small stacks. This
+ * thread first enters the list, and then checks which thread is being sent to. So one of the two sees what the other
+ * wrote. */
 void sp_thread_questions_let_pass(void) {
     while (atomic_load(&table.sending_to) == sp_thread_kernel_id()) sp_thread_pause();
 }

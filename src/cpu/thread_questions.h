@@ -1,14 +1,14 @@
 /* thread_questions.h: the questions that ask threads what they are doing now, and the answers (spprof/thread_stacks.h).
  *
- *   asker:    ask ──────────── signal, with the question's cookie ──► … ◄─ wait ── settle: what was answered, or NONE
- *   handler:                        take: ASKED → AT_WORK ── stack ── answer: AT_WORK → …, and the asker wakes
+ *   asking:   ask ──────────── signal, with the question's cookie ──► … ◄─ wait ── settle: what was answered, or NONE
+ *   handler:                        take: ASKED → AT_WORK ── stack ── answer: AT_WORK → …, and the asking thread wakes
  *
  *   question: [ sequence 16 | stack record >> 3, 45 | what 3 ]       one word: an answer comes whole, or too late
  *
- * A handler whose question was settled meanwhile, or now asks another thread, finds another word and releases its
- * stack.
+ * If a handler's question has been settled in the meantime, or is now for another thread, the handler finds a different
+ * word and releases its stack.
  *
- * Memory:  one mapping, which stays. Threads: one asker; each question has one handler.
+ * Memory:  one mapping, which stays. Threads: one asks at a time; each question has one handler.
  * Signals: sp_thread_questions_take and sp_thread_questions_answer are for handlers.
  * Fork:    sp_thread_questions_forget_all.
  */
@@ -20,7 +20,7 @@
 
 #include <stdatomic.h>
 
-/* Replaces a session's number in cookies; no session number gets this large. */
+/* This value replaces a session's number in cookies; no session number gets this large. */
 #define SP_QUESTIONS_SESSION UINT32_MAX
 
 typedef enum sp_answer {
@@ -37,45 +37,46 @@ typedef enum sp_answer {
 typedef struct sp_thread_question {
     _Atomic uint64_t word;
     _Atomic uint32_t thread_id;
-    spprof_thread_stack told; /* the asker's */
-    sp_stack_record *record;  /* the asker's: held, or NULL */
+    spprof_thread_stack told; /* for the asking thread only */
+    sp_stack_record *record;  /* for the asking thread only: held, or NULL */
 } sp_thread_question;
 
-/* ---- For the asker ---- */
+/* ---- For the asking thread ---- */
 
 /* Create the table of questions. Return false if there is no memory. */
 bool sp_thread_questions_create(void);
 uint32_t sp_thread_questions_max(void); /* 0: not created */
 sp_thread_question *sp_thread_questions_at(uint32_t number);
 
-/* Make the next questions differ from all earlier ones. */
+/* Make the next questions distinguishable from all earlier ones. */
 void sp_thread_questions_begin(void);
 
-/* Open a question and return its cookie. Until sp_thread_questions_sent, the thread does not get a signal stack that
- * is too small (sp_thread_questions_let_pass). */
+/* Open a question and return its cookie. Until sp_thread_questions_sent is called, the thread cannot switch to a
+ * signal stack that is too small (sp_thread_questions_let_pass). */
 uint64_t sp_thread_questions_ask(uint32_t number, uint32_t thread_id);
 void sp_thread_questions_sent(void);
 
-/* Sleep until an answer has come since `seen`, for at most `ns`. */
+/* sp_thread_questions_answers returns how many answers have arrived. sp_thread_questions_wait sleeps until that
+ * number is no longer `seen`, for at most `ns` nanoseconds. */
 uint32_t sp_thread_questions_answers(void);
 void sp_thread_questions_wait(uint32_t seen, uint64_t ns);
 
 bool sp_thread_questions_is_open(uint32_t number);
-/* Close the question and return its answer. SP_ANSWER_STACK comes with a record that is held. */
+/* Close the question and return its answer. With SP_ANSWER_STACK, *record receives a record that is held. */
 sp_answer sp_thread_questions_settle(uint32_t number, sp_stack_record **record);
 
-/* In a forked child, which has no asker. */
+/* Forget all questions in a forked child, in which no thread is asking. */
 void sp_thread_questions_forget_all(void);
 
-/* ---- For the thread that is asked ---- */
+/* ---- For the asked thread ---- */
 
-/* Return false if the question is not for the calling thread, or not any more. */
+/* Return false if the question is not, or no longer, for the calling thread. */
 bool sp_thread_questions_take(uint32_t cookie);
-/* Answer a question. `record` is held, and belongs to the asker from now on. */
+/* Answer a question. `record` is held, and from now on the asking thread owns that hold. */
 void sp_thread_questions_answer(uint32_t cookie, sp_answer answer, sp_stack_record *record);
 
-/* Called by a thread that is now known to have no room for a signal and blocks all signals: wait for one that is
- * just being sent to it. */
+/* Wait for a signal that is currently being sent to the calling thread. Called by a thread that is now known to have
+ * no room for a signal and blocks all signals. */
 void sp_thread_questions_let_pass(void);
 
 #endif

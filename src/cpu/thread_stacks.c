@@ -1,4 +1,4 @@
-/* thread_stacks.c: asks all threads what they are doing now. Handlers answer in handler.c. */
+/* thread_stacks.c: asks all threads what they are doing now. The threads' handlers answer in handler.c. */
 #include "capture.h"
 #include "clock.h"
 #include "cpu.h"
@@ -18,7 +18,7 @@ _Static_assert(sizeof((spprof_thread_stack *)0)->waits_in == SP_TASK_PLACE_SIZE,
 static _Atomic bool prepared;
 static _Atomic bool asking; /* a thread has taken stacks and not given them back yet */
 
-/* The asker's. */
+/* For the asking thread only. */
 static size_t met, left_out;
 
 /* ---- Preparation ---- */
@@ -31,7 +31,7 @@ static void go_on_in_child(void) {
     errno = saved_errno;
 }
 
-/* A session keeps its signal, even if the program has taken it. */
+/* While a session is active, it keeps its signal, even if the program has replaced the handler. */
 static bool has_signal(void) {
     return spprof_cpu_is_active() ? sp_tick_is_installed() : sp_tick_install(sp_cpu_on_tick);
 }
@@ -45,7 +45,7 @@ static spprof_thread_stacks_status prepare_locked(void) {
     return SPPROF_THREAD_STACKS_OK;
 }
 
-/* Like spprof_cpu_start(). */
+/* The order of these steps has the same reasons as in spprof_cpu_start(). */
 spprof_thread_stacks_status spprof_thread_stacks_prepare(void) {
     int saved_errno = errno;
     spprof_pause();
@@ -64,7 +64,8 @@ static bool has_ended(char state) {
     return state == '\0' || strchr("ZX", state);
 }
 
-/* A signal that is blocked now would arrive some day, and many of them would use up the kernel's queue. */
+/* A blocked signal is not sent: it would arrive at some later time, and many of them would exhaust the kernel's
+ * queue. */
 static spprof_thread_absence why_it_cannot_be_asked(const spprof_thread_stack *told) {
     if (atomic_load(&sp_the_profiler.broken)) return SPPROF_THREAD_BROKEN;
     if (!sp_tick_is_installed()) return SPPROF_THREAD_DISPLACED;
@@ -75,7 +76,7 @@ static spprof_thread_absence why_it_cannot_be_asked(const spprof_thread_stack *t
     return SPPROF_THREAD_PRESENT;
 }
 
-/* The question is open: check its stacks now, and not before. */
+/* Check the thread's stacks now that the question is open, not before. */
 static spprof_thread_absence send(uint32_t thread_id, uint64_t cookie) {
     if (sp_signal_stacks_is_small(thread_id)) return SPPROF_THREAD_SMALL_SIGNAL_STACK;
     if (sp_signal_stacks_is_thread_small(thread_id)) return SPPROF_THREAD_SMALL_STACK;
@@ -97,7 +98,7 @@ static void settle(uint32_t number) {
     question->told.absence = absences[sp_thread_questions_settle(number, &question->record)];
 }
 
-/* Ask one thread. If the signal could not be sent, the question is already answered. */
+/* Ask one thread. If the signal cannot be sent, the question is settled immediately. */
 static void ask(uint32_t number) {
     sp_thread_question *question = sp_thread_questions_at(number);
     question->told.absence = why_it_cannot_be_asked(&question->told);
@@ -110,7 +111,7 @@ static void ask(uint32_t number) {
     question->told.absence = absence;
 }
 
-/* ---- All of them ---- */
+/* ---- All threads ---- */
 
 static void meet(uint32_t thread_id, void *asker) {
     if (thread_id == *(const uint32_t *)asker) return;
@@ -134,7 +135,7 @@ static bool any_is_open(void) {
     return false;
 }
 
-/* Ended threads do not answer any more. */
+/* Threads that have ended do not answer any more. */
 static void settle_ended(void) {
     sp_task task;
     for (uint32_t number = 0; number < met; number++) {
@@ -146,7 +147,7 @@ static void settle_ended(void) {
     }
 }
 
-#define LOOK_AFTER_NS UINT64_C(20000000) /* nearly all have answered by then */
+#define LOOK_AFTER_NS UINT64_C(20000000) /* nearly all threads have answered by then */
 
 static void wait_until(uint64_t end_ns) {
     uint64_t now_ns = sp_clock_monotonic_ns(), look_ns = now_ns + LOOK_AFTER_NS;
@@ -167,9 +168,9 @@ static bool may_be_at_work(char state) {
     return state == 'R' || state == 'D';
 }
 
-/* A thread that was in the middle of something has progressed by the next attempt. In the handler of a tick or of an
- * earlier question all signals are blocked: a thread may be there for as long as it gets no core, and does not
- * sleep. Most system calls that no signal interrupts are short, such as a wait for the list of mappings. */
+/* A thread that was in the middle of some work has progressed by the next attempt. All signals are blocked in the
+ * handler of a tick or of an earlier question. A thread may stay there as long as it gets no core, but it does not
+ * sleep there. Most system calls that no signal interrupts are short, such as a wait for the list of mappings. */
 static bool may_answer_later(spprof_thread_stack *told, int tries) {
     sp_task task;
     if (told->absence == SPPROF_THREAD_TORN || told->absence == SPPROF_THREAD_IN_ENGINE) return tries < TRIES;
@@ -189,7 +190,7 @@ static bool ask_again(int tries) {
     return any;
 }
 
-/* Settle the questions whose signal was sent and that have no stack yet. */
+/* Settle the questions whose signals were sent and that have no stack yet. */
 static void settle_asked(void) {
     for (uint32_t number = 0; number < met; number++) {
         const sp_thread_question *question = sp_thread_questions_at(number);
@@ -202,7 +203,7 @@ static void ask_all(uint64_t end_ns) {
     wait_until(end_ns);
     settle_asked();
     for (int tries = 1; sp_clock_monotonic_ns() < end_ns; tries++) {
-        sp_thread_pause(); /* gives it time to progress, even if it shares a core with this one */
+        sp_thread_pause(); /* gives the thread time to progress, even if it shares a core with this one */
         if (!ask_again(tries)) return;
         wait_until(end_ns);
         settle_asked();

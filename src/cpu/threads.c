@@ -24,7 +24,7 @@ static struct {
     uint32_t listing;
     _Atomic uint32_t met;
     uint64_t random;
-    uint32_t buckets[BUCKETS]; /* + 1, 0 = empty */
+    uint32_t buckets[BUCKETS]; /* number of the first slot + 1, 0 = empty */
     atomic_flag entered;
 } table = {.entered = ATOMIC_FLAG_INIT};
 
@@ -103,7 +103,7 @@ static sp_thread_slot *take_spent(void) {
     return slot;
 }
 
-/* Forget the thread that ended longest ago: its samples stay, without its name. */
+/* Forget the thread that ended longest ago. Its samples stay, but without its name. */
 static sp_thread_slot *take_oldest(void) {
     for (uint32_t tried = 0; tried < table.capacity; tried++) {
         sp_thread_slot *slot = &table.slots[table.oldest];
@@ -131,8 +131,8 @@ uint64_t sp_threads_cookie(uint32_t session, uint32_t number) {
 
 /* ---- Timers ---- */
 
-/* Anywhere within the first interval, so that what a program does at a fixed time after starting a thread is sampled
- * as often as everything else. */
+/* Return a random time within the first interval, so that work that a program does at a fixed time after starting a
+ * thread is sampled as often as everything else. */
 static uint64_t first_tick_ns(void) {
     table.random ^= table.random << 13;
     table.random ^= table.random >> 7;
@@ -169,7 +169,7 @@ static bool is_unfit(uint32_t thread_id) {
     return true;
 }
 
-/* For a live slot. */
+/* Set whether a live slot's thread must get no tick. */
 static void set_unfit(sp_thread_slot *slot, bool unfit) {
     if (slot->unfit != unfit) table.unfit_count += unfit ? 1 : (uint32_t)-1;
     slot->unfit = unfit;
@@ -252,8 +252,8 @@ static void replace_timer(sp_thread_slot *slot, uint32_t thread_id) {
     sp_cpu_count_drop(SPPROF_CPU_DROP_TIMER_REFUSED);
 }
 
-/* The slot belongs to a previous thread with the same id, or to this thread, which has not had a tick yet: in both
- * cases a new timer is right. */
+/* The slot belongs to a previous thread with the same id, or to this thread, which has not had a tick yet. In both
+ * cases it needs a new timer. */
 static void renew(sp_thread_slot *slot, uint32_t thread_id, uint64_t now_ns) {
     if (atomic_load(&slot->covered_ns) > now_ns) atomic_store(&slot->covered_ns, now_ns);
     replace_timer(slot, thread_id);
@@ -280,10 +280,10 @@ void sp_threads_add_self(uint64_t covered_ns, bool young) {
         sp_threads_add(sp_thread_kernel_id(), covered_ns, young);
         return;
     }
-    /* It may have been listed before this was known. */
+    /* The thread may have been listed before its stack was known to be too small. */
     if (!known->unfit && is_unfit(sp_thread_kernel_id())) set_unfit(known, true);
     uint64_t now_ns = clock_of_self();
-    if (known->young || atomic_load(&known->covered_ns) > now_ns) { /* listed, or of a previous thread with this id */
+    if (known->young || atomic_load(&known->covered_ns) > now_ns) { /* listed, or a previous thread's slot */
         atomic_store(&known->covered_ns, covered_ns);
         known->young = young;
     }
@@ -321,9 +321,10 @@ uint64_t sp_threads_clock_at_start(uint64_t own_ns, uint64_t start_process_ns) {
     return own_ns > born ? own_ns - born : 0;
 }
 
-/* What a thread uses after its own last sample is lost, on average half an interval: 2.5 % of this many. */
+/* The CPU time that a thread uses after its own last sample is lost. On average this is half an interval, which is
+ * 2.5 % of this many intervals. */
 #define YOUNG_INTERVALS 20
-#define SHORTEST_INTERVAL_NS 5000000 /* the kernel's tick lengthens shorter ones */
+#define SHORTEST_INTERVAL_NS 5000000 /* shorter intervals are lengthened by the kernel's tick */
 
 uint64_t sp_threads_grown_up_ns(void) {
     uint64_t interval_ns = table.plan.interval_ns;
@@ -404,7 +405,7 @@ uint64_t sp_threads_uncovered_ns(const sp_thread_slot *slot) {
     return now > covered ? now - covered : 0;
 }
 
-/* A thread may have been seen before it named itself; one that has ended has no name any more. */
+/* A thread may have been seen before it named itself; a thread that has ended no longer has a name. */
 static void take_latest_name(sp_thread_slot *slot) {
     char name[SP_TASK_NAME_SIZE];
     sp_task_name(atomic_load(&slot->thread_id), name);

@@ -26,7 +26,7 @@ size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
     return GENERAL + 2;
 }
 
-/* Like x86-64. */
+/* As on x86-64. */
 #define SYSTEM_CALL UINT32_C(0xD4000001) /* svc #0 */
 
 bool sp_tick_has_woken(const sp_interrupted *interrupted) {

@@ -33,8 +33,8 @@ size_t sp_tick_words(const sp_interrupted *interrupted, uintptr_t *words) {
     return SP_TICK_WORDS_MAX;
 }
 
-/* If a call restarts, its instruction is at the interrupted address; if it failed, it is just before. A page that
- * may be missing is not read. */
+/* If a call restarts, its instruction is at the interrupted address; if the call failed, its instruction is just
+ * before that address. A page that may be missing is not read. */
 bool sp_tick_has_woken(const sp_interrupted *interrupted) {
     static const uint8_t system_call[2] = {0x0F, 0x05};
     const mcontext_t *machine = machine_of(interrupted->context);

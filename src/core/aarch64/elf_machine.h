@@ -1,4 +1,4 @@
-/* elf_machine.h: how ELF headers number this architecture. */
+/* elf_machine.h: the number of this architecture in ELF headers. */
 #ifndef SP_ELF_MACHINE_H
 #define SP_ELF_MACHINE_H
 

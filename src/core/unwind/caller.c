@@ -40,7 +40,7 @@ static bool restore(const sp_cfi_rule *rule, unsigned number, uintptr_t cfa, con
     return false;
 }
 
-/* A return address that no instruction mentions is where the architecture puts it: in its register. */
+/* If no instruction mentions the return address, it is where the architecture puts it: in its register. */
 static bool restore_pc(const sp_cfi_row *row, const sp_fde *fde, const sp_registers *before, sp_registers *after) {
     unsigned column = (unsigned)fde->return_column;
     uintptr_t pc;

@@ -1,5 +1,5 @@
-/* caller.h: from a function's registers to its caller's, using a row of the call frame table. The slow path, for
- * anything that a rule of 32 bits cannot express.
+/* caller.h: from a function's registers to its caller's, using a row of the call frame table. This is the slow path,
+ * for anything that a rule of 32 bits cannot express.
  *
  * Memory:  the caller's structs. Threads, signals: any.
  */
@@ -15,7 +15,7 @@ typedef enum sp_caller_result {
     SP_CALLER_UNKNOWN /* a needed register is unknown, or an address is outside the stack */
 } sp_caller_result;
 
-/* Replace `registers` with the caller's. Those that the call may have changed become unknown. */
+/* Replace `registers` with the caller's. Registers that the call may have changed become unknown. */
 sp_caller_result sp_caller_find(const sp_cfi_row *row, const sp_fde *fde, sp_registers *registers,
                                 sp_stack_memory *stack);
 

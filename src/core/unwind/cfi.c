@@ -2,10 +2,10 @@
 
 #include "dwarf_reader.h"
 
-#define STATES_MAX 8 /* compilers nest one or two */
+#define STATES_MAX 8 /* compilers nest at most one or two */
 #define NO_REGISTER UINT64_MAX
 
-/* Three instructions have their operand in the low six bits. */
+/* Three kinds of instruction have their operand in the low six bits. */
 enum { OPCODE_MASK = 0xC0, OPERAND_MASK = 0x3F };
 
 enum {
@@ -42,16 +42,16 @@ enum {
     DW_CFA_restore = 0xC0
 };
 
-/* The state of the instruction interpreter. Errors mark the reader as failed. */
+/* The state of the interpreter for call frame instructions. Errors mark the reader as failed. */
 typedef struct sp_cfi_machine {
     sp_dwarf_reader reader;
     const sp_fde *fde;
     uintptr_t location; /* the row is valid from here on */
     sp_cfi_row *row;
-    sp_cfi_row initial; /* as the CIE left it */
+    sp_cfi_row initial; /* the row as the CIE left it */
     sp_cfi_row remembered[STATES_MAX];
     unsigned depth;
-    sp_cfi_rule ignored; /* rule of any untracked register, such as a vector register */
+    sp_cfi_rule ignored; /* the rule that is written for any untracked register, such as a vector register */
 } sp_cfi_machine;
 
 /* ---- Operands ---- */
@@ -112,7 +112,7 @@ static void set_cfa(sp_cfi_machine *machine, uint64_t number, int64_t offset) {
     machine->row->cfa_offset = offset;
 }
 
-/* Change half of register + offset, which must already be set. */
+/* Change one half of register + offset, which must already be set. */
 static void set_cfa_register(sp_cfi_machine *machine, uint64_t number) {
     if (machine->row->cfa_is_expression) sp_dwarf_fail(&machine->reader);
     machine->row->cfa_register = number;
@@ -212,7 +212,7 @@ static void execute_rule(sp_cfi_machine *machine, uint8_t opcode) {
     }
 }
 
-/* Execute an instruction that defines the CFA; pass others on. */
+/* Execute an instruction that defines the CFA; pass others on to the next function. */
 static void execute_cfa(sp_cfi_machine *machine, uint8_t opcode) {
     uint64_t number;
     switch (opcode) {
@@ -235,7 +235,8 @@ static void execute_cfa(sp_cfi_machine *machine, uint8_t opcode) {
     }
 }
 
-/* Execute an instruction that moves the location, changes whole rows, or does nothing; pass others on. */
+/* Execute an instruction that moves the location, changes whole rows, or does nothing; pass others on to the next
+ * function. */
 static void execute_extended(sp_cfi_machine *machine, uint8_t opcode) {
     switch (opcode) {
     case DW_CFA_nop:
@@ -281,7 +282,7 @@ static void execute(sp_cfi_machine *machine) {
     }
 }
 
-/* Execute until an instruction moves the location past `pc`. */
+/* Execute instructions until one moves the location past `pc`. */
 static bool run(sp_cfi_machine *machine, const uint8_t *program, const uint8_t *end, uintptr_t pc) {
     machine->reader = (sp_dwarf_reader){.at = program, .end = end};
     machine->location = machine->fde->pc_start;

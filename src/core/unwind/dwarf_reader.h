@@ -3,8 +3,8 @@
  *   ──────┬─── taken ───┬────────── left ──────────┬──────
  *                       ▲ at                       ▲ end
  *
- * A truncated or malformed value reads as 0, leaves nothing to read after it and marks the reader as failed
- * permanently. So callers first read many values and then check `failed` once, before they trust any of them.
+ * A truncated or malformed value reads as 0, leaves nothing to read after it, and marks the reader as failed
+ * permanently. So callers can read many values first and then check `failed` once, before they trust any of them.
  *
  * Memory:  reads only [at, end), at any alignment; allocates nothing.
  * Threads, signals: any.
@@ -21,8 +21,8 @@ typedef struct sp_dwarf_reader {
     bool failed;
 } sp_dwarf_reader;
 
-/* How .eh_frame encodes a pointer: a format, what it is relative to, and whether it is only the address of the
- * pointer. */
+/* How .eh_frame encodes a pointer: its format, what it is relative to, and whether the encoded value is only the
+ * address of the pointer. */
 enum {
     DW_EH_PE_absptr = 0x00,
     DW_EH_PE_uleb128 = 0x01,
@@ -37,7 +37,7 @@ enum {
     DW_EH_PE_format = 0x0F, /* a mask */
     DW_EH_PE_pcrel = 0x10,  /* relative to the encoded pointer itself */
     DW_EH_PE_datarel = 0x30,
-    DW_EH_PE_aligned = 0x50,  /* absolute, at the next multiple of its size */
+    DW_EH_PE_aligned = 0x50,  /* absolute, stored at the next multiple of its size */
     DW_EH_PE_relative = 0x70, /* a mask */
     DW_EH_PE_indirect = 0x80,
     DW_EH_PE_omit = 0xFF
@@ -56,14 +56,14 @@ int64_t sp_dwarf_read_sleb(sp_dwarf_reader *reader);
 /* Skip `length` bytes and return where they start. */
 const uint8_t *sp_dwarf_read_block(sp_dwarf_reader *reader, uint64_t length);
 
-/* Read an absolute pointer, or one relative to itself or to `data` (0: no pointer is relative to it). Fail if the
- * pointer is relative to anything else, indirect, aligned or omitted. */
+/* Read a pointer that is absolute or relative to itself or to `data` (0: no pointer is relative to it). Fail if the
+ * pointer is relative to anything else, or is indirect, aligned or omitted. */
 uintptr_t sp_dwarf_read_pointer(sp_dwarf_reader *reader, uint8_t encoding, uintptr_t data);
 
-/* Read the value as it is encoded, relative to nothing. */
+/* Read the value as it is encoded, without adding a base. */
 uint64_t sp_dwarf_read_value(sp_dwarf_reader *reader, uint8_t encoding);
 
-/* Skip a pointer of any encoding. */
+/* Skip a pointer, whatever its encoding. */
 void sp_dwarf_skip_pointer(sp_dwarf_reader *reader, uint8_t encoding);
 
 #endif

@@ -6,14 +6,14 @@
 #define HEADER_VERSION 1
 #define USUAL_TABLE (DW_EH_PE_datarel | DW_EH_PE_sdata4)
 #define PAIR_BYTES 8  /* two 4-byte offsets */
-#define LETTERS_MAX 8 /* twice as many as compilers write */
+#define LETTERS_MAX 8 /* twice as many as compilers produce */
 
 /* ---- Entries of .eh_frame ---- */
 
-/*   [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      a CIE's id is 0, an FDE's id is the distance back to its CIE */
+/* [ length: 4, or 4 + 8 ][ id: 4 ][ rest … ]      a CIE's id is 0, an FDE's id is the distance back to its CIE */
 typedef struct sp_eh_entry {
     const uint8_t *id_place;
-    uint32_t id; /* four bytes even if the length has eight */
+    uint32_t id; /* the id has four bytes even if the length has eight */
     sp_dwarf_reader rest;
 } sp_eh_entry;
 
@@ -23,7 +23,7 @@ typedef struct sp_cie {
     uint64_t code_alignment;
     int64_t data_alignment;
     uint64_t return_column;
-    bool sized_augmentation; /* 'z': an FDE says how much to skip */
+    bool sized_augmentation; /* 'z': each FDE says how much to skip */
     bool signal_frame;
     uint8_t pointer_encoding;
 } sp_cie;
@@ -54,7 +54,7 @@ static bool read_entry(sp_dwarf_reader *reader, sp_eh_entry *entry) {
 
 /* ---- CIE ---- */
 
-/* After an unknown letter the augmentation data is unknown, but its end is known. */
+/* After an unknown letter, the rest of the augmentation data cannot be interpreted, but its end is known. */
 static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *letters, sp_cie *cie) {
     uint64_t length = sp_dwarf_read_uleb(reader);
     const uint8_t *data = sp_dwarf_read_block(reader, length);
@@ -68,7 +68,7 @@ static void read_augmentation_data(sp_dwarf_reader *reader, const uint8_t *lette
             sp_dwarf_read_unsigned(&augmentation, 1);
         else if (*letters == 'S')
             cie->signal_frame = true;
-        else if (*letters != 'B') /* aarch64: the key that signs return addresses; stripping does not need it */
+        else if (*letters != 'B') /* aarch64: which key signs return addresses; not needed to strip them */
             break;
     }
     if (augmentation.failed) sp_dwarf_fail(reader);
@@ -107,7 +107,7 @@ static bool read_cie(const sp_eh_image *image, uintptr_t address, sp_cie *cie) {
     if (cie->sized_augmentation)
         read_augmentation_data(reader, letters + 1, cie);
     else if (*letters != 0)
-        return false; /* "eh", from compilers before 2001, and unknown letters */
+        return false; /* "eh", produced by compilers before 2001, or unknown letters */
     cie->program = reader->at;
     cie->program_end = reader->end;
     return !reader->failed;
@@ -122,7 +122,7 @@ static bool read_addresses(sp_dwarf_reader *reader, uint8_t encoding, sp_fde *fd
     return !reader->failed;
 }
 
-/* Return false if it is not an FDE, does not contain `pc`, or is not readable. */
+/* Return false if the entry is not an FDE, does not contain `pc`, or is not readable. */
 static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr_t pc, sp_fde *fde) {
     sp_cie cie;
     if (entry->id == 0 || !read_cie(image, (uintptr_t)entry->id_place - entry->id, &cie)) return false;
@@ -145,8 +145,8 @@ static bool read_fde(const sp_eh_image *image, const sp_eh_entry *entry, uintptr
 /* ---- .eh_frame_hdr ---- */
 
 typedef struct sp_eh_header {
-    uintptr_t eh_frame;   /* 0: not given */
-    bool has_table;       /* of the usual kind */
+    uintptr_t eh_frame;   /* 0: not present */
+    bool has_table;       /* a table of the usual kind */
     uint64_t table_count; /* pairs */
     const uint8_t *table;
 } sp_eh_header;
@@ -174,7 +174,8 @@ static uintptr_t address_in_pair(const sp_eh_image *image, const uint8_t *pair, 
     return sp_dwarf_read_pointer(&reader, USUAL_TABLE, (uintptr_t)image->header);
 }
 
-/* Find the last pair that does not start after `pc`: if any function contains `pc`, it is this one. */
+/* Find the last pair that does not start after `pc`. If any function contains `pc`, it is the one that this pair
+ * describes. */
 static bool find_in_table(const sp_eh_image *image, const sp_eh_header *header, uintptr_t pc, sp_fde *fde) {
     uint64_t low = 0, high = header->table_count; /* the first pair after `pc` is one of low … high */
     while (low < high) {

@@ -15,13 +15,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The readable bytes in which a loaded object keeps both sections. Nothing outside them is read. */
+/* The readable bytes that contain both sections of a loaded object. Nothing outside them is read. */
 typedef struct sp_eh_image {
     const uint8_t *start, *end;
     const uint8_t *header; /* .eh_frame_hdr, within them */
 } sp_eh_image;
 
-#define SP_EH_SEARCHED_MAX (1 << 16) /* some 100 ns per entry: 7 ms */
+#define SP_EH_SEARCHED_MAX (1 << 16) /* about 100 ns per entry: 7 ms */
 
 typedef struct sp_fde {
     uintptr_t pc_start, pc_end;                   /* the function */
@@ -30,13 +30,13 @@ typedef struct sp_fde {
     uint64_t code_alignment;
     int64_t data_alignment;
     uint64_t return_column;   /* register that holds the return address, below SP_REGISTER_COUNT */
-    bool signal_frame;        /* 'S': its caller was interrupted, not calling */
+    bool signal_frame;        /* 'S': the caller was interrupted and did not call it */
     uint8_t pointer_encoding; /* DW_EH_PE_*, for DW_CFA_set_loc */
 } sp_fde;
 
-/* Find the description of the function that contains `pc`. Return false if there is none or it cannot be read. If
+/* Find the description of the function that contains `pc`. Return false if there is none or if it cannot be read. If
  * the image's table is missing or not of the usual kind (sorted pairs of 4-byte offsets from the header), search the
- * image from its first FDE on, at most SP_EH_SEARCHED_MAX entries. */
+ * image from its first FDE on, through at most SP_EH_SEARCHED_MAX entries. */
 bool sp_eh_frame_find(const sp_eh_image *image, uintptr_t pc, sp_fde *fde);
 
 #endif

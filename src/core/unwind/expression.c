@@ -54,7 +54,7 @@ enum {
     DW_OP_nop = 0x96
 };
 
-/* An evaluation. Errors mark the reader as failed; its values are 0 from then on. */
+/* An evaluation. Errors mark the reader as failed; from then on its values are 0. */
 typedef struct sp_evaluation {
     sp_dwarf_reader reader;
     const uint8_t *start;
@@ -83,7 +83,7 @@ static uintptr_t pop(sp_evaluation *evaluation) {
     return 0;
 }
 
-/* Push a copy of a word, counted from the top, which is 0. */
+/* Push a copy of the word at this index, counted from the top (index 0). */
 static void pick(sp_evaluation *evaluation, uint64_t index) {
     if (index < evaluation->depth)
         push(evaluation, evaluation->words[evaluation->depth - 1 - index]);
@@ -116,7 +116,7 @@ static void push_register(sp_evaluation *evaluation, uint64_t number) {
         fail(evaluation);
 }
 
-/* Load the low `size` bytes of the word at the address on top. */
+/* Replace the address on top with the low `size` bytes of the word at that address. */
 static void dereference(sp_evaluation *evaluation, uint64_t size) {
     uintptr_t value;
     if (size == 0 || size > sizeof value || !sp_stack_memory_load(evaluation->memory, pop(evaluation), &value))
@@ -138,7 +138,7 @@ static uintptr_t shift_arithmetically(uintptr_t word, uintptr_t count) {
     return (uintptr_t)((intptr_t)word >> (count < 64 ? count : 63));
 }
 
-/* Signed; negating the smallest number wraps around. */
+/* Signed. Negating the smallest number wraps around. */
 static uintptr_t divide(sp_evaluation *evaluation, intptr_t dividend, intptr_t divisor) {
     if (divisor == -1) return negate((uintptr_t)dividend);
     if (divisor != 0) return (uintptr_t)(dividend / divisor);
@@ -224,7 +224,7 @@ static void push_constant(sp_evaluation *evaluation, uint8_t operation) {
     push(evaluation, value);
 }
 
-/* Operations that have their own code. */
+/* Operations that are implemented individually. */
 static void execute_single(sp_evaluation *evaluation, uint8_t operation) {
     sp_dwarf_reader *reader = &evaluation->reader;
     switch (operation) {

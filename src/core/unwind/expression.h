@@ -2,8 +2,8 @@
  *
  * Memory:  a stack of 64 words; reads the program's stack through sp_stack_memory. Allocates nothing.
  * Threads, signals: any.
- * Full:    false. So is a malformed or too long expression (SP_EXPRESSION_STEPS operations), an unknown register, or a
- *          load outside the stack.
+ * Full:    false is returned. The same happens if an expression is malformed, exceeds SP_EXPRESSION_STEPS operations,
+ *          uses an unknown register, or loads from outside the stack.
  */
 #ifndef SP_EXPRESSION_H
 #define SP_EXPRESSION_H
@@ -15,7 +15,7 @@
 
 #define SP_EXPRESSION_STEPS 1024
 
-/* Evaluate `length` bytes. `initial`: the initial content of the expression's stack, NULL for none. */
+/* Evaluate `length` bytes. `initial`: the initial content of the expression's stack; NULL for none. */
 bool sp_expression_evaluate(const uint8_t *bytes, uint32_t length, const sp_registers *registers,
                             const uintptr_t *initial, sp_stack_memory *stack, uintptr_t *result);
 

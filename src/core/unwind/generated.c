@@ -4,13 +4,13 @@
 
 #include <stdatomic.h>
 
-/* A frame farther from its anchor is not the evaluation loop's. */
+/* If a frame is farther from its anchor than this, it is not the evaluation loop's. */
 #define FRAME_BYTES_MAX ((uintptr_t)1 << 20)
 
 static _Atomic(spprof_generated_code *) is_generated;
 
-/* A call of the evaluation loop: its location in the loop, and how far below its anchor its registers point. A build
- * of the interpreter has only one such frame, so learning it again gives the same values. */
+/* A call of the evaluation loop: its location in the loop, and how far below its anchor its registers point. Each
+ * build of the interpreter has only one such frame, so learning it again gives the same values. */
 static struct {
     _Atomic uintptr_t pc, sp_below, fp_below;
     _Atomic bool known; /* stored last */
@@ -44,7 +44,7 @@ bool sp_generated_learn(const sp_frame *frame, uintptr_t anchor) {
     return true;
 }
 
-/* Return the lowest anchor on this stack above `sp`; 0: there is none. */
+/* Return the lowest anchor on this stack above `sp`; 0 if there is none. */
 static uintptr_t next_anchor(const uint64_t *words, size_t count, uintptr_t sp, const sp_stack_memory *stack) {
     uintptr_t lowest = 0;
     for (size_t i = 0; i < count; i++) {
@@ -54,8 +54,8 @@ static uintptr_t next_anchor(const uint64_t *words, size_t count, uintptr_t sp, 
     return lowest;
 }
 
-/* A loop that finds its caller by its stack pointer leaves the frame pointer unchanged or has saved it. Generated
- * code preserves the frame pointer, so `fp` stays as it is. */
+/* If the loop finds its caller by the stack pointer, it has either left the frame pointer unchanged or saved it.
+ * Generated code preserves the frame pointer, so `fp` keeps its value. */
 bool sp_generated_leave(sp_frame *frame, uintptr_t pc, const uint64_t *words, size_t count,
                         const sp_stack_memory *stack) {
     spprof_generated_code *asked = atomic_load_explicit(&is_generated, memory_order_acquire);

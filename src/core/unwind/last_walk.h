@@ -3,12 +3,12 @@
  *   frame:  [ address | sp | fp | where the caller's pc and fp are stored ]    leaf first; two walks alternate
  *
  * A frame with the same address, sp and fp has the same caller as long as the words at those locations are the same.
- * The comparisons are independent: no load waits for the one before, as it does when a frame leads to its caller, and
+ * The comparisons are independent: no load waits for the previous one, as it would if each frame led to its caller. And
  * everything read besides the stack is contiguous.
  *
- * Memory:  the caller's, zeroed at first. Any stack may come next, even another thread's: what does not match is not
- *          used.
- * Threads: one at a time. Signals: a handler that interrupts a walk uses others.
+ * Memory:  the caller's, zeroed at first. The next stack may be any stack, even another thread's: what does not match
+ *          is not used.
+ * Threads: one at a time. Signals: a handler that interrupts a walk uses other walks.
  */
 #ifndef SP_LAST_WALK_H
 #define SP_LAST_WALK_H
@@ -25,7 +25,7 @@ typedef struct sp_last_frame {
 
 typedef struct sp_last_walk {
     size_t count;
-    uint32_t rule_version; /* of the rules used for the walk */
+    uint32_t rule_version; /* version of the rules used for the walk */
     sp_last_frame frames[SPPROF_STACK_FRAMES_MAX];
 } sp_last_walk;
 
@@ -34,7 +34,7 @@ typedef struct sp_last_walks {
     unsigned latest;
 } sp_last_walks;
 
-/* Return whether the frame leads to the same next frame as last time. */
+/* Return whether the frame leads to the same next frame as in the last walk. */
 static inline bool sp_last_frame_leads_on(const sp_last_frame *frame, const sp_stack_memory *stack) {
     uintptr_t pc, fp;
     if (!sp_stack_memory_load_known(stack, frame->pc_place, &pc)) return false;

@@ -16,7 +16,7 @@ bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *f
     return sp_eh_frame_find(&image, pc, &found->fde) && sp_cfi_row_at(&image, &found->fde, pc, &found->row);
 }
 
-/* Code outside any object may disappear and other code may replace it, so it is looked up each time. */
+/* Code outside any object may disappear, and other code may replace it. So such code is looked up each time. */
 __attribute__((noinline)) sp_rule sp_lookup_rule_slow(uintptr_t pc) {
     sp_object object;
     sp_description found;

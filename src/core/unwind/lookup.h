@@ -1,9 +1,9 @@
-/* lookup.h: from an address to its object, its description, its rule.
+/* lookup.h: from an address to its object, its description and its rule.
  *
  *   pc ──► rule cache ──► rule                                     nearly always
  *           └ miss: object ──► description ──► row ──► rule        once per address
  *
- * Memory:  only the rule cache's. Takes no lock, ours or the loader's.
+ * Memory:  only the rule cache's. Takes no lock, neither ours nor the loader's.
  * Threads: any. Signals: safe.
  */
 #ifndef SP_LOOKUP_H
@@ -24,7 +24,7 @@ typedef struct sp_description {
 /* Return false if the object has no table, or the table does not describe `pc`. */
 bool sp_lookup_describe(const sp_object *object, uintptr_t pc, sp_description *found);
 
-/* Like sp_lookup_rule(), for an address that is not in the cache. */
+/* Like sp_lookup_rule(), but for an address that is not in the cache. */
 sp_rule sp_lookup_rule_slow(uintptr_t pc);
 
 static inline sp_rule sp_lookup_rule(uintptr_t pc) {

@@ -10,8 +10,8 @@ typedef struct record {
     spprof_module module;
     uint8_t build_id[SP_BUILD_ID_MAX];
     bool switches_stacks;
-    _Atomic bool hidden;  /* an object that did not fit has been seen at its location since */
-    _Atomic uint64_t met; /* when it was last seen: of several records at one location, the latest is the current one */
+    _Atomic bool hidden;  /* since then, an object that did not fit has been seen at its location */
+    _Atomic uint64_t met; /* when it was last seen: of several records at one location, the latest is current */
     char path[];
 } record;
 
@@ -24,7 +24,7 @@ static _Atomic bool any_switches_stacks;
 static char program_path[SP_PATH_MAX];
 static _Atomic bool program_path_claimed, program_path_known;
 
-/* Starts may be concurrent: the first one writes. */
+/* Several starts may run at the same time: the first one writes the path. */
 void sp_modules_prepare(void) {
     if (atomic_exchange(&program_path_claimed, true)) return;
     if (!sp_path_of_program(program_path, sizeof program_path)) program_path[0] = '\0';
@@ -40,7 +40,7 @@ static uint32_t count_records(void) {
     return count < SP_MODULES_MAX ? count : SP_MODULES_MAX;
 }
 
-/* Return NULL if the record is claimed but not yet filled in. */
+/* Return NULL if the record has been claimed but not yet filled in. */
 static record *record_at(uint32_t index) {
     return atomic_load_explicit(&records[index], memory_order_acquire);
 }
@@ -51,7 +51,7 @@ static bool overlaps(const record *known, const sp_object *object) {
 
 typedef struct identity {
     const sp_object *object;
-    const char *path; /* as the loader has it: may be relative */
+    const char *path; /* as the loader stores it: may be relative */
     uint8_t build_id[SP_BUILD_ID_MAX];
     uint32_t build_id_length;
 } identity;
@@ -68,7 +68,7 @@ static bool is_same(const record *known, const identity *met) {
            memcmp(known->build_id, met->build_id, met->build_id_length) == 0 && ends_with(known->path, met->path);
 }
 
-/* Return the object's record; NULL if it is new, and set the generation that it will have. */
+/* Return the object's record. If the object is new, return NULL and set the generation that it will have. */
 static record *find_known(const identity *met, uint32_t *generation) {
     *generation = 0;
     for (uint32_t i = count_records(); i-- > 0;) {
@@ -94,7 +94,7 @@ static bool is_relative(const char *path) {
     return path[0] != '/' && strchr(path, '/');
 }
 
-/* Copy a path. One relative to the current working folder is made absolute. */
+/* Copy a path. If it is relative to the current working folder, make it absolute. */
 static void copy_path(char *to, const char *path) {
     if (is_relative(path) && sp_path_of_folder(to, SP_PATH_MAX)) to = stpcpy(to + strlen(to), "/");
     strcpy(to, path);

@@ -2,9 +2,9 @@
  * numbers.
  *
  *   value:  [ 0 | 1 | … | SP_REGISTER_COUNT − 1 ]        among them SP_REGISTER_FP, _SP, _PC and _RETURN
- *   known:  a bit for each
+ *   known:  one bit for each register
  *
- * Registers that a call may have changed have no known value in the caller; `known` says which are known.
+ * The caller's values of registers that a call may have changed are unknown; `known` says which values are known.
  */
 #ifndef SP_REGISTERS_H
 #define SP_REGISTERS_H

@@ -3,7 +3,7 @@
 #include "dwarf_reader.h"
 #include "rule_kept.h"
 
-/* `kept`: the bits that say where the caller's registers are, −1 if the bits cannot express it. */
+/* `kept`: the bits that say where the caller's registers are; −1 if the bits cannot express it. */
 static sp_rule pack(sp_rule_kind kind, int64_t cfa_offset, int64_t kept) {
     int64_t words = cfa_offset / SP_RULE_WORD, half = INT64_C(1) << (SP_RULE_CFA_BITS - 1);
     if (!sp_rule_is_word_multiple(cfa_offset) || words < -half || words >= half || kept < 0)
@@ -15,7 +15,8 @@ static sp_rule pack(sp_rule_kind kind, int64_t cfa_offset, int64_t kept) {
 #define OP_BREG0 0x70
 #define OP_DEREF 0x06
 
-/* "breg n; deref": the expression of a function that realigned its stack and keeps the old stack pointer in memory. */
+/* "breg n; deref" is the expression of a function that realigned its stack and keeps the old stack pointer in
+ * memory. */
 static sp_rule encode_expression(const sp_cfi_row *row, int64_t kept) {
     const uint8_t *bytes = row->cfa_expression;
     if (row->cfa_length < 3) return sp_rule_of_kind(SP_RULE_EVALUATE);

@@ -1,8 +1,8 @@
-/* rule.h: the caller of one address in 32 bits.
+/* rule.h: how to find the caller of one address, in 32 bits.
  *
  *   [ kind 3 | CFA offset, signed | what is kept: where the caller's registers are ]         in words of 8 bytes
  *
- * Locations are counted in words below the CFA. rule_bits.h in the architecture's folder draws and reads what is kept.
+ * Locations are counted in words below the CFA. rule_bits.h in the architecture's folder draws and reads the kept part.
  * A row that does not fit is evaluated each time.
  *
  * Memory:  none. Threads, signals: any.
@@ -24,10 +24,10 @@ typedef enum sp_rule_kind {
     SP_RULE_SP,       /* CFA = stack pointer + offset */
     SP_RULE_FP,       /* CFA = frame pointer + offset */
     SP_RULE_SP_LOAD,  /* CFA = the word at stack pointer + offset */
-    SP_RULE_FP_LOAD,  /* CFA = the word at frame pointer + offset: realigned frames */
+    SP_RULE_FP_LOAD,  /* CFA = the word at frame pointer + offset (realigned frames) */
     SP_RULE_END,      /* the thread's first frame */
     SP_RULE_EVALUATE, /* evaluate its row */
-    SP_RULE_NO_TABLE  /* no description: use the frame pointer, if it looks right */
+    SP_RULE_NO_TABLE  /* no description: use the frame pointer if it looks plausible */
 } sp_rule_kind;
 
 /* The registers that the fast path tracks. */
@@ -49,7 +49,7 @@ static inline sp_rule sp_rule_of_kind(sp_rule_kind kind) {
     return (sp_rule)kind << SP_RULE_KIND_SHIFT;
 }
 
-/* Encode the row in 32 bits; SP_RULE_EVALUATE if it does not fit. */
+/* Encode the row in 32 bits. Return SP_RULE_EVALUATE if it does not fit. */
 sp_rule sp_rule_encode(const sp_cfi_row *row, const sp_fde *fde);
 
 static inline uintptr_t sp_rule_cfa(sp_rule rule, const sp_frame *frame) {
@@ -58,7 +58,8 @@ static inline uintptr_t sp_rule_cfa(sp_rule rule, const sp_frame *frame) {
     return (by_fp ? frame->fp : frame->sp) + (uintptr_t)(words * SP_RULE_WORD);
 }
 
-/* Step to the caller. Return false if the stack does not hold what the rule needs, or the caller would not be above. */
+/* Step to the caller. Return false if the rule needs a word that the stack does not contain, or if the caller would
+ * not be above this frame. */
 static inline bool sp_rule_step(sp_rule rule, sp_frame *frame, sp_stack_memory *stack) {
     uintptr_t cfa = sp_rule_cfa(rule, frame);
     if (sp_rule_kind_of(rule) >= SP_RULE_SP_LOAD && !sp_stack_memory_load(stack, cfa, &cfa)) return false;

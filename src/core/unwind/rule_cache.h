@@ -2,9 +2,9 @@
  *
  *   word: [ tag 32 | rule 32 ]        set = 16 bits of the address's hash, tag = the other 32
  *
- * The hash of a 48-bit address is one-to-one, so set and tag together determine the address: a hit is never another
- * address's rule. A word is read and written whole, so nothing is torn. A set holds two; a third replaces the older
- * one.
+ * The hash of a 48-bit address is one-to-one, so set and tag together determine the address: a hit never returns
+ * another address's rule. A word is read and written whole, so nothing is torn. A set holds two rules; a third one
+ * replaces the older of them.
  *
  * Memory:  static, 1 MiB, resident where touched.
  * Threads: any, lock-free. Signals: safe.
@@ -21,12 +21,12 @@
 
 extern _Atomic uint64_t sp_rule_cache[SP_RULE_CACHE_SETS][SP_RULE_CACHE_WAYS];
 
-/* An odd factor makes it one-to-one; the upper bits depend on all bits. */
+/* An odd factor makes the hash one-to-one; its upper bits depend on all bits of the address. */
 static inline uint64_t sp_rule_cache_hash(uintptr_t pc) {
     return pc * UINT64_C(0x9E3779B97F4B) & ((UINT64_C(1) << 48) - 1);
 }
 
-/* Return SP_RULE_NONE if it is not there. */
+/* Return the rule for this address; SP_RULE_NONE if the cache does not contain it. */
 static inline sp_rule sp_rule_cache_find(uintptr_t pc) {
     uint64_t hash = sp_rule_cache_hash(pc);
     const _Atomic uint64_t *set = sp_rule_cache[hash >> 32];
@@ -38,10 +38,10 @@ static inline sp_rule sp_rule_cache_find(uintptr_t pc) {
 
 void sp_rule_cache_insert(uintptr_t pc, sp_rule rule);
 
-/* Clear the cache after an object was unloaded: another may be mapped at its addresses. */
+/* Clear the cache after an object was unloaded: another object may be mapped at its addresses. */
 void sp_rule_cache_clear(void);
 
-/* Return how many rules it holds. Reads the whole cache. */
+/* Return how many rules the cache holds. This reads the whole cache. */
 uint32_t sp_rule_cache_count(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* rule_kept.h: the low bits of a rule, which say where a frame keeps its caller's registers. They differ by
- * architecture (rule_bits.h draws them).
+/* rule_kept.h: the low bits of a rule, which say where a frame keeps its caller's registers. Their layout depends on
+ * the architecture (rule_bits.h draws it).
  *
  * Memory:  none. Threads, signals: any.
  */
@@ -8,7 +8,7 @@
 
 #include "rule.h"
 
-/* Encode a row's part in these bits; −1 if they cannot express it. */
+/* Encode the locations of the caller's registers from this row; return −1 if the bits cannot express them. */
 int64_t sp_rule_encode_kept(const sp_cfi_row *row, const sp_fde *fde);
 
 static inline bool sp_rule_is_word_multiple(int64_t offset) {

@@ -1,11 +1,11 @@
-/* stack_memory.h: reads a stack that may be torn. Every load of the unwinder from a stack goes through here.
+/* stack_memory.h: reads a stack that may be torn. Every load that the unwinder makes from a stack goes through here.
  *
  *        low                                high              limit
- *   ──────┼────────── known readable ─────────┼── asked page by page ──┼──────
+ *   ──────┼────────── known readable ─────────┼── checked page by page ┼──────
  *         ▲ the stack pointer is here or above
  *
- * A thread's own stack is asked for once and remembered in its thread state. Another stack (a coroutine's, an alternate
- * signal stack) is asked for each time, since it may disappear before the next.
+ * The bounds of a thread's own stack are checked once and remembered in its thread state. Another stack (a coroutine's,
+ * an alternate signal stack) is checked each time, since it may disappear before the next time.
  *
  * Memory:  the caller's struct and two words of the thread state.
  * Threads: the calling thread's stacks only.
@@ -19,17 +19,17 @@
 
 typedef struct sp_stack_memory {
     uintptr_t low, high; /* readable */
-    uintptr_t limit;     /* end of what may be asked for; high = limit on a thread's own stack */
+    uintptr_t limit;     /* end of what may be checked; high = limit on a thread's own stack */
 } sp_stack_memory;
 
-/* Find the stack that contains `sp`, a value of the calling thread's stack pointer. Any other value is safe: where
- * nothing is mapped, nothing is readable. */
+/* Find the stack that contains `sp`, a value of the calling thread's stack pointer. Any other value is safe: if
+ * nothing is mapped there, nothing is readable. */
 void sp_stack_memory_find(sp_stack_memory *stack, uintptr_t sp);
 
-/* Return whether the 8 bytes at `address` can be read, when the fast check failed. */
+/* Return whether the 8 bytes at `address` can be read. Called when the fast check has failed. */
 bool sp_stack_memory_extend_slow(sp_stack_memory *stack, uintptr_t address);
 
-/* Stacks are read word by word, also outside variables, which the address sanitizer would report. */
+/* Stacks are read word by word, even where no variable is, which the address sanitizer would report. */
 #define SP_READS_ANY_WORD __attribute__((no_sanitize_address))
 
 SP_READS_ANY_WORD static inline bool sp_stack_memory_load(sp_stack_memory *stack, uintptr_t address, uintptr_t *value) {

@@ -1,4 +1,4 @@
-/* untabled.h: frames of code without a table: what an architecture's instructions and its frame pointer reveal.
+/* untabled.h: frames of code that has no table: what the architecture's instructions and the frame pointer reveal.
  *
  *   frame pointer ──► [ caller's frame pointer | return address ] ──► is the code before that address a call?
  *
@@ -17,8 +17,8 @@
 /* Return whether the instruction before `pc` is a call. The seven bytes before `pc` must be readable. */
 bool sp_untabled_is_behind_call(uintptr_t pc);
 
-/* Set the sp of `frame` after a step by the frame pointer: `frame` is then the caller's, but its sp is where the
- * pair was. Return false if the caller's sp cannot be determined. */
+/* Set the sp of `frame` after a step by the frame pointer. `frame` is then the caller's, but its sp still points to
+ * where the pair was. Return false if the caller's sp cannot be determined. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack);
 
 /* Return whether the code at `pc` continues in another function with the return address still in its register. */

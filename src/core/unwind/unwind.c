@@ -26,7 +26,7 @@ void sp_unwind_prepare(void) {
     sp_modules_prepare();
 }
 
-/* Walks made with rules that have since been forgotten are not followed. */
+/* A walk is not followed if its rules have been discarded since. */
 static _Atomic uint32_t rule_version;
 
 void sp_unwind_forget(void) {
@@ -56,19 +56,19 @@ typedef enum step_result {
     STEP_CALLER,
     STEP_FIRST,  /* the thread's first frame */
     STEP_FAILED, /* unknown caller */
-    STEP_RESTART /* all registers are needed from the start */
+    STEP_RESTART /* all registers are needed, from the first frame on */
 } step_result;
 
 typedef struct walk {
     sp_frame frame;
     sp_stack_memory stack;
-    bool exact;                    /* pc is where a signal interrupted (or where we began), not after a call */
+    bool exact;                    /* pc is where a signal interrupted (or the walk began), not after a call */
     bool keep_all;                 /* evaluate the row of every frame, so that all registers are known */
-    const sp_registers *registers; /* this frame's, as far as known; NULL: only what `frame` holds */
+    const sp_registers *registers; /* this frame's, as far as they are known; NULL: only those in `frame` */
     sp_registers all;
     sp_native_stack *out;
-    const sp_last_walk *last; /* NULL: none to follow */
-    size_t met;               /* the first of its frames that this walk may still reach */
+    const sp_last_walk *last; /* NULL: there is none to follow */
+    size_t met;               /* the first frame of `last` that this walk may still reach */
     sp_last_walk *now;        /* NULL: this walk will not be followed */
 } walk;
 
@@ -76,8 +76,8 @@ static uintptr_t lookup_pc(const walk *at) {
     return at->frame.pc - !at->exact;
 }
 
-/* The frame's end is unknown until the step to its caller; until then the frame is empty. Return false if there is
- * no room. */
+/* The frame's end is unknown until the step to its caller; until then, its end is set equal to its beginning. Return
+ * false if there is no room. */
 static bool push_address(walk *at) {
     sp_native_stack *out = at->out;
     if (out->count == out->capacity) return false;
@@ -115,7 +115,7 @@ static void keep_registers(walk *at) {
 }
 
 /* A signal's frame may lead to any of the thread's stacks; a call only leads upwards. But if the call leaves the
- * return address in a register, the interrupted function may have no frame. */
+ * return address in a register, the interrupted function may have no frame at all. */
 static bool accept_caller(walk *at, bool signal_frame) {
     uintptr_t sp = at->all.value[SP_REGISTER_SP];
     if (!signal_frame && sp < at->frame.sp + !at->exact) return false;
@@ -126,7 +126,7 @@ static bool accept_caller(walk *at, bool signal_frame) {
     return true;
 }
 
-/* `interrupted`: where all registers are stored on the stack. */
+/* `interrupted`: the address on the stack where all registers are stored. */
 static step_result step_by_signal_frame(walk *at, uintptr_t interrupted) {
     for (unsigned i = 0; i < SP_REGISTER_COUNT; i++, interrupted += sizeof interrupted)
         if (!sp_stack_memory_load(&at->stack, interrupted, &at->all.value[i])) return STEP_FAILED;
@@ -157,8 +157,8 @@ static __attribute__((noinline)) step_result step_by_row(walk *at) {
 
 /* ---- By the frame pointer ---- */
 
-/* Code without a description: generated at run time, or assembly. What looks like its frame may be anything, so the
- * caller must be code after a call. */
+/* This is for code without a description: generated at run time, or written in assembly. What looks like its frame
+ * may be anything, so the code before the return address must be a call. */
 static bool is_behind_call(uintptr_t pc) {
     sp_object object;
     if (!sp_objects_find(pc - 1, &object) || pc - object.start < 7) return false;
@@ -203,7 +203,7 @@ static bool step_by_link_register(walk *at) {
 
 /* ---- By the interpreter's anchors ---- */
 
-/* Leave out the frame that was pushed last: extend the one before it to the call that runs it. */
+/* Leave out the frame that was pushed last: extend the previous one to the call that runs it. */
 static void drop_address(walk *at) {
     sp_native_stack *out = at->out;
     out->count--;
@@ -268,7 +268,7 @@ static inline bool was_here(walk *at) {
     return at->met < last->count && is_same(at, &last->frames[at->met]);
 }
 
-/* Follow the last walk, as far as each frame still leads to the same next one. */
+/* Follow the last walk as long as each frame still leads to the same next one. */
 static inline void follow(walk *at) {
     sp_native_stack *out = at->out;
     const sp_stack_memory stack = at->stack;
@@ -317,7 +317,7 @@ static bool is_code_address(uintptr_t pc) {
     return pc < (UINT64_C(1) << SPPROF_FRAME_GENERATION_SHIFT) - 1;
 }
 
-/* A caller at address 0 marks a thread's first function if nothing else does. */
+/* A return address of 0 marks a thread's first function if nothing else does. */
 static step_result walk_from(const sp_registers *registers, walk *at) {
     at->frame = (sp_frame){.pc = registers->value[SP_REGISTER_PC],
                            .sp = registers->value[SP_REGISTER_SP],
@@ -338,7 +338,7 @@ static step_result walk_from(const sp_registers *registers, walk *at) {
 }
 
 void sp_unwind(const sp_registers *registers, sp_native_stack *out) {
-    walk at; /* not zeroed: it holds a whole set of registers, which few walks need */
+    walk at; /* not zeroed: it holds a full set of registers, which few walks need */
     at.out = out;
     at.keep_all = false;
     out->interrupted = false;

@@ -1,4 +1,4 @@
-/* register_names.h: the registers of aarch64 by their numbers in DWARF.
+/* register_names.h: the DWARF numbers of aarch64's registers.
  *
  *   0 … 30  x0 … x30 (29 is the frame pointer, 30 the return address),  31 sp,  32 pc
  */
@@ -17,12 +17,12 @@
 /* x19 … x29, sp: registers that a function preserves. */
 #define SP_REGISTERS_SAVED (UINT64_C(0x7FF) << 19 | UINT64_C(1) << 31)
 
-/* Where pointers are authenticated, a return address has a signature above its 48 bits. */
+/* If pointers are authenticated, a return address has a signature above its 48 bits. */
 static inline uintptr_t sp_strip_signature(uintptr_t return_address) {
     return return_address & ((UINT64_C(1) << 48) - 1);
 }
 
-/* Store SP_REGISTERS_SAVED and the pc, each at its number. */
+/* Store SP_REGISTERS_SAVED and the pc, each in the slot of its DWARF register number. */
 static inline __attribute__((always_inline)) void sp_registers_store_saved(uintptr_t *value) {
     __asm__ volatile("stp x19, x20, [%0, #152]\n\t"
                      "stp x21, x22, [%0, #168]\n\t"

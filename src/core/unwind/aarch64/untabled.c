@@ -24,8 +24,8 @@ static bool is_record(const sp_frame *frame, uintptr_t fp, sp_stack_memory *stac
 }
 
 /* The pair that the frame pointer points to is at the low end of its frame, so a callee's pair does not show where
- * the caller's frame begins. The caller's own pair does, if the caller's rule says how far it is below the frame's
- * end. Without a rule, the frame is assumed to begin with the pair. */
+ * the caller's frame begins. The caller's own pair does, if the caller's rule says how far the pair is below the
+ * frame's end. If there is no rule, the frame is assumed to begin with the pair. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
     sp_rule rule = sp_lookup_rule(frame->pc - 1);
     sp_rule_kind kind = sp_rule_kind_of(rule);
@@ -40,8 +40,8 @@ bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
 
 /* ---- Linkage ---- */
 
-/* An entry of a procedure linkage table, which linkers do not describe: it jumps to a function, with the return
- * address still in its register. */
+/* This is an entry of a procedure linkage table, which linkers do not describe. It jumps to a function, with the
+ * return address still in its register. */
 static bool is_linkage(uint32_t instruction) {
     return instruction == 0xD503245F ||                /* bti c */
            (instruction & 0x9F00001F) == 0x90000010 || /* adrp x16 */

@@ -1,4 +1,4 @@
-/* register_names.h: the registers of x86-64 by their numbers in DWARF.
+/* register_names.h: the DWARF numbers of x86-64's registers.
  *
  *   0 … 15  rax rdx rcx rbx rsi rdi rbp rsp r8 … r15,  16 the return address (rip)
  */
@@ -16,12 +16,12 @@
 /* rbx rbp rsp r12 … r15: registers that a function preserves. */
 #define SP_REGISTERS_SAVED (UINT64_C(1) << 3 | UINT64_C(1) << 6 | UINT64_C(1) << 7 | UINT64_C(15) << 12)
 
-/* Return addresses have no signature here. */
+/* Return addresses have no signature on x86-64. */
 static inline uintptr_t sp_strip_signature(uintptr_t return_address) {
     return return_address;
 }
 
-/* Store SP_REGISTERS_SAVED and the pc, each at its number. */
+/* Store SP_REGISTERS_SAVED and the pc, each in the slot of its DWARF register number. */
 static inline __attribute__((always_inline)) void sp_registers_store_saved(uintptr_t *value) {
     __asm__ volatile("movq %%rbx, 24(%0)\n\t"
                      "movq %%rbp, 48(%0)\n\t"

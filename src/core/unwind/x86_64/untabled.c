@@ -1,6 +1,6 @@
 #include "untabled.h"
 
-/* Return the length of an indirect call whose operand begins with these two bytes; 0: another instruction. */
+/* Return the length of an indirect call whose operand begins with these two bytes; 0 if it is another instruction. */
 static unsigned indirect_call_length(uint8_t operand, uint8_t index) {
     unsigned mode = operand >> 6, base = operand & 7;
     bool has_index = mode < 3 && base == 4;
@@ -24,7 +24,7 @@ bool sp_untabled_is_behind_call(uintptr_t pc) {
     return is_behind_direct_call((const uint8_t *)pc) || is_behind_indirect_call((const uint8_t *)pc);
 }
 
-/* It is already right: just above what the frame pointer points to. */
+/* The sp is already correct: just above what the frame pointer points to. */
 bool sp_untabled_find_stack_pointer(sp_frame *frame, sp_stack_memory *stack) {
     (void)frame, (void)stack;
     return true;
