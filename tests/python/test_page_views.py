@@ -486,4 +486,4 @@ def test_where_ages_are_not_known_there_is_no_such_choice(show: Shown):
     for report in (report_of(SMALL), difference_of(AGED, AGED, ["a", "b"])):
         tab = opened(show, report, fragment="a=1")
         assert tab.run("document.querySelector('#age').closest('label').hidden") is True
-        assert "by age" not in text_of(tab, "#legend")
+        assert "by average age" not in text_of(tab, "#legend")
