@@ -79,8 +79,7 @@ def adapted(text: str, name: str, places: dict[str, str]) -> str:
 
 
 def copy_pages(source: Path, root: Path = ROOT) -> None:
-    """Copy the pages into the folder ``source``. A page that has not changed keeps its time, so that Sphinx reads only
-    the others again."""
+    """Copy the pages into the folder ``source``, and remove from it those that are gone."""
     places = pages(root)
     for name, place in places.items():
         content = (root / name).read_bytes()
@@ -176,11 +175,12 @@ def clicks(site: Path, start: str = "index.html") -> dict[str, int]:
 # ---- The build
 
 
-def sphinx(builder: str, output: Path, *options: str) -> None:
+def sphinx(builder: str, output: Path) -> None:
     """Run one of Sphinx's builders. CalledProcessError: it failed or warned."""
     source = BUILD / "source"
     command = [sys.executable, "-m", "sphinx", "--builder", builder, "--fail-on-warning", "--keep-going", "--nitpicky"]
-    command += ["--quiet", "--doctree-dir", str(BUILD / "doctrees"), *options, str(source), str(output)]
+    command += ["--quiet", "--fresh-env"]  # a page that is not read again does not repeat its warnings
+    command += ["--doctree-dir", str(BUILD / "doctrees"), str(source), str(output)]
     subprocess.run(command, check=True, cwd=ROOT)
 
 

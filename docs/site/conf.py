@@ -70,9 +70,9 @@ _CONSTRUCTED = ("spprof.memprof.MemoryProfiler", "spprof.Profiler")
 
 
 def _without_internal_arguments(
-    app: object, what: str, name: str, of: object, options: object, arguments: str, returned: str
+    app: object, what: str, name: str, of: object, options: object, arguments: str | None, returned: str | None
 ) -> tuple[str, str] | None:
-    return ("", "") if what == "class" and name not in _CONSTRUCTED else None
+    return ("", "") if what == "class" and arguments and name not in _CONSTRUCTED else None
 
 
 def _is_internal(app: object, what: str, name: str, of: object, skip: bool, options: object) -> bool | None:
