@@ -5,7 +5,7 @@
 
 #include "spprof.h"
 
-/* Each is set before the hook that uses it. */
+/* Each of these is set before the hook that uses it is installed. */
 static PyObjectArenaAllocator first, latest;
 
 /* A tool that displaced the hook may still call it, and once the hook is reinstalled on top, that tool is `latest`.

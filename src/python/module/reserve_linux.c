@@ -12,8 +12,8 @@
 #define SHARE_OF_LIMIT 10
 #define STEPS 8 /* the space left may be less than the reserve was before */
 
-/* The address, with the size in MiB in the bits below the page; 0: there is none. A single word: the thread that
- * exchanges it owns the mapping. */
+/* The address, with the size in MiB in the bits below the page size; 0 if there is no reserve. It is a single word:
+ * the thread that exchanges it owns the mapping. */
 static _Atomic uintptr_t reserve;
 
 static size_t under_limit(size_t mib, int resource) {

@@ -17,7 +17,7 @@
 #define PATIENCE_NS UINT64_C(5000000000)
 #define NO_TIMER (-1)
 
-static void (*handlers[NSIG])(int); /* CPython's */
+static void (*handlers[NSIG])(int); /* CPython's handlers */
 static _Atomic pid_t repeating;     /* the process that repeats a signal; 0: none */
 static _Atomic int timer;
 static _Atomic uint64_t begin_ns; /* 0: not set yet */

@@ -2,10 +2,10 @@
  *
  *   put, put, put ──► data [ length | room ] capacity          doubled when it is full
  *
- * Memory:  mapped, so that nothing waits for malloc's locks. All zeros is an empty buffer.
+ * Memory:  mapped, so that nothing waits for malloc's locks. A buffer of all zeros is empty.
  * Threads: one at a time. No lock, no GIL.
  * Signals: not in a handler.
- * Full:    is_short is set; what does not fit is dropped, and so is everything after it.
+ * Full:    is_short is set; the bytes that do not fit are dropped, and so is everything after them.
  */
 #ifndef SP_BUFFER_H
 #define SP_BUFFER_H
@@ -17,7 +17,7 @@
 typedef struct sp_buffer {
     char *data;
     size_t length, capacity;
-    bool is_short; /* there was no memory, or more than SP_BUFFER_MAX was put */
+    bool is_short; /* there was no memory, or more than SP_BUFFER_MAX bytes were put */
 } sp_buffer;
 
 #define SP_BUFFER_MAX ((size_t)1 << 28)
