@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-/* Not protected; see malloc_hooks.c. */
+/* These functions do not have protected visibility; see malloc_hooks.c. */
 #define ENTRY __attribute__((visibility("default")))
 
 typedef struct entries {
@@ -16,7 +16,7 @@ typedef struct entries {
     void (*free)(void *address);
 } entries;
 
-/* Until the constructor runs: each of the hooks finds the originals. */
+/* Until the constructor runs, the entries lead to the hooks, each of which finds the originals. */
 static entries entry_of = {
     .malloc = sp_hook_malloc, .calloc = sp_hook_calloc, .realloc = sp_hook_realloc, .free = sp_hook_free};
 

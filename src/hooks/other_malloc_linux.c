@@ -27,8 +27,8 @@ static const char *const names[FUNCTIONS] = {
     [MIMALLOC_COLLECT] = "mi_collect",
 };
 
-/* Written when the originals are found, and again with the same values when callers are patched, so no order
- * matters. */
+/* Written when the originals are found, and again with the same values when callers are patched, so the memory order
+ * does not matter. */
 static _Atomic uintptr_t functions[FUNCTIONS];
 static _Atomic bool is_glibc;
 

@@ -1,5 +1,5 @@
-/* signal_stack_hook.c: the program's calls of sigaltstack. A signal stack too small for a tick's handler would end the
- * program.
+/* signal_stack_hook.c: the hook for the program's calls of sigaltstack. A signal stack that is too small for a tick's
+ * handler would crash the program.
  */
 #include "hooks.h"
 #include "originals.h"
@@ -28,6 +28,7 @@ __attribute__((constructor(101))) static void find_early(void) {
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's header gives the name more than an alias needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's header gives the name more attributes than an alias
+                                                       * needs */
 #endif
 __typeof__(sigaltstack) sp_hook_sigaltstack __attribute__((alias("sigaltstack"), visibility("hidden")));

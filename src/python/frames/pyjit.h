@@ -3,7 +3,7 @@
  *   interpreter ──► executors ──► code of each       the interpreter's own list
  *   page of code ──hint──► executor                  so that the list is rarely walked; each answer is checked
  *
- * Memory:  static, 128 KiB, resident only where touched; none of it is touched without the JIT.
+ * Memory:  static, 128 KiB, resident only where touched; without the JIT, no page is.
  * Threads: any, with or without the GIL: executors are read by spprof_copy, because another thread may free them.
  * Signals: safe, except for registering.
  * Full:    a new hint replaces an older one.
