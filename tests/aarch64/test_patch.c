@@ -41,7 +41,7 @@ static void test_the_programs_own_calls_are_led_to_the_hooks(void) {
     free(before);
 }
 
-/* Found through the RUNPATH of this program: the loader looks at its caller. */
+/* The plugin is found through the RUNPATH of this program, because the loader looks at its caller. */
 static void test_a_library_loaded_later_is_followed(void) {
     spprof_stack stack;
     void *plugin = dlopen("libplugin.so", RTLD_NOW);
@@ -55,7 +55,7 @@ static void test_a_library_loaded_later_is_followed(void) {
     CHECK(dlclose(plugin) == 0);
 }
 
-/* Looked up by a handle and in the caller's scope. RTLD_NEXT never returns the hook. */
+/* Functions are looked up through a handle and in the caller's scope. RTLD_NEXT never returns the hook. */
 static void test_functions_that_are_looked_up_are_hooks(void) {
     spprof_stack stack;
     void *program = dlopen(NULL, RTLD_NOW);

@@ -1,7 +1,7 @@
 """Estimates are unbiased through real allocators: Python's three domains, and malloc with the library preloaded.
 
-The interpreter allocates in between, so a seed does not fix the outcome: 6.5 standard errors, a false alarm in 10¹⁰ for
-each number. Standard errors are at most 0.25 %.
+The interpreter allocates in between, so a seed does not fix the outcome. The tolerance is therefore 6.5 standard
+errors, a false alarm in 10¹⁰ for each number. Standard errors are at most 0.25 %.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def judge(estimates: list[float], truth: float, variance: float, error_max: float = STANDARD_ERROR_MAX) -> None:
-    """Check the mean of the estimates. ``variance``: the variance of one run."""
+    """Check the mean of the estimates. ``variance`` is that of one run."""
     error = math.sqrt(variance / len(estimates))
     assert error <= error_max * truth, f"too few runs to say anything: {error / truth:.4%}"
     off = fmean(estimates) - truth
@@ -75,7 +75,7 @@ SMALL_REALLOCS = [  # old size, new size, count, rate in KB, runs
     (16, 32, 300_000, 1, 9),  # to another pool
     (60, 61, 200_000, 1, 8),
     (512, 100, 200_000, 2, 9),
-    (600, 64, 125_000, 1, 10),  # a block of malloc's, which stays where it is
+    (600, 64, 125_000, 1, 10),  # a block from malloc, which stays where it is
     (100, 512, 100_000, 4, 8),
     (600, 512, 100_000, 4, 8),
 ]
@@ -111,7 +111,7 @@ def test_small_reallocs(child: Child, environment: dict[str, str], domain: str, 
 def test_threads(
     child: Child, environment: dict[str, str], domain: str, preload: bool, count: int, at_a_time: int, batches: int
 ) -> None:
-    """All blocks stay live; their size distinguishes them from those that the call itself allocates."""
+    """All blocks stay live. Their size distinguishes them from blocks that the call itself allocates."""
     environment = {**environment, "CASE": json.dumps([domain, count, at_a_time, batches])}
     samples = int(child.run(specimen("bias_of_python/threads"), preload=preload, environment=environment))
     blocks = count * at_a_time * batches
@@ -119,5 +119,5 @@ def test_threads(
 
 
 def test_the_interval_of_a_listed_site_covers(child: Child, environment: dict[str, str]) -> None:
-    """15 samples expected. A share of 2,000 near 0.955 is 5 standard errors of 0.0046 from both ends."""
+    """15 samples are expected. A share near 0.955 over 2,000 runs is 5 standard errors of 0.0046 from both bounds."""
     assert 0.93 <= float(child.run(specimen("bias_of_python/coverage"), environment=environment)) <= 0.98

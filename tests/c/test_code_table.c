@@ -163,8 +163,8 @@ TEST(test_the_same_code_at_two_addresses_is_one) {
     assert_int_equal(sp_code_table_lookup(&table, 0x2000), 1);
 }
 
-/* A set has four ways. Of five addresses in one set, the newest is found, one of the others is not, and none is
- * wrong. */
+/* A set has four ways. If five addresses fall into one set, the newest is found, one of the others is not, and none
+ * is wrong. */
 TEST(test_a_crowded_set_forgets_but_never_errs) {
     sp_code_table_create(&table, NO_LIMIT);
     uintptr_t crowd[20];
