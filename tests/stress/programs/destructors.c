@@ -1,4 +1,4 @@
-/* destructors.c: allocations while a thread or a process ends.
+/* destructors.c: allocates while a thread or a process is ending.
  *
  *   main thread: static destructor, atexit, on_exit ◄── other threads continue to allocate
  *   threads:     pthread keys whose destructors allocate and set themselves again; C++'s __thread destructors
@@ -34,7 +34,7 @@ static void churn(int count) {
     for (int i = 0; i < 20; i++) free(blocks[i]);
 }
 
-/* Sets itself again as often as the system allows; each value is a block that the next round frees. */
+/* Sets its key again as many times as the system allows. Each value is a block that the next round frees. */
 static void destroy_key(void *value) {
     churn(30);
     size_t turn = *(size_t *)value;

@@ -1,9 +1,9 @@
-/* engine.h: how C programs reach the engine, which is loaded as the environment says.
+/* engine.h: how C programs reach the engine, which is loaded in the way that the environment specifies.
  *
  *   STRESS_MODE     "plain": no engine; "preload": it was preloaded; "patch": loaded here from STRESS_LIBRARY
  *   STRESS_RATE     bytes between samples; empty: the engine is loaded but never started
  *
- * Nothing of the engine is linked, so a program runs unchanged without it.
+ * A program links no part of the engine, so it runs unchanged without it.
  */
 #ifndef STRESS_ENGINE_H
 #define STRESS_ENGINE_H

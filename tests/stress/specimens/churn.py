@@ -18,7 +18,7 @@ from spprof import _engine
 
 EACH_SECONDS = 1 if SHORT else 60
 KEPT = 20_000
-"""Live blocks of Python at any time: about 20 MB, of which some 300 are samples."""
+"""The number of live Python blocks at any time: about 20 MB, of which about 300 are samples."""
 BLOCKS = 4096
 
 
@@ -43,7 +43,7 @@ ending = threading.Event()
 
 
 def churn(seed):
-    """Allocate and free Python blocks, of sizes that both pymalloc and malloc serve."""
+    """Allocate and free Python blocks, of sizes for which Python uses pymalloc or malloc."""
     kept = [b""] * (KEPT // 2)
     word = seed
     while not ending.is_set():
