@@ -23,7 +23,7 @@
 
 #define SP_DL_HIDDEN __attribute__((visibility("hidden")))
 
-/* The functions that the hooks jump to. Set before any slot holds a hook. */
+/* The functions that the hooks jump to. They are set before any slot holds a hook. */
 extern SP_DL_HIDDEN void *sp_dl_original_dlopen;
 extern SP_DL_HIDDEN void *sp_dl_original_dlmopen;
 extern SP_DL_HIDDEN void *sp_dl_original_dlsym;
@@ -38,7 +38,7 @@ SP_DL_HIDDEN void sp_hook_dlvsym(void);
  * hooked function has that name. Set before any slot holds these hooks. */
 typedef struct sp_dl_hooked {
     uintptr_t original, hook;
-    bool is_only_definition; /* the only definition of its name when it was hooked */
+    bool is_only_definition; /* no other object defined the name when it was hooked */
 } sp_dl_hooked;
 
 extern SP_DL_HIDDEN bool (*sp_dl_find_hooked)(const char *name, sp_dl_hooked *found);

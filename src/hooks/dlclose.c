@@ -38,7 +38,6 @@ __attribute__((visibility("default"))) int dlclose(void *handle) {
 }
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's header gives the name more attributes than an alias
-                                                       * needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* more attributes in libc's header than an alias needs */
 #endif
 __typeof__(dlclose) sp_hook_dlclose __attribute__((alias("dlclose"), visibility("hidden")));

@@ -22,7 +22,7 @@ typedef struct sp_elf_object {
     const char *strings;
     const uint32_t *gnu_hash; /* NULL: none */
     const uint32_t *sysv_hash;
-    const ElfW(Rela) * relocations; /* without the leading relative ones, if the linker counted them */
+    const ElfW(Rela) * relocations; /* without the relative relocations at the start, if the linker counted them */
     size_t relocation_count;
     const ElfW(Rela) * jump_slots;
     size_t jump_slot_count;

@@ -12,10 +12,8 @@
 
 #define PAGE ((uintptr_t)sp_memory_page_bytes())
 #define HEAP_ALIGNMENT ((uintptr_t)8 << 20) /* alignment of the heaps of further arenas: 64 MiB, or 4 huge pages */
-#define HEAP_MAX ((uintptr_t)64 << 30)      /* for the largest supported huge pages */
-#define HEADER                                                                                                         \
-    ((uintptr_t)16) /* a chunk's header: the size of the previous chunk, if free, and its own
-                                             * size */
+#define HEAP_MAX ((uintptr_t)64 << 30)      /* enough for the largest supported huge pages */
+#define HEADER ((uintptr_t)16)              /* of a chunk: the previous chunk's size, if that is free, and its own */
 #define SMALLEST ((uintptr_t)32)
 
 #define PREVIOUS_IN_USE 1u
@@ -45,8 +43,8 @@ static uint64_t size_of(const chunk *chunk) {
     return chunk->size_and_flags & ~(uint64_t)FLAGS;
 }
 
-/* Return how many of `wanted` bytes are readable from `start`, which is resident, up to the first page that is not:
- * reading that page would bring it into memory. */
+/* Return how many of the `wanted` bytes from `start` on, which is resident, can be read before the first page that
+ * is not resident. Reading that page would bring it into memory. */
 static size_t readable_from(uintptr_t start, size_t wanted) {
     unsigned char is_present[MOST_READ / LEAST_READ + 1];
     uintptr_t page_bytes = PAGE, first = start & ~(page_bytes - 1);
@@ -242,7 +240,7 @@ static void measure_heap(reader *reader, const heap *heap, double share, double 
 
 /* ---- Finding heaps ---- */
 
-/* struct heap_info: its arena, the previous heap, and its extent. */
+/* struct heap_info: the heap's arena, the previous heap, and the heap's extent. */
 typedef struct heap_info {
     uint64_t arena, previous, size, writable_size;
 } heap_info;

@@ -41,8 +41,7 @@ static hooked_function functions[] = {
 };
 #define FUNCTION_COUNT (sizeof functions / sizeof *functions)
 
-static _Atomic bool in_loader;            /* a thread of ours is in the loader; that thread owns everything below
-                                           * that is not atomic */
+static _Atomic bool in_loader;            /* held by a thread of ours, which owns everything below that is not atomic */
 static _Atomic bool loader_may_be_locked; /* true in a forked child that has not loaded anything yet */
 static _Atomic size_t patched_slots;
 static bool patches_calls;            /* if false, only slots of the loader's functions are patched */

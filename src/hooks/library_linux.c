@@ -67,8 +67,8 @@ static bool rewrite(const char *value, char *out) {
     return changed;
 }
 
-/* setenv would allocate and could race with the program's own calls. Putting a new string into the old slot
- * suffices. */
+/* setenv would allocate and could race with the program's own calls. Putting a new string into the old slot is
+ * enough. */
 static void make_preload_absolute(void) {
     static const char name[] = "LD_PRELOAD=";
     if (library_path[0] == '\0' || strpbrk(library_path, ": ")) return;

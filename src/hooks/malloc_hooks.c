@@ -141,8 +141,7 @@ ALIGNED_HOOK(pvalloc, (size_t size), (size))
 /* ---- The same under our own names ---- */
 
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wmissing-attributes" /* libc's headers give the names more attributes than an alias
-                                                       * needs */
+#pragma GCC diagnostic ignored "-Wmissing-attributes" /* more attributes in libc's headers than an alias needs */
 #endif
 #define ALIAS(name) __typeof__(name) sp_hook_##name __attribute__((alias(#name), visibility("hidden")))
 

@@ -39,8 +39,8 @@ static bool names_new_address(int flags) {
     return flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
 }
 
-/* Read mremap's fifth argument, if the flags say that there is one. Without it, that register holds garbage, which
- * is not used. */
+/* Read mremap's fifth argument, if the flags say that there is one. If there is none, its register holds garbage,
+ * which is not used. */
 #define NEW_ADDRESS(flags, new_address)                                                                                \
     va_list arguments;                                                                                                 \
     va_start(arguments, flags);                                                                                        \

@@ -45,7 +45,7 @@ typedef struct definition_search {
     uintptr_t first; /* first definition in any object */
     uintptr_t next;  /* first definition behind us */
     bool is_behind_us, is_behind_libc;
-    bool came_late; /* libc was loaded before us */
+    bool came_late; /* libc was loaded before this library */
 } definition_search;
 
 /* Objects come in list order. For objects loaded at start, that is the order of the global scope. */
@@ -73,7 +73,7 @@ static definition_search search_for(const char *name) {
     return search;
 }
 
-static bool callers_are_patched; /* written under in_loader, before any slot holds a hook */
+static bool callers_are_patched; /* written by the owner of `in_loader`, before any slot holds a hook */
 
 uintptr_t sp_originals_find(const char *name) {
     definition_search search = search_for(name);

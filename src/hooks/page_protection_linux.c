@@ -112,7 +112,7 @@ bool sp_page_protections_store(sp_page_protections *protections, uintptr_t *slot
     if (!find_protection(protections, slot)) return false;
     int protection = protections->protection;
     size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned, so it is in one page */
+    void *page = (void *)((uintptr_t)slot & ~(page_bytes - 1)); /* a slot is aligned, so it is within one page */
     bool locked = !(protection & PROT_WRITE);
     if (locked && mprotect(page, page_bytes, protection | PROT_WRITE) != 0) return false;
     __atomic_store_n(slot, value, __ATOMIC_RELEASE);

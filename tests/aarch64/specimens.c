@@ -10,7 +10,7 @@
 #define QUOTED(text) #text
 #define QUOTE(text) QUOTED(text)
 
-/* The function is in section set_noun, and the linker defines symbols for both ends of it. */
+/* The function is in section set_noun, and the linker defines symbols for both of its ends. */
 #define START(noun) JOIN(__start, JOIN(SET, noun))
 #define STOP(noun) JOIN(__stop, JOIN(SET, noun))
 #define SPECIMEN(noun)                                                                                                 \

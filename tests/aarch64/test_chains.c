@@ -271,7 +271,7 @@ static void test_a_frame_pointer_is_believed_if_it_leads_behind_a_call(void) {
     check_call(&no_call, false);
 }
 
-/* The start of the caller's frame is unknown. */
+/* The start of the caller's frame is unknown in this case. */
 static void test_a_frame_pointer_that_leads_to_no_pair_ends_the_stack(void) {
     const specimen *mixed[] = {&no_record, &untabled_with_frame_pointers.callers[0]};
     place expected[CHAIN_MAX + 2];

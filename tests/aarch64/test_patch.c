@@ -47,7 +47,7 @@ static void test_a_library_loaded_later_is_followed(void) {
     void *plugin = dlopen("libplugin.so", RTLD_NOW);
     CHECK(plugin);
     void *(*allocate)(size_t) = (void *(*)(size_t))(uintptr_t)dlsym(plugin, "plugin_allocate");
-    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next slow calls look for new objects */
+    for (int i = 0; i < 20; i++) free(malloc(100)); /* the next calls that take the slow path look for new objects */
     void *block = allocate(3333);
     CHECK(is_sampled(3333, &stack) && !stack.truncated);
     CHECK(stack.frames[0] > (uintptr_t)allocate && stack.frames[0] < (uintptr_t)allocate + 64);

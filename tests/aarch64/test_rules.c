@@ -1,4 +1,4 @@
-/* 32-bit rules compared with the rows they are made from, at every address that tables describe. */
+/* 32-bit rules compared with the rows from which they are made, at every address that tables describe. */
 #include "rule.h"
 
 #include "caller.h"

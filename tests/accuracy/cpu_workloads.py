@@ -31,7 +31,7 @@ THREADS = 8
 DEPTH = 40
 SHARES = {"ninety": 90, "nine": 9, "one": 1}
 
-Truth = collections.Counter  # nanoseconds of CPU time by function
+Truth = collections.Counter  # nanoseconds of CPU time, keyed by function
 Burst = Callable[[int, Truth], None]
 
 
@@ -226,7 +226,7 @@ def thread_per_request(cpu_seconds: float, truth: Truth) -> None:
 
 
 def short_pools(cpu_seconds: float, truth: Truth) -> None:
-    """Use pools that end after a few tasks of a millisecond."""
+    """Use pools that end after a few tasks of about a millisecond."""
     chance, used_ns = random.Random(4), 0
     while used_ns < cpu_seconds * 1e9:
         truths = [Truth() for _ in range(2 * AT_ONCE)]

@@ -285,7 +285,8 @@ def truth_of(program: Program, run: Callable[[], object]) -> dict[Place, int]:
         gc.collect()
         found.append({place: sums.value for place, sums in peak_of(program, run, 0, 0).items()})
     _, one, other = found
-    for place in {*one, *other}:  # equal except for small blocks that CPython keeps for reuse, such as 80 lists
+    for place in {*one, *other}:  # both are equal except for small blocks that CPython keeps for reuse, such as 80
+        # lists
         apart = abs(one.get(place, 0) - other.get(place, 0))
         assert apart <= 1000 + 0.03 * other.get(place, 0), (place, one, other)
     return other

@@ -36,7 +36,7 @@ def judge(estimates: list[float], truth: float, variance: float, error_max: floa
 def judge_runs(
     runs: list[list[float]], size: int, count: int, rate: int, error_max: float = STANDARD_ERROR_MAX
 ) -> None:
-    """Judge runs of (bytes and objects allocated, bytes and objects live); half of the blocks stay live."""
+    """Judge runs of (bytes and objects allocated, bytes and objects live). Half of the blocks stay live."""
     of_objects = count * unseen_odds(size, rate)
     of_bytes = of_objects * size**2
     judge([run[0] for run in runs], size * count, of_bytes, error_max)
@@ -93,9 +93,9 @@ REALLOCS_ERROR_MAX = 2 * STANDARD_ERROR_MAX
     ids=["obj", "mem preloaded", "obj debug", "obj by malloc"],
 )
 def test_small_reallocs(child: Child, environment: dict[str, str], domain: str, preload: bool, allocator: str) -> None:
-    """A realloc counts once, as a block of its full new size, whichever allocator owns it; the old block's sample ends.
+    """A realloc counts once, as a block of its full new size, whichever allocator owns it. The old block's sample ends.
 
-    Debug layers add bytes to requests that they pass to malloc, which counts them too.
+    Debug layers add bytes to the requests that they pass to malloc, which counts those bytes too.
     """
     cases = [case for case in SMALL_REALLOCS if case[1] < 512 or allocator != "pymalloc_debug"]
     environment = {**environment, "CASES": json.dumps([domain, cases]), "PYTHONMALLOC": allocator}

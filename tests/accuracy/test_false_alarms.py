@@ -35,7 +35,7 @@ SITES = {
 
 
 def amount(run: Run) -> Sums:
-    """Return the sums that a file of the run would contain."""
+    """Return the sums that a file from the run would contain."""
     found = Sums()
     found.fixed = round(run.estimated_live_bytes * 256)
     found.seen = run.seen_bytes

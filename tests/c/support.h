@@ -38,15 +38,15 @@ void run_threads(unsigned count, thread_body *body, void *argument);
 /* Fork from any thread, run `body` in the child and check that it completed. */
 void run_in_child(void (*body)(void *argument), void *argument);
 
-/* From now on, let the kernel fail this system call with EPERM, in this thread, its children and the threads it
- * starts. */
+/* From now on, make the kernel refuse this system call with EPERM, in this thread, its children and the threads that
+ * it starts. */
 void refuse_system_call(long number);
 /* Like refuse_system_call(), but only for calls with this first argument. */
 void refuse_system_call_with(long number, uint32_t first);
 
-/* splitmix64: the same sequence for the same seed. */
+/* splitmix64, which gives the same sequence for the same seed. */
 uint64_t next_random(uint64_t *state);
-/* Return a uniform number in 0 … below − 1. */
+/* Return a uniformly distributed number in 0 … below − 1. */
 uint64_t random_below(uint64_t *state, uint64_t below);
 
 /* Return an address that differs for each n. It is in the shard that the first bits of `top` name, and its own hash

@@ -136,7 +136,7 @@ TEST(test_records_of_eight_threads_never_overlap) {
             bytes += record->bytes;
         }
     }
-    assert_in_range(sp_memory_mapped(), bytes, bytes * 21 / 20); /* chunks of lost races are unmapped */
+    assert_in_range(sp_memory_mapped(), bytes, bytes * 21 / 20); /* chunks from lost races are unmapped */
 }
 
 int main(void) {

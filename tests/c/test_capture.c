@@ -1,5 +1,5 @@
-/* Stacks of samples: the walker's frames, merged with the unwound ones, interned. This program contains the engine, so
- * all of its frames up to the first that the walker reports are the engine's own.
+/* Stacks of samples: the walker's frames are merged with the unwound ones and interned. This program contains the
+ * engine, so all of its frames up to the first one that the walker reports are the engine's own.
  */
 #include "capture.h"
 

@@ -46,7 +46,7 @@ static sp_eh_image image;
 static sp_fde fde;
 static struct {
     sp_cfi_row row;
-    sp_cfi_rule behind; /* where the rule of an untracked register would be */
+    sp_cfi_rule behind; /* the location of an untracked register's rule, if there were one */
 } result;
 #define row result.row
 
@@ -427,7 +427,7 @@ TEST(test_offsets_that_overflow_are_refused) {
     fde.data_alignment = -1;
     assert_true(row_at(PC));
     assert_rule(3, SP_CFI_AT_OFFSET, INT64_C(1) << 62);
-    fde.data_alignment = -2; /* −2⁶³, which has no opposite */
+    fde.data_alignment = -2; /* −2⁶³, which has no positive counterpart */
     assert_false(row_at(PC));
 }
 

@@ -143,7 +143,7 @@ TEST(test_a_forgotten_address_lends_no_name) {
     sp_code_table_forget(&table, 0x3000);
     assert_int_equal(intern(0x1000, 3), 3);
     assert_int_equal(sp_code_table_lookup(&table, 0x1000), 3);
-    assert_true(is_code(1, 1)); /* a sampled one keeps its name */
+    assert_true(is_code(1, 1)); /* a code object that was sampled keeps its name */
 }
 
 TEST(test_other_code_at_the_same_address_takes_its_place) {

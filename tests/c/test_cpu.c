@@ -407,7 +407,7 @@ TEST(test_a_tick_that_wakes_a_sleeping_thread_is_no_sample_of_it) {
     sigfillset(&all);
     pthread_barrier_init(&barrier, NULL, 2);
     start(MS, false);
-    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the sleeper gets the process's signals */
+    pthread_sigmask(SIG_BLOCK, &all, NULL); /* so that the sleeping thread gets the process's signals */
     pthread_create(&sleeper, NULL, sleep_till_the_end, NULL);
     pthread_barrier_wait(&barrier);
     burn(300 * MS);

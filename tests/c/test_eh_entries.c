@@ -108,7 +108,7 @@ TEST(test_an_aligned_personality_is_skipped_with_what_is_before_it) {
 }
 
 TEST(test_without_augmentation_addresses_are_absolute) {
-    static const char *const letters[] = {"", "R", "S", "eh"}; /* without a leading z, or too old */
+    static const char *const letters[] = {"", "R", "S", "eh"}; /* the letters have no leading z, or are too old */
     for (size_t i = 0; i < LENGTH(letters); i++) {
         start_section();
         size_t cie = put_cie(1, letters[i], (const uint8_t[]){0}, 0);
@@ -126,9 +126,7 @@ TEST(test_without_augmentation_addresses_are_absolute) {
 TEST(test_a_cie_that_is_none_or_not_there_is_refused) {
     start_with_one_function();
     size_t id_at = entry_of_the_first_pair() + 4;
-    const uint64_t ids[] = {0,          4,         1, id_at + 1,
-                            UINT32_MAX, 0x80000000}; /* 0: the FDE itself becomes a CIE; 4: it
-                                                                          * refers to itself */
+    const uint64_t ids[] = {0, 4, 1, id_at + 1, UINT32_MAX, 0x80000000}; /* 0: a CIE itself, 4: refers to itself */
     for (size_t i = 0; i < LENGTH(ids); i++) {
         put_at(id_at, ids[i], 4);
         assert_false(load_and_find(CODE));

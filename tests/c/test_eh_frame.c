@@ -150,7 +150,7 @@ TEST(test_pairs_that_lead_out_of_the_image_are_refused) {
     assert_false(load_and_find(CODE));
 }
 
-/* The header is behind the entries, and its only pair ends the image. */
+/* The header is behind the entries, and its only pair is at the end of the image. */
 TEST(test_more_pairs_than_there_is_room_for_are_refused) {
     start_with_one_function();
     size_t entry = entry_of_the_first_pair(), header = size;

@@ -145,8 +145,7 @@ TEST(test_whatever_is_evicted_held_stacks_stay_and_totals_are_exact) {
     uint64_t random = 5;
     sp_stack_table_create(&table, MAX);
     for (int step = 0; step < STEPS; step++) {
-        uint64_t wanted = step / 1000 % 2 ? 8 : HELD_MAX - 10; /* alternates between hardly any held stacks and too
-                                                                * many */
+        uint64_t wanted = step / 1000 % 2 ? 8 : HELD_MAX - 10; /* hardly any held stacks, then too many */
         if (held_count < HELD_MAX && (held_count == 0 || random_below(&random, 2 * wanted) >= held_count))
             model_allocate(&random);
         else

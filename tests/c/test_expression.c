@@ -162,7 +162,7 @@ TEST(test_words_that_are_not_there_are_refused) {
     set_up();
     assert_refused(DUP);
     assert_refused(DROP);
-    assert_refused(LIT(1), DROP); /* nothing is left as the result */
+    assert_refused(LIT(1), DROP); /* no value is left as the result */
     assert_refused(LIT(1), OVER);
     assert_refused(LIT(1), LIT(2), PICK(2));
     assert_refused(LIT(1), SWAP);

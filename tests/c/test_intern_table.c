@@ -159,7 +159,7 @@ static record made[THREADS][CONTENTS];
 static record *mine[THREADS][CONTENTS];
 static _Atomic uint32_t additions;
 
-/* All threads intern the same contents, each in a different order. */
+/* All threads intern the same content, each in a different order. */
 static void intern_all(unsigned thread, void *argument) {
     (void)argument;
     for (uint64_t step = 0; step < CONTENTS; step++) {
@@ -182,7 +182,7 @@ TEST(test_eight_threads_that_meet_the_same_contents_agree) {
     run_threads(THREADS, intern_all, NULL);
     assert_int_equal(table.count, additions);
     assert_int_equal(table.last_id, additions);
-    assert_in_range(additions, CONTENTS, THREADS * CONTENTS); /* racing threads may add a content more than once */
+    assert_in_range(additions, CONTENTS, THREADS * CONTENTS); /* racing threads may add one more than once */
     uint32_t resolved = 0;
     for (uint32_t id = 1; id <= table.last_id; id++) {
         record *found = (record *)sp_intern_table_get(&table, id);

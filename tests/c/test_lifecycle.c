@@ -1,4 +1,4 @@
-/* Starting, stopping, shutting down, and being forked. */
+/* Starting, stopping, shutting down, and forking. */
 #include "fake_hook.h"
 #include "profiler.h"
 #include "spprof.h"

@@ -131,7 +131,7 @@ static void fill_pool(size_t size, uint64_t top, unsigned bits) {
 }
 
 static void fill_pool_at_random(size_t size, uint64_t seed) {
-    for (size_t i = 0; i < size; i++, pool.size++) /* pool.size makes the addresses different */
+    for (size_t i = 0; i < size; i++, pool.size++) /* including pool.size makes the addresses differ */
         pool.addresses[pool.size] = (random_below(&seed, UINT64_C(1) << 20) << 24 | (pool.size + 1)) << 4;
 }
 
@@ -295,8 +295,7 @@ TEST(test_blocks_at_regular_distances_are_spread_over_shards_and_counters) {
                 shared += at_counter[spprof_filter_index(spprof_the_gate.filter, address)]++ != 0;
             }
             for (int i = 0; i < SP_SHARDS; i++) assert_in_range(at_shard[i], 1, 80); /* 31 on average */
-            assert_in_range(shared, 0, 30);                                          /* 15 expected for random
-                                                                                      * addresses */
+            assert_in_range(shared, 0, 30);                                          /* 15 at random */
         }
     }
 }
@@ -389,7 +388,7 @@ TEST(test_a_shard_that_cannot_grow_goes_on_to_its_last_but_one_slot) {
 TEST(test_a_filter_that_cannot_grow_stays_right) {
     create(NO_LIMIT);
     fill_pool_at_random(6000, 11);
-    for (size_t i = 0; i < 4096; i++) insert_one(i); /* shards of 64 entries: 128 slots hold 96 */
+    for (size_t i = 0; i < 4096; i++) insert_one(i); /* shards of 64 entries; 128 slots hold up to 96 */
     let_memory_fail();
     for (size_t i = 4096; i < 4296; i++) insert_one(i);
     assert_int_equal(filter_bits(), SP_FILTER_BITS_MIN);

@@ -120,7 +120,7 @@ TEST(test_followers_beyond_a_hole_are_found_again) {
     assert_repaired(MEMBERS, 10);
 }
 
-/* The follower's content is copied, but not yet its address. */
+/* The follower's content has been copied, but its address has not. */
 TEST(test_an_entry_copied_without_its_address_counts_once) {
     fill(MEMBERS);
     begin_by_another_thread();
@@ -181,7 +181,7 @@ TEST(test_an_entry_written_but_counted_nowhere_is_counted) {
     assert_repaired(MEMBERS, NONE);
 }
 
-/* The larger slots are filled, but the shard still uses the smaller ones. */
+/* The larger slots have been filled, but the shard still uses the smaller ones. */
 TEST(test_a_growth_not_yet_published_is_forgotten) {
     fill(MEMBERS);
     begin_by_another_thread();

@@ -100,8 +100,7 @@ static void fill(made_heap *made, size_t at) {
         size = (random_below(&made->seed, made->largest) + 32) & ~(size_t)15;
         is_free = !was_free && random_below(&made->seed, 3) == 0;
         if (made->size - at < size + 64) size = made->size - at, is_free = !was_free;
-        write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* if the previous chunk is in
-                                                                                      * use, this word holds its data */
+        write_word(made->memory + at, was_free ? before : next_random(&made->seed)); /* or the user's data */
         write_word(made->memory + at + 8, size | made->flags | (was_free ? 0 : IN_USE_BEFORE));
         if (size == made->size - at) is_free = true;                    /* the last chunk is the top chunk */
         if (is_free && size > 4 * PAGE && random_below(&made->seed, 2)) /* some pages have been used before */
@@ -489,8 +488,7 @@ static size_t list_places(spprof_malloc_place *places) {
         int fields = sscanf(line, "%lx-%lx %7s %*s %*s %lu %1023s", &start, &end, permissions, &inode, path);
         bool is_heap = strcmp(path, "[heap]") == 0;
         if (fields < 4 || strcmp(permissions, "rw-p") != 0 || (path[0] && !is_heap)) continue;
-        spprof_malloc_place *before = count ? &places[count - 1] : NULL; /* if a child has extended [heap], it has
-                                                                          * two entries */
+        spprof_malloc_place *before = count ? &places[count - 1] : NULL; /* two entries if a child has extended it */
         if (before && before->start + before->size == start && before->is_heap == is_heap)
             before->size = end - before->start;
         else

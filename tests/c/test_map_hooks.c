@@ -320,7 +320,7 @@ TEST(test_a_mapping_from_before_the_start_is_listed_when_it_grows) {
     assert_int_equal(kind_of(grown), SPPROF_MAPPING_UNKNOWN);
 }
 
-/* The destination of a failed move may be gone: the list must agree with the kernel. */
+/* The destination of a failed move may have been unmapped: the list must agree with the kernel. */
 TEST(test_a_move_that_fails_lists_what_is_left) {
     start(0);
     char *from = reserve(4), *to = reserve(4);

@@ -172,7 +172,7 @@ static void unmap(worker *worker, size_t page, size_t pages) {
     mark(worker, page, pages, 0);
 }
 
-/* For a shared mapping, an old size of 0 requests a second one; pages beyond the window's end would belong to
+/* For a shared mapping, an old size of 0 requests a second mapping. Pages beyond the window's end would belong to
  * another thread. */
 static void move(worker *worker, size_t page, size_t pages) {
     unsigned site = (unsigned)below(worker, SITES / 2);
@@ -198,8 +198,7 @@ static void move(worker *worker, size_t page, size_t pages) {
     CHECK(result == page_at(worker, to));
     if (old_pages > 0 && !(flags & MREMAP_DONTUNMAP)) mark(worker, page, old_pages, 0);
     mark(worker, to, pages, SITES / 2 + site + 1);
-    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* where a gap is moved to, the old pages stay (Linux
-                                                              * 6.17) */
+    for (size_t i = 0; i < pages && pages <= old_pages; i++) /* gaps leave old pages in place (Linux 6.17) */
         worker->site_at[to + i] = before[before[page + i] != 0 ? page + i : to + i];
 }
 

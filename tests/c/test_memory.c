@@ -91,7 +91,7 @@ static void ask_such_a_kernel(void **state) {
     assert_right_answers(state);
 }
 
-/* Without a filter the call fails with EFAULT, if filters are supported at all. */
+/* Without a filter, the call fails with EFAULT if the kernel supports filters. */
 static bool can_filter(void) {
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) != 0 && errno == EFAULT;
 }

@@ -205,8 +205,7 @@ TEST(test_a_coroutines_stack_is_whole_where_greenlet_began_it) {
     MERGE(PYTHON(1), ANCHOR(1));
     ASSERT_MERGED(USER(0), PYTHON(1), USER(1), GREENLET(1));
     assert_true(merged.whole);
-    MERGE(PYTHON(1), ANCHOR(1), PYTHON(2), ANCHOR(5)); /* some frames are left over, because it was called through
-                                                        * greenlet */
+    MERGE(PYTHON(1), ANCHOR(1), PYTHON(2), ANCHOR(5)); /* frames are left over: it was called through greenlet */
     ASSERT_MERGED(USER(0), PYTHON(1), USER(1), GREENLET(1), USER(2), PYTHON(2));
     assert_false(merged.whole);
 }

@@ -124,7 +124,7 @@ TEST(test_another_object_at_the_place_is_the_next_generation) {
         assert_int_equal(sp_modules_generation(address_in(2)), generation);
         assert_int_equal(sp_modules_reused(), generation > 0);
     }
-    assert_int_equal(module_at(0).build_id[0], 'a'); /* frames of old stacks keep their objects */
+    assert_int_equal(module_at(0).build_id[0], 'a'); /* the frames of old stacks still lead to their objects */
     assert_int_equal(sp_modules_generation(address_in(0)), 0);
     assert_int_equal(sp_modules_generation(address_in(4)), 0);
 }
@@ -304,7 +304,7 @@ TEST(test_an_object_that_finds_no_room_has_no_other_objects_name) {
 
 TEST(test_a_full_list_takes_no_more_and_keeps_what_it_has) {
 #if defined(__SANITIZE_THREAD__)
-    return; /* single-threaded, and takes minutes there; `make sanitize` reports that it is left out */
+    return; /* this test is single-threaded, and takes minutes there; `make sanitize` reports that it is left out */
 #endif
     for (uintptr_t n = 0; n < SP_MODULES_MAX; n++) meet(small_object(n));
     assert_int_equal(count(), SP_MODULES_MAX);

@@ -359,8 +359,7 @@ TEST(test_no_record_stays_torn_in_a_child_between_whichever_stores_a_thread_was)
     int half_written = 0;
     for (size_t before = 8; before < sizeof(sp_stack_sums); before += 8)
         for (int way = 0; way < 4; way++) half_written += stop_and_fork(before, way & 1, way & 2);
-    assert_true(half_written >= 4); /* the number depends on how the compiler orders stores; with fewer, the test
-                                     * would prove nothing */
+    assert_true(half_written >= 4); /* depends on how the compiler orders stores; fewer would prove nothing */
 }
 
 /* ---- Estimates ---- */

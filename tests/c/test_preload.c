@@ -1,4 +1,6 @@
-/* The malloc family as a program sees it under LD_PRELOAD=libspprof_alloc.so, which is how this program is run. */
+/* The malloc family as seen by a program that runs under LD_PRELOAD=libspprof_alloc.so. This program itself is run that
+ * way.
+ */
 #include "spprof.h"
 #include "support.h"
 

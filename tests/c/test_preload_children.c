@@ -71,7 +71,7 @@ static void folder_of_library(char *folder) {
     *strrchr(folder, '/') = '\0';
 }
 
-/* Check the environment of a child that was started in another folder; the loader must not print an error either. */
+/* Check the environment of a child that was started in another folder. The loader must not print an error either. */
 static void assert_inherited(const char *preload, const char *expected) {
     char folder[PATH_MAX], line[3 * PATH_MAX];
     folder_of_library(folder);
@@ -86,7 +86,7 @@ static void assert_inherited(const char *preload, const char *expected) {
     assert_string_equal(with.output, "/dev/null\n");
 }
 
-/* `form` contains %s for the library's absolute path. */
+/* `form` contains %s in place of the library's absolute path. */
 static void assert_becomes(const char *preload, const char *form) {
     char expected[2 * PATH_MAX];
     const char *at = strstr(form, "%s");

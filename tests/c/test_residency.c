@@ -278,7 +278,7 @@ TEST(test_measured_mappings_have_the_names_of_the_others) {
     assert_string_equal(measured, named);
 }
 
-/* The process's own folder in /proc is then empty. */
+/* Return whether the first thread is gone. The process's own folder in /proc is then empty. */
 static bool is_first_thread_gone(void) {
     char byte;
     int file = open("/proc/self/maps", O_RDONLY);

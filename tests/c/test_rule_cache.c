@@ -1,4 +1,4 @@
-/* The cache of rules compared with a naive model, and under threads. */
+/* The cache of rules, compared with a naive model and used from several threads. */
 #include "rule_cache.h"
 
 #include "support.h"
@@ -9,7 +9,7 @@
 
 static uint64_t seed;
 
-/* Newton's method: each step doubles the number of correct bits. */
+/* Invert by Newton's method: each step doubles the number of correct bits. */
 static uint64_t inverse_of(uint64_t odd) {
     uint64_t inverse = odd;
     for (int i = 0; i < 6; i++) inverse *= 2 - odd * inverse;

@@ -197,7 +197,7 @@ TEST(test_a_countdown_keeps_the_rate_it_was_drawn_under) {
 }
 
 /* The interval depends on earlier samples, more drastically than with any budget. The sum of the weights minus the
- * bytes is a martingale, whose variance is known step by step. */
+ * bytes is a martingale whose variance is known step by step. */
 TEST(test_weights_are_unbiased_whatever_the_rate_made_of_earlier_samples) {
     enum { STEPS = 2000000 };
     static const size_t sizes[] = {16, 100, 700, 3000, 16, 48, 20000};

@@ -79,7 +79,7 @@ TEST(test_samples_that_no_thinning_makes_fewer_are_dropped) {
     assert_int_equal(site.allocated.samples, 101); /* dropped samples are not part of the site */
 }
 
-/* Another thread took the room after the old block was detached and before the realloc failed. */
+/* Another thread took the room after the old block was detached, but before the realloc failed. */
 TEST(test_a_failed_realloc_that_finds_its_room_taken_is_thinned_with_the_rest) {
     start_with("SPPROF_LIVE_SAMPLES_MAX", "1");
     allocate(1, 100);
@@ -223,7 +223,7 @@ TEST(test_the_deepest_stack_is_kept_whole_and_a_deeper_one_is_depth_limited) {
         for (size_t j = 0; j < kept; j++)
             assert_true(stack.frames[j] == (UINT64_C(1) << 63 | (uint64_t)j << 32 | 2 * j));
     }
-    assert_int_equal(stats().unique_stacks, 5); /* depth-limited and complete are two stacks */
+    assert_int_equal(stats().unique_stacks, 5); /* the depth-limited stack and the complete one are two stacks */
     spprof_stack none;
     assert_false(spprof_stack_get(0, &none));
     assert_false(spprof_stack_get(6, &none));

@@ -21,7 +21,7 @@
 
 extern void *__libc_stack_end;
 
-/* Unreadable pages with `readable` readable ones in the middle. */
+/* A region of unreadable pages with `readable` readable ones in the middle. */
 typedef struct region {
     uint8_t *start, *end; /* the bounds of the readable middle */
 } region;
@@ -218,7 +218,7 @@ TEST(test_a_threads_first_look_may_be_from_a_signals_stack) {
 
 static ucontext_t main_context, coroutine;
 
-/* Run `body` on a separate stack and return. */
+/* Run `body` on a separate stack, then return. */
 static void run_coroutine(region place, void body(void)) {
     CHECK(getcontext(&coroutine) == 0);
     coroutine.uc_stack = (stack_t){.ss_sp = place.start, .ss_size = (size_t)(place.end - place.start)};

@@ -484,8 +484,7 @@ TEST(test_functions_that_all_cover_everything_do_not_hold_the_snapshot_up) {
     make_object(SP_ELF_SYMTAB, symbols, SYMBOLS_MAX);
     spprof_symbols_query query = {path, NULL, 0, addresses, 200000};
     answer = (spprof_symbols){.found = room, .names = names, .names_capacity = sizeof names};
-    assert_int_equal(spprof_symbols_find(&query, &answer), SPPROF_SYMBOLS_FOUND); /* the test's alarm is the time
-                                                                                   * limit */
+    assert_int_equal(spprof_symbols_find(&query, &answer), SPPROF_SYMBOLS_FOUND); /* the test's alarm is the limit */
     assert_int_equal(room[0].length, 2);
 }
 

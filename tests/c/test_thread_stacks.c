@@ -1,4 +1,4 @@
-/* The current stacks of all threads: which threads answer, which cannot, and that no thread is harmed. */
+/* The current stacks of all threads: which threads answer and which cannot. No thread may be harmed. */
 #include "clock.h"
 #include "cpu.h"
 #include "signal_stacks.h"
@@ -29,7 +29,7 @@ typedef void other_work(other *self);
 struct other {
     other_work *work;
     pthread_t thread;
-    int end[2]; /* a pipe: the thread ends when it reads something from it */
+    int end[2]; /* a pipe: the thread ends when it reads a byte from it */
     _Atomic uint32_t thread_id;
     _Atomic uint32_t ready; /* how many times it has begun the work that the test examines */
     _Atomic bool ends;

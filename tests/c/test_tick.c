@@ -149,7 +149,7 @@ static void note_room(uint64_t cookie, const sp_interrupted *interrupted) {
 /* The stack is just above an inaccessible page. */
 TEST(test_a_signal_stack_of_the_stated_size_suffices) {
     assert_true(sp_tick_install(note_room));
-    assert_int_equal(seen.count, 0); /* measuring does not call the handler */
+    assert_int_equal(seen.count, 0); /* measuring the size does not call the handler */
     size_t size = sp_tick_stack_bytes();
     assert_in_range(size, 1024, 65536);
     char *low = mmap(NULL, 65536 + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -260,7 +260,7 @@ TEST(test_each_thread_is_listed_once) {
     pthread_barrier_init(&all_there, NULL, THREADS);
     pthread_barrier_init(&all_listed, NULL, THREADS);
     run_threads(THREADS, be_listed, NULL);
-    while (sp_tasks_count() > 1) sched_yield(); /* a joined thread may not be gone yet */
+    while (sp_tasks_count() > 1) sched_yield(); /* a joined thread may still be listed */
     assert_int_equal(sp_tasks_count(), 1);
 }
 
@@ -292,7 +292,7 @@ TEST(test_a_threads_clock_is_the_same_from_outside) {
     assert_true(sp_clock_cpu_ns_of(sp_thread_kernel_id(), &outside));
     uint64_t after = sp_clock_thread_cpu_ns();
     assert_true(before <= outside && outside <= after);
-    assert_true(process + 2000 >= before); /* user and system time, each truncated to a microsecond */
+    assert_true(process + 2000 >= before); /* user and system time are each truncated to a microsecond */
 }
 
 /* ---- Memory that may not exist ---- */

@@ -88,7 +88,7 @@ TEST(test_random_stacks_are_unwound) {
     take_random_stacks(3000);
 }
 
-/* Uses the table of objects, as with glibc before 2.35. */
+/* This uses the table of objects, as with glibc before 2.35. */
 TEST(test_stacks_are_unwound_by_a_table_of_objects_too) {
     sp_unwind_prepare();
     sp_objects_prepare(false);
@@ -238,7 +238,7 @@ static void check_truncated(size_t kept) {
 TEST(test_code_without_tables_or_frame_pointers_truncates) {
     sp_unwind_prepare();
     for (size_t kind = 0; kind < SPECIMEN_variable; kind++) {
-        bool two = kind == SPECIMEN_arguments; /* specimens of this kind are two functions */
+        bool two = kind == SPECIMEN_arguments; /* a specimen of this kind consists of two functions */
         sp_unwind_counters before = sp_unwind_read_counters();
         RUN(plain(), specimen_without_any_frame_pointer, specimen_nothing[kind], plain());
         check_truncated(2);
@@ -399,8 +399,7 @@ TEST(test_an_address_of_more_than_48_bits_is_no_frame) {
         take_from(&registers);
         assert_int_equal(taken.count, 0);
         assert_true(taken.truncated);
-        sp_registers_set(&registers, SP_REGISTER_PC, known | wrong[i]); /* the low bits of this address are in the
-                                                                         * cache */
+        sp_registers_set(&registers, SP_REGISTER_PC, known | wrong[i]); /* its low bits are in the cache */
         take_from(&registers);
         assert_int_equal(taken.count, 0);
     }

@@ -80,7 +80,7 @@ static uintptr_t random_word(void) {
 
 /* ---- Tearing ---- */
 
-/* The interesting words: a frame's return address and saved registers are just below its end. */
+/* Choose the interesting words: a frame's return address and saved registers are just below its end. */
 static size_t random_index(uintptr_t start, size_t count) {
     if (random_below(&seed, 4) == 0) return random_below(&seed, count);
     uintptr_t end = trace.ends[random_below(&seed, trace.depth - 1)];
@@ -214,7 +214,7 @@ TEST(test_a_hundred_thousand_torn_stacks_end_and_read_nothing_that_cannot_be_rea
     tear_in_thread();
 }
 
-/* Uses the table of objects, as with glibc before 2.35. */
+/* This uses the table of objects, as with glibc before 2.35. */
 TEST(test_torn_stacks_end_by_a_table_of_objects_too) {
     sp_unwind_prepare();
     sp_objects_prepare(false);

@@ -47,7 +47,7 @@ TEST(test_small_samples_stand_for_the_rate_and_large_ones_for_themselves) {
     assert_int_equal(spprof_weigh(100 << 20, 524288).objects, SPPROF_OBJECTS_ONE);
 }
 
-/* The largest block in a 47-bit address space, and the rarest sample. */
+/* The case is the largest block in a 47-bit address space, and the rarest sample. */
 TEST(test_extremes_stay_finite) {
     assert_int_equal(spprof_weigh(UINT64_C(1) << 47, SPPROF_RATE_MAX).bytes, (UINT64_C(1) << 47) * SPPROF_BYTES_ONE);
     spprof_weight rarest = spprof_weigh(1, SPPROF_RATE_MAX);

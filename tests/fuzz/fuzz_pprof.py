@@ -103,7 +103,7 @@ MUTATIONS = [flip, put, cut, double, splice, number, field]
 
 
 def use(profile: Profile) -> None:
-    """Use a profile as the reports do."""
+    """Use a profile in the ways that the reports do."""
     for index in range(min(len(profile.sample_types), 4)):
         tally = Tally(profile, index)
         tally.whole_interval()

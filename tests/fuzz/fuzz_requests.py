@@ -57,7 +57,7 @@ CHEAP = ("/stats", "/nothing", "/debug/pprof/nothing")
 
 
 def whole(chance: random.Random) -> bytes:
-    """Return a request that may be valid."""
+    """Return a request, which may be valid."""
     is_cheap = chance.random() < 0.97
     path = chance.choice(CHEAP) if is_cheap else chance.choice(PATHS)
     method = "GET" if is_cheap and chance.random() < 0.8 else chance.choice(METHODS)

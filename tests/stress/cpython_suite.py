@@ -36,7 +36,7 @@ import outcomes
 from processes import children, describe_stacks, of_session, one_ends
 from run import identity
 
-sys.path.append(str(Path(__file__).parents[2] / "tools"))  # after the standard library, because there is a venv.py too
+sys.path.append(str(Path(__file__).parents[2] / "tools"))  # after the standard library, which has a venv.py too
 import markdown_tables
 from find_pythons import carries_suite
 
@@ -160,7 +160,7 @@ def end_children() -> None:
 
 
 def run(module: str, way: str, limit: float, said: Path) -> Run:
-    with tempfile.TemporaryDirectory(prefix="cp-") as name:  # short, because socket names are created in it
+    with tempfile.TemporaryDirectory(prefix="cp-") as name:  # the path is short, because socket names are created in it
         folder = Path(name)
         environment = {
             key: value
@@ -196,7 +196,7 @@ def run(module: str, way: str, limit: float, said: Path) -> Run:
 
 
 def prepare_path(folder: Path, way: str) -> Path:
-    """Create a folder for PYTHONPATH that differs between the two ways only in what its `sitecustomize` does."""
+    """Create a folder for PYTHONPATH. The two ways of running differ only in what its `sitecustomize` does."""
     path = folder / "path"
     path.mkdir()
     (path / "sitecustomize.py").write_text(CONTROL if way == PLAIN else PROFILED)

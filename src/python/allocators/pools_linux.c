@@ -158,7 +158,7 @@ static void add_batch(sums *sums, const uintptr_t *at, size_t count) {
         size_t got = read_headers(at + done, headers, count - done);
         for (size_t i = 0; i < got; i++)
             if (is_pool(&headers[i], at[done + i], &sums->layout)) add_pool(sums, at[done + i], &headers[i]);
-        done += got + 1; /* one header could not be read: that memory is gone */
+        done += got + 1; /* one header could not be read: that memory has been unmapped */
     }
 }
 
@@ -238,8 +238,7 @@ PyObject *sp_pools_with_gil(PyObject *module, PyObject *arguments) {
     if (!ranges) return PyErr_NoMemory();
     PyObject *places = NULL;
     if (read_ranges(list, ranges)) {
-        Py_BEGIN_ALLOW_THREADS /* released once: reacquiring may take a long time. Reading is safe even if memory is
-                                * unmapped */
+        Py_BEGIN_ALLOW_THREADS /* only once: reacquiring may take a long time. Reading unmapped memory is safe */
         add_ranges(&sums, ranges, count, most);
         Py_END_ALLOW_THREADS
         places = PyBytes_FromStringAndSize((char *)sums.places, (Py_ssize_t)(16 * sums.arenas));

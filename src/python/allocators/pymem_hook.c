@@ -20,7 +20,7 @@ static domain raw_domain = {.id = PYMEM_DOMAIN_RAW, .engine_id = SPPROF_DOMAIN_R
 static domain mem_domain = {.id = PYMEM_DOMAIN_MEM, .engine_id = SPPROF_DOMAIN_MEM};
 static domain obj_domain = {.id = PYMEM_DOMAIN_OBJ, .engine_id = SPPROF_DOMAIN_OBJ};
 
-/* RAW first: unless a library was preloaded, it is the lower hook of the other two. */
+/* RAW comes first: unless a library was preloaded, it is the lower hook of the other two. */
 static domain *const domains[] = {&raw_domain, &mem_domain, &obj_domain};
 #define DOMAIN_COUNT (sizeof domains / sizeof *domains)
 
@@ -157,7 +157,7 @@ void sp_pymem_hook_rest_with_gil(void) {
         if (domains[i]->kind == HOOK_POOL) remove_hook(domains[i]);
 }
 
-/* In reverse order: the domain below records the pools' samples. */
+/* The hooks are removed in reverse order, because the domain below records the pools' samples. */
 void sp_pymem_hook_remove_with_gil(void) {
     for (size_t i = DOMAIN_COUNT; i-- > 0;)
         if (domains[i]->kind != HOOK_NONE) remove_hook(domains[i]);

@@ -22,8 +22,7 @@
 
 #include <stdbool.h>
 
-/* Install the hooks that are needed and missing. `native_counts` says whether hooks on malloc, if there are any,
- * count. */
+/* Install the hooks that are needed and missing. `native_counts` says whether any existing hooks on malloc count. */
 void sp_pymem_hook_install_with_gil(bool native_counts);
 
 /* Remove the hooks that are not needed to see frees. */

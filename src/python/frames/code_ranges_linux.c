@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COLD ".cold" /* some compilers number them: "name.cold.7" */
+#define COLD ".cold" /* some compilers add a number: "name.cold.7" */
 
 /* The limits of the symbol table and its strings. Tables larger than any interpreter's are not searched. */
 #define SYMBOLS_MAX (1u << 20)
@@ -22,7 +22,7 @@
 /* The file of a loaded object. */
 typedef struct object {
     int file;
-    uintptr_t base; /* added to the addresses in the file */
+    uintptr_t base; /* difference between addresses in memory and in the file */
     Elf64_Shdr symbols, strings;
 } object;
 

@@ -56,7 +56,7 @@ size_t sp_pyframes_walk_tick(const spprof_interrupted *interrupted, uint64_t *wo
 size_t sp_pyframes_meet(PyCodeObject *const *codes, const int *positions, size_t count);
 
 /* Return the line of `position` in `code`, as a traceback would show it, decoded from the code's copied position
- * table. Compiler-generated code has no line there and gets the line of the code before it (pylines.h). */
+ * table. Compiler-generated code has no line there, so it gets the line of the code before it (pylines.h). */
 int sp_pyframes_line(const spprof_code *code, uint32_t position);
 
 #endif

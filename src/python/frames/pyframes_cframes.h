@@ -68,8 +68,8 @@ static bool tick_begin(tick_walk *walk) {
 
 /* ---- The innermost frame has just been linked: its caller may not be stored in it yet ---- */
 
-/* If `at` is a running generator's frame, return the frame that resumed it; if that is a generator too, the one that
- * resumed that, and so on. Return any other frame itself. */
+/* If `at` is a running generator's frame, return the frame that resumed the generator; if that belongs to a
+ * generator too, the frame that resumed that one, and so on. Return any other frame itself. */
 static const frame *below_generators(const tick_walk *walk, const frame *at) {
     const _PyErr_StackItem *item = walk->own->exc_info;
     for (; item != NULL && item != &walk->own->exc_state; item = item->previous_item)
@@ -77,7 +77,7 @@ static const frame *below_generators(const tick_walk *walk, const frame *at) {
     return at;
 }
 
-/* Return whether `at` is a frame that ends at `end`, so that the next frame was pushed there. */
+/* Return whether `at` is a frame that ends at `end`, which means that the next frame was pushed there. */
 static bool reaches_to(const tick_walk *walk, const frame *at, const frame *end) {
     bool is_aligned = (uintptr_t)at % sizeof(void *) == 0;
     if (!is_aligned || !lies_in(walk->chunk, (const char *)end, at)) return false;

@@ -65,7 +65,7 @@ static inline void tick_find_caller(tick_walk *walk, const frame *at, frame *cop
     (void)walk, (void)at, (void)copy;
 }
 
-/* Other kinds of executable are not shown. If the pointer leads to no object, the frame was never linked. */
+/* Other kinds of executable are not shown. If the pointer does not lead to an object, the frame was never linked. */
 static inline bool is_code_of_ours(tick_walk *walk, const frame *copy) {
     PyObject executable, type;
     if (spprof_code_lookup((uintptr_t)executable_of(copy)) != 0) return true;

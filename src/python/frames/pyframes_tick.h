@@ -140,7 +140,7 @@ static inline bool is_run(const frame *copy) {
     return copy->owner == FRAME_OWNED_BY_THREAD || copy->owner == FRAME_OWNED_BY_GENERATOR;
 }
 
-/* Walk one frame. Return false if the walk has ended, completely or not. */
+/* Walk one frame. Return false if the walk has ended, whether or not it is complete. */
 static inline bool walk_frame(tick_walk *walk, output *to, bool *in_call) {
     frame copy;
     uint64_t anchor;

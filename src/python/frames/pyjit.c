@@ -22,10 +22,8 @@ typedef struct _PyExecutorObject executor;
 /* ---- One executor ---- */
 
 #define EXECUTOR_HEAD offsetof(executor, exits)
-#define JIT_PAGE ((uintptr_t)4096) /* no two executors share one */
-#define JIT_PAGES_MAX                                                                                                  \
-    256 /* an executor's code and data take at most 1 MiB; if they take more, the last
-                                    * pages get no hint */
+#define JIT_PAGE ((uintptr_t)4096) /* two executors never share a page */
+#define JIT_PAGES_MAX 256          /* an executor has at most 1 MiB, or its last pages get no hint */
 
 static bool read_executor(uintptr_t at, executor *copy) {
     return at != 0 && at % sizeof(void *) == 0 && spprof_copy(copy, at, EXECUTOR_HEAD);
@@ -108,7 +106,7 @@ static void look_through_list(search *for_code, uintptr_t at) {
     while (at != 0 && !is_over(for_code) && look_at(for_code, at, &copy)) at = (uintptr_t)copy.vm_data.links.next;
 }
 
-/* Read one member of an object that may be gone. */
+/* Read one member of an object that may have been freed. */
 #define READ(to, object, member) spprof_copy(&(to), (uintptr_t)&(object)->member, sizeof(to))
 
 #if PY_VERSION_HEX >= 0x030F0000

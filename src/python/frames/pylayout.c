@@ -120,7 +120,8 @@ static int position_of(PyFrameObject *frame) {
 #endif
 }
 
-/* Get the calling thread's innermost frames from the C API. Return how many; their code objects are new references. */
+/* Get the calling thread's innermost frames from the C API. Return how many there are; their code objects are new
+ * references. */
 static size_t ask_for_frames(PyCodeObject **codes, int *positions) {
     PyFrameObject *frame = PyEval_GetFrame(), *caller;
     size_t count = 0;
@@ -136,7 +137,7 @@ static size_t ask_for_frames(PyCodeObject **codes, int *positions) {
     return count;
 }
 
-/* For tests, in test builds only: put the frames into an order that no walk sees. */
+/* For tests, in test builds only: put the frames into an order that no walk would find. */
 static void forge(PyCodeObject **codes, size_t count) {
 #ifdef SPPROF_DEBUG
     if (count == 0 || getenv("SPPROF_FORGED_FRAMES") == NULL) return;

@@ -44,7 +44,8 @@ enum { SAME_LINE = 10, TWO_LINES_ON = 12, NO_COLUMNS = 13, LONG = 14 };
 #define VARINT_MORE 0x40
 #define VARINT_BITS 6
 
-/* Read little-endian groups of six bits. Reading ends at the next run, whatever the bytes say, and keeps 32 bits. */
+/* Read little-endian groups of six bits. Reading ends at the next run, whatever the bytes say. Only 32 bits are
+ * kept. */
 static uint32_t read_varint(const uint8_t *byte, const uint8_t *end) {
     uint32_t value = 0;
     for (unsigned shift = 0; byte < end && !(*byte & RUN_START); shift += VARINT_BITS) {

@@ -4,7 +4,7 @@
  *
  * The program sees no difference: it gets its NULL, or its MemoryError.
  *
- * Memory:  none. Threads: any. Signals: async-signal-safe. Fork: a child has no thread: the mark stays.
+ * Memory:  none. Threads: any. Signals: async-signal-safe. Fork: a child has no such thread; the mark stays.
  */
 #ifndef SP_BACKGROUND_REFUSAL_H
 #define SP_BACKGROUND_REFUSAL_H

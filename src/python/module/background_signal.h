@@ -25,7 +25,7 @@ PyObject *sp_background_signal_give_back_with_gil(PyObject *module, PyObject *nu
 /* background_signal_came(number) -> bool: whether the signal has arrived since it was taken or answered. */
 PyObject *sp_background_signal_came_with_gil(PyObject *module, PyObject *number);
 
-/* background_signal_answer(number): let the next one wake the thread again. */
+/* background_signal_answer(number): let the next signal wake the thread again. */
 PyObject *sp_background_signal_answer_with_gil(PyObject *module, PyObject *number);
 
 #endif

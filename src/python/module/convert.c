@@ -118,7 +118,7 @@ static bool make_room(sp_stacks_copy *copy, size_t sites, size_t frames) {
     return false;
 }
 
-/* Releases the GIL while it copies: there may be many stacks. */
+/* Releases the GIL while it copies, because there may be many stacks. */
 static bool copy_stacks(bool logged, sp_stacks_copy *copy, size_t sites, size_t frames, size_t *frame_count) {
     bool fits;
     Py_BEGIN_ALLOW_THREADS

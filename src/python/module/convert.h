@@ -30,7 +30,7 @@ typedef struct sp_stacks_copy {
     uint64_t *frames;
     size_t count;
 } sp_stacks_copy;
-/* Copy the stacks. Call between spprof_keep_stacks and spprof_let_stacks_go. Return false with MemoryError set. */
+/* Copy the stacks. Call this between spprof_keep_stacks and spprof_let_stacks_go. Return false with MemoryError set. */
 bool sp_stacks_copy_with_gil(sp_stacks_copy *copy, bool logged);
 void sp_stacks_copy_free(sp_stacks_copy *copy);
 /* Return the words of one of the stacks as bytes. */

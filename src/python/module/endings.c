@@ -60,7 +60,7 @@ static void call_first(enum ending ending, PyObject *one, PyObject *other) {
 
 /* ---- The wrappers ---- */
 
-/* Return the status as the original would read it, or NULL without an exception if the original would raise. */
+/* Return the status that the original would read, or NULL without an exception if the original would raise. */
 static PyObject *status_of(PyObject *const *arguments, Py_ssize_t count, PyObject *keywords) {
     Py_ssize_t named = keywords ? PyTuple_GET_SIZE(keywords) : 0;
     if (count + named != 1) return NULL;

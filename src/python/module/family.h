@@ -37,15 +37,15 @@ PyObject *sp_family_door_with_gil(PyObject *module, PyObject *unused);
  * file. Opens only memory of ours. */
 PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_add(state, value, text) -> int: add a record for the calling process; return its number, or -1 if there is
+/* family_add(state, value, text) -> int: add a record for the calling process. Returns its number, or -1 if there is
  * no room. state: 1 to 255. text: bytes, of which the first FAMILY_TEXT are kept. */
 PyObject *sp_family_add_with_gil(PyObject *module, PyObject *arguments);
 
 /* family_set(number, state, value): change a record. Does nothing for -1. */
 PyObject *sp_family_set_with_gil(PyObject *module, PyObject *arguments);
 
-/* family_records() -> (records, lost): (pid, state, value, text) of each record, in the order in which they were
- * added, and how many records were lost. */
+/* family_records() -> (records, lost): (pid, state, value, text) for each record, in the order in which they were
+ * added, and the number of records lost. */
 PyObject *sp_family_records_with_gil(PyObject *module, PyObject *unused);
 
 #endif

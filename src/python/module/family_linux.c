@@ -106,7 +106,7 @@ PyObject *sp_family_join_with_gil(PyObject *module, PyObject *arguments) {
     if (opened < 0) Py_RETURN_FALSE;
     shared = of_file(opened, mark);
     close(opened);
-    if (shared && pid == getpid()) { /* this was the first process before its exec */
+    if (shared && pid == getpid()) { /* this was the first process before it called exec */
         descriptor = file;
         fcntl(file, F_SETFD, FD_CLOEXEC);
     }

@@ -34,7 +34,7 @@ static PyObject *convert_stack(uint64_t stack_id) {
                          stack.depth_limited ? Py_True : Py_False, stack.truncated ? Py_True : Py_False);
 }
 
-/* Return false with an exception set. */
+/* Return whether it succeeded; if not, an exception is set. */
 static bool add_stack(PyObject *stacks, uint64_t stack_id) {
     PyObject *key = PyLong_FromUnsignedLongLong(stack_id);
     int known = key ? PyDict_Contains(stacks, key) : -1;

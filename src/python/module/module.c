@@ -34,7 +34,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-/* The mode that start() entered, for stats. Written with the main GIL, read with any. */
+/* The mode that start() entered, for the statistics. Written with the main GIL, read with any. */
 static const char *_Atomic native_mode = "off";
 
 /* The interpreter that last started the heap profiler. Accessed with the main GIL. */

@@ -19,7 +19,7 @@
 /* take_reserve(): map the reserve, or as much of it as possible, unless one is already mapped. */
 PyObject *sp_reserve_take_with_gil(PyObject *module, PyObject *unused);
 
-/* give_reserve_back() -> bool: unmap the reserve; return whether there was any. */
+/* give_reserve_back() -> bool: unmap the reserve. Returns whether there was one. */
 PyObject *sp_reserve_give_back_with_gil(PyObject *module, PyObject *unused);
 
 #endif

@@ -18,7 +18,7 @@
 PyObject *sp_resident_blocks_with_gil(const spprof_sample *samples, size_t count);
 
 /* The struct format of a mapping and the kernel's data about it: address, size, resident and swapped bytes, stack
- * id, time, probability, thread, kind, index of its path. */
+ * id, time, probability, thread, kind, and the index of its path. */
 #define SP_MAPPED_FORMAT "=QQQQQqdIII4x"
 #define SP_NO_PATH UINT32_MAX
 

@@ -19,7 +19,7 @@ _Static_assert(sizeof(row) == 5 * 8 + 2 * 8 + 4 * 4, "SP_MAPPED_FORMAT");
 typedef struct rows {
     row *all;
     size_t mapped, count, room; /* the first rows are the packed mappings, ascending */
-    size_t next;                /* the first mapping that may overlap what the kernel lists next */
+    size_t next;                /* the first mapping that may overlap the next one that the kernel lists */
     char *paths;                /* each path NUL-terminated */
     size_t paths_size, paths_room;
     uint32_t path_count;

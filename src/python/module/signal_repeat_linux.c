@@ -28,7 +28,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* The timer's signal goes to the main thread, whose id is the process's. */
+/* The timer's signal goes to the main thread, whose id is the process id. */
 static void begin(int number, pid_t process) {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = number};
     struct itimerspec times = {.it_value = {.tv_nsec = EVERY_NS}, .it_interval = {.tv_nsec = EVERY_NS}};

@@ -306,8 +306,8 @@ static PyObject *pack_peaks(const copied *all) {
 
 /* ---- Samples ---- */
 
-/* Return all live samples as one bytes object. Other threads keep allocating, so there may be more than were just
- * counted. */
+/* Return all live samples as one bytes object. Other threads keep allocating, so there may be more samples than were
+ * just counted. */
 static PyObject *copy_samples(size_t *count) {
     spprof_stats stats;
     spprof_get_stats(&stats);
@@ -423,7 +423,7 @@ PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *k
     return result;
 }
 
-/* All samples must be from one snapshot: no two of its stacks share a slot. */
+/* All samples must be from the same snapshot: no two of its stacks share a slot. */
 static size_t copy_without(const spprof_sample *samples, size_t count, const uint8_t *left_out, spprof_sample *kept) {
     size_t copied = 0;
     for (size_t i = 0; i < count; i++) {

@@ -25,7 +25,7 @@
  * with probability 2**-64), and the number of the snapshot that first had that hash. */
 #define SP_FINGERPRINT_FORMAT "=QQq"
 
-/* A caller's knowledge of earlier snapshots, if it wants only the changes. */
+/* The data that a caller has from earlier snapshots, if it wants only the changes. */
 typedef struct sp_snapshot_known {
     const char *fingerprints; /* from the last snapshot, one SP_FINGERPRINT_FORMAT each */
     size_t count;
@@ -33,7 +33,7 @@ typedef struct sp_snapshot_known {
     int64_t number; /* the number of this snapshot */
 } sp_snapshot_known;
 
-/* Return what was allocated after the sample `after_serial` (0: everything), without the stacks to be left out. */
+/* Return the memory allocated after the sample `after_serial` (0: all of it), without the stacks to be left out. */
 PyObject *sp_snapshot_with_gil(uint64_t after_serial, const sp_snapshot_known *known, const char *native_mode);
 /* Return the packed samples without the samples of these stacks, whose ids are packed as 64-bit integers. */
 PyObject *sp_snapshot_without_with_gil(PyObject *packed, PyObject *stack_ids);

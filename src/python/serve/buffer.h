@@ -26,7 +26,7 @@ void sp_buffer_put(sp_buffer *to, const char *bytes, size_t length);
 /* Append a NUL-terminated string, without the NUL. */
 void sp_buffer_put_text(sp_buffer *to, const char *text);
 void sp_buffer_put_number(sp_buffer *to, uint64_t number);
-/* Append in hexadecimal, with 0x in front. */
+/* Append a number in hexadecimal, with 0x in front. */
 void sp_buffer_put_address(sp_buffer *to, uint64_t address);
 /* Append as a JSON string, in quotes. Bytes that are not UTF-8 become U+FFFD. */
 void sp_buffer_put_json(sp_buffer *to, const char *text, size_t length);

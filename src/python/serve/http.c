@@ -232,7 +232,7 @@ static bool is_numeric(sp_http_text host) {
 }
 
 bool sp_http_is_own_host(sp_http_text host, const char *machine) {
-    if (host.length == 0) return true; /* browsers always send it */
+    if (host.length == 0) return true; /* browsers always send a host */
     if (is_numeric(host) || is_named(host, "localhost") || ends_with(host, ".localhost")) return true;
     size_t length = strlen(machine);
     if (length == 0 || host.length != length) return false;
@@ -285,7 +285,7 @@ const char *sp_http_sentence(int status) {
     return at < KNOWN ? known[at].sentence : "";
 }
 
-/* Put a value that goes into a quoted string or a type. */
+/* Append a value that goes into a quoted string or a content type. */
 static void put_value(sp_buffer *to, const char *value) {
     for (size_t i = 0; value[i] != '\0' && i < SP_HTTP_VALUE_MAX; i++) {
         bool is_plain = (is_visible(value[i]) || value[i] == ' ') && value[i] != '"' && value[i] != '\\';

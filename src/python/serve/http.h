@@ -31,9 +31,9 @@ typedef struct sp_http_request {
     sp_http_text method; /* also "GET" for HEAD */
     sp_http_text path;   /* begins with "/"; as sent */
     sp_http_text query;  /* the part after "?", without the token */
-    sp_http_text host;   /* without the port; empty: none was sent, as in HTTP/1.0 */
+    sp_http_text host;   /* without the port; empty: no host was sent, as in HTTP/1.0 */
     bool is_head;        /* the answer has no body */
-    size_t token_length; /* 0: none was sent, or one longer than any of ours */
+    size_t token_length; /* 0: no token was sent, or one longer than any of ours */
     char token[SP_HTTP_TOKEN_MAX];
 } sp_http_request;
 

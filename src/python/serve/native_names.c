@@ -85,7 +85,7 @@ static void note_names(const part *part, const spprof_symbols *symbols, size_t b
     }
 }
 
-/* Append zeroed room. Return NULL if there is none. */
+/* Append zeroed room. Return NULL if there is no memory. */
 static char *room(sp_buffer *buffer, size_t bytes) {
     static const char zeros[4096];
     size_t begin = buffer->length;
@@ -142,9 +142,7 @@ void sp_native_names_learn(sp_native_names *names) {
     names->frames.length = count * sizeof *all;
     for (uint32_t index = 0; spprof_module_get(index, &module); index++) {
         part found = part_in(&module, all, count);
-        if (found.count == 0 || found.first->module != 0)
-            continue; /* the same object, recorded twice because two
-                                                                     * threads raced */
+        if (found.count == 0 || found.first->module != 0) continue; /* the same object, recorded by two threads */
         note_module(&found, &module, index);
         learn_part(names, &found, &module);
     }

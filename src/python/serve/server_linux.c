@@ -21,7 +21,7 @@
 #define TAKEN_NS (7200000 * MS)  /* until Python answers a question that it took */
 #define WRITING_NS (30000 * MS)  /* to write without a byte of progress */
 #define WRITTEN_NS (600000 * MS) /* to write a whole answer */
-#define DRAINING_NS (2000 * MS)  /* until the client has read the answer */
+#define DRAINING_NS (2000 * MS)  /* for the client to read the answer */
 #define SHORTAGE_NS (1000 * MS)  /* before accepting again after running out of descriptors */
 #define DRAINED_MAX (1 << 16)
 #define NEVER UINT64_MAX
@@ -57,8 +57,7 @@ typedef struct connection {
 } connection;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;    /* protects `places` and the list of connections */
-static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER; /* protects the start and end of the thread; taken before
-                                                             * `lock` */
+static pthread_mutex_t control = PTHREAD_MUTEX_INITIALIZER; /* the thread's start and end; taken before `lock` */
 static place places[SP_SERVER_PLACES];
 static connection connections[SP_SERVER_CONNECTIONS];
 static uint32_t last_number;
@@ -80,9 +79,7 @@ static uint64_t now_ns(void) {
 static void wake(void) {
     int saved_errno = errno;
     pthread_mutex_lock(&lock);
-    if (sp_socket_is_ours(&wake_write) && write(wake_write.descriptor, "", 1) < 0)
-        errno = 0; /* a full pipe wakes it
-                                                                                               * anyway */
+    if (sp_socket_is_ours(&wake_write) && write(wake_write.descriptor, "", 1) < 0) errno = 0; /* full: wakes it */
     pthread_mutex_unlock(&lock);
     errno = saved_errno;
 }
@@ -580,7 +577,7 @@ static int add_place(const place *made, uint32_t *number) {
     return error;
 }
 
-/* Remove only the file that was created here: this program, or another one, may have replaced it. */
+/* Remove the file only if it is the one created here: this program, or another one, may have replaced it. */
 static void remove_file(const place *at) {
     struct stat status;
     if (at->is_unix && lstat(at->path, &status) == 0 && status.st_ino == at->file) unlink(at->path);

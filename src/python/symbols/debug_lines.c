@@ -156,7 +156,7 @@ static size_t find_by_index(dw_debug *debug, const uint64_t *addresses, size_t c
     return missing;
 }
 
-/* Find the lines of one unit that are still missing. Return how many it had. */
+/* Find the missing lines that one unit contains. Return how many it had. */
 static size_t find_in_unit(dw_die *unit, const uint64_t *addresses, size_t count, source_line *lines) {
     uint64_t base = 0, start, end;
     ptrdiff_t at = 0;

@@ -13,7 +13,7 @@
 #define KEYS 4
 #define EXIT_STATUS 5
 
-/* The function that the compiler calls for C++ thread_local objects. */
+/* The compiler calls this function for C++ thread_local objects. */
 extern int __cxa_thread_atexit_impl(void (*destructor)(void *), void *object, void *dso) __attribute__((weak));
 extern void *__dso_handle;
 

@@ -42,7 +42,7 @@ static inline void *engine_find(const char *name) {
 
 #define ENGINE(name) ((__typeof__(&spprof_##name))engine_find("spprof_" #name))
 
-/* Returns true if there is an engine, started or not. */
+/* Returns true if an engine is loaded, whether or not it is started. */
 static inline bool engine_begin(void) {
     const char *rate = getenv("STRESS_RATE");
     if (strcmp(stress_mode(), "plain") == 0) return false;

@@ -39,7 +39,7 @@ static void find_engine(void) {
     if (maps) fclose(maps);
 }
 
-/* Must be called before the engine is started. */
+/* Call this before the engine is started. */
 int holdings_begin(void) {
     find_engine();
     return engine_start != 0;

@@ -149,7 +149,7 @@ void load_begin(int count, unsigned long seed) {
         CHECK(pthread_create(&threads[i], NULL, run, (void *)(uintptr_t)(seed * THREADS_MAX + (unsigned)i)) == 0);
 }
 
-/* Ends the load and frees everything. Returns the steps that all threads have made so far. */
+/* Ends the load and frees everything. Returns the number of steps that all threads have made so far. */
 unsigned long load_end(void) {
     ending = true;
     for (int i = 0; i < thread_count; i++) CHECK(pthread_join(threads[i], NULL) == 0);

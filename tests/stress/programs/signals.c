@@ -66,7 +66,8 @@ static void *work(void *argument) {
     return NULL;
 }
 
-/* Sends until every worker has finished. They are joined only afterwards, so signals always have a valid target. */
+/* Sends signals until every worker has finished. The workers are joined only afterwards, so signals always have a
+ * valid target. */
 static void *send(void *unused) {
     (void)unused;
     for (unsigned turn = 0; at_work > 0; turn++) pthread_kill(workers[turn % WORKERS], SIGUSR1);

@@ -27,7 +27,7 @@ def begin_again_with_holdings() -> None:
     path = library("holdings")
     if path not in os.environ.get("LD_PRELOAD", ""):
         os.environ["LD_PRELOAD"] = f"{path}:{os.environ['LD_PRELOAD']}"
-        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # 3.9 knows only the rest
+        words = getattr(sys, "orig_argv", [sys.executable, *sys.argv])  # Python 3.9 does not have sys.orig_argv
         os.execv(sys.executable, [sys.executable, *words[1:]])
 
 

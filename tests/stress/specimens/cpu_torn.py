@@ -263,7 +263,7 @@ def check_profile(in_steps):
 
 
 class Threads:
-    """Threads that work until this context is left."""
+    """A group of threads that work until this context is left."""
 
     def __init__(self, target, arguments):
         self.all = [threading.Thread(target=target, args=each, daemon=True) for each in arguments]
