@@ -43,8 +43,8 @@ static uint64_t size_of(const chunk *chunk) {
     return chunk->size_and_flags & ~(uint64_t)FLAGS;
 }
 
-/* Return how many of the `wanted` bytes from `start` on, which is resident, can be read before the first page that
- * is not resident. Reading that page would bring it into memory. */
+/* Return how many of the `wanted` bytes from `start` on can be read before the first page that is not resident.
+ * Reading that page would bring it into memory. The page of `start` itself is resident. */
 static size_t readable_from(uintptr_t start, size_t wanted) {
     unsigned char is_present[MOST_READ / LEAST_READ + 1];
     uintptr_t page_bytes = PAGE, first = start & ~(page_bytes - 1);

@@ -212,14 +212,14 @@ def two_summits() -> None:
 # ---- Running the programs
 
 highest: list[int] = []
-"""The recorded peak at each time that this run has noted."""
+"""The recorded peak at each point in time that this run has noted."""
 
 
 engine = ctypes.CDLL(_engine.library_path())
 
 
 def note_moment() -> None:
-    """Note a time that may be recorded as the peak. Allocations made here are not counted."""
+    """Note this point in time, which may be recorded as the peak. Allocations made here are not counted."""
     engine.spprof_pause()
     highest.append(_engine.stats()["window_peak_bytes"])
     engine.spprof_resume()
@@ -237,7 +237,7 @@ class Program(NamedTuple):
     run: Callable[[], object]
     shape: str
     moments: tuple[Callable[[], object], ...] = ()
-    """If the program notes times, this holds a function for each, whose peak is at that time."""
+    """If the program notes points in time, this holds, for each of them, a function whose peak is there."""
     native: str = "off"
 
 
@@ -285,22 +285,21 @@ def truth_of(program: Program, run: Callable[[], object]) -> dict[Place, int]:
         gc.collect()
         found.append({place: sums.value for place, sums in peak_of(program, run, 0, 0).items()})
     _, one, other = found
-    for place in {*one, *other}:  # both are equal except for small blocks that CPython keeps for reuse, such as 80
-        # lists
+    for place in {*one, *other}:  # equal except for small blocks that CPython keeps for reuse, such as 80 lists
         apart = abs(one.get(place, 0) - other.get(place, 0))
         assert apart <= 1000 + 0.03 * other.get(place, 0), (place, one, other)
     return other
 
 
 class Found(NamedTuple):
-    """A site in one run. ``moment`` is the index of the noted time that was recorded as the peak."""
+    """A site in one run. ``moment`` is the index of the noted point in time that was recorded as the peak."""
 
     moment: int
     sums: Sums
 
 
 def judge(truths: list[int], found: list[Found]) -> dict[str, Any]:
-    """Compare one site's estimates with the truth. ``truths`` is indexed by the noted time."""
+    """Compare one site's estimates with the truth. ``truths`` is indexed by the noted point in time."""
     truth = [truths[one.moment] for one in found]
     ends = [one.sums.interval() or (0, 0) for one in found]
     errors = [one.sums.value - of for one, of in zip(found, truth)]

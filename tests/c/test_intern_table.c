@@ -182,7 +182,7 @@ TEST(test_eight_threads_that_meet_the_same_contents_agree) {
     run_threads(THREADS, intern_all, NULL);
     assert_int_equal(table.count, additions);
     assert_int_equal(table.last_id, additions);
-    assert_in_range(additions, CONTENTS, THREADS * CONTENTS); /* racing threads may add one more than once */
+    assert_in_range(additions, CONTENTS, THREADS * CONTENTS); /* racing threads may add duplicates */
     uint32_t resolved = 0;
     for (uint32_t id = 1; id <= table.last_id; id++) {
         record *found = (record *)sp_intern_table_get(&table, id);

@@ -1,5 +1,5 @@
-/* Scratch rooms for taking stacks: each taker gets its own and returns it, all are free in a child, and none is given
- * out without memory.
+/* Scratch rooms for taking stacks: each taker gets its own and returns it, all are free in a child, and none is
+ * returned when there is no memory.
  */
 #include "scratch.h"
 

@@ -23,7 +23,7 @@ typedef struct _PyExecutorObject executor;
 
 #define EXECUTOR_HEAD offsetof(executor, exits)
 #define JIT_PAGE ((uintptr_t)4096) /* two executors never share a page */
-#define JIT_PAGES_MAX 256          /* an executor has at most 1 MiB, or its last pages get no hint */
+#define JIT_PAGES_MAX 256          /* 1 MiB per executor; later pages get no hint */
 
 static bool read_executor(uintptr_t at, executor *copy) {
     return at != 0 && at % sizeof(void *) == 0 && spprof_copy(copy, at, EXECUTOR_HEAD);

@@ -365,7 +365,7 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef definition;
 
-/* The library that belongs to this extension is in the same folder as it. */
+/* The library that belongs to this extension is in the extension's folder. */
 static void write_own_library_path(char *out, size_t size) {
     Dl_info info;
     const char *name = dladdr((void *)&definition, &info) && info.dli_fname ? info.dli_fname : "";
