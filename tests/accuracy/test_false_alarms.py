@@ -102,7 +102,7 @@ def test_the_interval_of_a_change_holds_it_in_93_percent_at_least(counts: tuple[
 
 
 def test_a_real_change_is_found() -> None:
-    """A twofold increase at 40 samples is found: it is six standard errors."""
+    """A twofold increase at 40 samples is found, because it is six standard errors."""
     before = map(amount, run_workload({600: 293}, (RATE,), runs=200, seed=7))
     after = map(amount, run_workload({600: 586}, (RATE,), runs=200, seed=8))
     assert sum(change(old, new).is_significant is True for old, new in zip(before, after)) > 180

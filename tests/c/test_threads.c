@@ -1,4 +1,4 @@
-/* The engine, called from many threads at once; addresses are only names. */
+/* The engine, called from many threads at once with addresses that are only names. */
 #include "fake_hook.h"
 #include "spprof.h"
 #include "support.h"

@@ -127,7 +127,7 @@ class Fuzzer:
         connection.close()
 
     def state(self) -> tuple[int, int, int]:
-        """Return the number of threads, of descriptors and of resident bytes of the program at rest."""
+        """Return how many threads, descriptors and resident bytes the program has at rest."""
         for one in self.slow:
             one.close()
         self.slow.clear()
